@@ -1,0 +1,11 @@
+//! The map of the server: each module and what it is for, from the command line inwards.
+
+pub mod cli;
+pub mod config;
+pub mod generated;
+pub mod highlevel;
+pub mod host;
+pub mod mcp;
+pub mod runtime;
+pub mod telemetry;
+pub mod tools;

@@ -1,0 +1,5 @@
+//! The one path to HighLevel.
+
+pub mod caller;
+
+pub use caller::Caller;

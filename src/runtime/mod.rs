@@ -1,0 +1,5 @@
+//! Everything that generated code may name: what a tool is, its arguments, and how its request is prepared.
+
+pub mod arguments;
+pub mod prepare;
+pub mod tool;

@@ -1,0 +1,19 @@
+//! How a generated handler turns checked arguments into the request that the transport sends.
+
+use crate::runtime::arguments::Arguments;
+
+/// A generated handler: builds the request, sends nothing.
+pub type Prepare = fn(&Upstream, &Arguments) -> Result<reqwest::Request, PrepareError>;
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Upstream {
+    /// Base URL without a trailing slash.
+    pub base_url: String,
+    pub http: reqwest::Client,
+}
+
+/// Checked arguments that still made no request: a fault of this program, not of the caller.
+#[derive(Debug, thiserror::Error)]
+#[error("the request could not be built: {0}")]
+pub struct PrepareError(pub String);

@@ -1,0 +1,144 @@
+//! What the generator knows of a tool, as the static data that it writes into the registry.
+
+use crate::runtime::prepare::Prepare;
+
+/// One operation of HighLevel's API as a tool.
+pub struct Tool {
+    /// The name clients call, `<document>_<operationId>` unless corrected.
+    pub name: &'static str,
+    /// Other names that reach this tool.
+    pub aliases: &'static [&'static str],
+    pub title: &'static str,
+    pub description: &'static str,
+    pub toolsets: &'static [&'static str],
+    /// Stem of the document the operation stands in, such as `contacts`.
+    pub document: &'static str,
+    pub operation_id: &'static str,
+    /// Upper-case HTTP method.
+    pub method: &'static str,
+    /// Path template as documented, such as `/contacts/{contactId}`.
+    pub path: &'static str,
+    /// Value of the `Version` header.
+    pub version: &'static str,
+    pub effect: Effect,
+    /// Touches many records in one call.
+    pub bulk: bool,
+    /// Only adds: nothing that was there before is changed or lost.
+    pub additive: bool,
+    /// Calling it twice with the same arguments leaves what one call leaves.
+    pub idempotent: bool,
+    pub deprecated: bool,
+    /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
+    pub scopes: &'static [&'static str],
+    /// Security schemes of the document, such as `Location-Access`, that say which token class is taken.
+    pub access: &'static [&'static str],
+    pub arguments: &'static [Argument],
+    /// Renames inside the body, applied before the check.
+    pub renames: &'static [Rename],
+    pub paging: Paging,
+    /// JSON Schema shown to clients: everything it refuses, the check refuses too.
+    pub advertised_schema: &'static str,
+    /// JSON Schema that arguments must pass before anything is sent.
+    pub check_schema: &'static str,
+    /// Builds the request with the generated client.
+    pub prepare: Prepare,
+}
+
+/// What a call does to the account, reviewed by hand rather than read off the HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    Write,
+    /// Reaches a person outside the account.
+    Send,
+    /// Moves or commits money.
+    Money,
+    /// Loses data that cannot be brought back through the API.
+    Destructive,
+}
+
+/// One top-level argument of a tool.
+pub struct Argument {
+    /// Name in the tool's schema.
+    pub name: &'static str,
+    /// HighLevel's own name for it.
+    pub wire_name: &'static str,
+    pub place: Place,
+    pub role: Role,
+    pub date_form: Option<DateForm>,
+    /// How a list travels in the query; `None` where the argument is no list.
+    pub list_style: Option<ListStyle>,
+    /// May contain characters beyond `[A-Za-z0-9_-]` when it stands in the path.
+    pub wide_path_value: bool,
+}
+
+/// Where an argument goes in the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Path,
+    Query,
+    /// A top-level property of the JSON body.
+    Body,
+    /// The whole JSON body.
+    WholeBody,
+}
+
+/// Which tenant an argument names, and how the caller's own tenant binds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    None,
+    Location(Rule),
+    Company(Rule),
+}
+
+/// How an argument with a tenant role takes its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The caller's own when absent.
+    Fill,
+    /// Never filled; must equal the caller's own.
+    Explicit,
+}
+
+/// The form HighLevel wants a date in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateForm {
+    /// Milliseconds since 1970 (string or number as the schema says).
+    EpochMilliseconds,
+    EpochSeconds,
+    /// `YYYY-MM-DD`
+    Date,
+    /// `mm-dd-yyyy`
+    MonthDayYear,
+    /// RFC 3339
+    DateTime,
+}
+
+/// How a list of values travels in the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListStyle {
+    /// `k=a,b`
+    Comma,
+    /// `k=a&k=b`
+    Repeated,
+}
+
+/// A name inside the body that callers use and the name HighLevel takes.
+pub struct Rename {
+    /// Path of the object that holds it, such as `["customFields", "[]"]`; `[]` is every item.
+    pub within: &'static [&'static str],
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+/// How a list operation hands out its rows.
+pub struct Paging {
+    /// `none`, `cursor`, `page`, `offset`, `last-id` or `window`.
+    pub style: &'static str,
+    /// Argument that sets the page size.
+    pub page_size: Option<&'static str>,
+    /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is no list.
+    pub rows: &'static [&'static str],
+    /// What to ask for instead when an answer is too long and no page size exists.
+    pub narrow: Option<&'static str>,
+}

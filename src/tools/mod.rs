@@ -1,0 +1,5 @@
+//! From the tools that exist to the tools that are listed and called.
+
+pub mod dispatch;
+pub mod registry;
+pub mod surfaces;
