@@ -1,0 +1,124 @@
+//! Reads everything under `openapi/`: the only place where the pipeline touches files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::allowlist::{self, Allowlist};
+use crate::error::{Errors, Problem};
+use crate::knowledge::{self, DocumentKnowledge};
+
+/// The inputs of a generation, each by the stem of its file, in order of the stems.
+pub struct Sources {
+    pub documents: BTreeMap<String, Value>,
+    pub overlays: BTreeMap<String, Value>,
+    pub knowledge: BTreeMap<String, DocumentKnowledge>,
+    pub allowlist: Allowlist,
+    /// Every file and folder that was read, for `cargo::rerun-if-changed`.
+    pub read: Vec<PathBuf>,
+}
+
+/// Reads the folder `openapi`, collecting every problem.
+pub fn load(openapi: &Path) -> Result<Sources, Errors> {
+    let mut problems = Vec::new();
+    let mut read = Vec::new();
+    let mut files = |folder: &str, ending: &str, problems: &mut Vec<Problem>| {
+        let folder = openapi.join(folder);
+        read.push(folder.clone());
+        let files = files_in(&folder, ending).unwrap_or_else(|problem| {
+            problems.push(problem);
+            BTreeMap::new()
+        });
+        read.extend(files.values().map(|(path, _)| path.clone()));
+        files
+    };
+
+    let json = files("highlevel", "json", &mut problems);
+    let yaml = files("repairs", "yaml", &mut problems);
+    let toml = files("tools", "toml", &mut problems);
+
+    let mut documents = BTreeMap::new();
+    for (stem, (path, text)) in json {
+        match serde_json::from_str(&text) {
+            Ok(document) => drop(documents.insert(stem, document)),
+            Err(error) => problems.push(Problem::in_document(
+                stem,
+                path.display().to_string(),
+                format!("is not JSON: {error}"),
+                "import the documents again",
+            )),
+        }
+    }
+    let mut overlays = BTreeMap::new();
+    for (stem, (path, text)) in yaml {
+        match serde_saphyr::from_str(&text) {
+            Ok(overlay) => drop(overlays.insert(stem, overlay)),
+            Err(error) => problems.push(Problem::in_document(
+                stem,
+                path.display().to_string(),
+                format!("is not YAML: {error}"),
+                "correct the line named",
+            )),
+        }
+    }
+    let mut knowledge = BTreeMap::new();
+    for (stem, (_, text)) in toml {
+        match knowledge::parse(&stem, &text) {
+            Ok(tables) => drop(knowledge.insert(stem, tables)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let path = openapi.join("allowlist.toml");
+    read.push(path.clone());
+    let allowlist = text_of(&path)
+        .and_then(|text| allowlist::parse(&text))
+        .unwrap_or_else(|problem| {
+            problems.push(problem);
+            Allowlist::default()
+        });
+
+    if problems.is_empty() {
+        Ok(Sources {
+            documents,
+            overlays,
+            knowledge,
+            allowlist,
+            read,
+        })
+    } else {
+        Err(Errors(problems))
+    }
+}
+
+/// The files of a folder with this ending, by stem. A missing folder is an error.
+fn files_in(folder: &Path, ending: &str) -> Result<BTreeMap<String, (PathBuf, String)>, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::new(
+            folder.display().to_string(),
+            format!("cannot be read: {error}"),
+            "run from a checkout of the project",
+        )
+    };
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if let (Some(stem), true) = (stem, path.extension().is_some_and(|e| e == ending)) {
+            let text = text_of(&path)?;
+            files.insert(stem.to_owned(), (path.clone(), text));
+        }
+    }
+    Ok(files)
+}
+
+fn text_of(path: &Path) -> Result<String, Problem> {
+    fs::read_to_string(path).map_err(|error| {
+        Problem::new(
+            path.display().to_string(),
+            format!("cannot be read: {error}"),
+            "restore the file or run from a checkout of the project",
+        )
+    })
+}

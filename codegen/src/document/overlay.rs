@@ -1,0 +1,207 @@
+//! Applies the repairs of `openapi/repairs/`: OpenAPI Overlay 1.0, every action of which must tell.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use crate::error::Problem;
+
+/// The parts of an overlay document that matter here.
+#[derive(Deserialize)]
+struct Overlay {
+    overlay: String,
+    actions: Vec<Action>,
+}
+
+#[derive(Deserialize)]
+struct Action {
+    target: String,
+    description: Option<String>,
+    #[serde(rename = "x-evidence")]
+    evidence: Option<Value>,
+    update: Option<Value>,
+    #[serde(default)]
+    remove: bool,
+}
+
+/// Applies `overlay` to `document`; the number of actions, or every action that is wrong, matches
+/// nothing, changes nothing or gives no evidence.
+pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize, Vec<Problem>> {
+    let file = format!("openapi/repairs/{stem}.yaml");
+    let overlay = Overlay::deserialize(overlay).map_err(|error| {
+        vec![Problem::in_document(
+            stem,
+            &file,
+            format!("is no overlay: {error}"),
+            "follow the OpenAPI Overlay 1.0 form",
+        )]
+    })?;
+    let mut problems = Vec::new();
+    if !overlay.overlay.starts_with("1.0.") {
+        problems.push(Problem::in_document(
+            stem,
+            &file,
+            format!("says overlay {}", overlay.overlay),
+            "use overlay: 1.0.0",
+        ));
+    }
+    for (index, action) in overlay.actions.iter().enumerate() {
+        if let Err((what, remedy)) = apply_action(action, document) {
+            let place = format!("{file} action {} ({})", index + 1, action.target);
+            problems.push(Problem::in_document(stem, place, what, remedy));
+        }
+    }
+    if problems.is_empty() {
+        Ok(overlay.actions.len())
+    } else {
+        Err(problems)
+    }
+}
+
+fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'static str)> {
+    if action.description.is_none() || action.evidence.is_none() {
+        return Err((
+            "has no description or no x-evidence".to_owned(),
+            "say what is wrong and how that is known",
+        ));
+    }
+    let path = JsonPath::parse(&action.target)
+        .map_err(|error| (format!("is no JSONPath: {error}"), "correct the target"))?;
+    let mut pointers: Vec<String> = path
+        .query_located(document)
+        .locations()
+        .map(|location| location.to_json_pointer())
+        .collect();
+    if pointers.is_empty() {
+        return Err((
+            "matches nothing".to_owned(),
+            "HighLevel may have mended it: remove the action, or correct the target",
+        ));
+    }
+    // Back to front, so that removing one item of a list leaves the places of the others.
+    pointers.reverse();
+    let mut changed = false;
+    for pointer in &pointers {
+        changed |= match &action.update {
+            _ if action.remove => remove(document, pointer),
+            Some(update) => document
+                .pointer_mut(pointer)
+                .is_some_and(|target| merge(target, update)),
+            None => false,
+        };
+    }
+    if changed {
+        Ok(())
+    } else {
+        Err((
+            "changes nothing".to_owned(),
+            "HighLevel may have mended it: remove the action",
+        ))
+    }
+}
+
+fn remove(document: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else {
+        return false;
+    };
+    match document.pointer_mut(parent) {
+        Some(Value::Object(object)) => {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            object.shift_remove(&name).is_some()
+        }
+        Some(Value::Array(items)) => match name.parse::<usize>() {
+            Ok(index) if index < items.len() => {
+                items.remove(index);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Merges as Overlay 1.0 says: objects recursively, lists by appending, the rest by replacing.
+/// Returns whether anything changed.
+fn merge(target: &mut Value, update: &Value) -> bool {
+    match (target, update) {
+        (Value::Object(target), Value::Object(update)) => {
+            let mut changed = false;
+            for (name, value) in update {
+                changed |= match target.get_mut(name) {
+                    Some(present) => merge(present, value),
+                    None => {
+                        target.insert(name.clone(), value.clone());
+                        true
+                    }
+                };
+            }
+            changed
+        }
+        (Value::Array(target), Value::Array(update)) => {
+            target.extend(update.iter().cloned());
+            !update.is_empty()
+        }
+        (target, update) => {
+            let changed = target != update;
+            target.clone_from(update);
+            changed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(action: Value, expected: Result<Value, &str>) {
+        let mut document = json!({"a": {"required": ["x", "y"], "type": "object"}});
+        let mut action = action;
+        action["description"] = json!("why");
+        action["x-evidence"] = json!(["docs#1"]);
+        let overlay = json!({"overlay": "1.0.0", "info": {}, "actions": [action]});
+        match (apply("d", &overlay, &mut document), expected) {
+            (Ok(_), Ok(expected)) => assert_eq!(document, expected),
+            (Err(problems), Err(part)) => {
+                assert!(problems[0].to_string().contains(part), "{}", problems[0]);
+            }
+            (got, expected) => panic!("{got:?} is not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn actions_apply_or_fail_by_name() {
+        check(
+            json!({"target": "$.a.required[?@ == 'x']", "remove": true}),
+            Ok(json!({"a": {"required": ["y"], "type": "object"}})),
+        );
+        check(
+            json!({"target": "$.a.required[*]", "remove": true}),
+            Ok(json!({"a": {"required": [], "type": "object"}})),
+        );
+        check(
+            json!({"target": "$.a", "update": {"type": "string", "required": ["z"]}}),
+            Ok(json!({"a": {"required": ["x", "y", "z"], "type": "string"}})),
+        );
+        check(
+            json!({"target": "$.b", "update": {}}),
+            Err("action 1 ($.b): matches nothing"),
+        );
+        check(
+            json!({"target": "$.a", "update": {"type": "object"}}),
+            Err("changes nothing"),
+        );
+        check(
+            json!({"target": "a[", "remove": true}),
+            Err("is no JSONPath"),
+        );
+    }
+
+    #[test]
+    fn an_action_without_evidence_fails() {
+        let overlay = json!({"overlay": "1.0.0", "actions": [{"target": "$", "update": {"a": 1}}]});
+        let problems = apply("d", &overlay, &mut json!({})).unwrap_err();
+        assert!(problems[0].to_string().contains("x-evidence"));
+    }
+}

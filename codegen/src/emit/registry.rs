@@ -1,0 +1,172 @@
+//! The table of tools as static data of `runtime::tool`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use crate::emit::handlers::handler_name;
+use crate::knowledge::{DateForm, Effect, ListStyle, Rule, TenantRole};
+use crate::model::lower::names;
+use crate::model::operation::{Argument, Operation, Place};
+
+/// `TOOLS`, in the order of `operations`.
+pub fn registry(operations: &[&Operation]) -> TokenStream {
+    let tools = operations.iter().map(|operation| tool(operation));
+    quote! {
+        use crate::runtime::tool::{
+            Argument, DateForm, Effect, ListStyle, Paging, Place, Rename, Role, Rule, Tool,
+        };
+
+        /// Every tool, sorted by name.
+        pub static TOOLS: &[Tool] = &[#(#tools),*];
+    }
+}
+
+fn tool(operation: &Operation) -> TokenStream {
+    let Operation {
+        tool,
+        aliases,
+        title,
+        description,
+        toolsets,
+        document,
+        operation_id,
+        method,
+        path,
+        version,
+        deprecated,
+        bulk,
+        additive,
+        idempotent,
+        scopes,
+        access,
+        ..
+    } = operation;
+    let effect = match operation.effect {
+        Effect::Read => quote!(Effect::Read),
+        Effect::Write => quote!(Effect::Write),
+        Effect::Send => quote!(Effect::Send),
+        Effect::Money => quote!(Effect::Money),
+        Effect::Destructive => quote!(Effect::Destructive),
+    };
+    let arguments = operation.arguments.iter().map(argument);
+    let renames = operation.renames.iter().map(|rename| {
+        let within = rename.within.split('.').flat_map(|step| {
+            let bare = step.strip_suffix("[]");
+            std::iter::once(bare.unwrap_or(step)).chain(bare.map(|_| "[]"))
+        });
+        let (from, to) = (&rename.from, &rename.to);
+        quote!(Rename { within: &[#(#within),*], from: #from, to: #to })
+    });
+    let style = operation.paging.style.name();
+    let page_size = option(operation.paging.page_size.as_deref());
+    let narrow = option(operation.paging.narrow.as_deref());
+    let rows = operation
+        .paging
+        .rows
+        .iter()
+        .flat_map(|rows| rows.split('.'));
+    let advertised = operation.advertised_schema.to_string();
+    let check = operation.check_schema.to_string();
+    let prepare = handler_name(operation);
+    quote! {
+        Tool {
+            name: #tool,
+            aliases: &[#(#aliases),*],
+            title: #title,
+            description: #description,
+            toolsets: &[#(#toolsets),*],
+            document: #document,
+            operation_id: #operation_id,
+            method: #method,
+            path: #path,
+            version: #version,
+            effect: #effect,
+            bulk: #bulk,
+            additive: #additive,
+            idempotent: #idempotent,
+            deprecated: #deprecated,
+            scopes: &[#(#scopes),*],
+            access: &[#(#access),*],
+            arguments: &[#(#arguments),*],
+            renames: &[#(#renames),*],
+            paging: Paging {
+                style: #style,
+                page_size: #page_size,
+                rows: &[#(#rows),*],
+                narrow: #narrow,
+            },
+            advertised_schema: #advertised,
+            check_schema: #check,
+            prepare: #prepare,
+        }
+    }
+}
+
+fn argument(argument: &Argument) -> TokenStream {
+    let Argument {
+        name,
+        wire_name,
+        wide,
+        ..
+    } = argument;
+    let aliases = names(argument).into_iter().filter(|alias| alias != name);
+    let place = match argument.place {
+        Place::Path => quote!(Place::Path),
+        Place::Query => quote!(Place::Query),
+        Place::Header => quote!(Place::Header),
+        Place::Body => quote!(Place::Body),
+        Place::WholeBody => quote!(Place::WholeBody),
+    };
+    let rule = match argument.rule {
+        Rule::Fill => quote!(Rule::Fill),
+        Rule::Explicit => quote!(Rule::Explicit),
+    };
+    let role = match argument.role {
+        TenantRole::None => quote!(Role::None),
+        TenantRole::Location => quote!(Role::Location(#rule)),
+        TenantRole::Company => quote!(Role::Company(#rule)),
+    };
+    let date_form = argument.date.map_or_else(
+        || quote!(None),
+        |form| {
+            let form = format_ident!(
+                "{}",
+                match form {
+                    DateForm::EpochMs => "EpochMilliseconds",
+                    DateForm::EpochS => "EpochSeconds",
+                    DateForm::Date => "Date",
+                    DateForm::MmDdYyyy => "MonthDayYear",
+                    DateForm::DateTime => "DateTime",
+                }
+            );
+            quote!(Some(DateForm::#form))
+        },
+    );
+    let list_style = match argument.list {
+        None => quote!(None),
+        Some(ListStyle::Comma) => quote!(Some(ListStyle::Comma)),
+        Some(ListStyle::Repeated) => quote!(Some(ListStyle::Repeated)),
+    };
+    let when_absent = argument
+        .constant
+        .as_ref()
+        .or(argument.default_sent.as_ref());
+    let when_absent = option(when_absent.map(ToString::to_string).as_deref());
+    quote! {
+        Argument {
+            name: #name,
+            aliases: &[#(#aliases),*],
+            wire_name: #wire_name,
+            place: #place,
+            role: #role,
+            date_form: #date_form,
+            list_style: #list_style,
+            wide_path_value: #wide,
+            when_absent: #when_absent,
+        }
+    }
+}
+
+fn option(text: Option<&str>) -> TokenStream {
+    text.map_or_else(|| quote!(None), |text| quote!(Some(#text)))
+}

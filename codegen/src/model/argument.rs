@@ -1,0 +1,214 @@
+//! The flat arguments of an operation: its parameters and the top-level fields of its body.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::document::resolve::resolve;
+use crate::knowledge::{ArgumentKnowledge, ListStyle, Rule, TenantRole};
+use crate::model::operation::{Argument, Body, Place};
+use crate::model::schema::json_schema;
+
+/// The arguments in the order of the document, and what the body is made of.
+pub fn arguments(
+    document: &Value,
+    operation: &Value,
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> (Vec<Argument>, Body) {
+    let mut arguments: Vec<Argument> = operation
+        .get("parameters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|parameter| parameter_argument(document, parameter, known))
+        .collect();
+    let (fields, body) = body_arguments(document, operation, known);
+    arguments.extend(fields);
+    tell_apart(&mut arguments);
+    (arguments, body)
+}
+
+fn parameter_argument(
+    document: &Value,
+    parameter: &Value,
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> Option<Argument> {
+    let text = |key| parameter.get(key).and_then(Value::as_str);
+    let place = match text("in")? {
+        "path" => Place::Path,
+        "query" => Place::Query,
+        "header" => Place::Header,
+        _ => return None,
+    };
+    let schema = json_schema(document, parameter.get("schema")?);
+    let required = parameter.get("required") == Some(&json!(true));
+    let mut argument = argument(text("name")?, place, schema, required, known);
+    if argument.list.is_none() && argument.schema.get("type") == Some(&json!("array")) {
+        let joined = parameter.get("explode") == Some(&json!(false));
+        argument.list = Some(if joined {
+            ListStyle::Comma
+        } else {
+            ListStyle::Repeated
+        });
+    }
+    Some(argument)
+}
+
+/// The fields of an object body, or one argument for a body that has none to name.
+fn body_arguments(
+    document: &Value,
+    operation: &Value,
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> (Vec<Argument>, Body) {
+    let Some(request) = operation
+        .get("requestBody")
+        .and_then(|body| resolve(document, body))
+    else {
+        return (Vec::new(), Body::None);
+    };
+    let required = request.get("required") == Some(&json!(true));
+    let schema = request
+        .get("content")
+        .and_then(Value::as_object)
+        .and_then(|content| content.values().next())
+        .and_then(|media| media.get("schema"))
+        .map_or_else(|| json!({}), |schema| json_schema(document, schema));
+    let plain = !["anyOf", "allOf", "items"]
+        .iter()
+        .any(|key| schema.get(key).is_some());
+    match schema.get("properties").and_then(Value::as_object) {
+        Some(properties) if plain && !properties.is_empty() => {
+            let needed = schema.get("required").and_then(Value::as_array);
+            let fields = properties
+                .iter()
+                .map(|(name, property)| {
+                    let needed = needed.is_some_and(|names| names.iter().any(|one| one == name));
+                    argument(name, Place::Body, property.clone(), needed, known)
+                })
+                .collect();
+            (fields, Body::Object { required })
+        }
+        _ => {
+            let whole = argument("body", Place::WholeBody, schema, required, known);
+            (vec![whole], Body::Whole { required })
+        }
+    }
+}
+
+fn argument(
+    wire_name: &str,
+    place: Place,
+    schema: Value,
+    required: bool,
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> Argument {
+    let known = known.get(wire_name).cloned().unwrap_or_default();
+    Argument {
+        name: known.name.unwrap_or_else(|| wire_name.to_owned()),
+        wire_name: wire_name.to_owned(),
+        aliases: known.aliases,
+        place,
+        required,
+        text: known.text,
+        role: known.role.unwrap_or(TenantRole::None),
+        rule: known.rule.unwrap_or(Rule::Fill),
+        date: known.date,
+        list: known.list,
+        wide: known.wide,
+        default_sent: known.default_sent,
+        constant: known.constant,
+        schema,
+    }
+}
+
+/// Arguments of one name keep apart by their place: `path_x`, `query_x`, `body_x`.
+fn tell_apart(arguments: &mut [Argument]) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for argument in arguments.iter() {
+        *counts.entry(argument.name.clone()).or_default() += 1;
+    }
+    for argument in arguments {
+        if counts.get(&argument.name).is_some_and(|count| *count > 1) {
+            argument.name = prefixed(argument);
+        }
+    }
+}
+
+/// The name under HighLevel's own convention, `<place>_<wire name>`.
+pub fn prefixed(argument: &Argument) -> String {
+    let place = match argument.place {
+        Place::Path => "path",
+        Place::Query => "query",
+        Place::Header => "header",
+        Place::Body | Place::WholeBody => "body",
+    };
+    format!("{place}_{}", argument.wire_name)
+}
+
+/// The schema that arguments must pass once the caller's tenant and the defaults are in.
+pub fn check_schema(arguments: &[Argument]) -> Value {
+    let properties: Map<String, Value> = arguments
+        .iter()
+        .map(|argument| (argument.name.clone(), accepted(argument)))
+        .collect();
+    let required: Vec<&str> = arguments
+        .iter()
+        .filter(|argument| argument.required)
+        .map(|argument| argument.name.as_str())
+        .collect();
+    root(properties, required)
+}
+
+/// The schema that clients see.
+pub fn advertised_schema(arguments: &[Argument]) -> Value {
+    let shown: Vec<&Argument> = arguments
+        .iter()
+        .filter(|argument| argument.constant.is_none())
+        .collect();
+    let properties: Map<String, Value> = shown
+        .iter()
+        .map(|argument| (argument.name.clone(), advertised(argument)))
+        .collect();
+    let required: Vec<&str> = shown
+        .iter()
+        .filter(|argument| must_be_given(argument))
+        .map(|argument| argument.name.as_str())
+        .collect();
+    root(properties, required)
+}
+
+/// Whether the caller must give the argument, whoever calls.
+fn must_be_given(argument: &Argument) -> bool {
+    let filled = argument.role != TenantRole::None && argument.rule == Rule::Fill;
+    argument.required && !filled && argument.default_sent.is_none()
+}
+
+fn root(properties: Map<String, Value>, required: Vec<&str>) -> Value {
+    let mut root = json!({"type": "object", "properties": properties});
+    if !required.is_empty() {
+        root["required"] = json!(required);
+    }
+    root
+}
+
+/// A list that travels as one joined text is taken as either.
+fn accepted(argument: &Argument) -> Value {
+    match argument.list {
+        Some(ListStyle::Comma) if argument.schema.get("type") == Some(&json!("string")) => {
+            json!({"type": ["string", "array"], "items": {"type": "string"}})
+        }
+        _ => argument.schema.clone(),
+    }
+}
+
+fn advertised(argument: &Argument) -> Value {
+    let mut schema = crate::model::schema::shown(&accepted(argument));
+    // A date may be given as text whatever HighLevel wants it as.
+    if argument.date.is_some() && schema["type"] != json!("string") {
+        schema["type"] = json!(["string", "number"]);
+    }
+    if let Some(text) = &argument.text {
+        schema["description"] = json!(text);
+    }
+    schema
+}

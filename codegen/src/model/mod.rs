@@ -1,0 +1,7 @@
+//! The printable model of an operation, between the documents and the emitters.
+
+pub mod argument;
+pub mod lower;
+pub mod naming;
+pub mod operation;
+pub mod schema;

@@ -1,0 +1,122 @@
+//! What the pipeline knows of one operation once document, repairs and knowledge are joined.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole};
+
+/// One operation as a tool.
+#[derive(Clone, Debug, Serialize)]
+pub struct Operation {
+    pub tool: String,
+    pub aliases: Vec<String>,
+    pub title: String,
+    pub description: String,
+    pub toolsets: Vec<String>,
+    pub document: String,
+    pub operation_id: String,
+    pub method: String,
+    pub path: String,
+    pub version: String,
+    pub deprecated: bool,
+    pub effect: Effect,
+    pub bulk: bool,
+    pub additive: bool,
+    pub idempotent: bool,
+    pub paging: Paging,
+    pub scopes: Vec<String>,
+    pub access: Vec<String>,
+    pub arguments: Vec<Argument>,
+    pub renames: Vec<Rename>,
+    pub body: Body,
+    /// JSON Schema 2020-12 that arguments must pass.
+    #[serde(skip)]
+    pub check_schema: Value,
+    /// The compact schema shown to clients.
+    pub advertised_schema: Value,
+}
+
+/// One top-level argument.
+#[derive(Clone, Debug, Serialize)]
+pub struct Argument {
+    pub name: String,
+    pub wire_name: String,
+    pub aliases: Vec<String>,
+    pub place: Place,
+    /// Needed by HighLevel, whether or not the caller must give it.
+    pub required: bool,
+    pub text: Option<String>,
+    pub role: TenantRole,
+    pub rule: Rule,
+    pub date: Option<DateForm>,
+    pub list: Option<ListStyle>,
+    pub wide: bool,
+    /// Sent when the caller gives none.
+    pub default_sent: Option<Value>,
+    /// Sent when the caller gives none, and not shown.
+    pub constant: Option<Value>,
+    #[serde(skip)]
+    pub schema: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+    Body,
+    WholeBody,
+}
+
+/// How the request body is made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    None,
+    /// A JSON object of the arguments whose place is the body.
+    Object {
+        required: bool,
+    },
+    /// One argument is the body.
+    Whole {
+        required: bool,
+    },
+}
+
+/// Method and path of an operation with parameter names erased: its identity across documents.
+pub fn key(method: &str, path: &str) -> String {
+    let segments: Vec<&str> = path
+        .split('/')
+        .map(|segment| {
+            if segment.starts_with('{') {
+                "{}"
+            } else {
+                segment
+            }
+        })
+        .collect();
+    format!("{} {}", method.to_uppercase(), segments.join("/"))
+}
+
+/// Counts by name of what happened to the documents, for reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts(pub BTreeMap<&'static str, usize>);
+
+impl Counts {
+    pub fn add(&mut self, name: &'static str, count: usize) {
+        *self.0.entry(name).or_default() += count;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in &self.0 {
+            writeln!(f, "{count:>6}  {name}")?;
+        }
+        Ok(())
+    }
+}
