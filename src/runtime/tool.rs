@@ -61,6 +61,8 @@ pub enum Effect {
 pub struct Argument {
     /// Name in the tool's schema.
     pub name: &'static str,
+    /// Other names that are taken: HighLevel's spelling, `path_…`, `query_…` and `body_…`.
+    pub aliases: &'static [&'static str],
     /// HighLevel's own name for it.
     pub wire_name: &'static str,
     pub place: Place,
@@ -70,6 +72,8 @@ pub struct Argument {
     pub list_style: Option<ListStyle>,
     /// May contain characters beyond `[A-Za-z0-9_-]` when it stands in the path.
     pub wide_path_value: bool,
+    /// JSON text that is sent where the caller gives nothing.
+    pub when_absent: Option<&'static str>,
 }
 
 /// Where an argument goes in the request.
@@ -77,6 +81,7 @@ pub struct Argument {
 pub enum Place {
     Path,
     Query,
+    Header,
     /// A top-level property of the JSON body.
     Body,
     /// The whole JSON body.
