@@ -1,5 +1,6 @@
 //! From the tools that exist to the tools that are listed and called.
 
+pub mod arguments;
 pub mod dispatch;
 pub mod registry;
 pub mod surfaces;

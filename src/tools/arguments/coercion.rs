@@ -1,0 +1,97 @@
+//! Turns values into their one declared type where nothing is lost, and refuses numbers that lost digits.
+
+use serde_json::{Map, Number, Value};
+
+use super::Problems;
+
+/// From here on not every whole number is a 64-bit float, so that digits may be gone.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Coerces every value that has one declared type, inside objects and lists too.
+pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Problems) {
+    let properties = schema.get("properties");
+    for (name, value) in values {
+        let schema = properties.and_then(|properties| properties.get(name));
+        coerce_value(schema, value, name, problems);
+    }
+}
+
+fn coerce_value(schema: Option<&Value>, value: &mut Value, path: &str, problems: &mut Problems) {
+    if let Some(coerced) = schema.and_then(one_type).and_then(|kind| coerced(kind, value)) {
+        *value = coerced;
+    }
+    match value {
+        Value::Number(number) if lost_digits(number) => problems.add(format!(
+            "{path} is a number too large to be kept exactly, give it as a string"
+        )),
+        Value::Object(object) => {
+            let properties = schema.and_then(|schema| schema.get("properties"));
+            for (name, value) in object {
+                let schema = properties.and_then(|properties| properties.get(name));
+                coerce_value(schema, value, &format!("{path}.{name}"), problems);
+            }
+        }
+        Value::Array(items) => {
+            let schema = schema.and_then(|schema| schema.get("items"));
+            for (index, item) in items.iter_mut().enumerate() {
+                coerce_value(schema, item, &format!("{path}[{index}]"), problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The type of a schema that declares one, `null` beside it not counted.
+fn one_type(schema: &Value) -> Option<&str> {
+    match schema.get("type")? {
+        Value::String(kind) => Some(kind),
+        Value::Array(kinds) => {
+            let mut kinds = kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null");
+            kinds.next().filter(|_| kinds.next().is_none())
+        }
+        _ => None,
+    }
+}
+
+/// `value` as a `kind`, where it is another type that says the same.
+fn coerced(kind: &str, value: &Value) -> Option<Value> {
+    match (kind, value) {
+        ("integer", Value::String(text)) => {
+            let number: i64 = text.parse().ok()?;
+            (number.to_string() == *text).then(|| number.into())
+        }
+        ("integer", Value::Number(number)) if number.is_f64() => {
+            let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+            #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+            let whole = (number.abs() < EXACT).then_some(number as i64)?;
+            Some(whole.into())
+        }
+        ("number", Value::String(text)) => match serde_json::from_str(text).ok()? {
+            Value::Number(number) => Some(Value::Number(number)),
+            _ => None,
+        },
+        ("boolean", Value::String(text)) => match text.as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        // A whole number written as a float (1e3) has lost the form in which it was given.
+        ("string", Value::Number(number)) if !lost_form(number) => {
+            Some(Value::String(number.to_string()))
+        }
+        ("string", Value::Bool(truth)) => Some(Value::String(truth.to_string())),
+        ("object" | "array", Value::String(text)) => serde_json::from_str(text)
+            .ok()
+            .filter(|parsed: &Value| parsed.is_object() == (kind == "object"))
+            .filter(|parsed| parsed.is_object() || parsed.is_array()),
+        _ => None,
+    }
+}
+
+fn lost_form(number: &Number) -> bool {
+    number.is_f64() && number.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
+fn lost_digits(number: &Number) -> bool {
+    lost_form(number) && number.as_f64().is_some_and(|number| number.abs() >= EXACT)
+}

@@ -1,0 +1,73 @@
+//! Finds the argument that each given name means.
+
+use serde_json::{Map, Value};
+
+use super::Problems;
+use crate::runtime::tool::{Argument, Tool};
+
+/// Below this likeness (1 is equal) a name is no help: `foo` is not `id` misspelled.
+const NEAR: f64 = 0.6;
+
+/// `given` by the names of the tool's schema; unknown names and double ones become problems.
+pub fn canonical(
+    tool: &Tool,
+    given: Map<String, Value>,
+    ignored: &[String],
+    problems: &mut Problems,
+) -> Map<String, Value> {
+    let mut values: Map<String, Value> = Map::new();
+    for (name, value) in given {
+        match find(tool, &name) {
+            Some(argument) => match values.get(argument.name) {
+                Some(first) if *first != value => problems.add(format!(
+                    "{} is given twice with different values, once as {name}",
+                    argument.name
+                )),
+                Some(_) => {}
+                None => {
+                    values.insert(argument.name.to_owned(), value);
+                }
+            },
+            None if ignored.contains(&name) => {}
+            None => problems.add(unknown(tool, &name)),
+        }
+    }
+    values
+}
+
+fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
+    let own = tool.arguments.iter().find(|argument| argument.name == name);
+    own.or_else(|| {
+        tool.arguments
+            .iter()
+            .find(|argument| argument.aliases.contains(&name))
+    })
+}
+
+fn unknown(tool: &Tool, name: &str) -> String {
+    let shown: String = name.chars().take(64).collect();
+    let nearest = tool
+        .arguments
+        .iter()
+        .flat_map(|argument| {
+            let names = std::iter::once(&argument.name).chain(argument.aliases);
+            names.map(move |name| (name, argument))
+        })
+        .map(|(name, argument)| (strsim::normalized_damerau_levenshtein(&shown, name), argument))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness >= NEAR);
+    match nearest {
+        Some((_, argument)) => format!(
+            "{shown} is no argument of {}, did you mean {}?",
+            tool.name, argument.name
+        ),
+        None => {
+            let names: Vec<&str> = tool.arguments.iter().map(|argument| argument.name).collect();
+            format!(
+                "{shown} is no argument of {}, which takes {}",
+                tool.name,
+                names.join(", ")
+            )
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Tells a null that clears a field from one that only fills a place.
+//!
+//! OpenAI's strict mode sends every property a schema has and null for those the model left out
+//! (<https://platform.openai.com/docs/guides/structured-outputs>). Sent on, such a null would empty a
+//! field of a contact.
+
+use serde_json::{Map, Value};
+
+/// Removes nulls that mean "not given": all nulls of properties that take none, and, in a call that
+/// gives every argument there is, those of optional nullable properties too.
+pub fn drop_unused(schema: &Value, gives_all: bool, values: &mut Map<String, Value>) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    values.retain(|name, value| {
+        !value.is_null()
+            || properties.get(name).is_none_or(|property| {
+                takes_null(property) && (!gives_all || is_required(schema, name))
+            })
+    });
+    for (name, value) in values.iter_mut() {
+        if let Some(property) = properties.get(name) {
+            descend(property, gives_all, value);
+        }
+    }
+}
+
+fn descend(schema: &Value, gives_all: bool, value: &mut Value) {
+    match value {
+        Value::Object(object) => drop_unused(schema, gives_all, object),
+        Value::Array(items) => {
+            if let Some(item_schema) = schema.get("items") {
+                for item in items {
+                    descend(item_schema, gives_all, item);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_required(schema: &Value, name: &str) -> bool {
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|required| required.iter().any(|one| one == name))
+}
+
+/// Whether null is a value of its own for `schema`.
+fn takes_null(schema: &Value) -> bool {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.contains(&Value::Null);
+    }
+    match (schema.get("type"), schema.get("anyOf").and_then(Value::as_array)) {
+        (Some(Value::Array(types)), _) => types.iter().any(|one| one == "null"),
+        (Some(_), _) => false,
+        (None, Some(branches)) => branches.iter().any(takes_null),
+        (None, None) => true,
+    }
+}
