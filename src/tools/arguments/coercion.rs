@@ -17,7 +17,10 @@ pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Pr
 }
 
 fn coerce_value(schema: Option<&Value>, value: &mut Value, path: &str, problems: &mut Problems) {
-    if let Some(coerced) = schema.and_then(one_type).and_then(|kind| coerced(kind, value)) {
+    if let Some(coerced) = schema
+        .and_then(one_type)
+        .and_then(|kind| coerced(kind, value))
+    {
         *value = coerced;
     }
     match value {
@@ -46,7 +49,10 @@ fn one_type(schema: &Value) -> Option<&str> {
     match schema.get("type")? {
         Value::String(kind) => Some(kind),
         Value::Array(kinds) => {
-            let mut kinds = kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null");
+            let mut kinds = kinds
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|kind| *kind != "null");
             kinds.next().filter(|_| kinds.next().is_none())
         }
         _ => None,

@@ -15,7 +15,12 @@ use crate::runtime::tool::{DateForm, Tool};
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// Puts every date argument into its form; what is no date is a problem.
-pub fn lower(tool: &Tool, schema: &Value, values: &mut Map<String, Value>, problems: &mut Problems) {
+pub fn lower(
+    tool: &Tool,
+    schema: &Value,
+    values: &mut Map<String, Value>,
+    problems: &mut Problems,
+) {
     for argument in tool.arguments {
         let (Some(form), Some(value)) = (argument.date_form, values.get_mut(argument.name)) else {
             continue;
@@ -40,7 +45,10 @@ fn lowered(form: DateForm, as_text: bool, value: &Value) -> Option<Value> {
     };
     // An epoch value in an epoch field is the caller's own choice of unit.
     let epoch: Option<i64> = text.parse().ok();
-    let (seconds, milliseconds) = (form == DateForm::EpochSeconds, form == DateForm::EpochMilliseconds);
+    let (seconds, milliseconds) = (
+        form == DateForm::EpochSeconds,
+        form == DateForm::EpochMilliseconds,
+    );
     if let (Some(number), true) = (epoch, seconds || milliseconds) {
         return Some(if as_text { json!(text) } else { json!(number) });
     }
@@ -55,7 +63,12 @@ fn lowered(form: DateForm, as_text: bool, value: &Value) -> Option<Value> {
         DateForm::EpochSeconds => number(moment.timestamp().as_second(), as_text),
         DateForm::Date => json!(date.to_string()),
         DateForm::MonthDayYear => {
-            json!(format!("{:02}-{:02}-{:04}", date.month(), date.day(), date.year()))
+            json!(format!(
+                "{:02}-{:02}-{:04}",
+                date.month(),
+                date.day(),
+                date.year()
+            ))
         }
         DateForm::DateTime if text.parse::<Timestamp>().is_ok() => json!(text),
         DateForm::DateTime => json!(moment.timestamp().to_string()),

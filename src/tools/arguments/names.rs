@@ -53,7 +53,12 @@ fn unknown(tool: &Tool, name: &str) -> String {
             let names = std::iter::once(&argument.name).chain(argument.aliases);
             names.map(move |name| (name, argument))
         })
-        .map(|(name, argument)| (strsim::normalized_damerau_levenshtein(&shown, name), argument))
+        .map(|(name, argument)| {
+            (
+                strsim::normalized_damerau_levenshtein(&shown, name),
+                argument,
+            )
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness >= NEAR);
     match nearest {
@@ -62,7 +67,11 @@ fn unknown(tool: &Tool, name: &str) -> String {
             tool.name, argument.name
         ),
         None => {
-            let names: Vec<&str> = tool.arguments.iter().map(|argument| argument.name).collect();
+            let names: Vec<&str> = tool
+                .arguments
+                .iter()
+                .map(|argument| argument.name)
+                .collect();
             format!(
                 "{shown} is no argument of {}, which takes {}",
                 tool.name,

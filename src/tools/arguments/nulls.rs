@@ -51,7 +51,10 @@ fn takes_null(schema: &Value) -> bool {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         return values.contains(&Value::Null);
     }
-    match (schema.get("type"), schema.get("anyOf").and_then(Value::as_array)) {
+    match (
+        schema.get("type"),
+        schema.get("anyOf").and_then(Value::as_array),
+    ) {
         (Some(Value::Array(types)), _) => types.iter().any(|one| one == "null"),
         (Some(_), _) => false,
         (None, Some(branches)) => branches.iter().any(takes_null),

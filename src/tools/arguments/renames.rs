@@ -17,7 +17,13 @@ pub fn apply(tool: &Tool, values: &mut Map<String, Value>, problems: &mut Proble
     }
 }
 
-fn descend(rename: &Rename, within: &[&str], holder: &mut Value, path: &str, problems: &mut Problems) {
+fn descend(
+    rename: &Rename,
+    within: &[&str],
+    holder: &mut Value,
+    path: &str,
+    problems: &mut Problems,
+) {
     match (within.split_first(), holder) {
         (None, Value::Object(object)) => rename_in(rename, object, path, problems),
         (Some((&"[]", rest)), Value::Array(items)) => {
@@ -34,17 +40,28 @@ fn descend(rename: &Rename, within: &[&str], holder: &mut Value, path: &str, pro
     }
 }
 
-fn rename_in(rename: &Rename, object: &mut Map<String, Value>, path: &str, problems: &mut Problems) {
+fn rename_in(
+    rename: &Rename,
+    object: &mut Map<String, Value>,
+    path: &str,
+    problems: &mut Problems,
+) {
     let Rename { from, to, .. } = rename;
     if !object.contains_key(*from) {
         return;
     }
     if object.contains_key(*to) {
-        problems.add(format!("{path} gives both {from} and {to}, which are one field"));
+        problems.add(format!(
+            "{path} gives both {from} and {to}, which are one field"
+        ));
         return;
     }
     let renamed = std::mem::take(object).into_iter().map(|(name, value)| {
-        let name = if name == *from { (*to).to_owned() } else { name };
+        let name = if name == *from {
+            (*to).to_owned()
+        } else {
+            name
+        };
         (name, value)
     });
     *object = renamed.collect();

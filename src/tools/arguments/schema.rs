@@ -23,7 +23,8 @@ impl Schema {
     /// Compiles the schema; an error is a fault of the generator, which tests rule out.
     pub fn new(tool: &Tool) -> Result<Self, String> {
         let root: Value = serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?;
-        let shown: Value = serde_json::from_str(tool.advertised_schema).map_err(|e| e.to_string())?;
+        let shown: Value =
+            serde_json::from_str(tool.advertised_schema).map_err(|e| e.to_string())?;
         let shown = shown["properties"].as_object();
         Ok(Self {
             shown: shown.into_iter().flat_map(Map::keys).cloned().collect(),
@@ -48,7 +49,11 @@ impl Schema {
 fn sentence(error: &ValidationError<'_>) -> String {
     use ValidationErrorKind as Kind;
     let path = path(error.instance_path().as_str());
-    let about = if path.is_empty() { "the call" } else { path.as_str() };
+    let about = if path.is_empty() {
+        "the call"
+    } else {
+        path.as_str()
+    };
     let given = excerpt(error.instance());
     match error.kind() {
         Kind::Required { property } => missing(&path, property.as_str().unwrap_or_default()),

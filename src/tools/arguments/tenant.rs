@@ -8,7 +8,12 @@ use crate::highlevel::caller::LocationBinding;
 use crate::runtime::tool::{Role, Rule, Tool};
 
 /// Fills what the caller's tenant fills and refuses every other tenant under a pin.
-pub fn bind(tool: &Tool, caller: &Caller, values: &mut Map<String, Value>, problems: &mut Problems) {
+pub fn bind(
+    tool: &Tool,
+    caller: &Caller,
+    values: &mut Map<String, Value>,
+    problems: &mut Problems,
+) {
     let pin = match &caller.location {
         Some(LocationBinding::Pin(id)) => Some(id.as_str()),
         _ => None,
