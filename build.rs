@@ -1,1 +1,5 @@
-fn main() {}
+//! Generates the tools from `openapi/` into `OUT_DIR`.
+
+fn main() {
+    codegen::build::run();
+}

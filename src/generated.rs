@@ -1,6 +1,9 @@
 //! The one place where generated code enters.
 
-use crate::runtime::tool::Tool;
+#![expect(
+    clippy::all,
+    clippy::pedantic,
+    reason = "written by codegen and progenitor"
+)]
 
-/// Every tool, sorted by name.
-pub static TOOLS: &[Tool] = &[];
+include!(concat!(env!("OUT_DIR"), "/tools.rs"));

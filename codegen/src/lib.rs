@@ -1,10 +1,13 @@
 //! The pipeline from HighLevel's documents to tools: load, repair, describe, prune, lower, emit.
 
 pub mod allowlist;
+pub mod build;
+pub mod diff;
 pub mod document;
 pub mod emit;
 pub mod error;
 pub mod generation;
+pub mod import;
 pub mod knowledge;
 pub mod model;
 

@@ -16,22 +16,17 @@ pub struct Sources {
     pub overlays: BTreeMap<String, Value>,
     pub knowledge: BTreeMap<String, DocumentKnowledge>,
     pub allowlist: Allowlist,
-    /// Every file and folder that was read, for `cargo::rerun-if-changed`.
-    pub read: Vec<PathBuf>,
 }
 
 /// Reads the folder `openapi`, collecting every problem.
 pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     let mut problems = Vec::new();
-    let mut read = Vec::new();
     let mut files = |folder: &str, ending: &str, problems: &mut Vec<Problem>| {
         let folder = openapi.join(folder);
-        read.push(folder.clone());
         let files = files_in(&folder, ending).unwrap_or_else(|problem| {
             problems.push(problem);
             BTreeMap::new()
         });
-        read.extend(files.values().map(|(path, _)| path.clone()));
         files
     };
 
@@ -39,18 +34,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     let yaml = files("repairs", "yaml", &mut problems);
     let toml = files("tools", "toml", &mut problems);
 
-    let mut documents = BTreeMap::new();
-    for (stem, (path, text)) in json {
-        match serde_json::from_str(&text) {
-            Ok(document) => drop(documents.insert(stem, document)),
-            Err(error) => problems.push(Problem::in_document(
-                stem,
-                path.display().to_string(),
-                format!("is not JSON: {error}"),
-                "import the documents again",
-            )),
-        }
-    }
+    let documents = parsed(json, &mut problems);
     let mut overlays = BTreeMap::new();
     for (stem, (path, text)) in yaml {
         match serde_saphyr::from_str(&text) {
@@ -71,7 +55,6 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
         }
     }
     let path = openapi.join("allowlist.toml");
-    read.push(path.clone());
     let allowlist = text_of(&path)
         .and_then(|text| allowlist::parse(&text))
         .unwrap_or_else(|problem| {
@@ -85,11 +68,44 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             overlays,
             knowledge,
             allowlist,
-            read,
         })
     } else {
         Err(Errors(problems))
     }
+}
+
+/// The imported documents alone, by stem; none before the first import.
+pub fn documents(openapi: &Path) -> Result<BTreeMap<String, Value>, Errors> {
+    let folder = openapi.join("highlevel");
+    if !folder.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let mut problems = Vec::new();
+    let documents = parsed(files_in(&folder, "json")?, &mut problems);
+    if problems.is_empty() {
+        Ok(documents)
+    } else {
+        Err(Errors(problems))
+    }
+}
+
+fn parsed(
+    files: BTreeMap<String, (PathBuf, String)>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Value> {
+    let mut documents = BTreeMap::new();
+    for (stem, (path, text)) in files {
+        match serde_json::from_str(&text) {
+            Ok(document) => drop(documents.insert(stem, document)),
+            Err(error) => problems.push(Problem::in_document(
+                stem,
+                path.display().to_string(),
+                format!("is not JSON: {error}"),
+                "import the documents again",
+            )),
+        }
+    }
+    documents
 }
 
 /// The files of a folder with this ending, by stem. A missing folder is an error.
@@ -113,7 +129,8 @@ fn files_in(folder: &Path, ending: &str) -> Result<BTreeMap<String, (PathBuf, St
     Ok(files)
 }
 
-fn text_of(path: &Path) -> Result<String, Problem> {
+/// The text of a file.
+pub fn text_of(path: &Path) -> Result<String, Problem> {
     fs::read_to_string(path).map_err(|error| {
         Problem::new(
             path.display().to_string(),

@@ -254,15 +254,11 @@ fn faults(operation: &Operation, known: Option<&OperationKnowledge>) -> Vec<Prob
     {
         fault("paging.page_size", "names no argument", "correct it");
     }
-    let endless = operation.paging.rows.is_some()
-        && operation.paging.page_size.is_none()
-        && operation.paging.narrow.is_none();
-    if endless || (operation.paging.style != PagingStyle::None && operation.paging.rows.is_none()) {
-        fault(
-            "paging",
-            "gives no way to ask for less",
-            "give page_size or narrow, and rows",
-        );
+    let pages = operation.paging.style != PagingStyle::None;
+    let smaller = operation.paging.page_size.is_some() || operation.paging.narrow.is_some();
+    if pages && (operation.paging.rows.is_none() || !smaller) {
+        let what = "has a style, but no rows or no way to ask for less";
+        fault("paging", what, "give rows, and page_size or narrow");
     }
     for rename in &operation.renames {
         if !rename_applies(operation, &rename.within, &rename.to) {

@@ -1,0 +1,67 @@
+//! The commands of the generator: one function a command, one file for each that is long.
+
+mod check;
+mod import;
+mod list;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use codegen::error::Errors;
+
+/// Makes tools from HighLevel's documents.
+#[derive(Parser)]
+#[command(name = "codegen", version)]
+struct Cli {
+    /// Folder of the imported documents, repairs, texts and the allowlist.
+    #[arg(long, global = true, default_value = "openapi")]
+    openapi: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read a checkout of HighLevel's documents and write openapi/highlevel.
+    Import(import::Import),
+    /// Print what an import of a checkout would change; write nothing.
+    Diff {
+        /// Folder with apps/*.json.
+        folder: PathBuf,
+    },
+    /// Run every stage over every operation and report what became of each.
+    Check,
+    /// List operations by tool name: those that are not listed in the allowlist.
+    List {
+        /// List the tools of the allowlist too.
+        #[arg(long)]
+        all: bool,
+        /// Only of this document, such as `contacts`.
+        document: Option<String>,
+    },
+    /// Print one operation: model, schema and what it costs in tokens.
+    Show {
+        /// Tool name, such as contacts_get-contact.
+        tool: String,
+    },
+}
+
+/// Exit code 0: done; 1: `--check` found a difference; 2: something is wrong, said on stderr.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Import(command) => command.run(&cli.openapi),
+        Command::Diff { folder } => import::diff(folder, &cli.openapi),
+        Command::Check => check::run(&cli.openapi),
+        Command::List { all, document } => list::run(&cli.openapi, *all, document.as_deref()),
+        Command::Show { tool } => show::run(&cli.openapi, tool),
+    };
+    done.unwrap_or_else(|Errors(problems)| {
+        for problem in &problems {
+            eprintln!("error: {problem}");
+        }
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,52 @@
+//! `show`: one operation as the pipeline sees it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use codegen::document::load;
+use codegen::error::{Errors, Problem};
+use codegen::generation::generate;
+use serde_json::json;
+
+pub fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
+    let generation = generate(&load::load(openapi)?)?;
+    let found = generation.operations.iter().find(|lowered| {
+        let operation = &lowered.operation;
+        operation.tool == tool || operation.aliases.iter().any(|alias| alias == tool)
+    });
+    let Some(lowered) = found else {
+        return Err(Problem::new(
+            tool,
+            "is no operation of any document",
+            "`codegen list --all` prints every name",
+        )
+        .into());
+    };
+    let operation = &lowered.operation;
+    let model = serde_json::to_value(operation).map_err(|error| {
+        Problem::new(
+            tool,
+            format!("cannot be printed: {error}"),
+            "this is a fault of the generator",
+        )
+    })?;
+    println!("{model:#}");
+    println!("check schema: {:#}", operation.check_schema);
+    let shown = json!({
+        "name": operation.tool,
+        "title": operation.title,
+        "description": operation.description,
+        "inputSchema": operation.advertised_schema,
+    });
+    let tokens = tiktoken_rs::o200k_base_singleton()
+        .encode_ordinary(&shown.to_string())
+        .len();
+    println!("{tokens} tokens (o200k_base) of name, title, description and schema");
+    for fault in &lowered.faults {
+        println!("before it can be a tool: {fault}");
+    }
+    if let Some(reason) = lowered.unsendable {
+        println!("it cannot be a tool yet: {reason}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,162 @@
+//! Makes `openapi/highlevel/` from HighLevel's published documents: the facts of the interface stay,
+//! prose and examples go.
+
+mod bundle;
+mod facts;
+mod folder;
+mod scopes;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::{Errors, Problem};
+use crate::model::operation::Counts;
+
+/// What an import would write, before anything is written.
+pub struct Import {
+    /// The documents by stem.
+    pub documents: BTreeMap<String, Value>,
+    /// Text of `SOURCE.toml`.
+    pub source: String,
+    pub report: Report,
+}
+
+/// What the importer met and decided.
+#[derive(Default)]
+pub struct Report {
+    pub counts: Counts,
+    /// References to nothing inside a document, now unknown schemas.
+    pub dangling: Vec<String>,
+}
+
+/// Where the documents come from, as far as the caller knows.
+#[derive(Default)]
+pub struct Origin {
+    pub repository: Option<String>,
+    pub commit: Option<String>,
+}
+
+/// What `SOURCE.toml` says; nothing where it is absent or says nothing.
+pub fn recorded_origin(openapi: &Path) -> Origin {
+    let table: toml::Table = fs::read_to_string(openapi.join("SOURCE.toml"))
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default();
+    let text = |key| {
+        table
+            .get(key)
+            .and_then(toml::Value::as_str)
+            .map(str::to_owned)
+    };
+    Origin {
+        repository: text("repository"),
+        commit: text("commit"),
+    }
+}
+
+/// Reads `folder` (`apps/*.json`, what they refer to, optionally `scopes.tsv`) and writes nothing.
+pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
+    let read = folder::read(folder)?;
+    let scopes = scopes::parse(&read.scopes)?;
+    let mut documents = BTreeMap::new();
+    let mut problems = Vec::new();
+    let mut report = Report::default();
+    for (stem, original) in &read.documents {
+        let bundled = match bundle::bundle(stem, original, &read, &mut report) {
+            Ok(bundled) => bundled,
+            Err(wrong) => {
+                problems.extend(wrong);
+                continue;
+            }
+        };
+        let mut document = facts::document(stem, &bundled, &mut report.counts);
+        scopes.record(&mut document, &mut report.counts);
+        documents.insert(stem.clone(), document);
+    }
+    if problems.is_empty() {
+        Ok(Import {
+            documents,
+            source: source::text(folder, &read, origin),
+            report,
+        })
+    } else {
+        Err(Errors(problems))
+    }
+}
+
+impl Import {
+    /// Every file below `openapi/` and its text.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut files: BTreeMap<String, String> = self
+            .documents
+            .iter()
+            .map(|(stem, document)| (format!("highlevel/{stem}.json"), format!("{document:#}\n")))
+            .collect();
+        files.insert("SOURCE.toml".to_owned(), self.source.clone());
+        files
+    }
+
+    /// The files that differ from what stands in `openapi`, those to be removed among them.
+    pub fn differences(&self, openapi: &Path) -> BTreeSet<String> {
+        let files = self.files();
+        let present = fs::read_dir(openapi.join("highlevel"))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .map(|name| format!("highlevel/{name}"))
+            .filter(|name| !files.contains_key(name));
+        let mut different: BTreeSet<String> = present.collect();
+        for (name, text) in &files {
+            if !fs::read_to_string(openapi.join(name)).is_ok_and(|present| present == *text) {
+                different.insert(name.clone());
+            }
+        }
+        different
+    }
+
+    /// Writes beside the present documents first, so that a failure leaves them as they were.
+    pub fn write(&self, openapi: &Path) -> Result<(), Problem> {
+        let failed = |error: std::io::Error| {
+            Problem::new(
+                openapi.display().to_string(),
+                format!("cannot be written: {error}"),
+                "free the disk or the permission, then import again",
+            )
+        };
+        let (new, present) = (openapi.join("highlevel.new"), openapi.join("highlevel"));
+        if new.exists() {
+            fs::remove_dir_all(&new).map_err(failed)?;
+        }
+        fs::create_dir_all(&new).map_err(failed)?;
+        for (name, text) in self.files() {
+            let path = match name.strip_prefix("highlevel/") {
+                Some(file) => new.join(file),
+                None => openapi.join(format!("{name}.new")),
+            };
+            fs::write(path, text).map_err(failed)?;
+        }
+        if present.exists() {
+            fs::remove_dir_all(&present).map_err(failed)?;
+        }
+        fs::rename(&new, &present).map_err(failed)?;
+        fs::rename(openapi.join("SOURCE.toml.new"), openapi.join("SOURCE.toml")).map_err(failed)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.counts)?;
+        for dangling in &self.dangling {
+            writeln!(f, "refers to nothing, now an unknown schema: {dangling}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! `SOURCE.toml`: where the documents came from, and a digest of every file that was read.
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::Origin;
+use super::folder::Folder;
+
+/// The text of `SOURCE.toml`.
+pub fn text(folder: &Path, read: &Folder, origin: &Origin) -> String {
+    let commit = origin.commit.clone().or_else(|| commit_of(folder));
+    let mut table = toml::Table::new();
+    for (key, value) in [("repository", &origin.repository), ("commit", &commit)] {
+        if let Some(value) = value {
+            table.insert(key.to_owned(), value.clone().into());
+        }
+    }
+    let digests: toml::Table = read
+        .bytes
+        .iter()
+        .map(|(name, bytes)| (name.clone(), hex(&Sha256::digest(bytes)).into()))
+        .collect();
+    table.insert("sha256".to_owned(), digests.into());
+    format!("# Where openapi/highlevel comes from. Written by `codegen import`.\n\n{table}")
+}
+
+/// The commit that a git checkout stands on, where `folder` is one.
+fn commit_of(folder: &Path) -> Option<String> {
+    let git = folder.join(".git");
+    let head = fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = head.trim();
+    let Some(reference) = head.strip_prefix("ref: ") else {
+        return Some(head.to_owned());
+    };
+    if let Ok(commit) = fs::read_to_string(git.join(reference)) {
+        return Some(commit.trim().to_owned());
+    }
+    let packed = fs::read_to_string(git.join("packed-refs")).ok()?;
+    let line = packed.lines().find(|line| line.ends_with(reference))?;
+    line.split_once(' ').map(|(commit, _)| commit.to_owned())
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
