@@ -21,13 +21,11 @@ pub struct Sources {
 /// Reads the folder `openapi`, collecting every problem.
 pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     let mut problems = Vec::new();
-    let mut files = |folder: &str, ending: &str, problems: &mut Vec<Problem>| {
-        let folder = openapi.join(folder);
-        let files = files_in(&folder, ending).unwrap_or_else(|problem| {
+    let files = |folder: &str, ending: &str, problems: &mut Vec<Problem>| {
+        files_in(&openapi.join(folder), ending).unwrap_or_else(|problem| {
             problems.push(problem);
             BTreeMap::new()
-        });
-        files
+        })
     };
 
     let json = files("highlevel", "json", &mut problems);
