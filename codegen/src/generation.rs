@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::document::load::Sources;
@@ -43,10 +44,10 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
     })
 }
 
-/// Generates the client of every operation of one document, chosen or not, to prove that it can be.
+/// Generates client and handlers of operations of one document, chosen or not, to prove that it can
+/// be done.
 pub fn prove(stem: &str, operations: &[&Operation]) -> Result<(), Problem> {
-    let document = prune::client_document(stem, operations)?;
-    client::client(stem, &document).map(drop)
+    client_and_handlers(stem, operations).map(drop)
 }
 
 /// Writes the generated file where it differs, so that an unchanged build stays fresh.
@@ -175,17 +176,7 @@ fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
     let mut modules = Vec::new();
     let mut all_handlers = Vec::new();
     for (stem, operations) in by_document {
-        let made = prune::client_document(stem, &operations)
-            .and_then(|document| client::client(stem, &document))
-            .and_then(|client| {
-                let file = format::parsed(client.clone())?;
-                let handlers = operations
-                    .iter()
-                    .map(|operation| handlers::handler(operation, &file))
-                    .collect::<Result<Vec<_>, _>>()?;
-                Ok((client, handlers))
-            });
-        match made {
+        match client_and_handlers(stem, &operations) {
             Ok((client, handlers)) => {
                 let module = handlers::client_module(stem);
                 modules.push(quote!(#[allow(dead_code, unused_imports)] mod #module { #client }));
@@ -203,4 +194,18 @@ fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
         #(#all_handlers)*
         #(#modules)*
     })?)
+}
+
+fn client_and_handlers(
+    stem: &str,
+    operations: &[&Operation],
+) -> Result<(TokenStream, Vec<TokenStream>), Problem> {
+    let document = prune::client_document(stem, operations)?;
+    let client = client::client(stem, &document)?;
+    let file = format::parsed(client.clone())?;
+    let handlers = operations
+        .iter()
+        .map(|operation| handlers::handler(operation, &file))
+        .collect::<Result<_, _>>()?;
+    Ok((client, handlers))
 }

@@ -1,0 +1,169 @@
+//! The pipeline over the project's own `openapi/`, as it stands and with one thing made wrong.
+
+use std::path::Path;
+
+use codegen::allowlist;
+use codegen::document::load::{Sources, load};
+use codegen::generation::{generate, prove};
+use codegen::knowledge;
+use serde_json::json;
+
+fn sources() -> Sources {
+    load(Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../openapi"
+    )))
+    .expect("openapi loads")
+}
+
+#[test]
+fn every_operation_is_a_tool_or_could_be_or_is_left_out_by_name() {
+    let generation = generate(&sources()).expect("a generation");
+    let operations = &generation.operations;
+    let tools = operations
+        .iter()
+        .filter(|one| !one.operation.toolsets.is_empty());
+    let left_out: Vec<&str> = operations
+        .iter()
+        .filter(|one| one.unsendable.is_some())
+        .map(|one| one.operation.tool.as_str())
+        .collect();
+    assert_eq!((operations.len(), tools.count()), (576, 21));
+    assert_eq!(
+        left_out,
+        [
+            "conversations_upload-file-attachments",
+            "forms_upload-to-custom-fields",
+            "locations_upload-file-customFields",
+            "medias_upload-media-content",
+            "oauth_get-access-token",
+            "oauth_get-location-access-token",
+            "social-media-posting_upload-csv",
+        ]
+    );
+    let stems: std::collections::BTreeSet<&str> = operations
+        .iter()
+        .map(|one| one.operation.document.as_str())
+        .collect();
+    for stem in stems {
+        let operations = operations.iter().map(|one| &one.operation);
+        let operations: Vec<_> = operations.filter(|one| one.document == stem).collect();
+        prove(stem, &operations).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    let generated = || generate(&sources()).expect("a generation").rust;
+    assert_eq!(generated(), generated());
+}
+
+/// Makes one thing wrong in the sources; the errors must name it.
+fn check(spoil: impl FnOnce(&mut Sources), expected: &str) {
+    let mut sources = sources();
+    spoil(&mut sources);
+    match generate(&sources) {
+        Ok(_) => panic!("generated in spite of: {expected}"),
+        Err(errors) => assert!(errors.to_string().contains(expected), "{errors}"),
+    }
+}
+
+/// Replaces `from` by `to` in the knowledge file of `stem`.
+fn rewrite(sources: &mut Sources, stem: &str, from: &str, to: &str) {
+    let path = format!(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/tools/{}.toml"),
+        stem
+    );
+    let text = std::fs::read_to_string(path).expect("a file");
+    assert!(text.contains(from), "{from}");
+    let tables = knowledge::parse(stem, &text.replace(from, to)).expect("tables");
+    sources.knowledge.insert(stem.to_owned(), tables);
+}
+
+#[test]
+fn what_no_longer_applies_fails_by_name() {
+    check(
+        |sources| {
+            let toolsets = &mut sources.allowlist.toolsets;
+            let official = toolsets.get_mut("official").expect("official");
+            official.tools.push("contacts_gone".to_owned());
+        },
+        "openapi/allowlist.toml: contacts_gone is no operation of any document",
+    );
+    check(
+        |sources| {
+            let text =
+                "[toolsets.a]\ndescription = \"d\"\ntools = [\"medias_upload-media-content\"]";
+            sources.allowlist = allowlist::parse(text).expect("an allowlist");
+        },
+        "medias_upload-media-content: cannot be a tool: its body is multipart/form-data",
+    );
+    check(
+        |sources| {
+            let text = "[toolsets.a]\ndescription = \"d\"\ntools = [\"contacts_create-task\"]";
+            sources.allowlist = allowlist::parse(text).expect("an allowlist");
+        },
+        "has no title, description and effect; write a table [create-task] in openapi/tools/contacts.toml",
+    );
+    check(
+        |sources| rewrite(sources, "contacts", "[get-contact]", "[get-contact-gone]"),
+        "openapi/tools/contacts.toml [get-contact-gone]: names an operation that the document does not have",
+    );
+    check(
+        |sources| {
+            rewrite(
+                sources,
+                "contacts",
+                "[get-contacts.arguments.limit]",
+                "[get-contacts.arguments.limits]",
+            )
+        },
+        "limits: describes an argument that the operation does not have",
+    );
+    check(
+        |sources| {
+            rewrite(
+                sources,
+                "locations",
+                "role = \"location\"\nrule = \"fill\"",
+                "text = \"t\"",
+            )
+        },
+        "locationId: may name a tenant, but its role is not declared",
+    );
+    check(
+        |sources| rewrite(sources, "contacts", "to = \"field_value\"", "to = \"gone\""),
+        "renames customFields[].gone: is no property of the body",
+    );
+    check(
+        |sources| {
+            rewrite(
+                sources,
+                "opportunities",
+                "aliases = [\"opportunityId\"]",
+                "aliases = [\"q\"]",
+            )
+        },
+        "q: reaches two arguments",
+    );
+    check(
+        |sources| drop(sources.documents.remove("payments")),
+        "openapi/repairs/payments.yaml: repairs a document that is not there",
+    );
+    check(
+        |sources| {
+            let action = json!({"target": "$.gone", "description": "d", "x-evidence": ["e"], "remove": true});
+            let overlay = json!({"overlay": "1.0.0", "actions": [action]});
+            sources.overlays.insert("contacts".to_owned(), overlay);
+        },
+        "openapi/repairs/contacts.yaml action 1 ($.gone): matches nothing",
+    );
+    check(
+        |sources| {
+            let paths = &mut sources.documents.get_mut("contacts").expect("contacts")["paths"];
+            let operation = paths["/contacts/{contactId}"]["get"].clone();
+            paths["/contacts/again/{contactId}"] = json!({"get": operation});
+        },
+        "contacts: contacts_get-contact: names two tools",
+    );
+}
