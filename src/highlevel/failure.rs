@@ -1,4 +1,106 @@
 //! Why a call failed, in words that a model can act on.
 
-#[derive(Debug)]
-pub struct Failure {}
+use std::fmt;
+
+use serde::Serialize;
+
+/// A failed call. Its JSON is what a client gets, the sentence first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    #[serde(rename = "error")]
+    pub sentence: String,
+    pub class: Class,
+    /// What HighLevel said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// HTTP status of HighLevel's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// HighLevel's own id of the call, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What kind of cause it is, and so who can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The token is no valid token.
+    Auth,
+    /// The token lacks a scope.
+    Scope,
+    /// The token is of another kind than the operation takes.
+    TokenClass,
+    /// Another location than the caller's.
+    Location,
+    NotFound,
+    /// The arguments.
+    Invalid,
+    Duplicate,
+    /// The contact asked not to be disturbed.
+    Dnd,
+    RateLimited,
+    /// HighLevel, or the way to it.
+    Upstream,
+    /// It may or may not have happened.
+    UnknownOutcome,
+    /// Not allowed, whoever asks.
+    Refused,
+}
+
+impl Failure {
+    pub fn new(class: Class, sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            class,
+            message: None,
+            status: None,
+            trace_id: None,
+            remedy: None,
+            retry_after_ms: None,
+        }
+    }
+
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// One compact JSON object.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| self.sentence.clone())
+    }
+}
+
+impl Class {
+    /// As it stands in JSON and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Scope => "scope",
+            Self::TokenClass => "token_class",
+            Self::Location => "location",
+            Self::NotFound => "not_found",
+            Self::Invalid => "invalid",
+            Self::Duplicate => "duplicate",
+            Self::Dnd => "dnd",
+            Self::RateLimited => "rate_limited",
+            Self::Upstream => "upstream",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -2,7 +2,9 @@
 
 pub mod caller;
 pub mod failure;
+mod template;
 pub mod transport;
+mod verdict;
 
 pub use caller::Caller;
 pub use failure::Failure;

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config;
-use crate::highlevel::{Caller, Transport};
+use crate::highlevel::failure::Class;
+use crate::highlevel::{Caller, Failure, Transport};
+use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::Tool;
-use crate::tools::arguments::Checker;
+use crate::tools::arguments::{Checker, Rejection};
+use crate::tools::shape::shape;
 
 /// Calls tools. Cheap to clone; one for the whole process.
 #[derive(Clone)]
@@ -42,17 +45,53 @@ impl Dispatch {
         arguments: Map<String, Value>,
         caller: &Caller,
     ) -> Answer {
-        let _ = (
-            tool,
-            arguments,
-            caller,
-            &self.0.transport,
-            &self.0.checker,
-            self.0.max_answer_bytes,
-        );
-        Answer {
-            text: String::new(),
-            is_error: true,
+        match self.answer(tool, arguments, caller).await {
+            Ok(text) => Answer {
+                text,
+                is_error: false,
+            },
+            Err(failure) => {
+                tracing::info!(
+                    tool = tool.name,
+                    class = failure.class.name(),
+                    status = failure.status,
+                    trace_id = failure.trace_id,
+                    "call failed"
+                );
+                Answer {
+                    text: failure.text(),
+                    is_error: true,
+                }
+            }
         }
+    }
+
+    async fn answer(
+        &self,
+        tool: &'static Tool,
+        given: Map<String, Value>,
+        caller: &Caller,
+    ) -> Result<String, Failure> {
+        let inner = &self.0;
+        let arguments = inner.checker.check(tool, given, caller)?;
+        let request = (tool.prepare)(inner.transport.upstream(), &arguments)?;
+        let reply = inner.transport.execute(tool, request, caller).await?;
+        shape(tool, reply.body, inner.max_answer_bytes)
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        if rejection.is_foreign_tenant() {
+            Self::new(Class::Location, rejection.sentence())
+        } else {
+            Self::new(Class::Invalid, rejection.sentence())
+        }
+    }
+}
+
+impl From<PrepareError> for Failure {
+    fn from(error: PrepareError) -> Self {
+        Self::new(Class::Refused, error.to_string())
     }
 }

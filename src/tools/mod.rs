@@ -3,4 +3,5 @@
 pub mod arguments;
 pub mod dispatch;
 pub mod registry;
+pub mod shape;
 pub mod surfaces;

@@ -1,0 +1,78 @@
+//! Compares the URL that is about to be sent with the path template it was made from.
+//!
+//! Encoding does not stop a value from changing the path: an id of `..` in `/contacts/{id}/tasks` gives
+//! `/tasks`, fully encoded too (`%2E%2E` is a dot segment to the URL parser), and an empty id turns get
+//! and delete into the list endpoint.
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+/// Says what differs where `url` is not `template` below `base`.
+pub fn check(base: &Url, template: &str, url: &Url) -> Result<(), String> {
+    let origin = (url.scheme(), url.host_str(), url.port_or_known_default());
+    if origin != (base.scheme(), base.host_str(), base.port_or_known_default()) {
+        return Err("it goes to another host than HighLevel's".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("it carries a user or a fragment".to_owned());
+    }
+    let path = url
+        .path()
+        .strip_prefix(base.path().trim_end_matches('/'))
+        .unwrap_or_default();
+    let (wanted, segments): (Vec<&str>, Vec<&str>) =
+        (template.split('/').collect(), path.split('/').collect());
+    if wanted.len() != segments.len() {
+        return Err(format!("its path is not of the form {template}"));
+    }
+    for (wanted, segment) in wanted.iter().zip(&segments) {
+        let fits = if wanted.starts_with('{') {
+            is_one_segment(segment)
+        } else {
+            wanted == segment
+        };
+        if !fits {
+            return Err(format!("its path is not of the form {template}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_one_segment(segment: &str) -> bool {
+    let decoded = percent_decode_str(segment).decode_utf8_lossy();
+    !matches!(decoded.trim(), "" | "." | "..") && !decoded.contains(['/', '\\', '?', '#'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_url(url: &str, fits: bool) {
+        let base = Url::parse("https://h.example/base").expect("a URL");
+        let url = Url::parse(url).expect("a URL");
+        let checked = check(&base, "/contacts/{id}/tasks", &url);
+        assert_eq!(checked.is_ok(), fits, "{url}: {checked:?}");
+    }
+
+    #[test]
+    fn only_the_template_passes() {
+        check_url("https://h.example/base/contacts/c1/tasks", true);
+        check_url("https://h.example/base/contacts/c1/tasks?limit=1", true);
+        check_url("https://h.example/base/contacts/c1/tasks/", false);
+        check_url("https://h.example/contacts/c1/tasks", false);
+        check_url("https://h.example/base/tasks", false);
+        check_url("https://h.example/base/contacts//tasks", false);
+        check_url("https://h.example/base/contacts/../tasks", false);
+        check_url("https://h.example/base/contacts/%2e%2E/tasks", false);
+        check_url("https://h.example/base/contacts/a%2Fb/tasks", false);
+        check_url("https://h.example/base/contacts/a%5Cb/tasks", false);
+        check_url("https://h.example/base/contacts/%20/tasks", false);
+        check_url("https://h.example/base/contacts/a%3Fb/tasks", false);
+        check_url("https://h.example/base/contacts/c1/notes", false);
+        check_url("https://h.example/base/contacts/c1/tasks#x", false);
+        check_url("https://user@h.example/base/contacts/c1/tasks", false);
+        check_url("https://other.example/base/contacts/c1/tasks", false);
+        check_url("http://h.example/base/contacts/c1/tasks", false);
+        check_url("https://h.example:444/base/contacts/c1/tasks", false);
+    }
+}

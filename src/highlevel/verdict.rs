@@ -1,0 +1,351 @@
+//! Reads a cause out of HighLevel's error answers: one row a known message, then one a status.
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use serde_json::Value;
+
+use crate::highlevel::Caller;
+use crate::highlevel::failure::{Class, Failure};
+use crate::runtime::tool::{Effect, Tool};
+
+/// Longest message of HighLevel's that is passed on, in characters.
+const LONGEST_MESSAGE: usize = 1000;
+
+/// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
+const USUAL_INTERVAL_MS: u64 = 10_000;
+
+/// A known message.
+struct Known {
+    status: u16,
+    /// Part of the message, in lower case.
+    says: &'static str,
+    class: Class,
+    sentence: &'static str,
+    /// `{scopes}` and `{access}` stand for what the tool needs.
+    remedy: &'static str,
+}
+
+/// Texts as users reported them; none was checked against the live service by us.
+const KNOWN: &[Known] = &[
+    Known {
+        status: 401,
+        says: "version header was not found",
+        class: Class::Upstream,
+        sentence: "HighLevel did not get the Version header that this server sends.",
+        remedy: "Look for a proxy on the way that drops headers; if there is none, this is a fault of this server.",
+    },
+    Known {
+        status: 401,
+        says: "not authorized for this scope",
+        class: Class::Scope,
+        sentence: "The token may not do this.",
+        remedy: "Give the token the scope {scopes} in HighLevel, or use a token of the location where this one is the agency's. A new token of the same kind does not help.",
+    },
+    Known {
+        status: 401,
+        says: "user type mismatch",
+        class: Class::TokenClass,
+        sentence: "The token is of the wrong kind: this operation takes {access}.",
+        remedy: "Use a token made in the location itself instead of the agency's, or the other way round.",
+    },
+    Known {
+        status: 401,
+        says: "authclass type is not allowed",
+        class: Class::TokenClass,
+        sentence: "The token is a company's OAuth token: this operation takes {access}.",
+        remedy: "Exchange it for a token of the location (POST /oauth/locationToken), or use a private integration token of the location.",
+    },
+    Known {
+        status: 401,
+        says: "not yet supported by the iam service",
+        class: Class::Refused,
+        sentence: "HighLevel does not offer this operation to tokens of any kind.",
+        remedy: "Do not try again; it is done in HighLevel's own app.",
+    },
+    Known {
+        status: 401,
+        says: "",
+        class: Class::Auth,
+        sentence: "HighLevel does not accept the token.",
+        remedy: "Check that the whole token was given and that it was not rotated or deleted; make a new one in HighLevel under Settings, Private Integrations.",
+    },
+    Known {
+        status: 403,
+        says: "does not have access to this location",
+        class: Class::Location,
+        sentence: "The token does not belong to the location of this call.",
+        remedy: "Check the locationId; a token of that location, or of its agency where that is allowed, is needed.",
+    },
+    Known {
+        status: 400,
+        says: "invalid api version",
+        class: Class::Upstream,
+        sentence: "HighLevel no longer knows the version of its API that this operation asks for.",
+        remedy: "Take a newer release of this server.",
+    },
+    Known {
+        status: 400,
+        says: "not found",
+        class: Class::NotFound,
+        sentence: "HighLevel has no record of that id.",
+        remedy: "Check the id, and that it belongs to this location.",
+    },
+    Known {
+        status: 400,
+        says: "duplicat",
+        class: Class::Duplicate,
+        sentence: "There is such a record already.",
+        remedy: "Update the one that exists, or use an upsert.",
+    },
+    Known {
+        status: 422,
+        says: "duplicat",
+        class: Class::Duplicate,
+        sentence: "There is such a record already.",
+        remedy: "Update the one that exists, or use an upsert.",
+    },
+    Known {
+        status: 400,
+        says: "dnd",
+        class: Class::Dnd,
+        sentence: "The contact does not want to be contacted this way.",
+        remedy: "Do not try another way without asking; the contact's dndSettings tell which channels are open.",
+    },
+    Known {
+        status: 422,
+        says: "should not exist",
+        class: Class::Invalid,
+        sentence: "HighLevel does not take a property of this call.",
+        remedy: "Leave out the property that the message names.",
+    },
+];
+
+/// The failure that an answer other than 2xx is.
+pub fn verdict(
+    tool: &Tool,
+    caller: &Caller,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Failure {
+    let said = Said::read(body);
+    let message = said.message.map(|message| {
+        let message = message.replace(caller.credential.expose(), "[the token]");
+        message.chars().take(LONGEST_MESSAGE).collect::<String>()
+    });
+    let lower = message.as_deref().unwrap_or_default().to_lowercase();
+    let known = KNOWN
+        .iter()
+        .find(|known| known.status == status.as_u16() && lower.contains(known.says));
+    let mut failure = match known {
+        _ if said.html => proxy(tool, status),
+        Some(known) => Failure::new(known.class, filled(known.sentence, tool))
+            .with_remedy(filled(known.remedy, tool)),
+        None => by_status(tool, status, headers),
+    };
+    if status == StatusCode::UNPROCESSABLE_ENTITY && !tool.idempotent && tool.effect != Effect::Read
+    {
+        let remedy = failure.remedy.take().unwrap_or_default();
+        // A contact was created in spite of a 422 (highlevel-api-docs issue 64).
+        let remedy =
+            format!("{remedy} Look whether it was created all the same before you repeat it.");
+        failure.remedy = Some(remedy.trim_start().to_owned());
+    }
+    failure.status = Some(status.as_u16());
+    failure.message = message;
+    failure.trace_id = said.trace_id.or_else(|| header(headers, "x-trace-id"));
+    failure
+}
+
+fn filled(text: &str, tool: &Tool) -> String {
+    let named = |names: &[&str], none: &str| match names {
+        [] => none.to_owned(),
+        names => names.join(" or "),
+    };
+    text.replace(
+        "{scopes}",
+        &named(tool.scopes, "that HighLevel names for it"),
+    )
+    .replace("{access}", &kinds(tool.access))
+}
+
+/// The kinds of token that HighLevel's security schemes stand for.
+fn kinds(access: &[&str]) -> String {
+    let mut kinds: Vec<&str> = access
+        .iter()
+        .map(|scheme| match *scheme {
+            "Agency-Access" => "a token of the agency",
+            "Agency-Access-Only" => "an OAuth token of the agency",
+            "Location-Access-Only" => "an OAuth token of the location",
+            _ => "a token of the location",
+        })
+        .collect();
+    kinds.dedup();
+    if kinds.is_empty() {
+        kinds.push("a token of another kind");
+    }
+    kinds.join(" or ")
+}
+
+/// HTML comes from what stands before HighLevel, not from its API.
+fn proxy(tool: &Tool, status: StatusCode) -> Failure {
+    let sentence = format!(
+        "A proxy before HighLevel answered {} with a page of HTML.",
+        status.as_u16()
+    );
+    let remedy = match status {
+        StatusCode::FORBIDDEN => {
+            "The address or the client is blocked there (Cloudflare 1010 names the User-Agent)."
+        }
+        _ => "Try again later.",
+    };
+    Failure::new(lost(tool, status), sentence).with_remedy(remedy)
+}
+
+/// After a 5xx nobody knows whether a write happened.
+fn lost(tool: &Tool, status: StatusCode) -> Class {
+    if status.is_server_error() && tool.effect != Effect::Read {
+        Class::UnknownOutcome
+    } else {
+        Class::Upstream
+    }
+}
+
+fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
+    match status.as_u16() {
+        400 | 422 => Failure::new(Class::Invalid, "HighLevel does not take these arguments.")
+            .with_remedy("Correct what the message names."),
+        403 => Failure::new(Class::Refused, "HighLevel refuses this to the token.")
+            .with_remedy("Check the token's scopes and its location."),
+        404 => Failure::new(Class::NotFound, "HighLevel has nothing there.")
+            .with_remedy("Check the id, and that it belongs to this location."),
+        409 => Failure::new(Class::Duplicate, "This conflicts with what is there.")
+            .with_remedy("Read the record and decide anew."),
+        429 => rate_limited(headers),
+        300..400 => {
+            let target = header(headers, LOCATION.as_str());
+            let host = target
+                .and_then(|target| {
+                    reqwest::Url::parse(&target)
+                        .ok()?
+                        .host_str()
+                        .map(str::to_owned)
+                })
+                .map_or_else(String::new, |host| format!(" to {host}"));
+            Failure::new(
+                Class::Upstream,
+                format!("HighLevel redirects this call{host}, which is not followed."),
+            )
+            .with_remedy("Check upstream.base_url.")
+        }
+        500..600 => match lost(tool, status) {
+            Class::UnknownOutcome => Failure::new(
+                Class::UnknownOutcome,
+                "HighLevel failed, and it is not known whether this happened.",
+            )
+            .with_remedy(
+                "Read the record to see whether the change is there before you repeat the call.",
+            ),
+            class => Failure::new(class, "HighLevel failed.")
+                .with_remedy("This call only reads, it may be repeated."),
+        },
+        _ => Failure::new(Class::Invalid, "HighLevel does not take this call.")
+            .with_remedy("See the message."),
+    }
+}
+
+fn rate_limited(headers: &HeaderMap) -> Failure {
+    let number = |name: &str| header(headers, name)?.trim().parse::<u64>().ok();
+    let asked =
+        header(headers, RETRY_AFTER.as_str()).and_then(|after| match after.parse::<u64>() {
+            Ok(seconds) => Some(seconds.saturating_mul(1000)),
+            Err(_) => until(&after),
+        });
+    if number("x-ratelimit-daily-remaining") == Some(0) {
+        let mut failure = Failure::new(
+            Class::RateLimited,
+            "The calls of this day are used up for this location.",
+        )
+        .with_remedy("Go on tomorrow.");
+        failure.retry_after_ms = asked;
+        return failure;
+    }
+    let wait = asked
+        .or_else(|| number("x-ratelimit-interval-milliseconds"))
+        .unwrap_or(USUAL_INTERVAL_MS);
+    let mut failure = Failure::new(
+        Class::RateLimited,
+        "Too many calls at once for this location; nothing was done.",
+    )
+    .with_remedy(format!(
+        "Wait {} seconds, then repeat the call.",
+        wait.div_ceil(1000)
+    ));
+    failure.retry_after_ms = Some(wait);
+    failure
+}
+
+/// Milliseconds from now until an HTTP date.
+fn until(date: &str) -> Option<u64> {
+    let date = jiff::fmt::rfc2822::parse(date).ok()?;
+    let wait = date.timestamp().as_millisecond() - jiff::Timestamp::now().as_millisecond();
+    u64::try_from(wait).ok()
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// What an error answer says, whatever its shape.
+#[derive(Default)]
+struct Said {
+    message: Option<String>,
+    trace_id: Option<String>,
+    html: bool,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        let Ok(json) = serde_json::from_slice::<Value>(body) else {
+            let text = String::from_utf8_lossy(body);
+            let text = text.trim();
+            let html = text.starts_with('<');
+            let message = if html { title(text) } else { Some(text) };
+            return Self {
+                message: message.filter(|text| !text.is_empty()).map(str::to_owned),
+                trace_id: None,
+                html,
+            };
+        };
+        let told = ["message", "error_description", "error", "msg"]
+            .iter()
+            .filter_map(|key| json.get(key))
+            .find(|value| !value.is_null());
+        Self {
+            message: told.map(sentence),
+            trace_id: json
+                .get("traceId")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            html: false,
+        }
+    }
+}
+
+/// A message is a text, a list of texts, or an object.
+fn sentence(message: &Value) -> String {
+    match message {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(sentence).collect::<Vec<_>>().join("; "),
+        other => other.to_string(),
+    }
+}
+
+fn title(html: &str) -> Option<&str> {
+    let start = html.find("<title>")? + "<title>".len();
+    let text = html.get(start..)?;
+    text.get(..text.find('<')?).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests;
