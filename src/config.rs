@@ -1,12 +1,53 @@
-//! Every setting of the server.
+//! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
 use serde::Deserialize;
+use toml::{Table, Value};
 
-/// Where HighLevel is and how long to wait for it: `[upstream]`.
+/// Every setting with its comment; the text is the defaults.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// What all sources together say. `config.default.toml` documents each setting.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub upstream: Upstream,
+    pub tools: Tools,
+    pub account: Account,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub allowed_hosts: Vec<String>,
+    pub allowed_origins: Vec<String>,
+    /// Empty: none.
+    pub access_key: SecretString,
+    pub location_header: LocationHeader,
+    pub header_timeout_ms: u64,
+    pub max_body_bytes: usize,
+    pub shutdown_grace_ms: u64,
+}
+
+/// What a client's `locationId` header means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LocationHeader {
+    Pin,
+    Default,
+}
+
+/// Where HighLevel is and how long to wait for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// Base URL without a trailing slash.
     pub base_url: String,
     pub connect_timeout_ms: u64,
     /// From the first byte sent to the last byte read.
@@ -15,7 +56,7 @@ pub struct Upstream {
     pub max_response_bytes: usize,
 }
 
-/// What tools take and give: `[tools]`.
+/// What tools take and give.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tools {
@@ -23,4 +64,331 @@ pub struct Tools {
     pub ignored_arguments: Vec<String>,
     /// Largest answer that a client gets, in bytes.
     pub max_answer_bytes: usize,
+}
+
+/// The server's own account; empty where it has none.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    pub token: SecretString,
+    pub location_id: String,
+    pub company_id: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: Level,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Settings given as flags.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub base_url: Option<String>,
+    pub allowed_hosts: Vec<String>,
+    pub allowed_origins: Vec<String>,
+}
+
+/// A sentence for the person who set it: where, what, and what to do.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+const ENVIRONMENT_PREFIX: &str = "HIGHLEVEL_MCP_";
+const CONFIG_VARIABLE: &str = "HIGHLEVEL_MCP_CONFIG";
+const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
+    ("HIGHLEVEL_TOKEN", "token"),
+    ("HIGHLEVEL_LOCATION_ID", "location_id"),
+    ("HIGHLEVEL_COMPANY_ID", "company_id"),
+];
+
+impl Config {
+    /// Joins flags, this process's environment, the file and the defaults.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::from_sources(flags, std::env::vars_os())
+    }
+
+    /// The same over a given environment.
+    pub fn from_sources(
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let variables: Vec<(String, String)> = environment
+            .into_iter()
+            .filter(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"))
+            .map(
+                |(name, value)| match (name.into_string(), value.into_string()) {
+                    (Ok(name), Ok(value)) => Ok((name, value)),
+                    (name, _) => Err(ConfigError(format!(
+                        "the environment variable {} is not UTF-8; correct it",
+                        name.unwrap_or_else(|name| name.to_string_lossy().into_owned())
+                    ))),
+                },
+            )
+            .collect::<Result<_, _>>()?;
+        let mut table: Table = DEFAULTS
+            .parse()
+            .map_err(|error| ConfigError(format!("the defaults are broken: {error}")))?;
+        let named = variables.iter().find(|(name, _)| name == CONFIG_VARIABLE);
+        let file = flags.config.clone().or(named.map(|(_, path)| path.into()));
+        if let Some(path) = file {
+            merge_file(&mut table, &path)?;
+        }
+        for (name, value) in &variables {
+            merge_variable(&mut table, name, value)?;
+        }
+        merge_flags(&mut table, flags);
+        parsed(table, "the settings")
+    }
+}
+
+impl Account {
+    pub fn is_empty(&self) -> bool {
+        use secrecy::ExposeSecret;
+        self.token.expose_secret().is_empty()
+    }
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+fn parsed(table: Table, place: &str) -> Result<Config, ConfigError> {
+    table.try_into().map_err(|error: toml::de::Error| {
+        let what = error.to_string();
+        ConfigError(format!("{place}: {}", what.trim().replace('\n', " ")))
+    })
+}
+
+/// Lays the file over `table` and checks the whole, so that an error names the file.
+fn merge_file(table: &mut Table, path: &Path) -> Result<(), ConfigError> {
+    let place = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError(format!(
+            "{place} cannot be read: {error}; correct --config or {CONFIG_VARIABLE}"
+        ))
+    })?;
+    let file: Table = text
+        .parse()
+        .map_err(|error| ConfigError(format!("{place} is no TOML: {error}")))?;
+    for (section, values) in file {
+        match (table.get_mut(&section), values) {
+            (Some(Value::Table(present)), Value::Table(values)) => present.extend(values),
+            (_, values) => drop(table.insert(section, values)),
+        }
+    }
+    parsed(table.clone(), &place.to_string()).map(drop)
+}
+
+fn merge_variable(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
+    let account = ACCOUNT_VARIABLES
+        .iter()
+        .find(|(variable, _)| *variable == name);
+    if let Some((_, key)) = account {
+        set(table, "account", key, Value::from(value));
+        return Ok(());
+    }
+    let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
+        return Ok(());
+    };
+    if name == CONFIG_VARIABLE {
+        return Ok(());
+    }
+    let path = path.to_lowercase();
+    let known = path
+        .split_once('_')
+        .and_then(|(section, key)| Some((section, key, table.get(section)?.get(key)?.clone())));
+    let Some((section, key, default)) = known else {
+        return Err(ConfigError(format!(
+            "the environment variable {name} is no setting; `highlevel-mcp config` prints all of them"
+        )));
+    };
+    let typed = match default {
+        Value::Integer(_) => value.trim().parse().ok().map(Value::Integer),
+        Value::Array(_) => Some(Value::Array(listed(value))),
+        _ => Some(Value::from(value)),
+    };
+    let Some(typed) = typed else {
+        return Err(ConfigError(format!(
+            "the environment variable {name} must be a whole number"
+        )));
+    };
+    set(table, section, key, typed);
+    Ok(())
+}
+
+fn merge_flags(table: &mut Table, flags: &Flags) {
+    let texts =
+        |values: &[String]| Value::Array(values.iter().map(|one| one.as_str().into()).collect());
+    if let Some(listen) = &flags.listen {
+        set(table, "server", "listen", Value::from(listen.as_str()));
+    }
+    if let Some(base_url) = &flags.base_url {
+        set(
+            table,
+            "upstream",
+            "base_url",
+            Value::from(base_url.as_str()),
+        );
+    }
+    if !flags.allowed_hosts.is_empty() {
+        set(
+            table,
+            "server",
+            "allowed_hosts",
+            texts(&flags.allowed_hosts),
+        );
+    }
+    if !flags.allowed_origins.is_empty() {
+        set(
+            table,
+            "server",
+            "allowed_origins",
+            texts(&flags.allowed_origins),
+        );
+    }
+}
+
+fn set(table: &mut Table, section: &str, key: &str, value: Value) {
+    if let Some(Value::Table(section)) = table.get_mut(section) {
+        section.insert(key.to_owned(), value);
+    }
+}
+
+fn listed(value: &str) -> Vec<Value> {
+    let items = value.split(',').map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
+        .map(Value::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Config::from_sources(flags, variables).map_err(|error| error.to_string())
+    }
+
+    fn file(text: &str) -> (tempfile::NamedTempFile, Flags) {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        let flags = Flags {
+            config: Some(file.path().to_owned()),
+            ..Flags::default()
+        };
+        (file, flags)
+    }
+
+    #[test]
+    fn flags_come_before_environment_before_file_before_defaults() {
+        let (_file, mut flags) =
+            file("[server]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"");
+        let base = load(&Flags::default(), &[]).expect("defaults");
+        assert_eq!(base.server.listen.to_string(), "127.0.0.1:8100");
+        assert!(base.account.is_empty());
+        assert_eq!(load(&flags, &[]).expect("file").server.listen.port(), 1);
+        let variables = [
+            ("HIGHLEVEL_MCP_SERVER_LISTEN", "127.0.0.1:2"),
+            ("HIGHLEVEL_MCP_SERVER_ALLOWED_HOSTS", "a.example, b.example"),
+            ("HIGHLEVEL_MCP_TOOLS_MAX_ANSWER_BYTES", "5000"),
+            ("HIGHLEVEL_TOKEN", "pit-1"),
+            ("OTHER", "x"),
+        ];
+        let config = load(&flags, &variables).expect("environment");
+        assert_eq!(config.server.listen.port(), 2);
+        assert_eq!(config.server.allowed_hosts, ["a.example", "b.example"]);
+        assert_eq!(config.tools.max_answer_bytes, 5000);
+        assert_eq!(config.account.token.expose_secret(), "pit-1");
+        assert_eq!(config.log.level, Level::Warn);
+        assert!(!format!("{config:?}").contains("pit-1"));
+        flags.listen = Some("127.0.0.1:3".to_owned());
+        flags.allowed_hosts = vec!["c.example".to_owned()];
+        let config = load(&flags, &variables).expect("flags");
+        assert_eq!(config.server.listen.port(), 3);
+        assert_eq!(config.server.allowed_hosts, ["c.example"]);
+    }
+
+    #[test]
+    fn what_is_no_setting_is_named() {
+        fn check(flags: &Flags, variables: &[(&str, &str)], part: &str) {
+            let error = load(flags, variables).expect_err(part);
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
+        let usual = Flags::default();
+        check(
+            &usual,
+            &[("HIGHLEVEL_MCP_SERVER_LISTN", "x")],
+            "HIGHLEVEL_MCP_SERVER_LISTN is no setting",
+        );
+        check(
+            &usual,
+            &[("HIGHLEVEL_MCP_LISTEN", "x")],
+            "HIGHLEVEL_MCP_LISTEN is no setting",
+        );
+        check(
+            &usual,
+            &[("HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES", "many")],
+            "HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES must be a whole number",
+        );
+        check(
+            &usual,
+            &[("HIGHLEVEL_MCP_LOG_LEVEL", "loud")],
+            "unknown variant `loud`",
+        );
+        check(
+            &usual,
+            &[("HIGHLEVEL_MCP_CONFIG", "/gone.toml")],
+            "/gone.toml cannot be read",
+        );
+        let (one, flags) = file("[server]\nlisten = \"127.0.0.1:1\"\nport = 2");
+        check(
+            &flags,
+            &[],
+            &format!("{}: unknown field `port`", one.path().display()),
+        );
+        let (_two, flags) = file("[sever]\nlisten = \"127.0.0.1:1\"");
+        check(&flags, &[], "unknown field `sever`");
+        let (_three, flags) = file("[server");
+        check(&flags, &[], "is no TOML");
+        let listen = Flags {
+            listen: Some("8100".to_owned()),
+            ..Flags::default()
+        };
+        check(&listen, &[], "invalid socket address");
+    }
 }

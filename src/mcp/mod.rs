@@ -1,1 +1,11 @@
 //! The only place that knows rmcp.
+
+mod handler;
+mod http;
+mod listing;
+mod stdio;
+
+pub use handler::Handler;
+pub use http::{Service, service};
+pub use listing::list;
+pub use stdio::{StdioError, serve};

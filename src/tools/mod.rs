@@ -2,6 +2,5 @@
 
 pub mod arguments;
 pub mod dispatch;
-pub mod registry;
 pub mod shape;
 pub mod surfaces;

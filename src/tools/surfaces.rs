@@ -10,6 +10,9 @@ pub struct Surface {
     pub tools: Vec<&'static Tool>,
 }
 
+/// Below this likeness (1 is equal) a name is no help.
+const NEAR: f64 = 0.6;
+
 impl Surface {
     /// HighLevel's official tools, for `/mcp` and stdio.
     pub fn official() -> Self {
@@ -23,10 +26,22 @@ impl Surface {
         }
     }
 
+    /// The tool of this name or alias.
     pub fn find(&self, name: &str) -> Option<&'static Tool> {
         self.tools
             .iter()
             .copied()
             .find(|tool| tool.name == name || tool.aliases.contains(&name))
+    }
+
+    /// The tool whose name is most like `name`, if any is.
+    pub fn nearest(&self, name: &str) -> Option<&'static Tool> {
+        let likeness = |tool: &Tool| strsim::normalized_damerau_levenshtein(name, tool.name);
+        let tools = self.tools.iter().copied();
+        tools
+            .map(|tool| (likeness(tool), tool))
+            .filter(|(likeness, _)| *likeness >= NEAR)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, tool)| tool)
     }
 }

@@ -1,0 +1,126 @@
+//! Answers MCP requests: lists a surface's tools, calls them through dispatch.
+
+use std::sync::Arc;
+
+use rmcp::ErrorData;
+use rmcp::ServerHandler;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+    DiscoverResult, Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::{RequestContext, RoleServer};
+
+use crate::highlevel::Caller;
+use crate::mcp::listing::{FRESH_MS, list};
+use crate::runtime::tool::Tool;
+use crate::tools::dispatch::Dispatch;
+use crate::tools::surfaces::Surface;
+
+/// One client reads no more than 2,048 characters.
+const INSTRUCTIONS: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location (sub-account): \
+contacts, conversations and messages, calendars, opportunities and pipelines, payments, custom fields. \
+The location comes from the connection; give locationId only to name another one. Custom fields of a \
+contact carry ids: locations_get-custom-fields names them. Before writing, read the record. \
+conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
+say what to do, and unknown_outcome means to look before repeating. An answer with _cut is not complete.";
+
+/// Serves one surface. Cheap to clone.
+#[derive(Clone)]
+pub struct Handler(Arc<Inner>);
+
+struct Inner {
+    surface: Surface,
+    list: ListToolsResult,
+    dispatch: Dispatch,
+    /// Who calls where the request does not say: under stdio.
+    caller: Option<Caller>,
+}
+
+impl Handler {
+    /// Fails where a generated schema is no JSON object.
+    pub fn new(
+        surface: Surface,
+        dispatch: Dispatch,
+        caller: Option<Caller>,
+    ) -> Result<Self, serde_json::Error> {
+        let list = list(&surface)?;
+        Ok(Self(Arc::new(Inner {
+            surface,
+            list,
+            dispatch,
+            caller,
+        })))
+    }
+
+    /// The tool, or an error that names the nearest one.
+    fn tool(&self, name: &str) -> Result<&'static Tool, ErrorData> {
+        self.0.surface.find(name).ok_or_else(|| {
+            let shown: String = name.chars().take(64).collect();
+            let hint = match self.0.surface.nearest(name) {
+                Some(tool) => format!("did you mean {}?", tool.name),
+                None => "tools/list names all of them.".to_owned(),
+            };
+            ErrorData::invalid_params(format!("There is no tool {shown}; {hint}"), None)
+        })
+    }
+
+    /// The caller that the host put into the HTTP request.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
+        context
+            .extensions
+            .get::<http::request::Parts>()
+            .and_then(|parts| parts.extensions.get::<Caller>())
+            .or(self.0.caller.as_ref())
+            .cloned()
+            .ok_or_else(|| ErrorData::internal_error("The request has no credential.", None))
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let name = self.0.surface.name;
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new(name, env!("CARGO_PKG_VERSION")))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+            .with_ttl_ms(FRESH_MS)
+            .with_cache_scope(CacheScope::Public))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(self.0.list.clone())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let tool = self.tool(&request.name)?;
+        let caller = self.caller(&context)?;
+        let arguments = request.arguments.unwrap_or_default();
+        // A tool that does not look at the token runs on after its client has gone.
+        let answer = tokio::select! {
+            answer = self.0.dispatch.call(tool, arguments, &caller) => answer,
+            () = context.ct.cancelled() => {
+                return Err(ErrorData::internal_error("The call was cancelled.", None));
+            }
+        };
+        let content = vec![ContentBlock::text(answer.text)];
+        let result = if answer.is_error {
+            CallToolResult::error(content)
+        } else {
+            CallToolResult::success(content)
+        };
+        Ok(result.into())
+    }
+}

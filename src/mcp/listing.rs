@@ -1,0 +1,43 @@
+//! The tools of a surface as MCP lists them.
+
+use std::sync::Arc;
+
+use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolAnnotations};
+
+use crate::runtime::tool::{Effect, Tool};
+use crate::tools::surfaces::Surface;
+
+/// The list changes with a release only.
+pub const FRESH_MS: u64 = 3_600_000;
+
+/// The answer to `tools/list`: every tool on one page, for clients that read no second one.
+pub fn list(surface: &Surface) -> Result<ListToolsResult, serde_json::Error> {
+    let tools = surface.tools.iter().map(|tool| listed(tool));
+    let mut list = ListToolsResult::with_all_items(tools.collect::<Result<_, _>>()?);
+    list.ttl_ms = Some(FRESH_MS);
+    // The same for everyone who may ask.
+    list.cache_scope = Some(CacheScope::Public);
+    Ok(list)
+}
+
+fn listed(tool: &Tool) -> Result<Listed, serde_json::Error> {
+    let schema: JsonObject = serde_json::from_str(tool.advertised_schema)?;
+    Ok(Listed::new(tool.name, tool.description, Arc::new(schema))
+        .with_title(tool.title)
+        .with_annotations(annotations(tool)))
+}
+
+/// What the specification's words say. Hints equal to its defaults, and those that mean nothing for
+/// a tool that only reads, cost tokens and say nothing.
+fn annotations(tool: &Tool) -> ToolAnnotations {
+    let mut hints = ToolAnnotations::default();
+    if tool.effect == Effect::Read {
+        hints.read_only_hint = Some(true);
+    } else {
+        hints.destructive_hint = (tool.effect == Effect::Write && tool.additive).then_some(false);
+        hints.idempotent_hint = tool.idempotent.then_some(true);
+    }
+    // All but messages stay within the account's own records.
+    hints.open_world_hint = (tool.effect != Effect::Send).then_some(false);
+    hints
+}
