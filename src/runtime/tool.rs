@@ -57,6 +57,19 @@ pub enum Effect {
     Destructive,
 }
 
+impl Effect {
+    /// As it stands in `openapi/tools/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Send => "send",
+            Self::Money => "money",
+            Self::Destructive => "destructive",
+        }
+    }
+}
+
 /// One top-level argument of a tool.
 pub struct Argument {
     /// Name in the tool's schema.

@@ -1,0 +1,68 @@
+//! `serve`: MCP over HTTP until SIGTERM or SIGINT.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Refused, prepared, runtime};
+use crate::config::Flags;
+use crate::tools::surfaces::Surface;
+use crate::{host, mcp};
+
+#[derive(Args)]
+pub struct Serve {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Value of the Host header to serve beside localhost; may be repeated.
+    #[arg(long = "allowed-host", value_name = "HOST")]
+    allowed_hosts: Vec<String>,
+    /// Web page that may call, such as https://app.example.com; may be repeated.
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
+}
+
+impl Serve {
+    pub fn run(self, flags: Flags) -> Result<ExitCode, Refused> {
+        let flags = Flags {
+            listen: self.listen,
+            allowed_hosts: self.allowed_hosts,
+            allowed_origins: self.allowed_origins,
+            ..flags
+        };
+        let (config, dispatch) = prepared(&flags)?;
+        let access = host::Access::new(&config.server, &config.account)?;
+        let handler = mcp::Handler::new(Surface::official(), dispatch, None)?;
+        let router = host::router(&handler, access, &config.server);
+        runtime()?.block_on(async {
+            let listen = config.server.listen;
+            let listener = TcpListener::bind(listen).await.map_err(|error| {
+                Refused(format!(
+                    "cannot listen on {listen}: {error}; give another --listen"
+                ))
+            })?;
+            let address = listener.local_addr()?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let shutdown = async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+                tracing::info!("stopping");
+            };
+            tracing::info!(
+                "serving MCP at http://{address}/mcp for {}",
+                config.upstream.base_url
+            );
+            if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
+                tracing::warn!(
+                    "only localhost is served: give --allowed-host with the name that clients use"
+                );
+            }
+            host::run(listener, router, &config.server, shutdown).await;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! `tools`: what there is to call, and the scopes that it needs.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Refused;
+use crate::runtime::tool::Tool;
+use crate::tools::surfaces::Surface;
+
+#[derive(Subcommand)]
+pub enum Tools {
+    /// Every tool with its effect and title.
+    List,
+    /// One tool in full.
+    Show {
+        /// Tool name.
+        name: String,
+    },
+    /// The scopes that a token needs for all tools, and which tools need each.
+    Scopes,
+}
+
+pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
+    let surface = Surface::official();
+    match command.unwrap_or(Tools::List) {
+        Tools::List => {
+            for tool in &surface.tools {
+                println!("{:<34} {:<6} {}", tool.name, tool.effect.name(), tool.title);
+            }
+        }
+        Tools::Show { name } => print!("{}", shown(find(&surface, &name)?)?),
+        Tools::Scopes => print!("{}", scopes(&surface)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tool, or a refusal that names the nearest one.
+pub fn find(surface: &Surface, name: &str) -> Result<&'static Tool, Refused> {
+    surface.find(name).ok_or_else(|| {
+        let hint = match surface.nearest(name) {
+            Some(tool) => format!("did you mean {}?", tool.name),
+            None => "`highlevel-mcp tools` lists them".to_owned(),
+        };
+        Refused(format!("there is no tool {name}; {hint}"))
+    })
+}
+
+/// A Markdown list, as it stands in the README.
+pub fn scopes(surface: &Surface) -> String {
+    let mut by_scope: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for tool in &surface.tools {
+        for scope in tool.scopes {
+            by_scope.entry(scope).or_default().push(tool.name);
+        }
+    }
+    by_scope
+        .into_iter()
+        .map(|(scope, tools)| format!("- `{scope}`: {}\n", tools.join(", ")))
+        .collect()
+}
+
+fn shown(tool: &Tool) -> Result<String, serde_json::Error> {
+    let schema: serde_json::Value = serde_json::from_str(tool.advertised_schema)?;
+    let list = |items: &[&str]| {
+        if items.is_empty() {
+            "none known".to_owned()
+        } else {
+            items.join(", ")
+        }
+    };
+    Ok(format!(
+        "{} ({})\n{}\n\n{} {}\nVersion   {}\nEffect    {}\nScopes    {}\nToolsets  {}\n\nArguments\n{schema:#}\n",
+        tool.name,
+        tool.title,
+        tool.description,
+        tool.method,
+        tool.path,
+        tool.version,
+        tool.effect.name(),
+        list(tool.scopes),
+        list(tool.toolsets),
+    ))
+}

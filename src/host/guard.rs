@@ -1,0 +1,36 @@
+//! Lets a request through to MCP with the account it acts for, or refuses it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::host::access::Access;
+
+/// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
+/// carried secrets do not.
+pub async fn guard(
+    State(access): State<Arc<Access>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match access.caller(request.headers()) {
+        Ok(caller) => {
+            let headers = request.headers_mut();
+            headers.remove(AUTHORIZATION);
+            headers.remove("x-access-key");
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => {
+            tracing::info!(
+                status = problem.status.as_u16(),
+                reason = problem.description,
+                "refused"
+            );
+            problem.into_response()
+        }
+    }
+}

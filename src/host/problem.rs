@@ -1,0 +1,38 @@
+//! Refusals over HTTP, as JSON that says what to do.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// A request that no handler gets to see. The form is OAuth's, which clients that probe expect.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub status: StatusCode,
+    pub error: &'static str,
+    pub description: String,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
+        Self {
+            status,
+            error,
+            description: description.into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({"error": self.error, "error_description": self.description});
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = format!("Bearer realm=\"highlevel-mcp\", error=\"{}\"", self.error);
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                let headers = response.headers_mut();
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
+        response
+    }
+}
