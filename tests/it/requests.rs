@@ -6,7 +6,14 @@ use crate::recording::Recording;
 use crate::server::{LOCATION, Server, TOKEN};
 
 /// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
-type Row = (&'static str, Value, &'static str, &'static str, &'static str, Option<Value>);
+type Row = (
+    &'static str,
+    Value,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<Value>,
+);
 
 const CALENDARS: &str = "2021-04-15";
 const USUAL: &str = "2021-07-28";
@@ -43,7 +50,9 @@ fn rows() -> Vec<Row> {
             "POST",
             "/contacts/",
             USUAL,
-            Some(json!({"firstName": "Ada", "email": "ada@example.com", "tags": [], "customFields": [{"id": "f1", "field_value": 100.5}, {"key": "k", "field_value": ["a", "b"]}], "locationId": LOCATION})),
+            Some(
+                json!({"firstName": "Ada", "email": "ada@example.com", "tags": [], "customFields": [{"id": "f1", "field_value": 100.5}, {"key": "k", "field_value": ["a", "b"]}], "locationId": LOCATION}),
+            ),
         ),
         (
             "contacts_get-all-tasks",
@@ -91,7 +100,9 @@ fn rows() -> Vec<Row> {
             "POST",
             "/contacts/upsert",
             USUAL,
-            Some(json!({"phone": "+15550100", "dndSettings": {"SMS": {"status": "active"}}, "locationId": LOCATION})),
+            Some(
+                json!({"phone": "+15550100", "dndSettings": {"SMS": {"status": "active"}}, "locationId": LOCATION}),
+            ),
         ),
         (
             "conversations_get-messages",
@@ -125,7 +136,14 @@ fn rows() -> Vec<Row> {
             USUAL,
             None,
         ),
-        ("locations_get-location", json!({}), "GET", "/locations/L0", USUAL, None),
+        (
+            "locations_get-location",
+            json!({}),
+            "GET",
+            "/locations/L0",
+            USUAL,
+            None,
+        ),
         (
             "opportunities_get-opportunity",
             json!({"opportunityId": "o1"}),
@@ -156,7 +174,9 @@ fn rows() -> Vec<Row> {
             "PUT",
             "/opportunities/o1",
             USUAL,
-            Some(json!({"status": "won", "monetaryValue": 1200, "customFields": [{"key": "k", "field_value": 7}]})),
+            Some(
+                json!({"status": "won", "monetaryValue": 1200, "customFields": [{"key": "k", "field_value": 7}]}),
+            ),
         ),
         (
             "payments_get-order-by-id",
@@ -203,10 +223,23 @@ async fn every_tool_sends_exactly_its_request() {
         assert_eq!(request.method, method, "{tool}");
         assert_eq!(sorted(&request.target), target, "{tool}");
         assert_eq!(request.header("version"), Some(version), "{tool}");
-        assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(
+            request.header("authorization"),
+            Some(format!("Bearer {TOKEN}").as_str())
+        );
         assert_eq!(request.header("accept"), Some("application/json"));
-        assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("highlevel-mcp/")));
-        for unwanted in ["api-version", "locationid", "cookie", "x-access-key", "mcp-protocol-version"] {
+        assert!(
+            request
+                .header("user-agent")
+                .is_some_and(|agent| agent.starts_with("highlevel-mcp/"))
+        );
+        for unwanted in [
+            "api-version",
+            "locationid",
+            "cookie",
+            "x-access-key",
+            "mcp-protocol-version",
+        ] {
             assert_eq!(request.header(unwanted), None, "{tool}");
         }
         let content_type = body.as_ref().map(|_| "application/json");

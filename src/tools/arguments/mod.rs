@@ -65,7 +65,7 @@ impl Checker {
         coercion::coerce(&schema.root, &mut values, &mut problems);
         nulls::drop_unused(&schema.root, gives_all, &mut values);
         renames::apply(tool, &mut values, &mut problems);
-        tenant::bind(tool, caller, &mut values, &mut problems);
+        tenant::bind(tool, schema, caller, &mut values, &mut problems);
         fill_absent(tool, &mut values);
         schema.check(&values, &mut problems);
         let arguments = placement::place(tool, values, &mut problems);
@@ -127,6 +127,18 @@ impl Problems {
             what: what.into(),
             foreign_tenant: false,
         });
+    }
+
+    /// A missing argument is one problem, however many find it missing.
+    fn add_missing(&mut self, name: &str, hint: &str) {
+        let start = format!("{name} is missing");
+        if !self
+            .0
+            .iter()
+            .any(|problem| problem.what.starts_with(&start))
+        {
+            self.add(start + hint);
+        }
     }
 
     fn add_foreign_tenant(&mut self, what: String) {

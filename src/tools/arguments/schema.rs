@@ -40,8 +40,22 @@ impl Schema {
             return;
         }
         for error in self.validator.iter_errors(&instance).take(MOST_REPORTED) {
-            problems.add(sentence(&error));
+            match error.kind() {
+                ValidationErrorKind::Required { property } => {
+                    let name = property.as_str().unwrap_or_default();
+                    let holder = path(error.instance_path().as_str());
+                    let separator = if holder.is_empty() { "" } else { "." };
+                    problems.add_missing(&format!("{holder}{separator}{name}"), "");
+                }
+                _ => problems.add(sentence(&error)),
+            }
         }
+    }
+
+    /// Whether HighLevel needs the argument.
+    pub fn requires(&self, name: &str) -> bool {
+        let required = self.root["required"].as_array();
+        required.is_some_and(|names| names.iter().any(|one| one == name))
     }
 }
 
@@ -56,7 +70,6 @@ fn sentence(error: &ValidationError<'_>) -> String {
     };
     let given = excerpt(error.instance());
     match error.kind() {
-        Kind::Required { property } => missing(&path, property.as_str().unwrap_or_default()),
         Kind::Type { kind } => format!("{about} must be {}, not {given}", types(kind)),
         Kind::Enum { options } => format!("{about} must be one of {}, not {given}", list(options)),
         Kind::AnyOf { context } => any_of(about, &given, context),
@@ -66,14 +79,6 @@ fn sentence(error: &ValidationError<'_>) -> String {
         Kind::MinLength { limit: 1 } | Kind::MinItems { limit: 1 } => format!("{about} is empty"),
         Kind::Pattern { pattern } => format!("{about} must match {pattern}, not {given}"),
         _ => format!("{about}: {error}"),
-    }
-}
-
-fn missing(path: &str, property: &str) -> String {
-    if path.is_empty() {
-        format!("{property} is missing")
-    } else {
-        format!("{path}.{property} is missing")
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Problems;
+use super::schema::Schema;
 use crate::highlevel::Caller;
 use crate::highlevel::caller::LocationBinding;
 use crate::runtime::tool::{Role, Rule, Tool};
@@ -10,6 +11,7 @@ use crate::runtime::tool::{Role, Rule, Tool};
 /// Fills what the caller's tenant fills and refuses every other tenant under a pin.
 pub fn bind(
     tool: &Tool,
+    schema: &Schema,
     caller: &Caller,
     values: &mut Map<String, Value>,
     problems: &mut Problems,
@@ -35,6 +37,16 @@ pub fn bind(
         match (values.get(argument.name), own, rule) {
             (None, Some(own), Rule::Fill) => {
                 values.insert(argument.name.to_owned(), json!(own));
+            }
+            (None, None, Rule::Fill) if schema.requires(argument.name) => {
+                let (header, variable) = match argument.role {
+                    Role::Company(_) => ("companyId", "HIGHLEVEL_COMPANY_ID"),
+                    _ => ("locationId", "HIGHLEVEL_LOCATION_ID"),
+                };
+                problems.add_missing(
+                    argument.name,
+                    &format!(" (or connect with the {header} header; under stdio {variable})"),
+                );
             }
             (Some(given), ..) if matches!(argument.role, Role::Location(_)) => {
                 if let Some(pin) = pin

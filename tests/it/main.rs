@@ -1,0 +1,13 @@
+//! Tests over the real protocol: a client, the server on a free port, and a HighLevel that records.
+
+mod answers;
+mod clients;
+mod concurrency;
+mod host;
+mod listing;
+mod recording;
+mod requests;
+mod server;
+mod stdio;
+mod tenants;
+mod tidy;
