@@ -1,5 +1,6 @@
 //! Sends prepared requests to HighLevel and judges what comes back.
 
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
@@ -137,7 +138,7 @@ fn unanswered(tool: &Tool, error: &reqwest::Error) -> Failure {
     }
     let what = if error.is_timeout() {
         "HighLevel did not answer in time"
-    } else if error.is_decode() {
+    } else if error.is_decode() && !lost_connection(error) {
         "HighLevel's answer is compressed in a way that cannot be read"
     } else {
         "the connection to HighLevel broke before its answer was complete"
@@ -154,6 +155,18 @@ fn unanswered(tool: &Tool, error: &reqwest::Error) -> Failure {
         ),
     };
     Failure::new(class, sentence).with_remedy(remedy)
+}
+
+/// reqwest calls every fault of a body a decoding fault; those of the connection are hyper's.
+fn lost_connection(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The class of a call that was sent and got no usable answer.

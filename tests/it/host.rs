@@ -1,1 +1,235 @@
-//! x
+//! The HTTP interface: who is let in, both generations of the protocol, slow and large requests, the end.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::recording::{Recording, json as answer};
+use crate::server::Server;
+
+async fn server() -> Server {
+    Server::start("http://127.0.0.1:9").await
+}
+
+fn ping() -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+}
+
+#[tokio::test]
+async fn every_refusal_has_a_status_and_says_what_to_do() {
+    let server = server().await;
+    let pit = ("authorization", "Bearer pit-a");
+    let rows: &[(&str, &[(&str, &str)], u16, &str)] = &[
+        ("/mcp", &[pit], 200, ""),
+        ("/mcp/", &[pit], 200, ""),
+        ("/mcp/official", &[pit], 200, ""),
+        ("/mcp/official/", &[pit], 200, ""),
+        ("/mcp", &[], 401, "Authorization: Bearer pit-"),
+        (
+            "/mcp/",
+            &[("authorization", "Bearer sk-1")],
+            401,
+            "no HighLevel token",
+        ),
+        (
+            "/mcp",
+            &[pit, ("locationid", "a b")],
+            400,
+            "locationid header",
+        ),
+        (
+            "/mcp",
+            &[pit, ("host", "evil.example")],
+            403,
+            "--allowed-host evil.example",
+        ),
+        (
+            "/mcp",
+            &[pit, ("origin", "https://evil.example")],
+            403,
+            "--allowed-origin https://evil.example",
+        ),
+        ("/elsewhere", &[pit], 404, "MCP is at /mcp"),
+        (
+            "/.well-known/oauth-protected-resource",
+            &[],
+            404,
+            "it offers no OAuth",
+        ),
+        (
+            "/.well-known/oauth-authorization-server/mcp",
+            &[],
+            404,
+            "it offers no OAuth",
+        ),
+        ("/register", &[], 404, "it offers no OAuth"),
+    ];
+    for (path, headers, status, part) in rows {
+        let mut request = server.post(path).json(&ping());
+        for (name, value) in *headers {
+            request = request.header(*name, *value);
+        }
+        let reply = request.send().await.expect("a reply");
+        assert_eq!(reply.status().as_u16(), *status, "{path} {headers:?}");
+        let challenge = reply.headers().contains_key("www-authenticate");
+        assert_eq!(challenge, *status == 401, "{path}");
+        let body: Value = reply.json().await.expect("JSON");
+        if *status != 200 {
+            let told = body["error_description"].as_str().expect("a description");
+            assert!(told.contains(part), "{path}: {told}");
+        }
+    }
+    for probe in ["/livez", "/readyz"] {
+        let reply = server
+            .http
+            .get(format!("{}{probe}", server.url))
+            .header("host", "10.0.0.7:8100");
+        assert_eq!(
+            reply.send().await.expect("a reply").status(),
+            StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_generations_of_the_protocol_are_spoken() {
+    let server = server().await;
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+        let reply = server.rpc("initialize", params).await;
+        assert_eq!(reply["result"]["protocolVersion"], version, "{reply}");
+        assert_eq!(reply["result"]["serverInfo"]["name"], "highlevel");
+        let instructions = reply["result"]["instructions"]
+            .as_str()
+            .expect("instructions");
+        assert!((1..=2048).contains(&instructions.chars().count()));
+    }
+    let version = "2026-07-28";
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+    });
+    for (method, params, at, expected) in [
+        (
+            "server/discover",
+            json!({"_meta": meta}),
+            "/cacheScope",
+            json!("public"),
+        ),
+        (
+            "tools/list",
+            json!({"_meta": meta}),
+            "/tools/0/name",
+            json!("calendars_get-appointment-notes"),
+        ),
+        (
+            "tools/call",
+            json!({"_meta": meta, "name": "contacts_get-contact", "arguments": {}}),
+            "/isError",
+            json!(true),
+        ),
+    ] {
+        let headers = [
+            ("authorization", "Bearer pit-a"),
+            ("mcp-protocol-version", version),
+            ("mcp-method", method),
+            ("mcp-name", "contacts_get-contact"),
+        ];
+        let headers = if method == "tools/call" {
+            &headers[..]
+        } else {
+            &headers[..3]
+        };
+        let reply = server.rpc_with(headers, method, params).await;
+        assert_eq!(reply["result"].pointer(at), Some(&expected), "{reply}");
+    }
+    let list = server.rpc("tools/list", json!({})).await;
+    assert_eq!(list["result"]["cacheScope"], "public");
+    assert_eq!(list["result"]["ttlMs"], 3_600_000);
+    assert!(list["result"].get("nextCursor").is_none());
+}
+
+#[tokio::test]
+async fn an_unknown_tool_is_a_protocol_error_that_names_the_nearest() {
+    let reply = server()
+        .await
+        .rpc("tools/call", json!({"name": "contact_get-contact"}))
+        .await;
+    assert_eq!(reply["error"]["code"], -32602);
+    let message = reply["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("did you mean contacts_get-contact?"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_sends_its_headers_slowly_is_cut_off() {
+    let server = Server::start_with(
+        "http://127.0.0.1:9",
+        &[("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "200")],
+    )
+    .await;
+    let address = server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream
+        .write_all(b"POST /mcp HTTP/1.1\r\nhost: localhost\r\n")
+        .await
+        .expect("written");
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "the connection is still open");
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_refused() {
+    let server = Server::start_with(
+        "http://127.0.0.1:9",
+        &[("HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES", "1000")],
+    )
+    .await;
+    let request = server
+        .post("/mcp")
+        .header("authorization", "Bearer pit-a")
+        .body("x".repeat(2000));
+    assert_eq!(
+        request.send().await.expect("a reply").status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+}
+
+#[tokio::test]
+async fn a_call_under_way_is_finished_before_the_server_stops() {
+    let highlevel = Recording::start(|_| {
+        std::thread::sleep(Duration::from_millis(300));
+        answer(200, r#"{"late":true}"#)
+    })
+    .await;
+    let server = Server::start(&highlevel.url).await;
+    let request = server
+        .post("/mcp")
+        .header("authorization", "Bearer pit-a")
+        .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}}));
+    let url = server.url.clone();
+    let call = tokio::spawn(request.send());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let asked = Instant::now();
+    server.stop().await;
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    let reply: Value = call
+        .await
+        .expect("a call")
+        .expect("a reply")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(reply["result"]["content"][0]["text"], r#"{"late":true}"#);
+    assert!(
+        reqwest::get(format!("{url}/livez")).await.is_err(),
+        "still listening"
+    );
+}

@@ -1,1 +1,235 @@
-//! x
+//! What clients see: a snapshot per tool and an inventory for reviewers, and rules over all tools.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test --test it listing` writes them anew.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use highlevel_mcp::generated::TOOLS;
+use highlevel_mcp::mcp;
+use highlevel_mcp::tools::surfaces::Surface;
+use serde_json::Value;
+
+/// Most tokens (o200k_base) that the list of the official tools may cost.
+const MOST_TOKENS: usize = 4200;
+
+fn listed() -> Vec<Value> {
+    let list = mcp::list(&Surface::official()).expect("a list");
+    let list = serde_json::to_value(list).expect("JSON");
+    list["tools"].as_array().expect("tools").clone()
+}
+
+fn name(tool: &Value) -> &str {
+    tool["name"].as_str().expect("a name")
+}
+
+fn tokens(text: &str) -> usize {
+    tiktoken_rs::o200k_base_singleton()
+        .encode_ordinary(text)
+        .len()
+}
+
+#[test]
+fn the_tools_are_those_of_the_snapshots() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
+    let mut inventory = String::new();
+    let mut files = vec![];
+    for tool in listed() {
+        inventory += &format!(
+            "{:<34} {:>4} tokens  {}\n",
+            name(&tool),
+            tokens(&tool.to_string()),
+            tool["annotations"]
+        );
+        files.push((format!("tools/{}.json", name(&tool)), format!("{tool:#}\n")));
+    }
+    files.push(("inventory.txt".to_owned(), inventory));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(folder.join("tools")).expect("a folder");
+        for (file, text) in &files {
+            fs::write(folder.join(file), text).expect("written");
+        }
+    }
+    for (file, text) in &files {
+        let snapshot = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        assert_eq!(
+            &snapshot, text,
+            "{file} changed; if it should, run with UPDATE_SNAPSHOTS=1"
+        );
+    }
+    let wanted: BTreeSet<String> = files.into_iter().map(|(file, _)| file).collect();
+    for entry in fs::read_dir(folder.join("tools")).expect("a folder") {
+        let file = format!("tools/{}", entry.expect("an entry").file_name().display());
+        assert!(wanted.contains(&file), "{file} is of no tool; delete it");
+    }
+}
+
+#[test]
+fn the_official_tools_cost_at_most_their_budget() {
+    let list = Value::Array(listed()).to_string();
+    let cost = tokens(&list);
+    assert!(cost <= MOST_TOKENS, "{cost} tokens");
+    println!("{cost} tokens, {} bytes", list.len());
+}
+
+#[test]
+fn the_official_tools_are_the_21_by_their_exact_names() {
+    let listed = listed();
+    let names: Vec<&str> = listed.iter().map(name).collect();
+    assert_eq!(
+        names,
+        [
+            "calendars_get-appointment-notes",
+            "calendars_get-calendar-events",
+            "contacts_add-tags",
+            "contacts_create-contact",
+            "contacts_get-all-tasks",
+            "contacts_get-contact",
+            "contacts_get-contacts",
+            "contacts_remove-tags",
+            "contacts_update-contact",
+            "contacts_upsert-contact",
+            "conversations_get-messages",
+            "conversations_search-conversation",
+            "conversations_send-a-new-message",
+            "locations_get-custom-fields",
+            "locations_get-location",
+            "opportunities_get-opportunity",
+            "opportunities_get-pipelines",
+            "opportunities_search-opportunity",
+            "opportunities_update-opportunity",
+            "payments_get-order-by-id",
+            "payments_list-transactions",
+        ]
+    );
+}
+
+/// What known clients refuse; one of them refuses the whole request for one bad tool.
+#[test]
+fn every_tool_is_one_that_every_client_takes() {
+    for tool in listed() {
+        let name = name(&tool);
+        let plain = |text: &str, more: &str| {
+            text.chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
+        };
+        assert!(plain(name, "_-") && name.len() <= 54, "{name}");
+        assert!(
+            name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_'),
+            "{name}"
+        );
+        let description = tool["description"].as_str().expect("a description");
+        assert!((1..=1024).contains(&description.chars().count()), "{name}");
+        assert!(
+            tool["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty()),
+            "{name}"
+        );
+        let schema = &tool["inputSchema"];
+        assert_eq!(schema["type"], "object", "{name}");
+        for root in ["anyOf", "oneOf", "allOf", "enum", "not"] {
+            assert!(schema.get(root).is_none(), "{name}: {root} at the root");
+        }
+        let properties = schema["properties"].as_object().expect("properties");
+        for property in properties.keys() {
+            assert!(
+                plain(property, "_.-") && (1..=64).contains(&property.len()),
+                "{name}: {property}"
+            );
+        }
+        for required in schema["required"].as_array().into_iter().flatten() {
+            assert!(
+                properties.contains_key(required.as_str().expect("a name")),
+                "{name}: {required}"
+            );
+        }
+        walk(schema, name);
+    }
+}
+
+fn walk(schema: &Value, tool: &str) {
+    assert!(schema.get("$ref").is_none(), "{tool}: a reference");
+    let is_list = schema["type"] == "array"
+        || schema["type"]
+            .as_array()
+            .is_some_and(|types| types.contains(&"array".into()));
+    assert!(
+        !is_list || schema.get("items").is_some(),
+        "{tool}: a list without items"
+    );
+    assert!(
+        schema.get("nullable").is_none(),
+        "{tool}: nullable is no JSON Schema"
+    );
+    for inner in schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(_, inner)| inner)
+    {
+        walk(inner, tool);
+    }
+    if let Some(items) = schema.get("items") {
+        walk(items, tool);
+    }
+}
+
+/// The hints as a client reads them, defaults of the specification filled in:
+/// read-only, destructive, idempotent, open world.
+#[test]
+fn hints_say_what_the_effect_is() {
+    let hint = |tool: &Value, name: &str, default: bool| {
+        tool["annotations"][name].as_bool().unwrap_or(default)
+    };
+    for tool in listed() {
+        let hints = (
+            hint(&tool, "readOnlyHint", false),
+            hint(&tool, "destructiveHint", true),
+            hint(&tool, "idempotentHint", false),
+            hint(&tool, "openWorldHint", true),
+        );
+        let expected = match name(&tool) {
+            "contacts_add-tags" => (false, false, true, false),
+            "contacts_create-contact" => (false, false, false, false),
+            "contacts_remove-tags"
+            | "contacts_update-contact"
+            | "opportunities_update-opportunity" => (false, true, true, false),
+            "contacts_upsert-contact" => (false, true, false, false),
+            "conversations_send-a-new-message" => (false, true, false, true),
+            read => {
+                assert!(
+                    read.contains("_get-") || read.contains("_search-") || read.contains("_list-"),
+                    "{read}"
+                );
+                (true, hints.1, hints.2, false)
+            }
+        };
+        assert_eq!(hints, expected, "{}", name(&tool));
+    }
+}
+
+/// What the list shows is never more than the check takes: every shown property is checked too.
+#[test]
+fn the_shown_schema_and_the_check_name_the_same_arguments() {
+    for tool in TOOLS {
+        let parse = |text: &str| serde_json::from_str::<Value>(text).expect("a schema");
+        let (shown, check) = (parse(tool.advertised_schema), parse(tool.check_schema));
+        let check = check["properties"].as_object().expect("properties");
+        for name in shown["properties"].as_object().expect("properties").keys() {
+            assert!(check.contains_key(name), "{}: {name}", tool.name);
+        }
+        let hidden = check
+            .keys()
+            .filter(|name| shown["properties"].get(name.as_str()).is_none());
+        for name in hidden {
+            let argument = tool.arguments.iter().find(|argument| argument.name == name);
+            assert!(
+                argument.is_some_and(|one| one.when_absent.is_some()),
+                "{}: {name} is hidden",
+                tool.name
+            );
+        }
+    }
+}

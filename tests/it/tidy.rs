@@ -1,1 +1,147 @@
-//! x
+//! The house rules that a machine can check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Over this many lines a file is a fault.
+const LONGEST: usize = 500;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file of the project with its text.
+fn files() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut open: Vec<PathBuf> = ["src", "codegen/src", "codegen/tests", "tests", "benches"]
+        .map(|folder| root().join(folder))
+        .to_vec();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).expect("a file");
+                files.push((path, text));
+            }
+        }
+    }
+    files.push((
+        root().join("build.rs"),
+        fs::read_to_string(root().join("build.rs")).expect("a file"),
+    ));
+    files
+}
+
+fn offenders(broken: impl Fn(&Path, &str) -> bool) -> Vec<String> {
+    let root = root();
+    files()
+        .into_iter()
+        .map(|(path, text)| (path.strip_prefix(&root).expect("inside").to_owned(), text))
+        .filter(|(path, text)| broken(path, text))
+        .map(|(path, _)| path.display().to_string())
+        .collect()
+}
+
+#[test]
+fn every_file_opens_with_what_it_is_for() {
+    let none: Vec<String> = Vec::new();
+    assert_eq!(offenders(|_, text| !text.starts_with("//! ")), none);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let none: Vec<String> = Vec::new();
+    assert_eq!(offenders(|_, text| text.lines().count() > LONGEST), none);
+}
+
+#[test]
+fn no_file_is_named_for_nothing() {
+    let vague = ["utils", "helpers", "common", "manager", "misc"];
+    let none: Vec<String> = Vec::new();
+    assert_eq!(
+        offenders(|path, _| path.components().any(|step| vague
+            .iter()
+            .any(|word| step.as_os_str().to_string_lossy().starts_with(word)))),
+        none
+    );
+}
+
+/// Who may name what: rmcp, axum, the environment, generated code, the printer of Rust.
+#[test]
+fn each_outside_thing_enters_in_one_place() {
+    let rules: &[(&str, &[&str])] = &[
+        ("rmcp::", &["src/mcp/"]),
+        ("axum::", &["src/host/"]),
+        ("env::var", &["src/config.rs", "codegen/src/build.rs"]),
+        ("include!(", &["src/generated.rs"]),
+        ("prettyplease::", &["codegen/src/emit/format.rs"]),
+        (
+            "openapiv3::",
+            &[
+                "codegen/src/document/prune.rs",
+                "codegen/src/emit/client.rs",
+            ],
+        ),
+        (
+            ".execute(request)",
+            &["src/highlevel/transport.rs", "src/tools/dispatch.rs"],
+        ),
+    ];
+    for (word, places) in rules {
+        let offenders = offenders(|path, text| {
+            let path = path.to_string_lossy();
+            let inside = path.starts_with("src/") || path.starts_with("codegen/src/");
+            inside
+                && !path.ends_with("tests.rs")
+                && text.contains(word)
+                && !places.iter().any(|place| path.starts_with(place))
+        });
+        assert!(
+            offenders.is_empty(),
+            "{word} stands in {offenders:?}, not only in {places:?}"
+        );
+    }
+}
+
+/// No stage knows a document by name; that `locations` may name a tenant is about an argument.
+#[test]
+fn no_stage_knows_a_document_by_name() {
+    let stems: Vec<String> = fs::read_dir(root().join("openapi/highlevel"))
+        .expect("documents")
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .filter(|stem| !matches!(stem.as_str(), "locations"))
+        .collect();
+    assert!(stems.len() > 30);
+    let offenders = offenders(|path, text| {
+        let path = path.to_string_lossy();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: Vec<&str> = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        path.starts_with("codegen/src/")
+            && !path.ends_with("tests.rs")
+            && stems.iter().any(|stem| {
+                code.iter()
+                    .any(|line| line.contains(&format!("\"{stem}\"")))
+            })
+    });
+    assert_eq!(offenders, Vec::<String>::new());
+}
+
+/// The README's list of scopes is the one that `tools scopes` prints.
+#[test]
+fn the_readme_lists_the_scopes_that_the_tools_need() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
+        .args(["tools", "scopes"])
+        .output()
+        .expect("run");
+    let scopes = String::from_utf8(output.stdout).expect("text");
+    assert!(
+        !scopes.is_empty() && readme.contains(&scopes),
+        "put this into README.md:\n{scopes}"
+    );
+}
