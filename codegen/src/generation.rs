@@ -179,7 +179,11 @@ fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
         match client_and_handlers(stem, &operations) {
             Ok((client, handlers)) => {
                 let module = handlers::client_module(stem);
-                modules.push(quote!(#[allow(dead_code, unused_imports)] mod #module { #client }));
+                modules.push(quote! {
+                    // progenitor's own code; what it offers beyond the handlers stays unused.
+                    #[allow(clippy::all, clippy::unwrap_used, dead_code, unused_imports)]
+                    mod #module { #client }
+                });
                 all_handlers.extend(handlers);
             }
             Err(problem) => problems.push(problem),

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn long_lists_are_cut_at_a_row_and_say_how_to_go_on() {
         let row = format!(r#"{{"id":"{}"}}"#, "x".repeat(100));
-        let rows = vec![row.as_str(); 10].join(",");
+        let rows = [row.as_str(); 10].join(",");
         let contacts = format!(r#"{{"contacts":[{rows}],"meta":{{"total":10}}}}"#);
         let two = format!(
             r#"{{"contacts":[{row},{row}],"meta":{{"total":10}},"_cut":{{"shown":2,"of":10,"next":"Repeat the call with limit=2 or less, then go on from its last row."}}}}"#

@@ -1,5 +1,11 @@
 //! Tests over the real protocol: a client, the server on a free port, and a HighLevel that records.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod answers;
 mod clients;
 mod concurrency;

@@ -291,10 +291,9 @@ fn schema(schema: &Value, counts: &mut Counts) -> Value {
         out.insert("x-declared-type".to_owned(), kind);
         counts.add("type that OpenAPI does not have, now unknown", 1);
     }
-    if !out
-        .get("required")
-        .is_none_or(|names| names.as_array().is_some_and(|names| !names.is_empty()))
-    {
+    // `required: []` and `required: true` are no OpenAPI of a schema.
+    let names_none = |names: &Value| names.as_array().is_none_or(Vec::is_empty);
+    if out.get("required").is_some_and(names_none) {
         out.shift_remove("required");
     }
     if let Some(default) = out.get("default") {

@@ -1,0 +1,233 @@
+//! What a tool call costs beside a bare axum and reqwest relay of the same answer, in the same run.
+//!
+//! Server and relay are processes of their own, so that their CPU time is theirs alone; HighLevel and
+//! the callers run in this one. Rounds alternate; the ratio is the median of the rounds.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a benchmark fails by panicking"
+)]
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+const CONNECTIONS: usize = 16;
+const ROUNDS: usize = 7;
+
+/// Name, path of HighLevel's answer, tool call, calls per round.
+const CASES: [(&str, &str, &str, &str, usize); 2] = [
+    (
+        "2 KB contact",
+        "/contacts/c1",
+        "contacts_get-contact",
+        r#"{"contactId":"c1"}"#,
+        4000,
+    ),
+    (
+        "100 KB list",
+        "/contacts/?locationId=L0",
+        "contacts_get-contacts",
+        "{}",
+        800,
+    ),
+];
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Some(upstream) = std::env::var_os("RELAY_UPSTREAM") {
+        relay(upstream.into_string().expect("text")).await;
+        return;
+    }
+    let upstream = highlevel().await;
+    let server = start(
+        Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream])
+            .stderr(Stdio::piped()),
+    )
+    .await;
+    let relay = start(
+        Command::new(std::env::current_exe().expect("a path"))
+            .env("RELAY_UPSTREAM", &upstream)
+            .stderr(Stdio::piped()),
+    )
+    .await;
+    println!("Server beside relay, {CONNECTIONS} connections, median of {ROUNDS} rounds:");
+    for (name, path, tool, arguments, calls) in CASES {
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
+        let (mcp, plain) = (
+            (format!("{}/mcp", server.url), call.to_string()),
+            (relay.url.clone(), path.to_owned()),
+        );
+        for target in [&mcp, &plain] {
+            load(target, CONNECTIONS, calls / 4).await;
+        }
+        let (mut cpu, mut latency, mut server_cpu, mut relay_cpu) =
+            (vec![], vec![], vec![], vec![]);
+        for _ in 0..ROUNDS {
+            let ours = server.cpu_per_call(&mcp, calls).await;
+            let bare = relay.cpu_per_call(&plain, calls).await;
+            cpu.push(ours / bare);
+            server_cpu.push(ours);
+            relay_cpu.push(bare);
+            let ours = load(&mcp, 1, calls / 8).await;
+            let bare = load(&plain, 1, calls / 8).await;
+            latency.push(ours.as_secs_f64() / bare.as_secs_f64());
+        }
+        println!(
+            "  {name:<13} CPU per call {:.2} x ({:.0} beside {:.0} microseconds), latency of one caller {:.2} x",
+            median(cpu),
+            median(server_cpu),
+            median(relay_cpu),
+            median(latency),
+        );
+    }
+}
+
+struct Process {
+    url: String,
+    child: Child,
+}
+
+impl Process {
+    /// Microseconds of CPU time that one call costs this process.
+    async fn cpu_per_call(&self, target: &(String, String), calls: usize) -> f64 {
+        let before = self.cpu();
+        load(target, CONNECTIONS, calls).await;
+        (self.cpu() - before).as_secs_f64() * 1e6 / calls as f64
+    }
+
+    /// CPU time of all threads so far, in nanoseconds by the scheduler's own count.
+    fn cpu(&self) -> Duration {
+        let id = self.child.id().expect("running");
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("Linux");
+        let nanos = threads.map(|thread| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("schedstat"))
+                .unwrap_or_default();
+            stat.split(' ')
+                .next()
+                .unwrap_or_default()
+                .parse::<u64>()
+                .unwrap_or(0)
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+}
+
+/// Starts a process that says its address on the first line of stderr.
+async fn start(command: &mut Command) -> Process {
+    let mut child = command.kill_on_drop(true).spawn().expect("started");
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let line = lines.next_line().await.expect("a line").expect("a line");
+    let address = line.split("http://").nth(1).expect("an address");
+    let end = address.find(['/', ' ']).unwrap_or(address.len());
+    let url = format!("http://{}", &address[..end]);
+    // Goes on reading, so that the process is never stopped by a full pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Process { url, child }
+}
+
+/// Sends `calls` posts over `connections` connections; the time of one call.
+async fn load(target: &(String, String), connections: usize, calls: usize) -> Duration {
+    let start = Instant::now();
+    let callers = (0..connections).map(|_| {
+        let (url, body) = target.clone();
+        tokio::spawn(async move {
+            let http = reqwest::Client::builder()
+                .pool_max_idle_per_host(1)
+                .build()
+                .unwrap();
+            for _ in 0..calls / connections {
+                let reply = http
+                    .post(&url)
+                    .header("content-type", "application/json")
+                    .header("accept", "application/json, text/event-stream")
+                    .header("authorization", "Bearer pit-bench")
+                    .header("locationid", "L0")
+                    .body(body.clone())
+                    .send()
+                    .await
+                    .expect("a reply");
+                assert!(reply.status().is_success());
+                assert!(reply.bytes().await.expect("a body").len() > 1500);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("calls");
+    }
+    start.elapsed() / u32::try_from(calls / connections).unwrap()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// HighLevel with one contact of 2 KB and one list of 100 KB.
+async fn highlevel() -> String {
+    let contact = |id: usize| {
+        json!({
+            "id": format!("contact-{id}"), "firstName": "Ada", "lastName": "Lovelace \"the first\"",
+            "email": format!("ada{id}@example.com"), "tags": ["vip", "newsletter", "2026"],
+            "customFields": (0..34).map(|field| json!({"id": format!("field-{field}"), "value": "Some value of a field\n"})).collect::<Vec<_>>(),
+            "address1": "12 St James's Square", "dnd": false, "dateAdded": "2026-01-31T09:00:00.000Z",
+        })
+    };
+    let one = json!({"contact": contact(1)}).to_string();
+    let list = json!({"contacts": (0..50).map(contact).collect::<Vec<_>>(), "meta": {"total": 50}})
+        .to_string();
+    assert!(
+        (1_500..2_500).contains(&one.len()) && (90_000..115_000).contains(&list.len()),
+        "{} {}",
+        one.len(),
+        list.len()
+    );
+    let router = Router::new()
+        .route("/contacts/c1", get(move || async { json_answer(one) }))
+        .route("/contacts/", get(move || async { json_answer(list) }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+fn json_answer(body: String) -> ([(&'static str, &'static str); 1], String) {
+    ([("content-type", "application/json")], body)
+}
+
+/// The baseline: takes a path as a post, gets it from HighLevel with a token, gives the bytes back.
+async fn relay(upstream: String) {
+    let router = Router::new()
+        .route("/", post(forward))
+        .with_state((reqwest::Client::new(), upstream));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    eprintln!(
+        "relay at http://{}",
+        listener.local_addr().expect("an address")
+    );
+    axum::serve(listener, router).await.expect("served");
+}
+
+async fn forward(
+    State((http, upstream)): State<(reqwest::Client, String)>,
+    path: String,
+) -> ([(&'static str, &'static str); 1], Bytes) {
+    let request = http
+        .get(format!("{upstream}{path}"))
+        .bearer_auth("pit-bench");
+    let reply = request.send().await.expect("a reply");
+    let header = [("content-type", "application/json")];
+    (header, reply.bytes().await.expect("a body"))
+}
