@@ -90,7 +90,8 @@ impl Transport {
 
     /// The decompressed body, up to the largest that is taken.
     async fn body(&self, tool: &Tool, response: &mut Response) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
+        let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(0);
+        let mut body = Vec::with_capacity(announced.min(self.max_response_bytes));
         while let Some(chunk) = response
             .chunk()
             .await

@@ -3,6 +3,7 @@
 //! Works on the text. Carrying an answer of 100 KB through a tree of values costs more than all
 //! else in a call, and would change numbers that no float holds.
 
+use memchr::memchr2;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -32,26 +33,42 @@ pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Fail
 
 /// `json` without the white space between its tokens; every other byte stays.
 fn minified(json: String) -> String {
+    let bytes = json.as_bytes();
     let mut out = Vec::new();
-    let mut kept = 0;
-    let (mut in_string, mut escaped) = (false, false);
-    for (index, byte) in json.bytes().enumerate() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else if byte == b'"' {
-            in_string = true;
-        } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-            out.extend_from_slice(&json.as_bytes()[kept..index]);
-            kept = index + 1;
+    let (mut kept, mut index) = (0, 0);
+    while let Some(byte) = bytes.get(index) {
+        match byte {
+            b'"' => index = end_of_string(bytes, index),
+            b' ' | b'\n' | b'\r' | b'\t' => {
+                out.extend_from_slice(&bytes[kept..index]);
+                index += 1;
+                kept = index;
+            }
+            _ => index += 1,
         }
     }
     if kept == 0 {
         return json;
     }
-    out.extend_from_slice(&json.as_bytes()[kept..]);
+    out.extend_from_slice(&bytes[kept..]);
     // Only ASCII was taken out, so that this is UTF-8 still.
     String::from_utf8(out).unwrap_or(json)
+}
+
+/// The place after the string that opens at `open`.
+fn end_of_string(bytes: &[u8], open: usize) -> usize {
+    let mut index = open + 1;
+    while let Some(found) = bytes
+        .get(index..)
+        .and_then(|rest| memchr2(b'"', b'\\', rest))
+    {
+        index += found;
+        if bytes[index] == b'"' {
+            return index + 1;
+        }
+        index += 2;
+    }
+    bytes.len()
 }
 
 /// The first rows that fit into `room`, or `None` where there are no rows or not one fits.
