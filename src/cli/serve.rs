@@ -34,7 +34,9 @@ impl Serve {
         };
         let (config, dispatch) = prepared(&flags)?;
         let access = host::Access::new(&config.server, &config.account)?;
-        let handler = mcp::Handler::new(Surface::official(), dispatch, None)?;
+        let surface = Surface::official();
+        let tools = surface.tools.len();
+        let handler = mcp::Handler::new(surface, dispatch, None)?;
         let router = host::router(&handler, access, &config.server);
         runtime()?.block_on(async {
             let listen = config.server.listen;
@@ -53,7 +55,7 @@ impl Serve {
                 tracing::info!("stopping");
             };
             tracing::info!(
-                "serving MCP at http://{address}/mcp for {}",
+                "serving {tools} tools at http://{address}/mcp for {}",
                 config.upstream.base_url
             );
             if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
