@@ -229,7 +229,11 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
         .expect("JSON");
     assert_eq!(reply["result"]["content"][0]["text"], r#"{"late":true}"#);
     assert!(
-        reqwest::get(format!("{url}/livez")).await.is_err(),
+        crate::server::client()
+            .get(format!("{url}/livez"))
+            .send()
+            .await
+            .is_err(),
         "still listening"
     );
 }

@@ -13,6 +13,12 @@ use tokio::sync::oneshot;
 pub const TOKEN: &str = "pit-test";
 pub const LOCATION: &str = "L0";
 
+/// An HTTP client; reqwest makes none before a provider of TLS is installed.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub struct Server {
     pub url: String,
     pub http: reqwest::Client,
@@ -48,7 +54,7 @@ impl Server {
             let shutdown = async { drop(stopped.await) };
             host::run(listener, router, &config.server, shutdown).await;
         });
-        let http = reqwest::Client::new();
+        let http = client();
         Self {
             url,
             http,

@@ -214,7 +214,9 @@ async fn serve_says_where_it_listens_and_stops_on_sigterm() {
     let line = lines.next_line().await.expect("a line").expect("a line");
     let (_, after) = line.split_once("http://").expect("an address");
     let (address, _) = after.split_once("/mcp").expect("an address");
-    let reply = reqwest::get(format!("http://{address}/readyz"))
+    let reply = crate::server::client()
+        .get(format!("http://{address}/readyz"))
+        .send()
         .await
         .expect("a reply");
     assert!(reply.status().is_success());
