@@ -218,12 +218,17 @@ fn repair_schema(schema: &mut Map<String, Value>, counts: &mut Counts) {
     if schema.get("$ref").is_some_and(Value::is_string) && schema.len() > 1 {
         counts.add("reference with siblings", 1);
     }
-    if let Some(shown) = schema.get("x-example-type").and_then(Value::as_str)
-        && schema.get("type").is_some_and(|name| name == "object")
-        && shown != "object"
-    {
+    // A number or list shown as a text is an example copied from elsewhere, such as an id for the
+    // least score: its type stays.
+    let text = |key| schema.get(key).and_then(Value::as_str);
+    let contradicted = match (text("type"), text("x-example-type")) {
+        (Some("object"), Some(_)) => true,
+        (Some("string"), Some(shown)) => shown == "object" || shown == "array",
+        _ => false,
+    };
+    if contradicted {
         schema.shift_remove("type");
-        counts.add("object that its own example contradicts, type unknown", 1);
+        counts.add("type that its own example contradicts, now unknown", 1);
     }
     repair_enum(schema, counts);
     // A map of properties may name one `required` or `properties`: only lists and maps count.
@@ -334,7 +339,13 @@ mod tests {
             body(json!({"type": "object", "x-example-type": "string"})),
             at,
             json!({"x-example-type": "string"}),
-            "object that its own example contradicts, type unknown",
+            "type that its own example contradicts, now unknown",
+        );
+        check(
+            body(json!({"type": "string", "x-example-type": "object"})),
+            at,
+            json!({"x-example-type": "object"}),
+            "type that its own example contradicts, now unknown",
         );
         check(
             body(json!({"type": "number", "enum": ["1"]})),

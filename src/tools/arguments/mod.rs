@@ -68,7 +68,7 @@ impl Checker {
         tenant::bind(tool, schema, caller, &mut values, &mut problems);
         fill_absent(tool, &mut values);
         schema.check(&values, &mut problems);
-        let arguments = placement::place(tool, values, &mut problems);
+        let arguments = placement::place(tool, schema, values, &mut problems);
         if problems.0.is_empty() {
             Ok(arguments)
         } else {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Problems;
+use super::schema::Schema;
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Argument, ListStyle, Place, Tool};
 
@@ -13,7 +14,12 @@ const LONGEST_ID: usize = 64;
 const LONGEST_WIDE: usize = 128;
 
 /// The arguments by place and wire name.
-pub fn place(tool: &Tool, values: Map<String, Value>, problems: &mut Problems) -> Arguments {
+pub fn place(
+    tool: &Tool,
+    schema: &Schema,
+    values: Map<String, Value>,
+    problems: &mut Problems,
+) -> Arguments {
     let mut arguments = Arguments::default();
     let has_body = tool
         .arguments
@@ -28,14 +34,17 @@ pub fn place(tool: &Tool, values: Map<String, Value>, problems: &mut Problems) -
         let wire_name = argument.wire_name.to_owned();
         match argument.place {
             Place::Path => {
+                let value = written(argument, schema, value, problems);
                 check_path_value(argument, &value, problems);
                 arguments.path.0.insert(wire_name, value);
             }
             Place::Query => {
                 let value = joined(argument, value, problems);
+                let value = written(argument, schema, value, problems);
                 arguments.query.0.insert(wire_name, value);
             }
             Place::Header => {
+                let value = written(argument, schema, value, problems);
                 check_header_value(argument, &value, problems);
                 arguments.header.0.insert(wire_name, value);
             }
@@ -83,6 +92,23 @@ fn check_header_value(argument: &Argument, value: &Value, problems: &mut Problem
             excerpt(value)
         ));
     }
+}
+
+/// What has no plain type of its own travels as text.
+fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut Problems) -> Value {
+    let kind = schema.root["properties"][argument.name]["type"].as_str();
+    let typed = matches!(kind, Some("integer" | "number" | "boolean"));
+    if typed || value.is_string() || argument.list_style == Some(ListStyle::Repeated) {
+        return value;
+    }
+    if !(value.is_number() || value.is_boolean()) {
+        problems.add(format!(
+            "{} must be a text or a number, not {}",
+            argument.name,
+            excerpt(&value)
+        ));
+    }
+    Value::String(value.to_string())
 }
 
 /// A list that travels as one text joined by commas.

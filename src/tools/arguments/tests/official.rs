@@ -1,53 +1,16 @@
 //! What the 21 official tools make of arguments, one row a case.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::*;
-use crate::highlevel::caller::{Credential, LocationBinding, TenantId};
+use super::{PIN, sent};
+use crate::runtime::tool::Place;
 
-const PIN: &str = "pinned";
 const DEFAULT: &str = "usual";
 
 fn check(tool: &str, location: Option<&str>, given: Value) -> Result<Value, String> {
     let tools = crate::generated::TOOLS;
     let tool = tools.iter().find(|one| one.name == tool).expect("a tool");
-    let id = |id| TenantId::parse(id).expect("an id");
-    let caller = Caller {
-        credential: Credential::parse("pit-1").expect("a token"),
-        location: location.map(|name| match name {
-            PIN => LocationBinding::Pin(id(PIN)),
-            _ => LocationBinding::Default(id(name)),
-        }),
-        company: None,
-    };
-    let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
-    let given = given.as_object().cloned().expect("an object");
-    let taken = checker.check(tool, given, &caller);
-    taken
-        .map(|arguments| {
-            let mut sent = json!({});
-            for (place, values) in [
-                ("path", arguments.path),
-                ("query", arguments.query),
-                ("header", arguments.header),
-            ] {
-                if !values.0.is_empty() {
-                    sent[place] = Value::Object(values.0);
-                }
-            }
-            if let Some(body) = arguments.body {
-                sent["body"] = body;
-            }
-            sent
-        })
-        .map_err(|rejection| {
-            let tenant = if rejection.is_foreign_tenant() {
-                "tenant: "
-            } else {
-                ""
-            };
-            format!("{tenant}{}", rejection.sentence())
-        })
+    sent(tools, tool, location, &given)
 }
 
 /// Each row: tool, location of the caller, what is given, what is sent.
@@ -436,7 +399,7 @@ fn nothing_but_an_id_stands_in_a_path() {
         let paths = tool
             .arguments
             .iter()
-            .filter(|argument| argument.place == crate::runtime::tool::Place::Path);
+            .filter(|argument| argument.place == Place::Path);
         for argument in paths {
             for text in strings.into_iter().chain([longest.as_str()]) {
                 let refusal =
