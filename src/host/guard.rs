@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderValue;
+use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::host::access::Access;
+
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 /// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
@@ -21,6 +24,8 @@ pub async fn guard(
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
             headers.remove("x-access-key");
+            // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
+            headers.insert(ACCEPT, BOTH);
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config;
 use crate::host::access::Access;
@@ -24,6 +25,8 @@ pub fn router(handler: &mcp::Handler, access: Access, settings: &config::Server)
         router.route_service(path, official.clone())
     });
     mcp.layer(from_fn_with_state(Arc::new(access), guard))
+        // Outside the guard: a preflight request carries no credential. Origins were checked before.
+        .layer(cors())
         // Clients that see a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))
@@ -35,6 +38,13 @@ pub fn router(handler: &mcp::Handler, access: Access, settings: &config::Server)
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(alive))
+}
+
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods([Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
 }
 
 /// Nothing is loaded after start: who can answer is ready.

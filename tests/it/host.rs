@@ -237,3 +237,56 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
         "still listening"
     );
 }
+
+#[tokio::test]
+async fn an_allowed_web_page_may_call() {
+    let page = "https://app.example.com";
+    let server = Server::start_with(
+        "http://127.0.0.1:9",
+        &[("HIGHLEVEL_MCP_SERVER_ALLOWED_ORIGINS", page)],
+    )
+    .await;
+    let preflight = server
+        .http
+        .request(reqwest::Method::OPTIONS, format!("{}/mcp", server.url))
+        .header("origin", page)
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type,locationid",
+        );
+    let reply = preflight.send().await.expect("a reply");
+    assert_eq!(reply.status(), StatusCode::OK);
+    assert_eq!(reply.headers()["access-control-allow-origin"], page);
+    assert_eq!(
+        reply.headers()["access-control-allow-headers"],
+        "authorization,content-type,locationid"
+    );
+    let call = server
+        .post("/mcp")
+        .header("origin", page)
+        .header("authorization", "Bearer pit-a")
+        .json(&ping());
+    let reply = call.send().await.expect("a reply");
+    assert_eq!(
+        (
+            reply.status(),
+            &reply.headers()["access-control-allow-origin"]
+        ),
+        (StatusCode::OK, &page.parse().expect("a value"))
+    );
+}
+
+/// curl sends `Accept: */*`, which the protocol library would refuse.
+#[tokio::test]
+async fn any_accept_header_is_taken() {
+    let server = server().await;
+    for accept in ["*/*", "application/json", "text/event-stream"] {
+        let request = server.http.post(format!("{}/mcp", server.url));
+        let request = request
+            .header("accept", accept)
+            .header("authorization", "Bearer pit-a");
+        let reply = request.json(&ping()).send().await.expect("a reply");
+        assert_eq!(reply.status(), StatusCode::OK, "{accept}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Each tool sends exactly the request that HighLevel takes: one row a tool, and what it must not send.
 
-use serde_json::{Value, json};
+use highlevel_mcp::generated::TOOLS;
+use highlevel_mcp::runtime::tool::{Place, Tool};
+use serde_json::{Map, Value, json};
 
 use crate::recording::Recording;
 use crate::server::{LOCATION, Server, TOKEN};
@@ -252,4 +254,95 @@ async fn every_tool_sends_exactly_its_request() {
             None => assert!(request.body.is_empty(), "{tool}"),
         }
     }
+}
+
+/// HighLevel's own server takes `path_contactId`, `query_limit`, `body_tags`: the same request leaves.
+#[tokio::test]
+async fn prefixed_names_send_the_same_request() {
+    let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
+    let server = Server::start(&highlevel.url).await;
+    for (tool, arguments, method, target, _, body) in rows() {
+        let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
+        let prefixed: Map<String, Value> = arguments
+            .as_object()
+            .expect("an object")
+            .iter()
+            .map(|(name, value)| (prefixed(known, name), value.clone()))
+            .collect();
+        let (text, is_error) = server.call(tool, Value::Object(prefixed)).await;
+        assert!(!is_error, "{tool}: {text}");
+        let [request] = <[_; 1]>::try_from(highlevel.take()).expect(tool);
+        assert_eq!(request.method, method, "{tool}");
+        assert_eq!(sorted(&request.target), target, "{tool}");
+        assert_eq!(serde_json::from_slice(&request.body).ok(), body, "{tool}");
+    }
+}
+
+fn prefixed(tool: &Tool, name: &str) -> String {
+    let argument = tool
+        .arguments
+        .iter()
+        .find(|one| one.name == name || one.aliases.contains(&name))
+        .expect(name);
+    let places = ["path_", "query_", "body_"];
+    let is_prefixed = |alias: &&&str| places.iter().any(|place| alias.starts_with(place));
+    let alias = argument.aliases.iter().find(is_prefixed).expect(name);
+    (*alias).to_owned()
+}
+
+/// What would change the path, encoded or not, is refused before anything is sent, in every path
+/// parameter of every tool.
+#[tokio::test]
+async fn nothing_but_an_id_reaches_a_path() {
+    let strings = [
+        "",
+        ".",
+        "..",
+        "../locations/L9",
+        "..%2Flocations%2FL9",
+        "%2e%2e",
+        "%252e%252e",
+        "a/b",
+        "a\\b",
+        "\t..\t",
+        "c1?limit=1",
+        "c1#x",
+        "c1 ",
+        "é",
+        "c1;x",
+        "c1\u{0}",
+    ];
+    let highlevel = Recording::always(200, "{}").await;
+    let server = Server::start(&highlevel.url).await;
+    let mut tried = 0;
+    for (tool, arguments, ..) in rows() {
+        let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
+        for argument in known
+            .arguments
+            .iter()
+            .filter(|one| one.place == Place::Path)
+        {
+            for text in strings {
+                let mut arguments = arguments.clone();
+                for alias in argument.aliases {
+                    arguments.as_object_mut().expect("an object").remove(*alias);
+                }
+                arguments[argument.name] = json!(text);
+                let open = [("authorization", "Bearer pit-test")];
+                let (answer, is_error) = server.call_with(&open, tool, arguments).await;
+                let refusal = format!("{} must be an id", argument.name);
+                assert!(
+                    is_error && answer.contains(&refusal),
+                    "{tool} {text:?}: {answer}"
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert_eq!(highlevel.take().len(), 0);
+    assert_eq!(
+        tried,
+        strings.len() * 12,
+        "path parameters of the official tools"
+    );
 }
