@@ -251,15 +251,16 @@ fn repair_schema(schema: &mut Map<String, Value>, counts: &mut Counts) {
 }
 
 fn repair_enum(schema: &mut Map<String, Value>, counts: &mut Counts) {
-    let Some(Value::Array(values)) = schema.get("enum") else {
+    let Some(Value::Array(values)) = schema.get_mut("enum") else {
         return;
     };
+    if let [Value::Array(inner)] = values.as_slice() {
+        *values = inner.clone();
+        counts.add("enum that holds the list of its values, unwrapped", 1);
+    }
     let all_text = values.iter().all(Value::is_string);
-    if all_text
-        && schema
-            .get("type")
-            .is_some_and(|name| name == "number" || name == "integer")
-    {
+    let number = |name: &Value| name == "number" || name == "integer";
+    if all_text && schema.get("type").is_some_and(number) {
         schema.insert("type".to_owned(), json!("string"));
         counts.add("enum of strings on a number, typed as string", 1);
     }
@@ -352,6 +353,12 @@ mod tests {
             at,
             json!({"type": "string", "enum": ["1"]}),
             "enum of strings on a number, typed as string",
+        );
+        check(
+            body(json!({"type": "number", "enum": [["US", "CA"]]})),
+            at,
+            json!({"type": "string", "enum": ["US", "CA"]}),
+            "enum that holds the list of its values, unwrapped",
         );
         check(
             body(json!({"required": ["a", "b"], "properties": {"a": {}}})),

@@ -48,13 +48,18 @@ pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream,
             ))
         })?);
     }
+    let taken = if values.is_empty() {
+        format_ident!("_arguments")
+    } else {
+        format_ident!("arguments")
+    };
     let name = handler_name(operation);
     let module = client_module(&operation.document);
     let call = &function.sig.ident;
     Ok(quote! {
         fn #name(
             to: &crate::runtime::prepare::Upstream,
-            arguments: &crate::runtime::arguments::Arguments,
+            #taken: &crate::runtime::arguments::Arguments,
         ) -> Result<::reqwest::Request, crate::runtime::prepare::PrepareError> {
             let client = #module::Client::new_with_client(
                 &to.base_url,
