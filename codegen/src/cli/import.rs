@@ -29,10 +29,10 @@ pub struct Import {
 
 impl Import {
     pub fn run(&self, openapi: &Path) -> Result<ExitCode, Errors> {
-        let source = import::recorded_origin(openapi);
         let origin = Origin {
-            repository: self.repository.clone().or(source.repository),
-            commit: self.commit.clone().or(source.commit.filter(|_| self.check)),
+            repository: self.repository.clone(),
+            commit: self.commit.clone(),
+            last: import::last_source(openapi),
         };
         let import = import::read(&self.folder, &origin)?;
         print!("{}", import.report);

@@ -39,24 +39,14 @@ pub struct Report {
 pub struct Origin {
     pub repository: Option<String>,
     pub commit: Option<String>,
+    /// `SOURCE.toml` of the last import: what it says of the same files still holds.
+    pub last: toml::Table,
 }
 
-/// What `SOURCE.toml` says; nothing where it is absent or says nothing.
-pub fn recorded_origin(openapi: &Path) -> Origin {
-    let table: toml::Table = fs::read_to_string(openapi.join("SOURCE.toml"))
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
-    let text = |key| {
-        table
-            .get(key)
-            .and_then(toml::Value::as_str)
-            .map(str::to_owned)
-    };
-    Origin {
-        repository: text("repository"),
-        commit: text("commit"),
-    }
+/// `SOURCE.toml` of the last import; empty where there is none.
+pub fn last_source(openapi: &Path) -> toml::Table {
+    let text = fs::read_to_string(openapi.join("SOURCE.toml")).unwrap_or_default();
+    text.parse().unwrap_or_default()
 }
 
 /// Reads `folder` (`apps/*.json`, what they refer to, optionally `scopes.tsv`) and writes nothing.

@@ -10,19 +10,33 @@ use super::folder::Folder;
 
 /// The text of `SOURCE.toml`.
 pub fn text(folder: &Path, read: &Folder, origin: &Origin) -> String {
-    let commit = origin.commit.clone().or_else(|| commit_of(folder));
-    let mut table = toml::Table::new();
-    for (key, value) in [("repository", &origin.repository), ("commit", &commit)] {
-        if let Some(value) = value {
-            table.insert(key.to_owned(), value.clone().into());
-        }
-    }
     let digests: toml::Table = read
         .bytes
         .iter()
         .map(|(name, bytes)| (name.clone(), hex(&Sha256::digest(bytes)).into()))
         .collect();
-    table.insert("sha256".to_owned(), digests.into());
+    let digests = toml::Value::from(digests);
+    let last = |key: &str| {
+        origin
+            .last
+            .get(key)
+            .and_then(toml::Value::as_str)
+            .map(str::to_owned)
+    };
+    let unchanged = origin.last.get("sha256") == Some(&digests);
+    let commit = origin
+        .commit
+        .clone()
+        .or_else(|| commit_of(folder))
+        .or_else(|| last("commit").filter(|_| unchanged));
+    let repository = origin.repository.clone().or_else(|| last("repository"));
+    let mut table = toml::Table::new();
+    for (key, value) in [("repository", repository), ("commit", commit)] {
+        if let Some(value) = value {
+            table.insert(key.to_owned(), value.into());
+        }
+    }
+    table.insert("sha256".to_owned(), digests);
     format!("# Where openapi/highlevel comes from. Written by `codegen import`.\n\n{table}")
 }
 

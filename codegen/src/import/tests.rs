@@ -187,17 +187,29 @@ fn bad_input_is_named_and_changes_nothing() {
 fn a_second_import_changes_nothing_and_stale_documents_go() {
     let documents = folder(&[("apps/a.json", &document(json!({"operationId": "op"})))]);
     let openapi = folder(&[("highlevel/gone.json", "{}")]);
-    let import = || read(documents.path(), &Origin::default()).expect("an import");
+    let import = |commit: Option<&str>| {
+        let origin = Origin {
+            commit: commit.map(str::to_owned),
+            last: last_source(openapi.path()),
+            ..Origin::default()
+        };
+        read(documents.path(), &origin).expect("an import")
+    };
+    let first = import(Some("c0ffee"));
     assert_eq!(
-        import()
+        first
             .differences(openapi.path())
             .into_iter()
             .collect::<Vec<_>>(),
         ["SOURCE.toml", "highlevel/a.json", "highlevel/gone.json"]
     );
-    import().write(openapi.path()).expect("written");
-    assert!(import().differences(openapi.path()).is_empty());
+    first.write(openapi.path()).expect("written");
     assert!(!openapi.path().join("highlevel/gone.json").exists());
+    // The commit of unchanged files is known from the last import.
+    assert!(import(None).differences(openapi.path()).is_empty());
+    let changed = document(json!({"operationId": "other"}));
+    fs::write(documents.path().join("apps/a.json"), changed).expect("written");
+    assert!(!import(None).source.contains("c0ffee"));
 }
 
 /// `HIGHLEVEL_API_DOCS=<checkout> cargo test`: what stands in `openapi/` is what an import gives.
@@ -208,7 +220,11 @@ fn the_imported_documents_are_those_of_the_checkout() {
         return;
     };
     let openapi = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi"));
-    let import = read(&checkout, &recorded_origin(&openapi)).expect("an import");
+    let origin = Origin {
+        last: last_source(&openapi),
+        ..Origin::default()
+    };
+    let import = read(&checkout, &origin).expect("an import");
     assert_eq!(import.documents.len(), 41);
     assert!(
         import.differences(&openapi).is_empty(),
