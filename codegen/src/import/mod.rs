@@ -4,6 +4,7 @@
 mod bundle;
 mod facts;
 mod folder;
+mod schema;
 mod scopes;
 mod source;
 

@@ -1,0 +1,178 @@
+//! Keeps the facts of a schema, and what its own example, default or enum says against it.
+
+use serde_json::{Map, Value, json};
+
+use super::facts::{copy, each, mapped};
+use crate::model::operation::Counts;
+
+/// Schema keywords whose values are facts as they stand.
+const SCHEMA_FACTS: [&str; 24] = [
+    "type",
+    "format",
+    "enum",
+    "default",
+    "nullable",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "required",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "discriminator",
+    "x-dangling-ref",
+];
+
+/// The types that OpenAPI 3.0 has.
+const TYPES: [&str; 6] = ["object", "array", "string", "number", "integer", "boolean"];
+
+/// `schema` without prose and examples; what an example reveals about a wrong type is recorded before it
+/// goes.
+pub fn schema(schema: &Value, counts: &mut Counts) -> Value {
+    let Some(source) = schema.as_object() else {
+        return json!({});
+    };
+    // A schema wrapped into a second `schema` key.
+    if let (Some(inner @ Value::Object(_)), None) = (source.get("schema"), source.get("type")) {
+        counts.add("schema inside a schema, unwrapped", 1);
+        return self::schema(inner, counts);
+    }
+    let mut out = Map::new();
+    copy(schema, &mut out, &["$ref"]);
+    copy(schema, &mut out, &SCHEMA_FACTS);
+    if let Some(kind) = out.get("type").cloned()
+        && !kind.as_str().is_some_and(|kind| TYPES.contains(&kind))
+    {
+        out.shift_remove("type");
+        out.insert("x-declared-type".to_owned(), kind);
+        counts.add("type that OpenAPI does not have, now unknown", 1);
+    }
+    // `required: []` and `required: true` are no OpenAPI of a schema.
+    let names_none = |names: &Value| names.as_array().is_none_or(Vec::is_empty);
+    if out.get("required").is_some_and(names_none) {
+        out.shift_remove("required");
+    }
+    if let Some(default) = out.get("default") {
+        // A default that is a sentence is prose.
+        if default.as_str().is_some_and(|text| text.contains(' ')) {
+            out.shift_remove("default");
+            counts.add("default that is a sentence, dropped", 1);
+        } else if breaks(default, &out, source) {
+            let default = default.clone();
+            out.shift_remove("default");
+            out.insert("x-declared-default".to_owned(), default);
+            counts.add("default that breaks its own schema, set aside", 1);
+        }
+    }
+    if let Some(Value::Array(values)) = out.get_mut("enum") {
+        let (before, mut seen) = (values.len(), Vec::new());
+        values.retain(|value| {
+            !seen.contains(value) && {
+                seen.push(value.clone());
+                true
+            }
+        });
+        counts.add("enum value given twice, kept once", before - values.len());
+    }
+    if let (Some(declared), Some(shown)) =
+        (out.get("type").and_then(Value::as_str), shown_type(source))
+        && contradicts(declared, shown.1)
+    {
+        out.insert("x-example-type".to_owned(), json!(shown.0));
+        counts.add("type that its own example contradicts, recorded", 1);
+    }
+    if source.get("properties").is_some_and(Value::is_object) {
+        let properties = mapped(&schema["properties"], |value| self::schema(value, counts));
+        out.insert("properties".to_owned(), properties);
+    }
+    for key in ["items", "not", "additionalProperties"] {
+        match source.get(key) {
+            Some(inner @ Value::Object(_)) => {
+                out.insert(key.to_owned(), self::schema(inner, counts));
+            }
+            Some(inner @ Value::Bool(_)) => {
+                out.insert(key.to_owned(), inner.clone());
+            }
+            _ => {}
+        }
+    }
+    for key in ["allOf", "oneOf", "anyOf"] {
+        if source.get(key).is_some_and(Value::is_array) {
+            let branches = each(&schema[key])
+                .map(|one| self::schema(one, counts))
+                .collect();
+            out.insert(key.to_owned(), branches);
+        }
+    }
+    Value::Object(out)
+}
+
+/// The JSON type of the example, and the example.
+fn shown_type(schema: &Map<String, Value>) -> Option<(&'static str, &Value)> {
+    let example = schema
+        .get("example")
+        .or_else(|| match schema.get("examples")? {
+            Value::Array(examples) => examples.first(),
+            Value::Object(examples) => examples.values().next()?.get("value"),
+            _ => None,
+        })?;
+    let kind = match example {
+        Value::Null => return None,
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Some((kind, example))
+}
+
+/// Whether an example shows that the declared type is wrong. A string that holds a value of the
+/// declared type (`"20"` for a number) is only sloppily written.
+fn contradicts(declared: &str, example: &Value) -> bool {
+    let written = match example {
+        Value::String(text) => serde_json::from_str::<Value>(&text.replace('\'', "\"")).ok(),
+        _ => None,
+    };
+    let scalar = !(example.is_array() || example.is_object());
+    !(is_a(declared, example)
+        || declared == "string" && scalar
+        || written.is_some_and(|written| is_a(declared, &written)))
+}
+
+/// Whether a default is none that its schema takes.
+fn breaks(default: &Value, schema: &Map<String, Value>, source: &Map<String, Value>) -> bool {
+    let kind = schema.get("type").and_then(Value::as_str);
+    let values = schema.get("enum").and_then(Value::as_array);
+    let required = schema.get("required").and_then(Value::as_array);
+    let names = required.into_iter().flatten().filter_map(Value::as_str);
+    let nullable = schema.get("nullable") == Some(&json!(true));
+    // What a referenced schema requires is not known here.
+    let elsewhere = source.contains_key("allOf") || source.contains_key("$ref");
+    !(default.is_null() && nullable)
+        && (kind.is_some_and(|kind| !is_a(kind, default))
+            || values.is_some_and(|values| !values.contains(default))
+            || default.is_object()
+                && (elsewhere || names.into_iter().any(|name| default.get(name).is_none())))
+}
+
+fn is_a(kind: &str, value: &Value) -> bool {
+    match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => value.is_string(),
+    }
+}
