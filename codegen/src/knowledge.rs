@@ -36,8 +36,8 @@ pub struct OperationKnowledge {
     pub renames: Vec<Rename>,
 }
 
-/// What is known of one argument, by HighLevel's name for it.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What is known of one argument, by HighLevel's name for it, or of a field inside one, by its path.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArgumentKnowledge {
     pub text: Option<String>,

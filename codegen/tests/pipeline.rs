@@ -138,6 +138,21 @@ fn what_no_longer_applies_fails_by_name() {
         "locationId: may name a tenant, but its role is not declared",
     );
     check(
+        |sources| {
+            let schemas = &mut sources.documents.get_mut("contacts").expect("contacts")["components"]
+                ["schemas"];
+            schemas["TagsDTO"]["properties"]["share"] = json!({"type": "array", "items": {"properties": {"location_id": {"type": "string"}}}});
+        },
+        "share[].location_id: may name a tenant, but its role is not declared",
+    );
+    check(
+        |sources| {
+            let told = "[add-tags.arguments.\"tags.gone\"]\nrole = \"none\"\n\n[remove-tags]";
+            rewrite(sources, "contacts", "[remove-tags]", told);
+        },
+        "tags.gone: describes an argument that the operation does not have",
+    );
+    check(
         |sources| rewrite(sources, "contacts", "to = \"field_value\"", "to = \"gone\""),
         "renames customFields[].gone: is no property of the body",
     );

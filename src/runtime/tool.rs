@@ -33,6 +33,8 @@ pub struct Tool {
     /// Security schemes of the document, such as `Location-Access`, that say which token class is taken.
     pub access: &'static [&'static str],
     pub arguments: &'static [Argument],
+    /// Fields inside arguments that name a tenant.
+    pub inner_tenants: &'static [InnerTenant],
     /// Renames inside the body, applied before the check.
     pub renames: &'static [Rename],
     pub paging: Paging,
@@ -116,6 +118,13 @@ pub enum Rule {
     Fill,
     /// Never filled; must equal the caller's own.
     Explicit,
+}
+
+/// A field inside an argument that names a tenant; never filled in, held to the caller's own.
+pub struct InnerTenant {
+    /// From the argument's name inwards, such as `["locations", "[]", "id"]`; `[]` is every item.
+    pub steps: &'static [&'static str],
+    pub role: Role,
 }
 
 /// The form HighLevel wants a date in.

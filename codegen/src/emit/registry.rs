@@ -13,7 +13,7 @@ pub fn registry(operations: &[&Operation]) -> TokenStream {
     let tools = operations.iter().map(|operation| tool(operation));
     quote! {
         use crate::runtime::tool::{
-            Argument, DateForm, Effect, ListStyle, Paging, Place, Rename, Role, Rule, Tool,
+            Argument, DateForm, Effect, InnerTenant, ListStyle, Paging, Place, Rename, Role, Rule, Tool,
         };
 
         /// Every tool, sorted by name.
@@ -57,6 +57,11 @@ fn tool(operation: &Operation) -> TokenStream {
         let (from, to) = (&rename.from, &rename.to);
         quote!(Rename { within: &[#(#within),*], from: #from, to: #to })
     });
+    let inner_tenants = operation.inner_tenants.iter().map(|tenant| {
+        let steps = &tenant.steps;
+        let role = role(tenant.role, Rule::Explicit);
+        quote!(InnerTenant { steps: &[#(#steps),*], role: #role })
+    });
     let style = operation.paging.style.name();
     let page_size = option(operation.paging.page_size.as_deref());
     let narrow = option(operation.paging.narrow.as_deref());
@@ -88,6 +93,7 @@ fn tool(operation: &Operation) -> TokenStream {
             scopes: &[#(#scopes),*],
             access: &[#(#access),*],
             arguments: &[#(#arguments),*],
+            inner_tenants: &[#(#inner_tenants),*],
             renames: &[#(#renames),*],
             paging: Paging {
                 style: #style,
@@ -117,15 +123,7 @@ fn argument(argument: &Argument) -> TokenStream {
         Place::Body => quote!(Place::Body),
         Place::WholeBody => quote!(Place::WholeBody),
     };
-    let rule = match argument.rule {
-        Rule::Fill => quote!(Rule::Fill),
-        Rule::Explicit => quote!(Rule::Explicit),
-    };
-    let role = match argument.role {
-        TenantRole::None => quote!(Role::None),
-        TenantRole::Location => quote!(Role::Location(#rule)),
-        TenantRole::Company => quote!(Role::Company(#rule)),
-    };
+    let role = role(argument.role, argument.rule);
     let date_form = argument.date.map_or_else(
         || quote!(None),
         |form| {
@@ -169,4 +167,16 @@ fn argument(argument: &Argument) -> TokenStream {
 
 fn option(text: Option<&str>) -> TokenStream {
     text.map_or_else(|| quote!(None), |text| quote!(Some(#text)))
+}
+
+fn role(role: TenantRole, rule: Rule) -> TokenStream {
+    let rule = match rule {
+        Rule::Fill => quote!(Rule::Fill),
+        Rule::Explicit => quote!(Rule::Explicit),
+    };
+    match role {
+        TenantRole::None => quote!(Role::None),
+        TenantRole::Location => quote!(Role::Location(#rule)),
+        TenantRole::Company => quote!(Role::Company(#rule)),
+    }
 }

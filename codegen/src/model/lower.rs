@@ -7,9 +7,11 @@ use serde_json::Value;
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
-use crate::knowledge::{DocumentKnowledge, Effect, OperationKnowledge, PagingStyle, TenantRole};
+use crate::knowledge::{DocumentKnowledge, Effect, OperationKnowledge};
 use crate::model::argument::{advertised_schema, arguments, check_schema, prefixed};
-use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name, tool_name_fault};
+use crate::model::faults::faults;
+use crate::model::inner::tenants;
+use crate::model::naming::tool_name;
 use crate::model::operation::{Argument, Operation};
 
 /// An operation of a document with everything known of it.
@@ -83,6 +85,7 @@ fn lower_operation(
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
     let (arguments, body) = arguments(document, operation, known_arguments);
+    let inner_tenants = tenants(&arguments, known_arguments);
     let (scopes, access) = scopes(operation);
     let effect = known.map_or(Effect::Write, |known| known.effect);
     let operation = Operation {
@@ -115,6 +118,7 @@ fn lower_operation(
         body,
         check_schema: check_schema(&arguments),
         advertised_schema: advertised_schema(&arguments),
+        inner_tenants,
         arguments,
     };
     Lowered {
@@ -168,135 +172,6 @@ fn unsendable(document: &Value, operation: &Operation) -> Option<&'static str> {
     }
 }
 
-/// What must be mended before the operation may be a tool.
-fn faults(operation: &Operation, known: Option<&OperationKnowledge>) -> Vec<Problem> {
-    let mut faults = Vec::new();
-    let mut fault = |place: &str, what: &str, remedy: &str| {
-        let place = format!("{} {} {place}", operation.method, operation.path);
-        faults.push(Problem::in_document(
-            &operation.document,
-            place.trim_end(),
-            what,
-            remedy,
-        ));
-    };
-    let file = format!("openapi/tools/{}.toml", operation.document);
-    if let Some(what) = tool_name_fault(&operation.tool) {
-        let remedy = format!("give the operation a `name` in {file}");
-        fault(&operation.tool, what, &remedy);
-    }
-    for argument in &operation.arguments {
-        if let Some(what) = argument_name_fault(&argument.name) {
-            fault(
-                &argument.name,
-                what,
-                &format!("give the argument a `name` in {file}"),
-            );
-        }
-    }
-    let Some(known) = known else {
-        let remedy = format!("write a table [{}] in {file}", operation.operation_id);
-        fault("", "has no title, description and effect", &remedy);
-        return faults;
-    };
-    if known.description.is_empty() || known.description.chars().count() > 1024 {
-        fault(
-            "description",
-            "is empty or longer than 1,024 characters",
-            "rewrite it",
-        );
-    }
-    let telling = known.bulk
-        || matches!(known.effect, Effect::Money | Effect::Destructive)
-        || (known.effect == Effect::Read && operation.method != "GET");
-    if telling && known.reason.is_none() {
-        fault(
-            "reason",
-            "is missing for an effect that the method does not show",
-            "give one",
-        );
-    }
-    for name in known.arguments.keys() {
-        if !operation
-            .arguments
-            .iter()
-            .any(|argument| argument.wire_name == *name)
-        {
-            let what = format!("describes an argument that the operation does not have in {file}");
-            fault(name, &what, "correct the name or remove the table");
-        }
-    }
-    for argument in &operation.arguments {
-        let declared = known
-            .arguments
-            .get(&argument.wire_name)
-            .is_some_and(|known| known.role.is_some());
-        if may_name_tenant(&argument.wire_name) && !declared {
-            let what = "may name a tenant, but its role is not declared";
-            fault(
-                &argument.name,
-                what,
-                &format!("give it a `role` (or \"none\") in {file}"),
-            );
-        }
-        if argument.role == TenantRole::None && known_rule(known, argument) {
-            fault(&argument.name, "has a rule but no role", "give it a `role`");
-        }
-    }
-    for (what, name) in clashes(operation) {
-        fault(&name, what, "rename one of them");
-    }
-    if let Some(size) = &operation.paging.page_size
-        && !operation
-            .arguments
-            .iter()
-            .any(|argument| argument.name == *size)
-    {
-        fault("paging.page_size", "names no argument", "correct it");
-    }
-    let pages = operation.paging.style != PagingStyle::None;
-    let smaller = operation.paging.page_size.is_some() || operation.paging.narrow.is_some();
-    if pages && (operation.paging.rows.is_none() || !smaller) {
-        let what = "has a style, but no rows or no way to ask for less";
-        fault("paging", what, "give rows, and page_size or narrow");
-    }
-    for rename in &operation.renames {
-        if !rename_applies(operation, &rename.within, &rename.to) {
-            let place = format!("renames {}.{}", rename.within, rename.to);
-            fault(
-                &place,
-                "is no property of the body",
-                "correct or remove the rename",
-            );
-        }
-    }
-    faults
-}
-
-fn known_rule(known: &OperationKnowledge, argument: &Argument) -> bool {
-    known
-        .arguments
-        .get(&argument.wire_name)
-        .is_some_and(|known| known.rule.is_some())
-}
-
-/// Names that reach two arguments.
-fn clashes(operation: &Operation) -> Vec<(&'static str, String)> {
-    let mut owners: BTreeMap<String, usize> = BTreeMap::new();
-    let mut clashes = Vec::new();
-    for (index, argument) in operation.arguments.iter().enumerate() {
-        for name in names(argument) {
-            if owners
-                .insert(name.clone(), index)
-                .is_some_and(|owner| owner != index)
-            {
-                clashes.push(("reaches two arguments", name));
-            }
-        }
-    }
-    clashes
-}
-
 /// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
 pub fn names(argument: &Argument) -> BTreeSet<String> {
     let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
@@ -306,31 +181,4 @@ pub fn names(argument: &Argument) -> BTreeSet<String> {
     }
     names.extend(argument.aliases.iter().cloned());
     names
-}
-
-/// Whether the body has a property `name` in the holder at `within`, or a holder open to any.
-fn rename_applies(operation: &Operation, within: &str, name: &str) -> bool {
-    let mut schema = &operation.check_schema;
-    for step in within.split('.') {
-        let (property, items) = match step.strip_suffix("[]") {
-            Some(property) => (property, true),
-            None => (step, false),
-        };
-        let Some(next) = schema
-            .get("properties")
-            .and_then(|known| known.get(property))
-        else {
-            return false;
-        };
-        schema = next;
-        if items {
-            let Some(next) = schema.get("items") else {
-                return false;
-            };
-            schema = next;
-        }
-    }
-    schema
-        .get("properties")
-        .is_none_or(|properties| properties.get(name).is_some())
 }

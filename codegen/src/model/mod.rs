@@ -1,6 +1,8 @@
 //! The printable model of an operation, between the documents and the emitters.
 
 pub mod argument;
+pub mod faults;
+pub mod inner;
 pub mod lower;
 pub mod naming;
 pub mod operation;

@@ -30,6 +30,8 @@ pub struct Operation {
     pub scopes: Vec<String>,
     pub access: Vec<String>,
     pub arguments: Vec<Argument>,
+    /// Fields inside arguments that name a tenant.
+    pub inner_tenants: Vec<InnerTenant>,
     pub renames: Vec<Rename>,
     pub body: Body,
     /// JSON Schema 2020-12 that arguments must pass.
@@ -60,6 +62,14 @@ pub struct Argument {
     pub constant: Option<Value>,
     #[serde(skip)]
     pub schema: Value,
+}
+
+/// A field inside an argument that names a tenant.
+#[derive(Clone, Debug, Serialize)]
+pub struct InnerTenant {
+    /// From the argument's name inwards, `[]` for every item of a list.
+    pub steps: Vec<String>,
+    pub role: TenantRole,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::Problems;
+use super::placement::excerpt;
 use super::schema::Schema;
 use crate::highlevel::Caller;
 use crate::highlevel::caller::LocationBinding;
 use crate::runtime::tool::{Role, Rule, Tool};
 
-/// Fills what the caller's tenant fills and refuses every other tenant under a pin.
+/// Fills what the caller's tenant fills and refuses every other location under a pin.
 pub fn bind(
     tool: &Tool,
     schema: &Schema,
@@ -16,51 +17,77 @@ pub fn bind(
     values: &mut Map<String, Value>,
     problems: &mut Problems,
 ) {
-    let pin = match &caller.location {
-        Some(LocationBinding::Pin(id)) => Some(id.as_str()),
-        _ => None,
-    };
-    let named = named_location(tool, values);
+    if let Some(LocationBinding::Pin(pin)) = &caller.location {
+        refuse_others(tool, pin.as_str(), values, problems);
+    }
     let location = match &caller.location {
         Some(LocationBinding::Pin(id) | LocationBinding::Default(id)) => Some(id.as_str()),
         None => None,
     };
     // Payments tools name one location twice, as altId and as locationId: either fills the other.
-    let location = named.as_deref().or(location).map(str::to_owned);
+    let location = named_location(tool, values).or(location.map(str::to_owned));
     let company = caller.company.as_ref().map(|id| id.as_str().to_owned());
     for argument in tool.arguments {
-        let (rule, own) = match argument.role {
-            Role::None => continue,
-            Role::Location(rule) => (rule, &location),
-            Role::Company(rule) => (rule, &company),
+        let (own, header, variable) = match argument.role {
+            Role::Location(Rule::Fill) => (&location, "locationId", "HIGHLEVEL_LOCATION_ID"),
+            Role::Company(Rule::Fill) => (&company, "companyId", "HIGHLEVEL_COMPANY_ID"),
+            _ => continue,
         };
-        match (values.get(argument.name), own, rule) {
-            (None, Some(own), Rule::Fill) => {
-                values.insert(argument.name.to_owned(), json!(own));
-            }
-            (None, None, Rule::Fill) if schema.requires(argument.name) => {
-                let (header, variable) = match argument.role {
-                    Role::Company(_) => ("companyId", "HIGHLEVEL_COMPANY_ID"),
-                    _ => ("locationId", "HIGHLEVEL_LOCATION_ID"),
-                };
-                problems.add_missing(
-                    argument.name,
-                    &format!(" (or connect with the {header} header; under stdio {variable})"),
-                );
-            }
-            (Some(given), ..) if matches!(argument.role, Role::Location(_)) => {
-                if let Some(pin) = pin
-                    && !is_only(given, pin)
-                {
-                    problems.add_foreign_tenant(format!(
-                        "{} is {given}, but this connection is bound to location {pin}: leave {} out or \
-                         connect with the other location's locationId header",
-                        argument.name, argument.name
-                    ));
-                }
-            }
-            _ => {}
+        match own {
+            _ if values.contains_key(argument.name) => {}
+            Some(own) => drop(values.insert(argument.name.to_owned(), json!(own))),
+            None if schema.requires(argument.name) => problems.add_missing(
+                argument.name,
+                &format!(" (or connect with the {header} header; under stdio {variable})"),
+            ),
+            None => {}
         }
+    }
+}
+
+/// Every value that names a location must name `pin`, inside arguments and in lists too.
+fn refuse_others(tool: &Tool, pin: &str, values: &Map<String, Value>, problems: &mut Problems) {
+    let is_location = |role: Role| matches!(role, Role::Location(_));
+    let arguments = tool.arguments.iter().filter(|one| is_location(one.role));
+    let inner = tool
+        .inner_tenants
+        .iter()
+        .filter(|one| is_location(one.role));
+    let steps = arguments
+        .map(|one| std::slice::from_ref(&one.name))
+        .chain(inner.map(|one| one.steps));
+    for steps in steps {
+        let Some((first, rest)) = steps.split_first() else {
+            continue;
+        };
+        let mut found = Vec::new();
+        if let Some(value) = values.get(*first) {
+            collect(value, rest, &mut found);
+        }
+        for given in found.into_iter().filter(|given| !is_only(given, pin)) {
+            let name = steps.join(".").replace(".[]", "[]");
+            problems.add_foreign_tenant(format!(
+                "{name} is {}, but this connection is bound to location {pin}: leave {name} out or connect \
+                 with the other location's locationId header",
+                excerpt(given)
+            ));
+        }
+    }
+}
+
+/// The values at the end of `steps` below `value`.
+fn collect<'a>(value: &'a Value, steps: &[&str], found: &mut Vec<&'a Value>) {
+    match (steps.split_first(), value) {
+        (None, value) => found.push(value),
+        (Some((&"[]", rest)), Value::Array(items)) => {
+            items.iter().for_each(|item| collect(item, rest, found));
+        }
+        (Some((name, rest)), Value::Object(object)) => {
+            if let Some(inner) = object.get(*name) {
+                collect(inner, rest, found);
+            }
+        }
+        _ => {}
     }
 }
 

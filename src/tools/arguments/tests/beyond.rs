@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PIN, sent};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::{
-    Argument, DateForm, Effect, ListStyle, Paging, Place, Role, Rule, Tool,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Paging, Place, Role, Rule, Tool,
 };
 
 const PLAIN: Argument = Argument {
@@ -78,6 +78,16 @@ const TOOL: Tool = Tool {
         },
         argument("body", Place::WholeBody),
     ],
+    inner_tenants: &[
+        InnerTenant {
+            steps: &["body", "[]", "locationId"],
+            role: Role::Location(Rule::Explicit),
+        },
+        InnerTenant {
+            steps: &["body", "[]", "shares", "[]", "to"],
+            role: Role::Location(Rule::Explicit),
+        },
+    ],
     renames: &[],
     paging: Paging {
         style: "none",
@@ -91,7 +101,7 @@ const TOOL: Tool = Tool {
         "note":{"type":"string"},"companyId":{"type":"string"},
         "locationIds":{"type":"array","items":{"type":"string"}},
         "since":{"type":"integer"},"until":{"type":"string"},
-        "body":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer","minimum":1}}}}
+        "body":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer","minimum":1},"locationId":{},"shares":{}}}}
     },"required":["key"]}"#,
     prepare: |_, _| Err(PrepareError(String::new())),
 };
@@ -199,6 +209,35 @@ fn companies_are_filled_and_explicit_locations_never() {
         Some("usual"),
         json!({"locationIds": ["other"]}),
         Ok(json!({"query": {"locationIds": ["other"]}})),
+    );
+}
+
+#[test]
+fn a_pin_holds_inside_arguments_and_in_lists() {
+    let item = |inner: Value| json!({"body": [{"a": 1}, inner]});
+    for inner in [
+        json!({"locationId": PIN}),
+        json!({"shares": [{"to": PIN}, {"to": [PIN]}, {}]}),
+    ] {
+        check(Some(PIN), item(inner.clone()), Ok(item(inner)));
+    }
+    let other = json!({"locationId": "other"});
+    check(
+        Some(PIN),
+        item(other.clone()),
+        Err("tenant: Nothing was sent: body[].locationId is \"other\""),
+    );
+    check(Some("usual"), item(other.clone()), Ok(item(other)));
+    let shared = json!({"shares": [{"to": PIN}, {"to": [PIN, "other"]}]});
+    check(
+        Some(PIN),
+        item(shared),
+        Err("body[].shares[].to is [\"pinned\",\"other\"]"),
+    );
+    check(
+        Some(PIN),
+        item(json!({"locationId": null})),
+        Err("body[].locationId is null"),
     );
 }
 

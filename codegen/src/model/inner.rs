@@ -1,0 +1,70 @@
+//! Fields inside arguments: which there are, and which of them name a tenant.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::knowledge::{ArgumentKnowledge, TenantRole};
+use crate::model::operation::{Argument, InnerTenant};
+
+/// One field inside an argument.
+pub struct InnerField {
+    /// Where it stands, by HighLevel's names, such as `customFields[].id`.
+    pub path: String,
+    /// The same from the tool's own name of the argument, `[]` for every item of a list.
+    pub steps: Vec<String>,
+}
+
+impl InnerField {
+    pub fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// Every field inside `arguments`, each once.
+pub fn inner_fields(arguments: &[Argument]) -> Vec<InnerField> {
+    let mut fields = BTreeMap::new();
+    for argument in arguments {
+        let steps = vec![argument.name.clone()];
+        walk(&argument.schema, &argument.wire_name, &steps, &mut fields);
+    }
+    fields
+        .into_iter()
+        .map(|(path, steps)| InnerField { path, steps })
+        .collect()
+}
+
+/// The fields that `known` says name a tenant.
+pub fn tenants(
+    arguments: &[Argument],
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> Vec<InnerTenant> {
+    inner_fields(arguments)
+        .into_iter()
+        .filter_map(|field| {
+            let role = known.get(&field.path)?.role?;
+            (role != TenantRole::None).then_some(InnerTenant {
+                steps: field.steps,
+                role,
+            })
+        })
+        .collect()
+}
+
+fn walk(schema: &Value, path: &str, steps: &[String], fields: &mut BTreeMap<String, Vec<String>>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        let steps = [steps, std::slice::from_ref(name)].concat();
+        walk(property, &path, &steps, fields);
+        fields.insert(path, steps);
+    }
+    if let Some(items) = schema.get("items") {
+        let steps = [steps, &["[]".to_owned()]].concat();
+        walk(items, &format!("{path}[]"), &steps, fields);
+    }
+    for branches in ["anyOf", "allOf"] {
+        for branch in schema[branches].as_array().into_iter().flatten() {
+            walk(branch, path, steps, fields);
+        }
+    }
+}
