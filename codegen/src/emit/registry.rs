@@ -12,6 +12,8 @@ use crate::model::operation::{Argument, Operation, Place};
 pub fn registry(operations: &[&Operation]) -> TokenStream {
     let tools = operations.iter().map(|operation| tool(operation));
     quote! {
+        // Which of these are used depends on the tools.
+        #[allow(unused_imports)]
         use crate::runtime::tool::{
             Argument, DateForm, Effect, InnerTenant, ListStyle, Paging, Place, Rename, Role, Rule, Tool,
         };
