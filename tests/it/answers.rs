@@ -1,7 +1,11 @@
 //! What clients get when HighLevel refuses, fails or answers with something else than JSON.
 
+use std::io::Write;
 use std::time::Duration;
 
+use axum::response::IntoResponse;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -232,7 +236,7 @@ fn response(headers: &str, body: &[u8]) -> Vec<u8> {
 
 async fn check(url: &str, tool: &str, class: &str, part: &str) {
     let server =
-        Server::start_with(url, &[("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "400")]).await;
+        Server::start_with(url, &[("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1500")]).await;
     let (text, is_error) = server.call(tool, arguments(tool)).await;
     let failure: Value = serde_json::from_str(&text).expect("JSON");
     assert!(is_error && failure["class"] == class, "{class}: {text}");
@@ -298,7 +302,6 @@ async fn silence_distance_and_redirects_are_told_apart() {
     let elsewhere = Recording::always(200, "{}").await;
     let target = format!("{}/stolen", elsewhere.url);
     let highlevel = Recording::start(move |_| {
-        use axum::response::IntoResponse;
         let location = [("location", target.clone())];
         (axum::http::StatusCode::TEMPORARY_REDIRECT, location).into_response()
     })
@@ -337,9 +340,15 @@ async fn answers_beyond_the_limits_are_cut_at_a_row_or_refused() {
         (&json!(shown), &json!(100))
     );
 
-    // 10 MB of blanks in 10 KB of gzip.
-    let blanks = "x".repeat(200_000);
-    let highlevel = Recording::start(move |_| answer(200, json!({"a": blanks}).to_string())).await;
+    // 10 MB in 10 KB of gzip: the limit is on what comes out.
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(json!({"a": "x".repeat(10_000_000)}).to_string().as_bytes())
+        .expect("written");
+    let bomb = gzip.finish().expect("compressed");
+    assert!(bomb.len() < 20_000);
+    let highlevel =
+        Recording::start(move |_| ([("content-encoding", "gzip")], bomb.clone()).into_response())
+            .await;
     let server = Server::start_with(&highlevel.url, &limits).await;
     let (text, is_error) = server.call("contacts_get-contacts", json!({})).await;
     assert!(

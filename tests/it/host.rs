@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
-use crate::recording::{Recording, json as answer};
 use crate::server::Server;
 
 async fn server() -> Server {
@@ -204,21 +204,41 @@ async fn a_request_beyond_the_limit_is_refused() {
 
 #[tokio::test]
 async fn a_call_under_way_is_finished_before_the_server_stops() {
-    let highlevel = Recording::start(|_| {
-        std::thread::sleep(Duration::from_millis(300));
-        answer(200, r#"{"late":true}"#)
-    })
-    .await;
-    let server = Server::start(&highlevel.url).await;
+    let highlevel = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", highlevel.local_addr().expect("an address"));
+    let (arrived, arrival) = oneshot::channel();
+    let (finish, finished) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = highlevel.accept().await.expect("a connection");
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).await.expect("a request");
+        arrived.send(read).expect("someone waits");
+        finished.await.expect("told to finish");
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"late\":true}";
+        stream.write_all(answer.as_bytes()).await.expect("written");
+    });
+    let server = Server::start(&url).await;
     let request = server
         .post("/mcp")
         .header("authorization", "Bearer pit-a")
         .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}}));
     let url = server.url.clone();
     let call = tokio::spawn(request.send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    arrival.await.expect("the call is under way");
     let asked = Instant::now();
-    server.stop().await;
+    let stopping = tokio::spawn(server.stop());
+    // The listener is closed before the call is finished.
+    while crate::server::client()
+        .get(format!("{url}/livez"))
+        .send()
+        .await
+        .is_ok()
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!stopping.is_finished(), "the call was cut off");
+    finish.send(()).expect("HighLevel waits");
+    stopping.await.expect("stopped");
     assert!(asked.elapsed() < Duration::from_secs(5));
     let reply: Value = call
         .await
@@ -228,14 +248,6 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
         .await
         .expect("JSON");
     assert_eq!(reply["result"]["content"][0]["text"], r#"{"late":true}"#);
-    assert!(
-        crate::server::client()
-            .get(format!("{url}/livez"))
-            .send()
-            .await
-            .is_err(),
-        "still listening"
-    );
 }
 
 #[tokio::test]
