@@ -19,7 +19,7 @@ pub struct Call {
 
 impl Call {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
-        let surface = Surface::official();
+        let surface = Surface::of("all")?;
         let tool = super::tools::find(&surface, &self.name)?;
         let arguments = serde_json::from_str(&self.arguments).map_err(|error| {
             Refused(format!(

@@ -42,7 +42,7 @@ enum Command {
     /// Serve MCP over HTTP.
     Serve(serve::Serve),
     /// Serve MCP over stdin and stdout, for the account of HIGHLEVEL_TOKEN.
-    Stdio,
+    Stdio(stdio::Stdio),
     /// Show the tools.
     Tools {
         #[command(subcommand)]
@@ -64,7 +64,7 @@ pub fn run() -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve(command) => command.run(flags),
-        Command::Stdio => stdio::run(&flags),
+        Command::Stdio(command) => command.run(&flags),
         Command::Tools { command } => tools::run(command),
         Command::Call(command) => command.run(&flags),
         Command::Config => {

@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Refused, prepared, runtime};
 use crate::config::Flags;
-use crate::tools::surfaces::Surface;
-use crate::{host, mcp};
+use crate::host;
+use crate::tools::surfaces::{OFFICIAL, Surface};
 
 #[derive(Args)]
 pub struct Serve {
@@ -34,10 +34,8 @@ impl Serve {
         };
         let (config, dispatch) = prepared(&flags)?;
         let access = host::Access::new(&config.server, &config.account)?;
-        let surface = Surface::official();
-        let tools = surface.tools.len();
-        let handler = mcp::Handler::new(surface, dispatch, None)?;
-        let router = host::router(&handler, access, &config.server);
+        let tools = Surface::of(OFFICIAL)?.tools.len();
+        let router = host::router(&dispatch, access, &config.server);
         runtime()?.block_on(async {
             let listen = config.server.listen;
             let listener = TcpListener::bind(listen).await.map_err(|error| {

@@ -2,15 +2,27 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
-use crate::tools::surfaces::Surface;
+use crate::tools::surfaces::{OFFICIAL, Surface};
 
-pub fn run(flags: &Flags) -> Result<ExitCode, Refused> {
-    let (config, dispatch) = prepared(flags)?;
-    let caller = account(&config)?;
-    let handler = mcp::Handler::new(Surface::official(), dispatch, Some(caller))?;
-    runtime()?.block_on(mcp::serve(handler))?;
-    Ok(ExitCode::SUCCESS)
+#[derive(Args)]
+pub struct Stdio {
+    /// Toolsets joined by `+`, such as contacts+calendars; all for every tool.
+    #[arg(long, value_name = "TOOLSETS", default_value = OFFICIAL)]
+    tools: String,
+}
+
+impl Stdio {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let surface = Surface::of(&self.tools)?;
+        let (config, dispatch) = prepared(flags)?;
+        let caller = account(&config)?;
+        let handler = mcp::Handler::new(surface, dispatch, Some(caller))?;
+        runtime()?.block_on(mcp::serve(handler))?;
+        Ok(ExitCode::SUCCESS)
+    }
 }

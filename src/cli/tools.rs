@@ -12,26 +12,32 @@ use crate::tools::surfaces::Surface;
 #[derive(Subcommand)]
 pub enum Tools {
     /// Every tool with its effect and title.
-    List,
+    List {
+        /// Toolsets joined by `+`; without it every tool.
+        toolsets: Option<String>,
+    },
     /// One tool in full.
     Show {
         /// Tool name.
         name: String,
     },
-    /// The scopes that a token needs for all tools, and which tools need each.
-    Scopes,
+    /// The scopes that a token needs, and which tools need each.
+    Scopes {
+        /// Toolsets joined by `+`; without it every tool.
+        toolsets: Option<String>,
+    },
 }
 
 pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
-    let surface = Surface::official();
-    match command.unwrap_or(Tools::List) {
-        Tools::List => {
-            for tool in &surface.tools {
+    let surface = |toolsets: Option<String>| Surface::of(toolsets.as_deref().unwrap_or("all"));
+    match command.unwrap_or(Tools::List { toolsets: None }) {
+        Tools::List { toolsets } => {
+            for tool in &surface(toolsets)?.tools {
                 println!("{:<34} {:<6} {}", tool.name, tool.effect.name(), tool.title);
             }
         }
-        Tools::Show { name } => print!("{}", shown(find(&surface, &name)?)?),
-        Tools::Scopes => print!("{}", scopes(&surface)),
+        Tools::Show { name } => print!("{}", shown(find(&surface(None)?, &name)?)?),
+        Tools::Scopes { toolsets } => print!("{}", scopes(&surface(toolsets)?)),
     }
     Ok(ExitCode::SUCCESS)
 }

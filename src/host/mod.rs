@@ -2,6 +2,7 @@
 
 mod access;
 mod connections;
+mod endpoints;
 mod guard;
 mod origin;
 mod problem;

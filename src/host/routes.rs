@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -11,19 +12,25 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config;
 use crate::host::access::Access;
+use crate::host::endpoints::Endpoints;
 use crate::host::guard::guard;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
-use crate::mcp;
+use crate::tools::dispatch::Dispatch;
+use crate::tools::surfaces::OFFICIAL;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
-pub fn router(handler: &mcp::Handler, access: Access, settings: &config::Server) -> Router {
-    let official = mcp::service(handler, settings.max_body_bytes);
-    let endpoints = ["/mcp", "/mcp/", "/mcp/official", "/mcp/official/"];
-    let mcp = endpoints.into_iter().fold(Router::new(), |router, path| {
-        router.route_service(path, official.clone())
-    });
+pub fn router(dispatch: &Dispatch, access: Access, settings: &config::Server) -> Router {
+    let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
+    let mcp = Router::new()
+        .route("/mcp", any(official))
+        .route("/mcp/", any(official))
+        .route("/mcp/official", any(official))
+        .route("/mcp/official/", any(official))
+        .route("/mcp/x/{toolsets}", any(chosen))
+        .route("/mcp/x/{toolsets}/", any(chosen))
+        .with_state(Arc::new(endpoints));
     mcp.layer(from_fn_with_state(Arc::new(access), guard))
         // Outside the guard: a preflight request carries no credential. Origins were checked before.
         .layer(cors())
@@ -38,6 +45,18 @@ pub fn router(handler: &mcp::Handler, access: Access, settings: &config::Server)
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(alive))
+}
+
+async fn official(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    endpoints.answer(OFFICIAL, request).await
+}
+
+async fn chosen(
+    State(endpoints): State<Arc<Endpoints>>,
+    Path(toolsets): Path<String>,
+    request: Request,
+) -> Response {
+    endpoints.answer(&toolsets, request).await
 }
 
 fn cors() -> CorsLayer {

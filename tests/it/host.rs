@@ -27,6 +27,15 @@ async fn every_refusal_has_a_status_and_says_what_to_do() {
         ("/mcp/", &[pit], 200, ""),
         ("/mcp/official", &[pit], 200, ""),
         ("/mcp/official/", &[pit], 200, ""),
+        ("/mcp/x/contacts+calendars", &[pit], 200, ""),
+        ("/mcp/x/all/", &[pit], 200, ""),
+        (
+            "/mcp/x/contacts+nothing",
+            &[pit],
+            404,
+            "there is no toolset nothing; there are all, calendars",
+        ),
+        ("/mcp/x/all", &[], 401, "Authorization: Bearer pit-"),
         ("/mcp", &[], 401, "Authorization: Bearer pit-"),
         (
             "/mcp/",
@@ -301,4 +310,37 @@ async fn any_accept_header_is_taken() {
         let reply = request.json(&ping()).send().await.expect("a reply");
         assert_eq!(reply.status(), StatusCode::OK, "{accept}");
     }
+}
+
+#[tokio::test]
+async fn a_toolset_has_an_endpoint_of_its_own() {
+    let server = server().await;
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact"}});
+    let ask = |path: &str, body: &Value| {
+        let request = server
+            .post(path)
+            .header("authorization", "Bearer pit-a")
+            .json(body);
+        async {
+            request
+                .send()
+                .await
+                .expect("a reply")
+                .json::<Value>()
+                .await
+                .expect("JSON")
+        }
+    };
+    let listed = ask("/mcp/x/calendars", &list).await;
+    assert_eq!(listed["result"]["tools"].as_array().map(Vec::len), Some(2));
+    // What an endpoint does not list it does not call.
+    assert_eq!(
+        ask("/mcp/x/calendars", &call).await["error"]["code"],
+        -32602
+    );
+    assert_eq!(
+        ask("/mcp/x/contacts", &call).await["result"]["isError"],
+        true
+    );
 }

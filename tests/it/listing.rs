@@ -14,8 +14,8 @@ use serde_json::Value;
 /// Most tokens (o200k_base) that the list of the official tools may cost.
 const MOST_TOKENS: usize = 4200;
 
-fn listed() -> Vec<Value> {
-    let list = mcp::list(&Surface::official()).expect("a list");
+fn listed(toolset: &str) -> Vec<Value> {
+    let list = mcp::list(&Surface::of(toolset).expect("a surface")).expect("a list");
     let list = serde_json::to_value(list).expect("JSON");
     list["tools"].as_array().expect("tools").clone()
 }
@@ -35,7 +35,7 @@ fn the_tools_are_those_of_the_snapshots() {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
     let mut inventory = String::new();
     let mut files = vec![];
-    for tool in listed() {
+    for tool in listed("all") {
         inventory += &format!(
             "{:<34} {:>4} tokens  {}\n",
             name(&tool),
@@ -67,7 +67,7 @@ fn the_tools_are_those_of_the_snapshots() {
 
 #[test]
 fn the_official_tools_cost_at_most_their_budget() {
-    let list = Value::Array(listed()).to_string();
+    let list = Value::Array(listed("official")).to_string();
     let cost = tokens(&list);
     assert!(cost <= MOST_TOKENS, "{cost} tokens");
     println!("{cost} tokens, {} bytes", list.len());
@@ -75,7 +75,7 @@ fn the_official_tools_cost_at_most_their_budget() {
 
 #[test]
 fn the_official_tools_are_the_21_by_their_exact_names() {
-    let listed = listed();
+    let listed = listed("official");
     let names: Vec<&str> = listed.iter().map(name).collect();
     assert_eq!(
         names,
@@ -108,7 +108,7 @@ fn the_official_tools_are_the_21_by_their_exact_names() {
 /// What known clients refuse; one of them refuses the whole request for one bad tool.
 #[test]
 fn every_tool_is_one_that_every_client_takes() {
-    for tool in listed() {
+    for tool in listed("all") {
         let name = name(&tool);
         let plain = |text: &str, more: &str| {
             text.chars()
@@ -183,7 +183,7 @@ fn hints_say_what_the_effect_is() {
     let hint = |tool: &Value, name: &str, default: bool| {
         tool["annotations"][name].as_bool().unwrap_or(default)
     };
-    for tool in listed() {
+    for tool in listed("official") {
         let hints = (
             hint(&tool, "readOnlyHint", false),
             hint(&tool, "destructiveHint", true),

@@ -213,7 +213,8 @@ fn sorted(target: &str) -> String {
 async fn every_tool_sends_exactly_its_request() {
     let rows = rows();
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let server = Server::start(&highlevel.url).await;
+    let mut server = Server::start(&highlevel.url).await;
+    server.path = "/mcp/x/all";
     let listed = server.tool_names().await;
     let tested: Vec<&str> = rows.iter().map(|row| row.0).collect();
     assert_eq!(listed, tested, "a row for every tool");
@@ -260,7 +261,8 @@ async fn every_tool_sends_exactly_its_request() {
 #[tokio::test]
 async fn prefixed_names_send_the_same_request() {
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let server = Server::start(&highlevel.url).await;
+    let mut server = Server::start(&highlevel.url).await;
+    server.path = "/mcp/x/all";
     for (tool, arguments, method, target, _, body) in rows() {
         let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
         let prefixed: Map<String, Value> = arguments
@@ -313,7 +315,8 @@ async fn nothing_but_an_id_reaches_a_path() {
         "c1\u{0}",
     ];
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start(&highlevel.url).await;
+    let mut server = Server::start(&highlevel.url).await;
+    server.path = "/mcp/x/all";
     let mut tried = 0;
     for (tool, arguments, ..) in rows() {
         let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
@@ -340,9 +343,8 @@ async fn nothing_but_an_id_reaches_a_path() {
         }
     }
     assert_eq!(highlevel.take().len(), 0);
-    assert_eq!(
-        tried,
-        strings.len() * 12,
-        "path parameters of the official tools"
-    );
+    let parameters = TOOLS.iter().flat_map(|tool| tool.arguments);
+    let parameters = parameters.filter(|one| one.place == Place::Path).count();
+    assert!(parameters >= 12);
+    assert_eq!(tried, strings.len() * parameters);
 }

@@ -3,8 +3,7 @@
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::highlevel::Transport;
 use highlevel_mcp::tools::dispatch::Dispatch;
-use highlevel_mcp::tools::surfaces::Surface;
-use highlevel_mcp::{generated, host, mcp};
+use highlevel_mcp::{generated, host};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -21,6 +20,8 @@ pub fn client() -> reqwest::Client {
 
 pub struct Server {
     pub url: String,
+    /// Endpoint of every request, `/mcp` unless a test sets another.
+    pub path: &'static str,
     pub http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: tokio::task::JoinHandle<()>,
@@ -44,9 +45,8 @@ impl Server {
         let config = Config::from_sources(&flags, variables).expect("settings");
         let transport = Transport::new(&config.upstream).expect("a transport");
         let dispatch = Dispatch::new(generated::TOOLS, transport, &config.tools);
-        let handler = mcp::Handler::new(Surface::official(), dispatch, None).expect("a handler");
         let access = host::Access::new(&config.server, &config.account).expect("an account");
-        let router = host::router(&handler, access, &config.server);
+        let router = host::router(&dispatch, access, &config.server);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -57,6 +57,7 @@ impl Server {
         let http = client();
         Self {
             url,
+            path: "/mcp",
             http,
             stop: Some(stop),
             running,
@@ -90,7 +91,7 @@ impl Server {
         }
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let reply = self
-            .post("/mcp")
+            .post(self.path)
             .headers(map)
             .json(&request)
             .send()

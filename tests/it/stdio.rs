@@ -153,6 +153,20 @@ async fn commands_print_and_exit_as_documented() {
         ),
         (&["tools"], &[], 0, "contacts_get-contact ", ""),
         (
+            &["tools", "list", "contacts"],
+            &[],
+            0,
+            "contacts_upsert-contact ",
+            "",
+        ),
+        (
+            &["stdio", "--tools", "nothing"],
+            &ACCOUNT,
+            2,
+            "",
+            "there is no toolset nothing",
+        ),
+        (
             &["tools", "list"],
             &[],
             0,

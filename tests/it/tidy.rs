@@ -131,12 +131,12 @@ fn no_stage_knows_a_document_by_name() {
     assert_eq!(offenders, Vec::<String>::new());
 }
 
-/// The README's list of scopes is the one that `tools scopes` prints.
+/// The README's list of scopes is the one that `tools scopes official` prints.
 #[test]
 fn the_readme_lists_the_scopes_that_the_tools_need() {
     let readme = fs::read_to_string(root().join("README.md")).expect("a README");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
-        .args(["tools", "scopes"])
+        .args(["tools", "scopes", "official"])
         .output()
         .expect("run");
     let scopes = String::from_utf8(output.stdout).expect("text");
