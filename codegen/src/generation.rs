@@ -26,10 +26,14 @@ pub struct Generation {
     pub overlay_actions: usize,
 }
 
-/// Runs every stage over `sources`; all problems at once where a stage has several.
+/// Runs every stage over `sources`; everything that is wrong in `openapi/` at once.
 pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
-    let (documents, overlay_actions, repairs) = repaired(sources)?;
-    let operations = described(sources, &documents)?;
+    let mut problems = Vec::new();
+    let (documents, overlay_actions, repairs) = repaired(sources, &mut problems);
+    let operations = described(sources, &documents, &mut problems);
+    if !problems.is_empty() {
+        return Err(Errors(problems));
+    }
     let chosen: Vec<&Operation> = operations
         .iter()
         .map(|lowered| &lowered.operation)
@@ -67,9 +71,8 @@ pub fn write(rust: &str, out_dir: &Path) -> Result<(), Problem> {
 
 type Documents = BTreeMap<String, serde_json::Value>;
 
-fn repaired(sources: &Sources) -> Result<(Documents, usize, Counts), Errors> {
+fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize, Counts) {
     let mut documents = sources.documents.clone();
-    let mut problems = Vec::new();
     let mut actions = 0;
     for (stem, overlay) in &sources.overlays {
         let Some(document) = documents.get_mut(stem) else {
@@ -89,15 +92,15 @@ fn repaired(sources: &Sources) -> Result<(Documents, usize, Counts), Errors> {
     for document in documents.values_mut() {
         repair::repair(document, &mut counts);
     }
-    if problems.is_empty() {
-        Ok((documents, actions, counts))
-    } else {
-        Err(Errors(problems))
-    }
+    (documents, actions, counts)
 }
 
-fn described(sources: &Sources, documents: &Documents) -> Result<Vec<Lowered>, Errors> {
-    let mut problems = sources.allowlist.problems();
+fn described(
+    sources: &Sources,
+    documents: &Documents,
+    problems: &mut Vec<Problem>,
+) -> Vec<Lowered> {
+    problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
     let mut operations = Vec::new();
     for (stem, document) in documents {
@@ -157,11 +160,7 @@ fn described(sources: &Sources, documents: &Documents) -> Result<Vec<Lowered>, E
             ));
         }
     }
-    if problems.is_empty() {
-        Ok(operations)
-    } else {
-        Err(Errors(problems))
-    }
+    operations
 }
 
 fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {

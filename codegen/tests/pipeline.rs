@@ -188,3 +188,29 @@ fn what_no_longer_applies_fails_by_name() {
         "contacts: contacts_get-contact: names two tools",
     );
 }
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let mut sources = sources();
+    rewrite(
+        &mut sources,
+        "contacts",
+        "[get-contact]",
+        "[get-contact-gone]",
+    );
+    let action =
+        json!({"target": "$.gone", "description": "d", "x-evidence": ["e"], "remove": true});
+    let overlay = json!({"overlay": "1.0.0", "actions": [action]});
+    sources.overlays.insert("links".to_owned(), overlay);
+    let errors = generate(&sources)
+        .map(|_| ())
+        .expect_err("wrong")
+        .to_string();
+    for part in [
+        "$.gone",
+        "[get-contact-gone]",
+        "has no title, description and effect",
+    ] {
+        assert!(errors.contains(part), "{part} is not in {errors}");
+    }
+}
