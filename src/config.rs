@@ -54,6 +54,9 @@ pub struct Upstream {
     pub total_timeout_ms: u64,
     /// Largest answer that is read, in bytes after decompression.
     pub max_response_bytes: usize,
+    /// It is the built-in sandbox; no setting, `--sandbox` says so.
+    #[serde(skip)]
+    pub simulated: bool,
 }
 
 /// What tools take and give.

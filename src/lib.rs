@@ -7,5 +7,6 @@ pub mod highlevel;
 pub mod host;
 pub mod mcp;
 pub mod runtime;
+pub mod sandbox;
 pub mod telemetry;
 pub mod tools;

@@ -1,9 +1,12 @@
 //! `call`: one tool call from the terminal.
 
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::{Map, Value};
 
+use super::sandbox::Started;
 use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::tools::surfaces::Surface;
@@ -12,24 +15,65 @@ use crate::tools::surfaces::Surface;
 pub struct Call {
     /// Tool name; `highlevel-mcp tools` lists them.
     name: String,
-    /// Arguments as a JSON object.
+    /// Arguments as a JSON object, or @FILE that holds it, or - to read it from stdin.
     #[arg(default_value = "{}")]
     arguments: String,
+    /// Show the request that would be sent, without the credential; send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Call a simulated HighLevel, with made-up records that last as long as this call.
+    #[arg(long)]
+    sandbox: bool,
 }
 
 impl Call {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         let surface = Surface::of("all")?;
         let tool = super::tools::find(&surface, &self.name)?;
-        let arguments = serde_json::from_str(&self.arguments).map_err(|error| {
-            Refused(format!(
-                "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}'"
-            ))
-        })?;
-        let (config, dispatch) = prepared(flags)?;
+        let arguments = arguments(&self.arguments)?;
+        let sandbox = Started::when(self.sandbox)?;
+        let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
         let caller = account(&config)?;
-        let answer = runtime()?.block_on(dispatch.call(tool, arguments, &caller));
-        println!("{}", answer.text);
-        Ok(ExitCode::from(u8::from(answer.is_error)))
+        if self.dry_run {
+            let (text, is_error) = match dispatch.dry_run(tool, arguments, &caller) {
+                Ok(request) => (request.to_string(), false),
+                Err(failure) => (failure.text(), true),
+            };
+            return Ok(print(&text, is_error));
+        }
+        let answer = runtime()?.block_on(async {
+            sandbox.map(Started::serve).transpose()?;
+            Ok::<_, Refused>(dispatch.call(tool, arguments, &caller).await)
+        })?;
+        Ok(print(&answer.text, answer.is_error))
     }
+}
+
+/// Indented on a terminal, one line in a pipe.
+fn print(text: &str, is_error: bool) -> ExitCode {
+    let value = serde_json::from_str::<Value>(text).ok();
+    match value.filter(|_| std::io::stdout().is_terminal()) {
+        Some(value) => println!("{value:#}"),
+        None => println!("{text}"),
+    }
+    ExitCode::from(u8::from(is_error))
+}
+
+fn arguments(given: &str) -> Result<Map<String, Value>, Refused> {
+    let unreadable = |place: &str, error| Refused(format!("{place} cannot be read: {error}"));
+    let text = match given.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, error))?,
+        None if given == "-" => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|error| unreadable("stdin", error))?;
+            text
+        }
+        None => given.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Refused(format!(
+            "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -"
+        ))
+    })
 }

@@ -1,34 +1,37 @@
 //! The commands: one file each.
 
 mod call;
+mod sandbox;
 mod serve;
 mod stdio;
 mod tools;
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
 use crate::telemetry;
 use crate::tools::dispatch::Dispatch;
+use sandbox::Started;
 
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
 #[derive(Parser)]
 #[command(name = "highlevel-mcp", version, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
-    settings: Settings,
+    sources: Sources,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Args)]
-struct Settings {
+struct Sources {
     /// File of settings; `highlevel-mcp config` prints all of them with their defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -43,6 +46,8 @@ enum Command {
     Serve(serve::Serve),
     /// Serve MCP over stdin and stdout, for the account of HIGHLEVEL_TOKEN.
     Stdio(stdio::Stdio),
+    /// Serve a simulated HighLevel: made-up records, no account needed.
+    Sandbox(sandbox::Sandbox),
     /// Show the tools.
     Tools {
         #[command(subcommand)]
@@ -50,26 +55,47 @@ enum Command {
     },
     /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
     Call(call::Call),
-    /// Print every setting with its comment and default.
-    Config,
+    /// Show the settings.
+    Config {
+        #[command(subcommand)]
+        command: Option<Settings>,
+    },
+    /// Print completions for a shell, to be sourced by it.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Subcommand)]
+enum Settings {
+    /// Every setting with its comment and default.
+    Show,
+    /// Whether flags, environment and file make valid settings.
+    Check,
 }
 
 /// Exit code 0: done; 1: a tool failed; 2: used or set up wrongly.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let flags = Flags {
-        config: cli.settings.config,
-        base_url: cli.settings.base_url,
+        config: cli.sources.config,
+        base_url: cli.sources.base_url,
         ..Flags::default()
     };
     let done = match cli.command {
         Command::Serve(command) => command.run(flags),
         Command::Stdio(command) => command.run(&flags),
+        Command::Sandbox(command) => command.run(),
         Command::Tools { command } => tools::run(command),
         Command::Call(command) => command.run(&flags),
-        Command::Config => {
-            print!("{DEFAULTS}");
-            Ok(ExitCode::SUCCESS)
+        Command::Config { command } => config(&flags, command),
+        Command::Completions { shell } => {
+            // Into memory first: clap_complete panics where a pipe is closed early.
+            let mut script = Vec::new();
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "highlevel-mcp", &mut script);
+            match std::io::stdout().write_all(&script) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+                _ => Ok(ExitCode::SUCCESS),
+            }
         }
     };
     done.unwrap_or_else(|Refused(what)| {
@@ -87,10 +113,26 @@ impl<E: Display> From<E> for Refused {
     }
 }
 
-/// Settings, logging and the way to HighLevel: what every command that calls tools needs.
-fn prepared(flags: &Flags) -> Result<(Config, Dispatch), Refused> {
-    let config = Config::load(flags)?;
+fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused> {
+    match command.unwrap_or(Settings::Show) {
+        Settings::Show => print!("{DEFAULTS}"),
+        Settings::Check => {
+            let config = Config::load(flags)?;
+            own_account(&config.account)?;
+            Transport::new(&config.upstream).map_err(Refused)?;
+            println!("the settings are valid");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Settings, logging and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
+fn prepared(flags: &Flags, sandbox: Option<&Started>) -> Result<(Config, Dispatch), Refused> {
+    let mut config = Config::load(flags)?;
     telemetry::start(&config.log);
+    if let Some(sandbox) = sandbox {
+        sandbox.stands_in(&mut config);
+    }
     let transport = Transport::new(&config.upstream).map_err(Refused)?;
     let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools);
     Ok((config, dispatch))

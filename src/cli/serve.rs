@@ -6,6 +6,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::sandbox::Started;
 use super::{Refused, prepared, runtime};
 use crate::config::Flags;
 use crate::host;
@@ -22,6 +23,9 @@ pub struct Serve {
     /// Web page that may call, such as https://app.example.com; may be repeated.
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
+    /// Serve a simulated HighLevel with made-up records instead of an account.
+    #[arg(long)]
+    sandbox: bool,
 }
 
 impl Serve {
@@ -32,11 +36,13 @@ impl Serve {
             allowed_origins: self.allowed_origins,
             ..flags
         };
-        let (config, dispatch) = prepared(&flags)?;
+        let sandbox = Started::when(self.sandbox)?;
+        let (config, dispatch) = prepared(&flags, sandbox.as_ref())?;
         let access = host::Access::new(&config.server, &config.account)?;
         let tools = Surface::of(OFFICIAL)?.tools.len();
         let router = host::router(&dispatch, access, &config.server);
         runtime()?.block_on(async {
+            sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
             let listener = TcpListener::bind(listen).await.map_err(|error| {
                 Refused(format!(

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::sandbox::Started;
 use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
@@ -14,15 +15,22 @@ pub struct Stdio {
     /// Toolsets joined by `+`, such as contacts+calendars; all for every tool.
     #[arg(long, value_name = "TOOLSETS", default_value = OFFICIAL)]
     tools: String,
+    /// Serve a simulated HighLevel with made-up records instead of an account.
+    #[arg(long)]
+    sandbox: bool,
 }
 
 impl Stdio {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         let surface = Surface::of(&self.tools)?;
-        let (config, dispatch) = prepared(flags)?;
+        let sandbox = Started::when(self.sandbox)?;
+        let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
         let caller = account(&config)?;
         let handler = mcp::Handler::new(surface, dispatch, Some(caller))?;
-        runtime()?.block_on(mcp::serve(handler))?;
-        Ok(ExitCode::SUCCESS)
+        runtime()?.block_on(async {
+            sandbox.map(Started::serve).transpose()?;
+            mcp::serve(handler).await?;
+            Ok(ExitCode::SUCCESS)
+        })
     }
 }

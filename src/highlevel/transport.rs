@@ -27,6 +27,7 @@ pub struct Transport {
     upstream: Upstream,
     base: Url,
     max_response_bytes: usize,
+    simulated: bool,
 }
 
 /// A successful answer.
@@ -58,6 +59,7 @@ impl Transport {
             upstream: Upstream { base_url, http },
             base,
             max_response_bytes: settings.max_response_bytes,
+            simulated: settings.simulated,
         })
     }
 
@@ -66,17 +68,33 @@ impl Transport {
         &self.upstream
     }
 
-    /// Sends `request` on behalf of `caller`. Dropping the future ends the call.
-    pub async fn execute(
+    /// Whether HighLevel is the built-in sandbox.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
+    /// `request` as it would leave, or why it would not.
+    pub fn ready(
         &self,
         tool: &Tool,
         mut request: Request,
         caller: &Caller,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Request, Failure> {
         template::check(&self.base, tool.path, request.url()).map_err(|what| {
             Failure::new(Class::Refused, format!("The request was not sent: {what}."))
         })?;
         dress(&mut request, tool, caller)?;
+        Ok(request)
+    }
+
+    /// Sends `request` on behalf of `caller`. Dropping the future ends the call.
+    pub async fn execute(
+        &self,
+        tool: &Tool,
+        request: Request,
+        caller: &Caller,
+    ) -> Result<Reply, Failure> {
+        let request = self.ready(tool, request, caller)?;
         let response = self.upstream.http.execute(request).await;
         let mut response = response.map_err(|error| unanswered(tool, &error))?;
         let body = self.body(tool, &mut response).await?;

@@ -25,6 +25,10 @@ contact carry ids: locations_get-custom-fields names them. Before writing, read 
 conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
 say what to do, and unknown_outcome means to look before repeating. An answer with _cut is not complete.";
 
+/// Stands before the instructions where HighLevel is the built-in sandbox.
+const SANDBOX: &str =
+    "This is a sandbox: made-up records of a simulated HighLevel; no message reaches anybody. ";
+
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
 pub struct Handler(Arc<Inner>);
@@ -80,9 +84,16 @@ impl Handler {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let name = self.0.surface.name.as_str();
+        let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
+        let mut instructions = INSTRUCTIONS.to_owned();
+        if self.0.dispatch.is_simulated() {
+            server.name.push_str("-sandbox");
+            server.title = Some("HighLevel sandbox".to_owned());
+            instructions.insert_str(0, SANDBOX);
+        }
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new(name, env!("CARGO_PKG_VERSION")))
-            .with_instructions(INSTRUCTIONS)
+            .with_server_info(server)
+            .with_instructions(instructions)
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::highlevel::failure::Class;
@@ -66,6 +66,40 @@ impl Dispatch {
         }
     }
 
+    /// Whether HighLevel is the built-in sandbox.
+    pub fn is_simulated(&self) -> bool {
+        self.0.transport.is_simulated()
+    }
+
+    /// The request that a call would send, without the credential; nothing is sent.
+    pub fn dry_run(
+        &self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        caller: &Caller,
+    ) -> Result<Value, Failure> {
+        let request = self.request(tool, arguments, caller)?;
+        let request = self.0.transport.ready(tool, request, caller)?;
+        let body = request.body().and_then(reqwest::Body::as_bytes);
+        let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
+        Ok(json!({
+            "method": request.method().as_str(),
+            "url": request.url().as_str(),
+            "version": tool.version,
+            "body": body,
+        }))
+    }
+
+    fn request(
+        &self,
+        tool: &'static Tool,
+        given: Map<String, Value>,
+        caller: &Caller,
+    ) -> Result<reqwest::Request, Failure> {
+        let arguments = self.0.checker.check(tool, given, caller)?;
+        Ok((tool.prepare)(self.0.transport.upstream(), &arguments)?)
+    }
+
     async fn answer(
         &self,
         tool: &'static Tool,
@@ -73,8 +107,7 @@ impl Dispatch {
         caller: &Caller,
     ) -> Result<String, Failure> {
         let inner = &self.0;
-        let arguments = inner.checker.check(tool, given, caller)?;
-        let request = (tool.prepare)(inner.transport.upstream(), &arguments)?;
+        let request = self.request(tool, given, caller)?;
         let reply = inner.transport.execute(tool, request, caller).await?;
         shape(tool, reply.body, inner.max_answer_bytes)
     }

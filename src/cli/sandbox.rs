@@ -1,0 +1,113 @@
+//! `sandbox`: a simulated HighLevel over HTTP; and `--sandbox`, which starts one inside another command.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Refused, runtime};
+use crate::config::Config;
+use crate::sandbox::{self, LOCATION, Options, TOKEN, Window};
+
+#[derive(Args)]
+pub struct Sandbox {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8200")]
+    listen: SocketAddr,
+    /// The same seed makes the same records on the same day.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+    /// Added to every answer, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// A status and how often it is given instead of an answer, such as 503=0.01; may be repeated.
+    #[arg(long = "fail", value_name = "STATUS=RATE", value_parser = fault)]
+    faults: Vec<(u16, f64)>,
+    /// How the ten seconds of the rate limit are counted.
+    #[arg(long, value_enum, default_value_t = Window::Fixed)]
+    window: Window,
+}
+
+/// A sandbox inside this process, on a free port.
+pub struct Started {
+    listener: TcpListener,
+    url: String,
+}
+
+impl Sandbox {
+    pub fn run(self) -> Result<ExitCode, Refused> {
+        let listen = self.listen;
+        let options = Options {
+            seed: self.seed,
+            latency: Duration::from_millis(self.latency),
+            faults: self.faults,
+            window: self.window,
+        };
+        let (operations, silent) = sandbox::coverage();
+        runtime()?.block_on(async {
+            let listener = tokio::net::TcpListener::bind(listen).await;
+            let listener = listener.map_err(|error| {
+                Refused(format!(
+                    "cannot listen on {listen}: {error}; give another --listen"
+                ))
+            })?;
+            println!(
+                "a simulated HighLevel at http://{}\n\
+                 {operations} operations, {silent} of them without a documented answer\n\
+                 token    {TOKEN}\nlocation {LOCATION}",
+                listener.local_addr()?
+            );
+            sandbox::serve(listener, options).await?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+impl Started {
+    /// Takes a free port; `serve` answers on it.
+    pub fn new() -> Result<Self, Refused> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let url = format!("http://{}", listener.local_addr()?);
+        Ok(Self { listener, url })
+    }
+
+    /// One where the command was given `--sandbox`.
+    pub fn when(asked: bool) -> Result<Option<Self>, Refused> {
+        asked.then(Self::new).transpose()
+    }
+
+    /// Puts the sandbox and its account in the place of HighLevel and any other account.
+    pub fn stands_in(&self, config: &mut Config) {
+        config.upstream.base_url.clone_from(&self.url);
+        config.upstream.simulated = true;
+        config.account.token = TOKEN.to_owned().into();
+        LOCATION.clone_into(&mut config.account.location_id);
+        config.account.company_id = sandbox::COMPANY.to_owned();
+    }
+
+    /// Answers in the background of the runtime that this is called in.
+    pub fn serve(self) -> Result<(), Refused> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        tokio::spawn(sandbox::serve(listener, Options::default()));
+        Ok(())
+    }
+}
+
+fn fault(text: &str) -> Result<(u16, f64), String> {
+    let parsed = text.split_once('=').and_then(|(status, rate)| {
+        let status = status
+            .parse()
+            .ok()
+            .filter(|status| (400..600).contains(status))?;
+        let rate = rate
+            .parse()
+            .ok()
+            .filter(|rate| (0.0..=1.0).contains(rate))?;
+        Some((status, rate))
+    });
+    parsed.ok_or_else(|| {
+        "give a status from 400 to 599 and a rate from 0 to 1, such as 503=0.01".to_owned()
+    })
+}

@@ -1,0 +1,129 @@
+//! One request that passed every check, as the routes see it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::documents::Operation;
+use super::refusal::Refusal;
+use super::state::{Kind, State};
+use super::tokens::Token;
+
+pub struct Call {
+    pub operation: &'static Operation,
+    pub path: BTreeMap<String, String>,
+    pub query: BTreeMap<String, String>,
+    /// `null` where there is none.
+    pub body: Value,
+    pub token: Token,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Call {
+    /// A value of the path; empty where the template has none of that name.
+    pub fn path(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    pub fn number(&self, name: &str) -> Option<usize> {
+        let value: f64 = self.query(name)?.parse().ok()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a page size or offset; what is absurd is cut to the range"
+        )]
+        Some(value as usize)
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.body.get(name)?.as_str()
+    }
+
+    /// The body's members.
+    pub fn members(&self) -> Map<String, Value> {
+        self.body.as_object().cloned().unwrap_or_default()
+    }
+
+    /// A list of texts in the body.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let list = self.body.get(name).and_then(Value::as_array);
+        let texts = list.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
+    /// The location that the request names, or the token's own.
+    pub fn location(&self) -> &str {
+        named_locations(&self.path, &self.query, &self.body)
+            .into_iter()
+            .next()
+            .unwrap_or(&self.token.location)
+    }
+
+    /// Now, as RFC 3339.
+    pub fn date(&self) -> String {
+        date(self.now)
+    }
+
+    /// A record that the token may see. [M] what is not there is a 400; [I] a foreign one is a 403.
+    pub fn record<'s>(&self, state: &'s State, kind: Kind, id: &str) -> Result<&'s Value, Refusal> {
+        let Some(record) = state.get(kind, id) else {
+            let mut label = kind.to_owned();
+            label[..1].make_ascii_uppercase();
+            return Err(Refusal::not_found(&label, id));
+        };
+        let owner = record["~location"].as_str().unwrap_or_default();
+        if self.token.location.is_empty() || owner.is_empty() || owner == self.token.location {
+            Ok(record)
+        } else {
+            Err(Refusal::location())
+        }
+    }
+}
+
+/// The locations that a request names at the top, wherever HighLevel's names for them stand.
+pub fn named_locations<'r>(
+    path: &'r BTreeMap<String, String>,
+    query: &'r BTreeMap<String, String>,
+    body: &'r Value,
+) -> Vec<&'r str> {
+    let company = query.get("altType").map(String::as_str) == Some("company")
+        || body.get("altType") == Some(&json!("company"));
+    let names = ["locationId", "location_id", "altId"];
+    let names = names.iter().filter(|name| !(company && **name == "altId"));
+    let mut found: Vec<&str> = names
+        .flat_map(|name| {
+            let text = |map: &'r BTreeMap<String, String>| map.get(*name).map(String::as_str);
+            let member = body.get(*name).and_then(Value::as_str);
+            [text(path), text(query), member]
+        })
+        .flatten()
+        .filter(|id| !id.is_empty())
+        .collect();
+    found.dedup();
+    found
+}
+
+/// RFC 3339 of milliseconds since 1970.
+pub fn date(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+        .unwrap_or_default()
+}
+
+/// Milliseconds since 1970 of a record's date.
+pub fn milliseconds(date: &Value) -> i64 {
+    date.as_str()
+        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+        .map_or_else(
+            || date.as_i64().unwrap_or_default(),
+            jiff::Timestamp::as_millisecond,
+        )
+}

@@ -1,0 +1,173 @@
+//! Holds a request to its operation's document and says what is wrong as class-validator does, HighLevel's framework.
+
+use serde_json::{Map, Value};
+
+use super::documents::{Documents, Operation};
+
+/// Query parameters as they came, in order.
+pub type Query = Vec<(String, String)>;
+
+/// Every fault of the query: unknown names, missing ones, wrong types.
+pub fn query_faults(documents: &Documents, operation: &Operation, query: &Query) -> Vec<String> {
+    let mut faults = Vec::new();
+    let declared = |name: &str| {
+        operation
+            .parameters
+            .iter()
+            .find(|parameter| parameter.place == "query" && parameter.name == name)
+    };
+    for (name, value) in query {
+        let bare = name.strip_suffix("[]").unwrap_or(name);
+        match declared(bare) {
+            // [E] sdk#7: a locationId in the query where only the path takes one is refused.
+            None => faults.push(format!("property {name} should not exist")),
+            Some(parameter) => {
+                let schema = documents.resolved(operation.document, parameter.schema);
+                faults.extend(text_fault(bare, value, schema));
+            }
+        }
+    }
+    for parameter in &operation.parameters {
+        let given = |(name, value): &(String, String)| {
+            name.strip_suffix("[]").unwrap_or(name) == parameter.name && !value.is_empty()
+        };
+        if parameter.required && parameter.place == "query" && !query.iter().any(given) {
+            faults.push(format!("{} should not be empty", parameter.name));
+        }
+    }
+    faults
+}
+
+/// Every fault of a body. Only the top level is closed: whether HighLevel refuses unknown names further
+/// inside is not known [I].
+pub fn body_faults(
+    documents: &Documents,
+    operation: &Operation,
+    schema: &'static Value,
+    body: &Value,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let schema = documents.resolved(operation.document, schema);
+    if let (Some(properties), Value::Object(members)) =
+        (schema.get("properties").and_then(Value::as_object), body)
+        && schema.get("additionalProperties").is_none()
+        && !properties.is_empty()
+    {
+        for name in members
+            .keys()
+            .filter(|name| !properties.contains_key(*name))
+        {
+            faults.push(format!("property {name} should not exist"));
+        }
+    }
+    inside(documents, operation.document, schema, body, "", &mut faults);
+    faults
+}
+
+fn inside(
+    documents: &Documents,
+    document: &str,
+    schema: &'static Value,
+    value: &Value,
+    name: &str,
+    faults: &mut Vec<String>,
+) {
+    let schema = documents.resolved(document, schema);
+    let shown = if name.is_empty() { "body" } else { name };
+    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+        && !allowed.contains(value)
+    {
+        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        faults.push(format!(
+            "{shown} must be one of the following values: {}",
+            allowed.join(", ")
+        ));
+        return;
+    }
+    // A type that the document's own example contradicts is not trusted.
+    if schema.get("x-example-type").is_some() {
+        return;
+    }
+    match (schema.get("type").and_then(Value::as_str), value) {
+        (Some("string"), Value::String(_))
+        | (Some("number" | "integer"), Value::Number(_))
+        | (Some("boolean"), Value::Bool(_)) => {}
+        (Some("string"), _) => faults.push(format!("{shown} must be a string")),
+        (Some("number" | "integer"), _) => faults.push(format!(
+            "{shown} must be a number conforming to the specified constraints"
+        )),
+        (Some("boolean"), _) => faults.push(format!("{shown} must be a boolean value")),
+        (Some("array"), Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = format!("{shown}.{index}");
+                inside(documents, document, &schema["items"], item, &name, faults);
+            }
+        }
+        (Some("array"), _) => faults.push(format!("{shown} must be an array")),
+        (Some("object"), Value::Object(members)) => {
+            object(documents, document, schema, members, name, faults);
+        }
+        (Some("object"), _) => faults.push(format!("{shown} must be an object")),
+        _ => {}
+    }
+}
+
+fn object(
+    documents: &Documents,
+    document: &str,
+    schema: &'static Value,
+    members: &Map<String, Value>,
+    name: &str,
+    faults: &mut Vec<String>,
+) {
+    let path = |member: &str| {
+        if name.is_empty() {
+            member.to_owned()
+        } else {
+            format!("{name}.{member}")
+        }
+    };
+    let required = schema.get("required").and_then(Value::as_array);
+    for member in required.into_iter().flatten().filter_map(Value::as_str) {
+        if members.get(member).is_none_or(Value::is_null) {
+            faults.push(format!("{} should not be empty", path(member)));
+        }
+    }
+    for (member, value) in members {
+        // class-validator's IsOptional takes a null like an absent property.
+        if let Some(schema) = schema["properties"].get(member)
+            && !value.is_null()
+        {
+            inside(documents, document, schema, value, &path(member), faults);
+        }
+    }
+}
+
+/// The fault of a value that came as text.
+fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
+    if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
+        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        return (!allowed.iter().any(|one| one == value)).then(|| {
+            format!(
+                "{name} must be one of the following values: {}",
+                allowed.join(", ")
+            )
+        });
+    }
+    match schema.get("type").and_then(Value::as_str) {
+        Some("number" | "integer") => {
+            let number = value.parse::<f64>().is_ok_and(f64::is_finite);
+            (!number).then(|| format!("{name} must be a number string"))
+        }
+        Some("boolean") => {
+            (!matches!(value, "true" | "false")).then(|| format!("{name} must be a boolean string"))
+        }
+        _ => None,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

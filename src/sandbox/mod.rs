@@ -1,0 +1,57 @@
+//! A simulated HighLevel: stateful, as strict and as quirky as its documents and users say, sharing nothing with the
+//! gateway but the imported documents, so that it catches the gateway's mistakes.
+
+mod call;
+mod check;
+mod documents;
+mod exceptions;
+mod limits;
+mod refusal;
+mod routes;
+mod sample;
+mod seed;
+mod server;
+mod state;
+mod tokens;
+mod world;
+
+pub use documents::documents;
+pub use server::serve;
+
+use std::time::Duration;
+
+/// The token of the first location, which may do everything there.
+pub const TOKEN: &str = "pit-sandbox-harbor";
+/// The first location.
+pub const LOCATION: &str = "locHarborDental00001";
+/// The company of the first location.
+pub const COMPANY: &str = "comBrightside0000001";
+
+/// How a sandbox behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The same seed makes the same records on the same day.
+    pub seed: u64,
+    /// Added to every answer.
+    pub latency: Duration,
+    /// Status and how often, from 0 to 1, it is given instead of an answer.
+    pub faults: Vec<(u16, f64)>,
+    pub window: Window,
+}
+
+/// How an interval of the rate limit is counted; which of them HighLevel counts is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Window {
+    /// From one multiple of ten seconds to the next.
+    #[default]
+    Fixed,
+    /// The ten seconds before a request.
+    Sliding,
+}
+
+/// Number of operations, and of those whose document describes no successful answer.
+pub fn coverage() -> (usize, usize) {
+    let operations = &documents().operations;
+    let silent = operations.iter().filter(|one| one.answer.is_none());
+    (operations.len(), silent.count())
+}

@@ -1,0 +1,41 @@
+//! What each operation does to the records; what is not here answers from its document alone.
+
+mod calendars;
+mod contact_search;
+mod contacts;
+mod conversations;
+mod locations;
+mod oauth;
+mod opportunities;
+mod payments;
+mod records;
+
+pub use contacts::complete as complete_contact;
+pub use conversations::{
+    deliver_replies, fresh as fresh_conversation, keep as keep_message, message,
+};
+
+use serde_json::Value;
+
+use super::call::Call;
+use super::refusal::Refusal;
+use super::world::World;
+
+/// Does what the operation says. `None`: the sandbox keeps no records of it.
+pub fn answer(world: &mut World, call: &Call) -> Result<Option<Value>, Refusal> {
+    let key = call.operation.key.as_str();
+    if key.contains(" /oauth/") {
+        return oauth::answer(world, call).transpose();
+    }
+    let state = &mut world.state;
+    let found = match call.operation.document {
+        "contacts" => contacts::answer(state, call),
+        "conversations" => conversations::answer(state, call),
+        "opportunities" => opportunities::answer(state, call),
+        "calendars" => calendars::answer(state, call),
+        "locations" | "users" => locations::answer(state, call),
+        "payments" | "invoices" => payments::answer(state, call),
+        _ => None,
+    };
+    found.or_else(|| records::answer(state, call)).transpose()
+}

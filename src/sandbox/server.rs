@@ -1,0 +1,79 @@
+//! The sandbox over HTTP: every path is HighLevel's but those under `/__sandbox/`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::Options;
+use super::world::{Request, World};
+
+type Shared = Arc<(Mutex<World>, Options)>;
+
+/// Serves a sandbox on `listener` until the future is dropped.
+pub async fn serve(listener: TcpListener, options: Options) -> std::io::Result<()> {
+    let world = World::new(options.clone(), now());
+    let shared: Shared = Arc::new((Mutex::new(world), options));
+    let router = Router::new()
+        .route("/__sandbox/reset", post(reset))
+        .route("/__sandbox/requests", get(requests))
+        .fallback(answer)
+        .with_state(shared);
+    axum::serve(listener, router).await
+}
+
+async fn reset(State(shared): State<Shared>) -> Json<Value> {
+    lock(&shared).reset(now());
+    Json(json!({"success": true}))
+}
+
+async fn requests(State(shared): State<Shared>) -> Json<Value> {
+    Json(json!({"requests": lock(&shared).log}))
+}
+
+async fn answer(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let request = Request {
+        method: method.as_str().to_owned(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        version: header("version"),
+        authorization: header("authorization"),
+        media: header("content-type").unwrap_or_default(),
+        body: body.to_vec(),
+        now: now(),
+    };
+    tokio::time::sleep(shared.1.latency).await;
+    let reply = lock(&shared).answer(&request);
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(reply.body)).into_response();
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, World> {
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

@@ -1,0 +1,170 @@
+//! Who may do what in the sandbox: private integration tokens and OAuth tokens, with scopes, expiry and rotation.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::documents::Operation;
+use super::refusal::Refusal;
+
+/// [E] seconds.
+const ACCESS_TOKEN_LIFE: i64 = 86_399;
+/// [E] a refresh token that was used still gives the same pair for this long, in milliseconds.
+const REUSE: i64 = 30_000;
+
+/// What a token is [E: the documents' five security schemes].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    LocationPit,
+    AgencyPit,
+    Location,
+    Company,
+}
+
+#[derive(Clone, Debug)]
+pub struct Token {
+    pub class: Class,
+    pub company: String,
+    /// Empty for an agency's or company's token.
+    pub location: String,
+    /// `None`: every scope.
+    pub scopes: Option<Vec<String>>,
+    /// Milliseconds since 1970.
+    pub expires: Option<i64>,
+}
+
+/// Every token of the sandbox by its text.
+#[derive(Default)]
+pub struct Tokens {
+    access: BTreeMap<String, Token>,
+    /// Refresh token → its account, and when it was used and for which answer.
+    refresh: BTreeMap<String, (Token, Option<(i64, Value)>)>,
+    minted: u64,
+}
+
+impl Token {
+    pub fn is_agency(&self) -> bool {
+        self.location.is_empty()
+    }
+
+    /// Whether the operation takes this class of token and its scopes.
+    pub fn may(&self, operation: &Operation) -> Result<(), Refusal> {
+        let takes = |schemes: &[&str]| {
+            operation.access.is_empty() || operation.access.iter().any(|one| schemes.contains(one))
+        };
+        let fits = match self.class {
+            Class::LocationPit => takes(&["bearer", "Location-Access"]),
+            Class::AgencyPit => takes(&["Agency-Access"]),
+            Class::Location => takes(&["bearer", "Location-Access", "Location-Access-Only"]),
+            Class::Company => takes(&["Agency-Access", "Agency-Access-Only"]),
+        };
+        if !fits {
+            return Err(match self.class {
+                Class::Company => Refusal::auth_class(),
+                Class::AgencyPit if operation.access.contains(&"bearer") => Refusal::scope(),
+                _ => Refusal::user_type(),
+            });
+        }
+        let granted = |scope: &&str| {
+            self.scopes
+                .as_ref()
+                .is_none_or(|scopes| scopes.iter().any(|one| one == scope))
+        };
+        // Schemes are alternatives; their scopes are the same in every document.
+        if operation.scopes.is_empty() || operation.scopes.iter().any(granted) {
+            Ok(())
+        } else {
+            Err(Refusal::scope())
+        }
+    }
+}
+
+impl Tokens {
+    pub fn add(&mut self, text: &str, token: Token) {
+        self.access.insert(text.to_owned(), token);
+    }
+
+    /// The token of an `Authorization` header.
+    pub fn of(&self, authorization: Option<&str>, now: i64) -> Result<&Token, Refusal> {
+        let text = authorization
+            .and_then(|header| header.strip_prefix("Bearer "))
+            .map_or("", str::trim);
+        match self.access.get(text) {
+            Some(token) if token.expires.is_none_or(|expires| expires > now) => Ok(token),
+            Some(_) => Err(Refusal::bad_token()),
+            None if text.starts_with("pit-") && !text.starts_with("pit-sandbox") => {
+                Err(Refusal::real_token())
+            }
+            None if text.split('.').count() == 3 => Err(Refusal::real_token()),
+            None => Err(Refusal::bad_token()),
+        }
+    }
+
+    /// A new access token and refresh token for an account, as `/oauth/token` answers [E].
+    pub fn mint(&mut self, account: Token, now: i64) -> Value {
+        let access = self.text(&account, now);
+        let refresh = self.text(&account, now);
+        self.access.insert(
+            access.clone(),
+            Token {
+                expires: Some(now + ACCESS_TOKEN_LIFE * 1000),
+                ..account.clone()
+            },
+        );
+        let mut answer = json!({
+            "access_token": access,
+            "token_type": "Bearer",
+            "expires_in": ACCESS_TOKEN_LIFE,
+            "refresh_token": refresh,
+            "scope": account.scopes.clone().unwrap_or_default().join(" "),
+            "userType": if account.is_agency() { "Company" } else { "Location" },
+            "companyId": account.company,
+            "userId": "sandboxUser",
+        });
+        if !account.is_agency() {
+            answer["locationId"] = json!(account.location);
+        }
+        self.refresh.insert(refresh, (account, None));
+        answer
+    }
+
+    /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s.
+    pub fn renew(&mut self, refresh: &str, now: i64) -> Result<Value, Refusal> {
+        let Some((account, used)) = self.refresh.get(refresh).cloned() else {
+            return Err(Refusal::oauth("Refresh token not found"));
+        };
+        match used {
+            Some((at, answer)) if now - at <= REUSE => Ok(answer),
+            Some(_) => Err(Refusal::oauth("Refresh token not found")),
+            None => {
+                let answer = self.mint(account.clone(), now);
+                let used = Some((now, answer.clone()));
+                self.refresh.insert(refresh.to_owned(), (account, used));
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Three parts like a JWT, so that what reads claims finds them; nothing is signed.
+    fn text(&mut self, account: &Token, now: i64) -> String {
+        self.minted += 1;
+        let (class, id) = if account.is_agency() {
+            ("Company", &account.company)
+        } else {
+            ("Location", &account.location)
+        };
+        let claims = json!({
+            "authClass": class,
+            "authClassId": id,
+            "sandbox": self.minted,
+            "iat": now / 1000,
+            "exp": now / 1000 + ACCESS_TOKEN_LIFE,
+            "oauthMeta": {"scopes": account.scopes},
+        });
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let header = part(&json!({"alg": "none", "typ": "JWT"}));
+        format!("{header}.{}.sandbox", part(&claims))
+    }
+}
