@@ -67,6 +67,18 @@ pub const EXCEPTIONS: &[Exception] = &[
         repair: "'CreateContactDto', 'UpdateContactDto', 'UpsertContactDto'].properties.dateOfBirth",
     },
     Exception {
+        document: "opportunities",
+        place: "/components/schemas/PipelinesResponseSchema/properties/stages/items",
+        instead: r#"{"type": "object"}"#,
+        repair: "$.components.schemas.PipelinesResponseSchema.properties.stages.items",
+    },
+    Exception {
+        document: "locations",
+        place: "/components/schemas/LocationTaskListSuccessfulResponseDto/properties/tasks/items",
+        instead: r#"{"type": "object"}"#,
+        repair: "$.components.schemas.LocationTaskListSuccessfulResponseDto.properties.tasks.items",
+    },
+    Exception {
         document: "payments",
         place: "/paths/~1payments~1orders~1{orderId}/get/parameters/-",
         instead: r#"{"name": "altType", "in": "query", "required": true, "schema": {"type": "string", "enum": ["location"]}}"#,

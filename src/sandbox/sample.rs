@@ -108,7 +108,7 @@ impl<'a> Sampler<'a> {
         }
         match declared {
             Some("string") => self.text(name, schema),
-            Some("number" | "integer") => json!(self.random.u32(1..100)),
+            Some("number" | "integer") => self.number(schema),
             Some("boolean") => json!(is_success(name) || self.random.bool()),
             Some("array") if depth < DEEPEST => {
                 let count = if depth < 3 { 2 } else { 1 };
@@ -127,16 +127,34 @@ impl<'a> Sampler<'a> {
                 });
                 let members = members
                     .map(|(name, schema)| (name.clone(), self.value(schema, name, depth + 1)));
-                Value::Object(members.collect())
+                let mut whole: Map<String, Value> = members.collect();
+                // Some documents require a name that they do not describe.
+                for name in required.into_iter().flatten().filter_map(Value::as_str) {
+                    whole
+                        .entry(name)
+                        .or_insert_with(|| json!(format!("sandbox {name}")));
+                }
+                Value::Object(whole)
             }
         }
+    }
+
+    fn number(&mut self, schema: &Value) -> Value {
+        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
+        let least = bound("minimum").unwrap_or(1);
+        let most = bound("maximum").unwrap_or(least + 99).max(least);
+        json!(self.random.u64(least..=most))
     }
 
     fn text(&mut self, name: &str, schema: &Value) -> Value {
         let lower = name.to_ascii_lowercase();
         let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
         let format = schema.get("format").and_then(Value::as_str);
-        let text = if format == Some("date") {
+        // The patterns in the documents' answers are a day and a time of day.
+        let pattern = schema.get("pattern").and_then(Value::as_str);
+        let text = if pattern.is_some_and(|pattern| !pattern.contains("{4}")) {
+            "09:00".to_owned()
+        } else if pattern.is_some() || format == Some("date") {
             self.now.chars().take(10).collect()
         } else if format == Some("date-time")
             || ends(&["at", "date", "time", "dateadded", "dateupdated"])
@@ -155,7 +173,9 @@ impl<'a> Sampler<'a> {
         } else {
             format!("sandbox {name}")
         };
-        Value::String(text)
+        let most = schema.get("maxLength").and_then(Value::as_u64);
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        Value::String(text.chars().take(most.unwrap_or(usize::MAX)).collect())
     }
 
     fn id(&mut self) -> String {

@@ -13,6 +13,7 @@ mod host;
 mod listing;
 mod recording;
 mod requests;
+mod sandbox;
 mod server;
 mod stdio;
 mod tenants;

@@ -17,6 +17,10 @@ const REPLY_AFTER: i64 = 2_000;
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /conversations/search" => search(state, call),
+        "GET /conversations/{conversationId}" => {
+            let found = call.record(state, "conversation", call.path("conversationId"));
+            found.map(|one| alone(one.clone()))
+        }
         "POST /conversations/" => create(state, call),
         "PUT /conversations/{conversationId}" => update(state, call),
         "GET /conversations/{conversationId}/messages" => messages(state, call),
@@ -91,14 +95,22 @@ fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
         return Err(Refusal::new(400, "Conversation already exists"));
     }
     let conversation = conversation_of(state, call, contact)?;
-    Ok(json!({"success": true, "conversation": conversation}))
+    Ok(json!({"success": true, "conversation": alone(conversation)}))
+}
+
+/// [E] a single conversation has a number for its type and text for its last date; a found one the reverse.
+fn alone(mut conversation: Value) -> Value {
+    conversation["type"] = json!(1);
+    let at = conversation["lastMessageDate"].as_i64();
+    conversation["lastMessageDate"] = json!(date(at.unwrap_or_default()));
+    conversation
 }
 
 fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     let id = call.path("conversationId");
     call.record(state, "conversation", id)?;
     let changed = state.change("conversation", id, call.members());
-    Ok(json!({"success": true, "conversation": changed}))
+    Ok(json!({"success": true, "conversation": changed.map(alone)}))
 }
 
 /// Newest first; one level deeper than documented [M: docs#54]; email bodies are left out [M: docs#40].

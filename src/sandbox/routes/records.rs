@@ -63,7 +63,6 @@ const ROWS: &[Row] = rows! {
     "GET /calendars/groups" List "group" "groups" "" None;
     "GET /calendars/events/appointments/{eventId}" Show "event" "event" "eventId" None;
     "DELETE /calendars/events/{eventId}" Delete "event" "succeeded" "eventId" None;
-    "GET /conversations/{conversationId}" Show "conversation" "" "conversationId" None;
     "DELETE /conversations/{conversationId}" Delete "conversation" "success" "conversationId" None;
     "GET /conversations/messages/{id}" Show "message" "" "id" None;
     "GET /opportunities/pipelines" List "pipeline" "pipelines" "" None;

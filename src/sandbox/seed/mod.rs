@@ -101,11 +101,11 @@ pub fn seed(state: &mut State, tokens: &mut Tokens, now: i64) {
         add_tokens(tokens, slug, &place);
         location(state, &place, name, city, small);
         let users = users(state, &place, slug);
-        fields(state, &place);
+        let budget = fields(state, &place);
         let pipeline = pipeline(state, &place);
         let calendar = calendar(state, &place, &users);
         for number in 0..contacts {
-            contact(state, &place, slug, number, &users);
+            contact(state, &place, slug, number, &users, &budget);
         }
         let people: Vec<Value> = of(state, "contact", id);
         for (number, person) in people.iter().enumerate() {
@@ -207,7 +207,8 @@ fn users(state: &mut State, place: &Place, slug: &str) -> Vec<String> {
     ids
 }
 
-fn fields(state: &mut State, place: &Place) {
+/// Gives the id of the first, a budget.
+fn fields(state: &mut State, place: &Place) -> Value {
     let fields = [
         ("Budget", "contact.budget", "MONETORY", json!([]), "contact"),
         (
@@ -232,12 +233,13 @@ fn fields(state: &mut State, place: &Place) {
             "opportunity",
         ),
     ];
+    let mut ids = Vec::new();
     for (position, (name, key, kind, options, model)) in fields.into_iter().enumerate() {
         let record = json!({
             "name": name, "fieldKey": key, "dataType": kind, "position": position,
             "picklistOptions": options, "model": model, "placeholder": "",
         });
-        put(state, place, "customField", record);
+        ids.push(put(state, place, "customField", record)["id"].clone());
     }
     let values = [
         ("Business hours", "Mo–Fr 9:00–17:00"),
@@ -258,6 +260,7 @@ fn fields(state: &mut State, place: &Place) {
     for tag in TAGS {
         put(state, place, "tag", json!({"name": tag}));
     }
+    ids.into_iter().next().unwrap_or_default()
 }
 
 fn pipeline(state: &mut State, place: &Place) -> Value {
@@ -290,7 +293,14 @@ fn calendar(state: &mut State, place: &Place, users: &[String]) -> Value {
     put(state, place, "calendar", record)
 }
 
-fn contact(state: &mut State, place: &Place, slug: &str, number: usize, users: &[String]) {
+fn contact(
+    state: &mut State,
+    place: &Place,
+    slug: &str,
+    number: usize,
+    users: &[String],
+    budget: &Value,
+) {
     let first = FIRST[number % FIRST.len()];
     let last = LAST[(number * 7 + number / FIRST.len()) % LAST.len()];
     let (city, region, postal) = *pick(state, &CITIES);
@@ -305,8 +315,6 @@ fn contact(state: &mut State, place: &Place, slug: &str, number: usize, users: &
         first.to_lowercase(),
         last.to_lowercase()
     );
-    let budget = of(state, "customField", place.id);
-    let budget = budget.first().map(|field| field["id"].clone());
     let record = json!({
         "firstName": first, "lastName": last, "email": email.replace('ë', "e"),
         "phone": format!("+1555{:02}{number:05}", slug.len()),
@@ -314,7 +322,7 @@ fn contact(state: &mut State, place: &Place, slug: &str, number: usize, users: &
         "city": city, "state": region, "postalCode": postal, "country": "US",
         "timezone": "America/Los_Angeles", "source": source, "assignedTo": user, "tags": [tag],
         "dateAdded": date(added), "dateUpdated": date(added),
-        "customFields": [{"id": budget, "value": (number % 20 + 1) * 250}],
+        "customFields": [{"id": budget, "value": ((number % 20 + 1) * 250).to_string()}],
         "dnd": false,
         "dndSettings": if number % 17 == 11 { json!({"SMS": {"status": "active", "message": "", "code": ""}}) } else { json!({}) },
         "~replies": if number.is_multiple_of(3) { json!("Yes, that works for me. Thank you!") } else { Value::Null },

@@ -1,0 +1,103 @@
+//! The sandbox, and the server in front of it.
+
+mod commands;
+mod contract;
+mod official;
+mod prompts;
+mod quirks;
+
+use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN, serve};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::server::{Server, client};
+
+/// A sandbox on a free port, until the test ends.
+pub struct Sandbox {
+    pub url: String,
+    http: reqwest::Client,
+}
+
+impl Sandbox {
+    pub async fn start(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(serve(listener, options));
+        let http = client();
+        Self { url, http }
+    }
+
+    /// A request such as `GET /contacts/x`; status, headers and answer.
+    pub async fn send(
+        &self,
+        request: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> (u16, reqwest::header::HeaderMap, Value) {
+        let (method, target) = request.split_once(' ').expect("method and target");
+        let method = method.parse().expect("a method");
+        let mut request = self
+            .http
+            .request(method, format!("{}{target}", self.url))
+            .header("version", "2021-07-28")
+            .bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        answer(request).await
+    }
+
+    /// The requests so far, as the sandbox saw them.
+    pub async fn requests(&self) -> Vec<Value> {
+        let request = self.http.get(format!("{}/__sandbox/requests", self.url));
+        let (_, _, log) = answer(request).await;
+        log["requests"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> (u16, reqwest::header::HeaderMap, Value) {
+    let reply = request.send().await.expect("a reply");
+    let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
+    (status, headers, reply.json().await.unwrap_or_default())
+}
+
+/// The MCP server in front of a sandbox, and its calls with the sandbox's token.
+pub struct Stack {
+    pub sandbox: Sandbox,
+    server: Server,
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        let sandbox = Sandbox::start(Options::default()).await;
+        let server = Server::start(&sandbox.url).await;
+        Self { sandbox, server }
+    }
+
+    /// The answer of a tool, or its error as JSON.
+    pub async fn try_call(&self, tool: &str, arguments: Value) -> Result<Value, Value> {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [("authorization", bearer.as_str()), ("locationid", LOCATION)];
+        let (text, is_error) = self.server.call_with(&headers, tool, arguments).await;
+        let value = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
+        if is_error { Err(value) } else { Ok(value) }
+    }
+
+    /// The answer of a tool that must succeed.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let answer = self.try_call(tool, arguments).await;
+        answer.unwrap_or_else(|error| panic!("{tool}: {error}"))
+    }
+}
+
+/// A member that must be text.
+pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_else(|| panic!("no text at {pointer} of {value}"))
+}
+
+/// A member that must be a list.
+pub fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+    let found = value.pointer(pointer).and_then(Value::as_array);
+    found.unwrap_or_else(|| panic!("no list at {pointer} of {value}"))
+}

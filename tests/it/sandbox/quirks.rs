@@ -1,0 +1,491 @@
+//! What HighLevel refuses and how, and what it drops in silence: the sandbox does the same.
+
+use std::time::Duration;
+
+use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN};
+use serde_json::{Value, json};
+
+use super::{Sandbox, answer, list, text};
+use crate::server::client;
+
+const AGENCY: &str = "pit-sandbox-agency";
+const READER: &str = "pit-sandbox-harbor-readonly";
+const SUMMIT: &str = "locSummitFitness0001";
+
+#[tokio::test]
+async fn each_refusal_has_the_known_status_and_message() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let mine = format!("GET /contacts/?locationId={LOCATION}");
+    let contact = json!({"locationId": LOCATION, "firstName": "A", "nickname": "a", "tags": "vip"});
+    let rows: Vec<(&str, &str, Option<Value>, u16, Value)> = vec![
+        (&mine, "", None, 401, json!("Invalid JWT")),
+        (&mine, "pit-sandbox-gone", None, 401, json!("Invalid JWT")),
+        (
+            &mine,
+            "pit-2f1c6f0e-0000-4000-8000-000000000000",
+            None,
+            401,
+            json!(
+                "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor"
+            ),
+        ),
+        (
+            &mine,
+            "eyJhbGciOiJ.eyJhdXRoQ2xhc3.c2lnbmF0dXJl",
+            None,
+            401,
+            json!(
+                "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor"
+            ),
+        ),
+        (
+            &mine,
+            AGENCY,
+            None,
+            401,
+            json!("The token is not authorized for this scope."),
+        ),
+        (
+            "GET /users/?locationId=locHarborDental00001",
+            AGENCY,
+            None,
+            401,
+            json!("Token's user type mismatch!"),
+        ),
+        (
+            "GET /contacts/?locationId=locSummitFitness0001",
+            TOKEN,
+            None,
+            403,
+            json!("The token does not have access to this location."),
+        ),
+        (
+            "POST /contacts/",
+            READER,
+            Some(json!({"locationId": LOCATION})),
+            401,
+            json!("The token is not authorized for this scope."),
+        ),
+        (
+            "POST /contacts/",
+            TOKEN,
+            Some(contact),
+            422,
+            json!([
+                "property nickname should not exist",
+                "tags must be an array"
+            ]),
+        ),
+        (
+            "GET /contacts/",
+            TOKEN,
+            None,
+            422,
+            json!(["locationId should not be empty"]),
+        ),
+        (
+            "GET /contacts/?locationId=locHarborDental00001&limit=many",
+            TOKEN,
+            None,
+            422,
+            json!(["limit must be a number string"]),
+        ),
+        (
+            "GET /locations/locHarborDental00001/customFields?locationId=locHarborDental00001",
+            TOKEN,
+            None,
+            422,
+            json!(["property locationId should not exist"]),
+        ),
+        (
+            "POST /contacts/search",
+            TOKEN,
+            Some(json!({"locationId": LOCATION})),
+            422,
+            json!(["pageLimit must be a number conforming to the specified constraints"]),
+        ),
+        (
+            "GET /contacts/nobody",
+            TOKEN,
+            None,
+            400,
+            json!("Contact not found for id:nobody"),
+        ),
+        (
+            "GET /payments/orders/x?altId=locHarborDental00001",
+            TOKEN,
+            None,
+            422,
+            json!(["altType should not be empty"]),
+        ),
+        (
+            "GET /oauth/installedLocations?companyId=comBrightside0000001&appId=a",
+            AGENCY,
+            None,
+            401,
+            json!("Token's user type mismatch!"),
+        ),
+        (
+            "GET /nowhere",
+            TOKEN,
+            None,
+            404,
+            json!("Cannot GET /nowhere"),
+        ),
+    ];
+    for (request, token, body, status, message) in rows {
+        let (got, headers, answer) = sandbox.send(request, token, body).await;
+        assert_eq!(
+            (got, &answer["message"]),
+            (status, &message),
+            "{request} with {token}"
+        );
+        assert_eq!(
+            answer["traceId"],
+            headers["x-trace-id"].to_str().expect("text")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_version_is_demanded() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let ask = async |version: Option<&str>| {
+        let url = format!("{}/locations/{LOCATION}", sandbox.url);
+        let request = client().get(url).bearer_auth(TOKEN);
+        let request = version.into_iter().fold(request, |request, version| {
+            request.header("version", version)
+        });
+        let (status, _, answer) = answer(request).await;
+        (status, answer["message"].clone())
+    };
+    assert_eq!(
+        ask(None).await,
+        (401, json!("version header was not found."))
+    );
+    assert_eq!(
+        ask(Some("bogus-version")).await,
+        (
+            400,
+            json!("Invalid API version segment 'bogus-version' at position 0")
+        )
+    );
+    for version in ["2021-07-28", "2023-02-21", "v3"] {
+        assert_eq!(ask(Some(version)).await.0, 200, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn values_that_a_picklist_does_not_offer_are_dropped_in_silence() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let fields = [
+        json!({"key": "interest", "field_value": "Family - 4+"}),
+        json!({"key": "contact.preferred_day", "value": "Friday"}),
+        json!({"key": "budget", "fieldValue": 100.5}),
+    ];
+    let person = json!({"locationId": LOCATION, "firstName": "A", "customFields": fields});
+    let (status, _, made) = sandbox.send("POST /contacts/", TOKEN, Some(person)).await;
+    assert_eq!(status, 201, "{made}");
+    let values: Vec<&Value> = list(&made, "/contact/customFields")
+        .iter()
+        .map(|field| &field["value"])
+        .collect();
+    assert_eq!(values, [&json!("Friday"), &json!(100.5)]);
+}
+
+#[tokio::test]
+async fn who_does_not_want_to_be_texted_is_not() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let settings = json!({"SMS": {"status": "active"}});
+    let person = json!({"locationId": LOCATION, "phone": "+15557000002", "email": "q@example.org", "dndSettings": settings});
+    let (_, _, made) = sandbox.send("POST /contacts/", TOKEN, Some(person)).await;
+    let id = text(&made, "/contact/id");
+    let text_message = json!({"type": "SMS", "contactId": id, "message": "Hi"});
+    let (status, _, refused) = sandbox
+        .send("POST /conversations/messages", TOKEN, Some(text_message))
+        .await;
+    assert_eq!(status, 400);
+    assert!(text(&refused, "/message").contains("has dnd enabled, not starting campaign"));
+    let email = json!({"type": "Email", "contactId": id, "html": "Hi"});
+    assert_eq!(
+        sandbox
+            .send("POST /conversations/messages", TOKEN, Some(email))
+            .await
+            .0,
+        200
+    );
+}
+
+#[tokio::test]
+async fn rate_limits_are_told_and_kept() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    // Maple Realty is one of HighLevel's own sandbox accounts: 25 in ten seconds.
+    let request = "GET /locations/locMapleRealty000001/tags";
+    let (mut let_in, mut refused) = (0, 0);
+    let mut least = 25;
+    while refused == 0 {
+        let (status, headers, _) = sandbox.send(request, "pit-sandbox-maple", None).await;
+        assert_eq!(headers["x-ratelimit-max"], "25");
+        assert_eq!(headers["x-ratelimit-interval-milliseconds"], "10000");
+        let left: i32 = headers["x-ratelimit-remaining"]
+            .to_str()
+            .expect("text")
+            .parse()
+            .expect("a number");
+        least = least.min(left);
+        if status == 200 {
+            let_in += 1
+        } else {
+            refused += u32::from(status == 429)
+        }
+    }
+    assert!((25..=50).contains(&let_in), "{let_in} were let in");
+    assert_eq!(least, 0);
+    let request = format!("GET /locations/{LOCATION}/tags");
+    let (status, headers, _) = sandbox.send(&request, TOKEN, None).await;
+    assert_eq!(
+        (status, headers["x-ratelimit-max"].to_str().expect("text")),
+        (200, "100")
+    );
+}
+
+#[tokio::test]
+async fn oauth_tokens_rotate_and_are_exchanged() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let http = client();
+    let token = async |fields: &[(&str, &str)]| {
+        let body = serde_json::to_value(
+            fields
+                .iter()
+                .copied()
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        )
+        .expect("JSON");
+        let form: Vec<String> = body
+            .as_object()
+            .expect("fields")
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        let request = http
+            .post(format!("{}/oauth/token", sandbox.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.join("&"));
+        let (status, _, answer) = answer(request).await;
+        (status, answer)
+    };
+    let client_of = [
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| [&client_of, more].concat();
+    let (status, refused) = token(&with(&[
+        ("grant_type", "authorization_code"),
+        ("code", "none"),
+    ]))
+    .await;
+    assert_eq!(
+        (status, &refused["error_description"]),
+        (401, &json!("Authorization code not found"))
+    );
+    let (_, company) = token(&with(&[
+        ("grant_type", "authorization_code"),
+        ("code", "sandbox-code-company"),
+    ]))
+    .await;
+    let access = text(&company, "/access_token");
+    assert_eq!(company["userType"], "Company");
+    let refresh = text(&company, "/refresh_token");
+    let renewal = [
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh),
+    ];
+    let (_, first) = token(&renewal).await;
+    let (_, second) = token(&renewal).await;
+    assert_ne!(first["refresh_token"], company["refresh_token"]);
+    assert_eq!(
+        first, second,
+        "within 30 s a used refresh token gives the same pair"
+    );
+
+    let contacts = format!("GET /contacts/?locationId={SUMMIT}");
+    let (status, _, refused) = sandbox.send(&contacts, access, None).await;
+    assert_eq!(
+        (status, &refused["message"]),
+        (
+            401,
+            &json!("This authClass type is not allowed to access this scope.")
+        )
+    );
+    let exchange = http
+        .post(format!("{}/oauth/locationToken", sandbox.url))
+        .header("version", "2021-07-28")
+        .bearer_auth(access)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("companyId={COMPANY}&locationId={SUMMIT}"));
+    let (status, _, location) = answer(exchange).await;
+    assert_eq!(status, 200, "{location}");
+    let (status, _, found) = sandbox
+        .send(&contacts, text(&location, "/access_token"), None)
+        .await;
+    assert_eq!((status, found["count"].as_u64()), (200, Some(120)));
+    let installed = format!("GET /oauth/installedLocations?companyId={COMPANY}&appId=a");
+    let (_, _, installed) = sandbox.send(&installed, access, None).await;
+    assert_eq!(list(&installed, "/locations").len(), 3);
+}
+
+#[tokio::test]
+async fn searches_filter_sort_and_page() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let search = async |more: Value| {
+        let mut body = json!({"locationId": LOCATION, "pageLimit": 100});
+        for (name, value) in more.as_object().expect("members") {
+            body[name] = value.clone();
+        }
+        sandbox
+            .send("POST /contacts/search", TOKEN, Some(body))
+            .await
+            .2
+    };
+    let is = |field, operator, value: Value| json!({"filters": [{"field": field, "operator": operator, "value": value}]});
+    let all = search(json!({})).await;
+    assert_eq!(
+        (all["total"].as_u64(), list(&all, "/contacts").len()),
+        (Some(220), 100)
+    );
+    let phone = text(&all, "/contacts/0/phone");
+    assert_eq!(
+        search(is("phone", "eq", json!(phone))).await["total"],
+        0,
+        "docs#289"
+    );
+    assert_eq!(
+        search(is("phone", "contains", json!(phone))).await["total"],
+        1
+    );
+    let vip = search(is("tags", "eq", json!("vip"))).await;
+    assert!(
+        list(&vip, "/contacts")
+            .iter()
+            .all(|one| list(one, "/tags") == [json!("vip")])
+    );
+    let others = search(is("tags", "not_eq", json!("vip"))).await;
+    assert_eq!(
+        vip["total"]
+            .as_u64()
+            .zip(others["total"].as_u64())
+            .map(|(a, b)| a + b),
+        Some(220)
+    );
+    let sorted = search(json!({"sort": [{"field": "email", "direction": "asc"}]})).await;
+    let rows = list(&sorted, "/contacts");
+    assert!(rows.is_sorted_by_key(|one| text(one, "/email")));
+    let next = search(json!({"sort": [{"field": "email", "direction": "asc"}], "searchAfter": rows[99]["searchAfter"]})).await;
+    let second = search(json!({"sort": [{"field": "email", "direction": "asc"}], "page": 2})).await;
+    assert_eq!(
+        list(&next, "/contacts")[0]["id"],
+        list(&second, "/contacts")[0]["id"]
+    );
+    assert!(rows[0].get("dndSettings").is_none(), "docs#43");
+}
+
+#[tokio::test]
+async fn appointments_take_free_times_only() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let (_, _, calendars) = sandbox
+        .send(
+            &format!("GET /calendars/?locationId={LOCATION}"),
+            TOKEN,
+            None,
+        )
+        .await;
+    let calendar = text(&calendars, "/calendars/0/id");
+    let now = jiff::Timestamp::now().as_millisecond();
+    let slots = format!(
+        "GET /calendars/{calendar}/free-slots?startDate={now}&endDate={}",
+        now + 7 * 86_400_000
+    );
+    let free = async || sandbox.send(&slots, TOKEN, None).await.2;
+    let days = free().await;
+    let slot = days
+        .as_object()
+        .and_then(|days| days.values().find_map(|day| day["slots"].get(0)));
+    let slot = slot.expect("a free time").clone();
+    let (_, _, contacts) = sandbox
+        .send(
+            &format!("GET /contacts/?locationId={LOCATION}&limit=1"),
+            TOKEN,
+            None,
+        )
+        .await;
+    let contact = &contacts["contacts"][0]["id"];
+    let booking = json!({"calendarId": calendar, "locationId": LOCATION, "contactId": contact, "startTime": slot});
+    let book = async || {
+        sandbox
+            .send(
+                "POST /calendars/events/appointments",
+                TOKEN,
+                Some(booking.clone()),
+            )
+            .await
+    };
+    let (status, _, event) = book().await;
+    assert_eq!(status, 200, "{event}");
+    assert_eq!(book().await.0, 400);
+    assert!(
+        !free()
+            .await
+            .to_string()
+            .contains(slot.as_str().expect("text"))
+    );
+    let id = text(&event, "/id");
+    let note = json!({"body": "Ring the bell."});
+    let note = sandbox
+        .send(
+            &format!("POST /calendars/appointments/{id}/notes"),
+            TOKEN,
+            Some(note),
+        )
+        .await;
+    assert_eq!(note.0, 201);
+    let notes = format!("GET /calendars/appointments/{id}/notes?limit=20&offset=0");
+    assert_eq!(
+        sandbox.send(&notes, TOKEN, None).await.2["notes"][0]["body"],
+        "Ring the bell."
+    );
+    let of_contact = format!(
+        "GET /contacts/{}/appointments",
+        contact.as_str().expect("an id")
+    );
+    let events = sandbox.send(&of_contact, TOKEN, None).await.2;
+    assert!(list(&events, "/events").iter().any(|one| one["id"] == *id));
+}
+
+#[tokio::test]
+async fn faults_come_as_often_as_told_and_a_reset_forgets() {
+    let options = Options {
+        faults: vec![(503, 1.0)],
+        latency: Duration::from_millis(30),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options).await;
+    let begun = std::time::Instant::now();
+    let request = format!("GET /locations/{LOCATION}");
+    assert_eq!(sandbox.send(&request, TOKEN, None).await.0, 503);
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+
+    let sandbox = Sandbox::start(Options::default()).await;
+    let tags = format!("POST /locations/{LOCATION}/tags");
+    sandbox
+        .send(&tags, TOKEN, Some(json!({"name": "fresh"})))
+        .await;
+    let list_tags = format!("GET /locations/{LOCATION}/tags");
+    let before = sandbox.send(&list_tags, TOKEN, None).await.2;
+    assert_eq!(list(&before, "/tags").len(), 9);
+    answer(client().post(format!("{}/__sandbox/reset", sandbox.url))).await;
+    assert!(sandbox.requests().await.is_empty());
+    let after = sandbox.send(&list_tags, TOKEN, None).await.2;
+    assert_eq!(list(&after, "/tags").len(), 8);
+}
