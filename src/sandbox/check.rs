@@ -1,4 +1,5 @@
-//! Holds a request to its operation's document and says what is wrong as class-validator does, HighLevel's framework.
+//! Holds a request to its operation's document. The words are class-validator's: two of its messages are known from
+//! HighLevel, `should not exist` [E] and `should not be empty` [M: sdk#18]; the others are [I].
 
 use serde_json::{Map, Value};
 

@@ -129,12 +129,6 @@ impl Documents {
         Some(Route { operation, path })
     }
 
-    pub fn operation(&'static self, key: &str) -> Option<&'static Operation> {
-        self.operations
-            .iter()
-            .find(|operation| operation.key == key)
-    }
-
     /// `schema` of `operation` without its outermost references and single-branch `allOf`s.
     pub fn resolved(&self, document: &str, schema: &'static Value) -> &'static Value {
         let Some(text) = self.texts.get(document) else {

@@ -7,7 +7,7 @@ pub struct Exception {
     pub document: &'static str,
     /// JSON pointer into the document; the place must exist.
     pub place: &'static str,
-    /// JSON text that stands there instead; empty: nothing.
+    /// JSON text that stands there instead.
     pub instead: &'static str,
     /// The repair in `openapi/repairs/` that gives the evidence.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test looks the repair up"))]
@@ -20,12 +20,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         place: "/components/schemas/SendMessageBodyDto/required",
         instead: r#"["type", "contactId"]"#,
         repair: "$.components.schemas.SendMessageBodyDto.required",
-    },
-    Exception {
-        document: "conversations",
-        place: "/components/schemas/SendMessageBodyDto/properties/subType",
-        instead: r#"{"type": "string"}"#,
-        repair: "$.components.schemas.SendMessageBodyDto.properties.subType",
     },
     Exception {
         document: "conversations",
@@ -47,24 +41,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         place: "/paths/~1conversations~1search/get/parameters/*startAfterDate",
         instead: r#"{"name": "startAfterDate", "in": "query", "schema": {"type": "number"}}"#,
         repair: "$.paths['/conversations/search'].get.parameters",
-    },
-    Exception {
-        document: "contacts",
-        place: "/components/schemas/CreateContactDto/properties/dateOfBirth",
-        instead: r#"{"type": "string"}"#,
-        repair: "'CreateContactDto', 'UpdateContactDto', 'UpsertContactDto'].properties.dateOfBirth",
-    },
-    Exception {
-        document: "contacts",
-        place: "/components/schemas/UpdateContactDto/properties/dateOfBirth",
-        instead: r#"{"type": "string"}"#,
-        repair: "'CreateContactDto', 'UpdateContactDto', 'UpsertContactDto'].properties.dateOfBirth",
-    },
-    Exception {
-        document: "contacts",
-        place: "/components/schemas/UpsertContactDto/properties/dateOfBirth",
-        instead: r#"{"type": "string"}"#,
-        repair: "'CreateContactDto', 'UpdateContactDto', 'UpsertContactDto'].properties.dateOfBirth",
     },
     Exception {
         document: "opportunities",

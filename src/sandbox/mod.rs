@@ -15,7 +15,7 @@ mod state;
 mod tokens;
 mod world;
 
-pub use documents::documents;
+use documents::documents;
 pub use server::serve;
 
 use std::time::Duration;

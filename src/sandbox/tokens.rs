@@ -72,7 +72,7 @@ impl Token {
                 .as_ref()
                 .is_none_or(|scopes| scopes.iter().any(|one| one == scope))
         };
-        // Schemes are alternatives; their scopes are the same in every document.
+        // No operation has schemes with different scopes, and none has two scopes in one scheme.
         if operation.scopes.is_empty() || operation.scopes.iter().any(granted) {
             Ok(())
         } else {

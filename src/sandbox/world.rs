@@ -1,6 +1,6 @@
 //! Judges one request after the other: version, token, limit, class and scope, location, contents; then lets it act.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value, json};
@@ -19,6 +19,9 @@ use super::{Options, seed};
 /// [M] values of `Version` that answer on any route.
 const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
 
+/// A sandbox may run for weeks.
+const LONGEST_LOG: usize = 10_000;
+
 /// Everything that a sandbox holds.
 pub struct World {
     options: Options,
@@ -26,8 +29,9 @@ pub struct World {
     pub tokens: Tokens,
     limits: Limits,
     faults: fastrand::Rng,
-    /// Every request with its answer's status, oldest first.
-    pub log: Vec<Value>,
+    /// The last requests with their answers' status, oldest first.
+    pub log: VecDeque<Value>,
+    answered: u64,
 }
 
 /// One request as it arrived.
@@ -58,7 +62,8 @@ impl World {
             tokens: Tokens::default(),
             limits: Limits::new(options.window),
             faults: fastrand::Rng::with_seed(options.seed),
-            log: Vec::new(),
+            log: VecDeque::new(),
+            answered: 0,
             options,
         };
         seed::seed(&mut world.state, &mut world.tokens, now);
@@ -73,7 +78,8 @@ impl World {
     /// Answers and logs.
     pub fn answer(&mut self, request: &Request) -> Reply {
         let mut headers = Vec::new();
-        let trace = format!("sandbox-{:08}", self.log.len() + 1);
+        self.answered += 1;
+        let trace = format!("sandbox-{:08}", self.answered);
         let (status, mut body) = match self.judged(request, &mut headers) {
             Ok((status, body)) => (status, public(body)),
             Err(refusal) => (refusal.status, refusal.body),
@@ -85,7 +91,10 @@ impl World {
         }
         headers.push(("x-trace-id", trace));
         let sent = serde_json::from_slice::<Value>(&request.body);
-        self.log.push(json!({
+        if self.log.len() == LONGEST_LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(json!({
             "method": request.method,
             "path": request.path,
             "query": request.query,

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::recording::Recording;
 
 /// The program without what the environment of the tests may hold.
-fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
     command
         .args(arguments)

@@ -9,6 +9,8 @@ use crate::sandbox::state::State;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
+/// The year 5138: later times are no dates of anybody's.
+const LATEST: i64 = 100_000_000_000_000;
 /// Hours in which the sandbox's calendars are open, in UTC; not at weekends.
 const OPEN: std::ops::Range<i64> = 9..17;
 
@@ -61,10 +63,11 @@ fn events(state: &State, call: &Call, kind: &'static str) -> Result<Value, Refus
 fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
     let id = call.path("calendarId");
     let calendar = call.record(state, "calendar", id)?;
-    let length = calendar["slotDuration"].as_i64().unwrap_or(30) * MINUTE;
+    let length = slot_length(calendar);
     let bound = |name: &str| -> i64 {
         let text = call.query(name).unwrap_or_default();
-        text.parse().unwrap_or_default()
+        let at: i64 = text.parse().unwrap_or_default();
+        at.clamp(0, LATEST)
     };
     let (start, end) = (bound("startDate"), bound("endDate"));
     if end - start > 31 * DAY {
@@ -110,6 +113,17 @@ fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
     Ok(Value::Object(days))
 }
 
+/// Milliseconds; a calendar may be given any number, and what is absurd is cut to a day.
+fn slot_length(calendar: &Value) -> i64 {
+    let unit = if calendar["slotDurationUnit"] == "hours" {
+        60
+    } else {
+        1
+    };
+    let length = calendar["slotDuration"].as_i64().unwrap_or(30);
+    length.saturating_mul(unit).clamp(1, 24 * 60) * MINUTE
+}
+
 /// [I] a taken time is a 400; a free one is not demanded where the caller says so.
 fn check_free(state: &State, call: &Call, event: &Value) -> Result<(), Refusal> {
     if event["ignoreFreeSlotValidation"] == true {
@@ -148,7 +162,7 @@ fn book(state: &mut State, call: &Call) -> Result<Value, Refusal> {
             "startTime must be a valid ISO 8601 date string".to_owned(),
         ]));
     }
-    let length = calendar["slotDuration"].as_i64().unwrap_or(30) * MINUTE;
+    let length = slot_length(&calendar);
     let user = calendar["teamMembers"][0]["userId"].clone();
     for (name, usual) in [
         ("endTime", json!(crate::sandbox::call::date(start + length))),
@@ -193,5 +207,5 @@ fn notes(state: &State, call: &Call) -> Result<Value, Refusal> {
     );
     let total = notes.len();
     let page: Vec<&Value> = notes.into_iter().skip(offset).take(limit).collect();
-    Ok(json!({"hasMore": offset + page.len() < total, "notes": page}))
+    Ok(json!({"hasMore": offset.saturating_add(page.len()) < total, "notes": page}))
 }

@@ -82,8 +82,11 @@ pub fn search(state: &State, call: &Call) -> Result<Value, Refusal> {
         place.map(|place| place + 1)
     });
     let page = call.body["page"].as_u64().unwrap_or(1).max(1);
-    let skipped = usize::try_from(page - 1).unwrap_or_default() * limit;
-    let rows = found.into_iter().skip(after.unwrap_or(skipped)).take(limit);
+    let skipped = usize::try_from(page - 1).unwrap_or(usize::MAX);
+    let rows = found
+        .into_iter()
+        .skip(after.unwrap_or_else(|| skipped.saturating_mul(limit)))
+        .take(limit);
     let rows = rows.map(|contact| {
         let mut row = contact.clone();
         row["searchAfter"] = json!([milliseconds(&contact["dateAdded"]), contact["id"]]);

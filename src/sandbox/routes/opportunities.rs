@@ -69,7 +69,9 @@ fn search(state: &State, call: &Call) -> Value {
         let place = found.iter().position(|one| one["id"] == id);
         place.map(|place| place + 1)
     });
-    let start = after.unwrap_or_else(|| (call.number("page").unwrap_or(1).max(1) - 1) * limit);
+    let page = call.number("page").unwrap_or(1).max(1);
+    // A page beyond the last is empty.
+    let start = after.unwrap_or_else(|| (page - 1).saturating_mul(limit).min(total));
     let page: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
     let current = start / limit + 1;
     let mut meta = json!({

@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn every_row_is_an_operation_with_these_parameters() {
         for row in ROWS {
-            let operation = crate::sandbox::documents().operation(row.key);
+            let mut operations = crate::sandbox::documents().operations.iter();
+            let operation = operations.find(|operation| operation.key == row.key);
             let operation = operation.unwrap_or_else(|| panic!("no operation {}", row.key));
             let parent = row.parent.map_or("", |(name, _)| name);
             for name in [row.id, parent] {

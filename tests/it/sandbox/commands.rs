@@ -1,28 +1,31 @@
 //! The program's commands on the sandbox, as a person at a terminal uses them.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-/// Runs the program with nothing of the tests' environment.
-fn run(arguments: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
-        .args(arguments)
-        .env_clear()
+use super::{answer, text};
+use crate::server::client;
+use crate::stdio::program;
+
+/// Runs the program to its end.
+async fn run(arguments: &[&str], stdin: &str) -> Output {
+    let mut child = program(arguments, &[])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("started");
     let mut pipe = child.stdin.take().expect("stdin");
-    pipe.write_all(stdin.as_bytes()).expect("written");
+    // What does not read its stdin may end before this.
+    let _ = pipe.write_all(stdin.as_bytes()).await;
     drop(pipe);
-    child.wait_with_output().expect("ended")
+    child.wait_with_output().await.expect("ended")
 }
 
-fn check(arguments: &[&str], stdin: &str, code: i32, output: &str) {
-    let done = run(arguments, stdin);
+async fn check(arguments: &[&str], stdin: &str, code: i32, output: &str) {
+    let done = run(arguments, stdin).await;
     let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
     assert!(
@@ -31,8 +34,58 @@ fn check(arguments: &[&str], stdin: &str, code: i32, output: &str) {
     );
 }
 
-#[test]
-fn calls_take_their_arguments_from_the_line_a_file_and_stdin() {
+/// The address in the first line that has one.
+async fn address(output: impl tokio::io::AsyncRead + Unpin) -> String {
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.expect("a line") {
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"));
+        if let Some(address) = address {
+            return address.to_owned();
+        }
+    }
+    panic!("no address was printed");
+}
+
+#[tokio::test]
+async fn serve_on_the_sandbox_needs_no_credential() {
+    let mut child = program(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let url = address(child.stderr.take().expect("stderr")).await;
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "contacts_get-contacts", "arguments": {"limit": 1}},
+    });
+    let request = client()
+        .post(url)
+        .header("accept", "application/json, text/event-stream")
+        .json(&call);
+    let (_, _, reply) = answer(request).await;
+    assert!(text(&reply, "/result/content/0/text").contains(r#""count":220"#));
+}
+
+#[tokio::test]
+async fn the_sandbox_alone_answers_where_it_says() {
+    let mut child = program(
+        &["sandbox", "--listen", "127.0.0.1:0", "--fail", "503=1"],
+        &[],
+    )
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("started");
+    let url = address(child.stdout.take().expect("stdout")).await;
+    let request = client()
+        .get(format!("{url}/locations/locHarborDental00001"))
+        .header("version", "2021-07-28")
+        .bearer_auth("pit-sandbox-harbor");
+    assert_eq!(answer(request).await.0, 503);
+}
+
+#[tokio::test]
+async fn calls_take_their_arguments_from_the_line_a_file_and_stdin() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), r#"{"limit": 1}"#).expect("written");
     let at_file = format!("@{}", file.path().display());
@@ -42,55 +95,53 @@ fn calls_take_their_arguments_from_the_line_a_file_and_stdin() {
         "",
         0,
         r#""count":220"#,
-    );
+    )
+    .await;
     check(
         &["call", list, &at_file, "--sandbox"],
         "",
         0,
         r#""count":220"#,
-    );
+    )
+    .await;
     check(
         &["call", list, "-", "--sandbox"],
         r#"{"limit": 1}"#,
         0,
         r#""count":220"#,
-    );
+    )
+    .await;
     check(
         &["call", list, "@/gone", "--sandbox"],
         "",
         2,
         "/gone cannot be read",
-    );
-    check(&["call", list, "[]", "--sandbox"], "", 2, "@FILE or -");
+    )
+    .await;
+    check(&["call", list, "[]", "--sandbox"], "", 2, "@FILE or -").await;
     let gone = r#"{"contactId": "gone"}"#;
     check(
         &["call", "contacts_get-contact", gone, "--sandbox"],
         "",
         1,
         r#""class":"not_found""#,
-    );
+    )
+    .await;
 }
 
-#[test]
-fn a_dry_run_shows_the_request_and_sends_nothing() {
+#[tokio::test]
+async fn a_dry_run_shows_the_request_and_sends_nothing() {
     let tags = r#"{"contactId": "c1", "tags": ["vip"]}"#;
     let environment = [
         ("HIGHLEVEL_TOKEN", "pit-1"),
         ("HIGHLEVEL_LOCATION_ID", "L0"),
     ];
-    let done = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
-        // Nobody answers there: a request that left would fail.
-        .args([
-            "call",
-            "contacts_add-tags",
-            tags,
-            "--dry-run",
-            "--base-url",
-            "http://127.0.0.1:1",
-        ])
-        .env_clear()
-        .envs(environment)
+    // Nobody answers there: a request that left would fail.
+    let nobody = ["--dry-run", "--base-url", "http://127.0.0.1:1"];
+    let arguments = [&["call", "contacts_add-tags", tags][..], &nobody].concat();
+    let done = program(&arguments, &environment)
         .output()
+        .await
         .expect("run");
     assert!(done.status.success());
     let shown: Value = serde_json::from_slice(&done.stdout).expect("JSON");
@@ -111,17 +162,18 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
         "",
         1,
         r#""class":"location""#,
-    );
+    )
+    .await;
 }
 
-#[test]
-fn stdio_says_that_it_is_a_sandbox() {
+#[tokio::test]
+async fn stdio_says_that_it_is_a_sandbox() {
     let frames = [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
     ];
     let frames = frames.map(|frame| format!("{frame}\n")).concat();
-    let done = run(&["stdio", "--sandbox"], &frames);
+    let done = run(&["stdio", "--sandbox"], &frames).await;
     let first = String::from_utf8_lossy(&done.stdout);
     let reply: Value = serde_json::from_str(first.lines().next().expect("a line")).expect("JSON");
     let server = &reply["result"]["serverInfo"];
@@ -137,21 +189,23 @@ fn stdio_says_that_it_is_a_sandbox() {
     assert!(instructions.chars().count() <= 2048);
 }
 
-#[test]
-fn settings_are_checked_and_completions_printed() {
-    check(&["config", "check"], "", 0, "the settings are valid");
+#[tokio::test]
+async fn settings_are_checked_and_completions_printed() {
+    check(&["config", "check"], "", 0, "the settings are valid").await;
     check(
         &["config", "check", "--base-url", "ftp://x"],
         "",
         2,
         "is no http or https URL",
-    );
-    check(&["config", "show"], "", 0, "[upstream]");
-    check(&["completions", "bash"], "", 0, "highlevel-mcp");
+    )
+    .await;
+    check(&["config", "show"], "", 0, "[upstream]").await;
+    check(&["completions", "bash"], "", 0, "highlevel-mcp").await;
     check(
         &["sandbox", "--fail", "200=1"],
         "",
         2,
         "a status from 400 to 599",
-    );
+    )
+    .await;
 }

@@ -5,6 +5,7 @@ mod contract;
 mod official;
 mod prompts;
 mod quirks;
+mod records;
 
 use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN, serve};
 use serde_json::{Value, json};

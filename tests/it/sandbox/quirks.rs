@@ -1,7 +1,5 @@
 //! What HighLevel refuses and how, and what it drops in silence: the sandbox does the same.
 
-use std::time::Duration;
-
 use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN};
 use serde_json::{Value, json};
 
@@ -221,24 +219,21 @@ async fn rate_limits_are_told_and_kept() {
     let sandbox = Sandbox::start(Options::default()).await;
     // Maple Realty is one of HighLevel's own sandbox accounts: 25 in ten seconds.
     let request = "GET /locations/locMapleRealty000001/tags";
-    let (mut let_in, mut refused) = (0, 0);
+    let mut let_in = 0;
     let mut least = 25;
-    while refused == 0 {
+    loop {
         let (status, headers, _) = sandbox.send(request, "pit-sandbox-maple", None).await;
         assert_eq!(headers["x-ratelimit-max"], "25");
         assert_eq!(headers["x-ratelimit-interval-milliseconds"], "10000");
-        let left: i32 = headers["x-ratelimit-remaining"]
-            .to_str()
-            .expect("text")
-            .parse()
-            .expect("a number");
-        least = least.min(left);
-        if status == 200 {
-            let_in += 1
-        } else {
-            refused += u32::from(status == 429)
+        let left = headers["x-ratelimit-remaining"].to_str().expect("text");
+        least = least.min(left.parse::<u32>().expect("a number"));
+        if status == 429 {
+            break;
         }
+        assert_eq!(status, 200);
+        let_in += 1;
     }
+    // The interval may have ended once on the way.
     assert!((25..=50).contains(&let_in), "{let_in} were let in");
     assert_eq!(least, 0);
     let request = format!("GET /locations/{LOCATION}/tags");
@@ -334,158 +329,4 @@ async fn oauth_tokens_rotate_and_are_exchanged() {
     let installed = format!("GET /oauth/installedLocations?companyId={COMPANY}&appId=a");
     let (_, _, installed) = sandbox.send(&installed, access, None).await;
     assert_eq!(list(&installed, "/locations").len(), 3);
-}
-
-#[tokio::test]
-async fn searches_filter_sort_and_page() {
-    let sandbox = Sandbox::start(Options::default()).await;
-    let search = async |more: Value| {
-        let mut body = json!({"locationId": LOCATION, "pageLimit": 100});
-        for (name, value) in more.as_object().expect("members") {
-            body[name] = value.clone();
-        }
-        sandbox
-            .send("POST /contacts/search", TOKEN, Some(body))
-            .await
-            .2
-    };
-    let is = |field, operator, value: Value| json!({"filters": [{"field": field, "operator": operator, "value": value}]});
-    let all = search(json!({})).await;
-    assert_eq!(
-        (all["total"].as_u64(), list(&all, "/contacts").len()),
-        (Some(220), 100)
-    );
-    let phone = text(&all, "/contacts/0/phone");
-    assert_eq!(
-        search(is("phone", "eq", json!(phone))).await["total"],
-        0,
-        "docs#289"
-    );
-    assert_eq!(
-        search(is("phone", "contains", json!(phone))).await["total"],
-        1
-    );
-    let vip = search(is("tags", "eq", json!("vip"))).await;
-    assert!(
-        list(&vip, "/contacts")
-            .iter()
-            .all(|one| list(one, "/tags") == [json!("vip")])
-    );
-    let others = search(is("tags", "not_eq", json!("vip"))).await;
-    assert_eq!(
-        vip["total"]
-            .as_u64()
-            .zip(others["total"].as_u64())
-            .map(|(a, b)| a + b),
-        Some(220)
-    );
-    let sorted = search(json!({"sort": [{"field": "email", "direction": "asc"}]})).await;
-    let rows = list(&sorted, "/contacts");
-    assert!(rows.is_sorted_by_key(|one| text(one, "/email")));
-    let next = search(json!({"sort": [{"field": "email", "direction": "asc"}], "searchAfter": rows[99]["searchAfter"]})).await;
-    let second = search(json!({"sort": [{"field": "email", "direction": "asc"}], "page": 2})).await;
-    assert_eq!(
-        list(&next, "/contacts")[0]["id"],
-        list(&second, "/contacts")[0]["id"]
-    );
-    assert!(rows[0].get("dndSettings").is_none(), "docs#43");
-}
-
-#[tokio::test]
-async fn appointments_take_free_times_only() {
-    let sandbox = Sandbox::start(Options::default()).await;
-    let (_, _, calendars) = sandbox
-        .send(
-            &format!("GET /calendars/?locationId={LOCATION}"),
-            TOKEN,
-            None,
-        )
-        .await;
-    let calendar = text(&calendars, "/calendars/0/id");
-    let now = jiff::Timestamp::now().as_millisecond();
-    let slots = format!(
-        "GET /calendars/{calendar}/free-slots?startDate={now}&endDate={}",
-        now + 7 * 86_400_000
-    );
-    let free = async || sandbox.send(&slots, TOKEN, None).await.2;
-    let days = free().await;
-    let slot = days
-        .as_object()
-        .and_then(|days| days.values().find_map(|day| day["slots"].get(0)));
-    let slot = slot.expect("a free time").clone();
-    let (_, _, contacts) = sandbox
-        .send(
-            &format!("GET /contacts/?locationId={LOCATION}&limit=1"),
-            TOKEN,
-            None,
-        )
-        .await;
-    let contact = &contacts["contacts"][0]["id"];
-    let booking = json!({"calendarId": calendar, "locationId": LOCATION, "contactId": contact, "startTime": slot});
-    let book = async || {
-        sandbox
-            .send(
-                "POST /calendars/events/appointments",
-                TOKEN,
-                Some(booking.clone()),
-            )
-            .await
-    };
-    let (status, _, event) = book().await;
-    assert_eq!(status, 200, "{event}");
-    assert_eq!(book().await.0, 400);
-    assert!(
-        !free()
-            .await
-            .to_string()
-            .contains(slot.as_str().expect("text"))
-    );
-    let id = text(&event, "/id");
-    let note = json!({"body": "Ring the bell."});
-    let note = sandbox
-        .send(
-            &format!("POST /calendars/appointments/{id}/notes"),
-            TOKEN,
-            Some(note),
-        )
-        .await;
-    assert_eq!(note.0, 201);
-    let notes = format!("GET /calendars/appointments/{id}/notes?limit=20&offset=0");
-    assert_eq!(
-        sandbox.send(&notes, TOKEN, None).await.2["notes"][0]["body"],
-        "Ring the bell."
-    );
-    let of_contact = format!(
-        "GET /contacts/{}/appointments",
-        contact.as_str().expect("an id")
-    );
-    let events = sandbox.send(&of_contact, TOKEN, None).await.2;
-    assert!(list(&events, "/events").iter().any(|one| one["id"] == *id));
-}
-
-#[tokio::test]
-async fn faults_come_as_often_as_told_and_a_reset_forgets() {
-    let options = Options {
-        faults: vec![(503, 1.0)],
-        latency: Duration::from_millis(30),
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start(options).await;
-    let begun = std::time::Instant::now();
-    let request = format!("GET /locations/{LOCATION}");
-    assert_eq!(sandbox.send(&request, TOKEN, None).await.0, 503);
-    assert!(begun.elapsed() >= Duration::from_millis(30));
-
-    let sandbox = Sandbox::start(Options::default()).await;
-    let tags = format!("POST /locations/{LOCATION}/tags");
-    sandbox
-        .send(&tags, TOKEN, Some(json!({"name": "fresh"})))
-        .await;
-    let list_tags = format!("GET /locations/{LOCATION}/tags");
-    let before = sandbox.send(&list_tags, TOKEN, None).await.2;
-    assert_eq!(list(&before, "/tags").len(), 9);
-    answer(client().post(format!("{}/__sandbox/reset", sandbox.url))).await;
-    assert!(sandbox.requests().await.is_empty());
-    let after = sandbox.send(&list_tags, TOKEN, None).await.2;
-    assert_eq!(list(&after, "/tags").len(), 8);
 }
