@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::sandbox::Started;
-use super::{Refused, account, prepared, runtime};
+use super::{Refused, account, prepared, print, runtime};
 use crate::config::Flags;
 use crate::tools::surfaces::Surface;
 
@@ -39,24 +39,24 @@ impl Call {
                 Ok(request) => (request.to_string(), false),
                 Err(failure) => (failure.text(), true),
             };
-            return Ok(print(&text, is_error));
+            return show(&text, is_error);
         }
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             Ok::<_, Refused>(dispatch.call(tool, arguments, &caller).await)
         })?;
-        Ok(print(&answer.text, answer.is_error))
+        show(&answer.text, answer.is_error)
     }
 }
 
 /// Indented on a terminal, one line in a pipe.
-fn print(text: &str, is_error: bool) -> ExitCode {
+fn show(text: &str, is_error: bool) -> Result<ExitCode, Refused> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
-        Some(value) => println!("{value:#}"),
-        None => println!("{text}"),
+        Some(value) => print(format_args!("{value:#}\n"))?,
+        None => print(format_args!("{text}\n"))?,
     }
-    ExitCode::from(u8::from(is_error))
+    Ok(ExitCode::from(u8::from(is_error)))
 }
 
 fn arguments(given: &str) -> Result<Map<String, Value>, Refused> {

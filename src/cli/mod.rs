@@ -92,10 +92,7 @@ pub fn run() -> ExitCode {
             let mut script = Vec::new();
             let mut command = Cli::command();
             clap_complete::generate(shell, &mut command, "highlevel-mcp", &mut script);
-            match std::io::stdout().write_all(&script) {
-                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-                _ => Ok(ExitCode::SUCCESS),
-            }
+            print(String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
         }
     };
     done.unwrap_or_else(|Refused(what)| {
@@ -115,15 +112,23 @@ impl<E: Display> From<E> for Refused {
 
 fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused> {
     match command.unwrap_or(Settings::Show) {
-        Settings::Show => print!("{DEFAULTS}"),
+        Settings::Show => print(DEFAULTS)?,
         Settings::Check => {
             let config = Config::load(flags)?;
             own_account(&config.account)?;
             Transport::new(&config.upstream).map_err(Refused)?;
-            println!("the settings are valid");
+            print("the settings are valid\n")?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
+fn print(text: impl Display) -> Result<(), Refused> {
+    match write!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Settings, logging and the way to HighLevel, or to the sandbox: what every command that calls tools needs.

@@ -1,12 +1,13 @@
 //! `sandbox`: a simulated HighLevel over HTTP; and `--sandbox`, which starts one inside another command.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Refused, runtime};
+use super::{Refused, print, runtime};
 use crate::config::Config;
 use crate::sandbox::{self, LOCATION, Options, TOKEN, Window};
 
@@ -27,6 +28,9 @@ pub struct Sandbox {
     /// How the ten seconds of the rate limit are counted.
     #[arg(long, value_enum, default_value_t = Window::Fixed)]
     window: Window,
+    /// File that keeps the records between two runs (SQLite).
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
 }
 
 /// A sandbox inside this process, on a free port.
@@ -43,6 +47,7 @@ impl Sandbox {
             latency: Duration::from_millis(self.latency),
             faults: self.faults,
             window: self.window,
+            data: self.data,
         };
         let (operations, silent) = sandbox::coverage();
         runtime()?.block_on(async {
@@ -52,12 +57,12 @@ impl Sandbox {
                     "cannot listen on {listen}: {error}; give another --listen"
                 ))
             })?;
-            println!(
-                "a simulated HighLevel at http://{}\n\
+            let address = listener.local_addr()?;
+            print(format_args!(
+                "a simulated HighLevel at http://{address}\n\
                  {operations} operations, {silent} of them without a documented answer\n\
-                 token    {TOKEN}\nlocation {LOCATION}",
-                listener.local_addr()?
-            );
+                 token    {TOKEN}\nlocation {LOCATION}\n"
+            ))?;
             sandbox::serve(listener, options).await?;
             Ok(ExitCode::SUCCESS)
         })

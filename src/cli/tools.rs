@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Refused;
+use super::{Refused, print};
 use crate::runtime::tool::Tool;
 use crate::tools::surfaces::Surface;
 
@@ -33,11 +33,12 @@ pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
     match command.unwrap_or(Tools::List { toolsets: None }) {
         Tools::List { toolsets } => {
             for tool in &surface(toolsets)?.tools {
-                println!("{:<34} {:<6} {}", tool.name, tool.effect.name(), tool.title);
+                let (name, effect, title) = (tool.name, tool.effect.name(), tool.title);
+                print(format_args!("{name:<34} {effect:<6} {title}\n"))?;
             }
         }
-        Tools::Show { name } => print!("{}", shown(find(&surface(None)?, &name)?)?),
-        Tools::Scopes { toolsets } => print!("{}", scopes(&surface(toolsets)?)),
+        Tools::Show { name } => print(shown(find(&surface(None)?, &name)?)?)?,
+        Tools::Scopes { toolsets } => print(scopes(&surface(toolsets)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 mod call;
 mod check;
+mod data;
 mod documents;
 mod exceptions;
 mod limits;
@@ -18,6 +19,7 @@ mod world;
 use documents::documents;
 pub use server::serve;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The token of the first location, which may do everything there.
@@ -37,6 +39,8 @@ pub struct Options {
     /// Status and how often, from 0 to 1, it is given instead of an answer.
     pub faults: Vec<(u16, f64)>,
     pub window: Window,
+    /// File that keeps the records; in memory without one.
+    pub data: Option<PathBuf>,
 }
 
 /// How an interval of the rate limit is counted; which of them HighLevel counts is not known.

@@ -19,7 +19,7 @@ type Shared = Arc<(Mutex<World>, Options)>;
 
 /// Serves a sandbox on `listener` until the future is dropped.
 pub async fn serve(listener: TcpListener, options: Options) -> std::io::Result<()> {
-    let world = World::new(options.clone(), now());
+    let world = World::new(options.clone(), now()).map_err(std::io::Error::other)?;
     let shared: Shared = Arc::new((Mutex::new(world), options));
     let router = Router::new()
         .route("/__sandbox/reset", post(reset))

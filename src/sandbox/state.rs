@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::data::Data;
+
 /// Kind of a record; its name is the key in the store.
 pub type Kind = &'static str;
 
@@ -11,14 +13,52 @@ pub type Kind = &'static str;
 pub struct State {
     records: BTreeMap<String, Map<String, Value>>,
     random: fastrand::Rng,
+    /// Where the records are kept, too.
+    data: Option<Data>,
 }
 
 impl State {
-    pub fn new(seed: u64) -> Self {
+    /// An empty one.
+    pub fn new(seed: u64, data: Option<Data>) -> Self {
         Self {
             records: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
+            data,
         }
+    }
+
+    /// The records that `data` holds; false where it holds none.
+    pub fn load(&mut self) -> Result<bool, String> {
+        let kept = self.data.as_ref().map(Data::records).transpose()?;
+        let kept = kept.unwrap_or_default();
+        let any = !kept.is_empty();
+        for (kind, id, record) in kept {
+            self.records.entry(kind).or_default().insert(id, record);
+        }
+        if any {
+            // Ids from the seed are taken.
+            self.random = fastrand::Rng::new();
+        }
+        Ok(any)
+    }
+
+    /// Does what makes many records, and writes them at once.
+    pub fn at_once(&mut self, make: impl FnOnce(&mut Self)) {
+        if let Some(data) = &self.data {
+            data.begin();
+        }
+        make(self);
+        if let Some(data) = &self.data {
+            data.commit();
+        }
+    }
+
+    /// Forgets everything; ids start again from `seed`.
+    pub fn clear(&mut self, seed: u64) {
+        if let Some(data) = &self.data {
+            data.clear();
+        }
+        *self = Self::new(seed, self.data.take());
     }
 
     /// Twenty letters and digits, as HighLevel's ids are.
@@ -43,17 +83,26 @@ impl State {
 
     /// Makes or replaces the record of that id.
     pub fn put(&mut self, kind: Kind, id: &str, record: Value) {
+        if let Some(data) = &self.data {
+            data.put(kind, id, &record);
+        }
         let records = self.records.entry(kind.to_owned()).or_default();
         records.insert(id.to_owned(), record);
     }
 
     pub fn remove(&mut self, kind: Kind, id: &str) -> Option<Value> {
+        if let Some(data) = &self.data {
+            data.remove(kind, id);
+        }
         self.records.get_mut(kind)?.shift_remove(id)
     }
 
     pub fn remove_where(&mut self, kind: Kind, is: impl Fn(&Value) -> bool) {
-        if let Some(records) = self.records.get_mut(kind) {
-            records.retain(|_, record| !is(record));
+        let records = self.records.get(kind).into_iter().flatten();
+        let gone = records.filter(|(_, record)| is(record));
+        let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            self.remove(kind, &id);
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, date, named_locations};
 use super::check::{Query, body_faults, query_faults};
+use super::data::Data;
 use super::documents::{Operation, documents};
 use super::limits::{Limits, SANDBOX_ACCOUNT, USUAL};
 use super::refusal::Refusal;
@@ -55,10 +56,13 @@ pub struct Reply {
 }
 
 impl World {
-    /// A freshly seeded one; dates count back from `now`.
-    pub fn new(options: Options, now: i64) -> Self {
+    /// With the records of the options' file, or freshly seeded; dates count back from `now`.
+    pub fn new(options: Options, now: i64) -> Result<Self, String> {
+        let data = options.data.as_deref().map(Data::open).transpose()?;
+        let mut state = State::new(options.seed, data);
+        let kept = state.load()?;
         let mut world = Self {
-            state: State::new(options.seed),
+            state,
             tokens: Tokens::default(),
             limits: Limits::new(options.window),
             faults: fastrand::Rng::with_seed(options.seed),
@@ -66,13 +70,21 @@ impl World {
             answered: 0,
             options,
         };
-        seed::seed(&mut world.state, &mut world.tokens, now);
-        world
+        seed::tokens(&mut world.tokens);
+        if !kept {
+            world.state.at_once(|state| seed::seed(state, now));
+        }
+        Ok(world)
     }
 
     /// Back to the beginning.
     pub fn reset(&mut self, now: i64) {
-        *self = Self::new(self.options.clone(), now);
+        self.state.clear(self.options.seed);
+        self.state.at_once(|state| seed::seed(state, now));
+        self.tokens = Tokens::default();
+        seed::tokens(&mut self.tokens);
+        self.limits = Limits::new(self.options.window);
+        self.log.clear();
     }
 
     /// Answers and logs.

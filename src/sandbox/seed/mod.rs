@@ -2,6 +2,8 @@
 
 mod history;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use history::history;
@@ -88,7 +90,7 @@ const OTHER_COMPANY: &str = "comNorthstar00000001";
 const STAGES: [&str; 5] = ["New lead", "Contacted", "Proposal", "Negotiation", "Closed"];
 
 /// Fills an empty sandbox; dates count back and forth from `now`.
-pub fn seed(state: &mut State, tokens: &mut Tokens, now: i64) {
+pub fn seed(state: &mut State, now: i64) {
     let today = now - now.rem_euclid(DAY);
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
@@ -98,7 +100,6 @@ pub fn seed(state: &mut State, tokens: &mut Tokens, now: i64) {
     }
     for (slug, id, name, city, company, contacts, small) in LOCATIONS {
         let place = Place { id, company, today };
-        add_tokens(tokens, slug, &place);
         location(state, &place, name, city, small);
         let users = users(state, &place, slug);
         let budget = fields(state, &place);
@@ -112,14 +113,6 @@ pub fn seed(state: &mut State, tokens: &mut Tokens, now: i64) {
             history(state, &place, number, person, &users, &pipeline, &calendar);
         }
     }
-    let agency = Token {
-        class: Class::AgencyPit,
-        company: COMPANY.to_owned(),
-        location: String::new(),
-        scopes: None,
-        expires: None,
-    };
-    tokens.add("pit-sandbox-agency", agency);
 }
 
 /// The location that is being filled.
@@ -129,27 +122,40 @@ struct Place {
     today: i64,
 }
 
-fn add_tokens(tokens: &mut Tokens, slug: &str, place: &Place) {
-    let token = Token {
-        class: Class::LocationPit,
-        company: place.company.to_owned(),
-        location: place.id.to_owned(),
+/// The tokens of every location, and the agency's: all of its own making, none looks real.
+pub fn tokens(tokens: &mut Tokens) {
+    let scopes = super::documents()
+        .operations
+        .iter()
+        .flat_map(|operation| &operation.scopes);
+    let reading: BTreeSet<&str> = scopes
+        .copied()
+        .filter(|scope| scope.ends_with(".readonly"))
+        .collect();
+    let reading: Vec<String> = reading.into_iter().map(str::to_owned).collect();
+    for (slug, id, _, _, company, ..) in LOCATIONS {
+        let token = Token {
+            class: Class::LocationPit,
+            company: company.to_owned(),
+            location: id.to_owned(),
+            scopes: None,
+            expires: None,
+        };
+        let reader = Token {
+            scopes: Some(reading.clone()),
+            ..token.clone()
+        };
+        tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
+        tokens.add(&format!("pit-sandbox-{slug}"), token);
+    }
+    let agency = Token {
+        class: Class::AgencyPit,
+        company: COMPANY.to_owned(),
+        location: String::new(),
         scopes: None,
         expires: None,
     };
-    let reading = super::documents()
-        .operations
-        .iter()
-        .flat_map(|operation| &operation.scopes)
-        .filter(|scope| scope.ends_with(".readonly"))
-        .map(|scope| (*scope).to_owned())
-        .collect();
-    let reader = Token {
-        scopes: Some(reading),
-        ..token.clone()
-    };
-    tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
-    tokens.add(&format!("pit-sandbox-{slug}"), token);
+    tokens.add("pit-sandbox-agency", agency);
 }
 
 fn put(state: &mut State, place: &Place, kind: Kind, mut record: Value) -> Value {

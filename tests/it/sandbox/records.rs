@@ -198,3 +198,40 @@ async fn absurd_numbers_are_answered() {
         assert_eq!(got, status, "{request} {body:?}: {found}");
     }
 }
+
+#[tokio::test]
+async fn a_file_keeps_the_records() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options {
+        data: Some(folder.path().join("sandbox.db")),
+        ..Options::default()
+    };
+    let tags = format!("/locations/{LOCATION}/tags");
+    let first = Sandbox::start(options.clone()).await;
+    let made = first
+        .send(
+            &format!("POST {tags}"),
+            TOKEN,
+            Some(json!({"name": "kept"})),
+        )
+        .await;
+    let before = first.send(&format!("GET {tags}"), TOKEN, None).await.2;
+    let second = Sandbox::start(options.clone()).await;
+    let after = second.send(&format!("GET {tags}"), TOKEN, None).await.2;
+    assert_eq!(before, after);
+    assert_eq!(
+        list(&after, "/tags").last().map(|tag| &tag["id"]),
+        Some(&made.2["tag"]["id"])
+    );
+    let id = text(&made.2, "/tag/id");
+    assert_eq!(
+        second
+            .send(&format!("DELETE {tags}/{id}"), TOKEN, None)
+            .await
+            .0,
+        200
+    );
+    let third = Sandbox::start(options).await;
+    let last = third.send(&format!("GET {tags}"), TOKEN, None).await.2;
+    assert_eq!(list(&last, "/tags").len(), 8);
+}
