@@ -58,10 +58,12 @@ impl Serve {
                 }
                 tracing::info!("stopping");
             };
-            tracing::info!(
-                "serving {tools} tools at http://{address}/mcp for {}",
-                config.upstream.base_url
-            );
+            let highlevel = if dispatch.is_simulated() {
+                "a sandbox: made-up records, nobody is reached"
+            } else {
+                &config.upstream.base_url
+            };
+            tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
             if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
                 tracing::warn!(
                     "only localhost is served: give --allowed-host with the name that clients use"
