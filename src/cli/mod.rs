@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod call;
+mod connect;
 mod sandbox;
 mod serve;
 mod stdio;
@@ -60,6 +61,8 @@ enum Command {
         #[command(subcommand)]
         command: Option<Settings>,
     },
+    /// Print, or write to its file, what a client needs to reach the server.
+    Connect(connect::Connect),
     /// Print completions for a shell, to be sourced by it.
     Completions { shell: clap_complete::Shell },
 }
@@ -87,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Tools { command } => tools::run(command),
         Command::Call(command) => command.run(&flags),
         Command::Config { command } => config(&flags, command),
+        Command::Connect(command) => command.run(&flags),
         Command::Completions { shell } => {
             // Into memory first: clap_complete panics where a pipe is closed early.
             let mut script = Vec::new();
@@ -102,6 +106,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Why a command did not run: a sentence for the person at the terminal.
+#[derive(Debug)]
 struct Refused(String);
 
 impl<E: Display> From<E> for Refused {

@@ -9,6 +9,7 @@
 mod answers;
 mod clients;
 mod concurrency;
+mod connect;
 mod host;
 mod listing;
 mod recording;

@@ -1,0 +1,206 @@
+//! A client's file of servers: where it is, and how an entry gets in without harm to the rest.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::Client;
+use crate::cli::Refused;
+
+pub struct File {
+    pub path: PathBuf,
+}
+
+/// What became of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It held the same before, and was left alone.
+    Already,
+    New,
+    /// What stood there is in this file now.
+    Backed(PathBuf),
+}
+
+impl File {
+    /// The given file, or the one that the client reads; project files are those of the current directory.
+    pub fn of(client: Client, given: Option<PathBuf>) -> Result<Self, Refused> {
+        let usual = || match client {
+            Client::ClaudeCode => Some(PathBuf::from(".mcp.json")),
+            Client::Vscode => Some(PathBuf::from(".vscode/mcp.json")),
+            Client::Cursor => Some(dirs::home_dir()?.join(".cursor/mcp.json")),
+            Client::Windsurf => Some(dirs::home_dir()?.join(".codeium/windsurf/mcp_config.json")),
+            Client::ClaudeDesktop => {
+                Some(dirs::config_dir()?.join("Claude/claude_desktop_config.json"))
+            }
+            Client::N8n | Client::Langgraph | Client::OpenaiAgents => None,
+        };
+        let path = given.or_else(usual).ok_or_else(|| {
+            Refused("there is no home directory: name the file, --write=FILE".to_owned())
+        })?;
+        // A link stays a link: what it leads to is written.
+        Ok(Self {
+            path: fs::canonicalize(&path).unwrap_or(path),
+        })
+    }
+
+    /// Puts every member of `entry` in: what has the same name is replaced, everything else stays.
+    pub fn add(&self, entry: &Value) -> Result<Written, Refused> {
+        let before = match fs::read_to_string(&self.path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(self.refused(&format!("cannot be read: {error}"))),
+        };
+        let by_hand = "run this without --write and add what it prints by hand";
+        let given: Value = match before.as_deref().map(str::trim) {
+            None | Some("") => Value::Object(Map::new()),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|error| self.refused(&format!("is no plain JSON ({error}); {by_hand}")))?,
+        };
+        let mut whole = given.clone();
+        merge(&mut whole, entry).map_err(|what| self.refused(&format!("has {what}; {by_hand}")))?;
+        if whole == given {
+            return Ok(Written::Already);
+        }
+        let text = format!("{whole:#}\n");
+        self.replace(&text, before.is_some())
+            .map_err(|error| self.refused(&format!("cannot be written: {error}")))
+    }
+
+    /// Written beside the file and renamed, so that an end in the middle leaves it as it was. A new file is for its
+    /// owner alone: it may hold a token.
+    fn replace(&self, text: &str, exists: bool) -> std::io::Result<Written> {
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder)?;
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        let mut written = Written::New;
+        if exists {
+            let mut backup = OsString::from(&self.path);
+            backup.push(".bak");
+            fs::copy(&self.path, &backup)?;
+            fs::set_permissions(beside.path(), fs::metadata(&self.path)?.permissions())?;
+            written = Written::Backed(backup.into());
+        }
+        beside.persist(&self.path)?;
+        Ok(written)
+    }
+
+    fn refused(&self, what: &str) -> Refused {
+        Refused(format!("{} {what}", self.path.display()))
+    }
+}
+
+/// Objects are joined two levels deep (`mcpServers.ghl` is replaced whole), of lists the elements with other ids stay.
+fn merge(whole: &mut Value, entry: &Value) -> Result<(), String> {
+    let Value::Object(whole) = whole else {
+        return Err("no object at its root".to_owned());
+    };
+    for (member, new) in entry.as_object().into_iter().flatten() {
+        match (whole.get_mut(member), new) {
+            (None, new) => drop(whole.insert(member.clone(), new.clone())),
+            (Some(Value::Object(servers)), Value::Object(new)) => servers.extend(new.clone()),
+            (Some(Value::Array(present)), Value::Array(new)) => {
+                present.retain(|one| new.iter().all(|new| new["id"] != one["id"]));
+                present.extend(new.iter().cloned());
+            }
+            _ => return Err(format!("a {member} of another kind than the client takes")),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Adds one entry to a file that holds `before`; what it is then, and its backup.
+    #[track_caller]
+    fn check(before: Option<&str>, entry: &Value, after: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("new/mcp.json");
+        if let Some(before) = before {
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(&path, before).expect("written");
+        }
+        let file = File { path: path.clone() };
+        match file.add(entry) {
+            Err(Refused(what)) => {
+                assert!(what.contains(after), "{what}");
+                let now = fs::read_to_string(&path).ok();
+                assert_eq!(now.as_deref(), before, "a refused file changed");
+                assert!(!path.with_extension("json.bak").exists());
+            }
+            Ok(written) => {
+                assert_eq!(fs::read_to_string(&path).expect("read"), after);
+                if let Written::Backed(backup) = written {
+                    assert_eq!(fs::read_to_string(backup).ok().as_deref(), before);
+                } else {
+                    assert!(before.is_none() || written == Written::Already);
+                }
+                assert!(matches!(file.add(entry), Ok(Written::Already)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_goes_in_and_everything_else_stays() {
+        let entry = json!({"servers": {"ghl": 2}});
+        let alone = "{\n  \"servers\": {\n    \"ghl\": 2\n  }\n}\n";
+        check(None, &entry, alone);
+        check(Some("\n"), &entry, alone);
+        check(Some(alone), &entry, alone);
+        check(
+            Some(r#"{"z": 1, "servers": {"other": {"b": 1, "a": 2}, "ghl": {"old": 1}}}"#),
+            &entry,
+            "{\n  \"z\": 1,\n  \"servers\": {\n    \"other\": {\n      \"b\": 1,\n      \"a\": 2\n    },\n    \"ghl\": 2\n  }\n}\n",
+        );
+        check(
+            Some(r#"{"inputs": [{"id": "x"}, {"id": "t", "old": 1}]}"#),
+            &json!({"inputs": [{"id": "t"}]}),
+            "{\n  \"inputs\": [\n    {\n      \"id\": \"x\"\n    },\n    {\n      \"id\": \"t\"\n    }\n  ]\n}\n",
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_left_alone() {
+        let entry = json!({"servers": {"ghl": 2}});
+        check(Some("// mine\n{}"), &entry, "is no plain JSON");
+        check(Some("[]"), &entry, "no object at its root");
+        check(
+            Some(r#"{"servers": []}"#),
+            &entry,
+            "a servers of another kind",
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_and_links_stay_and_a_new_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("real.json");
+        let entry = json!({"servers": {"ghl": 2}});
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let file = File { path: path.clone() };
+        assert!(matches!(file.add(&entry), Ok(Written::New)));
+        assert_eq!(mode(&path), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+        let link = folder.path().join("link.json");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        let Ok(through) = File::of(Client::Vscode, Some(link.clone())) else {
+            panic!("no file");
+        };
+        let other = json!({"servers": {"ghl": 3}});
+        assert!(matches!(through.add(&other), Ok(Written::Backed(_))));
+        assert!(link.is_symlink());
+        assert_eq!(mode(&path), 0o640);
+    }
+}
