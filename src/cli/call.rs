@@ -7,8 +7,10 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::sandbox::Started;
+use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
 use crate::config::Flags;
+use crate::telemetry;
 use crate::tools::surfaces::Surface;
 
 #[derive(Args)]
@@ -33,6 +35,7 @@ impl Call {
         let arguments = arguments(&self.arguments)?;
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
+        telemetry::start(&config.log);
         let caller = account(&config)?;
         if self.dry_run {
             let (text, is_error) = match dispatch.dry_run(tool, arguments, &caller) {
@@ -43,7 +46,8 @@ impl Call {
         }
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
-            Ok::<_, Refused>(dispatch.call(tool, arguments, &caller).await)
+            let call = dispatch.call(tool, arguments, &caller);
+            Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
         })?;
         show(&answer.text, answer.is_error)
     }

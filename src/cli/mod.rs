@@ -2,10 +2,13 @@
 
 mod call;
 mod connect;
+mod doctor;
 mod sandbox;
 mod serve;
 mod stdio;
+mod terminal;
 mod tools;
+mod version;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -17,13 +20,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
-use crate::telemetry;
 use crate::tools::dispatch::Dispatch;
 use sandbox::Started;
 
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
 #[derive(Parser)]
-#[command(name = "highlevel-mcp", version, arg_required_else_help = true)]
+#[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     sources: Sources,
@@ -56,6 +58,8 @@ enum Command {
     },
     /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
     Call(call::Call),
+    /// Examine settings, network, clock, token and location, and try what the token may use; changes nothing.
+    Doctor(doctor::Doctor),
     /// Show the settings.
     Config {
         #[command(subcommand)]
@@ -90,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Tools { command } => tools::run(command),
         Command::Call(command) => command.run(&flags),
         Command::Config { command } => config(&flags, command),
+        Command::Doctor(command) => command.run(&flags),
         Command::Connect(command) => command.run(&flags),
         Command::Completions { shell } => {
             // Into memory first: clap_complete panics where a pipe is closed early.
@@ -136,10 +141,9 @@ fn print(text: impl Display) -> Result<(), Refused> {
     }
 }
 
-/// Settings, logging and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
+/// Settings and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
 fn prepared(flags: &Flags, sandbox: Option<&Started>) -> Result<(Config, Dispatch), Refused> {
     let mut config = Config::load(flags)?;
-    telemetry::start(&config.log);
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }

@@ -10,6 +10,7 @@ use super::sandbox::Started;
 use super::{Refused, prepared, runtime};
 use crate::config::Flags;
 use crate::host;
+use crate::telemetry;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
 #[derive(Args)]
@@ -38,6 +39,7 @@ impl Serve {
         };
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(&flags, sandbox.as_ref())?;
+        telemetry::start(&config.log);
         let access = host::Access::new(&config.server, &config.account)?;
         let tools = Surface::of(OFFICIAL)?.tools.len();
         let router = host::router(&dispatch, access, &config.server);

@@ -8,6 +8,7 @@ use super::sandbox::Started;
 use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
+use crate::telemetry;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
 #[derive(Args)]
@@ -25,6 +26,7 @@ impl Stdio {
         let surface = Surface::of(&self.tools)?;
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
+        telemetry::start(&config.log);
         let caller = account(&config)?;
         let handler = mcp::Handler::new(surface, dispatch, Some(caller))?;
         runtime()?.block_on(async {

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::terminal::{Text, table};
 use super::{Refused, print};
-use crate::runtime::tool::Tool;
+use crate::runtime::tool::{Effect, Tool};
 use crate::tools::surfaces::Surface;
 
 #[derive(Subcommand)]
@@ -32,10 +33,16 @@ pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
     let surface = |toolsets: Option<String>| Surface::of(toolsets.as_deref().unwrap_or("all"));
     match command.unwrap_or(Tools::List { toolsets: None }) {
         Tools::List { toolsets } => {
-            for tool in &surface(toolsets)?.tools {
-                let (name, effect, title) = (tool.name, tool.effect.name(), tool.title);
-                print(format_args!("{name:<34} {effect:<6} {title}\n"))?;
-            }
+            let row = |tool: &&Tool| {
+                let effect = match tool.effect {
+                    Effect::Read => Text::good(tool.effect.name()),
+                    Effect::Write => Text::warning(tool.effect.name()),
+                    _ => Text::bad(tool.effect.name()),
+                };
+                [tool.name.into(), effect, tool.title.into()]
+            };
+            let rows = surface(toolsets)?.tools.iter().map(row).collect();
+            table(["Tool", "Effect", "Title"], rows)?;
         }
         Tools::Show { name } => print(shown(find(&surface(None)?, &name)?)?)?,
         Tools::Scopes { toolsets } => print(scopes(&surface(toolsets)?))?,

@@ -1,9 +1,11 @@
 //! Sends prepared requests to HighLevel and judges what comes back.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use reqwest::{Request, Response, Url, redirect};
 use serde::de::IgnoredAny;
 
@@ -28,6 +30,14 @@ pub struct Transport {
     base: Url,
     max_response_bytes: usize,
     simulated: bool,
+}
+
+/// What asking for nothing in particular told.
+#[derive(Debug)]
+pub struct Reached {
+    pub took: Duration,
+    /// Seconds by which HighLevel's clock is ahead of ours.
+    pub ahead: Option<i64>,
 }
 
 /// A successful answer.
@@ -85,6 +95,24 @@ impl Transport {
         })?;
         dress(&mut request, tool, caller)?;
         Ok(request)
+    }
+
+    /// Asks the base URL for anything, without a credential.
+    pub async fn reach(&self) -> Result<Reached, Failure> {
+        let start = Instant::now();
+        let request = self.upstream.http.get(self.base.clone());
+        let response = request.send().await.map_err(|error| {
+            Failure::new(
+                Class::Upstream,
+                format!("{} cannot be reached: {}.", self.base, innermost(&error)),
+            )
+            .with_remedy("Check the network, proxies and upstream.base_url.")
+        })?;
+        let date = response.headers().get(DATE);
+        let date = date.and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+        let ahead = date.map(|date| date.timestamp().as_second() - Timestamp::now().as_second());
+        let took = start.elapsed();
+        Ok(Reached { took, ahead })
     }
 
     /// Sends `request` on behalf of `caller`. Dropping the future ends the call.
@@ -174,6 +202,15 @@ fn unanswered(tool: &Tool, error: &reqwest::Error) -> Failure {
         ),
     };
     Failure::new(class, sentence).with_remedy(remedy)
+}
+
+/// The cause that says most: reqwest's own words name only the step that failed.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 /// reqwest calls every fault of a body a decoding fault; those of the connection are hyper's.

@@ -66,6 +66,10 @@ impl Dispatch {
         }
     }
 
+    pub fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
     /// Whether HighLevel is the built-in sandbox.
     pub fn is_simulated(&self) -> bool {
         self.0.transport.is_simulated()

@@ -10,6 +10,7 @@ mod answers;
 mod clients;
 mod concurrency;
 mod connect;
+mod doctor;
 mod host;
 mod listing;
 mod recording;

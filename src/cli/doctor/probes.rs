@@ -1,0 +1,283 @@
+//! Which of the tools the token may use: the reads are tried, each with as little as it takes, the writes never.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{Finding, Mark};
+use crate::highlevel::Caller;
+use crate::runtime::tool::Tool;
+use crate::tools::dispatch::{Answer, Dispatch};
+use crate::tools::surfaces::Surface;
+
+/// One read.
+struct Probe {
+    tool: &'static str,
+    /// Arguments that name a record: the kind, of which an earlier read has perhaps told one.
+    records: &'static [(&'static str, Kind)],
+    /// The other arguments.
+    few: bool,
+    /// Where the answer names records for later reads.
+    tells: &'static [(Kind, &'static str)],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Contact,
+    Conversation,
+    Opportunity,
+    User,
+    Appointment,
+    Order,
+}
+
+/// Of the 21 every read, those first that name records for others.
+const PROBES: &[Probe] = &[
+    probe("locations_get-location", &[], false, &[]),
+    probe("locations_get-custom-fields", &[], false, &[]),
+    probe(
+        "contacts_get-contacts",
+        &[],
+        true,
+        &[
+            (Kind::Contact, "/contacts/0/id"),
+            (Kind::User, "/contacts/0/assignedTo"),
+        ],
+    ),
+    probe(
+        "contacts_get-contact",
+        &[("contactId", Kind::Contact)],
+        false,
+        &[],
+    ),
+    probe(
+        "contacts_get-all-tasks",
+        &[("contactId", Kind::Contact)],
+        false,
+        &[],
+    ),
+    probe(
+        "conversations_search-conversation",
+        &[],
+        true,
+        &[(Kind::Conversation, "/conversations/0/id")],
+    ),
+    probe(
+        "conversations_get-messages",
+        &[("conversationId", Kind::Conversation)],
+        true,
+        &[],
+    ),
+    probe("opportunities_get-pipelines", &[], false, &[]),
+    probe(
+        "opportunities_search-opportunity",
+        &[],
+        true,
+        &[
+            (Kind::Opportunity, "/opportunities/0/id"),
+            (Kind::User, "/opportunities/0/assignedTo"),
+        ],
+    ),
+    probe(
+        "opportunities_get-opportunity",
+        &[("id", Kind::Opportunity)],
+        false,
+        &[],
+    ),
+    probe(
+        "calendars_get-calendar-events",
+        &[("userId", Kind::User)],
+        false,
+        &[(Kind::Appointment, "/events/0/id")],
+    ),
+    probe(
+        "calendars_get-appointment-notes",
+        &[("appointmentId", Kind::Appointment)],
+        true,
+        &[],
+    ),
+    probe(
+        "payments_list-transactions",
+        &[],
+        true,
+        &[(Kind::Order, "/data/0/entityId")],
+    ),
+    probe(
+        "payments_get-order-by-id",
+        &[("orderId", Kind::Order)],
+        false,
+        &[],
+    ),
+];
+
+const fn probe(
+    tool: &'static str,
+    records: &'static [(&'static str, Kind)],
+    few: bool,
+    tells: &'static [(Kind, &'static str)],
+) -> Probe {
+    Probe {
+        tool,
+        records,
+        few,
+        tells,
+    }
+}
+
+/// Stands for a record where none is known: of the length of HighLevel's ids, and nobody's.
+const NOBODY: &str = "doctor00000000000000";
+
+/// One finding a tool. `scopes`: those of the token, where it tells. With an `obstacle` nothing is tried.
+pub async fn run(
+    dispatch: &Dispatch,
+    surface: &Surface,
+    caller: &Caller,
+    scopes: Option<&[String]>,
+    mut obstacle: Option<&'static str>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut known: HashMap<Kind, String> = HashMap::new();
+    for probe in PROBES {
+        let Some(tool) = surface.find(probe.tool) else {
+            continue;
+        };
+        if let Some(why) = obstacle {
+            findings.push(Finding::new(Mark::Untried, tool.name, why));
+            continue;
+        }
+        let answer = dispatch.call(tool, probe.arguments(&known), caller).await;
+        let finding = judged(tool, &answer, probe, &known);
+        if answer.is_error && class(&answer) == "auth" {
+            obstacle = Some("the token is not accepted");
+        }
+        let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        if probe.tool == "locations_get-location" && !answer.is_error {
+            findings.push(location(&value, caller));
+        }
+        for (kind, pointer) in probe.tells {
+            if let Some(id) = value.pointer(pointer).and_then(Value::as_str) {
+                known.entry(*kind).or_insert_with(|| id.to_owned());
+            }
+        }
+        findings.push(finding);
+    }
+    let rest = surface.tools.iter().filter(|tool| {
+        PROBES.iter().all(|probe| {
+            surface
+                .find(probe.tool)
+                .is_none_or(|one| one.name != tool.name)
+        })
+    });
+    findings.extend(rest.map(|tool| unread(tool, scopes)));
+    findings
+}
+
+impl Probe {
+    fn arguments(&self, known: &HashMap<Kind, String>) -> Map<String, Value> {
+        let mut arguments = Map::new();
+        for (name, kind) in self.records {
+            let id = known.get(kind).map_or(NOBODY, String::as_str);
+            arguments.insert((*name).to_owned(), json!(id));
+        }
+        if self.few {
+            arguments.insert("limit".to_owned(), json!(1));
+        }
+        if self.records.iter().any(|(_, kind)| *kind == Kind::User) {
+            let now = Timestamp::now();
+            let month = SignedDuration::from_hours(30 * 24);
+            arguments.insert("startTime".to_owned(), json!((now - month).to_string()));
+            arguments.insert("endTime".to_owned(), json!((now + month).to_string()));
+        }
+        arguments
+    }
+}
+
+fn judged(tool: &Tool, answer: &Answer, probe: &Probe, known: &HashMap<Kind, String>) -> Finding {
+    if !answer.is_error {
+        return Finding::ok(tool.name, "may be used");
+    }
+    let made_up = probe
+        .records
+        .iter()
+        .any(|(_, kind)| !known.contains_key(kind));
+    if made_up && matches!(class(answer).as_str(), "not_found" | "invalid") {
+        let what = "may be used, it seems: there is no record to try it on, and a made-up one was looked for";
+        return Finding::ok(tool.name, what);
+    }
+    let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    let part = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
+    let what = format!("{} {}", part("error"), part("remedy"));
+    Finding::fault(tool.name, what.trim())
+}
+
+fn class(answer: &Answer) -> String {
+    let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    failure["class"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Name and company of the location, against what is set.
+fn location(answer: &Value, caller: &Caller) -> Finding {
+    let part = |name: &str| answer["location"][name].as_str().unwrap_or("?").to_owned();
+    let (id, name, company) = (part("id"), part("name"), part("companyId"));
+    match &caller.company {
+        Some(set) if set.as_str() != company => {
+            let set = set.as_str();
+            let what = format!(
+                "{name} ({id}) is of the company {company}, HIGHLEVEL_COMPANY_ID is {set}; correct or unset it"
+            );
+            Finding::fault("location", what)
+        }
+        _ => Finding::ok(
+            "location",
+            format!("{name} ({id}) of the company {company}"),
+        ),
+    }
+}
+
+/// What is not tried because it changes something: said from the token's own list of scopes, where it has one.
+fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
+    let needed = tool.scopes.join(" or ");
+    match scopes {
+        Some(scopes)
+            if tool
+                .scopes
+                .iter()
+                .any(|one| scopes.iter().any(|has| has == one)) =>
+        {
+            Finding::ok(
+                tool.name,
+                format!("not tried, it writes; the token has {needed}"),
+            )
+        }
+        Some(_) if !tool.scopes.is_empty() => {
+            let what = format!("the token lacks {needed}; add the scope and authorise anew");
+            Finding::fault(tool.name, what)
+        }
+        _ => {
+            let what = format!("not tried, it writes; needs the scope {needed}");
+            Finding::new(Mark::Untried, tool.name, what)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::tool::Effect;
+    use crate::tools::surfaces::OFFICIAL;
+
+    #[test]
+    fn every_read_of_the_21_is_tried_and_no_write() {
+        let surface = Surface::of(OFFICIAL).expect("the 21");
+        let reads = surface
+            .tools
+            .iter()
+            .filter(|tool| tool.effect == Effect::Read);
+        let mut reads: Vec<&str> = reads.map(|tool| tool.name).collect();
+        let mut probed: Vec<&str> = PROBES.iter().map(|probe| probe.tool).collect();
+        reads.sort_unstable();
+        probed.sort_unstable();
+        assert_eq!(probed, reads);
+    }
+}

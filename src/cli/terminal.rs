@@ -1,0 +1,96 @@
+//! Output that differs between a terminal and a pipe: tables with colours there, plain lines here.
+
+use std::fmt::Write;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Refused, print};
+
+/// What takes longer than this says on a terminal that it is still under way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A cell of a table, coloured on a terminal (not where `NO_COLOR` is set).
+pub struct Text {
+    text: String,
+    color: Option<Color>,
+}
+
+impl Text {
+    pub fn good(text: impl Into<String>) -> Self {
+        Self::colored(text, Color::Green)
+    }
+
+    pub fn bad(text: impl Into<String>) -> Self {
+        Self::colored(text, Color::Red)
+    }
+
+    pub fn aside(text: impl Into<String>) -> Self {
+        Self::colored(text, Color::DarkGrey)
+    }
+
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self::colored(text, Color::Yellow)
+    }
+
+    fn colored(text: impl Into<String>, color: Color) -> Self {
+        let text = text.into();
+        let color = Some(color);
+        Self { text, color }
+    }
+}
+
+impl<T: Into<String>> From<T> for Text {
+    fn from(text: T) -> Self {
+        let text = text.into();
+        Self { text, color: None }
+    }
+}
+
+/// On a terminal a table as wide as that, in a pipe the rows alone, one a line, with tabs between the cells.
+pub fn table<const WIDTH: usize>(
+    header: [&str; WIDTH],
+    rows: Vec<[Text; WIDTH]>,
+) -> Result<(), Refused> {
+    if std::io::stdout().is_terminal() {
+        let mut table = Table::new();
+        table
+            .load_style(presets::UTF8_BORDERS_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(header);
+        for row in rows {
+            table.add_row(row.map(|text| match text.color {
+                Some(color) => Cell::new(text.text).fg(color),
+                None => Cell::new(text.text),
+            }));
+        }
+        return print(format_args!("{table}\n"));
+    }
+    let mut lines = String::new();
+    for row in rows {
+        let cells = row.map(|text| text.text);
+        writeln!(lines, "{}", cells.join("\t"))?;
+    }
+    print(lines)
+}
+
+/// Waits for `work`; after a second a line on the terminal says for what.
+pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let line = ProgressBar::new_spinner()
+        .with_message(what.to_owned())
+        .with_elapsed(PATIENCE);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        line.set_style(style);
+    }
+    line.enable_steady_tick(Duration::from_millis(100));
+    let done = work.await;
+    line.finish_and_clear();
+    done
+}

@@ -1,0 +1,67 @@
+//! What an OAuth access token says of itself: read, never verified, for nothing but advice.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+/// The claims that are known of HighLevel's tokens; a private integration token has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// `Location` or `Company`.
+    pub auth_class: Option<String>,
+    /// Id of that location or company.
+    pub auth_class_id: Option<String>,
+    /// Seconds since 1970.
+    pub expires: Option<i64>,
+    pub scopes: Option<Vec<String>>,
+}
+
+impl Claims {
+    /// `None` where `token` is no JWT whose second part is a JSON object.
+    pub fn of(token: &str) -> Option<Self> {
+        let payload = token.split('.').nth(1)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+        let claims: Value = serde_json::from_slice(&payload).ok()?;
+        claims.as_object()?;
+        let text = |name: &str| claims[name].as_str().map(str::to_owned);
+        let scopes = claims.pointer("/oauthMeta/scopes");
+        Some(Self {
+            auth_class: text("authClass"),
+            auth_class_id: text("authClassId"),
+            expires: claims["exp"].as_i64(),
+            scopes: scopes.and_then(|list| serde_json::from_value(list.clone()).ok()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(payload: &str, claims: Option<Claims>) {
+        let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
+        assert_eq!(Claims::of(&token), claims, "{payload}");
+    }
+
+    #[test]
+    fn claims_are_read_where_there_are_any() {
+        check("[]", None);
+        check("no JSON", None);
+        check(
+            r#"{"authClass": 1, "oauthMeta": {"scopes": "all"}}"#,
+            Some(Claims::default()),
+        );
+        check(
+            r#"{"authClass": "Location", "authClassId": "L0", "exp": 5, "oauthMeta": {"scopes": ["a", "b"]}}"#,
+            Some(Claims {
+                auth_class: Some("Location".to_owned()),
+                auth_class_id: Some("L0".to_owned()),
+                expires: Some(5),
+                scopes: Some(vec!["a".to_owned(), "b".to_owned()]),
+            }),
+        );
+        assert_eq!(Claims::of("pit-1"), None);
+        assert_eq!(Claims::of("a.b!.c"), None);
+    }
+}

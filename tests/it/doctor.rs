@@ -1,0 +1,187 @@
+//! `doctor`: each fault it is to find, and that it writes nothing while it looks.
+
+use std::process::Output;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN};
+use serde_json::json;
+
+use crate::recording::{Recording, json as answer};
+use crate::sandbox::Sandbox;
+use crate::stdio::program;
+
+async fn doctor(url: &str, variables: &[(&str, &str)]) -> Output {
+    let done = program(&["doctor", "--base-url", url], variables).output();
+    done.await.expect("run")
+}
+
+/// The report has every line of `lines` (tabs written as spaces) and the exit code.
+#[track_caller]
+fn check(done: &Output, code: i32, lines: &[&str]) {
+    let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(code), "{text}");
+    let report = text.replace('\t', " ");
+    for line in lines {
+        assert!(report.contains(line), "no {line:?} in {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_account_is_told_so_and_nothing_is_written() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let account = [
+        ("HIGHLEVEL_TOKEN", TOKEN),
+        ("HIGHLEVEL_LOCATION_ID", LOCATION),
+        ("HIGHLEVEL_COMPANY_ID", COMPANY),
+    ];
+    let done = doctor(&sandbox.url, &account).await;
+    check(
+        &done,
+        0,
+        &[
+            "ok settings valid",
+            "ok HighLevel answers after",
+            "ok clock within 30 s",
+            "ok token a private integration token",
+            "ok location Harbor Dental",
+            "ok payments_get-order-by-id may be used",
+            "untried contacts_add-tags not tried, it writes; needs the scope contacts.write",
+        ],
+    );
+    let report = String::from_utf8_lossy(&done.stdout);
+    let tools = report.lines().filter(|line| line.contains('_')).count();
+    assert_eq!(tools, 21, "{report}");
+    for request in sandbox.requests().await {
+        assert_eq!(request["method"], "GET", "{request}");
+    }
+}
+
+#[tokio::test]
+async fn each_fault_is_named_with_what_to_do() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let url = &sandbox.url;
+    let here = ("HIGHLEVEL_LOCATION_ID", LOCATION);
+
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-gone"), here]).await;
+    check(
+        &done,
+        1,
+        &[
+            "fault locations_get-location",
+            "untried contacts_get-contacts the token is not accepted",
+        ],
+    );
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-agency"), here]).await;
+    check(&done, 1, &["fault contacts_get-contacts"]);
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-summit"), here]).await;
+    check(&done, 1, &["fault locations_get-location", "location"]);
+    let done = doctor(
+        url,
+        &[
+            ("HIGHLEVEL_TOKEN", TOKEN),
+            here,
+            ("HIGHLEVEL_COMPANY_ID", "c9"),
+        ],
+    )
+    .await;
+    check(
+        &done,
+        1,
+        &[
+            "fault location Harbor Dental",
+            "HIGHLEVEL_COMPANY_ID is c9; correct or unset it",
+        ],
+    );
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", TOKEN)]).await;
+    check(
+        &done,
+        1,
+        &[
+            "fault location none; set HIGHLEVEL_LOCATION_ID",
+            "untried contacts_get-contacts",
+        ],
+    );
+    check(
+        &doctor(url, &[]).await,
+        1,
+        &["fault token none; set HIGHLEVEL_TOKEN"],
+    );
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", "abc"), here]).await;
+    check(
+        &done,
+        1,
+        &["fault token HIGHLEVEL_TOKEN is no HighLevel token"],
+    );
+    let done = doctor("http://127.0.0.1:1", &[("HIGHLEVEL_TOKEN", TOKEN), here]).await;
+    check(
+        &done,
+        1,
+        &[
+            "fault HighLevel http://127.0.0.1:1/ cannot be reached",
+            "untried contacts_get-contacts HighLevel does not answer",
+        ],
+    );
+}
+
+/// An OAuth access token that says this of itself.
+fn token(claims: &serde_json::Value) -> String {
+    format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+#[tokio::test]
+async fn an_oauth_token_tells_class_location_expiry_and_scopes() {
+    let highlevel = Recording::start(|request| {
+        let mut reply = if request.target.contains("/contacts/doctor0") {
+            answer(
+                400,
+                r#"{"statusCode":400,"message":"Contact not found for id:x"}"#,
+            )
+        } else {
+            answer(200, "{}")
+        };
+        let old = http::HeaderValue::from_static("Tue, 03 Nov 2026 08:00:00 GMT");
+        reply.headers_mut().insert("date", old);
+        reply
+    })
+    .await;
+    let scopes = json!({"scopes": ["contacts.write"]});
+    let claims =
+        json!({"authClass": "Location", "authClassId": "L1", "exp": 5, "oauthMeta": scopes});
+    let token_of_l1 = token(&claims);
+    let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", &token_of_l1)]).await;
+    check(
+        &done,
+        1,
+        &[
+            "ok token an OAuth access token, class Location",
+            "fault expiry the token has expired",
+            "warning clock",
+            "ok contacts_get-contact may be used, it seems: there is no record",
+            "ok contacts_add-tags not tried, it writes; the token has contacts.write",
+            "fault opportunities_update-opportunity the token lacks opportunities.write",
+        ],
+    );
+    let asked = highlevel.take();
+    assert!(
+        asked
+            .iter()
+            .any(|request| request.target == "/locations/L1")
+    );
+    let other = [
+        ("HIGHLEVEL_TOKEN", token_of_l1.as_str()),
+        ("HIGHLEVEL_LOCATION_ID", "L2"),
+    ];
+    check(
+        &doctor(&highlevel.url, &other).await,
+        1,
+        &["HIGHLEVEL_LOCATION_ID is L2, the token is of L1"],
+    );
+    let company = token(&json!({"authClass": "Company", "authClassId": "C1"}));
+    let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", &company)]).await;
+    check(
+        &done,
+        1,
+        &["fault token an OAuth access token of a company"],
+    );
+}
