@@ -3,15 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::sandbox::Started;
-use super::{Refused, prepared, runtime};
-use crate::config::Flags;
+use super::{Refused, account, connect, prepared, print, runtime};
+use crate::config::{Config, Flags};
 use crate::host;
 use crate::telemetry;
+use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface};
+
+/// Takes no arguments, and its answer is short.
+const EXAMPLE: &str = "locations_get-location";
 
 #[derive(Args)]
 pub struct Serve {
@@ -66,6 +71,9 @@ impl Serve {
                 &config.upstream.base_url
             };
             tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
+            if dispatch.is_simulated() {
+                first_steps(&format!("http://{address}/mcp"), &config, &dispatch).await?;
+            }
             if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
                 tracing::warn!(
                     "only localhost is served: give --allowed-host with the name that clients use"
@@ -75,4 +83,25 @@ impl Serve {
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// What to paste where, and one call with its answer: for somebody who starts it for the first time.
+async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<(), Refused> {
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": EXAMPLE, "arguments": {}},
+    });
+    let surface = Surface::of(OFFICIAL)?;
+    let example = super::tools::find(&surface, EXAMPLE)?;
+    let caller = account(config)?;
+    let answer = dispatch
+        .call(example, serde_json::Map::new(), &caller)
+        .await;
+    let clients = connect::to_the_sandbox(url)?;
+    print(format_args!(
+        "\n{clients}\nA call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \
+         -H 'Accept: application/json, text/event-stream' \\\n    -d '{call}'\n\
+         answers in result.content[0].text:\n  {}\n\n",
+        answer.text
+    ))
 }

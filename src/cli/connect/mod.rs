@@ -105,6 +105,22 @@ impl Connect {
     }
 }
 
+/// How two clients reach a server on the sandbox, to be shown where one starts.
+pub fn to_the_sandbox(url: &str) -> Result<String, Refused> {
+    let server = Server {
+        url: url.to_owned(),
+        sandbox: true,
+        location: None,
+        token: None,
+    };
+    let claude = server.printed(Client::ClaudeCode)?;
+    let cursor = server.entry(Client::Cursor)?.unwrap_or_default();
+    Ok(format!(
+        "Claude Code, in a terminal:\n  {claude}Cursor, in ~/.cursor/mcp.json:\n  {cursor}\n\
+         Others: highlevel-mcp connect --help\n"
+    ))
+}
+
 impl Client {
     fn name(self) -> &'static str {
         match self {
