@@ -67,6 +67,12 @@ impl Refusal {
         )
     }
 
+    /// [M: docs#74] a route that is not for the public; [I] a documented path with another method; the end of the
+    /// message is not known.
+    pub fn not_public() -> Self {
+        Self::new(401, "This route is not yet supported by the IAM Service.")
+    }
+
     /// [M] somebody else's location.
     pub fn location() -> Self {
         Self::new(403, "The token does not have access to this location.")

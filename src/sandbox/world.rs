@@ -127,6 +127,13 @@ impl World {
         headers: &mut Vec<(&'static str, String)>,
     ) -> Result<(u16, Value), Refusal> {
         let Some(route) = documents().route(&request.method, &request.path) else {
+            let others = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+            if others
+                .iter()
+                .any(|method| documents().route(method, &request.path).is_some())
+            {
+                return Err(Refusal::not_public());
+            }
             let message = format!("Cannot {} {}", request.method, request.path);
             return Err(Refusal::new(404, message));
         };

@@ -16,6 +16,8 @@ const OPEN: std::ops::Range<i64> = 9..17;
 
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
+        "DELETE /calendars/events/{eventId}" => delete(state, call),
+        "PUT /calendars/groups/{groupId}/status" => set_group_status(state, call),
         "GET /calendars/events" => events(state, call, "event"),
         "GET /calendars/blocked-slots" => events(state, call, "block"),
         "GET /calendars/{calendarId}/free-slots" => free_slots(state, call),
@@ -77,9 +79,8 @@ fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
             "The date range cannot be more than 31 days",
         ));
     }
-    let taken: Vec<(i64, i64)> = state
-        .all("event")
-        .filter(|event| event["calendarId"] == id && event["appointmentStatus"] != "cancelled")
+    let taken: Vec<(i64, i64)> = busy(state)
+        .filter(|event| event["calendarId"] == id)
         .map(|event| {
             (
                 milliseconds(&event["startTime"]),
@@ -113,6 +114,32 @@ fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
     Ok(Value::Object(days))
 }
 
+/// What takes a time: appointments and blocked slots.
+fn busy(state: &State) -> impl Iterator<Item = &Value> {
+    let events = state.all("event").chain(state.all("block"));
+    events.filter(|event| event["appointmentStatus"] != "cancelled")
+}
+
+/// An appointment or a blocked slot.
+fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let id = call.path("eventId");
+    let kind = if state.get("block", id).is_some() {
+        "block"
+    } else {
+        "event"
+    };
+    call.record(state, kind, id)?;
+    state.remove(kind, id);
+    Ok(json!({"succeeded": true}))
+}
+
+fn set_group_status(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let id = call.path("groupId");
+    call.record(state, "group", id)?;
+    state.change("group", id, call.members());
+    Ok(json!({"success": true}))
+}
+
 /// Milliseconds; a calendar may be given any number, and what is absurd is cut to a day.
 fn slot_length(calendar: &Value) -> i64 {
     let unit = if calendar["slotDurationUnit"] == "hours" {
@@ -125,7 +152,7 @@ fn slot_length(calendar: &Value) -> i64 {
 }
 
 /// [I] a taken time is a 400; a free one is not demanded where the caller says so.
-fn check_free(state: &State, call: &Call, event: &Value) -> Result<(), Refusal> {
+fn check_free(state: &State, event: &Value) -> Result<(), Refusal> {
     if event["ignoreFreeSlotValidation"] == true {
         return Ok(());
     }
@@ -133,10 +160,9 @@ fn check_free(state: &State, call: &Call, event: &Value) -> Result<(), Refusal> 
         milliseconds(&event["startTime"]),
         milliseconds(&event["endTime"]),
     );
-    let taken = of_location(state, "event", call.location()).any(|other| {
+    let taken = busy(state).any(|other| {
         other["calendarId"] == event["calendarId"]
             && other["id"] != event["id"]
-            && other["appointmentStatus"] != "cancelled"
             && milliseconds(&other["startTime"]) < end
             && milliseconds(&other["endTime"]) > start
     });
@@ -176,7 +202,7 @@ fn book(state: &mut State, call: &Call) -> Result<Value, Refusal> {
         members.entry(name).or_insert(usual);
     }
     let event = Value::Object(members);
-    check_free(state, call, &event)?;
+    check_free(state, &event)?;
     Ok(make(state, call, "event", event))
 }
 
@@ -188,7 +214,7 @@ fn edit(state: &mut State, call: &Call) -> Result<Value, Refusal> {
         event[name] = value.clone();
     }
     if changes.contains_key("startTime") {
-        check_free(state, call, &event)?;
+        check_free(state, &event)?;
     }
     Ok(state.change("event", id, changes).unwrap_or_default())
 }

@@ -19,6 +19,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
         "DELETE /contacts/{contactId}" => delete(state, call),
         "POST /contacts/{contactId}/tags" => tag(state, call, true),
         "DELETE /contacts/{contactId}/tags" => tag(state, call, false),
+        "POST /contacts/bulk/tags/update/{type}" => tag_many(state, call),
         "GET /contacts/{contactId}/appointments" => appointments(state, call),
         _ => return None,
     })
@@ -206,9 +207,51 @@ fn custom_fields(state: &State, location: &str, before: &Value, given: &Value) -
 
 /// [M] answers hold all of the contact's tags; tags are in lower case.
 fn tag(state: &mut State, call: &Call, add: bool) -> Result<Value, Refusal> {
-    let id = call.path("contactId");
-    let contact = call.record(state, "contact", id)?;
     let given = lower(&call.texts("tags"));
+    let tags = retag(state, call, call.path("contactId"), &given, add)?;
+    Ok(json!({"tags": tags}))
+}
+
+/// [I] every contact must be there; the words of `responses`.
+fn tag_many(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let add = match call.path("type") {
+        "add" => true,
+        "remove" => false,
+        _ => {
+            return Err(Refusal::invalid(vec![
+                "type must be one of the following values: add, remove".to_owned(),
+            ]));
+        }
+    };
+    let contacts = call.texts("contacts");
+    for id in &contacts {
+        call.record(state, "contact", id)?;
+    }
+    let given = lower(&call.texts("tags"));
+    let all = call.body["removeAllTags"] == true;
+    for id in &contacts {
+        let given = match state.get("contact", id) {
+            Some(contact) if all && !add => {
+                serde_json::from_value(contact["tags"].clone()).unwrap_or_default()
+            }
+            _ => given.clone(),
+        };
+        retag(state, call, id, &given, add)?;
+    }
+    let done = contacts.iter().map(|id| format!("{id}: tags updated"));
+    let done: Vec<String> = done.collect();
+    Ok(json!({"succeded": true, "errorCount": 0, "responses": done}))
+}
+
+/// Adds or takes tags away; what the contact has then.
+fn retag(
+    state: &mut State,
+    call: &Call,
+    id: &str,
+    given: &[String],
+    add: bool,
+) -> Result<Vec<String>, Refusal> {
+    let contact = call.record(state, "contact", id)?;
     let own = contact["tags"].as_array().into_iter().flatten();
     let mut tags: Vec<String> = own
         .filter_map(Value::as_str)
@@ -217,13 +260,13 @@ fn tag(state: &mut State, call: &Call, add: bool) -> Result<Value, Refusal> {
         .collect();
     if add {
         tags.extend(given.iter().cloned());
-        keep_tags(state, call, &given);
+        keep_tags(state, call, given);
     }
     let mut changes = Map::new();
     changes.insert("tags".to_owned(), json!(tags));
     changes.insert("dateUpdated".to_owned(), json!(call.date()));
     state.change("contact", id, changes);
-    Ok(json!({"tags": tags}))
+    Ok(tags)
 }
 
 /// A tag that the location does not know is made.

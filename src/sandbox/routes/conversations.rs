@@ -8,6 +8,9 @@ use crate::sandbox::call::{Call, date, milliseconds};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::state::State;
 
+/// [I] the one conversation provider that there is.
+const PROVIDER: &str = "sandboxProvider00001";
+
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
@@ -24,6 +27,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
         "POST /conversations/" => create(state, call),
         "PUT /conversations/{conversationId}" => update(state, call),
         "GET /conversations/{conversationId}/messages" => messages(state, call),
+        "GET /conversations/messages/email/{id}" => email(state, call),
         "POST /conversations/messages" => send(state, call),
         "POST /conversations/messages/inbound" => inbound(state, call),
         "PUT /conversations/messages/{messageId}/status" => set_status(state, call),
@@ -244,7 +248,47 @@ fn send(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [M] docs#70: without a provider the answer is a 201 and nothing; here the provider is required first.
+/// One email with its body, which the list of messages leaves out [M: docs#40].
+fn email(state: &State, call: &Call) -> Result<Value, Refusal> {
+    let id = call.path("id");
+    let message = call.record(state, "message", id)?;
+    if message["messageType"] != "TYPE_EMAIL" {
+        return Err(Refusal::not_found("Email", id));
+    }
+    let text = |kind, id: &Value, member: &str| {
+        let record = state.get(kind, id.as_str().unwrap_or_default());
+        record
+            .and_then(|record| record[member].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let person = text("contact", &message["contactId"], "email");
+    let own = text("location", &message["~location"], "email");
+    let (from, to) = if message["direction"] == "inbound" {
+        (person, own)
+    } else {
+        (own, person)
+    };
+    let mut email = message.clone();
+    email["threadId"] = message["conversationId"].clone();
+    email["altId"] = message["id"].clone();
+    email["subject"] = message["meta"]["email"]["subject"].clone();
+    email["from"] = json!(from);
+    email["to"] = json!([to]);
+    if let Value::Object(members) = &mut email {
+        members.retain(|name, value| name != "meta" && !value.is_null());
+    }
+    Ok(email)
+}
+
+/// [M: docs#6] a provider that is none is a 500; the sandbox has no other.
 fn inbound(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    if call
+        .text("conversationProviderId")
+        .is_some_and(|id| id != PROVIDER)
+    {
+        return Err(Refusal::new(500, "Internal server error"));
+    }
     let id = call.text("conversationId").unwrap_or_default();
     let conversation = call.record(state, "conversation", id)?.clone();
     let channel = call.text("type").unwrap_or_default();

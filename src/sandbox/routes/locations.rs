@@ -16,6 +16,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
         "POST /locations/{locationId}/customFields" => Ok(make_custom_field(state, call)),
         "POST /locations/{locationId}/tasks/search" => Ok(tasks(state, call)),
         "GET /users/" => Ok(users(state, call)),
+        "POST /users/search/filter-by-email" => Ok(users_by_email(state, call)),
         "GET /users/search" => Ok(users(state, call)),
         _ => return None,
     })
@@ -117,6 +118,19 @@ fn users(state: &State, call: &Call) -> Value {
                         .is_some_and(|name| name.to_lowercase().contains(&needle)))
         })
         .collect();
+    let count = found.len();
+    json!({"users": found, "count": count})
+}
+
+/// [E] `emails` is a list joined by commas.
+fn users_by_email(state: &State, call: &Call) -> Value {
+    let emails = call.text("emails").unwrap_or_default();
+    let wanted: Vec<&str> = emails.split(',').map(str::trim).collect();
+    let found = state.all("user").filter(|user| {
+        let email = user["email"].as_str().unwrap_or_default();
+        user["~company"] == *call.token.company && wanted.contains(&email)
+    });
+    let found: Vec<&Value> = found.collect();
     let count = found.len();
     json!({"users": found, "count": count})
 }

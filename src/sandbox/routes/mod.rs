@@ -1,9 +1,11 @@
 //! What each operation does to the records; what is not here answers from its document alone.
 
 mod calendars;
+mod catalogue;
 mod contact_search;
 mod contacts;
 mod conversations;
+mod followers;
 mod locations;
 mod oauth;
 mod opportunities;
@@ -34,8 +36,12 @@ pub fn answer(world: &mut World, call: &Call) -> Result<Option<Value>, Refusal> 
         "opportunities" => opportunities::answer(state, call),
         "calendars" => calendars::answer(state, call),
         "locations" | "users" => locations::answer(state, call),
+        "products" | "forms" | "surveys" => catalogue::answer(state, call),
         "payments" | "invoices" => payments::answer(state, call),
         _ => None,
     };
-    found.or_else(|| records::answer(state, call)).transpose()
+    found
+        .or_else(|| followers::answer(state, call))
+        .or_else(|| records::answer(state, call))
+        .transpose()
 }

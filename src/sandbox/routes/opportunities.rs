@@ -14,6 +14,7 @@ const LARGEST_PAGE: usize = 100;
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /opportunities/search" => Ok(search(state, call)),
+        "POST /opportunities/search" => Ok(search_by_body(state, call)),
         "POST /opportunities/" => create(state, call),
         "POST /opportunities/upsert" => upsert(state, call),
         "PUT /opportunities/{id}" => {
@@ -29,18 +30,6 @@ fn search(state: &State, call: &Call) -> Value {
         call.query(name).is_none_or(|wanted| one[member] == *wanted)
     };
     let needle = call.query("q").unwrap_or_default().to_lowercase();
-    let holds = |one: &Value| {
-        let texts = [
-            &one["name"],
-            &one["contact"]["name"],
-            &one["contact"]["email"],
-        ];
-        needle.is_empty()
-            || texts.iter().any(|text| {
-                let text = text.as_str().unwrap_or_default();
-                text.to_lowercase().contains(&needle)
-            })
-    };
     let (start, end) = (day(call.query("date")), day(call.query("endDate")));
     let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
         .map(|one| with_contact(state, one))
@@ -53,7 +42,7 @@ fn search(state: &State, call: &Call) -> Value {
                 && is(one, "contact_id", "contactId")
                 && is(one, "assigned_to", "assignedTo")
                 && is(one, "id", "id")
-                && holds(one)
+                && mentions(one, &needle)
                 && start.is_none_or(|start| at >= start)
                 && end.is_none_or(|end| at < end + 86_400_000)
         })
@@ -88,6 +77,50 @@ fn search(state: &State, call: &Call) -> Value {
         members.retain(|_, value| !value.is_null());
     }
     json!({"opportunities": page, "meta": meta, "aggregations": {}})
+}
+
+/// Newest first; `searchAfter` is the `sort` of the last row [I].
+fn search_by_body(state: &State, call: &Call) -> Value {
+    let needle = call.text("query").unwrap_or_default().to_lowercase();
+    let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
+        .map(|one| with_contact(state, one))
+        .filter(|one| mentions(one, &needle))
+        .collect();
+    found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
+    let total = found.len();
+    let number = |name: &str, usual: usize| {
+        let given = call.body[name].as_u64();
+        given.map_or(usual, |given| usize::try_from(given).unwrap_or(usize::MAX))
+    };
+    let limit = number("limit", PAGE).clamp(1, LARGEST_PAGE);
+    let after = call.texts("searchAfter").last().and_then(|id| {
+        let place = found.iter().position(|one| one["id"] == **id);
+        place.map(|place| place + 1)
+    });
+    let page = (number("page", 1).max(1) - 1)
+        .saturating_mul(limit)
+        .min(total);
+    let rows = found.into_iter().skip(after.unwrap_or(page)).take(limit);
+    let rows = rows.map(|mut one| {
+        let at = milliseconds(&one["createdAt"]).to_string();
+        one["sort"] = json!([at, one["id"]]);
+        one
+    });
+    json!({"opportunities": rows.collect::<Vec<_>>(), "total": total, "aggregations": {}})
+}
+
+/// Whether name, contact or email hold the lower-case text.
+fn mentions(one: &Value, needle: &str) -> bool {
+    let texts = [
+        &one["name"],
+        &one["contact"]["name"],
+        &one["contact"]["email"],
+    ];
+    needle.is_empty()
+        || texts.iter().any(|text| {
+            let text = text.as_str().unwrap_or_default();
+            text.to_lowercase().contains(needle)
+        })
 }
 
 /// Milliseconds of `mm-dd-yyyy` [E].

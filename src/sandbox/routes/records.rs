@@ -61,8 +61,12 @@ const ROWS: &[Row] = rows! {
     "PUT /calendars/{calendarId}" Change "calendar" "calendar" "calendarId" None;
     "DELETE /calendars/{calendarId}" Delete "calendar" "success" "calendarId" None;
     "GET /calendars/groups" List "group" "groups" "" None;
+    "POST /calendars/groups" Make "group" "group" "" None;
+    "PUT /calendars/groups/{groupId}" Change "group" "group" "groupId" None;
+    "DELETE /calendars/groups/{groupId}" Delete "group" "success" "groupId" None;
+    "POST /calendars/events/block-slots" Make "block" "" "" None;
+    "PUT /calendars/events/block-slots/{eventId}" Change "block" "" "eventId" None;
     "GET /calendars/events/appointments/{eventId}" Show "event" "event" "eventId" None;
-    "DELETE /calendars/events/{eventId}" Delete "event" "succeeded" "eventId" None;
     "DELETE /conversations/{conversationId}" Delete "conversation" "success" "conversationId" None;
     "GET /conversations/messages/{id}" Show "message" "" "id" None;
     "GET /opportunities/pipelines" List "pipeline" "pipelines" "" None;
@@ -89,7 +93,13 @@ const ROWS: &[Row] = rows! {
     "GET /payments/orders/{orderId}" Show "order" "" "orderId" None;
     "GET /payments/transactions/{transactionId}" Show "transaction" "" "transactionId" None;
     "GET /invoices/{invoiceId}" Show "invoice" "" "invoiceId" None;
-    "PUT /invoices/{invoiceId}" Change "invoice" "" "invoiceId" None;
+    "POST /products/" Make "product" "" "" None;
+    "GET /products/{productId}" Show "product" "" "productId" None;
+    "PUT /products/{productId}" Change "product" "" "productId" None;
+    "DELETE /products/{productId}" Delete "product" "status" "productId" None;
+    "GET /products/{productId}/price/{priceId}" Show "price" "" "priceId" None;
+    "PUT /products/{productId}/price/{priceId}" Change "price" "" "priceId" None;
+    "DELETE /products/{productId}/price/{priceId}" Delete "price" "status" "priceId" None;
 };
 
 /// The row of an operation.
@@ -106,7 +116,10 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 pub fn make(state: &mut State, call: &Call, kind: Kind, mut record: Value) -> Value {
     let id = state.new_id();
     if let Value::Object(members) = &mut record {
-        let id_name = if kind == "invoice" { "_id" } else { "id" };
+        let id_name = match kind {
+            "invoice" | "transaction" | "product" | "price" => "_id",
+            _ => "id",
+        };
         members.insert(id_name.to_owned(), json!(id));
         members.insert("~location".to_owned(), json!(call.location()));
         members.insert("locationId".to_owned(), json!(call.location()));

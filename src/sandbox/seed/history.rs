@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, HOUR, Place, STAGES, pick, put};
+use super::catalogue::answered;
+use super::{Agency, DAY, HOUR, Place, pick, put};
 use crate::sandbox::call::{date, milliseconds};
 use crate::sandbox::routes::{fresh_conversation, keep_message, message};
 use crate::sandbox::state::{Kind, State};
@@ -24,17 +25,9 @@ const ANSWERED: [&str; 5] = [
 ];
 
 /// What happened with one contact so far.
-pub fn history(
-    state: &mut State,
-    place: &Place,
-    number: usize,
-    contact: &Value,
-    users: &[String],
-    pipeline: &Value,
-    calendar: &Value,
-) {
+pub fn history(state: &mut State, place: &Place, agency: &Agency, number: usize, contact: &Value) {
     let added = milliseconds(&contact["dateAdded"]);
-    let user = users[number % users.len()].clone();
+    let user = agency.users[number % agency.users.len()].clone();
     if number.is_multiple_of(4) {
         let record = json!({
             "title": "Call back", "body": "Ask about the offer", "assignedTo": user,
@@ -53,13 +46,26 @@ pub fn history(
         conversation(state, place, number, contact, added);
     }
     if number % 6 == 1 {
+        // Every fifth deal came by a referral.
+        let pipeline = &agency.pipelines[usize::from(number % 30 == 25)];
         opportunity(state, place, number, contact, &user, pipeline, added);
     }
     if number % 9 == 2 {
+        let calendar = &agency.calendars[usize::from(number % 27 == 20)];
         appointment(state, place, number, contact, &user, calendar);
     }
     if number % 7 == 3 {
         payment(state, place, number, contact, added);
+    }
+    if number % 8 == 5 {
+        answered(
+            state,
+            place,
+            agency.catalogue,
+            number,
+            contact,
+            added + HOUR,
+        );
     }
 }
 
@@ -107,7 +113,8 @@ fn opportunity(
     pipeline: &Value,
     added: i64,
 ) {
-    let stage = &pipeline["stages"][number / 6 % STAGES.len()];
+    let stages = pipeline["stages"].as_array().map_or(1, Vec::len);
+    let stage = &pipeline["stages"][number / 6 % stages];
     let status = ["open", "open", "open", "won", "lost"][number / 6 % 5];
     let record = json!({
         "name": format!("{} – consultation", contact["contactName"].as_str().unwrap_or_default()),
@@ -162,28 +169,31 @@ fn payment(state: &mut State, place: &Place, number: usize, contact: &Value, add
         state.put(kind, &id, Value::Object(record));
         id
     };
-    let order = with(
-        "order",
-        json!({
-            "status": "completed", "subtotal": amount, "discount": 0, "totalProducts": 1,
-            "sourceType": "invoice", "sourceId": "consultation", "sourceName": "Consultation",
-            "amountSummary": {"subtotal": amount, "discount": 0}, "items": [],
-            "source": {"type": "invoice", "id": "consultation", "name": "Consultation"},
-        }),
-    );
-    with(
-        "transaction",
-        json!({
-            "status": "succeeded", "entityType": "order", "entityId": order, "entitySourceType": "invoice",
-            "entitySource": {"type": "invoice", "id": "consultation", "name": "Consultation"},
-            "paymentProviderType": "stripe", "amountRefunded": 0, "fulfilledAt": date(added + DAY),
-        }),
-    );
+    let paid = number % 21 != 17;
+    if paid {
+        let order = with(
+            "order",
+            json!({
+                "status": "completed", "subtotal": amount, "discount": 0, "totalProducts": 1,
+                "sourceType": "invoice", "sourceId": "consultation", "sourceName": "Consultation",
+                "amountSummary": {"subtotal": amount, "discount": 0}, "items": [],
+                "source": {"type": "invoice", "id": "consultation", "name": "Consultation"},
+            }),
+        );
+        with(
+            "transaction",
+            json!({
+                "status": "succeeded", "entityType": "order", "entityId": order, "entitySourceType": "invoice",
+                "entitySource": {"type": "invoice", "id": "consultation", "name": "Consultation"},
+                "paymentProviderType": "stripe", "amountRefunded": 0, "fulfilledAt": date(added + DAY),
+            }),
+        );
+    }
     with(
         "invoice",
         json!({
-            "status": "paid", "name": "Consultation", "title": "INVOICE", "invoiceNumber": number + 1,
-            "amountPaid": amount, "amountDue": 0, "total": amount, "businessDetails": {"name": place.id},
+            "status": if paid { "paid" } else { "sent" }, "name": "Consultation", "title": "INVOICE", "invoiceNumber": number + 1,
+            "amountPaid": if paid { amount } else { 0 }, "amountDue": if paid { 0 } else { amount }, "total": amount, "businessDetails": {"name": place.id},
             "contactDetails": {"id": contact["id"], "name": contact["contactName"], "email": contact["email"]},
             "issueDate": date(added).get(..10), "dueDate": date(added + 14 * DAY).get(..10),
             "discount": {"type": "percentage", "value": 0}, "invoiceItems": [],

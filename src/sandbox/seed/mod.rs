@@ -1,11 +1,13 @@
 //! A believable agency to begin with: companies, locations, people, conversations, deals, appointments, payments.
 
+mod catalogue;
 mod history;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use catalogue::{Catalogue, catalogue};
 use history::history;
 
 use super::call::date;
@@ -87,7 +89,14 @@ const LOCATIONS: [(&str, &str, &str, usize, &str, usize, bool); 5] = [
     ),
 ];
 const OTHER_COMPANY: &str = "comNorthstar00000001";
-const STAGES: [&str; 5] = ["New lead", "Contacted", "Proposal", "Negotiation", "Closed"];
+const PIPELINES: [(&str, &[&str]); 2] = [
+    (
+        "Sales",
+        &["New lead", "Contacted", "Proposal", "Negotiation", "Closed"],
+    ),
+    ("Referrals", &["Asked", "Introduced", "Booked"]),
+];
+const CALENDARS: [&str; 2] = ["Consultation", "Follow-up"];
 
 /// Fills an empty sandbox; dates count back and forth from `now`.
 pub fn seed(state: &mut State, now: i64) {
@@ -103,14 +112,21 @@ pub fn seed(state: &mut State, now: i64) {
         location(state, &place, name, city, small);
         let users = users(state, &place, slug);
         let budget = fields(state, &place);
-        let pipeline = pipeline(state, &place);
-        let calendar = calendar(state, &place, &users);
+        let pipelines = PIPELINES.map(|(name, stages)| pipeline(state, &place, name, stages));
+        let calendars = CALENDARS.map(|name| calendar(state, &place, &users, name));
+        let catalogue = catalogue(state, &place);
         for number in 0..contacts {
             contact(state, &place, slug, number, &users, &budget);
         }
         let people: Vec<Value> = of(state, "contact", id);
         for (number, person) in people.iter().enumerate() {
-            history(state, &place, number, person, &users, &pipeline, &calendar);
+            let agency = Agency {
+                users: &users,
+                pipelines: &pipelines,
+                calendars: &calendars,
+                catalogue: &catalogue,
+            };
+            history(state, &place, &agency, number, person);
         }
     }
 }
@@ -120,6 +136,14 @@ struct Place {
     id: &'static str,
     company: &'static str,
     today: i64,
+}
+
+/// What the history of its contacts refers to.
+struct Agency<'a> {
+    users: &'a [String],
+    pipelines: &'a [Value],
+    calendars: &'a [Value],
+    catalogue: &'a Catalogue,
 }
 
 /// The tokens of every location, and the agency's: all of its own making, none looks real.
@@ -269,29 +293,31 @@ fn fields(state: &mut State, place: &Place) -> Value {
     ids.into_iter().next().unwrap_or_default()
 }
 
-fn pipeline(state: &mut State, place: &Place) -> Value {
-    let stages: Vec<Value> = STAGES
+fn pipeline(state: &mut State, place: &Place, name: &str, stages: &[&str]) -> Value {
+    let stages: Vec<Value> = stages
         .iter()
         .enumerate()
         .map(|(position, name)| json!({"id": state.new_id(), "name": name, "position": position}))
         .collect();
     let record = json!({
-        "name": "Sales", "stages": stages, "showInFunnel": true, "showInPieChart": true,
+        "name": name, "stages": stages, "showInFunnel": true, "showInPieChart": true,
     });
     put(state, place, "pipeline", record)
 }
 
-fn calendar(state: &mut State, place: &Place, users: &[String]) -> Value {
-    let group =
-        json!({"name": "Team", "description": "Everybody", "slug": "team", "isActive": true});
+/// In a group of its own.
+fn calendar(state: &mut State, place: &Place, users: &[String], name: &str) -> Value {
+    let slug = name.to_lowercase();
+    let group = format!("{name} team");
+    let group = json!({"name": group, "description": "Everybody", "slug": slug, "isActive": true});
     let group = put(state, place, "group", group);
     let members: Vec<Value> = users
         .iter()
         .map(|user| json!({"userId": user, "priority": 0.5, "isPrimary": true}))
         .collect();
     let record = json!({
-        "name": "Consultation", "description": "First meeting", "slug": "consultation",
-        "widgetSlug": "consultation", "calendarType": "round_robin", "isActive": true,
+        "name": name, "description": "A meeting", "slug": slug,
+        "widgetSlug": slug, "calendarType": "round_robin", "isActive": true,
         "groupId": group["id"], "teamMembers": members, "slotDuration": 30,
         "slotDurationUnit": "mins", "slotInterval": 30, "slotIntervalUnit": "mins",
         "eventTitle": "{{contact.name}}", "eventColor": "#039be5",

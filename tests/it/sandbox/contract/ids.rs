@@ -1,176 +1,22 @@
-//! Every operation of the documents, asked as its document says, answers as its document says.
+//! Asks an operation as its document says, with ids of records that the sandbox holds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN, coverage};
+use highlevel_mcp::sandbox::{COMPANY, LOCATION, TOKEN};
 use serde_json::{Map, Value, json};
 
-use super::{Sandbox, answer, text};
+use super::resolved;
+use crate::sandbox::{Sandbox, answer, list, text};
 use crate::server::client;
 
-/// Operations whose documented answer a repair denies, and the repair.
-const MENDED: &[(&str, &str, &str)] = &[
-    (
-        "GET /conversations/{conversationId}/messages",
-        "conversations",
-        "$.components.schemas.GetMessagesByConversationResponseDto",
-    ),
-    (
-        "GET /opportunities/pipelines",
-        "opportunities",
-        "$.components.schemas.PipelinesResponseSchema.properties.stages.items",
-    ),
-    (
-        "POST /locations/{locationId}/tasks/search",
-        "locations",
-        "$.components.schemas.LocationTaskListSuccessfulResponseDto.properties.tasks.items",
-    ),
-];
-
-/// Documents whose records the sandbox keeps.
-const STATEFUL: [&str; 8] = [
-    "calendars",
-    "contacts",
-    "conversations",
-    "invoices",
-    "locations",
-    "opportunities",
-    "payments",
-    "users",
-];
-
-/// Operations without a documented answer.
-const SILENT: usize = 133;
-
-#[tokio::test]
-async fn every_answer_is_what_its_document_describes() {
-    let (mut asked, mut silent, mut mended) = (0, 0, Vec::new());
-    let mut faults = Vec::new();
-    let sandbox = Sandbox::start(Options::default()).await;
-    // The same seed makes the same ids after every reset.
-    let mut ids = Ids::of(&sandbox).await;
-    let mut changed = false;
-    for (stem, document) in documents() {
-        let schemas = checkable(&document);
-        for (path, item) in document["paths"].as_object().expect("paths") {
-            for method in ["get", "post", "put", "patch", "delete"] {
-                let Some(operation) = item.get(method) else {
-                    continue;
-                };
-                let key = format!("{} {path}", method.to_uppercase());
-                asked += 1;
-                // Each write finds what there was, and none the rate limit of those before; ids stay the same.
-                if changed || asked % 50 == 0 {
-                    answer(client().post(format!("{}/__sandbox/reset", sandbox.url))).await;
-                }
-                changed = method != "get" && STATEFUL.contains(&stem.as_str());
-                if path.ends_with("/messages/{messageId}/schedule") {
-                    ids.schedule().await;
-                }
-                let (status, found) = ids.ask(&document, path, method, operation).await;
-                if !(200..300).contains(&status) {
-                    faults.push(format!("{stem} {key}: {status} {found}"));
-                    continue;
-                }
-                let success = operation["responses"].as_object().into_iter().flatten();
-                let success = success.filter(|(status, _)| status.starts_with('2'));
-                let schema = success.into_iter().find_map(|(_, answer)| {
-                    Some(answer["content"].as_object()?.values().next()?["schema"].clone())
-                });
-                let Some(schema) = schema.filter(|schema| !schema.is_null()) else {
-                    silent += 1;
-                    continue;
-                };
-                if MENDED.iter().any(|(mended, ..)| *mended == key) {
-                    mended.push(key);
-                    continue;
-                }
-                let mut whole = checkable(&schema);
-                whole["components"] = schemas["components"].clone();
-                let checker = jsonschema::validator_for(&whole).expect("a schema");
-                if let Err(error) = checker.validate(&found) {
-                    faults.push(format!(
-                        "{stem} {key}: {error} at {}",
-                        error.instance_path()
-                    ));
-                }
-            }
-        }
-    }
-    assert!(
-        faults.is_empty(),
-        "{} of {asked}:\n{}",
-        faults.len(),
-        faults.join("\n")
-    );
-    assert_eq!((asked, silent), coverage());
-    assert_eq!((asked, silent), (576, SILENT));
-    assert_eq!(
-        mended.len(),
-        MENDED.len(),
-        "a mended operation is gone: {mended:?}"
-    );
-}
-
-fn documents() -> BTreeMap<String, Value> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("openapi/highlevel");
-    let entries = std::fs::read_dir(folder).expect("documents");
-    entries
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            let stem = path
-                .file_stem()
-                .expect("a stem")
-                .to_string_lossy()
-                .into_owned();
-            let text = std::fs::read_to_string(&path).expect("a file");
-            (stem, serde_json::from_str(&text).expect("JSON"))
-        })
-        .collect()
-}
-
-/// The schema as JSON Schema 2020-12 understands it: null where OpenAPI says nullable, and no type where the
-/// document's own example contradicts it.
-fn checkable(schema: &Value) -> Value {
-    match schema {
-        Value::Object(members) => {
-            let mut checkable: Map<String, Value> = members
-                .iter()
-                .filter(|(name, _)| *name != "example" && *name != "format")
-                // Branches overlap in these documents.
-                .map(|(name, member)| {
-                    let name = if name == "oneOf" { "anyOf" } else { name };
-                    (name.to_owned(), self::checkable(member))
-                })
-                .collect();
-            if members.contains_key("x-example-type") {
-                checkable.remove("type");
-                checkable.remove("properties");
-                checkable.remove("items");
-            }
-            let kind = checkable
-                .get("type")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
-            if let (Some(kind), true) = (kind, members.get("nullable") == Some(&json!(true))) {
-                checkable.insert("type".to_owned(), json!([kind, "null"]));
-            }
-            Value::Object(checkable)
-        }
-        Value::Array(items) => items.iter().map(checkable).collect(),
-        plain => plain.clone(),
-    }
-}
-
 /// Ids of records that a sandbox holds, by the names that paths and bodies have for them.
-struct Ids {
+pub struct Ids {
     url: String,
     known: BTreeMap<&'static str, String>,
 }
 
 impl Ids {
-    async fn of(sandbox: &Sandbox) -> Self {
+    pub async fn of(sandbox: &Sandbox) -> Self {
         let get = async |target: &str| {
             let (status, _, found) = sandbox.send(&format!("GET {target}"), TOKEN, None).await;
             assert_eq!(status, 200, "{target}: {found}");
@@ -197,7 +43,23 @@ impl Ids {
         let transactions = get(&format!("/payments/transactions?{account}")).await;
         let tasks = get(&format!("/contacts/{contact}/tasks")).await;
         let notes = get(&format!("/contacts/{contact}/notes")).await;
+        let groups = get(&format!("/calendars/groups?locationId={LOCATION}")).await;
+        let products = get(&format!("/products/?locationId={LOCATION}")).await;
+        let product = id(&products, "/products/0/_id");
+        let prices = get(&format!("/products/{product}/price?locationId={LOCATION}")).await;
+        let all = get(&format!(
+            "/conversations/search?locationId={LOCATION}&limit=100"
+        ))
+        .await;
+        let mut all = list(&all, "/conversations").iter();
+        let mails = all.find(|one| one["lastMessageType"] == "TYPE_EMAIL");
+        let mails = id(mails.expect("a conversation by email"), "/id");
+        let mails = get(&format!("/conversations/{mails}/messages")).await;
         let known = BTreeMap::from([
+            ("group", id(&groups, "/groups/0/id")),
+            ("price", id(&prices, "/prices/0/_id")),
+            ("product", product),
+            ("email", id(&mails, "/messages/messages/0/id")),
             (
                 "tag",
                 id(
@@ -222,7 +84,10 @@ impl Ids {
             (
                 "invoice",
                 id(
-                    &get(&format!("/invoices/?{account}&limit=1&offset=0")).await,
+                    &get(&format!(
+                        "/invoices/?{account}&limit=1&offset=0&status=sent"
+                    ))
+                    .await,
                     "/invoices/0/_id",
                 ),
             ),
@@ -265,7 +130,15 @@ impl Ids {
             ("conversationId", _) => "conversation",
             ("userId", _) => "user",
             ("calendarId", _) => "calendar",
+            ("eventId", "/calendars/events/block-slots/{eventId}") => "block",
             ("eventId" | "appointmentId", _) => "event",
+            ("groupId", "/calendars/groups/{groupId}" | "/calendars/groups/{groupId}/status") => {
+                "group"
+            }
+            ("productId", path) if path.starts_with("/products/{productId}") => "product",
+            ("priceId", path) if path.starts_with("/products/{productId}") => "price",
+            ("type", "/contacts/bulk/tags/update/{type}") => return "add".to_owned(),
+            ("conversationProviderId", _) => return "sandboxProvider00001".to_owned(),
             ("noteId", _) => "eventNote",
             ("taskId", _) => "task",
             ("tagId", _) => "tag",
@@ -278,6 +151,7 @@ impl Ids {
             ("pipelineStageId", _) => "stage",
             ("id", path) if path.contains("/contacts/{contactId}/notes") => "note",
             ("id", path) if path.starts_with("/opportunities/") => "opportunity",
+            ("id", "/conversations/messages/email/{id}") => "email",
             ("id", path) if path.starts_with("/conversations/messages/") => "message",
             ("id", path) if path.contains("/customFields/") => "field",
             ("id", path) if path.contains("/customValues/") => "value",
@@ -287,7 +161,7 @@ impl Ids {
     }
 
     /// Asks as the document says, with a token that the operation takes.
-    async fn ask(
+    pub async fn ask(
         &self,
         document: &Value,
         path: &str,
@@ -397,19 +271,36 @@ impl Ids {
         text(&tokens, "/access_token").to_owned()
     }
 
-    /// Puts a message on schedule, and gives its id in the place of one that was sent.
-    async fn schedule(&mut self) {
-        let body = json!({
-            "type": "SMS", "contactId": self.known["contact"], "message": "Later", "scheduledTimestamp": 1_999_999_999,
-        });
+    /// Makes what the operation of `path` wants and no seed has: a message on schedule, a blocked time.
+    pub async fn prepare(&mut self, path: &str) {
+        let (target, body, name, member) = match path {
+            _ if path.ends_with("/messages/{messageId}/schedule") => (
+                "/conversations/messages",
+                json!({
+                    "type": "SMS", "contactId": self.known["contact"], "message": "Later",
+                    "scheduledTimestamp": 1_999_999_999,
+                }),
+                "scheduled",
+                "/messageId",
+            ),
+            "/calendars/events/block-slots/{eventId}" => (
+                "/calendars/events/block-slots",
+                json!({
+                    "calendarId": self.known["calendar"], "locationId": LOCATION, "title": "Lunch",
+                    "startTime": "2031-05-05T09:00:00Z", "endTime": "2031-05-05T10:00:00Z",
+                }),
+                "block",
+                "/id",
+            ),
+            _ => return,
+        };
         let request = client()
-            .post(format!("{}/conversations/messages", self.url))
+            .post(format!("{}{target}", self.url))
             .header("version", "2021-04-15")
             .bearer_auth(TOKEN)
             .json(&body);
-        let (_, _, sent) = answer(request).await;
-        self.known
-            .insert("scheduled", text(&sent, "/messageId").to_owned());
+        let (_, _, made) = answer(request).await;
+        self.known.insert(name, text(&made, member).to_owned());
     }
 
     /// A value of the schema with what it requires, and records that exist where a name asks for one.
@@ -466,17 +357,5 @@ impl Ids {
             }
             _ => json!({}),
         }
-    }
-}
-
-fn resolved<'d>(document: &'d Value, mut schema: &'d Value) -> &'d Value {
-    while let Some(reference) = schema["$ref"].as_str() {
-        schema = document
-            .pointer(reference.trim_start_matches('#'))
-            .unwrap_or(&Value::Null);
-    }
-    match schema["allOf"].as_array().map(Vec::as_slice) {
-        Some([only]) => resolved(document, only),
-        _ => schema,
     }
 }
