@@ -7,13 +7,16 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Options;
 use super::world::{Request, World};
+
+/// [M] Cloudflare refuses it before HighLevel; [I] the page's text.
+const BANNED: &str = "Python-urllib";
 
 type Shared = Arc<(Mutex<World>, Options)>;
 
@@ -46,6 +49,10 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let header = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    if header("user-agent").is_some_and(|agent| agent.starts_with(BANNED)) {
+        let page = "<html><body>Error 1010: browser_signature_banned</body></html>";
+        return (StatusCode::FORBIDDEN, Html(page)).into_response();
+    }
     let request = Request {
         method: method.as_str().to_owned(),
         path: uri.path().to_owned(),

@@ -1,6 +1,6 @@
 //! Who may do what in the sandbox: private integration tokens and OAuth tokens, with scopes, expiry and rotation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -118,7 +118,7 @@ impl Tokens {
             "token_type": "Bearer",
             "expires_in": ACCESS_TOKEN_LIFE,
             "refresh_token": refresh,
-            "scope": account.scopes.clone().unwrap_or_default().join(" "),
+            "scope": granted(&account).join(" "),
             "userType": if account.is_agency() { "Company" } else { "Location" },
             "companyId": account.company,
             "userId": "sandboxUser",
@@ -161,10 +161,20 @@ impl Tokens {
             "sandbox": self.minted,
             "iat": now / 1000,
             "exp": now / 1000 + ACCESS_TOKEN_LIFE,
-            "oauthMeta": {"scopes": account.scopes},
+            "oauthMeta": {"scopes": granted(account)},
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(&json!({"alg": "none", "typ": "JWT"}));
         format!("{header}.{}.sandbox", part(&claims))
     }
+}
+
+/// The scopes of a token by name, as an answer has to list them.
+fn granted(account: &Token) -> Vec<String> {
+    account.scopes.clone().unwrap_or_else(|| {
+        let operations = super::documents().operations.iter();
+        let all = operations.flat_map(|operation| &operation.scopes);
+        let all: BTreeSet<&str> = all.copied().collect();
+        all.into_iter().map(str::to_owned).collect()
+    })
 }

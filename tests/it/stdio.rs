@@ -151,7 +151,7 @@ async fn commands_print_and_exit_as_documented() {
             "",
             "/gone.toml cannot be read",
         ),
-        (&["tools"], &[], 0, "contacts_get-contact ", ""),
+        (&["tools"], &[], 0, "contacts_get-contact\tread\t", ""),
         (
             &["tools", "list", "contacts"],
             &[],
@@ -182,7 +182,7 @@ async fn commands_print_and_exit_as_documented() {
         ),
         (&["tools", "scopes"], &[], 0, "- `contacts.readonly`: ", ""),
         (&["config"], &[], 0, "max_answer_bytes = 131072", ""),
-        (&["--version"], &[], 0, "highlevel-mcp ", ""),
+        (&["--version"], &[], 0, "(HighLevel documents ", ""),
         (
             &["serve", "--port", "1"],
             &[],

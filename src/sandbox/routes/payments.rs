@@ -92,6 +92,7 @@ fn make_invoice(state: &mut State, call: &Call) -> Value {
         .and_then(|text| text.parse().ok());
     members.insert("invoiceNumber".to_owned(), json!(number.unwrap_or(next)));
     members.insert("status".to_owned(), json!("draft"));
+    keep_items(&mut members, "items");
     let made = make(state, call, "invoice", Value::Object(members));
     let id = made["_id"].as_str().unwrap_or_default();
     state.change("invoice", id, sums(&made)).unwrap_or_default()
@@ -121,6 +122,7 @@ fn invoice(
             json!(number.unwrap_or_default()),
         );
     }
+    keep_items(&mut changes, "invoiceItems");
     changes.insert("updatedAt".to_owned(), json!(call.date()));
     let changed = state.change("invoice", id, changes).unwrap_or_default();
     let changed = state.change("invoice", id, sums(&changed));
@@ -165,9 +167,16 @@ fn status(status: &str) -> Map<String, Value> {
     Map::from_iter([("status".to_owned(), json!(status))])
 }
 
+/// Kept apart: answers have texts for items by their document, requests objects.
+fn keep_items(members: &mut Map<String, Value>, name: &str) {
+    if let Some(items) = members.remove(name) {
+        members.insert("~items".to_owned(), items);
+    }
+}
+
 /// Total, paid and due, from the items where there are any.
 fn sums(invoice: &Value) -> Map<String, Value> {
-    let items = invoice["invoiceItems"].as_array().into_iter().flatten();
+    let items = invoice["~items"].as_array().into_iter().flatten();
     let of_item = |item: &Value| Some(item["amount"].as_f64()? * item["qty"].as_f64()?);
     let items: Vec<f64> = items.filter_map(of_item).collect();
     let total = match items[..] {

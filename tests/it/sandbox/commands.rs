@@ -51,10 +51,26 @@ async fn address(output: impl tokio::io::AsyncRead + Unpin) -> String {
 #[tokio::test]
 async fn serve_on_the_sandbox_needs_no_credential() {
     let mut child = program(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[])
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("started");
     let url = address(child.stderr.take().expect("stderr")).await;
+    let mut told = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut lines = Vec::new();
+    while let Some(line) = told.next_line().await.expect("a line") {
+        lines.push(line);
+        if lines
+            .last()
+            .is_some_and(|line| line.contains("Harbor Dental"))
+        {
+            break;
+        }
+    }
+    let told = lines.join("\n");
+    for part in ["claude mcp add", "mcp.json", "curl -s", &url] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
     let call = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": "contacts_get-contacts", "arguments": {"limit": 1}},

@@ -6,6 +6,7 @@ mod official;
 mod prompts;
 mod quirks;
 mod records;
+mod width;
 
 use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN, serve};
 use serde_json::{Value, json};

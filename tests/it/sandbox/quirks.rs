@@ -124,6 +124,21 @@ async fn each_refusal_has_the_known_status_and_message() {
             json!("Token's user type mismatch!"),
         ),
         (
+            "PATCH /contacts/nobody",
+            TOKEN,
+            None,
+            401,
+            json!("This route is not yet supported by the IAM Service."),
+        ),
+        (
+            // A path of v3.
+            "POST /oauth/location-token",
+            AGENCY,
+            None,
+            404,
+            json!("Cannot POST /oauth/location-token"),
+        ),
+        (
             "GET /nowhere",
             TOKEN,
             None,
@@ -143,6 +158,34 @@ async fn each_refusal_has_the_known_status_and_message() {
             headers["x-trace-id"].to_str().expect("text")
         );
     }
+}
+
+#[tokio::test]
+async fn an_unknown_provider_is_an_error_of_highlevels_own() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let conversations = format!("GET /conversations/search?locationId={LOCATION}&limit=1");
+    let (_, _, found) = sandbox.send(&conversations, TOKEN, None).await;
+    let id = text(&found, "/conversations/0/id");
+    let contact = text(&found, "/conversations/0/contactId");
+    let message = json!({
+        "type": "SMS", "conversationId": id, "contactId": contact, "message": "Hi", "conversationProviderId": "gone",
+    });
+    let request = "POST /conversations/messages/inbound";
+    let (status, _, answer) = sandbox.send(request, TOKEN, Some(message)).await;
+    assert_eq!(
+        (status, &answer["message"]),
+        (500, &json!("Internal server error"))
+    );
+}
+
+#[tokio::test]
+async fn an_agent_that_cloudflare_bans_gets_a_page() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let request = client().get(format!("{}/locations/{LOCATION}", sandbox.url));
+    let request = request.header("user-agent", "Python-urllib/3.12");
+    let reply = request.send().await.expect("a reply");
+    assert_eq!(reply.status(), 403);
+    assert!(reply.text().await.expect("text").contains("1010"));
 }
 
 #[tokio::test]
