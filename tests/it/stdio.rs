@@ -156,7 +156,7 @@ async fn commands_print_and_exit_as_documented() {
             &["tools", "list", "contacts"],
             &[],
             0,
-            "contacts_upsert-contact ",
+            "contacts_upsert-contact\twrite\t",
             "",
         ),
         (
@@ -170,7 +170,7 @@ async fn commands_print_and_exit_as_documented() {
             &["tools", "list"],
             &[],
             0,
-            "payments_list-transactions ",
+            "payments_list-transactions\tread\t",
             "",
         ),
         (
