@@ -23,9 +23,12 @@ use crate::host::own_account;
 use crate::tools::dispatch::Dispatch;
 use sandbox::Started;
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 a tool failed, or doctor found a fault; 2 used or set up wrongly.";
+
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
 #[derive(Parser)]
-#[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true)]
+#[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     sources: Sources,
@@ -79,7 +82,7 @@ enum Settings {
     Check,
 }
 
-/// Exit code 0: done; 1: a tool failed; 2: used or set up wrongly.
+/// Runs the command of the line; `EXIT_CODES` says what the end means.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let flags = Flags {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Refused, print};
@@ -66,6 +66,12 @@ pub fn table<const WIDTH: usize>(
                 Some(color) => Cell::new(text.text).fg(color),
                 None => Cell::new(text.text),
             }));
+        }
+        // Names are copied from here: only the last column is broken.
+        for index in 0..WIDTH.saturating_sub(1) {
+            if let Some(column) = table.column_mut(index) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         return print(format_args!("{table}\n"));
     }

@@ -173,6 +173,13 @@ impl World {
         if !minting {
             call.token.may(operation)?;
             self.check_tenants(&call)?;
+            // [M: n8n#11353] a later page that names no location is taken for a foreign one.
+            if operation.key == "GET /contacts/"
+                && call.query("startAfterId").is_some()
+                && call.query("locationId").is_none()
+            {
+                return Err(Refusal::location());
+            }
         }
         // [I] a guard judges before the contents are looked at, as in HighLevel's framework.
         let mut faults = query_faults(documents(), operation, &query);

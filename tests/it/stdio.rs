@@ -182,6 +182,13 @@ async fn commands_print_and_exit_as_documented() {
         ),
         (&["tools", "scopes"], &[], 0, "- `contacts.readonly`: ", ""),
         (&["config"], &[], 0, "max_answer_bytes = 131072", ""),
+        (
+            &["--help"],
+            &[],
+            0,
+            "Exit codes: 0 done; 1 a tool failed",
+            "",
+        ),
         (&["--version"], &[], 0, "(HighLevel documents ", ""),
         (
             &["serve", "--port", "1"],

@@ -82,6 +82,13 @@ async fn each_refusal_has_the_known_status_and_message() {
             json!(["locationId should not be empty"]),
         ),
         (
+            "GET /contacts/?startAfter=1&startAfterId=c",
+            TOKEN,
+            None,
+            403,
+            json!("The token does not have access to this location."),
+        ),
+        (
             "GET /contacts/?locationId=locHarborDental00001&limit=many",
             TOKEN,
             None,
