@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::refusal::Refusal;
+use super::state::{Kind, State};
 use super::world::World;
 
 /// Does what the operation says. `None`: the sandbox keeps no records of it.
@@ -40,8 +41,32 @@ pub fn answer(world: &mut World, call: &Call) -> Result<Option<Value>, Refusal> 
         "payments" | "invoices" => payments::answer(state, call),
         _ => None,
     };
-    found
+    let found = found
         .or_else(|| followers::answer(state, call))
-        .or_else(|| records::answer(state, call))
-        .transpose()
+        .or_else(|| records::answer(state, call));
+    if found.is_none() {
+        known(&world.state, call)?;
+    }
+    found.transpose()
+}
+
+/// Where an operation keeps no records: what its path names of the kinds that there are has to be there.
+fn known(state: &State, call: &Call) -> Result<(), Refusal> {
+    const KINDS: [(&str, Kind); 8] = [
+        ("contactId", "contact"),
+        ("conversationId", "conversation"),
+        ("calendarId", "calendar"),
+        ("groupId", "group"),
+        ("locationId", "location"),
+        ("userId", "user"),
+        ("productId", "product"),
+        ("invoiceId", "invoice"),
+    ];
+    for (name, kind) in KINDS {
+        let id = call.path(name);
+        if !id.is_empty() {
+            call.record(state, kind, id)?;
+        }
+    }
+    Ok(())
 }

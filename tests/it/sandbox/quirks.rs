@@ -131,6 +131,14 @@ async fn each_refusal_has_the_known_status_and_message() {
             json!("Token's user type mismatch!"),
         ),
         (
+            // It keeps no campaigns, but contacts.
+            "POST /contacts/nobody/campaigns/c1",
+            TOKEN,
+            Some(json!({})),
+            400,
+            json!("Contact not found for id:nobody"),
+        ),
+        (
             "PATCH /contacts/nobody",
             TOKEN,
             None,
