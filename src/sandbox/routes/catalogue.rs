@@ -15,6 +15,7 @@ const DAY: i64 = 86_400_000;
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /products/" => Ok(products(state, call)),
+        "DELETE /products/{productId}" => delete(state, call),
         "GET /products/{productId}/price" => prices(state, call),
         "POST /products/{productId}/price" => make_price(state, call),
         "GET /forms/" => Ok(asked(state, call, "form", "forms")),
@@ -32,6 +33,15 @@ fn products(state: &State, call: &Call) -> Value {
         .collect();
     let total = found.len();
     json!({"products": page(call, "offset", found), "total": [{"total": total}]})
+}
+
+/// Its prices go with it.
+fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let product = call.path("productId");
+    call.record(state, "product", product)?;
+    state.remove("product", product);
+    state.remove_where("price", |price| price["product"] == product);
+    Ok(json!({"status": true}))
 }
 
 fn prices(state: &State, call: &Call) -> Result<Value, Refusal> {

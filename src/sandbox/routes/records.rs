@@ -96,7 +96,6 @@ const ROWS: &[Row] = rows! {
     "POST /products/" Make "product" "" "" None;
     "GET /products/{productId}" Show "product" "" "productId" None;
     "PUT /products/{productId}" Change "product" "" "productId" None;
-    "DELETE /products/{productId}" Delete "product" "status" "productId" None;
     "GET /products/{productId}/price/{priceId}" Show "price" "" "priceId" None;
     "PUT /products/{productId}/price/{priceId}" Change "price" "" "priceId" None;
     "DELETE /products/{productId}/price/{priceId}" Delete "price" "status" "priceId" None;

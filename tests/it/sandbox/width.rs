@@ -117,6 +117,17 @@ async fn products_have_prices_and_forms_have_submissions_of_contacts() {
         (&json!(1), &json!(120))
     );
 
+    let price = text(&prices, "/prices/0/_id");
+    let price = format!("GET /products/{product}/price/{price}?{here}");
+    ok(&sandbox, &price, None).await;
+    ok(
+        &sandbox,
+        &format!("DELETE /products/{product}?{here}"),
+        None,
+    )
+    .await;
+    assert_eq!(sandbox.send(&price, TOKEN, None).await.0, 400);
+
     let form = ok(&sandbox, &format!("GET /forms/?{here}"), None).await;
     let form = text(&form, "/forms/0/id");
     let page = async |page: u32| {
