@@ -75,7 +75,7 @@ async fn each_fault_is_named_with_what_to_do() {
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-agency"), here]).await;
     check(&done, 1, &["fault contacts_get-contacts"]);
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-summit"), here]).await;
-    check(&done, 1, &["fault locations_get-location", "location"]);
+    check(&done, 1, &["fault locations_get-location"]);
     let done = doctor(
         url,
         &[
@@ -176,6 +176,12 @@ async fn an_oauth_token_tells_class_location_expiry_and_scopes() {
         &doctor(&highlevel.url, &other).await,
         1,
         &["HIGHLEVEL_LOCATION_ID is L2, the token is of L1"],
+    );
+    let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", "e30.x.sig")]).await;
+    check(
+        &done,
+        1,
+        &["ok token an OAuth access token that says nothing of itself"],
     );
     let company = token(&json!({"authClass": "Company", "authClassId": "C1"}));
     let done = doctor(&highlevel.url, &[("HIGHLEVEL_TOKEN", &company)]).await;

@@ -71,7 +71,7 @@ impl Connect {
             print(server.printed(self.client)?)?;
             if let Ok(file) = File::of(self.client, None) {
                 let place = file.path.display();
-                eprintln!("It belongs into {place}; --write adds it there.");
+                eprintln!("--write adds it to {place}.");
             }
             return Ok(ExitCode::SUCCESS);
         };
@@ -81,7 +81,8 @@ impl Connect {
                 self.client.name()
             )));
         };
-        if self.client == Client::ClaudeDesktop && !server.sandbox && server.token.is_none() {
+        let holds_token = self.client == Client::ClaudeDesktop && !server.sandbox;
+        if holds_token && server.token.is_none() && !self.dry_run {
             return Err(Refused(
                 "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
             ));

@@ -75,8 +75,9 @@ async fn examine(config: &Config, dispatch: &Dispatch, official: &Surface) -> Ve
     let Some(mut caller) = credential(account, &mut findings) else {
         return findings;
     };
-    let claims = Claims::of(config.account.token.expose_secret());
-    token(claims.as_ref(), &mut findings);
+    let secret = config.account.token.expose_secret();
+    let claims = Claims::of(secret);
+    token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
     if !location(&mut caller, claims.as_ref(), &mut findings) {
         obstacle = obstacle.or(Some("no location to try it on"));
     }
@@ -117,7 +118,7 @@ async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
             let which = if ahead > 0 { "behind" } else { "ahead of" };
             let off = ahead.abs();
             let what = format!(
-                "{off} s {which} HighLevel's: dates such as `today` will be wrong; set this machine's clock"
+                "{off} s {which} HighLevel's: whether a token has expired is judged wrongly; set this machine's clock"
             );
             Finding::new(Mark::Warning, "clock", what)
         }
@@ -143,9 +144,13 @@ fn credential(
 }
 
 /// What kind it is; whether HighLevel takes it is seen by the first read.
-fn token(claims: Option<&Claims>, findings: &mut Vec<Finding>) {
+fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Finding>) {
     let Some(claims) = claims else {
-        let what = "a private integration token; of a location or of an agency cannot be seen, nor its scopes";
+        let what = if is_pit {
+            "a private integration token; of a location or of an agency cannot be seen, nor its scopes"
+        } else {
+            "an OAuth access token that says nothing of itself"
+        };
         findings.push(Finding::ok("token", what));
         return;
     };

@@ -16,7 +16,7 @@ struct Probe {
     tool: &'static str,
     /// Arguments that name a record: the kind, of which an earlier read has perhaps told one.
     records: &'static [(&'static str, Kind)],
-    /// The other arguments.
+    /// Takes `limit`.
     few: bool,
     /// Where the answer names records for later reads.
     tells: &'static [(Kind, &'static str)],
@@ -32,98 +32,34 @@ enum Kind {
     Order,
 }
 
-/// Of the 21 every read, those first that name records for others.
-const PROBES: &[Probe] = &[
-    probe("locations_get-location", &[], false, &[]),
-    probe("locations_get-custom-fields", &[], false, &[]),
-    probe(
-        "contacts_get-contacts",
-        &[],
-        true,
-        &[
-            (Kind::Contact, "/contacts/0/id"),
-            (Kind::User, "/contacts/0/assignedTo"),
-        ],
-    ),
-    probe(
-        "contacts_get-contact",
-        &[("contactId", Kind::Contact)],
-        false,
-        &[],
-    ),
-    probe(
-        "contacts_get-all-tasks",
-        &[("contactId", Kind::Contact)],
-        false,
-        &[],
-    ),
-    probe(
-        "conversations_search-conversation",
-        &[],
-        true,
-        &[(Kind::Conversation, "/conversations/0/id")],
-    ),
-    probe(
-        "conversations_get-messages",
-        &[("conversationId", Kind::Conversation)],
-        true,
-        &[],
-    ),
-    probe("opportunities_get-pipelines", &[], false, &[]),
-    probe(
-        "opportunities_search-opportunity",
-        &[],
-        true,
-        &[
-            (Kind::Opportunity, "/opportunities/0/id"),
-            (Kind::User, "/opportunities/0/assignedTo"),
-        ],
-    ),
-    probe(
-        "opportunities_get-opportunity",
-        &[("id", Kind::Opportunity)],
-        false,
-        &[],
-    ),
-    probe(
-        "calendars_get-calendar-events",
-        &[("userId", Kind::User)],
-        false,
-        &[(Kind::Appointment, "/events/0/id")],
-    ),
-    probe(
-        "calendars_get-appointment-notes",
-        &[("appointmentId", Kind::Appointment)],
-        true,
-        &[],
-    ),
-    probe(
-        "payments_list-transactions",
-        &[],
-        true,
-        &[(Kind::Order, "/data/0/entityId")],
-    ),
-    probe(
-        "payments_get-order-by-id",
-        &[("orderId", Kind::Order)],
-        false,
-        &[],
-    ),
-];
-
-const fn probe(
-    tool: &'static str,
-    records: &'static [(&'static str, Kind)],
-    few: bool,
-    tells: &'static [(Kind, &'static str)],
-) -> Probe {
-    Probe {
-        tool,
-        records,
-        few,
-        tells,
-    }
+macro_rules! probes {
+    ($($tool:literal [$($name:literal $record:ident)?] $few:literal [$($kind:ident $pointer:literal),*];)*) => {
+        &[$(Probe {
+            tool: $tool,
+            records: &[$(($name, Kind::$record))?],
+            few: $few,
+            tells: &[$((Kind::$kind, $pointer)),*],
+        }),*]
+    };
 }
+
+/// Of the 21 every read, those first that name records for others.
+const PROBES: &[Probe] = probes! {
+    "locations_get-location" [] false [];
+    "locations_get-custom-fields" [] false [];
+    "contacts_get-contacts" [] true [Contact "/contacts/0/id", User "/contacts/0/assignedTo"];
+    "contacts_get-contact" ["contactId" Contact] false [];
+    "contacts_get-all-tasks" ["contactId" Contact] false [];
+    "conversations_search-conversation" [] true [Conversation "/conversations/0/id"];
+    "conversations_get-messages" ["conversationId" Conversation] true [];
+    "opportunities_get-pipelines" [] false [];
+    "opportunities_search-opportunity" [] true [Opportunity "/opportunities/0/id", User "/opportunities/0/assignedTo"];
+    "opportunities_get-opportunity" ["id" Opportunity] false [];
+    "calendars_get-calendar-events" ["userId" User] false [Appointment "/events/0/id"];
+    "calendars_get-appointment-notes" ["appointmentId" Appointment] true [];
+    "payments_list-transactions" [] true [Order "/data/0/entityId"];
+    "payments_get-order-by-id" ["orderId" Order] false [];
+};
 
 /// Stands for a record where none is known: of the length of HighLevel's ids, and nobody's.
 const NOBODY: &str = "doctor00000000000000";
@@ -148,10 +84,10 @@ pub async fn run(
         }
         let answer = dispatch.call(tool, probe.arguments(&known), caller).await;
         let finding = judged(tool, &answer, probe, &known);
-        if answer.is_error && class(&answer) == "auth" {
+        let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        if answer.is_error && value["class"] == "auth" {
             obstacle = Some("the token is not accepted");
         }
-        let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         if probe.tool == "locations_get-location" && !answer.is_error {
             findings.push(location(&value, caller));
         }
@@ -162,13 +98,8 @@ pub async fn run(
         }
         findings.push(finding);
     }
-    let rest = surface.tools.iter().filter(|tool| {
-        PROBES.iter().all(|probe| {
-            surface
-                .find(probe.tool)
-                .is_none_or(|one| one.name != tool.name)
-        })
-    });
+    let rest = surface.tools.iter();
+    let rest = rest.filter(|tool| PROBES.iter().all(|probe| probe.tool != tool.name));
     findings.extend(rest.map(|tool| unread(tool, scopes)));
     findings
 }
@@ -201,19 +132,16 @@ fn judged(tool: &Tool, answer: &Answer, probe: &Probe, known: &HashMap<Kind, Str
         .records
         .iter()
         .any(|(_, kind)| !known.contains_key(kind));
-    if made_up && matches!(class(answer).as_str(), "not_found" | "invalid") {
+    let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    // Without a status the call was refused here and never sent, which says nothing of the token.
+    let answered = failure["status"].is_number();
+    if made_up && answered && matches!(failure["class"].as_str(), Some("not_found" | "invalid")) {
         let what = "may be used, it seems: there is no record to try it on, and a made-up one was looked for";
         return Finding::ok(tool.name, what);
     }
-    let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
     let part = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
     let what = format!("{} {}", part("error"), part("remedy"));
     Finding::fault(tool.name, what.trim())
-}
-
-fn class(answer: &Answer) -> String {
-    let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-    failure["class"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Name and company of the location, against what is set.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::records::{make, of_location};
+use super::records::{in_days, make, mentions, of_location};
 use crate::sandbox::call::{Call, milliseconds};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::state::{Kind, State};
@@ -10,7 +10,6 @@ use crate::sandbox::state::{Kind, State};
 /// [I] rows where the caller names no number, and the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
-const DAY: i64 = 86_400_000;
 
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
@@ -29,7 +28,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 fn products(state: &State, call: &Call) -> Value {
     let needle = call.query("search").unwrap_or_default().to_lowercase();
     let found: Vec<&Value> = of_location(state, "product", call.location())
-        .filter(|one| mentions(one, &needle))
+        .filter(|one| mentions(one, &["/name"], &needle))
         .collect();
     let total = found.len();
     json!({"products": page(call, "offset", found), "total": [{"total": total}]})
@@ -68,22 +67,15 @@ fn asked(state: &State, call: &Call, kind: Kind, name: &str) -> Value {
     json!({name: page(call, "skip", found), "total": total})
 }
 
-/// Newest first. [E] `startAt` and `endAt` are days, and pages are counted.
+/// Newest first; pages are counted [E].
 fn submissions(state: &State, call: &Call, kind: Kind, parent: &str) -> Value {
     let needle = call.query("q").unwrap_or_default().to_lowercase();
-    let day = |name: &str| {
-        let text = format!("{}T00:00:00Z", call.query(name)?);
-        Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
-    };
-    let (start, end) = (day("startAt"), day("endAt"));
     let mut found: Vec<&Value> = of_location(state, kind, call.location())
         .filter(|one| {
-            let at = milliseconds(&one["createdAt"]);
             call.query(parent)
                 .is_none_or(|wanted| one[parent] == *wanted)
-                && mentions(one, &needle)
-                && start.is_none_or(|start| at >= start)
-                && end.is_none_or(|end| at < end + DAY)
+                && mentions(one, &["/name", "/email"], &needle)
+                && in_days(call, one)
         })
         .collect();
     found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
@@ -106,11 +98,4 @@ fn page<'v>(call: &Call, skip: &str, found: Vec<&'v Value>) -> Vec<&'v Value> {
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let skip = call.number(skip).unwrap_or(0);
     found.into_iter().skip(skip).take(limit).collect()
-}
-
-fn mentions(record: &Value, needle: &str) -> bool {
-    ["name", "email"].iter().any(|member| {
-        let text = record[*member].as_str().unwrap_or_default();
-        text.to_lowercase().contains(needle)
-    })
 }

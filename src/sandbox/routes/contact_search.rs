@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::records;
 use super::records::of_location;
 use crate::sandbox::call::{Call, milliseconds};
 use crate::sandbox::refusal::Refusal;
@@ -104,13 +105,8 @@ fn newest_first(contacts: &mut [&Value]) {
 }
 
 pub fn mentions(contact: &Value, needle: &str) -> bool {
-    needle.is_empty()
-        || ["contactName", "email", "phone", "companyName"]
-            .iter()
-            .any(|name| {
-                let text = contact[*name].as_str().unwrap_or_default();
-                text.to_lowercase().contains(needle)
-            })
+    let texts = ["/contactName", "/email", "/phone", "/companyName"];
+    records::mentions(contact, &texts, needle)
 }
 
 /// Filters of a list all hold; `{group: "AND" | "OR", filters}` groups them.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::records::{make, of_location};
+use super::records::{make, mentions, of_location};
 use crate::sandbox::call::{Call, milliseconds};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::state::State;
@@ -10,6 +10,8 @@ use crate::sandbox::state::State;
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
+/// What a search looks at.
+const TEXTS: &[&str] = &["/name", "/contact/name", "/contact/email"];
 
 pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
@@ -42,7 +44,7 @@ fn search(state: &State, call: &Call) -> Value {
                 && is(one, "contact_id", "contactId")
                 && is(one, "assigned_to", "assignedTo")
                 && is(one, "id", "id")
-                && mentions(one, &needle)
+                && mentions(one, TEXTS, &needle)
                 && start.is_none_or(|start| at >= start)
                 && end.is_none_or(|end| at < end + 86_400_000)
         })
@@ -84,7 +86,7 @@ fn search_by_body(state: &State, call: &Call) -> Value {
     let needle = call.text("query").unwrap_or_default().to_lowercase();
     let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
         .map(|one| with_contact(state, one))
-        .filter(|one| mentions(one, &needle))
+        .filter(|one| mentions(one, TEXTS, &needle))
         .collect();
     found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
     let total = found.len();
@@ -107,20 +109,6 @@ fn search_by_body(state: &State, call: &Call) -> Value {
         one
     });
     json!({"opportunities": rows.collect::<Vec<_>>(), "total": total, "aggregations": {}})
-}
-
-/// Whether name, contact or email hold the lower-case text.
-fn mentions(one: &Value, needle: &str) -> bool {
-    let texts = [
-        &one["name"],
-        &one["contact"]["name"],
-        &one["contact"]["email"],
-    ];
-    needle.is_empty()
-        || texts.iter().any(|text| {
-            let text = text.as_str().unwrap_or_default();
-            text.to_lowercase().contains(needle)
-        })
 }
 
 /// Milliseconds of `mm-dd-yyyy` [E].

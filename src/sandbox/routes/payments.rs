@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::records::{make, of_location};
+use super::records::{in_days, make, mentions, of_location};
 use crate::sandbox::call::{Call, milliseconds};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::state::State;
@@ -46,21 +46,13 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
     })
 }
 
-/// Newest first. [E] `startAt` and `endAt` are days, `endAt` to its end.
+/// Newest first.
 fn found(state: &State, call: &Call, kind: &'static str) -> (Vec<Value>, usize) {
-    let day = |name: &str| {
-        let text = format!("{}T00:00:00Z", call.query(name)?);
-        Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
-    };
-    let (start, end) = (day("startAt"), day("endAt"));
     let is = |one: &Value, name: &str| call.query(name).is_none_or(|wanted| one[name] == *wanted);
     let needle = call.query("search").unwrap_or_default().to_lowercase();
     let mut rows: Vec<&Value> = of_location(state, kind, call.location())
         .filter(|one| {
-            let at = milliseconds(&one["createdAt"]);
-            let name = one["contactName"].as_str().unwrap_or_default();
-            start.is_none_or(|start| at >= start)
-                && end.is_none_or(|end| at < end + 86_400_000)
+            in_days(call, one)
                 && [
                     "contactId",
                     "entityId",
@@ -70,7 +62,7 @@ fn found(state: &State, call: &Call, kind: &'static str) -> (Vec<Value>, usize) 
                 ]
                 .iter()
                 .all(|name| is(one, name))
-                && name.to_lowercase().contains(&needle)
+                && mentions(one, &["/contactName"], &needle)
         })
         .collect();
     rows.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
@@ -116,11 +108,10 @@ fn invoice(
     let before = call.record(state, "invoice", id)?;
     let mut changes = changes(before["status"].as_str().unwrap_or_default())?;
     if let Some(Value::String(number)) = changes.get("invoiceNumber") {
-        let number: Option<u64> = number.parse().ok();
-        changes.insert(
-            "invoiceNumber".to_owned(),
-            json!(number.unwrap_or_default()),
-        );
+        match number.parse::<u64>() {
+            Ok(number) => changes.insert("invoiceNumber".to_owned(), json!(number)),
+            Err(_) => changes.remove("invoiceNumber"),
+        };
     }
     keep_items(&mut changes, "invoiceItems");
     changes.insert("updatedAt".to_owned(), json!(call.date()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::call::Call;
+use crate::sandbox::call::{Call, milliseconds};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::state::{Kind, State};
 
@@ -139,6 +139,26 @@ pub fn of_location<'s>(
     state
         .all(kind)
         .filter(move |record| record["~location"] == location)
+}
+
+/// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
+pub fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
+    needle.is_empty()
+        || pointers.iter().any(|pointer| {
+            let text = record.pointer(pointer).and_then(Value::as_str);
+            text.is_some_and(|text| text.to_lowercase().contains(needle))
+        })
+}
+
+/// Whether a record was made between the days `startAt` and `endAt` of the query, the last to its end [E].
+pub fn in_days(call: &Call, record: &Value) -> bool {
+    let day = |name: &str| {
+        let text = format!("{}T00:00:00Z", call.query(name)?);
+        Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+    };
+    let at = milliseconds(&record["createdAt"]);
+    day("startAt").is_none_or(|start| at >= start)
+        && day("endAt").is_none_or(|end| at < end + 86_400_000)
 }
 
 fn done(row: &Row, state: &mut State, call: &Call) -> Result<Value, Refusal> {
