@@ -53,6 +53,7 @@ async fn main() {
     let server = start(
         Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
             .args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream])
+            .env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000")
             .stderr(Stdio::piped()),
     )
     .await;

@@ -17,6 +17,7 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 pub struct Config {
     pub server: Server,
     pub upstream: Upstream,
+    pub limits: Limits,
     pub tools: Tools,
     pub account: Account,
     pub log: Log,
@@ -57,6 +58,21 @@ pub struct Upstream {
     /// It is the built-in sandbox; no setting, `--sandbox` says so.
     #[serde(skip)]
     pub simulated: bool,
+}
+
+/// How many calls HighLevel takes for each location and app.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub calls_per_interval: u64,
+    pub interval_ms: u64,
+    /// How much of `calls_per_interval` is used.
+    pub percent: u64,
+    pub calls_per_day: u64,
+    /// Longest wait for a place.
+    pub max_wait_ms: u64,
+    /// Most calls that wait for one location.
+    pub queue: usize,
 }
 
 /// What tools take and give.

@@ -129,7 +129,7 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused>
         Settings::Check => {
             let config = Config::load(flags)?;
             own_account(&config.account)?;
-            Transport::new(&config.upstream).map_err(Refused)?;
+            Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
             print("the settings are valid\n")?;
         }
     }
@@ -150,7 +150,7 @@ fn prepared(flags: &Flags, sandbox: Option<&Started>) -> Result<(Config, Dispatc
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
-    let transport = Transport::new(&config.upstream).map_err(Refused)?;
+    let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools);
     Ok((config, dispatch))
 }

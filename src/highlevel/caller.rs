@@ -24,8 +24,16 @@ pub enum LocationBinding {
 }
 
 /// Id of a location or company: 1 to 64 of `[A-Za-z0-9_-]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TenantId(String);
+
+impl LocationBinding {
+    pub fn location(&self) -> &TenantId {
+        match self {
+            Self::Pin(location) | Self::Default(location) => location,
+        }
+    }
+}
 
 impl Credential {
     /// Takes what looks like a HighLevel credential: `pit-…` or a JWT of three base64url parts.
@@ -39,6 +47,10 @@ impl Credential {
         let pit = token.strip_prefix("pit-").is_some_and(plain);
         let jwt = token.split('.').count() == 3 && token.split('.').all(plain);
         (pit || jwt).then(|| Self(SecretString::from(token)))
+    }
+
+    pub fn is_private_integration(&self) -> bool {
+        self.expose().starts_with("pit-")
     }
 
     /// The token itself, for the `Authorization` header only.

@@ -11,6 +11,8 @@ pub struct Claims {
     pub auth_class: Option<String>,
     /// Id of that location or company.
     pub auth_class_id: Option<String>,
+    /// The app that the token was given to.
+    pub source_id: Option<String>,
     /// Seconds since 1970.
     pub expires: Option<i64>,
     pub scopes: Option<Vec<String>>,
@@ -28,6 +30,7 @@ impl Claims {
         Some(Self {
             auth_class: text("authClass"),
             auth_class_id: text("authClassId"),
+            source_id: text("sourceId"),
             expires: claims["exp"].as_i64(),
             scopes: scopes.and_then(|list| serde_json::from_value(list.clone()).ok()),
         })
@@ -53,10 +56,11 @@ mod tests {
             Some(Claims::default()),
         );
         check(
-            r#"{"authClass": "Location", "authClassId": "L0", "exp": 5, "oauthMeta": {"scopes": ["a", "b"]}}"#,
+            r#"{"authClass": "Location", "authClassId": "L0", "sourceId": "app-1", "exp": 5, "oauthMeta": {"scopes": ["a", "b"]}}"#,
             Some(Claims {
                 auth_class: Some("Location".to_owned()),
                 auth_class_id: Some("L0".to_owned()),
+                source_id: Some("app-1".to_owned()),
                 expires: Some(5),
                 scopes: Some(vec!["a".to_owned(), "b".to_owned()]),
             }),

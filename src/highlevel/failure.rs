@@ -1,6 +1,7 @@
 //! Why a call failed, in words that a model can act on.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -24,6 +25,9 @@ pub struct Failure {
     pub remedy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Attempts beyond the first.
+    #[serde(skip)]
+    pub retries: u8,
 }
 
 /// What kind of cause it is, and so who can do something about it.
@@ -63,11 +67,18 @@ impl Failure {
             trace_id: None,
             remedy: None,
             retry_after_ms: None,
+            retries: 0,
         }
     }
 
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Rounded up: who comes back a moment too early waits again.
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after_ms = u64::try_from(wait.as_micros().div_ceil(1000)).ok();
         self
     }
 

@@ -1,8 +1,12 @@
 //! The one path to HighLevel.
 
+mod answer;
+mod breaker;
 pub mod caller;
 pub mod claims;
 pub mod failure;
+pub mod limit;
+mod retry;
 mod template;
 pub mod transport;
 mod verdict;
@@ -10,4 +14,4 @@ mod verdict;
 pub use caller::{Caller, LocationBinding, TenantId};
 pub use claims::Claims;
 pub use failure::Failure;
-pub use transport::Transport;
+pub use transport::{Call, Transport};

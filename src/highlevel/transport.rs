@@ -1,17 +1,21 @@
 //! Sends prepared requests to HighLevel and judges what comes back.
 
-use std::error::Error;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
-use reqwest::{Request, Response, Url, redirect};
-use serde::de::IgnoredAny;
+use reqwest::{Request, Url, redirect};
+use tokio::time::{Instant, sleep};
 
 use crate::config;
+use crate::highlevel::answer::{self, Reply};
+use crate::highlevel::breaker::{self, Breaker, Health};
 use crate::highlevel::failure::{Class, Failure};
-use crate::highlevel::{Caller, template, verdict};
+use crate::highlevel::limit::{self, Account, Ended, Limits, Reported};
+use crate::highlevel::retry::{self, Budget, Outcome};
+use crate::highlevel::{Caller, TenantId, template, verdict};
 use crate::runtime::prepare::Upstream;
 use crate::runtime::tool::{Effect, Tool};
 
@@ -29,7 +33,9 @@ pub struct Transport {
     upstream: Upstream,
     base: Url,
     max_response_bytes: usize,
+    total_timeout: Duration,
     simulated: bool,
+    shared: Arc<Shared>,
 }
 
 /// What asking for nothing in particular told.
@@ -40,17 +46,34 @@ pub struct Reached {
     pub ahead: Option<i64>,
 }
 
-/// A successful answer.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    /// JSON text.
-    pub body: String,
+/// One call as it goes to HighLevel.
+pub struct Call<'a> {
+    pub tool: &'static Tool,
+    pub caller: &'a Caller,
+    /// The location it is for, where that is known.
+    pub location: Option<TenantId>,
+    /// The request itself names the location, so that HighLevel's success proves that the token belongs there.
+    pub names_location: bool,
+}
+
+/// What all calls of the process share.
+struct Shared {
+    limits: Limits,
+    retries: Budget,
+    breaker: Breaker,
+}
+
+/// An attempt without a usable answer.
+enum Failed {
+    /// Nothing was sent, and trying at once would not change that.
+    Refused(Failure),
+    /// With the pause that HighLevel asked for.
+    Sent(Failure, Outcome, Option<Duration>),
 }
 
 impl Transport {
     /// Fails where the base URL is no http(s) URL or the client cannot be made.
-    pub fn new(settings: &config::Upstream) -> Result<Self, String> {
+    pub fn new(settings: &config::Upstream, limits: &config::Limits) -> Result<Self, String> {
         let base_url = settings.base_url.trim_end_matches('/').to_owned();
         let base = Url::parse(&base_url)
             .ok()
@@ -62,14 +85,20 @@ impl Transport {
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
-            .timeout(Duration::from_millis(settings.total_timeout_ms))
+            .retry(reqwest::retry::never())
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
         Ok(Self {
             upstream: Upstream { base_url, http },
             base,
             max_response_bytes: settings.max_response_bytes,
+            total_timeout: Duration::from_millis(settings.total_timeout_ms),
             simulated: settings.simulated,
+            shared: Arc::new(Shared {
+                limits: Limits::new(limits)?,
+                retries: Budget::of_all(),
+                breaker: Breaker::default(),
+            }),
         })
     }
 
@@ -100,11 +129,19 @@ impl Transport {
     /// Asks the base URL for anything, without a credential.
     pub async fn reach(&self) -> Result<Reached, Failure> {
         let start = Instant::now();
-        let request = self.upstream.http.get(self.base.clone());
+        let request = self
+            .upstream
+            .http
+            .get(self.base.clone())
+            .timeout(self.total_timeout);
         let response = request.send().await.map_err(|error| {
             Failure::new(
                 Class::Upstream,
-                format!("{} cannot be reached: {}.", self.base, innermost(&error)),
+                format!(
+                    "{} cannot be reached: {}.",
+                    self.base,
+                    answer::innermost(&error)
+                ),
             )
             .with_remedy("Check the network, proxies and upstream.base_url.")
         })?;
@@ -115,44 +152,112 @@ impl Transport {
         Ok(Reached { took, ahead })
     }
 
-    /// Sends `request` on behalf of `caller`. Dropping the future ends the call.
-    pub async fn execute(
-        &self,
-        tool: &Tool,
-        request: Request,
-        caller: &Caller,
-    ) -> Result<Reply, Failure> {
-        let request = self.ready(tool, request, caller)?;
-        let response = self.upstream.http.execute(request).await;
-        let mut response = response.map_err(|error| unanswered(tool, &error))?;
-        let body = self.body(tool, &mut response).await?;
-        if response.status().is_success() {
-            accepted(tool, response.status().as_u16(), body)
-        } else {
-            let (status, headers) = (response.status(), response.headers());
-            Err(verdict::verdict(tool, caller, status, headers, &body))
+    /// Sends `request` for `call`: within HighLevel's limits, again where that is safe, and not at all while
+    /// HighLevel is down. Dropping the future ends the call.
+    pub async fn execute(&self, call: &Call<'_>, request: Request) -> Result<Reply, Failure> {
+        let request = self.ready(call.tool, request, call.caller)?;
+        let deadline = Instant::now() + self.total_timeout;
+        let shared = &self.shared;
+        let location = call.location.as_ref();
+        let account = shared.limits.account(&call.caller.credential, location);
+        shared.retries.earn();
+        account.scope.retries.earn();
+        let mut retries = 0;
+        // Why the last attempt failed: says more than why there is no other one.
+        let mut last: Option<Failure> = None;
+        loop {
+            let attempt = request.try_clone().ok_or_else(|| {
+                Failure::new(Class::Refused, "A request without an end cannot be sent.")
+            })?;
+            let (mut failure, outcome, asked) =
+                match self.attempt(call, attempt, &account, deadline).await {
+                    Ok(mut reply) => {
+                        if let (true, Some(location)) = (call.names_location, location) {
+                            shared.limits.prove(&account, location);
+                        }
+                        reply.retries = retries;
+                        return Ok(reply);
+                    }
+                    Err(Failed::Refused(refusal)) => {
+                        let mut failure = last.unwrap_or_else(|| refusal.clone());
+                        failure.retry_after_ms = refusal.retry_after_ms;
+                        return Err(failure);
+                    }
+                    Err(Failed::Sent(failure, outcome, asked)) => (failure, outcome, asked),
+                };
+            failure.retries = retries;
+            if matches!(outcome, Outcome::TooMany | Outcome::Unavailable)
+                && let (None, Some(asked)) = (failure.retry_after_ms, asked)
+            {
+                failure = failure.with_retry_after(asked);
+            }
+            if failure.class == Class::Auth {
+                shared.limits.disprove(&account);
+            }
+            let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
+            let again = outcome.allows(call.tool.effect)
+                && retries < retry::MOST
+                && pause <= retry::LONGEST_PAUSE
+                && Instant::now() + pause < deadline;
+            if !again || !account.scope.retries.spend() || !shared.retries.spend() {
+                return Err(failure);
+            }
+            retries += 1;
+            last = Some(failure);
+            sleep(pause).await;
         }
     }
 
-    /// The decompressed body, up to the largest that is taken.
-    async fn body(&self, tool: &Tool, response: &mut Response) -> Result<Vec<u8>, Failure> {
-        let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(0);
-        let mut body = Vec::with_capacity(announced.min(self.max_response_bytes));
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| unanswered(tool, &error))?
-        {
-            if body.len() + chunk.len() > self.max_response_bytes {
-                let most = self.max_response_bytes;
-                let what =
-                    format!("HighLevel's answer is larger than {most} bytes and was dropped.");
-                return Err(Failure::new(answered_badly(tool), what)
-                    .with_remedy("Ask for less, for example with a smaller limit."));
-            }
-            body.extend_from_slice(&chunk);
+    /// One attempt.
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        mut request: Request,
+        account: &Account,
+        deadline: Instant,
+    ) -> Result<Reply, Failed> {
+        let Call { tool, caller, .. } = *call;
+        let breaker = &self.shared.breaker;
+        let down = |wait| Failed::Refused(breaker::down(wait));
+        breaker.check().map_err(down)?;
+        let reads = tool.effect == Effect::Read;
+        let permit = account.scope.gate.admit(account.digest, reads, deadline);
+        let permit = permit.await.map_err(|wait| Failed::Refused(wait.into()))?;
+        if let Err(wait) = breaker.admit() {
+            permit.end(Ended::Unsent);
+            return Err(down(wait));
         }
-        Ok(body)
+        *request.timeout_mut() = Some(deadline.saturating_duration_since(Instant::now()));
+        let mut response = match self.upstream.http.execute(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (failure, outcome) = answer::unanswered(tool, &error);
+                if outcome == Outcome::Unsent {
+                    permit.end(Ended::Unsent);
+                    breaker.record(Health::Down);
+                }
+                return Err(Failed::Sent(failure, outcome, None));
+            }
+        };
+        let (status, headers) = (response.status(), response.headers());
+        breaker.record(Health::of(status));
+        let asked = limit::retry_after(headers);
+        permit.end(Ended::with(status, Reported::of(headers), asked));
+        let body = answer::body(tool, &mut response, self.max_response_bytes).await;
+        let judged = if status.is_success() {
+            body.and_then(|body| answer::accepted(tool, status.as_u16(), body))
+        } else {
+            // Without a body the status says enough.
+            let body = body.unwrap_or_default();
+            Err(verdict::verdict(
+                tool,
+                caller,
+                status,
+                response.headers(),
+                &body,
+            ))
+        };
+        judged.map_err(|failure| Failed::Sent(failure, Outcome::of(status), asked))
     }
 }
 
@@ -172,93 +277,4 @@ fn dress(request: &mut Request, tool: &Tool, caller: &Caller) -> Result<(), Fail
     headers.insert(VERSION, HeaderValue::from_static(tool.version));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     Ok(())
-}
-
-/// No answer, or not all of one.
-fn unanswered(tool: &Tool, error: &reqwest::Error) -> Failure {
-    if error.is_connect() {
-        return Failure::new(
-            Class::Upstream,
-            "HighLevel cannot be reached; nothing was sent.",
-        )
-        .with_remedy("Check the network and upstream.base_url, then try again.");
-    }
-    let what = if error.is_timeout() {
-        "HighLevel did not answer in time"
-    } else if error.is_decode() && !lost_connection(error) {
-        "HighLevel's answer is compressed in a way that cannot be read"
-    } else {
-        "the connection to HighLevel broke before its answer was complete"
-    };
-    let class = answered_badly(tool);
-    let (sentence, remedy) = match class {
-        Class::UnknownOutcome => (
-            format!("It is not known whether this happened: {what}."),
-            "Read the record to see whether the change is there before you repeat the call.",
-        ),
-        _ => (
-            format!("There is no answer: {what}."),
-            "This call only reads, it may be repeated.",
-        ),
-    };
-    Failure::new(class, sentence).with_remedy(remedy)
-}
-
-/// The cause that says most: reqwest's own words name only the step that failed.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-/// reqwest calls every fault of a body a decoding fault; those of the connection are hyper's.
-fn lost_connection(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if error.is::<hyper::Error>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-/// The class of a call that was sent and got no usable answer.
-fn answered_badly(tool: &Tool) -> Class {
-    match tool.effect {
-        Effect::Read => Class::Upstream,
-        _ => Class::UnknownOutcome,
-    }
-}
-
-/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
-fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failure> {
-    let blank = body.iter().all(u8::is_ascii_whitespace);
-    if blank && tool.effect != Effect::Read && status == 204 {
-        let body = r#"{"status":204}"#.to_owned();
-        return Ok(Reply { status, body });
-    }
-    let what = match String::from_utf8(body) {
-        _ if blank => "is empty",
-        Err(_) => "is not UTF-8 text",
-        Ok(body) => match serde_json::from_str::<IgnoredAny>(&body) {
-            Ok(_) => return Ok(Reply { status, body }),
-            Err(_) if body.trim_start().starts_with('<') => "is a page of HTML, no JSON",
-            Err(error) if error.is_eof() => "is JSON that breaks off",
-            Err(_) => "is no JSON",
-        },
-    };
-    let class = answered_badly(tool);
-    let mut failure = Failure::new(
-        class,
-        format!("HighLevel says success, but its answer {what}."),
-    )
-    .with_remedy(match class {
-        Class::UnknownOutcome => "Read the record to see whether the change is there.",
-        _ => "Try again; if it stays so, check upstream.base_url and proxies in between.",
-    });
-    failure.status = Some(status);
-    Err(failure)
 }

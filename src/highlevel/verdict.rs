@@ -3,11 +3,12 @@
 mod known;
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION};
 use serde_json::Value;
 
 use crate::highlevel::Caller;
 use crate::highlevel::failure::{Class, Failure};
+use crate::highlevel::limit::retry_after;
 use crate::runtime::tool::{Effect, Tool};
 use known::KNOWN;
 
@@ -153,11 +154,7 @@ fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
 
 fn rate_limited(headers: &HeaderMap) -> Failure {
     let number = |name: &str| header(headers, name)?.trim().parse::<u64>().ok();
-    let asked =
-        header(headers, RETRY_AFTER.as_str()).and_then(|after| match after.parse::<u64>() {
-            Ok(seconds) => Some(seconds.saturating_mul(1000)),
-            Err(_) => until(&after),
-        });
+    let asked = retry_after(headers).and_then(|pause| u64::try_from(pause.as_millis()).ok());
     if number("x-ratelimit-daily-remaining") == Some(0) {
         let mut failure = Failure::new(
             Class::RateLimited,
@@ -180,13 +177,6 @@ fn rate_limited(headers: &HeaderMap) -> Failure {
     ));
     failure.retry_after_ms = Some(wait);
     failure
-}
-
-/// Milliseconds from now until an HTTP date.
-fn until(date: &str) -> Option<u64> {
-    let date = jiff::fmt::rfc2822::parse(date).ok()?;
-    let wait = date.timestamp().as_millisecond() - jiff::Timestamp::now().as_millisecond();
-    u64::try_from(wait).ok()
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -6,7 +6,7 @@ mod check;
 mod data;
 mod documents;
 mod exceptions;
-mod limits;
+pub(crate) mod limits;
 mod refusal;
 mod routes;
 mod sample;

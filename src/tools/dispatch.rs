@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::highlevel::failure::Class;
-use crate::highlevel::{Caller, Failure, Transport};
+use crate::highlevel::{Call, Caller, Failure, Transport};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::Tool;
-use crate::tools::arguments::{Checker, Rejection};
+use crate::tools::arguments::{Checker, Rejection, location_on_the_wire};
 use crate::tools::shape::shape;
 
 /// Calls tools. Cheap to clone; one for the whole process.
@@ -82,7 +82,7 @@ impl Dispatch {
         arguments: Map<String, Value>,
         caller: &Caller,
     ) -> Result<Value, Failure> {
-        let request = self.request(tool, arguments, caller)?;
+        let (request, _) = self.request(tool, arguments, caller)?;
         let request = self.0.transport.ready(tool, request, caller)?;
         let body = request.body().and_then(reqwest::Body::as_bytes);
         let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
@@ -94,14 +94,22 @@ impl Dispatch {
         }))
     }
 
-    fn request(
+    fn request<'a>(
         &self,
         tool: &'static Tool,
         given: Map<String, Value>,
-        caller: &Caller,
-    ) -> Result<reqwest::Request, Failure> {
+        caller: &'a Caller,
+    ) -> Result<(reqwest::Request, Call<'a>), Failure> {
         let arguments = self.0.checker.check(tool, given, caller)?;
-        Ok((tool.prepare)(self.0.transport.upstream(), &arguments)?)
+        let request = (tool.prepare)(self.0.transport.upstream(), &arguments)?;
+        let named = location_on_the_wire(tool, &arguments);
+        let call = Call {
+            tool,
+            caller,
+            names_location: named.is_some(),
+            location: named.or_else(|| Some(caller.location.as_ref()?.location().clone())),
+        };
+        Ok((request, call))
     }
 
     async fn answer(
@@ -111,8 +119,8 @@ impl Dispatch {
         caller: &Caller,
     ) -> Result<String, Failure> {
         let inner = &self.0;
-        let request = self.request(tool, given, caller)?;
-        let reply = inner.transport.execute(tool, request, caller).await?;
+        let (request, call) = self.request(tool, given, caller)?;
+        let reply = inner.transport.execute(&call, request).await?;
         shape(tool, reply.body, inner.max_answer_bytes)
     }
 }

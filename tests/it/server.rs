@@ -43,7 +43,7 @@ impl Server {
             .iter()
             .map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
-        let transport = Transport::new(&config.upstream).expect("a transport");
+        let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
         let dispatch = Dispatch::new(generated::TOOLS, transport, &config.tools);
         let access = host::Access::new(&config.server, &config.account).expect("an account");
         let router = host::router(&dispatch, access, &config.server);

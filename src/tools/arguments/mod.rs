@@ -18,6 +18,7 @@ use crate::highlevel::Caller;
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::Tool;
 use schema::Schema;
+pub use tenant::location_on_the_wire;
 
 /// Checks arguments of any tool. The schema of a tool is compiled at its first call.
 pub struct Checker {

@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::Problems;
 use super::placement::excerpt;
 use super::schema::Schema;
-use crate::highlevel::Caller;
 use crate::highlevel::caller::LocationBinding;
-use crate::runtime::tool::{Role, Rule, Tool};
+use crate::highlevel::{Caller, TenantId};
+use crate::runtime::arguments::Arguments;
+use crate::runtime::tool::{Place, Role, Rule, Tool};
 
 /// Fills what the caller's tenant fills and refuses every other location under a pin.
 pub fn bind(
@@ -20,10 +21,10 @@ pub fn bind(
     if let Some(LocationBinding::Pin(pin)) = &caller.location {
         refuse_others(tool, pin.as_str(), values, problems);
     }
-    let location = match &caller.location {
-        Some(LocationBinding::Pin(id) | LocationBinding::Default(id)) => Some(id.as_str()),
-        None => None,
-    };
+    let location = caller
+        .location
+        .as_ref()
+        .map(|bound| bound.location().as_str());
     // Payments tools name one location twice, as altId and as locationId: either fills the other.
     let location = named_location(tool, values).or(location.map(str::to_owned));
     let company = caller.company.as_ref().map(|id| id.as_str().to_owned());
@@ -89,6 +90,26 @@ fn collect<'a>(value: &'a Value, steps: &[&str], found: &mut Vec<&'a Value>) {
         }
         _ => {}
     }
+}
+
+/// The location that a request with `arguments` names itself.
+pub fn location_on_the_wire(tool: &Tool, arguments: &Arguments) -> Option<TenantId> {
+    let of_location = tool
+        .arguments
+        .iter()
+        .filter(|one| matches!(one.role, Role::Location(_)));
+    of_location
+        .filter_map(|argument| {
+            let name = argument.wire_name;
+            match argument.place {
+                Place::Path => arguments.path.0.get(name),
+                Place::Query => arguments.query.0.get(name),
+                Place::Header => arguments.header.0.get(name),
+                Place::Body => arguments.body.as_ref()?.get(name),
+                Place::WholeBody => None,
+            }
+        })
+        .find_map(|value| TenantId::parse(value.as_str()?))
 }
 
 /// The location that the arguments name themselves.

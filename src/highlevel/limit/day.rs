@@ -1,0 +1,168 @@
+//! The calls of one day: own count and HighLevel's, whichever is more.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::reported::Reported;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// From this share of the day's calls on, in percent, only reads are sent.
+const READS_ONLY_PERCENT: u64 = 95;
+
+/// Counts calls of one day by UTC; HighLevel does not say when its day begins.
+pub struct Day {
+    seed: u64,
+    limit: u64,
+    number: i64,
+    used: u64,
+    /// Calls taken since the beginning, and at the call that was last heard of.
+    taken: u64,
+    heard: u64,
+}
+
+/// Where one call stands in the day.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    number: i64,
+    taken: u64,
+}
+
+impl Day {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            limit: seed,
+            number: 0,
+            used: 0,
+            taken: 0,
+            heard: 0,
+        }
+    }
+
+    /// How long a call has to wait for the next day; `None` where it may go.
+    pub fn wait(&mut self, now: Timestamp, reads: bool) -> Option<Duration> {
+        self.begin(now);
+        let allowed = if reads {
+            self.limit
+        } else {
+            // Rounded up, so that a limit of a few calls is not all reserve.
+            (self.limit * READS_ONLY_PERCENT).div_ceil(100)
+        };
+        let left = DAY_MS - now.as_millisecond().rem_euclid(DAY_MS);
+        (self.used >= allowed).then(|| Duration::from_millis(left.unsigned_abs()))
+    }
+
+    pub fn take(&mut self, now: Timestamp) -> Turn {
+        self.begin(now);
+        self.used += 1;
+        self.taken += 1;
+        Turn {
+            number: self.number,
+            taken: self.taken,
+        }
+    }
+
+    /// Takes HighLevel's own count where it is the greater one. One of yesterday says nothing of today.
+    pub fn correct(&mut self, turn: Turn, reported: Reported) {
+        if turn.number != self.number {
+            return;
+        }
+        if turn.taken > self.heard
+            && let Some(daily) = reported.daily
+        {
+            self.heard = turn.taken;
+            self.limit = daily.min(self.seed);
+        }
+        if let Some(remaining) = reported.daily_remaining {
+            let limit = reported.daily.unwrap_or(self.limit);
+            let since = self.taken - turn.taken;
+            self.used = self.used.max(limit.saturating_sub(remaining) + since);
+        }
+    }
+
+    /// A call that never left is not counted.
+    pub fn unsent(&mut self, turn: Turn) {
+        if turn.number == self.number {
+            self.used = self.used.saturating_sub(1);
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        let number = now.as_millisecond().div_euclid(DAY_MS);
+        if self.number != number {
+            self.number = number;
+            self.used = 0;
+            self.heard = self.taken;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64, millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(day * DAY_MS + millis).expect("a time")
+    }
+
+    fn said(daily: u64, remaining: u64) -> Reported {
+        Reported {
+            daily: Some(daily),
+            daily_remaining: Some(remaining),
+            ..Reported::default()
+        }
+    }
+
+    #[test]
+    fn the_last_twentieth_is_for_reads_and_after_it_nothing_goes_until_midnight() {
+        let mut day = Day::new(100);
+        for _ in 0..95 {
+            assert_eq!(day.wait(at(1, 0), false), None);
+            day.take(at(1, 0));
+        }
+        assert_eq!(
+            day.wait(at(1, DAY_MS - 5), false),
+            Some(Duration::from_millis(5))
+        );
+        for _ in 0..5 {
+            assert_eq!(day.wait(at(1, 0), true), None);
+            day.take(at(1, 0));
+        }
+        assert_eq!(
+            day.wait(at(1, DAY_MS - 1), true),
+            Some(Duration::from_millis(1))
+        );
+        assert_eq!(day.wait(at(2, 0), false), None);
+    }
+
+    #[test]
+    fn the_greater_count_holds_in_whatever_order_answers_come() {
+        let mut day = Day::new(200_000);
+        let (first, second) = (day.take(at(1, 0)), day.take(at(1, 0)));
+        day.correct(second, said(10_000, 0));
+        day.correct(first, said(10_000, 9_000));
+        assert!(
+            day.wait(at(1, 1), true).is_some(),
+            "an older answer gives nothing back"
+        );
+        let late = day.take(at(2, 0));
+        day.correct(second, said(10_000, 0));
+        assert_eq!(day.wait(at(2, 1), true), None, "an answer of yesterday");
+        day.correct(late, said(10_000, 600));
+        assert_eq!(day.wait(at(2, 1), false), None);
+        day.correct(late, said(10_000, 500));
+        assert!(day.wait(at(2, 1), false).is_some());
+        assert_eq!(day.wait(at(2, 1), true), None);
+    }
+
+    #[test]
+    fn what_never_left_is_not_counted() {
+        let mut day = Day::new(1);
+        let turn = day.take(at(1, 0));
+        assert!(day.wait(at(1, 0), true).is_some());
+        day.unsent(turn);
+        assert_eq!(day.wait(at(1, 0), true), None);
+    }
+}

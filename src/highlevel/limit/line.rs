@@ -1,0 +1,146 @@
+//! Who waits for a place in the window: one line for each tenant, served in turn.
+
+use std::collections::VecDeque;
+
+use super::Digest;
+
+/// At most `depth` tickets in all.
+pub struct Line {
+    depth: usize,
+    length: usize,
+    next: u64,
+    /// In the order of their turns; no tenant without a ticket.
+    tenants: VecDeque<(Digest, VecDeque<Ticket>)>,
+}
+
+/// One waiting call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+impl Line {
+    pub fn new(depth: usize) -> Self {
+        Self {
+            depth,
+            length: 0,
+            next: 0,
+            tenants: VecDeque::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// How many would be served before a newcomer of `tenant`, at most.
+    pub fn ahead(&self, tenant: Digest) -> u64 {
+        let own = self.waiting(tenant);
+        let before = |(other, tickets): &(Digest, VecDeque<Ticket>)| {
+            if *other == tenant {
+                own
+            } else {
+                tickets.len().min(own + 1)
+            }
+        };
+        self.tenants.iter().map(before).sum::<usize>() as u64
+    }
+
+    /// Joins the line. Where it is full, the last call of the tenant with the most waiting ones makes room,
+    /// unless the newcomer's own tenant is that one: `None`.
+    pub fn join(&mut self, tenant: Digest) -> Option<Ticket> {
+        if self.length >= self.depth {
+            let own = self.waiting(tenant);
+            let longest = self
+                .tenants
+                .iter_mut()
+                .max_by_key(|(_, tickets)| tickets.len());
+            let (_, tickets) = longest.filter(|(_, tickets)| tickets.len() > own + 1)?;
+            tickets.pop_back();
+            self.length -= 1;
+        }
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.length += 1;
+        match self.tenants.iter_mut().find(|(other, _)| *other == tenant) {
+            Some((_, tickets)) => tickets.push_back(ticket),
+            None => self.tenants.push_back((tenant, VecDeque::from([ticket]))),
+        }
+        Some(ticket)
+    }
+
+    /// Whose turn it is.
+    pub fn first(&self) -> Option<Ticket> {
+        self.tenants.front()?.1.front().copied()
+    }
+
+    /// The first one goes; its tenant has its next turn after all others.
+    pub fn serve(&mut self) {
+        let Some((tenant, mut tickets)) = self.tenants.pop_front() else {
+            return;
+        };
+        tickets.pop_front();
+        self.length -= 1;
+        if !tickets.is_empty() {
+            self.tenants.push_back((tenant, tickets));
+        }
+    }
+
+    /// Takes a ticket out, wherever it stands; whether it was still there.
+    pub fn leave(&mut self, ticket: Ticket) -> bool {
+        let before = self.length;
+        for (_, tickets) in &mut self.tenants {
+            tickets.retain(|other| *other != ticket);
+        }
+        self.tenants.retain(|(_, tickets)| !tickets.is_empty());
+        self.length = self.tenants.iter().map(|(_, tickets)| tickets.len()).sum();
+        self.length < before
+    }
+
+    pub fn holds(&self, ticket: Ticket) -> bool {
+        self.tenants
+            .iter()
+            .any(|(_, tickets)| tickets.contains(&ticket))
+    }
+
+    fn waiting(&self, tenant: Digest) -> usize {
+        let own = self.tenants.iter().find(|(other, _)| *other == tenant);
+        own.map_or(0, |(_, tickets)| tickets.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Digest = [1; 32];
+    const B: Digest = [2; 32];
+
+    #[test]
+    fn tenants_take_turns() {
+        let mut line = Line::new(8);
+        let a: Vec<Ticket> = (0..3).filter_map(|_| line.join(A)).collect();
+        assert_eq!(line.ahead(A), 3);
+        assert_eq!(line.ahead(B), 1);
+        let b = line.join(B).expect("room");
+        let mut order = Vec::new();
+        while let Some(ticket) = line.first() {
+            order.push(ticket);
+            line.serve();
+        }
+        assert_eq!(order, [a[0], b, a[1], a[2]]);
+        assert!(line.is_empty());
+    }
+
+    #[test]
+    fn a_full_line_makes_room_for_who_waits_less() {
+        let mut line = Line::new(3);
+        let a: Vec<Ticket> = (0..3).filter_map(|_| line.join(A)).collect();
+        assert_eq!(line.join(A), None);
+        let b = line.join(B).expect("room");
+        assert!(!line.holds(a[2]));
+        assert!(line.holds(b));
+        assert_eq!(line.join(B), None, "2 and 1 are even enough");
+        assert!(line.leave(a[0]));
+        assert!(!line.leave(a[0]));
+        assert_eq!(line.first(), Some(a[1]));
+    }
+}

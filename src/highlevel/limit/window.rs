@@ -1,0 +1,226 @@
+//! The calls of one interval: an exact sliding window, held down by what HighLevel says is left.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::time::Instant;
+
+use super::reported::Reported;
+
+/// So many calls per interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub calls: u64,
+    pub interval: Duration,
+    /// How much of `calls` is used, in percent.
+    pub percent: u64,
+}
+
+/// Counts calls so that HighLevel never counts more than the rate, whatever each call takes on its way.
+///
+/// HighLevel counts a call somewhere between its start and its answer, and a later call cannot be counted
+/// before it had time to get there. So a place is free again one interval after the answer, less the
+/// fastest time that any call took there and back.
+pub struct Window {
+    seed: Rate,
+    rate: Rate,
+    under_way: u64,
+    /// When the places of answered calls are free again, ascending.
+    freed_at: VecDeque<Instant>,
+    fastest: Option<Duration>,
+    /// Places taken, and given back, since the beginning.
+    taken: u64,
+    freed: u64,
+    word: Option<Word>,
+    /// The latest call whose answer named a rate.
+    rate_from: u64,
+    /// A 429 asked for a pause until then.
+    closed_until: Option<Instant>,
+}
+
+/// One place in the window, for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    since: Instant,
+    /// The window's counts when it was taken.
+    taken: u64,
+    freed: u64,
+}
+
+/// What HighLevel said was left when it counted one call.
+struct Word {
+    of: Place,
+    remaining: u64,
+    until: Instant,
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Ended {
+    /// It never left.
+    Unsent,
+    /// It was sent and nothing was heard.
+    Unheard,
+    Answered(Reported),
+    /// Refused as one too many; the pause that was asked for, if any.
+    Refused(Reported, Option<Duration>),
+}
+
+impl Ended {
+    pub fn with(status: StatusCode, reported: Reported, pause: Option<Duration>) -> Self {
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::Refused(reported, pause),
+            _ => Self::Answered(reported),
+        }
+    }
+}
+
+impl Window {
+    pub fn new(seed: Rate) -> Self {
+        Self {
+            seed,
+            rate: seed,
+            under_way: 0,
+            freed_at: VecDeque::new(),
+            fastest: None,
+            taken: 0,
+            freed: 0,
+            word: None,
+            rate_from: 0,
+            closed_until: None,
+        }
+    }
+
+    /// When a call has a place that comes after `ahead` others; `now` where there is one.
+    pub fn next(&mut self, now: Instant, ahead: u64) -> Instant {
+        self.forget(now);
+        let used = self.under_way + self.freed_at.len() as u64;
+        let capacity = (self.rate.calls * self.rate.percent / 100).max(1);
+        let short = (used + ahead + 1).saturating_sub(capacity);
+        let own = self.nth_freed(now, short, now + self.rate.interval);
+        let said = match &self.word {
+            Some(word) if word.remaining == 0 => word.until,
+            Some(word) => {
+                let left = word.remaining + (self.freed - word.of.freed);
+                let short = (self.taken - word.of.taken + ahead + 1).saturating_sub(left);
+                self.nth_freed(now, short, word.until).min(word.until)
+            }
+            None => now,
+        };
+        own.max(said).max(self.closed_until.unwrap_or(now))
+    }
+
+    /// Takes a place; `next` must have said `now`.
+    pub fn take(&mut self, now: Instant) -> Place {
+        self.under_way += 1;
+        self.taken += 1;
+        Place {
+            since: now,
+            taken: self.taken,
+            freed: self.freed,
+        }
+    }
+
+    /// Gives a place back when its call has ended.
+    pub fn end(&mut self, place: Place, now: Instant, ended: Ended) {
+        self.under_way = self.under_way.saturating_sub(1);
+        let reported = match ended {
+            Ended::Unsent => return,
+            Ended::Unheard => None,
+            Ended::Answered(reported) => Some(reported),
+            Ended::Refused(mut reported, pause) => {
+                reported.remaining = Some(0);
+                if let Some(pause) = pause {
+                    self.closed_until = self.closed_until.max(Some(now + pause));
+                }
+                Some(reported)
+            }
+        };
+        if let Some(reported) = reported {
+            let took = now - place.since;
+            self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
+            self.correct(place, now, reported);
+        }
+        let sooner = self.fastest.unwrap_or_default().min(self.rate.interval);
+        self.hold_until(now + self.rate.interval - sooner);
+    }
+
+    /// Counts the calls of `other` too, which turned out to be calls of this one's location.
+    pub fn absorb(&mut self, other: &Self, now: Instant) {
+        for at in &other.freed_at {
+            self.hold_until(*at);
+        }
+        for _ in 0..other.under_way {
+            self.hold_until(now + self.rate.interval);
+        }
+    }
+
+    /// Nothing is counted or under way.
+    pub fn is_idle(&mut self, now: Instant) -> bool {
+        self.forget(now);
+        self.under_way == 0 && self.freed_at.is_empty() && self.closed_until.is_none()
+    }
+
+    /// The rate and the calls left as an answer told them. An answer to a call that started later is newer,
+    /// in whatever order they come; among others the smaller number wins.
+    fn correct(&mut self, place: Place, now: Instant, reported: Reported) {
+        if place.taken > self.rate_from
+            && let Some(max) = reported.max
+        {
+            self.rate_from = place.taken;
+            self.rate.calls = max.min(self.seed.calls);
+            let interval = reported.interval.unwrap_or(self.seed.interval);
+            self.rate.interval = interval.max(self.seed.interval);
+        }
+        let Some(remaining) = reported.remaining else {
+            return;
+        };
+        let word = Word {
+            of: place,
+            remaining,
+            until: now + self.rate.interval,
+        };
+        let newer = |old: &Word| place.taken > old.of.taken;
+        let replaces = self
+            .word
+            .as_ref()
+            .is_none_or(|old| newer(old) || self.left(&word) < self.left(old));
+        if replaces {
+            self.word = Some(word);
+        }
+    }
+
+    fn left(&self, word: &Word) -> i128 {
+        match word.remaining {
+            0 => i128::MIN,
+            remaining => {
+                i128::from(remaining) + i128::from(self.freed - word.of.freed)
+                    - i128::from(self.taken - word.of.taken)
+            }
+        }
+    }
+
+    /// When `short` more places will be free; `later` where that is not known.
+    fn nth_freed(&self, now: Instant, short: u64, later: Instant) -> Instant {
+        match usize::try_from(short) {
+            Ok(0) => now,
+            Ok(short) => self.freed_at.get(short - 1).copied().unwrap_or(later),
+            Err(_) => later,
+        }
+    }
+
+    fn hold_until(&mut self, at: Instant) {
+        let place = self.freed_at.partition_point(|other| *other <= at);
+        self.freed_at.insert(place, at);
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.freed_at.front().is_some_and(|at| *at <= now) {
+            self.freed_at.pop_front();
+            self.freed += 1;
+        }
+        self.word.take_if(|word| word.until <= now);
+        self.closed_until.take_if(|until| *until <= now);
+    }
+}
