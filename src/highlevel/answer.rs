@@ -23,8 +23,11 @@ pub struct Reply {
 pub async fn body(tool: &Tool, response: &mut Response, most: usize) -> Result<Vec<u8>, Failure> {
     let too_large = || {
         let what = format!("HighLevel's answer is larger than {most} bytes and was dropped.");
-        Failure::new(answered_badly(tool), what)
-            .with_remedy("Ask for less, for example with a smaller limit.")
+        let class = answered_badly(tool);
+        Failure::new(class, what).with_remedy(match class {
+            Class::UnknownOutcome => "Read the record to see whether the change is there.",
+            _ => "Ask for less, for example with a smaller limit.",
+        })
     };
     let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     if announced > most {

@@ -100,9 +100,9 @@ fn proxy(tool: &Tool, status: StatusCode) -> Failure {
     Failure::new(lost(tool, status), sentence).with_remedy(remedy)
 }
 
-/// After a 5xx nobody knows whether a write happened.
+/// After a 5xx, or an answer that is none, nobody knows whether a write happened.
 fn lost(tool: &Tool, status: StatusCode) -> Class {
-    if status.is_server_error() && tool.effect != Effect::Read {
+    if (status.is_server_error() || status.is_informational()) && tool.effect != Effect::Read {
         Class::UnknownOutcome
     } else {
         Class::Upstream
@@ -136,7 +136,7 @@ fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
             )
             .with_remedy("Check upstream.base_url.")
         }
-        500..600 => match lost(tool, status) {
+        ..200 | 500.. => match lost(tool, status) {
             Class::UnknownOutcome => Failure::new(
                 Class::UnknownOutcome,
                 "HighLevel failed, and it is not known whether this happened.",

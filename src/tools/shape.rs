@@ -8,14 +8,27 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::highlevel::failure::{Class, Failure};
-use crate::runtime::tool::Tool;
+use crate::runtime::tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.
 const NOTE_BYTES: usize = 512;
 
+/// serde_json and many other parsers refuse JSON that is nested deeper.
+const DEEPEST: usize = 128;
+
 /// The answer as HighLevel sent it, or its first rows and how to get the rest.
 pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Failure> {
-    let text = minified(body);
+    let (text, depth) = minified(body);
+    if depth > DEEPEST {
+        let what =
+            format!("HighLevel's answer is nested {depth} levels deep, which no program takes.");
+        return Err(
+            Failure::new(Class::Upstream, what).with_remedy(match tool.effect {
+                Effect::Read => "Ask for less.",
+                _ => "HighLevel did what was asked; read the record.",
+            }),
+        );
+    }
     if text.len() <= max_bytes {
         return Ok(text);
     }
@@ -31,11 +44,12 @@ pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Fail
     })
 }
 
-/// `json` without the white space between its tokens; every other byte stays.
-fn minified(json: String) -> String {
+/// `json` without the white space between its tokens, every other byte as it was, and how deep it is nested.
+fn minified(json: String) -> (String, usize) {
     let bytes = json.as_bytes();
     let mut out = Vec::new();
     let (mut kept, mut index) = (0, 0);
+    let (mut depth, mut deepest) = (0_usize, 0);
     while let Some(byte) = bytes.get(index) {
         match byte {
             b'"' => index = end_of_string(bytes, index),
@@ -44,15 +58,24 @@ fn minified(json: String) -> String {
                 index += 1;
                 kept = index;
             }
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+                index += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                index += 1;
+            }
             _ => index += 1,
         }
     }
     if kept == 0 {
-        return json;
+        return (json, deepest);
     }
     out.extend_from_slice(&bytes[kept..]);
     // Only ASCII was taken out, so that this is UTF-8 still.
-    String::from_utf8(out).unwrap_or(json)
+    (String::from_utf8(out).unwrap_or(json), deepest)
 }
 
 /// The place after the string that opens at `open`.
@@ -192,6 +215,20 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_nested_no_deeper_than_parsers_take() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        check("contacts_get-contact", &nested(128), 1000, Ok(&nested(128)));
+        let refused = Err("nested 129 levels deep");
+        check("contacts_get-contact", &nested(129), 1000, refused);
+        check(
+            "contacts_get-contact",
+            r#"["[[\"[[", "{{"]"#,
+            1000,
+            Ok(r#"["[[\"[[","{{"]"#),
+        );
+    }
+
+    #[test]
     fn what_cannot_be_cut_is_refused_never_truncated() {
         let long = format!(r#"{{"contact":"{}"}}"#, "x".repeat(1000));
         check(
@@ -234,7 +271,7 @@ mod tests {
     proptest! {
         #[test]
         fn minified_says_the_same_and_is_smallest(value in json_value()) {
-            prop_assert_eq!(minified(format!("{value:#}")), value.to_string());
+            prop_assert_eq!(minified(format!("{value:#}")).0, value.to_string());
         }
 
         #[test]

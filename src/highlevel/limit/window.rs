@@ -21,7 +21,8 @@ pub struct Rate {
 ///
 /// HighLevel counts a call somewhere between its start and its answer, and a later call cannot be counted
 /// before it had time to get there. So a place is free again one interval after the answer, less the
-/// fastest time that any call took there and back.
+/// fastest time that any call took there and back. Where no call was fast both ways that time is too long;
+/// what `Rate::percent` keeps back covers it.
 pub struct Window {
     seed: Rate,
     rate: Rate,
@@ -130,9 +131,13 @@ impl Window {
             Ended::Unheard => None,
             Ended::Answered(reported) => Some(reported),
             Ended::Refused(mut reported, pause) => {
-                reported.remaining = Some(0);
-                if let Some(pause) = pause {
-                    self.closed_until = self.closed_until.max(Some(now + pause));
+                match pause {
+                    Some(pause) => {
+                        self.closed_until = self.closed_until.max(Some(now + pause));
+                        // The pause says when there is more than that.
+                        reported.remaining = None;
+                    }
+                    None => reported.remaining = Some(0),
                 }
                 Some(reported)
             }

@@ -1,0 +1,30 @@
+//! The gateway between clients that misbehave and a HighLevel that does: `cargo test --test gateway -- --nocapture`
+//! prints the figures. `GATEWAY_FULL=1` with `--release` runs the full numbers, which takes an hour.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod faults;
+#[path = "../it/recording.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the other suite, which uses more of it"
+)]
+mod recording;
+mod retries;
+#[path = "../it/server.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the other suite, which uses more of it"
+)]
+mod server;
+mod wire;
+
+/// `usual` times in every run, `full` times where the full numbers are asked for.
+pub fn times(usual: usize, full: usize) -> usize {
+    let asked = std::env::var_os("GATEWAY_FULL").is_some();
+    if asked { full } else { usual }
+}

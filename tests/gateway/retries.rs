@@ -1,0 +1,364 @@
+//! What is sent again, how often, and what never is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::server::Server;
+use crate::times;
+use crate::wire::{Step, Wire, reset, whole};
+
+const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
+
+/// Two reads, a write, and a message to a person. That reads by POST are reads too is a matter of the effect alone:
+/// `Outcome::allows` sees no method.
+const TOOLS: [(&str, &str); 4] = [
+    ("contacts_get-contact", r#"{"contactId":"c1"}"#),
+    ("conversations_search-conversation", r#"{"limit":1}"#),
+    ("contacts_create-contact", r#"{"email":"a@example.com"}"#),
+    (
+        "conversations_send-a-new-message",
+        r#"{"contactId":"c1","type":"SMS","message":"hi"}"#,
+    ),
+];
+
+/// HighLevel does `first` to the first request and answers every other one: how often each tool is sent, and
+/// whether it succeeds.
+async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usize, bool)) {
+    for (tool, arguments) in TOOLS {
+        let first = first.clone();
+        let wire = Wire::start(move |number| match number {
+            0 => first.clone(),
+            _ => vec![whole("200 OK", "", "{}")],
+        })
+        .await;
+        let server = Server::start(&wire.url).await;
+        let arguments: Value = serde_json::from_str(arguments).expect("JSON");
+        let (text, is_error) = server.call(tool, arguments).await;
+        let is_read = tool.contains("get") || tool.contains("search");
+        let expected = if is_read { reads } else { writes };
+        assert_eq!(
+            (wire.requests(), !is_error),
+            expected,
+            "{name}, {tool}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn reads_are_repeated_and_writes_only_where_nothing_happened() {
+    let too_many = |headers: &str| vec![whole("429 Too Many Requests", headers, "{}")];
+    let again = (2, true);
+    let once = (1, false);
+    check("a reset", vec![Step::Reset], again, once).await;
+    check("an end", vec![Step::Close], again, once).await;
+    check("502", vec![whole("502 Bad Gateway", "", "{}")], again, once).await;
+    check(
+        "503",
+        vec![whole("503 Service Unavailable", "", "{}")],
+        again,
+        once,
+    )
+    .await;
+    check(
+        "503 for a second",
+        vec![whole("503 Service Unavailable", "retry-after: 1\r\n", "{}")],
+        again,
+        once,
+    )
+    .await;
+    check(
+        "503 for a minute",
+        vec![whole(
+            "503 Service Unavailable",
+            "retry-after: 60\r\n",
+            "{}",
+        )],
+        once,
+        once,
+    )
+    .await;
+    check(
+        "504",
+        vec![whole("504 Gateway Timeout", "", "")],
+        again,
+        once,
+    )
+    .await;
+    check(
+        "500",
+        vec![whole("500 Internal Server Error", "", "{}")],
+        once,
+        once,
+    )
+    .await;
+    check("400", vec![whole("400 Bad Request", "", "{}")], once, once).await;
+    check("401", vec![whole("401 Unauthorized", "", "{}")], once, once).await;
+    check(
+        "half an answer",
+        vec![
+            crate::wire::send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
+            Step::Close,
+        ],
+        once,
+        once,
+    )
+    .await;
+    // Nothing was done, so that everything is repeated, as soon as HighLevel says or not at all.
+    check("429", too_many("retry-after: 0\r\n"), again, again).await;
+    check(
+        "429 for a second",
+        too_many("retry-after: 1\r\n"),
+        again,
+        again,
+    )
+    .await;
+    check("429 for an interval", too_many(""), once, once).await;
+    check(
+        "429 for an hour",
+        too_many("retry-after: 3600\r\n"),
+        once,
+        once,
+    )
+    .await;
+    check(
+        "429 for ever",
+        too_many("retry-after: 99999999999999999999\r\n"),
+        once,
+        once,
+    )
+    .await;
+    check(
+        "429 until a garbled date",
+        too_many("retry-after: Thu, 99 Foo\r\n"),
+        once,
+        once,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_says_when_to_come_back() {
+    #[rustfmt::skip]
+    let rows = [
+        ("retry-after: 7\r\n", 7_000..=7_000),
+        ("retry-after: 3600\r\n", 3_600_000..=3_600_000),
+        ("retry-after: 99999999999999999999\r\n", 3_600_000..=3_600_000),
+        ("retry-after: Fri, 01 Jan 9999 00:00:00 GMT\r\n", 3_600_000..=3_600_000),
+        ("retry-after: garbage\r\n", 9_000..=10_000),
+        ("retry-after: -5\r\n", 9_000..=10_000),
+        ("", 9_000..=10_000),
+        ("x-ratelimit-interval-milliseconds: 20000\r\nx-ratelimit-max: 100\r\n", 19_000..=20_000),
+    ];
+    for (headers, expected) in rows {
+        let wire = Wire::start(move |_| vec![whole("429 Too Many Requests", headers, "{}")]).await;
+        let server = Server::start(&wire.url).await;
+        for sent in [1, 1] {
+            let (text, is_error) = server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
+            let failure: Value = serde_json::from_str(&text).expect("JSON");
+            assert!(
+                is_error && failure["class"] == "rate_limited",
+                "{headers:?}: {text}"
+            );
+            let after = failure["retryAfterMs"].as_u64().expect("a number");
+            let slack = *expected.start() - 1_000..=*expected.end();
+            assert!(slack.contains(&after), "{headers:?}: {after}");
+            assert_eq!(
+                wire.requests(),
+                sent,
+                "{headers:?}: the second call does not leave"
+            );
+        }
+    }
+}
+
+/// 503 for ever: two retries, but no more than a tenth of a tenant's calls once the reserve is used up.
+#[tokio::test]
+async fn retries_stay_within_their_budget() {
+    let calls = times(400, 10_000);
+    let wire = Wire::start(|number| match number % 4 {
+        // A success among them keeps the breaker closed.
+        3 => vec![whole("200 OK", "", "{}")],
+        _ => vec![whole("503 Service Unavailable", "", "{}")],
+    })
+    .await;
+    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    for _ in 0..calls {
+        server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
+    }
+    let retries = wire.requests() - calls;
+    println!("{calls} calls of one tenant against 75 % 503: {retries} retries");
+    assert!(retries <= calls / 10 + 10, "{retries}");
+    assert!(retries >= calls / 10, "{retries}");
+}
+
+/// The connection ends at every point of a POST: HighLevel sees each call at most once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_reset_makes_a_write_happen_twice() {
+    let calls = times(3_000, 10_000);
+    let seen: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let counts = Arc::clone(&seen);
+    tokio::spawn(async move {
+        let random = fastrand::Rng::with_seed(11);
+        let random = Mutex::new(random);
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counts = Arc::clone(&counts);
+            // So many bytes are read, and so many of the answer written, before the connection is reset.
+            let (read, written) = {
+                let mut random = random.lock().expect("the lock");
+                (random.usize(0..1200), random.usize(0..60))
+            };
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                let mut buffer = [0; 64];
+                while request.len() < read {
+                    match tokio::time::timeout(Duration::from_millis(3), stream.read(&mut buffer))
+                        .await
+                    {
+                        Ok(Ok(count)) if count > 0 => request.extend_from_slice(&buffer[..count]),
+                        _ => break,
+                    }
+                }
+                let text = String::from_utf8_lossy(&request);
+                // An id that was read whole; less than that makes no call.
+                if let Some((id, _)) = text
+                    .find("call-")
+                    .and_then(|start| text[start..].split_once('@'))
+                {
+                    let id = id.to_owned();
+                    *counts.lock().expect("the lock").entry(id).or_default() += 1;
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"contact\":{}}";
+                    let _ = stream.write_all(&answer[..written.min(answer.len())]).await;
+                }
+                reset(&stream);
+            });
+        }
+    });
+    let server = Arc::new(Server::start_with(&url, &[NO_LIMIT]).await);
+    let callers = (0..8).map(|caller| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            let (mut unknown, mut unsent, mut done) = (0, 0, 0);
+            for number in 0..calls / 8 {
+                let email = format!("call-{caller}-{number:06}@example.com");
+                let (text, is_error) = server.call(TOOLS[2].0, json!({"email": email})).await;
+                match is_error {
+                    false => done += 1,
+                    true if text.contains("unknown_outcome") => unknown += 1,
+                    true => {
+                        assert!(text.contains("othing was sent"), "{text}");
+                        unsent += 1;
+                    }
+                }
+            }
+            (unknown, unsent, done)
+        })
+    });
+    let (mut unknown, mut unsent, mut done) = (0, 0, 0);
+    for caller in callers.collect::<Vec<_>>() {
+        let ended = caller.await.expect("calls");
+        unknown += ended.0;
+        unsent += ended.1;
+        done += ended.2;
+    }
+    let seen = seen.lock().expect("the lock");
+    let twice = seen.values().filter(|count| **count > 1).count();
+    println!(
+        "{calls} POSTs reset: {} seen, {twice} seen twice; {done} done, {unknown} of unknown outcome, {unsent} not sent",
+        seen.len()
+    );
+    assert_eq!(twice, 0);
+    assert!(unknown > calls / 10 && done > 0, "{unknown} {done}");
+}
+
+/// Nobody listens: calls fail at once, and one tries every five seconds.
+#[tokio::test]
+async fn an_outage_fails_fast_and_is_probed_seldom() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let outage = Duration::from_secs(u64::try_from(times(11, 60)).expect("seconds"));
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&attempts);
+    let up_at = Instant::now() + outage;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            if Instant::now() < up_at {
+                seen.lock().expect("the lock").push(Instant::now());
+                reset(&stream);
+                let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                let _ = crate::wire::read_request(&mut stream).await;
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+            } else {
+                let _ = crate::wire::read_request(&mut stream).await;
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                    .await;
+            }
+        }
+    });
+    let server = Server::start_with(&url, &[NO_LIMIT]).await;
+    let mut fast = Vec::new();
+    let start = Instant::now();
+    while Instant::now() < up_at {
+        let before = attempts.lock().expect("the lock").len();
+        let called = Instant::now();
+        let (text, is_error) = server
+            .call(TOOLS[2].0, json!({"email": "a@example.com"}))
+            .await;
+        assert!(is_error, "{text}");
+        if attempts.lock().expect("the lock").len() == before {
+            assert!(text.contains("HighLevel is down"), "{text}");
+            fast.push(called.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fast.sort_unstable();
+    let opened = attempts.lock().expect("the lock")[4];
+    let probes = attempts
+        .lock()
+        .expect("the lock")
+        .iter()
+        .filter(|at| **at > opened)
+        .count();
+    let p99 = fast[fast.len() * 99 / 100];
+    println!(
+        "{outage:?} of outage: 5 failures, then {probes} probes; {} calls refused, p99 in {p99:?}",
+        fast.len()
+    );
+    assert!(probes as u64 <= (up_at - start).as_secs() / 5, "{probes}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (text, is_error) = server
+        .call(TOOLS[2].0, json!({"email": "a@example.com"}))
+        .await;
+    assert!(!is_error, "{text}");
+}
+
+/// 4xx of one tenant, however many, stop nobody.
+#[tokio::test]
+async fn what_one_tenant_does_wrong_stops_nobody() {
+    let wire = Wire::start(|number| match number {
+        0..200 => vec![whole(
+            "401 Unauthorized",
+            "",
+            r#"{"message":"Invalid JWT"}"#,
+        )],
+        _ => vec![whole("200 OK", "", "{}")],
+    })
+    .await;
+    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    for _ in 0..200 {
+        server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
+    }
+    let other = [("authorization", "Bearer pit-other"), ("locationid", "L1")];
+    let answered = server
+        .call_with(&other, TOOLS[0].0, json!({"contactId": "c1"}))
+        .await;
+    assert_eq!(answered, ("{}".to_owned(), false));
+}

@@ -1,0 +1,146 @@
+//! A HighLevel of scripted bytes: what HTTP libraries refuse to send.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Runs until the test ends.
+pub struct Wire {
+    pub url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+/// What is done with a request that was read.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Send(Vec<u8>),
+    Pause(Duration),
+    /// The bytes one by one, so many milliseconds apart, again and again.
+    Trickle(&'static [u8], u64),
+    /// The same bytes so many times.
+    Flood(Vec<u8>, usize),
+    /// Ends the connection as a crashed peer does.
+    Reset,
+    Close,
+}
+
+pub fn send(bytes: impl AsRef<[u8]>) -> Step {
+    Step::Send(bytes.as_ref().to_vec())
+}
+
+/// A whole answer with this status line, further headers and body.
+pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+    let body = body.as_ref();
+    let mut bytes = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(body);
+    Step::Send(bytes)
+}
+
+impl Wire {
+    /// Answers the nth request, from 0, by the steps that `script` names for it.
+    pub async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (counter, script) = (Arc::clone(&requests), Arc::new(script));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (counter, script) = (Arc::clone(&counter), Arc::clone(&script));
+                tokio::spawn(async move {
+                    while read_request(&mut stream).await.is_some() {
+                        let number = counter.fetch_add(1, Ordering::SeqCst);
+                        if !play(&mut stream, script(number)).await {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, requests }
+    }
+
+    /// Requests that were read whole.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// Whether the connection goes on.
+async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> bool {
+    for step in steps {
+        let sent = match step {
+            Step::Send(bytes) => stream.write_all(&bytes).await,
+            Step::Pause(pause) => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            Step::Trickle(bytes, millis) => trickle(stream, bytes, millis).await,
+            Step::Flood(bytes, times) => flood(stream, &bytes, times).await,
+            Step::Reset => {
+                reset(stream);
+                return false;
+            }
+            Step::Close => {
+                let _ = stream.shutdown().await;
+                return false;
+            }
+        };
+        if sent.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+async fn trickle(stream: &mut TcpStream, bytes: &[u8], millis: u64) -> std::io::Result<()> {
+    loop {
+        for byte in bytes {
+            stream.write_all(&[*byte]).await?;
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+    }
+}
+
+async fn flood(stream: &mut TcpStream, bytes: &[u8], times: usize) -> std::io::Result<()> {
+    for _ in 0..times {
+        stream.write_all(bytes).await?;
+    }
+    Ok(())
+}
+
+/// The next close of the socket sends a reset in place of an orderly end.
+pub fn reset(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// Head and body of one request; `None` where the peer has gone.
+pub async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16_384];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|part| part == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .and_then(|length| length.trim().parse::<usize>().ok())
+                .unwrap_or(0);
+            if bytes.len() >= end + 4 + length {
+                return Some(bytes);
+            }
+        }
+        let read = stream
+            .read(&mut buffer)
+            .await
+            .ok()
+            .filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&buffer[..read]);
+    }
+}
