@@ -32,9 +32,27 @@ pub struct Server {
     /// Empty: none.
     pub access_key: SecretString,
     pub location_header: LocationHeader,
+    pub tls: Tls,
     pub header_timeout_ms: u64,
+    pub body_timeout_ms: u64,
+    pub idle_timeout_ms: u64,
+    pub max_connections: usize,
+    pub max_connections_per_address: usize,
     pub max_body_bytes: usize,
+    pub max_calls: usize,
+    pub drain_ms: u64,
     pub shutdown_grace_ms: u64,
+}
+
+/// What protects the tokens of requests on their way to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// The server speaks none itself: nobody but this machine may reach it.
+    Required,
+    /// A proxy in front speaks it.
+    Proxy,
+    Off,
 }
 
 /// What a client's `locationId` header means.
@@ -126,6 +144,7 @@ pub struct Flags {
     pub base_url: Option<String>,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
+    pub tls: Option<String>,
 }
 
 /// A sentence for the person who set it: where, what, and what to do.
@@ -270,6 +289,9 @@ fn merge_flags(table: &mut Table, flags: &Flags) {
     if let Some(listen) = &flags.listen {
         set(table, "server", "listen", Value::from(listen.as_str()));
     }
+    if let Some(tls) = &flags.tls {
+        set(table, "server", "tls", Value::from(tls.as_str()));
+    }
     if let Some(base_url) = &flags.base_url {
         set(
             table,
@@ -311,103 +333,4 @@ fn listed(value: &str) -> Vec<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    fn load(flags: &Flags, variables: &[(&str, &str)]) -> Result<Config, String> {
-        let variables = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Config::from_sources(flags, variables).map_err(|error| error.to_string())
-    }
-
-    fn file(text: &str) -> (tempfile::NamedTempFile, Flags) {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), text).expect("written");
-        let flags = Flags {
-            config: Some(file.path().to_owned()),
-            ..Flags::default()
-        };
-        (file, flags)
-    }
-
-    #[test]
-    fn flags_come_before_environment_before_file_before_defaults() {
-        let (_file, mut flags) =
-            file("[server]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"");
-        let base = load(&Flags::default(), &[]).expect("defaults");
-        assert_eq!(base.server.listen.to_string(), "127.0.0.1:8100");
-        assert!(base.account.is_empty());
-        assert_eq!(load(&flags, &[]).expect("file").server.listen.port(), 1);
-        let variables = [
-            ("HIGHLEVEL_MCP_SERVER_LISTEN", "127.0.0.1:2"),
-            ("HIGHLEVEL_MCP_SERVER_ALLOWED_HOSTS", "a.example, b.example"),
-            ("HIGHLEVEL_MCP_TOOLS_MAX_ANSWER_BYTES", "5000"),
-            ("HIGHLEVEL_TOKEN", "pit-1"),
-            ("OTHER", "x"),
-        ];
-        let config = load(&flags, &variables).expect("environment");
-        assert_eq!(config.server.listen.port(), 2);
-        assert_eq!(config.server.allowed_hosts, ["a.example", "b.example"]);
-        assert_eq!(config.tools.max_answer_bytes, 5000);
-        assert_eq!(config.account.token.expose_secret(), "pit-1");
-        assert_eq!(config.log.level, Level::Warn);
-        assert!(!format!("{config:?}").contains("pit-1"));
-        flags.listen = Some("127.0.0.1:3".to_owned());
-        flags.allowed_hosts = vec!["c.example".to_owned()];
-        let config = load(&flags, &variables).expect("flags");
-        assert_eq!(config.server.listen.port(), 3);
-        assert_eq!(config.server.allowed_hosts, ["c.example"]);
-    }
-
-    #[test]
-    fn what_is_no_setting_is_named() {
-        fn check(flags: &Flags, variables: &[(&str, &str)], part: &str) {
-            let error = load(flags, variables).expect_err(part);
-            assert!(error.contains(part), "{part:?} is not in {error:?}");
-        }
-        let usual = Flags::default();
-        check(
-            &usual,
-            &[("HIGHLEVEL_MCP_SERVER_LISTN", "x")],
-            "HIGHLEVEL_MCP_SERVER_LISTN is no setting",
-        );
-        check(
-            &usual,
-            &[("HIGHLEVEL_MCP_LISTEN", "x")],
-            "HIGHLEVEL_MCP_LISTEN is no setting",
-        );
-        check(
-            &usual,
-            &[("HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES", "many")],
-            "HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES must be a whole number",
-        );
-        check(
-            &usual,
-            &[("HIGHLEVEL_MCP_LOG_LEVEL", "loud")],
-            "unknown variant `loud`",
-        );
-        check(
-            &usual,
-            &[("HIGHLEVEL_MCP_CONFIG", "/gone.toml")],
-            "/gone.toml cannot be read",
-        );
-        let (one, flags) = file("[server]\nlisten = \"127.0.0.1:1\"\nport = 2");
-        check(
-            &flags,
-            &[],
-            &format!("{}: unknown field `port`", one.path().display()),
-        );
-        let (_two, flags) = file("[sever]\nlisten = \"127.0.0.1:1\"");
-        check(&flags, &[], "unknown field `sever`");
-        let (_three, flags) = file("[server");
-        check(&flags, &[], "is no TOML");
-        let listen = Flags {
-            listen: Some("8100".to_owned()),
-            ..Flags::default()
-        };
-        check(&listen, &[], "invalid socket address");
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
-use crate::config::{Config, Flags};
+use crate::config::{self, Config, Flags, Tls};
 use crate::host;
 use crate::telemetry;
 use crate::tools::dispatch::Dispatch;
@@ -29,6 +29,9 @@ pub struct Serve {
     /// Web page that may call, such as https://app.example.com; may be repeated.
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
+    /// What protects tokens on a network: `proxy` for one in front that speaks TLS, `off` for nothing.
+    #[arg(long, value_name = "WHAT")]
+    tls: Option<String>,
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
@@ -40,14 +43,17 @@ impl Serve {
             listen: self.listen,
             allowed_hosts: self.allowed_hosts,
             allowed_origins: self.allowed_origins,
+            tls: self.tls,
             ..flags
         };
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(&flags, sandbox.as_ref())?;
+        refuse_plain_text(&config.server)?;
         telemetry::start(&config.log);
         let access = host::Access::new(&config.server, &config.account)?;
         let tools = Surface::of(OFFICIAL)?.tools.len();
-        let router = host::router(&dispatch, access, &config.server);
+        let stopping = host::Stopping::default();
+        let router = host::router(&dispatch, access, &stopping, &config.server);
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
@@ -79,10 +85,22 @@ impl Serve {
                     "only localhost is served: give --allowed-host with the name that clients use"
                 );
             }
-            host::run(listener, router, &config.server, shutdown).await;
+            host::run(listener, router, stopping, &config.server, shutdown).await;
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// Tokens that travel over a network without TLS can be read there.
+fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
+    if server.tls != Tls::Required || server.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "other machines reach {}, and this server speaks no TLS: put a proxy that does in front of it and give \
+         --tls proxy, or give --tls off where everybody on the network may read the tokens",
+        server.listen
+    )))
 }
 
 /// What to paste where, and one call with its answer: for somebody who starts it for the first time.

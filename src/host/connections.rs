@@ -1,65 +1,160 @@
 //! Accepts connections until told to stop, then lets calls under way finish.
 
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, interval, sleep_until, timeout};
+use tower::ServiceExt;
 
 use crate::config;
+use crate::host::clock::{Clock, Watched};
+use crate::host::doors::{Doors, Entry};
+use crate::host::stopping::Stopping;
 
 /// Pause after a failed accept: out of file descriptors, for one, passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` on `listener` until `shutdown`. `axum::serve` sets no deadline for the headers of
-/// a request, so that a client which sends them slowly holds its connection for ever.
+/// Refused connections that are told so at the same time; those beyond are closed without a word.
+const REFUSALS: usize = 256;
+
+/// Longest time that a refusal is given to arrive.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+connection: close\r\ncontent-length: 90\r\n\r\n\
+{\"error\":\"temporarily_unavailable\",\"error_description\":\"There are too many connections.\"}\n";
+
+/// Serves `router` on `listener` until `shutdown`. `axum::serve` sets no deadlines, so that a client which sends
+/// its request slowly holds its connection for ever.
 pub async fn run(
     listener: TcpListener,
     router: Router,
+    stopping: Stopping,
     settings: &config::Server,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new());
-    http.header_read_timeout(Duration::from_millis(settings.header_timeout_ms));
     let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let doors = Arc::new(Doors::new(settings));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let (ending, ended) = watch::channel(());
+    let serving = Serving {
+        router,
+        head: Duration::from_millis(settings.header_timeout_ms),
+        idle: Duration::from_millis(settings.idle_timeout_ms),
+        ended,
+    };
+    let mut shutdown = pin!(shutdown);
+    let mut drained = Instant::now();
+    // Without connections there is nobody to wait for.
+    let mut look = interval(Duration::from_millis(20));
     loop {
-        let stream = tokio::select! {
+        let stops = stopping.has_begun();
+        tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    pause_after(&error).await;
-                    continue;
-                }
+                Ok((stream, address)) => match doors.enter(address.ip()) {
+                    Some(entry) => {
+                        tokio::spawn(serving.clone().serve(stream, entry, graceful.watcher()));
+                    }
+                    None => refuse(stream, &refusals),
+                },
+                Err(error) => pause_after(&error).await,
             },
-            () = &mut shutdown => break,
-        };
-        // Small answers leave at once; without it they wait for the client's acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+            () = &mut shutdown, if !stops => {
+                stopping.begin();
+                drained = Instant::now() + Duration::from_millis(settings.drain_ms);
             }
-        });
+            () = sleep_until(drained), if stops => break,
+            _ = look.tick(), if stops => if doors.count() == 0 { break },
+        }
     }
-    drop(listener);
+    drop((listener, ending, serving));
     let grace = Duration::from_millis(settings.shutdown_grace_ms);
-    if tokio::time::timeout(grace, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             "calls under way were cut off after {} ms",
             grace.as_millis()
         );
     }
+}
+
+/// What one connection needs.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    head: Duration,
+    idle: Duration,
+    /// Changes when the server ends.
+    ended: watch::Receiver<()>,
+}
+
+impl Serving {
+    async fn serve(mut self, stream: TcpStream, _entry: Entry, watcher: Watcher) {
+        // Small answers leave at once; without it they wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        // hyper's buffers take 16 KiB: not before there is something to put into them.
+        tokio::select! {
+            readable = timeout(self.idle, stream.readable()) => match readable {
+                Ok(Ok(())) => {}
+                _ => return,
+            },
+            _ = self.ended.changed() => return,
+        }
+        // A future of its own on the heap, so that connections without a request stay small.
+        Box::pin(self.answer(stream, watcher)).await;
+    }
+
+    async fn answer(self, stream: TcpStream, watcher: Watcher) {
+        let clock = Arc::new(Clock::new(self.head, self.idle));
+        let (router, watched) = (self.router, Arc::clone(&clock));
+        let service = service_fn(move |request| {
+            watched.answering();
+            let (router, watched) = (router.clone(), Arc::clone(&watched));
+            async move {
+                let answer = router.oneshot(request).await;
+                watched.answered();
+                answer
+            }
+        });
+        let stream = Watched {
+            stream,
+            clock: Arc::clone(&clock),
+        };
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
+            ended = watcher.watch(connection) => if let Err(error) = ended {
+                tracing::debug!(%error, "connection ended");
+            },
+            () = clock.ran_out() => tracing::debug!("connection ended: its time ran out"),
+        }
+    }
+}
+
+/// Says 503 and waits for the client to read it: what it has sent meanwhile would turn the end into a reset.
+fn refuse(mut stream: TcpStream, refusals: &Arc<Semaphore>) {
+    let Ok(place) = Arc::clone(refusals).try_acquire_owned() else {
+        return;
+    };
+    tokio::spawn(async move {
+        let _ = timeout(REFUSAL_TIMEOUT, async {
+            stream.write_all(REFUSAL).await?;
+            stream.shutdown().await?;
+            let mut rest = [0; 512];
+            while stream.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+        drop(place);
+    });
 }
 
 async fn pause_after(error: &io::Error) {

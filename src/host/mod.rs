@@ -1,13 +1,19 @@
 //! The axum host: endpoints, who may call them, and the connections they come over.
 
 mod access;
+mod clock;
 mod connections;
+mod doors;
 mod endpoints;
 mod guard;
+mod intake;
+mod malformed;
 mod origin;
 mod problem;
 mod routes;
+mod stopping;
 
 pub use access::{Access, AccessError, own_account};
 pub use connections::run;
 pub use routes::router;
+pub use stopping::Stopping;

@@ -14,14 +14,21 @@ use crate::config;
 use crate::host::access::Access;
 use crate::host::endpoints::Endpoints;
 use crate::host::guard::guard;
+use crate::host::intake::{Intake, take_in};
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
+use crate::host::stopping::{Stopping, ready, say_goodbye};
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::OFFICIAL;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
-pub fn router(dispatch: &Dispatch, access: Access, settings: &config::Server) -> Router {
+pub fn router(
+    dispatch: &Dispatch,
+    access: Access,
+    stopping: &Stopping,
+    settings: &config::Server,
+) -> Router {
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(official))
@@ -31,7 +38,8 @@ pub fn router(dispatch: &Dispatch, access: Access, settings: &config::Server) ->
         .route("/mcp/x/{toolsets}", any(chosen))
         .route("/mcp/x/{toolsets}/", any(chosen))
         .with_state(Arc::new(endpoints));
-    mcp.layer(from_fn_with_state(Arc::new(access), guard))
+    mcp.layer(from_fn_with_state(Arc::new(Intake::new(settings)), take_in))
+        .layer(from_fn_with_state(Arc::new(access), guard))
         // Outside the guard: a preflight request carries no credential. Origins were checked before.
         .layer(cors())
         // Clients that see a 401 probe these.
@@ -44,7 +52,8 @@ pub fn router(dispatch: &Dispatch, access: Access, settings: &config::Server) ->
         ))
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
-        .route("/readyz", get(alive))
+        .route("/readyz", get(ready).with_state(stopping.clone()))
+        .layer(from_fn_with_state(stopping.clone(), say_goodbye))
 }
 
 async fn official(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
@@ -66,7 +75,6 @@ fn cors() -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
 }
 
-/// Nothing is loaded after start: who can answer is ready.
 async fn alive() -> &'static str {
     "ok\n"
 }

@@ -6,8 +6,8 @@ use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    DiscoverResult, Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
-    ServerConfig,
+    CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -28,6 +28,15 @@ say what to do, and unknown_outcome means to look before repeating. An answer wi
 /// Stands before the instructions where HighLevel is the built-in sandbox.
 const SANDBOX: &str =
     "This is a sandbox: made-up records of a simulated HighLevel; no message reaches anybody. ";
+
+/// Methods that this server answers.
+const KNOWN_METHODS: [&str; 5] = [
+    "initialize",
+    "ping",
+    "server/discover",
+    "tools/list",
+    "tools/call",
+];
 
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
@@ -109,6 +118,24 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(self.0.list.clone())
+    }
+
+    /// What the library cannot read as any request it knows.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method: String = request.method.chars().take(64).collect();
+        Err(if KNOWN_METHODS.contains(&method.as_str()) {
+            let what = format!(
+                "The parameters of {method} are not of the form that the protocol gives them."
+            );
+            ErrorData::invalid_params(what, None)
+        } else {
+            let what = format!("There is no method {method}.");
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, what, None)
+        })
     }
 
     async fn call_tool(

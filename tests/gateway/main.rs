@@ -7,7 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod connections;
 mod faults;
+mod hostile;
 #[path = "../it/recording.rs"]
 #[allow(
     dead_code,

@@ -78,8 +78,12 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> bool {
         let sent = match step {
             Step::Send(bytes) => stream.write_all(&bytes).await,
             Step::Pause(pause) => {
-                tokio::time::sleep(pause).await;
-                Ok(())
+                let mut byte = [0];
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => Ok(()),
+                    // Nothing more is sent before the answer: the peer has gone.
+                    _ = stream.peek(&mut byte) => return false,
+                }
             }
             Step::Trickle(bytes, millis) => trickle(stream, bytes, millis).await,
             Step::Flood(bytes, times) => flood(stream, &bytes, times).await,

@@ -46,13 +46,14 @@ impl Server {
         let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
         let dispatch = Dispatch::new(generated::TOOLS, transport, &config.tools);
         let access = host::Access::new(&config.server, &config.account).expect("an account");
-        let router = host::router(&dispatch, access, &config.server);
+        let stopping = host::Stopping::default();
+        let router = host::router(&dispatch, access, &stopping, &config.server);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            host::run(listener, router, &config.server, shutdown).await;
+            host::run(listener, router, stopping, &config.server, shutdown).await;
         });
         let http = client();
         Self {

@@ -135,7 +135,21 @@ async fn commands_print_and_exit_as_documented() {
             &[],
             2,
             "",
+            "other machines reach 1.2.3.4:1",
+        ),
+        (
+            &["serve", "--listen", "1.2.3.4:1", "--tls", "proxy"],
+            &[],
+            2,
+            "",
             "cannot listen on 1.2.3.4:1",
+        ),
+        (
+            &["serve", "--tls", "maybe"],
+            &[],
+            2,
+            "",
+            "unknown variant `maybe`",
         ),
         (
             &["serve", "--base-url", "ftp://x"],

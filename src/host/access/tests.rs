@@ -1,6 +1,7 @@
 //! Which headers lead to which account, one row a case.
 
 use super::*;
+use crate::config::{Config, Flags};
 
 /// What a server is set to.
 #[derive(Clone, Copy)]
@@ -31,15 +32,12 @@ const KEYED: Set = Set {
 };
 
 fn access(set: Set) -> Access {
+    let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let server = Server {
         listen: set.listen.parse().expect("an address"),
-        allowed_hosts: Vec::new(),
-        allowed_origins: Vec::new(),
         access_key: set.key.into(),
         location_header: set.header,
-        header_timeout_ms: 1,
-        max_body_bytes: 1,
-        shutdown_grace_ms: 1,
+        ..config.server
     };
     let account = Account {
         token: set.token.into(),

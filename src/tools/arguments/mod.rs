@@ -20,6 +20,9 @@ use crate::runtime::tool::Tool;
 use schema::Schema;
 pub use tenant::location_on_the_wire;
 
+/// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
+const MOST_TOLD: usize = 20;
+
 /// Checks arguments of any tool. The schema of a tool is compiled at its first call.
 pub struct Checker {
     schemas: BTreeMap<&'static str, OnceLock<Result<Schema, String>>>,
@@ -124,10 +127,21 @@ struct Problems(Vec<Problem>);
 
 impl Problems {
     fn add(&mut self, what: impl Into<String>) {
-        self.0.push(Problem {
-            what: what.into(),
-            foreign_tenant: false,
-        });
+        self.push(what.into(), false);
+    }
+
+    /// Whether more problems would not be told.
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_TOLD
+    }
+
+    fn push(&mut self, what: String, foreign_tenant: bool) {
+        if !self.is_full() {
+            self.0.push(Problem {
+                what,
+                foreign_tenant,
+            });
+        }
     }
 
     /// A missing argument is one problem, however many find it missing.
@@ -143,10 +157,7 @@ impl Problems {
     }
 
     fn add_foreign_tenant(&mut self, what: String) {
-        self.0.push(Problem {
-            what,
-            foreign_tenant: true,
-        });
+        self.push(what, true);
     }
 }
 

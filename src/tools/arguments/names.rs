@@ -28,7 +28,7 @@ pub fn canonical(
                     values.insert(argument.name.to_owned(), value);
                 }
             },
-            None if ignored.contains(&name) => {}
+            None if ignored.contains(&name) || problems.is_full() => {}
             None => problems.add(unknown(tool, &name)),
         }
     }

@@ -1,0 +1,125 @@
+//! How many connections there are, in all and from one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config;
+
+/// Counts connections.
+pub struct Doors {
+    most: usize,
+    most_per_address: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// One connection that was let in; leaves when dropped.
+pub struct Entry {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+impl Doors {
+    pub fn new(settings: &config::Server) -> Self {
+        Self {
+            most: settings.max_connections,
+            // Everybody has the proxy's address.
+            most_per_address: match settings.tls {
+                config::Tls::Proxy => settings.max_connections,
+                _ => settings.max_connections_per_address,
+            },
+            open: Mutex::default(),
+        }
+    }
+
+    /// `None` where there are too many.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
+        let address = network(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = open.by_address.get(&address).copied().unwrap_or(0);
+        if open.all >= self.most || here >= self.most_per_address {
+            return None;
+        }
+        open.all += 1;
+        open.by_address.insert(address, here + 1);
+        Some(Entry {
+            doors: Arc::clone(self),
+            address,
+        })
+    }
+
+    pub fn count(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let open = self.doors.open.lock();
+        let mut open = open.unwrap_or_else(PoisonError::into_inner);
+        open.all -= 1;
+        if let Some(here) = open.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                open.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// One household or host: an IPv6 network of 64 bits, which any of them has to itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Flags};
+
+    #[test]
+    fn connections_are_counted_in_all_and_by_address() {
+        let limits = [
+            ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "3"),
+            ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS_PER_ADDRESS", "2"),
+        ];
+        let doors = |more: Option<(&str, &str)>| {
+            let variables = limits
+                .into_iter()
+                .chain(more)
+                .map(|(name, value)| (name.into(), value.into()));
+            let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+            Arc::new(Doors::new(&config.server))
+        };
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let some = doors(None);
+        let first = some.enter(address("2001:db8::1")).expect("room");
+        let _second = some.enter(address("2001:db8::ffff:2")).expect("room");
+        assert!(
+            some.enter(address("2001:db8::3")).is_none(),
+            "the same network"
+        );
+        let _third = some.enter(address("10.0.0.1")).expect("room");
+        assert!(some.enter(address("10.0.0.2")).is_none(), "three in all");
+        drop(first);
+        assert_eq!(some.count(), 2);
+        assert!(some.enter(address("::ffff:10.0.0.1")).is_some());
+        let behind_a_proxy = doors(Some(("HIGHLEVEL_MCP_SERVER_TLS", "proxy")));
+        let entries: Vec<_> = (0..4)
+            .map(|_| behind_a_proxy.enter(address("10.0.0.1")))
+            .collect();
+        assert_eq!(entries.iter().flatten().count(), 3);
+    }
+}

@@ -1,0 +1,294 @@
+//! Clients that are slow, idle, too many or gone, and servers that are told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::server::{Server, client};
+use crate::times;
+use crate::wire::{Step, Wire, whole};
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
+const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
+
+async fn connected(server: &Server) -> TcpStream {
+    let address = server.url.trim_start_matches("http://");
+    TcpStream::connect(address).await.expect("a connection")
+}
+
+/// What the server says to `sent`, and after how long it ends the connection.
+async fn answer(server: &Server, sent: &str) -> (String, Duration) {
+    let mut stream = connected(server).await;
+    let start = Instant::now();
+    stream.write_all(sent.as_bytes()).await.expect("written");
+    let mut rest = Vec::new();
+    let ended = timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the connection is still open after {sent:?}");
+    (String::from_utf8_lossy(&rest).into_owned(), start.elapsed())
+}
+
+#[tokio::test]
+async fn each_part_of_a_request_has_its_time() {
+    let deadlines = [
+        ("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "300"),
+        ("HIGHLEVEL_MCP_SERVER_BODY_TIMEOUT_MS", "500"),
+        ("HIGHLEVEL_MCP_SERVER_IDLE_TIMEOUT_MS", "800"),
+    ];
+    let server = Server::start_with(NOWHERE, &deadlines).await;
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let request = format!(
+        "{HEAD}accept: */*\r\ncontent-length: {}\r\n\r\n{ping}",
+        ping.len()
+    );
+    let short_body = format!("{HEAD}content-length: 10\r\n\r\n{{");
+    for (sent, says, millis) in [
+        ("", "", 800..1500),
+        ("POST /mcp HT", "", 300..700),
+        (HEAD, "", 300..700),
+        (&short_body, "408 Request Timeout", 500..1200),
+        (&request, "200 OK", 800..1500),
+        (&format!("{request}POST"), "200 OK", 300..1500),
+    ] {
+        let (said, took) = answer(&server, sent).await;
+        assert!(
+            said.contains(says) && said.is_empty() == says.is_empty(),
+            "{sent:?}: {said}"
+        );
+        let took = u64::try_from(took.as_millis()).expect("a time");
+        assert!(millis.contains(&took), "{sent:?}: {took} ms");
+    }
+}
+
+#[tokio::test]
+async fn too_many_connections_get_503_and_room_when_others_leave() {
+    let most = [("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "3")];
+    let server = Server::start_with(NOWHERE, &most).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(connected(&server).await);
+    }
+    sleep(Duration::from_millis(50)).await;
+    let (said, took) = answer(&server, "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(
+        said.starts_with("HTTP/1.1 503 ") && said.contains("retry-after: 1"),
+        "{said}"
+    );
+    let (_, body) = said.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(body["error"], "temporarily_unavailable");
+    println!("a connection too many: refused in {took:?}");
+    drop(open.pop());
+    sleep(Duration::from_millis(50)).await;
+    let (said, _) = answer(
+        &server,
+        "GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+}
+
+#[tokio::test]
+async fn more_calls_than_the_server_carries_get_503() {
+    let wire = Wire::start(|_| {
+        vec![
+            Step::Pause(Duration::from_millis(400)),
+            whole("200 OK", "", "{}"),
+        ]
+    })
+    .await;
+    let server = Server::start_with(
+        &wire.url,
+        &[("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "4"), NO_LIMIT],
+    )
+    .await;
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}});
+    let calls = (0..12).map(|_| {
+        let request = server
+            .post("/mcp")
+            .header("authorization", "Bearer pit-a")
+            .json(&call);
+        tokio::spawn(async move { request.send().await.expect("a reply") })
+    });
+    let mut statuses = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        let reply = call.await.expect("a call");
+        if reply.status() == StatusCode::SERVICE_UNAVAILABLE {
+            assert_eq!(reply.headers()["retry-after"], "1");
+        }
+        statuses.push(reply.status().as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200; 4], vec![503; 8]].concat());
+}
+
+/// Half of the calls are given up while HighLevel is at work: its connection is let go, and every place is free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_goes_away_frees_its_place() {
+    let rounds = times(2_000, 100_000);
+    let slow = Arc::new(AtomicBool::new(true));
+    let now_slow = Arc::clone(&slow);
+    let wire = Wire::start(move |_| {
+        let pause = if now_slow.load(Ordering::Relaxed) {
+            60_000
+        } else {
+            0
+        };
+        vec![
+            Step::Pause(Duration::from_millis(pause)),
+            whole("200 OK", "", "{}"),
+        ]
+    })
+    .await;
+    let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "16"), NO_LIMIT];
+    let server = Arc::new(Server::start_with(&wire.url, &few).await);
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}}).to_string();
+    let request = format!(
+        "{HEAD}accept: */*\r\nlocationid: L0\r\ncontent-length: {}\r\n\r\n{call}",
+        call.len()
+    );
+    let refused = Arc::new(AtomicUsize::new(0));
+    let before = open_files();
+    let callers = (0..8).map(|_| {
+        let (server, request, refused) =
+            (Arc::clone(&server), request.clone(), Arc::clone(&refused));
+        tokio::spawn(async move {
+            for _ in 0..rounds / 8 {
+                let mut stream = connected(&server).await;
+                stream.write_all(request.as_bytes()).await.expect("written");
+                let mut said = [0; 64];
+                // An answer could only be a refusal: HighLevel is slow.
+                let read = timeout(Duration::from_millis(4), stream.read(&mut said)).await;
+                refused.fetch_add(usize::from(read.is_ok()), Ordering::Relaxed);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("calls");
+    }
+    let reached = wire.requests();
+    slow.store(false, Ordering::Relaxed);
+    let start = Instant::now();
+    while open_files() > before + 4 && start.elapsed() < Duration::from_secs(5) {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let freed = start.elapsed();
+    println!(
+        "{rounds} clients went away, {reached} calls had reached HighLevel, {} refused; all let go {freed:?} after the last; {} more files open",
+        refused.load(Ordering::Relaxed),
+        open_files().saturating_sub(before),
+    );
+    assert!(reached > rounds / 4, "{reached}");
+    assert!(
+        open_files() <= before + 4,
+        "{} files open, {before} before",
+        open_files()
+    );
+    let answers = (0..16).map(|_| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            server
+                .call("contacts_get-contact", json!({"contactId": "c"}))
+                .await
+        })
+    });
+    for answer in answers.collect::<Vec<_>>() {
+        assert_eq!(answer.await.expect("a call"), ("{}".to_owned(), false));
+    }
+}
+
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("Linux").count()
+}
+
+/// Two instances behind a balancer that asks `/readyz`, restarted in turn under load.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_cuts_no_call() {
+    let wire = Wire::start(|_| {
+        vec![
+            Step::Pause(Duration::from_millis(50)),
+            whole("200 OK", "", "{}"),
+        ]
+    })
+    .await;
+    let settings = [("HIGHLEVEL_MCP_SERVER_DRAIN_MS", "500"), NO_LIMIT];
+    let start = || Server::start_with(&wire.url, &settings);
+    let ready: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let known: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let (seen, instances) = (Arc::clone(&ready), Arc::clone(&known));
+    let balancer = tokio::spawn(async move {
+        let http = client();
+        loop {
+            let urls = instances.lock().expect("the lock").clone();
+            let mut up = Vec::new();
+            for url in urls {
+                let reply = http.get(format!("{url}/readyz")).send().await;
+                if reply.is_ok_and(|reply| reply.status().is_success()) {
+                    up.push(url);
+                }
+            }
+            *seen.lock().expect("the lock") = up;
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let (mut one, mut two) = (start().await, start().await);
+    known
+        .lock()
+        .expect("the lock")
+        .extend([one.url.clone(), two.url.clone()]);
+    let done = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..16)
+        .map(|caller: usize| {
+            let (ready, done) = (Arc::clone(&ready), Arc::clone(&done));
+            tokio::spawn(async move {
+                let (http, mut calls) = (client(), 0_usize);
+                let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}});
+                while !done.load(Ordering::Relaxed) {
+                    let up = ready.lock().expect("the lock").clone();
+                    let Some(url) = up.get((caller + calls) % up.len().max(1)) else {
+                        sleep(Duration::from_millis(5)).await;
+                        continue;
+                    };
+                    let request = http.post(format!("{url}/mcp")).header("authorization", "Bearer pit-a").json(&call);
+                    let reply = request.send().await.expect("no call is cut");
+                    let reply: Value = reply.json().await.expect("JSON");
+                    assert_eq!(reply["result"]["content"][0]["text"], "{}", "{reply}");
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    for round in 0..2 {
+        sleep(Duration::from_millis(300)).await;
+        let fresh = start().await;
+        let old = std::mem::replace(if round == 0 { &mut one } else { &mut two }, fresh);
+        let new = if round == 0 {
+            one.url.clone()
+        } else {
+            two.url.clone()
+        };
+        known.lock().expect("the lock").push(new);
+        let url = old.url.clone();
+        old.stop().await;
+        known
+            .lock()
+            .expect("the lock")
+            .retain(|other| *other != url);
+    }
+    sleep(Duration::from_millis(300)).await;
+    done.store(true, Ordering::Relaxed);
+    let mut calls = 0;
+    for caller in callers {
+        calls += caller.await.expect("no call is cut");
+    }
+    balancer.abort();
+    println!("{calls} calls over the restart of two instances, none cut");
+    assert!(calls > 200, "{calls}");
+}
