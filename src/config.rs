@@ -21,6 +21,8 @@ pub struct Config {
     pub tools: Tools,
     pub account: Account,
     pub log: Log,
+    pub metrics: Metrics,
+    pub traces: Traces,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -132,8 +134,26 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
     Text,
     Json,
+}
+
+/// Where Prometheus reads metrics.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Address and port; empty: nowhere.
+    pub listen: String,
+}
+
+/// Where traces go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// URL that takes OTLP over HTTP; empty: nowhere.
+    pub endpoint: String,
 }
 
 /// Settings given as flags.

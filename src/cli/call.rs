@@ -10,7 +10,7 @@ use super::sandbox::Started;
 use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
 use crate::config::Flags;
-use crate::telemetry;
+use crate::telemetry::{Parent, Telemetry};
 use crate::tools::surfaces::Surface;
 
 #[derive(Args)]
@@ -34,8 +34,7 @@ impl Call {
         let tool = super::tools::find(&surface, &self.name)?;
         let arguments = arguments(&self.arguments)?;
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
-        telemetry::start(&config.log);
+        let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
         let caller = account(&config)?;
         if self.dry_run {
             let (text, is_error) = match dispatch.dry_run(tool, arguments, &caller) {
@@ -46,9 +45,11 @@ impl Call {
         }
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
-            let call = dispatch.call(tool, arguments, &caller);
+            let parent = Parent::default();
+            let call = dispatch.call(tool, arguments, &caller, &parent);
             Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
         })?;
+        dispatch.telemetry().finish();
         show(&answer.text, answer.is_error)
     }
 }

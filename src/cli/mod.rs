@@ -20,6 +20,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
+use crate::telemetry::Telemetry;
 use crate::tools::dispatch::Dispatch;
 use sandbox::Started;
 
@@ -145,13 +146,18 @@ fn print(text: impl Display) -> Result<(), Refused> {
 }
 
 /// Settings and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
-fn prepared(flags: &Flags, sandbox: Option<&Started>) -> Result<(Config, Dispatch), Refused> {
+fn prepared(
+    flags: &Flags,
+    sandbox: Option<&Started>,
+    telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
+) -> Result<(Config, Dispatch), Refused> {
     let mut config = Config::load(flags)?;
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
-    let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools);
+    let telemetry = telemetry(&config).map_err(Refused)?;
+    let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools, telemetry);
     Ok((config, dispatch))
 }
 

@@ -1,5 +1,6 @@
 //! `serve`: MCP over HTTP until SIGTERM or SIGINT.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,7 +12,7 @@ use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
 use crate::config::{self, Config, Flags, Tls};
 use crate::host;
-use crate::telemetry;
+use crate::telemetry::{Parent, Telemetry};
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
@@ -47,9 +48,8 @@ impl Serve {
             ..flags
         };
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(&flags, sandbox.as_ref())?;
+        let (config, dispatch) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
-        telemetry::start(&config.log);
         let access = host::Access::new(&config.server, &config.account)?;
         let tools = Surface::of(OFFICIAL)?.tools.len();
         let stopping = host::Stopping::default();
@@ -85,9 +85,22 @@ impl Serve {
                     "only localhost is served: give --allowed-host with the name that clients use"
                 );
             }
-            host::run(listener, router, stopping, &config.server, shutdown).await;
-            Ok(ExitCode::SUCCESS)
-        })
+            let telemetry = dispatch.telemetry();
+            metrics(&config.metrics, telemetry).await?;
+            let metrics = &telemetry.metrics;
+            host::run(
+                listener,
+                router,
+                stopping,
+                &config.server,
+                metrics,
+                shutdown,
+            )
+            .await;
+            Ok::<_, Refused>(())
+        })?;
+        dispatch.telemetry().finish();
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -103,6 +116,29 @@ fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
     )))
 }
 
+/// Another instance on this machine may have the port, which is no reason not to serve.
+async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<(), Refused> {
+    if settings.listen.is_empty() {
+        return Ok(());
+    }
+    let listen: SocketAddr = settings.listen.parse().map_err(|_| {
+        Refused(format!(
+            "metrics.listen {:?} is no address and port, such as 127.0.0.1:8101",
+            settings.listen
+        ))
+    })?;
+    match TcpListener::bind(listen).await {
+        Ok(listener) => {
+            tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
+            tokio::spawn(host::serve_metrics(listener, telemetry.clone()));
+        }
+        Err(error) => tracing::warn!(
+            "no metrics: cannot listen on {listen}: {error}; give another HIGHLEVEL_MCP_METRICS_LISTEN, or an empty one"
+        ),
+    }
+    Ok(())
+}
+
 /// What to paste where, and one call with its answer: for somebody who starts it for the first time.
 async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<(), Refused> {
     let call = json!({
@@ -113,7 +149,7 @@ async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<
     let example = super::tools::find(&surface, EXAMPLE)?;
     let caller = account(config)?;
     let answer = dispatch
-        .call(example, serde_json::Map::new(), &caller)
+        .call(example, serde_json::Map::new(), &caller, &Parent::default())
         .await;
     let clients = connect::to_the_sandbox(url)?;
     print(format_args!(

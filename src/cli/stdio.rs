@@ -8,7 +8,7 @@ use super::sandbox::Started;
 use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
-use crate::telemetry;
+use crate::telemetry::Telemetry;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
 #[derive(Args)]
@@ -25,14 +25,16 @@ impl Stdio {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         let surface = Surface::of(&self.tools)?;
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
-        telemetry::start(&config.log);
+        let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
         let caller = account(&config)?;
+        let telemetry = dispatch.telemetry().clone();
         let handler = mcp::Handler::new(surface, dispatch, Some(caller))?;
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;
-            Ok(ExitCode::SUCCESS)
-        })
+            Ok::<_, Refused>(())
+        })?;
+        telemetry.finish();
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -20,6 +20,7 @@ use crate::config;
 use crate::host::clock::{Clock, Watched};
 use crate::host::doors::{Doors, Entry};
 use crate::host::stopping::Stopping;
+use crate::telemetry::Metrics;
 
 /// Pause after a failed accept: out of file descriptors, for one, passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,10 +42,11 @@ pub async fn run(
     router: Router,
     stopping: Stopping,
     settings: &config::Server,
+    metrics: &Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let doors = Arc::new(Doors::new(settings));
+    let doors = Arc::new(Doors::new(settings, Arc::clone(metrics)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (ending, ended) = watch::channel(());
     let serving = Serving {
@@ -65,7 +67,10 @@ pub async fn run(
                     Some(entry) => {
                         tokio::spawn(serving.clone().serve(stream, entry, graceful.watcher()));
                     }
-                    None => refuse(stream, &refusals),
+                    None => {
+                        metrics.refused_connections.inc();
+                        refuse(stream, &refusals);
+                    }
                 },
                 Err(error) => pause_after(&error).await,
             },

@@ -5,12 +5,14 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config;
+use crate::telemetry::Metrics;
 
 /// Counts connections.
 pub struct Doors {
     most: usize,
     most_per_address: usize,
     open: Mutex<Open>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
@@ -26,7 +28,7 @@ pub struct Entry {
 }
 
 impl Doors {
-    pub fn new(settings: &config::Server) -> Self {
+    pub fn new(settings: &config::Server, metrics: Arc<Metrics>) -> Self {
         Self {
             most: settings.max_connections,
             // Everybody has the proxy's address.
@@ -35,6 +37,7 @@ impl Doors {
                 _ => settings.max_connections_per_address,
             },
             open: Mutex::default(),
+            metrics,
         }
     }
 
@@ -47,6 +50,7 @@ impl Doors {
             return None;
         }
         open.all += 1;
+        self.metrics.connections.inc();
         open.by_address.insert(address, here + 1);
         Some(Entry {
             doors: Arc::clone(self),
@@ -64,6 +68,7 @@ impl Drop for Entry {
         let open = self.doors.open.lock();
         let mut open = open.unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
+        self.doors.metrics.connections.dec();
         if let Some(here) = open.by_address.get_mut(&self.address) {
             *here -= 1;
             if *here == 0 {
@@ -101,7 +106,7 @@ mod tests {
                 .chain(more)
                 .map(|(name, value)| (name.into(), value.into()));
             let config = Config::from_sources(&Flags::default(), variables).expect("settings");
-            Arc::new(Doors::new(&config.server))
+            Arc::new(Doors::new(&config.server, Arc::default()))
         };
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
         let some = doors(None);

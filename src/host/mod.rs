@@ -8,6 +8,7 @@ mod endpoints;
 mod guard;
 mod intake;
 mod malformed;
+mod metrics;
 mod origin;
 mod problem;
 mod routes;
@@ -15,5 +16,6 @@ mod stopping;
 
 pub use access::{Access, AccessError, own_account};
 pub use connections::run;
+pub use metrics::serve_metrics;
 pub use routes::router;
 pub use stopping::Stopping;

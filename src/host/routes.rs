@@ -15,6 +15,7 @@ use crate::host::access::Access;
 use crate::host::endpoints::Endpoints;
 use crate::host::guard::guard;
 use crate::host::intake::{Intake, take_in};
+use crate::host::metrics::count;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
 use crate::host::stopping::{Stopping, ready, say_goodbye};
@@ -29,6 +30,7 @@ pub fn router(
     stopping: &Stopping,
     settings: &config::Server,
 ) -> Router {
+    let metrics = &dispatch.telemetry().metrics;
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(official))
@@ -54,6 +56,7 @@ pub fn router(
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(stopping.clone()))
         .layer(from_fn_with_state(stopping.clone(), say_goodbye))
+        .layer(from_fn_with_state(Arc::clone(metrics), count))
 }
 
 async fn official(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {

@@ -14,6 +14,7 @@ use rmcp::service::{RequestContext, RoleServer};
 use crate::highlevel::Caller;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::runtime::tool::Tool;
+use crate::telemetry::Parent;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::Surface;
 
@@ -146,9 +147,10 @@ impl ServerHandler for Handler {
         let tool = self.tool(&request.name)?;
         let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
+        let parent = parent(&context);
         // A tool that does not look at the token runs on after its client has gone.
         let answer = tokio::select! {
-            answer = self.0.dispatch.call(tool, arguments, &caller) => answer,
+            answer = self.0.dispatch.call(tool, arguments, &caller, &parent) => answer,
             () = context.ct.cancelled() => {
                 return Err(ErrorData::internal_error("The call was cancelled.", None));
             }
@@ -160,5 +162,19 @@ impl ServerHandler for Handler {
             CallToolResult::success(content)
         };
         Ok(result.into())
+    }
+}
+
+/// The client's span: `_meta` comes before the headers, which a proxy may have set.
+fn parent(context: &RequestContext<RoleServer>) -> Parent {
+    let headers = context.extensions.get::<http::request::Parts>();
+    let field = |name: &str| {
+        let meta = context.meta.get(name).and_then(|value| value.as_str());
+        meta.or_else(|| headers?.headers.get(name)?.to_str().ok())
+            .map(str::to_owned)
+    };
+    Parent {
+        traceparent: field("traceparent"),
+        tracestate: field("tracestate"),
     }
 }

@@ -9,6 +9,7 @@ use crate::highlevel::failure::Class;
 use crate::highlevel::{Call, Caller, Failure, Transport};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::Tool;
+use crate::telemetry::{CallWatch, End, Parent, Telemetry};
 use crate::tools::arguments::{Checker, Rejection, location_on_the_wire};
 use crate::tools::shape::shape;
 
@@ -20,6 +21,7 @@ struct Inner {
     transport: Transport,
     checker: Checker,
     max_answer_bytes: usize,
+    telemetry: Telemetry,
 }
 
 /// What a client gets: one text block.
@@ -30,40 +32,54 @@ pub struct Answer {
 }
 
 impl Dispatch {
-    pub fn new(tools: &'static [Tool], transport: Transport, settings: &config::Tools) -> Self {
+    pub fn new(
+        tools: &'static [Tool],
+        transport: Transport,
+        settings: &config::Tools,
+        telemetry: Telemetry,
+    ) -> Self {
         Self(Arc::new(Inner {
+            telemetry,
             transport,
             checker: Checker::new(tools, settings.ignored_arguments.clone()),
             max_answer_bytes: settings.max_answer_bytes,
         }))
     }
 
-    /// Calls `tool`. Dropping the future ends the call to HighLevel.
+    /// Calls `tool`; `parent` is the client's span. Dropping the future ends the call to HighLevel.
     pub async fn call(
         &self,
         tool: &'static Tool,
         arguments: Map<String, Value>,
         caller: &Caller,
+        parent: &Parent,
     ) -> Answer {
-        match self.answer(tool, arguments, caller).await {
-            Ok(text) => Answer {
-                text,
-                is_error: false,
-            },
+        let mut watch = self.0.telemetry.call(tool.name, tool.effect.name(), parent);
+        match self.answer(tool, arguments, caller, &mut watch).await {
+            Ok((text, end)) => {
+                watch.end("ok", end);
+                Answer {
+                    text,
+                    is_error: false,
+                }
+            }
             Err(failure) => {
-                tracing::info!(
-                    tool = tool.name,
-                    class = failure.class.name(),
-                    status = failure.status,
-                    trace_id = failure.trace_id,
-                    "call failed"
-                );
+                let end = End {
+                    status: failure.status,
+                    retries: failure.retries,
+                    trace_id: failure.trace_id.as_deref(),
+                };
+                watch.end(failure.class.name(), end);
                 Answer {
                     text: failure.text(),
                     is_error: true,
                 }
             }
         }
+    }
+
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
     }
 
     pub fn transport(&self) -> &Transport {
@@ -117,11 +133,20 @@ impl Dispatch {
         tool: &'static Tool,
         given: Map<String, Value>,
         caller: &Caller,
-    ) -> Result<String, Failure> {
+        watch: &mut CallWatch,
+    ) -> Result<(String, End<'static>), Failure> {
         let inner = &self.0;
         let (request, call) = self.request(tool, given, caller)?;
+        if let Some(location) = &call.location {
+            watch.located(location.as_str());
+        }
         let reply = inner.transport.execute(&call, request).await?;
-        shape(tool, reply.body, inner.max_answer_bytes)
+        let end = End {
+            status: Some(reply.status),
+            retries: reply.retries,
+            trace_id: None,
+        };
+        Ok((shape(tool, reply.body, inner.max_answer_bytes)?, end))
     }
 }
 

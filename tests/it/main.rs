@@ -18,5 +18,6 @@ mod requests;
 mod sandbox;
 mod server;
 mod stdio;
+mod telemetry;
 mod tenants;
 mod tidy;

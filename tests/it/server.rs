@@ -1,7 +1,10 @@
 //! The server as `serve` starts it, on a free port, and a client that speaks plain JSON-RPC to it.
 
+use std::sync::Arc;
+
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::highlevel::Transport;
+use highlevel_mcp::telemetry::Telemetry;
 use highlevel_mcp::tools::dispatch::Dispatch;
 use highlevel_mcp::{generated, host};
 use reqwest::header::HeaderMap;
@@ -44,16 +47,30 @@ impl Server {
             .map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
         let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-        let dispatch = Dispatch::new(generated::TOOLS, transport, &config.tools);
+        let dispatch = Dispatch::new(
+            generated::TOOLS,
+            transport,
+            &config.tools,
+            Telemetry::default(),
+        );
         let access = host::Access::new(&config.server, &config.account).expect("an account");
         let stopping = host::Stopping::default();
         let router = host::router(&dispatch, access, &stopping, &config.server);
+        let metrics = Arc::clone(&dispatch.telemetry().metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            host::run(listener, router, stopping, &config.server, shutdown).await;
+            host::run(
+                listener,
+                router,
+                stopping,
+                &config.server,
+                &metrics,
+                shutdown,
+            )
+            .await;
         });
         let http = client();
         Self {

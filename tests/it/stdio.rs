@@ -88,7 +88,7 @@ async fn commands_print_and_exit_as_documented() {
             &ACCOUNT,
             1,
             "\"class\":\"not_found\"",
-            "call failed",
+            "",
         ),
         (&call(url), &[], 2, "", "set HIGHLEVEL_TOKEN"),
         (

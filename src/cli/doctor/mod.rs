@@ -14,6 +14,7 @@ use super::{Refused, prepared, runtime};
 use crate::config::{Config, Flags};
 use crate::highlevel::{Caller, Claims, LocationBinding, TenantId, Transport};
 use crate::host::own_account;
+use crate::telemetry::Telemetry;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
@@ -48,7 +49,7 @@ impl Doctor {
     /// Exit code 1 where there is a fault.
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref())?;
+        let (config, dispatch) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = Surface::of(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Finding, Mark};
 use crate::highlevel::Caller;
 use crate::runtime::tool::Tool;
+use crate::telemetry::Parent;
 use crate::tools::dispatch::{Answer, Dispatch};
 use crate::tools::surfaces::Surface;
 
@@ -82,7 +83,9 @@ pub async fn run(
             findings.push(Finding::new(Mark::Untried, tool.name, why));
             continue;
         }
-        let answer = dispatch.call(tool, probe.arguments(&known), caller).await;
+        let answer = dispatch
+            .call(tool, probe.arguments(&known), caller, &Parent::default())
+            .await;
         let finding = judged(tool, &answer, probe, &known);
         let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         if answer.is_error && value["class"] == "auth" {

@@ -1,0 +1,38 @@
+//! Metrics on a port of their own, which clients of MCP do not reach.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::telemetry::{Metrics, Telemetry};
+
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Serves `/metrics` until the future is dropped.
+pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/metrics", get(text))
+        .with_state(telemetry);
+    axum::serve(listener, router).await
+}
+
+/// Counts what clients are answered, refusals among them.
+pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    metrics.answered(response.status().as_u16());
+    response
+}
+
+async fn text(State(telemetry): State<Telemetry>) -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, OPEN_METRICS)],
+        telemetry.metrics.text(),
+    )
+}

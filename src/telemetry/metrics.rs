@@ -1,0 +1,120 @@
+//! Counts for Prometheus. Every label takes one of a few values known beforehand; none names a tenant.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// In seconds: from an answer out of the same house to the longest wait for HighLevel.
+const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    pub calls: Family<Called, Counter>,
+    pub durations: Family<Effect, Histogram>,
+    pub under_way: Gauge,
+    pub retries: Counter,
+    pub answers: Family<Answer, Counter>,
+    pub connections: Gauge,
+    pub refused_connections: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Called {
+    pub tool: &'static str,
+    /// `ok`, the class of a failure, or `cancelled`.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Effect {
+    pub effect: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answer {
+    pub status: u16,
+}
+
+impl Metrics {
+    /// In the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(error) => {
+                tracing::error!(%error, "the metrics cannot be written");
+                "# EOF\n".to_owned()
+            }
+        }
+    }
+
+    /// A client was answered over HTTP.
+    pub fn answered(&self, status: u16) {
+        self.answers.get_or_create(&Answer { status }).inc();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("highlevel_mcp");
+        let calls = Family::default();
+        registry.register(
+            "calls",
+            "Calls of tools that ended, by outcome",
+            calls.clone(),
+        );
+        let durations: Family<Effect, Histogram> =
+            Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        registry.register_with_unit(
+            "call_duration",
+            "Time from the arguments to the answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        let under_way = Gauge::default();
+        registry.register(
+            "calls_under_way",
+            "Calls of tools that have not ended",
+            under_way.clone(),
+        );
+        let retries = Counter::default();
+        registry.register(
+            "retries",
+            "Requests to HighLevel beyond the first of a call",
+            retries.clone(),
+        );
+        let answers = Family::default();
+        registry.register(
+            "http_answers",
+            "Answers to clients, by HTTP status",
+            answers.clone(),
+        );
+        let connections = Gauge::default();
+        registry.register(
+            "connections",
+            "Open connections of clients",
+            connections.clone(),
+        );
+        let refused_connections = Counter::default();
+        registry.register(
+            "refused_connections",
+            "Connections beyond the most that are served",
+            refused_connections.clone(),
+        );
+        Self {
+            registry,
+            calls,
+            durations,
+            under_way,
+            retries,
+            answers,
+            connections,
+            refused_connections,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Traces of calls in the OpenTelemetry form: one span a call, below the client's own where it names one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{SpanKind, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
+
+/// Longest time that the last spans are given to leave.
+const LAST_SPANS: Duration = Duration::from_secs(2);
+
+/// The client's span, from `_meta` or the headers of a request: the W3C's `traceparent` and `tracestate`.
+#[derive(Clone, Debug, Default)]
+pub struct Parent {
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
+}
+
+/// Makes spans and sends them.
+#[derive(Clone)]
+pub struct Traces {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+}
+
+impl Traces {
+    /// To a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
+    pub fn to(endpoint: &str) -> Result<Self, String> {
+        // An error means that one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(endpoint)
+            .build()
+            .map_err(|error| format!("traces.endpoint {endpoint:?} cannot be used: {error}"))?;
+        let resource = Resource::builder()
+            .with_service_name(env!("CARGO_PKG_NAME"))
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource)
+            .build();
+        let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
+        Ok(Self { provider, tracer })
+    }
+
+    /// The span of one call; names and attributes are those of OpenTelemetry's conventions for MCP.
+    pub fn begin(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> Span {
+        let fields: HashMap<String, String> = [
+            ("traceparent", &parent.traceparent),
+            ("tracestate", &parent.tracestate),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect();
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
+        let span = self
+            .tracer
+            .span_builder(format!("tools/call {tool}"))
+            .with_kind(SpanKind::Server)
+            .with_attributes([
+                KeyValue::new("mcp.method.name", "tools/call"),
+                KeyValue::new("gen_ai.tool.name", tool),
+                KeyValue::new("highlevel.effect", effect),
+            ]);
+        self.tracer.build_with_context(span, &context)
+    }
+
+    pub fn finish(&self) {
+        if let Err(error) = self.provider.shutdown_with_timeout(LAST_SPANS) {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
