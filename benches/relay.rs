@@ -1,7 +1,8 @@
 //! What a tool call costs beside a bare axum and reqwest relay of the same answer, in the same run.
 //!
 //! Server and relay are processes of their own, so that their CPU time is theirs alone; HighLevel and
-//! the callers run in this one. Rounds alternate; the ratio is the median of the rounds.
+//! the callers run in this one. Rounds alternate; the ratio is the median of the rounds. `RELAY_BEFORE` names an earlier
+//! build of the server to put beside this one, and `RELAY_TRACES=1` has every call traced.
 
 #![expect(
     clippy::expect_used,
@@ -50,13 +51,24 @@ async fn main() {
         return;
     }
     let upstream = highlevel().await;
-    let server = start(
-        Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream])
-            .env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000")
-            .stderr(Stdio::piped()),
-    )
-    .await;
+    let serve = |program: &str| {
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream]);
+        command.stderr(Stdio::piped());
+        command
+    };
+    let mut command = serve(env!("CARGO_BIN_EXE_highlevel-mcp"));
+    command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
+    command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "1000000000");
+    if std::env::var_os("RELAY_TRACES").is_some() {
+        let collector = format!("{upstream}/v1/traces");
+        command.env("HIGHLEVEL_MCP_TRACES_ENDPOINT", collector);
+    }
+    let server = start(&mut command).await;
+    let before = match std::env::var("RELAY_BEFORE") {
+        Ok(program) => Some(start(&mut serve(&program)).await),
+        Err(_) => None,
+    };
     let relay = start(
         Command::new(std::env::current_exe().expect("a path"))
             .env("RELAY_UPSTREAM", &upstream)
@@ -71,14 +83,24 @@ async fn main() {
             (format!("{}/mcp", server.url), call.to_string()),
             (relay.url.clone(), path.to_owned()),
         );
-        for target in [&mcp, &plain] {
+        let earlier = before
+            .as_ref()
+            .map(|before| (before, (format!("{}/mcp", before.url), call.to_string())));
+        for target in [&mcp, &plain]
+            .into_iter()
+            .chain(earlier.as_ref().map(|(_, target)| target))
+        {
             load(target, CONNECTIONS, calls / 4).await;
         }
+        let mut since = vec![];
         let (mut cpu, mut latency, mut server_cpu, mut relay_cpu) =
             (vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             let ours = server.cpu_per_call(&mcp, calls).await;
             let bare = relay.cpu_per_call(&plain, calls).await;
+            if let Some((before, target)) = &earlier {
+                since.push(ours / before.cpu_per_call(target, calls).await);
+            }
             cpu.push(ours / bare);
             server_cpu.push(ours);
             relay_cpu.push(bare);
@@ -93,6 +115,12 @@ async fn main() {
             median(relay_cpu),
             median(latency),
         );
+        if !since.is_empty() {
+            println!(
+                "  {name:<13} CPU per call {:.2} x that of the earlier build",
+                median(since)
+            );
+        }
     }
 }
 

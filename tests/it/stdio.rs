@@ -83,13 +83,7 @@ async fn commands_print_and_exit_as_documented() {
     // Arguments, variables, exit code, part of stdout, part of stderr.
     let rows: &[(&[&str], &[(&str, &str)], i32, &str, &str)] = &[
         (&call(url), &ACCOUNT, 0, "{\"contact\":{}}\n", ""),
-        (
-            &call(gone),
-            &ACCOUNT,
-            1,
-            "\"class\":\"not_found\"",
-            "",
-        ),
+        (&call(gone), &ACCOUNT, 1, "\"class\":\"not_found\"", ""),
         (&call(url), &[], 2, "", "set HIGHLEVEL_TOKEN"),
         (
             &call(url),
