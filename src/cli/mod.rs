@@ -20,7 +20,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, flush_log};
 use crate::tools::dispatch::Dispatch;
 use sandbox::Started;
 
@@ -108,6 +108,7 @@ pub fn run() -> ExitCode {
             print(String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
         }
     };
+    flush_log();
     done.unwrap_or_else(|Refused(what)| {
         eprintln!("highlevel-mcp: {what}");
         ExitCode::from(2)
