@@ -10,6 +10,7 @@
 mod connections;
 mod faults;
 mod hostile;
+mod injection;
 #[path = "../it/recording.rs"]
 #[allow(
     dead_code,

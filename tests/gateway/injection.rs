@@ -1,0 +1,224 @@
+//! Values that try to be more than a value, in every argument of every tool: refused, or sent as that value alone.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use highlevel_mcp::config::{Config, Flags};
+use highlevel_mcp::generated;
+use highlevel_mcp::highlevel::caller::Credential;
+use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId, Transport};
+use highlevel_mcp::runtime::tool::{Place, Role, Tool};
+use highlevel_mcp::telemetry::Telemetry;
+use highlevel_mcp::tools::dispatch::Dispatch;
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// What is known to break URLs, headers and parsers.
+const HOSTILE: [&str; 24] = [
+    "..",
+    ".",
+    "../..",
+    "%2e%2e",
+    "%2E%2E%2F",
+    "..%2f..",
+    "a/b",
+    "a\\b",
+    "a%2Fb",
+    "/",
+    "//evil.example/",
+    "a?b=c",
+    "a&locationId=L1",
+    "a#b",
+    "a;b",
+    "a=b",
+    "a b",
+    "\r\nX-Evil: 1",
+    "a\u{0}b",
+    "\u{202e}é漢😀",
+    "https://evil.example",
+    "@evil.example",
+    "'\"<>{}|^`",
+    "",
+];
+
+static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = Config::from_sources(&Flags::default(), []).expect("defaults");
+    let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+    let dispatch = Dispatch::new(
+        generated::TOOLS,
+        transport,
+        &config.tools,
+        Telemetry::default(),
+    );
+    let caller = Caller {
+        credential: Credential::parse("pit-a").expect("a token"),
+        location: TenantId::parse("L0").map(LocationBinding::Pin),
+        company: TenantId::parse("C0"),
+    };
+    (dispatch, caller)
+});
+
+/// Some value of a schema, as plain as it can be.
+fn sample(schema: &Value) -> Value {
+    if let Some(first) = schema.pointer("/enum/0").or_else(|| schema.get("const")) {
+        return first.clone();
+    }
+    for several in ["anyOf", "oneOf", "allOf"] {
+        if let Some(first) = schema.get(several).and_then(|list| list.get(0)) {
+            return sample(first);
+        }
+    }
+    let kind = schema["type"]
+        .as_str()
+        .or_else(|| schema["type"][0].as_str());
+    match kind {
+        Some("object") => Value::Object(required(schema)),
+        Some("array") => json!([sample(&schema["items"])]),
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
+        Some("boolean") => json!(true),
+        _ => json!("1700000000000"),
+    }
+}
+
+fn required(schema: &Value) -> Map<String, Value> {
+    let names = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    names
+        .map(|name| (name.to_owned(), sample(&schema["properties"][name])))
+        .collect()
+}
+
+/// The least that a tool takes; the caller's own tenants are filled in.
+fn least(tool: &Tool) -> Map<String, Value> {
+    let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
+    let mut arguments = required(&schema);
+    for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {
+        arguments.remove(argument.name);
+    }
+    arguments
+}
+
+/// Whether the call was refused; else what leaves is the template with `value` in its one place.
+fn check(
+    dispatch: &Dispatch,
+    caller: &Caller,
+    tool: &'static Tool,
+    argument: usize,
+    value: &str,
+) -> bool {
+    let mut arguments = least(tool);
+    let argument = &tool.arguments[argument];
+    arguments.insert(argument.name.to_owned(), json!(value));
+    let Ok(request) = dispatch.dry_run(tool, arguments.clone(), caller) else {
+        return true;
+    };
+    let place = format!("{} {} = {value:?}: {request}", tool.name, argument.name);
+    let url = reqwest::Url::parse(request["url"].as_str().expect("a URL")).expect("a URL");
+    assert_eq!(
+        url.host_str(),
+        Some("services.leadconnectorhq.com"),
+        "{place}"
+    );
+    assert_eq!(url.fragment(), None, "{place}");
+    let segments: Vec<&str> = url.path().split('/').collect();
+    let wanted: Vec<&str> = tool.path.split('/').collect();
+    assert_eq!(segments.len(), wanted.len(), "{place}");
+    for (segment, wanted) in segments.iter().zip(wanted) {
+        match wanted.strip_prefix('{') {
+            None => assert_eq!(*segment, wanted, "{place}"),
+            Some(name)
+                if name.trim_end_matches('}') == argument.wire_name
+                    && argument.place == Place::Path =>
+            {
+                let decoded = percent_decode_str(segment).decode_utf8().expect("UTF-8");
+                assert_eq!(decoded, value, "{place}");
+            }
+            Some(_) => assert!(!segment.is_empty() && !segment.contains(".."), "{place}"),
+        }
+    }
+    // No name in the query that the tool does not have, and none twice that is no list.
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, _) in url.query_pairs() {
+        *names.entry(name.into_owned()).or_default() += 1;
+    }
+    for (name, count) in names {
+        let known = tool.arguments.iter().find(|one| {
+            one.place == Place::Query
+                && (one.wire_name == name || format!("{}[]", one.wire_name) == name)
+        });
+        let known = known.unwrap_or_else(|| panic!("{name} is no name of the query, {place}"));
+        assert!(
+            count == 1 || known.list_style.is_some(),
+            "{name} stands there {count} times, {place}"
+        );
+    }
+    if let Some((_, location)) = url.query_pairs().find(|(name, _)| name == "locationId") {
+        assert_eq!(location, "L0", "{place}");
+    }
+    false
+}
+
+#[test]
+fn no_argument_is_more_than_its_value() {
+    let (dispatch, caller) = &*DISPATCH;
+    let (mut refused, mut sent) = (0, 0);
+    for tool in generated::TOOLS {
+        let plain = dispatch.dry_run(tool, least(tool), caller);
+        // Without it every refusal below would prove nothing.
+        plain.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
+        for argument in 0..tool.arguments.len() {
+            for value in HOSTILE {
+                if check(dispatch, caller, tool, argument, value) {
+                    refused += 1;
+                } else {
+                    sent += 1;
+                }
+            }
+        }
+    }
+    println!(
+        "{} tools: {refused} values refused, {sent} sent as they are",
+        generated::TOOLS.len()
+    );
+    assert!(refused > 100 && sent > 100);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::times(256, 100_000) as u32))]
+
+    #[test]
+    fn no_text_is_more_than_its_value(
+        tool in 0..generated::TOOLS.len(),
+        argument in any::<prop::sample::Index>(),
+        value in "\\PC{0,12}|[./\\\\%?#&=\r\n\u{0}a2eEfF]{0,12}",
+    ) {
+        let tool = &generated::TOOLS[tool];
+        if !tool.arguments.is_empty() {
+            let (dispatch, caller) = &*DISPATCH;
+            check(dispatch, caller, tool, argument.index(tool.arguments.len()), &value);
+        }
+    }
+
+    /// No bytes make the way from a client's arguments to an answer panic, nor an answer longer than its limit.
+    #[test]
+    fn no_arguments_and_no_answer_panic(
+        tool in 0..generated::TOOLS.len(),
+        arguments in "[\\[\\]{}\",:a-zA-Z0-9_ .\\-]{0,64}",
+        names in prop::collection::vec("[a-zA-Z_]{1,12}", 0..4),
+        answer in "\\PC{0,64}|[\\[\\]{}\",:0-9truefalsn \\\\]{0,256}",
+    ) {
+        let tool = &generated::TOOLS[tool];
+        let (dispatch, caller) = &*DISPATCH;
+        let value: Value = serde_json::from_str(&arguments).unwrap_or(Value::String(arguments));
+        let given: Map<String, Value> = names.into_iter().map(|name| (name, value.clone())).collect();
+        let _ = dispatch.dry_run(tool, given, caller);
+        if let Ok(text) = highlevel_mcp::tools::shape::shape(tool, answer, 64) {
+            prop_assert!(text.len() <= 64);
+        }
+    }
+}
