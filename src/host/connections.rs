@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -51,6 +52,8 @@ pub async fn run(
     let (ending, ended) = watch::channel(());
     let serving = Serving {
         router,
+        metrics: Arc::clone(metrics),
+        stopping: stopping.clone(),
         head: Duration::from_millis(settings.header_timeout_ms),
         idle: Duration::from_millis(settings.idle_timeout_ms),
         ended,
@@ -96,6 +99,8 @@ pub async fn run(
 #[derive(Clone)]
 struct Serving {
     router: Router,
+    metrics: Arc<Metrics>,
+    stopping: Stopping,
     head: Duration,
     idle: Duration,
     /// Changes when the server ends.
@@ -121,11 +126,21 @@ impl Serving {
     async fn answer(self, stream: TcpStream, watcher: Watcher) {
         let clock = Arc::new(Clock::new(self.head, self.idle));
         let (router, watched) = (self.router, Arc::clone(&clock));
+        let (metrics, stopping) = (self.metrics, self.stopping);
         let service = service_fn(move |request| {
             watched.answering();
             let (router, watched) = (router.clone(), Arc::clone(&watched));
+            let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
             async move {
-                let answer = router.oneshot(request).await;
+                let mut answer = router.oneshot(request).await;
+                if let Ok(answer) = &mut answer {
+                    metrics.answered(answer.status().as_u16());
+                    if stopping.has_begun() {
+                        // Or it asks again on a connection that is about to end.
+                        let close = HeaderValue::from_static("close");
+                        answer.headers_mut().insert(CONNECTION, close);
+                    }
+                }
                 watched.answered();
                 answer
             }

@@ -9,16 +9,18 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::host::access::Access;
+use crate::host::intake::Intake;
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 /// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
 pub async fn guard(
-    State(access): State<Arc<Access>>,
+    State(guarded): State<Arc<(Access, Intake)>>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    let (access, intake) = &*guarded;
     match access.caller(request.headers()) {
         Ok(caller) => {
             let headers = request.headers_mut();
@@ -27,7 +29,7 @@ pub async fn guard(
             // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            intake.pass(request, next).await
         }
         Err(problem) => {
             tracing::info!(

@@ -1,10 +1,9 @@
 //! Takes in a request's body, whole and in time, and no more calls at once than the server carries.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -32,6 +31,18 @@ impl Intake {
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             places: Semaphore::new(settings.max_calls.min(Semaphore::MAX_PERMITS)),
         }
+    }
+
+    /// Hands the request on. Its body is read before a place is taken: who sends slowly takes no place from others.
+    pub async fn pass(&self, request: Request, next: Next) -> Response {
+        let (request, body) = match self.whole(request).await {
+            Ok(taken) => taken,
+            Err(problem) => return problem.into_response(),
+        };
+        let Ok(_place) = self.places.try_acquire() else {
+            return busy();
+        };
+        in_json(&body, next.run(request).await).await
     }
 
     async fn whole(&self, request: Request) -> Result<(Request, Bytes), Problem> {
@@ -65,18 +76,6 @@ impl Intake {
             }
         }
     }
-}
-
-/// The body is read before a place is taken: who sends slowly takes no place from others.
-pub async fn take_in(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
-    let (request, body) = match intake.whole(request).await {
-        Ok(taken) => taken,
-        Err(problem) => return problem.into_response(),
-    };
-    let Ok(_place) = intake.places.try_acquire() else {
-        return busy();
-    };
-    in_json(&body, next.run(request).await).await
 }
 
 fn busy() -> Response {

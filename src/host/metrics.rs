@@ -1,16 +1,13 @@
 //! Metrics on a port of their own, which clients of MCP do not reach.
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use crate::telemetry::{Metrics, Telemetry};
+use crate::telemetry::Telemetry;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -21,13 +18,6 @@ pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry) -> std::
         .route("/metrics", get(text))
         .with_state(telemetry);
     axum::serve(listener, router).await
-}
-
-/// Counts what clients are answered, refusals among them.
-pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    metrics.answered(response.status().as_u16());
-    response
 }
 
 async fn text(State(telemetry): State<Telemetry>) -> impl IntoResponse {

@@ -14,11 +14,10 @@ use crate::config;
 use crate::host::access::Access;
 use crate::host::endpoints::Endpoints;
 use crate::host::guard::guard;
-use crate::host::intake::{Intake, take_in};
-use crate::host::metrics::count;
+use crate::host::intake::Intake;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
-use crate::host::stopping::{Stopping, ready, say_goodbye};
+use crate::host::stopping::{Stopping, ready};
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::OFFICIAL;
 
@@ -30,7 +29,6 @@ pub fn router(
     stopping: &Stopping,
     settings: &config::Server,
 ) -> Router {
-    let metrics = &dispatch.telemetry().metrics;
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(official))
@@ -40,8 +38,8 @@ pub fn router(
         .route("/mcp/x/{toolsets}", any(chosen))
         .route("/mcp/x/{toolsets}/", any(chosen))
         .with_state(Arc::new(endpoints));
-    mcp.layer(from_fn_with_state(Arc::new(Intake::new(settings)), take_in))
-        .layer(from_fn_with_state(Arc::new(access), guard))
+    let intake = Intake::new(settings);
+    mcp.layer(from_fn_with_state(Arc::new((access, intake)), guard))
         // Outside the guard: a preflight request carries no credential. Origins were checked before.
         .layer(cors())
         // Clients that see a 401 probe these.
@@ -55,8 +53,6 @@ pub fn router(
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(stopping.clone()))
-        .layer(from_fn_with_state(stopping.clone(), say_goodbye))
-        .layer(from_fn_with_state(Arc::clone(metrics), count))
 }
 
 async fn official(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::State;
+use axum::http::StatusCode;
 
 /// Cheap to clone: one flag for the routes and for the connections.
 #[derive(Clone, Default)]
@@ -29,18 +27,4 @@ pub async fn ready(State(stopping): State<Stopping>) -> (StatusCode, &'static st
         true => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         false => (StatusCode::OK, "ok\n"),
     }
-}
-
-/// Sends clients away with their answer, so that none asks again on a connection that is about to end.
-pub async fn say_goodbye(
-    State(stopping): State<Stopping>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    if stopping.has_begun() {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
 }
