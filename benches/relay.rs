@@ -10,17 +10,19 @@
     reason = "a benchmark fails by panicking"
 )]
 
-use std::process::Stdio;
+#[expect(dead_code, reason = "shared with the other benchmark, which uses more of it")]
+mod process;
+
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::{get, post};
+use process::Process;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 7;
@@ -54,7 +56,6 @@ async fn main() {
     let serve = |program: &str| {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream]);
-        command.stderr(Stdio::piped());
         command
     };
     let mut command = serve(env!("CARGO_BIN_EXE_highlevel-mcp"));
@@ -64,17 +65,13 @@ async fn main() {
         let collector = format!("{upstream}/v1/traces");
         command.env("HIGHLEVEL_MCP_TRACES_ENDPOINT", collector);
     }
-    let server = start(&mut command).await;
+    let server = Process::start(&mut command).await;
     let before = match std::env::var("RELAY_BEFORE") {
-        Ok(program) => Some(start(&mut serve(&program)).await),
+        Ok(program) => Some(Process::start(&mut serve(&program)).await),
         Err(_) => None,
     };
-    let relay = start(
-        Command::new(std::env::current_exe().expect("a path"))
-            .env("RELAY_UPSTREAM", &upstream)
-            .stderr(Stdio::piped()),
-    )
-    .await;
+    let own = std::env::current_exe().expect("a path");
+    let relay = Process::start(Command::new(own).env("RELAY_UPSTREAM", &upstream)).await;
     println!("Server beside relay, {CONNECTIONS} connections, median of {ROUNDS} rounds:");
     for (name, path, tool, arguments, calls) in CASES {
         let arguments: Value = serde_json::from_str(arguments).unwrap();
@@ -96,10 +93,10 @@ async fn main() {
         let (mut cpu, mut latency, mut server_cpu, mut relay_cpu) =
             (vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
-            let ours = server.cpu_per_call(&mcp, calls).await;
-            let bare = relay.cpu_per_call(&plain, calls).await;
+            let ours = cpu_per_call(&server, &mcp, calls).await;
+            let bare = cpu_per_call(&relay, &plain, calls).await;
             if let Some((before, target)) = &earlier {
-                since.push(ours / before.cpu_per_call(target, calls).await);
+                since.push(ours / cpu_per_call(before, target, calls).await);
             }
             cpu.push(ours / bare);
             server_cpu.push(ours);
@@ -124,47 +121,11 @@ async fn main() {
     }
 }
 
-struct Process {
-    url: String,
-    child: Child,
-}
-
-impl Process {
-    /// Microseconds of CPU time that one call costs this process.
-    async fn cpu_per_call(&self, target: &(String, String), calls: usize) -> f64 {
-        let before = self.cpu();
-        load(target, CONNECTIONS, calls).await;
-        (self.cpu() - before).as_secs_f64() * 1e6 / calls as f64
-    }
-
-    /// CPU time of all threads so far, in nanoseconds by the scheduler's own count.
-    fn cpu(&self) -> Duration {
-        let id = self.child.id().expect("running");
-        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("Linux");
-        let nanos = threads.map(|thread| {
-            let stat = std::fs::read_to_string(thread.unwrap().path().join("schedstat"))
-                .unwrap_or_default();
-            stat.split(' ')
-                .next()
-                .unwrap_or_default()
-                .parse::<u64>()
-                .unwrap_or(0)
-        });
-        Duration::from_nanos(nanos.sum())
-    }
-}
-
-/// Starts a process that says its address on the first line of stderr.
-async fn start(command: &mut Command) -> Process {
-    let mut child = command.kill_on_drop(true).spawn().expect("started");
-    let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
-    let line = lines.next_line().await.expect("a line").expect("a line");
-    let address = line.split("http://").nth(1).expect("an address");
-    let end = address.find(['/', ' ']).unwrap_or(address.len());
-    let url = format!("http://{}", &address[..end]);
-    // Goes on reading, so that the process is never stopped by a full pipe.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Process { url, child }
+/// Microseconds of CPU time that one call costs a process.
+async fn cpu_per_call(process: &Process, target: &(String, String), calls: usize) -> f64 {
+    let before = process.cpu();
+    load(target, CONNECTIONS, calls).await;
+    (process.cpu() - before).as_secs_f64() * 1e6 / calls as f64
 }
 
 /// Sends `calls` posts over `connections` connections; the time of one call.
