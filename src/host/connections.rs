@@ -112,9 +112,10 @@ impl Serving {
         // Small answers leave at once; without it they wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
         // hyper's buffers take 16 KiB: not before there is something to put into them.
+        let mut first = [0];
         tokio::select! {
-            readable = timeout(self.idle, stream.readable()) => match readable {
-                Ok(Ok(())) => {}
+            peeked = timeout(self.idle, stream.peek(&mut first)) => match peeked {
+                Ok(Ok(1..)) => {}
                 _ => return,
             },
             _ = self.ended.changed() => return,
