@@ -10,7 +10,10 @@
     reason = "a benchmark fails by panicking"
 )]
 
-#[expect(dead_code, reason = "shared with the other benchmark, which uses more of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the other benchmark, which uses more of it"
+)]
 mod process;
 
 use std::time::{Duration, Instant};

@@ -19,7 +19,7 @@ use axum::Router;
 use axum::extract::Request;
 use client::{Client, hold, percentile};
 use process::Process;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -279,7 +279,11 @@ async fn highlevel(latency: Duration) -> String {
         )
     };
     let router = Router::new().fallback(answer);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("a port");
+    let listener = socket.listen(4096).expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     url

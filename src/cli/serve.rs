@@ -57,7 +57,7 @@ impl Serve {
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
-            let listener = TcpListener::bind(listen).await.map_err(|error| {
+            let listener = host::listen(listen).map_err(|error| {
                 Refused(format!(
                     "cannot listen on {listen}: {error}; give another --listen"
                 ))

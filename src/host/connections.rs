@@ -1,6 +1,7 @@
 //! Accepts connections until told to stop, then lets calls under way finish.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tower::ServiceExt;
@@ -35,6 +36,21 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
 connection: close\r\ncontent-length: 90\r\n\r\n\
 {\"error\":\"temporarily_unavailable\",\"error_description\":\"There are too many connections.\"}\n";
+
+/// Connections that wait to be accepted. With the usual 1024 a thousand clients that come at once overflow it, and
+/// those left out try again a second later.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves `router` on `listener` until `shutdown`. `axum::serve` sets no deadlines, so that a client which sends
 /// its request slowly holds its connection for ever.

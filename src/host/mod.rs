@@ -15,7 +15,7 @@ mod routes;
 mod stopping;
 
 pub use access::{Access, AccessError, own_account};
-pub use connections::run;
+pub use connections::{listen, run};
 pub use metrics::serve_metrics;
 pub use routes::router;
 pub use stopping::Stopping;
