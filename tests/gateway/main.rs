@@ -1,5 +1,5 @@
 //! The gateway between clients that misbehave and a HighLevel that does: `cargo test --test gateway -- --nocapture`
-//! prints the figures. `GATEWAY_FULL=1` with `--release` runs the full numbers, which takes an hour.
+//! prints the figures. `GATEWAY_FULL=1` with `--release` runs the full numbers.
 
 #![expect(
     clippy::expect_used,

@@ -38,7 +38,7 @@ pub struct Limits {
 #[derive(Default)]
 struct Book {
     /// Tokens that HighLevel let into a location.
-    proven: HashSet<(Digest, TenantId)>,
+    proven: HashMap<Digest, HashSet<TenantId>>,
     scopes: HashMap<Key, Arc<Scope>>,
     /// As many scopes as make the next round of forgetting worth it.
     sweep_at: usize,
@@ -91,8 +91,10 @@ impl Limits {
         let digest = self.digest(credential);
         let app = App::of(credential);
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let pair = location.map(|location| (digest, location.clone()));
-        let proven = pair.is_some_and(|pair| book.proven.contains(&pair));
+        let own = book.proven.get(&digest);
+        let proven = location
+            .zip(own)
+            .is_some_and(|(location, own)| own.contains(location));
         let key = match (location, &app) {
             (Some(location), Some(app)) if proven => Key::Location(app.clone(), location.clone()),
             _ => Key::Credential(digest),
@@ -112,7 +114,8 @@ impl Limits {
             return;
         };
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        if !book.proven.insert((account.digest, location.clone())) {
+        let own = book.proven.entry(account.digest).or_default();
+        if !own.insert(location.clone()) {
             return;
         }
         let key = Key::Location(app.clone(), location.clone());
@@ -123,7 +126,7 @@ impl Limits {
     /// HighLevel takes the credential no longer: what it proved does not hold.
     pub fn disprove(&self, account: &Account) {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.proven.retain(|(digest, _)| *digest != account.digest);
+        book.proven.remove(&account.digest);
     }
 
     fn digest(&self, credential: &Credential) -> Digest {
