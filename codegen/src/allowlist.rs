@@ -11,6 +11,9 @@ use crate::error::Problem;
 #[serde(deny_unknown_fields)]
 pub struct Allowlist {
     pub toolsets: BTreeMap<String, Toolset>,
+    /// Operations that are no tools, by tool name, with the reason.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A named group of tools.
@@ -33,7 +36,7 @@ impl Allowlist {
         by_tool
     }
 
-    /// Tools named twice in one toolset.
+    /// Tools named twice in one toolset, or left out and listed.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, toolset) in &self.toolsets {
@@ -46,6 +49,23 @@ impl Allowlist {
                         "remove one of them",
                     ));
                 }
+            }
+        }
+        let listed = self.toolsets_by_tool();
+        for (tool, reason) in &self.left_out {
+            if listed.contains_key(tool.as_str()) {
+                problems.push(Problem::new(
+                    "openapi/allowlist.toml",
+                    format!("{tool} is left out and in a toolset"),
+                    "remove one of them",
+                ));
+            }
+            if reason.trim().is_empty() {
+                problems.push(Problem::new(
+                    "openapi/allowlist.toml",
+                    format!("{tool} is left out without a reason"),
+                    "give the reason",
+                ));
             }
         }
         problems

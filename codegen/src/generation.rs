@@ -11,7 +11,7 @@ use crate::document::load::Sources;
 use crate::document::{overlay, prune, repair};
 use crate::emit::{client, format, handlers, registry};
 use crate::error::{Errors, Problem};
-use crate::model::lower::{Lowered, lower};
+use crate::model::lower::{Lowered, Place, lower};
 use crate::model::operation::{Counts, Operation};
 
 /// What became of the documents.
@@ -102,24 +102,18 @@ fn described(
 ) -> Vec<Lowered> {
     problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
+    let catalogue = sources.editions.catalogue(documents, problems);
     let mut operations = Vec::new();
-    for (stem, document) in documents {
-        let knowledge = sources.knowledge.get(stem);
-        let (lowered, stale) = lower(stem, document, knowledge, &toolsets);
-        operations.extend(lowered);
-        problems.extend(stale);
+    for (source, document) in documents {
+        let place = Place {
+            document: sources.editions.document_of(source),
+            source,
+        };
+        let is_own = |method: &str, path: &str| catalogue.is_own(source, method, path);
+        let knowledge = sources.knowledge.get(place.document);
+        operations.extend(lower(place, document, is_own, knowledge, &toolsets));
     }
-    for stem in sources
-        .knowledge
-        .keys()
-        .filter(|stem| !documents.contains_key(*stem))
-    {
-        problems.push(Problem::new(
-            format!("openapi/tools/{stem}.toml"),
-            "describes a document that is not there",
-            "rename it after its document or remove it",
-        ));
-    }
+    problems.extend(stale(sources, &operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
 
     let mut names = BTreeSet::new();
@@ -148,11 +142,44 @@ fn described(
             ));
         }
     }
-    for tool in toolsets.keys() {
-        if !operations
+    operations
+}
+
+/// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
+fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (document, tables) in &sources.knowledge {
+        let mut of_document = operations
             .iter()
-            .any(|lowered| lowered.operation.tool == *tool)
-        {
+            .map(|lowered| &lowered.operation)
+            .filter(|operation| operation.document == *document)
+            .peekable();
+        if of_document.peek().is_none() {
+            problems.push(Problem::new(
+                format!("openapi/tools/{document}.toml"),
+                "describes a document that is not there",
+                "rename it after its document or remove it",
+            ));
+            continue;
+        }
+        let met: BTreeSet<&str> = of_document.map(|one| one.operation_id.as_str()).collect();
+        for operation_id in tables.keys().filter(|id| !met.contains(id.as_str())) {
+            problems.push(Problem::in_document(
+                document,
+                format!("openapi/tools/{document}.toml [{operation_id}]"),
+                "names an operation that the document does not have",
+                "rename the table to the operation's new id, or remove it",
+            ));
+        }
+    }
+    let names: BTreeSet<&str> = operations
+        .iter()
+        .map(|lowered| lowered.operation.tool.as_str())
+        .collect();
+    let listed = sources.allowlist.toolsets_by_tool();
+    let left_out = sources.allowlist.left_out.keys().map(String::as_str);
+    for tool in listed.into_keys().chain(left_out) {
+        if !names.contains(tool) {
             problems.push(Problem::new(
                 "openapi/allowlist.toml",
                 format!("{tool} is no operation of any document"),
@@ -160,14 +187,14 @@ fn described(
             ));
         }
     }
-    operations
+    problems
 }
 
 fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     for operation in chosen {
         by_document
-            .entry(&operation.document)
+            .entry(&operation.source)
             .or_default()
             .push(operation);
     }

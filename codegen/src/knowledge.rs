@@ -20,6 +20,9 @@ pub struct OperationKnowledge {
     pub aliases: Vec<String>,
     pub title: String,
     pub description: String,
+    /// How people and agents ask for it in other words than title and description.
+    #[serde(default)]
+    pub phrases: Vec<String>,
     pub effect: Effect,
     /// Why the effect is what it is; for reviewers, never shown to models.
     pub reason: Option<String>,
@@ -30,6 +33,13 @@ pub struct OperationKnowledge {
     pub idempotent: Option<bool>,
     #[serde(default)]
     pub paging: Paging,
+    /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.
+    pub fields: Option<Vec<String>>,
+    /// The class of token that is taken, where the document does not say.
+    pub token: Option<TokenClass>,
+    /// Scopes, where neither document nor scope table names one.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     #[serde(default)]
     pub arguments: BTreeMap<String, ArgumentKnowledge>,
     #[serde(default)]
@@ -105,6 +115,16 @@ pub struct Rename {
     pub to: String,
 }
 
+/// Which tokens an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenClass {
+    Location,
+    Agency,
+    Either,
+    Unknown,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paging {
@@ -113,6 +133,17 @@ pub struct Paging {
     /// Dotted path of the list in the answer.
     pub rows: Option<String>,
     pub narrow: Option<String>,
+    /// Argument that counts pages (`page`) or rows (`offset`).
+    pub position: Option<String>,
+    /// Number of the first page.
+    pub first: Option<i64>,
+    /// Arguments of the next page (`cursor`, `last-id`) and where the answer holds them; a number
+    /// in the path is a place in a list, -1 its last.
+    pub next: BTreeMap<String, String>,
+    /// Path of what says whether there is more.
+    pub more: Option<String>,
+    /// Path of the number of all rows.
+    pub total: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -125,19 +156,6 @@ pub enum PagingStyle {
     Offset,
     LastId,
     Window,
-}
-
-impl PagingStyle {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Cursor => "cursor",
-            Self::Page => "page",
-            Self::Offset => "offset",
-            Self::LastId => "last-id",
-            Self::Window => "window",
-        }
-    }
 }
 
 /// Reads one file's text.

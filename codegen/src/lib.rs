@@ -4,6 +4,7 @@ pub mod allowlist;
 pub mod build;
 pub mod diff;
 pub mod document;
+pub mod editions;
 pub mod emit;
 pub mod error;
 pub mod generation;

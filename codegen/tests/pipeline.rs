@@ -49,11 +49,11 @@ fn every_operation_is_a_tool_or_could_be_or_is_left_out_by_name() {
     );
     let stems: std::collections::BTreeSet<&str> = operations
         .iter()
-        .map(|one| one.operation.document.as_str())
+        .map(|one| one.operation.source.as_str())
         .collect();
     for stem in stems {
         let operations = operations.iter().map(|one| &one.operation);
-        let operations: Vec<_> = operations.filter(|one| one.document == stem).collect();
+        let operations: Vec<_> = operations.filter(|one| one.source == stem).collect();
         prove(stem, &operations).unwrap_or_else(|problem| panic!("{problem}"));
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that generated code may name: what a tool is, its arguments, and how its request is prepared.
 
 pub mod arguments;
+pub mod body;
 pub mod prepare;
 pub mod tool;

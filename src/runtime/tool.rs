@@ -38,6 +38,13 @@ pub struct Tool {
     /// Renames inside the body, applied before the check.
     pub renames: &'static [Rename],
     pub paging: Paging,
+    /// The most telling fields of a row of the list, or of the answer; dotted paths.
+    pub fields: &'static [&'static str],
+    /// Every documented field of a row, or of the answer; empty where nothing is documented.
+    pub answers: &'static [&'static str],
+    pub token: TokenClass,
+    /// How the body is written.
+    pub media: Media,
     /// JSON Schema shown to clients: everything it refuses, the check refuses too.
     pub advertised_schema: &'static str,
     /// JSON Schema that arguments must pass before anything is sent.
@@ -89,6 +96,8 @@ pub struct Argument {
     pub wide_path_value: bool,
     /// JSON text that is sent where the caller gives nothing.
     pub when_absent: Option<&'static str>,
+    /// Its value, or each inside it, is a file to upload.
+    pub file: bool,
 }
 
 /// Where an argument goes in the request.
@@ -160,12 +169,74 @@ pub struct Rename {
 
 /// How a list operation hands out its rows.
 pub struct Paging {
-    /// `none`, `cursor`, `page`, `offset`, `last-id` or `window`.
-    pub style: &'static str,
+    pub style: PagingStyle,
     /// Argument that sets the page size.
     pub page_size: Option<&'static str>,
     /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is no list.
     pub rows: &'static [&'static str],
     /// What to ask for instead when an answer is too long and no page size exists.
     pub narrow: Option<&'static str>,
+    /// Argument that counts pages or rows.
+    pub position: Option<&'static str>,
+    /// Number of the first page.
+    pub first: i64,
+    pub next: &'static [Next],
+    /// Path of what says whether there is more; empty where nothing does.
+    pub more: &'static [&'static str],
+    /// Path of the number of all rows; empty where it is not told.
+    pub total: &'static [&'static str],
+}
+
+/// How one page leads to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PagingStyle {
+    /// Everything in one answer.
+    None,
+    /// Arguments taken from the answer.
+    Cursor,
+    /// A number of pages.
+    Page,
+    /// A number of rows.
+    Offset,
+    /// The id of the last row.
+    LastId,
+    /// Only a window of time bounds the list.
+    Window,
+}
+
+/// An argument of the next page and where the last answer holds its value.
+pub struct Next {
+    pub argument: &'static str,
+    /// Keys, and places in lists: `-1` is the last.
+    pub path: &'static [&'static str],
+}
+
+/// Which tokens an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenClass {
+    Location,
+    Agency,
+    Either,
+    /// HighLevel does not say.
+    Unknown,
+}
+
+impl TokenClass {
+    /// As it stands in `openapi/tools/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::Agency => "agency",
+            Self::Either => "either",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    Form,
+    Multipart,
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::config;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Call, Caller, Failure, Transport};
+use crate::runtime::body;
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::Tool;
 use crate::telemetry::{CallWatch, End, Parent, Telemetry};
@@ -117,7 +118,8 @@ impl Dispatch {
         caller: &'a Caller,
     ) -> Result<(reqwest::Request, Call<'a>), Failure> {
         let arguments = self.0.checker.check(tool, given, caller)?;
-        let request = (tool.prepare)(self.0.transport.upstream(), &arguments)?;
+        let mut request = (tool.prepare)(self.0.transport.upstream(), &arguments)?;
+        body::write(tool, &arguments, &mut request)?;
         let named = location_on_the_wire(tool, &arguments);
         let call = Call {
             tool,

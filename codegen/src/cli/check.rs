@@ -16,7 +16,7 @@ pub fn run(openapi: &Path) -> Result<ExitCode, Errors> {
     for lowered in &generation.operations {
         let operation = &lowered.operation;
         by_document
-            .entry(&operation.document)
+            .entry(&operation.source)
             .or_default()
             .push(operation);
     }

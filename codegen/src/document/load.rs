@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::allowlist::{self, Allowlist};
+use crate::editions::{self, Editions, V3};
 use crate::error::{Errors, Problem};
 use crate::knowledge::{self, DocumentKnowledge};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
 pub struct Sources {
+    /// Those of v3 as `v3/<stem>`.
     pub documents: BTreeMap<String, Value>,
     pub overlays: BTreeMap<String, Value>,
     pub knowledge: BTreeMap<String, DocumentKnowledge>,
     pub allowlist: Allowlist,
+    pub editions: Editions,
 }
 
 /// Reads the folder `openapi`, collecting every problem.
@@ -28,7 +31,8 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
         })
     };
 
-    let json = files("highlevel", "json", &mut problems);
+    let mut json = files("highlevel", "json", &mut problems);
+    json.extend(newer(openapi, &mut problems));
     let yaml = files("repairs", "yaml", &mut problems);
     let toml = files("tools", "toml", &mut problems);
 
@@ -60,12 +64,21 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             Allowlist::default()
         });
 
+    let path = openapi.join("v3.toml");
+    let editions = text_of(&path)
+        .and_then(|text| editions::parse(&text))
+        .unwrap_or_else(|problem| {
+            problems.push(problem);
+            Editions::default()
+        });
+
     if problems.is_empty() {
         Ok(Sources {
             documents,
             overlays,
             knowledge,
             allowlist,
+            editions,
         })
     } else {
         Err(Errors(problems))
@@ -79,11 +92,31 @@ pub fn documents(openapi: &Path) -> Result<BTreeMap<String, Value>, Errors> {
         return Ok(BTreeMap::new());
     }
     let mut problems = Vec::new();
-    let documents = parsed(files_in(&folder, "json")?, &mut problems);
+    let mut files = files_in(&folder, "json")?;
+    files.extend(newer(openapi, &mut problems));
+    let documents = parsed(files, &mut problems);
     if problems.is_empty() {
         Ok(documents)
     } else {
         Err(Errors(problems))
+    }
+}
+
+/// The v3 documents; none before they were imported.
+fn newer(openapi: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, (PathBuf, String)> {
+    let folder = openapi.join("highlevel").join(V3);
+    if !folder.exists() {
+        return BTreeMap::new();
+    }
+    match files_in(&folder, "json") {
+        Ok(files) => files
+            .into_iter()
+            .map(|(stem, file)| (format!("{V3}{stem}"), file))
+            .collect(),
+        Err(problem) => {
+            problems.push(problem);
+            BTreeMap::new()
+        }
     }
 }
 

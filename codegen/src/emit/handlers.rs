@@ -12,8 +12,8 @@ pub fn handler_name(operation: &Operation) -> Ident {
 }
 
 /// The module of a document's client.
-pub fn client_module(document: &str) -> Ident {
-    format_ident!("{}", plain(document, '_'))
+pub fn client_module(source: &str) -> Ident {
+    format_ident!("{}", plain(source, '_'))
 }
 
 /// The handler of `operation`, its arguments read off the client function's own signature.
@@ -54,7 +54,7 @@ pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream,
         format_ident!("arguments")
     };
     let name = handler_name(operation);
-    let module = client_module(&operation.document);
+    let module = client_module(&operation.source);
     let call = &function.sig.ident;
     Ok(quote! {
         fn #name(

@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use crate::emit::handlers::handler_name;
-use crate::knowledge::{DateForm, Effect, ListStyle, Rule, TenantRole};
+use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rule, TenantRole, TokenClass};
 use crate::model::lower::names;
-use crate::model::operation::{Argument, Operation, Place};
+use crate::model::operation::{Argument, Media, Operation, Place};
 
 /// `TOOLS`, in the order of `operations`.
 pub fn registry(operations: &[&Operation]) -> TokenStream {
@@ -15,7 +15,8 @@ pub fn registry(operations: &[&Operation]) -> TokenStream {
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
         use crate::runtime::tool::{
-            Argument, DateForm, Effect, InnerTenant, ListStyle, Paging, Place, Rename, Role, Rule, Tool,
+            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Next, Paging, PagingStyle,
+            Place, Rename, Role, Rule, TokenClass, Tool,
         };
 
         /// Every tool, sorted by name.
@@ -41,6 +42,8 @@ fn tool(operation: &Operation) -> TokenStream {
         idempotent,
         scopes,
         access,
+        fields,
+        answers,
         ..
     } = operation;
     let effect = match operation.effect {
@@ -64,14 +67,18 @@ fn tool(operation: &Operation) -> TokenStream {
         let role = role(tenant.role, Rule::Explicit);
         quote!(InnerTenant { steps: &[#(#steps),*], role: #role })
     });
-    let style = operation.paging.style.name();
-    let page_size = option(operation.paging.page_size.as_deref());
-    let narrow = option(operation.paging.narrow.as_deref());
-    let rows = operation
-        .paging
-        .rows
-        .iter()
-        .flat_map(|rows| rows.split('.'));
+    let paging = paging(&operation.paging);
+    let media = match operation.media {
+        Media::Json => quote!(Media::Json),
+        Media::Form => quote!(Media::Form),
+        Media::Multipart => quote!(Media::Multipart),
+    };
+    let token = match operation.token {
+        TokenClass::Location => quote!(TokenClass::Location),
+        TokenClass::Agency => quote!(TokenClass::Agency),
+        TokenClass::Either => quote!(TokenClass::Either),
+        TokenClass::Unknown => quote!(TokenClass::Unknown),
+    };
     let advertised = operation.advertised_schema.to_string();
     let check = operation.check_schema.to_string();
     let prepare = handler_name(operation);
@@ -97,15 +104,54 @@ fn tool(operation: &Operation) -> TokenStream {
             arguments: &[#(#arguments),*],
             inner_tenants: &[#(#inner_tenants),*],
             renames: &[#(#renames),*],
-            paging: Paging {
-                style: #style,
-                page_size: #page_size,
-                rows: &[#(#rows),*],
-                narrow: #narrow,
-            },
+            paging: #paging,
+            fields: &[#(#fields),*],
+            answers: &[#(#answers),*],
+            token: #token,
+            media: #media,
             advertised_schema: #advertised,
             check_schema: #check,
             prepare: #prepare,
+        }
+    }
+}
+
+fn paging(paging: &Paging) -> TokenStream {
+    let style = format_ident!(
+        "{}",
+        match paging.style {
+            crate::knowledge::PagingStyle::None => "None",
+            crate::knowledge::PagingStyle::Cursor => "Cursor",
+            crate::knowledge::PagingStyle::Page => "Page",
+            crate::knowledge::PagingStyle::Offset => "Offset",
+            crate::knowledge::PagingStyle::LastId => "LastId",
+            crate::knowledge::PagingStyle::Window => "Window",
+        }
+    );
+    let page_size = option(paging.page_size.as_deref());
+    let narrow = option(paging.narrow.as_deref());
+    let position = option(paging.position.as_deref());
+    let first = paging.first.unwrap_or(1);
+    let steps = |path: &Option<String>| {
+        let steps = path.iter().flat_map(|path| path.split('.'));
+        quote!(&[#(#steps),*])
+    };
+    let (rows, more, total) = (steps(&paging.rows), steps(&paging.more), steps(&paging.total));
+    let next = paging.next.iter().map(|(argument, path)| {
+        let steps = path.split('.');
+        quote!(Next { argument: #argument, path: &[#(#steps),*] })
+    });
+    quote! {
+        Paging {
+            style: PagingStyle::#style,
+            page_size: #page_size,
+            rows: #rows,
+            narrow: #narrow,
+            position: #position,
+            first: #first,
+            next: &[#(#next),*],
+            more: #more,
+            total: #total,
         }
     }
 }
@@ -115,6 +161,7 @@ fn argument(argument: &Argument) -> TokenStream {
         name,
         wire_name,
         wide,
+        file,
         ..
     } = argument;
     let aliases = names(argument).into_iter().filter(|alias| alias != name);
@@ -163,6 +210,7 @@ fn argument(argument: &Argument) -> TokenStream {
             list_style: #list_style,
             wide_path_value: #wide,
             when_absent: #when_absent,
+            file: #file,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use super::folder::{Folder, file_of};
+use super::folder::{Folder, file_of, file_of_document, home_of};
 use crate::error::Problem;
 
 /// `original` with everything it refers to inside it.
@@ -22,7 +22,7 @@ pub fn bundle(
         problems: Vec::new(),
     };
     let mut document = original.clone();
-    bundler.rewrite(&mut document, "apps", &mut String::new());
+    bundler.rewrite(&mut document, home_of(stem), &mut String::new());
     let Bundler {
         copied, problems, ..
     } = bundler;
@@ -51,8 +51,8 @@ struct Bundler<'a> {
 }
 
 impl Bundler<'_> {
-    /// Rewrites every reference below `value`, which stands at `place` of the file `home` (`apps`
-    /// for the document itself).
+    /// Rewrites every reference below `value`, which stands at `place` of the file `home` (its
+    /// folder for the document itself).
     fn rewrite(&mut self, value: &mut Value, home: &str, place: &mut String) {
         if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
             let reference = reference.to_owned();
@@ -83,9 +83,10 @@ impl Bundler<'_> {
 
     fn rewritten(&mut self, value: &Value, reference: &str, home: &str, place: &str) -> Value {
         let pointer = reference.split_once('#').map_or("", |(_, pointer)| pointer);
-        let file = match file_of(reference) {
+        let own = home_of(self.stem);
+        let file = match file_of(reference, own) {
             Some(file) => Some(file),
-            None if home == "apps" => None,
+            None if home == own => None,
             None => Some(home.to_owned()),
         };
         let Some(file) = file else {
@@ -104,7 +105,7 @@ impl Bundler<'_> {
         let Some(target) = shared.and_then(|shared| shared.pointer(pointer)) else {
             self.problems.push(Problem::in_document(
                 self.stem,
-                format!("apps/{}.json at {place}", self.stem),
+                format!("{} at {place}", file_of_document(self.stem)),
                 format!("refers to {reference}, which is not in {file}"),
                 "take the documents and the files they refer to from one commit",
             ));

@@ -10,7 +10,7 @@ use crate::error::{Errors, Problem};
 
 /// Everything that was read.
 pub struct Folder {
-    /// `apps/<stem>.json` by stem.
+    /// By stem: `contacts` of `apps/contacts.json`, `v3/contacts` of `apps/v3/contacts-v3.json`.
     pub documents: BTreeMap<String, Value>,
     /// Files that documents refer to, by path below the folder.
     pub shared: BTreeMap<String, Value>,
@@ -30,12 +30,16 @@ pub fn read(folder: &Path) -> Result<Folder, Errors> {
         bytes: BTreeMap::new(),
     };
     let mut problems = Vec::new();
-    for path in json_files(&apps)? {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        let Some(stem) = stem.map(str::to_owned) else {
+    let mut paths = json_files(&apps)?;
+    if apps.join("v3").exists() {
+        paths.extend(json_files(&apps.join("v3"))?);
+    }
+    for path in paths {
+        let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) else {
             continue;
         };
-        let name = format!("apps/{stem}.json");
+        let name = name.to_owned();
+        let stem = stem_of(&name);
         match read
             .json(folder, &name)
             .and_then(|json| openapi(&name, json))
@@ -55,7 +59,7 @@ pub fn read(folder: &Path) -> Result<Folder, Errors> {
         .documents
         .iter()
         .flat_map(|(stem, document)| {
-            foreign_files(document)
+            foreign_files(document, home_of(stem))
                 .into_iter()
                 .map(move |file| (file, stem.clone()))
         })
@@ -137,16 +141,42 @@ fn json_files(apps: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-/// The files that references of a document in `apps/` lead to, as paths below the folder.
-fn foreign_files(document: &Value) -> Vec<String> {
+/// The stem of a document's file: `v3/contacts` for `apps/v3/contacts-v3.json`.
+fn stem_of(file: &str) -> String {
+    let stem = file.trim_start_matches("apps/").trim_end_matches(".json");
+    match stem.strip_prefix("v3/") {
+        Some(name) => format!("v3/{}", name.trim_end_matches("-v3")),
+        None => stem.to_owned(),
+    }
+}
+
+/// The file of the document `stem`, below the folder.
+pub fn file_of_document(stem: &str) -> String {
+    match stem.strip_prefix("v3/") {
+        Some(name) => format!("apps/v3/{name}-v3.json"),
+        None => format!("apps/{stem}.json"),
+    }
+}
+
+/// The folder from which the references of the document `stem` lead. Those of v3 are written as if
+/// the documents stood one folder deeper than they do: `../common/` is `apps/v3/common/`.
+pub fn home_of(stem: &str) -> &'static str {
+    if stem.starts_with("v3/") {
+        "apps/v3/apps"
+    } else {
+        "apps"
+    }
+}
+
+/// The files that references of a document in `home` lead to, as paths below the folder.
+fn foreign_files(document: &Value, home: &str) -> Vec<String> {
     let mut files = Vec::new();
     let mut open = vec![document];
     while let Some(value) = open.pop() {
         match value {
             Value::Object(object) => {
-                if let Some(file) = object.get("$ref").and_then(Value::as_str).and_then(file_of) {
-                    files.push(file);
-                }
+                let reference = object.get("$ref").and_then(Value::as_str);
+                files.extend(reference.and_then(|reference| file_of(reference, home)));
                 open.extend(object.values());
             }
             Value::Array(items) => open.extend(items),
@@ -158,13 +188,13 @@ fn foreign_files(document: &Value) -> Vec<String> {
     files
 }
 
-/// The path below the folder of the file that `reference`, standing in `apps/`, leads to.
-pub fn file_of(reference: &str) -> Option<String> {
+/// The path below the folder of the file that `reference`, standing in `home`, leads to.
+pub fn file_of(reference: &str, home: &str) -> Option<String> {
     let (file, _) = reference.split_once('#')?;
     if file.is_empty() {
         return None;
     }
-    let mut steps = vec!["apps".to_owned()];
+    let mut steps: Vec<String> = home.split('/').map(str::to_owned).collect();
     for step in Path::new(file).components() {
         match step {
             Component::ParentDir => drop(steps.pop()),

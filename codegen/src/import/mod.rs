@@ -50,7 +50,7 @@ pub fn last_source(openapi: &Path) -> toml::Table {
     text.parse().unwrap_or_default()
 }
 
-/// Reads `folder` (`apps/*.json`, what they refer to, optionally `scopes.tsv`) and writes nothing.
+/// Reads `folder` (`apps/*.json`, `apps/v3/*.json`, what they refer to, optionally `scopes.tsv`) and writes nothing.
 pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
     let read = folder::read(folder)?;
     let scopes = scopes::parse(&read.scopes)?;
@@ -95,13 +95,16 @@ impl Import {
     /// The files that differ from what stands in `openapi`, those to be removed among them.
     pub fn differences(&self, openapi: &Path) -> BTreeSet<String> {
         let files = self.files();
-        let present = fs::read_dir(openapi.join("highlevel"))
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .map(|name| format!("highlevel/{name}"))
-            .filter(|name| !files.contains_key(name));
-        let mut different: BTreeSet<String> = present.collect();
+        let present = ["highlevel", "highlevel/v3"].into_iter().flat_map(|folder| {
+            fs::read_dir(openapi.join(folder))
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .filter(|name| name.ends_with(".json"))
+                .map(move |name| format!("{folder}/{name}"))
+        });
+        let mut different: BTreeSet<String> =
+            present.filter(|name| !files.contains_key(name)).collect();
         for (name, text) in &files {
             if !fs::read_to_string(openapi.join(name)).is_ok_and(|present| present == *text) {
                 different.insert(name.clone());
@@ -123,7 +126,7 @@ impl Import {
         if new.exists() {
             fs::remove_dir_all(&new).map_err(failed)?;
         }
-        fs::create_dir_all(&new).map_err(failed)?;
+        fs::create_dir_all(new.join("v3")).map_err(failed)?;
         for (name, text) in self.files() {
             let path = match name.strip_prefix("highlevel/") {
                 Some(file) => new.join(file),

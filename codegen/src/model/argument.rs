@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::document::resolve::resolve;
 use crate::knowledge::{ArgumentKnowledge, ListStyle, Rule, TenantRole};
 use crate::model::operation::{Argument, Body, Place};
-use crate::model::schema::json_schema;
+use crate::model::schema::{json_schema, takes_file};
 
 /// The arguments in the order of the document, and what the body is made of.
 pub fn arguments(
@@ -117,6 +117,7 @@ fn argument(
         wide: known.wide,
         default_sent: known.default_sent,
         constant: known.constant,
+        file: takes_file(&schema),
         schema,
     }
 }
@@ -207,7 +208,10 @@ fn advertised(argument: &Argument) -> Value {
     if argument.date.is_some() && schema["type"] != json!("string") {
         schema["type"] = json!(["string", "number"]);
     }
-    if let Some(text) = &argument.text {
+    let file = argument
+        .file
+        .then_some("base64 or data URI, or {data, name, type}");
+    if let Some(text) = argument.text.as_deref().or(file) {
         schema["description"] = json!(text);
     }
     schema

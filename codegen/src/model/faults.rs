@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use crate::error::Problem;
 use crate::knowledge::{ArgumentKnowledge, Effect, OperationKnowledge, PagingStyle, TenantRole};
+use crate::model::answer::Answer;
+use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::lower::names;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Argument, Operation};
 
 /// Every fault of `operation`, given what is known of it.
-pub fn faults(operation: &Operation, known: Option<&OperationKnowledge>) -> Vec<Problem> {
+pub fn faults(
+    operation: &Operation,
+    known: Option<&OperationKnowledge>,
+    answer: &Answer,
+) -> Vec<Problem> {
     let mut faults = Vec::new();
     let mut fault = |place: &str, what: &str, remedy: &str| {
         let place = format!("{} {} {place}", operation.method, operation.path);
@@ -99,13 +105,8 @@ pub fn faults(operation: &Operation, known: Option<&OperationKnowledge>) -> Vec<
     for (what, name) in clashes(operation) {
         fault(&name, what, "rename one of them");
     }
-    if let Some(size) = &operation.paging.page_size
-        && !operation
-            .arguments
-            .iter()
-            .any(|argument| argument.name == *size)
-    {
-        fault("paging.page_size", "names no argument", "correct it");
+    for (key, what, remedy) in gaps(operation, known, answer) {
+        fault(&key, &what, remedy);
     }
     let pages = operation.paging.style != PagingStyle::None;
     let smaller = operation.paging.page_size.is_some() || operation.paging.narrow.is_some();

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::document::repair::VERSION;
-use crate::document::resolve::operations;
+use crate::document::resolve::{operations, resolve};
 use crate::error::Problem;
-use crate::knowledge::{DocumentKnowledge, Effect, OperationKnowledge};
+use crate::knowledge::{DocumentKnowledge, Effect, OperationKnowledge, TokenClass};
+use crate::model::answer::answer;
 use crate::model::argument::{advertised_schema, arguments, check_schema, prefixed};
 use crate::model::faults::faults;
 use crate::model::inner::tenants;
 use crate::model::naming::tool_name;
-use crate::model::operation::{Argument, Operation};
+use crate::model::operation::{Argument, Media, Operation};
 
 /// An operation of a document with everything known of it.
 pub struct Lowered {
@@ -25,24 +26,33 @@ pub struct Lowered {
     pub faults: Vec<Problem>,
 }
 
-/// Every operation of `document`, and each table of `knowledge` that fits none of them.
+/// Where an operation stands, and whose name its tool bears.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub document: &'a str,
+    pub source: &'a str,
+}
+
+/// Every operation of `document` that is one of its own.
 pub fn lower(
-    stem: &str,
+    place: Place<'_>,
     document: &Value,
+    is_own: impl Fn(&str, &str) -> bool,
     knowledge: Option<&DocumentKnowledge>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
-) -> (Vec<Lowered>, Vec<Problem>) {
+) -> Vec<Lowered> {
     let mut lowered = Vec::new();
-    let mut met = BTreeSet::new();
     for (method, path, _, operation) in operations(document) {
+        if !is_own(method, path) {
+            continue;
+        }
         let operation_id = operation
             .get("operationId")
             .and_then(Value::as_str)
             .unwrap_or_default();
         let known = knowledge.and_then(|tables| tables.get(operation_id));
-        met.insert(operation_id);
         lowered.push(lower_operation(
-            stem,
+            place,
             document,
             (method, path, operation_id),
             operation,
@@ -50,31 +60,18 @@ pub fn lower(
             toolsets,
         ));
     }
-    let stale = knowledge
-        .into_iter()
-        .flat_map(BTreeMap::keys)
-        .filter(|operation_id| !met.contains(operation_id.as_str()))
-        .map(|operation_id| {
-            Problem::in_document(
-                stem,
-                format!("openapi/tools/{stem}.toml [{operation_id}]"),
-                "names an operation that the document does not have",
-                "rename the table to the operation's new id, or remove it",
-            )
-        })
-        .collect();
-    (lowered, stale)
+    lowered
 }
 
 fn lower_operation(
-    stem: &str,
+    place: Place<'_>,
     document: &Value,
     (method, path, operation_id): (&str, &str, &str),
     operation: &Value,
     known: Option<&OperationKnowledge>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
 ) -> Lowered {
-    let by_rule = tool_name(stem, operation_id);
+    let by_rule = tool_name(place.document, operation_id);
     let tool = known
         .and_then(|known| known.name.clone())
         .unwrap_or_else(|| by_rule.clone());
@@ -86,7 +83,19 @@ fn lower_operation(
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
     let (arguments, body) = arguments(document, operation, known_arguments);
     let inner_tenants = tenants(&arguments, known_arguments);
-    let (scopes, access) = scopes(operation);
+    let (mut scopes, access) = scopes(operation);
+    let mut token = token_class(&access);
+    if let Some(known) = known {
+        if scopes.is_empty() {
+            scopes.clone_from(&known.scopes);
+        }
+        if token == TokenClass::Unknown {
+            token = known.token.unwrap_or(token);
+        }
+    }
+    let paging = known.map(|known| known.paging.clone()).unwrap_or_default();
+    let answer = answer(document, operation, paging.rows.as_deref());
+    let media = media(document, operation);
     let effect = known.map_or(Effect::Write, |known| known.effect);
     let operation = Operation {
         aliases,
@@ -94,12 +103,14 @@ fn lower_operation(
         description: known
             .map(|known| known.description.clone())
             .unwrap_or_default(),
+        phrases: known.map(|known| known.phrases.clone()).unwrap_or_default(),
         toolsets: toolsets
             .get(tool.as_str())
             .map(|names| names.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
         tool,
-        document: stem.to_owned(),
+        document: place.document.to_owned(),
+        source: place.source.to_owned(),
         operation_id: operation_id.to_owned(),
         method: method.to_uppercase(),
         path: path.to_owned(),
@@ -111,21 +122,40 @@ fn lower_operation(
         idempotent: known
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),
-        paging: known.map(|known| known.paging.clone()).unwrap_or_default(),
+        paging,
+        fields: known.and_then(|known| known.fields.clone()).unwrap_or_default(),
+        answers: answer.fields(),
+        token,
         scopes,
         access,
         renames: known.map(|known| known.renames.clone()).unwrap_or_default(),
         body,
+        media: media.unwrap_or_default(),
         check_schema: check_schema(&arguments),
         advertised_schema: advertised_schema(&arguments),
         inner_tenants,
         arguments,
     };
     Lowered {
-        faults: faults(&operation, known),
+        faults: faults(&operation, known, &answer),
         known: known.is_some(),
-        unsendable: unsendable(document, &operation),
+        unsendable: media
+            .is_none()
+            .then_some("its body is of a media type that is not encoded"),
         operation,
+    }
+}
+
+/// Which tokens the security schemes take. HighLevel says it in prose: `bearer` and `Location-Access` are a
+/// sub-account's token, `Agency-Access` an agency's; `-Only` excludes private integrations.
+fn token_class(access: &[String]) -> TokenClass {
+    let agency = access.iter().any(|scheme| scheme.starts_with("Agency"));
+    let location = access.iter().any(|scheme| !scheme.starts_with("Agency"));
+    match (location, agency) {
+        (true, true) => TokenClass::Either,
+        (true, false) => TokenClass::Location,
+        (false, true) => TokenClass::Agency,
+        (false, false) => TokenClass::Unknown,
     }
 }
 
@@ -156,19 +186,20 @@ fn texts(list: &Value) -> impl Iterator<Item = String> {
         .filter_map(|text| text.as_str().map(str::to_owned))
 }
 
-/// The one thing that is not sent yet: bodies that are not JSON.
-fn unsendable(document: &Value, operation: &Operation) -> Option<&'static str> {
-    let pointer = format!(
-        "/paths/{}/{}/requestBody/content",
-        operation.path.replace('~', "~0").replace('/', "~1"),
-        operation.method.to_lowercase()
-    );
-    let media = document.pointer(&pointer)?.as_object()?.keys().next()?;
-    match media.as_str() {
-        "application/json" => None,
-        "multipart/form-data" => Some("its body is multipart/form-data, which is not encoded yet"),
-        "application/x-www-form-urlencoded" => Some("its body is a form, which is not encoded yet"),
-        _ => Some("its body is of a media type that is not encoded yet"),
+/// How the body is written; `None` for a media type that is not encoded.
+fn media(document: &Value, operation: &Value) -> Option<Media> {
+    let body = operation.get("requestBody");
+    let content = body
+        .and_then(|body| resolve(document, body))
+        .and_then(|body| body["content"].as_object());
+    let Some(name) = content.and_then(|content| content.keys().next()) else {
+        return Some(Media::Json);
+    };
+    match name.as_str() {
+        "application/json" => Some(Media::Json),
+        "multipart/form-data" => Some(Media::Multipart),
+        "application/x-www-form-urlencoded" => Some(Media::Form),
+        _ => None,
     }
 }
 

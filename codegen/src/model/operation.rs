@@ -6,7 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole};
+use crate::knowledge::{
+    DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole, TokenClass,
+};
 
 /// One operation as a tool.
 #[derive(Clone, Debug, Serialize)]
@@ -15,8 +17,12 @@ pub struct Operation {
     pub aliases: Vec<String>,
     pub title: String,
     pub description: String,
+    pub phrases: Vec<String>,
     pub toolsets: Vec<String>,
+    /// The document whose name the tool bears.
     pub document: String,
+    /// The document the operation stands in: the same, or one of v3 (`v3/contacts`).
+    pub source: String,
     pub operation_id: String,
     pub method: String,
     pub path: String,
@@ -27,6 +33,11 @@ pub struct Operation {
     pub additive: bool,
     pub idempotent: bool,
     pub paging: Paging,
+    /// The most telling fields of a row, or of the answer.
+    pub fields: Vec<String>,
+    /// Every documented field of a row, or of the answer; empty where nothing is documented.
+    pub answers: Vec<String>,
+    pub token: TokenClass,
     pub scopes: Vec<String>,
     pub access: Vec<String>,
     pub arguments: Vec<Argument>,
@@ -34,6 +45,7 @@ pub struct Operation {
     pub inner_tenants: Vec<InnerTenant>,
     pub renames: Vec<Rename>,
     pub body: Body,
+    pub media: Media,
     /// JSON Schema 2020-12 that arguments must pass.
     #[serde(skip)]
     pub check_schema: Value,
@@ -60,6 +72,8 @@ pub struct Argument {
     pub default_sent: Option<Value>,
     /// Sent when the caller gives none, and not shown.
     pub constant: Option<Value>,
+    /// Its value, or each inside it, is a file to upload.
+    pub file: bool,
     #[serde(skip)]
     pub schema: Value,
 }
@@ -95,6 +109,16 @@ pub enum Body {
     Whole {
         required: bool,
     },
+}
+
+/// How the body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Media {
+    #[default]
+    Json,
+    Form,
+    Multipart,
 }
 
 /// Method and path of an operation with parameter names erased: its identity across documents.

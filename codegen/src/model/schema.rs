@@ -29,6 +29,9 @@ const KEPT: [&str; 14] = [
     "maxProperties",
 ];
 
+/// Marks the schema of a file.
+const FILE: &str = "x-file";
+
 /// `schema` of `document` as JSON Schema 2020-12, references written out; a circle ends in `{}`.
 pub fn json_schema(document: &Value, schema: &Value) -> Value {
     lower(document, schema, &mut Vec::new())
@@ -62,6 +65,9 @@ fn lower_object<'a>(
     schema: &'a Map<String, Value>,
     above: &mut Vec<&'a str>,
 ) -> Value {
+    if schema.get("format").is_some_and(|format| format == "binary") {
+        return file();
+    }
     let mut out = Map::new();
     for key in KEPT {
         if let Some(value) = schema.get(key) {
@@ -128,6 +134,22 @@ fn lower_object<'a>(
     } else {
         out
     }
+}
+
+/// What a caller gives for a file: its bytes as base64 or as a data URI, with name and type if wanted.
+fn file() -> Value {
+    json!({
+        "type": ["string", "object"],
+        "properties": {"data": {"type": "string"}, "name": {"type": "string"}, "type": {"type": "string"}},
+        "required": ["data"],
+        FILE: true,
+    })
+}
+
+/// Whether values of `schema`, or those inside its list or map, are files.
+pub fn takes_file(schema: &Value) -> bool {
+    let inside = ["items", "additionalProperties"].into_iter();
+    schema.get(FILE).is_some() || inside.filter_map(|key| schema.get(key)).any(takes_file)
 }
 
 /// `nullable` means nothing in JSON Schema: null becomes one of the types and values.

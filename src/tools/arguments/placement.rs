@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::Problems;
 use super::schema::Schema;
 use crate::runtime::arguments::Arguments;
+use crate::runtime::body::file;
 use crate::runtime::tool::{Argument, ListStyle, Place, Tool};
 
 /// Longest value of a path parameter, in bytes; HighLevel's ids have 20 to 40.
@@ -32,6 +33,9 @@ pub fn place(
             continue;
         };
         let wire_name = argument.wire_name.to_owned();
+        if argument.file {
+            check_files(argument, &value, problems);
+        }
         match argument.place {
             Place::Path => {
                 let value = written(argument, schema, value, problems);
@@ -79,6 +83,18 @@ fn check_path_value(argument: &Argument, value: &Value, problems: &mut Problems)
             argument.name,
             excerpt(value)
         ));
+    }
+}
+
+/// A file that cannot be read is said before anything is sent.
+fn check_files(argument: &Argument, value: &Value, problems: &mut Problems) {
+    let values: Vec<&Value> = match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(map) if argument.place == Place::WholeBody => map.values().collect(),
+        one => vec![one],
+    };
+    for what in values.into_iter().filter_map(|value| file(value).err()) {
+        problems.add(format!("{} {what}", argument.name));
     }
 }
 

@@ -1,0 +1,106 @@
+//! How the v3 documents go with the older ones: `openapi/v3.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::document::resolve::operations;
+use crate::error::Problem;
+use crate::model::operation::key;
+
+/// Where v3 documents stand below `openapi/highlevel`, and so how their stems begin.
+pub const V3: &str = "v3/";
+
+/// The file `openapi/v3.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Editions {
+    /// Older name of a v3 document, where HighLevel renamed it.
+    #[serde(default)]
+    pub documents: BTreeMap<String, String>,
+    /// The older method and path of an operation that v3 has moved, by v3's own.
+    #[serde(default)]
+    pub successors: BTreeMap<String, String>,
+}
+
+/// The operations of all documents by key, and which of them are tools of their own.
+pub struct Catalogue {
+    older: BTreeSet<String>,
+    successors: BTreeSet<String>,
+}
+
+impl Editions {
+    /// The document whose name the tools of `source` bear: `contacts` for `contacts` and `v3/contacts`.
+    pub fn document_of<'a>(&'a self, source: &'a str) -> &'a str {
+        match source.strip_prefix(V3) {
+            Some(name) => self.documents.get(name).map_or(name, String::as_str),
+            None => source,
+        }
+    }
+
+    /// Reads the keys of all documents; a line of the file that fits none is a problem.
+    pub fn catalogue(
+        &self,
+        documents: &BTreeMap<String, Value>,
+        problems: &mut Vec<Problem>,
+    ) -> Catalogue {
+        let keys = |newer: bool| -> BTreeSet<String> {
+            documents
+                .iter()
+                .filter(|(source, _)| source.starts_with(V3) == newer)
+                .flat_map(|(_, document)| operations(document))
+                .map(|(method, path, ..)| key(method, path))
+                .collect()
+        };
+        let (older, newer) = (keys(false), keys(true));
+        let mut stale = |what: String| {
+            problems.push(Problem::new(
+                "openapi/v3.toml",
+                what,
+                "correct or remove the line",
+            ));
+        };
+        for (name, document) in &self.documents {
+            if !documents.contains_key(&format!("{V3}{name}")) || !documents.contains_key(document) {
+                stale(format!("{name} = {document:?} names a document that is not there"));
+            }
+        }
+        for (successor, before) in &self.successors {
+            for (one, known) in [(successor, &newer), (before, &older)] {
+                if !known.contains(&erased(one)) {
+                    stale(format!("{one} is no operation of its documents"));
+                }
+            }
+        }
+        Catalogue {
+            older,
+            successors: self.successors.keys().map(|one| erased(one)).collect(),
+        }
+    }
+}
+
+impl Catalogue {
+    /// Whether the operation at `method` and `path` of `source` is one of its own: older, or only in v3.
+    pub fn is_own(&self, source: &str, method: &str, path: &str) -> bool {
+        let key = key(method, path);
+        !source.starts_with(V3) || !(self.older.contains(&key) || self.successors.contains(&key))
+    }
+}
+
+/// `METHOD /path` with parameter names erased.
+fn erased(method_and_path: &str) -> String {
+    let (method, path) = method_and_path.split_once(' ').unwrap_or_default();
+    key(method, path)
+}
+
+/// Reads the file's text.
+pub fn parse(text: &str) -> Result<Editions, Problem> {
+    toml::from_str(text).map_err(|error| {
+        Problem::new(
+            "openapi/v3.toml",
+            error.to_string().trim_end().to_owned(),
+            "correct the key or value there",
+        )
+    })
+}

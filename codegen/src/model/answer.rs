@@ -1,0 +1,92 @@
+//! What an operation's documented answer holds: the schema of its rows, or of its one record.
+
+use serde_json::Value;
+
+use crate::document::resolve::resolve;
+use crate::model::schema::json_schema;
+
+/// The documented answer.
+pub struct Answer {
+    /// Schema of the whole answer; null where none is documented.
+    whole: Value,
+    /// Schema of one row of the list, or of the answer where it holds no list.
+    row: Value,
+}
+
+/// Whether a path leads to something documented.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    Yes,
+    No,
+    /// The document says nothing about what stands there.
+    Unknown,
+}
+
+/// The answer of `operation`, whose list stands at `rows`.
+pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> Answer {
+    let whole = success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
+    let row = match rows {
+        Some(rows) => descend(&whole, rows).cloned().unwrap_or_default(),
+        None => whole.clone(),
+    };
+    let row = item(&row).clone();
+    Answer { whole, row }
+}
+
+fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
+    operation["responses"]
+        .as_object()?
+        .iter()
+        .filter(|(status, _)| status.starts_with('2'))
+        .filter_map(|(_, response)| resolve(document, response)?["content"].as_object())
+        .flat_map(|content| content.values())
+        .find_map(|media| media.get("schema"))
+}
+
+impl Answer {
+    /// The names of the documented fields of a row.
+    pub fn fields(&self) -> Vec<String> {
+        let names = self.row["properties"].as_object().into_iter().flatten();
+        names.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the answer has something at `path`.
+    pub fn holds(&self, path: &str) -> Found {
+        found(&self.whole, path)
+    }
+
+    /// Whether a row has something at `path`.
+    pub fn row_holds(&self, path: &str) -> Found {
+        found(&self.row, path)
+    }
+}
+
+fn found(schema: &Value, path: &str) -> Found {
+    let mut schema = item(schema);
+    for step in path.split('.') {
+        if step.parse::<i64>().is_ok() {
+            continue;
+        }
+        let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+            return Found::Unknown;
+        };
+        match properties.get(step) {
+            Some(property) => schema = item(property),
+            None => return Found::No,
+        }
+    }
+    Found::Yes
+}
+
+fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.')
+        .try_fold(schema, |schema, step| item(schema).get("properties")?.get(step))
+}
+
+/// The schema of an item where `schema` is a list, itself else.
+fn item(mut schema: &Value) -> &Value {
+    while let Some(items) = schema.get("items") {
+        schema = items;
+    }
+    schema
+}

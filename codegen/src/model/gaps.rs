@@ -1,0 +1,80 @@
+//! What is missing or wrong in the knowledge of one operation that search, paging and projection need.
+
+use std::collections::BTreeSet;
+
+use crate::knowledge::{OperationKnowledge, PagingStyle};
+use crate::model::answer::{Answer, Found};
+use crate::model::operation::Operation;
+
+/// How many search phrases an operation has.
+const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;
+
+/// Most fields that a projected row has.
+const MOST_FIELDS: usize = 9;
+
+/// Every gap: the key, what is wrong, the remedy.
+pub fn gaps(
+    operation: &Operation,
+    known: &OperationKnowledge,
+    answer: &Answer,
+) -> Vec<(String, String, &'static str)> {
+    let mut gaps = Vec::new();
+    let mut gap = |key: &str, what: String, remedy| gaps.push((key.to_owned(), what, remedy));
+    if !PHRASES.contains(&known.phrases.len()) {
+        let what = format!("are {}, not 5 to 10", known.phrases.len());
+        gap("phrases", what, "write them");
+    }
+    let mut seen = BTreeSet::from([plain(&known.title)]);
+    for phrase in &known.phrases {
+        if !seen.insert(plain(phrase)) {
+            let what = format!("say {phrase:?} again, which is the title or another phrase");
+            gap("phrases", what, "write it in other words");
+        }
+    }
+    match &known.fields {
+        None => gap("fields", "are not given".to_owned(), "name the telling ones, or []"),
+        Some(fields) if fields.len() > MOST_FIELDS => {
+            gap("fields", format!("are {}, over 9", fields.len()), "keep the telling ones");
+        }
+        Some(fields) => {
+            for field in fields {
+                if answer.row_holds(field) == Found::No {
+                    let what = format!("name {field}, which the documented answer does not have");
+                    gap("fields", what, "correct it, or mend the document in openapi/repairs");
+                }
+            }
+        }
+    }
+    let paging = &operation.paging;
+    let arguments = paging.position.iter().chain(paging.next.keys());
+    for argument in arguments.chain(&paging.page_size) {
+        if !operation.arguments.iter().any(|one| one.name == *argument) {
+            gap("paging", format!("names {argument}, which is no argument"), "correct it");
+        }
+    }
+    let paths = paging.rows.iter().chain(paging.next.values());
+    for path in paths.chain(&paging.more).chain(&paging.total) {
+        if answer.holds(path) == Found::No {
+            let what = format!("names {path}, which the documented answer does not have");
+            gap("paging", what, "correct it, or mend the document in openapi/repairs");
+        }
+    }
+    let complete = match paging.style {
+        PagingStyle::None | PagingStyle::Window => true,
+        PagingStyle::Page | PagingStyle::Offset => paging.position.is_some(),
+        PagingStyle::Cursor | PagingStyle::LastId => !paging.next.is_empty(),
+    };
+    if !complete {
+        let what = "does not say which argument leads to the next page".to_owned();
+        gap("paging", what, "give position (page, offset) or next (cursor, last-id)");
+    }
+    gaps
+}
+
+/// Letters and digits of a text, in lower case.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
