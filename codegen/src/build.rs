@@ -25,5 +25,5 @@ pub fn run() {
 
 fn build(openapi: &Path, out_dir: &Path) -> Result<(), Errors> {
     let generation = generate(&load(openapi)?)?;
-    Ok(write(&generation.rust, out_dir)?)
+    Ok(write(&generation, out_dir)?)
 }

@@ -62,8 +62,11 @@ impl Editions {
             ));
         };
         for (name, document) in &self.documents {
-            if !documents.contains_key(&format!("{V3}{name}")) || !documents.contains_key(document) {
-                stale(format!("{name} = {document:?} names a document that is not there"));
+            if !documents.contains_key(&format!("{V3}{name}")) || !documents.contains_key(document)
+            {
+                stale(format!(
+                    "{name} = {document:?} names a document that is not there"
+                ));
             }
         }
         for (successor, before) in &self.successors {

@@ -7,12 +7,14 @@ use std::path::Path;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::allowlist::Allowlist;
 use crate::document::load::Sources;
 use crate::document::{overlay, prune, repair};
 use crate::emit::{client, format, handlers, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::{Lowered, Place, lower};
 use crate::model::operation::{Counts, Operation};
+use crate::search::index::{Written, index};
 
 /// What became of the documents.
 pub struct Generation {
@@ -20,6 +22,8 @@ pub struct Generation {
     pub operations: Vec<Lowered>,
     /// The generated file.
     pub rust: String,
+    /// The search index over the tools.
+    pub index: Written,
     /// What the repairs by class mended, and how often.
     pub repairs: Counts,
     /// Actions of the overlays, each of which told.
@@ -39,9 +43,11 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
         .map(|lowered| &lowered.operation)
         .filter(|operation| !operation.toolsets.is_empty())
         .collect();
-    let rust = emitted(&chosen)?;
+    let rust = emitted(&chosen, &sources.allowlist)?;
+    let index = index(&chosen, &sources.glossary);
     Ok(Generation {
         rust,
+        index,
         operations,
         repairs,
         overlay_actions,
@@ -54,19 +60,23 @@ pub fn prove(stem: &str, operations: &[&Operation]) -> Result<(), Problem> {
     client_and_handlers(stem, operations).map(drop)
 }
 
-/// Writes the generated file where it differs, so that an unchanged build stays fresh.
-pub fn write(rust: &str, out_dir: &Path) -> Result<(), Problem> {
-    let path = out_dir.join("tools.rs");
-    if fs::read_to_string(&path).is_ok_and(|present| present == rust) {
-        return Ok(());
+/// Writes the generated files where they differ, so that an unchanged build stays fresh.
+pub fn write(generation: &Generation, out_dir: &Path) -> Result<(), Problem> {
+    let index = generation.index.text();
+    for (name, text) in [("tools.rs", &generation.rust), ("search.json", &index)] {
+        let path = out_dir.join(name);
+        if fs::read_to_string(&path).is_ok_and(|present| present == *text) {
+            continue;
+        }
+        fs::write(&path, text).map_err(|error| {
+            Problem::new(
+                path.display().to_string(),
+                format!("cannot be written: {error}"),
+                "free the disk or the permission",
+            )
+        })?;
     }
-    fs::write(&path, rust).map_err(|error| {
-        Problem::new(
-            path.display().to_string(),
-            format!("cannot be written: {error}"),
-            "free the disk or the permission",
-        )
-    })
+    Ok(())
 }
 
 type Documents = BTreeMap<String, serde_json::Value>;
@@ -190,7 +200,7 @@ fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
     problems
 }
 
-fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
+fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     for operation in chosen {
         by_document
@@ -218,7 +228,7 @@ fn emitted(chosen: &[&Operation]) -> Result<String, Errors> {
     if !problems.is_empty() {
         return Err(Errors(problems));
     }
-    let tools = registry::registry(chosen);
+    let tools = registry::registry(chosen, allowlist);
     Ok(format::rust(quote! {
         #tools
         #(#all_handlers)*

@@ -11,5 +11,6 @@ pub mod generation;
 pub mod import;
 pub mod knowledge;
 pub mod model;
+pub mod search;
 
 pub use generation::{Generation, generate};

@@ -21,7 +21,11 @@ pub struct File {
 }
 
 /// Gives `request`, made with a JSON body, the body that `tool` wants.
-pub fn write(tool: &Tool, arguments: &Arguments, request: &mut Request) -> Result<(), PrepareError> {
+pub fn write(
+    tool: &Tool,
+    arguments: &Arguments,
+    request: &mut Request,
+) -> Result<(), PrepareError> {
     let (content_type, bytes) = match tool.media {
         Media::Json => return Ok(()),
         Media::Form => (
@@ -45,14 +49,18 @@ pub fn file(value: &Value) -> Result<File, &'static str> {
     let (media_type, encoded) = match data.strip_prefix("data:") {
         Some(uri) => {
             let (head, encoded) = uri.split_once(',').ok_or("is a data URI without a comma")?;
-            let media_type = head.strip_suffix(";base64").ok_or("is a data URI that is not base64")?;
+            let media_type = head
+                .strip_suffix(";base64")
+                .ok_or("is a data URI that is not base64")?;
             (media_type, encoded)
         }
         None => ("", data),
     };
     let encoded: String = encoded.split_ascii_whitespace().collect();
     let decode = |engine: base64::engine::GeneralPurpose| engine.decode(&encoded).ok();
-    let bytes = [STANDARD, STANDARD_NO_PAD, URL_SAFE].into_iter().find_map(decode);
+    let bytes = [STANDARD, STANDARD_NO_PAD, URL_SAFE]
+        .into_iter()
+        .find_map(decode);
     let bytes = bytes.ok_or("is no base64")?;
     if bytes.is_empty() {
         return Err("is an empty file");
@@ -84,11 +92,12 @@ fn form(body: &Value) -> String {
 fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareError> {
     let mut parts = Vec::new();
     for (name, value) in body.as_object().into_iter().flatten() {
-        let is_file = tool
-            .arguments
-            .iter()
-            .any(|argument| argument.file && (argument.wire_name == name || argument.wire_name == "body"));
-        let several = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let is_file = tool.arguments.iter().any(|argument| {
+            argument.file && (argument.wire_name == name || argument.wire_name == "body")
+        });
+        let several = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
         for value in several {
             parts.push((name, is_file.then(|| file(value)).transpose(), value));
         }
@@ -126,13 +135,19 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
 /// A text that stands nowhere in the body, whoever wrote it: nobody knows the digest of a body that holds it.
 fn boundary(body: &Value) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, body.to_string().as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("highlevel-mcp-{hex}")
 }
 
 /// Names as browsers quote them (<https://html.spec.whatwg.org/#multipart-form-data>).
 fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 fn plain(value: &Value) -> String {
@@ -152,17 +167,33 @@ mod tests {
         fn check(value: Value, expected: Result<(&str, &str, &[u8]), &str>) {
             let file = file(&value);
             let file = file.as_ref().map(|file| {
-                (file.name.as_str(), file.media_type.as_str(), file.bytes.as_slice())
+                (
+                    file.name.as_str(),
+                    file.media_type.as_str(),
+                    file.bytes.as_slice(),
+                )
             });
             match expected {
                 Ok(expected) => assert_eq!(file, Ok(expected), "{value}"),
                 Err(part) => assert!(file.is_err_and(|what| what.contains(part)), "{value}"),
             }
         }
-        check(json!("aGk="), Ok(("file", "application/octet-stream", b"hi")));
-        check(json!("aGk"), Ok(("file", "application/octet-stream", b"hi")));
-        check(json!("aG\nk="), Ok(("file", "application/octet-stream", b"hi")));
-        check(json!("data:text/plain;base64,aGk="), Ok(("file", "text/plain", b"hi")));
+        check(
+            json!("aGk="),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("aGk"),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("aG\nk="),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("data:text/plain;base64,aGk="),
+            Ok(("file", "text/plain", b"hi")),
+        );
         check(
             json!({"data": "aGk=", "name": "a.txt", "type": "text/plain"}),
             Ok(("a.txt", "text/plain", b"hi")),

@@ -24,8 +24,10 @@ pub fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         .iter()
         .filter_map(|(stem, operations)| prove(stem, operations).err())
         .collect();
-    if !unproven.is_empty() {
-        return Err(Errors(unproven));
+    let stale = sources.glossary.problems(&generation.index.known());
+    let problems = [unproven, stale].concat();
+    if !problems.is_empty() {
+        return Err(Errors(problems));
     }
 
     let operations = &generation.operations;

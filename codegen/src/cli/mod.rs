@@ -3,6 +3,7 @@
 mod check;
 mod import;
 mod list;
+mod search_eval;
 mod show;
 
 use std::path::PathBuf;
@@ -41,6 +42,14 @@ enum Command {
         /// Only of this document, such as `contacts`.
         document: Option<String>,
     },
+    /// Print how well search finds the operations of a file of requests, one JSON object a line.
+    SearchEval {
+        /// Lines of query, agent_query and groups.
+        file: PathBuf,
+        /// Print the requests whose operations are not among the first five.
+        #[arg(long)]
+        misses: bool,
+    },
     /// Print one operation: model, schema and what it costs in tokens.
     Show {
         /// Tool name, such as contacts_get-contact.
@@ -56,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Diff { folder } => import::diff(folder, &cli.openapi),
         Command::Check => check::run(&cli.openapi),
         Command::List { all, document } => list::run(&cli.openapi, *all, document.as_deref()),
+        Command::SearchEval { file, misses } => search_eval::run(&cli.openapi, file, *misses),
         Command::Show { tool } => show::run(&cli.openapi, tool),
     };
     done.unwrap_or_else(|Errors(problems)| {

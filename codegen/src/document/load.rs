@@ -10,6 +10,7 @@ use crate::allowlist::{self, Allowlist};
 use crate::editions::{self, Editions, V3};
 use crate::error::{Errors, Problem};
 use crate::knowledge::{self, DocumentKnowledge};
+use crate::search::glossary::{self, Glossary};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
 pub struct Sources {
@@ -19,6 +20,7 @@ pub struct Sources {
     pub knowledge: BTreeMap<String, DocumentKnowledge>,
     pub allowlist: Allowlist,
     pub editions: Editions,
+    pub glossary: Glossary,
 }
 
 /// Reads the folder `openapi`, collecting every problem.
@@ -72,6 +74,14 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             Editions::default()
         });
 
+    let path = openapi.join("glossary.toml");
+    let glossary = text_of(&path)
+        .and_then(|text| glossary::parse(&text))
+        .unwrap_or_else(|problem| {
+            problems.push(problem);
+            Glossary::default()
+        });
+
     if problems.is_empty() {
         Ok(Sources {
             documents,
@@ -79,6 +89,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             knowledge,
             allowlist,
             editions,
+            glossary,
         })
     } else {
         Err(Errors(problems))

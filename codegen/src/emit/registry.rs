@@ -3,14 +3,19 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use crate::allowlist::Allowlist;
 use crate::emit::handlers::handler_name;
 use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rule, TenantRole, TokenClass};
 use crate::model::lower::names;
 use crate::model::operation::{Argument, Media, Operation, Place};
 
 /// `TOOLS`, in the order of `operations`.
-pub fn registry(operations: &[&Operation]) -> TokenStream {
+pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
     let tools = operations.iter().map(|operation| tool(operation));
+    let toolsets = allowlist.toolsets.iter().map(|(name, toolset)| {
+        let description = &toolset.description;
+        quote!((#name, #description))
+    });
     quote! {
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
@@ -21,6 +26,12 @@ pub fn registry(operations: &[&Operation]) -> TokenStream {
 
         /// Every tool, sorted by name.
         pub static TOOLS: &[Tool] = &[#(#tools),*];
+
+        /// The toolsets of the allowlist with their descriptions.
+        pub static TOOLSETS: &[(&str, &str)] = &[#(#toolsets),*];
+
+        /// The search index over `TOOLS`, in their order.
+        pub static SEARCH_INDEX: &str = include_str!(concat!(env!("OUT_DIR"), "/search.json"));
     }
 }
 
@@ -136,7 +147,11 @@ fn paging(paging: &Paging) -> TokenStream {
         let steps = path.iter().flat_map(|path| path.split('.'));
         quote!(&[#(#steps),*])
     };
-    let (rows, more, total) = (steps(&paging.rows), steps(&paging.more), steps(&paging.total));
+    let (rows, more, total) = (
+        steps(&paging.rows),
+        steps(&paging.more),
+        steps(&paging.total),
+    );
     let next = paging.next.iter().map(|(argument, path)| {
         let steps = path.split('.');
         quote!(Next { argument: #argument, path: &[#(#steps),*] })

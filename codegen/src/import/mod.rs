@@ -95,14 +95,16 @@ impl Import {
     /// The files that differ from what stands in `openapi`, those to be removed among them.
     pub fn differences(&self, openapi: &Path) -> BTreeSet<String> {
         let files = self.files();
-        let present = ["highlevel", "highlevel/v3"].into_iter().flat_map(|folder| {
-            fs::read_dir(openapi.join(folder))
-                .into_iter()
-                .flatten()
-                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-                .filter(|name| name.ends_with(".json"))
-                .map(move |name| format!("{folder}/{name}"))
-        });
+        let present = ["highlevel", "highlevel/v3"]
+            .into_iter()
+            .flat_map(|folder| {
+                fs::read_dir(openapi.join(folder))
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                    .filter(|name| name.ends_with(".json"))
+                    .map(move |name| format!("{folder}/{name}"))
+            });
         let mut different: BTreeSet<String> =
             present.filter(|name| !files.contains_key(name)).collect();
         for (name, text) in &files {

@@ -24,7 +24,8 @@ pub enum Found {
 
 /// The answer of `operation`, whose list stands at `rows`.
 pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> Answer {
-    let whole = success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
+    let whole =
+        success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
     let row = match rows {
         Some(rows) => descend(&whole, rows).cloned().unwrap_or_default(),
         None => whole.clone(),
@@ -79,8 +80,9 @@ fn found(schema: &Value, path: &str) -> Found {
 }
 
 fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.')
-        .try_fold(schema, |schema, step| item(schema).get("properties")?.get(step))
+    path.split('.').try_fold(schema, |schema, step| {
+        item(schema).get("properties")?.get(step)
+    })
 }
 
 /// The schema of an item where `schema` is a list, itself else.

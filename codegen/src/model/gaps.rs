@@ -32,15 +32,27 @@ pub fn gaps(
         }
     }
     match &known.fields {
-        None => gap("fields", "are not given".to_owned(), "name the telling ones, or []"),
+        None => gap(
+            "fields",
+            "are not given".to_owned(),
+            "name the telling ones, or []",
+        ),
         Some(fields) if fields.len() > MOST_FIELDS => {
-            gap("fields", format!("are {}, over 9", fields.len()), "keep the telling ones");
+            gap(
+                "fields",
+                format!("are {}, over 9", fields.len()),
+                "keep the telling ones",
+            );
         }
         Some(fields) => {
             for field in fields {
                 if answer.row_holds(field) == Found::No {
                     let what = format!("name {field}, which the documented answer does not have");
-                    gap("fields", what, "correct it, or mend the document in openapi/repairs");
+                    gap(
+                        "fields",
+                        what,
+                        "correct it, or mend the document in openapi/repairs",
+                    );
                 }
             }
         }
@@ -49,14 +61,22 @@ pub fn gaps(
     let arguments = paging.position.iter().chain(paging.next.keys());
     for argument in arguments.chain(&paging.page_size) {
         if !operation.arguments.iter().any(|one| one.name == *argument) {
-            gap("paging", format!("names {argument}, which is no argument"), "correct it");
+            gap(
+                "paging",
+                format!("names {argument}, which is no argument"),
+                "correct it",
+            );
         }
     }
     let paths = paging.rows.iter().chain(paging.next.values());
     for path in paths.chain(&paging.more).chain(&paging.total) {
         if answer.holds(path) == Found::No {
             let what = format!("names {path}, which the documented answer does not have");
-            gap("paging", what, "correct it, or mend the document in openapi/repairs");
+            gap(
+                "paging",
+                what,
+                "correct it, or mend the document in openapi/repairs",
+            );
         }
     }
     let complete = match paging.style {
@@ -66,7 +86,11 @@ pub fn gaps(
     };
     if !complete {
         let what = "does not say which argument leads to the next page".to_owned();
-        gap("paging", what, "give position (page, offset) or next (cursor, last-id)");
+        gap(
+            "paging",
+            what,
+            "give position (page, offset) or next (cursor, last-id)",
+        );
     }
     gaps
 }

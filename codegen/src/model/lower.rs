@@ -123,7 +123,9 @@ fn lower_operation(
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),
         paging,
-        fields: known.and_then(|known| known.fields.clone()).unwrap_or_default(),
+        fields: known
+            .and_then(|known| known.fields.clone())
+            .unwrap_or_default(),
         answers: answer.fields(),
         token,
         scopes,

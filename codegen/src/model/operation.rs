@@ -6,9 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{
-    DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole, TokenClass,
-};
+use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole, TokenClass};
 
 /// One operation as a tool.
 #[derive(Clone, Debug, Serialize)]

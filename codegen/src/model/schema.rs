@@ -65,7 +65,10 @@ fn lower_object<'a>(
     schema: &'a Map<String, Value>,
     above: &mut Vec<&'a str>,
 ) -> Value {
-    if schema.get("format").is_some_and(|format| format == "binary") {
+    if schema
+        .get("format")
+        .is_some_and(|format| format == "binary")
+    {
         return file();
     }
     let mut out = Map::new();

@@ -1,0 +1,99 @@
+//! `search-eval`: how well search finds the operations of a file of requests.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use codegen::document::load::{load, text_of};
+use codegen::error::{Errors, Problem};
+use codegen::generation::generate;
+use codegen::search::evaluate::{DEPTHS, Request, Score, evaluate, rank_of};
+use codegen::search::rank::Index;
+use codegen::search::words::words;
+
+pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
+    let generation = generate(&load(openapi)?)?;
+    let index: Index = serde_json::from_str(&generation.index.text()).map_err(|error| {
+        let what = format!("cannot be read back: {error}");
+        Problem::new("the index", what, "this is a fault of the generator")
+    })?;
+    let operations = generation.operations.iter().map(|one| &one.operation);
+    let tools = operations.filter(|one| !one.toolsets.is_empty());
+    let (ids, names): (Vec<String>, Vec<&str>) = tools
+        .map(|one| {
+            (
+                format!("{}:{}", one.document, one.operation_id),
+                one.tool.as_str(),
+            )
+        })
+        .unzip();
+    let requests = requests(file)?;
+    println!(
+        "{:<24} {:>8} {:>6} {:>6} {:>6} {:>6}",
+        "", "requests", "R@1", "R@5", "R@10", "MRR"
+    );
+    for (form, agent) in [("agent's words", true), ("user's words", false)] {
+        let text: fn(&Request) -> &str = if agent {
+            |request| &request.agent_query
+        } else {
+            |request| &request.query
+        };
+        let (all, by_document) = evaluate(&index, &ids, &requests, text);
+        print_score(form, &all);
+        for (document, score) in &by_document {
+            print_score(&format!("  {document}"), score);
+        }
+        for request in requests.iter().filter(|_| misses) {
+            let rank = rank_of(&index, &ids, request, text(request));
+            if rank.is_none_or(|rank| rank > 5) {
+                let first: Vec<&str> = index
+                    .rank(&words(text(request)), |_| true)
+                    .into_iter()
+                    .take(3)
+                    .filter_map(|(number, _)| names.get(number).copied())
+                    .collect();
+                println!(
+                    "    missed ({}): {:?} wants {:?}, first are {first:?}",
+                    rank.map_or("never".to_owned(), |rank| rank.to_string()),
+                    text(request),
+                    request.groups,
+                );
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn requests(file: &Path) -> Result<Vec<Request>, Problem> {
+    let text = text_of(file)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|error| {
+                Problem::new(
+                    format!("{} line {}", file.display(), index + 1),
+                    format!("is no request: {error}"),
+                    "give query, agent_query and groups",
+                )
+            })
+        })
+        .collect()
+}
+
+fn print_score(name: &str, score: &Score) {
+    let share = |count: usize| count as f64 / score.requests.max(1) as f64;
+    let found: Vec<String> = score
+        .found
+        .iter()
+        .zip(DEPTHS)
+        .map(|(found, _)| format!("{:>6.3}", share(*found)))
+        .collect();
+    println!(
+        "{name:<24} {:>8} {} {:>6.3}",
+        score.requests,
+        found.join(" "),
+        score.reciprocal / score.requests.max(1) as f64
+    );
+}

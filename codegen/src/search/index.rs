@@ -1,0 +1,129 @@
+//! Makes the index: BM25F over the fields of each operation, with the weights of every word worked out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::model::operation::Operation;
+use crate::search::glossary::Glossary;
+use crate::search::words::words;
+
+/// Toolset whose tools come first where all else is equal.
+const PREFERRED: &str = "official";
+
+/// How fast further occurrences of a word lose worth, and how much a long field does.
+const SATURATION: f64 = 1.2;
+const LENGTH: f64 = 0.6;
+
+/// Weights are whole numbers in the file: this many stand for 1.
+const SCALE: f64 = 1000.0;
+
+/// The index as it is written, in the order of `operations`.
+#[derive(Serialize)]
+pub struct Written {
+    words: BTreeMap<String, Vec<u32>>,
+    synonyms: BTreeMap<String, Vec<String>>,
+    priors: Vec<u32>,
+}
+
+impl Written {
+    /// Every word of any operation.
+    pub fn known(&self) -> BTreeSet<String> {
+        self.words.keys().cloned().collect()
+    }
+
+    /// As JSON.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What is searched of an operation, and what a word in it is worth.
+fn fields(operation: &Operation) -> [(f64, Vec<String>); 6] {
+    let id = operation.tool.split_once('_').map_or("", |(_, id)| id);
+    let arguments: Vec<&str> = operation
+        .arguments
+        .iter()
+        .filter(|argument| argument.constant.is_none())
+        .map(|argument| argument.name.as_str())
+        .collect();
+    [
+        (3.0, words(id)),
+        (3.0, words(&operation.title)),
+        (2.5, words(&operation.phrases.join(" "))),
+        (1.2, words(&operation.description)),
+        (1.5, words(&operation.document)),
+        (0.3, words(&arguments.join(" "))),
+    ]
+}
+
+/// The index over `operations`, which the caller has sorted by tool name.
+pub fn index(operations: &[&Operation], glossary: &Glossary) -> Written {
+    let all: Vec<_> = operations
+        .iter()
+        .map(|operation| fields(operation))
+        .collect();
+    let count = all.len().max(1) as f64;
+    let mut averages = [0.0; 6];
+    for fields in &all {
+        for (average, (_, words)) in averages.iter_mut().zip(fields) {
+            *average += words.len() as f64 / count;
+        }
+    }
+    let mut frequencies: Vec<BTreeMap<&str, f64>> = Vec::new();
+    let mut holders: BTreeMap<&str, f64> = BTreeMap::new();
+    for fields in &all {
+        let mut of_operation: BTreeMap<&str, f64> = BTreeMap::new();
+        for ((weight, words), average) in fields.iter().zip(averages) {
+            let length = 1.0 - LENGTH + LENGTH * words.len() as f64 / f64::max(average, 1.0);
+            for word in words {
+                *of_operation.entry(word).or_default() += weight / length;
+            }
+        }
+        for word in of_operation.keys() {
+            *holders.entry(word).or_default() += 1.0;
+        }
+        frequencies.push(of_operation);
+    }
+    let mut postings: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (number, of_operation) in (0..).zip(&frequencies) {
+        for (word, frequency) in of_operation {
+            let held = holders.get(word).copied().unwrap_or_default();
+            let rarity = ((count - held + 0.5) / (held + 0.5) + 1.0).ln();
+            let weight = rarity * frequency * (SATURATION + 1.0) / (frequency + SATURATION);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "below 7 * 2.2 * SCALE"
+            )]
+            let weight = (weight * SCALE).round() as u32;
+            postings
+                .entry((*word).to_owned())
+                .or_default()
+                .extend([number, weight]);
+        }
+    }
+    Written {
+        synonyms: glossary.stemmed(&postings.keys().cloned().collect::<BTreeSet<_>>()),
+        words: postings,
+        priors: operations
+            .iter()
+            .map(|operation| prior(operation))
+            .collect(),
+    }
+}
+
+/// In percent.
+fn prior(operation: &Operation) -> u32 {
+    if operation.deprecated {
+        60
+    } else if operation
+        .toolsets
+        .iter()
+        .any(|toolset| toolset == PREFERRED)
+    {
+        108
+    } else {
+        100
+    }
+}
