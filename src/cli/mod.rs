@@ -159,7 +159,7 @@ fn prepared(
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let telemetry = telemetry(&config).map_err(Refused)?;
     let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools, telemetry);
-    Ok((config, dispatch))
+    Ok((config, dispatch?))
 }
 
 /// The account of the environment, for commands that have no client to ask.

@@ -9,12 +9,13 @@ use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
 use crate::telemetry::Telemetry;
-use crate::tools::surfaces::{OFFICIAL, Surface};
+use crate::tools::surfaces::{Surface, USUAL};
 
 #[derive(Args)]
 pub struct Stdio {
-    /// Toolsets joined by `+`, such as contacts+calendars; all for every tool.
-    #[arg(long, value_name = "TOOLSETS", default_value = OFFICIAL)]
+    /// Which tools: official, orchestrator, legacy, compat, or toolsets joined by `+`, such as
+    /// contacts+calendars; all for every tool. Each with /readonly or without.
+    #[arg(long, value_name = "SURFACE", default_value = USUAL, hide_default_value = true)]
     tools: String,
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]

@@ -11,7 +11,9 @@ mod template;
 pub mod transport;
 mod verdict;
 
+pub use answer::Reply;
 pub use caller::{Caller, LocationBinding, TenantId};
 pub use claims::Claims;
 pub use failure::Failure;
+pub use limit::Digest;
 pub use transport::{Call, Transport};

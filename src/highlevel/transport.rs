@@ -13,7 +13,7 @@ use crate::config;
 use crate::highlevel::answer::{self, Reply};
 use crate::highlevel::breaker::{self, Breaker, Health};
 use crate::highlevel::failure::{Class, Failure};
-use crate::highlevel::limit::{self, Account, Ended, Limits, Reported};
+use crate::highlevel::limit::{self, Account, Digest, Ended, Limits, Reported};
 use crate::highlevel::retry::{self, Budget, Outcome};
 use crate::highlevel::{Caller, TenantId, template, verdict};
 use crate::runtime::prepare::Upstream;
@@ -35,6 +35,7 @@ pub struct Transport {
     max_response_bytes: usize,
     total_timeout: Duration,
     simulated: bool,
+    calls_per_interval: usize,
     shared: Arc<Shared>,
 }
 
@@ -94,6 +95,7 @@ impl Transport {
             max_response_bytes: settings.max_response_bytes,
             total_timeout: Duration::from_millis(settings.total_timeout_ms),
             simulated: settings.simulated,
+            calls_per_interval: usize::try_from(limits.calls_per_interval).unwrap_or(usize::MAX),
             shared: Arc::new(Shared {
                 limits: Limits::new(limits)?,
                 retries: Budget::of_all(),
@@ -105,6 +107,16 @@ impl Transport {
     /// What the generated handlers build requests for.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// How many calls HighLevel takes in one interval.
+    pub fn calls_per_interval(&self) -> usize {
+        self.calls_per_interval
+    }
+
+    /// What stands for the caller's credential in this process.
+    pub fn digest(&self, caller: &Caller) -> Digest {
+        self.shared.limits.digest(&caller.credential)
     }
 
     /// Whether HighLevel is the built-in sandbox.

@@ -29,9 +29,9 @@ impl Endpoints {
         }
     }
 
-    /// Answers `request` with the tools of `toolsets`.
-    pub async fn answer(&self, toolsets: &str, request: Request) -> Response {
-        match self.service(toolsets) {
+    /// Answers `request` with the tools of the surface of this name.
+    pub async fn answer(&self, surface: &str, request: Request) -> Response {
+        match self.service(surface) {
             Ok(service) => match service.oneshot(request).await {
                 Ok(response) => response.into_response(),
                 Err(never) => match never {},
@@ -40,8 +40,8 @@ impl Endpoints {
         }
     }
 
-    fn service(&self, toolsets: &str) -> Result<mcp::Service, Problem> {
-        let surface = Surface::of(toolsets)
+    fn service(&self, surface: &str) -> Result<mcp::Service, Problem> {
+        let surface = Surface::of(surface)
             .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
         let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(service) = services.get(&surface.name) {

@@ -19,7 +19,7 @@ use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
 use crate::host::stopping::{Stopping, ready};
 use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::OFFICIAL;
+use crate::tools::surfaces::USUAL;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
@@ -31,12 +31,9 @@ pub fn router(
 ) -> Router {
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
-        .route("/mcp", any(official))
-        .route("/mcp/", any(official))
-        .route("/mcp/official", any(official))
-        .route("/mcp/official/", any(official))
-        .route("/mcp/x/{toolsets}", any(chosen))
-        .route("/mcp/x/{toolsets}/", any(chosen))
+        .route("/mcp", any(usual))
+        .route("/mcp/", any(usual))
+        .route("/mcp/{*surface}", any(chosen))
         .with_state(Arc::new(endpoints));
     let intake = Intake::new(settings);
     mcp.layer(from_fn_with_state(Arc::new((access, intake)), guard))
@@ -55,16 +52,16 @@ pub fn router(
         .route("/readyz", get(ready).with_state(stopping.clone()))
 }
 
-async fn official(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    endpoints.answer(OFFICIAL, request).await
+async fn usual(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    endpoints.answer(USUAL, request).await
 }
 
 async fn chosen(
     State(endpoints): State<Arc<Endpoints>>,
-    Path(toolsets): Path<String>,
+    Path(surface): Path<String>,
     request: Request,
 ) -> Response {
-    endpoints.answer(&toolsets, request).await
+    endpoints.answer(&surface, request).await
 }
 
 fn cors() -> CorsLayer {

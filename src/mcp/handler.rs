@@ -7,7 +7,7 @@ use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -15,8 +15,11 @@ use crate::highlevel::Caller;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::runtime::tool::Tool;
 use crate::telemetry::Parent;
+use crate::tools::compat::{self, Compat};
 use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::Surface;
+use crate::tools::legacy;
+use crate::tools::orchestrator::{self, Meta, meta_tools};
+use crate::tools::surfaces::{MetaTools, Style, Surface};
 
 /// One client reads no more than 2,048 characters.
 const INSTRUCTIONS: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location (sub-account): \
@@ -38,6 +41,13 @@ const KNOWN_METHODS: [&str; 5] = [
     "tools/list",
     "tools/call",
 ];
+
+/// What a call means.
+enum Called {
+    Tool(&'static Tool),
+    Meta(Meta),
+    Compat(Compat),
+}
 
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
@@ -68,8 +78,21 @@ impl Handler {
     }
 
     /// The tool, or an error that names the nearest one.
-    fn tool(&self, name: &str) -> Result<&'static Tool, ErrorData> {
-        self.0.surface.find(name).ok_or_else(|| {
+    fn called(&self, name: &str) -> Result<Called, ErrorData> {
+        let surface = &self.0.surface;
+        let found = match surface.meta {
+            MetaTools::None => None,
+            MetaTools::Orchestrator => meta_tools(surface.read_only)
+                .into_iter()
+                .find(|tool| tool.name == name)
+                .map(|tool| Called::Meta(tool.meta)),
+            MetaTools::Compat => compat::tools()
+                .into_iter()
+                .find(|(_, own, ..)| *own == name)
+                .map(|(compat, ..)| Called::Compat(compat)),
+        };
+        let found = found.or_else(|| surface.find(name).map(Called::Tool));
+        found.ok_or_else(|| {
             let shown: String = name.chars().take(64).collect();
             let hint = match self.0.surface.nearest(name) {
                 Some(tool) => format!("did you mean {}?", tool.name),
@@ -144,13 +167,34 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tool = self.tool(&request.name)?;
+        let called = self.called(&request.name)?;
         let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let parent = parent(&context);
+        let progress = progress(&context);
+        let asked = orchestrator::Request {
+            dispatch: &self.0.dispatch,
+            caller: &caller,
+            parent: &parent,
+            read_only: self.0.surface.read_only,
+            progress: &progress,
+        };
+        let answered = async {
+            match called {
+                Called::Tool(tool) => {
+                    let call = self.0.dispatch.call(tool, arguments, &caller, &parent);
+                    match self.0.surface.style {
+                        Style::Plain => call.await,
+                        Style::Legacy => legacy::wrapped(tool, call.await),
+                    }
+                }
+                Called::Meta(meta) => orchestrator::call(meta, arguments, &asked).await,
+                Called::Compat(compat) => compat::call(compat, arguments, &asked).await,
+            }
+        };
         // A tool that does not look at the token runs on after its client has gone.
         let answer = tokio::select! {
-            answer = self.0.dispatch.call(tool, arguments, &caller, &parent) => answer,
+            answer = answered => answer,
             () = context.ct.cancelled() => {
                 return Err(ErrorData::internal_error("The call was cancelled.", None));
             }
@@ -163,6 +207,20 @@ impl ServerHandler for Handler {
         };
         Ok(result.into())
     }
+}
+
+/// Tells a client that asked for it how far a batch is, where the transport can carry it.
+fn progress(context: &RequestContext<RoleServer>) -> orchestrator::Progress {
+    let Some(token) = context.meta.get_progress_token() else {
+        return Box::new(|_, _| {});
+    };
+    let peer = context.peer.clone();
+    Box::new(move |done, of| {
+        #[expect(clippy::cast_precision_loss, reason = "at most a hundred")]
+        let told = ProgressNotificationParam::new(token.clone(), done as f64).with_total(of as f64);
+        let peer = peer.clone();
+        tokio::spawn(async move { peer.notify_progress(told).await });
+    })
 }
 
 /// The client's span: `_meta` comes before the headers, which a proxy may have set.

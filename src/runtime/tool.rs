@@ -53,6 +53,13 @@ pub struct Tool {
     pub prepare: Prepare,
 }
 
+impl Tool {
+    /// Whether `name` is the tool's name or one of its others.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
 /// What a call does to the account, reviewed by hand rather than read off the HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -98,6 +105,13 @@ pub struct Argument {
     pub when_absent: Option<&'static str>,
     /// Its value, or each inside it, is a file to upload.
     pub file: bool,
+}
+
+impl Argument {
+    /// Whether it says in which location to work.
+    pub fn names_location(&self) -> bool {
+        matches!(self.role, Role::Location(_))
+    }
 }
 
 /// Where an argument goes in the request.

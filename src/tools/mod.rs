@@ -1,6 +1,11 @@
 //! From the tools that exist to the tools that are listed and called.
 
 pub mod arguments;
+pub mod compat;
 pub mod dispatch;
+pub mod legacy;
+pub mod orchestrator;
+pub mod output;
+pub mod search;
 pub mod shape;
 pub mod surfaces;

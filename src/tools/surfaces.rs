@@ -3,26 +3,58 @@
 use std::collections::BTreeSet;
 
 use crate::generated::TOOLS;
-use crate::runtime::tool::Tool;
+use crate::runtime::tool::{Effect, Tool};
 
 /// One list of tools under a name of its own.
+#[derive(Clone)]
 pub struct Surface {
     /// Shown in `serverInfo`.
     pub name: String,
     /// Sorted by name.
     pub tools: Vec<&'static Tool>,
+    /// What stands for all other operations.
+    pub meta: MetaTools,
+    pub style: Style,
+    /// Without what writes.
+    pub read_only: bool,
 }
 
-/// The toolset of `/mcp` and stdio.
+/// Which tools that stand for all operations a surface has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaTools {
+    None,
+    Orchestrator,
+    /// The four of HighLevel's own later server, by their exact argument forms.
+    Compat,
+}
+
+/// How arguments are named and answers wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Plain,
+    /// As HighLevel's first server did: `query_limit`, and an envelope around the answer.
+    Legacy,
+}
+
+/// The toolset of the tools that HighLevel's own server began with.
 pub const OFFICIAL: &str = "official";
+
+/// The surface of `/mcp` and stdio.
+pub const USUAL: &str = "";
+
+/// The toolset of the tools that HighLevel's own server had in the end.
+const OFFICIAL_36: &str = "official-36";
 
 /// Stands for every toolset.
 const ALL: &str = "all";
 
+/// At the end of the name of any surface: without what writes.
+const READ_ONLY: &str = "/readonly";
+
 /// Below this likeness (1 is equal) a name is no help.
 const NEAR: f64 = 0.6;
 
-/// A toolset that the allowlist does not have.
+/// A surface or toolset that there is not.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no toolset {name}; there are {known}")]
 pub struct UnknownToolset {
@@ -31,51 +63,93 @@ pub struct UnknownToolset {
 }
 
 impl Surface {
-    /// The tools of toolsets joined by `+`, such as `contacts+calendars`; `all` is every tool. The
-    /// same toolsets in another order are the same surface.
-    pub fn of(toolsets: &str) -> Result<Self, UnknownToolset> {
-        let wanted: BTreeSet<&str> = toolsets.split('+').collect();
-        let known: BTreeSet<&str> = TOOLS
-            .iter()
-            .flat_map(|tool| tool.toolsets.iter().copied())
-            .chain([ALL])
+    /// The surface of this name: nothing for the usual one, `official`, `official-36`, `orchestrator`,
+    /// `legacy`, `compat`, `x/` and toolsets joined by `+`, or those toolsets alone; each with
+    /// `/readonly` or without. The same toolsets in another order are the same surface.
+    pub fn of(name: &str) -> Result<Self, UnknownToolset> {
+        let name = name.trim_end_matches('/');
+        let (name, read_only) = match name.strip_suffix(READ_ONLY) {
+            Some(name) => (name, true),
+            None if name == READ_ONLY.trim_start_matches('/') => (USUAL, true),
+            None => (name, false),
+        };
+        let (toolsets, meta, style) = match name {
+            USUAL => (Some(OFFICIAL), MetaTools::Orchestrator, Style::Plain),
+            "orchestrator" => (None, MetaTools::Orchestrator, Style::Plain),
+            "compat" => (None, MetaTools::Compat, Style::Plain),
+            "legacy" => (Some(OFFICIAL_36), MetaTools::None, Style::Legacy),
+            toolsets => {
+                let toolsets = toolsets.strip_prefix("x/").unwrap_or(toolsets);
+                (Some(toolsets), MetaTools::None, Style::Plain)
+            }
+        };
+        let wanted: BTreeSet<&str> = toolsets
+            .into_iter()
+            .flat_map(|sets| sets.split('+'))
             .collect();
-        if let Some(unknown) = wanted.difference(&known).next() {
-            return Err(UnknownToolset {
-                name: unknown.chars().take(64).collect(),
-                known: Vec::from_iter(known).join(", "),
-            });
-        }
+        refuse_unknown(&wanted)?;
         let is_wanted = |tool: &&Tool| {
-            wanted.contains(ALL) || tool.toolsets.iter().any(|toolset| wanted.contains(toolset))
+            let listed = wanted.contains(ALL)
+                || tool.toolsets.iter().any(|toolset| wanted.contains(toolset));
+            listed && (!read_only || tool.effect == Effect::Read)
         };
-        let name = match Vec::from_iter(wanted.iter().copied()).join("+").as_str() {
-            OFFICIAL => "highlevel".to_owned(),
-            toolsets => format!("highlevel-{toolsets}"),
+        let mut own_name = match name {
+            USUAL => "highlevel".to_owned(),
+            "orchestrator" | "compat" | "legacy" => format!("highlevel-{name}"),
+            _ => format!(
+                "highlevel-{}",
+                Vec::from_iter(wanted.iter().copied()).join("+")
+            ),
         };
+        if read_only {
+            own_name.push_str("-readonly");
+        }
         Ok(Self {
-            name,
+            name: own_name,
             tools: TOOLS.iter().filter(is_wanted).collect(),
+            meta,
+            style,
+            read_only,
         })
     }
 
     /// The tool of this name or alias.
     pub fn find(&self, name: &str) -> Option<&'static Tool> {
-        self.tools
-            .iter()
-            .copied()
-            .find(|tool| tool.name == name || tool.aliases.contains(&name))
+        self.tools.iter().copied().find(|tool| tool.is_called(name))
     }
 
     /// The tool whose name is most like `name`, if any is.
     pub fn nearest(&self, name: &str) -> Option<&'static Tool> {
-        let likeness = |tool: &Tool| strsim::normalized_damerau_levenshtein(name, tool.name);
-        let tools = self.tools.iter().copied();
-        tools
-            .map(|tool| (likeness(tool), tool))
-            .filter(|(likeness, _)| *likeness >= NEAR)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, tool)| tool)
+        nearest(name, self.tools.iter().copied())
+    }
+}
+
+/// The tool whose name is most like `name`, if any is.
+pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option<&'static Tool> {
+    tools
+        .map(|tool| {
+            (
+                strsim::normalized_damerau_levenshtein(name, tool.name),
+                tool,
+            )
+        })
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, tool)| tool)
+}
+
+fn refuse_unknown(wanted: &BTreeSet<&str>) -> Result<(), UnknownToolset> {
+    let known: BTreeSet<&str> = TOOLS
+        .iter()
+        .flat_map(|tool| tool.toolsets.iter().copied())
+        .chain([ALL])
+        .collect();
+    match wanted.difference(&known).next() {
+        None => Ok(()),
+        Some(unknown) => Err(UnknownToolset {
+            name: unknown.chars().take(64).collect(),
+            known: Vec::from_iter(known).join(", "),
+        }),
     }
 }
 
@@ -84,27 +158,63 @@ mod tests {
     use super::*;
 
     #[test]
-    fn toolsets_are_joined_in_any_order() {
-        fn check(toolsets: &str, name: &str, count: usize) {
-            let surface = Surface::of(toolsets).expect(toolsets);
-            assert_eq!((surface.name.as_str(), surface.tools.len()), (name, count));
+    fn surfaces_are_known_by_name() {
+        fn check(name: &str, own_name: &str, count: usize, meta: MetaTools) {
+            let surface = Surface::of(name).expect(name);
+            let found = (surface.name.as_str(), surface.tools.len(), surface.meta);
+            assert_eq!(found, (own_name, count, meta), "{name}");
             assert!(surface.tools.is_sorted_by_key(|tool| tool.name));
         }
-        check("official", "highlevel", 21);
-        check("contacts", "highlevel-contacts", 8);
-        check("contacts+calendars", "highlevel-calendars+contacts", 10);
+        let reads = TOOLS
+            .iter()
+            .filter(|tool| tool.effect == Effect::Read)
+            .count();
+        check("", "highlevel", 21, MetaTools::Orchestrator);
+        check("official", "highlevel-official", 21, MetaTools::None);
+        check("official/", "highlevel-official", 21, MetaTools::None);
         check(
-            "calendars+contacts+calendars",
-            "highlevel-calendars+contacts",
-            10,
+            "official/readonly",
+            "highlevel-official-readonly",
+            13,
+            MetaTools::None,
         );
-        check("all", "highlevel-all", TOOLS.len());
-        for unknown in ["", "contacts+", "nothing"] {
+        check(
+            "readonly",
+            "highlevel-readonly",
+            13,
+            MetaTools::Orchestrator,
+        );
+        check("official-36", "highlevel-official-36", 36, MetaTools::None);
+        check("legacy", "highlevel-legacy", 36, MetaTools::None);
+        check(
+            "orchestrator",
+            "highlevel-orchestrator",
+            0,
+            MetaTools::Orchestrator,
+        );
+        check("compat", "highlevel-compat", 0, MetaTools::Compat);
+        check(
+            "x/contacts+campaigns",
+            "highlevel-campaigns+contacts",
+            33,
+            MetaTools::None,
+        );
+        check(
+            "campaigns+contacts+campaigns",
+            "highlevel-campaigns+contacts",
+            33,
+            MetaTools::None,
+        );
+        check("x/all", "highlevel-all", TOOLS.len(), MetaTools::None);
+        check(
+            "x/all/readonly",
+            "highlevel-all-readonly",
+            reads,
+            MetaTools::None,
+        );
+        for unknown in ["contacts+", "nothing", "x/"] {
             let error = Surface::of(unknown).err().expect(unknown).to_string();
-            assert!(
-                error.contains("there are all, calendars, contacts"),
-                "{error}"
-            );
+            assert!(error.contains("there are ad-manager, "), "{error}");
         }
     }
 }

@@ -129,7 +129,8 @@ impl Limits {
         book.proven.remove(&account.digest);
     }
 
-    fn digest(&self, credential: &Credential) -> Digest {
+    /// What stands for `credential` in this process.
+    pub fn digest(&self, credential: &Credential) -> Digest {
         let tag = hmac::sign(&self.key, credential.expose().as_bytes());
         let mut digest = Digest::default();
         let length = digest.len().min(tag.as_ref().len());

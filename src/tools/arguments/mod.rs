@@ -82,6 +82,17 @@ impl Checker {
         }
     }
 
+    /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
+    pub fn named(&self, tool: &Tool, given: Map<String, Value>) -> Map<String, Value> {
+        given
+            .into_iter()
+            .map(|(name, value)| match names::find(tool, &name) {
+                Some(argument) => (argument.name.to_owned(), value),
+                None => (name, value),
+            })
+            .collect()
+    }
+
     fn schema(&self, tool: &Tool) -> Result<&Schema, Rejection> {
         let compiled = self
             .schemas

@@ -35,7 +35,8 @@ pub fn canonical(
     values
 }
 
-fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
+/// The argument that `name` means.
+pub fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
     let own = tool.arguments.iter().find(|argument| argument.name == name);
     own.or_else(|| {
         tool.arguments

@@ -1,0 +1,62 @@
+//! The form of HighLevel's first server: arguments named by their place, answers in an envelope.
+//!
+//! As users of it report: `query_limit`, `path_contactId`, `body_tags`, and in the text block a JSON text
+//! `{"success", "status", "data", "mcp_trace_id", "tool"}`. It has no published schema.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::runtime::tool::{Argument, Place, Tool};
+use crate::tools::dispatch::Answer;
+
+/// The advertised schema with every argument under the name that tells its place.
+pub fn schema(tool: &Tool) -> Value {
+    let mut schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
+    let renamed = |name: &str| {
+        let argument = tool.arguments.iter().find(|argument| argument.name == name);
+        argument.map_or_else(|| name.to_owned(), prefixed)
+    };
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        let properties_by_place: Map<String, Value> = std::mem::take(properties)
+            .into_iter()
+            .map(|(name, property)| (renamed(&name), property))
+            .collect();
+        *properties = properties_by_place;
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        for name in required {
+            *name = json!(renamed(name.as_str().unwrap_or_default()));
+        }
+    }
+    schema
+}
+
+/// The answer in the envelope.
+pub fn wrapped(tool: &Tool, answer: Answer) -> Answer {
+    let data = serde_json::from_str::<Box<RawValue>>(&answer.text);
+    let data = data.map_or_else(
+        |_| json!(answer.text).to_string(),
+        |raw| raw.get().to_owned(),
+    );
+    let status = answer
+        .status
+        .unwrap_or(if answer.is_error { 400 } else { 200 });
+    let trace = answer.trace_id.as_deref().unwrap_or_default();
+    let text = format!(
+        "{{\"success\":{},\"status\":{status},\"data\":{data},\"mcp_trace_id\":{},\"tool\":{}}}",
+        !answer.is_error,
+        json!(trace),
+        json!({"name": tool.name, "method": tool.method, "path": tool.path}),
+    );
+    Answer { text, ..answer }
+}
+
+fn prefixed(argument: &Argument) -> String {
+    let place = match argument.place {
+        Place::Path => "path",
+        Place::Query => "query",
+        Place::Header => "header",
+        Place::Body | Place::WholeBody => "body",
+    };
+    format!("{place}_{}", argument.wire_name)
+}

@@ -1,0 +1,78 @@
+//! An operation's arguments in one line, as TypeScript would say it.
+
+use serde_json::Value;
+
+use crate::runtime::tool::{Role, Rule, Tool};
+
+/// Most arguments in a signature; the others are counted.
+const MOST_ARGUMENTS: usize = 9;
+
+/// Longest enum that is written out.
+const LONGEST_ENUM: usize = 5;
+
+/// Most returned fields that are named.
+pub const MOST_RETURNED: usize = 30;
+
+/// `(contactId: string, limit?: number, …3)`. What the connection fills in is left out.
+pub fn signature(tool: &Tool) -> String {
+    let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
+    let required = |name: &str| {
+        let names = schema["required"].as_array().into_iter().flatten();
+        names.into_iter().any(|one| one == name)
+    };
+    let is_filled = |name: &str| {
+        tool.arguments.iter().any(|argument| {
+            argument.name == name
+                && matches!(
+                    argument.role,
+                    Role::Location(Rule::Fill) | Role::Company(Rule::Fill)
+                )
+        })
+    };
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let (needed, optional): (Vec<_>, Vec<_>) = properties
+        .filter(|(name, _)| !is_filled(name))
+        .partition(|(name, _)| required(name));
+    // What must be given is never left out.
+    let room = MOST_ARGUMENTS.saturating_sub(needed.len());
+    let left = optional.len().saturating_sub(room);
+    let needed = needed
+        .iter()
+        .map(|(name, schema)| format!("{name}: {}", kind(schema)));
+    let optional = optional.iter().take(room);
+    let optional = optional.map(|(name, schema)| format!("{name}?: {}", kind(schema)));
+    let mut parts: Vec<String> = needed.chain(optional).collect();
+    if left > 0 {
+        parts.push(format!("…{left}"));
+    }
+    format!("({})", parts.join(", "))
+}
+
+fn kind(schema: &Value) -> String {
+    if let Some(values) = schema["enum"].as_array()
+        && values.len() <= LONGEST_ENUM
+    {
+        let values: Vec<String> = values.iter().map(Value::to_string).collect();
+        return values.join("|");
+    }
+    match &schema["type"] {
+        Value::Array(kinds) => {
+            let kinds = kinds
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|kind| *kind != "null");
+            let kinds: Vec<String> = kinds.map(|kind| one(kind, schema)).collect();
+            kinds.join("|")
+        }
+        Value::String(kind) => one(kind, schema),
+        _ => "any".to_owned(),
+    }
+}
+
+fn one(kind: &str, schema: &Value) -> String {
+    match kind {
+        "integer" => "number".to_owned(),
+        "array" => format!("{}[]", self::kind(&schema["items"])),
+        other => other.to_owned(),
+    }
+}

@@ -1,0 +1,127 @@
+//! What search finds, and what its answers cost.
+
+use super::*;
+
+fn tokens(text: &str) -> usize {
+    tiktoken_rs::o200k_base_singleton()
+        .encode_ordinary(text)
+        .len()
+}
+
+fn ask(queries: &[&str], detail: Detail) -> Value {
+    let queries = queries.iter().map(ToString::to_string).collect();
+    let asked = Search {
+        queries,
+        detail,
+        ..Search::default()
+    };
+    search(&asked, |_| true).expect("an answer")
+}
+
+#[test]
+fn the_index_is_that_of_the_tools() {
+    assert_eq!(INDEX.priors.len(), TOOLS.len());
+    assert!(
+        SEARCH_INDEX.len() <= 2_000_000,
+        "{} bytes",
+        SEARCH_INDEX.len()
+    );
+    println!(
+        "index: {} bytes, {} words",
+        SEARCH_INDEX.len(),
+        INDEX.words.len()
+    );
+}
+
+#[test]
+fn every_operation_is_found_by_its_title() {
+    let missed: Vec<&str> = TOOLS
+        .iter()
+        .filter(|tool| {
+            let found = INDEX.rank(&words(&format!("{} {}", tool.title, tool.document)), |_| {
+                true
+            });
+            let place = found
+                .iter()
+                .position(|(number, _)| TOOLS[*number].name == tool.name);
+            place.is_none_or(|place| place >= 10)
+        })
+        .map(|tool| tool.name)
+        .collect();
+    assert!(missed.len() * 50 <= TOOLS.len(), "{missed:?}");
+}
+
+#[test]
+fn five_hits_fit_their_budget() {
+    let mut costs: Vec<usize> = TOOLS
+        .iter()
+        .map(|tool| tokens(&ask(&[tool.title], Detail::Signature).to_string()))
+        .collect();
+    costs.sort_unstable();
+    let mean = costs.iter().sum::<usize>() / costs.len();
+    let p99 = costs[costs.len() * 99 / 100];
+    println!("five hits: {mean} tokens on average, p99 {p99}");
+    assert!(mean <= 250 && p99 <= 600, "{mean} {p99}");
+    let mut costs: Vec<usize> = TOOLS
+        .iter()
+        .map(|tool| tokens(&shown(tool, Detail::Schema).to_string()))
+        .collect();
+    costs.sort_unstable();
+    let p95 = costs[costs.len() * 95 / 100];
+    println!("one schema: p95 {p95} tokens");
+    assert!(p95 <= 300, "{p95}");
+}
+
+#[test]
+fn filters_hold() {
+    let mut asked = Search {
+        queries: vec!["contact".to_owned()],
+        effect: Some(EffectName::Destructive),
+        limit: Some(20),
+        ..Search::default()
+    };
+    let answer = search(&asked, |_| true).expect("an answer");
+    let hits = answer["results"].as_array().expect("hits");
+    assert!(
+        !hits.is_empty() && hits.iter().all(|hit| hit["effect"] == "destructive"),
+        "{answer}"
+    );
+    asked.effect = None;
+    asked.domain = Some("contacts".to_owned());
+    let answer = search(&asked, |tool| tool.effect == Effect::Read).expect("an answer");
+    let hits = answer["results"].as_array().expect("hits");
+    let right = |hit: &Value| {
+        hit["effect"] == "read"
+            && hit["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("contacts_"))
+    };
+    assert!(!hits.is_empty() && hits.iter().all(right), "{answer}");
+    asked.domain = Some("nothing".to_owned());
+    assert!(search(&asked, |_| true).is_err_and(|what| what.contains("there are ")));
+    assert!(search(&Search::default(), |_| true).is_err());
+}
+
+#[test]
+fn what_is_not_found_leads_on() {
+    let answer = ask(&["zzzz qqqq"], Detail::Signature);
+    assert!(
+        answer["domains"]
+            .as_array()
+            .is_some_and(|domains| !domains.is_empty()),
+        "{answer}"
+    );
+    let asked = Search {
+        operations: vec![
+            "contacts_get-contact".to_owned(),
+            "contacts_get-contcat".to_owned(),
+        ],
+        ..Search::default()
+    };
+    let answer = search(&asked, |_| true).expect("an answer");
+    assert_eq!(answer["operations"][0]["name"], "contacts_get-contact");
+    assert_eq!(
+        answer["operations"][1]["didYouMean"],
+        "contacts_get-contact"
+    );
+}
