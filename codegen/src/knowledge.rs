@@ -130,7 +130,7 @@ pub enum TokenClass {
 pub struct Paging {
     pub style: PagingStyle,
     pub page_size: Option<String>,
-    /// Dotted path of the list in the answer.
+    /// Dotted path of the list in the answer; empty where the answer is the list.
     pub rows: Option<String>,
     pub narrow: Option<String>,
     /// Argument that counts pages (`page`) or rows (`offset`).

@@ -64,8 +64,14 @@ mod tests {
         let base = Url::parse("https://h.example/base").expect("a URL");
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/highlevel");
         let (mut templates, mut passed) = (0, 0);
-        for file in std::fs::read_dir(folder).expect("documents") {
-            let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
+        let folders = [folder.to_owned(), format!("{folder}/v3")];
+        let files = folders
+            .iter()
+            .flat_map(|folder| std::fs::read_dir(folder).expect("documents"))
+            .map(|file| file.expect("a file").path())
+            .filter(|path| path.is_file());
+        for file in files {
+            let text = std::fs::read_to_string(file).expect("text");
             let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
             for template in document["paths"].as_object().expect("paths").keys() {
                 templates += 1;

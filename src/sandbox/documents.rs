@@ -1,12 +1,16 @@
 //! The imported documents as the sandbox reads them: every operation, and which one a request means.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::LazyLock;
 
 use rust_embed::RustEmbed;
 use serde_json::Value;
 
 use super::exceptions::EXCEPTIONS;
+
+/// How the stems of v3 documents begin.
+const V3: &str = "v3/";
 
 #[derive(RustEmbed)]
 #[folder = "openapi/highlevel/"]
@@ -15,7 +19,7 @@ struct Folder;
 
 /// One operation of HighLevel's API, as its document tells it.
 pub struct Operation {
-    /// Stem of the document, such as `contacts`.
+    /// Stem of the document, such as `contacts`, or `v3/contacts` for what only v3 has.
     pub document: &'static str,
     /// Upper-case method and path template: `GET /contacts/{contactId}`.
     pub key: String,
@@ -89,18 +93,29 @@ pub fn documents() -> &'static Documents {
     &DOCUMENTS
 }
 
+impl Operation {
+    /// Whether the older versions do not have it.
+    pub fn is_of_v3(&self) -> bool {
+        self.document.starts_with(V3)
+    }
+}
+
 impl Documents {
     fn new(texts: &'static BTreeMap<String, Value>) -> Self {
         let mut operations = Vec::new();
         let mut tree = Node::default();
-        for (stem, text) in texts {
+        // What v3 only renames or moves stands in the older document.
+        let (newer, older): (Vec<_>, Vec<_>) =
+            texts.iter().partition(|(stem, _)| stem.starts_with(V3));
+        for (stem, text) in older.into_iter().chain(newer) {
             for (path, item) in text["paths"].as_object().into_iter().flatten() {
                 for method in ["get", "post", "put", "patch", "delete"] {
                     let Some(operation) = item.get(method) else {
                         continue;
                     };
-                    tree.add(path, method, operations.len());
-                    operations.push(operation_of(text, stem, path, method, operation));
+                    if tree.add(path, method, operations.len()) {
+                        operations.push(operation_of(text, stem, path, method, operation));
+                    }
                 }
             }
         }
@@ -139,7 +154,8 @@ impl Documents {
 }
 
 impl Node {
-    fn add(&mut self, path: &'static str, method: &'static str, index: usize) {
+    /// Whether nothing stood there.
+    fn add(&mut self, path: &'static str, method: &'static str, index: usize) -> bool {
         let mut node = self;
         for segment in path.trim_start_matches('/').split('/') {
             node = if segment.starts_with('{') {
@@ -148,7 +164,10 @@ impl Node {
                 node.literal.entry(segment).or_default()
             };
         }
-        node.operations.insert(method, index);
+        let place = node.operations.entry(method);
+        let is_new = matches!(place, Entry::Vacant(_));
+        place.or_insert(index);
+        is_new
     }
 
     fn find(&self, segments: &[&str], method: &str) -> Option<usize> {
@@ -271,7 +290,7 @@ mod tests {
     #[test]
     fn every_operation_is_found_by_its_own_path() {
         let documents = documents();
-        assert_eq!(documents.operations.len(), 576);
+        assert_eq!(documents.operations.len(), 576 + 87);
         for operation in &documents.operations {
             let (method, template) = operation.key.split_once(' ').expect("a key");
             let path: Vec<&str> = template

@@ -175,13 +175,13 @@ mod tests {
         check(
             "official/readonly",
             "highlevel-official-readonly",
-            13,
+            14,
             MetaTools::None,
         );
         check(
             "readonly",
             "highlevel-readonly",
-            13,
+            14,
             MetaTools::Orchestrator,
         );
         check("official-36", "highlevel-official-36", 36, MetaTools::None);

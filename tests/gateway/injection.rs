@@ -51,7 +51,8 @@ static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
         transport,
         &config.tools,
         Telemetry::default(),
-    );
+    )
+    .expect("a dispatch");
     let caller = Caller {
         credential: Credential::parse("pit-a").expect("a token"),
         location: TenantId::parse("L0").map(LocationBinding::Pin),

@@ -52,7 +52,8 @@ impl Server {
             transport,
             &config.tools,
             Telemetry::default(),
-        );
+        )
+        .expect("a dispatch");
         let access = host::Access::new(&config.server, &config.account).expect("an account");
         let stopping = host::Stopping::default();
         let router = host::router(&dispatch, access, &stopping, &config.server);

@@ -145,6 +145,7 @@ fn paging(paging: &Paging) -> TokenStream {
     let first = paging.first.unwrap_or(1);
     let steps = |path: &Option<String>| {
         let steps = path.iter().flat_map(|path| path.split('.'));
+        let steps = steps.filter(|step| !step.is_empty());
         quote!(&[#(#steps),*])
     };
     let (rows, more, total) = (

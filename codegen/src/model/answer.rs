@@ -64,7 +64,7 @@ impl Answer {
 
 fn found(schema: &Value, path: &str) -> Found {
     let mut schema = item(schema);
-    for step in path.split('.') {
+    for step in path.split('.').filter(|step| !step.is_empty()) {
         if step.parse::<i64>().is_ok() {
             continue;
         }
@@ -80,7 +80,8 @@ fn found(schema: &Value, path: &str) -> Found {
 }
 
 fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(schema, |schema, step| {
+    let mut steps = path.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(schema, |schema, step| {
         item(schema).get("properties")?.get(step)
     })
 }

@@ -184,7 +184,7 @@ pub fn shown(tool: &Tool, detail: Detail) -> Value {
                 "name": tool.name,
                 "effect": tool.effect.name(),
                 "description": tool.description,
-                "arguments": schema(tool),
+                "arguments": signature::arguments(tool),
             });
             if !tool.answers.is_empty() {
                 let row = if tool.paging.rows.is_empty() {
@@ -202,15 +202,6 @@ pub fn shown(tool: &Tool, detail: Detail) -> Value {
             shown
         }
     }
-}
-
-/// The advertised schema, without what every one of them says.
-fn schema(tool: &Tool) -> Value {
-    let mut schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
-    if let Some(schema) = schema.as_object_mut() {
-        schema.remove("type");
-    }
-    schema
 }
 
 /// The first sentence.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::runtime::tool::{Role, Rule, Tool};
 
 /// Most arguments in a signature; the others are counted.
-const MOST_ARGUMENTS: usize = 9;
+const MOST_ARGUMENTS: usize = 7;
 
 /// Longest enum that is written out.
 const LONGEST_ENUM: usize = 5;
@@ -13,7 +13,7 @@ const LONGEST_ENUM: usize = 5;
 /// Most returned fields that are named.
 pub const MOST_RETURNED: usize = 30;
 
-/// `(contactId: string, limit?: number, …3)`. What the connection fills in is left out.
+/// `(contactId, limit?: number, …3)`: what has no type is a text. What the connection fills in is left out.
 pub fn signature(tool: &Tool) -> String {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let required = |name: &str| {
@@ -38,14 +38,62 @@ pub fn signature(tool: &Tool) -> String {
     let left = optional.len().saturating_sub(room);
     let needed = needed
         .iter()
-        .map(|(name, schema)| format!("{name}: {}", kind(schema)));
+        .map(|(name, schema)| argument(name, "", schema));
     let optional = optional.iter().take(room);
-    let optional = optional.map(|(name, schema)| format!("{name}?: {}", kind(schema)));
+    let optional = optional.map(|(name, schema)| argument(name, "?", schema));
     let mut parts: Vec<String> = needed.chain(optional).collect();
     if left > 0 {
         parts.push(format!("…{left}"));
     }
     format!("({})", parts.join(", "))
+}
+
+/// Every argument with its text, enums and the fields inside it: `{contactId, tags?: string[] /* … */}`.
+pub fn arguments(tool: &Tool) -> String {
+    let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
+    object(&schema)
+}
+
+fn object(schema: &Value) -> String {
+    let is_needed = |name: &str| {
+        let names = schema["required"].as_array().into_iter().flatten();
+        names.into_iter().any(|one| one == name)
+    };
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let fields: Vec<String> = properties
+        .map(|(name, property)| {
+            let optional = if is_needed(name) { "" } else { "?" };
+            let kind = match written(property).as_str() {
+                "string" => String::new(),
+                kind => format!(": {kind}"),
+            };
+            let text = property["description"].as_str();
+            let text = text.map(|text| format!(" /* {text} */")).unwrap_or_default();
+            format!("{name}{optional}{kind}{text}")
+        })
+        .collect();
+    format!("{{{}}}", fields.join(", "))
+}
+
+fn written(schema: &Value) -> String {
+    if let Some(values) = schema["enum"].as_array() {
+        let values: Vec<String> = values.iter().map(Value::to_string).collect();
+        return values.join("|");
+    }
+    if schema["properties"].is_object() {
+        return object(schema);
+    }
+    if schema["type"] == "array" && schema["items"].is_object() {
+        return format!("{}[]", written(&schema["items"]));
+    }
+    kind(schema)
+}
+
+fn argument(name: &str, optional: &str, schema: &Value) -> String {
+    match kind(schema).as_str() {
+        "string" => format!("{name}{optional}"),
+        kind => format!("{name}{optional}: {kind}"),
+    }
 }
 
 fn kind(schema: &Value) -> String {

@@ -3,6 +3,7 @@
 mod commands;
 mod contract;
 mod official;
+mod orchestrator;
 mod prompts;
 mod quirks;
 mod records;
@@ -66,7 +67,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, reqwest::header::
 /// The MCP server in front of a sandbox, and its calls with the sandbox's token.
 pub struct Stack {
     pub sandbox: Sandbox,
-    server: Server,
+    pub server: Server,
 }
 
 impl Stack {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{PIN, sent};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::{
-    Argument, DateForm, Effect, InnerTenant, ListStyle, Paging, Place, Role, Rule, Tool,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Paging, PagingStyle, Place, Role,
+    Rule, TokenClass, Tool,
 };
 
 const PLAIN: Argument = Argument {
@@ -19,6 +20,7 @@ const PLAIN: Argument = Argument {
     list_style: None,
     wide_path_value: false,
     when_absent: None,
+    file: false,
 };
 
 const fn argument(name: &'static str, place: Place) -> Argument {
@@ -90,11 +92,20 @@ const TOOL: Tool = Tool {
     ],
     renames: &[],
     paging: Paging {
-        style: "none",
+        style: PagingStyle::None,
         page_size: None,
         rows: &[],
         narrow: None,
+        position: None,
+        first: 1,
+        next: &[],
+        more: &[],
+        total: &[],
     },
+    fields: &[],
+    answers: &[],
+    token: TokenClass::Unknown,
+    media: Media::Json,
     advertised_schema: r#"{"properties":{"key":{},"any":{},"body":{}}}"#,
     check_schema: r#"{"properties":{
         "key":{"type":"string"},"any":{},"ids":{"type":"array","items":{"type":"string"}},
