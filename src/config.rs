@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::runtime::tool::Preferred;
+
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
@@ -70,6 +72,7 @@ pub enum LocationHeader {
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     pub base_url: String,
+    pub prefer_version: Preferred,
     pub connect_timeout_ms: u64,
     /// From the first byte sent to the last byte read.
     pub total_timeout_ms: u64,

@@ -7,10 +7,14 @@ use serde_json::Value;
 
 use crate::document::resolve::operations;
 use crate::error::Problem;
+use crate::model::newer::Edition;
 use crate::model::operation::key;
 
 /// Where v3 documents stand below `openapi/highlevel`, and so how their stems begin.
 pub const V3: &str = "v3/";
+
+/// The version that v3 goes by on the wire.
+pub const V3_VERSION: &str = "v3";
 
 /// The file `openapi/v3.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,7 +31,8 @@ pub struct Editions {
 /// The operations of all documents by key, and which of them are tools of their own.
 pub struct Catalogue {
     older: BTreeSet<String>,
-    successors: BTreeSet<String>,
+    /// The older key by the key of what took its place.
+    successors: BTreeMap<String, String>,
 }
 
 impl Editions {
@@ -78,7 +83,11 @@ impl Editions {
         }
         Catalogue {
             older,
-            successors: self.successors.keys().map(|one| erased(one)).collect(),
+            successors: self
+                .successors
+                .iter()
+                .map(|(one, before)| (erased(one), erased(before)))
+                .collect(),
         }
     }
 }
@@ -87,7 +96,34 @@ impl Catalogue {
     /// Whether the operation at `method` and `path` of `source` is one of its own: older, or only in v3.
     pub fn is_own(&self, source: &str, method: &str, path: &str) -> bool {
         let key = key(method, path);
-        !source.starts_with(V3) || !(self.older.contains(&key) || self.successors.contains(&key))
+        !source.starts_with(V3) || !(self.older.contains(&key) || self.successors.contains_key(&key))
+    }
+}
+
+impl Catalogue {
+    /// The v3 editions of older operations, by the key of the older one.
+    pub fn editions<'a>(
+        &self,
+        documents: &'a BTreeMap<String, Value>,
+    ) -> BTreeMap<String, Edition<'a>> {
+        let mut editions = BTreeMap::new();
+        for (source, document) in documents.iter().filter(|(source, _)| source.starts_with(V3)) {
+            for (method, path, _, operation) in operations(document) {
+                let own = key(method, path);
+                let older = self.successors.get(&own).unwrap_or(&own);
+                if self.older.contains(older) {
+                    let edition = Edition {
+                        source,
+                        document,
+                        method,
+                        path,
+                        operation,
+                    };
+                    editions.insert(older.clone(), edition);
+                }
+            }
+        }
+        editions
     }
 }
 

@@ -13,7 +13,8 @@ use crate::document::{overlay, prune, repair};
 use crate::emit::{client, format, handlers, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::{Lowered, Place, lower};
-use crate::model::operation::{Counts, Operation};
+use crate::editions::{V3, V3_VERSION};
+use crate::model::operation::{Counts, Newer, Operation, key};
 use crate::search::index::{Written, index};
 
 /// What became of the documents.
@@ -99,8 +100,14 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
         }
     }
     let mut counts = Counts::default();
-    for document in documents.values_mut() {
-        repair::repair(document, &mut counts);
+    for (source, document) in documents.iter_mut().filter(|(source, _)| source.starts_with(V3)) {
+        if let Some(overlay) = sources.overlays.get(sources.editions.document_of(source)) {
+            overlay::apply_where_it_fits(overlay, document);
+        }
+    }
+    for (source, document) in &mut documents {
+        let usual = source.starts_with(V3).then_some(V3_VERSION);
+        repair::repair(document, usual, &mut counts);
     }
     (documents, actions, counts)
 }
@@ -113,6 +120,7 @@ fn described(
     problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
     let catalogue = sources.editions.catalogue(documents, problems);
+    let editions = catalogue.editions(documents);
     let mut operations = Vec::new();
     for (source, document) in documents {
         let place = Place {
@@ -120,8 +128,14 @@ fn described(
             source,
         };
         let is_own = |method: &str, path: &str| catalogue.is_own(source, method, path);
+        let edition = |method: &str, path: &str| {
+            let older = !source.starts_with(V3);
+            older.then(|| editions.get(&key(method, path)).copied())?
+        };
         let knowledge = sources.knowledge.get(place.document);
-        operations.extend(lower(place, document, is_own, knowledge, &toolsets));
+        operations.extend(lower(
+            place, document, is_own, edition, knowledge, &toolsets,
+        ));
     }
     problems.extend(stale(sources, &operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
@@ -202,7 +216,12 @@ fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
 
 fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-    for operation in chosen {
+    let newer = chosen.iter().filter_map(|operation| match &operation.newer {
+        Newer::Other(newer) => Some(&**newer),
+        _ => None,
+    });
+    let every: Vec<&Operation> = chosen.iter().copied().chain(newer).collect();
+    for operation in every {
         by_document
             .entry(&operation.source)
             .or_default()

@@ -17,7 +17,7 @@ use crate::highlevel::limit::{self, Account, Digest, Ended, Limits, Reported};
 use crate::highlevel::retry::{self, Budget, Outcome};
 use crate::highlevel::{Caller, TenantId, template, verdict};
 use crate::runtime::prepare::Upstream;
-use crate::runtime::tool::{Effect, Tool};
+use crate::runtime::tool::{Effect, Preferred, Tool};
 
 /// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
@@ -36,6 +36,7 @@ pub struct Transport {
     total_timeout: Duration,
     simulated: bool,
     calls_per_interval: usize,
+    preferred: Preferred,
     shared: Arc<Shared>,
 }
 
@@ -50,6 +51,8 @@ pub struct Reached {
 /// One call as it goes to HighLevel.
 pub struct Call<'a> {
     pub tool: &'static Tool,
+    /// Value of the `Version` header.
+    pub version: &'static str,
     pub caller: &'a Caller,
     /// The location it is for, where that is known.
     pub location: Option<TenantId>,
@@ -95,6 +98,7 @@ impl Transport {
             max_response_bytes: settings.max_response_bytes,
             total_timeout: Duration::from_millis(settings.total_timeout_ms),
             simulated: settings.simulated,
+            preferred: settings.prefer_version,
             calls_per_interval: usize::try_from(limits.calls_per_interval).unwrap_or(usize::MAX),
             shared: Arc::new(Shared {
                 limits: Limits::new(limits)?,
@@ -107,6 +111,11 @@ impl Transport {
     /// What the generated handlers build requests for.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// In which version operations are called that HighLevel has in both.
+    pub fn preferred(&self) -> Preferred {
+        self.preferred
     }
 
     /// How many calls HighLevel takes in one interval.
@@ -125,16 +134,11 @@ impl Transport {
     }
 
     /// `request` as it would leave, or why it would not.
-    pub fn ready(
-        &self,
-        tool: &Tool,
-        mut request: Request,
-        caller: &Caller,
-    ) -> Result<Request, Failure> {
-        template::check(&self.base, tool.path, request.url()).map_err(|what| {
+    pub fn ready(&self, call: &Call<'_>, mut request: Request) -> Result<Request, Failure> {
+        template::check(&self.base, call.tool.path, request.url()).map_err(|what| {
             Failure::new(Class::Refused, format!("The request was not sent: {what}."))
         })?;
-        dress(&mut request, tool, caller)?;
+        dress(&mut request, call)?;
         Ok(request)
     }
 
@@ -167,7 +171,7 @@ impl Transport {
     /// Sends `request` for `call`: within HighLevel's limits, again where that is safe, and not at all while
     /// HighLevel is down. Dropping the future ends the call.
     pub async fn execute(&self, call: &Call<'_>, request: Request) -> Result<Reply, Failure> {
-        let request = self.ready(call.tool, request, call.caller)?;
+        let request = self.ready(call, request)?;
         let deadline = Instant::now() + self.total_timeout;
         let shared = &self.shared;
         let location = call.location.as_ref();
@@ -274,8 +278,8 @@ impl Transport {
 }
 
 /// Adds what HighLevel wants with every request.
-fn dress(request: &mut Request, tool: &Tool, caller: &Caller) -> Result<(), Failure> {
-    let bearer = format!("Bearer {}", caller.credential.expose());
+fn dress(request: &mut Request, call: &Call<'_>) -> Result<(), Failure> {
+    let bearer = format!("Bearer {}", call.caller.credential.expose());
     let Ok(mut authorization) = HeaderValue::from_str(&bearer) else {
         return Err(Failure::new(
             Class::Auth,
@@ -286,7 +290,7 @@ fn dress(request: &mut Request, tool: &Tool, caller: &Caller) -> Result<(), Fail
     let headers = request.headers_mut();
     headers.remove(API_VERSION);
     headers.insert(AUTHORIZATION, authorization);
-    headers.insert(VERSION, HeaderValue::from_static(tool.version));
+    headers.insert(VERSION, HeaderValue::from_static(call.version));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     Ok(())
 }

@@ -51,9 +51,40 @@ pub struct Tool {
     pub check_schema: &'static str,
     /// Builds the request with the generated client.
     pub prepare: Prepare,
+    /// The same operation in HighLevel's v3.
+    pub newer: Newer,
+}
+
+/// What v3 has of an operation of the older documents.
+#[derive(Clone, Copy)]
+pub enum Newer {
+    /// Nothing, or the operation is v3's own.
+    None,
+    /// The same request under this version.
+    Same(&'static str),
+    /// Another request for the same tool and the same argument names.
+    Other(&'static Tool),
+}
+
+/// Which of HighLevel's versions an operation is called in, where it has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preferred {
+    /// The version that the older document declares for the operation.
+    V2,
+    V3,
 }
 
 impl Tool {
+    /// What is called for this tool, and under which version.
+    pub fn edition(&'static self, preferred: Preferred) -> (&'static Self, &'static str) {
+        match (preferred, self.newer) {
+            (Preferred::V3, Newer::Same(version)) => (self, version),
+            (Preferred::V3, Newer::Other(newer)) => (newer, newer.version),
+            _ => (self, self.version),
+        }
+    }
+
     /// Whether `name` is the tool's name or one of its others.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)

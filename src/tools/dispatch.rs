@@ -211,14 +211,14 @@ impl Dispatch {
         arguments: Map<String, Value>,
         caller: &Caller,
     ) -> Result<Value, Failure> {
-        let (request, _) = self.request(tool, arguments, caller)?;
-        let request = self.0.transport.ready(tool, request, caller)?;
+        let (request, call) = self.request(tool, arguments, caller)?;
+        let request = self.0.transport.ready(&call, request)?;
         let body = request.body().and_then(reqwest::Body::as_bytes);
         let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
         Ok(json!({
             "method": request.method().as_str(),
             "url": request.url().as_str(),
-            "version": tool.version,
+            "version": call.version,
             "body": body,
         }))
     }
@@ -229,12 +229,14 @@ impl Dispatch {
         given: Map<String, Value>,
         caller: &'a Caller,
     ) -> Result<(reqwest::Request, Call<'a>), Failure> {
+        let (tool, version) = tool.edition(self.0.transport.preferred());
         let arguments = self.0.checker.check(tool, given, caller)?;
         let mut request = (tool.prepare)(self.0.transport.upstream(), &arguments)?;
         body::write(tool, &arguments, &mut request)?;
         let named = location_on_the_wire(tool, &arguments);
         let call = Call {
             tool,
+            version,
             caller,
             names_location: named.is_some(),
             location: named.or_else(|| Some(caller.location.as_ref()?.location().clone())),

@@ -158,8 +158,14 @@ fn check(
             "{name} stands there {count} times, {place}"
         );
     }
-    if let Some((_, location)) = url.query_pairs().find(|(name, _)| name == "locationId") {
-        assert_eq!(location, "L0", "{place}");
+    let tenants = tool.arguments.iter().filter(|one| one.names_location());
+    for tenant in tenants.filter(|one| one.place == Place::Query) {
+        for (_, location) in url
+            .query_pairs()
+            .filter(|(name, _)| *name == tenant.wire_name)
+        {
+            assert_eq!(location, "L0", "{place}");
+        }
     }
     false
 }

@@ -215,9 +215,12 @@ async fn every_tool_sends_exactly_its_request() {
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
     let mut server = Server::start(&highlevel.url).await;
     server.path = "/mcp/x/all";
-    let listed = server.tool_names().await;
+    let official = TOOLS
+        .iter()
+        .filter(|tool| tool.toolsets.contains(&"official"));
+    let official: Vec<&str> = official.map(|tool| tool.name).collect();
     let tested: Vec<&str> = rows.iter().map(|row| row.0).collect();
-    assert_eq!(listed, tested, "a row for every tool");
+    assert_eq!(official, tested, "a row for every official tool");
 
     for (tool, arguments, method, target, version, body) in rows {
         let answer = server.call(tool, arguments).await;
@@ -293,7 +296,7 @@ fn prefixed(tool: &Tool, name: &str) -> String {
 }
 
 /// What would change the path, encoded or not, is refused before anything is sent, in every path
-/// parameter of every tool.
+/// parameter of every official tool.
 #[tokio::test]
 async fn nothing_but_an_id_reaches_a_path() {
     let strings = [
@@ -343,8 +346,6 @@ async fn nothing_but_an_id_reaches_a_path() {
         }
     }
     assert_eq!(highlevel.take().len(), 0);
-    let parameters = TOOLS.iter().flat_map(|tool| tool.arguments);
-    let parameters = parameters.filter(|one| one.place == Place::Path).count();
-    assert!(parameters >= 12);
-    assert_eq!(tried, strings.len() * parameters);
+    // `tests/gateway/injection.rs` does the same for every operation, without a server.
+    assert_eq!(tried, strings.len() * 12);
 }

@@ -57,7 +57,7 @@ async fn stdio_carries_frames_and_nothing_else() {
     }
     assert_eq!(
         replies[1]["result"]["tools"].as_array().map(Vec::len),
-        Some(21)
+        Some(27)
     );
     assert_eq!(
         replies[2]["result"]["content"][0]["text"],

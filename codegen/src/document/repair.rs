@@ -14,9 +14,10 @@ pub const VERSION: &str = "x-version";
 /// most operations declare (v2: 424 of 547).
 const USUAL_VERSION: &str = "2021-07-28";
 
-/// Mends `document` in place and counts what it mended.
-pub fn repair(document: &mut Value, counts: &mut Counts) {
-    let usual = usual_version(document);
+/// Mends `document` in place and counts what it mended. `usual` is the `Version` where neither operation nor
+/// document declares one; `None` for what most documents say.
+pub fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Counts) {
+    let usual = usual_version(document, usual.unwrap_or(USUAL_VERSION));
     let snapshot = document.clone();
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
         for (path, item) in paths {
@@ -144,7 +145,7 @@ fn declared_version(parameter: &Value) -> Option<&str> {
 }
 
 /// The `Version` most operations of the document declare.
-fn usual_version(document: &Value) -> String {
+fn usual_version(document: &Value, otherwise: &str) -> String {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     for (_, _, _, operation) in crate::document::resolve::operations(document) {
         let parameters = operation.get("parameters").and_then(Value::as_array);
@@ -159,7 +160,7 @@ fn usual_version(document: &Value) -> String {
     counts
         .into_iter()
         .max_by_key(|(_, count)| *count)
-        .map_or(USUAL_VERSION, |(version, _)| version)
+        .map_or(otherwise, |(version, _)| version)
         .to_owned()
 }
 
@@ -273,7 +274,7 @@ mod tests {
     fn check(operation: Value, at: &str, expected: Value, class: &str) {
         let mut document = json!({"paths": {"/a/{id}": {"get": operation}}});
         let mut counts = Counts::default();
-        repair(&mut document, &mut counts);
+        repair(&mut document, None, &mut counts);
         let pointer = format!("/paths/~1a~1{{id}}/get{at}");
         assert_eq!(
             document.pointer(&pointer).unwrap_or(&Value::Null),

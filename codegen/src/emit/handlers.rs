@@ -8,7 +8,8 @@ use crate::model::operation::{Argument, Operation, Place};
 
 /// The name of a tool's handler.
 pub fn handler_name(operation: &Operation) -> Ident {
-    format_ident!("{}", plain(&operation.tool, '_'))
+    let edition = if operation.is_newer { "_v3" } else { "" };
+    format_ident!("{}{edition}", plain(&operation.tool, '_'))
 }
 
 /// The module of a document's client.

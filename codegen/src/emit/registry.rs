@@ -7,7 +7,7 @@ use crate::allowlist::Allowlist;
 use crate::emit::handlers::handler_name;
 use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rule, TenantRole, TokenClass};
 use crate::model::lower::names;
-use crate::model::operation::{Argument, Media, Operation, Place};
+use crate::model::operation::{Argument, Media, Newer, Operation, Place};
 
 /// `TOOLS`, in the order of `operations`.
 pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
@@ -20,7 +20,7 @@ pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
         use crate::runtime::tool::{
-            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Next, Paging, PagingStyle,
+            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Next, Paging, PagingStyle,
             Place, Rename, Role, Rule, TokenClass, Tool,
         };
 
@@ -93,6 +93,18 @@ fn tool(operation: &Operation) -> TokenStream {
     let advertised = operation.advertised_schema.to_string();
     let check = operation.check_schema.to_string();
     let prepare = handler_name(operation);
+    let newer = match &operation.newer {
+        Newer::None => quote!(Newer::None),
+        Newer::Same(version) => quote!(Newer::Same(#version)),
+        Newer::Other(newer) => {
+            let newer = self::tool(newer);
+            // A constant of its own, for a table holds no reference to what stands in itself.
+            quote!(Newer::Other({
+                static NEWER: Tool = #newer;
+                &NEWER
+            }))
+        }
+    };
     quote! {
         Tool {
             name: #tool,
@@ -123,6 +135,7 @@ fn tool(operation: &Operation) -> TokenStream {
             advertised_schema: #advertised,
             check_schema: #check,
             prepare: #prepare,
+            newer: #newer,
         }
     }
 }

@@ -9,13 +9,14 @@ use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::lower::names;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
-use crate::model::operation::{Argument, Operation};
+use crate::model::operation::{Argument, Newer, Operation};
 
 /// Every fault of `operation`, given what is known of it.
 pub fn faults(
     operation: &Operation,
     known: Option<&OperationKnowledge>,
     answer: &Answer,
+    newer_names: &[String],
 ) -> Vec<Problem> {
     let mut faults = Vec::new();
     let mut fault = |place: &str, what: &str, remedy: &str| {
@@ -66,7 +67,11 @@ pub fn faults(
     let inner = inner_fields(&operation.arguments);
     for (name, told) in &known.arguments {
         let is_argument = operation.arguments.iter().any(|one| one.wire_name == *name);
-        if !is_argument && !inner.iter().any(|field| field.path == *name) {
+        let is_inner = inner.iter().any(|field| field.path == *name);
+        if !is_argument && !is_inner && newer_names.contains(name) {
+            continue;
+        }
+        if !is_argument && !is_inner {
             let what = format!("describes an argument that the operation does not have in {file}");
             fault(name, &what, "correct the name or remove the table");
         } else if !is_argument && *told != only_role(told) {
@@ -102,6 +107,13 @@ pub fn faults(
             fault(&argument.name, "has a rule but no role", "give it a `role`");
         }
     }
+    if let Newer::Other(newer) = &operation.newer {
+        for name in undeclared(newer, known) {
+            let what = "may name a tenant in v3, but its role is not declared";
+            let remedy = format!("give it a `role` (or \"none\") in {file}");
+            fault(&name, what, &remedy);
+        }
+    }
     for (what, name) in clashes(operation) {
         fault(&name, what, "rename one of them");
     }
@@ -125,6 +137,24 @@ pub fn faults(
         }
     }
     faults
+}
+
+/// Arguments of a v3 edition, and fields inside them, that may name a tenant and have no declared role:
+/// neither under their own name nor under the older one.
+fn undeclared(newer: &Operation, known: &OperationKnowledge) -> Vec<String> {
+    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    let declared = |name: &str| {
+        let mut told = known.arguments.iter();
+        told.any(|(one, told)| told.role.is_some() && plain(one) == plain(name))
+    };
+    let inner = inner_fields(&newer.arguments).into_iter();
+    let inner = inner.map(|field| (field.name().to_owned(), field.path));
+    let own = newer.arguments.iter();
+    own.map(|one| (one.wire_name.clone(), one.wire_name.clone()))
+        .chain(inner)
+        .filter(|(name, path)| may_name_tenant(name) && !declared(path))
+        .map(|(_, path)| path)
+        .collect()
 }
 
 fn only_role(told: &ArgumentKnowledge) -> ArgumentKnowledge {

@@ -7,5 +7,6 @@ pub mod gaps;
 pub mod inner;
 pub mod lower;
 pub mod naming;
+pub mod newer;
 pub mod operation;
 pub mod schema;

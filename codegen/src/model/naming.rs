@@ -41,9 +41,11 @@ pub fn may_name_tenant(wire_name: &str) -> bool {
         .filter(|letter| letter.is_ascii_alphanumeric())
         .map(|letter| letter.to_ascii_lowercase())
         .collect();
-    ["location", "company"]
-        .iter()
-        .any(|tenant| plain.contains(tenant) && plain.contains("id"))
+    let names_id = |tenant: &str| {
+        let rest = plain.split_once(tenant).map(|(_, rest)| rest);
+        rest.is_some_and(|rest| rest.contains("id"))
+    };
+    ["location", "company"].into_iter().any(names_id)
         || plain == "altid"
         || plain == "locations"
 }
@@ -80,5 +82,6 @@ mod tests {
         check("contactId", false);
         check("companyName", false);
         check("location", false);
+        check("overrideLocationConfig", false);
     }
 }

@@ -44,6 +44,11 @@ pub struct Operation {
     pub renames: Vec<Rename>,
     pub body: Body,
     pub media: Media,
+    /// The same in v3.
+    pub newer: Newer,
+    /// It is the v3 edition of an older operation.
+    #[serde(skip)]
+    pub is_newer: bool,
     /// JSON Schema 2020-12 that arguments must pass.
     #[serde(skip)]
     pub check_schema: Value,
@@ -117,6 +122,18 @@ pub enum Media {
     Json,
     Form,
     Multipart,
+}
+
+/// What v3 has of an operation of the older documents.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Newer {
+    /// Nothing, or the operation is v3's own.
+    #[default]
+    None,
+    /// The same request under this version.
+    Same(String),
+    Other(Box<Operation>),
 }
 
 /// Method and path of an operation with parameter names erased: its identity across documents.

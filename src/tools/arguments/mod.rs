@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::highlevel::Caller;
 use crate::runtime::arguments::Arguments;
-use crate::runtime::tool::Tool;
+use crate::runtime::tool::{Newer, Tool};
 use schema::Schema;
 pub use tenant::location_on_the_wire;
 
@@ -25,7 +25,8 @@ const MOST_TOLD: usize = 20;
 
 /// Checks arguments of any tool. The schema of a tool is compiled at its first call.
 pub struct Checker {
-    schemas: BTreeMap<&'static str, OnceLock<Result<Schema, String>>>,
+    /// By the tool's place in memory: its v3 edition has the same name.
+    schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
     ignored: Vec<String>,
 }
 
@@ -47,9 +48,15 @@ pub struct Problem {
 impl Checker {
     /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
     pub fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
-        let schemas = tools
-            .iter()
-            .map(|tool| (tool.name, OnceLock::new()))
+        let editions = tools.iter().flat_map(|tool| {
+            let newer = match tool.newer {
+                Newer::Other(newer) => Some(newer),
+                _ => None,
+            };
+            std::iter::once(tool).chain(newer)
+        });
+        let schemas = editions
+            .map(|tool| (place(tool), OnceLock::new()))
             .collect();
         Self { schemas, ignored }
     }
@@ -96,7 +103,7 @@ impl Checker {
     fn schema(&self, tool: &Tool) -> Result<&Schema, Rejection> {
         let compiled = self
             .schemas
-            .get(tool.name)
+            .get(&place(tool))
             .map(|cell| cell.get_or_init(|| Schema::new(tool)));
         match compiled {
             Some(Ok(schema)) => Ok(schema),
@@ -104,6 +111,10 @@ impl Checker {
             None => Err(Rejection::of(format!("{} is not served here", tool.name))),
         }
     }
+}
+
+fn place(tool: &Tool) -> usize {
+    std::ptr::from_ref(tool).addr()
 }
 
 impl Rejection {

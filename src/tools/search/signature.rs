@@ -68,7 +68,9 @@ fn object(schema: &Value) -> String {
                 kind => format!(": {kind}"),
             };
             let text = property["description"].as_str();
-            let text = text.map(|text| format!(" /* {text} */")).unwrap_or_default();
+            let text = text
+                .map(|text| format!(" /* {text} */"))
+                .unwrap_or_default();
             format!("{name}{optional}{kind}{text}")
         })
         .collect();

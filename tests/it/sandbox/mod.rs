@@ -2,6 +2,7 @@
 
 mod commands;
 mod contract;
+mod every;
 mod official;
 mod orchestrator;
 mod prompts;

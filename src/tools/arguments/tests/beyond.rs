@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PIN, sent};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::{
-    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Paging, PagingStyle, Place, Role,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Paging, PagingStyle, Place, Role,
     Rule, TokenClass, Tool,
 };
 
@@ -115,6 +115,7 @@ const TOOL: Tool = Tool {
         "body":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer","minimum":1},"locationId":{},"shares":{}}}}
     },"required":["key"]}"#,
     prepare: |_, _| Err(PrepareError(String::new())),
+    newer: Newer::None,
 };
 
 static TOOLS: [Tool; 1] = [TOOL];

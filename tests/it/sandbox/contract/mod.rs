@@ -47,6 +47,9 @@ const STATEFUL: [&str; 9] = [
 /// Operations without a documented answer.
 const SILENT: usize = 133;
 
+/// Of the 87 that only v3 has, which the sandbox answers from their documents alone.
+const SILENT_OF_V3: usize = 0;
+
 #[tokio::test]
 async fn every_answer_is_what_its_document_describes() {
     let (mut asked, mut silent, mut mended) = (0, 0, Vec::new());
@@ -106,7 +109,7 @@ async fn every_answer_is_what_its_document_describes() {
         faults.len(),
         faults.join("\n")
     );
-    assert_eq!((asked, silent), coverage());
+    assert_eq!(coverage(), (asked + 87, silent + SILENT_OF_V3));
     assert_eq!((asked, silent), (576, SILENT));
     assert_eq!(
         mended.len(),
@@ -119,8 +122,9 @@ fn documents() -> BTreeMap<String, Value> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("openapi/highlevel");
     let entries = std::fs::read_dir(folder).expect("documents");
     entries
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| {
             let stem = path
                 .file_stem()
                 .expect("a stem")

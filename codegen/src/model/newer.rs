@@ -1,0 +1,161 @@
+//! The v3 edition of an operation that the older documents have too: the same tool and argument names,
+//! v3's own version, path and names on the wire.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::document::repair::VERSION;
+use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, Rename};
+use crate::model::argument::{advertised_schema, arguments, check_schema};
+use crate::model::inner::{inner_fields, tenants};
+use crate::model::lower::media;
+use crate::model::operation::{Argument, Newer, Operation, Place};
+
+/// Where the v3 edition stands.
+#[derive(Clone, Copy)]
+pub struct Edition<'a> {
+    pub source: &'a str,
+    pub document: &'a Value,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub operation: &'a Value,
+}
+
+/// The v3 edition of `older`, as what it differs in.
+pub fn newer(older: &Operation, known: Option<&OperationKnowledge>, edition: &Edition<'_>) -> Newer {
+    let empty = BTreeMap::new();
+    let known_arguments = known.map_or(&empty, |known| &known.arguments);
+    let told = renamed(edition, known_arguments);
+    let (mut own, body) = arguments(edition.document, edition.operation, &told);
+    for argument in &mut own {
+        let before = older.arguments.iter().find(|before| is_same(before, argument));
+        if let Some(before) = before {
+            argument.name.clone_from(&before.name);
+            argument.aliases.clone_from(&before.aliases);
+            argument.aliases.push(before.wire_name.clone());
+        }
+    }
+    let version = edition.operation[VERSION].as_str().unwrap_or_default();
+    let inner_tenants = tenants(&own, &told);
+    let check_schema = check_schema(&own);
+    let newer = Operation {
+        source: edition.source.to_owned(),
+        operation_id: edition.operation["operationId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        method: edition.method.to_uppercase(),
+        path: edition.path.to_owned(),
+        version: version.to_owned(),
+        renames: older
+            .renames
+            .iter()
+            .filter_map(|rename| turned(rename, &check_schema))
+            .collect(),
+        body,
+        media: media(edition.document, edition.operation).unwrap_or_default(),
+        advertised_schema: advertised_schema(&own),
+        check_schema,
+        inner_tenants,
+        arguments: own,
+        newer: Newer::None,
+        is_newer: true,
+        ..older.clone()
+    };
+    if is_like(older, &newer) {
+        Newer::Same(version.to_owned())
+    } else {
+        Newer::Other(Box::new(newer))
+    }
+}
+
+/// Whether one request serves both, the version aside. Names of path parameters are nobody's concern.
+fn is_like(older: &Operation, newer: &Operation) -> bool {
+    let wire = |argument: &Argument| match argument.place {
+        Place::Path => String::new(),
+        _ => argument.wire_name.clone(),
+    };
+    let erased = |operation: &Operation| {
+        crate::model::operation::key(&operation.method, &operation.path)
+    };
+    let face = |operation: &Operation| -> Vec<(String, String, Place, bool)> {
+        let mut face: Vec<_> = operation
+            .arguments
+            .iter()
+            .map(|one| (one.name.clone(), wire(one), one.place, one.required))
+            .collect();
+        face.sort();
+        face
+    };
+    erased(older) == erased(newer)
+        && face(older) == face(newer)
+        && older.check_schema == newer.check_schema
+        && older.media == newer.media
+        && older.body == newer.body
+}
+
+/// What is known of arguments, by v3's names for them.
+fn renamed(
+    edition: &Edition<'_>,
+    known: &BTreeMap<String, ArgumentKnowledge>,
+) -> BTreeMap<String, ArgumentKnowledge> {
+    let names = names(edition);
+    let mut told = BTreeMap::new();
+    for (name, knowledge) in known {
+        let same = names.iter().find(|own| *own == name);
+        let alike = || names.iter().find(|own| plain(own) == plain(name));
+        if let Some(own) = same.or_else(alike) {
+            told.insert(own.clone(), knowledge.clone());
+        }
+    }
+    told
+}
+
+fn is_same(before: &Argument, argument: &Argument) -> bool {
+    before.place == argument.place
+        && (before.wire_name == argument.wire_name
+            || plain(&before.wire_name) == plain(&argument.wire_name))
+}
+
+/// A rename towards the older name, turned round where v3 knows only the other one.
+fn turned(rename: &Rename, schema: &Value) -> Option<Rename> {
+    let mut holder = schema;
+    for step in rename.within.split('.') {
+        let (property, items) = match step.strip_suffix("[]") {
+            Some(property) => (property, true),
+            None => (step, false),
+        };
+        holder = holder.get("properties")?.get(property)?;
+        if items {
+            holder = holder.get("items")?;
+        }
+    }
+    let properties = holder.get("properties").and_then(Value::as_object);
+    let has = |name: &str| properties.is_none_or(|properties| properties.contains_key(name));
+    match (has(&rename.to), has(&rename.from)) {
+        (true, _) => Some(rename.clone()),
+        (false, true) => Some(Rename {
+            within: rename.within.clone(),
+            from: rename.to.clone(),
+            to: rename.from.clone(),
+        }),
+        (false, false) => None,
+    }
+}
+
+/// Letters and digits in lower case, so that `location_id` is `locationId`; dots and brackets of paths stay.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '[' | ']'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Names of a v3 edition that knowledge may speak of.
+pub fn names(edition: &Edition<'_>) -> Vec<String> {
+    let (own, _) = arguments(edition.document, edition.operation, &BTreeMap::new());
+    let inner = inner_fields(&own).into_iter().map(|field| field.path);
+    let names = own.iter().map(|argument| argument.wire_name.clone());
+    names.chain(inner).collect()
+}
