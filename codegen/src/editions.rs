@@ -96,7 +96,8 @@ impl Catalogue {
     /// Whether the operation at `method` and `path` of `source` is one of its own: older, or only in v3.
     pub fn is_own(&self, source: &str, method: &str, path: &str) -> bool {
         let key = key(method, path);
-        !source.starts_with(V3) || !(self.older.contains(&key) || self.successors.contains_key(&key))
+        !source.starts_with(V3)
+            || !(self.older.contains(&key) || self.successors.contains_key(&key))
     }
 }
 
@@ -107,7 +108,10 @@ impl Catalogue {
         documents: &'a BTreeMap<String, Value>,
     ) -> BTreeMap<String, Edition<'a>> {
         let mut editions = BTreeMap::new();
-        for (source, document) in documents.iter().filter(|(source, _)| source.starts_with(V3)) {
+        for (source, document) in documents
+            .iter()
+            .filter(|(source, _)| source.starts_with(V3))
+        {
             for (method, path, _, operation) in operations(document) {
                 let own = key(method, path);
                 let older = self.successors.get(&own).unwrap_or(&own);

@@ -10,10 +10,10 @@ use quote::quote;
 use crate::allowlist::Allowlist;
 use crate::document::load::Sources;
 use crate::document::{overlay, prune, repair};
+use crate::editions::{V3, V3_VERSION};
 use crate::emit::{client, format, handlers, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::{Lowered, Place, lower};
-use crate::editions::{V3, V3_VERSION};
 use crate::model::operation::{Counts, Newer, Operation, key};
 use crate::search::index::{Written, index};
 
@@ -100,7 +100,10 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
         }
     }
     let mut counts = Counts::default();
-    for (source, document) in documents.iter_mut().filter(|(source, _)| source.starts_with(V3)) {
+    for (source, document) in documents
+        .iter_mut()
+        .filter(|(source, _)| source.starts_with(V3))
+    {
         if let Some(overlay) = sources.overlays.get(sources.editions.document_of(source)) {
             overlay::apply_where_it_fits(overlay, document);
         }
@@ -216,10 +219,12 @@ fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
 
 fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-    let newer = chosen.iter().filter_map(|operation| match &operation.newer {
-        Newer::Other(newer) => Some(&**newer),
-        _ => None,
-    });
+    let newer = chosen
+        .iter()
+        .filter_map(|operation| match &operation.newer {
+            Newer::Other(newer) => Some(&**newer),
+            _ => None,
+        });
     let every: Vec<&Operation> = chosen.iter().copied().chain(newer).collect();
     for operation in every {
         by_document

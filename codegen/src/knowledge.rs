@@ -35,6 +35,8 @@ pub struct OperationKnowledge {
     pub paging: Paging,
     /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.
     pub fields: Option<Vec<String>>,
+    /// A list that HighLevel may drop parts of without saying so, and where the answer shows what it kept.
+    pub read_back: Option<ReadBack>,
     /// The class of token that is taken, where the document does not say.
     pub token: Option<TokenClass>,
     /// Scopes, where neither document nor scope table names one.
@@ -113,6 +115,16 @@ pub struct Rename {
     pub within: String,
     pub from: String,
     pub to: String,
+}
+
+/// Items with an id, in a body field and in the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadBack {
+    /// Argument.
+    pub sent: String,
+    /// Dotted path in the answer.
+    pub found: String,
 }
 
 /// Which tokens an operation takes.

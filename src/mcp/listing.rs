@@ -12,10 +12,16 @@ use crate::tools::{compat, legacy};
 /// The list changes with a release only.
 pub const FRESH_MS: u64 = 3_600_000;
 
+/// From so many tools on a list shows no titles: they cost 6,000 tokens for all, and names say as much.
+const MANY: usize = 200;
+
 /// The answer to `tools/list`: every tool on one page, for clients that read no second one.
 pub fn list(surface: &Surface) -> Result<ListToolsResult, serde_json::Error> {
     let tools = surface.tools.iter().map(|tool| listed(tool, surface.style));
     let mut tools: Vec<Listed> = tools.collect::<Result<_, _>>()?;
+    if tools.len() >= MANY {
+        tools.iter_mut().for_each(|tool| tool.title = None);
+    }
     match surface.meta {
         MetaTools::None => {}
         MetaTools::Orchestrator => {

@@ -42,6 +42,7 @@ pub struct Tool {
     pub fields: &'static [&'static str],
     /// Every documented field of a row, or of the answer; empty where nothing is documented.
     pub answers: &'static [&'static str],
+    pub read_back: Option<ReadBack>,
     pub token: TokenClass,
     /// How the body is written.
     pub media: Media,
@@ -230,6 +231,14 @@ pub struct Paging {
     pub more: &'static [&'static str],
     /// Path of the number of all rows; empty where it is not told.
     pub total: &'static [&'static str],
+}
+
+/// A list that HighLevel may drop parts of without saying so.
+pub struct ReadBack {
+    /// Argument that holds the list; items have an id.
+    pub sent: &'static str,
+    /// Where the answer shows what was kept.
+    pub found: &'static [&'static str],
 }
 
 /// How one page leads to the next.

@@ -15,6 +15,7 @@ use crate::telemetry::{CallWatch, End, Parent, Telemetry};
 use crate::tools::arguments::{Checker, Rejection, location_on_the_wire};
 use crate::tools::orchestrator::{Confirmations, Once};
 use crate::tools::output::{Gathered, Output, most_rows_a_page, next_page};
+use crate::tools::read_back;
 use crate::tools::shape::shape;
 
 /// Calls tools. Cheap to clone; one for the whole process.
@@ -252,9 +253,18 @@ impl Dispatch {
         watch: &mut CallWatch,
         location: &mut Option<String>,
     ) -> Result<(String, End<'static>), Failure> {
+        let sent = tool
+            .read_back
+            .as_ref()
+            .and_then(|back| read_back::sent(back, &given));
         let reply = self.reply(tool, given, caller, watch, location).await?;
         let end = end_of(&reply);
-        Ok((shape(tool, reply.body, self.0.max_answer_bytes)?, end))
+        let text = shape(tool, reply.body, self.0.max_answer_bytes)?;
+        let text = match (&tool.read_back, sent) {
+            (Some(back), Some(sent)) => read_back::warned(back, &sent, text),
+            _ => text,
+        };
+        Ok((text, end))
     }
 
     /// Follows the pages that `output` wants. What was read before a page failed is answered, with the
@@ -292,7 +302,17 @@ impl Dispatch {
                 return Ok((shape(tool, reply.body, most)?, end));
             };
             if !output.gather(tool, &answer, &mut gathered) {
-                return Ok((shape(tool, output.record(tool, &answer), most)?, end));
+                let text = shape(tool, output.record(tool, &answer), most)?;
+                let sent = tool
+                    .read_back
+                    .as_ref()
+                    .and_then(|back| read_back::sent(back, &arguments));
+                return Ok(match (&tool.read_back, sent) {
+                    (Some(back), Some(sent)) => {
+                        (read_back::warned_by(back, &sent, text, &answer), end)
+                    }
+                    _ => (text, end),
+                });
             }
             let next = next_page(tool, &arguments, &answer);
             let ends = output.is_enough(&gathered) || gathered.pages >= pages;

@@ -6,6 +6,7 @@ pub mod dispatch;
 pub mod legacy;
 pub mod orchestrator;
 pub mod output;
+mod read_back;
 pub mod search;
 pub mod shape;
 pub mod surfaces;

@@ -21,3 +21,4 @@ mod stdio;
 mod telemetry;
 mod tenants;
 mod tidy;
+mod versions;

@@ -62,7 +62,9 @@ pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize,
 /// what it has mended or renamed is left alone. Returns how many actions changed something.
 pub fn apply_where_it_fits(overlay: &Value, document: &mut Value) -> usize {
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
-    let applied = actions.iter().filter(|action| apply_action(action, document).is_ok());
+    let applied = actions
+        .iter()
+        .filter(|action| apply_action(action, document).is_ok());
     applied.count()
 }
 

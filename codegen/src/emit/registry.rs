@@ -21,7 +21,7 @@ pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream
         #[allow(unused_imports)]
         use crate::runtime::tool::{
             Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Next, Paging, PagingStyle,
-            Place, Rename, Role, Rule, TokenClass, Tool,
+            Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
         };
 
         /// Every tool, sorted by name.
@@ -92,6 +92,13 @@ fn tool(operation: &Operation) -> TokenStream {
     };
     let advertised = operation.advertised_schema.to_string();
     let check = operation.check_schema.to_string();
+    let read_back = match &operation.read_back {
+        None => quote!(None),
+        Some(back) => {
+            let (sent, found) = (&back.sent, back.found.split('.'));
+            quote!(Some(ReadBack { sent: #sent, found: &[#(#found),*] }))
+        }
+    };
     let prepare = handler_name(operation);
     let newer = match &operation.newer {
         Newer::None => quote!(Newer::None),
@@ -130,6 +137,7 @@ fn tool(operation: &Operation) -> TokenStream {
             paging: #paging,
             fields: &[#(#fields),*],
             answers: &[#(#answers),*],
+            read_back: #read_back,
             token: #token,
             media: #media,
             advertised_schema: #advertised,

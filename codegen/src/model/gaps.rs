@@ -79,6 +79,13 @@ pub fn gaps(
             );
         }
     }
+    if let Some(back) = &known.read_back {
+        let sent = operation.arguments.iter().any(|one| one.name == back.sent);
+        if !sent || answer.holds(&back.found) == Found::No {
+            let what = "names no argument, or what the documented answer does not have".to_owned();
+            gap("read_back", what, "correct it");
+        }
+    }
     let complete = match paging.style {
         PagingStyle::None | PagingStyle::Window => true,
         PagingStyle::Page | PagingStyle::Offset => paging.position.is_some(),

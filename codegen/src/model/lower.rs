@@ -132,6 +132,7 @@ fn lower_operation(
             .and_then(|known| known.fields.clone())
             .unwrap_or_default(),
         answers: answer.fields(),
+        read_back: known.and_then(|known| known.read_back.clone()),
         token,
         scopes,
         access,

@@ -45,9 +45,7 @@ pub fn may_name_tenant(wire_name: &str) -> bool {
         let rest = plain.split_once(tenant).map(|(_, rest)| rest);
         rest.is_some_and(|rest| rest.contains("id"))
     };
-    ["location", "company"].into_iter().any(names_id)
-        || plain == "altid"
-        || plain == "locations"
+    ["location", "company"].into_iter().any(names_id) || plain == "altid" || plain == "locations"
 }
 
 #[cfg(test)]

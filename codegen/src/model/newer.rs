@@ -23,13 +23,20 @@ pub struct Edition<'a> {
 }
 
 /// The v3 edition of `older`, as what it differs in.
-pub fn newer(older: &Operation, known: Option<&OperationKnowledge>, edition: &Edition<'_>) -> Newer {
+pub fn newer(
+    older: &Operation,
+    known: Option<&OperationKnowledge>,
+    edition: &Edition<'_>,
+) -> Newer {
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
     let told = renamed(edition, known_arguments);
     let (mut own, body) = arguments(edition.document, edition.operation, &told);
     for argument in &mut own {
-        let before = older.arguments.iter().find(|before| is_same(before, argument));
+        let before = older
+            .arguments
+            .iter()
+            .find(|before| is_same(before, argument));
         if let Some(before) = before {
             argument.name.clone_from(&before.name);
             argument.aliases.clone_from(&before.aliases);
@@ -76,9 +83,8 @@ fn is_like(older: &Operation, newer: &Operation) -> bool {
         Place::Path => String::new(),
         _ => argument.wire_name.clone(),
     };
-    let erased = |operation: &Operation| {
-        crate::model::operation::key(&operation.method, &operation.path)
-    };
+    let erased =
+        |operation: &Operation| crate::model::operation::key(&operation.method, &operation.path);
     let face = |operation: &Operation| -> Vec<(String, String, Place, bool)> {
         let mut face: Vec<_> = operation
             .arguments

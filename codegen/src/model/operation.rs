@@ -6,7 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rename, Rule, TenantRole, TokenClass};
+use crate::knowledge::{
+    DateForm, Effect, ListStyle, Paging, ReadBack, Rename, Rule, TenantRole, TokenClass,
+};
 
 /// One operation as a tool.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +37,7 @@ pub struct Operation {
     pub fields: Vec<String>,
     /// Every documented field of a row, or of the answer; empty where nothing is documented.
     pub answers: Vec<String>,
+    pub read_back: Option<ReadBack>,
     pub token: TokenClass,
     pub scopes: Vec<String>,
     pub access: Vec<String>,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{PIN, sent};
 use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::{
-    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Paging, PagingStyle, Place, Role,
-    Rule, TokenClass, Tool,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Paging, PagingStyle, Place,
+    Role, Rule, TokenClass, Tool,
 };
 
 const PLAIN: Argument = Argument {
@@ -104,6 +104,7 @@ const TOOL: Tool = Tool {
     },
     fields: &[],
     answers: &[],
+    read_back: None,
     token: TokenClass::Unknown,
     media: Media::Json,
     advertised_schema: r#"{"properties":{"key":{},"any":{},"body":{}}}"#,
