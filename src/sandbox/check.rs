@@ -75,7 +75,7 @@ fn inside(
 ) {
     let schema = documents.resolved(document, schema);
     let shown = if name.is_empty() { "body" } else { name };
-    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+    if let Some(allowed) = allowed(schema)
         && !allowed.contains(value)
     {
         let allowed: Vec<String> = allowed.iter().map(plain).collect();
@@ -144,9 +144,18 @@ fn object(
     }
 }
 
+/// The values of an enum; three documents put the list of them into a list.
+fn allowed(schema: &Value) -> Option<&Vec<Value>> {
+    let values = schema.get("enum")?.as_array()?;
+    match values.as_slice() {
+        [Value::Array(inner)] => Some(inner),
+        _ => Some(values),
+    }
+}
+
 /// The fault of a value that came as text.
 fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
-    if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
+    if let Some(allowed) = allowed(schema) {
         let allowed: Vec<String> = allowed.iter().map(plain).collect();
         return (!allowed.iter().any(|one| one == value)).then(|| {
             format!(

@@ -60,11 +60,125 @@ pub const EXCEPTIONS: &[Exception] = &[
         instead: r#"{"name": "altType", "in": "query", "required": true, "schema": {"type": "string", "enum": ["location"]}}"#,
         repair: "$.paths['/payments/orders/{orderId}'].get",
     },
+    Exception {
+        document: "blogs",
+        place: "/components/schemas/UpdateBlogPostParams/properties/+wordCount",
+        instead: r#"{"type": "integer"}"#,
+        repair: "$.components.schemas.UpdateBlogPostParams.properties",
+    },
+    Exception {
+        document: "calendars",
+        place: "/components/schemas/BlockSlotCreateRequestDTO/required",
+        instead: r#"["locationId"]"#,
+        repair: "['BlockSlotCreateRequestDTO', 'BlockSlotEditRequestDTO'].required",
+    },
+    Exception {
+        document: "calendars",
+        place: "/components/schemas/BlockSlotEditRequestDTO/required",
+        instead: r#"["locationId"]"#,
+        repair: "['BlockSlotCreateRequestDTO', 'BlockSlotEditRequestDTO'].required",
+    },
+    Exception {
+        document: "emails",
+        place: "/components/schemas/CreateBuilderDto/required",
+        instead: r#"["locationId", "type"]"#,
+        repair: "$.components.schemas.CreateBuilderDto.required",
+    },
+    Exception {
+        document: "emails",
+        place: "/components/schemas/SaveBuilderDataDto/required",
+        instead: r#"["locationId", "templateId", "updatedBy", "html", "editorType"]"#,
+        repair: "$.components.schemas.SaveBuilderDataDto.required",
+    },
+    Exception {
+        document: "invoices",
+        place: "/components/schemas/RecordPaymentDto/required",
+        instead: r#"["altId", "altType", "mode", "notes"]"#,
+        repair: "$.components.schemas.RecordPaymentDto.required",
+    },
+    Exception {
+        document: "locations",
+        place: "/components/schemas/CreateCustomFieldsDTO/properties/+parentId",
+        instead: r#"{"type": "string"}"#,
+        repair: "$.components.schemas.CreateCustomFieldsDTO.properties",
+    },
+    Exception {
+        document: "locations",
+        place: "/components/schemas/CreateCustomFieldsDTO/properties/+fieldKey",
+        instead: r#"{"type": "string"}"#,
+        repair: "$.components.schemas.CreateCustomFieldsDTO.properties",
+    },
+    Exception {
+        document: "locations",
+        place: "/components/schemas/CreateCustomFieldsDTO/properties/+description",
+        instead: r#"{"type": "string"}"#,
+        repair: "$.components.schemas.CreateCustomFieldsDTO.properties",
+    },
+    Exception {
+        document: "locations",
+        place: "/components/schemas/CreateCustomFieldsDTO/properties/+options",
+        instead: r#"{"type": "array", "items": {"type": "string"}}"#,
+        repair: "$.components.schemas.CreateCustomFieldsDTO.properties",
+    },
+    Exception {
+        document: "locations",
+        place: "/paths/~1locations~1{locationId}~1templates/get/parameters/*originId",
+        instead: r#"{"name": "originId", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "parameters[?@.name == 'originId']",
+    },
+    Exception {
+        document: "opportunities",
+        place: "/components/schemas/UpsertOpportunityDto/properties/+contactId",
+        instead: r#"{"type": "string"}"#,
+        repair: "$.components.schemas.UpsertOpportunityDto.properties",
+    },
+    Exception {
+        document: "opportunities",
+        place: "/components/schemas/OpportunitySearchBodyDTO/properties/+filters",
+        instead: r#"{"type": "array", "items": {"type": "object"}}"#,
+        repair: "$.components.schemas.OpportunitySearchBodyDTO",
+    },
+    Exception {
+        document: "opportunities",
+        place: "/components/schemas/OpportunitySearchBodyDTO/properties/+sort",
+        instead: r#"{"type": "array", "items": {"type": "object"}}"#,
+        repair: "$.components.schemas.OpportunitySearchBodyDTO",
+    },
+    Exception {
+        document: "opportunities",
+        place: "/components/schemas/OpportunitySearchBodyDTO/required",
+        instead: r#"["locationId", "limit", "page"]"#,
+        repair: "$.components.schemas.OpportunitySearchBodyDTO.required",
+    },
+    Exception {
+        document: "products",
+        place: "/components/schemas/UpdateDisplayPriorityBodyDto/properties/products/items",
+        instead: r#"{"type": "object"}"#,
+        repair: "$.components.schemas.UpdateDisplayPriorityBodyDto.properties.products",
+    },
+    Exception {
+        document: "saas-api",
+        place: "/paths/~1saas~1locations/get/parameters/*customerId",
+        instead: r#"{"name": "customerId", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "$.paths['/saas/locations'].get.parameters",
+    },
+    Exception {
+        document: "saas-api",
+        place: "/paths/~1saas~1locations/get/parameters/*subscriptionId",
+        instead: r#"{"name": "subscriptionId", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "$.paths['/saas/locations'].get.parameters",
+    },
+    Exception {
+        document: "snapshots",
+        place: "/paths/~1snapshots~1snapshot-status~1{snapshotId}/get/parameters/*lastDoc",
+        instead: r#"{"name": "lastDoc", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "parameters[?@.name == 'lastDoc']",
+    },
 ];
 
 impl Exception {
     /// Puts it into `document`; false where the place is gone. `-` at the end appends to a list, `*name`
-    /// is the member of a list with that name.
+    /// is the member of a list with that name, `+name` a new member of an object.
     pub fn apply(&self, document: &mut Value) -> bool {
         let Ok(instead) = serde_json::from_str(self.instead) else {
             return false;
@@ -81,7 +195,10 @@ impl Exception {
                 let name = name.trim_start_matches('*');
                 list.iter_mut().find(|member| member["name"] == name)
             }
-            (Some(Value::Object(members)), name) => members.get_mut(name),
+            (Some(Value::Object(members)), name) => match name.strip_prefix('+') {
+                Some(new) => Some(members.entry(new).or_insert(Value::Null)),
+                None => members.get_mut(name),
+            },
             _ => None,
         };
         place.map(|place| *place = instead).is_some()

@@ -7,7 +7,7 @@ use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::generated;
 use highlevel_mcp::highlevel::caller::Credential;
 use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId, Transport};
-use highlevel_mcp::runtime::tool::{Place, Role, Tool};
+use highlevel_mcp::runtime::tool::{Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
 use highlevel_mcp::tools::dispatch::Dispatch;
 use percent_encoding::percent_decode_str;
@@ -99,7 +99,21 @@ fn least(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut arguments = required(&schema);
     for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {
-        arguments.remove(argument.name);
+        let given = arguments.remove(argument.name);
+        // What is never filled in, the caller says itself.
+        let own = match argument.role {
+            Role::Location(Rule::Explicit) => "L0",
+            Role::Company(Rule::Explicit) => "C0",
+            _ => continue,
+        };
+        if let Some(given) = given {
+            let own = if given.is_array() {
+                json!([own])
+            } else {
+                json!(own)
+            };
+            arguments.insert(argument.name.to_owned(), own);
+        }
     }
     arguments
 }

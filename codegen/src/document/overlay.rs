@@ -20,6 +20,9 @@ struct Action {
     #[serde(rename = "x-evidence")]
     evidence: Option<Value>,
     update: Option<Value>,
+    /// In place of `update` for the v3 edition of the document.
+    #[serde(rename = "x-update-v3")]
+    update_v3: Option<Value>,
     #[serde(default)]
     remove: bool,
 }
@@ -62,9 +65,12 @@ pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize,
 /// what it has mended or renamed is left alone. Returns how many actions changed something.
 pub fn apply_where_it_fits(overlay: &Value, document: &mut Value) -> usize {
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
-    let applied = actions
-        .iter()
-        .filter(|action| apply_action(action, document).is_ok());
+    let applied = actions.into_iter().filter_map(|mut action| {
+        if let Some(update) = action.update_v3.take() {
+            action.update = Some(update);
+        }
+        apply_action(&action, document).ok()
+    });
     applied.count()
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Errors, Problem};
 
 /// Everything that was read.
 pub struct Folder {
-    /// By stem: `contacts` of `apps/contacts.json`, `v3/contacts` of `apps/v3/contacts-v3.json`.
+    /// By stem: `<stem>` of `apps/<stem>.json`, `v3/<stem>` of `apps/v3/<stem>-v3.json`.
     pub documents: BTreeMap<String, Value>,
     /// Files that documents refer to, by path below the folder.
     pub shared: BTreeMap<String, Value>,

@@ -7,7 +7,15 @@ use serde_json::{Map, Value, json};
 use crate::document::resolve::resolve;
 use crate::knowledge::{ArgumentKnowledge, ListStyle, Rule, TenantRole};
 use crate::model::operation::{Argument, Body, Place};
-use crate::model::schema::{json_schema, takes_file};
+use crate::model::schema::{json_schema, shown, takes_file};
+
+/// The fields of an argument are shown down to this depth, those further in by no more than their
+/// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
+const SHOWN_DEPTH: usize = 1;
+
+/// In bytes: a list of arguments that is longer shows none of the fields inside them. 26 of 651 tools would
+/// take a tenth of the tokens of the list of all; `search_operations` tells the fields of one.
+const LONGEST_SHOWN: usize = 2_000;
 
 /// The arguments in the order of the document, and what the body is made of.
 pub fn arguments(
@@ -166,10 +174,16 @@ pub fn advertised_schema(arguments: &[Argument]) -> Value {
         .iter()
         .filter(|argument| argument.constant.is_none())
         .collect();
-    let properties: Map<String, Value> = shown
-        .iter()
-        .map(|argument| (argument.name.clone(), advertised(argument)))
-        .collect();
+    let written = |depth: usize| -> Map<String, Value> {
+        let shown = shown.iter();
+        shown
+            .map(|argument| (argument.name.clone(), advertised(argument, depth)))
+            .collect()
+    };
+    let mut properties = written(SHOWN_DEPTH);
+    if json!(properties).to_string().len() > LONGEST_SHOWN {
+        properties = written(0);
+    }
     let required: Vec<&str> = shown
         .iter()
         .filter(|argument| must_be_given(argument))
@@ -196,14 +210,18 @@ fn root(properties: Map<String, Value>, required: Vec<&str>) -> Value {
 fn accepted(argument: &Argument) -> Value {
     match argument.list {
         Some(ListStyle::Comma) if argument.schema.get("type") == Some(&json!("string")) => {
-            json!({"type": ["string", "array"], "items": {"type": "string"}})
+            let mut items = json!({"type": "string"});
+            if let Some(values) = argument.schema.get("enum") {
+                items["enum"] = values.clone();
+            }
+            json!({"type": ["string", "array"], "items": items})
         }
         _ => argument.schema.clone(),
     }
 }
 
-fn advertised(argument: &Argument) -> Value {
-    let mut schema = crate::model::schema::shown(&accepted(argument));
+fn advertised(argument: &Argument, depth: usize) -> Value {
+    let mut schema = shown(&accepted(argument), depth);
     // A date may be given as text whatever HighLevel wants it as.
     if argument.date.is_some() && schema["type"] != json!("string") {
         schema["type"] = json!(["string", "number"]);

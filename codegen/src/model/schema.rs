@@ -7,10 +7,6 @@ use crate::document::resolve::resolve;
 /// Enums longer than this are shown as their plain type; a wrong value gets the list in the error.
 const LONGEST_SHOWN_ENUM: usize = 12;
 
-/// The fields of an argument are shown down to this depth, those further in by no more than their
-/// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
-const SHOWN_DEPTH: usize = 1;
-
 /// Keywords that mean the same in both and say something about the value.
 const KEPT: [&str; 14] = [
     "type",
@@ -193,12 +189,9 @@ pub fn takes_null(schema: &Value) -> bool {
     }
 }
 
-/// The compact form of a lowered schema: accepts all that `schema` accepts, says less.
-pub fn shown(schema: &Value) -> Value {
-    show(schema, 0)
-}
-
-fn show(schema: &Value, depth: usize) -> Value {
+/// The compact form of a lowered schema: accepts all that `schema` accepts, says less. Fields of objects
+/// are shown down to `depth`.
+pub fn shown(schema: &Value, depth: usize) -> Value {
     let mut out = Map::new();
     if let Some(types) = schema.get("type") {
         out.insert("type".to_owned(), types.clone());
@@ -216,16 +209,16 @@ fn show(schema: &Value, depth: usize) -> Value {
     if names_type(&out, "array") {
         let items = schema
             .get("items")
-            .map_or_else(|| json!({}), |items| show(items, depth));
+            .map_or_else(|| json!({}), |items| shown(items, depth));
         out.insert("items".to_owned(), items);
     }
     if let Some(properties) = schema.get("properties").and_then(Value::as_object)
-        && depth < SHOWN_DEPTH
+        && depth > 0
         && !properties.is_empty()
     {
         let properties: Map<String, Value> = properties
             .iter()
-            .map(|(name, property)| (name.clone(), show(property, depth + 1)))
+            .map(|(name, property)| (name.clone(), shown(property, depth - 1)))
             .collect();
         out.insert("properties".to_owned(), Value::Object(properties));
         if let Some(required) = schema.get("required") {
@@ -273,7 +266,7 @@ mod tests {
         }}});
         let lowered = json_schema(&document, &schema);
         assert_eq!(lowered, whole);
-        assert_eq!(shown(&lowered), compact);
+        assert_eq!(shown(&lowered, 1), compact);
     }
 
     #[test]

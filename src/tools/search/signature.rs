@@ -10,16 +10,16 @@ const MOST_ARGUMENTS: usize = 7;
 /// Longest enum that is written out.
 const LONGEST_ENUM: usize = 5;
 
+/// Most values of an enum, and how deep fields are told, where an operation is told in full.
+const MOST_VALUES: usize = 20;
+const DEEPEST: usize = 2;
+
 /// Most returned fields that are named.
 pub const MOST_RETURNED: usize = 30;
 
 /// `(contactId, limit?: number, …3)`: what has no type is a text. What the connection fills in is left out.
 pub fn signature(tool: &Tool) -> String {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
-    let required = |name: &str| {
-        let names = schema["required"].as_array().into_iter().flatten();
-        names.into_iter().any(|one| one == name)
-    };
     let is_filled = |name: &str| {
         tool.arguments.iter().any(|argument| {
             argument.name == name
@@ -32,7 +32,7 @@ pub fn signature(tool: &Tool) -> String {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let (needed, optional): (Vec<_>, Vec<_>) = properties
         .filter(|(name, _)| !is_filled(name))
-        .partition(|(name, _)| required(name));
+        .partition(|(name, _)| is_required(&schema, name));
     // What must be given is never left out.
     let room = MOST_ARGUMENTS.saturating_sub(needed.len());
     let left = optional.len().saturating_sub(room);
@@ -49,46 +49,56 @@ pub fn signature(tool: &Tool) -> String {
 }
 
 /// Every argument with its text, enums and the fields inside it: `{contactId, tags?: string[] /* … */}`.
+/// What has no type is a text.
 pub fn arguments(tool: &Tool) -> String {
-    let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
-    object(&schema)
-}
-
-fn object(schema: &Value) -> String {
-    let is_needed = |name: &str| {
-        let names = schema["required"].as_array().into_iter().flatten();
-        names.into_iter().any(|one| one == name)
-    };
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    let fields: Vec<String> = properties
-        .map(|(name, property)| {
-            let optional = if is_needed(name) { "" } else { "?" };
-            let kind = match written(property).as_str() {
-                "string" => String::new(),
-                kind => format!(": {kind}"),
-            };
-            let text = property["description"].as_str();
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let (shown, checked) = (parsed(tool.advertised_schema), parsed(tool.check_schema));
+    let shown_properties = shown["properties"].as_object().into_iter().flatten();
+    let fields: Vec<String> = shown_properties
+        .map(|(name, told)| {
+            // The list may show less of an argument than there is.
+            let whole = &checked["properties"][name];
+            let field = field(name, is_required(&shown, name), whole, DEEPEST);
+            let text = told["description"].as_str();
             let text = text
                 .map(|text| format!(" /* {text} */"))
                 .unwrap_or_default();
-            format!("{name}{optional}{kind}{text}")
+            format!("{field}{text}")
         })
         .collect();
     format!("{{{}}}", fields.join(", "))
 }
 
-fn written(schema: &Value) -> String {
-    if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<String> = values.iter().map(Value::to_string).collect();
-        return values.join("|");
+fn field(name: &str, required: bool, schema: &Value, depth: usize) -> String {
+    let optional = if required { "" } else { "?" };
+    match written(schema, depth).as_str() {
+        "string" => format!("{name}{optional}"),
+        kind => format!("{name}{optional}: {kind}"),
     }
-    if schema["properties"].is_object() {
-        return object(schema);
+}
+
+fn written(schema: &Value, depth: usize) -> String {
+    if let Some(values) = schema["enum"].as_array() {
+        let shown = values.iter().take(MOST_VALUES).map(Value::to_string);
+        let more = (values.len() > MOST_VALUES).then(|| "…".to_owned());
+        return shown.chain(more).collect::<Vec<_>>().join("|");
+    }
+    if let (Some(properties), true) = (schema["properties"].as_object(), depth > 0) {
+        let fields: Vec<String> = properties
+            .iter()
+            .map(|(name, property)| field(name, is_required(schema, name), property, depth - 1))
+            .collect();
+        return format!("{{{}}}", fields.join(", "));
     }
     if schema["type"] == "array" && schema["items"].is_object() {
-        return format!("{}[]", written(&schema["items"]));
+        return format!("{}[]", written(&schema["items"], depth));
     }
     kind(schema)
+}
+
+fn is_required(schema: &Value, name: &str) -> bool {
+    let names = schema["required"].as_array().into_iter().flatten();
+    names.into_iter().any(|one| one == name)
 }
 
 fn argument(name: &str, optional: &str, schema: &Value) -> String {

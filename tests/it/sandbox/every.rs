@@ -23,24 +23,30 @@ const TEXTS: [&str; 7] = [
     "09:00",
 ];
 
+/// Values that no schema says: what a code is good for, and words that the document has in its prose only.
+const SPECIAL: [(&str, &str, &str); 5] = [
+    ("contacts_bulk-update-tags", "type", "add"),
+    ("oauth_get-access-token", "code", "sandbox-code-location"),
+    ("oauth_get-access-token", "client_id", "sandbox-client"),
+    ("oauth_get-access-token", "client_secret", "sandbox-secret"),
+    ("oauth_get-access-token", "grant_type", "authorization_code"),
+];
+
 /// Some value of a schema, with every field that it names.
 fn sample(schema: &Value, depth: usize) -> Value {
     if let Some(first) = schema.pointer("/enum/0") {
         return first.clone();
     }
-    if let Some(first) = schema
+    // A list that travels as one text.
+    if let Some(first) = schema.pointer("/items/enum/0") {
+        return json!([first]);
+    }
+    // Fields beside branches are all fields there are, and the branches say which must be given.
+    let branch = schema
         .pointer("/anyOf/0")
-        .or_else(|| schema.pointer("/allOf/0"))
-    {
-        let mut value = sample(first, depth);
-        // The fields beside the branches belong to the value too.
-        if let (Some(value), Value::Object(beside)) = (value.as_object_mut(), object(schema, depth))
-        {
-            for (name, field) in beside {
-                value.entry(name).or_insert(field);
-            }
-        }
-        return value;
+        .or_else(|| schema.pointer("/allOf/0"));
+    if let Some(branch) = branch.filter(|_| !schema["properties"].is_object()) {
+        return sample(branch, depth);
     }
     if schema.get("x-file").is_some() {
         return json!({"data": "aGVsbG8=", "name": "a.txt", "type": "text/plain"});
@@ -52,9 +58,18 @@ fn sample(schema: &Value, depth: usize) -> Value {
         Some("object") => object(schema, depth),
         Some("array") => {
             let least = schema["minItems"].as_u64().unwrap_or(1).max(1);
-            (0..least)
+            let mut items: Vec<Value> = (0..least)
                 .map(|_| sample(&schema["items"], depth + 1))
-                .collect()
+                .collect();
+            if schema["uniqueItems"] == true {
+                for (index, item) in items.iter_mut().enumerate() {
+                    let texts = item.as_object_mut().into_iter().flat_map(Map::values_mut);
+                    texts
+                        .filter(|one| one.is_string())
+                        .for_each(|one| *one = json!(format!("7{index}")));
+                }
+            }
+            items.into()
         }
         Some("integer") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("number") => schema.get("minimum").cloned().unwrap_or(json!(1.5)),
@@ -113,6 +128,11 @@ fn arguments(tool: &Tool) -> Map<String, Value> {
             _ => sample(&schema["properties"][argument.name], 0),
         };
         arguments.insert(argument.name.to_owned(), value);
+    }
+    for (name, argument, value) in SPECIAL {
+        if name == tool.name {
+            arguments.insert(argument.to_owned(), json!(value));
+        }
     }
     for tenant in tool.inner_tenants {
         let own = match tenant.role {

@@ -396,10 +396,11 @@ fn nothing_but_an_id_stands_in_a_path() {
     ];
     let longest = "a".repeat(65);
     for tool in crate::generated::TOOLS {
+        // Those that take dots are tried in `beyond`.
         let paths = tool
             .arguments
             .iter()
-            .filter(|argument| argument.place == Place::Path);
+            .filter(|argument| argument.place == Place::Path && !argument.wide_path_value);
         for argument in paths {
             for text in strings.into_iter().chain([longest.as_str()]) {
                 let refusal =
