@@ -14,7 +14,7 @@ use crate::config::{self, Config, Flags, Tls};
 use crate::host;
 use crate::telemetry::{Parent, Telemetry};
 use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::{OFFICIAL, Surface};
+use crate::tools::surfaces::{OFFICIAL, Surface, USUAL};
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -51,7 +51,7 @@ impl Serve {
         let (config, dispatch) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
         let access = host::Access::new(&config.server, &config.account)?;
-        let tools = Surface::of(OFFICIAL)?.tools.len();
+        let tools = crate::mcp::list(&Surface::of(USUAL)?)?.tools.len();
         let stopping = host::Stopping::default();
         let router = host::router(&dispatch, access, &stopping, &config.server);
         runtime()?.block_on(async {

@@ -79,7 +79,21 @@ fn sample(schema: &Value) -> Value {
         Some("array") => json!([sample(&schema["items"])]),
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),
-        _ => json!("1700000000000"),
+        _ => {
+            let pattern = json!({"pattern": schema.get("pattern").unwrap_or(&json!(""))});
+            let fits = jsonschema::validator_for(&pattern).expect("a pattern");
+            let texts = [
+                "170000000000",
+                "09:00",
+                "America/New_York",
+                "#ffffff",
+                "+15550000000",
+            ];
+            let mut texts = texts.into_iter().map(|text| json!(text));
+            texts
+                .find(|text| fits.is_valid(text))
+                .expect("a text for the pattern")
+        }
     }
 }
 

@@ -69,9 +69,33 @@ pub fn apply_where_it_fits(overlay: &Value, document: &mut Value) -> usize {
         if let Some(update) = action.update_v3.take() {
             action.update = Some(update);
         }
+        action.target = target_in_v3(&action.target, document);
         apply_action(&action, document).ok()
     });
     applied.count()
+}
+
+/// `target` with the names that v3 gives to schemas: it adds `V3` to many.
+fn target_in_v3(target: &str, document: &Value) -> String {
+    let schemas = document.pointer("/components/schemas");
+    let exists = |name: &str| schemas.is_some_and(|schemas| schemas.get(name).is_some());
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut out = String::new();
+    let mut rest = target;
+    while let Some(start) = rest.find(is_name) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|letter| !is_name(letter)).unwrap_or(from.len());
+        let (name, after) = from.split_at(end);
+        let newer = format!("{name}V3");
+        out.push_str(before);
+        out.push_str(if !exists(name) && exists(&newer) {
+            &newer
+        } else {
+            name
+        });
+        rest = after;
+    }
+    out + rest
 }
 
 fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'static str)> {

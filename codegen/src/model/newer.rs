@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::document::repair::VERSION;
 use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, Rename};
@@ -55,11 +55,7 @@ pub fn newer(
         method: edition.method.to_uppercase(),
         path: edition.path.to_owned(),
         version: version.to_owned(),
-        renames: older
-            .renames
-            .iter()
-            .filter_map(|rename| turned(rename, &check_schema))
-            .collect(),
+        renames: turned(older, &check_schema),
         body,
         media: media(edition.document, edition.operation).unwrap_or_default(),
         advertised_schema: advertised_schema(&own),
@@ -124,10 +120,40 @@ fn is_same(before: &Argument, argument: &Argument) -> bool {
             || plain(&before.wire_name) == plain(&argument.wire_name))
 }
 
-/// A rename towards the older name, turned round where v3 knows only the other one.
-fn turned(rename: &Rename, schema: &Value) -> Option<Rename> {
+/// The renames of the older operation as v3 needs them: a name that v3 has and the older one does not is where
+/// they lead now, and the older name leads there too.
+fn turned(older: &Operation, check_schema: &Value) -> Vec<Rename> {
+    let mut turned = Vec::new();
+    for rename in &older.renames {
+        let Some(properties) = properties_of(check_schema, &rename.within) else {
+            continue;
+        };
+        let has = |name: &str| properties.contains_key(name);
+        let before = properties_of(&older.check_schema, &rename.within);
+        let had = |name: &str| before.is_some_and(|before| before.contains_key(name));
+        let is_new = |one: &&Rename| {
+            one.within == rename.within && one.to == rename.to && has(&one.from) && !had(&one.from)
+        };
+        let new_name = older.renames.iter().find(is_new).map(|one| &one.from);
+        let (from, to) = match new_name {
+            Some(new) if *new == rename.from => (&rename.to, new),
+            Some(new) => (&rename.from, new),
+            None if has(&rename.to) => (&rename.from, &rename.to),
+            None => continue,
+        };
+        turned.push(Rename {
+            within: rename.within.clone(),
+            from: from.clone(),
+            to: to.clone(),
+        });
+    }
+    turned
+}
+
+/// The properties of the holder at `within`, such as `customFields[]`.
+fn properties_of<'a>(schema: &'a Value, within: &str) -> Option<&'a Map<String, Value>> {
     let mut holder = schema;
-    for step in rename.within.split('.') {
+    for step in within.split('.') {
         let (property, items) = match step.strip_suffix("[]") {
             Some(property) => (property, true),
             None => (step, false),
@@ -137,17 +163,7 @@ fn turned(rename: &Rename, schema: &Value) -> Option<Rename> {
             holder = holder.get("items")?;
         }
     }
-    let properties = holder.get("properties").and_then(Value::as_object);
-    let has = |name: &str| properties.is_none_or(|properties| properties.contains_key(name));
-    match (has(&rename.to), has(&rename.from)) {
-        (true, _) => Some(rename.clone()),
-        (false, true) => Some(Rename {
-            within: rename.within.clone(),
-            from: rename.to.clone(),
-            to: rename.from.clone(),
-        }),
-        (false, false) => None,
-    }
+    holder.get("properties")?.as_object()
 }
 
 /// Letters and digits in lower case, so that `location_id` is `locationId`; dots and brackets of paths stay.

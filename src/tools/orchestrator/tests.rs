@@ -69,7 +69,7 @@ fn a_key_is_one_callers_for_one_operation() {
     let claim = |who: u8, location: &str, tool| {
         once.claim("k", tool, &arguments, [who; 32], &caller(location))
     };
-    let first = claim(1, "L0", add).ok().expect("the first");
+    let first = claim(1, "L0", add).expect("the first");
     let busy = claim(1, "L0", add).err().expect("under way");
     assert!(
         busy.is_error && busy.text.contains("under way"),
@@ -86,7 +86,7 @@ fn a_key_is_one_callers_for_one_operation() {
         known.text
     );
     // A client that leaves in mid-call leaves an unknown outcome, which is not tried again.
-    drop(claim(3, "L0", add).ok().expect("another"));
+    drop(claim(3, "L0", add).expect("another"));
     let lost = claim(3, "L0", add).err().expect("lost");
     assert!(lost.text.contains("unknown_outcome"), "{}", lost.text);
 }

@@ -11,11 +11,14 @@ const MOST_ARGUMENTS: usize = 7;
 const LONGEST_ENUM: usize = 5;
 
 /// Most values of an enum, and how deep fields are told, where an operation is told in full.
-const MOST_VALUES: usize = 20;
+const MOST_VALUES: usize = 12;
 const DEEPEST: usize = 2;
 
+/// In bytes: what is longer tells no fields inside fields.
+const LONGEST: usize = 800;
+
 /// Most returned fields that are named.
-pub const MOST_RETURNED: usize = 30;
+pub const MOST_RETURNED: usize = 20;
 
 /// `(contactId, limit?: number, …3)`: what has no type is a text. What the connection fills in is left out.
 pub fn signature(tool: &Tool) -> String {
@@ -51,6 +54,16 @@ pub fn signature(tool: &Tool) -> String {
 /// Every argument with its text, enums and the fields inside it: `{contactId, tags?: string[] /* … */}`.
 /// What has no type is a text.
 pub fn arguments(tool: &Tool) -> String {
+    let mut written = arguments_to(tool, DEEPEST);
+    for depth in (0..DEEPEST).rev() {
+        if written.len() > LONGEST {
+            written = arguments_to(tool, depth);
+        }
+    }
+    written
+}
+
+fn arguments_to(tool: &Tool, depth: usize) -> String {
     let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let (shown, checked) = (parsed(tool.advertised_schema), parsed(tool.check_schema));
     let shown_properties = shown["properties"].as_object().into_iter().flatten();
@@ -58,7 +71,7 @@ pub fn arguments(tool: &Tool) -> String {
         .map(|(name, told)| {
             // The list may show less of an argument than there is.
             let whole = &checked["properties"][name];
-            let field = field(name, is_required(&shown, name), whole, DEEPEST);
+            let field = field(name, is_required(&shown, name), whole, depth);
             let text = told["description"].as_str();
             let text = text
                 .map(|text| format!(" /* {text} */"))

@@ -24,12 +24,17 @@ const TEXTS: [&str; 7] = [
 ];
 
 /// Values that no schema says: what a code is good for, and words that the document has in its prose only.
-const SPECIAL: [(&str, &str, &str); 5] = [
+const SPECIAL: [(&str, &str, &str); 6] = [
+    (
+        "conversations_add-an-inbound-message",
+        "conversationProviderId",
+        "sandboxProvider00001",
+    ),
     ("contacts_bulk-update-tags", "type", "add"),
     ("oauth_get-access-token", "code", "sandbox-code-location"),
-    ("oauth_get-access-token", "client_id", "sandbox-client"),
-    ("oauth_get-access-token", "client_secret", "sandbox-secret"),
-    ("oauth_get-access-token", "grant_type", "authorization_code"),
+    ("oauth_get-access-token", "clientId", "sandbox-client"),
+    ("oauth_get-access-token", "clientSecret", "sandbox-secret"),
+    ("oauth_get-access-token", "grantType", "authorization_code"),
 ];
 
 /// Some value of a schema, with every field that it names.

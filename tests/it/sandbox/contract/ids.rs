@@ -314,7 +314,9 @@ impl Ids {
     ) -> Value {
         let schema = resolved(document, schema);
         if let Some(allowed) = schema["enum"].as_array() {
-            return allowed.first().cloned().unwrap_or_default();
+            // Three documents put the list of values into a list.
+            let first = allowed.first().cloned().unwrap_or_default();
+            return first.get(0).cloned().unwrap_or(first);
         }
         if schema.get("x-example-type").is_some() {
             return json!("x1");
