@@ -29,6 +29,10 @@ contact carry ids: locations_get-custom-fields names them. Before writing, read 
 conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
 say what to do, and unknown_outcome means to look before repeating. An answer with _cut is not complete.";
 
+/// Follows the instructions where a surface has the orchestrator.
+const BEYOND: &str = " Whatever no tool of the list does: search_operations finds the operation, and \
+call_read, call_write, call_send or call_destructive runs it by its name.";
+
 /// Stands before the instructions where HighLevel is the built-in sandbox.
 const SANDBOX: &str =
     "This is a sandbox: made-up records of a simulated HighLevel; no message reaches anybody. ";
@@ -119,6 +123,9 @@ impl ServerHandler for Handler {
         let name = self.0.surface.name.as_str();
         let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
         let mut instructions = INSTRUCTIONS.to_owned();
+        if self.0.surface.meta == MetaTools::Orchestrator {
+            instructions.push_str(BEYOND);
+        }
         if self.0.dispatch.is_simulated() {
             server.name.push_str("-sandbox");
             server.title = Some("HighLevel sandbox".to_owned());
