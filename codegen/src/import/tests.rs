@@ -225,7 +225,7 @@ fn the_imported_documents_are_those_of_the_checkout() {
         ..Origin::default()
     };
     let import = read(&checkout, &origin).expect("an import");
-    assert_eq!(import.documents.len(), 41);
+    assert_eq!(import.documents.len(), 41 + 42);
     assert!(
         import.differences(&openapi).is_empty(),
         "{:?}",
