@@ -10,7 +10,7 @@ use crate::highlevel::failure::Class;
 use crate::highlevel::{Call, Caller, Digest, Failure, Reply, Transport};
 use crate::runtime::body;
 use crate::runtime::prepare::PrepareError;
-use crate::runtime::tool::Tool;
+use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::{CallWatch, End, Parent, Telemetry};
 use crate::tools::arguments::{Checker, Rejection, location_on_the_wire};
 use crate::tools::orchestrator::{Confirmations, Once};
@@ -279,7 +279,11 @@ impl Dispatch {
         location: &mut Option<String>,
     ) -> Result<(String, End<'static>), Failure> {
         let most = self.0.max_answer_bytes;
-        let pages = output.pages(self.0.transport.calls_per_interval() / 2);
+        // A page is another call: what writes happens once, whatever its answer holds.
+        let pages = match tool.effect {
+            Effect::Read => output.pages(self.0.transport.calls_per_interval() / 2),
+            _ => 1,
+        };
         let mut arguments = self.0.checker.named(tool, given);
         if pages > 1
             && let Some((size, rows)) = most_rows_a_page(tool)
