@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::document::repair::VERSION;
+use crate::document::resolve::template_names;
 use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, Rename};
 use crate::model::argument::{advertised_schema, arguments, check_schema};
 use crate::model::inner::{inner_fields, tenants};
@@ -36,7 +37,8 @@ pub fn newer(
         let before = older
             .arguments
             .iter()
-            .find(|before| is_same(before, argument));
+            .find(|before| is_same(before, argument))
+            .or_else(|| in_same_place(older, edition.path, argument));
         if let Some(before) = before {
             argument.name.clone_from(&before.name);
             argument.aliases.clone_from(&before.aliases);
@@ -118,6 +120,22 @@ fn is_same(before: &Argument, argument: &Argument) -> bool {
     before.place == argument.place
         && (before.wire_name == argument.wire_name
             || plain(&before.wire_name) == plain(&argument.wire_name))
+}
+
+/// The parameter of the older path where v3's has another: a path names its parameters as it likes, callers know one.
+fn in_same_place<'a>(
+    older: &'a Operation,
+    path: &str,
+    argument: &Argument,
+) -> Option<&'a Argument> {
+    let (before, now) = (template_names(&older.path), template_names(path));
+    let place = now.iter().position(|name| *name == argument.wire_name)?;
+    let name = before.get(place)?;
+    if argument.place != Place::Path || before.len() != now.len() || now.contains(name) {
+        return None;
+    }
+    let mut arguments = older.arguments.iter();
+    arguments.find(|one| one.place == Place::Path && one.wire_name == *name)
 }
 
 /// The renames of the older operation as v3 needs them: a name that v3 has and the older one does not is where
