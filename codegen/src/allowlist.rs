@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::Problem;
+use crate::model::lower::Lowered;
 
 /// The allowlist file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allowlist {
     pub toolsets: BTreeMap<String, Toolset>,
@@ -17,14 +18,40 @@ pub struct Allowlist {
 }
 
 /// A named group of tools.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toolset {
     pub description: String,
     pub tools: Vec<String>,
 }
 
+/// What an operation is to those who call tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing<'a> {
+    Tool,
+    /// For this reason.
+    LeftOut(&'a str),
+    /// Nobody wrote its table, so nobody has reviewed its effect.
+    Unreviewed,
+    /// It has a table and stands in no toolset yet.
+    Unlisted,
+    /// It cannot be sent yet, for this reason.
+    Unsendable(&'a str),
+}
+
 impl Allowlist {
+    /// Where an operation stands: every one has exactly one place.
+    pub fn standing<'a>(&'a self, lowered: &'a Lowered) -> Standing<'a> {
+        let operation = &lowered.operation;
+        match (self.left_out.get(&operation.tool), lowered.unsendable) {
+            _ if !operation.toolsets.is_empty() => Standing::Tool,
+            (Some(reason), _) => Standing::LeftOut(reason),
+            _ if !lowered.known => Standing::Unreviewed,
+            (None, Some(reason)) => Standing::Unsendable(reason),
+            (None, None) => Standing::Unlisted,
+        }
+    }
+
     /// The listed tools with the toolsets each stands in, both sorted.
     pub fn toolsets_by_tool(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut by_tool: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

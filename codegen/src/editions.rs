@@ -80,6 +80,9 @@ impl Editions {
                     stale(format!("{one} is no operation of its documents"));
                 }
             }
+            if newer.contains(&erased(before)) {
+                stale(format!("{before} did not move: v3 has it too"));
+            }
         }
         Catalogue {
             older,
@@ -99,9 +102,27 @@ impl Catalogue {
         !source.starts_with(V3)
             || !(self.older.contains(&key) || self.successors.contains_key(&key))
     }
-}
 
-impl Catalogue {
+    /// The key of the older operation whose v3 edition has the key `own`; the same where it did not move.
+    pub fn older_of(&self, own: &str) -> Option<&str> {
+        let older = self.successors.get(own).map_or(own, String::as_str);
+        self.older.get(older).map(String::as_str)
+    }
+
+    /// How many operations of `documents` are v3 editions at the older method and path, and how many at another.
+    pub fn count(&self, documents: &BTreeMap<String, Value>) -> (usize, usize) {
+        let newer = documents
+            .iter()
+            .filter(|(source, _)| source.starts_with(V3));
+        let keys = newer.flat_map(|(_, document)| operations(document));
+        let editions = keys
+            .map(|(method, path, ..)| key(method, path))
+            .filter(|own| self.older_of(own).is_some());
+        let (moved, same): (Vec<_>, Vec<_>) =
+            editions.partition(|own| self.successors.contains_key(own));
+        (same.len(), moved.len())
+    }
+
     /// The v3 editions of older operations, by the key of the older one.
     pub fn editions<'a>(
         &self,
@@ -114,8 +135,7 @@ impl Catalogue {
         {
             for (method, path, _, operation) in operations(document) {
                 let own = key(method, path);
-                let older = self.successors.get(&own).unwrap_or(&own);
-                if self.older.contains(older) {
+                if let Some(older) = self.older_of(&own) {
                     let edition = Edition {
                         source,
                         document,
@@ -123,7 +143,7 @@ impl Catalogue {
                         path,
                         operation,
                     };
-                    editions.insert(older.clone(), edition);
+                    editions.insert(older.to_owned(), edition);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The stages in order, on one screen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::allowlist::Allowlist;
+use crate::described::{Described, described};
 use crate::document::load::Sources;
-use crate::document::{overlay, prune, repair};
-use crate::editions::{V3, V3_VERSION};
+use crate::document::prune;
 use crate::emit::{client, format, handlers, registry};
 use crate::error::{Errors, Problem};
-use crate::model::lower::{Lowered, Place, lower};
-use crate::model::operation::{Counts, Newer, Operation, key};
+use crate::model::lower::Lowered;
+use crate::model::operation::{Counts, Newer, Operation};
 use crate::search::index::{Written, index};
 
 /// What became of the documents.
@@ -25,6 +25,10 @@ pub struct Generation {
     pub rust: String,
     /// The search index over the tools.
     pub index: Written,
+    /// v3 editions of the operations, at their own method and path.
+    pub editions: usize,
+    /// v3 editions of the operations that v3 has moved.
+    pub successors: usize,
     /// What the repairs by class mended, and how often.
     pub repairs: Counts,
     /// Actions of the overlays, each of which told.
@@ -33,12 +37,18 @@ pub struct Generation {
 
 /// Runs every stage over `sources`; everything that is wrong in `openapi/` at once.
 pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
-    let mut problems = Vec::new();
-    let (documents, overlay_actions, repairs) = repaired(sources, &mut problems);
-    let operations = described(sources, &documents, &mut problems);
+    let Described {
+        documents,
+        operations,
+        repairs,
+        overlay_actions,
+        problems,
+    } = described(sources);
     if !problems.is_empty() {
         return Err(Errors(problems));
     }
+    let catalogue = sources.editions.catalogue(&documents, &mut Vec::new());
+    let (editions, successors) = catalogue.count(&documents);
     let chosen: Vec<&Operation> = operations
         .iter()
         .map(|lowered| &lowered.operation)
@@ -50,6 +60,8 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
         rust,
         index,
         operations,
+        editions,
+        successors,
         repairs,
         overlay_actions,
     })
@@ -78,143 +90,6 @@ pub fn write(generation: &Generation, out_dir: &Path) -> Result<(), Problem> {
         })?;
     }
     Ok(())
-}
-
-type Documents = BTreeMap<String, serde_json::Value>;
-
-fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize, Counts) {
-    let mut documents = sources.documents.clone();
-    let mut actions = 0;
-    for (stem, overlay) in &sources.overlays {
-        let Some(document) = documents.get_mut(stem) else {
-            problems.push(Problem::new(
-                format!("openapi/repairs/{stem}.yaml"),
-                "repairs a document that is not there",
-                "rename it after its document or remove it",
-            ));
-            continue;
-        };
-        match overlay::apply(stem, overlay, document) {
-            Ok(applied) => actions += applied,
-            Err(wrong) => problems.extend(wrong),
-        }
-    }
-    let mut counts = Counts::default();
-    for (source, document) in documents
-        .iter_mut()
-        .filter(|(source, _)| source.starts_with(V3))
-    {
-        if let Some(overlay) = sources.overlays.get(sources.editions.document_of(source)) {
-            overlay::apply_where_it_fits(overlay, document);
-        }
-    }
-    for (source, document) in &mut documents {
-        let usual = source.starts_with(V3).then_some(V3_VERSION);
-        repair::repair(document, usual, &mut counts);
-    }
-    (documents, actions, counts)
-}
-
-fn described(
-    sources: &Sources,
-    documents: &Documents,
-    problems: &mut Vec<Problem>,
-) -> Vec<Lowered> {
-    problems.extend(sources.allowlist.problems());
-    let toolsets = sources.allowlist.toolsets_by_tool();
-    let catalogue = sources.editions.catalogue(documents, problems);
-    let editions = catalogue.editions(documents);
-    let mut operations = Vec::new();
-    for (source, document) in documents {
-        let place = Place {
-            document: sources.editions.document_of(source),
-            source,
-        };
-        let is_own = |method: &str, path: &str| catalogue.is_own(source, method, path);
-        let edition = |method: &str, path: &str| {
-            let older = !source.starts_with(V3);
-            older.then(|| editions.get(&key(method, path)).copied())?
-        };
-        let knowledge = sources.knowledge.get(place.document);
-        operations.extend(lower(
-            place, document, is_own, edition, knowledge, &toolsets,
-        ));
-    }
-    problems.extend(stale(sources, &operations));
-    operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
-
-    let mut names = BTreeSet::new();
-    for lowered in &operations {
-        let operation = &lowered.operation;
-        let chosen = !operation.toolsets.is_empty();
-        for name in std::iter::once(&operation.tool).chain(&operation.aliases) {
-            if !names.insert(name) && (chosen || lowered.known) {
-                problems.push(Problem::in_document(
-                    &operation.document,
-                    name,
-                    "names two tools",
-                    "give one of them another `name` in openapi/tools",
-                ));
-            }
-        }
-        if chosen || lowered.known {
-            problems.extend(lowered.faults.iter().cloned());
-        }
-        if let (true, Some(reason)) = (chosen, lowered.unsendable) {
-            problems.push(Problem::in_document(
-                &operation.document,
-                &operation.tool,
-                format!("cannot be a tool: {reason}"),
-                "remove it from openapi/allowlist.toml",
-            ));
-        }
-    }
-    operations
-}
-
-/// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
-fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (document, tables) in &sources.knowledge {
-        let mut of_document = operations
-            .iter()
-            .map(|lowered| &lowered.operation)
-            .filter(|operation| operation.document == *document)
-            .peekable();
-        if of_document.peek().is_none() {
-            problems.push(Problem::new(
-                format!("openapi/tools/{document}.toml"),
-                "describes a document that is not there",
-                "rename it after its document or remove it",
-            ));
-            continue;
-        }
-        let met: BTreeSet<&str> = of_document.map(|one| one.operation_id.as_str()).collect();
-        for operation_id in tables.keys().filter(|id| !met.contains(id.as_str())) {
-            problems.push(Problem::in_document(
-                document,
-                format!("openapi/tools/{document}.toml [{operation_id}]"),
-                "names an operation that the document does not have",
-                "rename the table to the operation's new id, or remove it",
-            ));
-        }
-    }
-    let names: BTreeSet<&str> = operations
-        .iter()
-        .map(|lowered| lowered.operation.tool.as_str())
-        .collect();
-    let listed = sources.allowlist.toolsets_by_tool();
-    let left_out = sources.allowlist.left_out.keys().map(String::as_str);
-    for tool in listed.into_keys().chain(left_out) {
-        if !names.contains(tool) {
-            problems.push(Problem::new(
-                "openapi/allowlist.toml",
-                format!("{tool} is no operation of any document"),
-                "correct the name (`codegen list` shows all) or remove the line",
-            ));
-        }
-    }
-    problems
 }
 
 fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {

@@ -2,6 +2,7 @@
 
 pub mod allowlist;
 pub mod build;
+pub mod described;
 pub mod diff;
 pub mod document;
 pub mod editions;

@@ -4,10 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use codegen::document::load;
+use codegen::allowlist::Standing;
+use codegen::document::load::{self, Sources};
+use codegen::document::resolve::operations;
 use codegen::error::Errors;
-use codegen::generation::{generate, prove};
+use codegen::generation::{Generation, generate, prove};
 use codegen::model::operation::Operation;
+
+const TOOLS: &str = "are tools";
+const LEFT_OUT: &str = "are left out, for the reason in openapi/allowlist.toml";
+const UNREVIEWED: &str =
+    "are left out because nobody has reviewed them: write their tables, then list them";
+const UNLISTED: &str = "have a table and are in no toolset of openapi/allowlist.toml";
+const UNSENDABLE: &str = "cannot be sent yet";
 
 pub fn run(openapi: &Path) -> Result<ExitCode, Errors> {
     let sources = load::load(openapi)?;
@@ -30,31 +39,54 @@ pub fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         return Err(Errors(problems));
     }
 
-    let operations = &generation.operations;
-    let tools = operations
-        .iter()
-        .filter(|one| !one.operation.toolsets.is_empty());
-    let left_out = operations.iter().filter(|one| one.unsendable.is_some());
-    let (tools, left_out): (Vec<_>, Vec<_>) = (tools.collect(), left_out.collect());
     println!("Mended by class:\n{}", generation.repairs);
     println!(
         "Mended one by one: {} overlay actions",
         generation.overlay_actions
     );
-    println!(
-        "\n{} operations in {} documents, all taken by the client generator:\n\
-         {:>6}  are tools\n\
-         {:>6}  could be, but are not in openapi/allowlist.toml (pruned)\n\
-         {:>6}  cannot be yet:",
-        operations.len(),
-        by_document.len(),
-        tools.len(),
-        operations.len() - tools.len() - left_out.len(),
-        left_out.len(),
-    );
-    for lowered in left_out {
-        let reason = lowered.unsendable.unwrap_or_default();
-        println!("        {}: {reason}", lowered.operation.tool);
-    }
+    print_standings(&sources, &generation);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every operation of the documents, each once: the sums must meet.
+fn print_standings(sources: &Sources, generation: &Generation) {
+    let documents = sources.documents.values();
+    let all: usize = documents.map(|one| operations(one).count()).sum();
+    let standings = generation
+        .operations
+        .iter()
+        .map(|one| (sources.allowlist.standing(one), one.operation.tool.as_str()));
+    let mut by_kind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (standing, tool) in standings {
+        let (kind, line) = match standing {
+            Standing::Tool => (TOOLS, tool.to_owned()),
+            Standing::LeftOut(reason) => (LEFT_OUT, format!("{tool}: {reason}")),
+            Standing::Unreviewed => (UNREVIEWED, tool.to_owned()),
+            Standing::Unlisted => (UNLISTED, tool.to_owned()),
+            Standing::Unsendable(reason) => (UNSENDABLE, format!("{tool}: {reason}")),
+        };
+        by_kind.entry(kind).or_default().push(line);
+    }
+    println!(
+        "\n{all} operations in {} documents, all taken by the client generator:",
+        sources.documents.len()
+    );
+    println!(
+        "{:>6}  are v3 editions of older ones at the same path",
+        generation.editions
+    );
+    println!(
+        "{:>6}  are v3 successors of older ones at another path",
+        generation.successors
+    );
+    for kind in [TOOLS, LEFT_OUT, UNREVIEWED, UNLISTED, UNSENDABLE] {
+        let lines = by_kind.remove(kind).unwrap_or_default();
+        if lines.is_empty() && (kind == UNLISTED || kind == UNSENDABLE) {
+            continue;
+        }
+        println!("{:>6}  {kind}", lines.len());
+        for line in lines.iter().filter(|_| kind != TOOLS) {
+            println!("        {line}");
+        }
+    }
 }

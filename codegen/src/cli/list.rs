@@ -3,24 +3,29 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use codegen::allowlist::Standing;
 use codegen::document::load;
 use codegen::error::Errors;
 use codegen::generation::generate;
 
 pub fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode, Errors> {
-    let generation = generate(&load::load(openapi)?)?;
+    let sources = load::load(openapi)?;
+    let generation = generate(&sources)?;
     let mut listed = 0;
     for lowered in &generation.operations {
         let operation = &lowered.operation;
-        let is_tool = !operation.toolsets.is_empty();
+        let standing = sources.allowlist.standing(lowered);
+        let is_tool = standing == Standing::Tool;
         if (is_tool && !all) || document.is_some_and(|document| document != operation.document) {
             continue;
         }
         listed += 1;
-        let mark = match lowered.unsendable {
-            _ if is_tool => " (tool)".to_owned(),
-            Some(reason) => format!(" (cannot be a tool: {reason})"),
-            None => String::new(),
+        let mark = match standing {
+            Standing::Tool => " (tool)".to_owned(),
+            Standing::LeftOut(reason) => format!(" (left out: {reason})"),
+            Standing::Unreviewed => " (left out: nobody has reviewed it)".to_owned(),
+            Standing::Unlisted => " (described, in no toolset)".to_owned(),
+            Standing::Unsendable(reason) => format!(" (cannot be a tool: {reason})"),
         };
         println!(
             "{}  {} {}{mark}",

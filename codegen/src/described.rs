@@ -1,0 +1,172 @@
+//! Every operation with everything known of it: documents repaired, joined with knowledge and allowlist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::document::load::Sources;
+use crate::document::{overlay, repair};
+use crate::editions::{V3, V3_VERSION};
+use crate::error::Problem;
+use crate::model::lower::{Lowered, Place, lower};
+use crate::model::operation::{Counts, key};
+
+/// What becomes of the sources, whatever is wrong with them.
+pub struct Described {
+    /// The documents after their repairs.
+    pub documents: Documents,
+    /// Every operation that is its own, sorted by tool name.
+    pub operations: Vec<Lowered>,
+    pub repairs: Counts,
+    pub overlay_actions: usize,
+    /// Everything that is wrong in `openapi/`; a generation has none.
+    pub problems: Vec<Problem>,
+}
+
+/// Documents by stem.
+pub type Documents = BTreeMap<String, Value>;
+
+/// Repairs the documents of `sources` and describes their operations.
+pub fn described(sources: &Sources) -> Described {
+    let mut problems = Vec::new();
+    let (documents, overlay_actions, repairs) = repaired(sources, &mut problems);
+    let operations = lowered(sources, &documents, &mut problems);
+    Described {
+        documents,
+        operations,
+        repairs,
+        overlay_actions,
+        problems,
+    }
+}
+
+fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize, Counts) {
+    let mut documents = sources.documents.clone();
+    let mut actions = 0;
+    for (stem, overlay) in &sources.overlays {
+        let Some(document) = documents.get_mut(stem) else {
+            problems.push(Problem::new(
+                format!("openapi/repairs/{stem}.yaml"),
+                "repairs a document that is not there",
+                "rename it after its document or remove it",
+            ));
+            continue;
+        };
+        match overlay::apply(stem, overlay, document) {
+            Ok(applied) => actions += applied,
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    let mut counts = Counts::default();
+    for (source, document) in documents
+        .iter_mut()
+        .filter(|(source, _)| source.starts_with(V3))
+    {
+        if let Some(overlay) = sources.overlays.get(sources.editions.document_of(source)) {
+            overlay::apply_where_it_fits(overlay, document);
+        }
+    }
+    for (source, document) in &mut documents {
+        let usual = source.starts_with(V3).then_some(V3_VERSION);
+        repair::repair(document, usual, &mut counts);
+    }
+    (documents, actions, counts)
+}
+
+fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>) -> Vec<Lowered> {
+    problems.extend(sources.allowlist.problems());
+    let toolsets = sources.allowlist.toolsets_by_tool();
+    let catalogue = sources.editions.catalogue(documents, problems);
+    let editions = catalogue.editions(documents);
+    let mut operations = Vec::new();
+    for (source, document) in documents {
+        let place = Place {
+            document: sources.editions.document_of(source),
+            source,
+        };
+        let is_own = |method: &str, path: &str| catalogue.is_own(source, method, path);
+        let edition = |method: &str, path: &str| {
+            let older = !source.starts_with(V3);
+            older.then(|| editions.get(&key(method, path)).copied())?
+        };
+        let knowledge = sources.knowledge.get(place.document);
+        operations.extend(lower(
+            place, document, is_own, edition, knowledge, &toolsets,
+        ));
+    }
+    problems.extend(stale(sources, &operations));
+    operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
+
+    let mut names = BTreeSet::new();
+    for lowered in &operations {
+        let operation = &lowered.operation;
+        let chosen = !operation.toolsets.is_empty();
+        for name in std::iter::once(&operation.tool).chain(&operation.aliases) {
+            if !names.insert(name) && (chosen || lowered.known) {
+                problems.push(Problem::in_document(
+                    &operation.document,
+                    name,
+                    "names two tools",
+                    "give one of them another `name` in openapi/tools",
+                ));
+            }
+        }
+        if chosen || lowered.known {
+            problems.extend(lowered.faults.iter().cloned());
+        }
+        if let (true, Some(reason)) = (chosen, lowered.unsendable) {
+            problems.push(Problem::in_document(
+                &operation.document,
+                &operation.tool,
+                format!("cannot be a tool: {reason}"),
+                "remove it from openapi/allowlist.toml",
+            ));
+        }
+    }
+    operations
+}
+
+/// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
+fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (document, tables) in &sources.knowledge {
+        let mut of_document = operations
+            .iter()
+            .map(|lowered| &lowered.operation)
+            .filter(|operation| operation.document == *document)
+            .peekable();
+        if of_document.peek().is_none() {
+            problems.push(Problem::new(
+                format!("openapi/tools/{document}.toml"),
+                "describes a document that is not there",
+                "rename it after its document or remove it",
+            ));
+            continue;
+        }
+        let met: BTreeSet<&str> = of_document.map(|one| one.operation_id.as_str()).collect();
+        for operation_id in tables.keys().filter(|id| !met.contains(id.as_str())) {
+            problems.push(Problem::in_document(
+                document,
+                format!("openapi/tools/{document}.toml [{operation_id}]"),
+                "names an operation that the document does not have",
+                "rename the table to the operation's new id, or remove it",
+            ));
+        }
+    }
+    let names: BTreeSet<&str> = operations
+        .iter()
+        .map(|lowered| lowered.operation.tool.as_str())
+        .collect();
+    let listed = sources.allowlist.toolsets_by_tool();
+    let left_out = sources.allowlist.left_out.keys().map(String::as_str);
+    for tool in listed.into_keys().chain(left_out) {
+        if !names.contains(tool) {
+            problems.push(Problem::new(
+                "openapi/allowlist.toml",
+                format!("{tool} is no operation of any document"),
+                "correct the name (`codegen list` shows all) or remove the line",
+            ));
+        }
+    }
+    problems
+}
