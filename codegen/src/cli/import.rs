@@ -1,16 +1,14 @@
 //! `import` and `diff`: what an import changes, and writing it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use codegen::allowlist;
-use codegen::diff::{Change, diff as changes};
+use codegen::diff::report;
 use codegen::document::load;
+use codegen::document::resolve::operations;
 use codegen::error::Errors;
 use codegen::import::{self, Origin};
-use serde_json::Value;
 
 #[derive(Args)]
 pub struct Import {
@@ -36,7 +34,7 @@ impl Import {
         };
         let import = import::read(&self.folder, &origin)?;
         print!("{}", import.report);
-        print_changes(openapi, &import.documents)?;
+        print_changes(openapi, &import);
         let different = import.differences(openapi);
         for file in &different {
             println!("differs: {file}");
@@ -54,37 +52,40 @@ impl Import {
     }
 }
 
-/// Prints the changes that an import of `folder` would bring.
+/// Prints what an import of `folder` would change.
 pub fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
     let import = import::read(folder, &Origin::default())?;
-    print_changes(openapi, &import.documents)?;
+    if is_first(openapi) {
+        print_first(&import);
+    } else {
+        print!("{}", report(&load::load(openapi)?, &import.documents));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_changes(openapi: &Path, new: &BTreeMap<String, Value>) -> Result<(), Errors> {
-    let old = load::documents(openapi)?;
-    let changes = changes(&old, new);
-    if changes.is_empty() {
-        println!("no operation changed");
-        return Ok(());
+/// An import may be what mends `openapi`: where nothing can be compared, it says so and goes on.
+fn print_changes(openapi: &Path, import: &import::Import) {
+    if is_first(openapi) {
+        print_first(import);
+        return;
     }
-    // A first import has no allowlist to compare with.
-    let allowlist = load::text_of(&openapi.join("allowlist.toml"))
-        .and_then(|text| allowlist::parse(&text))
-        .unwrap_or_default();
-    let tools = allowlist.toolsets_by_tool();
-    let is_tool = |change: &&Change| tools.contains_key(change.tool.as_str());
-    for change in &changes {
-        let tool = if is_tool(&change) { " [tool]" } else { "" };
-        println!("{change}{tool}");
+    match load::load(openapi) {
+        Ok(sources) => print!("{}", report(&sources, &import.documents)),
+        Err(Errors(problems)) => {
+            eprintln!("what changes cannot be told:");
+            for problem in problems {
+                eprintln!("  {problem}");
+            }
+        }
     }
-    let breaking = changes.iter().filter(|change| change.breaks);
-    let touched = changes.iter().filter(is_tool);
-    println!(
-        "{} changes, {} break callers, {} touch tools of the allowlist",
-        changes.len(),
-        breaking.count(),
-        touched.count()
-    );
-    Ok(())
+}
+
+fn is_first(openapi: &Path) -> bool {
+    !openapi.join("highlevel").exists()
+}
+
+fn print_first(import: &import::Import) {
+    let documents = import.documents.values();
+    let count: usize = documents.map(|document| operations(document).count()).sum();
+    println!("first import: {count} operations, nothing to compare them with");
 }

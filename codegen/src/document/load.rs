@@ -13,6 +13,7 @@ use crate::knowledge::{self, DocumentKnowledge};
 use crate::search::glossary::{self, Glossary};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
+#[derive(Clone)]
 pub struct Sources {
     /// Those of v3 as `v3/<stem>`.
     pub documents: BTreeMap<String, Value>,
@@ -91,23 +92,6 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             editions,
             glossary,
         })
-    } else {
-        Err(Errors(problems))
-    }
-}
-
-/// The imported documents alone, by stem; none before the first import.
-pub fn documents(openapi: &Path) -> Result<BTreeMap<String, Value>, Errors> {
-    let folder = openapi.join("highlevel");
-    if !folder.exists() {
-        return Ok(BTreeMap::new());
-    }
-    let mut problems = Vec::new();
-    let mut files = files_in(&folder, "json")?;
-    files.extend(newer(openapi, &mut problems));
-    let documents = parsed(files, &mut problems);
-    if problems.is_empty() {
-        Ok(documents)
     } else {
         Err(Errors(problems))
     }

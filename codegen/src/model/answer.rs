@@ -14,7 +14,7 @@ pub struct Answer {
 }
 
 /// Whether a path leads to something documented.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     Yes,
     No,
@@ -47,8 +47,12 @@ fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
 impl Answer {
     /// The names of the documented fields of a row.
     pub fn fields(&self) -> Vec<String> {
-        let names = self.row["properties"].as_object().into_iter().flatten();
-        names.map(|(name, _)| name.clone()).collect()
+        self.properties().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The documented fields of a row.
+    pub fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.row["properties"].as_object().into_iter().flatten()
     }
 
     /// Whether the answer has something at `path`.

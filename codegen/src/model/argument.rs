@@ -193,7 +193,7 @@ pub fn advertised_schema(arguments: &[Argument]) -> Value {
 }
 
 /// Whether the caller must give the argument, whoever calls.
-fn must_be_given(argument: &Argument) -> bool {
+pub fn must_be_given(argument: &Argument) -> bool {
     let filled = argument.role != TenantRole::None && argument.rule == Rule::Fill;
     argument.required && !filled && argument.default_sent.is_none()
 }

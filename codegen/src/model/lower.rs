@@ -168,7 +168,7 @@ fn lower_operation(
 
 /// Which tokens the security schemes take. HighLevel says it in prose: `bearer` and `Location-Access` are a
 /// sub-account's token, `Agency-Access` an agency's; `-Only` excludes private integrations.
-fn token_class(access: &[String]) -> TokenClass {
+pub fn token_class(access: &[String]) -> TokenClass {
     let agency = access.iter().any(|scheme| scheme.starts_with("Agency"));
     let location = access.iter().any(|scheme| !scheme.starts_with("Agency"));
     match (location, agency) {
@@ -180,7 +180,7 @@ fn token_class(access: &[String]) -> TokenClass {
 }
 
 /// Scopes and security schemes of the document; where it names no scope, the scope table's.
-fn scopes(operation: &Value) -> (Vec<String>, Vec<String>) {
+pub fn scopes(operation: &Value) -> (Vec<String>, Vec<String>) {
     let mut scopes = BTreeSet::new();
     let mut access = BTreeSet::new();
     let security = operation["security"].as_array();

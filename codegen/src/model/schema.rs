@@ -26,7 +26,7 @@ const KEPT: [&str; 14] = [
 ];
 
 /// Marks the schema of a file.
-const FILE: &str = "x-file";
+pub const FILE: &str = "x-file";
 
 /// `schema` of `document` as JSON Schema 2020-12, references written out; a circle ends in `{}`.
 pub fn json_schema(document: &Value, schema: &Value) -> Value {

@@ -1,0 +1,199 @@
+//! What changed between two faces of one operation.
+
+use std::collections::BTreeMap;
+
+use super::Mark;
+use super::face::Face;
+use super::fields::{self, Fields};
+use crate::model::answer::Found;
+use crate::model::operation::Media;
+
+/// Tells everything that changed from `old` to `new`.
+pub fn compare(old: &Face, new: &Face, mut tell: impl FnMut(Mark, String)) {
+    identity(old, new, &mut tell);
+    facts(old, new, &mut tell);
+    let arguments = renamed(old, new, &mut tell);
+    fields::compare(&arguments, &new.arguments, &mut tell);
+    answer(old, new, &mut tell);
+}
+
+fn identity(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+    match (old.is_v3(), new.is_v3()) {
+        (false, true) => tell(Mark::Tells, "only v3 has it now: sent as v3".to_owned()),
+        (true, false) => tell(
+            Mark::Tells,
+            "the older documents have it now: sent as older unless v3 is preferred".to_owned(),
+        ),
+        _ => {}
+    }
+    // Nobody meets the id of an edition: the tool bears the older one.
+    if old.operation_id != new.operation_id && !old.edition {
+        let ids = format!(
+            "operationId {} is {} now",
+            old.operation_id, new.operation_id
+        );
+        if old.tool == new.tool {
+            tell(Mark::Tells, format!("{ids}; the tool keeps its name"));
+        } else {
+            tell(Mark::Breaks, format!("renamed to {}: {ids}", new.tool));
+        }
+    } else if old.tool != new.tool && !old.edition {
+        let documents = format!("document {} is {} now", old.document, new.document);
+        tell(
+            Mark::Breaks,
+            format!("renamed to {}: {documents}", new.tool),
+        );
+    }
+    if old.key == new.key {
+        return;
+    }
+    if old.method != new.method {
+        let what = format!("method changed from {} to {}", old.method, new.method);
+        tell(Mark::Tells, what);
+    }
+    if old.key.split_once(' ').map(|(_, path)| path)
+        != new.key.split_once(' ').map(|(_, path)| path)
+    {
+        let what = format!("path moved from {} to {}", old.path, new.path);
+        tell(Mark::Tells, what);
+    }
+    if old.known && !old.edition {
+        tell(
+            Mark::Review,
+            format!(
+                "effect unreviewed: its table in {} was reviewed for {}",
+                file(&old.document),
+                old.place()
+            ),
+        );
+    }
+}
+
+/// The knowledge file of a document.
+pub fn file(document: &str) -> String {
+    format!("openapi/tools/{document}.toml")
+}
+
+fn facts(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+    if old.version != new.version {
+        let what = format!("Version changed from {} to {}", old.version, new.version);
+        tell(Mark::Tells, what);
+    }
+    if old.scopes != new.scopes {
+        // Whoever has the old scopes may lack a new one, but needs none that went.
+        let more = new.scopes.iter().any(|scope| !old.scopes.contains(scope));
+        let (old, new) = (scopes(&old.scopes), scopes(&new.scopes));
+        let mark = if more { Mark::Breaks } else { Mark::Tells };
+        tell(mark, format!("scopes changed from {old} to {new}"));
+    }
+    if old.token != new.token {
+        let (old, new) = (words(old.token), words(new.token));
+        let mark = if new == "either" || new == "unknown" {
+            Mark::Tells
+        } else {
+            Mark::Breaks
+        };
+        tell(mark, format!("token changed from {old} to {new}"));
+    }
+    match (old.media, new.media) {
+        (Some(_), None) => tell(
+            Mark::Breaks,
+            "its body is of a media type that is not encoded".to_owned(),
+        ),
+        (old, new) if old != new => {
+            let what = format!("media type changed from {} to {}", media(old), media(new));
+            tell(Mark::Tells, what);
+        }
+        _ => {}
+    }
+    match (old.deprecated, new.deprecated) {
+        (false, true) => tell(Mark::Tells, "deprecated now".to_owned()),
+        (true, false) => tell(Mark::Tells, "no longer deprecated".to_owned()),
+        _ => {}
+    }
+}
+
+fn scopes(scopes: &[String]) -> String {
+    if scopes.is_empty() {
+        "none".to_owned()
+    } else {
+        scopes.join(", ")
+    }
+}
+
+fn words(token: crate::knowledge::TokenClass) -> String {
+    format!("{token:?}").to_lowercase()
+}
+
+fn media(media: Option<Media>) -> &'static str {
+    match media {
+        Some(Media::Json) => "JSON",
+        Some(Media::Form) => "a form",
+        Some(Media::Multipart) => "multipart",
+        None => "one that is not encoded",
+    }
+}
+
+/// The old arguments, those of the path by their new names. A path names its parameters by place, so that one
+/// whose name went has become the one whose name came.
+fn renamed(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) -> Fields {
+    let mut arguments = old.arguments.clone();
+    let gone = old
+        .in_path
+        .iter()
+        .filter(|name| !new.in_path.contains(name));
+    let come = new
+        .in_path
+        .iter()
+        .filter(|name| !old.in_path.contains(name));
+    if old.in_path.len() != new.in_path.len() {
+        return arguments;
+    }
+    for (before, now) in gone.zip(come) {
+        if !arguments.contains_key(now)
+            && let Some(field) = arguments.remove(before)
+        {
+            arguments.insert(now.clone(), field);
+            tell(
+                Mark::Breaks,
+                format!("argument {before} is called {now} now"),
+            );
+        }
+    }
+    arguments
+}
+
+fn answer(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+    let is_lost = |place: &(&'static str, String)| {
+        let before = old.named.get(place);
+        before.is_some_and(|before| *before != Found::No)
+            && new.named.get(place) == Some(&Found::No)
+    };
+    let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (key, path) in new.named.keys().filter(|place| is_lost(place)) {
+        told.entry(path).or_default().push(key);
+    }
+    for (path, keys) in &told {
+        let keys = keys.join(", ");
+        let what = format!("answer no longer has {path:?}, which its table names ({keys})");
+        tell(Mark::Breaks, what);
+    }
+    let rows_went = told.values().flatten().any(|key| *key == "paging.rows");
+    if rows_went {
+        return;
+    }
+    for (name, kind) in &new.row {
+        match old.row.get(name) {
+            None => tell(Mark::Tells, format!("answer has {name} too")),
+            Some(before) if before != kind => {
+                let what = format!("answer's {name} retyped from {before} to {kind}");
+                tell(Mark::Tells, what);
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.row.keys().filter(|name| !new.row.contains_key(*name));
+    for name in gone.filter(|name| !told.contains_key(name.as_str())) {
+        tell(Mark::Tells, format!("answer no longer has {name}"));
+    }
+}

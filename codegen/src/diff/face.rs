@@ -1,0 +1,189 @@
+//! What a caller sees of each operation, older and of v3, by the names of its tool.
+
+use std::collections::BTreeMap;
+
+use super::fields::{Fields, collect, types};
+use crate::described::Described;
+use crate::document::load::Sources;
+use crate::document::repair::VERSION;
+use crate::document::resolve::operations;
+use crate::editions::{V3, V3_VERSION};
+use crate::knowledge::TokenClass;
+use crate::model::answer::{Answer, Found, answer};
+use crate::model::argument::must_be_given;
+use crate::model::lower::{Lowered, media, scopes, token_class};
+use crate::model::newer::Edition;
+use crate::model::operation::{Media, Newer, Operation, Place, key};
+
+/// One operation of one document.
+pub struct Face {
+    pub source: String,
+    pub operation_id: String,
+    pub method: String,
+    pub path: String,
+    /// Method and path with parameter names erased.
+    pub key: String,
+    /// The document whose name the tool bears.
+    pub document: String,
+    pub tool: String,
+    /// It is in the allowlist.
+    pub listed: bool,
+    /// Someone wrote a table for it.
+    pub known: bool,
+    /// It is the v3 edition of an older operation.
+    pub edition: bool,
+    pub arguments: Fields,
+    /// The tool's names of the path's parameters, in order.
+    pub in_path: Vec<String>,
+    pub version: String,
+    pub scopes: Vec<String>,
+    pub token: TokenClass,
+    /// `None` where it is not encoded.
+    pub media: Option<Media>,
+    pub deprecated: bool,
+    /// The types of the documented fields of a row, or of the answer.
+    pub row: BTreeMap<String, String>,
+    /// What our table names of the answer, by key of the table and path, and whether it is there.
+    pub named: BTreeMap<(&'static str, String), Found>,
+}
+
+impl Face {
+    pub fn is_v3(&self) -> bool {
+        self.source.starts_with(V3)
+    }
+
+    /// `METHOD /path`.
+    pub fn place(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+/// Every operation of every document of `sources`.
+pub fn faces(sources: &Sources, described: &Described) -> Vec<Face> {
+    let documents = &described.documents;
+    let catalogue = sources.editions.catalogue(documents, &mut Vec::new());
+    let mut own: BTreeMap<(&str, String), &Lowered> = BTreeMap::new();
+    let mut older: BTreeMap<String, &Lowered> = BTreeMap::new();
+    for lowered in &described.operations {
+        let operation = &lowered.operation;
+        let key = key(&operation.method, &operation.path);
+        if !operation.source.starts_with(V3) {
+            older.insert(key.clone(), lowered);
+        }
+        own.insert((&operation.source, key), lowered);
+    }
+    let mut faces = Vec::new();
+    for (source, document) in documents {
+        for (method, path, _, operation) in operations(document) {
+            let edition = Edition {
+                source,
+                document,
+                method,
+                path,
+                operation,
+            };
+            let key = key(method, path);
+            let before = || older.get(catalogue.older_of(&key)?);
+            if let Some(lowered) = own.get(&(source.as_str(), key.clone())) {
+                faces.push(face(&edition, key, lowered, &lowered.operation, false));
+            } else if let Some(lowered) = before() {
+                let shape = match &lowered.operation.newer {
+                    Newer::Other(newer) => newer,
+                    _ => &lowered.operation,
+                };
+                faces.push(face(&edition, key, lowered, shape, true));
+            }
+        }
+    }
+    faces
+}
+
+/// `shape` has the arguments by the tool's names; the rest stands in the document itself.
+fn face(
+    at: &Edition<'_>,
+    key: String,
+    lowered: &Lowered,
+    shape: &Operation,
+    edition: bool,
+) -> Face {
+    let tool = &lowered.operation;
+    let answer = answer(at.document, at.operation, shape.paging.rows.as_deref());
+    let (mut scopes, access) = scopes(at.operation);
+    let mut token = token_class(&access);
+    if !edition {
+        scopes.clone_from(&tool.scopes);
+        token = tool.token;
+    }
+    let row = answer.properties();
+    Face {
+        source: at.source.to_owned(),
+        operation_id: at.operation["operationId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        method: at.method.to_uppercase(),
+        path: at.path.to_owned(),
+        key,
+        document: tool.document.clone(),
+        tool: tool.tool.clone(),
+        listed: !tool.toolsets.is_empty(),
+        known: lowered.known,
+        edition,
+        arguments: arguments(shape),
+        in_path: shape
+            .arguments
+            .iter()
+            .filter(|argument| argument.place == Place::Path)
+            .map(|argument| argument.name.clone())
+            .collect(),
+        version: version(at, edition),
+        scopes,
+        token,
+        media: media(at.document, at.operation),
+        deprecated: at.operation["deprecated"] == true,
+        row: row
+            .map(|(name, schema)| (name.clone(), types(schema)))
+            .collect(),
+        named: named(shape, &answer),
+    }
+}
+
+/// What only v3 has is sent as v3, whatever its document says.
+fn version(at: &Edition<'_>, edition: bool) -> String {
+    let declared = at.operation[VERSION].as_str().unwrap_or_default();
+    let is_only_v3 = at.source.starts_with(V3) && !edition;
+    if is_only_v3 { V3_VERSION } else { declared }.to_owned()
+}
+
+fn arguments(shape: &Operation) -> Fields {
+    let mut fields = Fields::new();
+    for argument in &shape.arguments {
+        let schema = &shape.check_schema["properties"][&argument.name];
+        let required = argument.constant.is_none() && must_be_given(argument);
+        collect(schema, &argument.name, required, &mut fields);
+    }
+    fields
+}
+
+fn named(shape: &Operation, answer: &Answer) -> BTreeMap<(&'static str, String), Found> {
+    let paging = &shape.paging;
+    let whole = [
+        ("paging.rows", paging.rows.iter().collect::<Vec<_>>()),
+        ("paging.next", paging.next.values().collect()),
+        ("paging.more", paging.more.iter().collect()),
+        ("paging.total", paging.total.iter().collect()),
+        (
+            "read_back",
+            shape.read_back.iter().map(|back| &back.found).collect(),
+        ),
+    ];
+    let whole = whole
+        .into_iter()
+        .flat_map(|(key, paths)| paths.into_iter().map(move |path| (key, path)));
+    let mut named: BTreeMap<_, _> = whole
+        .map(|(key, path)| ((key, path.clone()), answer.holds(path)))
+        .collect();
+    let fields = shape.fields.iter();
+    named.extend(fields.map(|path| (("fields", path.clone()), answer.row_holds(path))));
+    named
+}

@@ -1,0 +1,166 @@
+//! What users of the tools will notice of new documents, tool by tool.
+
+mod compare;
+mod face;
+mod fields;
+mod pairs;
+mod report;
+
+use std::collections::BTreeSet;
+
+use crate::described::{Documents, described};
+use crate::document::load::Sources;
+use compare::{compare, file};
+use face::{Face, faces};
+use pairs::{Pair, pairs};
+pub use report::{Change, Mark, Report};
+
+/// Compares the documents of `sources` with `new` ones, under the same knowledge.
+pub fn report(sources: &Sources, new: &Documents) -> Report {
+    let old = faces(sources, &described(sources));
+    let mut after = sources.clone();
+    after.documents.clone_from(new);
+    let described_after = described(&after);
+    let mut new = faces(&after, &described_after);
+    // What HighLevel renamed is compared under the table it has, as if that were renamed already.
+    if carry_tables(&mut after, &pairs(&old, &new)) {
+        new = faces(&after, &described(&after));
+    }
+    let mut report = Report {
+        documents: documents(&sources.documents, &after.documents),
+        changes: Vec::new(),
+        to_mend: described_after.problems,
+    };
+    let pairs = pairs(&old, &new);
+    let gone: BTreeSet<&str> = pairs
+        .iter()
+        .filter_map(|pair| match pair {
+            (Some(old), None) if !old.edition => Some(old.tool.as_str()),
+            _ => None,
+        })
+        .collect();
+    for pair in &pairs {
+        tell(pair, &pairs, &gone, &mut report.changes);
+    }
+    // Stable: what is told of one tool stays in its order.
+    report
+        .changes
+        .sort_by(|one, other| (&one.tool, one.under_v3).cmp(&(&other.tool, other.under_v3)));
+    report
+}
+
+/// Gives operations of a new id or document the table of what they were; whether there is any.
+fn carry_tables(after: &mut Sources, pairs: &[Pair<'_>]) -> bool {
+    let mut carried = false;
+    for pair in pairs {
+        let (Some(old), Some(new)) = *pair else {
+            continue;
+        };
+        if old.edition || new.edition || !old.known || new.known {
+            continue;
+        }
+        let tables = after.knowledge.get(&old.document);
+        let table = tables.and_then(|tables| tables.get(&old.operation_id));
+        if let Some(table) = table.cloned() {
+            let tables = after.knowledge.entry(new.document.clone()).or_default();
+            tables.insert(new.operation_id.clone(), table);
+            carried = true;
+        }
+    }
+    carried
+}
+
+fn documents(old: &Documents, new: &Documents) -> Vec<String> {
+    let stems: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let told = |stem: &&String| match (old.get(*stem), new.get(*stem)) {
+        (Some(_), None) => Some(format!("{stem} is gone")),
+        (None, Some(_)) => Some(format!("{stem} is new")),
+        _ => None,
+    };
+    stems.iter().filter_map(told).collect()
+}
+
+fn tell(pair: &Pair<'_>, pairs: &[Pair<'_>], gone: &BTreeSet<&str>, changes: &mut Vec<Change>) {
+    let mut add = |face: &Face, under_v3: bool, mark: Mark, what: String| {
+        changes.push(Change {
+            tool: face.tool.clone(),
+            place: face.place(),
+            listed: face.listed,
+            under_v3,
+            mark,
+            what,
+        });
+    };
+    let is_elsewhere = |face: &Face| {
+        let holds = |one: Option<&Face>| one.is_some_and(|one| std::ptr::eq(one, face));
+        let times = pairs.iter().filter(|(old, new)| holds(*old) || holds(*new));
+        times.count() > 1
+    };
+    match *pair {
+        (Some(old), Some(new)) if old.edition == new.edition => {
+            compare(old, new, |mark, what| add(old, old.edition, mark, what));
+        }
+        // Its tool is told of as a whole already.
+        (Some(old), Some(new)) if is_elsewhere(old) || is_elsewhere(new) => {}
+        (Some(old), Some(new)) if old.edition => {
+            let what = format!(
+                "no edition any more: {} of {} is where no older operation is; if it is the same, add it to [successors] of openapi/v3.toml",
+                new.place(),
+                new.source
+            );
+            add(old, true, Mark::Tells, what);
+            if old.tool != new.tool {
+                come(new, &mut add);
+            }
+        }
+        (Some(old), Some(new)) => {
+            let what = format!("renamed to {}: it is its v3 edition now", new.tool);
+            add(old, false, Mark::Breaks, what);
+        }
+        (Some(old), None) if old.edition => {
+            if !gone.contains(old.tool.as_str()) {
+                let what = "gone: the older operation is sent".to_owned();
+                add(old, true, Mark::Tells, what);
+            }
+        }
+        (Some(old), None) => {
+            let mark = if old.listed {
+                Mark::Breaks
+            } else {
+                Mark::Tells
+            };
+            add(old, false, mark, "gone".to_owned());
+        }
+        (None, Some(new)) if new.edition => {
+            let what = format!("new edition: {} of {}", new.place(), new.source);
+            add(new, true, Mark::Tells, what);
+        }
+        (None, Some(new)) => {
+            come(new, &mut add);
+            let mut before = pairs.iter().filter_map(|(old, _)| *old);
+            if new.known && before.any(|old| old.tool == new.tool && !old.edition) {
+                let what = format!(
+                    "effect unreviewed: its table in {} is that of another operation",
+                    file(&new.document)
+                );
+                add(new, false, Mark::Review, what);
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+fn come(new: &Face, add: &mut impl FnMut(&Face, bool, Mark, String)) {
+    add(new, false, Mark::Tells, format!("new: {}", new.place()));
+    if !new.known {
+        let id = &new.operation_id;
+        let what = format!(
+            "effect unreviewed: no table [{id}] in {}; left out until there is one",
+            file(&new.document)
+        );
+        add(new, false, Mark::Review, what);
+    }
+}
+
+#[cfg(test)]
+mod tests;

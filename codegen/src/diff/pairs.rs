@@ -1,0 +1,57 @@
+//! Which operation of the new documents each of the old ones has become.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::face::Face;
+
+/// What an operation was, and what it is.
+pub type Pair<'a> = (Option<&'a Face>, Option<&'a Face>);
+
+/// Every face of `old` and `new`, in order of `old`, those that only `new` has behind them.
+pub fn pairs<'a>(old: &'a [Face], new: &'a [Face]) -> Vec<Pair<'a>> {
+    let mut became: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut taken: BTreeSet<usize> = BTreeSet::new();
+    // An id stands before a place: tables go by it. A document that was renamed keeps its places.
+    let identities: [fn(&Face) -> (bool, &str, &str, &str); 4] = [
+        |face| (face.is_v3(), &face.source, &face.key, &face.operation_id),
+        |face| (face.is_v3(), &face.source, "", &face.operation_id),
+        |face| (face.is_v3(), &face.source, &face.key, ""),
+        |face| (face.is_v3(), "", &face.key, ""),
+    ];
+    for identity in identities {
+        let free: BTreeMap<_, usize> = new
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !taken.contains(place))
+            .map(|(place, face)| (identity(face), place))
+            .collect();
+        for (place, face) in old.iter().enumerate() {
+            if !became.contains_key(&place)
+                && let Some(found) = free.get(&identity(face))
+                && taken.insert(*found)
+            {
+                became.insert(place, *found);
+            }
+        }
+    }
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    for (place, face) in old.iter().enumerate() {
+        let found = became.get(&place).and_then(|found| new.get(*found));
+        pairs.push((Some(face), found.or_else(|| same_tool(face, new))));
+    }
+    for (place, face) in new.iter().enumerate() {
+        if !taken.contains(&place) {
+            pairs.push((same_tool(face, old), Some(face)));
+        }
+    }
+    pairs
+}
+
+/// The operation of `others` under the same tool name: a tool outlives its older operation where v3 has it too.
+fn same_tool<'a>(face: &Face, others: &'a [Face]) -> Option<&'a Face> {
+    let mut others = others.iter();
+    let is_same = |other: &&Face| {
+        !face.edition && !other.edition && other.tool == face.tool && other.is_v3() != face.is_v3()
+    };
+    others.find(is_same)
+}

@@ -1,0 +1,94 @@
+//! The changes as a person reads them: by tool, in a stable order, with counts in the last line.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::error::Problem;
+
+/// What an import changes.
+pub struct Report {
+    /// Documents that come or go.
+    pub documents: Vec<String>,
+    /// By tool.
+    pub changes: Vec<Change>,
+    /// What the build will refuse until somebody mends it.
+    pub to_mend: Vec<Problem>,
+}
+
+/// One change of one tool.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The tool's name before the import; the new one where it is new.
+    pub tool: String,
+    /// Method and path.
+    pub place: String,
+    /// It is in the allowlist.
+    pub listed: bool,
+    /// It matters to those alone who prefer v3 of what the older documents have too.
+    pub under_v3: bool,
+    pub mark: Mark,
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Callers notice at most.
+    Tells,
+    /// A call that worked before may fail, or its answer be read wrongly.
+    Breaks,
+    /// Nobody has reviewed the effect.
+    Review,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.mark {
+            Mark::Tells => "      ",
+            Mark::Breaks => "BREAKS",
+            Mark::Review => "REVIEW",
+        };
+        let edition = if self.under_v3 { "under v3: " } else { "" };
+        write!(f, "{mark} {edition}{}", self.what)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.documents.is_empty() {
+            writeln!(f, "documents")?;
+        }
+        for document in &self.documents {
+            writeln!(f, "         {document}")?;
+        }
+        let mut last = "";
+        for change in &self.changes {
+            if change.tool != last {
+                let listed = if change.listed { "" } else { ", no tool" };
+                writeln!(f, "{} ({}{listed})", change.tool, change.place)?;
+                last = &change.tool;
+            }
+            writeln!(f, "  {change}")?;
+        }
+        if !self.to_mend.is_empty() {
+            writeln!(f, "the build will fail until these are mended:")?;
+        }
+        for problem in &self.to_mend {
+            writeln!(f, "  {problem}")?;
+        }
+        let marked = |mark| self.changes.iter().filter(move |one| one.mark == mark);
+        let tools = |changes: &mut dyn Iterator<Item = &Change>| {
+            let tools: BTreeSet<&str> = changes.map(|one| one.tool.as_str()).collect();
+            tools.len()
+        };
+        writeln!(
+            f,
+            "{} changes to {} operations: {} break callers of {}, {} effects unreviewed, {} to mend",
+            self.changes.len(),
+            tools(&mut self.changes.iter()),
+            marked(Mark::Breaks).count(),
+            tools(&mut marked(Mark::Breaks)),
+            marked(Mark::Review).count(),
+            self.to_mend.len(),
+        )
+    }
+}

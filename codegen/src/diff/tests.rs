@@ -1,0 +1,170 @@
+//! How changes of single fields are told and judged; whole documents are in `codegen/tests/edits.rs`.
+
+use serde_json::{Value, json};
+
+use super::Mark;
+use super::fields::{Fields, collect, compare};
+
+/// `lines` are told of the change of the argument `x` from `old` to `new`.
+fn check(old: Value, new: Value, lines: &[&str]) {
+    let fields = |schema: &Value| {
+        let mut fields = Fields::new();
+        if !schema.is_null() {
+            let required = schema["x-needed"] == true;
+            collect(schema, "x", required, &mut fields);
+        }
+        fields
+    };
+    let mut told = Vec::new();
+    compare(&fields(&old), &fields(&new), &mut |mark, what| {
+        let mark = if mark == Mark::Breaks { "BREAKS " } else { "" };
+        told.push(format!("{mark}{what}"));
+    });
+    assert_eq!(told, lines, "{old} to {new}");
+}
+
+#[test]
+fn fields_come_and_go() {
+    let text = json!({"type": "string"});
+    let needed = json!({"type": "string", "x-needed": true});
+    check(text.clone(), text.clone(), &[]);
+    check(Value::Null, text.clone(), &["argument x added"]);
+    check(
+        Value::Null,
+        needed.clone(),
+        &["BREAKS argument x added, required"],
+    );
+    check(text.clone(), Value::Null, &["BREAKS argument x removed"]);
+    check(
+        text.clone(),
+        needed.clone(),
+        &["BREAKS argument x newly required"],
+    );
+    check(needed, text.clone(), &["argument x no longer required"]);
+    // What stands inside a field that came or went is not told again.
+    let list = json!({"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": text}}});
+    check(Value::Null, list.clone(), &["argument x added"]);
+    check(list.clone(), Value::Null, &["BREAKS argument x removed"]);
+    check(
+        json!({"type": "array", "items": {"type": "object"}}),
+        list.clone(),
+        &["BREAKS argument x[].id added, required"],
+    );
+    check(
+        list,
+        json!({"type": "array"}),
+        &["BREAKS argument x[] removed"],
+    );
+    // A dot in a name holds nothing.
+    let dotted = |name: &str| json!({"type": "object", "properties": {name: {"type": "string"}}});
+    check(
+        dotted("a.b"),
+        dotted("a.c"),
+        &["argument x.a.c added", "BREAKS argument x.a.b removed"],
+    );
+}
+
+#[test]
+fn less_taken_breaks_and_more_does_not() {
+    let typed = |kind: &str| json!({"type": kind});
+    check(
+        typed("string"),
+        typed("integer"),
+        &["BREAKS argument x retyped from string to integer"],
+    );
+    check(
+        typed("integer"),
+        typed("number"),
+        &["argument x retyped from integer to number"],
+    );
+    check(
+        typed("number"),
+        typed("integer"),
+        &["BREAKS argument x retyped from number to integer"],
+    );
+    check(
+        typed("string"),
+        json!({"type": ["string", "null"]}),
+        &["argument x retyped from string to null or string"],
+    );
+    check(
+        typed("string"),
+        json!({}),
+        &["argument x retyped from string to any type"],
+    );
+    check(
+        json!({}),
+        typed("string"),
+        &["BREAKS argument x retyped from any type to string"],
+    );
+    check(
+        typed("string"),
+        json!({"type": ["string", "object"], "x-file": true, "properties": {"data": {}}}),
+        &["BREAKS argument x retyped from string to file"],
+    );
+    check(
+        json!({"enum": ["a", "b"]}),
+        json!({"enum": ["b", "c"]}),
+        &[
+            "BREAKS argument x no longer takes \"a\"",
+            "argument x takes \"c\" too",
+        ],
+    );
+    check(
+        json!({}),
+        json!({"enum": ["a"]}),
+        &["BREAKS argument x takes only \"a\""],
+    );
+    check(
+        json!({"enum": ["a"]}),
+        json!({}),
+        &["argument x takes any value now"],
+    );
+    check(
+        json!({"maximum": 100, "minLength": 1, "pattern": "a"}),
+        json!({"maximum": 50, "minLength": 2, "pattern": "b", "maxItems": 3}),
+        &[
+            "BREAKS argument x has minLength 2, before 1",
+            "BREAKS argument x has maximum 50, before 100",
+            "BREAKS argument x has maxItems 3 now",
+            "BREAKS argument x has pattern \"b\", before \"a\"",
+        ],
+    );
+    check(
+        json!({"maximum": 50, "minItems": 2, "pattern": "a"}),
+        json!({"maximum": 100, "minItems": 1}),
+        &[
+            "argument x has minItems 1, before 2",
+            "argument x has maximum 100, before 50",
+            "argument x has no pattern any more",
+        ],
+    );
+}
+
+#[test]
+fn branches_are_joined() {
+    let of = |key: &str, branches: Value| json!({key: branches});
+    let text = json!({"type": "string"});
+    check(
+        of("anyOf", json!([text, {"type": "integer"}])),
+        of("anyOf", json!([text, {"type": "boolean"}])),
+        &["BREAKS argument x retyped from integer or string to boolean or string"],
+    );
+    // One of several branches is enough, so that a field needed in one alone is not needed.
+    let object = |needed: &[&str]| json!({"type": "object", "required": needed, "properties": {"a": text, "b": text}});
+    check(
+        of("anyOf", json!([object(&["a"]), object(&["b"])])),
+        of("anyOf", json!([object(&["a"]), object(&["a"])])),
+        &["BREAKS argument x.a newly required"],
+    );
+    check(
+        of("allOf", json!([object(&[]), object(&[])])),
+        of("allOf", json!([object(&[]), object(&["b"])])),
+        &["BREAKS argument x.b newly required"],
+    );
+    check(
+        of("anyOf", json!([{"enum": ["a"]}, {"enum": ["b"]}])),
+        of("anyOf", json!([{"enum": ["a"]}, {}])),
+        &["argument x takes any value now"],
+    );
+}
