@@ -8,7 +8,6 @@ use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
 use codegen::search::evaluate::{DEPTHS, Request, Score, evaluate, rank_of};
 use codegen::search::rank::Index;
-use codegen::search::words::words;
 
 pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;
@@ -46,7 +45,7 @@ pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors
             let rank = rank_of(&index, &ids, request, text(request));
             if rank.is_none_or(|rank| rank > 5) {
                 let first: Vec<&str> = index
-                    .rank(&words(text(request)), |_| true)
+                    .rank(text(request), |_| true)
                     .into_iter()
                     .take(3)
                     .filter_map(|(number, _)| names.get(number).copied())

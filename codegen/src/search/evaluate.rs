@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::search::rank::Index;
-use crate::search::words::words;
 
 /// One line of a file of requests.
 #[derive(Debug, Deserialize)]
@@ -68,7 +67,7 @@ pub fn rank_of(index: &Index, ids: &[String], request: &Request, text: &str) -> 
     let lists: Vec<Vec<&str>> = text
         .split(" ; ")
         .map(|intent| {
-            let ranked = index.rank(&words(intent), |_| true);
+            let ranked = index.rank(intent, |_| true);
             let named = ranked.into_iter().filter_map(|(number, _)| ids.get(number));
             named.map(String::as_str).collect()
         })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::error::Problem;
-use crate::search::words::words;
+use crate::search::words::cut;
 
 /// What users say (one to three words), and the words that operations are described in.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -13,15 +13,35 @@ use crate::search::words::words;
 pub struct Glossary(pub BTreeMap<String, Vec<String>>);
 
 impl Glossary {
-    /// The entries in stems, as far as they lead to words that the index knows.
+    /// What is meant, in stems, as far as the index knows them: by what is said in stems and, where
+    /// that differs from it and several entries share the stems, as it is written.
     pub fn stemmed(&self, known: &BTreeSet<String>) -> BTreeMap<String, Vec<String>> {
-        let mut stemmed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut by_stems: BTreeMap<String, Vec<(String, Vec<String>)>> = BTreeMap::new();
         for (said, meant) in &self.0 {
-            let said = words(said).join(" ");
-            let entry = stemmed.entry(said.clone()).or_default();
-            for word in meant.iter().flat_map(|meant| words(meant)) {
-                if word != said && known.contains(&word) && !entry.contains(&word) {
-                    entry.push(word);
+            let words = cut(said);
+            let written: Vec<&str> = words.iter().map(|word| word.written.as_str()).collect();
+            let mut ways: Vec<String> = Vec::new();
+            for way in meant {
+                let mut way = stems(way);
+                way.retain(|stem| known.contains(stem));
+                let way = way.join(" ");
+                if !way.is_empty() && !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
+            let entries = by_stems.entry(stems(said).join(" ")).or_default();
+            entries.push((written.join(" "), ways));
+        }
+        let mut stemmed = BTreeMap::new();
+        for (said, mut entries) in by_stems {
+            entries.sort_by_key(|(written, _)| written.len());
+            let several = entries.len() > 1;
+            for (at, (written, ways)) in entries.into_iter().enumerate() {
+                if several && written != said {
+                    stemmed.insert(written, ways.clone());
+                }
+                if at == 0 {
+                    stemmed.insert(said.clone(), ways);
                 }
             }
         }
@@ -31,8 +51,8 @@ impl Glossary {
     /// Entries that lead to no word of any operation.
     pub fn problems(&self, known: &BTreeSet<String>) -> Vec<Problem> {
         let leads = |meant: &[String]| {
-            let mut words = meant.iter().flat_map(|meant| words(meant));
-            words.any(|word| known.contains(&word))
+            let mut stems = meant.iter().flat_map(|meant| stems(meant));
+            stems.any(|stem| known.contains(&stem))
         };
         self.0
             .iter()
@@ -46,6 +66,10 @@ impl Glossary {
             })
             .collect()
     }
+}
+
+fn stems(text: &str) -> Vec<String> {
+    cut(text).into_iter().map(|word| word.stem).collect()
 }
 
 /// Reads the file's text.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::knowledge::Effect;
 use crate::model::operation::Operation;
 use crate::search::glossary::Glossary;
-use crate::search::words::words;
+use crate::search::words::cut;
 
-/// Toolset whose tools come first where all else is equal.
-const PREFERRED: &str = "official";
+/// Toolsets of what people need most, and the priors of their tools.
+const PREFERRED: [(&str, u32); 2] = [("official", 120), ("official-36", 110)];
 
 /// How fast further occurrences of a word lose worth, and how much a long field does.
 const SATURATION: f64 = 1.2;
@@ -24,6 +25,8 @@ pub struct Written {
     words: BTreeMap<String, Vec<u32>>,
     synonyms: BTreeMap<String, Vec<String>>,
     priors: Vec<u32>,
+    reads: Vec<bool>,
+    titles: BTreeMap<String, Vec<u32>>,
 }
 
 impl Written {
@@ -36,6 +39,12 @@ impl Written {
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// The words of `text` that tell operations apart.
+fn words(text: &str) -> Vec<String> {
+    let words = cut(text).into_iter().filter(|word| !word.silent);
+    words.map(|word| word.stem).collect()
 }
 
 /// What is searched of an operation, and what a word in it is worth.
@@ -103,6 +112,9 @@ pub fn index(operations: &[&Operation], glossary: &Glossary) -> Written {
                 .extend([number, weight]);
         }
     }
+    let titles = titles(operations, |word| {
+        (1.0 + count / holders.get(word).copied().unwrap_or(1.0)).ln()
+    });
     Written {
         synonyms: glossary.stemmed(&postings.keys().cloned().collect::<BTreeSet<_>>()),
         words: postings,
@@ -110,20 +122,41 @@ pub fn index(operations: &[&Operation], glossary: &Glossary) -> Written {
             .iter()
             .map(|operation| prior(operation))
             .collect(),
+        reads: operations
+            .iter()
+            .map(|operation| operation.effect == Effect::Read)
+            .collect(),
+        titles,
     }
+}
+
+/// For each word of titles, the operations that have it and its share in the title by rarity.
+fn titles(operations: &[&Operation], rarity: impl Fn(&str) -> f64) -> BTreeMap<String, Vec<u32>> {
+    let mut titles: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (number, operation) in (0..).zip(operations) {
+        let words: BTreeSet<String> = words(&operation.title).into_iter().collect();
+        let whole: f64 = words.iter().map(|word| rarity(word)).sum();
+        for word in words {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share, at most SCALE"
+            )]
+            let share = (rarity(&word) / whole * SCALE).round() as u32;
+            titles.entry(word).or_default().extend([number, share]);
+        }
+    }
+    titles
 }
 
 /// In percent.
 fn prior(operation: &Operation) -> u32 {
     if operation.deprecated {
-        60
-    } else if operation
-        .toolsets
-        .iter()
-        .any(|toolset| toolset == PREFERRED)
-    {
-        108
-    } else {
-        100
+        return 60;
     }
+    let is_in = |name| operation.toolsets.iter().any(|toolset| toolset == name);
+    PREFERRED
+        .into_iter()
+        .find_map(|(name, prior)| is_in(name).then_some(prior))
+        .unwrap_or(100)
 }

@@ -1,27 +1,198 @@
-//! Cuts text into the words that are searched: lower case, stemmed, without those that say nothing.
+//! Cuts text into words: lower case, stemmed, those that say nothing marked.
 
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// Words that stand in any request and tell no operation from another.
-const SILENT: [&str; 68] = [
-    "a", "an", "the", "of", "for", "to", "in", "on", "at", "by", "with", "from", "and", "or", "is",
-    "are", "was", "were", "be", "been", "it", "its", "this", "that", "these", "those", "i", "me",
-    "my", "we", "us", "our", "you", "your", "he", "she", "him", "her", "his", "they", "them",
-    "their", "do", "does", "did", "have", "has", "had", "can", "could", "should", "would", "will",
-    "please", "what", "which", "who", "how", "there", "so", "as", "into", "about", "up", "s", "t",
-    "re", "now",
+const SILENT: &[&str] = &[
+    "a",
+    "an",
+    "the",
+    "of",
+    "for",
+    "to",
+    "in",
+    "on",
+    "at",
+    "by",
+    "with",
+    "from",
+    "and",
+    "or",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "been",
+    "it",
+    "its",
+    "this",
+    "that",
+    "these",
+    "those",
+    "i",
+    "me",
+    "my",
+    "we",
+    "us",
+    "our",
+    "you",
+    "your",
+    "he",
+    "she",
+    "him",
+    "her",
+    "his",
+    "they",
+    "them",
+    "their",
+    "do",
+    "does",
+    "did",
+    "have",
+    "has",
+    "had",
+    "can",
+    "could",
+    "should",
+    "would",
+    "will",
+    "please",
+    "what",
+    "which",
+    "who",
+    "how",
+    "there",
+    "so",
+    "as",
+    "into",
+    "about",
+    "up",
+    "s",
+    "t",
+    "re",
+    "now",
+    "am",
+    "if",
+    "then",
+    "than",
+    "but",
+    "just",
+    "also",
+    "too",
+    "some",
+    "any",
+    "got",
+    "im",
+    "ive",
+    "ill",
+    "whats",
+    "whos",
+    "lets",
+    "dont",
+    "didnt",
+    "doesnt",
+    "isnt",
+    "arent",
+    "wasnt",
+    "hasnt",
+    "havent",
+    "cant",
+    "cannot",
+    "couldnt",
+    "wont",
+    "wouldnt",
+    "hey",
+    "hi",
+    "hello",
+    "thanks",
+    "ok",
+    "okay",
+    "want",
+    "need",
+    "needs",
+    "really",
+    "yet",
+    "still",
+    "each",
+    "every",
+    "everyone",
+    "everything",
+    "anyone",
+    "anything",
+    "again",
+    "last",
+    "next",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "week",
+    "quick",
 ];
 
-/// The words of `text` in order, each stemmed.
-pub fn words(text: &str) -> Vec<String> {
+/// Names that are one word although a capital stands in them.
+const JOINED: &[&str] = &[
+    "whatsapp", "linkedin", "tiktok", "youtube", "imessage", "paypal",
+];
+
+/// What an apostrophe parts from a word without changing what it says.
+const ENDINGS: &[&str] = &["s", "re", "ll", "ve", "d", "m"];
+
+/// One word of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// As it is written, in small letters.
+    pub written: String,
+    pub stem: String,
+    /// It tells no operation from another.
+    pub silent: bool,
+    /// It begins with a capital and goes on with small letters.
+    pub capital: bool,
+    /// It ends in `'s`.
+    pub owns: bool,
+    /// It names somebody; `cut` does not know.
+    pub is_name: bool,
+}
+
+/// The words of `text` in order.
+pub fn cut(text: &str) -> Vec<Word> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut words = Vec::new();
-    for run in text.split(|letter: char| !letter.is_alphanumeric()) {
-        for part in humps(run) {
+    let is_mark = |letter: char| letter == '\'' || letter == '’';
+    for run in text.split(|letter: char| !letter.is_alphanumeric() && !is_mark(letter)) {
+        let mut pieces = run.split(is_mark).filter(|piece| !piece.is_empty());
+        let head = pieces.next().unwrap_or_default();
+        let tail: Vec<&str> = pieces.collect();
+        if tail == ["t"] {
+            let written = format!("{}t", head.to_lowercase());
+            words.push(Word {
+                stem: written.clone(),
+                written,
+                silent: true,
+                capital: false,
+                owns: false,
+                is_name: false,
+            });
+            continue;
+        }
+        let owns = tail == ["s"];
+        let tail = tail.into_iter().filter(|piece| !ENDINGS.contains(piece));
+        for part in std::iter::once(head).chain(tail).flat_map(humps) {
             let lower = part.to_lowercase();
-            if !lower.is_empty() && !SILENT.contains(&lower.as_str()) {
-                words.push(stemmer.stem(&lower).into_owned());
+            if lower.is_empty() {
+                continue;
             }
+            let mut letters = part.chars();
+            words.push(Word {
+                silent: SILENT.contains(&lower.as_str())
+                    || lower.chars().all(|letter| letter.is_ascii_digit()),
+                capital: letters.next().is_some_and(char::is_uppercase)
+                    && letters.any(char::is_lowercase),
+                owns,
+                is_name: false,
+                stem: stemmer.stem(&lower).into_owned(),
+                written: lower,
+            });
         }
     }
     words
@@ -29,6 +200,9 @@ pub fn words(text: &str) -> Vec<String> {
 
 /// `getCallLog` as `get`, `Call`, `Log`; runs of capitals stay together.
 fn humps(run: &str) -> Vec<&str> {
+    if JOINED.contains(&run.to_lowercase().as_str()) {
+        return vec![run];
+    }
     let letters: Vec<(usize, char)> = run.char_indices().collect();
     let mut parts = Vec::new();
     let mut start = 0;
@@ -52,11 +226,25 @@ mod tests {
     #[test]
     fn text_is_cut_and_stemmed() {
         fn check(text: &str, expected: &[&str]) {
-            assert_eq!(words(text), expected, "{text}");
+            let words = cut(text).into_iter().filter(|word| !word.silent);
+            let stems: Vec<String> = words.map(|word| word.stem).collect();
+            assert_eq!(stems, expected, "{text}");
         }
         check("List the contacts", &["list", "contact"]);
         check("getCallLog voice-ai", &["get", "call", "log", "voic", "ai"]);
         check("SMS messages, sent!", &["sms", "messag", "sent"]);
+        check("WhatsApp Sarah’s mum", &["whatsapp", "sarah", "mum"]);
+        check("don't send 24 of 'em", &["send", "em"]);
         check("", &[]);
+    }
+
+    #[test]
+    fn capitals_are_seen() {
+        fn check(text: &str, expected: &[bool]) {
+            let capitals: Vec<bool> = cut(text).into_iter().map(|word| word.capital).collect();
+            assert_eq!(capitals, expected, "{text}");
+        }
+        check("text Maria an SMS", &[false, true, false, false]);
+        check("Maria's iPhone", &[true, false, true]);
     }
 }

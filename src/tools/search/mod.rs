@@ -3,6 +3,8 @@
 mod signature;
 
 // The generator cuts texts into words and weighs them by the same code.
+#[path = "../../../codegen/src/search/query.rs"]
+mod query;
 #[path = "../../../codegen/src/search/rank.rs"]
 mod rank;
 #[path = "../../../codegen/src/search/words.rs"]
@@ -17,7 +19,6 @@ use crate::generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
 use crate::runtime::tool::{Effect, Tool};
 use crate::tools::surfaces::nearest;
 use rank::Index;
-use words::words;
 
 /// Most intents in one search.
 const MOST_QUERIES: usize = 5;
@@ -143,7 +144,7 @@ fn found(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Val
                 && is_served(tool)
         })
     };
-    let ranked = INDEX.rank(&words(query), is_wanted);
+    let ranked = INDEX.rank(query, is_wanted);
     ranked
         .into_iter()
         .take(limit)
