@@ -28,13 +28,14 @@ pub struct Clause {
     pub head: usize,
     /// Where something begins that is only told along.
     pub asides: Vec<usize>,
+    /// It speaks of a weekday or of a time of day.
+    pub has_time: bool,
 }
 
 /// Begin a question, in stems.
 const ASKING: &[&str] = &[
-    "what", "whats", "who", "whos", "whose", "when", "where", "which", "whi", "how", "has", "have",
-    "havent", "hasnt", "did", "didnt", "doe", "doesnt", "is", "isnt", "are", "was", "were", "am",
-    "ani",
+    "what", "who", "whose", "when", "where", "which", "whi", "how", "has", "have", "havent",
+    "hasnt", "did", "didnt", "doe", "doesnt", "is", "isnt", "are", "was", "were", "am", "ani",
 ];
 
 /// Begin a question after `do`, in stems.
@@ -132,6 +133,32 @@ const NOBODY: &[&str] = &[
     "decemb",
 ];
 
+/// Weekdays and times of day, in stems.
+const TIMES: &[&str] = &[
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "mon",
+    "tue",
+    "tues",
+    "wed",
+    "thu",
+    "thur",
+    "fri",
+    "sat",
+    "noon",
+    "midday",
+    "morn",
+    "afternoon",
+    "oclock",
+    "clock",
+    "lunchtim",
+];
+
 /// A request as one clause, and the clauses it falls into where there are several. `verb` says what
 /// the beginning of some words does at the head of a clause.
 pub fn clauses(text: &str, verb: impl Fn(&[Word]) -> Option<Verb>) -> (Clause, Vec<Clause>) {
@@ -200,10 +227,19 @@ fn clause(
     let head = words.iter().take_while(|word| stands_before(word)).count();
     Clause {
         mood: mood(words.get(head..).unwrap_or_default(), verb),
+        has_time: words.iter().any(is_time),
         words,
         head,
         asides,
     }
+}
+
+/// A weekday, or such as `4pm`.
+fn is_time(word: &Word) -> bool {
+    let hour = word.written.strip_suffix("am");
+    let hour = hour.or_else(|| word.written.strip_suffix("pm"));
+    let is_hour = |hour: &str| hour.parse::<u8>().is_ok();
+    TIMES.contains(&word.stem.as_str()) || hour.is_some_and(is_hour)
 }
 
 fn mood(words: &[Word], verb: &impl Fn(&[Word]) -> Option<Verb>) -> Mood {
@@ -282,5 +318,15 @@ mod tests {
         check("find gill's number", &["gill"], &[]);
         check("tell Bo that we are late", &["bo"], &[3]);
         check("find that deal", &[], &[]);
+    }
+
+    #[test]
+    fn times_are_seen() {
+        fn check(request: &str, has_time: bool) {
+            assert_eq!(clauses(request, verb).0.has_time, has_time, "{request}");
+        }
+        check("move it to Fridays", true);
+        check("who comes at 4pm", true);
+        check("am I on the team", false);
     }
 }

@@ -20,9 +20,11 @@ const INNER: f32 = 0.7;
 /// Several words that go together count as this power of their number.
 const TOGETHER: f32 = 0.4;
 
-/// A name, which may be a word of some operation by chance; and `contact`, at which a name hints.
+/// A name, which may be a word of some operation by chance; `contact`, at which a name hints; and
+/// appointments, at which a time does.
 const NAME: f32 = 0.3;
 const HINT: f32 = 0.5;
+const TIME: f32 = 0.3;
 
 /// Words after `that`, `saying` and `know`, which tell what is to be told.
 const ASIDE: f32 = 0.6;
@@ -227,6 +229,10 @@ impl Index {
         if clause.words.iter().any(|word| word.is_name) {
             let ways = vec![(1.0, vec!["contact"])];
             terms.push(Term { weight: HINT, ways });
+        }
+        if clause.has_time {
+            let ways = vec![(1.0, vec!["appoint"]), (1.0, vec!["calendar"])];
+            terms.push(Term { weight: TIME, ways });
         }
         terms
     }

@@ -138,6 +138,9 @@ const JOINED: &[&str] = &[
 /// What an apostrophe parts from a word without changing what it says.
 const ENDINGS: &[&str] = &["s", "re", "ll", "ve", "d", "m"];
 
+/// Words after which `'s` is `is`, and whether or not it is written with its mark.
+const ASKED: &[&str] = &["who", "what", "where", "when", "how"];
+
 /// One word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -161,8 +164,15 @@ pub fn cut(text: &str) -> Vec<Word> {
     let is_mark = |letter: char| letter == '\'' || letter == '’';
     for run in text.split(|letter: char| !letter.is_alphanumeric() && !is_mark(letter)) {
         let mut pieces = run.split(is_mark).filter(|piece| !piece.is_empty());
-        let head = pieces.next().unwrap_or_default();
-        let tail: Vec<&str> = pieces.collect();
+        let mut head = pieces.next().unwrap_or_default();
+        let mut tail: Vec<&str> = pieces.collect();
+        let mut is = None;
+        let bare = head.strip_suffix('s').unwrap_or(head);
+        if ASKED.contains(&bare.to_lowercase().as_str()) && (tail == ["s"] || bare != head) {
+            head = bare;
+            tail = Vec::new();
+            is = Some("is");
+        }
         if tail == ["t"] {
             let written = format!("{}t", head.to_lowercase());
             words.push(Word {
@@ -177,7 +187,7 @@ pub fn cut(text: &str) -> Vec<Word> {
         }
         let owns = tail == ["s"];
         let tail = tail.into_iter().filter(|piece| !ENDINGS.contains(piece));
-        for part in std::iter::once(head).chain(tail).flat_map(humps) {
+        for part in std::iter::once(head).chain(tail).chain(is).flat_map(humps) {
             let lower = part.to_lowercase();
             if lower.is_empty() {
                 continue;
@@ -235,6 +245,7 @@ mod tests {
         check("SMS messages, sent!", &["sms", "messag", "sent"]);
         check("WhatsApp Sarah’s mum", &["whatsapp", "sarah", "mum"]);
         check("don't send 24 of 'em", &["send", "em"]);
+        check("who's in, whats on", &[]);
         check("", &[]);
     }
 
