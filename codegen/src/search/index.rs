@@ -151,12 +151,14 @@ fn titles(operations: &[&Operation], rarity: impl Fn(&str) -> f64) -> BTreeMap<S
 
 /// In percent.
 fn prior(operation: &Operation) -> u32 {
-    if operation.deprecated {
-        return 60;
-    }
     let is_in = |name| operation.toolsets.iter().any(|toolset| toolset == name);
-    PREFERRED
+    let prior = PREFERRED
         .into_iter()
-        .find_map(|(name, prior)| is_in(name).then_some(prior))
-        .unwrap_or(100)
+        .find_map(|(name, prior)| is_in(name).then_some(prior));
+    match prior {
+        // HighLevel deprecates it, but its own server still offers it.
+        Some(prior) if operation.deprecated => prior - 20,
+        None if operation.deprecated => 60,
+        prior => prior.unwrap_or(100),
+    }
 }

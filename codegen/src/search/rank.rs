@@ -163,13 +163,23 @@ impl Index {
                 return Some((vec![at, at + gap + 1], meant));
             }
         }
-        if is_head && let Some(meant) = self.synonyms.get(&format!("to {}", first.stem)) {
+        if is_head
+            && self.has_object(first, rest)
+            && let Some(meant) = self.synonyms.get(&format!("to {}", first.stem))
+        {
             return Some((vec![at], meant));
         }
         if first.silent {
             return None;
         }
         Some((vec![at], self.meant([first])?))
+    }
+
+    /// Whether the first word can be a verb: `email Ann`, not `email templates` nor `emails`.
+    fn has_object(&self, first: &Word, rest: &[Word]) -> bool {
+        let is_plural = first.written.ends_with('s') && !first.stem.ends_with('s');
+        let goes_on = |next: &Word| next.stem != "contact" && self.titles.contains_key(&next.stem);
+        !is_plural && rest.first().is_some_and(|next| !goes_on(next))
     }
 
     /// What an expression means, as it is written, in the singular, or else by its stems.
@@ -378,6 +388,8 @@ mod tests {
         check("take this one thing off", &[1, 0]);
         check("text her", &[2]);
         check("a text", &[]);
+        check("texts for her", &[]);
+        check("text tags", &[1, 0]);
         check("see Maria's label", &[2]);
         // Both intents stand before what else the first would find.
         check("slap a label on it and text her", &[1, 2, 0]);
