@@ -1,6 +1,15 @@
-//! Rows as a table or as CSV, for those who want fewer tokens or a spreadsheet.
+//! Rows under one header: as JSON, as a table, and as CSV for spreadsheets.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+/// `{"columns": [name, …], "rows": [[value, …], …]}`: names once and not in every row.
+pub fn rows(columns: &[String], rows: &[Value]) -> Value {
+    let cells = |row: &Value| {
+        let cells = columns.iter().map(|column| row.get(column).cloned());
+        cells.map(Option::unwrap_or_default).collect::<Value>()
+    };
+    json!({"columns": columns, "rows": rows.iter().map(cells).collect::<Value>()})
+}
 
 /// A header, a line a row, cells between bars; what else there is to say below, as JSON.
 pub fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
@@ -9,7 +18,7 @@ pub fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> 
             .replace(['\n', '\r', '\t'], " ")
             .replace('|', "\\|")
     };
-    let line = |cells: Vec<String>| format!("{}\n", cells.join(" | "));
+    let line = |cells: Vec<String>| format!("{}\n", cells.join("|"));
     lines(columns, rows, notes, cell, line)
 }
 
@@ -47,17 +56,24 @@ fn lines(
     text
 }
 
-/// A list of texts joined, anything else nested as JSON.
+/// What is nested without the quotes of JSON, which CSV would double: `{id: a, name: b}; {id: c, name: d}`.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            texts.join("; ")
+        Value::Array(items) => joined(items.iter().map(plain), "; "),
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", plain(value)));
+            format!("{{{}}}", joined(members, ", "))
         }
         other => other.to_string(),
     }
+}
+
+fn joined(texts: impl Iterator<Item = String>, between: &str) -> String {
+    Vec::from_iter(texts).join(between)
 }
 
 fn harmless(cell: String) -> String {

@@ -1,5 +1,6 @@
 //! What a caller wants to see of an answer: which fields, rows and form; and how one page leads on.
 
+mod brief;
 mod filter;
 mod form;
 mod paging;
@@ -125,13 +126,20 @@ impl Output {
     fn text(&self, tool: &Tool, gathered: &Gathered, most: usize) -> String {
         let more = gathered.rows.len().saturating_sub(most);
         let mut cut = Vec::new();
-        let projected: Vec<Value> = gathered
+        let mut projected: Vec<Value> = gathered
             .rows
             .iter()
             .take(most)
             .map(|row| self.project(tool, row, &mut cut))
             .collect();
         let mut notes = Map::new();
+        if self.fields.is_none() {
+            brief::shorten_dates(&mut projected);
+            let shared = brief::in_common(&mut projected);
+            if !shared.is_empty() {
+                notes.insert("every_row".to_owned(), Value::Object(shared));
+            }
+        }
         if !self.filter.is_empty() {
             notes.insert("matched".to_owned(), json!(projected.len() + more));
             notes.insert("looked_at".to_owned(), json!(gathered.seen));
@@ -152,7 +160,12 @@ impl Output {
         let name = tool.paging.rows.last().copied().unwrap_or("rows");
         match self.format {
             Format::Json => {
-                let mut answer = Map::from_iter([(name.to_owned(), Value::Array(projected))]);
+                let list = if self.fields.is_some() || tool.fields.is_empty() {
+                    Value::Array(projected)
+                } else {
+                    form::rows(&self.columns(tool, &projected), &projected)
+                };
+                let mut answer = Map::from_iter([(name.to_owned(), list)]);
                 answer.extend(notes);
                 Value::Object(answer).to_string()
             }

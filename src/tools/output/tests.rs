@@ -87,7 +87,7 @@ fn rows_take_the_form_that_is_asked_for() {
     );
     assert_eq!(
         form::table(&columns, rows, &Map::new()),
-        "id | name | n | tags\n1 | =HYPERLINK(\"x\") | -5 | \n2 | a, \"b\" c \\| d |  | x; y\n"
+        "id|name|n|tags\n1|=HYPERLINK(\"x\")|-5|\n2|a, \"b\" c \\| d||x; y\n"
     );
 }
 
