@@ -1,0 +1,65 @@
+//! Durable state of a server: files in its state folder.
+
+pub mod approvals;
+pub mod audit;
+mod folder;
+pub mod identity;
+pub mod keys;
+
+use std::fmt::{Display, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// A sentence for the person who runs the server: where, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(String);
+
+impl StoreError {
+    /// The system does not let us use a file or folder.
+    fn system(path: &Path, what: &str, error: impl Display) -> Self {
+        Self(format!(
+            "{} cannot be {what}: {error}; the state folder must belong to the user that runs this, with space on its disk",
+            path.display()
+        ))
+    }
+}
+
+/// Fails where the system gives no random numbers.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
+    let mut bytes = [0; BYTES];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| StoreError("the system gives no random numbers".to_owned()))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // A String takes everything.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn sha256(text: &str) -> String {
+    hex(digest(&SHA256, text.as_bytes()).as_ref())
+}
+
+/// Now, no finer than a file tells it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// What the log gets meanwhile.
+#[cfg(test)]
+fn logged(act: impl FnOnce()) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let out = std::sync::Arc::new(file.reopen().expect("open"));
+    let subscriber = tracing_subscriber::fmt().with_writer(out).finish();
+    tracing::subscriber::with_default(subscriber, act);
+    std::fs::read_to_string(file.path()).expect("read")
+}
