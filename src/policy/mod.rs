@@ -1,0 +1,264 @@
+//! What the operator lets whom do: the rules of one file, for the server, for a location and for an access key.
+//!
+//! A call must pass every section that holds for it. Rules bind exactly what they name: a rule on `tags` says
+//! nothing of `contact.tags`, and `none_of` is no match for somebody who wants past it; `one_of` is.
+
+mod argument;
+mod caps;
+mod constraint;
+mod explain;
+mod file;
+mod quiet;
+mod section;
+mod selector;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use caps::{Cap, Counts, Taken, Window};
+pub use file::PolicyErrors;
+use quiet::Quiet;
+use section::Section;
+pub use selector::Class;
+
+use crate::runtime::arguments::Arguments;
+use crate::runtime::tool::{Effect, Tool};
+
+/// The rules of a file. The default has none.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    server: Section,
+    locations: BTreeMap<String, Section>,
+    named: BTreeMap<String, Section>,
+    /// Stands for a named policy that there is not, and lets nothing through.
+    absent: Section,
+}
+
+/// How a call is confirmed before it is sent, from the weakest to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    Off,
+    /// The client asks its user.
+    Elicit,
+    /// A second call with the token of the first.
+    Token,
+    /// A person lets it through elsewhere.
+    Human,
+    Refuse,
+}
+
+/// The sections that hold for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Over<'a> {
+    server: &'a Section,
+    location: Option<&'a Section>,
+    named: Option<&'a Section>,
+}
+
+/// Why a call may not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} The rule: {rule}.")]
+pub struct Denied {
+    /// Such as `[locations.acme] deny "effect:send"`.
+    pub rule: String,
+    /// A sentence for the caller.
+    pub what: String,
+    /// When the same call may pass, where time is what it lacks.
+    pub retry_after: Option<Duration>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            server: Section::at("[server]"),
+            locations: BTreeMap::new(),
+            named: BTreeMap::new(),
+            absent: Section {
+                allow: Some(Vec::new()),
+                ..Section::at("[policies] (this key's policy is not in the file)")
+            },
+        }
+    }
+}
+
+impl Policy {
+    /// Whether there are no rules at all.
+    pub fn is_empty(&self) -> bool {
+        self.server.is_empty() && self.locations.is_empty() && self.named.is_empty()
+    }
+
+    /// Whether somebody's list may be shorter than another's.
+    pub fn hides_anything(&self) -> bool {
+        let mut all = std::iter::once(&self.server)
+            .chain(self.locations.values())
+            .chain(self.named.values());
+        all.any(Section::hides_anything)
+    }
+
+    /// The aliases that have rules of their own.
+    pub fn location_names(&self) -> impl Iterator<Item = &str> {
+        self.locations.keys().map(String::as_str)
+    }
+
+    /// The policies that access keys may name.
+    pub fn policy_names(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
+
+    pub fn has_policy(&self, name: &str) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
+    /// policy that there is not lets nothing through.
+    pub fn over(&self, location: Option<&str>, named: Option<&str>) -> Over<'_> {
+        Over {
+            server: &self.server,
+            location: location.and_then(|alias| self.locations.get(alias)),
+            named: named.map(|name| self.named.get(name).unwrap_or(&self.absent)),
+        }
+    }
+}
+
+impl<'a> Over<'a> {
+    /// Whether the tool may be listed and found: what no argument and no time of day changes.
+    pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
+        self.sections().try_for_each(|section| section.shows(tool))
+    }
+
+    /// Whether lists may be shorter than they are without rules.
+    pub fn hides_anything(&self) -> bool {
+        self.sections().any(Section::hides_anything)
+    }
+
+    /// Whether the call may be made now, by the arguments that it will send. `tool` is the edition that is
+    /// called. Confirmation and caps come after.
+    pub fn permits(
+        &self,
+        tool: &Tool,
+        arguments: &Arguments,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        self.shows(tool)?;
+        for section in self.sections() {
+            for constraint in &section.constraints {
+                constraint.check(tool, arguments)?;
+            }
+        }
+        match self.quiet_at(tool, now) {
+            Some((section, quiet)) => Err(self.too_quiet(section, quiet, now)),
+            None => Ok(()),
+        }
+    }
+
+    /// The strictest confirmation that any section or default asks for, and where that stands. A default
+    /// holds where `[server]` does not name the class: a location or a key adds to it and takes nothing off.
+    pub fn confirmation(&self, tool: &Tool) -> (Mode, String) {
+        let asked = |section: &'a Section, class: Class| {
+            let mode = *section.confirm.get(&class)?;
+            let (place, class, name) = (&section.place, class.name(), mode.name());
+            Some((mode, format!("{place} confirm {class} = {name:?}")))
+        };
+        let usual = |class: Class| match asked(self.server, class) {
+            Some(asked) => asked,
+            None => (
+                Mode::usual(class),
+                format!("the default for {}", class.name()),
+            ),
+        };
+        let further = self.location.into_iter().chain(self.named);
+        Class::of(tool)
+            .map(usual)
+            .chain(
+                further.flat_map(|section| {
+                    Class::of(tool).filter_map(move |class| asked(section, class))
+                }),
+            )
+            .max_by_key(|(mode, _)| *mode)
+            .unwrap_or((Mode::Refuse, "a tool without an effect".to_owned()))
+    }
+
+    /// The caps that a call of the tool counts under.
+    pub fn caps(&self, tool: &Tool) -> Vec<Cap> {
+        self.sections()
+            .flat_map(|section| {
+                let caps = section.caps.iter().filter(|(class, _)| class.holds(tool));
+                caps.flat_map(move |(class, windows)| {
+                    let cap = |(window, most): &(Window, u32)| {
+                        Cap::new(&section.place, *class, *window, *most)
+                    };
+                    windows.iter().map(cap)
+                })
+            })
+            .collect()
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &'a Section> + Clone {
+        std::iter::once(self.server)
+            .chain(self.location)
+            .chain(self.named)
+    }
+
+    fn quiet(&self) -> impl Iterator<Item = (&'a Section, &'a Quiet)> + Clone {
+        self.sections()
+            .filter_map(|section| Some((section, section.quiet.as_ref()?)))
+    }
+
+    /// The quiet hours that hold a call of the tool back.
+    fn quiet_at(&self, tool: &Tool, now: Timestamp) -> Option<(&'a Section, &'a Quiet)> {
+        self.quiet()
+            .find(|(_, quiet)| is_held_back(tool) && quiet.holds(now))
+    }
+
+    fn too_quiet(&self, section: &Section, quiet: &Quiet, now: Timestamp) -> Denied {
+        let end = quiet::end(self.quiet().map(|(_, quiet)| quiet), now);
+        let again = match end {
+            Some(end) => format!("from {} on it may be", quiet.local(end)),
+            None => "the quiet hours of all rules together leave no time for it".to_owned(),
+        };
+        Denied {
+            rule: format!("{} quiet", section.place),
+            what: format!("Nothing is sent {quiet}; {again}."),
+            retry_after: end.and_then(|end| Duration::try_from(end.duration_since(now)).ok()),
+        }
+    }
+}
+
+/// Whether quiet hours are about the tool.
+fn is_held_back(tool: &Tool) -> bool {
+    tool.effect == Effect::Send
+}
+
+impl Mode {
+    pub const ALL: [Self; 5] = [
+        Self::Off,
+        Self::Elicit,
+        Self::Token,
+        Self::Human,
+        Self::Refuse,
+    ];
+
+    /// As it stands in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Elicit => "elicit",
+            Self::Token => "token",
+            Self::Human => "human",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// What is asked where the file says nothing.
+    fn usual(class: Class) -> Self {
+        match class {
+            Class::Read | Class::Write | Class::Send => Self::Off,
+            Class::Money | Class::Destructive | Class::Bulk => Self::Token,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
