@@ -1,0 +1,248 @@
+//! Renewals that fail: why, what to do, and that the pair is kept.
+
+use std::fs;
+use std::time::Duration;
+
+use highlevel_mcp::highlevel::failure::Class;
+use serde_json::json;
+
+use crate::fixture::{Fixture, advance, company_at, read, told, write};
+use crate::mock::{Moment, Script};
+
+/// What is left beside a pair after a renewal that failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// The next process renews at once.
+    Intent,
+}
+
+/// A renewal that HighLevel answers by `script`: with no token left, and with one that is good for a while.
+async fn check(script: Script, class: Class, says: &str, remedy: &str, left: Left) {
+    for rest in [-5, 200] {
+        let fixture = Fixture::ending_in(rest).await;
+        fixture.mock.next(script.clone());
+        let outcome = fixture.token().await;
+        let intent = match left {
+            Left::Nothing => !fixture.new_path().exists(),
+            Left::Intent => read(&fixture.new_path())["replaces"].is_string(),
+        };
+        assert!(intent, "{script:?}: {left:?}");
+        assert_eq!(fixture.pair()["refresh_token"], "refresh.1.token");
+        if rest > 0 {
+            assert_eq!(outcome.as_deref(), Ok(fixture.first()), "{script:?}");
+            continue;
+        }
+        let failure = outcome.expect_err("no token");
+        let text = failure.text();
+        assert_eq!(failure.class, class, "{text}");
+        assert!(failure.sentence.contains(says), "{text}");
+        assert!(
+            failure
+                .remedy
+                .as_ref()
+                .is_some_and(|told| told.contains(remedy)),
+            "{text}"
+        );
+        for secret in ["the-client-secret", "refresh.1.token", "company.1.access"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_name_their_cause_and_keep_the_pair() {
+    let oauth = |status, error: &str, what: &str| {
+        let body = json!({"error": error, "error_description": what, "traceId": "t"});
+        Script::Say(status, &[], body.to_string())
+    };
+    let echo = "client the-client-secret refresh.1.token";
+    let message =
+        |status, what: &str| Script::Say(status, &[], json!({"message": [what]}).to_string());
+    let html = |status| Script::Say(status, &[], " <html><title>no</title>".to_owned());
+    for (script, class, says, remedy) in [
+        (
+            message(400, "Location is not active"),
+            Class::Location,
+            "not active",
+            "active again",
+        ),
+        (
+            oauth(400, "invalid_grant", "x"),
+            Class::Auth,
+            "refresh token",
+            "Install the app",
+        ),
+        (
+            oauth(401, "UnAuthorized!", "Refresh token not found"),
+            Class::Auth,
+            "refresh token",
+            "pair file",
+        ),
+        (
+            oauth(401, "UnAuthorized!", "Invalid client credentials!"),
+            Class::Auth,
+            "client secret",
+            "Compare",
+        ),
+        (
+            oauth(401, "invalid_client", ""),
+            Class::Auth,
+            "client secret",
+            "Compare",
+        ),
+        (
+            oauth(401, "UnAuthorized!", echo),
+            Class::Auth,
+            "client secret",
+            "Compare",
+        ),
+        (
+            message(422, "what else"),
+            Class::Auth,
+            "does not renew",
+            "See the message",
+        ),
+        (
+            Script::Say(403, &[], "plain".to_owned()),
+            Class::Auth,
+            "does not renew",
+            "See the message",
+        ),
+        (
+            html(403),
+            Class::Upstream,
+            "403 with a page of HTML",
+            "Cloudflare",
+        ),
+        (
+            Script::Say(302, &[("location", "/login")], String::new()),
+            Class::Upstream,
+            "redirects",
+            "base_url",
+        ),
+        (
+            Script::Say(429, &[("retry-after", "7")], "{}".to_owned()),
+            Class::RateLimited,
+            "Too many",
+            "7 seconds",
+        ),
+        (
+            Script::Say(429, &[], "{}".to_owned()),
+            Class::RateLimited,
+            "Too many",
+            "10 seconds",
+        ),
+    ] {
+        check(script, class, says, remedy, Left::Nothing).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_tell_nothing_leave_the_intent() {
+    for (script, says) in [
+        (Script::Garble(500, "{}"), "failed"),
+        (Script::Garble(502, "<html>"), "502 with a page of HTML"),
+        (Script::Garble(200, "<!doctype html>"), "is a page of HTML"),
+        (
+            Script::Garble(200, r#"{"access_token": "x", "#),
+            "is no JSON object",
+        ),
+        (Script::Garble(200, "[]"), "is no JSON object"),
+        (
+            Script::With(json!({"access_token": ""})),
+            "holds no access_token",
+        ),
+        (
+            Script::With(json!({"refresh_token": 1})),
+            "holds no refresh_token",
+        ),
+        (
+            Script::With(json!({"more": "x".repeat(300_000)})),
+            "is too large",
+        ),
+    ] {
+        check(script, Class::Upstream, says, "ry again", Left::Intent).await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_highlevel_is_given_ten_seconds() {
+    let fixture = Fixture::ending_in(-5).await;
+    fixture.mock.next(Script::Lose);
+    let start = std::time::Instant::now();
+    let failure = fixture.token().await.expect_err("silence");
+    assert!((10..12).contains(&start.elapsed().as_secs()));
+    assert_eq!(failure.class, Class::Upstream);
+    assert!(failure.sentence.contains("in time"), "{failure:?}");
+    assert!(fixture.new_path().exists());
+}
+
+#[tokio::test]
+async fn nothing_is_open_where_nothing_was_sent() {
+    let fixture = Fixture::ending_in(-5).await;
+    let company = company_at("http://127.0.0.1:9", &fixture.path());
+    let failure = told(company.token().await).expect_err("nobody there");
+    assert_eq!(failure.class, Class::Upstream);
+    assert!(failure.sentence.contains("nothing was sent"), "{failure:?}");
+    assert!(!fixture.new_path().exists());
+}
+
+#[tokio::test]
+async fn where_a_pair_cannot_be_kept_none_is_asked_for() {
+    for blocked in ["pair.json.new", "pair.json.lock"] {
+        for rest in [-5, 200] {
+            let fixture = Fixture::ending_in(rest).await;
+            fs::create_dir(fixture.folder.path().join(blocked)).expect("a folder");
+            let outcome = fixture.token().await;
+            assert_eq!(fixture.mock.renewals(), 0, "{blocked}");
+            if rest > 0 {
+                assert_eq!(outcome.as_deref(), Ok(fixture.first()));
+                continue;
+            }
+            let failure = outcome.expect_err("no token");
+            assert_eq!(failure.class, Class::Auth);
+            let names =
+                failure.sentence.contains("pair.json ") && failure.sentence.contains(blocked);
+            assert!(names, "{failure:?}");
+            let folder = fixture.folder.path().display().to_string();
+            assert!(
+                failure
+                    .remedy
+                    .is_some_and(|remedy| remedy.contains(&folder))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pair_that_cannot_be_written_after_all_is_kept_and_not_used() {
+    let fixture = Fixture::ending_in(-5).await;
+    let old = fs::read(fixture.path()).expect("a file");
+    let mut moments = fixture.mock.moments();
+    fixture.mock.delay(Duration::from_millis(100));
+    let company = fixture.company.clone();
+    let asking = tokio::spawn(async move { told(company.token().await) });
+    while moments.recv().await.expect("a moment") != Moment::Asked {}
+    fs::remove_file(fixture.path()).expect("removed");
+    fs::create_dir(fixture.path()).expect("a folder");
+    let failure = asking.await.expect("no panic").expect_err("not written");
+    assert!(
+        failure.sentence.contains("cannot be written to"),
+        "{failure:?}"
+    );
+    assert!(
+        failure
+            .remedy
+            .is_some_and(|remedy| remedy.contains("memory"))
+    );
+    fs::remove_dir(fixture.path()).expect("removed");
+    fs::remove_file(fixture.new_path()).expect("removed");
+    write(&fixture.path(), old);
+    fixture.mock.pass(Duration::from_secs(3600));
+    assert!(fixture.token().await.is_err(), "too early");
+    advance(5).await;
+    assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
+    assert_eq!(fixture.pair()["refresh_token"], "refresh.2.token");
+    assert_eq!(fixture.mock.renewals(), 1);
+}

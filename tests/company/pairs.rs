@@ -1,0 +1,335 @@
+//! What pair files are taken, and what a renewal makes of them.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use highlevel_mcp::highlevel::company::{Companies, Settings};
+use highlevel_mcp::highlevel::failure::Class;
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, company, id, now, oauth, settings, told, write};
+
+/// What becomes of a pair file.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Used,
+    Renewed,
+    Refused(Class),
+}
+use Fate::{Refused, Renewed, Used};
+
+/// `says` stands in the error, beside the file's name.
+async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
+    let fixture = Fixture::ending_in(0).await;
+    write(&fixture.path(), text.as_ref());
+    let text = String::from_utf8_lossy(text.as_ref())
+        .chars()
+        .take(200)
+        .collect::<String>();
+    let got = match fixture.token().await {
+        Ok(token) if fixture.mock.renewals() == 0 => {
+            assert!(text.contains(&token), "{text}");
+            Used
+        }
+        Ok(token) => {
+            assert_eq!(token, "company.2.access", "{text}");
+            Renewed
+        }
+        Err(failure) => {
+            assert_eq!(fixture.mock.renewals(), 0, "{text}");
+            let sentence = &failure.sentence;
+            assert!(
+                sentence.contains("pair.json") && sentence.contains(says),
+                "{failure:?}"
+            );
+            assert!(failure.remedy.is_some());
+            assert!(!sentence.contains("company.1.access"), "{failure:?}");
+            Refused(failure.class)
+        }
+    };
+    assert_eq!(got, fate, "{text}");
+}
+
+/// The installed pair with these members laid over; null takes one away.
+fn pair(members: Value) -> String {
+    let mut pair = json!({
+        "access_token": "company.1.access", "refresh_token": "refresh.1.token", "userType": "Company",
+        "companyId": "Company0",
+    });
+    let all = pair.as_object_mut().expect("members");
+    for (name, value) in members.as_object().expect("members") {
+        match value {
+            Value::Null => drop(all.remove(name)),
+            value => drop(all.insert(name.clone(), value.clone())),
+        }
+    }
+    pair.to_string()
+}
+
+#[tokio::test]
+async fn a_pair_is_used_until_five_minutes_before_its_end() {
+    let claims = URL_SAFE_NO_PAD.encode(json!({"exp": now() + 200}).to_string());
+    let jwt = format!("e30.{claims}.x");
+    for (members, fate) in [
+        (json!({"expires_at": now() + 1000}), Used),
+        (json!({"expires_at": now() + 310}), Used),
+        (json!({"expires_at": now() + 299}), Renewed),
+        (json!({"expires_at": now() - 5}), Renewed),
+        (json!({"expires_at": -1e300}), Renewed),
+        (json!({"expires_at": (now() + 1000).to_string()}), Used),
+        // As HighLevel answers it: since the file was written.
+        (json!({"expires_in": 86_399}), Used),
+        (json!({"expires_in": 200}), Renewed),
+        (json!({"expires_in": "soon"}), Renewed),
+        (json!({}), Renewed),
+        // What the token says of itself, where it is the earlier end.
+        (
+            json!({"access_token": jwt, "expires_at": now() + 1000}),
+            Renewed,
+        ),
+        (json!({"access_token": jwt, "expires_in": 86_399}), Renewed),
+    ] {
+        check(pair(members), fate, "").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_pair_is_refused_by_name() {
+    let whole = pair(json!({"expires_at": now() + 1000}));
+    for (text, class, says) in [
+        (
+            whole[..whole.len() / 2].to_owned(),
+            Class::Auth,
+            "is no JSON",
+        ),
+        (String::new(), Class::Auth, "is no JSON"),
+        ("[1]".to_owned(), Class::Auth, "is no JSON object"),
+        (
+            pair(json!({"access_token": null})),
+            Class::Auth,
+            "holds no access_token",
+        ),
+        (
+            pair(json!({"access_token": "a\nb"})),
+            Class::Auth,
+            "holds no access_token",
+        ),
+        (
+            pair(json!({"refresh_token": null})),
+            Class::Auth,
+            "holds no refresh_token",
+        ),
+        (
+            pair(json!({"refresh_token": ""})),
+            Class::Auth,
+            "holds no refresh_token",
+        ),
+        (
+            pair(json!({"userType": "Location"})),
+            Class::TokenClass,
+            "of a location",
+        ),
+        (
+            pair(json!({"companyId": "Other"})),
+            Class::Auth,
+            "another company than Company0",
+        ),
+        (" ".repeat(300_000), Class::Auth, "too large"),
+    ] {
+        check(text, Refused(class), says).await;
+    }
+    check(b"\xff\xfe", Refused(Class::Auth), "is no JSON").await;
+}
+
+#[tokio::test]
+async fn a_missing_file_may_be_written_later() {
+    let fixture = Fixture::ending_in(1000).await;
+    let pair = fs::read(fixture.path()).expect("a file");
+    fs::remove_file(fixture.path()).expect("removed");
+    for make_folder in [false, true] {
+        if make_folder {
+            fs::create_dir(fixture.path()).expect("a folder");
+        }
+        let company = fixture.another();
+        let failure = told(company.token().await).expect_err("no pair");
+        assert_eq!(failure.class, Class::Auth);
+        assert!(failure.sentence.contains("cannot be read"), "{failure:?}");
+        assert!(
+            failure
+                .remedy
+                .expect("a remedy")
+                .contains("POST /oauth/token")
+        );
+    }
+    fs::remove_dir(fixture.path()).expect("removed");
+    let company = fixture.another();
+    assert!(company.token().await.is_err());
+    write(&fixture.path(), pair);
+    crate::fixture::advance(5).await;
+    assert_eq!(told(company.token().await).as_deref(), Ok(fixture.first()));
+}
+
+#[tokio::test]
+async fn a_renewed_file_keeps_what_else_stood_there_for_nobody_else_to_read() {
+    let members = json!({"note": {"by": "hand"}, "planId": "p", "expires_at": 5, "scope": "old"});
+    let fixture = Fixture::with(&members).await;
+    fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o644)).expect("a mode");
+    let before = now();
+    assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
+    let pair = fixture.pair();
+    assert_eq!(pair["access_token"], "company.2.access");
+    assert_eq!(pair["refresh_token"], "refresh.2.token");
+    assert_eq!(
+        (&pair["note"]["by"], &pair["planId"]),
+        (&json!("hand"), &json!("p"))
+    );
+    assert_eq!(pair["scope"], "oauth.write");
+    let end = pair["expires_at"].as_i64().expect("an end");
+    assert!((before + 86_399..=now() + 86_399).contains(&end), "{end}");
+    let mode = fs::metadata(fixture.path())
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut names: Vec<_> = fs::read_dir(fixture.folder.path())
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("text")
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, ["pair.json", "pair.json.lock"]);
+}
+
+#[tokio::test]
+async fn relative_paths_and_links_are_followed() {
+    let fixture = Fixture::ending_in(0).await;
+    let here = std::env::current_dir().expect("a folder");
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(fixture.path().strip_prefix("/").expect("absolute"));
+    let other = company(&fixture.mock, &relative);
+    assert_eq!(told(other.token().await).as_deref(), Ok("company.2.access"));
+
+    let links = tempfile::tempdir().expect("a folder");
+    let link = links.path().join("link.json");
+    symlink(fixture.path(), &link).expect("a link");
+    let mut pair = fixture.pair();
+    pair["expires_at"] = json!(0);
+    write(&fixture.path(), pair.to_string());
+    let linked = company(&fixture.mock, &link);
+    assert_eq!(
+        told(linked.token().await).as_deref(),
+        Ok("company.3.access")
+    );
+    assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    assert_eq!(fixture.pair()["access_token"], "company.3.access");
+}
+
+#[test]
+fn settings_that_cannot_be_right_are_refused() {
+    let oauth = oauth("http://127.0.0.1:1");
+    let check = |all: Vec<Settings>, says: &str| {
+        let error = Companies::new(&oauth, all).expect_err(says);
+        assert!(error.contains(says), "{error}");
+        assert!(!error.contains("the-client-secret"), "{error}");
+    };
+    let one = settings(&PathBuf::from("pair.json"));
+    let two = Settings {
+        company_id: id("Two"),
+        ..one.clone()
+    };
+    check(vec![one.clone(), one.clone()], "is set twice");
+    check(
+        vec![one.clone(), two.clone()],
+        "pair.json; each needs its own",
+    );
+    check(vec![settings(&PathBuf::new())], "no pair_file");
+    check(
+        vec![Settings {
+            client_id: String::new(),
+            ..one.clone()
+        }],
+        "no client_id",
+    );
+    check(
+        vec![Settings {
+            client_secret: "".into(),
+            ..one.clone()
+        }],
+        "no client_secret",
+    );
+    let two = Settings {
+        pair_file: PathBuf::from("two.json"),
+        ..two
+    };
+    let both = Companies::new(&oauth, vec![one.clone(), two]).expect("two companies");
+    assert_eq!(
+        both.get(&id("Two")).map(|company| company.id()),
+        Some(&id("Two"))
+    );
+    assert!(both.get(&id("Three")).is_none());
+    assert_eq!(
+        format!("{both:?}"),
+        r#"Companies([Company("Company0"), Company("Two")])"#
+    );
+    assert!(!format!("{one:?}").contains("the-client-secret"));
+}
+
+/// Where a test's log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_read_is_named_once_and_no_secret_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    let fixture = Fixture::ending_in(1000).await;
+    let path = fixture.path();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+    let company = fixture.another();
+    let token = company.token().await.expect("a token");
+    assert!(company.refused(&token));
+    company.token().await.expect("another token");
+    company
+        .location_token(&id("Location0"))
+        .await
+        .expect("a token");
+    let bytes = log.0.lock().expect("no panic").clone();
+    let text = String::from_utf8_lossy(&bytes);
+    let warning = format!("chmod 600 {}", path.display());
+    assert_eq!(text.matches(&warning).count(), 1, "{text}");
+    assert!(text.contains("token was renewed"), "{text}");
+    for secret in [
+        "the-client-secret",
+        "company.1.access",
+        "company.2.access",
+        "refresh.1.token",
+        "Location0.3",
+    ] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
