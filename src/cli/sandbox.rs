@@ -19,6 +19,9 @@ pub struct Sandbox {
     /// The same seed makes the same records on the same day.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
+    /// So many further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    branches: usize,
     /// Added to every answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -28,6 +31,9 @@ pub struct Sandbox {
     /// How the ten seconds of the rate limit are counted.
     #[arg(long, value_enum, default_value_t = Window::Fixed)]
     window: Window,
+    /// Calls that each location takes in ten seconds, in place of HighLevel's 100 (and 200,000 a day).
+    #[arg(long, value_name = "NUMBER")]
+    calls_per_interval: Option<usize>,
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -44,9 +50,11 @@ impl Sandbox {
         let listen = self.listen;
         let options = Options {
             seed: self.seed,
+            branches: self.branches,
             latency: Duration::from_millis(self.latency),
             faults: self.faults,
             window: self.window,
+            calls_per_interval: self.calls_per_interval,
             data: self.data,
         };
         let (operations, silent) = sandbox::coverage();

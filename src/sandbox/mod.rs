@@ -34,11 +34,16 @@ pub const COMPANY: &str = "comBrightside0000001";
 pub struct Options {
     /// The same seed makes the same records on the same day.
     pub seed: u64,
+    /// Further locations of the first company, each with a few contacts and a token of its own:
+    /// `locBranch00000000001`, `pit-sandbox-branch-01` and so on.
+    pub branches: usize,
     /// Added to every answer.
     pub latency: Duration,
     /// Status and how often, from 0 to 1, it is given instead of an answer.
     pub faults: Vec<(u16, f64)>,
     pub window: Window,
+    /// Calls that each location takes in an interval, in place of HighLevel's own limits.
+    pub calls_per_interval: Option<usize>,
     /// File that keeps the records; in memory without one.
     pub data: Option<PathBuf>,
 }

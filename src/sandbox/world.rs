@@ -9,7 +9,7 @@ use super::call::{Call, date, named_locations};
 use super::check::{Query, body_faults, query_faults};
 use super::data::Data;
 use super::documents::{Operation, documents};
-use super::limits::{Limits, SANDBOX_ACCOUNT, USUAL};
+use super::limits::{Limit, Limits, SANDBOX_ACCOUNT, USUAL};
 use super::refusal::Refusal;
 use super::routes;
 use super::sample::Sampler;
@@ -70,9 +70,12 @@ impl World {
             answered: 0,
             options,
         };
-        seed::tokens(&mut world.tokens);
+        let branches = world.options.branches;
+        seed::tokens(&mut world.tokens, branches);
         if !kept {
-            world.state.at_once(|state| seed::seed(state, now));
+            world
+                .state
+                .at_once(|state| seed::seed(state, now, branches));
         }
         Ok(world)
     }
@@ -80,9 +83,10 @@ impl World {
     /// Back to the beginning.
     pub fn reset(&mut self, now: i64) {
         self.state.clear(self.options.seed);
-        self.state.at_once(|state| seed::seed(state, now));
+        let branches = self.options.branches;
+        self.state.at_once(|state| seed::seed(state, now, branches));
         self.tokens = Tokens::default();
-        seed::tokens(&mut self.tokens);
+        seed::tokens(&mut self.tokens, branches);
         self.limits = Limits::new(self.options.window);
         self.log.clear();
     }
@@ -214,10 +218,15 @@ impl World {
             &token.location
         };
         let small = self.state.get("location", resource);
-        let limit = if small.is_some_and(|location| location["~sandboxAccount"] == true) {
-            SANDBOX_ACCOUNT
-        } else {
-            USUAL
+        let limit = match self.options.calls_per_interval {
+            Some(interval) => Limit {
+                interval,
+                day: usize::MAX,
+            },
+            None if small.is_some_and(|location| location["~sandboxAccount"] == true) => {
+                SANDBOX_ACCOUNT
+            }
+            None => USUAL,
         };
         let verdict = self.limits.ask(resource, limit, now);
         headers.extend(verdict.headers);

@@ -98,8 +98,12 @@ const PIPELINES: [(&str, &[&str]); 2] = [
 ];
 const CALENDARS: [&str; 2] = ["Consultation", "Follow-up"];
 
-/// Fills an empty sandbox; dates count back and forth from `now`.
-pub fn seed(state: &mut State, now: i64) {
+/// Of each further location.
+const CONTACTS_OF_A_BRANCH: usize = 3;
+
+/// Fills an empty sandbox, with so many branches beside the usual locations; dates count back and forth
+/// from `now`.
+pub fn seed(state: &mut State, now: i64, branches: usize) {
     let today = now - now.rem_euclid(DAY);
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
@@ -107,9 +111,10 @@ pub fn seed(state: &mut State, now: i64) {
     ] {
         state.put("company", id, json!({"id": id, "name": name}));
     }
-    for (slug, id, name, city, company, contacts, small) in LOCATIONS {
+    for (slug, id, name, city, company, contacts, small) in locations(branches) {
+        let (slug, id) = (slug.as_str(), id.as_str());
         let place = Place { id, company, today };
-        location(state, &place, name, city, small);
+        location(state, &place, &name, city, small);
         let users = users(state, &place, slug);
         let budget = fields(state, &place);
         let pipelines = PIPELINES.map(|(name, stages)| pipeline(state, &place, name, stages));
@@ -131,9 +136,43 @@ pub fn seed(state: &mut State, now: i64) {
     }
 }
 
+/// As `LOCATIONS`, and further ones of the first company: `branch-01` and so on.
+fn locations(
+    branches: usize,
+) -> impl Iterator<Item = (String, String, String, usize, &'static str, usize, bool)> {
+    let usual = LOCATIONS.map(|(slug, id, name, city, company, contacts, small)| {
+        (
+            slug.to_owned(),
+            id.to_owned(),
+            name.to_owned(),
+            city,
+            company,
+            contacts,
+            small,
+        )
+    });
+    let further = (1..=branches).map(|number| {
+        let slug = format!("branch-{number:02}");
+        let (id, name) = (
+            format!("locBranch{number:011}"),
+            format!("Branch {number:02}"),
+        );
+        (
+            slug,
+            id,
+            name,
+            number % CITIES.len(),
+            COMPANY,
+            CONTACTS_OF_A_BRANCH,
+            false,
+        )
+    });
+    usual.into_iter().chain(further)
+}
+
 /// The location that is being filled.
-struct Place {
-    id: &'static str,
+struct Place<'a> {
+    id: &'a str,
     company: &'static str,
     today: i64,
 }
@@ -147,7 +186,7 @@ struct Agency<'a> {
 }
 
 /// The tokens of every location, and the agency's: all of its own making, none looks real.
-pub fn tokens(tokens: &mut Tokens) {
+pub fn tokens(tokens: &mut Tokens, branches: usize) {
     let scopes = super::documents()
         .operations
         .iter()
@@ -157,11 +196,11 @@ pub fn tokens(tokens: &mut Tokens) {
         .filter(|scope| scope.ends_with(".readonly"))
         .collect();
     let reading: Vec<String> = reading.into_iter().map(str::to_owned).collect();
-    for (slug, id, _, _, company, ..) in LOCATIONS {
+    for (slug, id, _, _, company, ..) in locations(branches) {
         let token = Token {
             class: Class::LocationPit,
             company: company.to_owned(),
-            location: id.to_owned(),
+            location: id,
             scopes: None,
             expires: None,
         };
