@@ -1,5 +1,9 @@
 //! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
 
+mod accounts;
+mod state;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +13,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::runtime::tool::Preferred;
+
+pub use accounts::{Company, Location, SecretSource, Variables};
+pub use state::{Approvals, Audit, AuditedArguments, Policy, State};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -22,9 +29,21 @@ pub struct Config {
     pub limits: Limits,
     pub tools: Tools,
     pub account: Account,
+    /// By alias.
+    #[serde(default)]
+    pub locations: BTreeMap<String, Location>,
+    #[serde(default)]
+    pub companies: BTreeMap<String, Company>,
+    pub state: State,
+    pub policy: Policy,
+    pub audit: Audit,
+    pub approvals: Approvals,
     pub log: Log,
     pub metrics: Metrics,
     pub traces: Traces,
+    /// What of the environment holds secrets of locations and companies.
+    #[serde(skip)]
+    variables: Variables,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -194,9 +213,11 @@ impl Config {
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let variables: Vec<(String, String)> = environment
+        let (own, others): (Vec<_>, Vec<_>) = environment
             .into_iter()
-            .filter(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"))
+            .partition(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"));
+        let variables: Vec<(String, String)> = own
+            .into_iter()
             .map(
                 |(name, value)| match (name.into_string(), value.into_string()) {
                     (Ok(name), Ok(value)) => Ok((name, value)),
@@ -219,7 +240,35 @@ impl Config {
             merge_variable(&mut table, name, value)?;
         }
         merge_flags(&mut table, flags);
-        parsed(table, "the settings")
+        let mut config = parsed(table, "the settings")?;
+        let readable = others.into_iter().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let all: BTreeMap<String, String> = readable.chain(variables).collect();
+        let tokens = config
+            .locations
+            .values()
+            .filter_map(|one| one.token.as_ref());
+        let secrets = config.companies.values().map(|one| &one.client_secret);
+        config.variables = Variables::of(tokens.chain(secrets), &all);
+        Ok(config)
+    }
+
+    /// The file of settings that flags or this process's environment name.
+    pub fn file(flags: &Flags) -> Option<PathBuf> {
+        let named = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+        flags.config.clone().or(named)
+    }
+
+    /// What stands at `source`.
+    pub fn secret(&self, source: &SecretSource) -> Result<SecretString, ConfigError> {
+        source.read(&self.variables)
+    }
+}
+
+impl ConfigError {
+    pub fn new(what: String) -> Self {
+        Self(what)
     }
 }
 

@@ -10,7 +10,8 @@ use super::sandbox::Started;
 use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
 use crate::config::Flags;
-use crate::telemetry::{Parent, Telemetry};
+use crate::telemetry::Telemetry;
+use crate::tools::asker::Asker;
 use crate::tools::surfaces::Surface;
 
 #[derive(Args)]
@@ -23,6 +24,9 @@ pub struct Call {
     /// Show the request that would be sent, without the credential; send nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Act in one of the server's own locations, by its alias.
+    #[arg(long, value_name = "ALIAS")]
+    location: Option<String>,
     /// Call a simulated HighLevel, with made-up records that last as long as this call.
     #[arg(long)]
     sandbox: bool,
@@ -35,9 +39,15 @@ impl Call {
         let arguments = arguments(&self.arguments)?;
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
-        let caller = account(&config)?;
+        let caller = account(&config, &dispatch, self.location.as_deref())?;
+        let asker = Asker {
+            surface: "call".to_owned(),
+            ..Asker::of(caller)
+        };
         if self.dry_run {
-            let (text, is_error) = match dispatch.dry_run(tool, arguments, &caller) {
+            let planned = dispatch.plan(tool, arguments, &asker.principal);
+            let shown = planned.and_then(|planned| dispatch.dry_run(&planned));
+            let (text, is_error) = match shown {
                 Ok(request) => (request.to_string(), false),
                 Err(failure) => (failure.text(), true),
             };
@@ -45,8 +55,7 @@ impl Call {
         }
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
-            let parent = Parent::default();
-            let call = dispatch.call(tool, arguments, &caller, &parent);
+            let call = dispatch.call(tool, arguments, &asker);
             Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
         })?;
         dispatch.telemetry().finish();

@@ -1,8 +1,13 @@
 //! The commands: one file each.
 
+mod approvals;
+mod audit;
 mod call;
 mod connect;
 mod doctor;
+mod keys;
+mod locations;
+mod policy;
 mod sandbox;
 mod serve;
 mod stdio;
@@ -21,7 +26,8 @@ use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
 use crate::telemetry::{Telemetry, flush_log};
-use crate::tools::dispatch::Dispatch;
+use crate::tools::dispatch::{Dispatch, Governance};
+use crate::tools::tenancy::Tenancy;
 use sandbox::Started;
 
 const EXIT_CODES: &str =
@@ -71,6 +77,31 @@ enum Command {
     },
     /// Print, or write to its file, what a client needs to reach the server.
     Connect(connect::Connect),
+    /// The server's own locations: list, add, remove and try them.
+    Locations {
+        #[command(subcommand)]
+        command: Option<locations::Locations>,
+    },
+    /// Access keys, which bind a client to locations and a policy.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Keys,
+    },
+    /// Examine a file of rules, and what they say of a tool.
+    Policy {
+        #[command(subcommand)]
+        command: policy::Policy,
+    },
+    /// Calls that wait for a person.
+    Approvals {
+        #[command(subcommand)]
+        command: approvals::Approvals,
+    },
+    /// What was written down of calls that change something.
+    Audit {
+        #[command(subcommand)]
+        command: audit::Audit,
+    },
     /// Print completions for a shell, to be sourced by it.
     Completions { shell: clap_complete::Shell },
 }
@@ -100,6 +131,11 @@ pub fn run() -> ExitCode {
         Command::Config { command } => config(&flags, command),
         Command::Doctor(command) => command.run(&flags),
         Command::Connect(command) => command.run(&flags),
+        Command::Locations { command } => locations::run(command, &flags),
+        Command::Keys { command } => command.run(&flags),
+        Command::Policy { command } => command.run(&flags),
+        Command::Approvals { command } => command.run(&flags),
+        Command::Audit { command } => command.run(&flags),
         Command::Completions { shell } => {
             // Into memory first: clap_complete panics where a pipe is closed early.
             let mut script = Vec::new();
@@ -131,7 +167,8 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused>
         Settings::Check => {
             let config = Config::load(flags)?;
             own_account(&config.account)?;
-            Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
+            let transport = Transport::new(&config.upstream, &config.limits);
+            Tenancy::read(&config, &transport.map_err(Refused)?.oauth()).map_err(Refused)?;
             print("the settings are valid\n")?;
         }
     }
@@ -158,12 +195,33 @@ fn prepared(
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let telemetry = telemetry(&config).map_err(Refused)?;
-    let dispatch = Dispatch::new(crate::generated::TOOLS, transport, &config.tools, telemetry);
+    let governance = Governance::of(&config, &transport).map_err(Refused)?;
+    let tools = crate::generated::TOOLS;
+    let dispatch = Dispatch::new(tools, transport, &config.tools, telemetry, governance);
     Ok((config, dispatch?))
 }
 
-/// The account of the environment, for commands that have no client to ask.
-fn account(config: &Config) -> Result<Caller, Refused> {
+/// Whom a command acts for: the location of this alias, or the account of the environment.
+fn account(
+    config: &Config,
+    dispatch: &Dispatch,
+    location: Option<&str>,
+) -> Result<Caller, Refused> {
+    if let Some(alias) = location {
+        let tenancy = dispatch.tenancy();
+        let account = tenancy.accounts.find(alias).ok_or_else(|| {
+            let known: Vec<&str> = tenancy
+                .accounts
+                .iter()
+                .map(|one| one.place.alias.as_str())
+                .collect();
+            Refused(format!(
+                "there is no [locations.{alias}] in the settings; there are: {}",
+                known.join(", ")
+            ))
+        })?;
+        return Ok(account.caller());
+    }
     own_account(&config.account)?.ok_or_else(|| {
         Refused(
             "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, \

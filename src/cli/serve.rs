@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
 use crate::config::{self, Config, Flags, Tls};
 use crate::host;
-use crate::telemetry::{Parent, Telemetry};
+use crate::store::keys::Keys;
+use crate::telemetry::Telemetry;
+use crate::tools::asker::Asker;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface, USUAL};
+use crate::tools::tenancy::Tenancy;
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -50,7 +53,10 @@ impl Serve {
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
-        let access = host::Access::new(&config.server, &config.account)?;
+        // Without a folder for state nobody can have made a key.
+        let folder = config.state.folder().ok();
+        let keys = folder.as_deref().map(Keys::open).transpose()?;
+        let access = host::Access::new(&config.server, &config.account, keys)?;
         let tools = crate::mcp::list(&Surface::of(USUAL)?)?.tools.len();
         let stopping = host::Stopping::default();
         let router = host::router(&dispatch, access, &stopping, &config.server);
@@ -85,6 +91,11 @@ impl Serve {
                     "only localhost is served: give --allowed-host with the name that clients use"
                 );
             }
+            tokio::spawn(reload(
+                flags,
+                dispatch.clone(),
+                signal(SignalKind::hangup())?,
+            ));
             let telemetry = dispatch.telemetry();
             metrics(&config.metrics, telemetry).await?;
             let metrics = &telemetry.metrics;
@@ -101,6 +112,26 @@ impl Serve {
         })?;
         dispatch.telemetry().finish();
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reads locations and rules again at each SIGHUP. What is not usable changes nothing.
+async fn reload(flags: Flags, dispatch: Dispatch, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        let (flags, oauth) = (flags.clone(), dispatch.transport().oauth());
+        // The keyring blocks, and may ask its user.
+        let read = tokio::task::spawn_blocking(move || {
+            let config = Config::load(&flags).map_err(|error| error.to_string())?;
+            Tenancy::read(&config, &oauth)
+        });
+        match read.await.map_err(|error| error.to_string()).flatten() {
+            Ok(tenancy) => {
+                let locations = tenancy.accounts.iter().count();
+                dispatch.replace_tenancy(tenancy);
+                tracing::info!(locations, "read locations and rules again");
+            }
+            Err(error) => tracing::error!(%error, "locations and rules stay as they were"),
+        }
     }
 }
 
@@ -147,10 +178,8 @@ async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<
     });
     let surface = Surface::of(OFFICIAL)?;
     let example = super::tools::find(&surface, EXAMPLE)?;
-    let caller = account(config)?;
-    let answer = dispatch
-        .call(example, serde_json::Map::new(), &caller, &Parent::default())
-        .await;
+    let asker = Asker::of(account(config, dispatch, None)?);
+    let answer = dispatch.call(example, serde_json::Map::new(), &asker).await;
     let clients = connect::to_the_sandbox(url)?;
     print(format_args!(
         "\n{clients}\nA call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \

@@ -9,6 +9,7 @@ use super::{Refused, account, prepared, runtime};
 use crate::config::Flags;
 use crate::mcp;
 use crate::telemetry::Telemetry;
+use crate::tools::asker::{Principal, Reach};
 use crate::tools::surfaces::{Surface, USUAL};
 
 #[derive(Args)]
@@ -17,6 +18,10 @@ pub struct Stdio {
     /// contacts+calendars; all for every tool. Each with /readonly or without.
     #[arg(long, value_name = "SURFACE", default_value = USUAL, hide_default_value = true)]
     tools: String,
+    /// Act in one of the server's own locations, by its alias; without it and without HIGHLEVEL_TOKEN,
+    /// calls name theirs in `location`.
+    #[arg(long, value_name = "ALIAS")]
+    location: Option<String>,
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
@@ -27,9 +32,19 @@ impl Stdio {
         let surface = Surface::of(&self.tools)?;
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
-        let caller = account(&config)?;
+        let has_token = !config.account.is_empty();
+        let accounts = &dispatch.tenancy().accounts;
+        let principal = match (&self.location, has_token || accounts.is_empty()) {
+            (Some(_), _) | (None, true) => {
+                Principal::of(account(&config, &dispatch, self.location.as_deref())?)
+            }
+            (None, false) => Principal {
+                reach: Reach::All,
+                ..Principal::default()
+            },
+        };
         let telemetry = dispatch.telemetry().clone();
-        let handler = mcp::Handler::new(surface, dispatch, Some(caller))?;
+        let handler = mcp::Handler::new(surface, dispatch, Some(principal))?;
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;

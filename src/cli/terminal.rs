@@ -36,6 +36,10 @@ impl Text {
         Self::colored(text, Color::Yellow)
     }
 
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     fn colored(text: impl Into<String>, color: Color) -> Self {
         let text = text.into();
         let color = Some(color);
@@ -83,6 +87,22 @@ pub fn table<const WIDTH: usize>(
     print(lines)
 }
 
+/// A text of somebody else's on one line: what moves the cursor, or turns the order of letters round, is spelt out, so
+/// that a person judges what is there.
+pub fn visible(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let invisible = letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if invisible {
+            seen.extend(letter.escape_unicode());
+        } else {
+            seen.push(letter);
+        }
+    }
+    seen
+}
+
 /// Waits for `work`; after a second a line on the terminal says for what.
 pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
@@ -99,4 +119,23 @@ pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let done = work.await;
     line.finish_and_clear();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_pretend_to_be_another() {
+        for (text, seen) in [
+            ("Zoë 5 €", "Zoë 5 €"),
+            ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            ("a\u{9b}2J", "a\\u{9b}2J"),
+            ("a\tb\nc", "a\\u{9}b\\u{a}c"),
+            ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
+            ("a\u{200b}b\u{feff}", "a\\u{200b}b\\u{feff}"),
+        ] {
+            assert_eq!(visible(text), seen);
+        }
+    }
 }

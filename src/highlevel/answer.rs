@@ -13,6 +13,8 @@ use crate::runtime::tool::{Effect, Tool};
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// HighLevel's own id of the call, where a header tells it.
+    pub trace_id: Option<String>,
     /// JSON text.
     pub body: String,
     /// Attempts beyond the first.
@@ -131,6 +133,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failur
         let retries = 0;
         return Ok(Reply {
             status,
+            trace_id: None,
             body,
             retries,
         });
@@ -147,6 +150,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failur
                 let retries = 0;
                 return Ok(Reply {
                     status,
+                    trace_id: None,
                     body,
                     retries,
                 });

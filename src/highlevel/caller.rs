@@ -1,6 +1,13 @@
 //! On whose behalf a call goes to HighLevel: credential, location, company.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::highlevel::Claims;
+use crate::highlevel::accounts::Place;
+use crate::highlevel::company::Company;
 
 /// The account that a call acts for.
 #[derive(Clone, Debug)]
@@ -8,11 +15,18 @@ pub struct Caller {
     pub credential: Credential,
     pub location: Option<LocationBinding>,
     pub company: Option<TenantId>,
+    /// The location, where it is one of the server's own.
+    pub place: Option<Arc<Place>>,
 }
 
-/// A HighLevel token: a private integration token or an OAuth access token.
+/// What the caller may use at HighLevel.
 #[derive(Clone, Debug)]
-pub struct Credential(SecretString);
+pub enum Credential {
+    /// A private integration token or an OAuth access token.
+    Token(SecretString),
+    /// A company whose tokens the server renews, and exchanges for those of its locations.
+    Company(Company),
+}
 
 /// How firmly a call is bound to a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +60,32 @@ impl Credential {
         };
         let pit = token.strip_prefix("pit-").is_some_and(plain);
         let jwt = token.split('.').count() == 3 && token.split('.').all(plain);
-        (pit || jwt).then(|| Self(SecretString::from(token)))
+        (pit || jwt).then(|| Self::Token(SecretString::from(token)))
+    }
+
+    /// The same over a secret.
+    pub fn from_secret(token: &SecretString) -> Option<Self> {
+        Self::parse(token.expose_secret())
     }
 
     pub fn is_private_integration(&self) -> bool {
-        self.expose().starts_with("pit-")
+        matches!(self, Self::Token(token) if token.expose_secret().starts_with("pit-"))
     }
 
-    /// The token itself, for the `Authorization` header only.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+    /// What tells it from others, for HMACs only: a token is a secret.
+    pub fn identity(&self) -> Cow<'_, str> {
+        match self {
+            Self::Token(token) => Cow::Borrowed(token.expose_secret()),
+            Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
+        }
+    }
+
+    /// What its token says of itself, where it is a JWT.
+    pub fn claims(&self) -> Option<Claims> {
+        match self {
+            Self::Token(token) => Claims::of(token.expose_secret()),
+            Self::Company(_) => None,
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Class {
     Upstream,
     /// It may or may not have happened.
     UnknownOutcome,
+    /// Somebody has to agree first.
+    NeedsConfirmation,
     /// Not allowed, whoever asks.
     Refused,
 }
@@ -108,6 +110,7 @@ impl Class {
             Self::RateLimited => "rate_limited",
             Self::Upstream => "upstream",
             Self::UnknownOutcome => "unknown_outcome",
+            Self::NeedsConfirmation => "needs_confirmation",
             Self::Refused => "refused",
         }
     }

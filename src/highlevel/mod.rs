@@ -1,13 +1,16 @@
 //! The one path to HighLevel.
 
+pub mod accounts;
 mod answer;
 mod breaker;
 pub mod caller;
 pub mod claims;
+pub mod company;
 pub mod failure;
 pub mod limit;
 mod retry;
 mod template;
+mod tokens;
 pub mod transport;
 mod verdict;
 

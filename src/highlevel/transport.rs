@@ -7,14 +7,17 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
 use reqwest::{Request, Url, redirect};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 
 use crate::config;
 use crate::highlevel::answer::{self, Reply};
 use crate::highlevel::breaker::{self, Breaker, Health};
+use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{self, Account, Digest, Ended, Limits, Reported};
 use crate::highlevel::retry::{self, Budget, Outcome};
+use crate::highlevel::tokens::Tokens;
 use crate::highlevel::{Caller, TenantId, template, verdict};
 use crate::runtime::prepare::Upstream;
 use crate::runtime::tool::{Effect, Preferred, Tool};
@@ -62,6 +65,7 @@ pub struct Call<'a> {
 
 /// What all calls of the process share.
 struct Shared {
+    tokens: Tokens,
     limits: Limits,
     retries: Budget,
     breaker: Breaker,
@@ -92,6 +96,7 @@ impl Transport {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
+        let tokens = Tokens::new(Oauth::new(http.clone(), &base_url));
         Ok(Self {
             upstream: Upstream { base_url, http },
             base,
@@ -101,6 +106,7 @@ impl Transport {
             preferred: settings.prefer_version,
             calls_per_interval: usize::try_from(limits.calls_per_interval).unwrap_or(usize::MAX),
             shared: Arc::new(Shared {
+                tokens,
                 limits: Limits::new(limits)?,
                 retries: Budget::of_all(),
                 breaker: Breaker::default(),
@@ -111,6 +117,11 @@ impl Transport {
     /// What the generated handlers build requests for.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// Where tokens are renewed and exchanged.
+    pub fn oauth(&self) -> Oauth {
+        Oauth::new(self.upstream.http.clone(), &self.upstream.base_url)
     }
 
     /// In which version operations are called that HighLevel has in both.
@@ -133,12 +144,12 @@ impl Transport {
         self.simulated
     }
 
-    /// `request` as it would leave, or why it would not.
+    /// `request` as it would leave, but for the token, or why it would not.
     pub fn ready(&self, call: &Call<'_>, mut request: Request) -> Result<Request, Failure> {
         template::check(&self.base, call.tool.path, request.url()).map_err(|what| {
             Failure::new(Class::Refused, format!("The request was not sent: {what}."))
         })?;
-        dress(&mut request, call)?;
+        dress(&mut request, call);
         Ok(request)
     }
 
@@ -178,6 +189,8 @@ impl Transport {
         let account = shared.limits.account(&call.caller.credential, location);
         shared.retries.earn();
         account.scope.retries.earn();
+        let mut token = shared.tokens.token(call, account.digest).await?;
+        let mut was_renewed = false;
         let mut retries = 0;
         // Why the last attempt failed: says more than why there is no other one.
         let mut last: Option<Failure> = None;
@@ -185,30 +198,42 @@ impl Transport {
             let attempt = request.try_clone().ok_or_else(|| {
                 Failure::new(Class::Refused, "A request without an end cannot be sent.")
             })?;
-            let (mut failure, outcome, asked) =
-                match self.attempt(call, attempt, &account, deadline).await {
-                    Ok(mut reply) => {
-                        if let (true, Some(location)) = (call.names_location, location) {
-                            shared.limits.prove(&account, location);
-                        }
-                        reply.retries = retries;
-                        return Ok(reply);
+            let (mut failure, outcome, asked) = match self
+                .attempt(call, attempt, &token, &account, deadline)
+                .await
+            {
+                Ok(mut reply) => {
+                    if let (true, Some(location)) = (call.names_location, location) {
+                        shared.limits.prove(&account, location);
                     }
-                    Err(Failed::Refused(refusal)) => {
-                        let mut failure = last.unwrap_or_else(|| refusal.clone());
-                        failure.retry_after_ms = refusal.retry_after_ms;
-                        return Err(failure);
-                    }
-                    Err(Failed::Sent(failure, outcome, asked)) => (failure, outcome, asked),
-                };
+                    reply.retries = retries;
+                    return Ok(reply);
+                }
+                Err(Failed::Refused(refusal)) => {
+                    let mut failure = last.unwrap_or_else(|| refusal.clone());
+                    failure.retry_after_ms = refusal.retry_after_ms;
+                    return Err(failure);
+                }
+                Err(Failed::Sent(failure, outcome, asked)) => (failure, outcome, asked),
+            };
             failure.retries = retries;
             if matches!(outcome, Outcome::TooMany | Outcome::Unavailable)
                 && let (None, Some(asked)) = (failure.retry_after_ms, asked)
             {
                 failure = failure.with_retry_after(asked);
             }
+            if failure.class == Class::TokenClass {
+                shared.tokens.remember(call, account.digest);
+            }
             if failure.class == Class::Auth {
                 shared.limits.disprove(&account);
+                // A refused token did nothing: whatever it is, the call may be made with another one.
+                let renews = !was_renewed && shared.tokens.renews(call, account.digest, &token);
+                if renews {
+                    was_renewed = true;
+                    token = shared.tokens.token(call, account.digest).await?;
+                    continue;
+                }
             }
             let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
             let again = outcome.allows(call.tool.effect)
@@ -229,10 +254,12 @@ impl Transport {
         &self,
         call: &Call<'_>,
         mut request: Request,
+        token: &SecretString,
         account: &Account,
         deadline: Instant,
     ) -> Result<Reply, Failed> {
-        let Call { tool, caller, .. } = *call;
+        let tool = call.tool;
+        authorize(&mut request, token).map_err(Failed::Refused)?;
         let breaker = &self.shared.breaker;
         let down = |wait| Failed::Refused(breaker::down(wait));
         breaker.check().map_err(down)?;
@@ -259,15 +286,17 @@ impl Transport {
         breaker.record(Health::of(status));
         let asked = limit::retry_after(headers);
         permit.end(Ended::with(status, Reported::of(headers), asked));
+        let trace_id = verdict::trace_id(headers);
         let body = answer::body(tool, &mut response, self.max_response_bytes).await;
         let judged = if status.is_success() {
-            body.and_then(|body| answer::accepted(tool, status.as_u16(), body))
+            let taken = body.and_then(|body| answer::accepted(tool, status.as_u16(), body));
+            taken.map(|reply| Reply { trace_id, ..reply })
         } else {
             // Without a body the status says enough.
             let body = body.unwrap_or_default();
             Err(verdict::verdict(
                 tool,
-                caller,
+                token,
                 status,
                 response.headers(),
                 &body,
@@ -277,9 +306,16 @@ impl Transport {
     }
 }
 
-/// Adds what HighLevel wants with every request.
-fn dress(request: &mut Request, call: &Call<'_>) -> Result<(), Failure> {
-    let bearer = format!("Bearer {}", call.caller.credential.expose());
+/// Adds what HighLevel wants with every request, but for the token.
+fn dress(request: &mut Request, call: &Call<'_>) {
+    let headers = request.headers_mut();
+    headers.remove(API_VERSION);
+    headers.insert(VERSION, HeaderValue::from_static(call.version));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+}
+
+fn authorize(request: &mut Request, token: &SecretString) -> Result<(), Failure> {
+    let bearer = format!("Bearer {}", token.expose_secret());
     let Ok(mut authorization) = HeaderValue::from_str(&bearer) else {
         return Err(Failure::new(
             Class::Auth,
@@ -287,10 +323,6 @@ fn dress(request: &mut Request, call: &Call<'_>) -> Result<(), Failure> {
         ));
     };
     authorization.set_sensitive(true);
-    let headers = request.headers_mut();
-    headers.remove(API_VERSION);
-    headers.insert(AUTHORIZATION, authorization);
-    headers.insert(VERSION, HeaderValue::from_static(call.version));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(AUTHORIZATION, authorization);
     Ok(())
 }

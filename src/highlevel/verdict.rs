@@ -4,9 +4,9 @@ mod known;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::highlevel::Caller;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::retry_after;
 use crate::runtime::tool::{Effect, Tool};
@@ -21,14 +21,14 @@ const USUAL_INTERVAL_MS: u64 = 10_000;
 /// The failure that an answer other than 2xx is.
 pub fn verdict(
     tool: &Tool,
-    caller: &Caller,
+    token: &SecretString,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Failure {
     let said = Said::read(body);
     let message = said.message.map(|message| {
-        let message = message.replace(caller.credential.expose(), "[the token]");
+        let message = message.replace(token.expose_secret(), "[the token]");
         message.chars().take(LONGEST_MESSAGE).collect::<String>()
     });
     let lower = message.as_deref().unwrap_or_default().to_lowercase();
@@ -51,8 +51,13 @@ pub fn verdict(
     }
     failure.status = Some(status.as_u16());
     failure.message = message;
-    failure.trace_id = said.trace_id.or_else(|| header(headers, "x-trace-id"));
+    failure.trace_id = said.trace_id.or_else(|| trace_id(headers));
     failure
+}
+
+/// HighLevel's own id of a call, where a header tells it.
+pub fn trace_id(headers: &HeaderMap) -> Option<String> {
+    header(headers, "x-trace-id")
 }
 
 fn filled(text: &str, tool: &Tool) -> String {

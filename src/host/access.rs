@@ -1,23 +1,39 @@
 //! On whose behalf a request may call HighLevel: the client's own credential, or the server's for
 //! those who may use it.
 
-use axum::http::{HeaderMap, StatusCode, header};
+mod headers;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::config::{Account, LocationHeader, Server};
+use crate::config::{self, LocationHeader, Server};
 use crate::highlevel::Caller;
+use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::caller::{Credential, LocationBinding, TenantId};
 use crate::host::problem::Problem;
+use crate::store::keys::{Keys, Locations, Record, Refused, looks_like_key};
+use crate::tools::asker::{KeyOf, Principal, Reach};
+use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
 
 /// Who may call, and as whom.
 pub struct Access {
     /// The server's own account, its location pinned.
     own: Option<Caller>,
     access_key: Option<SecretString>,
+    keys: Option<Keys>,
     location_header: LocationHeader,
     /// Nobody but this machine reaches the server.
     loopback: bool,
+}
+
+/// What a request shows: a credential of its own, or the right to use the server's.
+enum Shown {
+    Client(Credential),
+    Key(Arc<Record>),
+    Server,
 }
 
 /// A setting of the account that is no account.
@@ -40,62 +56,185 @@ const FORWARDING: [&str; 6] = [
 ];
 
 impl Access {
-    pub fn new(server: &Server, account: &Account) -> Result<Self, AccessError> {
+    /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
+    pub fn new(
+        server: &Server,
+        account: &config::Account,
+        keys: Option<Keys>,
+    ) -> Result<Self, AccessError> {
         let key = server.access_key.expose_secret();
         Ok(Self {
             own: own_account(account)?,
+            keys,
             access_key: (!key.is_empty()).then(|| server.access_key.clone()),
             location_header: server.location_header,
             loopback: server.listen.ip().is_loopback(),
         })
     }
 
-    /// The account of a request with these headers.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// Whom a request with these headers, at the endpoint of this location's alias or of none, acts for.
+    pub fn principal(
+        &self,
+        headers: &HeaderMap,
+        alias: Option<&str>,
+        accounts: &Accounts,
+    ) -> Result<Principal, Problem> {
+        let shown = self.credential(headers, accounts)?;
         let location = tenant(headers, LOCATION)?;
         let company = tenant(headers, COMPANY)?;
-        match self.credential(headers)? {
-            Some(credential) => Ok(Caller {
-                credential,
-                location: location.map(|id| match self.location_header {
-                    LocationHeader::Pin => LocationBinding::Pin(id),
-                    LocationHeader::Default => LocationBinding::Default(id),
-                }),
-                company,
-            }),
-            None => self.own(location, company),
+        // Known only to those who may be here: names of customers are not for everybody.
+        let at = match alias {
+            None => None,
+            Some(alias) => Some(accounts.find(alias).ok_or_else(|| {
+                let what = "There is no location of this alias here.";
+                Problem::new(StatusCode::NOT_FOUND, "not_found", what)
+            })?),
+        };
+        if let (Some(at), Some(given)) = (at, &location)
+            && at.place.location != *given
+        {
+            return Err(foreign(
+                "This endpoint is bound to another location than the locationId header names.",
+            ));
+        }
+        match shown {
+            Shown::Client(credential) => {
+                let location = at.map(|at| at.place.location.clone()).or(location);
+                let pins = at.is_some() || self.location_header == LocationHeader::Pin;
+                Ok(Principal::of(Caller {
+                    credential,
+                    location: location.map(|id| match pins {
+                        true => LocationBinding::Pin(id),
+                        false => LocationBinding::Default(id),
+                    }),
+                    company,
+                    place: at.map(|at| at.place.clone()),
+                }))
+            }
+            Shown::Key(record) => self.of_key(&record, at, location, accounts),
+            Shown::Server => self.of_server(at, location, company, accounts),
         }
     }
 
-    /// The client's own credential; `None` where it may use the server's.
-    fn credential(&self, headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
+    /// What a request shows of whom it acts for.
+    fn credential(&self, headers: &HeaderMap, accounts: &Accounts) -> Result<Shown, Problem> {
         if let Some(bearer) = bearer(headers)? {
-            if self.is_access_key(bearer) {
-                return Ok(None);
-            }
-            return Credential::parse(bearer)
-                .map(Some)
-                .ok_or_else(|| not_a_token(bearer));
+            return match self.by_key(bearer)? {
+                Some(shown) => Ok(shown),
+                None => Credential::parse(bearer)
+                    .map(Shown::Client)
+                    .ok_or_else(|| not_a_token(bearer)),
+            };
         }
         if let Some(key) = headers.get(ACCESS_KEY) {
             let key = key.to_str().unwrap_or_default();
-            if self.is_access_key(key) {
-                return Ok(None);
-            }
-            return Err(unauthorized(
-                "invalid_token",
-                "The X-Access-Key is not this server's.",
-            ));
+            let not_ours =
+                || unauthorized("invalid_token", "The X-Access-Key is not this server's.");
+            return self.by_key(key)?.ok_or_else(not_ours);
         }
         let forwarded = FORWARDING.iter().any(|name| headers.contains_key(*name));
-        if self.own.is_some() && self.loopback && !forwarded {
-            return Ok(None);
+        let has_any = self.own.is_some() || !accounts.is_empty();
+        if has_any && self.loopback && !forwarded {
+            return Ok(Shown::Server);
         }
         Err(unauthorized(
             "invalid_request",
             "Send a HighLevel token: `Authorization: Bearer pit-…` (Settings, Private Integrations in HighLevel) \
              and `locationId: …`.",
         ))
+    }
+
+    /// The right that an access key gives; `None` where `given` is none of ours.
+    fn by_key(&self, given: &str) -> Result<Option<Shown>, Problem> {
+        if self.is_access_key(given) {
+            return Ok(Some(Shown::Server));
+        }
+        let Some(keys) = self.keys.as_ref().filter(|_| looks_like_key(given)) else {
+            return Ok(None);
+        };
+        match keys.find(given) {
+            Ok(Some(record)) => Ok(Some(Shown::Key(record))),
+            Ok(None) => Err(unauthorized(
+                "invalid_token",
+                "The access key is not one of this server's.",
+            )),
+            Err(refused @ Refused::Unreadable) => Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                format!("{refused} Its log says why."),
+            )),
+            Err(refused) => {
+                let what = format!("{refused} Have the server's operator make another.");
+                Err(unauthorized("invalid_token", &what))
+            }
+        }
+    }
+
+    /// The holder of an access key: in one of its locations, or free to name one.
+    fn of_key(
+        &self,
+        record: &Record,
+        at: Option<&Account>,
+        location: Option<TenantId>,
+        accounts: &Accounts,
+    ) -> Result<Principal, Problem> {
+        let reach = match &record.locations {
+            Locations::All => Reach::All,
+            Locations::Only(aliases) => Reach::These(aliases.clone()),
+        };
+        let named = match (at, location) {
+            (Some(at), _) => Some(at),
+            (None, Some(id)) => Some(accounts.of_location(id.as_str()).ok_or_else(|| {
+                foreign(
+                    "The access key does not reach the location that the locationId header names.",
+                )
+            })?),
+            (None, None) => match &reach {
+                Reach::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
+                _ => None,
+            },
+        };
+        if let Some(named) = named
+            && !reach.holds(&named.place.alias)
+        {
+            return Err(foreign("The access key does not reach this location."));
+        }
+        Ok(Principal {
+            account: named.map(Account::caller),
+            reach: if named.is_some() { Reach::None } else { reach },
+            key: Some(KeyOf {
+                id: record.id.clone(),
+                policy: record.policy.clone(),
+            }),
+        })
+    }
+
+    /// Whoever may use all that the server has: its own account, and every location of its settings.
+    fn of_server(
+        &self,
+        at: Option<&Account>,
+        location: Option<TenantId>,
+        company: Option<TenantId>,
+        accounts: &Accounts,
+    ) -> Result<Principal, Problem> {
+        let own = self.own.as_ref().and_then(|own| own.location.as_ref());
+        let is_own = location.is_some() && own.map(LocationBinding::location) == location.as_ref();
+        let by_id = location.as_ref().filter(|_| !is_own);
+        let by_id = by_id.and_then(|id| accounts.of_location(id.as_str()));
+        if let Some(account) = at.or(by_id) {
+            return Ok(Principal::of(account.caller()));
+        }
+        if self.own.is_none() && location.is_none() && !accounts.is_empty() {
+            return Ok(Principal {
+                reach: Reach::All,
+                ..Principal::default()
+            });
+        }
+        let account = self.own(location, company)?;
+        Ok(Principal {
+            reach: Reach::All,
+            ..Principal::of(account)
+        })
     }
 
     fn is_access_key(&self, given: &str) -> bool {
@@ -117,7 +256,6 @@ impl Access {
                 "The access key is right, but the server holds no HighLevel token; set HIGHLEVEL_TOKEN where it runs.",
             ));
         };
-        let foreign = |what| Problem::new(StatusCode::FORBIDDEN, "forbidden", what);
         match (&caller.location, location) {
             (Some(LocationBinding::Pin(own)), Some(given)) if *own != given => {
                 return Err(foreign(
@@ -141,7 +279,7 @@ impl Access {
 }
 
 /// The account of the settings, for stdio and for `call`; `None` where there is no token.
-pub fn own_account(account: &Account) -> Result<Option<Caller>, AccessError> {
+pub fn own_account(account: &config::Account) -> Result<Option<Caller>, AccessError> {
     let id = |name: &str, text: &str| match text {
         "" => Ok(None),
         text => TenantId::parse(text).map(Some).ok_or_else(|| {
@@ -165,55 +303,8 @@ pub fn own_account(account: &Account) -> Result<Option<Caller>, AccessError> {
         credential,
         location: location.map(LocationBinding::Pin),
         company,
+        place: None,
     }))
-}
-
-/// The bearer token, where there is an Authorization header.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
-        _ => Err(unauthorized(
-            "invalid_request",
-            "The Authorization header is not of the form `Bearer pit-…`.",
-        )),
-    }
-}
-
-/// Says what is wrong with a bearer token without repeating it.
-fn not_a_token(bearer: &str) -> Problem {
-    let what = if bearer.contains("${") || bearer.contains("{{") {
-        "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
-    } else {
-        "The bearer token is no HighLevel token: it is neither pit-… nor a JWT."
-    };
-    unauthorized("invalid_token", what)
-}
-
-/// One header that names a tenant.
-fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let (first, second) = (values.next(), values.next());
-    let invalid = |what: &str| {
-        let what = format!("The {name} header {what}.");
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
-    };
-    if second.is_some() {
-        return Err(invalid("is given more than once"));
-    }
-    match first.map(|value| value.to_str().unwrap_or_default().trim()) {
-        None => Ok(None),
-        Some(id) => TenantId::parse(id).map(Some).ok_or_else(|| {
-            invalid("is no HighLevel id: up to 64 letters, digits, hyphens or underscores")
-        }),
-    }
-}
-
-fn unauthorized(error: &'static str, what: &str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, error, what)
 }
 
 #[cfg(test)]

@@ -9,27 +9,39 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::host::access::Access;
+use crate::host::address::Address;
 use crate::host::intake::Intake;
+use crate::tools::dispatch::Dispatch;
+
+/// What a request has to pass.
+pub struct Guard {
+    pub access: Access,
+    pub intake: Intake,
+    /// Knows the locations of the moment.
+    pub dispatch: Dispatch,
+}
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 /// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
 pub async fn guard(
-    State(guarded): State<Arc<(Access, Intake)>>,
+    State(guarded): State<Arc<Guard>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (access, intake) = &*guarded;
-    match access.caller(request.headers()) {
-        Ok(caller) => {
+    let tenancy = guarded.dispatch.tenancy();
+    let alias = Address::of(request.uri().path()).alias;
+    let access = &guarded.access;
+    match access.principal(request.headers(), alias.as_deref(), &tenancy.accounts) {
+        Ok(principal) => {
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
             headers.remove("x-access-key");
             // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
-            request.extensions_mut().insert(caller);
-            intake.pass(request, next).await
+            request.extensions_mut().insert(principal);
+            guarded.intake.pass(request, next).await
         }
         Err(problem) => {
             tracing::info!(

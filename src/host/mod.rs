@@ -1,6 +1,7 @@
 //! The axum host: endpoints, who may call them, and the connections they come over.
 
 mod access;
+mod address;
 mod clock;
 mod connections;
 mod doors;

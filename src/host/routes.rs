@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -12,14 +12,14 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config;
 use crate::host::access::Access;
+use crate::host::address::Address;
 use crate::host::endpoints::Endpoints;
-use crate::host::guard::guard;
+use crate::host::guard::{Guard, guard};
 use crate::host::intake::Intake;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
 use crate::host::stopping::{Stopping, ready};
 use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::USUAL;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
@@ -31,12 +31,16 @@ pub fn router(
 ) -> Router {
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
-        .route("/mcp", any(usual))
-        .route("/mcp/", any(usual))
-        .route("/mcp/{*surface}", any(chosen))
+        .route("/mcp", any(endpoint))
+        .route("/mcp/", any(endpoint))
+        .route("/mcp/{*surface}", any(endpoint))
         .with_state(Arc::new(endpoints));
-    let intake = Intake::new(settings);
-    mcp.layer(from_fn_with_state(Arc::new((access, intake)), guard))
+    let guarded = Guard {
+        access,
+        intake: Intake::new(settings),
+        dispatch: dispatch.clone(),
+    };
+    mcp.layer(from_fn_with_state(Arc::new(guarded), guard))
         // Outside the guard: a preflight request carries no credential. Origins were checked before.
         .layer(cors())
         // Clients that see a 401 probe these.
@@ -52,15 +56,8 @@ pub fn router(
         .route("/readyz", get(ready).with_state(stopping.clone()))
 }
 
-async fn usual(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    endpoints.answer(USUAL, request).await
-}
-
-async fn chosen(
-    State(endpoints): State<Arc<Endpoints>>,
-    Path(surface): Path<String>,
-    request: Request,
-) -> Response {
+async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    let surface = Address::of(request.uri().path()).surface;
     endpoints.answer(&surface, request).await
 }
 

@@ -11,14 +11,16 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use crate::highlevel::Caller;
+use crate::generated::TOOLS;
+use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::runtime::tool::Tool;
 use crate::telemetry::Parent;
+use crate::tools::asker::{Asker, Principal};
 use crate::tools::compat::{self, Compat};
 use crate::tools::dispatch::Dispatch;
 use crate::tools::legacy;
-use crate::tools::orchestrator::{self, Meta, meta_tools};
+use crate::tools::orchestrator::{self, Kind, Meta, meta_tools};
 use crate::tools::surfaces::{MetaTools, Style, Surface};
 
 /// One client reads no more than 2,048 characters.
@@ -27,7 +29,8 @@ contacts, conversations and messages, calendars, opportunities and pipelines, pa
 The location comes from the connection; give locationId only to name another one. Custom fields of a \
 contact carry ids: locations_get-custom-fields names them. Before writing, read the record. \
 conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
-say what to do, and unknown_outcome means to look before repeating. An answer with _cut is not complete.";
+say what to do: unknown_outcome means to look before repeating, needs_confirmation to repeat the call with the confirm \
+that it gives, once the user wants it. An answer with _cut is not complete.";
 
 /// Follows the instructions where a surface has the orchestrator.
 const BEYOND: &str = " Whatever no tool of the list does: search_operations finds the operation, and \
@@ -62,7 +65,7 @@ struct Inner {
     list: ListToolsResult,
     dispatch: Dispatch,
     /// Who calls where the request does not say: under stdio.
-    caller: Option<Caller>,
+    principal: Option<Principal>,
 }
 
 impl Handler {
@@ -70,14 +73,14 @@ impl Handler {
     pub fn new(
         surface: Surface,
         dispatch: Dispatch,
-        caller: Option<Caller>,
+        principal: Option<Principal>,
     ) -> Result<Self, serde_json::Error> {
         let list = list(&surface)?;
         Ok(Self(Arc::new(Inner {
             surface,
             list,
             dispatch,
-            caller,
+            principal,
         })))
     }
 
@@ -106,15 +109,58 @@ impl Handler {
         })
     }
 
-    /// The caller that the host put into the HTTP request.
-    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
+    /// The principal that the host put into the HTTP request.
+    fn principal(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
         context
             .extensions
             .get::<http::request::Parts>()
-            .and_then(|parts| parts.extensions.get::<Caller>())
-            .or(self.0.caller.as_ref())
+            .and_then(|parts| parts.extensions.get::<Principal>())
+            .or(self.0.principal.as_ref())
             .cloned()
             .ok_or_else(|| ErrorData::internal_error("The request has no credential.", None))
+    }
+
+    /// Lists that are the same for everyone may be kept by anyone.
+    fn scope(&self) -> CacheScope {
+        if self.0.dispatch.hides_anything() {
+            CacheScope::Private
+        } else {
+            CacheScope::Public
+        }
+    }
+
+    fn asker(
+        &self,
+        request: &CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Asker, ErrorData> {
+        Ok(Asker {
+            principal: self.principal(context)?,
+            parent: parent(context),
+            surface: self.0.surface.name.clone(),
+            client: asking::client(context),
+            person: asking::person(request, context),
+        })
+    }
+
+    /// Whether `name` is shown to the principal: what its rules deny is on no list.
+    fn is_shown(&self, name: &str, principal: &Principal) -> bool {
+        let dispatch = &self.0.dispatch;
+        let surface = &self.0.surface;
+        if let Some(tool) = surface.find(name) {
+            return dispatch.shows(tool, principal);
+        }
+        let meta = meta_tools(surface.read_only);
+        match meta
+            .iter()
+            .find(|tool| tool.name == name)
+            .map(|tool| tool.meta)
+        {
+            Some(Meta::Call(kind)) => TOOLS
+                .iter()
+                .any(|tool| Kind::of(tool) == kind && dispatch.shows(tool, principal)),
+            _ => true,
+        }
     }
 }
 
@@ -140,15 +186,22 @@ impl ServerHandler for Handler {
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
             .with_ttl_ms(FRESH_MS)
-            .with_cache_scope(CacheScope::Public))
+            .with_cache_scope(self.scope()))
     }
 
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(self.0.list.clone())
+        let mut list = self.0.list.clone();
+        list.cache_scope = Some(self.scope());
+        if self.0.dispatch.hides_anything() {
+            let principal = self.principal(&context)?;
+            list.tools
+                .retain(|tool| self.is_shown(&tool.name, &principal));
+        }
+        Ok(list)
     }
 
     /// What the library cannot read as any request it knows.
@@ -175,21 +228,19 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let called = self.called(&request.name)?;
-        let caller = self.caller(&context)?;
+        let asker = self.asker(&request, &context)?;
         let arguments = request.arguments.unwrap_or_default();
-        let parent = parent(&context);
         let progress = progress(&context);
         let asked = orchestrator::Request {
             dispatch: &self.0.dispatch,
-            caller: &caller,
-            parent: &parent,
+            asker: &asker,
             read_only: self.0.surface.read_only,
             progress: &progress,
         };
         let answered = async {
             match called {
                 Called::Tool(tool) => {
-                    let call = self.0.dispatch.call(tool, arguments, &caller, &parent);
+                    let call = self.0.dispatch.call(tool, arguments, &asker);
                     match self.0.surface.style {
                         Style::Plain => call.await,
                         Style::Legacy => legacy::wrapped(tool, call.await),
@@ -206,6 +257,9 @@ impl ServerHandler for Handler {
                 return Err(ErrorData::internal_error("The call was cancelled.", None));
             }
         };
+        if let Some(question) = answer.question {
+            return Ok(asking::input_required(*question).into());
+        }
         let content = vec![ContentBlock::text(answer.text)];
         let result = if answer.is_error {
             CallToolResult::error(content)

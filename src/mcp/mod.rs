@@ -1,5 +1,6 @@
 //! The only place that knows rmcp.
 
+mod asking;
 mod handler;
 mod http;
 mod listing;

@@ -10,9 +10,8 @@ use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::dispatch::Answer;
+use crate::tools::dispatch::{Answer, LOCATION};
 use crate::tools::orchestrator::{Request, locations, one};
-use crate::tools::output::Output;
 use crate::tools::search::{Detail, EffectName, Search, search, shown};
 use crate::tools::surfaces::nearest;
 
@@ -48,6 +47,8 @@ struct ExecuteArguments {
     #[serde(default)]
     params: Params,
     idempotency_key: Option<String>,
+    /// Beyond what HighLevel's server takes: what its own confirmations look like is not known.
+    confirm: Option<String>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -100,6 +101,7 @@ pub fn tools() -> [(Compat, &'static str, &'static str, Value); 4] {
                     }},
                     "idempotencyKey": text,
                     "reason": text,
+                    "confirm": text,
                     "dryRun": {"type": "boolean"},
                 }),
                 &["operationId"],
@@ -193,16 +195,15 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         Value::Null => {}
         body => drop(flat.insert("body".to_owned(), body)),
     }
-    if let Some(location) = asked.params.location_id
-        && let Some(argument) = tool
-            .arguments
-            .iter()
-            .find(|argument| argument.names_location())
-    {
-        flat.entry(argument.name).or_insert_with(|| json!(location));
+    let dispatch = request.dispatch;
+    if let Some(location) = asked.params.location_id {
+        let named = tool.arguments.iter().find(|one| one.names_location());
+        let name = named.map_or(LOCATION, |argument| argument.name);
+        flat.entry(name).or_insert_with(|| json!(location));
     }
     if asked.dry_run {
-        let resolved = request.dispatch.dry_run(tool, flat, request.caller)?;
+        let call = dispatch.plan(tool, flat, &request.asker.principal)?;
+        let resolved = dispatch.dry_run(&call)?;
         return Ok(Answer::text(
             json!({"dryRun": true, "resolvedRequest": resolved}).to_string(),
         ));
@@ -216,8 +217,19 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         return Err(Failure::new(Class::Invalid, what)
             .with_remedy("Give any text that is new for each thing you want to happen once."));
     }
+    let mut calls = [dispatch.plan(tool, flat, &request.asker.principal)?];
+    let permit = match dispatch
+        .permit(&mut calls, asked.confirm.as_deref(), request.asker)
+        .await
+    {
+        Ok(permit) => permit,
+        Err(answer) => return Ok(answer),
+    };
+    let [call] = calls;
     let key = asked.idempotency_key.as_deref();
-    Ok(one(tool, flat, &Output::default(), key, request).await)
+    let answer = one(call, None, key, request, &permit).await;
+    dispatch.settle(permit, &answer);
+    Ok(answer)
 }
 
 fn takes_whole_body(tool: &Tool) -> bool {

@@ -1,6 +1,7 @@
 //! From the tools that exist to the tools that are listed and called.
 
 pub mod arguments;
+pub mod asker;
 pub mod compat;
 pub mod dispatch;
 pub mod legacy;
@@ -10,3 +11,4 @@ mod read_back;
 pub mod search;
 pub mod shape;
 pub mod surfaces;
+pub mod tenancy;

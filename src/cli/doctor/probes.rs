@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Finding, Mark};
 use crate::highlevel::Caller;
 use crate::runtime::tool::Tool;
-use crate::telemetry::Parent;
+use crate::tools::asker::Asker;
 use crate::tools::dispatch::{Answer, Dispatch};
 use crate::tools::surfaces::Surface;
 
@@ -84,7 +84,7 @@ pub async fn run(
             continue;
         }
         let answer = dispatch
-            .call(tool, probe.arguments(&known), caller, &Parent::default())
+            .call(tool, probe.arguments(&known), &Asker::of(caller.clone()))
             .await;
         let finding = judged(tool, &answer, probe, &known);
         let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();

@@ -14,9 +14,9 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use crate::config;
+use crate::highlevel::TenantId;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::retry::Budget;
-use crate::highlevel::{Claims, TenantId};
 
 pub use gate::{Gate, Permit};
 pub use reported::{Reported, retry_after};
@@ -131,7 +131,7 @@ impl Limits {
 
     /// What stands for `credential` in this process.
     pub fn digest(&self, credential: &Credential) -> Digest {
-        let tag = hmac::sign(&self.key, credential.expose().as_bytes());
+        let tag = hmac::sign(&self.key, credential.identity().as_bytes());
         let mut digest = Digest::default();
         let length = digest.len().min(tag.as_ref().len());
         digest[..length].copy_from_slice(&tag.as_ref()[..length]);
@@ -165,10 +165,11 @@ impl Book {
 impl App {
     /// `None` where the token does not say: then it is an app of its own.
     fn of(credential: &Credential) -> Option<Self> {
-        if credential.is_private_integration() {
-            return Some(Self::PrivateIntegration);
+        match credential {
+            Credential::Company(company) => Some(Self::Client(company.client_id().to_owned())),
+            _ if credential.is_private_integration() => Some(Self::PrivateIntegration),
+            _ => credential.claims()?.source_id.map(Self::Client),
         }
-        Claims::of(credential.expose())?.source_id.map(Self::Client)
     }
 }
 

@@ -3,16 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::highlevel::caller::Credential;
 
 fn judge(tool: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Value {
     let tools = crate::generated::TOOLS;
     let tool = tools.iter().find(|one| one.name == tool).expect("a tool");
-    let caller = Caller {
-        credential: Credential::parse("pit-secret").expect("a token"),
-        location: None,
-        company: None,
-    };
+    let token = SecretString::from("pit-secret");
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| {
@@ -21,7 +16,7 @@ fn judge(tool: &str, status: u16, headers: &[(&'static str, &str)], body: &str) 
         })
         .collect();
     let status = StatusCode::from_u16(status).expect("a status");
-    let failure = verdict(tool, &caller, status, &headers, body.as_bytes());
+    let failure = verdict(tool, &token, status, &headers, body.as_bytes());
     serde_json::from_str(&failure.text()).expect("JSON")
 }
 

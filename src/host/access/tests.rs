@@ -39,12 +39,12 @@ fn access(set: Set) -> Access {
         location_header: set.header,
         ..config.server
     };
-    let account = Account {
+    let account = config::Account {
         token: set.token.into(),
         location_id: set.location.to_owned(),
         company_id: String::new(),
     };
-    Access::new(&server, &account).expect("an account")
+    Access::new(&server, &account, None).expect("an account")
 }
 
 /// `Ok`: token and binding; `Err`: status and part of the description.
@@ -53,9 +53,11 @@ fn check(set: Set, headers: &[(&'static str, &str)], expected: Result<(&str, &st
     for (name, value) in headers {
         map.append(*name, value.parse().expect("a value"));
     }
-    match (access(set).caller(&map), expected) {
-        (Ok(caller), Ok((token, binding))) => {
-            assert_eq!(caller.credential.expose(), token, "{headers:?}");
+    let principal = access(set).principal(&map, None, &Accounts::default());
+    match (principal, expected) {
+        (Ok(principal), Ok((token, binding))) => {
+            let caller = principal.account.expect("an account");
+            assert_eq!(caller.credential.identity(), token, "{headers:?}");
             let bound = match &caller.location {
                 None => String::new(),
                 Some(LocationBinding::Pin(id)) => format!("pin {}", id.as_str()),

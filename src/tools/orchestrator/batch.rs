@@ -10,8 +10,7 @@ use super::Request;
 use super::call::{Given, one};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
-use crate::runtime::tool::Tool;
-use crate::tools::dispatch::Answer;
+use crate::tools::dispatch::{Answer, Permit, Planned};
 
 /// Most calls in one batch.
 const MOST: usize = 100;
@@ -53,28 +52,22 @@ pub fn calls(
 
 /// Runs `calls`, and tells the outcome of each.
 pub async fn run(
-    tool: &'static Tool,
-    calls: Vec<Map<String, Value>>,
+    calls: Vec<Planned>,
     given: &Given,
     request: &Request<'_>,
+    permit: &Permit,
 ) -> Answer {
     let (started, many) = (Instant::now(), calls.len());
     let mut outcomes = Vec::new();
     let mut failed = 0;
-    for (index, arguments) in calls.into_iter().enumerate() {
+    for (index, call) in calls.into_iter().enumerate() {
         let key = given
             .idempotency_key
             .as_ref()
             .map(|key| format!("{key}#{index}"));
         let answer = loop {
-            let call = one(
-                tool,
-                arguments.clone(),
-                &given.output,
-                key.as_deref(),
-                request,
-            );
-            let answer = call.await;
+            let key = key.as_deref();
+            let answer = one(call.clone(), Some(&given.output), key, request, permit).await;
             // A refusal at the limit was never sent; it says when to come back.
             let wait = answer
                 .retry_after

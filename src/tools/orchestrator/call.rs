@@ -9,7 +9,7 @@ use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::dispatch::Answer;
+use crate::tools::dispatch::{Answer, LOCATION, Permit, Planned};
 use crate::tools::output::Output;
 use crate::tools::surfaces::nearest;
 
@@ -28,6 +28,8 @@ pub struct Given {
     pub on_error: OnError,
     #[serde(default)]
     pub output: Output,
+    /// Alias or id of one of the server's locations, for all calls.
+    pub location: Option<String>,
     #[serde(default)]
     pub dry_run: bool,
     pub idempotency_key: Option<String>,
@@ -50,73 +52,74 @@ pub async fn run(
         let what = format!("idempotencyKey must have 1 to {LONGEST_KEY} characters.");
         return Err(Failure::new(Class::Invalid, what));
     }
-    let calls = match &given.items {
+    let dispatch = request.dispatch;
+    let all = match &given.items {
         None => vec![given.arguments.clone()],
         Some(items) => batch::calls(&given.arguments, items)?,
     };
-    if given.dry_run || needs_confirmation(kind, &given, &calls, tool, request)? {
-        let previews = calls
-            .iter()
-            .map(|call| request.dispatch.dry_run(tool, call.clone(), request.caller));
-        let previews: Vec<Value> = previews.collect::<Result<_, _>>()?;
-        let many = previews.len();
-        let preview = match <[Value; 1]>::try_from(previews) {
-            Ok([one]) => one,
-            Err(several) => Value::Array(several),
-        };
-        if given.dry_run {
-            return Ok(Answer::text(
-                json!({"dryRun": true, "request": preview}).to_string(),
-            ));
+    let plan = |mut arguments: Map<String, Value>| {
+        if let Some(location) = &given.location {
+            arguments.entry(LOCATION).or_insert_with(|| json!(location));
         }
-        return Ok(ask(tool, &calls, many, preview, request));
+        dispatch.plan(tool, arguments, &request.asker.principal)
+    };
+    let mut calls = all.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    if given.dry_run {
+        let requests = calls.iter().map(|call| dispatch.dry_run(call));
+        let mut requests = requests.collect::<Result<Vec<_>, _>>()?;
+        let shown = match (requests.len(), requests.pop()) {
+            (1, Some(one)) => one,
+            (_, last) => requests.into_iter().chain(last).collect(),
+        };
+        return Ok(Answer::text(
+            json!({"dryRun": true, "request": shown}).to_string(),
+        ));
     }
-    match given.items {
-        None => Ok(one(
-            tool,
-            given.arguments,
-            &given.output,
-            given.idempotency_key.as_deref(),
-            request,
-        )
-        .await),
-        Some(_) => Ok(batch::run(tool, calls, &given, request).await),
-    }
+    let permit = dispatch
+        .permit(&mut calls, given.confirm.as_deref(), request.asker)
+        .await;
+    let permit = match permit {
+        Ok(permit) => permit,
+        Err(answer) => return Ok(answer),
+    };
+    let answer = match (given.items.is_some(), calls.len(), calls.pop()) {
+        (false, 1, Some(call)) => {
+            let key = given.idempotency_key.as_deref();
+            one(call, Some(&given.output), key, request, &permit).await
+        }
+        (_, _, last) => {
+            calls.extend(last);
+            batch::run(calls, &given, request, &permit).await
+        }
+    };
+    dispatch.settle(permit, &answer);
+    Ok(answer)
 }
 
 /// One call; under a key it happens once.
 pub async fn one(
-    tool: &'static Tool,
-    arguments: Map<String, Value>,
-    output: &Output,
+    mut call: Planned,
+    output: Option<&Output>,
     key: Option<&str>,
     request: &Request<'_>,
+    permit: &Permit,
 ) -> Answer {
     let dispatch = request.dispatch;
-    let claim = match key.filter(|_| tool.effect != Effect::Read) {
+    call.keyed = key.is_some();
+    let claim = match key.filter(|_| call.tool.effect != Effect::Read) {
         None => None,
         Some(key) => match dispatch.once().claim(
             key,
-            tool,
-            &arguments,
-            dispatch.digest(request.caller),
-            request.caller,
+            call.tool,
+            &call.arguments,
+            dispatch.digest(&call.caller),
+            &call.caller,
         ) {
             Ok(claim) => Some(claim),
             Err(earlier) => return earlier,
         },
     };
-    let call = dispatch.call_with(
-        tool,
-        arguments,
-        Some(output),
-        request.caller,
-        request.parent,
-    );
-    let mut answer = call.await;
-    if tool.effect != Effect::Read {
-        name_location(&mut answer);
-    }
+    let answer = dispatch.run(call, output, request.asker, permit).await;
     if let Some(claim) = claim {
         claim.settle(&answer);
     }
@@ -151,77 +154,4 @@ fn operation(kind: Kind, name: &str, request: &Request<'_>) -> Result<&'static T
     );
     Err(Failure::new(Class::Refused, what)
         .with_remedy(format!("Call it with {}.", right.tool_name())))
-}
-
-/// Whether what cannot be undone was not yet confirmed. A token that fits something else is an error.
-fn needs_confirmation(
-    kind: Kind,
-    given: &Given,
-    calls: &[Map<String, Value>],
-    tool: &Tool,
-    request: &Request<'_>,
-) -> Result<bool, Failure> {
-    if kind != Kind::Destructive {
-        return Ok(false);
-    }
-    let Some(token) = &given.confirm else {
-        return Ok(true);
-    };
-    let dispatch = request.dispatch;
-    let confirmed = dispatch.confirmations().fits(
-        token,
-        tool,
-        calls,
-        dispatch.digest(request.caller),
-        request.caller,
-    );
-    if confirmed {
-        return Ok(false);
-    }
-    let what = "Nothing was sent: the confirm token is not that of this operation with these arguments, or is older than five minutes.";
-    Err(Failure::new(Class::Refused, what)
-        .with_remedy("Call again without confirm for a new preview."))
-}
-
-fn ask(
-    tool: &Tool,
-    calls: &[Map<String, Value>],
-    many: usize,
-    preview: Value,
-    request: &Request<'_>,
-) -> Answer {
-    let dispatch = request.dispatch;
-    let token = dispatch.confirmations().token(
-        tool,
-        calls,
-        dispatch.digest(request.caller),
-        request.caller,
-    );
-    let bulk = if tool.bulk { " of many records" } else { "" };
-    let what = format!(
-        "Nothing was sent: {} ({}{bulk}) runs only once it is confirmed.",
-        tool.name,
-        tool.effect.name()
-    );
-    let asked = json!({
-        "error": what,
-        "class": "needs_confirmation",
-        "does": tool.description,
-        "calls": many,
-        "request": preview,
-        "remedy": "If it is what the user wants, repeat the call with the same arguments and this confirm.",
-        "confirm": token,
-    });
-    Answer::error(asked.to_string())
-}
-
-/// Says in the answer to a write which location it touched.
-fn name_location(answer: &mut Answer) {
-    let Some(location) = answer.location.clone().filter(|_| !answer.is_error) else {
-        return;
-    };
-    if let Some(open) = answer.text.strip_suffix('}') {
-        let comma = if open == "{" { "" } else { "," };
-        answer.text = format!("{open}{comma}\"_location\":{}}}", Value::String(location));
-    }
 }

@@ -27,7 +27,8 @@ pub fn meta_tools(read_only: bool) -> Vec<MetaTool> {
         call_tool(
             Kind::Read,
             "Call a read",
-            "Run an operation that only reads. Lists come back with their telling fields; output chooses others, filters rows and follows pages.",
+            "Run an operation that only reads. Lists come back as columns and rows of their telling fields; output names \
+             fields (rows are objects then), filters rows and follows pages.",
         ),
     ];
     if !read_only {
@@ -77,6 +78,7 @@ fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> Meta
     let mut properties = json!({
         "operation": {"type": "string"},
         "arguments": {"type": "object"},
+        "location": {"type": "string"},
         "items": {
             "type": "array", "items": {"type": "object"}, "maxItems": 100,
             "description": "one call for each, over arguments",

@@ -2,27 +2,23 @@
 
 mod batch;
 mod call;
-mod confirm;
 mod list;
 mod locations;
-mod once;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
-use crate::highlevel::{Caller, Failure};
 use crate::runtime::tool::{Effect, Tool};
-use crate::telemetry::Parent;
+use crate::tools::asker::Asker;
 use crate::tools::dispatch::{Answer, Dispatch};
 use crate::tools::search::{Search, search};
 
 pub use batch::Progress;
 pub use call::one;
-pub use confirm::Confirmations;
 pub use list::{MetaTool, meta_tools};
 pub use locations::list as locations;
-pub use once::Once;
 
 /// One of the tools that stand for all operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +41,7 @@ pub enum Kind {
 /// What a call of the orchestrator comes with.
 pub struct Request<'a> {
     pub dispatch: &'a Dispatch,
-    pub caller: &'a Caller,
-    pub parent: &'a Parent,
+    pub asker: &'a Asker,
     /// Only operations that read are found and called.
     pub read_only: bool,
     /// Tells how far a batch is.
@@ -54,9 +49,10 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Whether `tool` may be found and called.
+    /// Whether `tool` may be found and called here; the rules over the call itself come later.
     pub fn serves(&self, tool: &Tool) -> bool {
-        !self.read_only || tool.effect == Effect::Read
+        (!self.read_only || tool.effect == Effect::Read)
+            && self.dispatch.shows(tool, &self.asker.principal)
     }
 }
 

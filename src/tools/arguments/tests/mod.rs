@@ -29,6 +29,7 @@ fn sent(
             _ => LocationBinding::Default(id(name)),
         }),
         company: Some(id("company")),
+        place: None,
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");

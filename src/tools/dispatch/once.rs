@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::Answer;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Digest, Failure};
 use crate::runtime::tool::Tool;
-use crate::tools::dispatch::Answer;
 
 /// How long a key is remembered.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);

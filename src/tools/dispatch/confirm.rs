@@ -5,10 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::hmac;
 use ring::rand::SystemRandom;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
-use crate::highlevel::{Caller, Digest};
-use crate::runtime::tool::Tool;
+use super::Planned;
+use crate::highlevel::Digest;
 
 const LASTS_SECONDS: i64 = 300;
 
@@ -26,51 +26,38 @@ impl Confirmations {
             .map_err(|_| "the system gives no random numbers".to_owned())
     }
 
-    pub fn token(
-        &self,
-        tool: &Tool,
-        calls: &[Map<String, Value>],
-        who: Digest,
-        caller: &Caller,
-    ) -> String {
+    /// A token for `calls`, which are all of one caller.
+    pub fn token(&self, calls: &[Planned], who: Digest) -> String {
         let until = Timestamp::now().as_second() + LASTS_SECONDS;
-        format!("{until}.{}", self.tag(until, tool, calls, who, caller))
+        format!("{until}.{}", self.tag(until, calls, who))
     }
 
-    pub fn fits(
-        &self,
-        token: &str,
-        tool: &Tool,
-        calls: &[Map<String, Value>],
-        who: Digest,
-        caller: &Caller,
-    ) -> bool {
+    pub fn fits(&self, token: &str, calls: &[Planned], who: Digest) -> bool {
         let parts = token.split_once('.');
         let Some((until, tag)) =
             parts.and_then(|(until, tag)| Some((until.parse::<i64>().ok()?, tag)))
         else {
             return false;
         };
-        let expected = self.tag(until, tool, calls, who, caller);
+        let expected = self.tag(until, calls, who);
         let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
         same && Timestamp::now().as_second() <= until
     }
 
-    fn tag(
-        &self,
-        until: i64,
-        tool: &Tool,
-        calls: &[Map<String, Value>],
-        who: Digest,
-        caller: &Caller,
-    ) -> String {
-        let location = caller
-            .location
-            .as_ref()
-            .map(|bound| bound.location().as_str());
-        let said = serde_json::json!([until, tool.name, calls, who, location]).to_string();
+    fn tag(&self, until: i64, calls: &[Planned], who: Digest) -> String {
+        let calls: Vec<Value> = calls.iter().map(said).collect();
+        let said = json!([until, calls, who]).to_string();
         let tag = hmac::sign(&self.0, said.as_bytes());
         let tag = tag.as_ref();
         URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES.min(tag.len())])
     }
+}
+
+fn said(call: &Planned) -> Value {
+    let bound = call
+        .caller
+        .location
+        .as_ref()
+        .map(|bound| bound.location().as_str());
+    json!([call.tool.name, call.arguments, bound])
 }

@@ -1,0 +1,131 @@
+//! `approvals`: calls that wait for a person to say yes or no.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::terminal::visible;
+use super::{Refused, print};
+use crate::config::{Config, Flags};
+use crate::store::approvals::{self, Approval, State};
+
+#[derive(Subcommand)]
+pub enum Approvals {
+    /// What waits, with all that is needed to judge it.
+    List {
+        /// What is decided, done or expired, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Let the call be made, once, when its client comes back.
+    Approve(Decision),
+    /// Refuse the call.
+    Deny(Decision),
+}
+
+#[derive(Args)]
+pub struct Decision {
+    /// apr_…, as `approvals list` shows it.
+    handle: String,
+    /// A word to the client, such as why not.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Who decides, for the record.
+    #[arg(long, value_name = "NAME", default_value = "command line")]
+    by: String,
+}
+
+impl Approvals {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let approvals = approvals::Approvals::open(&Config::load(flags)?.state.folder()?)?;
+        match self {
+            Self::List { all } => list(&approvals, all)?,
+            Self::Approve(decision) => decision.make(&approvals, true)?,
+            Self::Deny(decision) => decision.make(&approvals, false)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Decision {
+    fn make(&self, approvals: &approvals::Approvals, approve: bool) -> Result<(), Refused> {
+        let note = self.note.as_deref();
+        let decided = approvals.decide(&self.handle, approve, &self.by, note)?;
+        let what = if approve {
+            format!(
+                "is approved; its client must call again by {:.0}",
+                decided.expires
+            )
+        } else {
+            "is denied".to_owned()
+        };
+        print(format_args!(
+            "{} ({}) {what}\n",
+            decided.handle,
+            visible(&decided.tool)
+        ))
+    }
+}
+
+/// A block each on a terminal, for a preview fits no cell; one JSON object a line in a pipe.
+fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
+    let now = Timestamp::now();
+    let waits =
+        |approval: &Approval| approval.state == State::Pending && !approval.has_expired(now);
+    let mut text = String::new();
+    for approval in approvals.list()? {
+        if !all && !waits(&approval) {
+            continue;
+        }
+        if std::io::stdout().is_terminal() {
+            text += &block(&approval, now)?;
+        } else {
+            writeln!(text, "{}", serde_json::to_string(&approval)?)?;
+        }
+    }
+    if text.is_empty() {
+        eprintln!("nothing waits for an approval");
+    }
+    print(text)
+}
+
+fn block(approval: &Approval, now: Timestamp) -> Result<String, Refused> {
+    let state = if approval.has_expired(now) {
+        "expired"
+    } else {
+        approval.state.name()
+    };
+    let id = approval.location.as_deref();
+    let location = match (approval.alias.as_deref(), id) {
+        (Some(alias), Some(id)) => format!("{alias} ({id})"),
+        (alias, id) => alias.or(id).unwrap_or("-").to_owned(),
+    };
+    let mut text = String::new();
+    let Approval {
+        handle,
+        tool,
+        effect,
+        who,
+        ..
+    } = approval;
+    writeln!(text, "{handle}")?;
+    writeln!(text, "  State     {state}")?;
+    writeln!(text, "  Call      {} ({})", visible(tool), visible(effect))?;
+    writeln!(text, "  Location  {}", visible(&location))?;
+    writeln!(text, "  Who       {}", visible(who))?;
+    writeln!(text, "  Asked     {:.0}", approval.created)?;
+    writeln!(text, "  Expires   {:.0}", approval.expires)?;
+    if let Some(by) = &approval.decided_by {
+        let note = approval.note.as_deref().unwrap_or_default();
+        writeln!(text, "  Decided   by {} {}", visible(by), visible(note))?;
+    }
+    let preview = serde_json::to_string_pretty(&approval.preview)?;
+    for line in preview.lines() {
+        writeln!(text, "  {}", visible(line))?;
+    }
+    text.push('\n');
+    Ok(text)
+}

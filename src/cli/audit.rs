@@ -1,0 +1,175 @@
+//! `audit`: who called what, and how it ended.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+
+use super::terminal::{Text, table, visible};
+use super::{Refused, print};
+use crate::config::{Config, Flags};
+use crate::store::audit::{Follow, Query, Record, State, records};
+
+/// How often the file is looked at.
+const PAUSE: Duration = Duration::from_millis(500);
+
+const HEADER: [&str; 5] = ["Began", "Outcome", "Tool", "Location", "Who"];
+
+#[derive(Subcommand)]
+pub enum Audit {
+    /// The last calls.
+    Tail(Tail),
+    /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
+    Search(Search),
+}
+
+#[derive(Args)]
+pub struct Tail {
+    /// How many.
+    #[arg(short = 'n', value_name = "N", default_value_t = 10)]
+    count: usize,
+    /// Go on with new ones as they come.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+#[derive(Args)]
+pub struct Search {
+    /// Tool name, such as contacts_*.
+    #[arg(long)]
+    tool: Option<String>,
+    /// Id or alias.
+    #[arg(long)]
+    location: Option<String>,
+    /// key:ID or credential:HMAC, as it stands in the list.
+    #[arg(long)]
+    who: Option<String>,
+    /// `ok`, the class of a failure or refusal, or `cut_off`.
+    #[arg(long)]
+    outcome: Option<String>,
+    /// Not before: 2026-11-25T08:00:00Z, or 12h or 7d ago.
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    since: Option<Timestamp>,
+    /// Not after; as --since.
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    until: Option<Timestamp>,
+    /// Everything that is known of each, one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Audit {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let folder = Config::load(flags)?.state.folder()?;
+        match self {
+            Self::Tail(tail) if tail.follow => follow(&folder, tail.count)?,
+            Self::Tail(tail) => {
+                let last = Some(tail.count);
+                let query = Query {
+                    last,
+                    ..Query::default()
+                };
+                show(&folder, &query, false)?;
+            }
+            Self::Search(search) => {
+                let query = Query {
+                    tool: search.tool,
+                    location: search.location,
+                    who: search.who,
+                    outcome: search.outcome,
+                    since: search.since,
+                    until: search.until,
+                    ..Query::default()
+                };
+                show(&folder, &query, search.json)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(folder: &Path, query: &Query, json: bool) -> Result<(), Refused> {
+    let found = records(folder, query)?;
+    tell(&found.unreadable);
+    if !json {
+        return table(HEADER, found.records.iter().map(row).collect());
+    }
+    for record in &found.records {
+        print(format_args!("{}\n", serde_json::to_string(record)?))?;
+    }
+    Ok(())
+}
+
+/// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
+fn follow(folder: &Path, count: usize) -> Result<(), Refused> {
+    let query = Query::default();
+    let mut follow = Follow::new(folder);
+    let mut count = Some(count);
+    loop {
+        let found = follow.more(&query)?;
+        tell(&found.unreadable);
+        let most = count.take().unwrap_or(usize::MAX);
+        let known = found.records.len().saturating_sub(most);
+        for record in found.records.iter().skip(known) {
+            let cells = row(record).map(Text::into_text);
+            match writeln!(std::io::stdout(), "{}", cells.join("\t")) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                written => written?,
+            }
+        }
+        sleep(PAUSE);
+    }
+}
+
+fn tell(unreadable: &[String]) {
+    for line in unreadable {
+        eprintln!("{line} is no line of the audit: what was being written was cut off there");
+    }
+}
+
+fn row(record: &Record) -> [Text; 5] {
+    let call = &record.call;
+    let or_dash = |text: Option<&str>| visible(text.unwrap_or("-"));
+    let outcome = match (record.state, record.outcome.as_deref()) {
+        (State::Begun, _) => Text::warning("no end"),
+        (State::Refused, _) => {
+            let class = call.class.as_deref().into_iter();
+            let why: Vec<&str> = class.chain(call.rule.as_deref()).collect();
+            Text::bad(visible(&format!("refused: {}", why.join(", "))))
+        }
+        (State::Done, Some("ok")) => Text::good("ok"),
+        (State::Done, outcome) => Text::bad(or_dash(outcome)),
+    };
+    let client = call.client.as_deref().into_iter();
+    let who: Vec<&str> = [call.who.as_str()].into_iter().chain(client).collect();
+    [
+        Text::aside(format!("{:.0}", call.time)),
+        outcome,
+        visible(&call.tool).into(),
+        or_dash(call.alias.as_deref().or(call.location.as_deref())).into(),
+        visible(&who.join(" ")).into(),
+    ]
+}
+
+fn past(text: &str) -> Result<Timestamp, String> {
+    let hours = |(digits, unit): (&str, char)| {
+        let count: i64 = digits.parse().ok().filter(|count| *count >= 0)?;
+        match unit {
+            'h' => Some(count),
+            'd' => count.checked_mul(24),
+            _ => None,
+        }
+    };
+    let last = text.chars().next_back();
+    let ago = last.and_then(|last| hours((text.strip_suffix(last)?, last)));
+    let time = match ago {
+        Some(hours) => SignedDuration::try_from_hours(hours)
+            .and_then(|ago| Timestamp::now().checked_sub(ago).ok()),
+        None => text.parse().ok(),
+    };
+    time.ok_or_else(|| "give a time such as 2026-11-25T08:00:00Z, or 12h or 7d ago".to_owned())
+}

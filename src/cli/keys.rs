@@ -1,0 +1,148 @@
+//! `keys`: access keys, which bind a client to locations and a policy.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+
+use super::terminal::{Text, table, visible};
+use super::{Refused, print};
+use crate::config::{Config, Flags};
+use crate::policy::Policy as Rules;
+use crate::store::keys::{self, Locations, Record};
+
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Make a key and show it, once.
+    Create(Create),
+    /// Every key, revoked ones too; never its secret.
+    List,
+    /// Let nobody in by this key any more.
+    Revoke {
+        /// Its id or name.
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub struct Create {
+    /// Who gets it, such as n8n.
+    #[arg(long)]
+    name: String,
+    /// Alias of a location that it reaches; may be repeated.
+    #[arg(
+        long = "location",
+        value_name = "ALIAS",
+        num_args = 1..,
+        required_unless_present = "all_locations"
+    )]
+    locations: Vec<String>,
+    /// It reaches every location.
+    #[arg(long, conflicts_with = "locations")]
+    all_locations: bool,
+    /// Name of the policy that holds for it.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// After so many days, such as 90d, or at a time, such as 2026-12-31T00:00:00Z; without it never.
+    #[arg(long, value_name = "WHEN", value_parser = future)]
+    expires: Option<Timestamp>,
+}
+
+impl Keys {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let config = Config::load(flags)?;
+        let keys = keys::Keys::open(&config.state.folder()?)?;
+        match self {
+            Self::Create(create) => create.run(&keys, &config)?,
+            Self::List => {
+                let rows = keys.list()?.iter().map(row).collect();
+                table(
+                    ["Id", "Name", "State", "Expires", "Policy", "Locations"],
+                    rows,
+                )?;
+            }
+            Self::Revoke { id } => {
+                let record = keys.revoke(&id)?;
+                print(format_args!(
+                    "{} ({}) is revoked; running servers refuse it within a second\n",
+                    record.id, record.name
+                ))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Create {
+    fn run(self, keys: &keys::Keys, config: &Config) -> Result<(), Refused> {
+        let unknown = |alias: &&String| !config.locations.contains_key(*alias);
+        if let Some(alias) = self.locations.iter().find(unknown) {
+            let what = format!(
+                "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
+            );
+            return Err(Refused(what));
+        }
+        let file = &config.policy.file;
+        if let Some(name) = &self.policy {
+            let known = !file.as_os_str().is_empty() && Rules::read(file)?.has_policy(name);
+            if !known {
+                let what = format!(
+                    "policy.file {:?} has no [policies.{name}]",
+                    file.display().to_string()
+                );
+                return Err(Refused(what));
+            }
+        }
+        let locations = if self.all_locations {
+            Locations::All
+        } else {
+            Locations::Only(self.locations)
+        };
+        let policy = self.policy.as_deref();
+        let (record, key) = keys.create(&self.name, locations, policy, self.expires)?;
+        let key = key.expose_secret();
+        eprintln!(
+            "The key of {}, {}, is shown now and never again. The client sends it with every request:",
+            record.name, record.id
+        );
+        print(format_args!("Authorization: Bearer {key}\n"))
+    }
+}
+
+fn row(record: &Record) -> [Text; 6] {
+    let expires = record.expires.map(|expires| format!("{expires:.0}"));
+    let has_expired = record
+        .expires
+        .is_some_and(|expires| expires <= Timestamp::now());
+    let state = if record.revoked.is_some() {
+        Text::bad("revoked")
+    } else if has_expired {
+        Text::warning("expired")
+    } else {
+        Text::good("valid")
+    };
+    let locations = match &record.locations {
+        Locations::All => "all".to_owned(),
+        Locations::Only(aliases) => aliases.join(", "),
+    };
+    [
+        visible(&record.id).into(),
+        visible(&record.name).into(),
+        state,
+        expires.unwrap_or_else(|| "never".to_owned()).into(),
+        visible(record.policy.as_deref().unwrap_or("-")).into(),
+        visible(&locations).into(),
+    ]
+}
+
+fn future(text: &str) -> Result<Timestamp, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let time = match days {
+        Some(days) => i64::checked_mul(days, 24)
+            .and_then(SignedDuration::try_from_hours)
+            .and_then(|span| Timestamp::now().checked_add(span).ok()),
+        None => text.parse().ok(),
+    };
+    time.ok_or_else(|| "give days, such as 90d, or a time, such as 2026-12-31T00:00:00Z".to_owned())
+}

@@ -1,0 +1,84 @@
+//! `policy`: whether a file of rules is sound, and what it says of one tool.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::{Refused, print};
+use crate::config::{Config, Flags};
+use crate::policy::Policy as Rules;
+use crate::tools::surfaces::Surface;
+
+#[derive(Subcommand)]
+pub enum Policy {
+    /// Name everything that is wrong with a file of rules.
+    Check {
+        /// File of rules.
+        file: PathBuf,
+    },
+    /// What the rules say of one tool: listed or not, confirmation, caps, arguments and quiet hours.
+    Explain {
+        /// Tool name; `highlevel-mcp tools` lists them.
+        tool: String,
+        /// Alias of the location that is called for.
+        #[arg(long, value_name = "ALIAS")]
+        location: Option<String>,
+        /// Policy of the access key.
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+        /// File of rules; without it the one of the setting policy.file.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+}
+
+impl Policy {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        match self {
+            Policy::Check { file } => {
+                Rules::read(&file)?;
+                print(format_args!("{}: the rules are valid\n", file.display()))?;
+            }
+            Policy::Explain {
+                tool,
+                location,
+                policy,
+                file,
+            } => {
+                let tool = super::tools::find(&Surface::of("all")?, &tool)?;
+                let rules = rules(flags, file.as_deref())?;
+                if let Some(name) = policy.as_deref().filter(|name| !rules.has_policy(name)) {
+                    return Err(unknown("policy", name, rules.policy_names()));
+                }
+                let over = rules.over(location.as_deref(), policy.as_deref());
+                print(over.explain(tool, Timestamp::now()))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The rules of `file`, or of the settings.
+fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, Refused> {
+    if let Some(file) = file {
+        return Ok(Rules::read(file)?);
+    }
+    let config = Config::load(flags)?;
+    if config.policy.file.as_os_str().is_empty() {
+        return Err(Refused(
+            "there is no file of rules: give --file, or name one in the setting policy.file"
+                .to_owned(),
+        ));
+    }
+    Ok(Rules::read(&config.policy.file)?)
+}
+
+fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Refused {
+    let known = Vec::from_iter(known).join(", ");
+    let known = if known.is_empty() { "none" } else { &known };
+    Refused(format!(
+        "the rules have no {kind} {name}; there are {known}"
+    ))
+}

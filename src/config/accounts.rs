@@ -1,0 +1,130 @@
+//! The server's own locations and companies, and where their secrets stand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// `[locations.<alias>]`: one sub-account that the server has a credential for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// What people call it; the alias where it is empty.
+    #[serde(default)]
+    pub name: String,
+    pub location_id: String,
+    /// Its token. Not given where a company mints one.
+    pub token: Option<SecretSource>,
+    /// Alias of the company whose token reaches the location.
+    pub company: Option<String>,
+}
+
+/// `[companies.<alias>]`: an agency whose OAuth token is exchanged for those of its locations.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Company {
+    pub company_id: String,
+    pub client_id: String,
+    pub client_secret: SecretSource,
+    /// What `/oauth/token` answered, as JSON; written anew whenever the pair is renewed.
+    pub pair_file: PathBuf,
+}
+
+/// Where a secret stands; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// The whole text of a file.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// An entry of the system's keyring, by its user name; the service is `highlevel-mcp`.
+    Keyring(String),
+}
+
+/// Variables of the environment that the file names, as they were when the settings were read.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(BTreeMap<String, SecretString>);
+
+/// Under which the keyring keeps what is ours.
+const SERVICE: &str = "highlevel-mcp";
+
+impl SecretSource {
+    /// The secret, or a sentence that says which place does not hold it.
+    pub fn read(&self, variables: &Variables) -> Result<SecretString, ConfigError> {
+        let text = match self {
+            Self::File(path) => read_file(path)?,
+            Self::Env(name) => {
+                let found = variables.0.get(name);
+                found.cloned().ok_or_else(|| {
+                    ConfigError::new(format!("the environment variable {name} is not set; set it where the server runs"))
+                })?
+            }
+            Self::Keyring(user) => entry(user)?
+                .get_password()
+                .map(SecretString::from)
+                .map_err(|error| {
+                    ConfigError::new(format!(
+                        "the keyring has no entry {user} of {SERVICE}: {error}; `highlevel-mcp locations add` makes one"
+                    ))
+                })?,
+        };
+        let plain = text.expose_secret().trim();
+        if plain.is_empty() {
+            return Err(ConfigError::new(format!("{self} is empty")));
+        }
+        Ok(SecretString::from(plain))
+    }
+
+    /// Puts `secret` into the keyring; other places are written by whoever owns them.
+    pub fn keep(&self, secret: &SecretString) -> Result<(), ConfigError> {
+        let Self::Keyring(user) = self else {
+            return Err(ConfigError::new(format!("{self} is no keyring entry")));
+        };
+        let kept = entry(user)?.set_password(secret.expose_secret());
+        kept.map_err(|error| ConfigError::new(format!("the keyring does not take {user}: {error}")))
+    }
+}
+
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Env(name) => write!(f, "variable {name}"),
+            Self::Keyring(user) => write!(f, "keyring {user}"),
+        }
+    }
+}
+
+impl Variables {
+    /// Of `environment`, what any of `sources` names.
+    pub fn of<'a>(
+        sources: impl Iterator<Item = &'a SecretSource>,
+        environment: &BTreeMap<String, String>,
+    ) -> Self {
+        let named = sources.filter_map(|source| match source {
+            SecretSource::Env(name) => {
+                let value = environment.get(name)?;
+                Some((name.clone(), SecretString::from(value.as_str())))
+            }
+            _ => None,
+        });
+        Self(named.collect())
+    }
+}
+
+fn read_file(path: &Path) -> Result<SecretString, ConfigError> {
+    let read = std::fs::read_to_string(path).map(SecretString::from);
+    read.map_err(|error| ConfigError::new(format!("{} cannot be read: {error}", path.display())))
+}
+
+fn entry(user: &str) -> Result<keyring::Entry, ConfigError> {
+    keyring::Entry::new(SERVICE, user).map_err(|error| {
+        ConfigError::new(format!(
+            "the system's keyring cannot be used: {error}; keep the token in a file instead"
+        ))
+    })
+}

@@ -1,0 +1,61 @@
+//! What the server keeps on disk, where, and the rules that hold over calls.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// Where access keys, approvals and the audit file are.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Empty: `highlevel-mcp` in the user's folder for state.
+    pub folder: PathBuf,
+}
+
+/// What may be called.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Empty: no rules of the server's own.
+    pub file: PathBuf,
+}
+
+/// What is written down of calls that change something.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    pub enabled: bool,
+    pub keep_days: u32,
+    pub arguments: AuditedArguments,
+}
+
+/// How much of a call's arguments the audit file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditedArguments {
+    Hash,
+    Full,
+}
+
+/// Calls that wait for a person.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvals {
+    /// URL that is told of each; empty: none.
+    pub webhook: String,
+    pub expire_minutes: u32,
+}
+
+impl State {
+    pub fn folder(&self) -> Result<PathBuf, ConfigError> {
+        if !self.folder.as_os_str().is_empty() {
+            return Ok(self.folder.clone());
+        }
+        let home = dirs::state_dir().or_else(dirs::data_local_dir);
+        home.map(|home| home.join("highlevel-mcp")).ok_or_else(|| {
+            ConfigError::new("there is no folder for state: set state.folder, or HOME".to_owned())
+        })
+    }
+}

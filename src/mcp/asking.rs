@@ -1,0 +1,72 @@
+//! Asks the person at a client before a call is made, where the client can ask (MRTR of MCP 2026-07-28).
+
+use std::collections::BTreeMap;
+
+use rmcp::model::{
+    CallToolRequestParams, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationSchema, InputRequest, InputRequiredResult, ProtocolVersion,
+};
+use rmcp::service::{RequestContext, RoleServer};
+
+use crate::tools::asker::Person;
+use crate::tools::dispatch::Question;
+
+/// The name of the one question.
+const CONFIRM: &str = "confirm";
+
+/// Longest name of a client that is kept, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// The question as the protocol puts it. Its token comes back as the request's state; it stands for the
+/// exact call and its caller, so a state that was tampered with fits nothing.
+pub fn input_required(question: Question) -> InputRequiredResult {
+    let params = ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: question.text,
+        requested_schema: ElicitationSchema::new(BTreeMap::new()),
+    };
+    let asked = InputRequest::Elicitation(ElicitRequest::new(params));
+    let requests = BTreeMap::from([(CONFIRM.to_owned(), asked)]);
+    InputRequiredResult::new(Some(requests), Some(question.token))
+}
+
+/// What is known of the person at the client: reachable, or what they answered.
+pub fn person(request: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Person {
+    let recent = context
+        .protocol_version()
+        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    let declared = context.client_capabilities();
+    let elicitation = declared.and_then(|declared| declared.elicitation);
+    // A client that names neither form has forms: the older way of declaring them.
+    let forms = elicitation.is_some_and(|has| has.form.is_some() || has.url.is_none());
+    if !recent || !forms {
+        return Person::Unreachable;
+    }
+    let answers = request.input_responses.as_ref();
+    let answer = answers.and_then(|answers| answers.get(CONFIRM));
+    match (answer, &request.request_state) {
+        (Some(answer), Some(state)) => {
+            match serde_json::from_value::<ElicitResult>(answer.clone()) {
+                Ok(result) if result.action == ElicitationAction::Accept => {
+                    Person::Agreed(state.clone())
+                }
+                _ => Person::Declined,
+            }
+        }
+        _ => Person::Reachable,
+    }
+}
+
+/// Name and version of the client program, where it says them.
+pub fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+    // Without a session the library knows no older client, and stands in for it itself.
+    let over_http = context.extensions.get::<http::request::Parts>().is_some();
+    let info = match over_http {
+        true => context.meta.client_info()?,
+        false => context.client_info()?,
+    };
+    let named = format!("{} {}", info.name, info.version);
+    let shown: String = named.chars().take(LONGEST_NAME).collect();
+    let shown = shown.trim();
+    (!shown.is_empty()).then(|| shown.to_owned())
+}
