@@ -14,6 +14,8 @@ impl Process {
     /// Starts one that says its address on the first line of stderr.
     pub async fn start(command: &mut Command) -> Self {
         command.stderr(std::process::Stdio::piped());
+        let state = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
+        command.env("HIGHLEVEL_MCP_STATE_FOLDER", state);
         let mut child = command.kill_on_drop(true).spawn().expect("started");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
         let line = lines.next_line().await.expect("a line").expect("a line");

@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::generated;
 use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId, Transport};
+use highlevel_mcp::highlevel::{Caller, Failure, LocationBinding, TenantId, Transport};
 use highlevel_mcp::runtime::tool::{Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::dispatch::Dispatch;
+use highlevel_mcp::tools::asker::Principal;
+use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -51,15 +52,23 @@ static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
         transport,
         &config.tools,
         Telemetry::default(),
+        Governance::default(),
     )
     .expect("a dispatch");
     let caller = Caller {
         credential: Credential::parse("pit-a").expect("a token"),
         location: TenantId::parse("L0").map(LocationBinding::Pin),
         company: TenantId::parse("C0"),
+        place: None,
     };
     (dispatch, caller)
 });
+
+/// The request that a call would send.
+fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, Failure> {
+    let (dispatch, caller) = &*DISPATCH;
+    dispatch.dry_run(&dispatch.plan(tool, arguments, &Principal::of(caller.clone()))?)
+}
 
 /// Some value of a schema, as plain as it can be.
 fn sample(schema: &Value) -> Value {
@@ -133,17 +142,11 @@ fn least(tool: &Tool) -> Map<String, Value> {
 }
 
 /// Whether the call was refused; else what leaves is the template with `value` in its one place.
-fn check(
-    dispatch: &Dispatch,
-    caller: &Caller,
-    tool: &'static Tool,
-    argument: usize,
-    value: &str,
-) -> bool {
+fn check(tool: &'static Tool, argument: usize, value: &str) -> bool {
     let mut arguments = least(tool);
     let argument = &tool.arguments[argument];
     arguments.insert(argument.name.to_owned(), json!(value));
-    let Ok(request) = dispatch.dry_run(tool, arguments.clone(), caller) else {
+    let Ok(request) = dry_run(tool, arguments.clone()) else {
         return true;
     };
     let place = format!("{} {} = {value:?}: {request}", tool.name, argument.name);
@@ -200,15 +203,14 @@ fn check(
 
 #[test]
 fn no_argument_is_more_than_its_value() {
-    let (dispatch, caller) = &*DISPATCH;
     let (mut refused, mut sent) = (0, 0);
     for tool in generated::TOOLS {
-        let plain = dispatch.dry_run(tool, least(tool), caller);
+        let plain = dry_run(tool, least(tool));
         // Without it every refusal below would prove nothing.
         plain.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
         for argument in 0..tool.arguments.len() {
             for value in HOSTILE {
-                if check(dispatch, caller, tool, argument, value) {
+                if check(tool, argument, value) {
                     refused += 1;
                 } else {
                     sent += 1;
@@ -234,8 +236,7 @@ proptest! {
     ) {
         let tool = &generated::TOOLS[tool];
         if !tool.arguments.is_empty() {
-            let (dispatch, caller) = &*DISPATCH;
-            check(dispatch, caller, tool, argument.index(tool.arguments.len()), &value);
+            check(tool, argument.index(tool.arguments.len()), &value);
         }
     }
 
@@ -248,10 +249,9 @@ proptest! {
         answer in "\\PC{0,64}|[\\[\\]{}\",:0-9truefalsn \\\\]{0,256}",
     ) {
         let tool = &generated::TOOLS[tool];
-        let (dispatch, caller) = &*DISPATCH;
         let value: Value = serde_json::from_str(&arguments).unwrap_or(Value::String(arguments));
         let given: Map<String, Value> = names.into_iter().map(|name| (name, value.clone())).collect();
-        let _ = dispatch.dry_run(tool, given, caller);
+        let _ = dry_run(tool, given);
         if let Ok(text) = highlevel_mcp::tools::shape::shape(tool, answer, 64) {
             prop_assert!(text.len() <= 64);
         }

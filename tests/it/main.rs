@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod agency;
 mod answers;
 mod clients;
 mod concurrency;

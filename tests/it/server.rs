@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::highlevel::Transport;
+use highlevel_mcp::store::keys::Keys;
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::dispatch::Dispatch;
+use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use highlevel_mcp::{generated, host};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -14,6 +15,12 @@ use tokio::sync::oneshot;
 
 pub const TOKEN: &str = "pit-test";
 pub const LOCATION: &str = "L0";
+
+/// Setting under which nothing waits for a confirmation.
+pub const UNCONFIRMED: (&str, &str) = (
+    "HIGHLEVEL_MCP_POLICY_FILE",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unconfirmed.toml"),
+);
 
 /// An HTTP client; reqwest makes none before a provider of TLS is installed.
 pub fn client() -> reqwest::Client {
@@ -26,6 +33,9 @@ pub struct Server {
     /// Endpoint of every request, `/mcp` unless a test sets another.
     pub path: &'static str,
     pub http: reqwest::Client,
+    pub dispatch: Dispatch,
+    /// Where it keeps keys, approvals and the audit file.
+    pub state: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     running: tokio::task::JoinHandle<()>,
 }
@@ -42,19 +52,25 @@ impl Server {
             base_url: Some(highlevel.to_owned()),
             ..Flags::default()
         };
-        let variables = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()));
+        let state = tempfile::tempdir().expect("a folder");
+        let folder = state.path().to_str().expect("UTF-8");
+        let own = [("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+        let variables = own.iter().chain(variables);
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
         let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+        let governance = Governance::of(&config, &transport).expect("files");
         let dispatch = Dispatch::new(
             generated::TOOLS,
             transport,
             &config.tools,
             Telemetry::default(),
+            governance,
         )
         .expect("a dispatch");
-        let access = host::Access::new(&config.server, &config.account).expect("an account");
+        let keys = Keys::open(&config.state.folder().expect("a folder")).expect("keys");
+        let access = host::Access::new(&config.server, &config.account, Some(keys));
+        let access = access.expect("an account");
         let stopping = host::Stopping::default();
         let router = host::router(&dispatch, access, &stopping, &config.server);
         let metrics = Arc::clone(&dispatch.telemetry().metrics);
@@ -78,6 +94,8 @@ impl Server {
             url,
             path: "/mcp",
             http,
+            dispatch,
+            state,
             stop: Some(stop),
             running,
         }

@@ -14,10 +14,14 @@ pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        .env("HIGHLEVEL_MCP_STATE_FOLDER", STATE)
         .envs(variables.iter().copied())
         .kill_on_drop(true);
     command
 }
+
+/// The state folder of every program that a test starts.
+pub const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
 
 const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_TOKEN", "pit-stdio"),
@@ -258,4 +262,54 @@ async fn serve_says_where_it_listens_and_stops_on_sigterm() {
     assert!(kill.success());
     let ended = tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await;
     assert!(ended.expect("in time").expect("an end").success());
+}
+
+/// A client that asks for it is told how far a batch is; stdio carries what stateless HTTP cannot.
+#[tokio::test]
+async fn a_batch_tells_how_far_it_is() {
+    let highlevel = Recording::always(200, r#"{"tags":["a"]}"#).await;
+    let arguments = [
+        "stdio",
+        "--tools",
+        "orchestrator",
+        "--base-url",
+        &highlevel.url,
+    ];
+    let mut child = program(&arguments, &ACCOUNT)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut stdin = child.stdin.take().expect("stdin");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let items: Vec<Value> = (0..3)
+        .map(|number| json!({"contactId": format!("c{number}")}))
+        .collect();
+    let batch =
+        json!({"operation": "contacts_add-tags", "arguments": {"tags": ["a"]}, "items": items});
+    let frames = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "call_write", "arguments": batch, "_meta": {"progressToken": "p1"}}}),
+    ];
+    for frame in frames {
+        let frame = format!("{frame}\n");
+        stdin.write_all(frame.as_bytes()).await.expect("written");
+    }
+    let (mut told, mut is_done) = (Vec::new(), false);
+    while !is_done || told.len() < 3 {
+        let line = lines.next_line().await.expect("a line").expect("a frame");
+        let frame: Value = serde_json::from_str(&line).expect("a frame");
+        is_done |= frame["id"] == 2;
+        if frame["method"] == "notifications/progress" {
+            let params = &frame["params"];
+            assert_eq!(
+                (&params["progressToken"], &params["total"]),
+                (&json!("p1"), &json!(3.0))
+            );
+            told.push(params["progress"].as_f64().expect("a number"));
+        }
+    }
+    told.sort_by(f64::total_cmp);
+    assert_eq!(told, [1.0, 2.0, 3.0]);
 }

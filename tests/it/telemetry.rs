@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::recording::{Recording, json as answer};
 use crate::server::client;
+use crate::stdio::STATE;
 
 /// Secret and private: neither may appear in anything that the server tells of itself.
 const TOKEN: &str = "pit-canary-7d1f";
@@ -30,6 +31,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
             .args(["serve", "--listen", "127.0.0.1:0", "--base-url", upstream])
             .env("HIGHLEVEL_MCP_METRICS_LISTEN", "127.0.0.1:0")
+            .env("HIGHLEVEL_MCP_STATE_FOLDER", STATE)
             .env("HIGHLEVEL_MCP_LOG_LEVEL", "trace")
             .env(
                 "HIGHLEVEL_MCP_TRACES_ENDPOINT",

@@ -7,7 +7,7 @@ use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options};
 use serde_json::{Map, Value, json};
 
 use super::Sandbox;
-use crate::server::Server;
+use crate::server::{Server, UNCONFIRMED};
 
 /// Deepest objects that are filled in; what is required deeper is there all the same.
 const DEEPEST: usize = 3;
@@ -211,7 +211,7 @@ fn is_let_in(status: u64, error: &Value) -> bool {
 #[tokio::test]
 async fn every_operation_is_called_and_let_in() {
     let sandbox = Sandbox::start(Options::default()).await;
-    let mut server = Server::start(&sandbox.url).await;
+    let mut server = Server::start_with(&sandbox.url, &[UNCONFIRMED]).await;
     let mut tokens = Vec::new();
     let mut faults = Vec::new();
     let mut lost = Vec::new();
@@ -225,7 +225,7 @@ async fn every_operation_is_called_and_let_in() {
             )
             .await;
             tokens = self::tokens(&sandbox).await;
-            server = Server::start(&sandbox.url).await;
+            server = Server::start_with(&sandbox.url, &[UNCONFIRMED]).await;
             server.path = "/mcp/x/all";
         }
         let given = arguments(tool);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod contract;
+mod cost;
 mod every;
 mod official;
 mod orchestrator;
@@ -73,8 +74,13 @@ pub struct Stack {
 
 impl Stack {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With variables of the server's environment.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(Options::default()).await;
-        let server = Server::start(&sandbox.url).await;
+        let server = Server::start_with(&sandbox.url, variables).await;
         Self { sandbox, server }
     }
 

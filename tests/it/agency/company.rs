@@ -1,0 +1,101 @@
+//! A company's OAuth token in the settings: its locations are reached by tokens that the server gets itself.
+
+use std::os::unix::fs::PermissionsExt;
+
+use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options};
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+use crate::server::{Server, client};
+
+const SUMMIT: &str = "locSummitFitness0001";
+
+/// What HighLevel answers when an app is installed for the sandbox's company.
+async fn installed(sandbox: &Sandbox) -> Value {
+    let form = [
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+        ("grant_type", "authorization_code"),
+        ("code", "sandbox-code-company"),
+    ];
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let request = client().post(format!("{}/oauth/token", sandbox.url));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let reply = request.body(form).send().await;
+    reply.expect("a reply").json().await.expect("a pair")
+}
+
+#[tokio::test]
+async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
+    let sandbox = Sandbox::start(Options::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let pair = installed(&sandbox).await;
+    std::fs::write(path("pair.json"), pair.to_string()).expect("written");
+    let closed = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path("pair.json"), closed).expect("closed");
+    std::fs::write(path("secret"), "sandbox-secret\n").expect("written");
+    let settings = format!(
+        "[companies.agency]\ncompany_id = \"{COMPANY}\"\nclient_id = \"sandbox-client\"\n\
+         client_secret = {{ file = \"{}\" }}\npair_file = \"{}\"\n\
+         [locations.harbor]\nlocation_id = \"{LOCATION}\"\ncompany = \"agency\"\n\
+         [locations.summit]\nlocation_id = \"{SUMMIT}\"\ncompany = \"agency\"\n",
+        path("secret"),
+        path("pair.json")
+    );
+    std::fs::write(path("settings.toml"), settings).expect("written");
+    let config = path("settings.toml");
+    let mut server = Server::start_with(&sandbox.url, &[("HIGHLEVEL_MCP_CONFIG", &config)]).await;
+    let call = async |server: &Server, tool: &str, arguments: Value| {
+        // On loopback, without a credential: whoever is on this machine may use what the server has.
+        let headers = [("accept-language", "en")];
+        let (text, is_error) = server.call_with(&headers, tool, arguments).await;
+        assert!(!is_error, "{tool}: {text}");
+        serde_json::from_str::<Value>(&text).expect("JSON")
+    };
+    for (alias, location) in [("harbor", LOCATION), ("summit", SUMMIT), ("summit", SUMMIT)] {
+        let arguments = json!({"location": alias, "limit": 1});
+        let found = call(&server, "contacts_get-contacts", arguments).await;
+        assert_eq!(found["contacts"][0]["locationId"], location, "{found}");
+    }
+    let minted = sandbox.requests().await;
+    let minted = minted
+        .iter()
+        .filter(|request| request["path"] == "/oauth/locationToken");
+    assert_eq!(minted.count(), 2, "each location's token is asked for once");
+    // What only an agency may do goes with the company's own token.
+    server.path = "/mcp/x/oauth";
+    let arguments = json!({"location": "harbor", "appId": "sandbox"});
+    let told = call(&server, "oauth_get-installed-location", arguments).await;
+    assert!(told["locations"].is_array(), "{told}");
+    server.path = "/mcp";
+    let told = call(&server, "list_locations", json!({})).await;
+    let rows = told["locations"].as_array().expect("locations");
+    let aliases: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["alias"].as_str())
+        .collect();
+    assert_eq!(aliases, ["harbor", "summit"]);
+    assert!(
+        rows.iter()
+            .any(|row| row["name"] == "Maple Realty" && row["hint"].is_string()),
+        "{told}"
+    );
+    // A client that brings its own company token is served the same way.
+    let bearer = format!("Bearer {}", pair["access_token"].as_str().expect("a token"));
+    let headers = [("authorization", bearer.as_str()), ("locationid", SUMMIT)];
+    let (text, is_error) = server
+        .call_with(&headers, "contacts_get-contacts", json!({"limit": 1}))
+        .await;
+    assert!(!is_error && text.contains(SUMMIT), "{text}");
+    let nowhere = [("authorization", bearer.as_str())];
+    let (text, is_error) = server
+        .call_with(&nowhere, "contacts_get-contact", json!({"contactId": "c1"}))
+        .await;
+    assert!(
+        is_error && text.contains("token_class") && text.contains("names no location"),
+        "{text}"
+    );
+}

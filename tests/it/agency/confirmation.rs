@@ -1,0 +1,310 @@
+//! Each way of confirming, on every surface, with clients of both generations of the protocol.
+
+use highlevel_mcp::store::approvals::Approvals;
+use serde_json::{Value, json};
+
+use super::{Agency, contact};
+
+const OPERATOR: &str = "Bearer operator";
+
+/// How many contacts the sandbox was asked to delete.
+async fn deleted(agency: &Agency) -> usize {
+    let writes = agency.writes().await;
+    writes
+        .iter()
+        .filter(|request| request["method"] == "DELETE")
+        .count()
+}
+
+#[tokio::test]
+async fn a_token_confirms_one_call_once_on_every_surface() {
+    let mut agency = Agency::start(1, "").await;
+    let agency = &mut agency;
+    let plain = |id: &str, confirm: Option<&Value>| json!({"contactId": id, "confirm": confirm});
+    let wrapped = |id: &str, confirm: Option<&Value>| json!({"operation": "contacts_delete-contact", "arguments": {"contactId": id}, "confirm": confirm});
+    let compat = |id: &str, confirm: Option<&Value>| json!({"operationId": "contacts_delete-contact", "params": {"path": {"contactId": id}}, "idempotencyKey": id, "confirm": confirm});
+    type Given = fn(&str, Option<&Value>) -> Value;
+    let surfaces: [(&'static str, &str, Given); 3] = [
+        ("/mcp/l/b01/x/contacts", "contacts_delete-contact", plain),
+        ("/mcp/l/b01", "call_destructive", wrapped),
+        ("/mcp/l/b01/compat", "execute_operation", compat),
+    ];
+    for (number, (path, tool, given)) in surfaces.into_iter().enumerate() {
+        let id = contact(agency, OPERATOR, "b01").await;
+        let asked = agency.call(path, OPERATOR, tool, given(&id, None)).await;
+        let asked = asked.expect_err("a question");
+        assert_eq!(asked["class"], "needs_confirmation", "{asked}");
+        assert_eq!(
+            asked["location"],
+            json!({"alias": "b01", "name": "Branch 01"}),
+            "{asked}"
+        );
+        assert_eq!(asked["calls"], 1);
+        assert_eq!(deleted(agency).await, number, "{path}");
+        let token = &asked["confirm"];
+        let other = agency
+            .call(path, OPERATOR, tool, given("another", Some(token)))
+            .await;
+        assert_eq!(other.expect_err("other arguments")["class"], "refused");
+        let first = agency
+            .call(path, OPERATOR, tool, given(&id, Some(token)))
+            .await;
+        let first = first.expect("deleted");
+        assert_eq!(deleted(agency).await, number + 1, "{path}");
+        // Again: what came of it, and no second call.
+        let again = agency
+            .call(path, OPERATOR, tool, given(&id, Some(token)))
+            .await;
+        let mut again = again.expect("what came of it");
+        let repeated = again
+            .as_object_mut()
+            .expect("an object")
+            .remove("_repeated");
+        assert!(repeated.is_some());
+        assert_eq!(again, first);
+        assert_eq!(deleted(agency).await, number + 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_write_and_a_batch_are_asked_about_as_a_whole() {
+    let rules = "[server]\nconfirm = { write = \"token\" }\n";
+    let mut agency = Agency::start(1, rules).await;
+    let agency = &mut agency;
+    let id = contact(agency, OPERATOR, "b01").await;
+    let batch = |confirm: Option<&Value>| json!({"operation": "contacts_add-tags", "arguments": {"contactId": id}, "items": [{"tags": ["a"]}, {"tags": ["b"]}], "confirm": confirm});
+    let asked = agency
+        .call("/mcp/l/b01", OPERATOR, "call_write", batch(None))
+        .await;
+    let asked = asked.expect_err("a question");
+    assert_eq!(
+        (&asked["calls"], &asked["class"]),
+        (&json!(2), &json!("needs_confirmation"))
+    );
+    let done = agency
+        .call(
+            "/mcp/l/b01",
+            OPERATOR,
+            "call_write",
+            batch(Some(&asked["confirm"])),
+        )
+        .await;
+    assert_eq!(done.expect("tagged")["done"], 2);
+    assert_eq!(agency.writes().await.len(), 2);
+    let again = agency
+        .call(
+            "/mcp/l/b01",
+            OPERATOR,
+            "call_write",
+            batch(Some(&asked["confirm"])),
+        )
+        .await;
+    assert_eq!(again.expect("what came of it")["done"], 2);
+    assert_eq!(agency.writes().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_person_elsewhere_decides() {
+    let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
+    let mut agency = Agency::start(1, rules).await;
+    let agency = &mut agency;
+    let approvals = Approvals::open(agency.server.state.path()).expect("approvals");
+    let path = "/mcp/l/b01/x/contacts";
+    let tool = "contacts_delete-contact";
+    let given = |id: &str, confirm: Option<&Value>| json!({"contactId": id, "confirm": confirm});
+    let ask = async |agency: &mut Agency, id: &str| {
+        let asked = agency.call(path, OPERATOR, tool, given(id, None)).await;
+        asked.expect_err("a question")["confirm"].clone()
+    };
+    let id = contact(agency, OPERATOR, "b01").await;
+    let handle = ask(agency, &id).await;
+    assert_eq!(ask(agency, &id).await, handle, "one question, asked twice");
+    let waits = agency
+        .call(path, OPERATOR, tool, given(&id, Some(&handle)))
+        .await;
+    let waits = waits.expect_err("nobody has decided");
+    assert!(
+        waits["retryAfterMs"].is_u64() && waits["class"] == "needs_confirmation",
+        "{waits}"
+    );
+    let listed = approvals.list().expect("a list");
+    assert_eq!((listed.len(), listed[0].alias.as_deref()), (1, Some("b01")));
+    let handle_text = handle.as_str().expect("a handle");
+    approvals
+        .decide(handle_text, true, "Ada", None)
+        .expect("decided");
+    let other = agency
+        .call(path, OPERATOR, tool, given("another", Some(&handle)))
+        .await;
+    assert_eq!(other.expect_err("another call")["class"], "refused");
+    assert_eq!(deleted(agency).await, 0);
+    let first = agency
+        .call(path, OPERATOR, tool, given(&id, Some(&handle)))
+        .await;
+    let first = first.expect("deleted");
+    let again = agency
+        .call(path, OPERATOR, tool, given(&id, Some(&handle)))
+        .await;
+    assert_eq!(again.expect("what came of it"), first);
+    assert_eq!(deleted(agency).await, 1);
+    let id = contact(agency, OPERATOR, "b01").await;
+    let handle = ask(agency, &id).await;
+    approvals
+        .decide(
+            handle.as_str().expect("a handle"),
+            false,
+            "Ada",
+            Some("she is a client"),
+        )
+        .expect("decided");
+    let denied = agency
+        .call(path, OPERATOR, tool, given(&id, Some(&handle)))
+        .await;
+    let denied = denied.expect_err("a no").to_string();
+    assert!(denied.contains("she is a client"), "{denied}");
+    assert_eq!(deleted(agency).await, 1);
+}
+
+/// The result of a call by a client of MCP 2026-07-28 that can show questions.
+async fn modern(agency: &Agency, arguments: &Value, rest: Value) -> Value {
+    let mut params = json!({
+        "name": "contacts_delete-contact",
+        "arguments": arguments,
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "modern", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+        },
+    });
+    for (name, value) in rest.as_object().expect("an object") {
+        params[name] = value.clone();
+    }
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let reply = agency
+        .server
+        .post("/mcp/l/b01/x/contacts")
+        .header("authorization", OPERATOR)
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "contacts_delete-contact")
+        .json(&request);
+    let reply: Value = reply
+        .send()
+        .await
+        .expect("a reply")
+        .json()
+        .await
+        .expect("JSON");
+    reply["result"].clone()
+}
+
+#[tokio::test]
+async fn the_client_asks_its_user_where_it_can() {
+    let rules = "[server]\nconfirm = { destructive = \"elicit\" }\n";
+    let mut agency = Agency::start(1, rules).await;
+    let id = contact(&mut agency, OPERATOR, "b01").await;
+    let arguments = json!({"contactId": id});
+    // A client that cannot ask is refused.
+    let refused = agency
+        .call(
+            "/mcp/l/b01/x/contacts",
+            OPERATOR,
+            "contacts_delete-contact",
+            arguments.clone(),
+        )
+        .await
+        .expect_err("a refusal");
+    assert!(
+        refused["error"].to_string().contains("cannot ask"),
+        "{refused}"
+    );
+    let asked = modern(&agency, &arguments, json!({})).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let question = &asked["inputRequests"]["confirm"];
+    assert_eq!(question["method"], "elicitation/create", "{asked}");
+    let message = question["params"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("Branch 01") && message.contains(&id),
+        "{message}"
+    );
+    let state = &asked["requestState"];
+    let answer = |action: &str, state: &Value| json!({"requestState": state, "inputResponses": {"confirm": {"action": action, "content": {}}}});
+    let no = modern(&agency, &arguments, answer("decline", state)).await;
+    assert_eq!(no["isError"], true, "{no}");
+    let other = modern(
+        &agency,
+        &json!({"contactId": "another"}),
+        answer("accept", state),
+    )
+    .await;
+    assert_eq!(other["isError"], true, "{other}");
+    assert_eq!(deleted(&agency).await, 0);
+    let yes = modern(&agency, &arguments, answer("accept", state)).await;
+    assert_ne!(yes["isError"], true, "{yes}");
+    assert_eq!(deleted(&agency).await, 1);
+    modern(&agency, &arguments, answer("accept", state)).await;
+    assert_eq!(deleted(&agency).await, 1, "once");
+}
+
+#[tokio::test]
+async fn what_is_refused_outright_is_refused_to_all() {
+    let rules = "[locations.b01]\nconfirm = { destructive = \"refuse\" }\n";
+    let mut agency = Agency::start(1, rules).await;
+    let given = json!({"contactId": "c1"});
+    let refused = agency
+        .call(
+            "/mcp/l/b01/x/contacts",
+            OPERATOR,
+            "contacts_delete-contact",
+            given,
+        )
+        .await
+        .expect_err("a refusal");
+    assert!(
+        refused["remedy"]
+            .to_string()
+            .contains("[locations.b01] confirm"),
+        "{refused}"
+    );
+    assert_eq!(deleted(&agency).await, 0);
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_of_what_waits() {
+    let hook = crate::recording::Recording::always(200, "{}").await;
+    let highlevel = crate::recording::Recording::always(200, "{}").await;
+    let rules = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(
+        rules.path(),
+        "[server]\nconfirm = { destructive = \"human\" }\n",
+    )
+    .expect("written");
+    let url = format!("{}/told?secret=1", hook.url);
+    let variables = [
+        ("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", url.as_str()),
+        (
+            "HIGHLEVEL_MCP_POLICY_FILE",
+            rules.path().to_str().expect("UTF-8"),
+        ),
+    ];
+    let mut server = crate::server::Server::start_with(&highlevel.url, &variables).await;
+    server.path = "/mcp/x/contacts";
+    let (text, is_error) = server
+        .call("contacts_delete-contact", json!({"contactId": "c1"}))
+        .await;
+    assert!(is_error && highlevel.take().is_empty(), "{text}");
+    let asked: Value = serde_json::from_str(&text).expect("JSON");
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        told.extend(hook.take());
+        if !told.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let body: Value = serde_json::from_slice(&told.first().expect("told").body).expect("JSON");
+    assert_eq!(body["handle"], asked["confirm"], "{body}");
+    assert_eq!(body["tool"], "contacts_delete-contact");
+    assert_eq!(body["request"]["method"], "DELETE", "{body}");
+    assert!(!body.to_string().contains("pit-test"), "{body}");
+}

@@ -1,0 +1,183 @@
+//! One server for many sub-accounts: who acts where, what they may do, what is confirmed and written down.
+
+mod audit;
+mod commands;
+mod company;
+mod confirmation;
+mod forty;
+mod locations;
+mod rules;
+
+use std::fmt::Write;
+
+use highlevel_mcp::config::{Config, Flags};
+use highlevel_mcp::sandbox::Options;
+use highlevel_mcp::store::keys::{Keys, Locations};
+use highlevel_mcp::tools::tenancy::Tenancy;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+use crate::server::Server;
+
+/// A server with so many locations of its own, `b01` and so on, in front of a sandbox.
+pub struct Agency {
+    pub sandbox: Sandbox,
+    pub server: Server,
+    settings: tempfile::TempDir,
+    /// Flags and environment that the server's settings were read from.
+    variables: Vec<(String, String)>,
+}
+
+/// The id of a branch of the sandbox.
+pub fn branch(number: usize) -> String {
+    format!("locBranch{number:011}")
+}
+
+/// The alias that the server gives it.
+pub fn alias(number: usize) -> String {
+    format!("b{number:02}")
+}
+
+impl Agency {
+    pub async fn start(branches: usize, rules: &str) -> Self {
+        let options = Options {
+            branches,
+            calls_per_interval: Some(10_000_000),
+            ..Options::default()
+        };
+        let sandbox = Sandbox::start(options).await;
+        let settings = tempfile::tempdir().expect("a folder");
+        write(&settings, &Vec::from_iter(1..=branches), rules);
+        let path = |name: &str| {
+            settings
+                .path()
+                .join(name)
+                .to_str()
+                .expect("UTF-8")
+                .to_owned()
+        };
+        let variables = [
+            ("HIGHLEVEL_MCP_CONFIG", path("settings.toml")),
+            ("HIGHLEVEL_MCP_POLICY_FILE", path("rules.toml")),
+            ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", "operator".to_owned()),
+            (
+                "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
+                "100000".to_owned(),
+            ),
+        ];
+        let variables = Vec::from(variables.map(|(name, value)| (name.to_owned(), value)));
+        let borrowed = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let server = Server::start_with(&sandbox.url, &Vec::from_iter(borrowed)).await;
+        Self {
+            sandbox,
+            server,
+            settings,
+            variables,
+        }
+    }
+
+    /// Has the server read other rules and other branches, as SIGHUP does.
+    pub fn reload(&self, rules: &str, branches: &[usize]) {
+        self.try_reload(rules, branches).expect("usable settings");
+    }
+
+    pub fn try_reload(&self, rules: &str, branches: &[usize]) -> Result<(), String> {
+        write(&self.settings, branches, rules);
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+        self.server.dispatch.replace_tenancy(Tenancy::read(
+            &config,
+            &self.server.dispatch.transport().oauth(),
+        )?);
+        Ok(())
+    }
+
+    /// A key of the server's, as a client sends it.
+    pub fn key(&self, name: &str, aliases: Option<&[&str]>, policy: Option<&str>) -> String {
+        let locations = match aliases {
+            None => Locations::All,
+            Some(aliases) => Locations::Only(aliases.iter().map(ToString::to_string).collect()),
+        };
+        let keys = Keys::open(self.server.state.path()).expect("keys");
+        let (_, key) = keys.create(name, locations, policy, None).expect("a key");
+        format!("Bearer {}", key.expose_secret())
+    }
+
+    /// A call with this Authorization at this endpoint; `Err` where the tool says error.
+    pub async fn call(
+        &mut self,
+        path: &'static str,
+        authorization: &str,
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Value, Value> {
+        self.server.path = path;
+        let headers = [("authorization", authorization)];
+        let (text, is_error) = self.server.call_with(&headers, tool, arguments).await;
+        let value = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
+        if is_error { Err(value) } else { Ok(value) }
+    }
+
+    /// The names on the list of this endpoint.
+    pub async fn listed(
+        &mut self,
+        path: &'static str,
+        authorization: &str,
+    ) -> (Vec<String>, Value) {
+        self.server.path = path;
+        let headers = [("authorization", authorization)];
+        let list = self
+            .server
+            .rpc_with(&headers, "tools/list", json!({}))
+            .await;
+        let tools = list["result"]["tools"].as_array().expect("tools");
+        let names = tools
+            .iter()
+            .map(|tool| tool["name"].as_str().expect("a name").to_owned());
+        (names.collect(), list["result"]["cacheScope"].clone())
+    }
+
+    /// Requests that changed something, as the sandbox saw them.
+    pub async fn writes(&self) -> Vec<Value> {
+        let mut seen = self.sandbox.requests().await;
+        seen.retain(|request| request["method"] != "GET");
+        seen
+    }
+}
+
+/// Settings with these branches, a token file each, and the rules.
+fn write(folder: &tempfile::TempDir, branches: &[usize], rules: &str) {
+    let path = |name: &str| folder.path().join(name);
+    let mut text = String::new();
+    for number in branches {
+        let token = path(&format!("token-{number}"));
+        std::fs::write(&token, format!("pit-sandbox-branch-{number:02}\n")).expect("written");
+        let (alias, id, token) = (alias(*number), branch(*number), token.display());
+        writeln!(
+            text,
+            "[locations.{alias}]\nname = \"Branch {number:02}\"\nlocation_id = \"{id}\"\ntoken = {{ file = \"{token}\" }}"
+        )
+        .expect("written");
+    }
+    std::fs::write(path("settings.toml"), text).expect("written");
+    std::fs::write(path("rules.toml"), rules).expect("written");
+}
+
+/// A contact of a branch, by a read that its key may do.
+pub async fn contact(agency: &mut Agency, authorization: &str, location: &str) -> String {
+    let arguments = json!({"location": location, "limit": 1});
+    let found = agency
+        .call("/mcp", authorization, "contacts_get-contacts", arguments)
+        .await
+        .expect("contacts");
+    found["contacts"][0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
+}
