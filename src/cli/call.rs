@@ -45,7 +45,7 @@ impl Call {
             ..Asker::of(caller)
         };
         if self.dry_run {
-            let planned = dispatch.plan(tool, arguments, &asker.principal);
+            let planned = dispatch.plan(tool, arguments, &asker);
             let shown = planned.and_then(|planned| dispatch.dry_run(&planned));
             let (text, is_error) = match shown {
                 Ok(request) => (request.to_string(), false),

@@ -142,7 +142,7 @@ fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer,
         };
         let writes = asked.kind.as_deref() == Some("write");
         let is_served =
-            |tool: &Tool| request.serves(tool) && !(writes && tool.effect == Effect::Read);
+            |tool: &Tool| request.finds(tool) && !(writes && tool.effect == Effect::Read);
         search(&one, is_served).map_err(|what| Failure::new(Class::Invalid, what))
     };
     let mut operations = Vec::new();
@@ -167,6 +167,10 @@ fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer,
 fn described(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer, Failure> {
     let asked: DescribeArguments = read(arguments)?;
     let tool = operation(&asked.operation_id, request)?;
+    if !request.finds(tool) {
+        let what = format!("{} is not allowed here.", tool.name);
+        return Err(Failure::new(Class::Refused, what));
+    }
     let mut told = shown(tool, Detail::Schema);
     told["operationId"] = json!(tool.name);
     told["method"] = json!(tool.method);
@@ -202,7 +206,10 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         flat.entry(name).or_insert_with(|| json!(location));
     }
     if asked.dry_run {
-        let call = dispatch.plan(tool, flat, &request.asker.principal)?;
+        let call = dispatch.plan(tool, flat, request.asker)?;
+        if let Err(answer) = dispatch.sight(&call, request.asker) {
+            return Ok(answer);
+        }
         let resolved = dispatch.dry_run(&call)?;
         return Ok(Answer::text(
             json!({"dryRun": true, "resolvedRequest": resolved}).to_string(),
@@ -217,7 +224,7 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         return Err(Failure::new(Class::Invalid, what)
             .with_remedy("Give any text that is new for each thing you want to happen once."));
     }
-    let mut calls = [dispatch.plan(tool, flat, &request.asker.principal)?];
+    let mut calls = [dispatch.plan(tool, flat, request.asker)?];
     let permit = match dispatch
         .permit(&mut calls, asked.confirm.as_deref(), request.asker)
         .await

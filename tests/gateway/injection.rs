@@ -9,7 +9,7 @@ use highlevel_mcp::highlevel::caller::Credential;
 use highlevel_mcp::highlevel::{Caller, Failure, LocationBinding, TenantId, Transport};
 use highlevel_mcp::runtime::tool::{Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::asker::Principal;
+use highlevel_mcp::tools::asker::Asker;
 use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
 /// The request that a call would send.
 fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let (dispatch, caller) = &*DISPATCH;
-    dispatch.dry_run(&dispatch.plan(tool, arguments, &Principal::of(caller.clone()))?)
+    dispatch.dry_run(&dispatch.plan(tool, arguments, &Asker::of(caller.clone()))?)
 }
 
 /// Some value of a schema, as plain as it can be.

@@ -7,7 +7,7 @@ use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure, LocationBinding, TenantId};
 use crate::runtime::tool::{Role, Tool};
-use crate::tools::asker::{Principal, Reach};
+use crate::tools::asker::{Asker, Principal, Reach};
 
 /// A call whose account is known.
 #[derive(Clone)]
@@ -33,8 +33,29 @@ impl Dispatch {
         &self,
         tool: &'static Tool,
         mut arguments: Map<String, Value>,
-        principal: &Principal,
+        asker: &Asker,
     ) -> Result<Planned, Failure> {
+        match self.account_for(tool, &mut arguments, &asker.principal) {
+            Ok(caller) => Ok(Planned {
+                tool,
+                arguments,
+                caller,
+                keyed: false,
+                location: None,
+            }),
+            Err(failure) => {
+                self.write_unplanned(tool, &arguments, asker, &failure);
+                Err(failure)
+            }
+        }
+    }
+
+    fn account_for(
+        &self,
+        tool: &Tool,
+        arguments: &mut Map<String, Value>,
+        principal: &Principal,
+    ) -> Result<Caller, Failure> {
         let tenancy = self.tenancy();
         let accounts = &tenancy.accounts;
         let own = tool.arguments.iter().any(|one| one.name == LOCATION);
@@ -49,7 +70,7 @@ impl Dispatch {
                 (None, Reach::None) => {
                     return Err(Failure::new(Class::Auth, "The connection has no account."));
                 }
-                (None, reach) => match by_arguments(tool, &mut arguments, accounts, reach) {
+                (None, reach) => match by_arguments(tool, arguments, accounts, reach) {
                     Some(account) => account.caller(),
                     None => only(accounts, reach)?.caller(),
                 },
@@ -59,13 +80,7 @@ impl Dispatch {
             let known = accounts.of_location(location.location().as_str());
             caller.place = known.map(|account| account.place.clone());
         }
-        Ok(Planned {
-            tool,
-            arguments,
-            caller,
-            keyed: false,
-            location: None,
-        })
+        Ok(caller)
     }
 
     /// Whether the rules over `principal` let it see `tool` in any location that it reaches.
@@ -76,25 +91,18 @@ impl Dispatch {
         }
         let policy = principal.key.as_ref().and_then(|key| key.policy.as_deref());
         let shown = |alias: Option<&str>| tenancy.policy.over(alias, policy).shows(tool).is_ok();
-        match &principal.account {
-            Some(account) => {
-                let bound = account
-                    .location
-                    .as_ref()
-                    .map(|bound| bound.location().as_str());
-                let known = bound.and_then(|id| tenancy.accounts.of_location(id));
-                shown(known.map(|account| account.place.alias.as_str()))
-            }
-            None => {
-                let mut aliases = reachable(&tenancy.accounts, &principal.reach)
-                    .into_iter()
-                    .map(|account| account.place.alias.as_str())
-                    .peekable();
-                if aliases.peek().is_none() {
-                    return shown(None);
-                }
-                aliases.any(|alias| shown(Some(alias)))
-            }
+        let reachable = reachable(&tenancy.accounts, &principal.reach);
+        let own = principal.account.as_ref().map(|account| {
+            let bound = account.location.as_ref();
+            bound.and_then(|bound| tenancy.accounts.of_location(bound.location().as_str()))
+        });
+        let places = own.into_iter().chain(reachable.into_iter().map(Some));
+        let mut aliases = places
+            .map(|account| account.map(|account| account.place.alias.as_str()))
+            .peekable();
+        match aliases.peek() {
+            None => shown(None),
+            Some(_) => aliases.any(shown),
         }
     }
 

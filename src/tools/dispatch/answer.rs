@@ -66,7 +66,9 @@ impl Answer {
                 .retry_after_ms
                 .filter(|_| limited)
                 .map(Duration::from_millis),
-            was_never_sent: limited || (failure.status.is_none() && failure.class.is_callers()),
+            // A write that may have been sent has an unknown outcome.
+            was_never_sent: limited
+                || (failure.status.is_none() && failure.class != Class::UnknownOutcome),
             ..Self::error(failure.text())
         }
     }

@@ -270,7 +270,8 @@ impl<'a> Asked<'a> {
             "remedy": remedy,
         });
         if let Some(place) = &first.caller.place {
-            asked["location"] = json!({"alias": place.alias, "name": place.name});
+            asked["location"] =
+                json!({"alias": place.alias, "name": place.name, "id": place.location.as_str()});
         }
         if let Some(confirm) = confirm {
             asked["confirm"] = json!(confirm);

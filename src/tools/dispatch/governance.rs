@@ -4,14 +4,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::webhook::Webhook;
 use super::{Answer, Dispatch, Permit, Planned};
 use crate::config::{AuditedArguments, Config};
+use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, Transport};
 use crate::policy::{Counts, Taken};
-use crate::runtime::tool::Effect;
+use crate::runtime::tool::{Effect, Tool};
 use crate::store::StoreError;
 use crate::store::approvals::{Approval, Approvals};
 use crate::store::audit::{Audit, Confirmed, Entry, Open};
@@ -105,14 +107,13 @@ impl Dispatch {
     pub(super) fn who(&self, call: &Planned, asker: &Asker) -> String {
         match &asker.principal.key {
             Some(key) => format!("key:{}", key.id),
-            None => {
-                let identity = &self.0.governance.identity;
-                format!(
-                    "credential:{}",
-                    identity.of(&call.caller.credential.identity())
-                )
-            }
+            None => self.who_is(&call.caller.credential),
         }
+    }
+
+    fn who_is(&self, credential: &Credential) -> String {
+        let identity = &self.0.governance.identity;
+        format!("credential:{}", identity.of(&credential.identity()))
     }
 
     pub(super) fn write_refusal(
@@ -126,6 +127,39 @@ impl Dispatch {
             let who = self.who(call, asker);
             audit.refused(&entry(call, asker, None, &who), class, rule);
         }
+    }
+
+    /// What was refused before it was known whose call it is.
+    pub(super) fn write_unplanned(
+        &self,
+        tool: &Tool,
+        arguments: &Map<String, Value>,
+        asker: &Asker,
+        failure: &Failure,
+    ) {
+        let Some(audit) = &self.0.governance.audit else {
+            return;
+        };
+        let principal = &asker.principal;
+        let who = match (&principal.key, &principal.account) {
+            (Some(key), _) => format!("key:{}", key.id),
+            (None, Some(account)) => self.who_is(&account.credential),
+            (None, None) => "operator".to_owned(),
+        };
+        let entry = Entry {
+            who: &who,
+            client: asker.client.as_deref(),
+            surface: &asker.surface,
+            tool: tool.name,
+            effect: tool.effect.name(),
+            bulk: tool.bulk,
+            location: None,
+            alias: None,
+            arguments,
+            confirmation: None,
+            idempotency_key: false,
+        };
+        audit.refused(&entry, failure.class.name(), None);
     }
 
     /// Takes the call's place in the caps and writes it down, or says why it may not be made.

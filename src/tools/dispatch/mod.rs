@@ -103,7 +103,7 @@ impl Dispatch {
                 return Answer::failed(&Failure::new(Class::Invalid, what));
             }
         };
-        let planned = match self.plan(tool, arguments, &asker.principal) {
+        let planned = match self.plan(tool, arguments, asker) {
             Ok(planned) => planned,
             Err(failure) => return Answer::failed(&failure),
         };

@@ -12,6 +12,7 @@ use crate::policy::{Denied, Mode, Over};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Effect, Tool};
 use crate::tools::asker::Asker;
+use crate::tools::tenancy::Tenancy;
 
 /// The right to make some calls; gone once they are made.
 #[derive(Default)]
@@ -60,6 +61,7 @@ impl Dispatch {
         let now = Timestamp::now();
         let (mut mode, mut rule) = (Mode::Off, String::new());
         for call in calls.iter_mut() {
+            self.sight(call, asker)?;
             let (edition, arguments) = match self.checked(call) {
                 Ok(checked) => checked,
                 Err(failure) => return Err(self.refused(call, &failure, None, asker)),
@@ -92,7 +94,15 @@ impl Dispatch {
         }
     }
 
-    /// Keeps what came of the calls, for whoever repeats them.
+    /// Whether the rules let the caller see the tool at all; the first word, whatever the arguments are.
+    pub fn sight(&self, call: &Planned, asker: &Asker) -> Result<(), Answer> {
+        let tenancy = self.tenancy();
+        let shown = self.rules(call, asker, &tenancy).shows(call.tool);
+        shown.map_err(|denied| self.denied(call, denied, asker))
+    }
+
+    /// Keeps what came of the calls, for whoever repeats them. An approved one blocks for some milliseconds, as
+    /// rarely as people decide: nothing that could be cancelled may come between the call and this.
     pub fn settle(&self, permit: Permit, answer: &Answer) {
         if let Some(claim) = permit.claim {
             claim.settle(answer);
@@ -109,7 +119,7 @@ impl Dispatch {
         &self,
         call: &Planned,
         asker: &Asker,
-        tenancy: &'a crate::tools::tenancy::Tenancy,
+        tenancy: &'a Tenancy,
     ) -> Over<'a> {
         let alias = call.caller.place.as_ref().map(|place| place.alias.as_str());
         let key = asker.principal.key.as_ref();

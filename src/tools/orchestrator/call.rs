@@ -61,10 +61,15 @@ pub async fn run(
         if let Some(location) = &given.location {
             arguments.entry(LOCATION).or_insert_with(|| json!(location));
         }
-        dispatch.plan(tool, arguments, &request.asker.principal)
+        dispatch.plan(tool, arguments, request.asker)
     };
     let mut calls = all.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
     if given.dry_run {
+        for call in &calls {
+            if let Err(answer) = dispatch.sight(call, request.asker) {
+                return Ok(answer);
+            }
+        }
         let requests = calls.iter().map(|call| dispatch.dry_run(call));
         let mut requests = requests.collect::<Result<Vec<_>, _>>()?;
         let shown = match (requests.len(), requests.pop()) {

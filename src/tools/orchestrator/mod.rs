@@ -49,10 +49,14 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Whether `tool` may be found and called here; the rules over the call itself come later.
+    /// Whether `tool` may be found here.
+    pub fn finds(&self, tool: &Tool) -> bool {
+        self.serves(tool) && self.dispatch.shows(tool, &self.asker.principal)
+    }
+
+    /// Whether `tool` may be called here; what the rules deny is refused later, with the rule.
     pub fn serves(&self, tool: &Tool) -> bool {
-        (!self.read_only || tool.effect == Effect::Read)
-            && self.dispatch.shows(tool, &self.asker.principal)
+        !self.read_only || tool.effect == Effect::Read
     }
 }
 
@@ -68,7 +72,7 @@ pub async fn call(meta: Meta, arguments: Map<String, Value>, request: &Request<'
 
 fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer, Failure> {
     let asked: Search = read("search_operations", arguments, request)?;
-    let found = search(&asked, |tool| request.serves(tool));
+    let found = search(&asked, |tool| request.finds(tool));
     let found = found.map_err(|what| Failure::new(Class::Invalid, what))?;
     Ok(Answer::text(found.to_string()))
 }

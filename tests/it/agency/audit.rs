@@ -54,6 +54,12 @@ async fn every_write_and_every_refusal_is_written_down() {
         .await
         .expect("deleted");
 
+    let elsewhere = json!({"location": "b02", "contactId": first, "tags": ["x"]});
+    let refused = agency
+        .call("/mcp", &key, "contacts_add-tags", elsewhere)
+        .await;
+    refused.expect_err("a foreign location");
+
     let found = records(agency.server.state.path(), &Query::default()).expect("the file");
     assert!(found.unreadable.is_empty());
     let seen = agency.writes().await;
@@ -93,7 +99,8 @@ async fn every_write_and_every_refusal_is_written_down() {
         .iter()
         .filter(|record| record.state == State::Refused)
         .collect();
-    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert_eq!(refused[1].call.class.as_deref(), Some("location"));
     assert!(
         refused[0]
             .call

@@ -36,7 +36,7 @@ async fn a_token_confirms_one_call_once_on_every_surface() {
         assert_eq!(asked["class"], "needs_confirmation", "{asked}");
         assert_eq!(
             asked["location"],
-            json!({"alias": "b01", "name": "Branch 01"}),
+            json!({"alias": "b01", "name": "Branch 01", "id": super::branch(1)}),
             "{asked}"
         );
         assert_eq!(asked["calls"], 1);

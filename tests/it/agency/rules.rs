@@ -76,13 +76,16 @@ async fn what_is_denied_is_not_listed_not_found_and_not_called() {
             refused.contains("\"refused\"") && refused.contains(rule),
             "{place}: {refused}"
         );
+        // The call tool of its effect says which rule; the others, which tool would be the right one.
+        let mut rules = 0;
         for call in ["call_read", "call_write", "call_send", "call_destructive"] {
-            let given = json!({"operation": tool, "arguments": arguments});
-            agency
-                .call(path, key, call, given)
-                .await
-                .expect_err("a refusal");
+            for dry_run in [false, true] {
+                let given = json!({"operation": tool, "arguments": arguments, "dryRun": dry_run});
+                let told = agency.call(path, key, call, given).await;
+                rules += usize::from(told.expect_err("a refusal").to_string().contains(rule));
+            }
         }
+        assert_eq!(rules, 2, "{place}");
         let params =
             json!({"operationId": tool, "idempotencyKey": "k", "params": {"body": arguments}});
         let compat = if location == "b01" {
