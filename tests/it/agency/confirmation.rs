@@ -246,6 +246,39 @@ async fn the_client_asks_its_user_where_it_can() {
     assert_eq!(deleted(&agency).await, 1, "once");
 }
 
+/// The other ways of confirming, and a rule, for a client of the newest protocol: the same as for any other.
+#[tokio::test]
+async fn newer_clients_confirm_the_same_way() {
+    let cases = [
+        ("", "confirm"),
+        ("[server]\nconfirm = { destructive = \"human\" }\n", "apr_"),
+    ];
+    for (rules, part) in cases {
+        let mut agency = Agency::start(1, rules).await;
+        let id = contact(&mut agency, OPERATOR, "b01").await;
+        let asked = modern(&agency, &json!({"contactId": id}), json!({})).await;
+        assert_eq!(asked["isError"], true, "{asked}");
+        let text = asked["content"][0]["text"].as_str().expect("text");
+        assert!(text.contains(part), "{text}");
+        let told: Value = serde_json::from_str(text).expect("JSON");
+        let confirm = told["confirm"].as_str().expect("a confirm");
+        if part == "apr_" {
+            let approvals = Approvals::open(agency.server.state.path()).expect("approvals");
+            approvals
+                .decide(confirm, true, "Ada", None)
+                .expect("decided");
+        }
+        let arguments = json!({"contactId": id, "confirm": confirm});
+        let done = modern(&agency, &arguments, json!({})).await;
+        assert_ne!(done["isError"], true, "{done}");
+        assert_eq!(deleted(&agency).await, 1);
+    }
+    let agency = Agency::start(1, "[server]\nread_only = true\n").await;
+    let refused = modern(&agency, &json!({"contactId": "c1"}), json!({})).await;
+    let text = refused["content"][0]["text"].as_str().expect("text");
+    assert!(text.contains("[server] read_only"), "{text}");
+}
+
 #[tokio::test]
 async fn what_is_refused_outright_is_refused_to_all() {
     let rules = "[locations.b01]\nconfirm = { destructive = \"refuse\" }\n";

@@ -74,6 +74,19 @@ async fn each_call_tool_refuses_other_effects() {
         assert_eq!(refused["class"], "refused", "{refused}");
         assert!(text(&refused, "/remedy").contains(right), "{refused}");
     }
+    // Every operation by every call tool but its own: named, and nothing sent.
+    let mut refusals = 0;
+    for tool in highlevel_mcp::generated::TOOLS {
+        for call in ["call_read", "call_write", "call_send", "call_destructive"] {
+            let told = stack
+                .try_call(call, json!({"operation": tool.name, "dryRun": true}))
+                .await;
+            let remedy = told.as_ref().err().map(|error| error["remedy"].to_string());
+            let right = remedy.unwrap_or_default();
+            refusals += usize::from(right.contains("Call it with call_") && !right.contains(call));
+        }
+    }
+    assert_eq!(refusals, 3 * highlevel_mcp::generated::TOOLS.len());
     let unknown = stack
         .try_call("call_read", json!({"operation": "contacts_get-contcat"}))
         .await;
