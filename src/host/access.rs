@@ -45,6 +45,9 @@ const ACCESS_KEY: &str = "x-access-key";
 const LOCATION: &str = "locationid";
 const COMPANY: &str = "companyid";
 
+/// Said of every location that a key does not reach, whether there is one or not.
+const UNREACHED: &str = "The access key does not reach this location.";
+
 /// Set by proxies: the request came from elsewhere, whatever address it seems to come from.
 const FORWARDING: [&str; 6] = [
     "forwarded",
@@ -85,9 +88,13 @@ impl Access {
         // Known only to those who may be here: names of customers are not for everybody.
         let at = match alias {
             None => None,
-            Some(alias) => Some(accounts.find(alias).ok_or_else(|| {
-                let what = "There is no location of this alias here.";
-                Problem::new(StatusCode::NOT_FOUND, "not_found", what)
+            Some(alias) => Some(accounts.find(alias).ok_or_else(|| match &shown {
+                // A key is not told which other aliases there are.
+                Shown::Key(_) => foreign(UNREACHED),
+                _ => {
+                    let what = "There is no location of this alias here.";
+                    Problem::new(StatusCode::NOT_FOUND, "not_found", what)
+                }
             })?),
         };
         if let (Some(at), Some(given)) = (at, &location)
@@ -184,11 +191,10 @@ impl Access {
         };
         let named = match (at, location) {
             (Some(at), _) => Some(at),
-            (None, Some(id)) => Some(accounts.of_location(id.as_str()).ok_or_else(|| {
-                foreign(
-                    "The access key does not reach the location that the locationId header names.",
-                )
-            })?),
+            (None, Some(id)) => {
+                let named = accounts.of_location(id.as_str());
+                Some(named.ok_or_else(|| foreign(UNREACHED))?)
+            }
             (None, None) => match &reach {
                 Reach::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
                 _ => None,
@@ -197,7 +203,7 @@ impl Access {
         if let Some(named) = named
             && !reach.holds(&named.place.alias)
         {
-            return Err(foreign("The access key does not reach this location."));
+            return Err(foreign(UNREACHED));
         }
         Ok(Principal {
             account: named.map(Account::caller),

@@ -171,6 +171,7 @@ impl Keys {
     fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<Record>>, Refused> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh(&self.file);
+        known.by_id.as_ref().map_err(|_| Refused::Unreadable)?;
         let parts = presented
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'));

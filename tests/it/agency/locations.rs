@@ -123,7 +123,8 @@ async fn endpoints_of_others_are_closed() {
     };
     check("/mcp/l/b01", &one, 200).await;
     check("/mcp/l/b02", &one, 403).await;
-    check("/mcp/l/b09", &one, 404).await;
+    check("/mcp/l/b09", &one, 403).await;
+    check("/mcp/l/b09", OPERATOR, 404).await;
     check("/mcp/l/b01", &forged, 401).await;
     check("/mcp/l/b01", "Bearer hlk_abcdefgh_x", 401).await;
     check("/mcp/l/b09", "Bearer nothing", 401).await;
