@@ -191,7 +191,7 @@ async fn locations_and_rules_are_read_again_while_calls_go_on() {
         .post("/mcp/l/b02")
         .header("authorization", &all)
         .json(&request);
-    assert_eq!(reply.send().await.expect("a reply").status().as_u16(), 404);
+    assert_eq!(reply.send().await.expect("a reply").status().as_u16(), 403);
     // What cannot be used changes nothing.
     let broken = agency.try_reload("[locations.b09]\nread_only = true\n", &[1, 2]);
     assert!(broken.expect_err("an unknown alias").contains("b09"));
