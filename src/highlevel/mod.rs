@@ -9,6 +9,7 @@ pub mod company;
 pub mod failure;
 pub mod limit;
 mod retry;
+mod said;
 mod template;
 mod tokens;
 pub mod transport;

@@ -4,16 +4,13 @@ mod known;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use secrecy::SecretString;
 
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::retry_after;
+use crate::highlevel::said::{Said, proxy};
 use crate::runtime::tool::{Effect, Tool};
 use known::KNOWN;
-
-/// Longest message of HighLevel's that is passed on, in characters.
-const LONGEST_MESSAGE: usize = 1000;
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL_MS: u64 = 10_000;
@@ -26,17 +23,13 @@ pub fn verdict(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Failure {
-    let said = Said::read(body);
-    let message = said.message.map(|message| {
-        let message = message.replace(token.expose_secret(), "[the token]");
-        message.chars().take(LONGEST_MESSAGE).collect::<String>()
-    });
-    let lower = message.as_deref().unwrap_or_default().to_lowercase();
+    let said = Said::read(body, &[token]);
+    let lower = said.message.as_deref().unwrap_or_default().to_lowercase();
     let known = KNOWN
         .iter()
         .find(|known| known.status == status.as_u16() && lower.contains(known.says));
     let mut failure = match known {
-        _ if said.html => proxy(tool, status),
+        _ if said.html => proxy(lost(tool, status), status),
         Some(known) => Failure::new(known.class, filled(known.sentence, tool))
             .with_remedy(filled(known.remedy, tool)),
         None => by_status(tool, status, headers),
@@ -49,9 +42,8 @@ pub fn verdict(
             format!("{remedy} Look whether it was created all the same before you repeat it.");
         failure.remedy = Some(remedy.trim_start().to_owned());
     }
-    failure.status = Some(status.as_u16());
-    failure.message = message;
-    failure.trace_id = said.trace_id.or_else(|| trace_id(headers));
+    said.add_to(&mut failure, status);
+    failure.trace_id = failure.trace_id.or_else(|| trace_id(headers));
     failure
 }
 
@@ -88,21 +80,6 @@ fn kinds(access: &[&str]) -> String {
         kinds.push("a token of another kind");
     }
     kinds.join(" or ")
-}
-
-/// HTML comes from what stands before HighLevel, not from its API.
-fn proxy(tool: &Tool, status: StatusCode) -> Failure {
-    let sentence = format!(
-        "A proxy before HighLevel answered {} with a page of HTML.",
-        status.as_u16()
-    );
-    let remedy = match status {
-        StatusCode::FORBIDDEN => {
-            "The address or the client is blocked there (Cloudflare 1010 names the User-Agent)."
-        }
-        _ => "Try again later.",
-    };
-    Failure::new(lost(tool, status), sentence).with_remedy(remedy)
 }
 
 /// After a 5xx, or an answer that is none, nobody knows whether a write happened.
@@ -186,57 +163,6 @@ fn rate_limited(headers: &HeaderMap) -> Failure {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
-}
-
-/// What an error answer says, whatever its shape.
-#[derive(Default)]
-struct Said {
-    message: Option<String>,
-    trace_id: Option<String>,
-    html: bool,
-}
-
-impl Said {
-    fn read(body: &[u8]) -> Self {
-        let Ok(json) = serde_json::from_slice::<Value>(body) else {
-            let text = String::from_utf8_lossy(body);
-            let text = text.trim();
-            let html = text.starts_with('<');
-            let message = if html { title(text) } else { Some(text) };
-            return Self {
-                message: message.filter(|text| !text.is_empty()).map(str::to_owned),
-                trace_id: None,
-                html,
-            };
-        };
-        let told = ["message", "error_description", "error", "msg"]
-            .iter()
-            .filter_map(|key| json.get(key))
-            .find(|value| !value.is_null());
-        Self {
-            message: told.map(sentence),
-            trace_id: json
-                .get("traceId")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            html: false,
-        }
-    }
-}
-
-/// A message is a text, a list of texts, or an object.
-fn sentence(message: &Value) -> String {
-    match message {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(sentence).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
-    }
-}
-
-fn title(html: &str) -> Option<&str> {
-    let start = html.find("<title>")? + "<title>".len();
-    let text = html.get(start..)?;
-    text.get(..text.find('<')?).map(str::trim)
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn sha256(text: &str) -> String {
+/// In hexadecimal.
+pub fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 

@@ -3,14 +3,33 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::runtime::tool::ReadBack;
+use crate::runtime::tool::{ReadBack, Tool};
 use crate::tools::output::at;
 
 /// Names under which a custom field's value travels.
 const VALUE: [&str; 4] = ["value", "field_value", "fieldValue", "fieldValueString"];
 
-/// What was sent, by id; `None` where nothing has an id, for then nothing can be compared.
-pub fn sent(back: &ReadBack, arguments: &Map<String, Value>) -> Option<Vec<(String, Value)>> {
+/// What a call sent that HighLevel may drop, by id.
+pub struct Sent {
+    back: &'static ReadBack,
+    values: Vec<(String, Value)>,
+}
+
+impl Sent {
+    /// `None` where nothing has an id, for then nothing can be compared.
+    pub fn of(tool: &'static Tool, arguments: &Map<String, Value>) -> Option<Self> {
+        let back = tool.read_back.as_ref()?;
+        let values = values(back, arguments)?;
+        Some(Self { back, values })
+    }
+
+    /// `text` with a warning for each thing that `answer` does not show.
+    pub fn warned(&self, text: String, answer: &Value) -> String {
+        warned(self.back, &self.values, text, answer)
+    }
+}
+
+fn values(back: &ReadBack, arguments: &Map<String, Value>) -> Option<Vec<(String, Value)>> {
     let given = arguments
         .iter()
         .find(|(name, _)| name.trim_start_matches("body_") == back.sent)
@@ -23,21 +42,7 @@ pub fn sent(back: &ReadBack, arguments: &Map<String, Value>) -> Option<Vec<(Stri
     (!sent.is_empty()).then_some(sent)
 }
 
-/// `text` with a warning for each thing that its answer does not show.
-pub fn warned(back: &ReadBack, sent: &[(String, Value)], text: String) -> String {
-    match serde_json::from_str(&text) {
-        Ok(answer) => warned_by(back, sent, text, &answer),
-        Err(_) => text,
-    }
-}
-
-/// The same where the answer was read already.
-pub fn warned_by(
-    back: &ReadBack,
-    sent: &[(String, Value)],
-    text: String,
-    answer: &Value,
-) -> String {
+fn warned(back: &ReadBack, sent: &[(String, Value)], text: String, answer: &Value) -> String {
     // An answer that shows no such list says nothing of what was kept.
     let Some(kept) = at(answer, back.found).and_then(Value::as_array) else {
         return text;
@@ -114,8 +119,8 @@ mod tests {
             };
             let arguments = Map::from_iter([("customFields".to_owned(), given)]);
             let text = answer.to_string();
-            let told = match sent(&back, &arguments) {
-                Some(sent) => warned(&back, &sent, text.clone()),
+            let told = match values(&back, &arguments) {
+                Some(sent) => warned(&back, &sent, text.clone(), &answer),
                 None => text.clone(),
             };
             assert_eq!(told != text, !expected.is_empty(), "{told}");

@@ -3,8 +3,8 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::recording::Recording;
 
@@ -28,49 +28,84 @@ const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_LOCATION_ID", "L0"),
 ];
 
+/// A client of a program that speaks MCP over stdin and stdout.
+pub struct Piped {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Piped {
+    /// Starts the program and shakes hands.
+    pub async fn start(mut command: Command) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = piped.stderr(Stdio::piped()).spawn().expect("started");
+        let stdin = child.stdin.take().expect("stdin");
+        let lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let mut client = Self {
+            child,
+            stdin,
+            lines,
+        };
+        let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+        client.send("initialize", hello).await;
+        client.next().await;
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        client.write(&ready).await;
+        client
+    }
+
+    /// A request; what comes is read by `next`.
+    pub async fn send(&mut self, method: &str, params: Value) {
+        self.write(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            .await;
+    }
+
+    pub async fn next(&mut self) -> Value {
+        let line = self.lines.next_line().await.expect("a line");
+        serde_json::from_str(&line.expect("a frame")).expect("a frame")
+    }
+
+    /// The result of a tool call.
+    pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        let params = json!({"name": tool, "arguments": arguments});
+        self.send("tools/call", params).await;
+        self.next().await["result"].take()
+    }
+
+    async fn write(&mut self, frame: &Value) {
+        let frame = format!("{frame}\n");
+        self.stdin
+            .write_all(frame.as_bytes())
+            .await
+            .expect("written");
+    }
+}
+
 #[tokio::test]
 async fn stdio_carries_frames_and_nothing_else() {
     let highlevel = Recording::always(200, r#"{"contacts":[]}"#).await;
-    let mut child = program(&["stdio", "--base-url", &highlevel.url], &ACCOUNT)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut stdin = child.stdin.take().expect("stdin");
-    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
-    let frames = [
-        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
-        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
-        json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "contacts_get-contacts", "arguments": {"limit": 1}}}),
-        json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "contacts_get-contacts", "arguments": {"locationId": "L1"}}}),
-    ];
-    let mut replies = Vec::new();
-    for frame in frames {
-        stdin
-            .write_all(format!("{frame}\n").as_bytes())
-            .await
-            .expect("written");
-        if frame.get("id").is_some() {
-            let line = lines.next_line().await.expect("a line").expect("a reply");
-            let reply: Value = serde_json::from_str(&line).expect("a frame");
-            assert_eq!(reply["id"], frame["id"]);
-            replies.push(reply);
-        }
-    }
-    assert_eq!(
-        replies[1]["result"]["tools"].as_array().map(Vec::len),
-        Some(27)
-    );
-    assert_eq!(
-        replies[2]["result"]["content"][0]["text"],
-        r#"{"contacts":[]}"#
-    );
-    assert_eq!(replies[3]["result"]["isError"], true);
+    let mut client =
+        Piped::start(program(&["stdio", "--base-url", &highlevel.url], &ACCOUNT)).await;
+    client.send("tools/list", json!({})).await;
+    let list = client.next().await;
+    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(27));
+    let found = client
+        .call("contacts_get-contacts", json!({"limit": 1}))
+        .await;
+    assert_eq!(found["content"][0]["text"], r#"{"contacts":[]}"#);
+    let foreign = client
+        .call("contacts_get-contacts", json!({"locationId": "L1"}))
+        .await;
+    assert_eq!(foreign["isError"], true);
     let [request] = <[_; 1]>::try_from(highlevel.take()).expect("one request");
     assert_eq!(request.target, "/contacts/?limit=1&locationId=L0");
     assert_eq!(request.header("authorization"), Some("Bearer pit-stdio"));
+    let Piped {
+        mut child,
+        stdin,
+        mut lines,
+    } = client;
     drop(stdin);
     let status = child.wait().await.expect("an end");
     assert!(status.success());
@@ -275,32 +310,18 @@ async fn a_batch_tells_how_far_it_is() {
         "--base-url",
         &highlevel.url,
     ];
-    let mut child = program(&arguments, &ACCOUNT)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut stdin = child.stdin.take().expect("stdin");
-    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut client = Piped::start(program(&arguments, &ACCOUNT)).await;
     let items: Vec<Value> = (0..3)
         .map(|number| json!({"contactId": format!("c{number}")}))
         .collect();
     let batch =
         json!({"operation": "contacts_add-tags", "arguments": {"tags": ["a"]}, "items": items});
-    let frames = [
-        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
-        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "call_write", "arguments": batch, "_meta": {"progressToken": "p1"}}}),
-    ];
-    for frame in frames {
-        let frame = format!("{frame}\n");
-        stdin.write_all(frame.as_bytes()).await.expect("written");
-    }
+    let call = json!({"name": "call_write", "arguments": batch, "_meta": {"progressToken": "p1"}});
+    client.send("tools/call", call).await;
     let (mut told, mut is_done) = (Vec::new(), false);
     while !is_done || told.len() < 3 {
-        let line = lines.next_line().await.expect("a line").expect("a frame");
-        let frame: Value = serde_json::from_str(&line).expect("a frame");
-        is_done |= frame["id"] == 2;
+        let frame = client.next().await;
+        is_done |= frame["id"] == 1;
         if frame["method"] == "notifications/progress" {
             let params = &frame["params"];
             assert_eq!(

@@ -1,18 +1,18 @@
 //! What HighLevel's refusals at `/oauth/` mean, and whether the refresh token is used up all the same.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
 
 use crate::highlevel::TenantId;
 use crate::highlevel::failure::{Class, Failure};
-
-/// Longest message of HighLevel's that is passed on, in characters.
-const LONGEST_MESSAGE: usize = 1000;
+use crate::highlevel::limit::retry_after;
+use crate::highlevel::said::{Said, proxy};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
-const USUAL_INTERVAL_S: u64 = 10;
+const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A request for a token that came to nothing.
 #[derive(Clone, Debug)]
@@ -30,15 +30,6 @@ pub enum Fate {
     Unknown,
     /// HighLevel takes it no more.
     Dead,
-}
-
-/// What is in a refusal, whatever its shape.
-struct Said {
-    message: Option<String>,
-    /// OAuth's own word for what is wrong.
-    code: String,
-    trace_id: Option<String>,
-    html: bool,
 }
 
 /// A message that is known; the first row that fits says what it means.
@@ -135,20 +126,21 @@ pub fn of_renewal(
     secrets: &[&SecretString],
 ) -> Missed {
     let said = Said::read(body, secrets);
-    let refresh_token = match said.known(OF_RENEWALS) {
+    let refresh_token = match known(&said, OF_RENEWALS) {
         // A proxy that failed may have asked HighLevel before.
         _ if status.is_server_error() || status.is_informational() => Fate::Unknown,
         Some(known) if status.is_client_error() && known.ends_refresh_token => Fate::Dead,
         _ => Fate::Untouched,
     };
-    let failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
+    let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
         Failure::new(Class::Auth, "HighLevel does not renew the company's token.").with_remedy(
             "See the message; check the app's client id and secret, and install the app for the company again where \
              they are right.",
         )
     });
+    said.add_to(&mut failure, status);
     Missed {
-        failure: said.add_to(failure, status),
+        failure,
         refresh_token,
     }
 }
@@ -162,7 +154,7 @@ pub fn of_location(
     location: &TenantId,
 ) -> Failure {
     let said = Said::read(body, &[company_token]);
-    let failure = by_rows(OF_LOCATIONS, &said, status, headers).unwrap_or_else(|| {
+    let mut failure = by_rows(OF_LOCATIONS, &said, status, headers).unwrap_or_else(|| {
         if status == StatusCode::UNAUTHORIZED {
             return Failure::new(Class::Auth, "HighLevel does not accept the company's token.")
                 .with_remedy(
@@ -177,7 +169,7 @@ pub fn of_location(
             "Check the locationId and that the app is installed for that location; list_locations shows which are.",
         )
     });
-    let mut failure = said.add_to(failure, status);
+    said.add_to(&mut failure, status);
     failure.sentence = failure
         .sentence
         .replace("{location}", &format!("the location {}", location.as_str()));
@@ -191,32 +183,20 @@ fn by_rows(
     headers: &HeaderMap,
 ) -> Option<Failure> {
     if said.html {
-        let what = format!(
-            "A proxy before HighLevel answered {} with a page of HTML.",
-            status.as_u16()
-        );
-        return Some(Failure::new(Class::Upstream, what).with_remedy(match status {
-            StatusCode::FORBIDDEN => {
-                "The address or the client is blocked there (Cloudflare 1010 names the User-Agent)."
-            }
-            _ => "Try again later.",
-        }));
+        return Some(proxy(Class::Upstream, status));
     }
     match status.as_u16() {
         429 => {
-            let asked = headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
-            let wait = asked.and_then(|wait| wait.trim().parse().ok());
-            let wait: u64 = wait.unwrap_or(USUAL_INTERVAL_S);
-            let mut failure = Failure::new(
+            let wait = retry_after(headers).unwrap_or(USUAL_INTERVAL);
+            let failure = Failure::new(
                 Class::RateLimited,
                 "Too many requests for tokens at once; nothing was done.",
-            )
-            .with_remedy(format!("Wait {wait} seconds, then repeat the call."));
-            failure.retry_after_ms = Some(wait.saturating_mul(1000));
-            Some(failure)
+            );
+            let remedy = format!("Wait {} seconds, then repeat the call.", wait.as_secs());
+            Some(failure.with_remedy(remedy).with_retry_after(wait))
         }
         400..=499 => {
-            let known = said.known(rows)?;
+            let known = known(said, rows)?;
             Some(Failure::new(known.class, known.sentence).with_remedy(known.remedy))
         }
         300..=399 => {
@@ -230,64 +210,15 @@ fn by_rows(
     }
 }
 
-impl Said {
-    fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
-        let json = serde_json::from_slice::<Value>(body).ok();
-        let member = |name: &str| json.as_ref()?.get(name).filter(|value| !value.is_null());
-        let plain = String::from_utf8_lossy(body);
-        let html = json.is_none() && plain.trim_start().starts_with('<');
-        let told = ["message", "error_description", "error", "msg"]
-            .into_iter()
-            .find_map(member);
-        let told = match told {
-            Some(told) => Some(sentence(told)),
-            None if json.is_some() || html => None,
-            None => Some(plain.trim().to_owned()),
-        };
-        let message = told.filter(|text| !text.is_empty()).map(|mut text| {
-            for secret in secrets {
-                let secret = secret.expose_secret();
-                if !secret.is_empty() {
-                    text = text.replace(secret, "[a secret]");
-                }
-            }
-            text.chars().take(LONGEST_MESSAGE).collect()
-        });
-        let text = |name| member(name).and_then(Value::as_str).map(str::to_owned);
-        Self {
-            message,
-            code: text("error").unwrap_or_default(),
-            trace_id: text("traceId"),
-            html,
-        }
+fn known(said: &Said, rows: &'static [Known]) -> Option<&'static Known> {
+    if said.html {
+        return None;
     }
-
-    fn known(&self, rows: &'static [Known]) -> Option<&'static Known> {
-        if self.html {
-            return None;
-        }
-        let message = self.message.as_deref().unwrap_or_default();
-        let text = format!("{} {message}", self.code).to_lowercase();
-        let fits = |known: &&Known| {
-            let all = |words: &&[&str]| words.iter().all(|word| text.contains(word));
-            known.says.iter().any(all)
-        };
-        rows.iter().find(fits)
-    }
-
-    fn add_to(self, mut failure: Failure, status: StatusCode) -> Failure {
-        failure.status = Some(status.as_u16());
-        failure.message = self.message;
-        failure.trace_id = self.trace_id;
-        failure
-    }
-}
-
-/// A message is a text, a list of texts, or an object.
-fn sentence(message: &Value) -> String {
-    match message {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(sentence).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
-    }
+    let message = said.message.as_deref().unwrap_or_default();
+    let text = format!("{} {message}", said.code).to_lowercase();
+    let fits = |known: &&Known| {
+        let all = |words: &&[&str]| words.iter().all(|word| text.contains(word));
+        known.says.iter().any(all)
+    };
+    rows.iter().find(fits)
 }

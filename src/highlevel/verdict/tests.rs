@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::highlevel::said::LONGEST_MESSAGE;
 
 fn judge(tool: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Value {
     let tools = crate::generated::TOOLS;
@@ -183,7 +184,7 @@ fn messages_are_read_in_every_shape() {
         ("", Value::Null, Value::Null),
         (
             r#"{"message":"your pit-secret is odd"}"#,
-            json!("your [the token] is odd"),
+            json!("your [a secret] is odd"),
             Value::Null,
         ),
         (

@@ -1,6 +1,5 @@
 //! Has somebody agree to calls before they are made: the caller, the person at the client, or one elsewhere.
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Question};
@@ -8,8 +7,8 @@ use super::{Dispatch, Permit, Planned};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::Mode;
-use crate::store::StoreError;
 use crate::store::approvals::{self, Approvals, New};
+use crate::store::{StoreError, sha256};
 use crate::tools::asker::{Asker, Person};
 
 /// When an agent may ask again after a call that waits for a person.
@@ -292,10 +291,6 @@ impl<'a> Asked<'a> {
             .collect();
         let who = self.dispatch.who(self.first, self.asker);
         let said = json!([self.first.tool.name, calls, who]).to_string();
-        let hash = digest(&SHA256, said.as_bytes());
-        hash.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        sha256(&said)
     }
 }

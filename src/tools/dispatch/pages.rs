@@ -7,7 +7,7 @@ use crate::highlevel::{Caller, Failure, Reply};
 use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::CallWatch;
 use crate::tools::output::{Gathered, Output, most_rows_a_page, next_page};
-use crate::tools::read_back;
+use crate::tools::read_back::Sent;
 use crate::tools::shape::shape;
 
 impl Dispatch {
@@ -19,16 +19,15 @@ impl Dispatch {
         watch: &mut CallWatch,
         location: &mut Option<String>,
     ) -> Result<Got, Failure> {
-        let sent = tool
-            .read_back
-            .as_ref()
-            .and_then(|back| read_back::sent(back, &given));
+        let sent = Sent::of(tool, &given);
         let reply = self.reply(tool, given, caller, watch, location).await?;
         let got = Got::of(&reply);
         let text = shape(tool, reply.body, self.0.max_answer_bytes)?;
-        let text = match (&tool.read_back, sent) {
-            (Some(back), Some(sent)) => read_back::warned(back, &sent, text),
-            _ => text,
+        // Few calls send what may be dropped; only their answers are read.
+        let read = sent.and_then(|sent| Some((sent, serde_json::from_str(&text).ok()?)));
+        let text = match read {
+            Some((sent, answer)) => sent.warned(text, &answer),
+            None => text,
         };
         Ok(Got { text, ..got })
     }
@@ -79,13 +78,9 @@ impl Dispatch {
             };
             if !output.gather(tool, &answer, &mut gathered) {
                 let text = shape(tool, output.record(tool, &answer), most)?;
-                let sent = tool
-                    .read_back
-                    .as_ref()
-                    .and_then(|back| read_back::sent(back, &arguments));
-                let text = match (&tool.read_back, sent) {
-                    (Some(back), Some(sent)) => read_back::warned_by(back, &sent, text, &answer),
-                    _ => text,
+                let text = match Sent::of(tool, &arguments) {
+                    Some(sent) => sent.warned(text, &answer),
+                    None => text,
                 };
                 return Ok(Got { text, ..got });
             }

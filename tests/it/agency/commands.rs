@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use highlevel_mcp::sandbox::Options;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::branch;
 use crate::sandbox::Sandbox;
 use crate::server::client;
-use crate::stdio::program;
+use crate::stdio::{Piped, program};
 
 /// A folder with a file of settings, rules and tokens, in front of a sandbox.
 struct Desk {
@@ -431,27 +431,13 @@ async fn stdio_acts_in_the_location_that_it_is_told() {
         (&[], json!({}), "b01, b02"),
     ];
     for (flags, arguments, part) in cases {
-        let mut child = desk
-            .command(&[&["stdio"], flags].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started");
-        let mut stdin = child.stdin.take().expect("stdin");
-        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
-        let frames = [
-            json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
-            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-            json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "locations_get-location", "arguments": arguments}}),
-        ];
-        for frame in frames {
-            stdin
-                .write_all(format!("{frame}\n").as_bytes())
-                .await
-                .expect("written");
-        }
-        lines.next_line().await.expect("a line").expect("a reply");
-        let reply = lines.next_line().await.expect("a line").expect("a reply");
-        assert!(reply.contains(part), "{flags:?} {arguments}: {reply}");
+        let mut client = Piped::start(desk.command(&[&["stdio"], flags].concat())).await;
+        let told = client
+            .call("locations_get-location", arguments.clone())
+            .await;
+        assert!(
+            told.to_string().contains(part),
+            "{flags:?} {arguments}: {told}"
+        );
     }
 }
