@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::allowlist::Allowlist;
 use crate::described::{Described, described};
@@ -141,10 +141,9 @@ fn client_and_handlers(
 ) -> Result<(TokenStream, Vec<TokenStream>), Problem> {
     let document = prune::client_document(stem, operations)?;
     let client = client::client(stem, &document)?;
-    let file = format::parsed(client.clone())?;
     let handlers = operations
         .iter()
-        .map(|operation| handlers::handler(operation, &file))
+        .map(|operation| handlers::handler(operation, &client))
         .collect::<Result<_, _>>()?;
-    Ok((client, handlers))
+    Ok((client.into_token_stream(), handlers))
 }

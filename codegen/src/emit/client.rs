@@ -1,22 +1,56 @@
-//! The client of one document: progenitor's functions, which type and encode paths and queries.
+//! The client of one document: progenitor's functions, which type and encode paths and queries, up to where they send.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use openapiv3::OpenAPI;
 use proc_macro2::TokenStream;
-use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle};
-use quote::quote;
+use progenitor::{GenerationSettings, Generator, InterfaceStyle};
+use syn::parse_quote;
 
+use crate::emit::format;
 use crate::error::Problem;
 
-/// The client's tokens. progenitor panics on most of what it does not take; the panic's message
-/// becomes the error.
-pub fn client(stem: &str, document: &OpenAPI) -> Result<TokenStream, Problem> {
+/// The client's code. Each function gives the request that progenitor's would send: sending, and with it credential,
+/// limits and retries, is the server's own, and 700 functions that wait for an answer take minutes to compile.
+pub fn client(stem: &str, document: &OpenAPI) -> Result<syn::File, Problem> {
+    let mut client = format::parsed(progenitors(stem, document)?)?;
+    let blocks = client.items.iter_mut().filter_map(|item| match item {
+        syn::Item::Impl(block) if block.trait_.is_none() => Some(block),
+        _ => None,
+    });
+    for item in blocks.flat_map(|block| &mut block.items) {
+        if let syn::ImplItem::Fn(function) = item
+            && function.sig.asyncness.take().is_some()
+        {
+            give_request(function).ok_or_else(|| {
+                let what = "progenitor's function builds no request";
+                let remedy = "this is a fault of the generator";
+                Problem::in_document(stem, function.sig.ident.to_string(), what, remedy)
+            })?;
+        }
+    }
+    Ok(client)
+}
+
+/// Ends `function` where it has built its request.
+fn give_request(function: &mut syn::ImplItemFn) -> Option<()> {
+    let statements = &mut function.block.stmts;
+    let built = statements.iter().position(builds_request)?;
+    statements.truncate(built + 1);
+    statements.push(syn::Stmt::Expr(parse_quote!(Ok(request)), None));
+    function.sig.output = parse_quote!(-> Result<::reqwest::Request, Error<()>>);
+    Some(())
+}
+
+fn builds_request(statement: &syn::Stmt) -> bool {
+    matches!(statement, syn::Stmt::Local(local)
+        if matches!(&local.pat, syn::Pat::Ident(name) if name.ident == "request"))
+}
+
+/// progenitor panics on most of what it does not take; the panic's message becomes the error.
+fn progenitors(stem: &str, document: &OpenAPI) -> Result<TokenStream, Problem> {
     let mut settings = GenerationSettings::new();
-    settings
-        .with_interface(InterfaceStyle::Positional)
-        .with_hooks(HooksMode::Expected)
-        .with_inner_type(quote!(crate::runtime::prepare::Taken));
+    settings.with_interface(InterfaceStyle::Positional);
     let fault = |what: String| {
         Problem::in_document(
             stem,
@@ -28,29 +62,16 @@ pub fn client(stem: &str, document: &OpenAPI) -> Result<TokenStream, Problem> {
     let generated = catch_unwind(AssertUnwindSafe(|| {
         Generator::new(&settings).generate_tokens(document)
     }));
-    let client = match generated {
-        Ok(Ok(client)) => client,
-        Ok(Err(error)) => return Err(fault(error.to_string())),
+    match generated {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(fault(error.to_string())),
         Err(panic) => {
             let message = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("it panicked");
-            return Err(fault(message.to_owned()));
+            Err(fault(message.to_owned()))
         }
-    };
-    Ok(quote! {
-        #client
-
-        impl ClientHooks<crate::runtime::prepare::Taken> for Client {
-            async fn pre<E>(
-                &self,
-                request: &mut ::reqwest::Request,
-                _info: &OperationInfo,
-            ) -> ::std::result::Result<(), Error<E>> {
-                Err(self.inner().take(request))
-            }
-        }
-    })
+    }
 }

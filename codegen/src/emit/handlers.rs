@@ -62,12 +62,8 @@ pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream,
             to: &crate::runtime::prepare::Upstream,
             #taken: &crate::runtime::arguments::Arguments,
         ) -> Result<::reqwest::Request, crate::runtime::prepare::PrepareError> {
-            let client = #module::Client::new_with_client(
-                &to.base_url,
-                to.http.clone(),
-                crate::runtime::prepare::Taken::default(),
-            );
-            crate::runtime::prepare::prepare(client.#call(#(#values),*), &client.inner)
+            let client = #module::Client::new_with_client(&to.base_url, to.http.clone());
+            Ok(client.#call(#(#values),*)?)
         }
     })
 }
@@ -83,7 +79,7 @@ fn functions(client: &syn::File) -> impl Iterator<Item = &syn::ImplItemFn> {
         })
         .flatten()
         .filter_map(|item| match item {
-            syn::ImplItem::Fn(function) if function.sig.asyncness.is_some() => Some(function),
+            syn::ImplItem::Fn(function) if function.sig.receiver().is_some() => Some(function),
             _ => None,
         })
 }
