@@ -22,8 +22,10 @@ fn requests() -> Vec<Row> {
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"contacts_get-contact","arguments":{arguments}}}}}"#
         )
     };
-    let keys: Vec<String> = (0..100_000).map(|key| format!("\"k{key}\":1")).collect();
-    let keys = format!("{{{}}}", keys.join(","));
+    let keys = |number: u32| {
+        let keys: Vec<String> = (0..number).map(|key| format!("\"k{key}\":1")).collect();
+        format!("{{{}}}", keys.join(","))
+    };
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let plain = Vec::new;
     let modern = |method, name| {
@@ -91,7 +93,14 @@ fn requests() -> Vec<Row> {
             200,
             "-32602",
         ),
-        ("100,000 keys", plain(), call(&keys), 200, "k0"),
+        (
+            "100,000 keys",
+            plain(),
+            call(&keys(100_000)),
+            413,
+            "more than 20000 values",
+        ),
+        ("19,000 keys", plain(), call(&keys(19_000)), 200, "k0"),
         (
             "nested 10,000 deep",
             plain(),

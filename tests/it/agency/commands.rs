@@ -15,13 +15,13 @@ use crate::server::client;
 use crate::stdio::{Piped, program};
 
 /// A folder with a file of settings, rules and tokens, in front of a sandbox.
-struct Desk {
+pub struct Desk {
     sandbox: Sandbox,
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let options = Options {
             branches: 3,
             ..Options::default()
@@ -35,7 +35,7 @@ impl Desk {
         Self { sandbox, folder }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.folder
             .path()
             .join(name)
@@ -45,7 +45,7 @@ impl Desk {
     }
 
     /// A command of this desk.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let (config, state, rules) = (
             self.path("settings.toml"),
             self.path("state"),

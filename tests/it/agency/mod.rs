@@ -5,6 +5,7 @@ mod commands;
 mod company;
 mod confirmation;
 mod forty;
+mod keyring;
 mod locations;
 mod rules;
 
