@@ -1,5 +1,6 @@
 //! Answers MCP requests: lists a surface's tools, calls them through dispatch.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rmcp::ErrorData;
@@ -49,7 +50,8 @@ const KNOWN_METHODS: [&str; 5] = [
     "tools/call",
 ];
 
-/// What a call means.
+/// What a name means.
+#[derive(Clone, Copy)]
 enum Called {
     Tool(&'static Tool),
     Meta(Meta),
@@ -63,6 +65,8 @@ pub struct Handler(Arc<Inner>);
 struct Inner {
     surface: Surface,
     list: ListToolsResult,
+    /// Every name that is called here, other names of tools included.
+    names: HashMap<&'static str, Called>,
     dispatch: Dispatch,
     /// Who calls where the request does not say: under stdio.
     principal: Option<Principal>,
@@ -76,9 +80,11 @@ impl Handler {
         principal: Option<Principal>,
     ) -> Result<Self, serde_json::Error> {
         let list = list(&surface)?;
+        let names = names(&surface);
         Ok(Self(Arc::new(Inner {
             surface,
             list,
+            names,
             dispatch,
             principal,
         })))
@@ -86,19 +92,7 @@ impl Handler {
 
     /// The tool, or an error that names the nearest one.
     fn called(&self, name: &str) -> Result<Called, ErrorData> {
-        let surface = &self.0.surface;
-        let found = match surface.meta {
-            MetaTools::None => None,
-            MetaTools::Orchestrator => meta_tools(surface.read_only)
-                .into_iter()
-                .find(|tool| tool.name == name)
-                .map(|tool| Called::Meta(tool.meta)),
-            MetaTools::Compat => compat::tools()
-                .into_iter()
-                .find(|(_, own, ..)| *own == name)
-                .map(|(compat, ..)| Called::Compat(compat)),
-        };
-        let found = found.or_else(|| surface.find(name).map(Called::Tool));
+        let found = self.0.names.get(name).copied();
         found.ok_or_else(|| {
             let shown: String = name.chars().take(64).collect();
             let hint = match self.0.surface.nearest(name) {
@@ -146,22 +140,37 @@ impl Handler {
     /// Whether `name` is shown to the principal: what its rules deny is on no list.
     fn is_shown(&self, name: &str, principal: &Principal) -> bool {
         let dispatch = &self.0.dispatch;
-        let surface = &self.0.surface;
-        if let Some(tool) = surface.find(name) {
-            return dispatch.shows(tool, principal);
-        }
-        let meta = meta_tools(surface.read_only);
-        match meta
-            .iter()
-            .find(|tool| tool.name == name)
-            .map(|tool| tool.meta)
-        {
-            Some(Meta::Call(kind)) => TOOLS
+        match self.0.names.get(name) {
+            Some(Called::Tool(tool)) => dispatch.shows(tool, principal),
+            Some(Called::Meta(Meta::Call(kind))) => TOOLS
                 .iter()
-                .any(|tool| Kind::of(tool) == kind && dispatch.shows(tool, principal)),
+                .any(|tool| Kind::of(tool) == *kind && dispatch.shows(tool, principal)),
             _ => true,
         }
     }
+}
+
+/// The surface's own tools come before operations of the same name.
+fn names(surface: &Surface) -> HashMap<&'static str, Called> {
+    let tools = surface.tools.iter().flat_map(|tool| {
+        let names = std::iter::once(&tool.name).chain(tool.aliases);
+        names.map(|name| (*name, Called::Tool(tool)))
+    });
+    let mut names: HashMap<_, _> = tools.collect();
+    match surface.meta {
+        MetaTools::None => {}
+        MetaTools::Orchestrator => names.extend(
+            meta_tools(surface.read_only)
+                .into_iter()
+                .map(|tool| (tool.name, Called::Meta(tool.meta))),
+        ),
+        MetaTools::Compat => names.extend(
+            compat::tools()
+                .into_iter()
+                .map(|(compat, name, ..)| (name, Called::Compat(compat))),
+        ),
+    }
+    names
 }
 
 impl ServerHandler for Handler {

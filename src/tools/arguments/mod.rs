@@ -2,6 +2,7 @@
 
 mod coercion;
 mod dates;
+mod keywords;
 mod names;
 mod nulls;
 mod placement;
@@ -78,7 +79,7 @@ impl Checker {
         renames::apply(tool, &mut values, &mut problems);
         tenant::bind(tool, schema, caller, &mut values, &mut problems);
         fill_absent(tool, &mut values);
-        schema.check(&values, &mut problems);
+        let values = schema.check(values, &mut problems);
         let arguments = placement::place(tool, schema, values, &mut problems);
         if problems.0.is_empty() {
             Ok(arguments)

@@ -1,10 +1,9 @@
 //! The compiled check schema of one tool, and its errors as sentences.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use super::Problems;
+use super::keywords::{Broken, Fault, Keywords, Kind};
 use super::placement::excerpt;
 use crate::runtime::tool::Tool;
 
@@ -16,7 +15,7 @@ pub struct Schema {
     pub root: Value,
     /// Arguments that clients see.
     pub shown: Vec<String>,
-    validator: Validator,
+    keywords: Keywords,
 }
 
 impl Schema {
@@ -28,27 +27,27 @@ impl Schema {
         let shown = shown["properties"].as_object();
         Ok(Self {
             shown: shown.into_iter().flat_map(Map::keys).cloned().collect(),
-            validator: jsonschema::draft202012::new(&root).map_err(|e| e.to_string())?,
+            keywords: serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?,
             root,
         })
     }
 
-    /// Adds a problem for everything that `values` gets wrong.
-    pub fn check(&self, values: &Map<String, Value>, problems: &mut Problems) {
-        let instance = Value::Object(values.clone());
-        if self.validator.is_valid(&instance) {
-            return;
-        }
-        for error in self.validator.iter_errors(&instance).take(MOST_REPORTED) {
-            match error.kind() {
-                ValidationErrorKind::Required { property } => {
-                    let name = property.as_str().unwrap_or_default();
-                    let holder = path(error.instance_path().as_str());
+    /// `values` again, and a problem for everything that they get wrong.
+    pub fn check(&self, values: Map<String, Value>, problems: &mut Problems) -> Map<String, Value> {
+        let instance = Value::Object(values);
+        for broken in self.keywords.broken(&instance, MOST_REPORTED) {
+            match broken.fault {
+                Fault::Missing(name) => {
+                    let holder = broken.path;
                     let separator = if holder.is_empty() { "" } else { "." };
                     problems.add_missing(&format!("{holder}{separator}{name}"), "");
                 }
-                _ => problems.add(sentence(&error)),
+                _ => problems.add(sentence(&broken)),
             }
+        }
+        match instance {
+            Value::Object(values) => values,
+            _ => Map::new(),
         }
     }
 
@@ -60,37 +59,35 @@ impl Schema {
 }
 
 /// One fault, opening with the argument it is about.
-fn sentence(error: &ValidationError<'_>) -> String {
-    use ValidationErrorKind as Kind;
-    let path = path(error.instance_path().as_str());
-    let about = if path.is_empty() {
-        "the call"
-    } else {
-        path.as_str()
+fn sentence(broken: &Broken<'_>) -> String {
+    let about = match broken.path.as_str() {
+        "" => "the call",
+        path => path,
     };
-    let given = excerpt(error.instance());
-    match error.kind() {
-        Kind::Type { kind } => format!("{about} must be {}, not {given}", types(kind)),
-        Kind::Enum { options } => format!("{about} must be one of {}, not {given}", list(options)),
-        Kind::AnyOf { context } => any_of(about, &given, context),
-        Kind::AdditionalProperties { unexpected } => {
-            format!("{about} has no field {}", unexpected.join(", "))
-        }
-        Kind::MinLength { limit: 1 } | Kind::MinItems { limit: 1 } => format!("{about} is empty"),
-        Kind::Pattern { pattern } => format!("{about} must match {pattern}, not {given}"),
-        _ => format!("{about}: {error}"),
+    let given = excerpt(broken.given);
+    match &broken.fault {
+        Fault::Kind(kinds) => format!("{about} must be {}, not {given}", named(kinds)),
+        Fault::Value(values) => format!("{about} must be one of {}, not {given}", list(values)),
+        Fault::Missing(name) => format!("{about} needs {name}"),
+        Fault::Unknown(names) => format!("{about} has no field {}", names.join(", ")),
+        Fault::Empty => format!("{about} is empty"),
+        Fault::Pattern(pattern) => format!("{about} must match {pattern}, not {given}"),
+        Fault::AnyOf(forms) => any_of(about, &given, forms),
+        Fault::Bound(bound) => format!("{about} must {bound}, it is {given}"),
     }
 }
 
-/// Where every branch only misses a field, one of those fields is what is missing.
-fn any_of(about: &str, given: &str, branches: &[Vec<ValidationError<'_>>]) -> String {
-    let missing: Option<Vec<&str>> = branches
+/// Where every form only misses a field, one of those fields is what is missing.
+fn any_of(about: &str, given: &str, forms: &[Vec<Broken<'_>>]) -> String {
+    let missing: Option<Vec<&str>> = forms
         .iter()
-        .map(|errors| match errors.as_slice() {
-            [error] => match error.kind() {
-                ValidationErrorKind::Required { property } => property.as_str(),
-                _ => None,
-            },
+        .map(|broken| match broken.as_slice() {
+            [
+                Broken {
+                    fault: Fault::Missing(name),
+                    ..
+                },
+            ] => Some(*name),
             _ => None,
         })
         .collect();
@@ -100,46 +97,20 @@ fn any_of(about: &str, given: &str, branches: &[Vec<ValidationError<'_>>]) -> St
     }
 }
 
-fn types(kind: &TypeKind) -> String {
-    let names: Vec<String> = match kind {
-        TypeKind::Single(one) => vec![one.to_string()],
-        TypeKind::Multiple(several) => several.iter().map(|one| one.to_string()).collect(),
-    };
-    let named: Vec<&str> = names.iter().map(String::as_str).map(with_article).collect();
-    named.join(" or ")
+fn named(kinds: &[Kind]) -> String {
+    let names = kinds.iter().map(|kind| match kind {
+        Kind::String => "a string",
+        Kind::Integer => "an integer",
+        Kind::Number => "a number",
+        Kind::Boolean => "true or false",
+        Kind::Object => "an object",
+        Kind::Array => "a list",
+        Kind::Null => "null",
+    });
+    Vec::from_iter(names).join(" or ")
 }
 
-fn with_article(kind: &str) -> &str {
-    match kind {
-        "string" => "a string",
-        "integer" => "an integer",
-        "number" => "a number",
-        "boolean" => "true or false",
-        "object" => "an object",
-        "array" => "a list",
-        other => other,
-    }
-}
-
-fn list(options: &Value) -> String {
-    let options = options.as_array().into_iter().flatten();
-    let texts: Vec<String> = options.map(Value::to_string).collect();
+fn list(values: &[Value]) -> String {
+    let texts: Vec<String> = values.iter().map(Value::to_string).collect();
     texts.join(", ")
-}
-
-/// `/customFields/0/id` as `customFields[0].id`.
-fn path(pointer: &str) -> String {
-    let mut path = String::new();
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        if step.bytes().all(|byte| byte.is_ascii_digit()) {
-            path.push_str(&format!("[{step}]"));
-        } else {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(&step);
-        }
-    }
-    path
 }

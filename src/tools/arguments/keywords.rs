@@ -1,0 +1,343 @@
+//! The keywords of JSON Schema that the generator writes, and where a value breaks them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use regex_lite::Regex;
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A schema as JSON Schema 2020-12 means it. A keyword that the generator does not write is an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Keywords {
+    #[serde(rename = "type", deserialize_with = "one_or_many")]
+    kinds: Vec<Kind>,
+    #[serde(rename = "enum")]
+    values: Option<Vec<Value>>,
+    required: Vec<String>,
+    properties: BTreeMap<String, Keywords>,
+    additional_properties: Option<Others>,
+    items: Option<Box<Keywords>>,
+    any_of: Vec<Keywords>,
+    all_of: Vec<Keywords>,
+    not: Option<Box<Keywords>>,
+    minimum: Option<f64>,
+    maximum: Option<f64>,
+    exclusive_minimum: Option<f64>,
+    exclusive_maximum: Option<f64>,
+    multiple_of: Option<f64>,
+    min_length: Option<usize>,
+    max_length: Option<usize>,
+    min_items: Option<usize>,
+    max_items: Option<usize>,
+    min_properties: Option<usize>,
+    max_properties: Option<usize>,
+    unique_items: bool,
+    #[serde(deserialize_with = "regex")]
+    pattern: Option<Regex>,
+    /// For the generator and the placement of files; says nothing of the value.
+    #[serde(rename = "x-file")]
+    _file: IgnoredAny,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Object,
+    Array,
+    Null,
+}
+
+/// Fields that `properties` does not name.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Others {
+    Allowed(bool),
+    Like(Box<Keywords>),
+}
+
+/// A keyword that a value breaks.
+#[derive(Debug)]
+pub struct Broken<'s> {
+    /// Where the value stands, such as `customFields[0].id`; empty for the whole.
+    pub path: String,
+    pub given: &'s Value,
+    pub fault: Fault<'s>,
+}
+
+#[derive(Debug)]
+pub enum Fault<'s> {
+    Kind(&'s [Kind]),
+    Value(&'s [Value]),
+    Missing(&'s str),
+    Unknown(Vec<&'s str>),
+    Empty,
+    Pattern(&'s str),
+    /// What breaks each of the forms that the value may take.
+    AnyOf(Vec<Vec<Broken<'s>>>),
+    /// What the value must be or have.
+    Bound(String),
+}
+
+/// Takes what is broken, and says whether to go on.
+type Tell<'t, 's> = dyn FnMut(Broken<'s>) -> ControlFlow<()> + 't;
+
+/// The way to a value, written out only where something is broken.
+#[derive(Clone, Copy)]
+enum Way<'w> {
+    Whole,
+    Field(&'w Way<'w>, &'w str),
+    Item(&'w Way<'w>, usize),
+}
+
+impl Keywords {
+    /// The first `most` things that `value` breaks.
+    pub fn broken<'s>(&'s self, value: &'s Value, most: usize) -> Vec<Broken<'s>> {
+        self.broken_at(value, Way::Whole, most)
+    }
+
+    fn broken_at<'s>(&'s self, value: &'s Value, way: Way<'_>, most: usize) -> Vec<Broken<'s>> {
+        let mut all = Vec::new();
+        let _ = self.check(value, way, &mut |broken| {
+            all.push(broken);
+            match all.len() < most {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+        all
+    }
+
+    fn holds(&self, value: &Value) -> bool {
+        let stop = &mut |_| ControlFlow::Break(());
+        self.check(value, Way::Whole, stop).is_continue()
+    }
+
+    fn check<'s>(
+        &'s self,
+        given: &'s Value,
+        way: Way<'_>,
+        tell: &mut Tell<'_, 's>,
+    ) -> ControlFlow<()> {
+        let mut fault = |fault| {
+            tell(Broken {
+                path: way.to_string(),
+                given,
+                fault,
+            })
+        };
+        if !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kind.fits(given)) {
+            fault(Fault::Kind(&self.kinds))?;
+        }
+        if let Some(values) = &self.values
+            && !values.iter().any(|value| same(value, given))
+        {
+            fault(Fault::Value(values))?;
+        }
+        if !self.any_of.is_empty() && !self.any_of.iter().any(|form| form.holds(given)) {
+            let forms = self.any_of.iter();
+            let forms = forms.map(|form| form.broken_at(given, way, usize::MAX));
+            fault(Fault::AnyOf(forms.collect()))?;
+        }
+        if self.not.as_ref().is_some_and(|not| not.holds(given)) {
+            fault(Fault::Bound("be something else".to_owned()))?;
+        }
+        match given {
+            Value::Number(_) => {
+                self.check_number(given.as_f64().unwrap_or(f64::NAN), &mut fault)?
+            }
+            Value::String(text) => self.check_text(text, &mut fault)?,
+            Value::Array(items) => {
+                let of = (self.min_items, self.max_items);
+                check_length(items.len(), of, "items", &mut fault)?;
+                if self.unique_items && !are_unique(items) {
+                    fault(Fault::Bound("hold nothing twice".to_owned()))?;
+                }
+                for (index, item) in items.iter().enumerate() {
+                    if let Some(keywords) = &self.items {
+                        keywords.check(item, Way::Item(&way, index), tell)?;
+                    }
+                }
+            }
+            Value::Object(fields) => {
+                let of = (self.min_properties, self.max_properties);
+                check_length(fields.len(), of, "fields", &mut fault)?;
+                for name in &self.required {
+                    if !fields.contains_key(name) {
+                        fault(Fault::Missing(name))?;
+                    }
+                }
+                if let Some(Others::Allowed(false)) = self.additional_properties {
+                    let names = fields.keys().map(String::as_str);
+                    let unknown = names.filter(|name| !self.properties.contains_key(*name));
+                    let unknown = Vec::from_iter(unknown);
+                    if !unknown.is_empty() {
+                        fault(Fault::Unknown(unknown))?;
+                    }
+                }
+                for (name, field) in fields {
+                    let keywords = match (self.properties.get(name), &self.additional_properties) {
+                        (Some(keywords), _) => keywords,
+                        (None, Some(Others::Like(keywords))) => keywords,
+                        _ => continue,
+                    };
+                    keywords.check(field, Way::Field(&way, name), tell)?;
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+        self.all_of
+            .iter()
+            .try_for_each(|part| part.check(given, way, tell))
+    }
+
+    fn check_number<'s>(
+        &self,
+        given: f64,
+        fault: &mut impl FnMut(Fault<'s>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let bounds: [(Option<f64>, &str, fn(f64, f64) -> bool); 5] = [
+            (self.minimum, "at least", |given, bound| given >= bound),
+            (self.maximum, "at most", |given, bound| given <= bound),
+            (self.exclusive_minimum, "more than", |given, bound| {
+                given > bound
+            }),
+            (self.exclusive_maximum, "less than", |given, bound| {
+                given < bound
+            }),
+            (self.multiple_of, "a multiple of", |given, bound| {
+                let times = given / bound;
+                (times - times.round()).abs() < 1e-9
+            }),
+        ];
+        bounds
+            .into_iter()
+            .try_for_each(|(bound, words, holds)| match bound {
+                Some(bound) if !holds(given, bound) => {
+                    fault(Fault::Bound(format!("be {words} {bound}")))
+                }
+                _ => ControlFlow::Continue(()),
+            })
+    }
+
+    fn check_text<'s>(
+        &'s self,
+        text: &str,
+        fault: &mut impl FnMut(Fault<'s>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let of = (self.min_length, self.max_length);
+        if of != (None, None) {
+            check_length(text.chars().count(), of, "characters", fault)?;
+        }
+        match &self.pattern {
+            Some(pattern) if !pattern.is_match(text) => fault(Fault::Pattern(pattern.as_str())),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Kind {
+    fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::String, Value::String(_))
+            | (Self::Number, Value::Number(_))
+            | (Self::Boolean, Value::Bool(_))
+            | (Self::Object, Value::Object(_))
+            | (Self::Array, Value::Array(_))
+            | (Self::Null, Value::Null) => true,
+            // 1.0 is an integer.
+            (Self::Integer, Value::Number(number)) => {
+                !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Field(Self::Whole, name) => f.write_str(name),
+            Self::Field(above, name) => write!(f, "{above}.{name}"),
+            Self::Item(above, index) => write!(f, "{above}[{index}]"),
+        }
+    }
+}
+
+fn check_length<'s>(
+    length: usize,
+    (least, most): (Option<usize>, Option<usize>),
+    what: &str,
+    fault: &mut impl FnMut(Fault<'s>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    match (least, most) {
+        (Some(1), _) if length == 0 => fault(Fault::Empty),
+        (Some(least), _) if length < least => {
+            fault(Fault::Bound(format!("have at least {least} {what}")))
+        }
+        (_, Some(most)) if length > most => {
+            fault(Fault::Bound(format!("have at most {most} {what}")))
+        }
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// Numbers are the same by value, objects in whatever order.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || one.as_f64() == other.as_f64()
+        }
+        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+            plain(one) == plain(other)
+        }
+        _ => one == other,
+    }
+}
+
+fn are_unique(items: &[Value]) -> bool {
+    let mut seen = BTreeSet::new();
+    items.iter().all(|item| seen.insert(plain(item)))
+}
+
+/// The same text for the same values.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(number) => format!("{number:?}"),
+            None => number.to_string(),
+        },
+        Value::Array(items) => format!("[{}]", Vec::from_iter(items.iter().map(plain)).join(",")),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, field)| (name, plain(field)));
+            format!("{:?}", BTreeMap::from_iter(fields))
+        }
+        _ => value.to_string(),
+    }
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Kind>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kinds {
+        One(Kind),
+        Many(Vec<Kind>),
+    }
+    Ok(match Kinds::deserialize(deserializer)? {
+        Kinds::One(kind) => vec![kind],
+        Kinds::Many(kinds) => kinds,
+    })
+}
+
+fn regex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Regex>, D::Error> {
+    let pattern = String::deserialize(deserializer)?;
+    Regex::new(&pattern).map(Some).map_err(D::Error::custom)
+}
