@@ -14,7 +14,6 @@ const V3: &str = "v3/";
 
 #[derive(RustEmbed)]
 #[folder = "openapi/highlevel/"]
-#[include = "*.json"]
 struct Folder;
 
 /// One operation of HighLevel's API, as its document tells it.

@@ -7,8 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, registry};
 
 use crate::config::{Log, LogFormat};
 
@@ -30,26 +33,28 @@ pub fn start(settings: &Log) -> Result<(), String> {
     let buffered = Buffered::start().map_err(|error| format!("the log has no thread: {error}"))?;
     let writer = STDERR.get_or_init(|| buffered).clone();
     // Below `warn` the libraries say what they do with every request, which is not for this log.
-    let filter = EnvFilter::new(format!("warn,highlevel_mcp={}", settings.level.name()));
+    let level: LevelFilter = settings
+        .level
+        .name()
+        .parse()
+        .map_err(|error| format!("{error}"))?;
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("highlevel_mcp", level);
     let is_terminal = io::stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(is_terminal)
-        .with_writer(writer);
     let as_json = match settings.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    let _ = if as_json {
-        let subscriber = subscriber.json().flatten_event(true);
-        subscriber
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
+    let layer = fmt::layer().with_ansi(is_terminal).with_writer(writer);
+    let layer = if as_json {
+        let layer = layer.json().flatten_event(true);
+        layer.with_current_span(false).with_span_list(false).boxed()
     } else {
-        subscriber.with_target(false).try_init()
+        layer.with_target(false).boxed()
     };
+    let _ = registry().with(layer.with_filter(filter)).try_init();
     Ok(())
 }
 
