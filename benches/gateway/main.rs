@@ -99,7 +99,8 @@ async fn idle_connections() {
             }
             open.push(client);
         }
-        sleep(Duration::from_millis(500)).await;
+        // Until all of them rest.
+        sleep(Duration::from_secs(3)).await;
         let each = (server.memory("VmRSS") - before) as f64 / open.len() as f64;
         let kind = if asked {
             "after a request each"

@@ -1,4 +1,4 @@
-//! The deadlines of one connection: for its next request, and for the head of one that has begun.
+//! The deadlines of one connection, for its next request and for the head of one that has begun, and when it rests.
 
 use std::io;
 use std::pin::Pin;
@@ -7,12 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// No deadline: the request is being answered.
 const NEVER: u64 = u64::MAX;
+
+/// So long after its last answer a connection rests: who asks again sooner finds everything as it was.
+const REST: Duration = Duration::from_secs(1);
 
 /// hyper's own deadline for a head runs while a connection is idle too, so that it cannot be short for the one
 /// and long for the other.
@@ -23,6 +27,10 @@ pub struct Clock {
     /// Milliseconds after `start`.
     deadline: AtomicU64,
     is_idle: AtomicBool,
+    /// Whether all of the last answer was there at once.
+    is_whole: AtomicBool,
+    /// Whether hyper has nothing left to write, for it flushes after that only.
+    is_written: AtomicBool,
 }
 
 impl Clock {
@@ -33,6 +41,8 @@ impl Clock {
             idle,
             deadline: AtomicU64::new(NEVER),
             is_idle: AtomicBool::new(true),
+            is_whole: AtomicBool::new(false),
+            is_written: AtomicBool::new(false),
         };
         clock.set(idle);
         clock
@@ -52,8 +62,10 @@ impl Clock {
     }
 
     /// There is an answer; the client has until the idle deadline to read it and to ask again.
-    pub fn answered(&self) {
+    /// Of an answer that is not `whole` nobody knows when it ends.
+    pub fn answered(&self, whole: bool) {
         self.set(self.idle);
+        self.is_whole.store(whole, Ordering::Relaxed);
         self.is_idle.store(true, Ordering::Relaxed);
     }
 
@@ -61,18 +73,34 @@ impl Clock {
     /// of every request would cost more than that.
     pub async fn ran_out(&self) {
         loop {
-            let deadline = self.deadline.load(Ordering::Relaxed);
-            let now = Instant::now();
-            let left = match deadline {
-                NEVER => self.head,
-                deadline => {
-                    (self.start + Duration::from_millis(deadline)).saturating_duration_since(now)
-                }
-            };
+            let left = self.left();
             if left.is_zero() {
                 return;
             }
-            sleep_until(now + left.min(self.head / 4)).await;
+            sleep(left.min(self.head / 4)).await;
+        }
+    }
+
+    /// Returns when the connection rests, or up to as long later.
+    pub async fn rests(&self) {
+        loop {
+            let flags = [&self.is_idle, &self.is_whole, &self.is_written];
+            let since = match flags.iter().all(|flag| flag.load(Ordering::Relaxed)) {
+                true => self.idle.saturating_sub(self.left()),
+                false => Duration::ZERO,
+            };
+            if since >= REST {
+                return;
+            }
+            sleep(REST - since).await;
+        }
+    }
+
+    /// Until the deadline.
+    pub fn left(&self) -> Duration {
+        match self.deadline.load(Ordering::Relaxed) {
+            NEVER => Duration::MAX,
+            deadline => Duration::from_millis(deadline).saturating_sub(self.start.elapsed()),
         }
     }
 
@@ -83,9 +111,11 @@ impl Clock {
     }
 }
 
-/// A connection that tells its clock when bytes come in.
+/// A connection that tells its clock when bytes come in, and when all are written.
 pub struct Watched {
     pub stream: TcpStream,
+    /// What was read from it before.
+    pub read: Bytes,
     pub clock: Arc<Clock>,
 }
 
@@ -97,7 +127,13 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let read = if this.read.is_empty() {
+            Pin::new(&mut this.stream).poll_read(context, buffer)
+        } else {
+            let next = this.read.len().min(buffer.remaining());
+            buffer.put_slice(&this.read.split_to(next));
+            Poll::Ready(Ok(()))
+        };
         if buffer.filled().len() > before {
             this.clock.read();
         }
@@ -111,7 +147,9 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        let this = self.get_mut();
+        this.clock.is_written.store(false, Ordering::Relaxed);
+        Pin::new(&mut this.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -119,7 +157,9 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+        let this = self.get_mut();
+        this.clock.is_written.store(false, Ordering::Relaxed);
+        Pin::new(&mut this.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -127,7 +167,9 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        this.clock.is_written.store(true, Ordering::Relaxed);
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -137,6 +179,8 @@ impl AsyncWrite for Watched {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -156,13 +200,37 @@ mod tests {
         check(|_| {}, 75).await;
         check(Clock::read, 11).await;
         check(Clock::answering, 1001).await;
-        check(Clock::answered, 76).await;
+        check(|clock| clock.answered(true), 76).await;
         let two = |clock: &Clock| {
             clock.read();
             clock.answering();
-            clock.answered();
+            clock.answered(true);
             clock.read();
         };
         check(two, 11).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_rests_after_a_whole_answer_only() {
+        async fn rests(answer: Option<bool>, is_written: bool, reads: bool) -> bool {
+            let clock = Clock::new(Duration::from_secs(10), Duration::from_secs(75));
+            if let Some(whole) = answer {
+                clock.read();
+                clock.answering();
+                clock.answered(whole);
+            }
+            clock.is_written.store(is_written, Ordering::Relaxed);
+            if reads {
+                clock.read();
+            }
+            timeout(Duration::from_millis(1100), clock.rests())
+                .await
+                .is_ok()
+        }
+        assert!(rests(Some(true), true, false).await);
+        assert!(!rests(None, true, false).await, "nothing was asked");
+        assert!(!rests(Some(false), true, false).await, "more may follow");
+        assert!(!rests(Some(true), false, false).await, "not written");
+        assert!(!rests(Some(true), true, true).await, "the next has begun");
     }
 }

@@ -1,17 +1,19 @@
 //! Accepts connections until told to stop, then lets calls under way finish.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Bytes, HttpBody};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -62,7 +64,6 @@ pub async fn run(
     metrics: &Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
     let doors = Arc::new(Doors::new(settings, Arc::clone(metrics)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (ending, ended) = watch::channel(());
@@ -84,7 +85,7 @@ pub async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => match doors.enter(address.ip()) {
                     Some(entry) => {
-                        tokio::spawn(serving.clone().serve(stream, entry, graceful.watcher()));
+                        tokio::spawn(serving.clone().serve(stream, entry));
                     }
                     None => {
                         metrics.refused_connections.inc();
@@ -101,9 +102,10 @@ pub async fn run(
             _ = look.tick(), if stops => if doors.count() == 0 { break },
         }
     }
-    drop((listener, ending, serving));
+    drop((listener, serving));
+    ending.send_replace(());
     let grace = Duration::from_millis(settings.shutdown_grace_ms);
-    if timeout(grace, graceful.shutdown()).await.is_err() {
+    if timeout(grace, ending.closed()).await.is_err() {
         tracing::warn!(
             "calls under way were cut off after {} ms",
             grace.as_millis()
@@ -119,36 +121,59 @@ struct Serving {
     stopping: Stopping,
     head: Duration,
     idle: Duration,
-    /// Changes when the server ends.
+    /// Changes when the server ends, and tells it who is left.
     ended: watch::Receiver<()>,
 }
 
+/// A connection that hyper does not hold.
+struct Resting {
+    stream: TcpStream,
+    /// What hyper had read and not used: the beginning of a request.
+    read: Bytes,
+    /// How long it may stay idle.
+    left: Duration,
+}
+
 impl Serving {
-    async fn serve(mut self, stream: TcpStream, _entry: Entry, watcher: Watcher) {
+    async fn serve(mut self, stream: TcpStream, _entry: Entry) {
         // Small answers leave at once; without it they wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
-        // hyper's buffers take 16 KiB: not before there is something to put into them.
-        let mut first = [0];
-        tokio::select! {
-            peeked = timeout(self.idle, stream.peek(&mut first)) => match peeked {
-                Ok(Ok(1..)) => {}
-                _ => return,
-            },
-            _ = self.ended.changed() => return,
+        let mut resting = Resting {
+            stream,
+            read: Bytes::new(),
+            left: self.idle,
+        };
+        loop {
+            // hyper's buffers take 16 KiB: not before there is something to put into them.
+            if resting.read.is_empty() {
+                let mut first = [0];
+                tokio::select! {
+                    peeked = timeout(resting.left, resting.stream.peek(&mut first)) => match peeked {
+                        Ok(Ok(1..)) => {}
+                        _ => return,
+                    },
+                    _ = self.ended.changed() => return,
+                }
+            }
+            // A future of its own on the heap, so that connections at rest stay small.
+            match Box::pin(self.answer(resting)).await {
+                Some(again) => resting = again,
+                None => return,
+            }
         }
-        // A future of its own on the heap, so that connections without a request stay small.
-        Box::pin(self.answer(stream, watcher)).await;
     }
 
-    async fn answer(self, stream: TcpStream, watcher: Watcher) {
+    /// Serves the connection until it ends, or rests: then it is given back.
+    async fn answer(&mut self, resting: Resting) -> Option<Resting> {
         let clock = Arc::new(Clock::new(self.head, self.idle));
-        let (router, watched) = (self.router, Arc::clone(&clock));
-        let (metrics, stopping) = (self.metrics, self.stopping);
+        let (router, watched) = (self.router.clone(), Arc::clone(&clock));
+        let (metrics, stopping) = (Arc::clone(&self.metrics), self.stopping.clone());
         let service = service_fn(move |request| {
             watched.answering();
             let (router, watched) = (router.clone(), Arc::clone(&watched));
             let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
-            async move {
+            // On the heap, or hyper does not give the connection back.
+            Box::pin(async move {
                 let mut answer = router.oneshot(request).await;
                 if let Ok(answer) = &mut answer {
                     metrics.answered(answer.status().as_u16());
@@ -157,21 +182,48 @@ impl Serving {
                         let close = HeaderValue::from_static("close");
                         answer.headers_mut().insert(CONNECTION, close);
                     }
+                    watched.answered(answer.body().size_hint().exact().is_some());
                 }
-                watched.answered();
                 answer
-            }
+            })
         });
         let stream = Watched {
-            stream,
+            stream: resting.stream,
+            read: resting.read,
             clock: Arc::clone(&clock),
         };
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::select! {
-            ended = watcher.watch(connection) => if let Err(error) = ended {
-                tracing::debug!(%error, "connection ended");
-            },
-            () = clock.ran_out() => tracing::debug!("connection ended: its time ran out"),
+        let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let mut ends = false;
+        loop {
+            let rests = tokio::select! {
+                // hyper first: what it has yet to do is not taken for rest.
+                biased;
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection ended");
+                    }
+                    return None;
+                }
+                () = clock.ran_out() => {
+                    tracing::debug!("connection ended: its time ran out");
+                    return None;
+                }
+                _ = self.ended.changed(), if !ends => false,
+                () = clock.rests(), if !ends => true,
+            };
+            ends = true;
+            // hyper ends at once, and without a word, where it is idle.
+            Pin::new(&mut connection).graceful_shutdown();
+            let ended = poll_fn(|context| Poll::Ready(connection.poll_without_shutdown(context)));
+            if rests && let Poll::Ready(Ok(())) = ended.await {
+                let parts = connection.into_parts();
+                return Some(Resting {
+                    stream: parts.io.into_inner().stream,
+                    // A copy, for even an empty rest holds the whole buffer.
+                    read: Bytes::copy_from_slice(&parts.read_buf),
+                    left: clock.left(),
+                });
+            }
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::server::{Server, client};
 use crate::times;
 use crate::wire::{Step, Wire, whole};
 
-const NOWHERE: &str = "http://127.0.0.1:9";
-const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
-const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
+pub const NOWHERE: &str = "http://127.0.0.1:9";
+pub const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
+pub const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
 
-async fn connected(server: &Server) -> TcpStream {
+pub async fn connected(server: &Server) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
     TcpStream::connect(address).await.expect("a connection")
 }

@@ -17,6 +17,7 @@ mod injection;
     reason = "shared with the other suite, which uses more of it"
 )]
 mod recording;
+mod rest;
 mod retries;
 #[path = "../it/server.rs"]
 #[allow(
