@@ -1,18 +1,19 @@
 //! Clients that are slow, idle, too many or gone, and servers that are told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
 use crate::server::{Server, client};
 use crate::times;
-use crate::wire::{Step, Wire, whole};
+use crate::wire::{Step, Wire, read_request, whole};
 
 pub const NOWHERE: &str = "http://127.0.0.1:9";
 pub const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
@@ -128,79 +129,84 @@ async fn more_calls_than_the_server_carries_get_503() {
     assert_eq!(statuses, [vec![200; 4], vec![503; 8]].concat());
 }
 
-/// Half of the calls are given up while HighLevel is at work: its connection is let go, and every place is free.
+/// Clients that go away while HighLevel is at work: each call to it ends, its connection is let go, its place is free.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_away_frees_its_place() {
-    let rounds = times(2_000, 100_000);
-    let slow = Arc::new(AtomicBool::new(true));
-    let now_slow = Arc::clone(&slow);
-    let wire = Wire::start(move |_| {
-        let pause = if now_slow.load(Ordering::Relaxed) {
-            60_000
-        } else {
-            0
-        };
-        vec![
-            Step::Pause(Duration::from_millis(pause)),
-            whole("200 OK", "", "{}"),
-        ]
-    })
-    .await;
-    let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "16"), NO_LIMIT];
-    let server = Arc::new(Server::start_with(&wire.url, &few).await);
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}}).to_string();
-    let request = format!(
-        "{HEAD}accept: */*\r\nlocationid: L0\r\ncontent-length: {}\r\n\r\n{call}",
-        call.len()
-    );
-    let refused = Arc::new(AtomicUsize::new(0));
+    const CALLERS: usize = 8;
+    let rounds = times(2_000, 100_000) / CALLERS;
+    let (highlevel, seen) = waiting(CALLERS).await;
+    // No more than there are callers: a place that stays taken is one that another call lacks.
+    let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "8"), NO_LIMIT];
+    let server = Arc::new(Server::start_with(&highlevel, &few).await);
     let before = open_files();
-    let callers = (0..8).map(|_| {
-        let (server, request, refused) =
-            (Arc::clone(&server), request.clone(), Arc::clone(&refused));
+    let callers = seen.into_iter().enumerate().map(|(caller, mut seen)| {
+        let server = Arc::clone(&server);
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": caller.to_string()}}}).to_string();
+        let length = call.len();
+        let request = format!("{HEAD}accept: */*\r\nlocationid: L0\r\ncontent-length: {length}\r\n\r\n{call}");
         tokio::spawn(async move {
-            for _ in 0..rounds / 8 {
+            let mut took = Vec::new();
+            for _ in 0..rounds {
                 let mut stream = connected(&server).await;
                 stream.write_all(request.as_bytes()).await.expect("written");
-                let mut said = [0; 64];
-                // An answer could only be a refusal: HighLevel is slow.
-                let read = timeout(Duration::from_millis(4), stream.read(&mut said)).await;
-                refused.fetch_add(usize::from(read.is_ok()), Ordering::Relaxed);
+                let mut next = async || timeout(Duration::from_secs(5), seen.recv()).await;
+                assert_eq!(next().await, Ok(Some(Seen::Asked)));
+                sleep(Duration::from_micros(fastrand::u64(..2_000))).await;
+                let gone = Instant::now();
+                drop(stream);
+                assert_eq!(next().await, Ok(Some(Seen::Gone)));
+                took.push(gone.elapsed());
             }
+            took
         })
     });
+    let mut took = Vec::new();
     for caller in callers.collect::<Vec<_>>() {
-        caller.await.expect("calls");
+        took.extend(caller.await.expect("calls"));
     }
-    let reached = wire.requests();
-    slow.store(false, Ordering::Relaxed);
-    let start = Instant::now();
-    while open_files() > before + 4 && start.elapsed() < Duration::from_secs(5) {
-        sleep(Duration::from_millis(10)).await;
-    }
-    let freed = start.elapsed();
+    took.sort_unstable();
     println!(
-        "{rounds} clients went away, {reached} calls had reached HighLevel, {} refused; all let go {freed:?} after the last; {} more files open",
-        refused.load(Ordering::Relaxed),
-        open_files().saturating_sub(before),
+        "{} clients went away in mid-call; HighLevel saw it after {:?}, p99 {:?}, at most {:?}",
+        took.len(),
+        took[took.len() / 2],
+        took[took.len() * 99 / 100],
+        took[took.len() - 1],
     );
-    assert!(reached > rounds / 4, "{reached}");
-    assert!(
-        open_files() <= before + 4,
-        "{} files open, {before} before",
-        open_files()
-    );
-    let answers = (0..16).map(|_| {
-        let server = Arc::clone(&server);
-        tokio::spawn(async move {
-            server
-                .call("contacts_get-contact", json!({"contactId": "c"}))
-                .await
-        })
+    sleep(Duration::from_millis(100)).await;
+    let after = open_files();
+    assert!(after <= before + 4, "{after} files open, {before} before");
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Asked,
+    Gone,
+}
+
+/// A HighLevel that never answers, and what it sees of the call for each contact, by its number.
+async fn waiting(contacts: usize) -> (String, Vec<UnboundedReceiver<Seen>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, seen): (Vec<_>, Vec<_>) = (0..contacts).map(|_| unbounded_channel()).unzip();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let request = read_request(&mut stream).await.expect("a request");
+                let head = String::from_utf8_lossy(&request);
+                let path = head.split(' ').nth(1).expect("a path");
+                let contact: usize = path
+                    .rsplit('/')
+                    .next()
+                    .and_then(|id| id.parse().ok())
+                    .expect("a number");
+                let _ = tell[contact].send(Seen::Asked);
+                let _ = stream.read(&mut [0]).await;
+                let _ = tell[contact].send(Seen::Gone);
+            });
+        }
     });
-    for answer in answers.collect::<Vec<_>>() {
-        assert_eq!(answer.await.expect("a call"), ("{}".to_owned(), false));
-    }
+    (url, seen)
 }
 
 fn open_files() -> usize {
