@@ -76,11 +76,13 @@ async fn no_secret_is_in_anything_the_server_says() {
         let token = request.header("authorization").unwrap_or_default().replace("Bearer ", "");
         let status = request.target.split("status=").nth(1).and_then(|status| status[..3].parse().ok());
         let status = status.unwrap_or(if request.target.contains("ok") { 200 } else { 401 });
-        match status {
+        let mut answer = match status {
             200 => answer(200, "{}"),
             500 => answer(500, format!("<html><title>{token}</title></html>")),
-            status => answer(status, json!({"message": [format!("Invalid JWT {token}")], "error": token, "traceId": "t"}).to_string()),
-        }
+            status => answer(status, json!({"message": [format!("Invalid JWT {token}")], "error": token, "traceId": token}).to_string()),
+        };
+        answer.headers_mut().insert("x-trace-id", token.parse().expect("a header"));
+        answer
     })
     .await;
     let settings = [

@@ -1,7 +1,7 @@
 //! The one path to HighLevel.
 
 pub mod accounts;
-mod answer;
+pub mod answer;
 mod breaker;
 pub mod caller;
 pub mod claims;
@@ -13,7 +13,7 @@ mod said;
 mod template;
 mod tokens;
 pub mod transport;
-mod verdict;
+pub mod verdict;
 
 pub use answer::Reply;
 pub use caller::{Caller, LocationBinding, TenantId};

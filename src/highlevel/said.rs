@@ -43,7 +43,7 @@ impl Said {
         Self {
             message: told.map(|told| harmless(&sentence(told), secrets)),
             code: text("error").unwrap_or_default(),
-            trace_id: text("traceId"),
+            trace_id: text("traceId").map(|id| harmless(&id, secrets)),
             html: false,
         }
     }
@@ -71,7 +71,8 @@ pub fn proxy(class: Class, status: StatusCode) -> Failure {
     Failure::new(class, sentence).with_remedy(remedy)
 }
 
-fn harmless(text: &str, secrets: &[&SecretString]) -> String {
+/// Some text of HighLevel's, no longer than may be told.
+pub fn harmless(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(|secret| secret.expose_secret()) {
         if !secret.is_empty() {

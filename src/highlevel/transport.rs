@@ -286,7 +286,7 @@ impl Transport {
         breaker.record(Health::of(status));
         let asked = limit::retry_after(headers);
         permit.end(Ended::with(status, Reported::of(headers), asked));
-        let trace_id = verdict::trace_id(headers);
+        let trace_id = verdict::trace_id(headers, token);
         let body = answer::body(tool, &mut response, self.max_response_bytes).await;
         let judged = if status.is_success() {
             let taken = body.and_then(|body| answer::accepted(tool, status.as_u16(), body));

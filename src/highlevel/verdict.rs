@@ -2,18 +2,20 @@
 
 mod known;
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::SecretString;
 
 use crate::highlevel::failure::{Class, Failure};
-use crate::highlevel::limit::retry_after;
-use crate::highlevel::said::{Said, proxy};
+use crate::highlevel::limit::{Reported, retry_after};
+use crate::highlevel::said::{Said, harmless, proxy};
 use crate::runtime::tool::{Effect, Tool};
 use known::KNOWN;
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
-const USUAL_INTERVAL_MS: u64 = 10_000;
+const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The failure that an answer other than 2xx is.
 pub fn verdict(
@@ -32,7 +34,7 @@ pub fn verdict(
         _ if said.html => proxy(lost(tool, status), status),
         Some(known) => Failure::new(known.class, filled(known.sentence, tool))
             .with_remedy(filled(known.remedy, tool)),
-        None => by_status(tool, status, headers),
+        None => by_status(tool, token, status, headers),
     };
     if status == StatusCode::UNPROCESSABLE_ENTITY && !tool.idempotent && tool.effect != Effect::Read
     {
@@ -43,13 +45,13 @@ pub fn verdict(
         failure.remedy = Some(remedy.trim_start().to_owned());
     }
     said.add_to(&mut failure, status);
-    failure.trace_id = failure.trace_id.or_else(|| trace_id(headers));
+    failure.trace_id = failure.trace_id.or_else(|| trace_id(headers, token));
     failure
 }
 
 /// HighLevel's own id of a call, where a header tells it.
-pub fn trace_id(headers: &HeaderMap) -> Option<String> {
-    header(headers, "x-trace-id")
+pub fn trace_id(headers: &HeaderMap, token: &SecretString) -> Option<String> {
+    header(headers, "x-trace-id", token)
 }
 
 fn filled(text: &str, tool: &Tool) -> String {
@@ -91,7 +93,12 @@ fn lost(tool: &Tool, status: StatusCode) -> Class {
     }
 }
 
-fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
+fn by_status(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Failure {
     match status.as_u16() {
         400 | 422 => Failure::new(Class::Invalid, "HighLevel does not take these arguments.")
             .with_remedy("Correct what the message names."),
@@ -103,7 +110,7 @@ fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
             .with_remedy("Read the record and decide anew."),
         429 => rate_limited(headers),
         300..400 => {
-            let target = header(headers, LOCATION.as_str());
+            let target = header(headers, LOCATION.as_str(), token);
             let host = target
                 .and_then(|target| {
                     reqwest::Url::parse(&target)
@@ -135,34 +142,33 @@ fn by_status(tool: &Tool, status: StatusCode, headers: &HeaderMap) -> Failure {
 }
 
 fn rate_limited(headers: &HeaderMap) -> Failure {
-    let number = |name: &str| header(headers, name)?.trim().parse::<u64>().ok();
-    let asked = retry_after(headers).and_then(|pause| u64::try_from(pause.as_millis()).ok());
-    if number("x-ratelimit-daily-remaining") == Some(0) {
-        let mut failure = Failure::new(
+    let reported = Reported::of(headers);
+    let asked = retry_after(headers);
+    if reported.daily_remaining == Some(0) {
+        let failure = Failure::new(
             Class::RateLimited,
             "The calls of this day are used up for this location.",
         )
         .with_remedy("Go on tomorrow.");
-        failure.retry_after_ms = asked;
-        return failure;
+        return match asked {
+            Some(asked) => failure.with_retry_after(asked),
+            None => failure,
+        };
     }
-    let wait = asked
-        .or_else(|| number("x-ratelimit-interval-milliseconds"))
-        .unwrap_or(USUAL_INTERVAL_MS);
-    let mut failure = Failure::new(
+    let wait = asked.or(reported.interval).unwrap_or(USUAL_INTERVAL);
+    Failure::new(
         Class::RateLimited,
         "Too many calls at once for this location; nothing was done.",
     )
     .with_remedy(format!(
         "Wait {} seconds, then repeat the call.",
-        wait.div_ceil(1000)
-    ));
-    failure.retry_after_ms = Some(wait);
-    failure
+        wait.as_millis().div_ceil(1000)
+    ))
+    .with_retry_after(wait)
 }
 
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
+fn header(headers: &HeaderMap, name: &str, token: &SecretString) -> Option<String> {
+    Some(harmless(headers.get(name)?.to_str().ok()?, &[token]))
 }
 
 #[cfg(test)]

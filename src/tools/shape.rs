@@ -13,8 +13,8 @@ use crate::runtime::tool::{Effect, Tool};
 /// Room for `_cut` and what holds it.
 const NOTE_BYTES: usize = 512;
 
-/// serde_json and many other parsers refuse JSON that is nested deeper.
-const DEEPEST: usize = 128;
+/// serde_json and many other parsers refuse 128 levels; an envelope around the answer takes some.
+const DEEPEST: usize = 120;
 
 /// The answer as HighLevel sent it, or its first rows and how to get the rest.
 pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Failure> {
@@ -22,12 +22,7 @@ pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Fail
     if depth > DEEPEST {
         let what =
             format!("HighLevel's answer is nested {depth} levels deep, which no program takes.");
-        return Err(
-            Failure::new(Class::Upstream, what).with_remedy(match tool.effect {
-                Effect::Read => "Ask for less.",
-                _ => "HighLevel did what was asked; read the record.",
-            }),
-        );
+        return Err(withheld(tool, what, "Ask for less.".to_owned()));
     }
     if text.len() <= max_bytes {
         return Ok(text);
@@ -35,12 +30,20 @@ pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Fail
     let cut = max_bytes
         .checked_sub(NOTE_BYTES)
         .and_then(|room| cut(tool, &text, room));
-    cut.ok_or_else(|| {
-        let what = format!(
-            "The answer has {} bytes, more than the {max_bytes} that may be given.",
-            text.len()
-        );
-        Failure::new(Class::Upstream, what).with_remedy(ask_for_less(tool, None))
+    cut.ok_or_else(|| too_large(tool, text.len(), max_bytes, ask_for_less(tool, None)))
+}
+
+/// Why an answer of so many bytes is not given.
+pub fn too_large(tool: &Tool, bytes: usize, max_bytes: usize, remedy: String) -> Failure {
+    let what =
+        format!("The answer has {bytes} bytes, more than the {max_bytes} that may be given.");
+    withheld(tool, what, remedy)
+}
+
+fn withheld(tool: &Tool, what: String, remedy: String) -> Failure {
+    Failure::new(Class::Upstream, what).with_remedy(match tool.effect {
+        Effect::Read => remedy,
+        _ => "HighLevel did what was asked; read the record.".to_owned(),
     })
 }
 
@@ -217,9 +220,9 @@ mod tests {
     #[test]
     fn an_answer_is_nested_no_deeper_than_parsers_take() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        check("contacts_get-contact", &nested(128), 1000, Ok(&nested(128)));
-        let refused = Err("nested 129 levels deep");
-        check("contacts_get-contact", &nested(129), 1000, refused);
+        check("contacts_get-contact", &nested(120), 1000, Ok(&nested(120)));
+        let refused = Err("nested 121 levels deep");
+        check("contacts_get-contact", &nested(121), 1000, refused);
         check(
             "contacts_get-contact",
             r#"["[[\"[[", "{{"]"#,

@@ -8,6 +8,7 @@
 )]
 
 mod connections;
+mod corpus;
 mod faults;
 mod hostile;
 mod injection;
@@ -25,6 +26,7 @@ mod retries;
     reason = "shared with the other suite, which uses more of it"
 )]
 mod server;
+mod tenants;
 mod wire;
 
 /// `usual` times in every run, `full` times where the full numbers are asked for.

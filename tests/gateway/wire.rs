@@ -46,6 +46,13 @@ pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
 impl Wire {
     /// Answers the nth request, from 0, by the steps that `script` names for it.
     pub async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::start_with(move |number, _| script(number)).await
+    }
+
+    /// The same with the request before the script.
+    pub async fn start_with(
+        script: impl Fn(usize, &str) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let requests = Arc::new(AtomicUsize::new(0));
@@ -54,12 +61,15 @@ impl Wire {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (counter, script) = (Arc::clone(&counter), Arc::clone(&script));
                 tokio::spawn(async move {
-                    while read_request(&mut stream).await.is_some() {
+                    while let Some(request) = read_request(&mut stream).await {
                         let number = counter.fetch_add(1, Ordering::SeqCst);
-                        if !play(&mut stream, script(number)).await {
-                            break;
+                        let steps = script(number, &String::from_utf8_lossy(&request));
+                        if !play(&mut stream, steps).await {
+                            return;
                         }
                     }
+                    // The peer ended it: a reset keeps its port from waiting a minute, thousands at a time.
+                    reset(&stream);
                 });
             }
         });

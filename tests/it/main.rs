@@ -9,7 +9,6 @@
 mod agency;
 mod answers;
 mod clients;
-mod concurrency;
 mod connect;
 mod doctor;
 mod host;

@@ -78,7 +78,8 @@ impl Day {
         if let Some(remaining) = reported.daily_remaining {
             let limit = reported.daily.unwrap_or(self.limit);
             let since = self.taken - turn.taken;
-            self.used = self.used.max(limit.saturating_sub(remaining) + since);
+            let used = limit.saturating_sub(remaining).saturating_add(since);
+            self.used = self.used.max(used);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::highlevel::TenantId;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::retry::Budget;
 
-pub use gate::{Gate, Permit};
+pub use gate::{Gate, Permit, Reason, Wait};
 pub use reported::{Reported, retry_after};
 pub use window::Ended;
 

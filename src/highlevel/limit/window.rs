@@ -103,7 +103,7 @@ impl Window {
         let said = match &self.word {
             Some(word) if word.remaining == 0 => word.until,
             Some(word) => {
-                let left = word.remaining + (self.freed - word.of.freed);
+                let left = word.remaining.saturating_add(self.freed - word.of.freed);
                 let short = (self.taken - word.of.taken + ahead + 1).saturating_sub(left);
                 self.nth_freed(now, short, word.until).min(word.until)
             }
@@ -128,8 +128,9 @@ impl Window {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
             Ended::Unsent => return,
-            Ended::Unheard => None,
-            Ended::Answered(reported) => Some(reported),
+            // A caller that hung up at once: HighLevel may count the call later than now.
+            Ended::Unheard => return self.hold_until(now + self.rate.interval),
+            Ended::Answered(reported) => reported,
             Ended::Refused(mut reported, pause) => {
                 match pause {
                     Some(pause) => {
@@ -139,16 +140,14 @@ impl Window {
                     }
                     None => reported.remaining = Some(0),
                 }
-                Some(reported)
+                reported
             }
         };
-        if let Some(reported) = reported {
-            let took = now - place.since;
-            self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
-            self.correct(place, now, reported);
-        }
-        let sooner = self.fastest.unwrap_or_default().min(self.rate.interval);
-        self.hold_until(now + self.rate.interval - sooner);
+        let took = now - place.since;
+        let fastest = self.fastest.map_or(took, |fastest| fastest.min(took));
+        self.fastest = Some(fastest);
+        self.correct(place, now, reported);
+        self.hold_until(now + self.rate.interval - fastest.min(self.rate.interval));
     }
 
     /// Counts the calls of `other` too, which turned out to be calls of this one's location.

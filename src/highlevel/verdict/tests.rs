@@ -183,9 +183,9 @@ fn messages_are_read_in_every_shape() {
         ("plain text", json!("plain text"), Value::Null),
         ("", Value::Null, Value::Null),
         (
-            r#"{"message":"your pit-secret is odd"}"#,
+            r#"{"message":"your pit-secret is odd","traceId":"pit-secret"}"#,
             json!("your [a secret] is odd"),
-            Value::Null,
+            json!("[a secret]"),
         ),
         (
             "<html><head><title>Access denied | 1010</title></head></html>",
@@ -246,6 +246,11 @@ fn a_limit_says_how_long_to_wait() {
             "Wait 3 seconds",
         ),
         (&[("retry-after", "soon")], json!(10_000), "Wait 10 seconds"),
+        (
+            &[("x-ratelimit-interval-milliseconds", "99999999999999")],
+            json!(10_000),
+            "Wait 10 seconds",
+        ),
         (
             &[("x-ratelimit-daily-remaining", "0")],
             Value::Null,

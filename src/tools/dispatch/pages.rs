@@ -63,7 +63,7 @@ impl Dispatch {
                 Err(failure) if gathered.pages > 0 => {
                     gathered.stopped = Some(failure.sentence);
                     return Ok(Got {
-                        text: output.list(tool, gathered, most),
+                        text: output.list(tool, gathered, most)?,
                         ..Got::default()
                     });
                 }
@@ -91,7 +91,7 @@ impl Dispatch {
                 next => {
                     gathered.next = next;
                     return Ok(Got {
-                        text: output.list(tool, gathered, most),
+                        text: output.list(tool, gathered, most)?,
                         ..got
                     });
                 }

@@ -9,7 +9,9 @@ mod path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::highlevel::Failure;
 use crate::runtime::tool::Tool;
+use crate::tools::shape::too_large;
 use filter::Condition;
 pub use paging::{most_rows_a_page, next_page};
 pub use path::at;
@@ -108,16 +110,25 @@ impl Output {
         true
     }
 
-    /// The text of gathered rows, of at most `max_bytes` unless a single row has more.
-    pub fn list(&self, tool: &Tool, gathered: Gathered, max_bytes: usize) -> String {
+    /// The text of as many gathered rows as `max_bytes` hold.
+    pub fn list(
+        &self,
+        tool: &Tool,
+        gathered: Gathered,
+        max_bytes: usize,
+    ) -> Result<String, Failure> {
         let mut most = self
             .max_items
             .unwrap_or(usize::MAX)
             .min(gathered.rows.len());
         loop {
             let text = self.text(tool, &gathered, most);
-            if text.len() <= max_bytes || most <= 1 {
-                return text;
+            if text.len() <= max_bytes {
+                return Ok(text);
+            }
+            if most <= 1 {
+                let remedy = "Name the fields that are needed in output.fields.".to_owned();
+                return Err(too_large(tool, text.len(), max_bytes, remedy));
             }
             most = (most * max_bytes / text.len()).clamp(1, most - 1);
         }

@@ -1,0 +1,52 @@
+//! How the bytes of an input are read.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use highlevel_mcp::generated;
+use highlevel_mcp::runtime::tool::Tool;
+
+/// Lines up to an empty one, and what comes after it.
+pub fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let (mut lines, mut rest) = (Vec::new(), input);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        rest = after.get(1..).unwrap_or_default();
+        if line.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    (lines, rest)
+}
+
+/// Those that are headers.
+pub fn headers(lines: &[&[u8]]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = line.split_at(colon.unwrap_or(line.len()));
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// The tool of this name; any other name stands for one of them.
+pub fn tool(name: &str) -> &'static Tool {
+    let named = generated::TOOLS.iter().find(|tool| tool.is_called(name));
+    let tool = named.or_else(|| some(generated::TOOLS, name));
+    tool.expect("a tool")
+}
+
+/// The one that `key` stands for.
+pub fn some<'a, T>(list: &'a [T], key: &str) -> Option<&'a T> {
+    let sum = key.bytes().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    list.get(sum % list.len().max(1))
+}
