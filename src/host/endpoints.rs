@@ -13,11 +13,22 @@ use crate::mcp;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::Surface;
 
-/// The services so far, by the name of their surface: as many as there are sets of toolsets.
+/// Most ways to ask for a surface that are remembered: the same toolsets may stand in any order.
+const MOST_ASKED: usize = 256;
+
+/// The services so far.
 pub struct Endpoints {
     dispatch: Dispatch,
     max_body_bytes: usize,
-    services: Mutex<BTreeMap<String, mcp::Service>>,
+    services: Mutex<Services>,
+}
+
+#[derive(Default)]
+struct Services {
+    /// By the name of their surface: as many as there are sets of toolsets.
+    by_name: BTreeMap<String, mcp::Service>,
+    /// As they were asked for: to tell which surface that is takes a look at every tool.
+    asked: BTreeMap<String, mcp::Service>,
 }
 
 impl Endpoints {
@@ -40,20 +51,31 @@ impl Endpoints {
         }
     }
 
-    fn service(&self, surface: &str) -> Result<mcp::Service, Problem> {
-        let surface = Surface::of(surface)
-            .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
-        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(service) = services.get(&surface.name) {
+    fn service(&self, asked: &str) -> Result<mcp::Service, Problem> {
+        let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(service) = services().asked.get(asked) {
             return Ok(service.clone());
         }
-        let name = surface.name.clone();
-        let handler = mcp::Handler::new(surface, self.dispatch.clone(), None).map_err(|error| {
-            let what = format!("a tool's schema is broken: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", what)
-        })?;
-        let service = mcp::service(&handler, self.max_body_bytes);
-        services.insert(name, service.clone());
+        let surface = Surface::of(asked)
+            .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
+        let mut services = services();
+        let service = match services.by_name.get(&surface.name) {
+            Some(service) => service.clone(),
+            None => {
+                let name = surface.name.clone();
+                let handler = mcp::Handler::new(surface, self.dispatch.clone(), None);
+                let handler = handler.map_err(|error| {
+                    let what = format!("a tool's schema is broken: {error}");
+                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", what)
+                })?;
+                let service = mcp::service(&handler, self.max_body_bytes);
+                services.by_name.insert(name, service.clone());
+                service
+            }
+        };
+        if services.asked.len() < MOST_ASKED {
+            services.asked.insert(asked.to_owned(), service.clone());
+        }
         Ok(service)
     }
 }
