@@ -22,7 +22,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::{get, post};
-use process::Process;
+use process::{Process, STATE};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -62,6 +62,7 @@ async fn main() {
         command
     };
     let mut command = serve(env!("CARGO_BIN_EXE_highlevel-mcp"));
+    command.env(STATE.0, STATE.1);
     command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
     command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "1000000000");
     if std::env::var_os("RELAY_TRACES").is_some() {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::Request;
 use client::{Client, hold, percentile};
-use process::Process;
+use process::{Process, STATE};
 use tokio::net::TcpSocket;
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -266,6 +266,7 @@ async fn serve(upstream: &str, settings: &[(&str, &str)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--base-url", upstream]);
     command.env("HIGHLEVEL_MCP_METRICS_LISTEN", "");
+    command.env(STATE.0, STATE.1);
     command.envs(settings.iter().copied());
     Process::start(&mut command).await
 }

@@ -5,6 +5,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+/// The setting of the server's own folder; builds from before it had one refuse it.
+pub const STATE: (&str, &str) = (
+    "HIGHLEVEL_MCP_STATE_FOLDER",
+    concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
+);
+
 pub struct Process {
     pub url: String,
     child: Child,
@@ -14,8 +20,6 @@ impl Process {
     /// Starts one that says its address on the first line of stderr.
     pub async fn start(command: &mut Command) -> Self {
         command.stderr(std::process::Stdio::piped());
-        let state = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
-        command.env("HIGHLEVEL_MCP_STATE_FOLDER", state);
         let mut child = command.kill_on_drop(true).spawn().expect("started");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
         let line = lines.next_line().await.expect("a line").expect("a line");

@@ -46,6 +46,17 @@ const HOSTILE: [&str; 24] = [
 pub static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
+    let caller = Caller {
+        credential: Credential::parse("pit-a").expect("a token"),
+        location: TenantId::parse("L0").map(LocationBinding::Pin),
+        company: TenantId::parse("C0"),
+        place: None,
+    };
+    (dispatch(&config), caller)
+});
+
+/// Calls all tools, without rules or a file of what was done.
+pub fn dispatch(config: &Config) -> Dispatch {
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
     let dispatch = Dispatch::new(
         generated::TOOLS,
@@ -53,16 +64,9 @@ pub static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
         &config.tools,
         Telemetry::default(),
         Governance::default(),
-    )
-    .expect("a dispatch");
-    let caller = Caller {
-        credential: Credential::parse("pit-a").expect("a token"),
-        location: TenantId::parse("L0").map(LocationBinding::Pin),
-        company: TenantId::parse("C0"),
-        place: None,
-    };
-    (dispatch, caller)
-});
+    );
+    dispatch.expect("a dispatch")
+}
 
 /// The request that a call would send.
 pub fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, Failure> {

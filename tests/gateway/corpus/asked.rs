@@ -7,11 +7,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::highlevel::{Call, Transport};
+use highlevel_mcp::highlevel::Call;
+use highlevel_mcp::host;
 use highlevel_mcp::runtime::tool::{Place, Tool};
-use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
-use highlevel_mcp::{generated, host};
 use reqwest::Url;
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
@@ -19,7 +17,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::input::{headers, parted, some, tool};
-use crate::injection::{DISPATCH, check, dry_run, fits};
+use crate::injection::{DISPATCH, check, dispatch, dry_run, fits};
 use crate::recording::Recording;
 
 const HIGHLEVEL: &str = "https://services.leadconnectorhq.com";
@@ -48,17 +46,9 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         (name.into(), "1000000000".into())
     });
     let config = Config::from_sources(&flags, unlimited).expect("settings");
-    let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-    let dispatch = Dispatch::new(
-        generated::TOOLS,
-        transport,
-        &config.tools,
-        Telemetry::default(),
-        Governance::default(),
-    );
     let access = host::Access::new(&config.server, &config.account, None);
     let router = host::router(
-        &dispatch.expect("a dispatch"),
+        &dispatch(&config),
         access.expect("no account"),
         &host::Stopping::default(),
         &config.server,

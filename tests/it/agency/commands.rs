@@ -1,7 +1,7 @@
 //! An agency's set-up from nothing, by the commands that its operator would type.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use highlevel_mcp::sandbox::Options;
@@ -67,6 +67,11 @@ impl Desk {
     /// What a command prints, which has to hold this and end so.
     async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
         let done = self.command(arguments).output().await.expect("run");
+        Self::judge(arguments, &done, code, part)
+    }
+
+    /// What a command printed, no token among it.
+    pub fn judge(arguments: &[&str], done: &Output, code: i32, part: &str) -> String {
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(part), "{arguments:?}: no {part:?} in {text}");

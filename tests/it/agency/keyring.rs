@@ -80,11 +80,5 @@ async fn check(desk: &Desk, arguments: &[&str], stdin: &str, code: i32, part: &s
     input.write_all(stdin.as_bytes()).await.expect("written");
     drop(input);
     let done = child.wait_with_output().await.expect("run");
-    let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
-    assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
-    assert!(text.contains(part), "{arguments:?}: no {part:?} in {text}");
-    assert!(
-        !text.contains("pit-sandbox"),
-        "{arguments:?} prints a token: {text}"
-    );
+    Desk::judge(arguments, &done, code, part);
 }
