@@ -54,14 +54,13 @@ impl Tokens {
         }
         match (source(call)?, &call.caller.credential) {
             (Source::Own(token), _) => Ok(token.clone()),
-            (Source::Company, Credential::Company(company)) => company.token().await,
+            // Boxed: the state of an exchange is larger than that of the call around it.
+            (Source::Company, Credential::Company(company)) => Box::pin(company.token()).await,
             (Source::OfLocation(location), Credential::Company(company)) => {
-                company.location_token(location).await
+                Box::pin(company.location_token(location)).await
             }
             (Source::OfLocation(location), credential @ Credential::Token(_)) => {
-                self.minter
-                    .location_token(digest, credential, location)
-                    .await
+                Box::pin(self.minter.location_token(digest, credential, location)).await
             }
             (Source::Company, Credential::Token(token)) => Ok(token.clone()),
         }

@@ -246,19 +246,20 @@ impl ServerHandler for Handler {
             read_only: self.0.surface.read_only,
             progress: &progress,
         };
-        let answered = async {
+        // Boxed: seven kilobytes of state, which the library would move several times.
+        let answered = Box::pin(async {
             match called {
                 Called::Tool(tool) => {
-                    let call = self.0.dispatch.call(tool, arguments, &asker);
+                    let answer = self.0.dispatch.call(tool, arguments, &asker).await;
                     match self.0.surface.style {
-                        Style::Plain => call.await,
-                        Style::Legacy => legacy::wrapped(tool, call.await),
+                        Style::Plain => answer,
+                        Style::Legacy => legacy::wrapped(tool, answer),
                     }
                 }
                 Called::Meta(meta) => orchestrator::call(meta, arguments, &asked).await,
                 Called::Compat(compat) => compat::call(compat, arguments, &asked).await,
             }
-        };
+        });
         // A tool that does not look at the token runs on after its client has gone.
         let answer = tokio::select! {
             answer = answered => answer,
