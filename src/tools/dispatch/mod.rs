@@ -200,6 +200,11 @@ impl Dispatch {
         &self.0.transport
     }
 
+    /// Most bytes of one answer.
+    pub fn max_answer_bytes(&self) -> usize {
+        self.0.max_answer_bytes
+    }
+
     /// Calls that may not happen twice.
     pub fn once(&self) -> &Once {
         &self.0.once

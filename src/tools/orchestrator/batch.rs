@@ -10,6 +10,7 @@ use super::Request;
 use super::call::{Given, one};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
+use crate::runtime::tool::Effect;
 use crate::tools::dispatch::{Answer, Permit, Planned};
 
 /// Most calls in one batch.
@@ -50,7 +51,16 @@ pub fn calls(
     Ok(items.iter().map(over).collect())
 }
 
-/// Runs `calls`, and tells the outcome of each.
+/// Why the items after the last outcome were not run.
+#[derive(Clone, Copy)]
+enum Stopped {
+    Failed,
+    OutOfTime,
+    Full,
+}
+
+/// Runs `calls`, and tells the outcome of each, in no more bytes than any answer may have: what was read and finds no
+/// room is left for the next batch, what was written is told without HighLevel's answer.
 pub async fn run(
     calls: Vec<Planned>,
     given: &Given,
@@ -58,50 +68,100 @@ pub async fn run(
     permit: &Permit,
 ) -> Answer {
     let (started, many) = (Instant::now(), calls.len());
-    let mut outcomes = Vec::new();
-    let mut failed = 0;
+    let room = request.dispatch.max_answer_bytes();
+    let mut outcomes: Vec<String> = Vec::new();
+    let (mut failed, mut taken) = (0, 0);
+    let mut stopped = None;
     for (index, call) in calls.into_iter().enumerate() {
-        let key = given
-            .idempotency_key
-            .as_ref()
-            .map(|key| format!("{key}#{index}"));
-        let answer = loop {
-            let key = key.as_deref();
-            let answer = one(call.clone(), Some(&given.output), key, request, permit).await;
-            // A refusal at the limit was never sent; it says when to come back.
-            let wait = answer
-                .retry_after
-                .filter(|wait| started.elapsed() + *wait < LONGEST);
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => break answer,
-            }
-        };
-        let name = if answer.is_error { "error" } else { "answer" };
-        failed += usize::from(answer.is_error);
-        let told = serde_json::from_str::<Box<RawValue>>(&answer.text);
-        let told = told.map_or_else(
-            |_| json!(answer.text).to_string(),
-            |raw| raw.get().to_owned(),
-        );
-        outcomes.push(format!(
-            "{{\"item\":{index},\"ok\":{},\"{name}\":{told}}}",
-            !answer.is_error
-        ));
+        let reads = call.tool.effect == Effect::Read;
+        let answer = patiently(call, index, started, given, request, permit).await;
         (request.progress)(index + 1, many);
-        let out_of_time = started.elapsed() > LONGEST;
-        if (answer.is_error && given.on_error == OnError::Stop) || out_of_time {
+        let mut told = outcome(index, &answer);
+        let fits = answer.is_error || index == 0 || taken + told.len() <= room;
+        if !fits && reads {
+            stopped = Some(Stopped::Full);
+            break;
+        }
+        if !fits {
+            let bytes = answer.text.len();
+            let note = format!("HighLevel's answer of {bytes} bytes has no room here.");
+            told = json!({"item": index, "ok": true, "withheld": note}).to_string();
+        }
+        taken += told.len();
+        outcomes.push(told);
+        failed += usize::from(answer.is_error);
+        if answer.is_error && given.on_error == OnError::Stop {
+            stopped = Some(Stopped::Failed);
+            break;
+        }
+        if started.elapsed() > LONGEST {
+            stopped = Some(Stopped::OutOfTime);
             break;
         }
     }
-    let not_run = many - outcomes.len();
+    let run = outcomes.len();
+    let stopped = stopped.filter(|_| run < many);
+    let stopped = stopped.map_or_else(String::new, |why| {
+        format!(",\"stopped\":{}", json!(why.told(run)))
+    });
     let text = format!(
-        "{{\"done\":{},\"failed\":{failed},\"notRun\":{not_run},\"outcomes\":[{}]}}",
-        outcomes.len() - failed,
+        "{{\"done\":{},\"failed\":{failed},\"notRun\":{}{stopped},\"outcomes\":[{}]}}",
+        run - failed,
+        many - run,
         outcomes.join(",")
     );
     Answer {
         is_error: failed > 0,
         ..Answer::text(text)
+    }
+}
+
+/// One call, made again when it may go where the limit held it back: such a refusal was never sent.
+async fn patiently(
+    call: Planned,
+    index: usize,
+    started: Instant,
+    given: &Given,
+    request: &Request<'_>,
+    permit: &Permit,
+) -> Answer {
+    let key = given.idempotency_key.as_ref();
+    let key = key.map(|key| format!("{key}#{index}"));
+    loop {
+        let key = key.as_deref();
+        let answer = one(call.clone(), Some(&given.output), key, request, permit).await;
+        let wait = answer
+            .retry_after
+            .filter(|wait| started.elapsed() + *wait < LONGEST);
+        match wait {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return answer,
+        }
+    }
+}
+
+fn outcome(index: usize, answer: &Answer) -> String {
+    let name = if answer.is_error { "error" } else { "answer" };
+    let told = serde_json::from_str::<Box<RawValue>>(&answer.text);
+    let told = told.map_or_else(
+        |_| json!(answer.text).to_string(),
+        |raw| raw.get().to_owned(),
+    );
+    let ok = !answer.is_error;
+    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{told}}}")
+}
+
+impl Stopped {
+    /// For whoever calls again; `next` is the first item that was not run.
+    fn told(self, next: usize) -> String {
+        match self {
+            Self::Failed => "An item failed; onError: continue runs the others too.".to_owned(),
+            Self::OutOfTime => format!(
+                "The time of one call is used up; call again with the items from {next} on."
+            ),
+            Self::Full => format!(
+                "The answer is full; call again with the items from {next} on, or ask for less of each with output.fields."
+            ),
+        }
     }
 }

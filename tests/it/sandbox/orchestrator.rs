@@ -206,6 +206,44 @@ async fn a_batch_tells_each_outcome() {
 }
 
 #[tokio::test]
+async fn a_batch_is_no_longer_than_other_answers() {
+    const MOST: usize = 6_000;
+    let bytes = MOST.to_string();
+    let mut stack = Stack::start_with(&[("HIGHLEVEL_MCP_TOOLS_MAX_ANSWER_BYTES", &bytes)]).await;
+    stack.server.path = "/mcp/orchestrator";
+    let id = contact(&stack).await;
+    let reads = json!({
+        "operation": "contacts_get-contact", "items": vec![json!({"contactId": id}); 20],
+    });
+    let read = stack.call("call_read", reads).await;
+    let outcomes = list(&read, "/outcomes");
+    assert!(read.to_string().len() < MOST + 300, "{read}");
+    assert!((2..20).contains(&outcomes.len()), "{read}");
+    assert_eq!(read["notRun"], 20 - outcomes.len(), "{read}");
+    let next = format!("the items from {} on", outcomes.len());
+    assert!(text(&read, "/stopped").contains(&next), "{read}");
+    assert!(outcomes.iter().all(|one| one["answer"].is_object()));
+
+    // What was written is written: each outcome is told.
+    let named = |number: usize| json!({"email": format!("batch{number}@x.example")});
+    let writes = json!({
+        "operation": "contacts_upsert-contact", "items": (0..20).map(named).collect::<Vec<_>>(),
+    });
+    let written = stack.call("call_write", writes).await;
+    assert!(written.to_string().len() < MOST + 20 * 100, "{written}");
+    assert_eq!(
+        (&written["done"], &written["notRun"]),
+        (&json!(20), &json!(0))
+    );
+    let withheld = list(&written, "/outcomes").last().expect("an outcome");
+    assert!(
+        text(withheld, "/withheld").contains("has no room"),
+        "{written}"
+    );
+    assert_eq!(seen(&stack, "POST", "/contacts/upsert").await, 20);
+}
+
+#[tokio::test]
 async fn pages_are_followed_and_rows_filtered_in_one_call() {
     let stack = at("/mcp/orchestrator").await;
     let arguments = json!({
