@@ -10,6 +10,9 @@ use super::{Agency, alias, branch};
 
 const LOCATIONS: usize = 40;
 
+/// Contacts that each key writes by either surface: the sandbox looks through all there are at every write.
+const CONTACTS: usize = 50;
+
 /// Calls of all keys together: `AGENCY_FULL=1` makes a million.
 fn calls() -> usize {
     match std::env::var_os("AGENCY_FULL") {
@@ -26,6 +29,7 @@ enum Seen {
 
 async fn one(agency: &Agency, key: &str, own: usize, number: usize) -> Seen {
     let other = branch(own % LOCATIONS + 1);
+    let contact = number / 8 % CONTACTS;
     let (path, tool, arguments) = match number % 8 {
         0 | 1 => ("/mcp", "contacts_get-contacts", json!({"limit": 3})),
         2 => (
@@ -41,7 +45,7 @@ async fn one(agency: &Agency, key: &str, own: usize, number: usize) -> Seen {
         4 => (
             "/mcp",
             "contacts_upsert-contact",
-            json!({"email": format!("{number}@{}.example", alias(own)), "tags": [alias(own)]}),
+            json!({"email": format!("{contact}@{}.example", alias(own)), "tags": [alias(own)]}),
         ),
         5 => (
             "/mcp",
@@ -51,7 +55,7 @@ async fn one(agency: &Agency, key: &str, own: usize, number: usize) -> Seen {
         6 => (
             "/mcp/compat",
             "execute_operation",
-            json!({"operationId": "contacts_create-contact", "idempotencyKey": number.to_string(), "params": {"body": {"email": format!("c{number}@{}.example", alias(own)), "tags": [alias(own)]}}}),
+            json!({"operationId": "contacts_upsert-contact", "idempotencyKey": number.to_string(), "params": {"body": {"email": format!("c{contact}@{}.example", alias(own)), "tags": [alias(own)]}}}),
         ),
         _ => (
             "/mcp",
