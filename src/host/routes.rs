@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use tower::ServiceBuilder;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config;
@@ -40,9 +41,11 @@ pub fn router(
         intake: Intake::new(settings),
         dispatch: dispatch.clone(),
     };
-    mcp.layer(from_fn_with_state(Arc::new(guarded), guard))
-        // Outside the guard: a preflight request carries no credential. Origins were checked before.
+    // Outside the guard: a preflight request carries no credential. Origins were checked before.
+    let guarded = ServiceBuilder::new()
         .layer(cors())
+        .layer(from_fn_with_state(Arc::new(guarded), guard));
+    mcp.layer(guarded)
         // Clients that see a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))

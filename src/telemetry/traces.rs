@@ -52,14 +52,20 @@ impl Traces {
 
     /// The span of one call; names and attributes are those of OpenTelemetry's conventions for MCP.
     pub fn begin(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> Span {
-        let fields: HashMap<String, String> = [
-            ("traceparent", &parent.traceparent),
-            ("tracestate", &parent.tracestate),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-        .collect();
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
+        let context = match &parent.traceparent {
+            None => Context::new(),
+            Some(traceparent) => {
+                let fields = [
+                    ("traceparent", Some(traceparent)),
+                    ("tracestate", parent.tracestate.as_ref()),
+                ];
+                let fields: HashMap<String, String> = fields
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value?.clone())))
+                    .collect();
+                TraceContextPropagator::new().extract_with_context(&Context::new(), &fields)
+            }
+        };
         let span = self
             .tracer
             .span_builder(format!("tools/call {tool}"))

@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 
 /// No pause is believed that is longer: one odd header must not lock a location out for days.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+const MAX: HeaderName = HeaderName::from_static("x-ratelimit-max");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const INTERVAL: HeaderName = HeaderName::from_static("x-ratelimit-interval-milliseconds");
+const DAILY: HeaderName = HeaderName::from_static("x-ratelimit-limit-daily");
+const DAILY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-daily-remaining");
 
 /// The `X-RateLimit-*` headers of one answer; what is absent or no whole number is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,22 +32,22 @@ pub struct Reported {
 
 impl Reported {
     pub fn of(headers: &HeaderMap) -> Self {
-        let number = |name: &str| text(headers, name)?.parse::<u64>().ok();
+        let number = |name| text(headers, &name)?.parse::<u64>().ok();
         Self {
-            max: number("x-ratelimit-max").filter(|max| *max > 0),
-            remaining: number("x-ratelimit-remaining"),
-            interval: number("x-ratelimit-interval-milliseconds")
+            max: number(MAX).filter(|max| *max > 0),
+            remaining: number(REMAINING),
+            interval: number(INTERVAL)
                 .map(Duration::from_millis)
                 .filter(|interval| !interval.is_zero() && *interval <= LONGEST_PAUSE),
-            daily: number("x-ratelimit-limit-daily").filter(|daily| *daily > 0),
-            daily_remaining: number("x-ratelimit-daily-remaining"),
+            daily: number(DAILY).filter(|daily| *daily > 0),
+            daily_remaining: number(DAILY_REMAINING),
         }
     }
 }
 
 /// `Retry-After`, in seconds or as a date: up to an hour, `None` where it is neither.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = text(headers, RETRY_AFTER.as_str())?;
+    let text = text(headers, &RETRY_AFTER)?;
     let pause = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
@@ -52,7 +58,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(pause.min(LONGEST_PAUSE))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
