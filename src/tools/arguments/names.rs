@@ -16,6 +16,7 @@ pub fn canonical(
     problems: &mut Problems,
 ) -> Map<String, Value> {
     let mut values: Map<String, Value> = Map::new();
+    let mut are_told = false;
     for (name, value) in given {
         match find(tool, &name) {
             Some(argument) => match values.get(argument.name) {
@@ -29,7 +30,7 @@ pub fn canonical(
                 }
             },
             None if ignored.contains(&name) || problems.is_full() => {}
-            None => problems.add(unknown(tool, &name)),
+            None => problems.add(unknown(tool, &name, &mut are_told)),
         }
     }
     values
@@ -45,7 +46,8 @@ pub fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
     })
 }
 
-fn unknown(tool: &Tool, name: &str) -> String {
+/// Says all names that the tool has where none is near, once for all that are unknown: some tools have fifty.
+fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
     let shown: String = name.chars().take(64).collect();
     let nearest = tool
         .arguments
@@ -67,7 +69,9 @@ fn unknown(tool: &Tool, name: &str) -> String {
             "{shown} is no argument of {}, did you mean {}?",
             tool.name, argument.name
         ),
+        None if *are_told => format!("{shown} is no argument of {}", tool.name),
         None => {
+            *are_told = true;
             let names: Vec<&str> = tool
                 .arguments
                 .iter()

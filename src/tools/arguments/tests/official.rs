@@ -69,8 +69,10 @@ fn names_and_aliases_reach_their_argument() {
         (
             "contacts_get-contact",
             None,
-            json!({"contactId": "c", "zebra": 1}),
-            &["zebra is no argument of contacts_get-contact, which takes contactId"],
+            json!({"contactId": "c", "zebra": 1, "okapi": 2}),
+            &[
+                "zebra is no argument of contacts_get-contact, which takes contactId; okapi is no argument of contacts_get-contact.",
+            ],
         ),
         (
             "contacts_get-contact",
