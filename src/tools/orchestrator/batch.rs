@@ -51,14 +51,6 @@ pub fn calls(
     Ok(items.iter().map(over).collect())
 }
 
-/// Why the items after the last outcome were not run.
-#[derive(Clone, Copy)]
-enum Stopped {
-    Failed,
-    OutOfTime,
-    Full,
-}
-
 /// Runs `calls`, and tells the outcome of each, in no more bytes than any answer may have: what was read and finds no
 /// room is left for the next batch, what was written is told without HighLevel's answer.
 pub async fn run(
@@ -75,13 +67,13 @@ pub async fn run(
     for (index, call) in calls.into_iter().enumerate() {
         let reads = call.tool.effect == Effect::Read;
         let answer = patiently(call, index, started, given, request, permit).await;
-        (request.progress)(index + 1, many);
         let mut told = outcome(index, &answer);
         let fits = answer.is_error || index == 0 || taken + told.len() <= room;
         if !fits && reads {
-            stopped = Some(Stopped::Full);
+            stopped = Some("The answer is full (output.fields makes it smaller)");
             break;
         }
+        (request.progress)(index + 1, many);
         if !fits {
             let bytes = answer.text.len();
             let note = format!("HighLevel's answer of {bytes} bytes has no room here.");
@@ -91,18 +83,22 @@ pub async fn run(
         outcomes.push(told);
         failed += usize::from(answer.is_error);
         if answer.is_error && given.on_error == OnError::Stop {
-            stopped = Some(Stopped::Failed);
+            stopped = Some("An item failed");
             break;
         }
         if started.elapsed() > LONGEST {
-            stopped = Some(Stopped::OutOfTime);
+            stopped = Some("The time of one call is used up");
             break;
         }
     }
     let run = outcomes.len();
     let stopped = stopped.filter(|_| run < many);
+    // A key stands for an item by its place.
+    let key = given.idempotency_key.as_ref();
+    let key = key.map_or("", |_| ", under another idempotencyKey");
     let stopped = stopped.map_or_else(String::new, |why| {
-        format!(",\"stopped\":{}", json!(why.told(run)))
+        let told = format!("{why}; call again with the items from {run} on{key}.");
+        format!(",\"stopped\":{}", json!(told))
     });
     let text = format!(
         "{{\"done\":{},\"failed\":{failed},\"notRun\":{}{stopped},\"outcomes\":[{}]}}",
@@ -149,19 +145,4 @@ fn outcome(index: usize, answer: &Answer) -> String {
     );
     let ok = !answer.is_error;
     format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{told}}}")
-}
-
-impl Stopped {
-    /// For whoever calls again; `next` is the first item that was not run.
-    fn told(self, next: usize) -> String {
-        match self {
-            Self::Failed => "An item failed; onError: continue runs the others too.".to_owned(),
-            Self::OutOfTime => format!(
-                "The time of one call is used up; call again with the items from {next} on."
-            ),
-            Self::Full => format!(
-                "The answer is full; call again with the items from {next} on, or ask for less of each with output.fields."
-            ),
-        }
-    }
 }

@@ -181,6 +181,10 @@ async fn a_batch_tells_each_outcome() {
         (&stopped["done"], &stopped["failed"], &stopped["notRun"]),
         (&json!(1), &json!(1), &json!(1))
     );
+    assert_eq!(
+        stopped["stopped"],
+        "An item failed; call again with the items from 2 on."
+    );
     let went_on = stack
         .try_call("call_write", batch("continue"))
         .await
@@ -189,6 +193,7 @@ async fn a_batch_tells_each_outcome() {
         (&went_on["done"], &went_on["failed"], &went_on["notRun"]),
         (&json!(2), &json!(1), &json!(0))
     );
+    assert_eq!(went_on["stopped"], Value::Null);
     let outcomes = list(&went_on, "/outcomes");
     assert_eq!(outcomes[1]["error"]["class"], "not_found", "{went_on}");
     assert!(
