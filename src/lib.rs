@@ -1,5 +1,7 @@
 //! The map of the server: each module and what it is for, from the command line inwards.
 
+pub mod budget;
+pub mod call;
 pub mod cli;
 pub mod config;
 pub mod generated;

@@ -31,6 +31,9 @@ pub struct OperationKnowledge {
     #[serde(default)]
     pub additive: bool,
     pub idempotent: Option<bool>,
+    /// A 2xx shows that the token belongs to the location that the request names.
+    #[serde(default)]
+    pub proves: bool,
     #[serde(default)]
     pub paging: Paging,
     /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.

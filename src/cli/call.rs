@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::sandbox::Started;
 use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
+use crate::call::CallContext;
 use crate::config::Flags;
 use crate::telemetry::Telemetry;
-use crate::tools::asker::Asker;
 use crate::tools::surfaces::Surface;
 
 #[derive(Args)]
@@ -40,9 +40,9 @@ impl Call {
         let sandbox = Started::when(self.sandbox)?;
         let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
         let caller = account(&config, &dispatch, self.location.as_deref())?;
-        let asker = Asker {
+        let asker = CallContext {
             surface: "call".to_owned(),
-            ..Asker::of(caller)
+            ..CallContext::local(caller)
         };
         if self.dry_run {
             let planned = dispatch.plan(tool, arguments, &asker);

@@ -11,11 +11,11 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use super::terminal::{Text, table, waiting};
 use super::{Refused, prepared, print, runtime};
+use crate::call::CallContext;
 use crate::config::{Config, Flags, SecretSource};
 use crate::highlevel::accounts::is_alias;
 use crate::highlevel::caller::Credential;
 use crate::telemetry::Telemetry;
-use crate::tools::asker::Asker;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface};
 
@@ -114,7 +114,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
     let mut rows = Vec::new();
     let runtime = runtime()?;
     for account in wanted {
-        let tried = reach(&dispatch, Asker::of(account.caller()));
+        let tried = reach(&dispatch, CallContext::local(account.caller()));
         let (mark, what) = match runtime.block_on(waiting("asking HighLevel", tried))? {
             Ok(name) => (Text::good("ok"), name),
             Err(what) => {
@@ -129,7 +129,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
 }
 
 /// The name that HighLevel has for the location, or what it said instead.
-async fn reach(dispatch: &Dispatch, asker: Asker) -> Result<Result<String, String>, Refused> {
+async fn reach(dispatch: &Dispatch, asker: CallContext) -> Result<Result<String, String>, Refused> {
     let probe = super::tools::find(&Surface::of(OFFICIAL)?, PROBE)?;
     let account = asker.principal.account.as_ref();
     let location = account.and_then(|account| account.location.as_ref());

@@ -10,11 +10,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
+use crate::call::CallContext;
 use crate::config::{self, Config, Flags, Tls};
 use crate::host;
 use crate::store::keys::Keys;
 use crate::telemetry::Telemetry;
-use crate::tools::asker::Asker;
 use crate::tools::dispatch::Dispatch;
 use crate::tools::surfaces::{OFFICIAL, Surface, USUAL};
 use crate::tools::tenancy::Tenancy;
@@ -178,7 +178,7 @@ async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<
     });
     let surface = Surface::of(OFFICIAL)?;
     let example = super::tools::find(&surface, EXAMPLE)?;
-    let asker = Asker::of(account(config, dispatch, None)?);
+    let asker = CallContext::local(account(config, dispatch, None)?);
     let answer = dispatch.call(example, serde_json::Map::new(), &asker).await;
     let clients = connect::to_the_sandbox(url)?;
     print(format_args!(

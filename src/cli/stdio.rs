@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::sandbox::Started;
 use super::{Refused, account, prepared, runtime};
+use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
 use crate::mcp;
 use crate::telemetry::Telemetry;
-use crate::tools::asker::{Principal, Reach};
 use crate::tools::surfaces::{Surface, USUAL};
 
 #[derive(Args)]
@@ -36,12 +36,10 @@ impl Stdio {
         let accounts = &dispatch.tenancy().accounts;
         let principal = match (&self.location, has_token || accounts.is_empty()) {
             (Some(_), _) | (None, true) => {
-                Principal::of(account(&config, &dispatch, self.location.as_deref())?)
+                let account = account(&config, &dispatch, self.location.as_deref())?;
+                Principal::with_account(CallerKind::Local, account)
             }
-            (None, false) => Principal {
-                reach: Reach::All,
-                ..Principal::default()
-            },
+            (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
         };
         let telemetry = dispatch.telemetry().clone();
         let handler = mcp::Handler::new(surface, dispatch, Some(principal))?;

@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::call::{AccessKeyRef, CallerKind, LocationScope, Principal};
 use crate::config::{self, LocationHeader, Server};
 use crate::highlevel::Caller;
 use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::caller::{Credential, LocationBinding, TenantId};
 use crate::host::problem::Problem;
 use crate::store::keys::{Keys, Locations, Record, Refused, looks_like_key};
-use crate::tools::asker::{KeyOf, Principal, Reach};
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
 
 /// Who may call, and as whom.
@@ -33,7 +33,7 @@ pub struct Access {
 enum Shown {
     Client(Credential),
     Key(Arc<Record>),
-    Server,
+    Server(CallerKind),
 }
 
 /// A setting of the account that is no account.
@@ -45,7 +45,7 @@ const ACCESS_KEY: &str = "x-access-key";
 const LOCATION: &str = "locationid";
 const COMPANY: &str = "companyid";
 
-/// Said of every location that a key does not reach, whether there is one or not.
+/// Said of every location that a key does not scope, whether there is one or not.
 const UNREACHED: &str = "The access key does not reach this location.";
 
 /// Set by proxies: the request came from elsewhere, whatever address it seems to come from.
@@ -108,7 +108,7 @@ impl Access {
             Shown::Client(credential) => {
                 let location = at.map(|at| at.place.location.clone()).or(location);
                 let pins = at.is_some() || self.location_header == LocationHeader::Pin;
-                Ok(Principal::of(Caller {
+                let account = Caller {
                     credential,
                     location: location.map(|id| match pins {
                         true => LocationBinding::Pin(id),
@@ -116,10 +116,11 @@ impl Access {
                     }),
                     company,
                     place: at.map(|at| at.place.clone()),
-                }))
+                };
+                Ok(Principal::with_account(CallerKind::Token, account))
             }
             Shown::Key(record) => self.of_key(&record, at, location, accounts),
-            Shown::Server => self.of_server(at, location, company, accounts),
+            Shown::Server(kind) => self.of_server(kind, at, location, company, accounts),
         }
     }
 
@@ -142,7 +143,7 @@ impl Access {
         let forwarded = FORWARDING.iter().any(|name| headers.contains_key(*name));
         let has_any = self.own.is_some() || !accounts.is_empty();
         if has_any && self.loopback && !forwarded {
-            return Ok(Shown::Server);
+            return Ok(Shown::Server(CallerKind::OwnAccount));
         }
         Err(unauthorized(
             "invalid_request",
@@ -154,7 +155,7 @@ impl Access {
     /// The right that an access key gives; `None` where `given` is none of ours.
     fn by_key(&self, given: &str) -> Result<Option<Shown>, Problem> {
         if self.is_access_key(given) {
-            return Ok(Some(Shown::Server));
+            return Ok(Some(Shown::Server(CallerKind::ServerKey)));
         }
         let Some(keys) = self.keys.as_ref().filter(|_| looks_like_key(given)) else {
             return Ok(None);
@@ -185,9 +186,9 @@ impl Access {
         location: Option<TenantId>,
         accounts: &Accounts,
     ) -> Result<Principal, Problem> {
-        let reach = match &record.locations {
-            Locations::All => Reach::All,
-            Locations::Only(aliases) => Reach::These(aliases.clone()),
+        let scope = match &record.locations {
+            Locations::All => LocationScope::All,
+            Locations::Only(aliases) => LocationScope::These(aliases.clone()),
         };
         let named = match (at, location) {
             (Some(at), _) => Some(at),
@@ -195,29 +196,37 @@ impl Access {
                 let named = accounts.of_location(id.as_str());
                 Some(named.ok_or_else(|| foreign(UNREACHED))?)
             }
-            (None, None) => match &reach {
-                Reach::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
+            (None, None) => match &scope {
+                LocationScope::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
                 _ => None,
             },
         };
         if let Some(named) = named
-            && !reach.holds(&named.place.alias)
+            && !scope.contains(&named.place.alias)
         {
             return Err(foreign(UNREACHED));
         }
         Ok(Principal {
             account: named.map(Account::caller),
-            reach: if named.is_some() { Reach::None } else { reach },
-            key: Some(KeyOf {
+            scope: if named.is_some() {
+                LocationScope::None
+            } else {
+                scope
+            },
+            key: Some(AccessKeyRef {
                 id: record.id.clone(),
                 policy: record.policy.clone(),
+                agency: false,
             }),
+            kind: CallerKind::AccessKey,
+            address: None,
         })
     }
 
     /// Whoever may use all that the server has: its own account, and every location of its settings.
     fn of_server(
         &self,
+        kind: CallerKind,
         at: Option<&Account>,
         location: Option<TenantId>,
         company: Option<TenantId>,
@@ -228,18 +237,15 @@ impl Access {
         let by_id = location.as_ref().filter(|_| !is_own);
         let by_id = by_id.and_then(|id| accounts.of_location(id.as_str()));
         if let Some(account) = at.or(by_id) {
-            return Ok(Principal::of(account.caller()));
+            return Ok(Principal::with_account(kind, account.caller()));
         }
         if self.own.is_none() && location.is_none() && !accounts.is_empty() {
-            return Ok(Principal {
-                reach: Reach::All,
-                ..Principal::default()
-            });
+            return Ok(Principal::with_scope(kind, LocationScope::All));
         }
         let account = self.own(location, company)?;
         Ok(Principal {
-            reach: Reach::All,
-            ..Principal::of(account)
+            scope: LocationScope::All,
+            ..Principal::with_account(kind, account)
         })
     }
 

@@ -8,7 +8,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use crate::tools::asker::Person;
+use crate::call::Elicitation;
 use crate::tools::dispatch::Question;
 
 /// The name of the one question.
@@ -31,7 +31,10 @@ pub fn input_required(question: Question) -> InputRequiredResult {
 }
 
 /// What is known of the person at the client: reachable, or what they answered.
-pub fn person(request: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Person {
+pub fn elicitation(
+    request: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Elicitation {
     let recent = context
         .protocol_version()
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
@@ -40,7 +43,7 @@ pub fn person(request: &CallToolRequestParams, context: &RequestContext<RoleServ
     // A client that names neither form has forms: the older way of declaring them.
     let forms = elicitation.is_some_and(|has| has.form.is_some() || has.url.is_none());
     if !recent || !forms {
-        return Person::Unreachable;
+        return Elicitation::Unsupported;
     }
     let answers = request.input_responses.as_ref();
     let answer = answers.and_then(|answers| answers.get(CONFIRM));
@@ -48,12 +51,12 @@ pub fn person(request: &CallToolRequestParams, context: &RequestContext<RoleServ
         (Some(answer), Some(state)) => {
             match serde_json::from_value::<ElicitResult>(answer.clone()) {
                 Ok(result) if result.action == ElicitationAction::Accept => {
-                    Person::Agreed(state.clone())
+                    Elicitation::Accepted(state.clone())
                 }
-                _ => Person::Declined,
+                _ => Elicitation::Declined,
             }
         }
-        _ => Person::Reachable,
+        _ => Elicitation::Supported,
     }
 }
 

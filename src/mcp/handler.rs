@@ -12,12 +12,12 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
+use crate::call::{CallContext, Principal};
 use crate::generated::TOOLS;
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::runtime::tool::Tool;
 use crate::telemetry::Parent;
-use crate::tools::asker::{Asker, Principal};
 use crate::tools::compat::{self, Compat};
 use crate::tools::dispatch::Dispatch;
 use crate::tools::legacy;
@@ -127,13 +127,13 @@ impl Handler {
         &self,
         request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<Asker, ErrorData> {
-        Ok(Asker {
+    ) -> Result<CallContext, ErrorData> {
+        Ok(CallContext {
             principal: self.principal(context)?,
             parent: parent(context),
             surface: self.0.surface.name.clone(),
             client: asking::client(context),
-            person: asking::person(request, context),
+            elicitation: asking::elicitation(request, context),
         })
     }
 

@@ -27,6 +27,8 @@ pub struct Tool {
     pub additive: bool,
     /// Calling it twice with the same arguments leaves what one call leaves.
     pub idempotent: bool,
+    /// A 2xx shows that the token belongs to the location that the request names: HighLevel checks it there.
+    pub proves: bool,
     pub deprecated: bool,
     /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
     pub scopes: &'static [&'static str],

@@ -1,7 +1,6 @@
 //! From the tools that exist to the tools that are listed and called.
 
 pub mod arguments;
-pub mod asker;
 pub mod compat;
 pub mod dispatch;
 pub mod legacy;

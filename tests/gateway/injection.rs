@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use highlevel_mcp::call::CallContext;
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::generated;
 use highlevel_mcp::highlevel::caller::Credential;
 use highlevel_mcp::highlevel::{Caller, Failure, LocationBinding, TenantId, Transport};
 use highlevel_mcp::runtime::tool::{Argument, Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::asker::Asker;
 use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -71,7 +71,7 @@ pub fn dispatch(config: &Config) -> Dispatch {
 /// The request that a call would send.
 pub fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let (dispatch, caller) = &*DISPATCH;
-    dispatch.dry_run(&dispatch.plan(tool, arguments, &Asker::of(caller.clone()))?)
+    dispatch.dry_run(&dispatch.plan(tool, arguments, &CallContext::local(caller.clone()))?)
 }
 
 /// Some value of a schema, as plain as it can be.

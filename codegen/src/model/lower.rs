@@ -124,6 +124,7 @@ fn lower_operation(
         effect,
         bulk: known.is_some_and(|known| known.bulk),
         additive: known.is_some_and(|known| known.additive),
+        proves: known.is_some_and(|known| known.proves),
         idempotent: known
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),

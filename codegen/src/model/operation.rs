@@ -32,6 +32,8 @@ pub struct Operation {
     pub bulk: bool,
     pub additive: bool,
     pub idempotent: bool,
+    /// A 2xx shows that the token belongs to the location that the request names.
+    pub proves: bool,
     pub paging: Paging,
     /// The most telling fields of a row, or of the answer.
     pub fields: Vec<String>,

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{Finding, Mark};
+use crate::call::CallContext;
 use crate::highlevel::Caller;
 use crate::runtime::tool::Tool;
-use crate::tools::asker::Asker;
 use crate::tools::dispatch::{Answer, Dispatch};
 use crate::tools::surfaces::Surface;
 
@@ -84,7 +84,11 @@ pub async fn run(
             continue;
         }
         let answer = dispatch
-            .call(tool, probe.arguments(&known), &Asker::of(caller.clone()))
+            .call(
+                tool,
+                probe.arguments(&known),
+                &CallContext::local(caller.clone()),
+            )
             .await;
         let finding = judged(tool, &answer, probe, &known);
         let value: Value = serde_json::from_str(&answer.text).unwrap_or_default();

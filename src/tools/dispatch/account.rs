@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Dispatch;
+use crate::call::{CallContext, LocationScope, Principal};
 use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure, LocationBinding, TenantId};
 use crate::runtime::tool::{Role, Tool};
-use crate::tools::asker::{Asker, Principal, Reach};
 
 /// A call whose account is known.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Dispatch {
         &self,
         tool: &'static Tool,
         mut arguments: Map<String, Value>,
-        asker: &Asker,
+        asker: &CallContext,
     ) -> Result<Planned, Failure> {
         match self.account_for(tool, &mut arguments, &asker.principal) {
             Ok(caller) => Ok(Planned {
@@ -65,14 +65,14 @@ impl Dispatch {
         };
         let mut caller = match named {
             Some(named) => self.named(&named, accounts, principal)?,
-            None => match (&principal.account, &principal.reach) {
+            None => match (&principal.account, &principal.scope) {
                 (Some(account), _) => account.clone(),
-                (None, Reach::None) => {
+                (None, LocationScope::None) => {
                     return Err(Failure::new(Class::Auth, "The connection has no account."));
                 }
-                (None, reach) => match by_arguments(tool, arguments, accounts, reach) {
+                (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
                     Some(account) => account.caller(),
-                    None => only(accounts, reach)?.caller(),
+                    None => only(accounts, scope)?.caller(),
                 },
             },
         };
@@ -91,7 +91,7 @@ impl Dispatch {
         }
         let policy = principal.key.as_ref().and_then(|key| key.policy.as_deref());
         let shown = |alias: Option<&str>| tenancy.policy.over(alias, policy).shows(tool).is_ok();
-        let reachable = reachable(&tenancy.accounts, &principal.reach);
+        let reachable = reachable(&tenancy.accounts, &principal.scope);
         let own = principal.account.as_ref().map(|account| {
             let bound = account.location.as_ref();
             bound.and_then(|bound| tenancy.accounts.of_location(bound.location().as_str()))
@@ -130,7 +130,7 @@ impl Dispatch {
             return Ok(own.clone());
         }
         let found = accounts.find(text).or_else(|| accounts.of_location(text));
-        if let Some(account) = found.filter(|one| principal.reach.holds(&one.place.alias)) {
+        if let Some(account) = found.filter(|one| principal.scope.contains(&one.place.alias)) {
             return Ok(account.caller());
         }
         let bound = principal.account.as_ref().map(|account| &account.location);
@@ -155,7 +155,7 @@ impl Dispatch {
             "Nothing was sent: there is no location {} here.",
             shown(text)
         );
-        let known = reachable(accounts, &principal.reach);
+        let known = reachable(accounts, &principal.scope);
         let remedy = match known.as_slice() {
             [] => "Leave `location` out: the connection has one account only.".to_owned(),
             known => listed(known),
@@ -169,7 +169,7 @@ fn by_arguments<'a>(
     tool: &Tool,
     arguments: &mut Map<String, Value>,
     accounts: &'a Accounts,
-    reach: &Reach,
+    scope: &LocationScope,
 ) -> Option<&'a Account> {
     let of_location = |one: &&crate::runtime::tool::Argument| matches!(one.role, Role::Location(_));
     tool.arguments.iter().filter(of_location).find_map(|one| {
@@ -177,15 +177,15 @@ fn by_arguments<'a>(
         let name = names.copied().find(|name| arguments.contains_key(*name))?;
         let given = arguments.get(name)?.as_str()?;
         let found = accounts.find(given).or_else(|| accounts.of_location(given));
-        let account = found.filter(|account| reach.holds(&account.place.alias))?;
+        let account = found.filter(|account| scope.contains(&account.place.alias))?;
         arguments.insert(name.to_owned(), json!(account.place.location.as_str()));
         Some(account)
     })
 }
 
 /// The only location there is; several are none.
-fn only<'a>(accounts: &'a Accounts, reach: &Reach) -> Result<&'a Account, Failure> {
-    match reachable(accounts, reach).as_slice() {
+fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account, Failure> {
+    match reachable(accounts, scope).as_slice() {
         [one] => Ok(one),
         [] => {
             let what = "Nothing was sent: no location is open to this key.";
@@ -202,10 +202,10 @@ fn only<'a>(accounts: &'a Accounts, reach: &Reach) -> Result<&'a Account, Failur
     }
 }
 
-fn reachable<'a>(accounts: &'a Accounts, reach: &Reach) -> Vec<&'a Account> {
+fn reachable<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Vec<&'a Account> {
     accounts
         .iter()
-        .filter(|account| reach.holds(&account.place.alias))
+        .filter(|account| scope.contains(&account.place.alias))
         .collect()
 }
 

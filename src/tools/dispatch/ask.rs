@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Question};
 use super::{Dispatch, Permit, Planned};
+use crate::call::{CallContext, Elicitation};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::Mode;
 use crate::store::approvals::{self, Approvals, New};
 use crate::store::{StoreError, sha256};
-use crate::tools::asker::{Asker, Person};
 
 /// When an agent may ask again after a call that waits for a person.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(15);
@@ -19,12 +19,16 @@ pub struct Asked<'a> {
     dispatch: &'a Dispatch,
     calls: &'a [Planned],
     first: &'a Planned,
-    asker: &'a Asker,
+    asker: &'a CallContext,
 }
 
 impl<'a> Asked<'a> {
     /// `None` where there are no calls.
-    pub fn new(dispatch: &'a Dispatch, calls: &'a [Planned], asker: &'a Asker) -> Option<Self> {
+    pub fn new(
+        dispatch: &'a Dispatch,
+        calls: &'a [Planned],
+        asker: &'a CallContext,
+    ) -> Option<Self> {
         let first = calls.first()?;
         Some(Self {
             dispatch,
@@ -41,17 +45,17 @@ impl<'a> Asked<'a> {
     /// The person at the client, asked by the client itself.
     pub fn person(&self) -> Result<Permit, Answer> {
         let first = self.first;
-        match &self.asker.person {
-            Person::Agreed(token) if self.fits(token) => {
+        match &self.asker.elicitation {
+            Elicitation::Accepted(token) if self.fits(token) => {
                 self.permit(token, Mode::Elicit, "the person at the client")
             }
-            Person::Agreed(_) => Err(self.stale(first)),
-            Person::Declined => {
+            Elicitation::Accepted(_) => Err(self.stale(first)),
+            Elicitation::Declined => {
                 let what = format!("Nothing was sent: the user said no to {}.", first.tool.name);
                 let failure = Failure::new(Class::Refused, what);
                 Err(self.dispatch.refused(first, &failure, None, self.asker))
             }
-            Person::Reachable => {
+            Elicitation::Supported => {
                 let text = self.sentence("Run it?")?;
                 let token = self.dispatch.confirmation(self.calls);
                 let question = Some(Box::new(Question { text, token }));
@@ -64,7 +68,7 @@ impl<'a> Asked<'a> {
                     )?
                 })
             }
-            Person::Unreachable => {
+            Elicitation::Unsupported => {
                 let what = format!(
                     "Nothing was sent: {} runs only once the user has agreed, and this client cannot ask.",
                     first.tool.name

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::webhook::Webhook;
 use super::{Answer, Dispatch, Permit, Planned};
+use crate::call::CallContext;
 use crate::config::{AuditedArguments, Config};
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::Class;
@@ -18,7 +19,6 @@ use crate::store::StoreError;
 use crate::store::approvals::{Approval, Approvals};
 use crate::store::audit::{Audit, Confirmed, Entry, Open};
 use crate::store::identity::Identity;
-use crate::tools::asker::Asker;
 use crate::tools::tenancy::Tenancy;
 
 /// Everything that calls are held to. The default has no locations, no rules, and keeps nothing.
@@ -104,7 +104,7 @@ impl Dispatch {
     }
 
     /// Who calls, as the audit file has it: the same over restarts, and nothing that opens anything.
-    pub(super) fn who(&self, call: &Planned, asker: &Asker) -> String {
+    pub(super) fn who(&self, call: &Planned, asker: &CallContext) -> String {
         match &asker.principal.key {
             Some(key) => format!("key:{}", key.id),
             None => self.who_is(&call.caller.credential),
@@ -119,7 +119,7 @@ impl Dispatch {
     pub(super) fn write_refusal(
         &self,
         call: &Planned,
-        asker: &Asker,
+        asker: &CallContext,
         class: &str,
         rule: Option<&str>,
     ) {
@@ -134,7 +134,7 @@ impl Dispatch {
         &self,
         tool: &Tool,
         arguments: &Map<String, Value>,
-        asker: &Asker,
+        asker: &CallContext,
         failure: &Failure,
     ) {
         let Some(audit) = &self.0.governance.audit else {
@@ -166,7 +166,7 @@ impl Dispatch {
     pub(super) fn begin(
         &self,
         call: &Planned,
-        asker: &Asker,
+        asker: &CallContext,
         permit: &Permit,
     ) -> Result<Governed, Answer> {
         let mut governed = Governed {
@@ -229,7 +229,7 @@ impl Governed {
 
 fn entry<'a>(
     call: &'a Planned,
-    asker: &'a Asker,
+    asker: &'a CallContext,
     permit: Option<&'a Permit>,
     who: &'a str,
 ) -> Entry<'a> {

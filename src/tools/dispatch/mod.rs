@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::call::CallContext;
 use crate::config;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Call, Caller, Digest, Failure, TenantId, Transport};
@@ -23,7 +24,6 @@ use crate::runtime::prepare::PrepareError;
 use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::{End, Telemetry};
 use crate::tools::arguments::{Checker, Rejection, location_on_the_wire};
-use crate::tools::asker::Asker;
 use crate::tools::output::Output;
 
 pub use account::{LOCATION, Planned};
@@ -83,7 +83,7 @@ impl Dispatch {
         &self,
         tool: &'static Tool,
         mut arguments: Map<String, Value>,
-        asker: &Asker,
+        asker: &CallContext,
     ) -> Answer {
         let mut ours = |name: &str| {
             let own = tool.arguments.iter().any(|one| one.name == name);
@@ -125,7 +125,7 @@ impl Dispatch {
         &self,
         call: Planned,
         output: Option<&Output>,
-        asker: &Asker,
+        asker: &CallContext,
         permit: &Permit,
     ) -> Answer {
         let governed = match self.begin(&call, asker, permit) {
@@ -141,7 +141,7 @@ impl Dispatch {
         answer
     }
 
-    async fn send(&self, call: Planned, output: Option<&Output>, asker: &Asker) -> Answer {
+    async fn send(&self, call: Planned, output: Option<&Output>, asker: &CallContext) -> Answer {
         let Planned {
             tool,
             arguments,

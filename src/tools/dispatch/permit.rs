@@ -6,12 +6,12 @@ use super::answer::Answer;
 use super::ask::Asked;
 use super::once::Claim;
 use super::{Dispatch, Planned};
+use crate::call::CallContext;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::{Denied, Mode, Over};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::asker::Asker;
 use crate::tools::tenancy::Tenancy;
 
 /// The right to make some calls; gone once they are made.
@@ -49,7 +49,7 @@ impl Dispatch {
         &self,
         calls: &mut [Planned],
         confirm: Option<&str>,
-        asker: &Asker,
+        asker: &CallContext,
     ) -> Result<Permit, Answer> {
         let tenancy = self.tenancy();
         let Some(tool) = calls.first().map(|call| call.tool) else {
@@ -95,7 +95,7 @@ impl Dispatch {
     }
 
     /// Whether the rules let the caller see the tool at all; the first word, whatever the arguments are.
-    pub fn sight(&self, call: &Planned, asker: &Asker) -> Result<(), Answer> {
+    pub fn sight(&self, call: &Planned, asker: &CallContext) -> Result<(), Answer> {
         let tenancy = self.tenancy();
         let shown = self.rules(call, asker, &tenancy).shows(call.tool);
         shown.map_err(|denied| self.denied(call, denied, asker))
@@ -118,7 +118,7 @@ impl Dispatch {
     pub(super) fn rules<'a>(
         &self,
         call: &Planned,
-        asker: &Asker,
+        asker: &CallContext,
         tenancy: &'a Tenancy,
     ) -> Over<'a> {
         let alias = call.caller.place.as_ref().map(|place| place.alias.as_str());
@@ -139,7 +139,7 @@ impl Dispatch {
         Ok((examined.edition, examined.arguments))
     }
 
-    pub(super) fn denied(&self, call: &Planned, denied: Denied, asker: &Asker) -> Answer {
+    pub(super) fn denied(&self, call: &Planned, denied: Denied, asker: &CallContext) -> Answer {
         let what = format!("Nothing was sent: {}.", denied.what.trim_end_matches('.'));
         let mut failure = Failure::new(Class::Refused, what).with_remedy(format!(
             "The rule is {}; only the server's operator can change it.",
@@ -157,7 +157,7 @@ impl Dispatch {
         call: &Planned,
         failure: &Failure,
         rule: Option<&str>,
-        asker: &Asker,
+        asker: &CallContext,
     ) -> Answer {
         self.write_refusal(call, asker, failure.class.name(), rule);
         Answer {

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::Request;
+use crate::call::{CallContext, LocationScope};
 use crate::generated::TOOLS;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure};
 use crate::runtime::tool::Tool;
-use crate::tools::asker::{Asker, Reach};
 use crate::tools::dispatch::Answer;
 
 /// What is told of each location.
@@ -21,12 +21,12 @@ pub async fn list(request: &Request<'_>) -> Result<Answer, Failure> {
     let tenancy = request.dispatch.tenancy();
     let reachable = tenancy.accounts.iter().map(|account| &account.place);
     let reachable: Vec<Value> = reachable
-        .filter(|place| principal.reach.holds(&place.alias))
+        .filter(|place| principal.scope.contains(&place.alias))
         .map(|place| json!({"alias": place.alias, "id": place.location.as_str(), "name": place.name}))
         .collect();
     let Some(account) = &principal.account else {
         let mut locations = reachable;
-        if principal.reach == Reach::All {
+        if principal.scope == LocationScope::All {
             installed(request, &tenancy.accounts, &mut locations).await;
         }
         return Ok(Answer::text(json!({"locations": locations}).to_string()));
@@ -54,9 +54,9 @@ async fn installed(request: &Request<'_>, accounts: &Accounts, locations: &mut V
         return;
     };
     for company in accounts.companies() {
-        let asker = Asker {
+        let asker = CallContext {
             surface: request.asker.surface.clone(),
-            ..Asker::of(Caller {
+            ..CallContext::local(Caller {
                 credential: Credential::Company(company.clone()),
                 location: None,
                 company: Some(company.id().clone()),

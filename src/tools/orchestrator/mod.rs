@@ -8,10 +8,10 @@ mod locations;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::call::CallContext;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::asker::Asker;
 use crate::tools::dispatch::{Answer, Dispatch};
 use crate::tools::search::{Search, search};
 
@@ -41,7 +41,7 @@ pub enum Kind {
 /// What a call of the orchestrator comes with.
 pub struct Request<'a> {
     pub dispatch: &'a Dispatch,
-    pub asker: &'a Asker,
+    pub asker: &'a CallContext,
     /// Only operations that read are found and called.
     pub read_only: bool,
     /// Tells how far a batch is.

@@ -46,6 +46,7 @@ const TOOL: Tool = Tool {
     effect: Effect::Write,
     bulk: false,
     additive: false,
+    proves: false,
     idempotent: false,
     deprecated: false,
     scopes: &[],

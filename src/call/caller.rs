@@ -1,0 +1,133 @@
+//! Who asks for a call, and what each kind of caller may spend.
+
+use std::net::IpAddr;
+
+use crate::highlevel::Caller;
+use crate::telemetry::Parent;
+
+/// Whom a connection acts for, as the host or the command line made sure of.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub kind: CallerKind,
+    /// The account of the connection, where it has one.
+    pub account: Option<Caller>,
+    /// Which of the server's own locations may be named beside it.
+    pub scope: LocationScope,
+    /// The access key's, by the names that the rules and the audit file know.
+    pub key: Option<AccessKeyRef>,
+    /// Where the request came from, as far as the settings let the server believe it; `None` without a network.
+    pub address: Option<IpAddr>,
+}
+
+/// How a caller showed who it is. The table of SECURITY.md has a row for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallerKind {
+    /// An `hlk_` key that `highlevel-mcp keys create` made.
+    AccessKey,
+    /// The settings' `access_key`, alone or beside a HighLevel token.
+    ServerKey,
+    /// A HighLevel token and nothing else: anybody can make one up.
+    Token,
+    /// Nothing, on a listener that only this machine reaches.
+    OwnAccount,
+    /// stdio or a command: whoever started the process.
+    Local,
+}
+
+/// An access key as far as calls are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKeyRef {
+    pub id: String,
+    pub policy: Option<String>,
+    /// It may act with the agency's own token.
+    pub agency: bool,
+}
+
+/// A set of the server's own locations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LocationScope {
+    #[default]
+    None,
+    All,
+    /// By alias.
+    These(Vec<String>),
+}
+
+/// What every call comes with.
+pub struct CallContext {
+    pub principal: Principal,
+    /// The client's span.
+    pub parent: Parent,
+    /// Endpoint or command that it came by.
+    pub surface: String,
+    /// Name and version of the client program, where it says them.
+    pub client: Option<String>,
+    pub elicitation: Elicitation,
+}
+
+/// Whether a person at the client can be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Elicitation {
+    #[default]
+    Unsupported,
+    /// The client can show a question.
+    Supported,
+    /// Said yes to the question that this token stands for.
+    Accepted(String),
+    /// Said no.
+    Declined,
+}
+
+impl CallerKind {
+    /// Whether the server itself knows the caller. Of the others HighLevel has the word.
+    pub fn is_known(self) -> bool {
+        self != Self::Token
+    }
+}
+
+impl Principal {
+    /// The holder of `account`, and of nothing else.
+    pub fn with_account(kind: CallerKind, account: Caller) -> Self {
+        Self {
+            kind,
+            account: Some(account),
+            scope: LocationScope::None,
+            key: None,
+            address: None,
+        }
+    }
+
+    /// Somebody without an account of their own, who names one of the locations in `scope`.
+    pub fn with_scope(kind: CallerKind, scope: LocationScope) -> Self {
+        Self {
+            kind,
+            account: None,
+            scope,
+            key: None,
+            address: None,
+        }
+    }
+}
+
+impl LocationScope {
+    pub fn contains(&self, alias: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::These(aliases) => aliases.iter().any(|one| one == alias),
+        }
+    }
+}
+
+impl CallContext {
+    /// Whoever is at the command line.
+    pub fn local(account: Caller) -> Self {
+        Self {
+            principal: Principal::with_account(CallerKind::Local, account),
+            parent: Parent::default(),
+            surface: String::new(),
+            client: None,
+            elicitation: Elicitation::Unsupported,
+        }
+    }
+}
