@@ -1,5 +1,370 @@
-//! The one way for a call: who asks, what may be sent, what came of it.
+//! The one way for a call: located, validated, authorised, metered, sent, answered.
+//!
+//! Each state is a type of its own with private fields, made in the module of its stage alone. The transport sends
+//! nothing but what `authorize` let through.
 
+mod acceptance;
+mod answer;
+mod authorize;
+mod batch;
 pub mod caller;
+mod confirm_token;
+mod consent;
+mod controls;
+pub mod decoding;
+mod facts;
+mod idempotency;
+mod locate;
+mod meter;
+mod request;
+mod respond;
+mod send;
+pub mod shares;
+mod snapshot;
+mod subject;
+mod validate;
+mod webhook;
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::config;
+use crate::highlevel::{Authority, Failure, Transport};
+use crate::runtime::tool::{Effect, Tool};
+use crate::store::pause::Paused;
+use crate::telemetry::{CallWatch, End, Telemetry};
+use crate::tools::arguments::Checker;
+
+pub use answer::{Answer, Question};
+use authorize::{Asking, Authorized};
 pub use caller::{AccessKeyRef, CallContext, CallerKind, Elicitation, LocationScope, Principal};
+use consent::Consent;
+pub use controls::Controls;
+use facts::Facts;
+use idempotency::{IdempotencyStore, Scope};
+use locate::Located;
+use meter::Metered;
+pub use request::{LOCATION, OnError, Options, Progress, Request};
+use send::Response;
+pub use shares::PrincipalId;
+pub use snapshot::Snapshot;
+use subject::Subject;
+use validate::Validated;
+
+/// Calls operations. Cheap to clone; one for the whole process.
+#[derive(Clone)]
+pub struct Pipeline(Arc<Inner>);
+
+struct Inner {
+    transport: Transport,
+    authority: Authority,
+    checker: Checker,
+    settings: Settings,
+    telemetry: Telemetry,
+    idempotency: IdempotencyStore,
+    confirm_tokens: confirm_token::ConfirmTokens,
+    controls: Controls,
+}
+
+/// What of the settings the pipeline goes by.
+struct Settings {
+    max_answer_bytes: usize,
+    ignored_arguments: Vec<String>,
+    /// The settings' access key may act with the agency's own token.
+    access_key_agency: bool,
+}
+
+impl Pipeline {
+    /// Fails where the system gives no random numbers, or another pipeline sends by `transport` already.
+    pub fn new(
+        tools: &'static [Tool],
+        transport: Transport,
+        config: &config::Config,
+        telemetry: Telemetry,
+        controls: Controls,
+    ) -> Result<Self, String> {
+        let authority = transport
+            .take_authority()
+            .ok_or("another pipeline sends by this transport already")?;
+        let ignored = config.tools.ignored_arguments.clone();
+        Ok(Self(Arc::new(Inner {
+            authority,
+            checker: Checker::new(tools, ignored.clone()),
+            settings: Settings {
+                max_answer_bytes: config.tools.max_answer_bytes,
+                ignored_arguments: ignored,
+                access_key_agency: config.server.access_key_agency,
+            },
+            telemetry,
+            transport,
+            idempotency: IdempotencyStore::default(),
+            confirm_tokens: confirm_token::ConfirmTokens::new()?,
+            controls,
+        })))
+    }
+
+    /// Answers a request: one call, a batch, or what they would send. One line in the log and one count for each
+    /// call, whatever came of it. Dropping the future ends the call to HighLevel.
+    pub async fn execute(&self, mut request: Request<'_>) -> Answer {
+        let mut answer = match request.options.items.take() {
+            Some(items) if !request.options.dry_run => self.execute_batch(&request, &items).await,
+            items => {
+                let watch = self.watch(&request);
+                let answer = self.execute_one(&mut request, items).await;
+                let answer = answer.unwrap_or_else(|answer| answer);
+                self.log(watch, &answer);
+                answer
+            }
+        };
+        self.withhold(&mut answer, request.context);
+        answer
+    }
+
+    /// Calls one operation by its own arguments, with `output`, `location` and `confirm` beside them.
+    pub async fn call(
+        &self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        context: &CallContext,
+    ) -> Answer {
+        match Request::for_tool(tool, arguments, context) {
+            Ok(request) => self.execute(request).await,
+            Err(failure) => self.log_refusal(tool, &failure, context),
+        }
+    }
+
+    async fn execute_batch(&self, request: &Request<'_>, items: &[Map<String, Value>]) -> Answer {
+        let accepted = match request.tool.effect {
+            Effect::Read => Ok(()),
+            _ => self.ensure_accepted(request.context).await,
+        };
+        let checked = request.options.check().map_err(Answer::from);
+        match accepted.and(checked) {
+            Ok(()) => self.run_batch(request, items).await,
+            Err(answer) => self.log_unsent(request, answer),
+        }
+    }
+
+    async fn execute_one(
+        &self,
+        request: &mut Request<'_>,
+        items: Option<Vec<Map<String, Value>>>,
+    ) -> Result<Answer, Answer> {
+        request.options.check()?;
+        if let Some(items) = items {
+            return self.preview_batch(request, &items);
+        }
+        let (context, options) = (request.context, &request.options);
+        let arguments = std::mem::take(&mut request.arguments);
+        let location = options.location.as_deref();
+        let snapshot = self.snapshot();
+        if options.dry_run {
+            let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
+            let shown = self.validate(located, context)?.preview();
+            return Ok(self.fit(json!({"dryRun": true, "request": shown}).to_string()));
+        }
+        if request.tool.effect != Effect::Read || options.confirm.is_some() {
+            self.ensure_accepted(context).await?;
+        }
+        let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
+        let asking = Asking::Now(options.confirm.as_deref());
+        let key = options.idempotency_key.as_deref();
+        let answer = self.run_located(located, asking, options.output.as_ref(), key, context);
+        Ok(answer.await)
+    }
+
+    /// From a call whose account is known to its answer. Under a key it happens once.
+    async fn run_located(
+        &self,
+        located: Located,
+        asking: Asking<'_>,
+        output: Option<&crate::tools::output::Output>,
+        key: Option<&str>,
+        context: &CallContext,
+    ) -> Answer {
+        let (located, paging) = self.plan_pages(located, output);
+        let mut guard = None;
+        let answered: Result<Answer, Answer> = async {
+            let mut validated = self.validate(located, context)?;
+            if let Some(key) = key.filter(|_| !validated.facts().is_read()) {
+                guard = Some(self.claim(&mut validated, key, context)?);
+            }
+            let authorized = self.authorize(validated, asking, context).await?;
+            let metered = self.meter(authorized, context).await?;
+            let response = self.send(metered).await;
+            Ok(self.respond(response, paging, context).await)
+        }
+        .await;
+        let answer = answered.unwrap_or_else(|answer| answer);
+        if let Some(guard) = guard {
+            guard.settle(&answer);
+        }
+        answer
+    }
+
+    /// The right to make the call of an idempotency key, or what is known of it already.
+    fn claim(
+        &self,
+        validated: &mut Validated,
+        key: &str,
+        context: &CallContext,
+    ) -> Result<idempotency::IdempotencyGuard, Answer> {
+        validated.set_keyed();
+        let facts = validated.facts();
+        let scope = Scope::Key {
+            location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
+            operation: facts.tool.name,
+            key: key.to_owned(),
+        };
+        let digest = crate::store::sha256(&validated.fingerprint());
+        let whose = self.principal_id(&context.principal);
+        self.0.idempotency.claim(&whose, scope, &digest)
+    }
+
+    /// Takes out of a refusal what a caller did not send and may not hear: an endpoint's alias stands for a location
+    /// whose id and name are its owner's.
+    fn withhold(&self, answer: &mut Answer, context: &CallContext) {
+        let account = context.principal.account.as_ref();
+        let place = account.and_then(|account| account.place.as_ref());
+        let Some(place) = place.filter(|_| !context.principal.kind.is_known()) else {
+            return;
+        };
+        let shows = answer.status.is_some_and(|status| status < 300);
+        let proven = account
+            .is_some_and(|account| self.transport().is_proven(account, &place.location));
+        if shows || proven {
+            return;
+        }
+        for secret in [place.location.as_str(), &place.name] {
+            if secret != place.alias {
+                answer.text = answer.text.replace(secret, "[this location]");
+            }
+        }
+    }
+
+    /// A text of ours, within the size of any answer.
+    fn fit(&self, text: String) -> Answer {
+        let most = self.0.settings.max_answer_bytes;
+        if text.len() <= most {
+            return Answer::text(text);
+        }
+        use crate::highlevel::failure::Class;
+        let what = format!(
+            "Nothing was sent: the request has {} bytes, more than the {most} that may be shown.",
+            text.len()
+        );
+        Failure::new(Class::Invalid, what).into()
+    }
+
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    pub fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    /// Whether clients add an argument of this name by themselves.
+    pub fn is_ignored(&self, name: &str) -> bool {
+        let ignored = &self.0.settings.ignored_arguments;
+        ignored.iter().any(|one| one == name)
+    }
+
+    /// Whether HighLevel is the built-in sandbox.
+    pub fn is_simulated(&self) -> bool {
+        self.0.transport.is_simulated()
+    }
+
+    /// The locations and rules of this moment.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.controls.snapshot()
+    }
+
+    /// From now on calls are judged by `snapshot`, and so is what is yet to be sent of batches under way.
+    pub fn replace_snapshot(&self, snapshot: Arc<Snapshot>) {
+        self.0.controls.replace_snapshot(snapshot);
+    }
+
+    pub fn controls(&self) -> &Controls {
+        &self.0.controls
+    }
+
+    /// What counters and records keep the caller under.
+    pub fn principal_id(&self, principal: &Principal) -> PrincipalId {
+        match (principal.kind, &principal.key, &principal.account) {
+            (CallerKind::AccessKey, Some(key), _) => PrincipalId::Key(key.id.clone()),
+            (CallerKind::Token, _, Some(account)) => {
+                PrincipalId::Token(self.0.transport.digest(account))
+            }
+            (CallerKind::ServerKey, ..) => PrincipalId::Server,
+            _ => PrincipalId::Local,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        crate::store::clock::now()
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    fn checker(&self) -> &Checker {
+        &self.0.checker
+    }
+
+    fn idempotency(&self) -> &IdempotencyStore {
+        &self.0.idempotency
+    }
+
+    fn confirm_tokens(&self) -> &confirm_token::ConfirmTokens {
+        &self.0.confirm_tokens
+    }
+
+    fn paused(&self, alias: Option<&str>) -> Option<Paused> {
+        self.0.controls.pauses.paused(alias)
+    }
+
+    /// A call begins.
+    fn watch(&self, request: &Request<'_>) -> CallWatch {
+        let tool = request.tool;
+        let parent = &request.context.parent;
+        self.0.telemetry.call(tool.name, tool.effect.name(), parent)
+    }
+
+    fn log(&self, mut watch: CallWatch, answer: &Answer) {
+        if let Some(location) = &answer.location {
+            watch.located(location);
+        }
+        let end = End {
+            status: answer.status,
+            retries: answer.retries,
+            trace_id: answer.trace_id.as_deref(),
+        };
+        watch.end(answer.outcome(), end);
+    }
+
+    /// The answer to a call whose own arguments could not be read, with its line in the log.
+    fn log_refusal(&self, tool: &Tool, failure: &Failure, context: &CallContext) -> Answer {
+        let effect = tool.effect.name();
+        let watch = self.0.telemetry.call(tool.name, effect, &context.parent);
+        let answer = Answer::never_sent(failure);
+        self.log(watch, &answer);
+        answer
+    }
+
+    /// The line of a batch that was refused or asked about as a whole.
+    fn log_unsent(&self, request: &Request<'_>, answer: Answer) -> Answer {
+        self.log(self.watch(request), &answer);
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests;

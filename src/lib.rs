@@ -12,5 +12,6 @@ pub mod policy;
 pub mod runtime;
 pub mod sandbox;
 pub mod store;
+pub mod surfaces;
 pub mod telemetry;
 pub mod tools;

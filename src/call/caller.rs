@@ -1,7 +1,10 @@
 //! Who asks for a call, and what each kind of caller may spend.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::shares::CallPlace;
+use crate::budget::Budget;
 use crate::highlevel::Caller;
 use crate::telemetry::Parent;
 
@@ -63,6 +66,10 @@ pub struct CallContext {
     /// Name and version of the client program, where it says them.
     pub client: Option<String>,
     pub elicitation: Elicitation,
+    /// The caller's share of the bytes in flight.
+    pub budget: Budget,
+    /// The place among the calls under way that the request holds, where a host hands them out.
+    pub place: Option<Arc<CallPlace>>,
 }
 
 /// Whether a person at the client can be asked.
@@ -120,14 +127,21 @@ impl LocationScope {
 }
 
 impl CallContext {
-    /// Whoever is at the command line.
-    pub fn local(account: Caller) -> Self {
+    /// A caller at no particular surface.
+    pub fn with_principal(principal: Principal) -> Self {
         Self {
-            principal: Principal::with_account(CallerKind::Local, account),
+            principal,
             parent: Parent::default(),
             surface: String::new(),
             client: None,
             elicitation: Elicitation::Unsupported,
+            budget: Budget::default(),
+            place: None,
         }
+    }
+
+    /// Whoever is at the command line.
+    pub fn local(account: Caller) -> Self {
+        Self::with_principal(Principal::with_account(CallerKind::Local, account))
     }
 }

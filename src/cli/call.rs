@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::sandbox::Started;
 use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
-use crate::call::CallContext;
+use crate::call::{CallContext, Request};
 use crate::config::Flags;
 use crate::telemetry::Telemetry;
-use crate::tools::surfaces::Surface;
+use crate::surfaces::tools_in;
 
 #[derive(Args)]
 pub struct Call {
@@ -34,31 +34,24 @@ pub struct Call {
 
 impl Call {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
-        let surface = Surface::of("all")?;
-        let tool = super::tools::find(&surface, &self.name)?;
+        let tool = super::tools::find(&tools_in("all")?, &self.name)?;
         let arguments = arguments(&self.arguments)?;
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
-        let caller = account(&config, &dispatch, self.location.as_deref())?;
-        let asker = CallContext {
+        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
+        let caller = account(&config, &pipeline, self.location.as_deref())?;
+        let context = CallContext {
             surface: "call".to_owned(),
             ..CallContext::local(caller)
         };
-        if self.dry_run {
-            let planned = dispatch.plan(tool, arguments, &asker);
-            let shown = planned.and_then(|planned| dispatch.dry_run(&planned));
-            let (text, is_error) = match shown {
-                Ok(request) => (request.to_string(), false),
-                Err(failure) => (failure.text(), true),
-            };
-            return show(&text, is_error);
-        }
+        let mut request = Request::for_tool(tool, arguments, &context)
+            .map_err(|failure| Refused(failure.text()))?;
+        request.options.dry_run = self.dry_run;
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
-            let call = dispatch.call(tool, arguments, &asker);
+            let call = pipeline.execute(request);
             Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
         })?;
-        dispatch.telemetry().finish();
+        pipeline.telemetry().finish();
         show(&answer.text, answer.is_error)
     }
 }

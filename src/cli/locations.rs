@@ -16,8 +16,8 @@ use crate::config::{Config, Flags, SecretSource};
 use crate::highlevel::accounts::is_alias;
 use crate::highlevel::caller::Credential;
 use crate::telemetry::Telemetry;
-use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::{OFFICIAL, Surface};
+use crate::call::Pipeline;
+use crate::surfaces::{OFFICIAL, tools_in};
 
 /// Reads the location itself.
 const PROBE: &str = "locations_get-location";
@@ -96,11 +96,11 @@ fn list(config: &Config) -> Result<(), Refused> {
 
 /// Exit code 1 where one cannot be reached.
 fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
-    let (_, dispatch) = prepared(flags, None, |_| Ok(Telemetry::default()))?;
-    let tenancy = dispatch.tenancy();
+    let (_, pipeline) = prepared(flags, None, |_| Ok(Telemetry::default()))?;
+    let snapshot = pipeline.snapshot();
     if let Some(unknown) = aliases
         .iter()
-        .find(|alias| tenancy.accounts.find(alias).is_none())
+        .find(|alias| snapshot.locations.find(alias).is_none())
     {
         return Err(Refused(format!(
             "there is no [locations.{unknown}] in the settings"
@@ -114,7 +114,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
     let mut rows = Vec::new();
     let runtime = runtime()?;
     for account in wanted {
-        let tried = reach(&dispatch, CallContext::local(account.caller()));
+        let tried = reach(&pipeline, CallContext::local(account.caller()));
         let (mark, what) = match runtime.block_on(waiting("asking HighLevel", tried))? {
             Ok(name) => (Text::good("ok"), name),
             Err(what) => {
@@ -129,13 +129,13 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
 }
 
 /// The name that HighLevel has for the location, or what it said instead.
-async fn reach(dispatch: &Dispatch, asker: CallContext) -> Result<Result<String, String>, Refused> {
-    let probe = super::tools::find(&Surface::of(OFFICIAL)?, PROBE)?;
+async fn reach(pipeline: &Pipeline, asker: CallContext) -> Result<Result<String, String>, Refused> {
+    let probe = super::tools::find(&tools_in(OFFICIAL)?, PROBE)?;
     let account = asker.principal.account.as_ref();
     let location = account.and_then(|account| account.location.as_ref());
     let location = location.map(|bound| bound.location().as_str().to_owned());
     let arguments = Map::from_iter([("locationId".to_owned(), json!(location))]);
-    let answer = dispatch.call(probe, arguments, &asker).await;
+    let answer = pipeline.call(probe, arguments, &asker).await;
     let told: serde_json::Value = serde_json::from_str(&answer.text).unwrap_or_default();
     let text = |pointer: &str| told.pointer(pointer).and_then(|value| value.as_str());
     Ok(if answer.is_error {

@@ -26,8 +26,7 @@ use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
 use crate::telemetry::{Telemetry, flush_log};
-use crate::tools::dispatch::{Dispatch, Governance};
-use crate::tools::tenancy::Tenancy;
+use crate::call::{Controls, Pipeline, Snapshot};
 use sandbox::Started;
 
 const EXIT_CODES: &str =
@@ -168,7 +167,7 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused>
             let config = Config::load(flags)?;
             own_account(&config.account)?;
             let transport = Transport::new(&config.upstream, &config.limits);
-            Tenancy::read(&config, &transport.map_err(Refused)?.oauth()).map_err(Refused)?;
+            Snapshot::read(&config, &transport.map_err(Refused)?.oauth()).map_err(Refused)?;
             print("the settings are valid\n")?;
         }
     }
@@ -188,28 +187,28 @@ fn prepared(
     flags: &Flags,
     sandbox: Option<&Started>,
     telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
-) -> Result<(Config, Dispatch), Refused> {
+) -> Result<(Config, Pipeline), Refused> {
     let mut config = Config::load(flags)?;
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let telemetry = telemetry(&config).map_err(Refused)?;
-    let governance = Governance::of(&config, &transport).map_err(Refused)?;
+    let controls = Controls::open(&config, &transport).map_err(Refused)?;
     let tools = crate::generated::TOOLS;
-    let dispatch = Dispatch::new(tools, transport, &config.tools, telemetry, governance);
-    Ok((config, dispatch?))
+    let pipeline = Pipeline::new(tools, transport, &config.tools, telemetry, controls);
+    Ok((config, pipeline?))
 }
 
 /// Whom a command acts for: the location of this alias, or the account of the environment.
 fn account(
     config: &Config,
-    dispatch: &Dispatch,
+    pipeline: &Pipeline,
     location: Option<&str>,
 ) -> Result<Caller, Refused> {
     if let Some(alias) = location {
-        let tenancy = dispatch.tenancy();
-        let account = tenancy.accounts.find(alias).ok_or_else(|| {
+        let snapshot = pipeline.snapshot();
+        let account = snapshot.locations.find(alias).ok_or_else(|| {
             let known: Vec<&str> = tenancy
                 .accounts
                 .iter()

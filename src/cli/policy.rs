@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Refused, print};
 use crate::config::{Config, Flags};
 use crate::policy::Policy as Rules;
-use crate::tools::surfaces::Surface;
+use crate::surfaces::tools_in;
 
 #[derive(Subcommand)]
 pub enum Policy {
@@ -47,7 +47,7 @@ impl Policy {
                 policy,
                 file,
             } => {
-                let tool = super::tools::find(&Surface::of("all")?, &tool)?;
+                let tool = super::tools::find(&tools_in("all")?, &tool)?;
                 let rules = rules(flags, file.as_deref())?;
                 if let Some(name) = policy.as_deref().filter(|name| !rules.has_policy(name)) {
                     return Err(unknown("policy", name, rules.policy_names()));

@@ -15,9 +15,8 @@ use crate::config::{self, Config, Flags, Tls};
 use crate::host;
 use crate::store::keys::Keys;
 use crate::telemetry::Telemetry;
-use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::{OFFICIAL, Surface, USUAL};
-use crate::tools::tenancy::Tenancy;
+use crate::call::Pipeline;
+use crate::surfaces::{Endpoint, OFFICIAL, USUAL, tools_in};
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -51,15 +50,15 @@ impl Serve {
             ..flags
         };
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
+        let (config, pipeline) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
         // Without a folder for state nobody can have made a key.
         let folder = config.state.folder().ok();
         let keys = folder.as_deref().map(Keys::open).transpose()?;
         let access = host::Access::new(&config.server, &config.account, keys)?;
-        let tools = crate::mcp::list(&Surface::of(USUAL)?)?.tools.len();
+        let tools = Endpoint::parse(USUAL)?.list().count();
         let stopping = host::Stopping::default();
-        let router = host::router(&dispatch, access, &stopping, &config.server);
+        let router = host::router(&pipeline, access, &stopping, &config.server);
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
@@ -77,14 +76,14 @@ impl Serve {
                 }
                 tracing::info!("stopping");
             };
-            let highlevel = if dispatch.is_simulated() {
+            let highlevel = if pipeline.is_simulated() {
                 "a sandbox: made-up records, nobody is reached"
             } else {
                 &config.upstream.base_url
             };
             tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
-            if dispatch.is_simulated() {
-                first_steps(&format!("http://{address}/mcp"), &config, &dispatch).await?;
+            if pipeline.is_simulated() {
+                first_steps(&format!("http://{address}/mcp"), &config, &pipeline).await?;
             }
             if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
                 tracing::warn!(
@@ -93,10 +92,10 @@ impl Serve {
             }
             tokio::spawn(reload(
                 flags,
-                dispatch.clone(),
+                pipeline.clone(),
                 signal(SignalKind::hangup())?,
             ));
-            let telemetry = dispatch.telemetry();
+            let telemetry = pipeline.telemetry();
             metrics(&config.metrics, telemetry).await?;
             let metrics = &telemetry.metrics;
             host::run(
@@ -110,24 +109,24 @@ impl Serve {
             .await;
             Ok::<_, Refused>(())
         })?;
-        dispatch.telemetry().finish();
+        pipeline.telemetry().finish();
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Reads locations and rules again at each SIGHUP. What is not usable changes nothing.
-async fn reload(flags: Flags, dispatch: Dispatch, mut hangup: Signal) {
+async fn reload(flags: Flags, pipeline: Pipeline, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        let (flags, oauth) = (flags.clone(), dispatch.transport().oauth());
+        let (flags, oauth) = (flags.clone(), pipeline.transport().oauth());
         // The keyring blocks, and may ask its user.
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
-            Tenancy::read(&config, &oauth)
+            Snapshot::read(&config, &oauth)
         });
         match read.await.map_err(|error| error.to_string()).flatten() {
-            Ok(tenancy) => {
-                let locations = tenancy.accounts.iter().count();
-                dispatch.replace_tenancy(tenancy);
+            Ok(snapshot) => {
+                let locations = snapshot.locations.iter().count();
+                pipeline.replace_snapshot(snapshot);
                 tracing::info!(locations, "read locations and rules again");
             }
             Err(error) => tracing::error!(%error, "locations and rules stay as they were"),
@@ -171,15 +170,14 @@ async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<()
 }
 
 /// What to paste where, and one call with its answer: for somebody who starts it for the first time.
-async fn first_steps(url: &str, config: &Config, dispatch: &Dispatch) -> Result<(), Refused> {
+async fn first_steps(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), Refused> {
     let call = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": EXAMPLE, "arguments": {}},
     });
-    let surface = Surface::of(OFFICIAL)?;
-    let example = super::tools::find(&surface, EXAMPLE)?;
-    let asker = CallContext::local(account(config, dispatch, None)?);
-    let answer = dispatch.call(example, serde_json::Map::new(), &asker).await;
+    let example = super::tools::find(&tools_in(OFFICIAL)?, EXAMPLE)?;
+    let asker = CallContext::local(account(config, pipeline, None)?);
+    let answer = pipeline.call(example, serde_json::Map::new(), &asker).await;
     let clients = connect::to_the_sandbox(url)?;
     print(format_args!(
         "\n{clients}\nA call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \

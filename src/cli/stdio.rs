@@ -10,7 +10,7 @@ use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
 use crate::mcp;
 use crate::telemetry::Telemetry;
-use crate::tools::surfaces::{Surface, USUAL};
+use crate::surfaces::{Endpoint, USUAL};
 
 #[derive(Args)]
 pub struct Stdio {
@@ -29,20 +29,20 @@ pub struct Stdio {
 
 impl Stdio {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
-        let surface = Surface::of(&self.tools)?;
+        let endpoint = Endpoint::parse(&self.tools)?;
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
+        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
         let has_token = !config.account.is_empty();
-        let accounts = &dispatch.tenancy().accounts;
+        let accounts = &pipeline.snapshot().locations;
         let principal = match (&self.location, has_token || accounts.is_empty()) {
             (Some(_), _) | (None, true) => {
-                let account = account(&config, &dispatch, self.location.as_deref())?;
+                let account = account(&config, &pipeline, self.location.as_deref())?;
                 Principal::with_account(CallerKind::Local, account)
             }
             (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
         };
-        let telemetry = dispatch.telemetry().clone();
-        let handler = mcp::Handler::new(surface, dispatch, Some(principal))?;
+        let telemetry = pipeline.telemetry().clone();
+        let handler = mcp::Handler::new(endpoint, pipeline, Some(principal))?;
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::terminal::{Text, table};
 use super::{Refused, print};
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::surfaces::Surface;
+use crate::surfaces::{UnknownToolset, nearest, tools_in};
 
 #[derive(Subcommand)]
 pub enum Tools {
@@ -30,7 +30,9 @@ pub enum Tools {
 }
 
 pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
-    let surface = |toolsets: Option<String>| Surface::of(toolsets.as_deref().unwrap_or("all"));
+    let tools = |toolsets: Option<String>| -> Result<Vec<&'static Tool>, UnknownToolset> {
+        tools_in(toolsets.as_deref().unwrap_or("all"))
+    };
     match command.unwrap_or(Tools::List { toolsets: None }) {
         Tools::List { toolsets } => {
             let row = |tool: &&Tool| {
@@ -41,20 +43,21 @@ pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
                 };
                 [tool.name.into(), effect, tool.title.into()]
             };
-            let rows = surface(toolsets)?.tools.iter().map(row).collect();
+            let rows = tools(toolsets)?.iter().map(row).collect();
             table(["Tool", "Effect", "Title"], rows)?;
         }
-        Tools::Show { name } => print(shown(find(&surface(None)?, &name)?)?)?,
-        Tools::Scopes { toolsets } => print(scopes(&surface(toolsets)?))?,
+        Tools::Show { name } => print(shown(find(&tools(None)?, &name)?)?)?,
+        Tools::Scopes { toolsets } => print(scopes(&tools(toolsets)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The tool, or a refusal that names the nearest one.
-pub fn find(surface: &Surface, name: &str) -> Result<&'static Tool, Refused> {
-    surface.find(name).ok_or_else(|| {
-        let hint = match surface.nearest(name) {
-            Some(tool) => format!("did you mean {}?", tool.name),
+pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, Refused> {
+    let found = tools.iter().copied().find(|tool| tool.is_called(name));
+    found.ok_or_else(|| {
+        let hint = match nearest(name, tools.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
             None => "`highlevel-mcp tools` lists them".to_owned(),
         };
         Refused(format!("there is no tool {name}; {hint}"))
@@ -62,9 +65,9 @@ pub fn find(surface: &Surface, name: &str) -> Result<&'static Tool, Refused> {
 }
 
 /// A Markdown list, as it stands in the README.
-pub fn scopes(surface: &Surface) -> String {
+pub fn scopes(tools: &[&Tool]) -> String {
     let mut by_scope: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for tool in &surface.tools {
+    for tool in tools {
         for scope in tool.scopes {
             by_scope.entry(scope).or_default().push(tool.name);
         }

@@ -10,15 +10,15 @@ use tower::ServiceExt;
 
 use crate::host::problem::Problem;
 use crate::mcp;
-use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::Surface;
+use crate::call::Pipeline;
+use crate::surfaces::Endpoint;
 
 /// Most ways to ask for a surface that are remembered: the same toolsets may stand in any order.
 const MOST_ASKED: usize = 256;
 
 /// The services so far.
 pub struct Endpoints {
-    dispatch: Dispatch,
+    pipeline: Pipeline,
     max_body_bytes: usize,
     services: Mutex<Services>,
 }
@@ -32,9 +32,9 @@ struct Services {
 }
 
 impl Endpoints {
-    pub fn new(dispatch: Dispatch, max_body_bytes: usize) -> Self {
+    pub fn new(pipeline: Pipeline, max_body_bytes: usize) -> Self {
         Self {
-            dispatch,
+            pipeline,
             max_body_bytes,
             services: Mutex::default(),
         }
@@ -56,14 +56,14 @@ impl Endpoints {
         if let Some(service) = services().asked.get(asked) {
             return Ok(service.clone());
         }
-        let surface = Surface::of(asked)
+        let endpoint = Endpoint::parse(asked)
             .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
         let mut services = services();
-        let service = match services.by_name.get(&surface.name) {
+        let service = match services.by_name.get(&endpoint.name) {
             Some(service) => service.clone(),
             None => {
-                let name = surface.name.clone();
-                let handler = mcp::Handler::new(surface, self.dispatch.clone(), None);
+                let name = endpoint.name.clone();
+                let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
                 let handler = handler.map_err(|error| {
                     let what = format!("a tool's schema is broken: {error}");
                     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", what)

@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use crate::host::access::Access;
 use crate::host::address::Address;
 use crate::host::intake::Intake;
-use crate::tools::dispatch::Dispatch;
+use crate::call::Pipeline;
 
 /// What a request has to pass.
 pub struct Guard {
     pub access: Access,
     pub intake: Intake,
     /// Knows the locations of the moment.
-    pub dispatch: Dispatch,
+    pub pipeline: Pipeline,
 }
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
@@ -30,10 +30,10 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let tenancy = guarded.dispatch.tenancy();
+    let snapshot = guarded.pipeline.snapshot();
     let alias = Address::of(request.uri().path()).alias;
     let access = &guarded.access;
-    match access.principal(request.headers(), alias.as_deref(), &tenancy.accounts) {
+    match access.principal(request.headers(), alias.as_deref(), &snapshot.locations) {
         Ok(principal) => {
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);

@@ -20,17 +20,17 @@ use crate::host::intake::Intake;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
 use crate::host::stopping::{Stopping, ready};
-use crate::tools::dispatch::Dispatch;
+use crate::call::Pipeline;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
 pub fn router(
-    dispatch: &Dispatch,
+    pipeline: &Pipeline,
     access: Access,
     stopping: &Stopping,
     settings: &config::Server,
 ) -> Router {
-    let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
+    let endpoints = Endpoints::new(pipeline.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(endpoint))
         .route("/mcp/", any(endpoint))
@@ -39,7 +39,7 @@ pub fn router(
     let guarded = Guard {
         access,
         intake: Intake::new(settings),
-        dispatch: dispatch.clone(),
+        pipeline: pipeline.clone(),
     };
     // Outside the guard: a preflight request carries no credential. Origins were checked before.
     let guarded = ServiceBuilder::new()

@@ -1,6 +1,5 @@
 //! Answers MCP requests: lists a surface's tools, calls them through dispatch.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rmcp::ErrorData;
@@ -13,16 +12,12 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 
 use crate::call::{CallContext, Principal};
-use crate::generated::TOOLS;
+use crate::call::shares::CallPlace;
+use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
-use crate::runtime::tool::Tool;
-use crate::telemetry::Parent;
-use crate::tools::compat::{self, Compat};
-use crate::tools::dispatch::Dispatch;
-use crate::tools::legacy;
-use crate::tools::orchestrator::{self, Kind, Meta, meta_tools};
-use crate::tools::surfaces::{MetaTools, Style, Surface};
+use crate::surfaces::{Endpoint, LONGEST_NAME, Session, Surface};
+use crate::telemetry::{End, Parent};
 
 /// One client reads no more than 2,048 characters.
 const INSTRUCTIONS: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location (sub-account): \
@@ -50,24 +45,14 @@ const KNOWN_METHODS: [&str; 5] = [
     "tools/call",
 ];
 
-/// What a name means.
-#[derive(Clone, Copy)]
-enum Called {
-    Tool(&'static Tool),
-    Meta(Meta),
-    Compat(Compat),
-}
-
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
 pub struct Handler(Arc<Inner>);
 
 struct Inner {
-    surface: Surface,
+    endpoint: Endpoint,
     list: ListToolsResult,
-    /// Every name that is called here, other names of tools included.
-    names: HashMap<&'static str, Called>,
-    dispatch: Dispatch,
+    pipeline: Pipeline,
     /// Who calls where the request does not say: under stdio.
     principal: Option<Principal>,
 }
@@ -75,32 +60,34 @@ struct Inner {
 impl Handler {
     /// Fails where a generated schema is no JSON object.
     pub fn new(
-        surface: Surface,
-        dispatch: Dispatch,
+        endpoint: Endpoint,
+        pipeline: Pipeline,
         principal: Option<Principal>,
     ) -> Result<Self, serde_json::Error> {
-        let list = list(&surface)?;
-        let names = names(&surface);
+        let list = list(&endpoint)?;
         Ok(Self(Arc::new(Inner {
-            surface,
+            endpoint,
             list,
-            names,
-            dispatch,
+            pipeline,
             principal,
         })))
     }
 
-    /// The tool, or an error that names the nearest one.
-    fn called(&self, name: &str) -> Result<Called, ErrorData> {
-        let found = self.0.names.get(name).copied();
-        found.ok_or_else(|| {
-            let shown: String = name.chars().take(64).collect();
-            let hint = match self.0.surface.nearest(name) {
-                Some(tool) => format!("did you mean {}?", tool.name),
-                None => "tools/list names all of them.".to_owned(),
-            };
-            ErrorData::invalid_params(format!("There is no tool {shown}; {hint}"), None)
-        })
+    /// The surface that has a tool of this name, or an error that names the nearest one that the caller may see.
+    fn surface(&self, name: &str, principal: &Principal) -> Result<&dyn Surface, ErrorData> {
+        if let Some((surface, _)) = self.0.endpoint.resolve(name) {
+            return Ok(surface);
+        }
+        let watch = self.0.pipeline.telemetry().call("unknown", "read", &Parent::default());
+        watch.end("unknown_tool", End::default());
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        let near = self.0.endpoint.nearest(name, &self.0.pipeline, principal);
+        let hint = match near {
+            Some(near) => format!("did you mean {near}?"),
+            None => "tools/list names all of them.".to_owned(),
+        };
+        let what = format!("There is no tool {shown}; {hint}");
+        Err(ErrorData::invalid_params(what, None))
     }
 
     /// The principal that the host put into the HTTP request.
@@ -116,72 +103,39 @@ impl Handler {
 
     /// Lists that are the same for everyone may be kept by anyone.
     fn scope(&self) -> CacheScope {
-        if self.0.dispatch.hides_anything() {
+        if self.0.pipeline.hides_anything() {
             CacheScope::Private
         } else {
             CacheScope::Public
         }
     }
 
-    fn asker(
+    fn context(
         &self,
         request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallContext, ErrorData> {
+        let parts = context.extensions.get::<http::request::Parts>();
         Ok(CallContext {
             principal: self.principal(context)?,
             parent: parent(context),
-            surface: self.0.surface.name.clone(),
+            surface: self.0.endpoint.name.clone(),
             client: asking::client(context),
             elicitation: asking::elicitation(request, context),
+            place: parts.and_then(|parts| parts.extensions.get::<Arc<CallPlace>>().cloned()),
         })
     }
-
-    /// Whether `name` is shown to the principal: what its rules deny is on no list.
-    fn is_shown(&self, name: &str, principal: &Principal) -> bool {
-        let dispatch = &self.0.dispatch;
-        match self.0.names.get(name) {
-            Some(Called::Tool(tool)) => dispatch.shows(tool, principal),
-            Some(Called::Meta(Meta::Call(kind))) => TOOLS
-                .iter()
-                .any(|tool| Kind::of(tool) == *kind && dispatch.shows(tool, principal)),
-            _ => true,
-        }
-    }
-}
-
-/// The surface's own tools come before operations of the same name.
-fn names(surface: &Surface) -> HashMap<&'static str, Called> {
-    let tools = surface.tools.iter().flat_map(|tool| {
-        let names = std::iter::once(&tool.name).chain(tool.aliases);
-        names.map(|name| (*name, Called::Tool(tool)))
-    });
-    let mut names: HashMap<_, _> = tools.collect();
-    match surface.meta {
-        MetaTools::None => {}
-        MetaTools::Orchestrator => names.extend(
-            meta_tools(surface.read_only)
-                .into_iter()
-                .map(|tool| (tool.name, Called::Meta(tool.meta))),
-        ),
-        MetaTools::Compat => names.extend(
-            compat::tools()
-                .into_iter()
-                .map(|(compat, name, ..)| (name, Called::Compat(compat))),
-        ),
-    }
-    names
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let name = self.0.surface.name.as_str();
+        let name = self.0.endpoint.name.as_str();
         let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
         let mut instructions = INSTRUCTIONS.to_owned();
-        if self.0.surface.meta == MetaTools::Orchestrator {
+        if self.0.endpoint.has_orchestrator {
             instructions.push_str(BEYOND);
         }
-        if self.0.dispatch.is_simulated() {
+        if self.0.pipeline.is_simulated() {
             server.name.push_str("-sandbox");
             server.title = Some("HighLevel sandbox".to_owned());
             instructions.insert_str(0, SANDBOX);
@@ -205,10 +159,14 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         let mut list = self.0.list.clone();
         list.cache_scope = Some(self.scope());
-        if self.0.dispatch.hides_anything() {
+        if self.0.pipeline.hides_anything() {
             let principal = self.principal(&context)?;
-            list.tools
-                .retain(|tool| self.is_shown(&tool.name, &principal));
+            let endpoint = &self.0.endpoint;
+            let is_visible = |name: &str| {
+                let found = endpoint.resolve(name);
+                found.is_some_and(|(_, tool)| tool.is_visible(&self.0.pipeline, &principal))
+            };
+            list.tools.retain(|tool| is_visible(&tool.name));
         }
         Ok(list)
     }
@@ -236,30 +194,17 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let called = self.called(&request.name)?;
-        let asker = self.asker(&request, &context)?;
-        let arguments = request.arguments.unwrap_or_default();
+        let context_of_call = self.context(&request, &context)?;
+        let surface = self.surface(&request.name, &context_of_call.principal)?;
         let progress = progress(&context);
-        let asked = orchestrator::Request {
-            dispatch: &self.0.dispatch,
-            asker: &asker,
-            read_only: self.0.surface.read_only,
-            progress: &progress,
+        let session = Session {
+            pipeline: &self.0.pipeline,
+            context: &context_of_call,
+            read_only: self.0.endpoint.read_only,
+            progress: &*progress,
         };
-        // Boxed: seven kilobytes of state, which the library would move several times.
-        let answered = Box::pin(async {
-            match called {
-                Called::Tool(tool) => {
-                    let answer = self.0.dispatch.call(tool, arguments, &asker).await;
-                    match self.0.surface.style {
-                        Style::Plain => answer,
-                        Style::Legacy => legacy::wrapped(tool, answer),
-                    }
-                }
-                Called::Meta(meta) => orchestrator::call(meta, arguments, &asked).await,
-                Called::Compat(compat) => compat::call(compat, arguments, &asked).await,
-            }
-        });
+        let arguments = request.arguments.unwrap_or_default();
+        let answered = surface.call(&request.name, arguments, &session);
         // A tool that does not look at the token runs on after its client has gone.
         let answer = tokio::select! {
             answer = answered => answer,
@@ -281,7 +226,7 @@ impl ServerHandler for Handler {
 }
 
 /// Tells a client that asked for it how far a batch is, where the transport can carry it.
-fn progress(context: &RequestContext<RoleServer>) -> orchestrator::Progress {
+fn progress(context: &RequestContext<RoleServer>) -> Box<Progress> {
     let Some(token) = context.meta.get_progress_token() else {
         return Box::new(|_, _| {});
     };

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolAnnotations};
 
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::orchestrator::{Kind, Meta, meta_tools};
-use crate::tools::surfaces::{MetaTools, Style, Surface};
-use crate::tools::{compat, legacy};
+use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 
 /// The list changes with a release only.
 pub const FRESH_MS: u64 = 3_600_000;
@@ -16,27 +14,11 @@ pub const FRESH_MS: u64 = 3_600_000;
 const MANY: usize = 200;
 
 /// The answer to `tools/list`: every tool on one page, for clients that read no second one.
-pub fn list(surface: &Surface) -> Result<ListToolsResult, serde_json::Error> {
-    let tools = surface.tools.iter().map(|tool| listed(tool, surface.style));
+pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
+    let tools = endpoint.list().map(|listing| listed(&listing));
     let mut tools: Vec<Listed> = tools.collect::<Result<_, _>>()?;
     if tools.len() >= MANY {
         tools.iter_mut().for_each(|tool| tool.title = None);
-    }
-    match surface.meta {
-        MetaTools::None => {}
-        MetaTools::Orchestrator => {
-            for tool in meta_tools(surface.read_only) {
-                let (name, description) = (tool.name, tool.description);
-                let listed = Listed::new(name, description, Arc::new(object(tool.schema)?));
-                let listed = listed.with_title(tool.title);
-                tools.push(listed.with_annotations(meta_annotations(tool.meta)));
-            }
-        }
-        MetaTools::Compat => {
-            for (_, name, description, schema) in compat::tools() {
-                tools.push(Listed::new(name, description, Arc::new(object(schema)?)));
-            }
-        }
     }
     let mut list = ListToolsResult::with_all_items(tools);
     list.ttl_ms = Some(FRESH_MS);
@@ -45,30 +27,34 @@ pub fn list(surface: &Surface) -> Result<ListToolsResult, serde_json::Error> {
     Ok(list)
 }
 
-fn listed(tool: &Tool, style: Style) -> Result<Listed, serde_json::Error> {
-    let schema: JsonObject = match style {
-        Style::Plain => serde_json::from_str(tool.advertised_schema)?,
-        Style::Legacy => object(legacy::schema(tool))?,
+fn listed(listing: &Listing) -> Result<Listed, serde_json::Error> {
+    let (tool, schema): (&Tool, JsonObject) = match listing {
+        Listing::Tool(tool) => (tool, serde_json::from_str(tool.advertised_schema)?),
+        Listing::Legacy(tool) => (tool, object(legacy::schema(tool))?),
+        Listing::Meta(meta) => return meta_tool(meta),
     };
     Ok(Listed::new(tool.name, tool.description, Arc::new(schema))
         .with_title(tool.title)
         .with_annotations(annotations(tool)))
 }
 
-fn object(schema: serde_json::Value) -> Result<JsonObject, serde_json::Error> {
-    serde_json::from_value(schema)
+fn meta_tool(meta: &MetaListing) -> Result<Listed, serde_json::Error> {
+    let schema = Arc::new(object(meta.schema.clone())?);
+    let mut tool = Listed::new(meta.name, meta.description, schema);
+    if let Some(title) = meta.title {
+        tool = tool.with_title(title);
+    }
+    if let Some(told) = meta.hints {
+        let mut hints = ToolAnnotations::default();
+        hints.read_only_hint = told.read_only.then_some(true);
+        hints.open_world_hint = told.closed_world.then_some(false);
+        tool = tool.with_annotations(hints);
+    }
+    Ok(tool)
 }
 
-fn meta_annotations(meta: Meta) -> ToolAnnotations {
-    let mut hints = ToolAnnotations::default();
-    match meta {
-        Meta::Search | Meta::Locations | Meta::Call(Kind::Read) => {
-            hints.read_only_hint = Some(true)
-        }
-        Meta::Call(_) => {}
-    }
-    hints.open_world_hint = (meta != Meta::Call(Kind::Send)).then_some(false);
-    hints
+fn object(schema: serde_json::Value) -> Result<JsonObject, serde_json::Error> {
+    serde_json::from_value(schema)
 }
 
 /// What the specification's words say. Hints equal to its defaults, and those that mean nothing for

@@ -1,13 +1,7 @@
-//! From the tools that exist to the tools that are listed and called.
+//! What calls are made of: arguments as HighLevel takes them, answers as callers want them, and search.
 
 pub mod arguments;
-pub mod compat;
-pub mod dispatch;
-pub mod legacy;
-pub mod orchestrator;
 pub mod output;
-mod read_back;
+pub mod read_back;
 pub mod search;
 pub mod shape;
-pub mod surfaces;
-pub mod tenancy;

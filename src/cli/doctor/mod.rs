@@ -15,8 +15,8 @@ use crate::config::{Config, Flags};
 use crate::highlevel::{Caller, Claims, LocationBinding, TenantId, Transport};
 use crate::host::own_account;
 use crate::telemetry::Telemetry;
-use crate::tools::dispatch::Dispatch;
-use crate::tools::surfaces::{OFFICIAL, Surface};
+use crate::call::Pipeline;
+use crate::surfaces::{OFFICIAL, tools_in};
 
 /// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
 const CLOCK: i64 = 30;
@@ -49,11 +49,11 @@ impl Doctor {
     /// Exit code 1 where there is a fault.
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         let sandbox = Started::when(self.sandbox)?;
-        let (config, dispatch) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
-        let official = Surface::of(OFFICIAL)?;
+        let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
+        let official = tools_in(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
-            let examination = examine(&config, &dispatch, &official);
+            let examination = examine(&config, &pipeline, &official);
             Ok::<_, Refused>(waiting("asking HighLevel", examination).await)
         })?;
         let faults = findings
@@ -66,10 +66,10 @@ impl Doctor {
     }
 }
 
-async fn examine(config: &Config, dispatch: &Dispatch, official: &Surface) -> Vec<Finding> {
-    let mut findings = vec![settings(config, dispatch)];
+async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool]) -> Vec<Finding> {
+    let mut findings = vec![settings(config, pipeline)];
     let mut obstacle = None;
-    if !reach(dispatch.transport(), &mut findings).await {
+    if !reach(pipeline.transport(), &mut findings).await {
         obstacle = Some("HighLevel does not answer");
     }
     let account = own_account(&config.account).map_err(|error| error.to_string());
@@ -83,13 +83,13 @@ async fn examine(config: &Config, dispatch: &Dispatch, official: &Surface) -> Ve
         obstacle = obstacle.or(Some("no location to try it on"));
     }
     let scopes = claims.and_then(|claims| claims.scopes);
-    let probed = probes::run(dispatch, official, &caller, scopes.as_deref(), obstacle);
+    let probed = probes::run(pipeline, official, &caller, scopes.as_deref(), obstacle);
     findings.extend(probed.await);
     findings
 }
 
-fn settings(config: &Config, dispatch: &Dispatch) -> Finding {
-    let highlevel = if dispatch.is_simulated() {
+fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
+    let highlevel = if pipeline.is_simulated() {
         "HighLevel is the sandbox"
     } else {
         &config.upstream.base_url

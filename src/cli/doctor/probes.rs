@@ -9,8 +9,7 @@ use super::{Finding, Mark};
 use crate::call::CallContext;
 use crate::highlevel::Caller;
 use crate::runtime::tool::Tool;
-use crate::tools::dispatch::{Answer, Dispatch};
-use crate::tools::surfaces::Surface;
+use crate::call::{Answer, Pipeline};
 
 /// One read.
 struct Probe {
@@ -67,8 +66,8 @@ const NOBODY: &str = "doctor00000000000000";
 
 /// One finding a tool. `scopes`: those of the token, where it tells. With an `obstacle` nothing is tried.
 pub async fn run(
-    dispatch: &Dispatch,
-    surface: &Surface,
+    pipeline: &Pipeline,
+    tools: &[&'static Tool],
     caller: &Caller,
     scopes: Option<&[String]>,
     mut obstacle: Option<&'static str>,
@@ -76,14 +75,14 @@ pub async fn run(
     let mut findings = Vec::new();
     let mut known: HashMap<Kind, String> = HashMap::new();
     for probe in PROBES {
-        let Some(tool) = surface.find(probe.tool) else {
+        let Some(tool) = tools.iter().find(|tool| tool.is_called(probe.tool)) else {
             continue;
         };
         if let Some(why) = obstacle {
             findings.push(Finding::new(Mark::Untried, tool.name, why));
             continue;
         }
-        let answer = dispatch
+        let answer = pipeline
             .call(
                 tool,
                 probe.arguments(&known),
@@ -105,7 +104,7 @@ pub async fn run(
         }
         findings.push(finding);
     }
-    let rest = surface.tools.iter();
+    let rest = tools.iter();
     let rest = rest.filter(|tool| PROBES.iter().all(|probe| probe.tool != tool.name));
     findings.extend(rest.map(|tool| unread(tool, scopes)));
     findings
@@ -200,15 +199,12 @@ fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
 mod tests {
     use super::*;
     use crate::runtime::tool::Effect;
-    use crate::tools::surfaces::OFFICIAL;
+    use crate::surfaces::{OFFICIAL, tools_in};
 
     #[test]
     fn every_read_of_the_21_is_tried_and_no_write() {
-        let surface = Surface::of(OFFICIAL).expect("the 21");
-        let reads = surface
-            .tools
-            .iter()
-            .filter(|tool| tool.effect == Effect::Read);
+        let tools = tools_in(OFFICIAL).expect("the 21");
+        let reads = tools.iter().filter(|tool| tool.effect == Effect::Read);
         let mut reads: Vec<&str> = reads.map(|tool| tool.name).collect();
         let mut probed: Vec<&str> = PROBES.iter().map(|probe| probe.tool).collect();
         reads.sort_unstable();

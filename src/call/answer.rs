@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::budget::Charge;
 use crate::highlevel::Failure;
 use crate::highlevel::accounts::Place;
 use crate::highlevel::failure::Class;
@@ -20,16 +21,20 @@ pub struct Answer {
     /// HighLevel's status and its own id of the call, where it answered.
     pub status: Option<u16>,
     pub trace_id: Option<String>,
+    /// Requests to HighLevel beyond the first.
+    pub retries: u8,
     /// When a call that was refused at the limit may come back.
     pub retry_after: Option<Duration>,
-    /// What the server calls that location, where it is one of its own.
+    /// What the server calls that location, where it is one of its own and the caller may hear it.
     pub place: Option<Arc<Place>>,
     /// The class of the failure, where it is one.
     pub class: Option<Class>,
     /// A question to put to the person at the client before the call is made.
     pub question: Option<Box<Question>>,
-    /// It failed before anything reached HighLevel, or HighLevel refused it at the limit.
-    pub was_never_sent: bool,
+    /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
+    pub did_nothing: bool,
+    /// The bytes that it holds, counted until it is gone.
+    pub charge: Option<Arc<Charge>>,
 }
 
 /// Asked where a person has to agree.
@@ -62,15 +67,33 @@ impl Answer {
             status: failure.status,
             class: Some(failure.class),
             trace_id: failure.trace_id.clone(),
+            retries: failure.retries,
             retry_after: failure
                 .retry_after_ms
                 .filter(|_| limited)
                 .map(Duration::from_millis),
-            // A write that may have been sent has an unknown outcome.
-            was_never_sent: limited
-                || (failure.status.is_none() && failure.class != Class::UnknownOutcome),
+            did_nothing: failure.not_executed(),
             ..Self::error(failure.text())
         }
+    }
+
+    /// A failure before anything was sent.
+    pub fn never_sent(failure: &Failure) -> Self {
+        Self {
+            did_nothing: true,
+            ..Self::failed(failure)
+        }
+    }
+
+    /// Why it failed, in one sentence.
+    pub fn sentence(&self) -> String {
+        let parsed = serde_json::from_str::<serde_json::Value>(&self.text).unwrap_or_default();
+        parsed["error"].as_str().unwrap_or(&self.text).to_owned()
+    }
+
+    /// As logs and metrics have it.
+    pub fn outcome(&self) -> &'static str {
+        self.class.map_or("ok", Class::name)
     }
 
     /// Says in the answer to what writes which location it touched.
@@ -78,19 +101,25 @@ impl Answer {
         let Some(location) = self.location.as_ref().filter(|_| !self.is_error) else {
             return;
         };
-        let told = match &self.place {
+        let shown = match &self.place {
             Some(place) => json!({"alias": place.alias, "name": place.name, "id": location}),
             None => json!({"id": location}),
         };
         self.text = match self.text.strip_suffix('}') {
-            Some("{") => format!("{{\"_location\":{told}}}"),
-            Some(open) => format!("{open},\"_location\":{told}}}"),
+            Some("{") => format!("{{\"_location\":{shown}}}"),
+            Some(open) => format!("{open},\"_location\":{shown}}}"),
             // A list or a single value has no member to add to.
             None if serde_json::from_str::<&RawValue>(&self.text).is_ok() => {
-                format!("{{\"answer\":{},\"_location\":{told}}}", self.text)
+                format!("{{\"answer\":{},\"_location\":{shown}}}", self.text)
             }
             // A table, which nobody asks a write for.
             None => return,
         };
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        Self::failed(&failure)
     }
 }

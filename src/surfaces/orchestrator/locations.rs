@@ -2,38 +2,39 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Request;
-use crate::call::{CallContext, LocationScope};
+use crate::call::{Answer, CallContext, LocationScope, Options, Request};
 use crate::generated::TOOLS;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure};
 use crate::runtime::tool::Tool;
-use crate::tools::dispatch::Answer;
+use crate::surfaces::Session;
+use crate::tools::output::{AllPages, Output};
 
 /// What is told of each location.
 const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezone"];
 
 /// The server's locations that the caller may name, and those of its own account.
-pub async fn list(request: &Request<'_>) -> Result<Answer, Failure> {
-    let principal = &request.asker.principal;
-    let tenancy = request.dispatch.tenancy();
-    let reachable = tenancy.accounts.iter().map(|account| &account.place);
+pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
+    let principal = &session.context.principal;
+    let snapshot = session.pipeline.snapshot();
+    let reachable = snapshot.locations.iter().map(|account| &account.place);
     let reachable: Vec<Value> = reachable
         .filter(|place| principal.scope.contains(&place.alias))
         .map(|place| json!({"alias": place.alias, "id": place.location.as_str(), "name": place.name}))
         .collect();
     let Some(account) = &principal.account else {
         let mut locations = reachable;
-        if principal.scope == LocationScope::All {
-            installed(request, &tenancy.accounts, &mut locations).await;
+        // Beyond the server's settings only who may act for the agency is told.
+        if principal.scope == LocationScope::All && session.pipeline.may_use_agency(principal) {
+            installed(session, &snapshot.locations, &mut locations).await;
         }
         return Ok(Answer::text(json!({"locations": locations}).to_string()));
     };
     let mut answer = match &account.location {
-        None => of_company(request).await?,
-        Some(bound) => one(request, bound.location().as_str()).await?,
+        None => of_company(session).await?,
+        Some(bound) => one(session, bound.location().as_str()).await?,
     };
     if let (false, Ok(mut told)) = (answer.is_error, serde_json::from_str::<Value>(&answer.text)) {
         let rows = told.get_mut("locations").and_then(Value::as_array_mut);
@@ -49,31 +50,43 @@ pub async fn list(request: &Request<'_>) -> Result<Answer, Failure> {
 
 /// Adds the locations that the server's companies have and its settings do not: they cannot be called
 /// before they have an alias.
-async fn installed(request: &Request<'_>, accounts: &Accounts, locations: &mut Vec<Value>) {
+async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut Vec<Value>) {
     let Ok(every) = operation("/oauth/installedLocations") else {
         return;
     };
     for company in accounts.companies() {
-        let asker = CallContext {
-            surface: request.asker.surface.clone(),
-            ..CallContext::local(Caller {
-                credential: Credential::Company(company.clone()),
-                location: None,
-                company: Some(company.id().clone()),
-                place: None,
-            })
+        let account = Caller {
+            credential: Credential::Company(company.clone()),
+            location: None,
+            company: Some(company.id().clone()),
+            place: None,
         };
-        let output = json!({"fields": ["_id", "name"], "allPages": true});
+        let context = CallContext {
+            surface: session.context.surface.clone(),
+            ..CallContext::local(account)
+        };
+        let output = Output {
+            fields: Some(vec!["_id".to_owned(), "name".to_owned()]),
+            all_pages: AllPages::Whether(true),
+            ..Output::default()
+        };
         let arguments = [
-            ("output", output),
             ("appId", json!(company.app_id())),
             ("isInstalled", json!(true)),
         ];
         let arguments = arguments.map(|(name, value)| (name.to_owned(), value));
-        let answer = request
-            .dispatch
-            .call(every, Map::from_iter(arguments), &asker)
-            .await;
+        let options = Options {
+            output: Some(output),
+            ..Options::default()
+        };
+        let request = Request {
+            tool: every,
+            arguments: Map::from_iter(arguments),
+            options,
+            context: &context,
+            progress: session.progress,
+        };
+        let answer = session.pipeline.execute(request).await;
         let told: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         if answer.is_error {
             let id = company.id().as_str();
@@ -88,28 +101,36 @@ async fn installed(request: &Request<'_>, accounts: &Accounts, locations: &mut V
     }
 }
 
-async fn of_company(request: &Request<'_>) -> Result<Answer, Failure> {
+async fn of_company(session: &Session<'_>) -> Result<Answer, Failure> {
     let every = operation("/locations/search")?;
-    let output = json!({"fields": FIELDS});
-    let arguments = Map::from_iter([("output".to_owned(), output)]);
-    let mut answer = request.dispatch.call(every, arguments, request.asker).await;
+    let output = Output {
+        fields: Some(FIELDS.map(str::to_owned).to_vec()),
+        ..Output::default()
+    };
+    let options = Options {
+        output: Some(output),
+        ..Options::default()
+    };
+    let request = session.request(every, Map::new(), options);
+    let mut answer = session.pipeline.execute(request).await;
     if answer.is_error {
         answer.text = hinted(&answer.text);
     }
     Ok(answer)
 }
 
-async fn one(request: &Request<'_>, location: &str) -> Result<Answer, Failure> {
+async fn one(session: &Session<'_>, location: &str) -> Result<Answer, Failure> {
     let own = operation("/locations/{locationId}")?;
     let arguments = Map::from_iter([("locationId".to_owned(), json!(location))]);
-    let mut answer = request.dispatch.call(own, arguments, request.asker).await;
+    let request = session.request(own, arguments, Options::default());
+    let mut answer = session.pipeline.execute(request).await;
     if let (false, Ok(told)) = (answer.is_error, serde_json::from_str::<Value>(&answer.text)) {
         let told = told.get("location").unwrap_or(&told);
         let fields = FIELDS
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), told.get(name)?.clone())));
         let mut row: Map<String, Value> = fields.collect();
-        let account = request.asker.principal.account.as_ref();
+        let account = session.context.principal.account.as_ref();
         if let Some(place) = account.and_then(|account| account.place.as_ref()) {
             row.insert("alias".to_owned(), json!(place.alias));
         }

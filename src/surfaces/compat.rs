@@ -3,26 +3,62 @@
 //! Names and arguments as reported of `/mcp/anthropic/v2`: writes need an `idempotencyKey`, a dry run
 //! answers `resolvedRequest`. Behind them the same operations, checks and limits as everywhere.
 
+use std::sync::{Arc, LazyLock};
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::orchestrator::locations;
+use super::{Calling, Listing, MetaListing, Session, Surface, nearest, unknown_name};
+use crate::call::{Answer, LOCATION, Options};
 use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
-use crate::runtime::tool::{Effect, Tool};
-use crate::tools::dispatch::{Answer, LOCATION};
-use crate::tools::orchestrator::{Request, locations, one};
+use crate::runtime::tool::{Effect, Place, Tool};
 use crate::tools::search::{Detail, EffectName, Search, search, shown};
-use crate::tools::surfaces::nearest;
 
-/// One of the four.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compat {
-    ListLocations,
-    Search,
-    Describe,
-    Execute,
+/// The four tools.
+#[derive(Default)]
+pub struct Compat;
+
+static LIST: LazyLock<Vec<Arc<MetaListing>>> =
+    LazyLock::new(|| metas().into_iter().map(Arc::new).collect());
+
+impl Surface for Compat {
+    fn list(&self) -> Vec<Listing> {
+        LIST.iter().cloned().map(Listing::Meta).collect()
+    }
+
+    fn resolve(&self, name: &str) -> Option<Listing> {
+        let found = LIST.iter().find(|meta| meta.name == name);
+        found.cloned().map(Listing::Meta)
+    }
+
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Map<String, Value>,
+        session: &'a Session<'a>,
+    ) -> Calling<'a> {
+        Box::pin(async move {
+            match name {
+                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session).await),
+                SEARCH => session.answer(SEARCH, find(arguments, session)),
+                DESCRIBE => session.answer(DESCRIBE, describe(arguments, session)),
+                EXECUTE => match execute(arguments, session).await {
+                    Ok(answer) => answer,
+                    Err(failure) => session.answer(EXECUTE, Err(failure)),
+                },
+                _ => unknown_name(name),
+            }
+        })
+    }
 }
+
+const LIST_LOCATIONS: &str = "list_locations";
+const SEARCH: &str = "search_operations";
+const DESCRIBE: &str = "describe_operation";
+const EXECUTE: &str = "execute_operation";
 
 #[derive(Debug, Deserialize)]
 struct SearchArguments {
@@ -62,36 +98,39 @@ struct Params {
     location_id: Option<String>,
 }
 
-/// The four tools: which, name, description and schema.
-pub fn tools() -> [(Compat, &'static str, &'static str, Value); 4] {
+fn metas() -> [MetaListing; 4] {
     let text = json!({"type": "string"});
     let texts = json!({"type": "array", "items": text});
     let object = |properties: Value, required: &[&str]| json!({"type": "object", "properties": properties, "required": required});
+    let meta = |name, description, schema| MetaListing {
+        name,
+        title: None,
+        description,
+        schema,
+        hints: None,
+        calls: None,
+    };
     [
-        (
-            Compat::ListLocations,
-            "list_locations",
+        meta(
+            LIST_LOCATIONS,
             "The locations (sub-accounts) that the credential reaches.",
             json!({"type": "object", "properties": {}}),
         ),
-        (
-            Compat::Search,
-            "search_operations",
+        meta(
+            SEARCH,
             "Find operations of HighLevel's API by what they do.",
             object(
                 json!({"query": text, "domains": texts, "kind": {"type": "string", "enum": ["read", "write"]}, "limit": {"type": "integer"}}),
                 &["query"],
             ),
         ),
-        (
-            Compat::Describe,
-            "describe_operation",
+        meta(
+            DESCRIBE,
             "One operation with the schema of its arguments.",
             object(json!({"operationId": text}), &["operationId"]),
         ),
-        (
-            Compat::Execute,
-            "execute_operation",
+        meta(
+            EXECUTE,
             "Run an operation. What writes needs an idempotencyKey; dryRun shows the request and sends nothing.",
             object(
                 json!({
@@ -110,17 +149,6 @@ pub fn tools() -> [(Compat, &'static str, &'static str, Value); 4] {
     ]
 }
 
-/// Calls one of the four.
-pub async fn call(compat: Compat, arguments: Map<String, Value>, request: &Request<'_>) -> Answer {
-    let answered = match compat {
-        Compat::ListLocations => locations(request).await,
-        Compat::Search => found(arguments, request),
-        Compat::Describe => described(arguments, request),
-        Compat::Execute => executed(arguments, request).await,
-    };
-    answered.unwrap_or_else(|failure| Answer::failed(&failure))
-}
-
 fn read<T: serde::de::DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         Failure::new(
@@ -130,7 +158,7 @@ fn read<T: serde::de::DeserializeOwned>(arguments: Map<String, Value>) -> Result
     })
 }
 
-fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer, Failure> {
+fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: SearchArguments = read(arguments)?;
     let search_in = |domain: Option<String>| {
         let one = Search {
@@ -142,7 +170,7 @@ fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer,
         };
         let writes = asked.kind.as_deref() == Some("write");
         let is_served =
-            |tool: &Tool| request.finds(tool) && !(writes && tool.effect == Effect::Read);
+            |tool: &Tool| session.finds(tool) && !(writes && tool.effect == Effect::Read);
         search(&one, is_served).map_err(|what| Failure::new(Class::Invalid, what))
     };
     let mut operations = Vec::new();
@@ -164,10 +192,10 @@ fn found(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer,
     Ok(Answer::text(json!({"operations": operations}).to_string()))
 }
 
-fn described(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer, Failure> {
+fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: DescribeArguments = read(arguments)?;
-    let tool = operation(&asked.operation_id, request)?;
-    if !request.finds(tool) {
+    let tool = operation(&asked.operation_id, session)?;
+    if !session.finds(tool) {
         let what = format!("{} is not allowed here.", tool.name);
         return Err(Failure::new(Class::Refused, what));
     }
@@ -178,9 +206,9 @@ fn described(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Ans
     Ok(Answer::text(told.to_string()))
 }
 
-async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Result<Answer, Failure> {
+async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: ExecuteArguments = read(arguments)?;
-    let tool = operation(&asked.operation_id, request)?;
+    let tool = operation(&asked.operation_id, session)?;
     let mut flat = Map::new();
     for (place, values) in [("path", asked.params.path), ("query", asked.params.query)] {
         flat.extend(
@@ -199,23 +227,12 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         Value::Null => {}
         body => drop(flat.insert("body".to_owned(), body)),
     }
-    let dispatch = request.dispatch;
     if let Some(location) = asked.params.location_id {
         let named = tool.arguments.iter().find(|one| one.names_location());
         let name = named.map_or(LOCATION, |argument| argument.name);
         flat.entry(name).or_insert_with(|| json!(location));
     }
-    if asked.dry_run {
-        let call = dispatch.plan(tool, flat, request.asker)?;
-        if let Err(answer) = dispatch.sight(&call, request.asker) {
-            return Ok(answer);
-        }
-        let resolved = dispatch.dry_run(&call)?;
-        return Ok(Answer::text(
-            json!({"dryRun": true, "resolvedRequest": resolved}).to_string(),
-        ));
-    }
-    if tool.effect != Effect::Read && asked.idempotency_key.is_none() {
+    if tool.effect != Effect::Read && asked.idempotency_key.is_none() && !asked.dry_run {
         let what = format!(
             "Nothing was sent: {} has the effect {} and needs an idempotencyKey.",
             tool.name,
@@ -224,31 +241,32 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
         return Err(Failure::new(Class::Invalid, what)
             .with_remedy("Give any text that is new for each thing you want to happen once."));
     }
-    let mut calls = [dispatch.plan(tool, flat, request.asker)?];
-    let permit = match dispatch
-        .permit(&mut calls, asked.confirm.as_deref(), request.asker)
-        .await
-    {
-        Ok(permit) => permit,
-        Err(answer) => return Ok(answer),
+    let dry_run = asked.dry_run;
+    let options = Options {
+        confirm: asked.confirm,
+        dry_run,
+        idempotency_key: asked.idempotency_key,
+        ..Options::default()
     };
-    let [call] = calls;
-    let key = asked.idempotency_key.as_deref();
-    let answer = one(call, None, key, request, &permit).await;
-    dispatch.settle(permit, &answer);
+    let request = session.request(tool, flat, options);
+    let mut answer = session.pipeline.execute(request).await;
+    if dry_run && !answer.is_error {
+        // HighLevel's own name for it.
+        answer.text = answer.text.replacen("\"request\":", "\"resolvedRequest\":", 1);
+    }
     Ok(answer)
 }
 
 fn takes_whole_body(tool: &Tool) -> bool {
-    let whole = crate::runtime::tool::Place::WholeBody;
+    let whole = Place::WholeBody;
     tool.arguments
         .iter()
         .any(|argument| argument.place == whole)
 }
 
 /// By tool name, or by HighLevel's operationId where only one operation has it.
-fn operation(id: &str, request: &Request<'_>) -> Result<&'static Tool, Failure> {
-    let served = || TOOLS.iter().filter(|tool| request.serves(tool));
+fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
+    let served = || TOOLS.iter().filter(|tool| session.serves(tool));
     let by_id: Vec<_> = served().filter(|tool| tool.operation_id == id).collect();
     let found = served().find(|tool| tool.is_called(id));
     found
@@ -263,7 +281,7 @@ fn operation(id: &str, request: &Request<'_>) -> Result<&'static Tool, Failure> 
                     let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
                     format!("Several have this id: {}.", names.join(", "))
                 }
-                (_, Some(tool)) => format!("Did you mean {}?", tool.name),
+                (_, Some(near)) => format!("Did you mean {near}?"),
                 _ => "search_operations finds operations by what they do.".to_owned(),
             };
             Failure::new(Class::Invalid, format!("There is no operation {shown}."))

@@ -3,11 +3,56 @@
 //! As users of it report: `query_limit`, `path_contactId`, `body_tags`, and in the text block a JSON text
 //! `{"success", "status", "data", "mcp_trace_id", "tool"}`. It has no published schema.
 
+use std::collections::HashMap;
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::official::names;
+use super::{Calling, Listing, Session, Surface, unknown_name};
+use crate::call::Answer;
 use crate::runtime::tool::{Argument, Place, Tool};
-use crate::tools::dispatch::Answer;
+
+/// Some tools in that form.
+pub struct Legacy {
+    tools: Vec<&'static Tool>,
+    names: HashMap<&'static str, &'static Tool>,
+}
+
+impl Legacy {
+    /// `tools`: sorted by name.
+    pub fn new(tools: Vec<&'static Tool>) -> Self {
+        Self {
+            names: names(&tools),
+            tools,
+        }
+    }
+}
+
+impl Surface for Legacy {
+    fn list(&self) -> Vec<Listing> {
+        self.tools.iter().copied().map(Listing::Legacy).collect()
+    }
+
+    fn resolve(&self, name: &str) -> Option<Listing> {
+        self.names.get(name).copied().map(Listing::Legacy)
+    }
+
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Map<String, Value>,
+        session: &'a Session<'a>,
+    ) -> Calling<'a> {
+        match self.names.get(name).copied() {
+            Some(tool) => {
+                let calling = session.pipeline.call(tool, arguments, session.context);
+                Box::pin(async move { wrap(tool, calling.await) })
+            }
+            None => Box::pin(async { unknown_name(name) }),
+        }
+    }
+}
 
 /// The advertised schema with every argument under the name that tells its place.
 pub fn schema(tool: &Tool) -> Value {
@@ -32,7 +77,7 @@ pub fn schema(tool: &Tool) -> Value {
 }
 
 /// The answer in the envelope.
-pub fn wrapped(tool: &Tool, answer: Answer) -> Answer {
+fn wrap(tool: &Tool, answer: Answer) -> Answer {
     let data = serde_json::from_str::<Box<RawValue>>(&answer.text);
     let data = data.map_or_else(
         |_| json!(answer.text).to_string(),

@@ -1,28 +1,25 @@
 //! The orchestrator's tools as clients see them: together at most 1,000 tokens.
 
+use std::sync::{Arc, LazyLock};
+
 use serde_json::{Value, json};
 
-use super::{Kind, Meta};
+use super::Kind;
+use crate::surfaces::{MetaHints, MetaListing};
 
-/// One tool of the list.
-pub struct MetaTool {
-    pub meta: Meta,
-    pub name: &'static str,
-    pub title: &'static str,
-    pub description: &'static str,
-    pub schema: Value,
-}
+pub const SEARCH: &str = "search_operations";
+pub const LOCATIONS: &str = "list_locations";
 
-/// The orchestrator's tools; `read_only` leaves out those that write.
-pub fn meta_tools(read_only: bool) -> Vec<MetaTool> {
-    let mut tools = vec![
-        MetaTool {
-            meta: Meta::Search,
-            name: "search_operations",
-            title: "Search operations",
+static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
+    let metas = [
+        MetaListing {
+            name: SEARCH,
+            title: Some("Search operations"),
             description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>. \
                           The location is filled in from the connection.",
             schema: search_schema(),
+            hints: hints(true, true),
+            calls: None,
         },
         call_tool(
             Kind::Read,
@@ -30,31 +27,45 @@ pub fn meta_tools(read_only: bool) -> Vec<MetaTool> {
             "Run an operation that only reads. Lists come back as columns and rows of their telling fields; output names \
              fields (rows are objects then), filters rows and follows pages.",
         ),
+        call_tool(Kind::Write, "Call a write", "Run an operation of effect write."),
+        call_tool(
+            Kind::Send,
+            "Call a send",
+            "Run an operation of effect send: it reaches real people at once.",
+        ),
+        call_tool(
+            Kind::Destructive,
+            "Call a destructive operation",
+            "Run an operation of effect destructive or money, or a bulk one. The first call changes nothing and \
+             answers with a preview and a confirm token.",
+        ),
+        MetaListing {
+            name: LOCATIONS,
+            title: Some("List locations"),
+            description: "The locations (sub-accounts) that the credential reaches.",
+            schema: json!({"type": "object", "properties": {}}),
+            hints: hints(true, true),
+            calls: None,
+        },
     ];
-    if !read_only {
-        tools.extend([
-            call_tool(Kind::Write, "Call a write", "Run an operation of effect write."),
-            call_tool(
-                Kind::Send,
-                "Call a send",
-                "Run an operation of effect send: it reaches real people at once.",
-            ),
-            call_tool(
-                Kind::Destructive,
-                "Call a destructive operation",
-                "Run an operation of effect destructive or money, or a bulk one. The first call changes nothing and \
-                 answers with a preview and a confirm token.",
-            ),
-        ]);
-    }
-    tools.push(MetaTool {
-        meta: Meta::Locations,
-        name: "list_locations",
-        title: "List locations",
-        description: "The locations (sub-accounts) that the credential reaches.",
-        schema: json!({"type": "object", "properties": {}}),
-    });
-    tools
+    metas.map(Arc::new)
+});
+
+/// The orchestrator's tools.
+pub fn metas() -> impl Iterator<Item = &'static Arc<MetaListing>> {
+    METAS.iter()
+}
+
+/// Whether a tool only reads.
+pub fn reads(meta: &MetaListing) -> bool {
+    meta.hints.is_some_and(|hints| hints.read_only)
+}
+
+fn hints(read_only: bool, closed_world: bool) -> Option<MetaHints> {
+    Some(MetaHints {
+        read_only,
+        closed_world,
+    })
 }
 
 fn search_schema() -> Value {
@@ -74,7 +85,7 @@ fn search_schema() -> Value {
     })
 }
 
-fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> MetaTool {
+fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> MetaListing {
     let mut properties = json!({
         "operation": {"type": "string"},
         "arguments": {"type": "object"},
@@ -111,11 +122,12 @@ fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> Meta
     if kind == Kind::Destructive {
         properties["confirm"] = json!({"type": "string", "description": "token of the preview"});
     }
-    MetaTool {
-        meta: Meta::Call(kind),
+    MetaListing {
         name: kind.tool_name(),
-        title,
+        title: Some(title),
         description,
         schema: json!({"type": "object", "properties": properties, "required": ["operation"]}),
+        hints: hints(kind == Kind::Read, kind != Kind::Send),
+        calls: Some(kind),
     }
 }

@@ -7,7 +7,7 @@ use crate::runtime::tool::Effect;
 #[test]
 fn every_operation_has_one_call_tool() {
     for tool in TOOLS {
-        let kind = Kind::of(tool);
+        let kind = Kind::of_tool(tool);
         let grave = matches!(tool.effect, Effect::Money | Effect::Destructive);
         let expected = match tool.effect {
             Effect::Read => Kind::Read,

@@ -1,0 +1,95 @@
+//! Tries a token that HighLevel has not answered yet by a harmless read, before anything is written or asked for it.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, json};
+
+use super::{Answer, Asking, CallContext, CallerKind, Located, Pipeline, Principal};
+use crate::generated::TOOLS;
+use crate::highlevel::failure::Class;
+use crate::highlevel::{Failure, Standing};
+use crate::runtime::tool::Tool;
+
+/// Reads by which a token is tried, from the one that fits most: whatever HighLevel answers but "this token is
+/// unknown" accepts it, a refusal for scope or class too.
+const LADDER: [&str; 2] = ["/locations/{locationId}", "/locations/search"];
+
+static PROBES: LazyLock<Vec<&'static Tool>> = LazyLock::new(|| {
+    let find = |path: &&str| {
+        TOOLS
+            .iter()
+            .find(|tool| tool.method == "GET" && tool.path == *path)
+    };
+    LADDER.iter().filter_map(find).collect()
+});
+
+impl Pipeline {
+    /// Whether the server or HighLevel knows the caller.
+    pub(super) fn is_accepted(&self, principal: &Principal) -> bool {
+        if principal.kind != CallerKind::Token {
+            return true;
+        }
+        let account = principal.account.as_ref();
+        account.is_some_and(|account| self.transport().standing(account) == Standing::Accepted)
+    }
+
+    /// Has HighLevel answer a new token before a call that writes, confirms or is kept. Fails with HighLevel's own
+    /// refusal where it does not know the token.
+    pub(super) async fn ensure_accepted(&self, context: &CallContext) -> Result<(), Answer> {
+        let principal = &context.principal;
+        if self.is_accepted(principal) {
+            return Ok(());
+        }
+        let Some(account) = &principal.account else {
+            return Err(Failure::new(Class::Auth, "The connection has no account.").into());
+        };
+        let mut last = None;
+        for probe in PROBES.iter().copied() {
+            let mut arguments = Map::new();
+            match &account.location {
+                Some(location) if probe.path.contains("{locationId}") => {
+                    let id = location.location().as_str();
+                    arguments.insert("locationId".to_owned(), json!(id));
+                }
+                None if probe.path.contains("{locationId}") => continue,
+                _ => {
+                    arguments.insert("limit".to_owned(), json!(1));
+                }
+            }
+            let answer = self.probe(probe, arguments, context).await;
+            if self.is_accepted(principal) {
+                return Ok(());
+            }
+            let unknown = answer.class == Some(Class::Auth);
+            last = Some(answer);
+            if unknown {
+                break;
+            }
+        }
+        let mut answer = last.unwrap_or_else(|| {
+            let what = "Nothing was sent: HighLevel could not be asked whether it knows the token.";
+            Failure::new(Class::Upstream, what).into()
+        });
+        answer.is_error = true;
+        answer.did_nothing = true;
+        Err(answer)
+    }
+
+    /// One read by the usual way, without its answer's content.
+    async fn probe(
+        &self,
+        tool: &'static Tool,
+        arguments: Map<String, serde_json::Value>,
+        context: &CallContext,
+    ) -> Answer {
+        let facts = self.find_account(tool, arguments, None, context, &self.snapshot());
+        let asked = async {
+            let validated = self.validate(Located::again(facts?), context)?;
+            let authorized = self.authorize(validated, Asking::Probe, context).await?;
+            let metered = self.meter(authorized, context).await?;
+            let (_, _, replied) = self.send(metered).await.into_parts();
+            replied.map(|_| Answer::default()).map_err(Answer::from)
+        };
+        asked.await.unwrap_or_else(|answer: Answer| answer)
+    }
+}

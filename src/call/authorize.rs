@@ -1,0 +1,162 @@
+//! Whether a call may be sent: the rules over exactly what will be sent, the emergency stop, and the consent that its
+//! effect wants. Nothing else makes what the transport sends.
+
+use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
+use crate::highlevel::failure::Class;
+use crate::highlevel::{Failure, SendPermit};
+use crate::policy::{Denied, Mode};
+
+/// A call that may be sent, once.
+pub struct Authorized {
+    facts: Facts,
+    permit: SendPermit,
+    consent: Consent,
+}
+
+/// How a call comes by the consent that it needs.
+pub(super) enum Asking<'a> {
+    /// Somebody is asked for this call; the token or handle of an earlier answer.
+    Now(Option<&'a str>),
+    /// All calls of a batch were agreed to together, no less strictly than this.
+    Before(&'a Consent),
+    /// The server itself tries a token by a read of its own, which no rule is about.
+    Probe,
+}
+
+impl Pipeline {
+    /// Judges one call at this moment. Where somebody has to agree first, the answer says so.
+    pub(super) async fn authorize(
+        &self,
+        validated: Validated,
+        asking: Asking<'_>,
+        context: &CallContext,
+    ) -> Result<Authorized, Answer> {
+        let (mode, rule) = match asking {
+            Asking::Probe => (Mode::Off, String::new()),
+            _ => self.judge(&validated, context)?,
+        };
+        let consent = match asking {
+            Asking::Now(confirm) if mode != Mode::Off => {
+                let mut subject = Subject::new(self, context, validated.facts());
+                subject.add(&validated);
+                self.ask(&subject, (mode, &rule), confirm, context).await?
+            }
+            Asking::Now(_) | Asking::Probe => Consent::not_needed(),
+            Asking::Before(consent) if consent.covers(mode) => consent.repeated(),
+            Asking::Before(_) => {
+                let what = "Nothing was sent: the rules changed, and this needs a confirmation now.";
+                let failure = Failure::new(Class::Refused, what)
+                    .with_remedy("Call again without confirm for a new preview.");
+                return Err(self.refuse(validated.facts(), &failure, Some(&rule), context));
+            }
+        };
+        let (facts, outgoing) = validated.into_parts();
+        let permit = self.authority().allow(outgoing);
+        Ok(Authorized {
+            facts,
+            permit,
+            consent,
+        })
+    }
+
+    /// What rules and emergency stop say of a call now: how it has to be confirmed, and which rule says so.
+    pub(super) fn judge(
+        &self,
+        validated: &Validated,
+        context: &CallContext,
+    ) -> Result<(Mode, String), Answer> {
+        let facts = validated.facts();
+        self.refuse_paused(facts, context)?;
+        self.refuse_revoked(facts, context)?;
+        let rules = facts.rules(context);
+        // The arguments may have led to another location than the connection's.
+        let allowed = rules
+            .shows(facts.tool)
+            .and_then(|()| rules.permits(facts.edition, validated.arguments(), self.now()));
+        if let Err(denied) = allowed {
+            return Err(self.deny(facts, denied, context));
+        }
+        let (mode, rule) = rules.confirmation(facts.tool);
+        if mode == Mode::Refuse {
+            let denied = Denied {
+                what: format!("{} is not allowed here", facts.tool.name),
+                rule,
+                retry_after: None,
+            };
+            return Err(self.deny(facts, denied, context));
+        }
+        Ok((mode, rule))
+    }
+
+    fn refuse_paused(&self, facts: &Facts, context: &CallContext) -> Result<(), Answer> {
+        if facts.is_read() {
+            return Ok(());
+        }
+        let alias = facts.place().map(|place| place.alias.as_str());
+        let Some(paused) = self.paused(alias) else {
+            return Ok(());
+        };
+        let reason = paused.reason.filter(|_| facts.tells);
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        let what = format!("Nothing was sent: everything but reading is paused here{reason}.");
+        let failure = Failure::new(Class::Refused, what)
+            .with_remedy("Only read until the server's operator resumes it.");
+        Err(self.refuse(facts, &failure, Some("pause"), context))
+    }
+
+    /// A key that was revoked ends what is under way.
+    fn refuse_revoked(&self, facts: &Facts, context: &CallContext) -> Result<(), Answer> {
+        let key = context.principal.key.as_ref();
+        if key.is_none_or(|key| self.is_key_valid(&key.id)) {
+            return Ok(());
+        }
+        let what = "Nothing was sent: the access key was revoked or has expired.";
+        let failure = Failure::new(Class::Auth, what)
+            .with_remedy("Have the server's operator make another.");
+        Err(self.refuse(facts, &failure, None, context))
+    }
+
+    /// What a rule forbids, in words that tell no more than the caller may hear.
+    pub(super) fn deny(&self, facts: &Facts, denied: Denied, context: &CallContext) -> Answer {
+        let (what, remedy) = match facts.tells {
+            true => (
+                denied.what.clone(),
+                format!(
+                    "The rule is {}; only the server's operator can change it.",
+                    denied.rule
+                ),
+            ),
+            false => (
+                denied.anonymous(),
+                "Only the server's operator can change that.".to_owned(),
+            ),
+        };
+        let what = format!("Nothing was sent: {}.", what.trim_end_matches('.'));
+        let mut failure = Failure::new(Class::Refused, what).with_remedy(remedy);
+        if let Some(wait) = denied.retry_after {
+            failure = failure.with_retry_after(wait);
+        }
+        self.refuse(facts, &failure, Some(&denied.rule), context)
+    }
+
+    /// What a call was refused with before it was sent, written down.
+    pub(super) fn refuse(
+        &self,
+        facts: &Facts,
+        failure: &Failure,
+        rule: Option<&str>,
+        context: &CallContext,
+    ) -> Answer {
+        self.write_refusal(facts, context, failure.class.name(), rule);
+        Answer {
+            place: facts.told_place().cloned(),
+            ..Answer::never_sent(failure)
+        }
+    }
+}
+
+impl Authorized {
+    pub(super) fn into_parts(self) -> (Facts, SendPermit, Consent) {
+        (self.facts, self.permit, self.consent)
+    }
+}

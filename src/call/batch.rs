@@ -1,0 +1,271 @@
+//! One operation for many argument objects: a stream whose items are located, checked and judged again just before each
+//! is sent, so that a rule, a pause or a revoked key acts on what is yet to go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{Answer, Asking, Consent, OnError, Pipeline, Request, Snapshot, Subject};
+use crate::highlevel::Failure;
+use crate::highlevel::failure::Class;
+use crate::policy::Mode;
+use crate::runtime::tool::Effect;
+
+/// Most calls in one batch.
+const MOST: usize = 100;
+
+/// A batch ends after this long: clients give up on a tool after a minute.
+const LONGEST: Duration = Duration::from_secs(50);
+
+/// Most bytes of all argument objects, once what they have in common is laid under each.
+const MOST_BYTES: usize = 16 << 20;
+
+/// What all calls of a batch were found to need.
+struct Inspected {
+    subject: Option<Subject>,
+    mode: Mode,
+    rule: String,
+}
+
+impl Pipeline {
+    /// Runs the items of a request. All of them are checked, and agreed to where that is needed, before the first
+    /// is sent.
+    pub(super) async fn run_batch(
+        &self,
+        request: &Request<'_>,
+        items: &[Map<String, Value>],
+    ) -> Answer {
+        let agreed = match self.inspect(request, items) {
+            Err(answer) => Err(answer),
+            Ok(inspected) => self.agree(inspected, request).await,
+        };
+        let consent = match agreed {
+            Ok(consent) => consent,
+            Err(answer) => return self.log_unsent(request, answer),
+        };
+        let answer = self.stream(request, items, &consent).await;
+        self.settle(consent, &answer).await;
+        answer
+    }
+
+    /// The requests that a batch would send, as many as one answer holds.
+    pub(super) fn preview_batch(
+        &self,
+        request: &Request<'_>,
+        items: &[Map<String, Value>],
+    ) -> Result<Answer, Answer> {
+        let inspected = self.inspect(request, items)?;
+        let shown = inspected.subject.map(|subject| {
+            let mut shown = json!({"dryRun": true, "request": subject.requests()});
+            if subject.left_off() > 0 {
+                shown["notShown"] = json!(subject.left_off());
+            }
+            shown
+        });
+        Ok(Answer::text(shown.unwrap_or_default().to_string()))
+    }
+
+    /// Checks and judges every item, one at a time: a hundred copies of large arguments are never held at once.
+    fn inspect(
+        &self,
+        request: &Request<'_>,
+        items: &[Map<String, Value>],
+    ) -> Result<Inspected, Answer> {
+        if items.is_empty() || items.len() > MOST {
+            let what = format!(
+                "items must hold 1 to {MOST} argument objects, not {}.",
+                items.len()
+            );
+            return Err(Failure::new(Class::Invalid, what).into());
+        }
+        let common = serde_json::to_string(&request.arguments).map_or(0, |text| text.len());
+        if common.saturating_mul(items.len()) > MOST_BYTES {
+            let what = format!(
+                "Nothing was sent: arguments has {common} bytes, which every one of {} items repeats.",
+                items.len()
+            );
+            return Err(Failure::new(Class::Invalid, what)
+                .with_remedy("Send fewer items at a time, or smaller arguments.")
+                .into());
+        }
+        let snapshot = self.snapshot();
+        let mut inspected = Inspected {
+            subject: None,
+            mode: Mode::Off,
+            rule: String::new(),
+        };
+        let mut most_unseen: Option<usize> = None;
+        for item in items {
+            let located = self.locate_item(request, item, &snapshot)?;
+            let validated = self.validate(located, request.context)?;
+            let (mode, rule) = self.judge(&validated, request.context)?;
+            if mode > inspected.mode {
+                (inspected.mode, inspected.rule) = (mode, rule);
+            }
+            let facts = validated.facts();
+            let above = self.preview_above(facts, request.context);
+            most_unseen = [most_unseen, above].into_iter().flatten().min();
+            let subject = inspected
+                .subject
+                .get_or_insert_with(|| Subject::new(self, request.context, facts));
+            subject.add(&validated);
+        }
+        // Many messages at once are shown before they go, whatever the class asks for.
+        let many = most_unseen.is_some_and(|most| items.len() > most);
+        if request.tool.effect == Effect::Send && many && inspected.mode == Mode::Off {
+            inspected.mode = Mode::Token;
+            inspected.rule = format!("preview_above = {}", most_unseen.unwrap_or_default());
+        }
+        Ok(inspected)
+    }
+
+    async fn agree(&self, inspected: Inspected, request: &Request<'_>) -> Result<Consent, Answer> {
+        let Some(subject) = inspected.subject else {
+            return Ok(Consent::not_needed());
+        };
+        let (mode, rule) = (inspected.mode, inspected.rule.as_str());
+        let confirm = request.options.confirm.as_deref();
+        self.ask(&subject, (mode, rule), confirm, request.context)
+            .await
+    }
+
+    /// Sends one item after the other, and tells the outcome of each in no more bytes than any answer may have: what
+    /// was read and finds no room is left for the next batch, what was written is told without HighLevel's answer.
+    async fn stream(
+        &self,
+        request: &Request<'_>,
+        items: &[Map<String, Value>],
+        consent: &Consent,
+    ) -> Answer {
+        let (started, many) = (Instant::now(), items.len());
+        let room = self.settings().max_answer_bytes;
+        let mut outcomes: Vec<String> = Vec::new();
+        let (mut failed, mut taken) = (0, 0);
+        let mut did_nothing = true;
+        let mut stopped = None;
+        for (index, item) in items.iter().enumerate() {
+            let answer = self
+                .run_item(request, item, index, started, consent)
+                .await;
+            let mut outcome = outcome(index, &answer);
+            let fits = answer.is_error || index == 0 || taken + outcome.len() <= room;
+            if !fits && request.tool.effect == Effect::Read {
+                stopped = Some("The answer is full (output.fields makes it smaller)");
+                break;
+            }
+            (request.progress)(index + 1, many);
+            if !fits {
+                let bytes = answer.text.len();
+                let note = format!("HighLevel's answer of {bytes} bytes has no room here.");
+                outcome = json!({"item": index, "ok": true, "withheld": note}).to_string();
+            }
+            taken += outcome.len();
+            outcomes.push(outcome);
+            failed += usize::from(answer.is_error);
+            did_nothing &= answer.did_nothing;
+            if answer.class == Some(Class::Auth) {
+                stopped = Some("HighLevel does not accept the token");
+                break;
+            }
+            if answer.is_error && request.options.on_error == OnError::Stop {
+                stopped = Some("An item failed");
+                break;
+            }
+            if started.elapsed() > LONGEST {
+                stopped = Some("The time of one call is used up");
+                break;
+            }
+        }
+        let run = outcomes.len();
+        let stopped = stopped.filter(|_| run < many);
+        // A key stands for an item by its place.
+        let key = request.options.idempotency_key.as_ref();
+        let key = key.map_or("", |_| ", under another idempotencyKey");
+        let stopped = stopped.map_or_else(String::new, |why| {
+            let how = format!("{why}; call again with the items from {run} on{key}.");
+            format!(",\"stopped\":{}", json!(how))
+        });
+        let text = format!(
+            "{{\"done\":{},\"failed\":{failed},\"notRun\":{}{stopped},\"outcomes\":[{}]}}",
+            run - failed,
+            many - run,
+            outcomes.join(",")
+        );
+        Answer {
+            is_error: failed > 0,
+            did_nothing,
+            ..Answer::text(text)
+        }
+    }
+
+    /// One item, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
+    /// holds no place.
+    async fn run_item(
+        &self,
+        request: &Request<'_>,
+        item: &Map<String, Value>,
+        index: usize,
+        started: Instant,
+        consent: &Consent,
+    ) -> Answer {
+        let key = request.options.idempotency_key.as_ref();
+        let key = key.map(|key| format!("{key}#{index}"));
+        // Items are always shown by their summary fields.
+        let output = request.options.output.as_ref();
+        loop {
+            let watch = self.watch(request);
+            let snapshot = self.snapshot();
+            let answer = match self.locate_item(request, item, &snapshot) {
+                Err(answer) => answer,
+                Ok(located) => {
+                    let asking = Asking::Before(consent);
+                    self.run_located(located, asking, output, key.as_deref(), request.context)
+                        .await
+                }
+            };
+            self.log(watch, &answer);
+            let wait = answer
+                .retry_after
+                .filter(|wait| answer.did_nothing && started.elapsed() + *wait < LONGEST);
+            let Some(wait) = wait else {
+                return answer;
+            };
+            let place = request.context.place.as_ref();
+            if let Some(place) = place {
+                place.suspend();
+            }
+            sleep(wait).await;
+            if let Some(place) = place
+                && let Err(busy) = place.resume().await
+            {
+                return Failure::from(busy).into();
+            }
+        }
+    }
+
+    fn locate_item(
+        &self,
+        request: &Request<'_>,
+        item: &Map<String, Value>,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<super::Located, Answer> {
+        let mut arguments = request.arguments.clone();
+        arguments.extend(item.clone());
+        let location = request.options.location.as_deref();
+        self.locate(request.tool, arguments, location, request.context, snapshot)
+    }
+}
+
+fn outcome(index: usize, answer: &Answer) -> String {
+    let name = if answer.is_error { "error" } else { "answer" };
+    let value = serde_json::from_str::<Box<RawValue>>(&answer.text);
+    let value = value.map_or_else(
+        |_| json!(answer.text).to_string(),
+        |raw| raw.get().to_owned(),
+    );
+    let ok = !answer.is_error;
+    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}}}")
+}

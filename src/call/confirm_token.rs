@@ -1,0 +1,65 @@
+//! Confirm tokens: each fits one call or batch of one caller, for thirty minutes, and no other preview of the same.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::PrincipalId;
+
+/// A person may look at a preview for a while; nobody remembers one for longer.
+pub const LASTS_SECONDS: i64 = 30 * 60;
+
+/// Bytes of the tag that a token carries: enough that none is guessed, few enough to repeat.
+const TAG_BYTES: usize = 12;
+
+/// Bytes by which two tokens for the same call differ.
+const NONCE_BYTES: usize = 6;
+
+/// Makes and checks tokens; another instance does not know them.
+pub struct ConfirmTokens {
+    key: hmac::Key,
+    random: SystemRandom,
+}
+
+impl ConfirmTokens {
+    /// Fails where the system gives no random numbers.
+    pub fn new() -> Result<Self, String> {
+        let random = SystemRandom::new();
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random);
+        let key = key.map_err(|_| "the system gives no random numbers".to_owned())?;
+        Ok(Self { key, random })
+    }
+
+    /// A token for what `digest` stands for. `None` where the system gives no random numbers.
+    pub fn issue(&self, digest: &str, whose: &PrincipalId, now: Timestamp) -> Option<String> {
+        let mut nonce = [0; NONCE_BYTES];
+        self.random.fill(&mut nonce).ok()?;
+        let until = now.as_second() + LASTS_SECONDS;
+        let start = format!("{until}.{}", URL_SAFE_NO_PAD.encode(nonce));
+        Some(format!("{start}.{}", self.tag(&start, digest, whose)))
+    }
+
+    pub fn fits(&self, token: &str, digest: &str, whose: &PrincipalId, now: Timestamp) -> bool {
+        let Some((start, tag)) = token.rsplit_once('.') else {
+            return false;
+        };
+        let until = start.split('.').next().and_then(|until| until.parse().ok());
+        let expected = self.tag(start, digest, whose);
+        let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
+        same && until.is_some_and(|until: i64| now.as_second() <= until)
+    }
+
+    fn tag(&self, start: &str, digest: &str, whose: &PrincipalId) -> String {
+        let mut context = hmac::Context::with_key(&self.key);
+        // No part holds a line break, so that none runs over into the next.
+        for part in [start, digest, &whose.text()] {
+            context.update(part.as_bytes());
+            context.update(b"\n");
+        }
+        let tag = context.sign();
+        let tag = tag.as_ref();
+        URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES.min(tag.len())])
+    }
+}

@@ -1,0 +1,67 @@
+//! What is known of one call on its way: gathered stage by stage, never changed back.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{CallContext, Snapshot};
+use crate::highlevel::accounts::Place;
+use crate::highlevel::{Caller, TenantId};
+use crate::policy::EffectiveRules;
+use crate::runtime::tool::{Effect, Tool};
+
+/// The facts of one call.
+#[derive(Clone)]
+pub struct Facts {
+    pub tool: &'static Tool,
+    /// What is called for the tool, and under which version.
+    pub edition: &'static Tool,
+    pub version: &'static str,
+    /// The account that it acts for; its place is that of the location it is for, where that is one of the server's.
+    pub caller: Caller,
+    /// It may go out with the agency's own token.
+    pub agency: bool,
+    /// As they were given, but for what named the location; of a read only until they are checked.
+    pub arguments: Map<String, Value>,
+    /// The location that it is for, as far as arguments or connection say.
+    pub location: Option<TenantId>,
+    /// It comes with an idempotency key.
+    pub keyed: bool,
+    /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
+    /// name a location; only who is let in there is told more than what it sent.
+    pub tells: bool,
+    /// The locations and rules that it is judged by.
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl Facts {
+    pub fn is_read(&self) -> bool {
+        self.tool.effect == Effect::Read
+    }
+
+    /// The configured location that the call is for, as far as the caller may hear of it.
+    pub fn told_place(&self) -> Option<&Arc<Place>> {
+        self.place().filter(|_| self.tells)
+    }
+
+    /// The configured location that the call is for.
+    pub fn place(&self) -> Option<&Arc<Place>> {
+        self.caller.place.as_ref()
+    }
+
+    /// The rules over the call.
+    pub fn rules(&self, context: &CallContext) -> EffectiveRules<'_> {
+        let alias = self.place().map(|place| place.alias.as_str());
+        let key = context.principal.key.as_ref();
+        let policy = key.and_then(|key| key.policy.as_deref());
+        self.snapshot.rules.over(alias, policy)
+    }
+
+    /// The same call with other arguments, such as those of the next page.
+    pub fn with_arguments(&self, arguments: Map<String, Value>) -> Self {
+        Self {
+            arguments,
+            ..self.clone()
+        }
+    }
+}

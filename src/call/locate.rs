@@ -1,0 +1,288 @@
+//! Which account a call acts for: the connection's own, or one of the server's locations that it names.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Answer, CallContext, CallerKind, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
+};
+use crate::highlevel::accounts::{Account, Accounts};
+use crate::highlevel::failure::Class;
+use crate::highlevel::{Caller, Failure, LocationBinding, TenantId};
+use crate::runtime::tool::{Role, Tool};
+
+/// A call whose account is known, and whose tool the caller may see.
+pub struct Located(Facts);
+
+/// Most aliases that an error names.
+const MOST_NAMED: usize = 10;
+
+impl Pipeline {
+    /// Finds the account of a call, and whether its caller may see the tool there.
+    pub(super) fn locate(
+        &self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        location: Option<&str>,
+        context: &CallContext,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Located, Answer> {
+        let facts = self.find_account(tool, arguments, location, context, snapshot)?;
+        match facts.rules(context).shows(tool) {
+            Ok(()) => Ok(Located(facts)),
+            Err(denied) => Err(self.deny(&facts, denied, context)),
+        }
+    }
+
+    /// Finds the account of a call, and takes what named it out of the arguments. `location` holds where the
+    /// arguments name none.
+    pub(super) fn find_account(
+        &self,
+        tool: &'static Tool,
+        mut arguments: Map<String, Value>,
+        location: Option<&str>,
+        context: &CallContext,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Facts, Answer> {
+        let principal = &context.principal;
+        let found = account(tool, &mut arguments, location, snapshot, principal);
+        let caller = match found {
+            Ok(caller) => caller,
+            Err(failure) => {
+                self.write_unlocated(tool, &arguments, context, &failure);
+                return Err(Answer::never_sent(&failure));
+            }
+        };
+        let (edition, version) = tool.edition(self.transport().preferred());
+        let bound = caller.location.as_ref();
+        let mut facts = Facts {
+            tool,
+            edition,
+            version,
+            agency: self.may_use_agency(principal),
+            location: bound.map(|bound| bound.location().clone()),
+            caller,
+            arguments,
+            keyed: false,
+            tells: principal.kind.is_known(),
+            snapshot: Arc::clone(snapshot),
+        };
+        facts.tells |= self.is_let_in(&facts);
+        Ok(facts)
+    }
+
+    /// Whether HighLevel let the caller's token into the location of the call.
+    pub(super) fn is_let_in(&self, facts: &Facts) -> bool {
+        let location = facts.location.as_ref();
+        location.is_some_and(|location| self.transport().is_proven(&facts.caller, location))
+    }
+
+    /// Whether the caller may act with the agency's own token. Who is bound to locations never may: that token
+    /// reaches all of them.
+    pub fn may_use_agency(&self, principal: &Principal) -> bool {
+        let pinned = principal
+            .account
+            .as_ref()
+            .is_some_and(|account| matches!(account.location, Some(LocationBinding::Pin(_))));
+        match principal.kind {
+            CallerKind::AccessKey => principal.key.as_ref().is_some_and(|key| key.agency),
+            CallerKind::ServerKey => self.settings().access_key_agency,
+            CallerKind::OwnAccount => false,
+            CallerKind::Token | CallerKind::Local => !pinned,
+        }
+    }
+
+    /// Whether the rules over `principal` let it see `tool` in any location that it reaches.
+    pub fn is_visible(&self, tool: &Tool, principal: &Principal) -> bool {
+        let snapshot = self.snapshot();
+        if snapshot.rules.is_empty() {
+            return true;
+        }
+        let policy = principal.key.as_ref().and_then(|key| key.policy.as_deref());
+        let shown = |alias: Option<&str>| snapshot.rules.over(alias, policy).shows(tool).is_ok();
+        let reachable = reachable(&snapshot.locations, &principal.scope);
+        let own = principal.account.as_ref().map(|account| {
+            let bound = account.location.as_ref();
+            bound.and_then(|bound| snapshot.locations.of_location(bound.location().as_str()))
+        });
+        let places = own.into_iter().chain(reachable.into_iter().map(Some));
+        let mut aliases = places
+            .map(|account| account.map(|account| account.place.alias.as_str()))
+            .peekable();
+        match aliases.peek() {
+            None => shown(None),
+            Some(_) => aliases.any(shown),
+        }
+    }
+
+    /// Whether lists and searches may differ from those of others.
+    pub fn hides_anything(&self) -> bool {
+        self.snapshot().rules.hides_anything()
+    }
+}
+
+impl Located {
+    /// A call that was located before, with other arguments.
+    pub(super) fn again(facts: Facts) -> Self {
+        Self(facts)
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.0
+    }
+
+    pub(super) fn into_facts(self) -> Facts {
+        self.0
+    }
+}
+
+fn account(
+    tool: &Tool,
+    arguments: &mut Map<String, Value>,
+    location: Option<&str>,
+    snapshot: &Snapshot,
+    principal: &Principal,
+) -> Result<Caller, Failure> {
+    let accounts = &snapshot.locations;
+    let own = tool.arguments.iter().any(|one| one.name == LOCATION);
+    let named = match own {
+        true => None,
+        false => arguments.remove(LOCATION).filter(|named| !named.is_null()),
+    };
+    let named = named
+        .as_ref()
+        .map(|named| named.as_str().unwrap_or_default());
+    let mut caller = match named.or(location) {
+        Some(named) => account_named(named, accounts, principal)?,
+        None => match (&principal.account, &principal.scope) {
+            (Some(account), _) => account.clone(),
+            (None, LocationScope::None) => {
+                return Err(Failure::new(Class::Auth, "The connection has no account."));
+            }
+            (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
+                Some(account) => account.caller(),
+                None => only(accounts, scope)?.caller(),
+            },
+        },
+    };
+    if let (None, Some(location)) = (&caller.place, &caller.location) {
+        let known = accounts.of_location(location.location().as_str());
+        caller.place = known.map(|account| account.place.clone());
+    }
+    Ok(caller)
+}
+
+fn account_named(
+    text: &str,
+    accounts: &Accounts,
+    principal: &Principal,
+) -> Result<Caller, Failure> {
+    let own = principal.account.as_ref().filter(|account| {
+        let id = account
+            .location
+            .as_ref()
+            .map(|bound| bound.location().as_str());
+        let alias = account.place.as_ref().map(|place| place.alias.as_str());
+        id == Some(text) || alias == Some(text)
+    });
+    if let Some(own) = own {
+        return Ok(own.clone());
+    }
+    let found = accounts.find(text).or_else(|| accounts.of_location(text));
+    if let Some(account) = found.filter(|one| principal.scope.contains(&one.place.alias)) {
+        return Ok(account.caller());
+    }
+    let bound = principal.account.as_ref().map(|account| &account.location);
+    if let Some(Some(LocationBinding::Pin(pin))) = bound {
+        let what = format!(
+            "Nothing was sent: this connection is bound to location {}, not to {}.",
+            pin.as_str(),
+            shown(text)
+        );
+        return Err(Failure::new(Class::Location, what).with_remedy("Leave `location` out."));
+    }
+    // A client's own token, which its connection binds to no location.
+    if let (Some(account), Some(id)) = (&principal.account, TenantId::parse(text))
+        && account.place.is_none()
+    {
+        return Ok(Caller {
+            location: Some(LocationBinding::Pin(id)),
+            ..account.clone()
+        });
+    }
+    let what = format!(
+        "Nothing was sent: there is no location {} here.",
+        shown(text)
+    );
+    let known = reachable(accounts, &principal.scope);
+    let remedy = match known.as_slice() {
+        [] => "Leave `location` out: the connection has one account only.".to_owned(),
+        known => listed(known),
+    };
+    Err(Failure::new(Class::Location, what).with_remedy(remedy))
+}
+
+/// The location that an argument of the tool names; an alias there is replaced by its id.
+fn by_arguments<'a>(
+    tool: &Tool,
+    arguments: &mut Map<String, Value>,
+    accounts: &'a Accounts,
+    scope: &LocationScope,
+) -> Option<&'a Account> {
+    let of_location = |one: &&crate::runtime::tool::Argument| matches!(one.role, Role::Location(_));
+    tool.arguments.iter().filter(of_location).find_map(|one| {
+        let names = std::iter::once(&one.name).chain(one.aliases);
+        let name = names.copied().find(|name| arguments.contains_key(*name))?;
+        let given = arguments.get(name)?.as_str()?;
+        let found = accounts.find(given).or_else(|| accounts.of_location(given));
+        let account = found.filter(|account| scope.contains(&account.place.alias))?;
+        arguments.insert(name.to_owned(), json!(account.place.location.as_str()));
+        Some(account)
+    })
+}
+
+/// The only location there is; several are none.
+fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account, Failure> {
+    match reachable(accounts, scope).as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let what = "Nothing was sent: no location is open to this key.";
+            Err(Failure::new(Class::Location, what)
+                .with_remedy("Have the server's operator give the key a location."))
+        }
+        several => {
+            let what = format!(
+                "Nothing was sent: {} locations are open to this connection, and the call names none.",
+                several.len()
+            );
+            Err(Failure::new(Class::Location, what).with_remedy(listed(several)))
+        }
+    }
+}
+
+fn reachable<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Vec<&'a Account> {
+    accounts
+        .iter()
+        .filter(|account| scope.contains(&account.place.alias))
+        .collect()
+}
+
+fn listed(accounts: &[&Account]) -> String {
+    let names = accounts.iter().take(MOST_NAMED);
+    let names: Vec<&str> = names.map(|account| account.place.alias.as_str()).collect();
+    let more = match accounts.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more; list_locations names them"),
+    };
+    format!("Give `location`: {}{more}.", names.join(", "))
+}
+
+fn shown(text: &str) -> String {
+    let text: String = text.chars().take(64).collect();
+    if text.is_empty() {
+        "of that form".to_owned()
+    } else {
+        text
+    }
+}

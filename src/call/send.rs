@@ -1,0 +1,31 @@
+//! Sends what may be sent, and closes its record with what came of it.
+
+use super::{Consent, Facts, Metered, Pipeline};
+use crate::highlevel::{Failure, Reply};
+
+/// What HighLevel answered to one request.
+pub struct Response {
+    facts: Facts,
+    consent: Consent,
+    replied: Result<Reply, Failure>,
+}
+
+impl Pipeline {
+    /// Dropping the future ends the call to HighLevel; its record then says that it was cut off.
+    pub(super) async fn send(&self, metered: Metered) -> Response {
+        let (facts, permit, consent, record) = metered.into_parts();
+        let replied = self.transport().send(permit).await;
+        record.end(&replied);
+        Response {
+            facts,
+            consent,
+            replied,
+        }
+    }
+}
+
+impl Response {
+    pub(super) fn into_parts(self) -> (Facts, Consent, Result<Reply, Failure>) {
+        (self.facts, self.consent, self.replied)
+    }
+}

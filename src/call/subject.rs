@@ -1,0 +1,128 @@
+//! What somebody is asked to agree to: all calls of one request, by digest, by place and by what they would send.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ring::digest::{Context, SHA256};
+use serde_json::{Value, json};
+
+use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
+use crate::highlevel::accounts::Place;
+use crate::runtime::tool::Tool;
+
+/// Most bytes of requests that are shown; of the rest only the number.
+const MOST_SHOWN: usize = 64 << 10;
+
+/// Calls of one operation that are agreed to together.
+pub struct Subject {
+    /// Those of the first call: credential, rules and location that the request began with.
+    facts: Facts,
+    whose: PrincipalId,
+    calls: usize,
+    digest: Context,
+    requests: Vec<Value>,
+    shown_bytes: usize,
+    /// How many calls there are for each location.
+    locations: BTreeMap<String, (Option<Arc<Place>>, usize)>,
+}
+
+impl Subject {
+    pub fn new(pipeline: &Pipeline, context: &CallContext, facts: &Facts) -> Self {
+        Self {
+            facts: facts.clone(),
+            whose: pipeline.principal_id(&context.principal),
+            calls: 0,
+            digest: Context::new(&SHA256),
+            requests: Vec::new(),
+            shown_bytes: 0,
+            locations: BTreeMap::new(),
+        }
+    }
+
+    /// Adds one call.
+    pub fn add(&mut self, validated: &Validated) {
+        self.calls += 1;
+        self.digest.update(validated.fingerprint().as_bytes());
+        self.digest.update(b"\n");
+        let facts = validated.facts();
+        let location = facts.location.as_ref();
+        let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
+        let place = facts.told_place().cloned();
+        self.locations.entry(id).or_insert((place, 0)).1 += 1;
+        if self.shown_bytes < MOST_SHOWN {
+            let preview = validated.preview();
+            let bytes = preview.to_string().len();
+            self.shown_bytes += bytes;
+            if self.shown_bytes <= MOST_SHOWN {
+                self.requests.push(preview);
+            }
+        }
+    }
+
+    pub fn tool(&self) -> &'static Tool {
+        self.facts.tool
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub fn whose(&self) -> &PrincipalId {
+        &self.whose
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// Stands for all that is agreed to; the same in every process.
+    pub fn digest(&self) -> String {
+        let digest = self.digest.clone().finish();
+        let hex = |byte: &u8| format!("{byte:02x}");
+        digest.as_ref().iter().map(hex).collect()
+    }
+
+    /// The requests, as many as may be shown.
+    pub fn requests(&self) -> Value {
+        match self.requests.as_slice() {
+            [one] if self.calls == 1 => one.clone(),
+            several => json!(several),
+        }
+    }
+
+    /// How many requests are not shown.
+    pub fn left_off(&self) -> usize {
+        self.calls - self.requests.len()
+    }
+
+    /// Every location with the number of its calls.
+    pub fn locations(&self) -> Vec<Value> {
+        let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
+        located
+            .map(|(id, (place, calls))| match place {
+                Some(place) => {
+                    json!({"alias": place.alias, "name": place.name, "id": id, "calls": calls})
+                }
+                None => json!({"id": id, "calls": calls}),
+            })
+            .collect()
+    }
+
+    /// The locations in words, each with its number of calls where there are several.
+    pub fn where_to(&self) -> String {
+        let several = self.locations.len() > 1;
+        let name = |(id, (place, calls)): (&String, &(Option<Arc<Place>>, usize))| {
+            let name = match place {
+                Some(place) => format!("{} ({})", place.name, place.alias),
+                None if id.is_empty() => "the token's own location".to_owned(),
+                None => format!("location {id}"),
+            };
+            match several {
+                true => format!("{calls} in {name}"),
+                false => format!("in {name}"),
+            }
+        };
+        let names: Vec<String> = self.locations.iter().map(name).collect();
+        names.join(", ")
+    }
+}

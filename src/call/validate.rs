@@ -1,0 +1,178 @@
+//! Checks a call's arguments and builds its request, once.
+
+use serde_json::{Value, json};
+
+use super::{Answer, CallContext, Facts, Located, Pipeline};
+use crate::highlevel::failure::Class;
+use crate::highlevel::{Failure, LocationBinding, Outgoing, Sender, Target};
+use crate::runtime::arguments::Arguments;
+use crate::runtime::body;
+use crate::runtime::prepare::PrepareError;
+use crate::tools::arguments::{Rejection, location_on_the_wire};
+
+/// A call whose arguments passed every check, with the request that they make.
+pub struct Validated {
+    facts: Facts,
+    arguments: Arguments,
+    outgoing: Outgoing,
+}
+
+impl Pipeline {
+    /// What is wrong with the arguments is written down and told, all of it at once.
+    pub(super) fn validate(
+        &self,
+        located: Located,
+        context: &CallContext,
+    ) -> Result<Validated, Answer> {
+        let mut facts = located.into_facts();
+        let built = self.build(&mut facts, context);
+        match built {
+            Ok((arguments, outgoing)) => Ok(Validated {
+                facts,
+                arguments,
+                outgoing,
+            }),
+            Err(failure) => Err(self.refuse(&facts, &failure, None, context)),
+        }
+    }
+
+    fn build(
+        &self,
+        facts: &mut Facts,
+        context: &CallContext,
+    ) -> Result<(Arguments, Outgoing), Failure> {
+        let edition = facts.edition;
+        // Of a read nobody asks afterwards what it was given.
+        let given = match facts.is_read() {
+            true => std::mem::take(&mut facts.arguments),
+            false => facts.arguments.clone(),
+        };
+        let arguments = self.checker().check(edition, given, &facts.caller)?;
+        let mut request = (edition.prepare)(self.transport().upstream(), &arguments)?;
+        body::write(edition, &arguments, &mut request)?;
+        let named = location_on_the_wire(edition, &arguments);
+        let names_location = named.is_some();
+        if named.is_some() && named != facts.location {
+            let known = named
+                .as_ref()
+                .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
+            facts.caller.place = known.map(|account| account.place.clone());
+            facts.location = named;
+            facts.tells = context.principal.kind.is_known() || self.is_let_in(facts);
+        }
+        let target = Target {
+            tool: edition,
+            version: facts.version,
+            location: facts.location.clone(),
+            names_location,
+        };
+        let sender = Sender {
+            caller: facts.caller.clone(),
+            known: context.principal.kind.is_known(),
+            agency: facts.agency,
+            address: context.principal.address,
+            budget: context.budget.clone(),
+        };
+        let outgoing = self.transport().outgoing(target, sender, request)?;
+        Ok((arguments, outgoing)) => Ok(Validated {
+                facts,
+                arguments,
+                outgoing,
+            }),
+            Err(failure) => Err(self.refuse(&facts, &failure, None, context)),
+        }
+    }
+
+    fn build(
+        &self,
+        facts: &mut Facts,
+        context: &CallContext,
+    ) -> Result<(Arguments, Outgoing), Failure> {
+        let edition = facts.edition;
+        // Of a read nobody asks afterwards what it was given.
+        let given = match facts.is_read() {
+            true => std::mem::take(&mut facts.arguments),
+            false => facts.arguments.clone(),
+        };
+        let arguments = self.checker().check(edition, given, &facts.caller)?;
+        let mut request = (edition.prepare)(self.transport().upstream(), &arguments)?;
+        body::write(edition, &arguments, &mut request)?;
+        let named = location_on_the_wire(edition, &arguments);
+        let names_location = named.is_some();
+        if named.is_some() && named != facts.location {
+            let known = named
+                .as_ref()
+                .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
+            facts.caller.place = known.map(|account| account.place.clone());
+            facts.location = named;
+            facts.tells = context.principal.kind.is_known() || self.is_let_in(facts);
+        }
+        let outgoing = self
+            .transport()
+            .outgoing(facts, names_location, &context.principal, request)?;
+        Ok((arguments, outgoing))
+    }
+}
+
+impl Validated {
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// As they will be sent.
+    pub(super) fn arguments(&self) -> &Arguments {
+        &self.arguments
+    }
+
+    pub(super) fn into_parts(self) -> (Facts, Outgoing) {
+        (self.facts, self.outgoing)
+    }
+
+    /// The request as it would be sent, without the credential.
+    pub(super) fn preview(&self) -> Value {
+        let body = self.outgoing.body();
+        let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
+        json!({
+            "method": self.outgoing.method().as_str(),
+            "url": self.outgoing.url().as_str(),
+            "version": self.facts.version,
+            "body": body,
+        })
+    }
+
+    /// It comes with an idempotency key.
+    pub(super) fn set_keyed(&mut self) {
+        self.facts.keyed = true;
+    }
+
+    /// What the request does, without white space or order of keys: equal texts are equal calls.
+    pub(super) fn fingerprint(&self) -> String {
+        let arguments = &self.arguments;
+        let bound = self.facts.caller.location.as_ref();
+        json!([
+            self.facts.tool.name,
+            arguments.path.0,
+            arguments.query.0,
+            arguments.header.0,
+            arguments.body,
+            bound.map(LocationBinding::location).map(|id| id.as_str()),
+        ])
+        .to_string()
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let class = match rejection.is_foreign_tenant() {
+            true => Class::Location,
+            false => Class::Invalid,
+        };
+        Self::new(class, rejection.sentence())
+    }
+}
+
+impl From<PrepareError> for Failure {
+    fn from(error: PrepareError) -> Self {
+        Self::new(Class::Refused, error.to_string())
+    }
+}

@@ -1,0 +1,330 @@
+//! What an endpoint lists and calls: one or more surfaces, each a way to name the same operations.
+
+pub mod compat;
+pub mod legacy;
+pub mod official;
+pub mod orchestrator;
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
+use crate::generated::TOOLS;
+use crate::highlevel::Failure;
+use crate::highlevel::failure::Class;
+use crate::runtime::tool::{Effect, Tool};
+use crate::telemetry::End;
+
+/// One way to name operations: which tools it lists, what a name means, and how it is called.
+pub trait Surface: Send + Sync {
+    /// Its tools in the order of the list.
+    fn list(&self) -> Vec<Listing>;
+
+    /// What `name` stands for here; other names of a tool count.
+    fn resolve(&self, name: &str) -> Option<Listing>;
+
+    /// Calls the tool of this name.
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Map<String, Value>,
+        session: &'a Session<'a>,
+    ) -> Calling<'a>;
+}
+
+/// An answer to come.
+pub type Calling<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// One tool as a list shows it.
+#[derive(Clone)]
+pub enum Listing {
+    Tool(&'static Tool),
+    /// The same under argument names that tell where each goes.
+    Legacy(&'static Tool),
+    Meta(Arc<MetaListing>),
+}
+
+/// A tool that stands for many operations, as a list shows it.
+#[derive(Debug)]
+pub struct MetaListing {
+    pub name: &'static str,
+    pub title: Option<&'static str>,
+    pub description: &'static str,
+    pub schema: Value,
+    /// Whether it only reads, and whether it reaches nobody outside the account; `None` where nothing is said.
+    pub hints: Option<MetaHints>,
+    /// Which operations it may call; `None` where it calls none by name.
+    pub calls: Option<orchestrator::Kind>,
+}
+
+/// What clients are told of a tool that stands for many.
+#[derive(Clone, Copy, Debug)]
+pub struct MetaHints {
+    pub read_only: bool,
+    pub closed_world: bool,
+}
+
+/// What a call on a surface comes with.
+pub struct Session<'a> {
+    pub pipeline: &'a Pipeline,
+    pub context: &'a CallContext,
+    /// Only operations that read are found and called.
+    pub read_only: bool,
+    /// Tells how far a batch is.
+    pub progress: &'a Progress,
+}
+
+/// The tools of one path, under a name of its own.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Shown in `serverInfo`.
+    pub name: String,
+    pub surfaces: Vec<Arc<dyn Surface>>,
+    /// Without what writes.
+    pub read_only: bool,
+    /// Operations beyond the list are called through the orchestrator.
+    pub has_orchestrator: bool,
+}
+
+/// The toolset of the tools that HighLevel's own server began with.
+pub const OFFICIAL: &str = "official";
+
+/// The endpoint of `/mcp` and stdio.
+pub const USUAL: &str = "";
+
+/// The toolset of the tools that HighLevel's own server had in the end.
+const OFFICIAL_36: &str = "official-36";
+
+/// Stands for every toolset.
+const ALL: &str = "all";
+
+/// At the end of the name of any endpoint: without what writes.
+const READ_ONLY: &str = "/readonly";
+
+/// Longest name that is compared with others, in bytes. The longest tool name has 54.
+pub const LONGEST_NAME: usize = 64;
+
+/// Most toolsets in one name: as many as there are would still fit.
+const MOST_TOOLSETS: usize = 64;
+
+/// Below this likeness (1 is equal) a name is no help.
+const NEAR: f64 = 0.6;
+
+/// An endpoint or toolset that there is not.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no toolset {name}; there are {known}")]
+pub struct UnknownToolset {
+    name: String,
+    known: String,
+}
+
+impl Endpoint {
+    /// The endpoint of this name: nothing for the usual one, `official`, `official-36`, `orchestrator`,
+    /// `legacy`, `compat`, `x/` and toolsets joined by `+`, or those toolsets alone; each with
+    /// `/readonly` or without. The same toolsets in another order are the same endpoint.
+    pub fn parse(name: &str) -> Result<Self, UnknownToolset> {
+        let name = name.trim_end_matches('/');
+        let (name, read_only) = match name.strip_suffix(READ_ONLY) {
+            Some(name) => (name, true),
+            None if name == READ_ONLY.trim_start_matches('/') => (USUAL, true),
+            None => (name, false),
+        };
+        let (mut own_name, surfaces, has_orchestrator): (String, Vec<Arc<dyn Surface>>, bool) =
+            match name {
+                USUAL => (
+                    "highlevel".to_owned(),
+                    vec![
+                        Arc::new(official::Official::new(select(OFFICIAL, read_only)?)),
+                        Arc::new(orchestrator::Orchestrator::new(read_only)),
+                    ],
+                    true,
+                ),
+                "orchestrator" => (
+                    "highlevel-orchestrator".to_owned(),
+                    vec![Arc::new(orchestrator::Orchestrator::new(read_only))],
+                    true,
+                ),
+                "compat" => (
+                    "highlevel-compat".to_owned(),
+                    vec![Arc::new(compat::Compat::default())],
+                    false,
+                ),
+                "legacy" => (
+                    "highlevel-legacy".to_owned(),
+                    vec![Arc::new(legacy::Legacy::new(select(OFFICIAL_36, read_only)?))],
+                    false,
+                ),
+                toolsets => {
+                    let toolsets = toolsets.strip_prefix("x/").unwrap_or(toolsets);
+                    let wanted = toolset_names(toolsets)?;
+                    let joined = Vec::from_iter(wanted).join("+");
+                    let tools = select(toolsets, read_only)?;
+                    (
+                        format!("highlevel-{joined}"),
+                        vec![Arc::new(official::Official::new(tools))],
+                        false,
+                    )
+                }
+            };
+        if read_only {
+            own_name.push_str("-readonly");
+        }
+        Ok(Self {
+            name: own_name,
+            surfaces,
+            read_only,
+            has_orchestrator,
+        })
+    }
+
+    /// Every tool that it lists.
+    pub fn list(&self) -> impl Iterator<Item = Listing> {
+        self.surfaces.iter().flat_map(|surface| surface.list())
+    }
+
+    /// The first surface that knows `name`, and what it stands for there.
+    pub fn resolve(&self, name: &str) -> Option<(&dyn Surface, Listing)> {
+        self.surfaces
+            .iter()
+            .find_map(|surface| Some((surface.as_ref(), surface.resolve(name)?)))
+    }
+
+    /// Of the listed tools that the caller may see, the one whose name is most like `name`.
+    pub fn nearest(
+        &self,
+        name: &str,
+        pipeline: &Pipeline,
+        principal: &Principal,
+    ) -> Option<&'static str> {
+        let names = self.list().filter(|listing| listing.is_visible(pipeline, principal));
+        nearest_name(name, names.map(|listing| listing.name()))
+    }
+}
+
+impl Listing {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tool(tool) | Self::Legacy(tool) => tool.name,
+            Self::Meta(meta) => meta.name,
+        }
+    }
+
+    /// Whether the rules over `principal` let it see any of what it calls.
+    pub fn is_visible(&self, pipeline: &Pipeline, principal: &Principal) -> bool {
+        match self {
+            Self::Tool(tool) | Self::Legacy(tool) => pipeline.is_visible(tool, principal),
+            Self::Meta(meta) => meta.calls.is_none_or(|kind| {
+                TOOLS.iter().any(|tool| {
+                    orchestrator::Kind::of_tool(tool) == kind
+                        && pipeline.is_visible(tool, principal)
+                })
+            }),
+        }
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Whether `tool` may be found here.
+    pub fn finds(&self, tool: &Tool) -> bool {
+        self.serves(tool) && self.pipeline.is_visible(tool, &self.context.principal)
+    }
+
+    /// Whether `tool` may be called here; what the rules deny is refused later, with the rule.
+    pub fn serves(&self, tool: &Tool) -> bool {
+        !self.read_only || tool.effect == Effect::Read
+    }
+
+    /// The answer of a tool that sends nothing itself, with its line in the log.
+    pub fn answer(&self, name: &'static str, answered: Result<Answer, Failure>) -> Answer {
+        let watch = self.pipeline.telemetry().call(name, Effect::Read.name(), &self.context.parent);
+        let answer = answered.unwrap_or_else(Answer::from);
+        watch.end(answer.outcome(), End::default());
+        answer
+    }
+
+    /// One call of `tool` with how far it is told to the client.
+    pub fn request(
+        &self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        options: crate::call::Options,
+    ) -> Request<'a> {
+        Request {
+            tool,
+            arguments,
+            options,
+            context: self.context,
+            progress: self.progress,
+        }
+    }
+}
+
+/// The tools of some toolsets joined by `+`.
+pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
+    select(toolsets, false)
+}
+
+/// The tool of `tools` whose name is most like `name`, if any is.
+pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option<&'static str> {
+    nearest_name(name, tools.map(|tool| tool.name))
+}
+
+/// The name that is most like `name`, if any is. A name that is longer than any could be is compared with none: a
+/// comparison takes time by the product of both lengths.
+pub fn nearest_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
+    known
+        .map(|one| (strsim::normalized_damerau_levenshtein(name, one), one))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, one)| one)
+}
+
+fn select(toolsets: &str, read_only: bool) -> Result<Vec<&'static Tool>, UnknownToolset> {
+    let wanted = toolset_names(toolsets)?;
+    let is_wanted = |tool: &&Tool| {
+        let listed = wanted.contains(ALL)
+            || tool.toolsets.iter().any(|toolset| wanted.contains(toolset));
+        listed && (!read_only || tool.effect == Effect::Read)
+    };
+    Ok(TOOLS.iter().filter(is_wanted).collect())
+}
+
+/// Each of the names once, all of them known.
+fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
+    let known = || -> BTreeSet<&str> {
+        TOOLS
+            .iter()
+            .flat_map(|tool| tool.toolsets.iter().copied())
+            .chain([ALL])
+            .collect()
+    };
+    let unknown = |name: &str| UnknownToolset {
+        name: name.chars().take(LONGEST_NAME).collect(),
+        known: Vec::from_iter(known()).join(", "),
+    };
+    if toolsets.len() > MOST_TOOLSETS * LONGEST_NAME {
+        return Err(unknown(toolsets));
+    }
+    let wanted: BTreeSet<&str> = toolsets.split('+').collect();
+    let known = known();
+    match wanted.difference(&known).next() {
+        None => Ok(wanted),
+        Some(name) => Err(unknown(name)),
+    }
+}
+
+/// What a surface answers to a name that it does not have.
+fn unknown_name(name: &str) -> Answer {
+    let shown: String = name.chars().take(LONGEST_NAME).collect();
+    let what = format!("There is no tool {shown} here.");
+    Failure::new(Class::Invalid, what).into()
+}
+
+#[cfg(test)]
+mod tests;

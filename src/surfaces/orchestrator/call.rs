@@ -1,0 +1,89 @@
+//! One operation through a call tool: the right one for its effect, confirmed, once for each key.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Kind, read};
+use crate::call::{Answer, OnError, Options};
+use crate::generated::TOOLS;
+use crate::highlevel::Failure;
+use crate::highlevel::failure::Class;
+use crate::runtime::tool::Tool;
+use crate::surfaces::{LONGEST_NAME, Session, nearest};
+use crate::tools::output::Output;
+
+/// The arguments of a call tool.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CallArguments {
+    operation: String,
+    #[serde(default)]
+    arguments: Map<String, Value>,
+    items: Option<Vec<Map<String, Value>>>,
+    #[serde(default)]
+    on_error: OnError,
+    #[serde(default)]
+    output: Output,
+    /// Alias or id of one of the server's locations, for all calls.
+    location: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    idempotency_key: Option<String>,
+    confirm: Option<String>,
+    /// For whoever reads the conversation; nothing depends on it.
+    #[expect(dead_code, reason = "taken, and read by people only")]
+    reason: Option<String>,
+}
+
+pub async fn run(
+    kind: Kind,
+    arguments: Map<String, Value>,
+    session: &Session<'_>,
+) -> Result<Answer, Failure> {
+    let given: CallArguments = read(kind.tool_name(), arguments, session)?;
+    let tool = operation(kind, &given.operation, session)?;
+    let options = Options {
+        output: Some(given.output),
+        location: given.location,
+        confirm: given.confirm,
+        items: given.items,
+        on_error: given.on_error,
+        dry_run: given.dry_run,
+        idempotency_key: given.idempotency_key,
+    };
+    let request = session.request(tool, given.arguments, options);
+    Ok(session.pipeline.execute(request).await)
+}
+
+/// The operation, where this tool is the one that runs it.
+fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
+    let served = || TOOLS.iter().filter(|tool| session.serves(tool));
+    let Some(tool) = served().find(|tool| tool.is_called(name)) else {
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        // A name that the rules deny is no help, and nobody's to hear.
+        let visible = served().filter(|tool| session.finds(tool));
+        let remedy = match nearest(name, visible) {
+            Some(near) => format!("Did you mean {near}?"),
+            None => "search_operations finds operations by what they do.".to_owned(),
+        };
+        let what = format!("There is no operation {shown}.");
+        return Err(Failure::new(Class::Invalid, what).with_remedy(remedy));
+    };
+    let right = Kind::of_tool(tool);
+    // What the rules deny is refused with the rule, not with a hint that there is such a tool.
+    if right == kind || !session.finds(tool) {
+        return Ok(tool);
+    }
+    let bulk = if tool.bulk {
+        " and touches many records"
+    } else {
+        ""
+    };
+    let what = format!(
+        "Nothing was sent: {} has the effect {}{bulk}.",
+        tool.name,
+        tool.effect.name()
+    );
+    Err(Failure::new(Class::Refused, what)
+        .with_remedy(format!("Call it with {}.", right.tool_name())))
+}

@@ -1,0 +1,64 @@
+//! Endpoints by name, and names that are nearly one.
+
+use super::*;
+
+#[test]
+fn endpoints_are_known_by_name() {
+    #[track_caller]
+    fn check(name: &str, own_name: &str, tools: usize, metas: usize) {
+        let endpoint = Endpoint::parse(name).expect(name);
+        let list: Vec<Listing> = endpoint.list().collect();
+        let is_meta = |listing: &&Listing| matches!(listing, Listing::Meta(_));
+        let found = list.iter().filter(is_meta).count();
+        assert_eq!(
+            (endpoint.name.as_str(), list.len() - found, found),
+            (own_name, tools, metas),
+            "{name}"
+        );
+        let tools = list.iter().filter(|listing| !is_meta(listing));
+        assert!(tools.is_sorted_by_key(|listing| listing.name()));
+        for listing in &list {
+            assert!(endpoint.resolve(listing.name()).is_some(), "{}", listing.name());
+        }
+    }
+    let reads = TOOLS
+        .iter()
+        .filter(|tool| tool.effect == Effect::Read)
+        .count();
+    check("", "highlevel", 21, 6);
+    check("official", "highlevel-official", 21, 0);
+    check("official/", "highlevel-official", 21, 0);
+    check("official/readonly", "highlevel-official-readonly", 14, 0);
+    check("readonly", "highlevel-readonly", 14, 3);
+    check("official-36", "highlevel-official-36", 36, 0);
+    check("legacy", "highlevel-legacy", 36, 0);
+    check("orchestrator", "highlevel-orchestrator", 0, 6);
+    check("compat", "highlevel-compat", 0, 4);
+    check("x/contacts+campaigns", "highlevel-campaigns+contacts", 33, 0);
+    check(
+        "campaigns+contacts+campaigns",
+        "highlevel-campaigns+contacts",
+        33,
+        0,
+    );
+    check("x/all", "highlevel-all", TOOLS.len(), 0);
+    check("x/all/readonly", "highlevel-all-readonly", reads, 0);
+    let long = "contacts+".repeat(10_000);
+    for unknown in ["contacts+", "nothing", "x/", &long] {
+        let error = Endpoint::parse(unknown).err().expect("unknown").to_string();
+        assert!(error.contains("there are ad-manager, "), "{error}");
+        assert!(error.len() < 2_000, "{}", error.len());
+    }
+}
+
+#[test]
+fn only_names_of_a_likely_length_are_compared() {
+    #[track_caller]
+    fn check(name: &str, expected: Option<&str>) {
+        assert_eq!(nearest(name, TOOLS.iter()), expected, "{} bytes", name.len());
+    }
+    check("contacts_get-contakt", Some("contacts_get-contact"));
+    check("something else entirely", None);
+    check(&"contacts_get-contact".repeat(4), None);
+    check(&"c".repeat(400_000), None);
+}
