@@ -1,85 +1,113 @@
 //! Confirm tokens and idempotency keys, without a network.
 
-use serde_json::{Map, json};
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Answer, Confirmations, Once, Planned};
-use crate::generated::TOOLS;
-use crate::highlevel::Caller;
-use crate::highlevel::caller::{Credential, LocationBinding, TenantId};
-use crate::runtime::tool::Tool;
+use super::confirm_token::ConfirmTokens;
+use super::idempotency::{IdempotencyGuard, IdempotencyStore, Scope};
+use super::{Answer, PrincipalId};
 
-fn caller(location: &str) -> Caller {
-    Caller {
-        credential: Credential::parse("pit-a").expect("a token"),
-        location: TenantId::parse(location).map(LocationBinding::Pin),
-        company: None,
-        place: None,
-    }
+fn key(id: &str) -> PrincipalId {
+    PrincipalId::Key(id.to_owned())
 }
 
-fn tool(name: &str) -> &'static Tool {
-    TOOLS.iter().find(|tool| tool.name == name).expect(name)
+fn scope(operation: &'static str, location: &str, key: &str) -> Scope {
+    Scope::Key {
+        location: Some(location.to_owned()),
+        operation,
+        key: key.to_owned(),
+    }
 }
 
 #[test]
-fn a_confirm_token_fits_one_call_only() {
-    let confirmations = Confirmations::new().expect("random numbers");
-    let delete = tool("contacts_delete-contact");
-    let call = |tool, id: &str, location: &str| {
-        [Planned {
-            tool,
-            arguments: Map::from_iter([("contactId".to_owned(), json!(id))]),
-            caller: caller(location),
-            keyed: false,
-            location: None,
-        }]
-    };
-    let (own, other) = ([1; 32], [2; 32]);
-    let token = confirmations.token(&call(delete, "a", "L0"), own);
-    let fits = |tool, id: &str, who, location: &str| {
-        confirmations.fits(&token, &call(tool, id, location), who)
-    };
-    assert!(fits(delete, "a", own, "L0"));
-    assert!(!fits(delete, "b", own, "L0"));
-    assert!(!fits(delete, "a", other, "L0"));
-    assert!(!fits(delete, "a", own, "L1"));
-    assert!(!fits(tool("contacts_delete-task"), "a", own, "L0"));
-    let (until, tag) = token.split_once('.').expect("two parts");
-    let later = format!("{}.{tag}", until.parse::<i64>().expect("a time") + 60);
-    for forged in [later.as_str(), "", ".", "x.y", tag] {
-        assert!(
-            !confirmations.fits(forged, &call(delete, "a", "L0"), own),
-            "{forged}"
-        );
+fn a_confirm_token_fits_one_preview_of_one_caller_for_half_an_hour() {
+    let tokens = ConfirmTokens::new().expect("random numbers");
+    let start = Timestamp::UNIX_EPOCH;
+    let token = tokens.issue("call", &key("a"), start).expect("a token");
+    let other = tokens.issue("call", &key("a"), start).expect("a token");
+    assert_ne!(token, other, "two previews in one second");
+    #[track_caller]
+    fn check(tokens: &ConfirmTokens, token: &str, digest: &str, id: &str, seconds: i64, fits: bool) {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        let found = tokens.fits(token, digest, &key(id), now);
+        assert_eq!(found, fits, "{token} {digest} {id} {seconds}");
     }
+    check(&tokens, &token, "call", "a", 0, true);
+    check(&tokens, &other, "call", "a", 0, true);
+    check(&tokens, &token, "call", "a", 1_800, true);
+    check(&tokens, &token, "call", "a", 1_801, false);
+    check(&tokens, &token, "another call", "a", 0, false);
+    check(&tokens, &token, "call", "b", 0, false);
+    let parts: Vec<&str> = token.split('.').collect();
+    let later = format!("3600.{}.{}", parts[1], parts[2]);
+    for forged in [later.as_str(), "", ".", "..", "x.y", "x.y.z", parts[2]] {
+        check(&tokens, forged, "call", "a", 0, false);
+    }
+    let restarted = ConfirmTokens::new().expect("random numbers");
+    check(&restarted, &token, "call", "a", 0, false);
 }
 
 #[test]
 fn a_key_is_one_callers_for_one_operation() {
-    let once = Once::default();
-    let arguments = Map::from_iter([("contactId".to_owned(), json!("a"))]);
-    let add = tool("contacts_add-tags");
-    let claim = |who: u8, location: &str, tool| {
-        once.claim("k", tool, &arguments, [who; 32], &caller(location))
+    let store = IdempotencyStore::default();
+    let claim = |id: &str, location: &str, operation| -> Result<IdempotencyGuard, Answer> {
+        store.claim(&key(id), scope(operation, location, "k"), "arguments")
     };
-    let first = claim(1, "L0", add).expect("the first");
-    let busy = claim(1, "L0", add).err().expect("under way");
+    let first = claim("a", "L0", "add").expect("the first");
+    let busy = claim("a", "L0", "add").err().expect("under way");
     assert!(
         busy.is_error && busy.text.contains("under way"),
         "{}",
         busy.text
     );
-    assert!(claim(2, "L0", add).is_ok() && claim(1, "L1", add).is_ok());
-    assert!(claim(1, "L0", tool("contacts_remove-tags")).is_ok());
+    assert!(claim("b", "L0", "add").is_ok() && claim("a", "L1", "add").is_ok());
+    assert!(claim("a", "L0", "remove").is_ok());
     first.settle(&Answer::text("{\"tags\":[]}".to_owned()));
-    let known = claim(1, "L0", add).err().expect("known");
+    let known = claim("a", "L0", "add").err().expect("known");
     assert!(
         !known.is_error && known.text.starts_with("{\"tags\":[],\"_repeated\""),
         "{}",
         known.text
     );
+    let changed = store
+        .claim(&key("a"), scope("add", "L0", "k"), "other arguments")
+        .err();
+    let changed = changed.expect("refused");
+    assert!(changed.text.contains("other arguments"), "{}", changed.text);
     // A client that leaves in mid-call leaves an unknown outcome, which is not tried again.
-    drop(claim(3, "L0", add).expect("another"));
-    let lost = claim(3, "L0", add).err().expect("lost");
+    drop(claim("c", "L0", "add").expect("another"));
+    let lost = claim("c", "L0", "add").err().expect("lost");
     assert!(lost.text.contains("unknown_outcome"), "{}", lost.text);
+}
+
+#[test]
+fn what_did_nothing_may_be_tried_again_and_long_answers_are_not_kept() {
+    let store = IdempotencyStore::default();
+    let claim = || store.claim(&key("a"), scope("add", "L0", "k"), "arguments");
+    claim().expect("the first").settle(&Answer {
+        did_nothing: true,
+        ..Answer::error("{}".to_owned())
+    });
+    let long = format!("{{\"text\":\"{}\"}}", "x".repeat(100_000));
+    claim().expect("the second").settle(&Answer::text(long));
+    let known = claim().err().expect("done");
+    assert!(!known.is_error && known.text.len() < 1_000, "{}", known.text);
+    assert!(known.text.contains("too large to keep"), "{}", known.text);
+}
+
+#[test]
+fn nobody_pushes_out_what_another_has_done() {
+    let store = IdempotencyStore::default();
+    let own = Scope::Confirm("token".to_owned());
+    let guard = store.claim(&key("victim"), own.clone(), "call");
+    guard.expect("a run").settle(&Answer::text("{}".to_owned()));
+    for stranger in 0..12 {
+        for number in 0..20_500 {
+            let scope = scope("add", "L0", &number.to_string());
+            if let Ok(guard) = store.claim(&key(&format!("{stranger}")), scope, "arguments") {
+                guard.settle(&Answer::text("{}".to_owned()));
+            }
+        }
+    }
+    let again = store.claim(&key("victim"), own, "call").err();
+    assert!(!again.expect("known").is_error);
 }

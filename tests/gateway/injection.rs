@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use highlevel_mcp::call::CallContext;
+use futures_util::FutureExt;
+use highlevel_mcp::call::{CallContext, Controls, Pipeline, Request};
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::generated;
 use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::{Caller, Failure, LocationBinding, TenantId, Transport};
+use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId, Transport};
 use highlevel_mcp::runtime::tool::{Argument, Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
@@ -43,7 +43,7 @@ const HOSTILE: [&str; 24] = [
 ];
 
 /// Nothing is sent through it.
-pub static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
+pub static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let caller = Caller {
@@ -52,26 +52,36 @@ pub static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
         company: TenantId::parse("C0"),
         place: None,
     };
-    (dispatch(&config), caller)
+    (pipeline(&config), caller)
 });
 
 /// Calls all tools, without rules or a file of what was done.
-pub fn dispatch(config: &Config) -> Dispatch {
+pub fn pipeline(config: &Config) -> Pipeline {
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-    let dispatch = Dispatch::new(
+    let pipeline = Pipeline::new(
         generated::TOOLS,
         transport,
-        &config.tools,
+        config,
         Telemetry::default(),
-        Governance::default(),
+        Controls::default(),
     );
-    dispatch.expect("a dispatch")
+    pipeline.expect("a pipeline")
 }
 
-/// The request that a call would send.
-pub fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, Failure> {
-    let (dispatch, caller) = &*DISPATCH;
-    dispatch.dry_run(&dispatch.plan(tool, arguments, &CallContext::local(caller.clone()))?)
+/// The request that a call would send, or the text of its refusal.
+pub fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, String> {
+    let (pipeline, caller) = &*PIPELINE;
+    let context = CallContext::local(caller.clone());
+    let mut request = Request::for_tool(tool, arguments, &context).map_err(|one| one.text())?;
+    request.options.dry_run = true;
+    // Nothing is waited for where nothing is sent.
+    let answer = pipeline.execute(request).now_or_never();
+    let answer = answer.expect("an answer at once");
+    if answer.is_error {
+        return Err(answer.text);
+    }
+    let mut shown: Value = serde_json::from_str(&answer.text).expect("JSON");
+    Ok(shown["request"].take())
 }
 
 /// Some value of a schema, as plain as it can be.

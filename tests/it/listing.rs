@@ -5,11 +5,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use highlevel_mcp::generated::TOOLS;
 use highlevel_mcp::mcp;
 use highlevel_mcp::runtime::tool::{Newer, Role, Tool};
-use highlevel_mcp::tools::surfaces::Surface;
+use highlevel_mcp::surfaces::Endpoint;
+use highlevel_mcp::surfaces::official::Official;
 use serde_json::Value;
 
 /// Most tokens (o200k_base) that the list of each surface may cost.
@@ -23,7 +25,7 @@ const MOST_TOKENS: [(&str, usize); 6] = [
 ];
 
 fn listed(toolset: &str) -> Vec<Value> {
-    let list = mcp::list(&Surface::of(toolset).expect("a surface")).expect("a list");
+    let list = mcp::list(&Endpoint::parse(toolset).expect("an endpoint")).expect("a list");
     let list = serde_json::to_value(list).expect("JSON");
     list["tools"].as_array().expect("tools").clone()
 }
@@ -43,14 +45,14 @@ fn the_tools_are_those_of_the_snapshots() {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
     let mut inventory = String::new();
     let mut files = vec![];
-    let one = Surface::of("official").expect("a surface");
+    let one = Endpoint::parse("official").expect("an endpoint");
     for tool in TOOLS {
         // By itself, for a list of all shows no titles.
-        let surface = Surface {
-            tools: vec![tool],
+        let endpoint = Endpoint {
+            surfaces: vec![Arc::new(Official::new(vec![tool]))],
             ..one.clone()
         };
-        let list = serde_json::to_value(mcp::list(&surface).expect("a list")).expect("JSON");
+        let list = serde_json::to_value(mcp::list(&endpoint).expect("a list")).expect("JSON");
         let listed = &list["tools"][0];
         inventory += &format!("{}\n", inventory_line(tool, tokens(&listed.to_string())));
         files.push((format!("tools/{}.json", tool.name), format!("{listed:#}\n")));

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use highlevel_mcp::call::{Controls, Pipeline};
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::highlevel::Transport;
 use highlevel_mcp::store::keys::Keys;
 use highlevel_mcp::telemetry::Telemetry;
-use highlevel_mcp::tools::dispatch::{Dispatch, Governance};
 use highlevel_mcp::{generated, host};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub struct Server {
     /// Endpoint of every request, `/mcp` unless a test sets another.
     pub path: &'static str,
     pub http: reqwest::Client,
-    pub dispatch: Dispatch,
+    pub pipeline: Pipeline,
     /// Where it keeps keys, approvals and the audit file.
     pub state: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
@@ -59,21 +59,21 @@ impl Server {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
         let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-        let governance = Governance::of(&config, &transport).expect("files");
-        let dispatch = Dispatch::new(
+        let controls = Controls::open(&config, &transport).expect("files");
+        let pipeline = Pipeline::new(
             generated::TOOLS,
             transport,
-            &config.tools,
+            &config,
             Telemetry::default(),
-            governance,
+            controls,
         )
-        .expect("a dispatch");
+        .expect("a pipeline");
         let keys = Keys::open(&config.state.folder().expect("a folder")).expect("keys");
         let access = host::Access::new(&config.server, &config.account, Some(keys));
         let access = access.expect("an account");
         let stopping = host::Stopping::default();
-        let router = host::router(&dispatch, access, &stopping, &config.server);
-        let metrics = Arc::clone(&dispatch.telemetry().metrics);
+        let router = host::router(&pipeline, access, &stopping, &config.server);
+        let metrics = Arc::clone(&pipeline.telemetry().metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -94,7 +94,7 @@ impl Server {
             url,
             path: "/mcp",
             http,
-            dispatch,
+            pipeline,
             state,
             stop: Some(stop),
             running,

@@ -92,10 +92,9 @@ fn each_outside_thing_enters_in_one_place() {
             "crate::sandbox",
             &["src/sandbox/", "src/cli/sandbox.rs", "src/cli/mod.rs"],
         ),
-        (
-            ".execute(request)",
-            &["src/highlevel/transport.rs", "src/tools/dispatch.rs"],
-        ),
+        // One place lets an operation's request go, and one makes the type that is sent.
+        ("authority().allow(", &["src/call/authorize.rs"]),
+        (".transport().send(", &["src/call/send.rs"]),
     ];
     for (word, places) in rules {
         let offenders = offenders(|path, text| {
@@ -154,4 +153,32 @@ fn the_readme_lists_the_scopes_that_the_tools_need() {
         !scopes.is_empty() && readme.contains(&scopes),
         "put this into README.md:\n{scopes}"
     );
+}
+
+/// ARCHITECTURE.md lists the stages of a call in their order, and each is a module of `src/call/`.
+#[test]
+fn the_stages_of_a_call_are_those_that_are_written_down() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a text");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("Request ─"))
+        .expect("the line of the stages");
+    let written: Vec<&str> = line
+        .split('─')
+        .map(|part| part.trim_start_matches('▶').trim())
+        .filter(|part| part.chars().next().is_some_and(char::is_lowercase))
+        .collect();
+    let map = fs::read_to_string(root().join("src/call.rs")).expect("a module");
+    // `execute` and what it calls name each stage where a call passes it.
+    let mut from = map.find("async fn execute_one").expect("the walk");
+    for stage in &written {
+        let call = format!("self.{stage}(");
+        let found = map[from..].find(&call);
+        from += found.unwrap_or_else(|| panic!("{stage} is not called after what stands before it"));
+        let module = root().join(format!("src/call/{stage}.rs"));
+        let module = fs::read_to_string(&module).unwrap_or_else(|_| panic!("{stage} is no module"));
+        assert!(module.contains(&format!("fn {stage}(")), "{stage}");
+        assert!(map.contains(&format!("mod {stage};")), "{stage}");
+    }
+    assert_eq!(written.len(), 6, "{written:?}");
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use highlevel_mcp::budget::Budget;
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::highlevel::Call;
+use highlevel_mcp::highlevel::{Sender, Target};
 use highlevel_mcp::host;
 use highlevel_mcp::runtime::tool::{Place, Tool};
 use reqwest::Url;
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::input::{headers, parted, some, tool};
-use crate::injection::{DISPATCH, check, dispatch, dry_run, fits};
+use crate::injection::{PIPELINE, check, dry_run, fits, pipeline};
 use crate::recording::Recording;
 
 const HIGHLEVEL: &str = "https://services.leadconnectorhq.com";
@@ -48,7 +49,7 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
     let config = Config::from_sources(&flags, unlimited).expect("settings");
     let access = host::Access::new(&config.server, &config.account, None);
     let router = host::router(
-        &dispatch(&config),
+        &pipeline(&config),
         access.expect("no account"),
         &host::Stopping::default(),
         &config.server,
@@ -133,7 +134,7 @@ pub fn arguments(input: &[u8]) {
     match dry_run(tool, arguments) {
         Ok(request) => drop(fits(tool, &request)),
         Err(failure) => assert!(
-            failure.text().len() < LONGEST_REFUSAL + input.len(),
+            failure.len() < LONGEST_REFUSAL + input.len(),
             "{failure}"
         ),
     }
@@ -161,19 +162,25 @@ fn written_as_it_is(tool: &'static Tool, hole: &str, value: &str) {
     let Ok(url) = Url::parse(&format!("{HIGHLEVEL}{path}")) else {
         return;
     };
-    let (dispatch, caller) = &*DISPATCH;
-    let call = Call {
+    let (pipeline, caller) = &*PIPELINE;
+    let target = Target {
         tool,
         version: tool.version,
-        caller,
         location: None,
         names_location: false,
     };
+    let sender = Sender {
+        caller: caller.clone(),
+        known: true,
+        agency: false,
+        address: None,
+        budget: Budget::default(),
+    };
     let request = reqwest::Request::new(reqwest::Method::GET, url);
-    let Ok(request) = dispatch.transport().ready(&call, request) else {
+    let Ok(outgoing) = pipeline.transport().outgoing(target, sender, request) else {
         return;
     };
-    let url = request.url();
+    let url = outgoing.url();
     assert_eq!(url.origin().ascii_serialization(), HIGHLEVEL, "{url}");
     let segments: Vec<&str> = url.path().split('/').collect();
     let wanted: Vec<&str> = tool.path.split('/').collect();

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::sandbox::Options;
 use highlevel_mcp::store::keys::{Keys, Locations};
-use highlevel_mcp::tools::tenancy::Tenancy;
+use highlevel_mcp::call::Snapshot;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -92,9 +92,9 @@ impl Agency {
             .iter()
             .map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&Flags::default(), variables).expect("settings");
-        self.server.dispatch.replace_tenancy(Tenancy::read(
+        self.server.pipeline.replace_snapshot(Snapshot::read(
             &config,
-            &self.server.dispatch.transport().oauth(),
+            &self.server.pipeline.transport().oauth(),
         )?);
         Ok(())
     }
