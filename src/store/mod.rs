@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod clock;
 mod folder;
 pub mod identity;
 pub mod keys;
@@ -51,7 +52,7 @@ pub fn sha256(text: &str) -> String {
 
 /// Now, no finer than a file tells it.
 fn now() -> Timestamp {
-    let now = Timestamp::now();
+    let now = clock::SteadyClock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

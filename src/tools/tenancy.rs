@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::company::Oauth;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyDefaults};
 
 /// Locations and rules that belong together: a call sees both of the same moment.
 #[derive(Debug, Default)]
@@ -24,6 +24,10 @@ impl Tenancy {
             true => Policy::default(),
             false => Policy::read(file).map_err(|error| error.to_string())?,
         };
+        let policy = policy.with_defaults(PolicyDefaults {
+            sends_per_hour: config.policy.sends_per_hour,
+            preview_above: config.policy.preview_above,
+        });
         if let Some(unknown) = policy
             .location_names()
             .find(|alias| accounts.find(alias).is_none())

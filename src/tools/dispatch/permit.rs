@@ -9,7 +9,7 @@ use super::{Dispatch, Planned};
 use crate::call::CallContext;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
-use crate::policy::{Denied, Mode, Over};
+use crate::policy::{Denied, EffectiveRules, Mode};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Effect, Tool};
 use crate::tools::tenancy::Tenancy;
@@ -120,7 +120,7 @@ impl Dispatch {
         call: &Planned,
         asker: &CallContext,
         tenancy: &'a Tenancy,
-    ) -> Over<'a> {
+    ) -> EffectiveRules<'a> {
         let alias = call.caller.place.as_ref().map(|place| place.alias.as_str());
         let key = asker.principal.key.as_ref();
         let policy = key.and_then(|key| key.policy.as_deref());
