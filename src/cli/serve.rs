@@ -83,6 +83,9 @@ impl Serve {
                 &config.upstream.base_url
             };
             tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
+            if let Some(cap) = dispatch.tenancy().policy.default_cap() {
+                tracing::info!("{cap}");
+            }
             if dispatch.is_simulated() {
                 first_steps(&format!("http://{address}/mcp"), &config, &dispatch).await?;
             }

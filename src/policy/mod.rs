@@ -96,6 +96,15 @@ impl Default for Policy {
     }
 }
 
+impl PolicyDefaults {
+    pub fn new(settings: &crate::config::Policy) -> Self {
+        Self {
+            sends_per_hour: settings.sends_per_hour,
+            preview_above: settings.preview_above,
+        }
+    }
+}
+
 impl Denied {
     /// The refusal for a caller that HighLevel has not proven: it names no location, section or rule.
     pub fn anonymous(&self) -> String {

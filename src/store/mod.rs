@@ -5,7 +5,10 @@ pub mod audit;
 pub mod clock;
 mod folder;
 pub mod identity;
+mod json_file;
 pub mod keys;
+pub mod pause;
+mod watch;
 
 use std::fmt::{Display, Write};
 use std::path::Path;

@@ -24,10 +24,7 @@ impl Tenancy {
             true => Policy::default(),
             false => Policy::read(file).map_err(|error| error.to_string())?,
         };
-        let policy = policy.with_defaults(PolicyDefaults {
-            sends_per_hour: config.policy.sends_per_hour,
-            preview_above: config.policy.preview_above,
-        });
+        let policy = policy.with_defaults(PolicyDefaults::new(&config.policy));
         if let Some(unknown) = policy
             .location_names()
             .find(|alias| accounts.find(alias).is_none())

@@ -19,6 +19,8 @@ use crate::store::StoreError;
 use crate::store::approvals::{Approval, Approvals};
 use crate::store::audit::{Audit, Confirmed, Entry, Open};
 use crate::store::identity::Identity;
+use crate::store::keys::Keys;
+use crate::store::pause::Pauses;
 use crate::tools::tenancy::Tenancy;
 
 /// Everything that calls are held to. The default has no locations, no rules, and keeps nothing.
@@ -31,6 +33,8 @@ pub struct Governance {
     pub webhook: Option<Webhook>,
     pub identity: Identity,
     pub counts: Counts,
+    pub pauses: Pauses,
+    pub keys: Option<Keys>,
 }
 
 impl Governance {
@@ -64,6 +68,8 @@ impl Governance {
         let minutes = u64::from(config.approvals.expire_minutes);
         governance.approvals_last = Duration::from_secs(minutes * 60);
         governance.identity = Identity::open(&folder).map_err(said)?;
+        governance.pauses = Pauses::open(&folder).map_err(said)?;
+        governance.keys = Some(Keys::open(&folder).map_err(said)?);
         Ok(governance)
     }
 }
@@ -85,6 +91,11 @@ impl Dispatch {
     pub fn replace_tenancy(&self, tenancy: Arc<Tenancy>) {
         let place = &self.0.governance.tenancy;
         *place.write().unwrap_or_else(PoisonError::into_inner) = tenancy;
+    }
+
+    /// What the operator has paused.
+    pub fn pauses(&self) -> &Pauses {
+        &self.0.governance.pauses
     }
 
     pub(super) fn approvals(&self) -> Option<&Approvals> {
@@ -175,6 +186,17 @@ impl Dispatch {
         };
         if call.tool.effect == Effect::Read {
             return Ok(governed);
+        }
+        let place = call.caller.place.as_ref();
+        if let Some(paused) = self
+            .pauses()
+            .paused(place.map(|place| place.alias.as_str()))
+        {
+            let failure = Failure::new(
+                Class::Refused,
+                format!("Nothing was sent. {}", paused.sentence()),
+            );
+            return Err(self.refused(call, &failure, Some("pause"), asker));
         }
         let tenancy = self.tenancy();
         let caps = self.rules(call, asker, &tenancy).caps(call.tool);
