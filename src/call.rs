@@ -31,8 +31,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::config;
-use crate::highlevel::{Authority, Failure, Transport};
+use crate::highlevel::{Authority, CountedUnder, Failure, Transport};
 use crate::runtime::tool::{Effect, Tool};
+use crate::store::clock::SteadyClock;
 use crate::store::pause::Paused;
 use crate::telemetry::{CallWatch, End, Telemetry};
 use crate::tools::arguments::Checker;
@@ -304,7 +305,7 @@ impl Pipeline {
     }
 
     fn now(&self) -> Timestamp {
-        crate::store::clock::now()
+        SteadyClock::now()
     }
 
     fn settings(&self) -> &Settings {
@@ -329,6 +330,30 @@ impl Pipeline {
 
     fn paused(&self, alias: Option<&str>) -> Option<Paused> {
         self.0.controls.pauses.paused(alias)
+    }
+
+    /// Whether an access key is good still.
+    fn is_key_valid(&self, id: &str) -> bool {
+        let keys = self.0.controls.keys.as_ref();
+        keys.is_none_or(|keys| keys.is_valid(id))
+    }
+
+    /// The most sends that a batch makes without a preview.
+    fn preview_above(&self, facts: &Facts, context: &CallContext) -> Option<usize> {
+        facts.rules(context).preview_above()
+    }
+
+    /// What HighLevel counts the call under, as far as it proved that.
+    fn counted_under(&self, facts: &Facts) -> String {
+        let location = facts.location.as_ref();
+        match self.0.transport.counted_under(&facts.caller, location) {
+            CountedUnder::Location(id) => format!("location:{}", id.as_str()),
+            CountedUnder::Credential(digest) => {
+                let hex = |byte: &u8| format!("{byte:02x}");
+                let digest: String = digest.iter().map(hex).collect();
+                format!("token:{digest}")
+            }
+        }
     }
 
     /// A call begins.

@@ -96,9 +96,10 @@ impl Pipeline {
         let Some(paused) = self.paused(alias) else {
             return Ok(());
         };
-        let reason = paused.reason.filter(|_| facts.tells);
-        let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-        let what = format!("Nothing was sent: everything but reading is paused here{reason}.");
+        let what = match facts.tells {
+            true => format!("Nothing was sent. {}", paused.sentence()),
+            false => "Nothing was sent: everything but reading is paused here.".to_owned(),
+        };
         let failure = Failure::new(Class::Refused, what)
             .with_remedy("Only read until the server's operator resumes it.");
         Err(self.refuse(facts, &failure, Some("pause"), context))

@@ -12,6 +12,8 @@ use crate::store::StoreError;
 use crate::store::approvals::Approvals;
 use crate::store::audit::Audit;
 use crate::store::identity::Identity;
+use crate::store::keys::Keys;
+use crate::store::pause::Pauses;
 
 /// Everything that calls are held to. The default has no locations, no rules, and keeps nothing.
 #[derive(Default)]
@@ -23,6 +25,8 @@ pub struct Controls {
     pub webhook: Option<Webhook>,
     pub identity: Identity,
     pub counts: Counts,
+    pub pauses: Pauses,
+    pub keys: Option<Keys>,
 }
 
 impl Controls {
@@ -56,6 +60,8 @@ impl Controls {
         let minutes = u64::from(config.approvals.expire_minutes);
         controls.approvals_last = Duration::from_secs(minutes * 60);
         controls.identity = Identity::open(&folder).map_err(sentence)?;
+        controls.pauses = Pauses::open(&folder).map_err(sentence)?;
+        controls.keys = Some(Keys::open(&folder).map_err(sentence)?);
         Ok(controls)
     }
 

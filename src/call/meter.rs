@@ -39,7 +39,7 @@ impl Pipeline {
         };
         let caps = facts.rules(context).caps(facts.tool);
         if !caps.is_empty() {
-            let under = self.counted_under(&facts, context);
+            let under = self.counted_under(&facts);
             let taken = self.controls().counts.take(&caps, &under, self.now());
             record.taken = Some(taken.map_err(|denied| self.deny(&facts, denied, context))?);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::company::Oauth;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyDefaults};
 
 /// Locations and rules that belong together; read again while the server runs.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ impl Snapshot {
             true => Policy::default(),
             false => Policy::read(file).map_err(|error| error.to_string())?,
         };
+        let rules = rules.with_defaults(PolicyDefaults::new(&config.policy));
         if let Some(unknown) = rules
             .location_names()
             .find(|alias| locations.find(alias).is_none())

@@ -10,7 +10,7 @@ use super::terminal::{Text, table, visible};
 use super::{Refused, print};
 use crate::config::{Config, Flags};
 use crate::policy::Policy as Rules;
-use crate::store::keys::{self, Locations, Record};
+use crate::store::keys::{self, Locations, NewKey, Record};
 
 #[derive(Subcommand)]
 pub enum Keys {
@@ -47,6 +47,9 @@ pub struct Create {
     /// After so many days, such as 90d, or at a time, such as 2026-12-31T00:00:00Z; without it never.
     #[arg(long, value_name = "WHEN", value_parser = future)]
     expires: Option<Timestamp>,
+    /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
+    #[arg(long)]
+    agency: bool,
 }
 
 impl Keys {
@@ -58,7 +61,15 @@ impl Keys {
             Self::List => {
                 let rows = keys.list()?.iter().map(row).collect();
                 table(
-                    ["Id", "Name", "State", "Expires", "Policy", "Locations"],
+                    [
+                        "Id",
+                        "Name",
+                        "State",
+                        "Expires",
+                        "Policy",
+                        "Agency",
+                        "Locations",
+                    ],
                     rows,
                 )?;
             }
@@ -99,9 +110,20 @@ impl Create {
         } else {
             Locations::Only(self.locations)
         };
-        let policy = self.policy.as_deref();
-        let (record, key) = keys.create(&self.name, locations, policy, self.expires)?;
+        let (record, key) = keys.make(NewKey {
+            name: &self.name,
+            locations,
+            policy: self.policy.as_deref(),
+            expires: self.expires,
+            agency: self.agency,
+        })?;
         let key = key.expose_secret();
+        if record.agency {
+            eprintln!(
+                "Careful: this key acts with the agency's own token. Whoever has it reaches every sub-account and every \
+                 user of the agency, whatever locations it names."
+            );
+        }
         eprintln!(
             "The key of {}, {}, is shown now and never again. The client sends it with every request:",
             record.name, record.id
@@ -110,7 +132,7 @@ impl Create {
     }
 }
 
-fn row(record: &Record) -> [Text; 6] {
+fn row(record: &Record) -> [Text; 7] {
     let expires = record.expires.map(|expires| format!("{expires:.0}"));
     let has_expired = record
         .expires
@@ -132,6 +154,11 @@ fn row(record: &Record) -> [Text; 6] {
         state,
         expires.unwrap_or_else(|| "never".to_owned()).into(),
         visible(record.policy.as_deref().unwrap_or("-")).into(),
+        if record.agency {
+            Text::warning("yes")
+        } else {
+            "no".to_owned().into()
+        },
         visible(&locations).into(),
     ]
 }

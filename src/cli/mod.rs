@@ -7,6 +7,7 @@ mod connect;
 mod doctor;
 mod keys;
 mod locations;
+mod pause;
 mod policy;
 mod sandbox;
 mod serve;
@@ -96,6 +97,10 @@ enum Command {
         #[command(subcommand)]
         command: approvals::Approvals,
     },
+    /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
+    Pause(pause::Pause),
+    /// End what `pause` began.
+    Resume(pause::Resume),
     /// What was written down of calls that change something.
     Audit {
         #[command(subcommand)]
@@ -134,6 +139,8 @@ pub fn run() -> ExitCode {
         Command::Keys { command } => command.run(&flags),
         Command::Policy { command } => command.run(&flags),
         Command::Approvals { command } => command.run(&flags),
+        Command::Pause(command) => command.run(&flags),
+        Command::Resume(command) => command.run(&flags),
         Command::Audit { command } => command.run(&flags),
         Command::Completions { shell } => {
             // Into memory first: clap_complete panics where a pipe is closed early.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use crate::policy::Policy as Rules;
+use crate::policy::{Policy as Rules, PolicyDefaults};
 use crate::surfaces::tools_in;
 
 #[derive(Subcommand)]
@@ -62,17 +62,13 @@ impl Policy {
 
 /// The rules of `file`, or of the settings.
 fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, Refused> {
-    if let Some(file) = file {
-        return Ok(Rules::read(file)?);
-    }
     let config = Config::load(flags)?;
-    if config.policy.file.as_os_str().is_empty() {
-        return Err(Refused(
-            "there is no file of rules: give --file, or name one in the setting policy.file"
-                .to_owned(),
-        ));
-    }
-    Ok(Rules::read(&config.policy.file)?)
+    let rules = match file.unwrap_or(&config.policy.file) {
+        // The settings hold calls to something without any rules.
+        file if file.as_os_str().is_empty() => Rules::default(),
+        file => Rules::read(file)?,
+    };
+    Ok(rules.with_defaults(PolicyDefaults::new(&config.policy)))
 }
 
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Refused {

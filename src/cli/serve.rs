@@ -82,6 +82,9 @@ impl Serve {
                 &config.upstream.base_url
             };
             tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
+            if let Some(cap) = pipeline.snapshot().rules.default_cap() {
+                tracing::info!("{cap}");
+            }
             if pipeline.is_simulated() {
                 first_steps(&format!("http://{address}/mcp"), &config, &pipeline).await?;
             }

@@ -20,6 +20,10 @@ pub struct State {
 pub struct Policy {
     /// Empty: no rules of the server's own.
     pub file: PathBuf,
+    /// Where the rules name no cap on sends; 0: none.
+    pub sends_per_hour: u32,
+    /// A batch of more sends is previewed and confirmed; 0: none is for its size.
+    pub preview_above: u32,
 }
 
 /// What is written down of calls that change something.
@@ -46,6 +50,7 @@ pub struct Approvals {
     /// URL that is told of each; empty: none.
     pub webhook: String,
     pub expire_minutes: u32,
+    pub max_pending_per_caller: usize,
 }
 
 impl State {

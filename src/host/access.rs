@@ -216,7 +216,7 @@ impl Access {
             key: Some(AccessKeyRef {
                 id: record.id.clone(),
                 policy: record.policy.clone(),
-                agency: false,
+                agency: record.agency,
             }),
             kind: CallerKind::AccessKey,
             address: None,

@@ -19,7 +19,7 @@ use crate::host::guard::{Guard, guard};
 use crate::host::intake::Intake;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
-use crate::host::stopping::{Stopping, ready};
+use crate::host::stopping::{Readiness, Stopping, ready};
 use crate::call::Pipeline;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
@@ -30,6 +30,10 @@ pub fn router(
     stopping: &Stopping,
     settings: &config::Server,
 ) -> Router {
+    let readiness = Readiness {
+        stopping: stopping.clone(),
+        pauses: pipeline.controls().pauses.clone(),
+    };
     let endpoints = Endpoints::new(pipeline.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(endpoint))
@@ -56,7 +60,7 @@ pub fn router(
         ))
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
-        .route("/readyz", get(ready).with_state(stopping.clone()))
+        .route("/readyz", get(ready).with_state(readiness))
 }
 
 async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {

@@ -1,6 +1,7 @@
-//! How many calls an hour and a day: what was counted for each rule and location, in memory.
+//! How many calls an hour and a day: what was counted for each rule and location or token, in memory.
 
-use std::collections::{BTreeMap, VecDeque};
+mod pool;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use toml::Value;
 use super::Denied;
 use super::file::Problems;
 use super::selector::Class;
+use pool::{CapKey, Pool};
 
 /// So many calls of a class in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,42 +41,29 @@ pub struct Counts(Arc<Mutex<Counted>>);
 pub struct Taken {
     counts: Counts,
     /// Each with the moment it was counted at.
-    keys: Vec<(Key, i64)>,
+    keys: Vec<(CapKey, i64)>,
 }
 
 #[derive(Debug, Default)]
 struct Counted {
-    calls: BTreeMap<Key, Calls>,
-    /// The second in which what is over was last dropped everywhere.
-    swept: i64,
-    /// From this many keys on it is time for that again.
-    crowded: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    location: String,
-    place: String,
-    class: Class,
-    window: Window,
-}
-
-/// The calls of one window by the moment they were counted at, ascending.
-#[derive(Debug, Default)]
-struct Calls {
-    at: VecDeque<(i64, u32)>,
-    total: u32,
+    locations: Pool,
+    /// Everything that is no proven location. Anybody can get tokens, so that what is counted for them may not
+    /// take the room of locations.
+    tokens: Pool,
 }
 
 /// Most rules and locations that are counted at once. Each takes 60 KB at most, and that only where calls fell
 /// on every moment of its window.
-const MOST_KEYS: usize = 50_000;
+const MOST_LOCATIONS: usize = 50_000;
 
-/// Fewer are not worth a look at all of them.
-const FEW_KEYS: usize = 1_000;
+/// The same for rules and tokens.
+const MOST_TOKENS: usize = 10_000;
 
 /// When to come back where too much is counted.
 const CROWDED: Duration = Duration::from_secs(60);
+
+/// What the name of a location that HighLevel proved begins with in `Counts::take`.
+const LOCATION: &str = "location:";
 
 impl Window {
     pub fn name(self) -> &'static str {
@@ -134,23 +123,37 @@ impl Cap {
         Some(caps)
     }
 
-    fn key(&self, location: &str) -> Key {
-        Key {
-            location: location.to_owned(),
+    /// The default cap on sends, which a setting makes and no section.
+    pub fn by_setting(most: u32) -> Self {
+        const SETTING: &str = "policy.sends_per_hour";
+        Self {
+            rule: format!("the setting {SETTING} = {most}"),
+            class: Class::Send,
+            window: Window::Hour,
+            most,
+            place: SETTING.to_owned(),
+        }
+    }
+
+    fn key(&self, under: &str) -> CapKey {
+        CapKey {
+            under: under.to_owned(),
             place: self.place.clone(),
             class: self.class,
             window: self.window,
         }
     }
 
-    fn used_up(&self, retry_after: Option<Duration>) -> Denied {
+    fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denied {
         let (class, window, most) = (self.class.name(), self.window.name(), self.most);
-        let what = match retry_after {
-            _ if most == 0 => {
-                format!("No calls of the class {class} are allowed for this location.")
-            }
+        let whose = match under.starts_with(LOCATION) {
+            true => "location",
+            false => "token",
+        };
+        let what = match most {
+            0 => format!("No calls of the class {class} are allowed for this {whose}."),
             _ => format!(
-                "The {most} calls of the class {class} that are allowed for this location in any {window} are used up."
+                "The {most} calls of the class {class} that are allowed for this {whose} in any {window} are used up."
             ),
         };
         Denied {
@@ -162,28 +165,31 @@ impl Cap {
 }
 
 impl Counts {
-    /// Takes a place under every one of `caps`, or none at all where one is used up.
-    pub fn take(&self, caps: &[Cap], location: &str, now: Timestamp) -> Result<Taken, Denied> {
+    /// Takes a place under every one of `caps`, or none at all where one is used up. `under` is what HighLevel
+    /// proved of the caller, `location:<id>` or `token:<what stands for it>`: never what the caller merely names.
+    pub fn take(&self, caps: &[Cap], under: &str, now: Timestamp) -> Result<Taken, Denied> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<(Key, i64)> = caps
+        let pool = counted.pool(under);
+        let keys: Vec<(CapKey, i64)> = caps
             .iter()
-            .map(|cap| (cap.key(location), cap.window.moment(now)))
+            .map(|cap| (cap.key(under), cap.window.moment(now)))
             .collect();
         let mut used_up: Option<Denied> = None;
         for (cap, (key, _)) in caps.iter().zip(&keys) {
-            let (free, retry_after) = match counted.calls.get_mut(key) {
-                Some(calls) => calls.free(cap, now),
-                None => (cap.most > 0, None),
-            };
+            let (free, retry_after) = pool.free(key, cap, now);
             // Of several the one that lasts longest: to come back sooner helps nobody.
             let lasts = |denied: &Denied| denied.retry_after.unwrap_or(Duration::MAX);
-            let denied = (!free).then(|| cap.used_up(retry_after));
+            let denied = (!free).then(|| cap.used_up(under, retry_after));
             used_up = used_up.into_iter().chain(denied).max_by_key(lasts);
         }
         if let Some(denied) = used_up {
             return Err(denied);
         }
-        if !counted.has_room(keys.len(), now) {
+        let has_room = match under.starts_with(LOCATION) {
+            true => pool.has_room(keys.len(), MOST_LOCATIONS, now),
+            false => pool.make_room(keys.len(), MOST_TOKENS, now),
+        };
+        if !has_room {
             return Err(Denied {
                 rule: caps.first().map(|cap| cap.rule.clone()).unwrap_or_default(),
                 what: "Calls of more locations are counted than this server has room for."
@@ -194,8 +200,8 @@ impl Counts {
         let keys = keys
             .into_iter()
             .map(|(key, moment)| {
-                let calls = counted.calls.entry(key.clone()).or_default();
-                (key, calls.add(moment))
+                let moment = pool.add(&key, moment);
+                (key, moment)
             })
             .collect();
         let counts = self.clone();
@@ -204,91 +210,20 @@ impl Counts {
 }
 
 impl Taken {
-    /// For a call that was never sent.
+    /// For a call that was never sent, or that HighLevel refused for its token.
     pub fn give_back(self) {
         let mut counted = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, moment) in self.keys {
-            if let Some(calls) = counted.calls.get_mut(&key) {
-                calls.remove(moment);
-                if calls.at.is_empty() {
-                    counted.calls.remove(&key);
-                }
-            }
+            counted.pool(&key.under).remove(&key, moment);
         }
     }
 }
 
 impl Counted {
-    /// Whether `more` keys may come; drops what is over when it gets crowded, once a second at most.
-    fn has_room(&mut self, more: usize, now: Timestamp) -> bool {
-        let crowded = self.crowded.clamp(FEW_KEYS, MOST_KEYS);
-        if self.calls.len() + more > crowded && self.swept != now.as_second() {
-            self.swept = now.as_second();
-            self.calls.retain(|key, calls| {
-                calls.forget(key.window, now);
-                !calls.at.is_empty()
-            });
-            self.crowded = self.calls.len() * 2;
-        }
-        self.calls.len() + more <= MOST_KEYS
-    }
-}
-
-impl Calls {
-    /// Whether there is a place under `cap`, and otherwise when there is one.
-    fn free(&mut self, cap: &Cap, now: Timestamp) -> (bool, Option<Duration>) {
-        self.forget(cap.window, now);
-        let Some(over) = self.total.checked_sub(cap.most) else {
-            return (true, None);
-        };
-        // Where the cap was lowered, more than one call must leave.
-        let mut must_leave = u64::from(over) + 1;
-        for (moment, calls) in &self.at {
-            must_leave = must_leave.saturating_sub(u64::from(*calls));
-            if must_leave == 0 {
-                let seconds = moment + cap.window.seconds() - now.as_second();
-                let seconds = u64::try_from(seconds).unwrap_or_default();
-                return (false, Some(Duration::from_secs(seconds)));
-            }
-        }
-        (false, None)
-    }
-
-    /// Counts a call, and says at which moment: no earlier than the last one where the clock was put back.
-    fn add(&mut self, moment: i64) -> i64 {
-        self.total = self.total.saturating_add(1);
-        match self.at.back_mut() {
-            Some((last, calls)) if *last >= moment => {
-                *calls = calls.saturating_add(1);
-                *last
-            }
-            _ => {
-                self.at.push_back((moment, 1));
-                moment
-            }
-        }
-    }
-
-    fn remove(&mut self, moment: i64) {
-        let Ok(place) = self.at.binary_search_by_key(&moment, |(at, _)| *at) else {
-            return;
-        };
-        self.total = self.total.saturating_sub(1);
-        if let Some((_, calls)) = self.at.get_mut(place) {
-            *calls = calls.saturating_sub(1);
-            if *calls == 0 {
-                self.at.remove(place);
-            }
-        }
-    }
-
-    fn forget(&mut self, window: Window, now: Timestamp) {
-        let over = |moment: i64| moment + window.seconds() <= now.as_second();
-        while let Some((moment, calls)) = self.at.front().copied()
-            && over(moment)
-        {
-            self.total = self.total.saturating_sub(calls);
-            self.at.pop_front();
+    fn pool(&mut self, under: &str) -> &mut Pool {
+        match under.starts_with(LOCATION) {
+            true => &mut self.locations,
+            false => &mut self.tokens,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::section::Section;
-use super::{Mode, Over};
+use super::selector::Class;
+use super::{EffectiveRules, Mode};
 use crate::runtime::tool::Tool;
 
-impl Over<'_> {
+impl EffectiveRules<'_> {
     /// Lines to read: which sections hold, and what each says of the tool.
     pub fn explain(&self, tool: &Tool, now: Timestamp) -> String {
         let bulk = if tool.bulk { ", bulk" } else { "" };
@@ -29,6 +30,10 @@ impl Over<'_> {
         line(&mut text, "Confirm", &format!("{also}, by {rule}"));
         let caps = self.caps(tool).into_iter().map(|cap| cap.rule);
         lines(&mut text, "Caps", caps.collect());
+        if let Some(most) = self.preview_above().filter(|_| Class::Send.holds(tool)) {
+            let what = format!("a batch of more than {most} is shown and confirmed first");
+            line(&mut text, "Preview", &what);
+        }
         let held = |section: &Section| {
             let constraints = section.constraints.iter();
             let binding = constraints.filter(|one| one.binds(tool));
@@ -53,7 +58,7 @@ impl Over<'_> {
                     .allow
                     .as_ref()?
                     .iter()
-                    .find(|one| one.matches(tool))?;
+                    .find(|one| one.admits(tool))?;
                 Some(format!("{} allow {rule}", section.place))
             })
             .collect();

@@ -28,7 +28,13 @@ impl Policy {
     pub fn read(path: &Path) -> Result<Self, PolicyErrors> {
         let place = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, &place),
+            Ok(text) => match Self::parse(&text, &place)? {
+                // A file that was cut short, or not written yet, must not open everything.
+                policy if policy.has_no_rule() => Err(PolicyErrors(vec![format!(
+                    "{place} holds no rule; write some into it, or leave policy.file empty where none are wanted"
+                )])),
+                policy => Ok(policy),
+            },
             Err(error) => Err(PolicyErrors(vec![format!(
                 "{place} cannot be read: {error}; correct the path or the file's permissions"
             )])),
@@ -165,7 +171,7 @@ fn sections(kind: &str, value: &Value, problems: &mut Problems) -> BTreeMap<Stri
 }
 
 fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
-    const KEYS: [&str; 7] = [
+    const KEYS: [&str; 8] = [
         "deny",
         "allow",
         "read_only",
@@ -173,6 +179,7 @@ fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
         "caps",
         "quiet",
         "arguments",
+        "preview_above",
     ];
     let mut section = Section::at(place);
     for (key, value) in problems.table(place, value).into_iter().flatten() {
@@ -184,6 +191,7 @@ fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
             "confirm" => section.confirm = by_class(&at, value, problems, mode),
             "caps" => section.caps = by_class(&at, value, problems, Cap::read),
             "quiet" => section.quiet = Quiet::read(&at, value, problems),
+            "preview_above" => section.preview_above = problems.whole_number(&at, value),
             "arguments" => {
                 for (index, value) in problems.list(&at, value).iter().enumerate() {
                     let at = format!("{at}[{index}]");

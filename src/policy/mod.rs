@@ -11,6 +11,7 @@ mod file;
 mod quiet;
 mod section;
 mod selector;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +35,16 @@ pub struct Policy {
     named: BTreeMap<String, Section>,
     /// Stands for a named policy that there is not, and lets nothing through.
     absent: Section,
+    defaults: PolicyDefaults,
+}
+
+/// What the settings hold calls to where the file says nothing; 0 is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PolicyDefaults {
+    /// Most sends in any hour and location, where no section that holds names `caps.send`.
+    pub sends_per_hour: u32,
+    /// A batch of more sends than this is previewed and confirmed.
+    pub preview_above: u32,
 }
 
 /// How a call is confirmed before it is sent, from the weakest to the strictest.
@@ -51,10 +62,11 @@ pub enum Mode {
 
 /// The sections that hold for one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Over<'a> {
+pub struct EffectiveRules<'a> {
     server: &'a Section,
     location: Option<&'a Section>,
     named: Option<&'a Section>,
+    defaults: PolicyDefaults,
 }
 
 /// Why a call may not be made.
@@ -79,14 +91,55 @@ impl Default for Policy {
                 allow: Some(Vec::new()),
                 ..Section::at("[policies] (this key's policy is not in the file)")
             },
+            defaults: PolicyDefaults::default(),
         }
     }
 }
 
+impl PolicyDefaults {
+    pub fn new(settings: &crate::config::Policy) -> Self {
+        Self {
+            sends_per_hour: settings.sends_per_hour,
+            preview_above: settings.preview_above,
+        }
+    }
+}
+
+impl Denied {
+    /// The refusal for a caller that HighLevel has not proven: it names no location, section or rule.
+    pub fn anonymous(&self) -> String {
+        "The server's rules do not allow this here.".to_owned()
+    }
+}
+
 impl Policy {
+    /// The same rules over what the settings say.
+    pub fn with_defaults(self, defaults: PolicyDefaults) -> Self {
+        Self { defaults, ..self }
+    }
+
+    /// The default cap on sends, for the log at start; `None` where it is off.
+    pub fn default_cap(&self) -> Option<String> {
+        let most = self.defaults.sends_per_hour;
+        (most > 0).then(|| {
+            format!(
+                "at most {most} sends an hour and location where the rules name no caps.send; \
+                 the setting policy.sends_per_hour changes it"
+            )
+        })
+    }
+
     /// Whether there are no rules at all.
     pub fn is_empty(&self) -> bool {
         self.server.is_empty() && self.locations.is_empty() && self.named.is_empty()
+    }
+
+    /// Whether no section says anything.
+    pub(super) fn has_no_rule(&self) -> bool {
+        let all = std::iter::once(&self.server)
+            .chain(self.locations.values())
+            .chain(self.named.values());
+        all.into_iter().all(Section::is_empty)
     }
 
     /// Whether somebody's list may be shorter than another's.
@@ -113,16 +166,17 @@ impl Policy {
 
     /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
     /// policy that there is not lets nothing through.
-    pub fn over(&self, location: Option<&str>, named: Option<&str>) -> Over<'_> {
-        Over {
+    pub fn over(&self, location: Option<&str>, named: Option<&str>) -> EffectiveRules<'_> {
+        EffectiveRules {
             server: &self.server,
             location: location.and_then(|alias| self.locations.get(alias)),
             named: named.map(|name| self.named.get(name).unwrap_or(&self.absent)),
+            defaults: self.defaults,
         }
     }
 }
 
-impl<'a> Over<'a> {
+impl<'a> EffectiveRules<'a> {
     /// Whether the tool may be listed and found: what no argument and no time of day changes.
     pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
         self.sections().try_for_each(|section| section.shows(tool))
@@ -163,6 +217,9 @@ impl<'a> Over<'a> {
         };
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
+            None if class != Class::Bulk && asks_person(tool) => {
+                (Mode::Human, format!("the default for {}", tool.name))
+            }
             None => (
                 Mode::usual(class),
                 format!("the default for {}", class.name()),
@@ -180,8 +237,32 @@ impl<'a> Over<'a> {
             .unwrap_or((Mode::Refuse, "a tool without an effect".to_owned()))
     }
 
-    /// The caps that a call of the tool counts under.
+    /// The caps that a call of the tool counts under, reads and single pages of a list among them.
     pub fn caps(&self, tool: &Tool) -> Vec<Cap> {
+        let mut caps = self.caps_of_sections(tool);
+        let most = self.defaults.sends_per_hour;
+        let mut sections = self.sections();
+        if most > 0
+            && Class::Send.holds(tool)
+            && !sections.any(|one| one.caps.contains_key(&Class::Send))
+        {
+            caps.push(Cap::by_setting(most));
+        }
+        caps
+    }
+
+    /// A batch of more sends than this is previewed and confirmed, whatever its surface: the smallest number that
+    /// the settings or a section say. `None`: however many.
+    pub fn preview_above(&self) -> Option<usize> {
+        let numbers = self.sections().filter_map(|section| section.preview_above);
+        let smallest = std::iter::once(self.defaults.preview_above)
+            .chain(numbers)
+            .filter(|most| *most > 0)
+            .min()?;
+        usize::try_from(smallest).ok()
+    }
+
+    fn caps_of_sections(&self, tool: &Tool) -> Vec<Cap> {
         self.sections()
             .flat_map(|section| {
                 let caps = section.caps.iter().filter(|(class, _)| class.holds(tool));
@@ -224,6 +305,13 @@ impl<'a> Over<'a> {
             retry_after: end.and_then(|end| Duration::try_from(end.duration_since(now)).ok()),
         }
     }
+}
+
+/// Operations that make a login, or change whose it is: a person agrees, where the rules say nothing else.
+const MAKE_LOGINS: [&str; 2] = ["users_create-user", "users_update-user"];
+
+fn asks_person(tool: &Tool) -> bool {
+    MAKE_LOGINS.contains(&tool.name)
 }
 
 /// Whether quiet hours are about the tool.

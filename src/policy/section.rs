@@ -21,6 +21,8 @@ pub struct Section {
     pub caps: BTreeMap<Class, Vec<(Window, u32)>>,
     pub quiet: Option<Quiet>,
     pub constraints: Vec<Constraint>,
+    /// A batch of more sends than this is previewed; 0 is off.
+    pub preview_above: Option<u32>,
 }
 
 impl Section {
@@ -38,6 +40,7 @@ impl Section {
             && self.caps.is_empty()
             && self.quiet.is_none()
             && self.constraints.is_empty()
+            && self.preview_above.is_none()
     }
 
     /// Whether it takes any tool off a list.
@@ -68,7 +71,7 @@ impl Section {
             );
         }
         match &self.allow {
-            Some(allow) if !allow.iter().any(|rule| rule.matches(tool)) => denied(
+            Some(allow) if !allow.iter().any(|rule| rule.admits(tool)) => denied(
                 "allow",
                 format!("{name} is not among what the operator allows here."),
             ),

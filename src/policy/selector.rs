@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::twins::twins;
 use crate::generated::TOOLS;
 use crate::runtime::tool::{Effect, Tool};
 
@@ -101,7 +102,20 @@ impl Selector {
         Ok(Self { text, what })
     }
 
+    /// Whether what takes something away is about `tool`: it or one of its twins matches.
     pub fn matches(&self, tool: &Tool) -> bool {
+        self.is_about(tool) || twins(tool).iter().any(|twin| self.is_about(twin))
+    }
+
+    /// Whether what lets something through is about `tool`: an effect must be its own, not a twin's.
+    pub fn admits(&self, tool: &Tool) -> bool {
+        match self.what {
+            What::Class(_) => self.is_about(tool),
+            _ => self.matches(tool),
+        }
+    }
+
+    fn is_about(&self, tool: &Tool) -> bool {
         match &self.what {
             What::Toolset(name) => tool.toolsets.contains(&name.as_str()),
             What::Class(class) => class.holds(tool),

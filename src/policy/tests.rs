@@ -167,6 +167,166 @@ fn a_call_counts_under_every_cap_of_its_classes() {
     );
 }
 
+/// Everything that the file takes is enforced.
+#[test]
+fn a_cap_of_any_class_counts() {
+    for class in Class::ALL {
+        let rules = format!("[server]\ncaps = {{ {} = {{ hour = 1 }} }}", class.name());
+        let policy = Policy::parse(&rules, "policy.toml").expect("rules");
+        let rules = policy.over(None, None);
+        for tool in crate::generated::TOOLS {
+            let caps = rules.caps(tool).len();
+            assert_eq!(
+                caps,
+                usize::from(class.holds(tool)),
+                "{}: {}",
+                class.name(),
+                tool.name
+            );
+        }
+    }
+}
+
+/// The default cap and the size of a batch that is previewed, for a send in location acme by the key front-desk.
+#[track_caller]
+fn check_defaults(rules: &str, defaults: [u32; 2], caps: &[&str], preview_above: Option<usize>) {
+    let [sends_per_hour, preview_above_setting] = defaults;
+    let policy = Policy::parse(rules, "policy.toml").expect(rules);
+    let policy = policy.with_defaults(PolicyDefaults {
+        sends_per_hour,
+        preview_above: preview_above_setting,
+    });
+    let over = policy.over(Some("acme"), Some("front-desk"));
+    let found: Vec<String> = over
+        .caps(tool(SEND))
+        .into_iter()
+        .map(|cap| cap.rule)
+        .collect();
+    assert_eq!(found, caps, "{rules}");
+    assert_eq!(over.preview_above(), preview_above, "{rules}");
+    assert!(over.caps(tool(TAGS)).is_empty(), "{rules}");
+}
+
+#[test]
+fn settings_hold_where_the_rules_say_nothing() {
+    let none = "[policies.front-desk]\n";
+    let by_setting = ["the setting policy.sends_per_hour = 100"];
+    check_defaults(none, [100, 5], &by_setting, Some(5));
+    check_defaults(none, [0, 0], &[], None);
+    let capped = "[locations.acme]\ncaps = { send = { hour = 9 } }\npreview_above = 8\n[policies.front-desk]\npreview_above = 3";
+    let rule = ["[locations.acme] caps send = { hour = 9 }"];
+    check_defaults(capped, [100, 5], &rule, Some(3));
+    let off = "[server]\npreview_above = 0\n[policies.front-desk]\ncaps = { bulk = { hour = 9 } }";
+    check_defaults(off, [100, 5], &by_setting, Some(5));
+    check_defaults(off, [100, 0], &by_setting, None);
+    let policy = Policy::default().with_defaults(PolicyDefaults {
+        sends_per_hour: 7,
+        preview_above: 0,
+    });
+    let told = policy.default_cap().expect("a sentence");
+    assert!(
+        told.contains("7 sends") && told.contains("policy.sends_per_hour"),
+        "{told}"
+    );
+    assert_eq!(Policy::default().default_cap(), None);
+    let explained = policy
+        .over(None, None)
+        .explain(tool(SEND), Timestamp::UNIX_EPOCH);
+    assert!(
+        explained.contains("Caps      the setting policy.sends_per_hour = 7"),
+        "{explained}"
+    );
+}
+
+#[test]
+fn rules_hold_for_the_deprecated_form_too() {
+    let twins = [
+        "saas-api_pause-location",
+        "saas-api_pause-location-deprecated",
+    ];
+    for (named, other) in [(twins[0], twins[1]), (twins[1], twins[0])] {
+        let deny = format!("[server]\ndeny = [\"{named}\"]\n[policies.front-desk]");
+        check_shown(&deny, other, &format!("[server] deny \"{named}\""));
+        let allow = format!("[server]\nallow = [\"{named}\"]\n[policies.front-desk]");
+        check_shown(&allow, other, "");
+        check_shown(&allow, DELETE, "[server] allow");
+        let limit = format!(
+            "[[server.arguments]]\ntools = [\"{named}\"]\nargument = \"locationId\"\none_of = [\"acme\"]"
+        );
+        let policy = Policy::parse(&limit, "policy.toml").expect("rules");
+        for name in twins {
+            let mut arguments = crate::runtime::arguments::Arguments::default();
+            arguments
+                .path
+                .0
+                .insert("locationId".to_owned(), "another".into());
+            let denied = policy
+                .over(None, None)
+                .permits(tool(name), &arguments, Timestamp::UNIX_EPOCH)
+                .expect_err(name);
+            assert_eq!(
+                denied.rule, "[server] arguments \"locationId\" one_of",
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_person_agrees_to_a_new_login() {
+    let (create, update) = ("users_create-user", "users_update-user");
+    for name in [create, update] {
+        let rule = format!("the default for {name}");
+        check_confirmed("[policies.front-desk]\n", name, Mode::Human, &rule);
+        let effect = tool(name).effect.name();
+        let off = format!("[server]\nconfirm = {{ {effect} = \"off\" }}\n[policies.front-desk]");
+        let rule = format!("[server] confirm {effect} = \"off\"");
+        check_confirmed(&off, name, Mode::Off, &rule);
+    }
+}
+
+#[test]
+fn a_refusal_can_be_told_without_a_name() {
+    let rules = "[locations.acme]\ndeny = [\"effect:send\"]\n[policies.front-desk]";
+    let policy = Policy::parse(rules, "policy.toml").expect("rules");
+    let denied = policy.over(Some("acme"), None).shows(tool(SEND));
+    let told = denied.expect_err("denied").anonymous();
+    for name in ["acme", "effect", "deny", SEND] {
+        assert!(!told.contains(name), "{told}");
+    }
+}
+
+#[test]
+fn a_file_without_a_rule_is_an_error() {
+    let rows = [
+        ("", false),
+        (" \n\t\n", false),
+        ("# Rules come here.\n", false),
+        ("[server]\n", false),
+        (
+            "[server]\nread_only = false\n[locations.acme]\n[policies.x]\n",
+            false,
+        ),
+        ("[server]\nread_only = true\n", true),
+        ("[policies.x]\npreview_above = 2\n", true),
+    ];
+    for (text, usable) in rows {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        let told = Policy::read(file.path())
+            .map(drop)
+            .map_err(|error| error.to_string());
+        let holds_none = told
+            .as_ref()
+            .is_err_and(|error| error.contains("holds no rule"));
+        assert_eq!(
+            (told.is_ok(), holds_none),
+            (usable, !usable),
+            "{text:?}: {told:?}"
+        );
+    }
+}
+
 #[test]
 fn an_explanation_says_what_holds_and_why() {
     let rules = r#"

@@ -1,9 +1,11 @@
 //! A folder of files that several processes change: one at a time, each change whole or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
@@ -12,6 +14,11 @@ use super::StoreError;
 /// For its owner alone.
 const FOLDER_MODE: u32 = 0o700;
 pub const FILE_MODE: u32 = 0o600;
+
+/// Changes take some milliseconds: who holds a lock for longer is stuck.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// Everybody may write to such a folder, `/tmp` for one.
 const STICKY: u32 = 0o1000;
@@ -51,17 +58,34 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Waits until nobody else holds the lock of that name. It is a file of its own, for the files that it guards are
-    /// replaced. Each call opens it anew, so threads of one process exclude each other as processes do.
+    /// Waits until nobody else holds the lock of that name, but not for longer than `LONGEST_WAIT`. It is a file of its
+    /// own, for the files that it guards are replaced. Each call opens it anew, so threads of one process exclude each
+    /// other as processes do.
     pub fn lock(&self, name: &str) -> Result<Lock, StoreError> {
         let path = self.file(name);
-        let locked = OpenOptions::new()
+        let system = |error| StoreError::system(&path, "locked", error);
+        let file = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(FILE_MODE)
             .open(&path)
-            .and_then(|file| file.lock().map(|()| Lock(file)));
-        locked.map_err(|error| StoreError::system(&path, "locked", error))
+            .map_err(system)?;
+        let deadline = Instant::now() + LONGEST_WAIT;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::Error(error)) => return Err(system(error)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(StoreError(format!(
+                        "{} has been held by another process for {} seconds; end that process, or try again",
+                        path.display(),
+                        LONGEST_WAIT.as_secs()
+                    )));
+                }
+                // The system has no wait with a deadline.
+                Err(TryLockError::WouldBlock) => sleep(BETWEEN_TRIES),
+            }
+        }
     }
 
     /// After it the file holds `bytes`, and after a loss of power either those or what it held before.
@@ -162,5 +186,23 @@ mod tests {
         waiting.join().expect("ended");
         assert_eq!(mode(&folder.file("lock")), FILE_MODE);
         assert!(hears.try_recv().is_ok());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_stuck_lock_for_ever() {
+        let around = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(around.path()).expect("open");
+        let _held = folder.lock("lock").expect("locked");
+        let before = Instant::now();
+        let error = folder.lock("lock").map(drop).expect_err("held").to_string();
+        assert!(
+            error.contains("held by another process for 2 seconds"),
+            "{error}"
+        );
+        let waited = before.elapsed();
+        assert!(
+            waited >= LONGEST_WAIT && waited < 2 * LONGEST_WAIT,
+            "{waited:?}"
+        );
     }
 }

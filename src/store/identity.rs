@@ -12,6 +12,9 @@ use super::{StoreError, hex, random};
 /// The key's file.
 const FILE: &str = "identity.key";
 
+/// Bytes of the key.
+const BYTES: usize = 32;
+
 /// Bytes of the tag that are shown: enough to tell the credentials of one server apart.
 const SHOWN: usize = 8;
 
@@ -23,7 +26,7 @@ impl Default for Identity {
     fn default() -> Self {
         Self(hmac::Key::new(
             hmac::HMAC_SHA256,
-            &random::<32>().unwrap_or_default(),
+            &random::<BYTES>().unwrap_or_default(),
         ))
     }
 }
@@ -36,7 +39,7 @@ impl Identity {
         let failed = |error: std::io::Error| StoreError::system(&path, "written", error);
         let key = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let fresh = random::<32>()?;
+                let fresh = random::<BYTES>()?;
                 // Whole before it has its name: another process may look for it at this moment.
                 let mut file = tempfile::NamedTempFile::new_in(folder.path()).map_err(failed)?;
                 file.write_all(&fresh).map_err(failed)?;
@@ -50,6 +53,14 @@ impl Identity {
             }
             read => read.map_err(|error| StoreError::system(&path, "read", error))?,
         };
+        if key.len() != BYTES {
+            return Err(StoreError(format!(
+                "{} has {} bytes, and a key has {BYTES}: it was cut short or is another file; put it back from a backup, \
+                 or remove it and the audit calls credentials by new names",
+                path.display(),
+                key.len()
+            )));
+        }
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
@@ -82,5 +93,31 @@ mod tests {
                 .permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_of_another_size_is_refused() {
+        for (bytes, usable) in [
+            (0, false),
+            (5, false),
+            (31, false),
+            (32, true),
+            (33, false),
+            (4096, false),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            fs::write(folder.path().join(FILE), vec![7; bytes]).expect("written");
+            let opened = Identity::open(folder.path())
+                .map(drop)
+                .map_err(|error| error.to_string());
+            let told = opened
+                .as_ref()
+                .is_err_and(|error| error.contains("a key has 32"));
+            assert_eq!(
+                (opened.is_ok(), told),
+                (usable, !usable),
+                "{bytes}: {opened:?}"
+            );
+        }
     }
 }

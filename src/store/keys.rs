@@ -1,11 +1,8 @@
 //! Access keys: each binds a client to locations and to a policy.
 
-mod file;
-
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,14 +11,18 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use super::clock::SteadyClock;
+use super::json_file::JsonFile;
+use super::watch::FileMirror;
 use super::{StoreError, now, random, sha256};
-use file::{KeyFile, Stamp};
 
 /// A key reads `hlk_<id>_<secret>`.
 const PREFIX: &str = "hlk_";
 
-/// How long a revocation by another process may go unnoticed.
-const UNSEEN: Duration = Duration::from_millis(200);
+const NAME: &str = "keys.json";
+const LOCK: &str = "keys.lock";
+const REMEDY: &str = "put it right, or remove it and make new keys";
+const TROUBLE: &str = "the access keys cannot be read; every key is refused";
 
 /// Of an id: 32 of them, so a random byte has no favourites; none that is mistaken for another.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -41,6 +42,19 @@ pub struct Record {
     pub created: Timestamp,
     pub expires: Option<Timestamp>,
     pub revoked: Option<Timestamp>,
+    /// It may act with the agency's own token.
+    #[serde(default)]
+    pub agency: bool,
+}
+
+/// What a key is made for.
+#[derive(Clone, Debug)]
+pub struct NewKey<'a> {
+    pub name: &'a str,
+    pub locations: Locations,
+    pub policy: Option<&'a str>,
+    pub expires: Option<Timestamp>,
+    pub agency: bool,
 }
 
 /// What a key reaches.
@@ -64,34 +78,34 @@ pub enum Refused {
     Unreadable,
 }
 
-/// The keys of a state folder, as this process knows them.
-pub struct Keys {
-    file: KeyFile,
-    known: Mutex<Known>,
-}
+/// The keys of a state folder, as this process knows them: in memory, and read again by a thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Keys(Arc<FileMirror<KeyFile, KeysById>>);
 
-struct Known {
-    /// The file that they were read from.
-    stamp: Stamp,
-    /// When the file was last looked at.
-    looked: Option<Instant>,
-    by_id: Result<HashMap<String, Arc<Record>>, StoreError>,
+type KeysById = HashMap<String, Arc<Record>>;
+
+/// A field that this version does not know may be a restriction: the file is refused, not half understood.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    keys: Vec<Record>,
 }
 
 impl Keys {
-    /// Opens or makes the folder. Keys that cannot be read are no error here: `find` refuses, `list` says why.
+    /// Opens or makes the folder, and watches the file from now on. Keys that cannot be read are no error here: `find`
+    /// refuses, `list` says why.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            file: KeyFile::open(folder)?,
-            known: Mutex::new(Known {
-                stamp: Stamp::default(),
-                looked: None,
-                by_id: Ok(HashMap::new()),
-            }),
-        })
+        let keys = Self::unwatched(folder)?;
+        FileMirror::watch(&keys.0)?;
+        Ok(keys)
     }
 
-    /// Makes a key. Its text is shown once: nobody can get it from the file.
+    fn unwatched(folder: &Path) -> Result<Self, StoreError> {
+        let file = JsonFile::open(folder, NAME, LOCK, REMEDY)?;
+        Ok(Self(FileMirror::open(file, by_id, TROUBLE)))
+    }
+
+    /// Makes a key without the agency's rights, as `make` does.
     pub fn create(
         &self,
         name: &str,
@@ -99,6 +113,24 @@ impl Keys {
         policy: Option<&str>,
         expires: Option<Timestamp>,
     ) -> Result<(Record, SecretString), StoreError> {
+        self.make(NewKey {
+            name,
+            locations,
+            policy,
+            expires,
+            agency: false,
+        })
+    }
+
+    /// Makes a key; blocks. Its text is shown once: nobody can get it from the file.
+    pub fn make(&self, new: NewKey) -> Result<(Record, SecretString), StoreError> {
+        let NewKey {
+            name,
+            locations,
+            policy,
+            expires,
+            agency,
+        } = new;
         check(name, &locations, expires)?;
         let id: String = random::<8>()?.into_iter().map(letter).collect();
         let secret = URL_SAFE_NO_PAD.encode(random::<32>()?);
@@ -111,8 +143,10 @@ impl Keys {
             created: now(),
             expires,
             revoked: None,
+            agency,
         };
-        let made = self.file.change(|records| {
+        let record = self.0.change(|file| {
+            let records = &mut file.keys;
             let taken = records.iter().find(|other| {
                 other.id == record.id
                     || other.id == name
@@ -128,16 +162,15 @@ impl Keys {
                     Ok(record)
                 }
             }
-        });
-        self.look_again();
-        let record = made?;
+        })?;
         let text = format!("{PREFIX}{}_{secret}", record.id);
         Ok((record, text.into()))
     }
 
-    /// From now on nobody is let in by the key of that id or name; other processes notice within `UNSEEN`.
+    /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds. Blocks.
     pub fn revoke(&self, id_or_name: &str) -> Result<Record, StoreError> {
-        let revoked = self.file.change(|records| {
+        self.0.change(|file| {
+            let records = &mut file.keys;
             let is_id = |record: &&mut Record| record.id == id_or_name;
             let is_name =
                 |record: &&mut Record| record.name == id_or_name && record.revoked.is_none();
@@ -153,42 +186,42 @@ impl Keys {
             })?;
             record.revoked.get_or_insert_with(now);
             Ok(record.clone())
-        });
-        self.look_again();
-        revoked
+        })
     }
 
-    /// Every key, revoked ones too, oldest first.
+    /// Every key, revoked ones too, oldest first, from the file; blocks.
     pub fn list(&self) -> Result<Vec<Record>, StoreError> {
-        self.file.read()
+        Ok(self.0.read()?.keys)
     }
 
-    /// The key that a client shows. `None`: there is none such; a wrong secret of a key that exists is no different.
+    /// Whether the key of this id is still good, from memory: for calls that it began earlier.
+    pub fn is_valid(&self, id: &str) -> bool {
+        self.is_valid_at(id, SteadyClock::now())
+    }
+
+    fn is_valid_at(&self, id: &str, now: Timestamp) -> bool {
+        let known = self.0.value();
+        let record = known.as_ref().as_ref().ok().and_then(|keys| keys.get(id));
+        record.is_some_and(|record| {
+            record.revoked.is_none() && record.expires.is_none_or(|expires| now < expires)
+        })
+    }
+
+    /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`: there is none such; a wrong secret of a key that exists is no different.
     pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, Refused> {
-        self.find_at(presented, Timestamp::now())
+        self.find_at(presented, SteadyClock::now())
     }
 
     fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<Record>>, Refused> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.refresh(&self.file);
-        known.by_id.as_ref().map_err(|_| Refused::Unreadable)?;
+        let known = self.0.value();
+        let keys = known.as_ref().as_ref().map_err(|_| Refused::Unreadable)?;
         let parts = presented
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'));
         let Some((id, secret)) = parts else {
             return Ok(None);
         };
-        if known
-            .by_id
-            .as_ref()
-            .is_ok_and(|by_id| !by_id.contains_key(id))
-        {
-            // It may have been made a moment ago.
-            known.looked = None;
-            known.refresh(&self.file);
-        }
-        let by_id = known.by_id.as_ref().map_err(|_| Refused::Unreadable)?;
-        let record = by_id.get(id);
+        let record = keys.get(id);
         // An unknown id takes as long as a known one.
         let held = record.map_or("", |record| &record.sha256);
         let same: bool = sha256(secret).as_bytes().ct_eq(held.as_bytes()).into();
@@ -204,12 +237,6 @@ impl Keys {
         }
         Ok(Some(Arc::clone(record)))
     }
-
-    /// What this process changed, it knows at once.
-    fn look_again(&self) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.looked = None;
-    }
 }
 
 /// Whether it is meant as an access key, not as a token of HighLevel's.
@@ -217,35 +244,9 @@ pub fn looks_like_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
-impl Known {
-    /// Reads the file where it is another than last time.
-    fn refresh(&mut self, file: &KeyFile) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < UNSEEN) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        let read = match file.changed(&self.stamp) {
-            Ok(None) => return,
-            Ok(Some(held)) => {
-                self.stamp = held.stamp;
-                held.keys
-            }
-            Err(error) => {
-                // Asked again next time: it may be that too many files were open.
-                self.stamp = Stamp::default();
-                Err(error)
-            }
-        };
-        if let Err(error) = &read
-            && self.by_id.as_ref().err() != Some(error)
-        {
-            tracing::error!(%error, "the access keys cannot be read; every key is refused");
-        }
-        self.by_id = read.map(|records| {
-            let by_id = |record: Record| (record.id.clone(), Arc::new(record));
-            records.into_iter().map(by_id).collect()
-        });
-    }
+fn by_id(file: KeyFile) -> KeysById {
+    let pair = |record: Record| (record.id.clone(), Arc::new(record));
+    file.keys.into_iter().map(pair).collect()
 }
 
 /// What a person asks for, before anything is made.

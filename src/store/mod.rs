@@ -2,9 +2,13 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod clock;
 mod folder;
 pub mod identity;
+mod json_file;
 pub mod keys;
+pub mod pause;
+mod watch;
 
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -51,7 +55,7 @@ pub fn sha256(text: &str) -> String {
 
 /// Now, no finer than a file tells it.
 fn now() -> Timestamp {
-    let now = Timestamp::now();
+    let now = clock::SteadyClock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

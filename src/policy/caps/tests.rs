@@ -162,7 +162,7 @@ fn no_window_ever_holds_more_than_its_cap() {
 }
 
 #[test]
-fn threads_share_a_count_and_memory_is_bounded() {
+fn threads_share_a_count() {
     let counts = Counts::default();
     let caller = || {
         (0..100)
@@ -177,24 +177,37 @@ fn threads_share_a_count_and_memory_is_bounded() {
             .sum()
     });
     assert_eq!(let_in, 300);
+}
 
+#[test]
+fn memory_is_bounded_and_tokens_take_no_room_of_locations() {
     let counts = Counts::default();
-    let take = |name: usize, second: i64| counts.take(&[hour(1)], &name.to_string(), at(second));
-    let let_in = (0..MOST_KEYS + 100).filter(|name| take(*name, 0).is_ok());
-    assert_eq!(let_in.count(), MOST_KEYS);
-    let crowded = take(MOST_KEYS, 1).expect_err("no room");
+    let take = |kind: &str, name: usize, second| {
+        counts.take(&[hour(1)], &format!("{kind}:{name}"), at(second))
+    };
+    let let_in = (0..MOST_LOCATIONS + 100).filter(|name| take("location", *name, 0).is_ok());
+    assert_eq!(let_in.count(), MOST_LOCATIONS);
+    let crowded = take("location", MOST_LOCATIONS, 1).expect_err("no room");
     assert_eq!(crowded.retry_after, Some(CROWDED));
-    assert!(take(MOST_KEYS, 3_700).is_ok());
-    let left = counts.0.lock().expect("the lock").calls.len();
+    assert!(take("location", MOST_LOCATIONS, 3_700).is_ok());
+    let left = counts.0.lock().expect("the lock").locations.len();
     assert_eq!(left, 1);
-    let mut one = Calls::default();
-    for second in 0..20_000 {
-        one.add(Window::Hour.moment(at(second / 2)));
-        one.forget(Window::Hour, at(second / 2));
-    }
-    assert!(
-        one.at.len() <= 3_601 && one.total <= 7_202,
-        "{}",
-        one.at.len()
+
+    assert!(take("token", 0, 3_700).is_ok());
+    let flood = (1..3 * MOST_TOKENS).filter(|name| take("token", *name, 3_702).is_ok());
+    assert_eq!(
+        flood.count(),
+        3 * MOST_TOKENS - 1,
+        "tokens evict each other"
     );
+    let counted = counts.0.lock().expect("the lock");
+    let (locations, tokens) = (counted.locations.len(), counted.tokens.len());
+    drop(counted);
+    println!("{locations} locations and {tokens} tokens counted");
+    assert!(locations == 1 && tokens <= MOST_TOKENS, "{tokens}");
+    // A location keeps what was counted for it, and the newest token too.
+    let denied = take("location", MOST_LOCATIONS, 3_703).expect_err("used up");
+    assert!(denied.what.contains("for this location"), "{denied}");
+    let denied = take("token", 3 * MOST_TOKENS - 1, 3_703).expect_err("used up");
+    assert!(denied.what.contains("for this token"), "{denied}");
 }

@@ -30,6 +30,7 @@ fn every_key_of_every_section_is_read() {
         confirm = { read = "off", write = "elicit", send = "token", money = "human", bulk = "refuse" }
         caps = { send = { hour = 50, day = 200 }, money = { day = 5 }, bulk = { hour = 1 } }
         quiet = { from = "20:00", to = "08:00", zone = "Europe/Berlin", days = ["sat", "sun"] }
+        preview_above = 3
         [[PLACE.arguments]]
         tools = ["opportunities_*"]
         argument = "pipelineId"
@@ -134,6 +135,10 @@ fn selectors_find_tools_or_are_refused() {
     check_key("allow = \"effect:read\"", "allow: must be a list, in [ ]");
     check_key("allow = [1]", "allow: 1 must be a text, in quotes");
     check_key("read_only = 1", "read_only: must be true or false");
+    check_key(
+        "preview_above = \"off\"",
+        "preview_above: must be a whole number from 0 to 4294967295",
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::generated::TOOLS;
-use crate::policy::{Over, Policy};
+use crate::policy::{EffectiveRules, Policy};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Argument, Newer, Place, Tool};
 
@@ -128,7 +128,7 @@ fn more_sections_let_less_through() {
         let policy = Policy::parse(&text, "policy.toml").expect(&text);
         let [server, location, named] = &made;
         let alone = policy.over(None, None);
-        let ladders: [(Over, Vec<Over>, Vec<&Made>); 3] = [
+        let ladders: [(EffectiveRules, Vec<EffectiveRules>, Vec<&Made>); 3] = [
             (
                 policy.over(Some("acme"), None),
                 vec![alone],

@@ -167,6 +167,11 @@ fn write(folder: &tempfile::TempDir, branches: &[usize], rules: &str) {
         .expect("written");
     }
     std::fs::write(path("settings.toml"), text).expect("written");
+    // A file without a rule is refused.
+    let rules = match rules {
+        "" => "[server]\nconfirm = { read = \"off\" }\n",
+        rules => rules,
+    };
     std::fs::write(path("rules.toml"), rules).expect("written");
 }
 

@@ -1,0 +1,81 @@
+//! `pause` and `resume`: the emergency stop, for every running server on the state folder.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::terminal::visible;
+use super::{Refused, print};
+use crate::config::{Config, Flags};
+use crate::store::pause::Pauses;
+
+#[derive(Args)]
+pub struct Pause {
+    /// Alias of the location that is paused; without it everything is.
+    #[arg(long, value_name = "ALIAS")]
+    location: Option<String>,
+    /// Why, for those whose calls are refused.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Resume {
+    /// Alias of the location that goes on; without it the pause of everything ends.
+    #[arg(long, value_name = "ALIAS")]
+    location: Option<String>,
+}
+
+impl Pause {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let config = Config::load(flags)?;
+        if let Some(alias) = self.location.as_deref()
+            && !config.locations.contains_key(alias)
+        {
+            return Err(Refused(format!(
+                "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
+            )));
+        }
+        let pauses = Pauses::open(&config.state.folder()?)?;
+        let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref())?;
+        print(format_args!(
+            "{} is paused: running servers refuse everything but reads within a second; `highlevel-mcp resume{}` ends it\n",
+            place(paused.location.as_deref()),
+            option(paused.location.as_deref())
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Resume {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let pauses = Pauses::open(&Config::load(flags)?.state.folder()?)?;
+        let alias = self.location.as_deref();
+        let ended = pauses.resume(alias)?;
+        let left = pauses.list()?;
+        let left: Vec<&str> = left
+            .iter()
+            .map(|one| place(one.location.as_deref()))
+            .collect();
+        let left = match left.as_slice() {
+            [] => String::new(),
+            left => format!("; still paused: {}", visible(&left.join(", "))),
+        };
+        let place = visible(place(alias));
+        let what = if ended.is_some() {
+            "goes on"
+        } else {
+            "was not paused"
+        };
+        print(format_args!("{place} {what}{left}\n"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn place(alias: Option<&str>) -> &str {
+    alias.unwrap_or("everything")
+}
+
+fn option(alias: Option<&str>) -> String {
+    alias.map_or_else(String::new, |alias| format!(" --location {alias}"))
+}

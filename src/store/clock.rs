@@ -1,0 +1,153 @@
+//! The time of what expires and of what is counted: a clock that is never put back while the process lives.
+//!
+//! What holds. The clock goes on at the speed of the system's monotonic clock. A wall clock that is put back changes
+//! nothing: what has expired stays so. One that is put ahead is believed only once it has stayed ahead for a minute:
+//! a single wrong reading ends nothing. What a wall clock that is wrong for longer ends, it ends for this process.
+//! A process that starts believes the wall clock; what is told from files by their times is as right as that.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The process's clock.
+pub struct SteadyClock;
+
+/// How far the two clocks may drift apart at once: what is more is a jump.
+const DRIFT: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long the wall clock must be ahead before it is believed. Longer than a wrong answer of a time server stays,
+/// short beside the life of a confirm token.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl SteadyClock {
+    /// Now, never earlier than an earlier answer.
+    pub fn now() -> Timestamp {
+        static STATE: OnceLock<Mutex<Readings>> = OnceLock::new();
+        let (wall, monotonic) = (Timestamp::now(), Instant::now());
+        let state = STATE.get_or_init(|| Mutex::new(Readings::new(wall, monotonic)));
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.read(wall, monotonic)
+    }
+}
+
+/// Where both clocks were when they were last believed.
+struct Readings {
+    wall: Timestamp,
+    monotonic: Instant,
+    /// Since when the wall clock is ahead.
+    ahead_since: Option<Instant>,
+    last: Timestamp,
+}
+
+impl Readings {
+    fn new(wall: Timestamp, monotonic: Instant) -> Self {
+        Self {
+            wall,
+            monotonic,
+            ahead_since: None,
+            last: wall,
+        }
+    }
+
+    fn read(&mut self, wall: Timestamp, monotonic: Instant) -> Timestamp {
+        let passed = monotonic.saturating_duration_since(self.monotonic);
+        let passed = SignedDuration::try_from(passed).unwrap_or_default();
+        let expected = self.wall.checked_add(passed).unwrap_or(self.last);
+        let ahead = wall.duration_since(expected);
+        if ahead <= DRIFT {
+            self.ahead_since = None;
+        } else {
+            let since = *self.ahead_since.get_or_insert(monotonic);
+            if monotonic.saturating_duration_since(since) >= PATIENCE {
+                (self.wall, self.monotonic, self.ahead_since) = (wall, monotonic, None);
+                self.last = self.last.max(wall);
+                return self.last;
+            }
+        }
+        // A wall clock that runs a little faster is followed, so that the two do not come apart over weeks.
+        if ahead > SignedDuration::ZERO && ahead <= DRIFT {
+            (self.wall, self.monotonic) = (wall, monotonic);
+            self.last = self.last.max(wall);
+            return self.last;
+        }
+        self.last = self.last.max(expected);
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each step: monotonic seconds since the start, where the wall clock is by then, and what the clock says.
+    #[track_caller]
+    fn check(name: &str, steps: &[(u64, i64, i64)]) {
+        let (start, wall) = (Instant::now(), Timestamp::UNIX_EPOCH);
+        let mut readings = Readings::new(wall, start);
+        for (monotonic, at, expected) in steps {
+            let at = wall + SignedDuration::from_secs(*at);
+            let found = readings.read(at, start + Duration::from_secs(*monotonic));
+            assert_eq!(found.as_second(), *expected, "{name} at {monotonic}");
+        }
+    }
+
+    #[test]
+    fn time_is_never_put_back_and_not_put_ahead_by_one_reading() {
+        let year = 400 * 86_400;
+        check(
+            "as it goes",
+            &[(0, 0, 0), (10, 10, 10), (3_600, 3_600, 3_600)],
+        );
+        check(
+            "put back",
+            &[
+                (10, 10, 10),
+                (20, -5_000, 20),
+                (4_000, -1_000, 4_000),
+                (4_010, 4_010, 4_010),
+            ],
+        );
+        check(
+            "ahead once",
+            &[
+                (10, 10, 10),
+                (11, year, 11),
+                (12, 12, 12),
+                (80, year, 80),
+                (81, 81, 81),
+            ],
+        );
+        check(
+            "ahead for good",
+            &[
+                (10, 10, 10),
+                (11, year, 11),
+                (60, year, 60),
+                (71, year, year),
+                (72, year + 1, year + 1),
+            ],
+        );
+        check(
+            "ahead, then back",
+            &[
+                (0, year, 0),
+                (60, year, year),
+                (61, 61, year + 1),
+                (62, 62, year + 2),
+            ],
+        );
+        check(
+            "a little faster",
+            &[(100, 101, 101), (200, 202, 202), (300, 303, 303)],
+        );
+        check("a little slower", &[(100, 99, 100), (200, 198, 200)]);
+    }
+
+    #[test]
+    fn the_process_has_one_clock() {
+        let (before, wall) = (SteadyClock::now(), Timestamp::now());
+        assert!(SteadyClock::now() >= before);
+        assert!(before.duration_since(wall).abs() < SignedDuration::from_secs(5));
+    }
+}
