@@ -235,7 +235,7 @@ async fn executed(arguments: Map<String, Value>, request: &Request<'_>) -> Resul
     let [call] = calls;
     let key = asked.idempotency_key.as_deref();
     let answer = one(call, None, key, request, &permit).await;
-    dispatch.settle(permit, &answer);
+    dispatch.settle(permit, &answer).await;
     Ok(answer)
 }
 

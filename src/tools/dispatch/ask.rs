@@ -8,7 +8,7 @@ use crate::call::{CallContext, Elicitation};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::Mode;
-use crate::store::approvals::{self, Approvals, New};
+use crate::store::approvals::{self, Approvals, LocationCount, NewApproval};
 use crate::store::{StoreError, sha256};
 
 /// When an agent may ask again after a call that waits for a person.
@@ -95,7 +95,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Somebody else, at the server, in their own time.
-    pub fn human(&self, confirm: Option<&str>) -> Result<Permit, Answer> {
+    pub async fn human(&self, confirm: Option<&str>) -> Result<Permit, Answer> {
         let first = self.first;
         let Some(approvals) = self.dispatch.approvals() else {
             let what = format!(
@@ -106,8 +106,8 @@ impl<'a> Asked<'a> {
             return Err(self.dispatch.refused(first, &failure, None, self.asker));
         };
         let kept = match confirm {
-            None => self.wait(approvals),
-            Some(handle) => self.decided(approvals, handle),
+            None => self.wait(approvals).await,
+            Some(handle) => self.decided(approvals, handle).await,
         };
         kept.unwrap_or_else(|error| {
             let what = format!("Nothing was sent: the approval cannot be kept: {error}.");
@@ -116,46 +116,50 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn wait(&self, approvals: &Approvals) -> Result<Result<Permit, Answer>, StoreError> {
+    async fn wait(&self, approvals: &Approvals) -> Result<Result<Permit, Answer>, StoreError> {
         let first = self.first;
         let preview = match self.requests() {
             Ok(preview) => preview,
             Err(answer) => return Ok(Err(answer)),
         };
         let (digest, who) = (self.digest(), self.dispatch.who(first, self.asker));
-        let new = New {
-            digest: &digest,
-            tool: first.tool.name,
-            effect: first.tool.effect.name(),
-            location: first.location.as_ref().map(|id| id.as_str()),
-            alias: first
-                .caller
-                .place
-                .as_ref()
-                .map(|place| place.alias.as_str()),
-            who: &who,
-            preview: &preview,
+        let new = NewApproval {
+            digest,
+            tool: first.tool.name.to_owned(),
+            effect: first.tool.effect.name().to_owned(),
+            location: first.location.as_ref().map(|id| id.as_str().to_owned()),
+            alias: first.caller.place.as_ref().map(|place| place.alias.clone()),
+            locations: self.locations(),
+            who,
+            preview,
             lasts: self.dispatch.approvals_last(),
         };
-        let approval = approvals.request(&new)?;
-        self.dispatch.tell_of(&approval);
+        let (approval, is_new) = approvals.request(new).await?;
+        if is_new {
+            self.dispatch.tell_of(&approval);
+        }
         let remedy = "A person decides; repeat the call with the same arguments and this confirm to see what they said.";
         let answer = self.preview(Some(&approval.handle), remedy);
         Ok(answer.and_then(Err))
     }
 
-    fn decided(
+    async fn decided(
         &self,
         approvals: &Approvals,
         handle: &str,
     ) -> Result<Result<Permit, Answer>, StoreError> {
         let first = self.first;
-        let claimed = approvals.claim(handle, &self.digest())?;
+        let claimed = approvals.claim(handle, &self.digest()).await?;
         let failure = match claimed {
             approvals::Claim::Run => {
                 return Ok(Ok(Permit::approved(handle)));
             }
-            approvals::Claim::Done(text) => return Ok(Err(Answer::text(text))),
+            approvals::Claim::Done { outcome, is_error } => {
+                return Ok(Err(Answer {
+                    is_error,
+                    ..Answer::text(outcome)
+                }));
+            }
             approvals::Claim::Pending | approvals::Claim::Running => {
                 let what = match claimed {
                     approvals::Claim::Running => "The approved call is still under way.",
@@ -198,6 +202,26 @@ impl<'a> Asked<'a> {
         Ok(Err(self
             .dispatch
             .refused(first, &failure, None, self.asker)))
+    }
+
+    /// Every location of the calls.
+    fn locations(&self) -> Vec<LocationCount> {
+        let mut counts: Vec<LocationCount> = Vec::new();
+        for call in self.calls {
+            let alias = call.caller.place.as_ref().map(|place| place.alias.as_str());
+            let id = call.location.as_ref().map(|id| id.as_str());
+            let Some(location) = alias.or(id) else {
+                continue;
+            };
+            match counts.iter_mut().find(|one| one.location == location) {
+                Some(count) => count.calls += 1,
+                None => counts.push(LocationCount {
+                    location: location.to_owned(),
+                    calls: 1,
+                }),
+            }
+        }
+        counts
     }
 
     fn fits(&self, token: &str) -> bool {

@@ -64,7 +64,9 @@ impl Governance {
                 Webhook::new(&config.approvals.webhook, transport.upstream().http.clone())?;
             governance.webhook = Some(webhook);
         }
-        governance.approvals = Some(Approvals::open(&folder).map_err(said)?);
+        let most = config.approvals.max_pending_per_caller;
+        let approvals = Approvals::open(&folder).map_err(said)?;
+        governance.approvals = Some(approvals.with_most_pending(most));
         let minutes = u64::from(config.approvals.expire_minutes);
         governance.approvals_last = Duration::from_secs(minutes * 60);
         governance.identity = Identity::open(&folder).map_err(said)?;

@@ -115,7 +115,7 @@ impl Dispatch {
         };
         let [planned] = calls;
         let answer = self.run(planned, output.as_ref(), asker, &permit).await;
-        self.settle(permit, &answer);
+        self.settle(permit, &answer).await;
         answer
     }
 

@@ -82,7 +82,7 @@ impl Dispatch {
             Mode::Off => Ok(Permit::default()),
             Mode::Elicit => asked.person(),
             Mode::Token => asked.token(confirm),
-            Mode::Human => asked.human(confirm),
+            Mode::Human => asked.human(confirm).await,
             Mode::Refuse => {
                 let denied = Denied {
                     what: format!("{} is not allowed here", tool.name),
@@ -101,15 +101,22 @@ impl Dispatch {
         shown.map_err(|denied| self.denied(call, denied, asker))
     }
 
-    /// Keeps what came of the calls, for whoever repeats them. An approved one blocks for some milliseconds, as
-    /// rarely as people decide: nothing that could be cancelled may come between the call and this.
-    pub fn settle(&self, permit: Permit, answer: &Answer) {
+    /// Keeps what came of the calls, for whoever repeats them. It begins before anything that could be cancelled.
+    pub async fn settle(&self, permit: Permit, answer: &Answer) {
         if let Some(claim) = permit.claim {
             claim.settle(answer);
         }
-        if let (Some(handle), Some(approvals)) = (permit.approval, self.approvals())
-            && let Err(error) = approvals.finish(&handle, &answer.text)
-        {
+        let (Some(handle), Some(approvals)) = (permit.approval, self.approvals()) else {
+            return;
+        };
+        let kept = match answer.was_never_sent {
+            true => approvals.release(&handle).await,
+            false => {
+                let kept = approvals.finish(&handle, &answer.text, answer.is_error);
+                kept.await
+            }
+        };
+        if let Err(error) = kept {
             tracing::error!(%error, handle, "the outcome of an approved call was not kept");
         }
     }

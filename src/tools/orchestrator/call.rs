@@ -97,7 +97,7 @@ pub async fn run(
             batch::run(calls, &given, request, &permit).await
         }
     };
-    dispatch.settle(permit, &answer);
+    dispatch.settle(permit, &answer).await;
     Ok(answer)
 }
 
