@@ -7,8 +7,8 @@ use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::Mode;
-use crate::store::approvals::{Approvals, Claim, New};
 use crate::store::StoreError;
+use crate::store::approvals::{Approvals, Claim, NewApproval};
 
 /// When an agent may ask again after a call that waits for a person.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(15);
@@ -197,20 +197,20 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Result<Consent, Answer>, StoreError> {
         let (facts, tool) = (subject.facts(), subject.tool());
-        let new = New {
+        let new = NewApproval {
             digest: approval_digest(subject),
             tool: tool.name.to_owned(),
             effect: tool.effect.name().to_owned(),
             location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
             alias: facts.place().map(|place| place.alias.clone()),
-            locations: subject.locations(),
+            locations: subject.location_counts(),
             who: self.who(facts, context),
             preview: subject.requests(),
             lasts: self.controls().approvals_last,
         };
-        let approval = approvals.request(new).await?;
-        if let Some(webhook) = &self.controls().webhook {
-            webhook.announce(&approval);
+        let (approval, is_new) = approvals.request(new).await?;
+        if let Some(webhook) = self.controls().webhook.as_ref().filter(|_| is_new) {
+            webhook.tell(&approval);
         }
         let remedy = "A person decides; repeat the call with the same arguments and this confirm to see what they said.";
         Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
@@ -235,10 +235,10 @@ impl Pipeline {
                     approval: Some(handle.to_owned()),
                 }));
             }
-            Claim::Done { text, is_error } => {
+            Claim::Done { outcome, is_error } => {
                 return Ok(Err(Answer {
                     is_error,
-                    ..Answer::text(text)
+                    ..Answer::text(outcome)
                 }));
             }
             Claim::Pending | Claim::Running => {

@@ -56,7 +56,9 @@ impl Controls {
                 Webhook::new(&config.approvals.webhook, transport.upstream().http.clone())?;
             controls.webhook = Some(webhook);
         }
-        controls.approvals = Some(Approvals::open(&folder).map_err(sentence)?);
+        let approvals = Approvals::open(&folder).map_err(sentence)?;
+        let most = config.approvals.max_pending_per_caller;
+        controls.approvals = Some(approvals.with_most_pending(most));
         let minutes = u64::from(config.approvals.expire_minutes);
         controls.approvals_last = Duration::from_secs(minutes * 60);
         controls.identity = Identity::open(&folder).map_err(sentence)?;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
 use crate::highlevel::accounts::Place;
 use crate::runtime::tool::Tool;
+use crate::store::approvals::LocationCount;
 
 /// Most bytes of requests that are shown; of the rest only the number.
 const MOST_SHOWN: usize = 64 << 10;
@@ -104,6 +105,17 @@ impl Subject {
                     json!({"alias": place.alias, "name": place.name, "id": id, "calls": calls})
                 }
                 None => json!({"id": id, "calls": calls}),
+            })
+            .collect()
+    }
+
+    /// The same for whoever decides: by alias where there is one.
+    pub fn location_counts(&self) -> Vec<LocationCount> {
+        let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
+        located
+            .map(|(id, (place, calls))| LocationCount {
+                location: place.as_ref().map_or(id, |place| &place.alias).clone(),
+                calls: *calls,
             })
             .collect()
     }

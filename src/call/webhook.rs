@@ -1,18 +1,39 @@
-//! Tells a URL of the operator's of each call that waits for a person.
+//! Tells a URL of the operator's of calls that wait for a person: a message a second at most.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
 
 use crate::store::approvals::Approval;
 
 /// The URL may be slow; nobody waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where to tell it.
+/// Between two messages.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Most approvals that a message names; of more it tells the number.
+const MOST_NAMED: usize = 20;
+
+/// Where to tell it, and what is not told yet.
 pub struct Webhook {
     url: reqwest::Url,
     http: reqwest::Client,
+    untold: Arc<Mutex<Untold>>,
+}
+
+/// What came since the last message.
+#[derive(Default)]
+struct Untold {
+    /// The oldest, with its request.
+    first: Option<Value>,
+    others: Vec<Value>,
+    /// What is beyond `MOST_NAMED`.
+    unnamed: usize,
+    /// Somebody is sending.
+    is_busy: bool,
 }
 
 impl Webhook {
@@ -22,39 +43,122 @@ impl Webhook {
         let parsed =
             parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         match parsed {
-            Some(url) => Ok(Self { url, http }),
+            Some(url) => Ok(Self {
+                url,
+                http,
+                untold: Arc::default(),
+            }),
             None => Err(format!("approvals.webhook {url:?} is no http or https URL")),
         }
     }
 
     /// Returns at once; a failure stands in the log.
     pub fn tell(&self, approval: &Approval) {
-        let told = json!({
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.add(approval);
+        if std::mem::replace(&mut untold.is_busy, true) {
+            return;
+        }
+        drop(untold);
+        let (url, http) = (self.url.clone(), self.http.clone());
+        tokio::spawn(send_all(url, http, Arc::clone(&self.untold)));
+    }
+}
+
+impl Untold {
+    fn add(&mut self, approval: &Approval) {
+        let mut told = json!({
             "handle": approval.handle,
             "tool": approval.tool,
             "effect": approval.effect,
             "location": approval.location,
             "alias": approval.alias,
+            "locations": approval.locations,
             "who": approval.who,
-            "request": approval.preview,
             "expires": approval.expires,
         });
-        let request = self
-            .http
-            .post(self.url.clone())
-            .timeout(PATIENCE)
-            .json(&told);
-        let handle = approval.handle.clone();
-        tokio::spawn(async move {
-            let sent = request
-                .send()
-                .await
-                .and_then(reqwest::Response::error_for_status);
-            if let Err(error) = sent {
-                // The URL may carry a secret of its own.
-                let error = error.without_url();
-                tracing::warn!(%error, handle, "the webhook was not told of an approval");
+        if self.first.is_none() {
+            told["request"] = approval.preview.clone();
+            self.first = Some(told);
+        } else if self.others.len() + 1 < MOST_NAMED {
+            self.others.push(told);
+        } else {
+            self.unnamed += 1;
+        }
+    }
+
+    /// The next message; `None` where there is nothing to tell, and then nobody is busy any more.
+    fn take(&mut self) -> Option<Value> {
+        let Some(mut message) = self.first.take() else {
+            self.is_busy = false;
+            return None;
+        };
+        let others = std::mem::take(&mut self.others);
+        let unnamed = std::mem::take(&mut self.unnamed);
+        message["waiting"] = json!(1 + others.len() + unnamed);
+        if !others.is_empty() {
+            message["others"] = Value::Array(others);
+        }
+        Some(message)
+    }
+}
+
+async fn send_all(url: reqwest::Url, http: reqwest::Client, untold: Arc<Mutex<Untold>>) {
+    loop {
+        let message = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(message) = message else {
+            return;
+        };
+        let next = Instant::now() + INTERVAL;
+        let request = http.post(url.clone()).timeout(PATIENCE).json(&message);
+        let sent = request.send().await;
+        if let Err(error) = sent.and_then(reqwest::Response::error_for_status) {
+            // The URL may carry a secret of its own.
+            let error = error.without_url();
+            let (handle, waiting) = (&message["handle"], &message["waiting"]);
+            tracing::warn!(%error, %handle, %waiting, "the webhook was not told of approvals");
+        }
+        sleep_until(next).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::approvals::{Approvals, NewApproval};
+
+    async fn approval(approvals: &Approvals, number: usize) -> Approval {
+        let new = NewApproval {
+            digest: number.to_string(),
+            tool: "contacts_delete-contact".to_owned(),
+            effect: "destructive".to_owned(),
+            location: None,
+            alias: None,
+            locations: Vec::new(),
+            who: number.to_string(),
+            preview: json!({"body": "x".repeat(100_000)}),
+            lasts: Duration::from_secs(60),
+        };
+        approvals.request(new).await.expect("asked").0
+    }
+
+    #[tokio::test]
+    async fn a_message_names_how_many_wait_and_has_a_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let approvals = Approvals::open(folder.path()).expect("open");
+        let first = approval(&approvals, 0).await;
+        for (count, named) in [(1, 0), (2, 1), (20, 19), (300, 19)] {
+            let mut untold = Untold::default();
+            for _ in 0..count {
+                untold.add(&first);
             }
-        });
+            let message = untold.take().expect("a message");
+            assert_eq!(message["waiting"], count);
+            let others = message["others"].as_array().map_or(0, Vec::len);
+            assert_eq!(others, named, "{count}");
+            let bytes = message.to_string().len();
+            assert!(bytes < 100_000, "{bytes}");
+            assert_eq!(untold.take(), None);
+        }
     }
 }

@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::terminal::visible;
 use super::{Refused, print};
 use crate::config::{Config, Flags};
 use crate::store::approvals::{self, Approval, State};
+use crate::store::clock::SteadyClock;
 
 #[derive(Subcommand)]
 pub enum Approvals {
@@ -72,7 +72,7 @@ impl Decision {
 
 /// A block each on a terminal, for a preview fits no cell; one JSON object a line in a pipe.
 fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
-    let now = Timestamp::now();
+    let now = SteadyClock::now();
     let waits =
         |approval: &Approval| approval.state == State::Pending && !approval.has_expired(now);
     let mut text = String::new();
@@ -92,7 +92,7 @@ fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
     print(text)
 }
 
-fn block(approval: &Approval, now: Timestamp) -> Result<String, Refused> {
+fn block(approval: &Approval, now: jiff::Timestamp) -> Result<String, Refused> {
     let state = if approval.has_expired(now) {
         "expired"
     } else {
@@ -115,6 +115,13 @@ fn block(approval: &Approval, now: Timestamp) -> Result<String, Refused> {
     writeln!(text, "  State     {state}")?;
     writeln!(text, "  Call      {} ({})", visible(tool), visible(effect))?;
     writeln!(text, "  Location  {}", visible(&location))?;
+    if approval.locations.len() > 1 {
+        for one in &approval.locations {
+            let calls = if one.calls == 1 { "call" } else { "calls" };
+            let place = visible(&one.location);
+            writeln!(text, "            {place}: {} {calls}", one.calls)?;
+        }
+    }
     writeln!(text, "  Who       {}", visible(who))?;
     writeln!(text, "  Asked     {:.0}", approval.created)?;
     writeln!(text, "  Expires   {:.0}", approval.expires)?;

@@ -11,7 +11,7 @@ use toml::Value;
 use super::Denied;
 use super::file::Problems;
 use super::selector::Class;
-use pool::{CapKey, Pool};
+use pool::{CapKey, CapPool};
 
 /// So many calls of a class in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ pub struct Taken {
 
 #[derive(Debug, Default)]
 struct Counted {
-    locations: Pool,
+    locations: CapPool,
     /// Everything that is no proven location. Anybody can get tokens, so that what is counted for them may not
     /// take the room of locations.
-    tokens: Pool,
+    tokens: CapPool,
 }
 
 /// Most rules and locations that are counted at once. Each takes 60 KB at most, and that only where calls fell
@@ -220,7 +220,7 @@ impl Taken {
 }
 
 impl Counted {
-    fn pool(&mut self, under: &str) -> &mut Pool {
+    fn pool(&mut self, under: &str) -> &mut CapPool {
         match under.starts_with(LOCATION) {
             true => &mut self.locations,
             false => &mut self.tokens,

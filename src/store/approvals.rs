@@ -1,41 +1,60 @@
 //! Calls that wait for a person: one file each, and each approved one runs once.
 //!
-//! Every change waits for the disk (some milliseconds); in a runtime call these where blocking is allowed.
+//! Every change waits for the disk (some milliseconds), and for a process that is changing something: what is async
+//! here does so on threads that may block, everything else blocks.
 
 mod approval;
 mod files;
+mod preview;
+mod queue;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{StoreError, now};
 use approval::is_handle;
-pub use approval::{Approval, Claim, State};
-use files::{Files, Locked};
+pub use approval::{Approval, Claim, LocationCount, State};
+use files::{Files, Locked, Summary};
+pub use preview::{MOST_PREVIEW, limited_preview};
+use queue::Turns;
 
-/// Most calls of one client that wait at once: a person could not judge more, and each is a file.
-const MOST_WAITING: usize = 100;
+/// Most calls of one caller that wait at once, where the settings say nothing else: a person could not judge more.
+const MOST_OF_ONE: usize = 20;
+
+/// Most calls that wait at once.
+const MOST_WAITING: usize = 1_000;
+
+/// Most files; of more those go that nobody waits for any more.
+const MOST_FILES: usize = 2_000;
 
 const LONGEST_NOTE: usize = 1000;
 
-/// The approvals of a state folder.
+/// The approvals of a state folder. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Approvals(Files);
+pub struct Approvals {
+    files: Files,
+    most_of_one: usize,
+    turns: Arc<Turns>,
+}
 
 /// What is to be approved.
-#[derive(Clone, Copy, Debug)]
-pub struct New<'a> {
+#[derive(Clone, Debug)]
+pub struct NewApproval {
     /// Of all that is bound: operation, arguments, credential, location.
-    pub digest: &'a str,
-    pub tool: &'a str,
-    pub effect: &'a str,
-    pub location: Option<&'a str>,
-    pub alias: Option<&'a str>,
-    pub who: &'a str,
-    /// What the person is shown.
-    pub preview: &'a Value,
+    pub digest: String,
+    pub tool: String,
+    pub effect: String,
+    /// The location of the first call.
+    pub location: Option<String>,
+    pub alias: Option<String>,
+    /// Every location of a batch.
+    pub locations: Vec<LocationCount>,
+    pub who: String,
+    /// What the person is shown; cut where it is too long.
+    pub preview: Value,
     /// How long it may be decided and run.
     pub lasts: Duration,
 }
@@ -43,37 +62,84 @@ pub struct New<'a> {
 impl Approvals {
     /// Opens or makes `approvals/` in the state folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Files::open(folder).map(Self)
+        Ok(Self {
+            files: Files::open(folder)?,
+            most_of_one: MOST_OF_ONE,
+            turns: Arc::default(),
+        })
     }
 
-    /// Asks for an approval. Where the same is asked for already and was not run, that one; nobody is asked twice.
-    pub fn request(&self, new: &New) -> Result<Approval, StoreError> {
-        let locked = self.0.lock()?;
+    /// The same, with so many calls of one caller that may wait.
+    pub fn with_most_pending(self, most_of_one: usize) -> Self {
+        Self {
+            most_of_one,
+            ..self
+        }
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    fn request_blocking(&self, new: &NewApproval) -> Result<(Approval, bool), StoreError> {
+        let locked = self.files.lock()?;
         let now = now();
-        let mut waiting = 0;
-        for approval in self.0.all()? {
-            if approval.is_over(now) {
-                locked.remove(&approval.handle)?;
-            } else if approval.waits(now) && approval.digest == new.digest {
-                return Ok(approval);
-            } else if approval.waits(now) && approval.who == new.who {
+        let (mut of_caller, mut waiting) = (0, 0);
+        let mut past: Vec<Summary> = Vec::new();
+        for summary in self.files.summaries()? {
+            let lifetime = summary.lifetime;
+            if lifetime.is_over(now) {
+                locked.remove(&summary.handle)?;
+            } else if lifetime.waits(now) {
+                if summary.digest == new.digest
+                    && let Some(approval) = self.files.read(&summary.handle)?
+                {
+                    return Ok((approval, false));
+                }
                 waiting += 1;
+                of_caller += usize::from(summary.who == new.who);
+            } else {
+                if lifetime.is_to_expire(now) {
+                    self.expire(&locked, &summary.handle)?;
+                }
+                past.push(summary);
             }
         }
-        if waiting >= MOST_WAITING {
-            return Err(StoreError(format!(
-                "{waiting} calls of this client wait for an approval already; `highlevel-mcp approvals list` shows them"
+        if of_caller >= self.most_of_one {
+            return Err(StoreError::from(format!(
+                "{of_caller} calls of this client wait for an approval already; `highlevel-mcp approvals list` shows them"
             )));
+        }
+        if waiting >= MOST_WAITING {
+            return Err(StoreError::from(format!(
+                "{waiting} calls wait for an approval already; `highlevel-mcp approvals list` shows them"
+            )));
+        }
+        let too_many = (waiting + past.len() + 1).saturating_sub(MOST_FILES);
+        past.retain(|one| one.lifetime.state != State::Running);
+        for summary in past.iter().take(too_many) {
+            locked.remove(&summary.handle)?;
         }
         let approval = Approval::new(new, now)?;
         locked.write(&approval)?;
-        Ok(approval)
+        Ok((approval, true))
+    }
+
+    /// From now on no clock revives it.
+    fn expire(&self, locked: &Locked, handle: &str) -> Result<(), StoreError> {
+        match self.files.read(handle)? {
+            Some(approval) => locked.write(&Approval {
+                state: State::Expired,
+                ..approval
+            }),
+            None => Ok(()),
+        }
     }
 
     /// `None` where there is none such.
     pub fn get(&self, handle: &str) -> Result<Option<Approval>, StoreError> {
         if is_handle(handle) {
-            self.0.read(handle)
+            self.files.read(handle)
         } else {
             Ok(None)
         }
@@ -88,14 +154,14 @@ impl Approvals {
         note: Option<&str>,
     ) -> Result<Approval, StoreError> {
         if note.is_some_and(|note| note.len() > LONGEST_NOTE) {
-            return Err(StoreError(format!(
+            return Err(StoreError::from(format!(
                 "the note is longer than {LONGEST_NOTE} bytes; shorten it"
             )));
         }
         let (locked, approval) = self.present(handle)?;
         let now = now();
         if let Some(what) = approval.undecidable(now) {
-            return Err(StoreError(format!("{handle} {what}")));
+            return Err(StoreError::from(format!("{handle} {what}")));
         }
         let approval = Approval {
             state: if approve {
@@ -112,54 +178,77 @@ impl Approvals {
         Ok(approval)
     }
 
-    /// What a client may do that comes with this handle and a call of this digest.
-    pub fn claim(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
-        // Most who ask wait, and need no lock to be told so.
-        let said = self.get(handle)?.map(|held| held.claim(digest, now()));
-        if said != Some(Claim::Run) {
-            return Ok(said.unwrap_or(Claim::Missing));
-        }
-        let locked = self.0.lock()?;
+    /// What a claim would be told, without making it.
+    fn look(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
+        let claim = self.get(handle)?.map(|held| held.claim(digest, now()));
+        Ok(claim.unwrap_or(Claim::Missing))
+    }
+
+    fn claim_blocking(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
+        let locked = self.files.lock()?;
         let Some(approval) = self.get(handle)? else {
             return Ok(Claim::Missing);
         };
         let now = now();
         let claim = approval.claim(digest, now);
-        if claim == Claim::Run {
+        match claim {
             // On the disk before the call is made: after a loss of power it is unknown, not approved.
-            locked.write(&Approval {
+            Claim::Run => locked.write(&Approval {
                 state: State::Running,
                 claimed_at: Some(now),
                 ..approval
-            })?;
+            })?,
+            Claim::Expired if approval.lifetime().is_to_expire(now) => {
+                self.expire(&locked, handle)?;
+            }
+            _ => {}
         }
         Ok(claim)
     }
 
-    /// The answer of the call that `claim` said to run.
-    pub fn finish(&self, handle: &str, outcome: &str) -> Result<(), StoreError> {
-        let (locked, approval) = self.present(handle)?;
-        if approval.state != State::Running {
-            return Err(StoreError(format!(
-                "{handle} is not running: nothing is left to finish"
-            )));
-        }
+    fn finish_blocking(
+        &self,
+        handle: &str,
+        outcome: &str,
+        is_error: bool,
+    ) -> Result<(), StoreError> {
+        let (locked, approval) = self.running(handle)?;
         locked.write(&Approval {
             state: State::Done,
             outcome: Some(outcome.to_owned()),
+            is_error,
             ..approval
         })
     }
 
+    fn release_blocking(&self, handle: &str) -> Result<(), StoreError> {
+        let (locked, approval) = self.running(handle)?;
+        locked.write(&Approval {
+            state: State::Approved,
+            claimed_at: None,
+            ..approval
+        })
+    }
+
+    fn running(&self, handle: &str) -> Result<(Locked<'_>, Approval), StoreError> {
+        let (locked, approval) = self.present(handle)?;
+        match approval.state {
+            State::Running => Ok((locked, approval)),
+            _ => Err(StoreError::from(format!(
+                "{handle} is not running: nothing is left to finish"
+            ))),
+        }
+    }
+
     /// Every approval that is kept, oldest first.
     pub fn list(&self) -> Result<Vec<Approval>, StoreError> {
-        self.0.all()
+        self.files.all()
     }
 
     fn present(&self, handle: &str) -> Result<(Locked<'_>, Approval), StoreError> {
-        let locked = self.0.lock()?;
+        let locked = self.files.lock()?;
         let approval = self.get(handle)?.ok_or_else(|| {
-            StoreError(format!(
+            StoreError::from(format!(
                 "there is no approval {handle}; `highlevel-mcp approvals list` shows all"
             ))
         })?;

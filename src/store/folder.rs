@@ -41,7 +41,7 @@ impl Folder {
         let metadata =
             fs::metadata(path).map_err(|error| StoreError::system(path, "read", error))?;
         if metadata.mode() & STICKY != 0 || path.parent().is_none() {
-            return Err(StoreError(format!(
+            return Err(StoreError::from(format!(
                 "{} is no state folder: others use it, too; give a folder for this server alone",
                 path.display()
             )));
@@ -76,7 +76,7 @@ impl Folder {
                 Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::Error(error)) => return Err(system(error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(StoreError(format!(
+                    return Err(StoreError::held(format!(
                         "{} has been held by another process for {} seconds; end that process, or try again",
                         path.display(),
                         LONGEST_WAIT.as_secs()

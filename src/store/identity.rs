@@ -54,7 +54,7 @@ impl Identity {
             read => read.map_err(|error| StoreError::system(&path, "read", error))?,
         };
         if key.len() != BYTES {
-            return Err(StoreError(format!(
+            return Err(StoreError::from(format!(
                 "{} has {} bytes, and a key has {BYTES}: it was cut short or is another file; put it back from a backup, \
                  or remove it and the audit calls credentials by new names",
                 path.display(),

@@ -86,7 +86,7 @@ impl<T: Serialize + DeserializeOwned + Default> JsonFile<T> {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(system)?;
         let value = serde_json::from_slice(&text).map_err(|error| {
-            StoreError(format!(
+            StoreError::from(format!(
                 "{} is broken: {error}; {}",
                 path.display(),
                 self.remedy
@@ -103,15 +103,16 @@ impl<T: Serialize + DeserializeOwned + Default> JsonFile<T> {
         let _lock = self.folder.lock(self.lock)?;
         let mut value = self.read()?;
         let done = change(&mut value)?;
-        let text = serde_json::to_vec_pretty(&value)
-            .map_err(|error| StoreError(format!("{} would be no JSON: {error}", self.name)))?;
+        let text = serde_json::to_vec_pretty(&value).map_err(|error| {
+            StoreError::from(format!("{} would be no JSON: {error}", self.name))
+        })?;
         self.folder.replace(self.name, &text)?;
         Ok(done)
     }
 }
 
 impl Stamp {
-    fn new(metadata: &Metadata) -> Self {
+    pub fn new(metadata: &Metadata) -> Self {
         Self::File {
             inode: metadata.ino(),
             bytes: metadata.len(),

@@ -153,7 +153,7 @@ impl Keys {
                     || other.name == name && other.revoked.is_none()
             });
             match taken {
-                Some(other) => Err(StoreError(format!(
+                Some(other) => Err(StoreError::from(format!(
                     "the key {} is called {name} already; revoke it, or take another name",
                     other.id
                 ))),
@@ -180,7 +180,7 @@ impl Keys {
                 None => records.iter_mut().find(is_name),
             };
             let record = found.ok_or_else(|| {
-                StoreError(format!(
+                StoreError::from(format!(
                     "there is no key {id_or_name}; `highlevel-mcp keys list` shows all"
                 ))
             })?;
@@ -260,7 +260,7 @@ fn check(name: &str, locations: &Locations, expires: Option<Timestamp>) -> Resul
     } else {
         return Ok(());
     };
-    Err(StoreError(what))
+    Err(StoreError::from(what))
 }
 
 fn letter(byte: u8) -> char {

@@ -19,13 +19,38 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 /// A sentence for the person who runs the server: where, what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(String);
+#[error("{what}")]
+pub struct StoreError {
+    what: String,
+    /// Another process is in the way: it may be better a moment later.
+    is_held: bool,
+}
+
+impl From<String> for StoreError {
+    fn from(what: String) -> Self {
+        Self {
+            what,
+            is_held: false,
+        }
+    }
+}
 
 impl StoreError {
+    fn held(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            is_held: true,
+        }
+    }
+
+    /// Whether another process was in the way.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
     /// The system does not let us use a file or folder.
     fn system(path: &Path, what: &str, error: impl Display) -> Self {
-        Self(format!(
+        Self::from(format!(
             "{} cannot be {what}: {error}; the state folder must belong to the user that runs this, with space on its disk",
             path.display()
         ))
@@ -36,7 +61,7 @@ impl StoreError {
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
     let mut bytes = [0; BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| StoreError("the system gives no random numbers".to_owned()))?;
+    filled.map_err(|_| StoreError::from("the system gives no random numbers".to_owned()))?;
     Ok(bytes)
 }
 

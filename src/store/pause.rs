@@ -91,7 +91,7 @@ impl Pauses {
         if reason.is_some_and(|reason| {
             reason.len() > LONGEST_REASON || reason.contains(char::is_control)
         }) {
-            return Err(StoreError(format!(
+            return Err(StoreError::from(format!(
                 "a reason has at most {LONGEST_REASON} bytes and no control characters; shorten it"
             )));
         }
@@ -122,7 +122,7 @@ impl Pauses {
     ) -> Result<R, StoreError> {
         match &self.0 {
             Some(mirror) => mirror.change(|file| change(&mut file.pauses)),
-            None => Err(StoreError(
+            None => Err(StoreError::from(
                 "there is no folder for state: set state.folder, or HOME".to_owned(),
             )),
         }

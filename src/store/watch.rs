@@ -126,7 +126,7 @@ fn start() -> Result<(), StoreError> {
             }
         });
         started = spawned.map(drop).map_err(|error| {
-            StoreError(format!(
+            StoreError::from(format!(
                 "no thread can be started that watches the state folder: {error}; raise the limit on threads"
             ))
         });

@@ -21,7 +21,7 @@ pub struct CapKey {
 
 /// Counts that share one bound.
 #[derive(Debug, Default)]
-pub struct Pool {
+pub struct CapPool {
     calls: BTreeMap<CapKey, CallTimes>,
     /// The second in which what is over was last dropped everywhere.
     swept: i64,
@@ -42,7 +42,7 @@ const FEW_KEYS: usize = 1_000;
 /// The part of a full pool that goes at once, so that not every call has to look for the oldest.
 const PART_EVICTED: usize = 8;
 
-impl Pool {
+impl CapPool {
     /// Whether there is a place under `cap`, and otherwise when there is one.
     pub fn free(&mut self, key: &CapKey, cap: &Cap, now: Timestamp) -> (bool, Option<Duration>) {
         match self.calls.get_mut(key) {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::New;
+use super::NewApproval;
+use super::preview::limited_preview;
 use crate::store::{StoreError, random};
 
 const PREFIX: &str = "apr_";
@@ -40,6 +41,29 @@ pub struct Approval {
     pub claimed_at: Option<Timestamp>,
     /// The answer of its one run, for those who ask again.
     pub outcome: Option<String>,
+    /// Whether that answer was an error.
+    #[serde(default)]
+    pub is_error: bool,
+    /// Every location that the call touches.
+    #[serde(default)]
+    pub locations: Vec<LocationCount>,
+}
+
+/// How often a call touches a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocationCount {
+    /// Its alias, or its id where it is none of the server's own.
+    pub location: String,
+    pub calls: usize,
+}
+
+/// What decides how long an approval waits and its file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    pub created: Timestamp,
+    pub expires: Timestamp,
+    pub state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +75,8 @@ pub enum State {
     /// Claimed, and without an outcome.
     Running,
     Done,
+    /// Nobody decided, or ran it, in time. Written once that was seen: a clock that is put back revives nothing.
+    Expired,
 }
 
 /// What a client's handle is good for.
@@ -72,25 +98,28 @@ pub enum Claim {
     /// It was claimed and never finished: it may or may not have happened.
     Unknown,
     /// It was made; the answer.
-    Done(String),
+    Done {
+        outcome: String,
+        is_error: bool,
+    },
 }
 
 impl Approval {
-    pub(super) fn new(new: &New, now: Timestamp) -> Result<Self, StoreError> {
+    pub(super) fn new(new: &NewApproval, now: Timestamp) -> Result<Self, StoreError> {
         let expires = now.checked_add(new.lasts).map_err(|error| {
-            StoreError(format!(
+            StoreError::from(format!(
                 "the approval would last too long: {error}; set a shorter time"
             ))
         })?;
         Ok(Self {
             handle: format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<15>()?)),
-            digest: new.digest.to_owned(),
-            tool: new.tool.to_owned(),
-            effect: new.effect.to_owned(),
-            location: new.location.map(str::to_owned),
-            alias: new.alias.map(str::to_owned),
-            who: new.who.to_owned(),
-            preview: new.preview.clone(),
+            digest: new.digest.clone(),
+            tool: new.tool.clone(),
+            effect: new.effect.clone(),
+            location: new.location.clone(),
+            alias: new.alias.clone(),
+            who: new.who.clone(),
+            preview: limited_preview(&new.preview),
             created: now,
             expires,
             state: State::Pending,
@@ -99,22 +128,22 @@ impl Approval {
             note: None,
             claimed_at: None,
             outcome: None,
+            is_error: false,
+            locations: new.locations.clone(),
         })
     }
 
     /// Whether nobody decided in time, or nobody ran it in time.
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::Pending | State::Approved) && self.expires <= now
+        self.lifetime().has_expired(now)
     }
 
-    /// For a person, or for its client to come back.
-    pub(super) fn waits(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::Pending | State::Approved) && now < self.expires
-    }
-
-    /// Nobody will ask for it any more.
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        !self.waits(now) && now.duration_since(self.created) > KEPT
+    pub(super) fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            created: self.created,
+            expires: self.expires,
+            state: self.state,
+        }
     }
 
     pub(super) fn undecidable(&self, now: Timestamp) -> Option<String> {
@@ -127,6 +156,7 @@ impl Approval {
         let was = match self.state {
             State::Pending => return None,
             State::Denied => "denied",
+            State::Expired => "expired",
             State::Approved | State::Running | State::Done => "approved",
         };
         let by = self.decided_by.as_deref().unwrap_or("somebody");
@@ -150,8 +180,38 @@ impl Approval {
                 Some(claimed) if now.duration_since(claimed) < LONGEST_RUN => Claim::Running,
                 _ => Claim::Unknown,
             },
-            State::Done => Claim::Done(self.outcome.clone().unwrap_or_default()),
+            State::Done => Claim::Done {
+                outcome: self.outcome.clone().unwrap_or_default(),
+                is_error: self.is_error,
+            },
+            State::Expired => Claim::Expired,
         }
+    }
+}
+
+impl Lifetime {
+    /// Whether nobody decided in time, or nobody ran it in time.
+    pub fn has_expired(self, now: Timestamp) -> bool {
+        self.state == State::Expired || self.may_wait() && self.expires <= now
+    }
+
+    /// For a person, or for its client to come back.
+    pub fn waits(self, now: Timestamp) -> bool {
+        self.may_wait() && now < self.expires
+    }
+
+    /// Its time is up, and its file does not say so yet.
+    pub fn is_to_expire(self, now: Timestamp) -> bool {
+        self.may_wait() && self.expires <= now
+    }
+
+    /// Nobody will ask for it any more.
+    pub fn is_over(self, now: Timestamp) -> bool {
+        !self.waits(now) && now.duration_since(self.created) > KEPT
+    }
+
+    fn may_wait(self) -> bool {
+        matches!(self.state, State::Pending | State::Approved)
     }
 }
 
@@ -163,6 +223,7 @@ impl State {
             Self::Denied => "denied",
             Self::Running => "running",
             Self::Done => "done",
+            Self::Expired => "expired",
         }
     }
 }

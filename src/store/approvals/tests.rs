@@ -29,16 +29,24 @@ fn asked(
     who: &str,
     lasts: Duration,
 ) -> Result<Approval, StoreError> {
-    approvals.request(&New {
-        digest,
-        tool: "payments_charge",
-        effect: "money",
-        location: Some("L1"),
+    let new = new(digest, who, lasts);
+    approvals
+        .request_blocking(&new)
+        .map(|(approval, _)| approval)
+}
+
+fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
+    NewApproval {
+        digest: digest.to_owned(),
+        tool: "payments_charge".to_owned(),
+        effect: "money".to_owned(),
+        location: Some("L1".to_owned()),
         alias: None,
-        who,
-        preview: &json!({"amount": 5}),
+        locations: Vec::new(),
+        who: who.to_owned(),
+        preview: json!({"amount": 5}),
         lasts,
-    })
+    }
 }
 
 /// As time does, or a process that dies.
@@ -74,7 +82,7 @@ fn a_claim_says_how_the_call_stands() {
     };
     let ran = |approvals: &Approvals, folder: &TempDir, handle: &str| {
         decided(true, None)(approvals, folder, handle);
-        let claim = approvals.claim(handle, "d");
+        let claim = approvals.claim_blocking(handle, "d");
         assert_eq!(claim, Ok(Claim::Run));
     };
     let denied = |note: Option<&str>| Claim::Denied {
@@ -98,9 +106,14 @@ fn a_claim_says_how_the_call_stands() {
         (
             &|approvals, folder, handle| {
                 ran(approvals, folder, handle);
-                approvals.finish(handle, "{\"id\":1}").expect("finished");
+                approvals
+                    .finish_blocking(handle, "{\"id\":1}", true)
+                    .expect("finished");
             },
-            Claim::Done("{\"id\":1}".to_owned()),
+            Claim::Done {
+                outcome: "{\"id\":1}".to_owned(),
+                is_error: true,
+            },
         ),
     ];
     for (act, expected) in rows {
@@ -108,11 +121,14 @@ fn a_claim_says_how_the_call_stands() {
         let handle = request(&approvals, "d", "w", HOUR).handle;
         act(&approvals, &folder, &handle);
         assert_eq!(
-            approvals.claim(&handle, "e"),
+            approvals.claim_blocking(&handle, "e"),
             Ok(Claim::Other),
             "{expected:?}"
         );
-        assert_eq!(approvals.claim(&handle, "d").as_ref(), Ok(expected));
+        assert_eq!(
+            approvals.claim_blocking(&handle, "d").as_ref(),
+            Ok(expected)
+        );
     }
 }
 
@@ -132,7 +148,11 @@ fn a_handle_is_the_name_of_no_other_file() {
         "apr_aaaaaaaaaaaaaaaaaaaa",
     ] {
         assert_eq!(approvals.get(other), Ok(None), "{other}");
-        assert_eq!(approvals.claim(other, "d"), Ok(Claim::Missing), "{other}");
+        assert_eq!(
+            approvals.claim_blocking(other, "d"),
+            Ok(Claim::Missing),
+            "{other}"
+        );
         let error = approvals.decide(other, true, "Ada", None).expect_err(other);
         assert!(
             error.to_string().contains("there is no approval"),
@@ -176,7 +196,11 @@ fn only_what_is_pending_can_be_decided_and_only_what_runs_finished() {
         }
         assert_eq!(approvals.get(&handle), before);
         let running = changes.iter().any(|(_, value)| value == "running");
-        assert_eq!(approvals.finish(&handle, "x").is_ok(), running, "{part}");
+        assert_eq!(
+            approvals.finish_blocking(&handle, "x", false).is_ok(),
+            running,
+            "{part}"
+        );
     }
     let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -236,16 +260,179 @@ fn old_files_go_when_another_approval_is_asked_for() {
 #[test]
 fn a_client_cannot_bury_a_person_in_questions() {
     let (_folder, approvals) = opened();
-    for number in 0..MOST_WAITING {
+    for number in 0..MOST_OF_ONE {
         request(&approvals, &number.to_string(), "w", HOUR);
     }
     let error = asked(&approvals, "more", "w", HOUR).expect_err("too many");
     assert!(
-        error.to_string().contains("100 calls of this client wait"),
+        error.to_string().contains("20 calls of this client wait"),
         "{error}"
     );
     request(&approvals, "5", "w", HOUR);
     request(&approvals, "more", "another", HOUR);
+    let fewer = approvals.clone().with_most_pending(1);
+    let error = asked(&fewer, "yet more", "another", HOUR).expect_err("too many");
+    assert!(
+        error.to_string().contains("1 calls of this client wait"),
+        "{error}"
+    );
+    // By themselves clients are few; together they could be many.
+    for number in 2..=MOST_WAITING - MOST_OF_ONE {
+        request(
+            &approvals,
+            &format!("d{number}"),
+            &format!("w{number}"),
+            HOUR,
+        );
+    }
+    let error = asked(&approvals, "last", "last", HOUR).expect_err("too many");
+    assert!(error.to_string().contains("1000 calls wait"), "{error}");
+}
+
+#[test]
+fn files_that_nobody_waits_for_make_room() {
+    let (folder, approvals) = opened();
+    let first = request(&approvals, "first", "w", HOUR).handle;
+    change(
+        &folder,
+        &first,
+        &[("state", "running".into()), ("created", ago(3))],
+    );
+    let text =
+        fs::read_to_string(folder.path().join(format!("approvals/{first}.json"))).expect("read");
+    let mut done: Value = serde_json::from_str(&text).expect("JSON");
+    for number in 0..MOST_FILES + 50 {
+        let handle = format!("apr_{number:020}");
+        done["handle"] = handle.clone().into();
+        done["state"] = "done".into();
+        fs::write(
+            folder.path().join(format!("approvals/{handle}.json")),
+            done.to_string(),
+        )
+        .expect("written");
+    }
+    request(&approvals, "d", "w", HOUR);
+    let kept = approvals.list().expect("listed");
+    assert_eq!(kept.len(), MOST_FILES);
+    assert!(
+        kept.iter().any(|one| one.handle == first),
+        "what is running stays"
+    );
+}
+
+#[test]
+fn a_clock_that_is_put_back_revives_nothing_that_was_seen_to_expire() {
+    for seen_by_claim in [true, false] {
+        let (folder, approvals) = opened();
+        let handle = request(&approvals, "d", "w", HOUR).handle;
+        change(
+            &folder,
+            &handle,
+            &[("state", "approved".into()), ("expires", ago(1))],
+        );
+        match seen_by_claim {
+            true => assert_eq!(approvals.claim_blocking(&handle, "d"), Ok(Claim::Expired)),
+            false => drop(request(&approvals, "e", "w", HOUR)),
+        }
+        let later = (now() + SignedDuration::from_hours(1)).to_string();
+        change(&folder, &handle, &[("expires", later.into())]);
+        assert_eq!(approvals.claim_blocking(&handle, "d"), Ok(Claim::Expired));
+        let error = approvals
+            .decide(&handle, true, "Ada", None)
+            .expect_err("over");
+        assert!(
+            error.to_string().contains("its client must ask again"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_did_nothing_may_be_claimed_once_more() {
+    let (_folder, approvals) = opened();
+    let (asked, is_new) = approvals.request(new("d", "w", HOUR)).await.expect("asked");
+    let (again, is_again) = approvals.request(new("d", "w", HOUR)).await.expect("asked");
+    assert_eq!((is_new, is_again, &asked), (true, false, &again));
+    let handle = asked.handle;
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
+    approvals
+        .decide(&handle, true, "Ada", None)
+        .expect("approved");
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Running));
+    approvals.release(&handle).await.expect("released");
+    assert!(
+        approvals.release(&handle).await.is_err(),
+        "it is not running"
+    );
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
+    // The caller goes away at once, and nothing is lost.
+    drop(approvals.finish(&handle, "no such contact", true));
+    let done = Claim::Done {
+        outcome: "no such contact".to_owned(),
+        is_error: true,
+    };
+    for _ in 0..200 {
+        if approvals.claim(&handle, "d").await != Ok(Claim::Running) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(done));
+}
+
+/// On one thread: whoever blocked it would stop the timer, too.
+#[tokio::test]
+async fn a_lock_that_another_process_holds_stops_nobody_else() {
+    let (_folder, approvals) = opened();
+    let handle = request(&approvals, "d", "w", HOUR).handle;
+    let locked = approvals.files.lock().expect("locked");
+    let before = std::time::Instant::now();
+    let asking = (0..10).map(|number| {
+        let approvals = approvals.clone();
+        tokio::spawn(async move { approvals.request(new(&number.to_string(), "x", HOUR)).await })
+    });
+    let asking: Vec<_> = asking.collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..100 {
+        let tick = std::time::Instant::now();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        longest = longest.max(tick.elapsed());
+    }
+    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
+    for one in asking {
+        let error = one.await.expect("no panic").expect_err("held");
+        assert!(
+            error.is_held() && error.to_string().contains("another process"),
+            "{error}"
+        );
+    }
+    let waited = before.elapsed();
+    println!(
+        "a tick of 10 ms took {longest:?} at most; 10 questions were refused within {waited:?}"
+    );
+    assert!(longest < Duration::from_millis(200) && waited < Duration::from_secs(6));
+    drop(locked);
+    approvals
+        .request(new("later", "x", HOUR))
+        .await
+        .expect("asked");
+}
+
+/// Of files that an earlier version wrote.
+#[test]
+fn an_approval_of_an_earlier_version_is_read() {
+    let (folder, approvals) = opened();
+    let asked = request(&approvals, "d", "w", HOUR);
+    let path = folder
+        .path()
+        .join(format!("approvals/{}.json", asked.handle));
+    let mut held: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    for name in ["is_error", "locations"] {
+        held.as_object_mut().expect("an object").remove(name);
+    }
+    fs::write(&path, held.to_string()).expect("written");
+    assert_eq!(approvals.get(&asked.handle), Ok(Some(asked)));
 }
 
 #[test]
@@ -256,7 +443,7 @@ fn a_broken_file_hides_no_other() {
     fs::write(path, "{").expect("written");
     let other = request(&approvals, "d", "w", HOUR);
     assert_eq!(approvals.list(), Ok(vec![other]));
-    let error = approvals.claim(&broken, "d").expect_err("broken");
+    let error = approvals.claim_blocking(&broken, "d").expect_err("broken");
     assert!(error.to_string().contains("json is broken"), "{error}");
 }
 
@@ -275,7 +462,7 @@ fn one_of_many_runs_it() {
                 let (handle, together) = (&handle, &together);
                 scope.spawn(move || {
                     together.wait();
-                    approvals.claim(handle, "d").expect("claimed")
+                    approvals.claim_blocking(handle, "d").expect("claimed")
                 })
             })
             .collect();

@@ -107,8 +107,9 @@ impl Line {
 
     pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
         let line = serde_json::to_vec(self);
-        let mut line =
-            line.map_err(|error| StoreError(format!("a line of the audit is no JSON: {error}")))?;
+        let mut line = line.map_err(|error| {
+            StoreError::from(format!("a line of the audit is no JSON: {error}"))
+        })?;
         line.push(b'\n');
         Ok(line)
     }

@@ -53,7 +53,7 @@ impl Audit {
     /// Opens today's file in `folder` and removes those of before `keep_days` days.
     pub fn open(folder: &Path, keep_days: u32, full_arguments: bool) -> Result<Self, StoreError> {
         if keep_days == 0 {
-            return Err(StoreError(
+            return Err(StoreError::from(
                 "the audit would keep its files for 0 days; keep them for 1 or more".to_owned(),
             ));
         }
