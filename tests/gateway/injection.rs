@@ -51,6 +51,7 @@ pub static DISPATCH: LazyLock<(Dispatch, Caller)> = LazyLock::new(|| {
         location: TenantId::parse("L0").map(LocationBinding::Pin),
         company: TenantId::parse("C0"),
         place: None,
+        home: None,
     };
     (dispatch(&config), caller)
 });

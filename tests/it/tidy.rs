@@ -94,7 +94,7 @@ fn each_outside_thing_enters_in_one_place() {
         ),
         (
             ".execute(request)",
-            &["src/highlevel/transport.rs", "src/tools/dispatch.rs"],
+            &["src/highlevel/send.rs", "src/tools/dispatch.rs"],
         ),
     ];
     for (word, places) in rules {

@@ -14,6 +14,7 @@ fn caller(location: &str) -> Caller {
         location: TenantId::parse(location).map(LocationBinding::Pin),
         company: None,
         place: None,
+        home: None,
     }
 }
 

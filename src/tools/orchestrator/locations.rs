@@ -61,6 +61,7 @@ async fn installed(request: &Request<'_>, accounts: &Accounts, locations: &mut V
                 location: None,
                 company: Some(company.id().clone()),
                 place: None,
+                home: None,
             })
         };
         let output = json!({"fields": ["_id", "name"], "allPages": true});

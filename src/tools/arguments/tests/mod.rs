@@ -31,6 +31,7 @@ fn sent(
         }),
         company: Some(id("company")),
         place: None,
+        home: None,
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
