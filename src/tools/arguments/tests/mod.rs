@@ -1,6 +1,7 @@
 //! What arguments become, by the official tools and by one with everything that they do not have.
 
 mod beyond;
+mod companies;
 mod keywords;
 mod official;
 
