@@ -147,6 +147,7 @@ async fn no_secret_is_in_anything_the_server_says() {
             location: TenantId::parse("L0").map(LocationBinding::Pin),
             company: TenantId::parse("C0"),
             place: None,
+            home: None,
         };
         check("a caller", &format!("{caller:#?}"));
         let panicked = tokio::spawn(async move { panic!("{caller:?}") }).await;

@@ -139,6 +139,7 @@ impl Account {
             location: Some(LocationBinding::Pin(self.place.location.clone())),
             company: self.company.clone(),
             place: Some(Arc::clone(&self.place)),
+            home: Some(self.place.location.clone()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Reads what HighLevel answers to the end, and takes it only where it is whole and JSON.
 
 use std::error::Error;
+use std::time::Duration;
 
 use reqwest::Response;
 use serde::de::IgnoredAny;
 
+use crate::budget::{Charge, Full};
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::retry::Outcome;
 use crate::runtime::tool::{Effect, Tool};
@@ -19,10 +21,23 @@ pub struct Reply {
     pub body: String,
     /// Attempts beyond the first.
     pub retries: u8,
+    /// The body's bytes, given back when the answer is dropped.
+    pub charge: Charge,
 }
 
-/// The decompressed body, up to `most` bytes.
-pub async fn body(tool: &Tool, response: &mut Response, most: usize) -> Result<Vec<u8>, Failure> {
+/// When an answer that found no room may be asked for again.
+const ROOM_AFTER: Duration = Duration::from_secs(1);
+
+/// No more room is made before bytes have come, whatever an answer announces.
+const MOST_AT_FIRST: usize = 64 * 1024;
+
+/// The decompressed body, up to `most` bytes, charged as they come.
+pub async fn body(
+    tool: &Tool,
+    response: &mut Response,
+    most: usize,
+    charge: &mut Charge,
+) -> Result<Vec<u8>, Failure> {
     let too_large = || {
         let what = format!("HighLevel's answer is larger than {most} bytes and was dropped.");
         let class = answered_badly(tool);
@@ -35,7 +50,7 @@ pub async fn body(tool: &Tool, response: &mut Response, most: usize) -> Result<V
     if announced > most {
         return Err(too_large());
     }
-    let mut body = Vec::with_capacity(announced);
+    let mut body = Vec::with_capacity(announced.min(MOST_AT_FIRST));
     while let Some(chunk) = response
         .chunk()
         .await
@@ -44,9 +59,31 @@ pub async fn body(tool: &Tool, response: &mut Response, most: usize) -> Result<V
         if body.len() + chunk.len() > most {
             return Err(too_large());
         }
+        charge
+            .grow(chunk.len())
+            .map_err(|full| crowded(tool, full))?;
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The answer came and found no room.
+fn crowded(tool: &Tool, full: Full) -> Failure {
+    match answered_badly(tool) {
+        Class::UnknownOutcome => Failure::new(
+            Class::UnknownOutcome,
+            format!("HighLevel's answer was dropped: {full}."),
+        )
+        .with_remedy(
+            "Read the record to see whether the change is there before you repeat the call.",
+        ),
+        _ => Failure::new(
+            Class::RateLimited,
+            format!("HighLevel's answer was dropped: {full}."),
+        )
+        .with_remedy("This call only reads: repeat it after retryAfterMs milliseconds.")
+        .with_retry_after(ROOM_AFTER),
+    }
 }
 
 /// Why there is no head of an answer, and what became of the request.
@@ -126,7 +163,7 @@ pub fn answered_badly(tool: &Tool) -> Class {
 }
 
 /// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
-pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failure> {
+pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Result<Reply, Failure> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
     if blank && tool.effect != Effect::Read && status == 204 {
         let body = r#"{"status":204}"#.to_owned();
@@ -136,6 +173,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failur
             trace_id: None,
             body,
             retries,
+            charge,
         });
     }
     let what = match String::from_utf8(body) {
@@ -153,6 +191,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>) -> Result<Reply, Failur
                     trace_id: None,
                     body,
                     retries,
+                    charge,
                 });
             }
             Err(_) if body.starts_with('\u{feff}') => "opens with a byte order mark",

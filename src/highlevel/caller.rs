@@ -17,6 +17,8 @@ pub struct Caller {
     pub company: Option<TenantId>,
     /// The location, where it is one of the server's own.
     pub place: Option<Arc<Place>>,
+    /// The location that the server's settings give to the credential. No client can name it.
+    pub home: Option<TenantId>,
 }
 
 /// What the caller may use at HighLevel.
@@ -46,6 +48,13 @@ impl LocationBinding {
         match self {
             Self::Pin(location) | Self::Default(location) => location,
         }
+    }
+}
+
+impl Caller {
+    /// Whether the server's settings hold the credential.
+    pub fn is_servers_own(&self) -> bool {
+        self.home.is_some() || matches!(self.credential, Credential::Company(_))
     }
 }
 

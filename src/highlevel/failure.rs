@@ -28,6 +28,9 @@ pub struct Failure {
     /// Attempts beyond the first.
     #[serde(skip)]
     pub retries: u8,
+    /// The request left, and HighLevel may have done what it asks.
+    #[serde(skip)]
+    pub sent: bool,
 }
 
 /// What kind of cause it is, and so who can do something about it.
@@ -70,6 +73,7 @@ impl Failure {
             remedy: None,
             retry_after_ms: None,
             retries: 0,
+            sent: false,
         }
     }
 
@@ -82,6 +86,11 @@ impl Failure {
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after_ms = u64::try_from(wait.as_micros().div_ceil(1000)).ok();
         self
+    }
+
+    /// Whether provably nothing happened: the request never left, or HighLevel refused it for the token or the limit.
+    pub fn not_executed(&self) -> bool {
+        !self.sent
     }
 
     /// One compact JSON object.

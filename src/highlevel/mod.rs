@@ -2,22 +2,30 @@
 
 pub mod accounts;
 pub mod answer;
+pub mod permit;
 mod breaker;
 pub mod caller;
 pub mod claims;
 pub mod company;
 pub mod failure;
 pub mod limit;
+mod recent;
 mod retry;
 mod said;
+mod send;
+pub mod standing;
 mod template;
 mod tokens;
 pub mod transport;
+mod unauthorized;
 pub mod verdict;
 
 pub use answer::Reply;
+pub use permit::{Authority, SendPermit, Outgoing, Sender, Target};
 pub use caller::{Caller, LocationBinding, TenantId};
 pub use claims::Claims;
 pub use failure::Failure;
 pub use limit::Digest;
-pub use transport::{Call, Transport};
+pub use standing::{CountedUnder, Standing};
+pub use transport::Transport;
+pub use unauthorized::Call;

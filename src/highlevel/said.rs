@@ -18,6 +18,8 @@ pub struct Said {
     pub trace_id: Option<String>,
     /// It comes from what stands before HighLevel, not from its API.
     pub html: bool,
+    /// It is JSON, and so comes from HighLevel's API.
+    pub json: bool,
 }
 
 impl Said {
@@ -45,6 +47,7 @@ impl Said {
             code: text("error").unwrap_or_default(),
             trace_id: text("traceId").map(|id| harmless(&id, secrets)),
             html: false,
+            json: true,
         }
     }
 

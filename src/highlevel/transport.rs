@@ -1,26 +1,28 @@
-//! Sends prepared requests to HighLevel and judges what comes back.
+//! The one path to HighLevel: what all calls of the process share, and what is known of their tokens.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, DATE, HeaderName, HeaderValue};
 use reqwest::{Request, Url, redirect};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::config;
-use crate::highlevel::answer::{self, Reply};
-use crate::highlevel::breaker::{self, Breaker, Health};
+use crate::highlevel::answer;
+use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
+use crate::highlevel::breaker::Breaker;
 use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
-use crate::highlevel::limit::{self, Account, Digest, Ended, Limits, Reported};
-use crate::highlevel::retry::{self, Budget, Outcome};
+use crate::highlevel::limit::{Digest, Limits};
+use crate::highlevel::retry::Budget;
+use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;
-use crate::highlevel::{Caller, TenantId, template, verdict};
+use crate::highlevel::{Caller, TenantId, template};
 use crate::runtime::prepare::Upstream;
-use crate::runtime::tool::{Effect, Preferred, Tool};
+use crate::runtime::tool::Preferred;
 
 /// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
@@ -33,14 +35,14 @@ const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 /// The one path to the network. Cheap to clone; one connection pool for the whole process.
 #[derive(Clone)]
 pub struct Transport {
-    upstream: Upstream,
+    pub(super) upstream: Upstream,
     base: Url,
-    max_response_bytes: usize,
-    total_timeout: Duration,
+    pub(super) max_response_bytes: usize,
+    pub(super) total_timeout: Duration,
     simulated: bool,
     calls_per_interval: usize,
     preferred: Preferred,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What asking for nothing in particular told.
@@ -51,32 +53,15 @@ pub struct Reached {
     pub ahead: Option<i64>,
 }
 
-/// One call as it goes to HighLevel.
-pub struct Call<'a> {
-    pub tool: &'static Tool,
-    /// Value of the `Version` header.
-    pub version: &'static str,
-    pub caller: &'a Caller,
-    /// The location it is for, where that is known.
-    pub location: Option<TenantId>,
-    /// The request itself names the location, so that HighLevel's success proves that the token belongs there.
-    pub names_location: bool,
-}
-
 /// What all calls of the process share.
-struct Shared {
-    tokens: Tokens,
-    limits: Limits,
-    retries: Budget,
-    breaker: Breaker,
-}
-
-/// An attempt without a usable answer.
-enum Failed {
-    /// Nothing was sent, and trying at once would not change that.
-    Refused(Failure),
-    /// With the pause that HighLevel asked for.
-    Sent(Failure, Outcome, Option<Duration>),
+pub(super) struct Shared {
+    pub tokens: Tokens,
+    pub limits: Limits,
+    pub standings: Standings,
+    pub retries: Budget,
+    /// By the callers that could not reach HighLevel.
+    pub breaker: Breaker<Digest>,
+    authority: Mutex<Option<Authority>>,
 }
 
 impl Transport {
@@ -108,8 +93,10 @@ impl Transport {
             shared: Arc::new(Shared {
                 tokens,
                 limits: Limits::new(limits)?,
+                standings: Standings::new(Duration::from_millis(limits.max_wait_ms)),
                 retries: Budget::of_all(),
                 breaker: Breaker::default(),
+                authority: Mutex::new(Some(Authority::new())),
             }),
         })
     }
@@ -144,13 +131,94 @@ impl Transport {
         self.simulated
     }
 
+    /// The right to have requests sent, for the first one who asks.
+    pub fn take_authority(&self) -> Option<Authority> {
+        let mut authority = self
+            .shared
+            .authority
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        authority.take()
+    }
+
     /// `request` as it would leave, but for the token, or why it would not.
-    pub fn ready(&self, call: &Call<'_>, mut request: Request) -> Result<Request, Failure> {
-        template::check(&self.base, call.tool.path, request.url()).map_err(|what| {
+    pub fn outgoing(
+        &self,
+        target: Target,
+        sender: Sender,
+        mut request: Request,
+    ) -> Result<Outgoing, Failure> {
+        self.dress(&target, &mut request)?;
+        Ok(Outgoing {
+            target,
+            sender,
+            request,
+        })
+    }
+
+    /// Whether HighLevel knows the caller's token; `known`: whether the server knows the caller.
+    pub fn standing(&self, caller: &Caller, known: bool) -> Standing {
+        if known || caller.is_servers_own() {
+            return Standing::Accepted;
+        }
+        self.shared.standings.standing(&self.digest(caller))
+    }
+
+    /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
+    pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
+        caller.home.as_ref() == Some(location)
+            || self
+                .shared
+                .standings
+                .is_proven(&self.digest(caller), location)
+    }
+
+    /// What a call of `caller` for `location` is counted under.
+    pub fn counted_under(&self, caller: &Caller, location: Option<&TenantId>) -> CountedUnder {
+        match location {
+            Some(location) if self.is_proven(caller, location) => {
+                CountedUnder::Location(location.clone())
+            }
+            _ => CountedUnder::Credential(self.digest(caller)),
+        }
+    }
+
+    /// Whether a call of `caller` would be refused without asking HighLevel, because its token was refused a moment
+    /// ago or because too many tokens of `address` were. For who does something before the call; `send` looks itself.
+    pub fn admit_new(
+        &self,
+        caller: &Caller,
+        known: bool,
+        address: Option<IpAddr>,
+    ) -> Result<(), Delay> {
+        self.shared
+            .standings
+            .check(&self.newcomer(caller, known, address))
+    }
+
+    pub(super) fn newcomer(
+        &self,
+        caller: &Caller,
+        known: bool,
+        address: Option<IpAddr>,
+    ) -> Newcomer {
+        Newcomer {
+            digest: self.digest(caller),
+            address,
+            known: known || caller.is_servers_own(),
+        }
+    }
+
+    /// Checks the URL that stands in the request, and adds what HighLevel wants with every one, but for the token.
+    pub(super) fn dress(&self, target: &Target, request: &mut Request) -> Result<(), Failure> {
+        template::check(&self.base, target.tool.path, request.url()).map_err(|what| {
             Failure::new(Class::Refused, format!("The request was not sent: {what}."))
         })?;
-        dress(&mut request, call);
-        Ok(request)
+        let headers = request.headers_mut();
+        headers.remove(API_VERSION);
+        headers.insert(VERSION, HeaderValue::from_static(target.version));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Ok(())
     }
 
     /// Asks the base URL for anything, without a credential.
@@ -178,151 +246,4 @@ impl Transport {
         let took = start.elapsed();
         Ok(Reached { took, ahead })
     }
-
-    /// Sends `request` for `call`: within HighLevel's limits, again where that is safe, and not at all while
-    /// HighLevel is down. Dropping the future ends the call.
-    pub async fn execute(&self, call: &Call<'_>, request: Request) -> Result<Reply, Failure> {
-        let request = self.ready(call, request)?;
-        let deadline = Instant::now() + self.total_timeout;
-        let shared = &self.shared;
-        let location = call.location.as_ref();
-        let account = shared.limits.account(&call.caller.credential, location);
-        shared.retries.earn();
-        account.scope.retries.earn();
-        let mut token = shared.tokens.token(call, account.digest).await?;
-        let mut was_renewed = false;
-        let mut retries = 0;
-        // Why the last attempt failed: says more than why there is no other one.
-        let mut last: Option<Failure> = None;
-        loop {
-            let attempt = request.try_clone().ok_or_else(|| {
-                Failure::new(Class::Refused, "A request without an end cannot be sent.")
-            })?;
-            let (mut failure, outcome, asked) = match self
-                .attempt(call, attempt, &token, &account, deadline)
-                .await
-            {
-                Ok(mut reply) => {
-                    if let (true, Some(location)) = (call.names_location, location) {
-                        shared.limits.prove(&account, location);
-                    }
-                    reply.retries = retries;
-                    return Ok(reply);
-                }
-                Err(Failed::Refused(refusal)) => {
-                    let mut failure = last.unwrap_or_else(|| refusal.clone());
-                    failure.retry_after_ms = refusal.retry_after_ms;
-                    return Err(failure);
-                }
-                Err(Failed::Sent(failure, outcome, asked)) => (failure, outcome, asked),
-            };
-            failure.retries = retries;
-            if matches!(outcome, Outcome::TooMany | Outcome::Unavailable)
-                && let (None, Some(asked)) = (failure.retry_after_ms, asked)
-            {
-                failure = failure.with_retry_after(asked);
-            }
-            if failure.class == Class::TokenClass {
-                shared.tokens.remember(call, account.digest);
-            }
-            if failure.class == Class::Auth {
-                shared.limits.disprove(&account);
-                // A refused token did nothing: whatever it is, the call may be made with another one.
-                let renews = !was_renewed && shared.tokens.renews(call, account.digest, &token);
-                if renews {
-                    was_renewed = true;
-                    token = shared.tokens.token(call, account.digest).await?;
-                    continue;
-                }
-            }
-            let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
-            let again = outcome.allows(call.tool.effect)
-                && retries < retry::MOST
-                && pause <= retry::LONGEST_PAUSE
-                && Instant::now() + pause < deadline;
-            if !again || !account.scope.retries.spend() || !shared.retries.spend() {
-                return Err(failure);
-            }
-            retries += 1;
-            last = Some(failure);
-            sleep(pause).await;
-        }
-    }
-
-    /// One attempt.
-    async fn attempt(
-        &self,
-        call: &Call<'_>,
-        mut request: Request,
-        token: &SecretString,
-        account: &Account,
-        deadline: Instant,
-    ) -> Result<Reply, Failed> {
-        let tool = call.tool;
-        authorize(&mut request, token).map_err(Failed::Refused)?;
-        let breaker = &self.shared.breaker;
-        let down = |wait| Failed::Refused(breaker::down(wait));
-        breaker.check().map_err(down)?;
-        let reads = tool.effect == Effect::Read;
-        let permit = account.scope.gate.admit(account.digest, reads, deadline);
-        let permit = permit.await.map_err(|wait| Failed::Refused(wait.into()))?;
-        if let Err(wait) = breaker.admit() {
-            permit.end(Ended::Unsent);
-            return Err(down(wait));
-        }
-        *request.timeout_mut() = Some(deadline.saturating_duration_since(Instant::now()));
-        let mut response = match self.upstream.http.execute(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                let (failure, outcome) = answer::unanswered(tool, &error);
-                if outcome == Outcome::Unsent {
-                    permit.end(Ended::Unsent);
-                    breaker.record(Health::Down);
-                }
-                return Err(Failed::Sent(failure, outcome, None));
-            }
-        };
-        let (status, headers) = (response.status(), response.headers());
-        breaker.record(Health::of(status));
-        let asked = limit::retry_after(headers);
-        permit.end(Ended::with(status, Reported::of(headers), asked));
-        let trace_id = verdict::trace_id(headers, token);
-        let body = answer::body(tool, &mut response, self.max_response_bytes).await;
-        let judged = if status.is_success() {
-            let taken = body.and_then(|body| answer::accepted(tool, status.as_u16(), body));
-            taken.map(|reply| Reply { trace_id, ..reply })
-        } else {
-            // Without a body the status says enough.
-            let body = body.unwrap_or_default();
-            Err(verdict::verdict(
-                tool,
-                token,
-                status,
-                response.headers(),
-                &body,
-            ))
-        };
-        judged.map_err(|failure| Failed::Sent(failure, Outcome::of(status), asked))
-    }
-}
-
-/// Adds what HighLevel wants with every request, but for the token.
-fn dress(request: &mut Request, call: &Call<'_>) {
-    let headers = request.headers_mut();
-    headers.remove(API_VERSION);
-    headers.insert(VERSION, HeaderValue::from_static(call.version));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-}
-
-fn authorize(request: &mut Request, token: &SecretString) -> Result<(), Failure> {
-    let bearer = format!("Bearer {}", token.expose_secret());
-    let Ok(mut authorization) = HeaderValue::from_str(&bearer) else {
-        return Err(Failure::new(
-            Class::Auth,
-            "The token holds characters that no token has.",
-        ));
-    };
-    authorization.set_sensitive(true);
-    request.headers_mut().insert(AUTHORIZATION, authorization);
-    Ok(())
 }

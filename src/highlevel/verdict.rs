@@ -12,10 +12,66 @@ use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Reported, retry_after};
 use crate::highlevel::said::{Said, harmless, proxy};
 use crate::runtime::tool::{Effect, Tool};
-use known::KNOWN;
+use known::{KNOWN, Known};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What HighLevel's answer says of the token that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenVerdict {
+    /// HighLevel knows it, whether or not it may do this.
+    Accepted,
+    /// HighLevel does not know it.
+    Unknown,
+    /// Refused in words that are not known, or before HighLevel looked at it: no acceptance, and a try.
+    Doubtful,
+    /// Nothing: HighLevel failed, or did not answer.
+    Silent,
+}
+
+impl TokenVerdict {
+    /// By an answer's status, its message, and whether it is JSON.
+    pub fn new(status: StatusCode, message: Option<&str>, is_json: bool) -> Self {
+        match status.as_u16() {
+            401 if is_json => {
+                let lower = message.unwrap_or_default().to_lowercase();
+                match find_known(401, &lower) {
+                    Some(known) if known.says.is_empty() => Self::Doubtful,
+                    Some(known) if known.class == Class::Auth => Self::Unknown,
+                    Some(_) => Self::Accepted,
+                    None => Self::Doubtful,
+                }
+            }
+            408 => Self::Silent,
+            429 => Self::Doubtful,
+            200..=299 | 400..=499 if is_json => Self::Accepted,
+            400..=499 => Self::Doubtful,
+            _ => Self::Silent,
+        }
+    }
+}
+
+/// Reads an answer other than 2xx.
+pub fn judge(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (Failure, TokenVerdict) {
+    let said = Said::read(body, &[token]);
+    let is_json = said.json;
+    let verdict = TokenVerdict::new(status, said.message.as_deref(), is_json);
+    let mut failure = explain(tool, token, status, headers, said);
+    // Who is refused for the token or the limit is refused before anything is done.
+    failure.sent = match status.as_u16() {
+        429 => false,
+        401 | 403 => !is_json,
+        _ => true,
+    };
+    (failure, verdict)
+}
 
 /// The failure that an answer other than 2xx is.
 pub fn verdict(
@@ -25,11 +81,18 @@ pub fn verdict(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Failure {
-    let said = Said::read(body, &[token]);
+    judge(tool, token, status, headers, body).0
+}
+
+fn explain(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+    said: Said,
+) -> Failure {
     let lower = said.message.as_deref().unwrap_or_default().to_lowercase();
-    let known = KNOWN
-        .iter()
-        .find(|known| known.status == status.as_u16() && lower.contains(known.says));
+    let known = find_known(status.as_u16(), &lower);
     let mut failure = match known {
         _ if said.html => proxy(lost(tool, status), status),
         Some(known) => Failure::new(known.class, filled(known.sentence, tool))
@@ -47,6 +110,12 @@ pub fn verdict(
     said.add_to(&mut failure, status);
     failure.trace_id = failure.trace_id.or_else(|| trace_id(headers, token));
     failure
+}
+
+fn find_known(status: u16, lower: &str) -> Option<&'static Known> {
+    KNOWN
+        .iter()
+        .find(|known| known.status == status && lower.contains(known.says))
 }
 
 /// HighLevel's own id of a call, where a header tells it.

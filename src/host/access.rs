@@ -116,6 +116,7 @@ impl Access {
                     }),
                     company,
                     place: at.map(|at| at.place.clone()),
+                    home: None,
                 };
                 Ok(Principal::with_account(CallerKind::Token, account))
             }
@@ -313,6 +314,7 @@ pub fn own_account(account: &config::Account) -> Result<Option<Caller>, AccessEr
     })?;
     Ok(Some(Caller {
         credential,
+        home: location.clone(),
         location: location.map(LocationBinding::Pin),
         company,
         place: None,

@@ -51,6 +51,7 @@ pub static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
         location: TenantId::parse("L0").map(LocationBinding::Pin),
         company: TenantId::parse("C0"),
         place: None,
+        home: None,
     };
     (pipeline(&config), caller)
 });

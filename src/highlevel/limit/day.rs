@@ -83,6 +83,12 @@ impl Day {
         }
     }
 
+    /// Whether forgetting the day's count could let too many calls through.
+    pub fn is_half_used(&mut self, now: Timestamp) -> bool {
+        self.begin(now);
+        self.used > 0 && self.used.saturating_mul(2) >= self.limit
+    }
+
     /// A call that never left is not counted.
     pub fn unsent(&mut self, turn: Turn) {
         if turn.number == self.number {

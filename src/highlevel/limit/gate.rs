@@ -137,10 +137,12 @@ impl Gate {
         self.state().window.absorb(&other.window, now);
     }
 
-    /// Nothing is counted, under way or waiting.
+    /// Nothing is counted, under way or waiting, and the day is far from used up.
     pub fn is_idle(&self) -> bool {
         let mut state = self.state();
-        state.line.is_empty() && state.window.is_idle(Instant::now())
+        state.line.is_empty()
+            && state.window.is_idle(Instant::now())
+            && !state.day.is_half_used(Timestamp::now())
     }
 
     fn permit(self: &Arc<Self>, state: &mut State, now: Instant) -> Permit {

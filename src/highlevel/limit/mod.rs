@@ -7,16 +7,19 @@ mod line;
 mod reported;
 mod window;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ring::hmac;
 use ring::rand::SystemRandom;
 
 use crate::config;
 use crate::highlevel::TenantId;
+use crate::highlevel::breaker::Breaker;
 use crate::highlevel::caller::Credential;
+use crate::highlevel::recent::RecentMap;
 use crate::highlevel::retry::Budget;
+use crate::highlevel::standing::{CountedUnder, Standing};
 
 pub use gate::{Gate, Permit, Reason, Wait};
 pub use reported::{Reported, retry_after};
@@ -25,8 +28,16 @@ pub use window::Ended;
 /// Stands for a credential: its HMAC under a key of this process.
 pub type Digest = [u8; 32];
 
-/// More scopes than this, and those of unproven tokens without calls are forgotten: anybody can make up tokens.
-const MANY: usize = 10_000;
+/// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
+/// out the window of one that HighLevel accepted.
+const MOST_LOCATIONS: usize = 100_000;
+const MOST_CREDENTIALS: usize = 50_000;
+const MOST_NEW: usize = 10_000;
+
+/// A window without calls is forgotten after so long. What it knew of the day HighLevel's next answer tells again.
+const LOCATION_IDLE: Duration = Duration::from_hours(1);
+const CREDENTIAL_IDLE: Duration = Duration::from_mins(10);
+const NEW_IDLE: Duration = Duration::from_mins(2);
 
 /// Every window of the process.
 pub struct Limits {
@@ -35,20 +46,11 @@ pub struct Limits {
     book: Mutex<Book>,
 }
 
-#[derive(Default)]
 struct Book {
-    /// Tokens that HighLevel let into a location.
-    proven: HashMap<Digest, HashSet<TenantId>>,
-    scopes: HashMap<Key, Arc<Scope>>,
-    /// As many scopes as make the next round of forgetting worth it.
-    sweep_at: usize,
-}
-
-/// What HighLevel counts together, as far as it is known.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Location(App, TenantId),
-    Credential(Digest),
+    locations: RecentMap<(App, TenantId), Arc<Scope>>,
+    credentials: RecentMap<Digest, Arc<Scope>>,
+    /// Of tokens that HighLevel has not accepted.
+    new: RecentMap<Digest, Arc<Scope>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -64,6 +66,8 @@ pub struct Scope {
     pub gate: Arc<Gate>,
     /// Retries that are left to its calls.
     pub retries: Budget,
+    /// By the operations that failed.
+    pub breaker: Breaker<&'static str>,
 }
 
 /// On whose behalf a call is counted.
@@ -71,7 +75,6 @@ pub struct Account {
     pub digest: Digest,
     pub scope: Arc<Scope>,
     app: Option<App>,
-    proven: bool,
 }
 
 impl Limits {
@@ -82,51 +85,45 @@ impl Limits {
         Ok(Self {
             key,
             settings: settings.clone(),
-            book: Mutex::default(),
+            book: Mutex::new(Book {
+                locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
+                credentials: RecentMap::new(MOST_CREDENTIALS, CREDENTIAL_IDLE).keeping(is_in_use),
+                new: RecentMap::new(MOST_NEW, NEW_IDLE).keeping(is_shared),
+            }),
         })
     }
 
-    /// The scope that a call of `credential` for `location` is counted in.
-    pub fn account(&self, credential: &Credential, location: Option<&TenantId>) -> Account {
-        let digest = self.digest(credential);
+    /// The scope that a call of `credential`, for which `digest` stands, is counted in.
+    pub fn account(
+        &self,
+        credential: &Credential,
+        digest: Digest,
+        counted: &CountedUnder,
+        standing: Standing,
+    ) -> Account {
         let app = App::of(credential);
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = book.proven.get(&digest);
-        let proven = location
-            .zip(own)
-            .is_some_and(|(location, own)| own.contains(location));
-        let key = match (location, &app) {
-            (Some(location), Some(app)) if proven => Key::Location(app.clone(), location.clone()),
-            _ => Key::Credential(digest),
+        let scope = match (counted, &app) {
+            (CountedUnder::Location(location), Some(app)) => {
+                book.of_location((app.clone(), location.clone()), &self.settings)
+            }
+            _ if standing == Standing::New => book.of_new(digest, &self.settings),
+            _ => book.of_credential(digest, &self.settings),
         };
-        let scope = book.scope(key, &self.settings);
-        Account {
-            digest,
-            scope,
-            app,
-            proven,
-        }
+        Account { digest, scope, app }
     }
 
-    /// HighLevel let the account's credential into `location`: from now on it is counted there.
-    pub fn prove(&self, account: &Account, location: &TenantId) {
-        let (false, Some(app)) = (account.proven, &account.app) else {
+    /// The account's credential proved `location`, where it is counted from now on: its calls so far count there too.
+    pub fn join(&self, account: &Account, location: &TenantId) {
+        let Some(app) = &account.app else {
             return;
         };
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = book.proven.entry(account.digest).or_default();
-        if !own.insert(location.clone()) {
-            return;
+        let scope = book.of_location((app.clone(), location.clone()), &self.settings);
+        // A call that was counted there already has nothing to bring along.
+        if !Arc::ptr_eq(&scope, &account.scope) {
+            scope.gate.absorb(&account.scope.gate);
         }
-        let key = Key::Location(app.clone(), location.clone());
-        let scope = book.scope(key, &self.settings);
-        scope.gate.absorb(&account.scope.gate);
-    }
-
-    /// HighLevel takes the credential no longer: what it proved does not hold.
-    pub fn disprove(&self, account: &Account) {
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.proven.remove(&account.digest);
     }
 
     /// What stands for `credential` in this process.
@@ -140,26 +137,53 @@ impl Limits {
 }
 
 impl Book {
-    fn scope(&mut self, key: Key, settings: &config::Limits) -> Arc<Scope> {
-        if let Some(scope) = self.scopes.get(&key) {
+    fn of_location(&mut self, key: (App, TenantId), settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.locations.touch(&key) {
             return Arc::clone(scope);
         }
-        if self.scopes.len() >= self.sweep_at.max(MANY) {
-            // A scope that a call holds has another owner than this map.
-            self.scopes.retain(|key, scope| {
-                matches!(key, Key::Location(..))
-                    || Arc::strong_count(scope) > 1
-                    || !scope.gate.is_idle()
-            });
-            self.sweep_at = self.scopes.len() * 2;
-        }
-        let scope = Arc::new(Scope {
-            gate: Arc::new(Gate::new(settings)),
-            retries: Budget::of_tenant(),
-        });
-        self.scopes.insert(key, Arc::clone(&scope));
+        let scope = Scope::new(settings);
+        self.locations.insert(key, Arc::clone(&scope));
         scope
     }
+
+    fn of_credential(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.credentials.touch(&digest) {
+            return Arc::clone(scope);
+        }
+        // It was new until now.
+        let scope = self.new.remove(&digest);
+        let scope = scope.unwrap_or_else(|| Scope::new(settings));
+        self.credentials.insert(digest, Arc::clone(&scope));
+        scope
+    }
+
+    fn of_new(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.new.touch(&digest) {
+            return Arc::clone(scope);
+        }
+        let scope = Scope::new(settings);
+        self.new.insert(digest, Arc::clone(&scope));
+        scope
+    }
+}
+
+impl Scope {
+    fn new(settings: &config::Limits) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Arc::new(Gate::new(settings)),
+            retries: Budget::of_tenant(),
+            breaker: Breaker::default(),
+        })
+    }
+}
+
+/// A scope that a call holds has another owner than its map.
+fn is_shared(scope: &Arc<Scope>) -> bool {
+    Arc::strong_count(scope) > 1
+}
+
+fn is_in_use(scope: &Arc<Scope>) -> bool {
+    is_shared(scope) || !scope.gate.is_idle()
 }
 
 impl App {

@@ -52,6 +52,20 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         status: 401,
+        says: "invalid jwt",
+        class: Class::Auth,
+        sentence: "HighLevel does not accept the token.",
+        remedy: "Check that the whole token was given and that it was not rotated or deleted; make a new one in HighLevel under Settings, Private Integrations.",
+    },
+    Known {
+        status: 401,
+        says: "invalid token",
+        class: Class::Auth,
+        sentence: "HighLevel does not accept the token.",
+        remedy: "Check that the whole token was given and that it was not rotated or deleted; make a new one in HighLevel under Settings, Private Integrations.",
+    },
+    Known {
+        status: 401,
         says: "",
         class: Class::Auth,
         sentence: "HighLevel does not accept the token.",

@@ -276,3 +276,47 @@ fn a_limit_says_how_long_to_wait() {
         "{date}: {wait:?}"
     );
 }
+
+#[test]
+fn a_token_is_accepted_by_all_but_what_calls_it_unknown() {
+    use TokenVerdict::{Accepted, Doubtful, Silent, Unknown};
+    let tools = crate::generated::TOOLS;
+    let tool = tools.iter().find(|one| one.name == READ).expect("a tool");
+    let token = SecretString::from("pit-secret");
+    let page = "<html><title>Blocked</title></html>";
+    // Status, body, what is said of the token, and whether the call may have been executed.
+    #[rustfmt::skip]
+    let rows: &[(u16, &str, TokenVerdict, bool)] = &[
+        (401, r#"{"message":"Invalid JWT"}"#, Unknown, false),
+        (401, r#"{"message":["Invalid token: access token is invalid"]}"#, Unknown, false),
+        (401, r#"{"message":"The token is not authorized for this scope."}"#, Accepted, false),
+        (401, r#"{"message":"Token's user type mismatch!"}"#, Accepted, false),
+        (401, r#"{"message":"This authClass type is not allowed to access this scope."}"#, Accepted, false),
+        (401, r#"{"message":"This route is not yet supported by the IAM Service."}"#, Accepted, false),
+        (401, r#"{"message":"version header was not found."}"#, Accepted, false),
+        (401, r#"{"message":"Nope."}"#, Doubtful, false),
+        (401, "{}", Doubtful, false),
+        (401, "Invalid JWT", Doubtful, true),
+        (401, page, Doubtful, true),
+        (403, r#"{"message":"The token does not have access to this location."}"#, Accepted, false),
+        (403, page, Doubtful, true),
+        (404, r#"{"message":"Not found"}"#, Accepted, true),
+        (404, page, Doubtful, true),
+        (400, "{}", Accepted, true),
+        (409, "{}", Accepted, true),
+        (422, "{}", Accepted, true),
+        (408, "{}", Silent, true),
+        (429, "{}", Doubtful, false),
+        (429, page, Doubtful, false),
+        (302, "", Silent, true),
+        (500, "{}", Silent, true),
+        (503, page, Silent, true),
+    ];
+    for (status, body, expected, executed) in rows {
+        let status = StatusCode::from_u16(*status).expect("a status");
+        let headers = HeaderMap::new();
+        let (failure, verdict) = super::judge(tool, &token, status, &headers, body.as_bytes());
+        assert_eq!(verdict, *expected, "{status} {body}");
+        assert_eq!(failure.not_executed(), !executed, "{status} {body}");
+    }
+}

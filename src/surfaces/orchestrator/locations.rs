@@ -60,6 +60,7 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             location: None,
             company: Some(company.id().clone()),
             place: None,
+            home: None,
         };
         let context = CallContext {
             surface: session.context.surface.clone(),

@@ -10,7 +10,7 @@ use crate::highlevel::{Caller, TenantId};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::tool::{Place, Role, Rule, Tool};
 
-/// Fills what the caller's tenant fills and refuses every other location under a pin.
+/// Fills what the caller's tenant fills, and refuses every other location and company under a pin.
 pub fn bind(
     tool: &Tool,
     schema: &Schema,
@@ -18,8 +18,33 @@ pub fn bind(
     values: &mut Map<String, Value>,
     problems: &mut Problems,
 ) {
-    if let Some(LocationBinding::Pin(pin)) = &caller.location {
-        refuse_others(tool, pin.as_str(), values, problems);
+    let pin = match &caller.location {
+        Some(LocationBinding::Pin(pin)) => Some(pin),
+        _ => None,
+    };
+    if let Some(pin) = pin {
+        let other = |given: &str, name: &str| {
+            format!(
+                "{name} is {given}, but this connection is bound to location {}: leave {name} out or connect \
+                 with the other location's locationId header",
+                pin.as_str()
+            )
+        };
+        let is_location = |role: Role| matches!(role, Role::Location(_));
+        refuse_others(tool, is_location, pin.as_str(), values, problems, other);
+    }
+    // A company of the settings is bound without a location, too.
+    if let Some(company) = &caller.company
+        && (pin.is_some() || caller.is_servers_own())
+    {
+        let other = |given: &str, name: &str| {
+            format!(
+                "{name} is {given}, but this connection is bound to company {}: leave {name} out",
+                company.as_str()
+            )
+        };
+        let is_company = |role: Role| matches!(role, Role::Company(_));
+        refuse_others(tool, is_company, company.as_str(), values, problems, other);
     }
     let location = caller
         .location
@@ -46,14 +71,18 @@ pub fn bind(
     }
 }
 
-/// Every value that names a location must name `pin`, inside arguments and in lists too.
-fn refuse_others(tool: &Tool, pin: &str, values: &Map<String, Value>, problems: &mut Problems) {
-    let is_location = |role: Role| matches!(role, Role::Location(_));
-    let arguments = tool.arguments.iter().filter(|one| is_location(one.role));
-    let inner = tool
-        .inner_tenants
-        .iter()
-        .filter(|one| is_location(one.role));
+/// Every value of a role that `binds` must name `own`, inside arguments and in lists too. `other` says what is wrong
+/// with a given value and the argument's name.
+fn refuse_others(
+    tool: &Tool,
+    binds: fn(Role) -> bool,
+    own: &str,
+    values: &Map<String, Value>,
+    problems: &mut Problems,
+    other: impl Fn(&str, &str) -> String,
+) {
+    let arguments = tool.arguments.iter().filter(|one| binds(one.role));
+    let inner = tool.inner_tenants.iter().filter(|one| binds(one.role));
     let steps = arguments
         .map(|one| std::slice::from_ref(&one.name))
         .chain(inner.map(|one| one.steps));
@@ -65,13 +94,9 @@ fn refuse_others(tool: &Tool, pin: &str, values: &Map<String, Value>, problems: 
         if let Some(value) = values.get(*first) {
             collect(value, rest, &mut found);
         }
-        for given in found.into_iter().filter(|given| !is_only(given, pin)) {
+        for given in found.into_iter().filter(|given| !is_only(given, own)) {
             let name = steps.join(".").replace(".[]", "[]");
-            problems.add_foreign_tenant(format!(
-                "{name} is {}, but this connection is bound to location {pin}: leave {name} out or connect \
-                 with the other location's locationId header",
-                excerpt(given)
-            ));
+            problems.add_foreign_tenant(other(&excerpt(given), &name));
         }
     }
 }
@@ -120,11 +145,11 @@ fn named_location(tool: &Tool, values: &Map<String, Value>) -> Option<String> {
         .find_map(|argument| values.get(argument.name)?.as_str().map(str::to_owned))
 }
 
-/// Whether `given` names `pin` and nothing else, as one value or as every item of a list.
-fn is_only(given: &Value, pin: &str) -> bool {
+/// Whether `given` names `own` and nothing else, as one value or as every item of a list.
+fn is_only(given: &Value, own: &str) -> bool {
     match given {
-        Value::String(id) => id == pin,
-        Value::Array(items) => items.iter().all(|item| is_only(item, pin)),
+        Value::String(id) => id == own,
+        Value::Array(items) => items.iter().all(|item| is_only(item, own)),
         _ => false,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
+use highlevel_mcp::budget::Budget;
 use highlevel_mcp::config::Limits;
 use highlevel_mcp::highlevel::limit::{Ended, Gate, Permit, Reason, Reported, Wait, retry_after};
 use highlevel_mcp::highlevel::{Failure, answer, verdict};
@@ -130,7 +131,7 @@ pub fn answers(input: &[u8]) {
                 input,
             ));
         }
-        match answer::accepted(tool, 200, input.to_vec()) {
+        match answer::accepted(tool, 200, input.to_vec(), Budget::default().charge()) {
             Ok(reply) => [64, 800, 1 << 17]
                 .into_iter()
                 .for_each(|limit| shaped(tool, &reply.body, limit)),

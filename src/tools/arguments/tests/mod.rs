@@ -1,6 +1,7 @@
 //! What arguments become, by the official tools and by one with everything that they do not have.
 
 mod beyond;
+mod companies;
 mod keywords;
 mod official;
 
@@ -31,6 +32,7 @@ fn sent(
         }),
         company: Some(id("company")),
         place: None,
+        home: None,
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
