@@ -10,6 +10,7 @@ use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
 use crate::model::lower::{Lowered, Place, lower};
 use crate::model::operation::{Counts, key};
+use crate::model::twins;
 
 /// What becomes of the sources, whatever is wrong with them.
 pub struct Described {
@@ -95,6 +96,7 @@ fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>
         ));
     }
     problems.extend(stale(sources, &operations));
+    problems.extend(twins::join(&mut operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
 
     let mut names = BTreeSet::new();

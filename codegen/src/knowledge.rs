@@ -34,6 +34,10 @@ pub struct OperationKnowledge {
     /// A 2xx shows that the token belongs to the location that the request names.
     #[serde(default)]
     pub proves: bool,
+    /// Who confirms a call where the rules say nothing.
+    pub confirm: Option<Confirm>,
+    /// The tool that is the same operation under another route.
+    pub twin: Option<String>,
     #[serde(default)]
     pub paging: Paging,
     /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.
@@ -77,6 +81,14 @@ pub enum Effect {
     Send,
     Money,
     Destructive,
+}
+
+/// Who confirms a call where the rules say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirm {
+    /// A person, never the agent by a token that it was given.
+    Human,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -29,6 +29,12 @@ pub struct Tool {
     pub idempotent: bool,
     /// A 2xx shows that the token belongs to the location that the request names: HighLevel checks it there.
     pub proves: bool,
+    /// A person confirms a call where the rules say nothing: the operation makes or changes a login, shares an
+    /// account, or takes a person's consent.
+    pub asks_person: bool,
+    /// Tools that are the same operation under an older or newer route; each names the other. What a rule says
+    /// of one holds for all.
+    pub twins: &'static [&'static str],
     pub deprecated: bool,
     /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
     pub scopes: &'static [&'static str],
@@ -99,11 +105,12 @@ impl Tool {
 pub enum Effect {
     Read,
     Write,
-    /// Reaches a person outside the account.
+    /// Reaches a person outside the account, or changes what the public sees or where it is led.
     Send,
-    /// Moves or commits money.
+    /// Moves or commits money, or decides what customers pay, how, and to whom.
     Money,
-    /// Loses data that cannot be brought back through the API.
+    /// Loses data that cannot be brought back through the API, or gives access away: makes or changes a login,
+    /// shares an account, connects another one.
     Destructive,
 }
 

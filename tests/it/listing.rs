@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use highlevel_mcp::generated::TOOLS;
 use highlevel_mcp::mcp;
-use highlevel_mcp::runtime::tool::{Newer, Role, Tool};
 use highlevel_mcp::surfaces::Endpoint;
 use highlevel_mcp::surfaces::official::Official;
 use serde_json::Value;
+
+use crate::inventory;
 
 /// Most tokens (o200k_base) that the list of each surface may cost.
 const MOST_TOKENS: [(&str, usize); 6] = [
@@ -54,7 +55,7 @@ fn the_tools_are_those_of_the_snapshots() {
         };
         let list = serde_json::to_value(mcp::list(&endpoint).expect("a list")).expect("JSON");
         let listed = &list["tools"][0];
-        inventory += &format!("{}\n", inventory_line(tool, tokens(&listed.to_string())));
+        inventory += &format!("{}\n", inventory::line(tool, tokens(&listed.to_string())));
         files.push((format!("tools/{}.json", tool.name), format!("{listed:#}\n")));
     }
     files.push(("inventory.txt".to_owned(), inventory));
@@ -76,59 +77,6 @@ fn the_tools_are_those_of_the_snapshots() {
         let file = format!("tools/{}", entry.expect("an entry").file_name().display());
         assert!(wanted.contains(&file), "{file} is of no tool; delete it");
     }
-}
-
-/// What a reviewer wants to know of a tool: name, effect, how often, paging, tenants, token, scopes, cost, title.
-fn inventory_line(tool: &Tool, cost: usize) -> String {
-    let flags = [
-        (tool.bulk, "bulk"),
-        (tool.additive, "additive"),
-        (tool.idempotent, "idempotent"),
-        (tool.deprecated, "deprecated"),
-    ];
-    let flags: Vec<&str> = flags
-        .iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, name)| *name)
-        .collect();
-    let tenants = tool
-        .arguments
-        .iter()
-        .filter_map(|argument| match argument.role {
-            Role::None => None,
-            Role::Location(rule) => Some(format!("{}:location:{rule:?}", argument.name)),
-            Role::Company(rule) => Some(format!("{}:company:{rule:?}", argument.name)),
-        });
-    let tenants: Vec<String> = tenants.collect();
-    let newer = match tool.newer {
-        Newer::None => "-",
-        Newer::Same(_) => "same",
-        Newer::Other(_) => "other",
-    };
-    [
-        tool.name.to_owned(),
-        format!("{} {}", tool.effect.name(), flags.join(" "))
-            .trim_end()
-            .to_owned(),
-        format!("{} {}", tool.method, tool.path),
-        format!("version {} (v3: {newer})", tool.version),
-        format!(
-            "paging {:?} {}",
-            tool.paging.style,
-            tool.paging.rows.join(".")
-        )
-        .trim_end()
-        .to_owned(),
-        format!("tenants {}", tenants.join(" "))
-            .trim_end()
-            .to_owned(),
-        format!("token {} {}", tool.token.name(), tool.scopes.join(" "))
-            .trim_end()
-            .to_owned(),
-        format!("{cost} tokens"),
-        tool.title.to_owned(),
-    ]
-    .join(" | ")
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod clients;
 mod connect;
 mod doctor;
 mod host;
+mod inventory;
 mod listing;
 mod recording;
 mod requests;

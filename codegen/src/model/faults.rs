@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::knowledge::{ArgumentKnowledge, Effect, OperationKnowledge, PagingStyle, TenantRole};
+use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, PagingStyle, TenantRole};
 use crate::model::answer::Answer;
 use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::lower::names;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Argument, Newer, Operation};
+use crate::model::review::contradictions;
 
 /// Every fault of `operation`, given what is known of it.
 pub fn faults(
@@ -54,15 +55,8 @@ pub fn faults(
             "rewrite it",
         );
     }
-    let telling = known.bulk
-        || matches!(known.effect, Effect::Money | Effect::Destructive)
-        || (known.effect == Effect::Read && operation.method != "GET");
-    if telling && known.reason.is_none() {
-        fault(
-            "reason",
-            "is missing for an effect that the method does not show",
-            "give one",
-        );
+    for (key, what, remedy) in contradictions(operation, known) {
+        fault(key, what, remedy);
     }
     let inner = inner_fields(&operation.arguments);
     for (name, told) in &known.arguments {

@@ -8,7 +8,7 @@ use crate::document::repair::VERSION;
 use crate::document::resolve::{operations, resolve};
 use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
-use crate::knowledge::{DocumentKnowledge, Effect, OperationKnowledge, TokenClass};
+use crate::knowledge::{Confirm, DocumentKnowledge, Effect, OperationKnowledge, TokenClass};
 use crate::model::answer::answer;
 use crate::model::argument::{advertised_schema, arguments, check_schema, prefixed};
 use crate::model::faults::faults;
@@ -125,6 +125,11 @@ fn lower_operation(
         bulk: known.is_some_and(|known| known.bulk),
         additive: known.is_some_and(|known| known.additive),
         proves: known.is_some_and(|known| known.proves),
+        asks_person: known.is_some_and(|known| known.confirm == Some(Confirm::Human)),
+        twins: known
+            .and_then(|known| known.twin.clone())
+            .into_iter()
+            .collect(),
         idempotent: known
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),

@@ -9,4 +9,6 @@ pub mod lower;
 pub mod naming;
 pub mod newer;
 pub mod operation;
+pub mod review;
 pub mod schema;
+pub mod twins;

@@ -34,6 +34,10 @@ pub struct Operation {
     pub idempotent: bool,
     /// A 2xx shows that the token belongs to the location that the request names.
     pub proves: bool,
+    /// A person confirms a call where the rules say nothing.
+    pub asks_person: bool,
+    /// Tools that are the same operation under another route.
+    pub twins: Vec<String>,
     pub paging: Paging,
     /// The most telling fields of a row, or of the answer.
     pub fields: Vec<String>,

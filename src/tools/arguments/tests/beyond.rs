@@ -47,6 +47,8 @@ const TOOL: Tool = Tool {
     bulk: false,
     additive: false,
     proves: false,
+    asks_person: false,
+    twins: &[],
     idempotent: false,
     deprecated: false,
     scopes: &[],

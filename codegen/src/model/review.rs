@@ -1,0 +1,56 @@
+//! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
+
+use crate::knowledge::{Effect, OperationKnowledge, TenantRole, TokenClass};
+use crate::model::operation::{Newer, Operation};
+
+/// Every contradiction: the key, what is wrong, the remedy.
+pub fn contradictions(
+    operation: &Operation,
+    known: &OperationKnowledge,
+) -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut found = Vec::new();
+    // A read carries its reason where something beyond reading is said of it.
+    let grave = matches!(
+        known.effect,
+        Effect::Send | Effect::Money | Effect::Destructive
+    );
+    let unusual_read = known.effect == Effect::Read && operation.method != "GET";
+    let needs_reason = known.bulk || known.confirm.is_some() || grave || unusual_read;
+    if needs_reason && known.reason.is_none() {
+        found.push((
+            "reason",
+            "is missing for an effect that the method does not show",
+            "give one",
+        ));
+    }
+    if known.additive && matches!(known.effect, Effect::Read | Effect::Destructive) {
+        let what = "stands beside an effect that adds nothing, or takes away";
+        found.push(("additive", what, "remove one of them"));
+    }
+    if known.confirm.is_some() && known.effect == Effect::Read {
+        let what = "is given for a read, which is never confirmed";
+        found.push(("confirm", what, "remove it, or correct the effect"));
+    }
+    if known.proves {
+        found.extend(unproven(operation).map(|what| ("proves", what, "remove it")));
+    }
+    found
+}
+
+/// Why a success of `operation` cannot prove that the token belongs to a location.
+fn unproven(operation: &Operation) -> Option<&'static str> {
+    let names_location = |operation: &Operation| {
+        let mut arguments = operation.arguments.iter();
+        arguments.any(|one| one.role == TenantRole::Location && one.required)
+    };
+    let every_edition = match &operation.newer {
+        Newer::Other(newer) => names_location(operation) && names_location(newer),
+        _ => names_location(operation),
+    };
+    match operation.token {
+        _ if !every_edition => Some("is given where no required argument names a location"),
+        TokenClass::Agency => Some("is given where only an agency's token is taken"),
+        TokenClass::Unknown => Some("is given where HighLevel does not say which token is taken"),
+        TokenClass::Location | TokenClass::Either => None,
+    }
+}
