@@ -195,6 +195,11 @@ fn prepared(
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let telemetry = telemetry(&config).map_err(Refused)?;
+    if config.upstream.is_plain_text() {
+        tracing::warn!(
+            "upstream.base_url is http:// and another machine: everybody on the way there can read the tokens; give https://"
+        );
+    }
     let governance = Governance::of(&config, &transport).map_err(Refused)?;
     let tools = crate::generated::TOOLS;
     let dispatch = Dispatch::new(tools, transport, &config.tools, telemetry, governance);
