@@ -2,5 +2,6 @@
 
 pub mod arguments;
 pub mod body;
+pub mod nearest;
 pub mod prepare;
 pub mod tool;

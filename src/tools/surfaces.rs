@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::generated::TOOLS;
+use crate::runtime::nearest;
 use crate::runtime::tool::{Effect, Tool};
 
 /// One list of tools under a name of its own.
@@ -50,9 +51,6 @@ const ALL: &str = "all";
 
 /// At the end of the name of any surface: without what writes.
 const READ_ONLY: &str = "/readonly";
-
-/// Below this likeness (1 is equal) a name is no help.
-const NEAR: f64 = 0.6;
 
 /// A surface or toolset that there is not.
 #[derive(Debug, thiserror::Error)]
@@ -126,16 +124,7 @@ impl Surface {
 
 /// The tool whose name is most like `name`, if any is.
 pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option<&'static Tool> {
-    tools
-        .map(|tool| {
-            (
-                strsim::normalized_damerau_levenshtein(name, tool.name),
-                tool,
-            )
-        })
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, tool)| tool)
+    nearest::nearest(name, tools.map(|tool| (tool.name, tool)))
 }
 
 fn refuse_unknown(wanted: &BTreeSet<&str>) -> Result<(), UnknownToolset> {
