@@ -15,8 +15,26 @@ pub struct Principal {
     pub scope: LocationScope,
     /// The access key's, by the names that the rules and the audit file know.
     pub key: Option<AccessKeyRef>,
-    /// Where the request came from, as far as the settings let the server believe it; `None` without a network.
+    /// Where the request came from, as far as the settings let the server believe it, an IPv6 address as its network of
+    /// 64 bits; `None` without a network, and where a proxy tells its clients apart by nothing.
     pub address: Option<IpAddr>,
+    /// `account` is a HighLevel token that the client brought, not one of the server's own.
+    pub brings_token: bool,
+    pub endpoint: EndpointBinding,
+}
+
+/// What an endpoint's path binds its requests to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndpointBinding {
+    #[default]
+    Any,
+    /// `/mcp/l/<alias>`: the account is pinned to that location.
+    Location,
+    /// A HighLevel token came to an alias that there is not, or whose location is not the one that its header names.
+    /// The account is pinned to a location that HighLevel does not have, so that the caller hears from HighLevel what it
+    /// would hear of a location that its token does not reach. Nothing that is answered without HighLevel may tell the
+    /// two apart.
+    UnknownAlias,
 }
 
 /// How a caller showed who it is. The table of SECURITY.md has a row for each.
@@ -94,6 +112,8 @@ impl Principal {
             scope: LocationScope::None,
             key: None,
             address: None,
+            brings_token: kind == CallerKind::Token,
+            endpoint: EndpointBinding::Any,
         }
     }
 
@@ -105,6 +125,8 @@ impl Principal {
             scope,
             key: None,
             address: None,
+            brings_token: false,
+            endpoint: EndpointBinding::Any,
         }
     }
 }

@@ -59,7 +59,7 @@ impl Serve {
         let access = host::Access::new(&config.server, &config.account, keys)?;
         let tools = crate::mcp::list(&Surface::of(USUAL)?)?.tools.len();
         let stopping = host::Stopping::default();
-        let router = host::router(&dispatch, access, &stopping, &config.server);
+        let router = host::router(&dispatch, access, &stopping, &config);
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
@@ -97,7 +97,7 @@ impl Serve {
                 signal(SignalKind::hangup())?,
             ));
             let telemetry = dispatch.telemetry();
-            metrics(&config.metrics, telemetry).await?;
+            metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;
             host::run(
                 listener,
@@ -148,7 +148,8 @@ fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
 }
 
 /// Another instance on this machine may have the port, which is no reason not to serve.
-async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<(), Refused> {
+async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), Refused> {
+    let settings = &config.metrics;
     if settings.listen.is_empty() {
         return Ok(());
     }
@@ -161,7 +162,11 @@ async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<()
     match TcpListener::bind(listen).await {
         Ok(listener) => {
             tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
-            tokio::spawn(host::serve_metrics(listener, telemetry.clone()));
+            tokio::spawn(host::serve_metrics(
+                listener,
+                telemetry.clone(),
+                config.server.clone(),
+            ));
         }
         Err(error) => tracing::warn!(
             "no metrics: cannot listen on {listen}: {error}; give another HIGHLEVEL_MCP_METRICS_LISTEN, or an empty one"

@@ -8,9 +8,15 @@ use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::host::access::Access;
+use crate::call::Principal;
+use crate::call::shares::PrincipalId;
+use crate::highlevel::Caller;
+use crate::host::access::{Access, Visit};
 use crate::host::address::Address;
-use crate::host::intake::Intake;
+use crate::host::client_address::Peer;
+use crate::host::intake::{Intake, ShareHolder};
+use crate::host::origin::authority;
+use crate::host::problem::Problem;
 use crate::tools::dispatch::Dispatch;
 
 /// What a request has to pass.
@@ -19,29 +25,29 @@ pub struct Guard {
     pub intake: Intake,
     /// Knows the locations of the moment.
     pub dispatch: Dispatch,
+    /// Whether HighLevel has answered this caller's token before.
+    pub is_accepted: Box<dyn Fn(&Caller) -> bool + Send + Sync>,
 }
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
-/// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
+/// The principal goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
 pub async fn guard(
     State(guarded): State<Arc<Guard>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let tenancy = guarded.dispatch.tenancy();
-    let alias = Address::of(request.uri().path()).alias;
-    let access = &guarded.access;
-    match access.principal(request.headers(), alias.as_deref(), &tenancy.accounts) {
+    match guarded.principal(&request) {
         Ok(principal) => {
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
             headers.remove("x-access-key");
             // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
+            let who = guarded.share_holder(&principal);
             request.extensions_mut().insert(principal);
-            guarded.intake.pass(request, next).await
+            guarded.intake.pass(request, &who, next).await
         }
         Err(problem) => {
             tracing::info!(
@@ -50,6 +56,32 @@ pub async fn guard(
                 "refused"
             );
             problem.into_response()
+        }
+    }
+}
+
+impl Guard {
+    fn principal(&self, request: &Request) -> Result<Principal, Problem> {
+        let tenancy = self.dispatch.tenancy();
+        let alias = Address::of(request.uri().path()).alias;
+        let visit = Visit {
+            headers: request.headers(),
+            host: &authority(request.uri(), request.headers())?,
+            peer: request.extensions().get::<Peer>().map(|peer| peer.0),
+            alias: alias.as_deref(),
+        };
+        self.access.principal(&visit, &tenancy.accounts)
+    }
+
+    fn share_holder(&self, principal: &Principal) -> ShareHolder {
+        let is_new = !principal.kind.is_known()
+            && principal
+                .account
+                .as_ref()
+                .is_some_and(|account| !(self.is_accepted)(account));
+        ShareHolder {
+            id: PrincipalId::new(principal, |account| self.dispatch.digest(account)),
+            newcomer: is_new.then_some(principal.address),
         }
     }
 }

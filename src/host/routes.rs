@@ -1,6 +1,7 @@
 //! Every route and every layer on one page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,7 +12,8 @@ use axum::routing::{any, get};
 use tower::ServiceBuilder;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::config;
+use crate::call::shares::Shares;
+use crate::config::Config;
 use crate::host::access::Access;
 use crate::host::address::Address;
 use crate::host::endpoints::Endpoints;
@@ -24,12 +26,9 @@ use crate::tools::dispatch::Dispatch;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
-pub fn router(
-    dispatch: &Dispatch,
-    access: Access,
-    stopping: &Stopping,
-    settings: &config::Server,
-) -> Router {
+pub fn router(dispatch: &Dispatch, access: Access, stopping: &Stopping, config: &Config) -> Router {
+    let settings = &config.server;
+    let shares = Shares::new(settings, Duration::from_millis(config.limits.max_wait_ms));
     let endpoints = Endpoints::new(dispatch.clone(), settings.max_body_bytes);
     let mcp = Router::new()
         .route("/mcp", any(endpoint))
@@ -38,8 +37,10 @@ pub fn router(
         .with_state(Arc::new(endpoints));
     let guarded = Guard {
         access,
-        intake: Intake::new(settings),
+        intake: Intake::new(settings, shares),
         dispatch: dispatch.clone(),
+        // Nobody keeps yet what HighLevel said of a token.
+        is_accepted: Box::new(|_| true),
     };
     // Outside the guard: a preflight request carries no credential. Origins were checked before.
     let guarded = ServiceBuilder::new()

@@ -163,6 +163,16 @@ impl Keys {
         self.file.read()
     }
 
+    /// Whether there is a key that was not revoked. Where they cannot be read, there may be.
+    pub fn has_any(&self) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.refresh(&self.file);
+        let by_id = known.by_id.as_ref();
+        by_id.map_or(true, |by_id| {
+            by_id.values().any(|record| record.revoked.is_none())
+        })
+    }
+
     /// The key that a client shows. `None`: there is none such; a wrong secret of a key that exists is no different.
     pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, Refused> {
         self.find_at(presented, Timestamp::now())

@@ -167,7 +167,7 @@ async fn a_default_lets_arguments_name_another_location() {
 
 #[tokio::test]
 async fn the_servers_account_is_used_with_the_key_and_the_key_stays_here() {
-    let bearer: &[_] = &[("authorization", "Bearer k3y")];
+    let bearer: &[_] = &[("authorization", "Bearer k3y-of-the-tests-of-tenants")];
     let variables = [
         ("HIGHLEVEL_TOKEN", "pit-own"),
         ("HIGHLEVEL_LOCATION_ID", "OWN"),

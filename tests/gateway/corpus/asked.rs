@@ -51,7 +51,7 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         &dispatch(&config),
         access.expect("no account"),
         &host::Stopping::default(),
-        &config.server,
+        &config,
     );
     Gateway {
         runtime,

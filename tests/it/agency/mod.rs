@@ -61,7 +61,10 @@ impl Agency {
         let variables = [
             ("HIGHLEVEL_MCP_CONFIG", path("settings.toml")),
             ("HIGHLEVEL_MCP_POLICY_FILE", path("rules.toml")),
-            ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", "operator".to_owned()),
+            (
+                "HIGHLEVEL_MCP_SERVER_ACCESS_KEY",
+                "operator-of-this-agency-1".to_owned(),
+            ),
             (
                 "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
                 "100000".to_owned(),
