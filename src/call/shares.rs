@@ -221,7 +221,11 @@ impl Shares {
             // All clients of a proxy that tells nobody apart.
             Holder::Address(None) => (inner.bytes_per_caller, Semaphore::MAX_PERMITS),
         };
-        let places = inner.calls_per_caller.min(Semaphore::MAX_PERMITS);
+        // The operator's own programs share one entry, and need no protection from each other.
+        let places = match holder {
+            Holder::Caller(PrincipalId::Server | PrincipalId::Local) => Semaphore::MAX_PERMITS,
+            _ => inner.calls_per_caller.min(Semaphore::MAX_PERMITS),
+        };
         Allowance {
             budget: inner.whole.share(bytes),
             places: Arc::new(Semaphore::new(places)),
@@ -276,6 +280,14 @@ impl ByteLoan {
 }
 
 impl Place {
+    /// Whose place it is.
+    pub fn caller(&self) -> Option<&PrincipalId> {
+        match &self.0.share.holder {
+            Holder::Caller(id) => Some(id),
+            Holder::Address(_) => None,
+        }
+    }
+
     /// Bytes of the caller, for what is made and gathered during the call.
     pub fn loan(&self) -> ByteLoan {
         self.0.share.loan()

@@ -42,7 +42,7 @@ impl Stdio {
             (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
         };
         let telemetry = dispatch.telemetry().clone();
-        let handler = mcp::Handler::new(surface, dispatch, Some(principal))?;
+        let handler = mcp::Handler::new(surface, dispatch, Some(principal));
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;

@@ -1,7 +1,7 @@
 //! Answers MCP requests: lists a surface's tools, calls them through dispatch.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
@@ -64,36 +64,33 @@ pub struct Handler(Arc<Inner>);
 
 struct Inner {
     surface: Surface,
-    list: ListToolsResult,
-    /// Every name that is called here, other names of tools included.
-    names: HashMap<&'static str, Called>,
+    /// The surface's own tools, which come before operations of the same name.
+    own: HashMap<&'static str, Called>,
     dispatch: Dispatch,
     /// Who calls where the request does not say: under stdio.
     principal: Option<Principal>,
 }
 
 impl Handler {
-    /// Fails where a generated schema is no JSON object.
-    pub fn new(
-        surface: Surface,
-        dispatch: Dispatch,
-        principal: Option<Principal>,
-    ) -> Result<Self, serde_json::Error> {
-        let list = list(&surface)?;
-        let names = names(&surface);
-        Ok(Self(Arc::new(Inner {
+    pub fn new(surface: Surface, dispatch: Dispatch, principal: Option<Principal>) -> Self {
+        let own = own_names(&surface);
+        Self(Arc::new(Inner {
             surface,
-            list,
-            names,
+            own,
             dispatch,
             principal,
-        })))
+        }))
+    }
+
+    /// What a name, or another name of a tool, means here.
+    fn find(&self, name: &str) -> Option<Called> {
+        let own = self.0.own.get(name).copied();
+        own.or_else(|| listed_tool(&self.0.surface, name).map(Called::Tool))
     }
 
     /// The tool, or an error that names the nearest one.
     fn called(&self, name: &str) -> Result<Called, ErrorData> {
-        let found = self.0.names.get(name).copied();
-        found.ok_or_else(|| {
+        self.find(name).ok_or_else(|| {
             let shown: String = name.chars().take(64).collect();
             let hint = match self.0.surface.nearest(name) {
                 Some(tool) => format!("did you mean {}?", tool.name),
@@ -140,37 +137,51 @@ impl Handler {
     /// Whether `name` is shown to the principal: what its rules deny is on no list.
     fn is_shown(&self, name: &str, principal: &Principal) -> bool {
         let dispatch = &self.0.dispatch;
-        match self.0.names.get(name) {
+        match self.find(name) {
             Some(Called::Tool(tool)) => dispatch.shows(tool, principal),
             Some(Called::Meta(Meta::Call(kind))) => TOOLS
                 .iter()
-                .any(|tool| Kind::of(tool) == *kind && dispatch.shows(tool, principal)),
+                .any(|tool| Kind::of(tool) == kind && dispatch.shows(tool, principal)),
             _ => true,
         }
     }
 }
 
-/// The surface's own tools come before operations of the same name.
-fn names(surface: &Surface) -> HashMap<&'static str, Called> {
-    let tools = surface.tools.iter().flat_map(|tool| {
-        let names = std::iter::once(&tool.name).chain(tool.aliases);
-        names.map(|name| (*name, Called::Tool(tool)))
-    });
-    let mut names: HashMap<_, _> = tools.collect();
+/// The tools that stand for all operations.
+fn own_names(surface: &Surface) -> HashMap<&'static str, Called> {
     match surface.meta {
-        MetaTools::None => {}
-        MetaTools::Orchestrator => names.extend(
-            meta_tools(surface.read_only)
-                .into_iter()
-                .map(|tool| (tool.name, Called::Meta(tool.meta))),
-        ),
-        MetaTools::Compat => names.extend(
-            compat::tools()
-                .into_iter()
-                .map(|(compat, name, ..)| (name, Called::Compat(compat))),
-        ),
+        MetaTools::None => HashMap::new(),
+        MetaTools::Orchestrator => meta_tools(surface.read_only)
+            .into_iter()
+            .map(|tool| (tool.name, Called::Meta(tool.meta)))
+            .collect(),
+        MetaTools::Compat => compat::tools()
+            .into_iter()
+            .map(|(compat, name, ..)| (name, Called::Compat(compat)))
+            .collect(),
     }
-    names
+}
+
+/// The tool of this name or alias, where the surface lists it. The names of all tools are kept once for all surfaces.
+fn listed_tool(surface: &Surface, name: &str) -> Option<&'static Tool> {
+    static ALL: LazyLock<HashMap<&'static str, Vec<&'static Tool>>> = LazyLock::new(|| {
+        let mut all: HashMap<_, Vec<_>> = HashMap::new();
+        // A tool's own name comes before another's alias.
+        for tool in TOOLS {
+            all.entry(tool.name).or_default().insert(0, tool);
+            for alias in tool.aliases {
+                all.entry(*alias).or_default().push(tool);
+            }
+        }
+        all
+    });
+    let is_listed = |tool: &&&Tool| {
+        let place = surface
+            .tools
+            .binary_search_by(|one| one.name.cmp(tool.name));
+        place.is_ok()
+    };
+    ALL.get(name)?.iter().find(is_listed).copied()
 }
 
 impl ServerHandler for Handler {
@@ -203,10 +214,12 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut list = self.0.list.clone();
+        let broken =
+            |error| ErrorData::internal_error(format!("A tool's schema is broken: {error}"), None);
+        let mut list = list(&self.0.surface).map_err(broken)?;
         list.cache_scope = Some(self.scope());
         if self.0.dispatch.hides_anything() {
-            let principal = self.principal(&context)?;
+            let principal = self.principal(&context)?.for_lists();
             list.tools
                 .retain(|tool| self.is_shown(&tool.name, &principal));
         }
