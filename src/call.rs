@@ -40,7 +40,9 @@ use crate::tools::arguments::Checker;
 
 pub use answer::{Answer, Question};
 use authorize::{Asking, Authorized};
-pub use caller::{AccessKeyRef, CallContext, CallerKind, Elicitation, LocationScope, Principal};
+pub use caller::{
+    AccessKeyRef, CallContext, CallerKind, Elicitation, EndpointBinding, LocationScope, Principal,
+};
 use consent::Consent;
 pub use controls::Controls;
 use facts::Facts;
@@ -233,8 +235,8 @@ impl Pipeline {
             return;
         };
         let shows = answer.status.is_some_and(|status| status < 300);
-        let proven = account
-            .is_some_and(|account| self.transport().is_proven(account, &place.location));
+        let proven =
+            account.is_some_and(|account| self.transport().is_proven(account, &place.location));
         if shows || proven {
             return;
         }
@@ -294,14 +296,7 @@ impl Pipeline {
 
     /// What counters and records keep the caller under.
     pub fn principal_id(&self, principal: &Principal) -> PrincipalId {
-        match (principal.kind, &principal.key, &principal.account) {
-            (CallerKind::AccessKey, Some(key), _) => PrincipalId::Key(key.id.clone()),
-            (CallerKind::Token, _, Some(account)) => {
-                PrincipalId::Token(self.0.transport.digest(account))
-            }
-            (CallerKind::ServerKey, ..) => PrincipalId::Server,
-            _ => PrincipalId::Local,
-        }
+        PrincipalId::new(principal, |account| self.0.transport.digest(account))
     }
 
     fn now(&self) -> Timestamp {

@@ -1,11 +1,12 @@
 //! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
 
 mod accounts;
+mod server;
 mod state;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -15,6 +16,7 @@ use toml::{Table, Value};
 use crate::runtime::tool::Preferred;
 
 pub use accounts::{Company, Location, SecretSource, Variables};
+pub use server::{LocationHeader, OwnAccount, Server, Tls};
 pub use state::{Approvals, Audit, AuditedArguments, Policy, State};
 
 /// Every setting with its comment; the text is the defaults.
@@ -44,46 +46,6 @@ pub struct Config {
     /// What of the environment holds secrets of locations and companies.
     #[serde(skip)]
     variables: Variables,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Server {
-    pub listen: SocketAddr,
-    pub allowed_hosts: Vec<String>,
-    pub allowed_origins: Vec<String>,
-    /// Empty: none.
-    pub access_key: SecretString,
-    pub location_header: LocationHeader,
-    pub tls: Tls,
-    pub header_timeout_ms: u64,
-    pub body_timeout_ms: u64,
-    pub idle_timeout_ms: u64,
-    pub max_connections: usize,
-    pub max_connections_per_address: usize,
-    pub max_body_bytes: usize,
-    pub max_calls: usize,
-    pub drain_ms: u64,
-    pub shutdown_grace_ms: u64,
-}
-
-/// What protects the tokens of requests on their way to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tls {
-    /// The server speaks none itself: nobody but this machine may reach it.
-    Required,
-    /// A proxy in front speaks it.
-    Proxy,
-    Off,
-}
-
-/// What a client's `locationId` header means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LocationHeader {
-    Pin,
-    Default,
 }
 
 /// Where HighLevel is and how long to wait for it.
@@ -241,6 +203,8 @@ impl Config {
         }
         merge_flags(&mut table, flags);
         let mut config = parsed(table, "the settings")?;
+        config.server.check()?;
+        config.upstream.check()?;
         let readable = others.into_iter().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
@@ -269,6 +233,36 @@ impl Config {
 impl ConfigError {
     pub fn new(what: String) -> Self {
         Self(what)
+    }
+}
+
+impl Upstream {
+    /// Refuses a password in the URL: it would stand in logs, and HighLevel takes none.
+    fn check(&self) -> Result<(), ConfigError> {
+        let Ok(url) = self.base_url.parse::<reqwest::Url>() else {
+            // Whoever connects to it says what is wrong.
+            return Ok(());
+        };
+        if url.username().is_empty() && url.password().is_none() {
+            return Ok(());
+        }
+        Err(ConfigError(
+            "upstream.base_url holds a user name or a password, which would be written to logs; remove it: HighLevel \
+             takes a token only"
+                .to_owned(),
+        ))
+    }
+
+    /// Whether tokens travel to another machine without TLS.
+    pub fn is_plain_text(&self) -> bool {
+        let url = self.base_url.parse::<reqwest::Url>().ok();
+        url.is_some_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            let is_loopback =
+                host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+            url.scheme() == "http" && !is_loopback
+        })
     }
 }
 
@@ -343,12 +337,13 @@ fn merge_variable(table: &mut Table, name: &str, value: &str) -> Result<(), Conf
     };
     let typed = match default {
         Value::Integer(_) => value.trim().parse().ok().map(Value::Integer),
+        Value::Boolean(_) => value.trim().parse().ok().map(Value::Boolean),
         Value::Array(_) => Some(Value::Array(listed(value))),
         _ => Some(Value::from(value)),
     };
     let Some(typed) = typed else {
         return Err(ConfigError(format!(
-            "the environment variable {name} must be a whole number"
+            "the environment variable {name} must be a whole number, or true or false where the setting is"
         )));
     };
     set(table, section, key, typed);

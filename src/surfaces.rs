@@ -154,7 +154,10 @@ impl Endpoint {
                 ),
                 "legacy" => (
                     "highlevel-legacy".to_owned(),
-                    vec![Arc::new(legacy::Legacy::new(select(OFFICIAL_36, read_only)?))],
+                    vec![Arc::new(legacy::Legacy::new(select(
+                        OFFICIAL_36,
+                        read_only,
+                    )?))],
                     false,
                 ),
                 toolsets => {
@@ -199,7 +202,9 @@ impl Endpoint {
         pipeline: &Pipeline,
         principal: &Principal,
     ) -> Option<&'static str> {
-        let names = self.list().filter(|listing| listing.is_visible(pipeline, principal));
+        let names = self
+            .list()
+            .filter(|listing| listing.is_visible(pipeline, principal));
         nearest_name(name, names.map(|listing| listing.name()))
     }
 }
@@ -239,7 +244,10 @@ impl<'a> Session<'a> {
 
     /// The answer of a tool that sends nothing itself, with its line in the log.
     pub fn answer(&self, name: &'static str, answered: Result<Answer, Failure>) -> Answer {
-        let watch = self.pipeline.telemetry().call(name, Effect::Read.name(), &self.context.parent);
+        let watch = self
+            .pipeline
+            .telemetry()
+            .call(name, Effect::Read.name(), &self.context.parent);
         let answer = answered.unwrap_or_else(Answer::from);
         watch.end(answer.outcome(), End::default());
         answer
@@ -288,8 +296,8 @@ pub fn nearest_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Opt
 fn select(toolsets: &str, read_only: bool) -> Result<Vec<&'static Tool>, UnknownToolset> {
     let wanted = toolset_names(toolsets)?;
     let is_wanted = |tool: &&Tool| {
-        let listed = wanted.contains(ALL)
-            || tool.toolsets.iter().any(|toolset| wanted.contains(toolset));
+        let listed =
+            wanted.contains(ALL) || tool.toolsets.iter().any(|toolset| wanted.contains(toolset));
         listed && (!read_only || tool.effect == Effect::Read)
     };
     Ok(TOOLS.iter().filter(is_wanted).collect())

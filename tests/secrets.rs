@@ -27,7 +27,7 @@ use tracing_subscriber::fmt::MakeWriter;
 const CLIENT: &str = "pit-canary-client-5f0c";
 const OAUTH: &str = "eyJjYW5hcnkiOjF9.eyJjYW5hcnkiOiJvYXV0aC04YjFkIn0.canary-signature-77aa";
 const OWN: &str = "pit-canary-own-93be";
-const KEY: &str = "canary-access-key-2d4e";
+const KEY: &str = "canary-access-key-2d4e-7f1b";
 const SECRETS: [&str; 5] = [CLIENT, OAUTH, "canary-signature-77aa", OWN, KEY];
 
 /// Everything that is logged.

@@ -25,12 +25,13 @@ static PROBES: LazyLock<Vec<&'static Tool>> = LazyLock::new(|| {
 
 impl Pipeline {
     /// Whether the server or HighLevel knows the caller.
-    pub(super) fn is_accepted(&self, principal: &Principal) -> bool {
+    pub fn is_accepted(&self, principal: &Principal) -> bool {
         if principal.kind != CallerKind::Token {
             return true;
         }
         let account = principal.account.as_ref();
-        account.is_some_and(|account| self.transport().standing(account) == Standing::Accepted)
+        account
+            .is_some_and(|account| self.transport().standing(account, false) == Standing::Accepted)
     }
 
     /// Has HighLevel answer a new token before a call that writes, confirms or is kept. Fails with HighLevel's own

@@ -44,7 +44,8 @@ impl Pipeline {
             Asking::Now(_) | Asking::Probe => Consent::not_needed(),
             Asking::Before(consent) if consent.covers(mode) => consent.repeated(),
             Asking::Before(_) => {
-                let what = "Nothing was sent: the rules changed, and this needs a confirmation now.";
+                let what =
+                    "Nothing was sent: the rules changed, and this needs a confirmation now.";
                 let failure = Failure::new(Class::Refused, what)
                     .with_remedy("Call again without confirm for a new preview.");
                 return Err(self.refuse(validated.facts(), &failure, Some(&rule), context));
@@ -112,8 +113,8 @@ impl Pipeline {
             return Ok(());
         }
         let what = "Nothing was sent: the access key was revoked or has expired.";
-        let failure = Failure::new(Class::Auth, what)
-            .with_remedy("Have the server's operator make another.");
+        let failure =
+            Failure::new(Class::Auth, what).with_remedy("Have the server's operator make another.");
         Err(self.refuse(facts, &failure, None, context))
     }
 

@@ -1,7 +1,6 @@
 //! Who asks for a call, and what each kind of caller may spend.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::shares::CallPlace;
 use crate::budget::Budget;
@@ -18,8 +17,26 @@ pub struct Principal {
     pub scope: LocationScope,
     /// The access key's, by the names that the rules and the audit file know.
     pub key: Option<AccessKeyRef>,
-    /// Where the request came from, as far as the settings let the server believe it; `None` without a network.
+    /// Where the request came from, as far as the settings let the server believe it, an IPv6 address as its network of
+    /// 64 bits; `None` without a network, and where a proxy tells its clients apart by nothing.
     pub address: Option<IpAddr>,
+    /// `account` is a HighLevel token that the client brought, not one of the server's own.
+    pub brings_token: bool,
+    pub endpoint: EndpointBinding,
+}
+
+/// What an endpoint's path binds its requests to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndpointBinding {
+    #[default]
+    Any,
+    /// `/mcp/l/<alias>`: the account is pinned to that location.
+    Location,
+    /// A HighLevel token came to an alias that there is not, or whose location is not the one that its header names.
+    /// The account is pinned to a location that HighLevel does not have, so that the caller hears from HighLevel what it
+    /// would hear of a location that its token does not reach. Nothing that is answered without HighLevel may tell the
+    /// two apart.
+    UnknownAlias,
 }
 
 /// How a caller showed who it is. The table of SECURITY.md has a row for each.
@@ -66,10 +83,8 @@ pub struct CallContext {
     /// Name and version of the client program, where it says them.
     pub client: Option<String>,
     pub elicitation: Elicitation,
-    /// The caller's share of the bytes in flight.
-    pub budget: Budget,
     /// The place among the calls under way that the request holds, where a host hands them out.
-    pub place: Option<Arc<CallPlace>>,
+    pub place: Option<CallPlace>,
 }
 
 /// Whether a person at the client can be asked.
@@ -101,7 +116,21 @@ impl Principal {
             scope: LocationScope::None,
             key: None,
             address: None,
+            brings_token: kind == CallerKind::Token,
+            endpoint: EndpointBinding::Any,
         }
+    }
+
+    /// The same for what is answered without HighLevel, such as a list of tools. Whoever brings a token and nothing else
+    /// may have made it up, and is not told what the rules of a location are that it names.
+    pub fn for_lists(mut self) -> Self {
+        if self.kind == CallerKind::Token
+            && let Some(account) = &mut self.account
+        {
+            account.location = None;
+            account.place = None;
+        }
+        self
     }
 
     /// Somebody without an account of their own, who names one of the locations in `scope`.
@@ -112,6 +141,8 @@ impl Principal {
             scope,
             key: None,
             address: None,
+            brings_token: false,
+            endpoint: EndpointBinding::Any,
         }
     }
 }
@@ -135,9 +166,14 @@ impl CallContext {
             surface: String::new(),
             client: None,
             elicitation: Elicitation::Unsupported,
-            budget: Budget::default(),
             place: None,
         }
+    }
+
+    /// The caller's share of the bytes in flight.
+    pub fn budget(&self) -> Budget {
+        let place = self.place.as_ref();
+        place.map(CallPlace::budget).unwrap_or_default()
     }
 
     /// Whoever is at the command line.

@@ -183,10 +183,15 @@ impl Pipeline {
         };
         let kept = match confirm {
             None => self.request_approval(approvals, subject, context).await,
-            Some(handle) => self.claim_approval(approvals, handle, subject, context).await,
+            Some(handle) => {
+                self.claim_approval(approvals, handle, subject, context)
+                    .await
+            }
         };
         kept.unwrap_or_else(|error| {
-            refuse(format!("Nothing was sent: the approval cannot be kept: {error}."))
+            refuse(format!(
+                "Nothing was sent: the approval cannot be kept: {error}."
+            ))
         })
     }
 
@@ -197,14 +202,15 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Result<Consent, Answer>, StoreError> {
         let (facts, tool) = (subject.facts(), subject.tool());
+        let who = self.who(facts, context);
         let new = NewApproval {
-            digest: approval_digest(subject),
+            digest: approval_digest(subject, &who),
             tool: tool.name.to_owned(),
             effect: tool.effect.name().to_owned(),
             location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
             alias: facts.place().map(|place| place.alias.clone()),
             locations: subject.location_counts(),
-            who: self.who(facts, context),
+            who,
             preview: subject.requests(),
             lasts: self.controls().approvals_last,
         };
@@ -223,7 +229,10 @@ impl Pipeline {
         subject: &Subject,
         context: &CallContext,
     ) -> Result<Result<Consent, Answer>, StoreError> {
-        let claimed = approvals.claim(handle, &approval_digest(subject)).await?;
+        let who = self.who(subject.facts(), context);
+        let claimed = approvals
+            .claim(handle, &approval_digest(subject, &who))
+            .await?;
         let refused = |what: &str, remedy: &str| {
             Failure::new(Class::Refused, format!("Nothing was sent: {what}.")).with_remedy(remedy)
         };
@@ -322,8 +331,8 @@ impl Pipeline {
 }
 
 /// An approval binds the caller too: by the name that the audit file has, which is the same over restarts.
-fn approval_digest(subject: &Subject) -> String {
-    crate::store::sha256(&format!("{} {}", subject.digest(), subject.whose().text()))
+fn approval_digest(subject: &Subject, who: &str) -> String {
+    crate::store::sha256(&format!("{} {who}", subject.digest()))
 }
 
 /// What, where, how many.

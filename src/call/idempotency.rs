@@ -73,7 +73,9 @@ struct Entry {
 enum Outcome {
     Known(Answer),
     /// It was done, and the answer was too large to keep.
-    Forgotten { is_error: bool },
+    Forgotten {
+        is_error: bool,
+    },
 }
 
 /// The right to make the call of a key. Dropped without an answer, the outcome is unknown.
@@ -99,7 +101,8 @@ impl IdempotencyStore {
             return Err(entry.answer_again(digest));
         }
         if !entries.make_room(whose, now) {
-            let what = "Nothing was sent: too many idempotency keys and confirmations are remembered.";
+            let what =
+                "Nothing was sent: too many idempotency keys and confirmations are remembered.";
             let failure = Failure::new(Class::RateLimited, what)
                 .with_remedy("Repeat the call after retryAfterMs milliseconds.");
             return Err(Answer::never_sent(
@@ -137,12 +140,12 @@ impl Entries {
     /// Whether one more entry of `whose` may come. What is over goes first, then the oldest settled key of the caller
     /// that has the most; a used confirm token stays as long as it could be shown again.
     fn make_room(&mut self, whose: &PrincipalId, now: Instant) -> bool {
-        let is_full = |own: Option<&OfCaller>| {
-            own.is_some_and(|own| own.entries.len() >= MOST_OF_CALLER)
-        };
+        let is_full =
+            |own: Option<&OfCaller>| own.is_some_and(|own| own.entries.len() >= MOST_OF_CALLER);
         if is_full(self.by_caller.get(whose)) || self.count >= MOST {
             self.by_caller.retain(|_, own| {
-                own.entries.retain(|scope, entry| !entry.is_over(scope, now));
+                own.entries
+                    .retain(|scope, entry| !entry.is_over(scope, now));
                 !own.entries.is_empty()
             });
             self.count = self.by_caller.values().map(|own| own.entries.len()).sum();
@@ -153,7 +156,10 @@ impl Entries {
         if self.count < MOST {
             return true;
         }
-        let most = self.by_caller.iter().max_by_key(|(_, own)| own.entries.len());
+        let most = self
+            .by_caller
+            .iter()
+            .max_by_key(|(_, own)| own.entries.len());
         let most = most.map(|(caller, _)| caller.clone());
         most.is_some_and(|caller| self.drop_oldest(&caller))
     }
@@ -163,9 +169,8 @@ impl Entries {
         let Some(own) = self.by_caller.get_mut(whose) else {
             return false;
         };
-        let may_go = |scope: &Scope, entry: &Entry| {
-            matches!(scope, Scope::Key { .. }) && !entry.under_way
-        };
+        let may_go =
+            |scope: &Scope, entry: &Entry| matches!(scope, Scope::Key { .. }) && !entry.under_way;
         let mut ages: Vec<Instant> = own
             .entries
             .iter()

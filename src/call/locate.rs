@@ -128,10 +128,6 @@ impl Located {
         Self(facts)
     }
 
-    pub(super) fn facts(&self) -> &Facts {
-        &self.0
-    }
-
     pub(super) fn into_facts(self) -> Facts {
         self.0
     }

@@ -45,7 +45,7 @@ impl Pipeline {
         }
         if let Some(audit) = self.controls().audit.as_ref().filter(|_| !facts.is_read()) {
             let who = self.who(&facts, context);
-            match audit.begin(&entry(&facts, context, Some(&consent), &who)).await {
+            match audit.begin(&entry(&facts, context, Some(&consent), &who)) {
                 Ok(open) => record.open = Some(open),
                 // The audit has logged it.
                 Err(_) => {

@@ -89,10 +89,10 @@ impl Pipeline {
         let body = mask_secrets(reply.body);
         let text = shape(facts.tool, body, self.settings().max_answer_bytes)?;
         // Few calls send what may be dropped; only their answers are read.
-        let sent = Sent::by(facts.tool, &facts.arguments);
+        let sent = Sent::in_arguments(facts.tool, &facts.arguments);
         let read = sent.and_then(|sent| Some((sent, serde_json::from_str(&text).ok()?)));
         let text = match read {
-            Some((sent, read)) => sent.warn(text, &read),
+            Some((sent, read)) => sent.add_warnings(text, &read),
             None => text,
         };
         Ok(Answer {
@@ -138,8 +138,8 @@ impl Pipeline {
             drop(body);
             if !output.gather(tool, &page, &mut gathered) {
                 let text = shape(tool, output.record(tool, &page), most)?;
-                answer.text = match Sent::by(tool, &facts.arguments) {
-                    Some(sent) => sent.warn(text, &page),
+                answer.text = match Sent::in_arguments(tool, &facts.arguments) {
+                    Some(sent) => sent.add_warnings(text, &page),
                     None => text,
                 };
                 return Ok(answer);
@@ -179,7 +179,9 @@ impl Pipeline {
         let mut facts = facts.with_arguments(arguments);
         facts.snapshot = self.snapshot();
         let validated = self.validate(Located::again(facts), context)?;
-        let authorized = self.authorize(validated, Asking::Now(None), context).await?;
+        let authorized = self
+            .authorize(validated, Asking::Now(None), context)
+            .await?;
         let metered = self.meter(authorized, context).await?;
         let (_, _, replied) = self.send(metered).await.into_parts();
         replied.map_err(Answer::from)

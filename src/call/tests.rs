@@ -26,7 +26,14 @@ fn a_confirm_token_fits_one_preview_of_one_caller_for_half_an_hour() {
     let other = tokens.issue("call", &key("a"), start).expect("a token");
     assert_ne!(token, other, "two previews in one second");
     #[track_caller]
-    fn check(tokens: &ConfirmTokens, token: &str, digest: &str, id: &str, seconds: i64, fits: bool) {
+    fn check(
+        tokens: &ConfirmTokens,
+        token: &str,
+        digest: &str,
+        id: &str,
+        seconds: i64,
+        fits: bool,
+    ) {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
         let found = tokens.fits(token, digest, &key(id), now);
         assert_eq!(found, fits, "{token} {digest} {id} {seconds}");
@@ -90,7 +97,11 @@ fn what_did_nothing_may_be_tried_again_and_long_answers_are_not_kept() {
     let long = format!("{{\"text\":\"{}\"}}", "x".repeat(100_000));
     claim().expect("the second").settle(&Answer::text(long));
     let known = claim().err().expect("done");
-    assert!(!known.is_error && known.text.len() < 1_000, "{}", known.text);
+    assert!(
+        !known.is_error && known.text.len() < 1_000,
+        "{}",
+        known.text
+    );
     assert!(known.text.contains("too large to keep"), "{}", known.text);
 }
 

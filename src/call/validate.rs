@@ -25,8 +25,7 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Validated, Answer> {
         let mut facts = located.into_facts();
-        let built = self.build(&mut facts, context);
-        match built {
+        match self.build(&mut facts, context) {
             Ok((arguments, outgoing)) => Ok(Validated {
                 facts,
                 arguments,
@@ -71,45 +70,9 @@ impl Pipeline {
             known: context.principal.kind.is_known(),
             agency: facts.agency,
             address: context.principal.address,
-            budget: context.budget.clone(),
+            budget: context.budget(),
         };
         let outgoing = self.transport().outgoing(target, sender, request)?;
-        Ok((arguments, outgoing)) => Ok(Validated {
-                facts,
-                arguments,
-                outgoing,
-            }),
-            Err(failure) => Err(self.refuse(&facts, &failure, None, context)),
-        }
-    }
-
-    fn build(
-        &self,
-        facts: &mut Facts,
-        context: &CallContext,
-    ) -> Result<(Arguments, Outgoing), Failure> {
-        let edition = facts.edition;
-        // Of a read nobody asks afterwards what it was given.
-        let given = match facts.is_read() {
-            true => std::mem::take(&mut facts.arguments),
-            false => facts.arguments.clone(),
-        };
-        let arguments = self.checker().check(edition, given, &facts.caller)?;
-        let mut request = (edition.prepare)(self.transport().upstream(), &arguments)?;
-        body::write(edition, &arguments, &mut request)?;
-        let named = location_on_the_wire(edition, &arguments);
-        let names_location = named.is_some();
-        if named.is_some() && named != facts.location {
-            let known = named
-                .as_ref()
-                .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
-            facts.caller.place = known.map(|account| account.place.clone());
-            facts.location = named;
-            facts.tells = context.principal.kind.is_known() || self.is_let_in(facts);
-        }
-        let outgoing = self
-            .transport()
-            .outgoing(facts, names_location, &context.principal, request)?;
         Ok((arguments, outgoing))
     }
 }

@@ -11,8 +11,8 @@ use super::terminal::waiting;
 use super::{Refused, account, prepared, print, runtime};
 use crate::call::{CallContext, Request};
 use crate::config::Flags;
-use crate::telemetry::Telemetry;
 use crate::surfaces::tools_in;
+use crate::telemetry::Telemetry;
 
 #[derive(Args)]
 pub struct Call {

@@ -12,12 +12,12 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 use super::terminal::{Text, table, waiting};
 use super::{Refused, prepared, print, runtime};
 use crate::call::CallContext;
+use crate::call::Pipeline;
 use crate::config::{Config, Flags, SecretSource};
 use crate::highlevel::accounts::is_alias;
 use crate::highlevel::caller::Credential;
-use crate::telemetry::Telemetry;
-use crate::call::Pipeline;
 use crate::surfaces::{OFFICIAL, tools_in};
+use crate::telemetry::Telemetry;
 
 /// Reads the location itself.
 const PROBE: &str = "locations_get-location";
@@ -106,8 +106,8 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
             "there is no [locations.{unknown}] in the settings"
         )));
     }
-    let wanted = tenancy
-        .accounts
+    let wanted = snapshot
+        .locations
         .iter()
         .filter(|account| aliases.is_empty() || aliases.contains(&account.place.alias));
     let mut failed = 0;

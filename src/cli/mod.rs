@@ -23,11 +23,11 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::call::{Controls, Pipeline, Snapshot};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::highlevel::{Caller, Transport};
 use crate::host::own_account;
 use crate::telemetry::{Telemetry, flush_log};
-use crate::call::{Controls, Pipeline, Snapshot};
 use sandbox::Started;
 
 const EXIT_CODES: &str =
@@ -201,9 +201,14 @@ fn prepared(
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
     let telemetry = telemetry(&config).map_err(Refused)?;
+    if config.upstream.is_plain_text() {
+        tracing::warn!(
+            "upstream.base_url is http:// and another machine: everybody on the way there can read the tokens; give https://"
+        );
+    }
     let controls = Controls::open(&config, &transport).map_err(Refused)?;
     let tools = crate::generated::TOOLS;
-    let pipeline = Pipeline::new(tools, transport, &config.tools, telemetry, controls);
+    let pipeline = Pipeline::new(tools, transport, &config, telemetry, controls);
     Ok((config, pipeline?))
 }
 
@@ -216,8 +221,8 @@ fn account(
     if let Some(alias) = location {
         let snapshot = pipeline.snapshot();
         let account = snapshot.locations.find(alias).ok_or_else(|| {
-            let known: Vec<&str> = tenancy
-                .accounts
+            let known: Vec<&str> = snapshot
+                .locations
                 .iter()
                 .map(|one| one.place.alias.as_str())
                 .collect();

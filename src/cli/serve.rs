@@ -10,13 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
-use crate::call::CallContext;
+use crate::call::{CallContext, Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::host;
 use crate::store::keys::Keys;
-use crate::telemetry::Telemetry;
-use crate::call::Pipeline;
 use crate::surfaces::{Endpoint, OFFICIAL, USUAL, tools_in};
+use crate::telemetry::Telemetry;
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -58,7 +57,7 @@ impl Serve {
         let access = host::Access::new(&config.server, &config.account, keys)?;
         let tools = Endpoint::parse(USUAL)?.list().count();
         let stopping = host::Stopping::default();
-        let router = host::router(&pipeline, access, &stopping, &config.server);
+        let router = host::router(&pipeline, access, &stopping, &config);
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
@@ -99,7 +98,7 @@ impl Serve {
                 signal(SignalKind::hangup())?,
             ));
             let telemetry = pipeline.telemetry();
-            metrics(&config.metrics, telemetry).await?;
+            metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;
             host::run(
                 listener,
@@ -150,7 +149,8 @@ fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
 }
 
 /// Another instance on this machine may have the port, which is no reason not to serve.
-async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<(), Refused> {
+async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), Refused> {
+    let settings = &config.metrics;
     if settings.listen.is_empty() {
         return Ok(());
     }
@@ -163,7 +163,11 @@ async fn metrics(settings: &config::Metrics, telemetry: &Telemetry) -> Result<()
     match TcpListener::bind(listen).await {
         Ok(listener) => {
             tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
-            tokio::spawn(host::serve_metrics(listener, telemetry.clone()));
+            tokio::spawn(host::serve_metrics(
+                listener,
+                telemetry.clone(),
+                config.server.clone(),
+            ));
         }
         Err(error) => tracing::warn!(
             "no metrics: cannot listen on {listen}: {error}; give another HIGHLEVEL_MCP_METRICS_LISTEN, or an empty one"

@@ -9,8 +9,8 @@ use super::{Refused, account, prepared, runtime};
 use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
 use crate::mcp;
-use crate::telemetry::Telemetry;
 use crate::surfaces::{Endpoint, USUAL};
+use crate::telemetry::Telemetry;
 
 #[derive(Args)]
 pub struct Stdio {
@@ -42,7 +42,7 @@ impl Stdio {
             (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
         };
         let telemetry = pipeline.telemetry().clone();
-        let handler = mcp::Handler::new(endpoint, pipeline, Some(principal))?;
+        let handler = mcp::Handler::new(endpoint, pipeline, Some(principal));
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;

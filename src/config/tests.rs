@@ -97,3 +97,44 @@ fn what_is_no_setting_is_named() {
     };
     check(&listen, &[], "invalid socket address");
 }
+
+#[test]
+fn settings_that_protect_nothing_are_refused() {
+    fn check(name: &str, value: &str, expected: Result<(), &str>) {
+        let loaded = load(&Flags::default(), &[(name, value)]);
+        match (loaded, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(part)) => assert!(error.contains(part), "{part:?}: {error}"),
+            (loaded, _) => panic!("{name}={value}: {:?}", loaded.map(|_| ())),
+        }
+    }
+    let key = "HIGHLEVEL_MCP_SERVER_ACCESS_KEY";
+    check(key, "", Ok(()));
+    check(key, &"k".repeat(23), Err("fewer than 24 characters"));
+    check(key, &"k".repeat(24), Ok(()));
+    let proxies = "HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES";
+    check(proxies, "10.0.0.0/8, 192.0.2.1, 2001:db8::/32", Ok(()));
+    check(proxies, "proxy.example", Err("neither an address nor"));
+    let url = "HIGHLEVEL_MCP_UPSTREAM_BASE_URL";
+    check(url, "https://me:secret@example.com", Err("a password"));
+    check(url, "https://me@example.com", Err("a user name"));
+    check(url, "https://example.com/me@here", Ok(()));
+}
+
+#[test]
+fn tokens_in_plain_text_are_noticed() {
+    fn check(url: &str, expected: bool) {
+        let config = load(
+            &Flags::default(),
+            &[("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", url)],
+        );
+        let upstream = config.expect("settings").upstream;
+        assert_eq!(upstream.is_plain_text(), expected, "{url}");
+    }
+    check("https://services.leadconnectorhq.com", false);
+    check("http://services.leadconnectorhq.com", true);
+    check("http://127.0.0.1:8080", false);
+    check("http://[::1]:8080", false);
+    check("http://localhost", false);
+    check("http://localhost.example", true);
+}

@@ -2,13 +2,13 @@
 
 pub mod accounts;
 pub mod answer;
-pub mod permit;
 mod breaker;
 pub mod caller;
 pub mod claims;
 pub mod company;
 pub mod failure;
 pub mod limit;
+pub mod permit;
 mod recent;
 mod retry;
 mod said;
@@ -21,11 +21,11 @@ mod unauthorized;
 pub mod verdict;
 
 pub use answer::Reply;
-pub use permit::{Authority, SendPermit, Outgoing, Sender, Target};
 pub use caller::{Caller, LocationBinding, TenantId};
 pub use claims::Claims;
 pub use failure::Failure;
 pub use limit::Digest;
+pub use permit::{Authority, Outgoing, SendPermit, Sender, Target};
 pub use standing::{CountedUnder, Standing};
 pub use transport::Transport;
 pub use unauthorized::Call;

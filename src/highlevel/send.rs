@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::highlevel::Transport;
 use crate::highlevel::answer::{self, Reply};
-use crate::highlevel::permit::{SendPermit, Outgoing, Sender, Target};
 use crate::highlevel::breaker::{self, Health};
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{self, Account, Ended, Reported};
+use crate::highlevel::permit::{Outgoing, SendPermit, Sender, Target};
 use crate::highlevel::retry::{self, Outcome};
 use crate::highlevel::verdict::{self, TokenVerdict};
 use crate::runtime::tool::Effect;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::highlevel::TenantId;
-use crate::highlevel::permit::{Sender, Target};
 use crate::highlevel::caller::Credential;
 use crate::highlevel::company::{Minter, Oauth};
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::Digest;
+use crate::highlevel::permit::{Sender, Target};
 use crate::highlevel::recent::RecentMap;
 use crate::runtime::tool::TokenClass;
 

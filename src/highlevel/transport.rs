@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::highlevel::answer;
-use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
 use crate::highlevel::breaker::Breaker;
 use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Digest, Limits};
+use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
 use crate::highlevel::retry::Budget;
 use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;

@@ -3,8 +3,8 @@
 use reqwest::Request;
 
 use crate::budget::Budget;
-use crate::highlevel::permit::{Authority, Sender, Target};
 use crate::highlevel::caller::Credential;
+use crate::highlevel::permit::{Authority, Sender, Target};
 use crate::highlevel::{Caller, Failure, Reply, TenantId, Transport};
 use crate::runtime::tool::Tool;
 

@@ -1,21 +1,27 @@
 //! On whose behalf a request may call HighLevel: the client's own credential, or the server's for
 //! those who may use it.
 
+mod forwarding;
 mod headers;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::call::{AccessKeyRef, CallerKind, LocationScope, Principal};
-use crate::config::{self, LocationHeader, Server};
+use crate::call::{AccessKeyRef, CallerKind, EndpointBinding, LocationScope, Principal};
+use crate::config::{self, LocationHeader, OwnAccount, Server};
 use crate::highlevel::Caller;
 use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::caller::{Credential, LocationBinding, TenantId};
+use crate::host::client_address::ClientAddresses;
+use crate::host::origin::is_loopback;
 use crate::host::problem::Problem;
 use crate::store::keys::{Keys, Locations, Record, Refused, looks_like_key};
+use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
 
 /// Who may call, and as whom.
@@ -25,13 +31,27 @@ pub struct Access {
     access_key: Option<SecretString>,
     keys: Option<Keys>,
     location_header: LocationHeader,
-    /// Nobody but this machine reaches the server.
-    loopback: bool,
+    own_account: OwnAccount,
+    /// Nobody but this machine reaches the server, as far as the settings tell.
+    is_local: bool,
+    addresses: ClientAddresses,
+}
+
+/// What of a request says who asks, and where.
+pub struct Visit<'a> {
+    pub headers: &'a HeaderMap,
+    /// As one reading of the request has it.
+    pub host: &'a Authority,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
+    /// Of the location that the endpoint is for.
+    pub alias: Option<&'a str>,
 }
 
 /// What a request shows: a credential of its own, or the right to use the server's.
 enum Shown {
-    Client(Credential),
+    /// `CallerKind::ServerKey` where the settings' access key vouches for the caller.
+    Client(CallerKind, Credential),
     Key(Arc<Record>),
     Server(CallerKind),
 }
@@ -48,15 +68,8 @@ const COMPANY: &str = "companyid";
 /// Said of every location that a key does not scope, whether there is one or not.
 const UNREACHED: &str = "The access key does not reach this location.";
 
-/// Set by proxies: the request came from elsewhere, whatever address it seems to come from.
-const FORWARDING: [&str; 6] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-];
+/// A location that HighLevel does not have: its ids are letters and digits.
+const NO_LOCATION: &str = "no-such-location";
 
 impl Access {
     /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
@@ -71,41 +84,50 @@ impl Access {
             keys,
             access_key: (!key.is_empty()).then(|| server.access_key.clone()),
             location_header: server.location_header,
-            loopback: server.listen.ip().is_loopback(),
+            own_account: server.own_account,
+            is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
+            addresses: ClientAddresses::new(server),
         })
     }
 
-    /// Whom a request with these headers, at the endpoint of this location's alias or of none, acts for.
-    pub fn principal(
-        &self,
-        headers: &HeaderMap,
-        alias: Option<&str>,
-        accounts: &Accounts,
-    ) -> Result<Principal, Problem> {
-        let shown = self.credential(headers, accounts)?;
-        let location = tenant(headers, LOCATION)?;
-        let company = tenant(headers, COMPANY)?;
-        // Known only to those who may be here: names of customers are not for everybody.
-        let at = match alias {
-            None => None,
-            Some(alias) => Some(accounts.find(alias).ok_or_else(|| match &shown {
-                // A key is not told which other aliases there are.
-                Shown::Key(_) => foreign(UNREACHED),
-                _ => {
-                    let what = "There is no location of this alias here.";
-                    Problem::new(StatusCode::NOT_FOUND, "not_found", what)
-                }
-            })?),
+    /// Whom a request acts for.
+    pub fn principal(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Principal, Problem> {
+        let shown = self.credential(visit, accounts)?;
+        let location = tenant(visit.headers, LOCATION)?;
+        let company = tenant(visit.headers, COMPANY)?;
+        let found = visit.alias.and_then(|alias| accounts.find(alias));
+        let named = location.as_ref();
+        let differs = |at: &Account| named.is_some_and(|given| at.place.location != *given);
+        let address = self.addresses.client(visit.peer, visit.headers);
+        let with_address = |principal: Principal, endpoint| Principal {
+            address,
+            endpoint,
+            ..principal
         };
-        if let (Some(at), Some(given)) = (at, &location)
-            && at.place.location != *given
-        {
-            return Err(foreign(
-                "This endpoint is bound to another location than the locationId header names.",
-            ));
-        }
-        match shown {
-            Shown::Client(credential) => {
+        let (at, endpoint) = match (&shown, visit.alias, found) {
+            (_, None, _) => (None, EndpointBinding::Any),
+            // Names of customers are not for everybody who makes up a token.
+            (Shown::Client(CallerKind::Token, credential), Some(_), at)
+                if at.is_none_or(differs) =>
+            {
+                let principal = nowhere(credential.clone(), company)?;
+                return Ok(with_address(principal, EndpointBinding::UnknownAlias));
+            }
+            (_, _, Some(at)) if differs(at) => {
+                return Err(foreign(
+                    "This endpoint is bound to another location than the locationId header names.",
+                ));
+            }
+            (_, _, Some(at)) => (Some(at), EndpointBinding::Location),
+            // A key is not told which other aliases there are.
+            (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
+            (_, _, None) => {
+                let what = "There is no location of this alias here.";
+                return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+            }
+        };
+        let principal = match shown {
+            Shown::Client(kind, credential) => {
                 let location = at.map(|at| at.place.location.clone()).or(location);
                 let pins = at.is_some() || self.location_header == LocationHeader::Pin;
                 let account = Caller {
@@ -118,39 +140,93 @@ impl Access {
                     place: at.map(|at| at.place.clone()),
                     home: None,
                 };
-                Ok(Principal::with_account(CallerKind::Token, account))
+                Principal {
+                    brings_token: true,
+                    ..Principal::with_account(kind, account)
+                }
             }
-            Shown::Key(record) => self.of_key(&record, at, location, accounts),
-            Shown::Server(kind) => self.of_server(kind, at, location, company, accounts),
-        }
+            Shown::Key(record) => self.of_key(&record, at, location, accounts)?,
+            Shown::Server(kind) => self.of_server(kind, at, location, company, accounts)?,
+        };
+        Ok(with_address(principal, endpoint))
     }
 
     /// What a request shows of whom it acts for.
-    fn credential(&self, headers: &HeaderMap, accounts: &Accounts) -> Result<Shown, Problem> {
-        if let Some(bearer) = bearer(headers)? {
-            return match self.by_key(bearer)? {
-                Some(shown) => Ok(shown),
-                None => Credential::parse(bearer)
-                    .map(Shown::Client)
-                    .ok_or_else(|| not_a_token(bearer)),
+    fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, Problem> {
+        let access_key = match visit.headers.get(ACCESS_KEY) {
+            None => None,
+            Some(key) => {
+                let key = key.to_str().unwrap_or_default();
+                let not_ours =
+                    || unauthorized("invalid_token", "The X-Access-Key is not this server's.");
+                Some(self.by_key(key)?.ok_or_else(not_ours)?)
+            }
+        };
+        let Some(bearer) = bearer(visit.headers)? else {
+            return match access_key {
+                Some(shown) => self.unless_off(shown),
+                None if self.serves_without_credential(visit, accounts) => {
+                    Ok(Shown::Server(CallerKind::OwnAccount))
+                }
+                None => Err(self.nothing_shown()),
             };
+        };
+        if let Some(shown) = self.by_key(bearer)? {
+            return self.unless_off(shown);
         }
-        if let Some(key) = headers.get(ACCESS_KEY) {
-            let key = key.to_str().unwrap_or_default();
-            let not_ours =
-                || unauthorized("invalid_token", "The X-Access-Key is not this server's.");
-            return self.by_key(key)?.ok_or_else(not_ours);
+        let credential = Credential::parse(bearer).ok_or_else(|| not_a_token(bearer))?;
+        match access_key {
+            None => Ok(Shown::Client(CallerKind::Token, credential)),
+            Some(Shown::Server(kind)) => Ok(Shown::Client(kind, credential)),
+            Some(_) => Err(unauthorized(
+                "invalid_request",
+                "An hlk_ key stands for locations of the server; send it without a HighLevel token.",
+            )),
         }
-        let forwarded = FORWARDING.iter().any(|name| headers.contains_key(*name));
+    }
+
+    /// The own account over HTTP may be switched off; keys of single locations are no way to it.
+    fn unless_off(&self, shown: Shown) -> Result<Shown, Problem> {
+        match shown {
+            Shown::Server(_) if self.own_account == OwnAccount::Off => Err(unauthorized(
+                "invalid_request",
+                "The access key is right, but this server's own account is not served over HTTP \
+                 (server.own_account = \"off\"); send a HighLevel token as `Authorization: Bearer pit-…` beside it.",
+            )),
+            shown => Ok(shown),
+        }
+    }
+
+    /// Whether a request that shows nothing comes from a program of this machine, and may act as the server. Any sign
+    /// that it may come from elsewhere is enough to refuse.
+    fn serves_without_credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> bool {
         let has_any = self.own.is_some() || !accounts.is_empty();
-        if has_any && self.loopback && !forwarded {
-            return Ok(Shown::Server(CallerKind::OwnAccount));
-        }
-        Err(unauthorized(
-            "invalid_request",
-            "Send a HighLevel token: `Authorization: Bearer pit-…` (Settings, Private Integrations in HighLevel) \
-             and `locationId: …`.",
-        ))
+        let has_key = || self.access_key.is_some() || self.keys.as_ref().is_some_and(Keys::has_any);
+        let from_here = visit
+            .peer
+            .is_some_and(|peer| peer.to_canonical().is_loopback());
+        has_any
+            && self.own_account == OwnAccount::Local
+            && self.is_local
+            && from_here
+            && is_loopback(visit.host)
+            && !was_forwarded(visit.headers)
+            && !has_key()
+    }
+
+    fn nothing_shown(&self) -> Problem {
+        let own = match self.own_account {
+            OwnAccount::Off => "",
+            _ => {
+                "; or, for this server's own account or one of its locations, an access key of this server as \
+                 `X-Access-Key: …`"
+            }
+        };
+        let what = format!(
+            "Send a HighLevel token: `Authorization: Bearer pit-…` (Settings, Private Integrations in HighLevel) and \
+             `locationId: …`{own}."
+        );
+        unauthorized("invalid_request", &what)
     }
 
     /// The right that an access key gives; `None` where `given` is none of ours.
@@ -219,8 +295,7 @@ impl Access {
                 policy: record.policy.clone(),
                 agency: record.agency,
             }),
-            kind: CallerKind::AccessKey,
-            address: None,
+            ..Principal::with_scope(CallerKind::AccessKey, LocationScope::None)
         })
     }
 
@@ -289,6 +364,20 @@ impl Access {
         }
         Ok(caller)
     }
+}
+
+/// A HighLevel token, in a location where it can do nothing.
+fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, Problem> {
+    let location = TenantId::parse(NO_LOCATION);
+    let location = location.ok_or_else(|| foreign("This endpoint is not for this token."))?;
+    let account = Caller {
+        credential,
+        location: Some(LocationBinding::Pin(location)),
+        company,
+        place: None,
+        home: None,
+    };
+    Ok(Principal::with_account(CallerKind::Token, account))
 }
 
 /// The account of the settings, for stdio and for `call`; `None` where there is no token.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Bytes, HttpBody};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,6 +23,7 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 use tower::ServiceExt;
 
 use crate::config;
+use crate::host::client_address::Peer;
 use crate::host::clock::{Clock, Watched};
 use crate::host::doors::{Doors, Entry};
 use crate::host::stopping::Stopping;
@@ -85,7 +88,8 @@ pub async fn run(
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => match doors.enter(address.ip()) {
                     Some(entry) => {
-                        tokio::spawn(serving.clone().serve(stream, entry));
+                        let peer = Peer(address.ip());
+                        tokio::spawn(serving.clone().serve(stream, peer, entry));
                     }
                     None => {
                         metrics.refused_connections.inc();
@@ -135,7 +139,7 @@ struct Resting {
 }
 
 impl Serving {
-    async fn serve(mut self, stream: TcpStream, _entry: Entry) {
+    async fn serve(mut self, stream: TcpStream, peer: Peer, _entry: Entry) {
         // Small answers leave at once; without it they wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
         let mut resting = Resting {
@@ -156,7 +160,7 @@ impl Serving {
                 }
             }
             // A future of its own on the heap, so that connections at rest stay small.
-            match Box::pin(self.answer(resting)).await {
+            match Box::pin(self.answer(resting, peer)).await {
                 Some(again) => resting = again,
                 None => return,
             }
@@ -164,12 +168,13 @@ impl Serving {
     }
 
     /// Serves the connection until it ends, or rests: then it is given back.
-    async fn answer(&mut self, resting: Resting) -> Option<Resting> {
+    async fn answer(&mut self, resting: Resting, peer: Peer) -> Option<Resting> {
         let clock = Arc::new(Clock::new(self.head, self.idle));
         let (router, watched) = (self.router.clone(), Arc::clone(&clock));
         let (metrics, stopping) = (Arc::clone(&self.metrics), self.stopping.clone());
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             watched.answering();
+            request.extensions_mut().insert(peer);
             let (router, watched) = (router.clone(), Arc::clone(&watched));
             let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
             // On the heap, or hyper does not give the connection back.

@@ -1,16 +1,18 @@
 //! How many connections there are, in all and from one address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config;
+use crate::host::client_address::{ClientAddresses, network};
 use crate::telemetry::Metrics;
 
 /// Counts connections.
 pub struct Doors {
     most: usize,
     most_per_address: usize,
+    addresses: ClientAddresses,
     open: Mutex<Open>,
     metrics: Arc<Metrics>,
 }
@@ -31,11 +33,8 @@ impl Doors {
     pub fn new(settings: &config::Server, metrics: Arc<Metrics>) -> Self {
         Self {
             most: settings.max_connections,
-            // Everybody has the proxy's address.
-            most_per_address: match settings.tls {
-                config::Tls::Proxy => settings.max_connections,
-                _ => settings.max_connections_per_address,
-            },
+            most_per_address: settings.max_connections_per_address,
+            addresses: ClientAddresses::new(settings),
             open: Mutex::default(),
             metrics,
         }
@@ -43,10 +42,15 @@ impl Doors {
 
     /// `None` where there are too many.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
+        // Everybody has the proxy's address.
+        let most_here = match self.addresses.is_proxy(address) {
+            true => self.most,
+            false => self.most_per_address,
+        };
         let address = network(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let here = open.by_address.get(&address).copied().unwrap_or(0);
-        if open.all >= self.most || here >= self.most_per_address {
+        if open.all >= self.most || here >= most_here {
             return None;
         }
         open.all += 1;
@@ -75,17 +79,6 @@ impl Drop for Entry {
                 open.by_address.remove(&self.address);
             }
         }
-    }
-}
-
-/// One household or host: an IPv6 network of 64 bits, which any of them has to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -126,5 +119,13 @@ mod tests {
             .map(|_| behind_a_proxy.enter(address("10.0.0.1")))
             .collect();
         assert_eq!(entries.iter().flatten().count(), 3);
+        let trusted = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "10.0.0.1");
+        let behind_a_known_one = doors(Some(trusted));
+        let entries = |address: &str| {
+            let address = address.parse().expect("an address");
+            let entries = (0..4).map(|_| behind_a_known_one.enter(address));
+            entries.collect::<Vec<_>>().iter().flatten().count()
+        };
+        assert_eq!((entries("10.0.0.1"), entries("10.0.0.2")), (3, 2));
     }
 }

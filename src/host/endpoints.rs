@@ -1,34 +1,32 @@
-//! The MCP endpoints: one for every surface, made at its first request.
+//! The MCP endpoints: one for every surface that is asked for, of which the last ones are kept.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use hashlink::LruCache;
 use tower::ServiceExt;
 
+use crate::call::Pipeline;
 use crate::host::problem::Problem;
 use crate::mcp;
-use crate::call::Pipeline;
+use crate::runtime::nearest::LONGEST_NAME;
 use crate::surfaces::Endpoint;
 
-/// Most ways to ask for a surface that are remembered: the same toolsets may stand in any order.
-const MOST_ASKED: usize = 256;
+/// Most endpoints that are kept. There are as many surfaces as sets of toolsets, and anybody may ask for them all; one
+/// costs a look at every tool, and holds nothing but the addresses of its tools.
+const MOST_KEPT: usize = 64;
 
-/// The services so far.
+/// Most toolsets of one name: more than there are.
+const MOST_TOOLSETS: usize = 64;
+
+/// The endpoints that were asked for last.
 pub struct Endpoints {
     pipeline: Pipeline,
     max_body_bytes: usize,
-    services: Mutex<Services>,
-}
-
-#[derive(Default)]
-struct Services {
-    /// By the name of their surface: as many as there are sets of toolsets.
-    by_name: BTreeMap<String, mcp::Service>,
-    /// As they were asked for: to tell which surface that is takes a look at every tool.
-    asked: BTreeMap<String, mcp::Service>,
+    /// As they were asked for: the same toolsets in another order are another entry.
+    services: Mutex<LruCache<String, mcp::Service>>,
 }
 
 impl Endpoints {
@@ -36,7 +34,7 @@ impl Endpoints {
         Self {
             pipeline,
             max_body_bytes,
-            services: Mutex::default(),
+            services: Mutex::new(LruCache::new(MOST_KEPT)),
         }
     }
 
@@ -53,29 +51,98 @@ impl Endpoints {
 
     fn service(&self, asked: &str) -> Result<mcp::Service, Problem> {
         let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(service) = services().asked.get(asked) {
+        if !may_be_surface(asked) {
+            let what = format!(
+                "There is no surface of this name: it has more than {MOST_TOOLSETS} toolsets, or one of more than \
+                 {LONGEST_NAME} characters."
+            );
+            return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+        }
+        if let Some(service) = services().get(asked) {
             return Ok(service.clone());
         }
+        // Not under the lock: others need not wait for it.
         let endpoint = Endpoint::parse(asked)
             .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
-        let mut services = services();
-        let service = match services.by_name.get(&endpoint.name) {
-            Some(service) => service.clone(),
-            None => {
-                let name = endpoint.name.clone();
-                let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
-                let handler = handler.map_err(|error| {
-                    let what = format!("a tool's schema is broken: {error}");
-                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", what)
-                })?;
-                let service = mcp::service(&handler, self.max_body_bytes);
-                services.by_name.insert(name, service.clone());
-                service
-            }
-        };
-        if services.asked.len() < MOST_ASKED {
-            services.asked.insert(asked.to_owned(), service.clone());
-        }
+        let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
+        let service = mcp::service(&handler, self.max_body_bytes);
+        services().insert(asked.to_owned(), service.clone());
         Ok(service)
+    }
+}
+
+/// Whether it is worth a look at the names of toolsets.
+fn may_be_surface(asked: &str) -> bool {
+    let mut parts = asked.split(['+', '/']);
+    let fits = parts
+        .by_ref()
+        .take(MOST_TOOLSETS + 2)
+        .all(|part| part.len() <= LONGEST_NAME);
+    fits && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::call::Controls;
+    use crate::config::{Config, Flags};
+    use crate::generated::TOOLS;
+    use crate::highlevel::Transport;
+    use crate::telemetry::Telemetry;
+
+    fn endpoints() -> Endpoints {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("UTF-8").to_owned();
+        let variables = [("HIGHLEVEL_MCP_STATE_FOLDER".into(), path.into())];
+        let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+        let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+        let controls = Controls::open(&config, &transport).expect("files");
+        let telemetry = Telemetry::default();
+        let pipeline = Pipeline::new(TOOLS, transport, &config, telemetry, controls);
+        Endpoints::new(pipeline.expect("a pipeline"), 1)
+    }
+
+    #[test]
+    fn any_number_of_sets_leaves_a_few() {
+        let endpoints = endpoints();
+        let toolsets: BTreeSet<&str> = TOOLS
+            .iter()
+            .flat_map(|tool| tool.toolsets)
+            .copied()
+            .collect();
+        let toolsets: Vec<&str> = toolsets.into_iter().collect();
+        let mut asked = 0;
+        for one in &toolsets {
+            for other in &toolsets {
+                let service = endpoints.service(&format!("x/{one}+{other}"));
+                assert!(service.is_ok(), "{one} {other}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 1_000, "{asked}");
+        let services = endpoints.services.lock().expect("nobody");
+        assert_eq!(services.len(), MOST_KEPT);
+    }
+
+    #[test]
+    fn endless_names_are_not_compared() {
+        fn check(asked: &str, expected: bool) {
+            assert_eq!(may_be_surface(asked), expected, "{}", asked.len());
+        }
+        check("", true);
+        check("x/contacts+calendars/readonly", true);
+        check(
+            &format!("x/{}contacts", "contacts+".repeat(MOST_TOOLSETS - 1)),
+            true,
+        );
+        check(
+            &format!("x/{}contacts", "contacts+".repeat(MOST_TOOLSETS + 1)),
+            false,
+        );
+        check(&"c".repeat(LONGEST_NAME), true);
+        check(&"c".repeat(LONGEST_NAME + 1), false);
+        check(&"/".repeat(1000), false);
     }
 }

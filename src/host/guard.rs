@@ -8,10 +8,13 @@ use axum::http::header::{ACCEPT, AUTHORIZATION};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::host::access::Access;
+use crate::call::{Pipeline, Principal};
+use crate::host::access::{Access, Visit};
 use crate::host::address::Address;
-use crate::host::intake::Intake;
-use crate::call::Pipeline;
+use crate::host::client_address::Peer;
+use crate::host::intake::{Intake, ShareHolder};
+use crate::host::origin::authority;
+use crate::host::problem::Problem;
 
 /// What a request has to pass.
 pub struct Guard {
@@ -23,25 +26,23 @@ pub struct Guard {
 
 const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
-/// The account goes on in the request's extensions, where the MCP handler finds it; the headers that
+/// The principal goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
 pub async fn guard(
     State(guarded): State<Arc<Guard>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let snapshot = guarded.pipeline.snapshot();
-    let alias = Address::of(request.uri().path()).alias;
-    let access = &guarded.access;
-    match access.principal(request.headers(), alias.as_deref(), &snapshot.locations) {
+    match guarded.principal(&request) {
         Ok(principal) => {
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
             headers.remove("x-access-key");
             // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
+            let who = guarded.share_holder(&principal);
             request.extensions_mut().insert(principal);
-            guarded.intake.pass(request, next).await
+            guarded.intake.pass(request, &who, next).await
         }
         Err(problem) => {
             tracing::info!(
@@ -50,6 +51,28 @@ pub async fn guard(
                 "refused"
             );
             problem.into_response()
+        }
+    }
+}
+
+impl Guard {
+    fn principal(&self, request: &Request) -> Result<Principal, Problem> {
+        let snapshot = self.pipeline.snapshot();
+        let alias = Address::of(request.uri().path()).alias;
+        let visit = Visit {
+            headers: request.headers(),
+            host: &authority(request.uri(), request.headers())?,
+            peer: request.extensions().get::<Peer>().map(|peer| peer.0),
+            alias: alias.as_deref(),
+        };
+        self.access.principal(&visit, &snapshot.locations)
+    }
+
+    fn share_holder(&self, principal: &Principal) -> ShareHolder {
+        let is_new = !self.pipeline.is_accepted(principal);
+        ShareHolder {
+            id: self.pipeline.principal_id(principal),
+            newcomer: is_new.then_some(principal.address),
         }
     }
 }

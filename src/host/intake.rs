@@ -1,16 +1,22 @@
-//! Takes in a request's body, whole and in time, and no more calls at once than the server carries.
+//! Takes in a request's body, whole and in time, and no more calls and bytes at once than the caller's share.
 
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use memchr::memchr2;
-use tokio::sync::Semaphore;
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
+use crate::call::decoding::{MOST_VALUES, is_too_much};
+use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, PrincipalId, Shares};
 use crate::config;
 use crate::host::malformed::in_json;
 use crate::host::problem::Problem;
@@ -18,147 +24,188 @@ use crate::host::problem::Problem;
 /// When to come back after a refusal for lack of room, in seconds.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// Values that one request may hold: a hundred items of two hundred fields each. Every layer behind builds a tree of
-/// them; a hundred thousand took 32 to 57 ms of a core.
-const MOST_VALUES: usize = 20_000;
-
 /// What one server takes.
 pub struct Intake {
     max_body_bytes: usize,
     body_timeout: Duration,
-    places: Semaphore,
+    shares: Shares,
+}
+
+/// Whose share a request is charged to.
+pub struct ShareHolder {
+    pub id: PrincipalId,
+    /// The address of one whose token HighLevel has not answered yet.
+    pub newcomer: Option<Option<IpAddr>>,
+}
+
+/// A body whose bytes are held until it is sent.
+struct BodyWithLoan {
+    body: Body,
+    _loan: ByteLoan,
 }
 
 impl Intake {
-    pub fn new(settings: &config::Server) -> Self {
+    pub fn new(settings: &config::Server, shares: Shares) -> Self {
         Self {
             max_body_bytes: settings.max_body_bytes,
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
-            places: Semaphore::new(settings.max_calls.min(Semaphore::MAX_PERMITS)),
+            shares,
         }
     }
 
     /// Hands the request on. Its body is read before a place is taken: who sends slowly takes no place from others.
-    pub async fn pass(&self, request: Request, next: Next) -> Response {
-        let (request, body) = match self.whole(request).await {
+    /// The place goes on in the request's extensions, for calls that wait to give it back meanwhile.
+    pub async fn pass(&self, request: Request, who: &ShareHolder, next: Next) -> Response {
+        // Until HighLevel has answered a token, anybody may have made it up: its bytes are its address's.
+        let share = match who.newcomer {
+            Some(address) => self.shares.address(address),
+            None => self.shares.caller(&who.id),
+        };
+        let mut loan = Arc::new(share).loan();
+        let most = match who.newcomer {
+            Some(_) => self.max_body_bytes.min(MOST_NEWCOMER_BYTES),
+            None => self.max_body_bytes,
+        };
+        let (mut request, body) = match self.read(request, most, &mut loan).await {
             Ok(taken) => taken,
-            Err(problem) => return problem.into_response(),
+            Err(problem) => return with_retry_after(problem),
         };
-        let Ok(_place) = self.places.try_acquire() else {
-            return busy();
+        let place = match self.shares.enter(&who.id, who.newcomer).await {
+            Ok(place) => place,
+            Err(busy) => return with_retry_after(no_place(busy)),
         };
-        in_json(&body, next.run(request).await).await
+        request.extensions_mut().insert(place.clone());
+        let answer = in_json(&body, next.run(request).await).await;
+        drop((body, place));
+        holding(answer, loan)
     }
 
-    async fn whole(&self, request: Request) -> Result<(Request, Bytes), Problem> {
+    async fn read(
+        &self,
+        request: Request,
+        most: usize,
+        loan: &mut ByteLoan,
+    ) -> Result<(Request, Bytes), Problem> {
         let (parts, body) = request.into_parts();
-        let too_large = || {
-            let what = format!("The request is larger than {} bytes.", self.max_body_bytes);
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", what)
-        };
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.max_body_bytes) {
-            return Err(too_large());
+        if announced.is_some_and(|length| length > most) {
+            return Err(self.too_large(most));
         }
-        match timeout(self.body_timeout, to_bytes(body, self.max_body_bytes)).await {
-            Ok(Ok(bytes)) if values(&bytes) > MOST_VALUES => {
-                let what = format!(
-                    "The request holds more than {MOST_VALUES} values; send fewer at a time."
-                );
-                Err(Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "invalid_request",
-                    what,
-                ))
+        let read = timeout(self.body_timeout, self.chunks(body, most, loan)).await;
+        let bytes = read.map_err(|_| {
+            let what = "The request took too long to come in.";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
+        })??;
+        if is_too_much(&bytes) {
+            let what =
+                format!("The request holds more than {MOST_VALUES} values; send fewer at a time.");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Err(Problem::new(status, "invalid_request", what));
+        }
+        Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
+    }
+
+    /// Every chunk is charged when it comes.
+    async fn chunks(
+        &self,
+        mut body: Body,
+        most: usize,
+        loan: &mut ByteLoan,
+    ) -> Result<Bytes, Problem> {
+        let (mut first, mut rest) = (Bytes::new(), Vec::new());
+        while let Some(frame) = body.frame().await {
+            let broken = |_| {
+                let what = "The request breaks off.";
+                Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+            };
+            let Ok(chunk) = frame.map_err(broken)?.into_data() else {
+                continue;
+            };
+            if loan.bytes() + chunk.len() > most {
+                return Err(self.too_large(most));
             }
-            Ok(Ok(bytes)) => Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes)),
-            Ok(Err(error)) => Err(match is_limit(&error) {
-                true => too_large(),
-                false => Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_request",
-                    "The request breaks off.",
-                ),
-            }),
-            Err(_) => {
-                let what = "The request took too long to come in.";
-                Err(Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "invalid_request",
-                    what,
-                ))
+            loan.grow(chunk.len()).map_err(|_| {
+                let what = "More bytes of requests and answers are under way than the server carries, or than your \
+                            share of them; come back in a second.";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Problem::new(status, "temporarily_unavailable", what)
+            })?;
+            // Most requests are one chunk, which needs no copy.
+            if first.is_empty() {
+                first = chunk;
+            } else {
+                if rest.is_empty() {
+                    rest.extend_from_slice(&first);
+                }
+                rest.extend_from_slice(&chunk);
             }
         }
+        Ok(if rest.is_empty() { first } else { rest.into() })
     }
-}
 
-/// How many values `json` holds, or nothing where it is too short for more than are allowed.
-fn values(json: &[u8]) -> usize {
-    // A value takes two bytes at least, itself and what parts it from the next.
-    if json.len() < 2 * MOST_VALUES {
-        return 0;
-    }
-    let (mut values, mut rest) = (1, json);
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match first {
-            b',' | b'[' | b'{' => values += 1,
-            b'"' => rest = after_string(rest),
-            _ => {}
-        }
-    }
-    values
-}
-
-/// What follows the string that `rest` is within.
-fn after_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        let escapes = rest.get(at) == Some(&b'\\');
-        rest = rest
-            .get(at + 1 + usize::from(escapes)..)
-            .unwrap_or_default();
-        if !escapes {
-            return rest;
-        }
-    }
-    &[]
-}
-
-fn busy() -> Response {
-    let what = "The server has more calls than it carries; come back in a second.";
-    let problem = Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "temporarily_unavailable",
-        what,
-    );
-    let mut response = problem.into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, SOON);
-    response
-}
-
-fn is_limit(error: &axum::Error) -> bool {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| {
-        cause.source()
-    });
-    causes
-        .into_iter()
-        .any(|cause| cause.is::<http_body_util::LengthLimitError>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_counted_and_not_what_strings_hold() {
-        let check = |item: &str, times: usize, expected: usize| {
-            let list = format!("[{}]", vec![item; times].join(","));
-            assert_eq!(values(list.as_bytes()), expected, "{item} × {times}");
+    fn too_large(&self, most: usize) -> Problem {
+        let new = match most < self.max_body_bytes {
+            true => ", the most for a token that HighLevel has not answered yet",
+            false => "",
         };
-        check("1", MOST_VALUES / 2, 0);
-        check("1", 3 * MOST_VALUES, 3 * MOST_VALUES + 1);
-        check(r#""a,b[\"{,\\""#, MOST_VALUES, MOST_VALUES + 1);
-        check(r#"{"k":[]}"#, MOST_VALUES, 3 * MOST_VALUES + 1);
+        let what = format!("The request is larger than {most} bytes{new}.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", what)
     }
+}
+
+/// `answer`, whose bytes are held in place of the request's until it is sent.
+fn holding(answer: Response, mut loan: ByteLoan) -> Response {
+    if let Some(bytes) = answer.body().size_hint().exact() {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        match bytes.checked_sub(loan.bytes()) {
+            // What was done must be told, whether there is room or not.
+            Some(more) => drop(loan.grow(more)),
+            None => loan.shrink(loan.bytes() - bytes),
+        }
+    }
+    answer.map(|body| Body::new(BodyWithLoan { body, _loan: loan }))
+}
+
+impl HttpBody for BodyWithLoan {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn no_place(busy: Busy) -> Problem {
+    let (status, error) = match busy {
+        Busy::Caller => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+        Busy::Server | Busy::Newcomer => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+        }
+    };
+    Problem::new(status, error, busy.to_string())
+}
+
+fn with_retry_after(problem: Problem) -> Response {
+    let waits = [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ]
+    .contains(&problem.status);
+    let mut response = problem.into_response();
+    if waits {
+        response.headers_mut().insert(header::RETRY_AFTER, SOON);
+    }
+    response
 }

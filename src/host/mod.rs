@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod client_address;
 mod clock;
 mod connections;
 mod doors;

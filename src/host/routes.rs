@@ -1,6 +1,7 @@
 //! Every route and every layer on one page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,7 +12,9 @@ use axum::routing::{any, get};
 use tower::ServiceBuilder;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::config;
+use crate::call::Pipeline;
+use crate::call::shares::Shares;
+use crate::config::Config;
 use crate::host::access::Access;
 use crate::host::address::Address;
 use crate::host::endpoints::Endpoints;
@@ -20,16 +23,12 @@ use crate::host::intake::Intake;
 use crate::host::origin::{Allowed, check_host_and_origin};
 use crate::host::problem::Problem;
 use crate::host::stopping::{Readiness, Stopping, ready};
-use crate::call::Pipeline;
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
-pub fn router(
-    pipeline: &Pipeline,
-    access: Access,
-    stopping: &Stopping,
-    settings: &config::Server,
-) -> Router {
+pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: &Config) -> Router {
+    let settings = &config.server;
+    let shares = Shares::new(settings, Duration::from_millis(config.limits.max_wait_ms));
     let readiness = Readiness {
         stopping: stopping.clone(),
         pauses: pipeline.controls().pauses.clone(),
@@ -42,7 +41,7 @@ pub fn router(
         .with_state(Arc::new(endpoints));
     let guarded = Guard {
         access,
-        intake: Intake::new(settings),
+        intake: Intake::new(settings, shares),
         pipeline: pipeline.clone(),
     };
     // Outside the guard: a preflight request carries no credential. Origins were checked before.

@@ -8,8 +8,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use crate::call::Elicitation;
-use crate::tools::dispatch::Question;
+use crate::call::{Elicitation, Question};
 
 /// The name of the one question.
 const CONFIRM: &str = "confirm";

@@ -11,7 +11,6 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use crate::call::{CallContext, Principal};
 use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
@@ -51,26 +50,18 @@ pub struct Handler(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    list: ListToolsResult,
     pipeline: Pipeline,
     /// Who calls where the request does not say: under stdio.
     principal: Option<Principal>,
 }
 
 impl Handler {
-    /// Fails where a generated schema is no JSON object.
-    pub fn new(
-        endpoint: Endpoint,
-        pipeline: Pipeline,
-        principal: Option<Principal>,
-    ) -> Result<Self, serde_json::Error> {
-        let list = list(&endpoint)?;
-        Ok(Self(Arc::new(Inner {
+    pub fn new(endpoint: Endpoint, pipeline: Pipeline, principal: Option<Principal>) -> Self {
+        Self(Arc::new(Inner {
             endpoint,
-            list,
             pipeline,
             principal,
-        })))
+        }))
     }
 
     /// The surface that has a tool of this name, or an error that names the nearest one that the caller may see.
@@ -78,7 +69,11 @@ impl Handler {
         if let Some((surface, _)) = self.0.endpoint.resolve(name) {
             return Ok(surface);
         }
-        let watch = self.0.pipeline.telemetry().call("unknown", "read", &Parent::default());
+        let watch = self
+            .0
+            .pipeline
+            .telemetry()
+            .call("unknown", "read", &Parent::default());
         watch.end("unknown_tool", End::default());
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         let near = self.0.endpoint.nearest(name, &self.0.pipeline, principal);
@@ -122,7 +117,7 @@ impl Handler {
             surface: self.0.endpoint.name.clone(),
             client: asking::client(context),
             elicitation: asking::elicitation(request, context),
-            place: parts.and_then(|parts| parts.extensions.get::<Arc<CallPlace>>().cloned()),
+            place: parts.and_then(|parts| parts.extensions.get::<CallPlace>().cloned()),
         })
     }
 }
@@ -157,10 +152,12 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut list = self.0.list.clone();
+        let broken =
+            |error| ErrorData::internal_error(format!("A tool's schema is broken: {error}"), None);
+        let mut list = list(&self.0.endpoint).map_err(broken)?;
         list.cache_scope = Some(self.scope());
         if self.0.pipeline.hides_anything() {
-            let principal = self.principal(&context)?;
+            let principal = self.principal(&context)?.for_lists();
             let endpoint = &self.0.endpoint;
             let is_visible = |name: &str| {
                 let found = endpoint.resolve(name);

@@ -1,9 +1,10 @@
 //! The tools of a surface as MCP lists them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolAnnotations};
 
+use crate::generated::TOOLS;
 use crate::runtime::tool::{Effect, Tool};
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 
@@ -13,9 +14,15 @@ pub const FRESH_MS: u64 = 3_600_000;
 /// From so many tools on a list shows no titles: they cost 6,000 tokens for all, and names say as much.
 const MANY: usize = 200;
 
+/// Tools as lists show them: each made when it is first listed, and the same for every surface.
+type Parts = LazyLock<Vec<OnceLock<Listed>>>;
+
+static PLAIN: Parts = LazyLock::new(unmade);
+static LEGACY: Parts = LazyLock::new(unmade);
+
 /// The answer to `tools/list`: every tool on one page, for clients that read no second one.
 pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
-    let tools = endpoint.list().map(|listing| listed(&listing));
+    let tools = endpoint.list().map(|listing| part(&listing));
     let mut tools: Vec<Listed> = tools.collect::<Result<_, _>>()?;
     if tools.len() >= MANY {
         tools.iter_mut().for_each(|tool| tool.title = None);
@@ -27,11 +34,35 @@ pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
     Ok(list)
 }
 
-fn listed(listing: &Listing) -> Result<Listed, serde_json::Error> {
-    let (tool, schema): (&Tool, JsonObject) = match listing {
-        Listing::Tool(tool) => (tool, serde_json::from_str(tool.advertised_schema)?),
-        Listing::Legacy(tool) => (tool, object(legacy::schema(tool))?),
+fn unmade() -> Vec<OnceLock<Listed>> {
+    TOOLS.iter().map(|_| OnceLock::new()).collect()
+}
+
+/// A copy that shares the schema, which is nearly all of it.
+fn part(listing: &Listing) -> Result<Listed, serde_json::Error> {
+    let (tool, parts) = match listing {
+        Listing::Tool(tool) => (tool, &PLAIN),
+        Listing::Legacy(tool) => (tool, &LEGACY),
+        // As few as are counted on one's fingers.
         Listing::Meta(meta) => return meta_tool(meta),
+    };
+    let place = TOOLS.binary_search_by(|one| one.name.cmp(tool.name));
+    let part = place.ok().and_then(|index| parts.get(index));
+    if let Some(made) = part.and_then(OnceLock::get) {
+        return Ok(made.clone());
+    }
+    let made = listed(listing, tool)?;
+    if let Some(part) = part {
+        // Another may have made it meanwhile, which is no other.
+        let _ = part.set(made.clone());
+    }
+    Ok(made)
+}
+
+fn listed(listing: &Listing, tool: &Tool) -> Result<Listed, serde_json::Error> {
+    let schema: JsonObject = match listing {
+        Listing::Legacy(tool) => object(legacy::schema(tool))?,
+        _ => serde_json::from_str(tool.advertised_schema)?,
     };
     Ok(Listed::new(tool.name, tool.description, Arc::new(schema))
         .with_title(tool.title)

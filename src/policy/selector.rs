@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::twins::twins;
 use crate::generated::TOOLS;
+use crate::runtime::nearest;
 use crate::runtime::tool::{Effect, Tool};
 
 /// What calls are capped and confirmed by: an effect, or `bulk`, which stands beside it.
@@ -34,9 +35,6 @@ enum What {
     /// What a name begins with.
     Start(String),
 }
-
-/// Below this likeness (1 is equal) a name is no help.
-const NEAR: f64 = 0.6;
 
 impl Class {
     pub const ALL: [Self; 6] = [
@@ -133,12 +131,7 @@ impl fmt::Display for Selector {
 
 /// The known name that is most like `name`, if any is.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|one| (strsim::normalized_damerau_levenshtein(name, one), one))
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, one)| one)
+    nearest::nearest(name, known.into_iter().map(|one| (one, one)))
 }
 
 /// The end of a sentence about an unknown name: the one that was meant, or what there is.

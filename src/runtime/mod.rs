@@ -3,5 +3,6 @@
 pub mod arguments;
 pub mod body;
 pub mod masking;
+pub mod nearest;
 pub mod prepare;
 pub mod tool;

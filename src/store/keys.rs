@@ -207,6 +207,14 @@ impl Keys {
         })
     }
 
+    /// Whether there is a key that was not revoked, from memory. Where they cannot be read, there may be.
+    pub fn has_any(&self) -> bool {
+        let known = self.0.value();
+        known.as_ref().as_ref().map_or(true, |by_id| {
+            by_id.values().any(|record| record.revoked.is_none())
+        })
+    }
+
     /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`: there is none such; a wrong secret of a key that exists is no different.
     pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, Refused> {
         self.find_at(presented, SteadyClock::now())

@@ -252,7 +252,9 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
     let mut answer = session.pipeline.execute(request).await;
     if dry_run && !answer.is_error {
         // HighLevel's own name for it.
-        answer.text = answer.text.replacen("\"request\":", "\"resolvedRequest\":", 1);
+        answer.text = answer
+            .text
+            .replacen("\"request\":", "\"resolvedRequest\":", 1);
     }
     Ok(answer)
 }

@@ -49,9 +49,7 @@ impl Surface for Official {
         session: &'a Session<'a>,
     ) -> Calling<'a> {
         match self.names.get(name) {
-            Some(tool) => {
-                Box::pin(session.pipeline.call(tool, arguments, session.context))
-            }
+            Some(tool) => Box::pin(session.pipeline.call(tool, arguments, session.context)),
             None => Box::pin(async { unknown_name(name) }),
         }
     }

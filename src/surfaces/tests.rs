@@ -18,7 +18,11 @@ fn endpoints_are_known_by_name() {
         let tools = list.iter().filter(|listing| !is_meta(listing));
         assert!(tools.is_sorted_by_key(|listing| listing.name()));
         for listing in &list {
-            assert!(endpoint.resolve(listing.name()).is_some(), "{}", listing.name());
+            assert!(
+                endpoint.resolve(listing.name()).is_some(),
+                "{}",
+                listing.name()
+            );
         }
     }
     let reads = TOOLS
@@ -34,7 +38,12 @@ fn endpoints_are_known_by_name() {
     check("legacy", "highlevel-legacy", 36, 0);
     check("orchestrator", "highlevel-orchestrator", 0, 6);
     check("compat", "highlevel-compat", 0, 4);
-    check("x/contacts+campaigns", "highlevel-campaigns+contacts", 33, 0);
+    check(
+        "x/contacts+campaigns",
+        "highlevel-campaigns+contacts",
+        33,
+        0,
+    );
     check(
         "campaigns+contacts+campaigns",
         "highlevel-campaigns+contacts",
@@ -55,7 +64,12 @@ fn endpoints_are_known_by_name() {
 fn only_names_of_a_likely_length_are_compared() {
     #[track_caller]
     fn check(name: &str, expected: Option<&str>) {
-        assert_eq!(nearest(name, TOOLS.iter()), expected, "{} bytes", name.len());
+        assert_eq!(
+            nearest(name, TOOLS.iter()),
+            expected,
+            "{} bytes",
+            name.len()
+        );
     }
     check("contacts_get-contakt", Some("contacts_get-contact"));
     check("something else entirely", None);

@@ -1,12 +1,14 @@
-//! The log on stderr, written many lines at a time.
+//! The log on stderr: lines go to a thread of its own, many at a time, and are dropped and counted where nobody reads.
 //!
 //! One write a line costs a system call and a wake of whoever reads: a tenth of a call's CPU time.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,23 +17,25 @@ use tracing_subscriber::{Layer, registry};
 
 use crate::config::{Log, LogFormat};
 
-/// Longest time that a line waits.
+/// Longest time that a line waits for others.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// From so many bytes on who writes a line waits until the others are out: a reader that is slow slows the server
-/// down, but takes no memory and loses no line.
-const FULL: usize = 1 << 20;
+/// Lines and bytes that wait; those beyond are dropped. At 5,000 lines a second this is a second of a reader's pause.
+const MOST_LINES: usize = 4096;
+const MOST_BYTES: usize = 1 << 20;
 
-/// There is one stderr, so there is one buffer before it.
-static STDERR: OnceLock<Buffered> = OnceLock::new();
+/// Longest time that the end of the process waits for a reader.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// There is one stderr, so there is one way to it. The guard is kept to the end of the process: dropped before a full
+/// pipe, it would write to stdout, which belongs to MCP frames.
+static STDERR: OnceLock<(LineSender, WorkerGuard)> = OnceLock::new();
 
 /// Starts logging; a second call changes nothing.
 pub fn start(settings: &Log) -> Result<(), String> {
     if STDERR.get().is_some() {
         return Ok(());
     }
-    let buffered = Buffered::start().map_err(|error| format!("the log has no thread: {error}"))?;
-    let writer = STDERR.get_or_init(|| buffered).clone();
     // Below `warn` the libraries say what they do with every request, which is not for this log.
     let level: LevelFilter = settings
         .level
@@ -47,7 +51,10 @@ pub fn start(settings: &Log) -> Result<(), String> {
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    let layer = fmt::layer().with_ansi(is_terminal).with_writer(writer);
+    let (writer, _) = STDERR.get_or_init(|| LineSender::start(io::stderr()));
+    let layer = fmt::layer()
+        .with_ansi(is_terminal)
+        .with_writer(writer.clone());
     let layer = if as_json {
         let layer = layer.json().flatten_event(true);
         layer.with_current_span(false).with_span_list(false).boxed()
@@ -58,81 +65,118 @@ pub fn start(settings: &Log) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the lines that wait: before the process ends.
+/// Writes the lines that wait: before the process ends. Gives up on a reader that does not read.
 pub fn flush() {
-    if let Some(buffered) = STDERR.get() {
-        buffered.flush();
+    if let Some((writer, _)) = STDERR.get() {
+        writer.flush(LAST_PAUSE);
     }
 }
 
-/// Cheap to clone; every clone writes to the same buffer.
+/// Lines that were dropped since the process began.
+pub fn dropped_lines() -> usize {
+    let writer = STDERR.get();
+    writer.map_or(0, |(writer, _)| writer.dropped())
+}
+
+/// Takes lines and never waits. Cheap to clone; every clone sends to the same thread.
 #[derive(Clone)]
-struct Buffered(Arc<Shared>);
-
-struct Shared {
-    lines: Mutex<Vec<u8>>,
-    /// There are lines where there were none.
-    some: Condvar,
-    /// Held while lines are written, so that they stay in order.
-    out: Mutex<()>,
+struct LineSender {
+    sender: NonBlocking,
+    /// Of lines that the full channel dropped.
+    overflow: ErrorCounter,
+    tally: Arc<Tally>,
 }
 
-/// One event's line: goes to the buffer whole.
-struct Line<'a>(&'a Buffered);
+/// What both sides of the channel count.
+#[derive(Default)]
+struct Tally {
+    sent: AtomicUsize,
+    written: AtomicUsize,
+    /// Bytes of lines that are not written yet.
+    waiting: AtomicUsize,
+    /// Lines that did not fit by their bytes.
+    dropped: AtomicUsize,
+    /// The thread that writes.
+    writer: OnceLock<Thread>,
+}
 
-impl Buffered {
-    /// Starts the thread that writes.
-    fn start() -> io::Result<Self> {
-        let buffered = Self(Arc::new(Shared {
-            lines: Mutex::default(),
-            some: Condvar::new(),
-            out: Mutex::default(),
-        }));
-        let writer = buffered.clone();
-        thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || {
-                loop {
-                    writer.wait();
-                    thread::sleep(PAUSE);
-                    writer.flush();
-                }
-            })?;
-        Ok(buffered)
+/// What the thread writes to: gathers lines while it pauses after each flush.
+struct BatchWriter<W: Write> {
+    out: BufWriter<W>,
+    tally: Arc<Tally>,
+    /// Lines in `out` that are not flushed.
+    taken: usize,
+    bytes: usize,
+    /// Lines whose loss is in the log.
+    noted: usize,
+}
+
+impl LineSender {
+    fn start<W: Write + Send + 'static>(out: W) -> (Self, WorkerGuard) {
+        let tally = Arc::<Tally>::default();
+        let writer = BatchWriter {
+            out: BufWriter::with_capacity(1 << 16, out),
+            tally: Arc::clone(&tally),
+            taken: 0,
+            bytes: 0,
+            noted: 0,
+        };
+        let builder = NonBlockingBuilder::default()
+            .buffered_lines_limit(MOST_LINES)
+            .lossy(true)
+            .thread_name("log");
+        let (sender, guard) = builder.finish(writer);
+        let overflow = sender.error_counter();
+        let this = Self {
+            sender,
+            overflow,
+            tally,
+        };
+        (this, guard)
     }
 
-    /// Writes what there is. Nobody is told where stderr cannot be written: there is no other place.
-    fn flush(&self) {
-        let _out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = std::mem::take(&mut *self.lines());
-        let _ = io::stderr().write_all(&lines);
+    fn dropped(&self) -> usize {
+        self.overflow.dropped_lines() + self.tally.dropped.load(Ordering::Relaxed)
     }
 
-    fn wait(&self) {
-        let lines = self.lines();
-        let woken = self.0.some.wait_while(lines, |lines| lines.is_empty());
-        drop(woken.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until every line that was taken is written, at most `longest`.
+    fn flush(&self, longest: Duration) {
+        let started = Instant::now();
+        let tally = &self.tally;
+        let is_done = || {
+            let gone = tally.written.load(Ordering::Acquire) + self.overflow.dropped_lines();
+            gone >= tally.sent.load(Ordering::Acquire)
+        };
+        while !is_done() && started.elapsed() < longest {
+            if let Some(writer) = tally.writer.get() {
+                writer.unpark();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
-impl Write for Line<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lines();
-        let first = lines.is_empty();
-        lines.extend_from_slice(bytes);
-        let full = lines.len() > FULL;
-        drop(lines);
-        if first {
-            self.0.0.some.notify_one();
+impl Write for LineSender {
+    /// One event's line, whole.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let waiting = self.tally.waiting.load(Ordering::Relaxed);
+        if waiting + line.len() > MOST_BYTES {
+            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+            return Ok(line.len());
         }
-        if full {
-            self.0.flush();
+        self.tally.waiting.fetch_add(line.len(), Ordering::Relaxed);
+        self.tally.sent.fetch_add(1, Ordering::Release);
+        let before = self.overflow.dropped_lines();
+        let sent = self.sender.write(line);
+        if self.overflow.dropped_lines() > before {
+            // Another's line may have been dropped at the same moment: then the bytes count a little less than they are.
+            let less = |waiting: usize| Some(waiting.saturating_sub(line.len()));
+            let _ = self
+                .tally
+                .waiting
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
-        Ok(bytes.len())
+        sent
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -140,10 +184,115 @@ impl Write for Line<'_> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Buffered {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LineSender {
+    type Writer = Self;
 
-    fn make_writer(&'a self) -> Self::Writer {
-        Line(self)
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl<W: Write> Write for BatchWriter<W> {
+    /// Nobody is told where stderr cannot be written: there is no other place.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.out.write_all(line);
+        self.taken += 1;
+        self.bytes += line.len();
+        Ok(line.len())
+    }
+
+    /// The lines that come during the pause go out together, and wake nobody.
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.out.flush();
+        let tally = &self.tally;
+        let bytes = std::mem::take(&mut self.bytes);
+        let less = |waiting: usize| Some(waiting.saturating_sub(bytes));
+        let _ = tally
+            .waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        tally.writer.get_or_init(thread::current);
+        let taken = std::mem::take(&mut self.taken);
+        tally.written.fetch_add(taken, Ordering::Release);
+        let dropped = dropped_lines();
+        let lines = dropped.saturating_sub(self.noted);
+        if lines > 0 {
+            self.noted = dropped;
+            tracing::warn!(
+                lines,
+                "lines of the log were dropped: whoever reads stderr is too slow"
+            );
+        }
+        thread::park_timeout(PAUSE);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Writes what it gets, while nobody holds the gate.
+    #[derive(Clone, Default)]
+    struct Pipe(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("the gate").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// `lines` of `length` bytes while nobody reads: how many arrive once somebody does.
+    fn check(lines: usize, length: usize, most: usize) {
+        let pipe = Pipe::default();
+        let (mut sender, _guard) = LineSender::start(pipe.clone());
+        let line = vec![b'x'; length];
+        let gate = pipe.0.lock().expect("the gate");
+        let started = Instant::now();
+        for _ in 0..lines {
+            sender.write_all(&line).expect("taken");
+        }
+        sender.flush(Duration::from_millis(50));
+        assert!(started.elapsed() < Duration::from_secs(2), "it waited");
+        drop(gate);
+        sender.flush(Duration::from_secs(5));
+        let written = pipe.0.lock().expect("the gate").len() / length;
+        assert_eq!(
+            written + sender.dropped(),
+            lines,
+            "each is written or counted"
+        );
+        assert!(written <= most, "{written} lines waited");
+        assert_eq!(sender.tally.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_dropped_and_counted() {
+        check(100, 100, 100);
+        // What is in the buffer before the pipe has left the channel.
+        check(20_000, 100, MOST_LINES + 2 * (1 << 16) / 100);
+        check(1_000, 10_000, MOST_BYTES / 10_000);
+    }
+
+    #[test]
+    fn lines_that_are_read_keep_their_order() {
+        let pipe = Pipe::default();
+        let (mut sender, _guard) = LineSender::start(pipe.clone());
+        let mut expected = String::new();
+        for index in 0..1_000 {
+            let line = format!("{index}\n");
+            sender.write_all(line.as_bytes()).expect("taken");
+            expected.push_str(&line);
+        }
+        sender.flush(Duration::from_secs(5));
+        let written = pipe.0.lock().expect("the gate").clone();
+        assert_eq!(String::from_utf8(written).expect("text"), expected);
+        assert_eq!(sender.dropped(), 0);
     }
 }

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::telemetry::log;
+
 /// In seconds: from an answer out of the same house to the longest wait for HighLevel.
 const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
@@ -21,6 +23,7 @@ pub struct Metrics {
     pub answers: Family<Answer, Counter>,
     pub connections: Gauge,
     pub refused_connections: Counter,
+    log_lines_dropped: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -44,6 +47,9 @@ impl Metrics {
     /// In the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
+        let dropped = u64::try_from(log::dropped_lines()).unwrap_or(u64::MAX);
+        let more = dropped.saturating_sub(self.log_lines_dropped.get());
+        self.log_lines_dropped.inc_by(more);
         match encode(&mut text, &self.registry) {
             Ok(()) => text,
             Err(error) => {
@@ -106,6 +112,12 @@ impl Default for Metrics {
             "Connections beyond the most that are served",
             refused_connections.clone(),
         );
+        let log_lines_dropped = Counter::default();
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that nobody read in time",
+            log_lines_dropped.clone(),
+        );
         Self {
             registry,
             calls,
@@ -115,6 +127,7 @@ impl Default for Metrics {
             answers,
             connections,
             refused_connections,
+            log_lines_dropped,
         }
     }
 }

@@ -17,14 +17,14 @@ pub struct Sent {
 
 impl Sent {
     /// `None` where nothing has an id, for then nothing can be compared.
-    pub fn of(tool: &'static Tool, arguments: &Map<String, Value>) -> Option<Self> {
+    pub fn in_arguments(tool: &'static Tool, arguments: &Map<String, Value>) -> Option<Self> {
         let back = tool.read_back.as_ref()?;
         let values = values(back, arguments)?;
         Some(Self { back, values })
     }
 
     /// `text` with a warning for each thing that `answer` does not show.
-    pub fn warned(&self, text: String, answer: &Value) -> String {
+    pub fn add_warnings(&self, text: String, answer: &Value) -> String {
         warned(self.back, &self.values, text, answer)
     }
 }

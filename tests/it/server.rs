@@ -72,7 +72,7 @@ impl Server {
         let access = host::Access::new(&config.server, &config.account, Some(keys));
         let access = access.expect("an account");
         let stopping = host::Stopping::default();
-        let router = host::router(&pipeline, access, &stopping, &config.server);
+        let router = host::router(&pipeline, access, &stopping, &config);
         let metrics = Arc::clone(&pipeline.telemetry().metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -6,7 +6,7 @@ use crate::recording::Recording;
 use crate::server::Server;
 
 const PIT: (&str, &str) = ("authorization", "Bearer pit-a");
-const KEY: (&str, &str) = ("x-access-key", "k3y");
+const KEY: (&str, &str) = ("x-access-key", "k3y-of-the-tests-of-tenants");
 
 /// Tool, headers and arguments, then the request target or part of the refusal.
 type Row = (
@@ -167,11 +167,14 @@ async fn a_default_lets_arguments_name_another_location() {
 
 #[tokio::test]
 async fn the_servers_account_is_used_with_the_key_and_the_key_stays_here() {
-    let bearer: &[_] = &[("authorization", "Bearer k3y")];
+    let bearer: &[_] = &[("authorization", "Bearer k3y-of-the-tests-of-tenants")];
     let variables = [
         ("HIGHLEVEL_TOKEN", "pit-own"),
         ("HIGHLEVEL_LOCATION_ID", "OWN"),
-        ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", "k3y"),
+        (
+            "HIGHLEVEL_MCP_SERVER_ACCESS_KEY",
+            "k3y-of-the-tests-of-tenants",
+        ),
         ("HIGHLEVEL_MCP_SERVER_LISTEN", "0.0.0.0:0"),
     ];
     check(

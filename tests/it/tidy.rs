@@ -175,7 +175,8 @@ fn the_stages_of_a_call_are_those_that_are_written_down() {
     for stage in &written {
         let call = format!("self.{stage}(");
         let found = map[from..].find(&call);
-        from += found.unwrap_or_else(|| panic!("{stage} is not called after what stands before it"));
+        from +=
+            found.unwrap_or_else(|| panic!("{stage} is not called after what stands before it"));
         let module = root().join(format!("src/call/{stage}.rs"));
         let module = fs::read_to_string(&module).unwrap_or_else(|_| panic!("{stage} is no module"));
         assert!(module.contains(&format!("fn {stage}(")), "{stage}");

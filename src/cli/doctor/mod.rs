@@ -11,12 +11,13 @@ use secrecy::ExposeSecret;
 use super::sandbox::Started;
 use super::terminal::{Text, table, waiting};
 use super::{Refused, prepared, runtime};
+use crate::call::Pipeline;
 use crate::config::{Config, Flags};
 use crate::highlevel::{Caller, Claims, LocationBinding, TenantId, Transport};
 use crate::host::own_account;
-use crate::telemetry::Telemetry;
-use crate::call::Pipeline;
+use crate::runtime::tool::Tool;
 use crate::surfaces::{OFFICIAL, tools_in};
+use crate::telemetry::Telemetry;
 
 /// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
 const CLOCK: i64 = 30;

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Finding, Mark};
 use crate::call::CallContext;
+use crate::call::{Answer, Pipeline};
 use crate::highlevel::Caller;
 use crate::runtime::tool::Tool;
-use crate::call::{Answer, Pipeline};
 
 /// One read.
 struct Probe {

@@ -7,9 +7,16 @@ use crate::host::problem::Problem;
 
 /// The bearer token, where there is an Authorization header.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(unauthorized(
+            "invalid_request",
+            "There is more than one Authorization header.",
+        ));
+    }
     let text = value.to_str().unwrap_or_default().trim();
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),

@@ -27,7 +27,11 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
             "Run an operation that only reads. Lists come back as columns and rows of their telling fields; output names \
              fields (rows are objects then), filters rows and follows pages.",
         ),
-        call_tool(Kind::Write, "Call a write", "Run an operation of effect write."),
+        call_tool(
+            Kind::Write,
+            "Call a write",
+            "Run an operation of effect write.",
+        ),
         call_tool(
             Kind::Send,
             "Call a send",

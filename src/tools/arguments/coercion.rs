@@ -3,44 +3,77 @@
 use serde_json::{Map, Number, Value};
 
 use super::Problems;
+use crate::call::decoding::{MOST_VALUES, count_values};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Coerces every value that has one declared type, inside objects and lists too.
 pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Problems) {
-    let properties = schema.get("properties");
-    for (name, value) in values {
-        let schema = properties.and_then(|properties| properties.get(name));
-        coerce_value(schema, value, name, problems);
-    }
+    let mut coercion = Coercion {
+        problems,
+        left: MOST_VALUES,
+    };
+    coercion.fields(Some(schema), values, "");
 }
 
-fn coerce_value(schema: Option<&Value>, value: &mut Value, path: &str, problems: &mut Problems) {
-    if let Some(coerced) = schema
-        .and_then(one_type)
-        .and_then(|kind| coerced(kind, value))
-    {
-        *value = coerced;
+struct Coercion<'a> {
+    problems: &'a mut Problems,
+    /// Values that texts may still decode to: all of them passed the limit of requests as one value each.
+    left: usize,
+}
+
+impl Coercion<'_> {
+    fn fields(&mut self, schema: Option<&Value>, values: &mut Map<String, Value>, path: &str) {
+        let properties = schema.and_then(|schema| schema.get("properties"));
+        for (name, value) in values {
+            let schema = properties.and_then(|properties| properties.get(name));
+            let path = match path {
+                "" => name.clone(),
+                path => format!("{path}.{name}"),
+            };
+            self.value(schema, value, &path);
+        }
     }
-    match value {
-        Value::Number(number) if lost_digits(number) => problems.add(format!(
-            "{path} is a number too large to be kept exactly, give it as a string"
-        )),
-        Value::Object(object) => {
-            let properties = schema.and_then(|schema| schema.get("properties"));
-            for (name, value) in object {
-                let schema = properties.and_then(|properties| properties.get(name));
-                coerce_value(schema, value, &format!("{path}.{name}"), problems);
+
+    fn value(&mut self, schema: Option<&Value>, value: &mut Value, path: &str) {
+        if let Some(kind) = schema.and_then(one_type) {
+            if !self.has_room(kind, value) {
+                self.problems.add(format!(
+                    "{path} is a text that holds, with others, more than {MOST_VALUES} values; send fewer at a time"
+                ));
+                return;
+            }
+            if let Some(coerced) = coerced(kind, value) {
+                *value = coerced;
             }
         }
-        Value::Array(items) => {
-            let schema = schema.and_then(|schema| schema.get("items"));
-            for (index, item) in items.iter_mut().enumerate() {
-                coerce_value(schema, item, &format!("{path}[{index}]"), problems);
+        match value {
+            Value::Number(number) if lost_digits(number) => self.problems.add(format!(
+                "{path} is a number too large to be kept exactly, give it as a string"
+            )),
+            Value::Object(object) => self.fields(schema, object, path),
+            Value::Array(items) => {
+                let schema = schema.and_then(|schema| schema.get("items"));
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.value(schema, item, &format!("{path}[{index}]"));
+                }
             }
+            _ => {}
         }
-        _ => {}
+    }
+
+    /// Counts what `value` decodes to, where it is a text that stands for an object or a list.
+    fn has_room(&mut self, kind: &str, value: &Value) -> bool {
+        let Value::String(text) = value else {
+            return true;
+        };
+        if !matches!(kind, "object" | "array") {
+            return true;
+        }
+        let left = self.left.checked_sub(count_values(text.as_bytes()));
+        self.left = left.unwrap_or_default();
+        left.is_some()
     }
 }
 

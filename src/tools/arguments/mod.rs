@@ -91,7 +91,7 @@ impl Checker {
     }
 
     /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
-    pub fn named(&self, tool: &Tool, given: Map<String, Value>) -> Map<String, Value> {
+    pub fn canonical_names(&self, tool: &Tool, given: Map<String, Value>) -> Map<String, Value> {
         given
             .into_iter()
             .map(|(name, value)| match names::find(tool, &name) {

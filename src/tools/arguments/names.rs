@@ -3,10 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::Problems;
+use crate::runtime::nearest::nearest;
 use crate::runtime::tool::{Argument, Tool};
-
-/// Below this likeness (1 is equal) a name is no help: `foo` is not `id` misspelled.
-const NEAR: f64 = 0.6;
 
 /// `given` by the names of the tool's schema; unknown names and double ones become problems.
 pub fn canonical(
@@ -49,23 +47,12 @@ pub fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
 /// Says all names that the tool has where none is near, once for all that are unknown: some tools have fifty.
 fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
     let shown: String = name.chars().take(64).collect();
-    let nearest = tool
-        .arguments
-        .iter()
-        .flat_map(|argument| {
-            let names = std::iter::once(&argument.name).chain(argument.aliases);
-            names.map(move |name| (name, argument))
-        })
-        .map(|(name, argument)| {
-            (
-                strsim::normalized_damerau_levenshtein(&shown, name),
-                argument,
-            )
-        })
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness >= NEAR);
-    match nearest {
-        Some((_, argument)) => format!(
+    let known = tool.arguments.iter().flat_map(|argument| {
+        let names = std::iter::once(&argument.name).chain(argument.aliases);
+        names.map(move |name| (*name, argument))
+    });
+    match nearest(name, known) {
+        Some(argument) => format!(
             "{shown} is no argument of {}, did you mean {}?",
             tool.name, argument.name
         ),

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
+use crate::runtime::nearest::nearest;
 use crate::runtime::tool::{Effect, Tool};
-use crate::tools::surfaces::nearest;
 use rank::Index;
 
 /// Most intents in one search.
@@ -158,7 +158,7 @@ fn named(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Valu
     match served().find(|tool| tool.is_called(name)) {
         Some(tool) => shown(tool, search.detail),
         None => {
-            let near = nearest(name, served()).map(|tool| tool.name);
+            let near = nearest(name, served().map(|tool| (tool.name, tool.name)));
             json!({"name": name, "error": "There is no such operation.", "didYouMean": near})
         }
     }

@@ -52,7 +52,7 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         &pipeline(&config),
         access.expect("no account"),
         &host::Stopping::default(),
-        &config.server,
+        &config,
     );
     Gateway {
         runtime,
@@ -133,10 +133,7 @@ pub fn arguments(input: &[u8]) {
     let tool = tool(call["name"].as_str().unwrap_or_default());
     match dry_run(tool, arguments) {
         Ok(request) => drop(fits(tool, &request)),
-        Err(failure) => assert!(
-            failure.len() < LONGEST_REFUSAL + input.len(),
-            "{failure}"
-        ),
+        Err(failure) => assert!(failure.len() < LONGEST_REFUSAL + input.len(), "{failure}"),
     }
 }
 

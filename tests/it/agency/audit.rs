@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Agency, branch, contact};
 
-const OPERATOR: &str = "Bearer operator";
+const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 #[tokio::test]
 async fn every_write_and_every_refusal_is_written_down() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Agency, contact};
 
-const OPERATOR: &str = "Bearer operator";
+const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 /// How many contacts the sandbox was asked to delete.
 async fn deleted(agency: &Agency) -> usize {

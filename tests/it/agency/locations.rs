@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Agency, alias, branch};
 
-const OPERATOR: &str = "Bearer operator";
+const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 /// The location that the sandbox saw last, or the class of the refusal.
 async fn check(

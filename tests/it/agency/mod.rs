@@ -11,10 +11,10 @@ mod rules;
 
 use std::fmt::Write;
 
+use highlevel_mcp::call::Snapshot;
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::sandbox::Options;
 use highlevel_mcp::store::keys::{Keys, Locations};
-use highlevel_mcp::call::Snapshot;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -61,7 +61,10 @@ impl Agency {
         let variables = [
             ("HIGHLEVEL_MCP_CONFIG", path("settings.toml")),
             ("HIGHLEVEL_MCP_POLICY_FILE", path("rules.toml")),
-            ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", "operator".to_owned()),
+            (
+                "HIGHLEVEL_MCP_SERVER_ACCESS_KEY",
+                "operator-of-this-agency-1".to_owned(),
+            ),
             (
                 "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
                 "100000".to_owned(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Agency, contact};
 
-const OPERATOR: &str = "Bearer operator";
+const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 #[tokio::test]
 async fn what_is_denied_is_not_listed_not_found_and_not_called() {

@@ -305,3 +305,18 @@ fn dates_take_the_two_forms_that_are_left() {
         Ok(json!({"query": {"until": "2026-01-31T09:00:00Z"}})),
     );
 }
+
+#[test]
+fn texts_decode_to_no_more_values_than_a_request_may_hold() {
+    let list = |values: usize| json!(vec![1; values]).to_string();
+    check(
+        None,
+        json!({"ids": list(30_000)}),
+        Err("ids is a text that holds, with others, more than 20000 values"),
+    );
+    check(
+        None,
+        json!({"ids": list(12_000), "body": list(12_000)}),
+        Err("is a text that holds, with others, more than 20000 values"),
+    );
+}

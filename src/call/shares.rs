@@ -1,0 +1,356 @@
+//! What each caller may hold at once: places for its calls, and bytes in flight.
+//!
+//! An entry lives as long as somebody holds a share of it, so that there are no more entries than connections.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::{CallerKind, Principal};
+use crate::budget::{Budget, Charge, Full};
+use crate::config;
+use crate::highlevel::{Caller, Digest};
+
+/// A caller as counters know it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalId {
+    /// The id of an access key.
+    Key(String),
+    /// Whoever has the settings' access key, and no token beside it.
+    Server,
+    /// A HighLevel token, by its HMAC.
+    Token(Digest),
+    /// Programs of this machine without a credential, stdio and commands.
+    Local,
+}
+
+/// Places and bytes of the whole process, and what each caller has of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Shares(Arc<Inner>);
+
+struct Inner {
+    whole: Budget,
+    places: Arc<Semaphore>,
+    /// For tokens that HighLevel has not answered yet: the other half is always there for everybody else.
+    newcomers: Arc<Semaphore>,
+    calls_per_caller: usize,
+    bytes_per_caller: usize,
+    longest_wait: Duration,
+    entries: Mutex<HashMap<Holder, Entry>>,
+}
+
+/// Whom an entry is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Caller(PrincipalId),
+    /// Of callers that nobody vouches for yet; `None`: all of them.
+    Address(Option<IpAddr>),
+}
+
+struct Entry {
+    allowance: Arc<Allowance>,
+    shares: usize,
+}
+
+/// What one holder has.
+struct Allowance {
+    budget: Budget,
+    places: Arc<Semaphore>,
+    /// Calls of tokens that HighLevel has not answered yet.
+    newcomers: Arc<Semaphore>,
+}
+
+/// A part in what one caller, or one address, may hold. While there is one, the others count with it.
+pub struct Share {
+    shares: Shares,
+    holder: Holder,
+    allowance: Arc<Allowance>,
+}
+
+/// Bytes that a share holds; given back when dropped.
+pub struct ByteLoan {
+    charge: Charge,
+    _share: Arc<Share>,
+}
+
+/// A call's right to run. Every clone is the same place, which is free when the last one is dropped.
+#[derive(Clone)]
+pub struct CallPlace(Arc<CallPlaceInner>);
+
+struct CallPlaceInner {
+    share: Arc<Share>,
+    /// Where a newcomer comes from.
+    address: Option<Share>,
+    permits: Mutex<Option<Permits>>,
+}
+
+/// In the order in which they are taken, which is the same for all, so that nobody waits for one who waits.
+struct Permits {
+    _newcomer: Option<[OwnedSemaphorePermit; 3]>,
+    _own: OwnedSemaphorePermit,
+    _whole: OwnedSemaphorePermit,
+}
+
+/// Why a call has no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    #[error(
+        "You have more calls under way than one caller may have; come back when some are done."
+    )]
+    Caller,
+    #[error("The server has more calls than it carries; come back in a second.")]
+    Server,
+    #[error(
+        "Calls of a token that HighLevel has not answered yet run a few at a time, and these took long; come back in a second."
+    )]
+    Newcomer,
+}
+
+/// Calls at once of a token that HighLevel has not answered yet. Those beyond wait in line.
+const NEWCOMER_CALLS: usize = 4;
+
+/// The same of all such tokens from one address.
+const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
+
+/// Bytes that callers from one address hold before HighLevel answered them: sixteen of the largest requests.
+const BYTES_PER_ADDRESS: usize = 4 << 20;
+
+/// The largest request of a token that HighLevel has not answered yet.
+pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
+
+impl PrincipalId {
+    /// Tells it from every other caller's; for digests only.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Key(id) => format!("key {id}"),
+            Self::Server => "server".to_owned(),
+            Self::Token(digest) => {
+                let hex = |byte: &u8| format!("{byte:02x}");
+                format!("token {}", digest.iter().map(hex).collect::<String>())
+            }
+            Self::Local => "local".to_owned(),
+        }
+    }
+
+    /// `digest`: the HMAC of an account's token.
+    pub fn new(principal: &Principal, digest: impl FnOnce(&Caller) -> Digest) -> Self {
+        if let Some(key) = &principal.key {
+            return Self::Key(key.id.clone());
+        }
+        match (&principal.account, principal.kind) {
+            (Some(account), _) if principal.brings_token => Self::Token(digest(account)),
+            (_, CallerKind::OwnAccount | CallerKind::Local) => Self::Local,
+            _ => Self::Server,
+        }
+    }
+}
+
+impl Shares {
+    /// `longest_wait`: of a newcomer's call in line.
+    pub fn new(settings: &config::Server, longest_wait: Duration) -> Self {
+        let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner {
+            whole: Budget::new(settings.max_bytes_in_flight),
+            places: places(settings.max_calls),
+            newcomers: places(settings.max_calls.div_ceil(2)),
+            calls_per_caller: settings.max_calls_per_caller,
+            bytes_per_caller: settings.max_bytes_per_caller,
+            longest_wait,
+            entries: Mutex::default(),
+        }))
+    }
+
+    /// Bytes of the whole process.
+    pub fn budget(&self) -> &Budget {
+        &self.0.whole
+    }
+
+    /// The part of a caller that the server or HighLevel knows.
+    pub fn caller(&self, id: &PrincipalId) -> Share {
+        self.share(Holder::Caller(id.clone()))
+    }
+
+    /// The part of those who come from `address` and are known to nobody; `None`: from anywhere.
+    pub fn address(&self, address: Option<IpAddr>) -> Share {
+        self.share(Holder::Address(address))
+    }
+
+    /// A place for one call. Who has too many is refused at once; a newcomer from `address` waits in line for a while.
+    pub async fn enter(
+        &self,
+        id: &PrincipalId,
+        newcomer: Option<Option<IpAddr>>,
+    ) -> Result<CallPlace, Busy> {
+        let place = CallPlaceInner {
+            share: Arc::new(self.caller(id)),
+            address: newcomer.map(|address| self.address(address)),
+            permits: Mutex::default(),
+        };
+        let permits = match &place.address {
+            None => None,
+            Some(_) => {
+                let line = timeout(self.0.longest_wait, place.newcomer_permits()).await;
+                line.map_err(|_| Busy::Newcomer)?
+            }
+        };
+        let own = &place.share.allowance.places;
+        let own = Arc::clone(own).try_acquire_owned();
+        let own = own.map_err(|_| Busy::Caller)?;
+        let whole = Arc::clone(&self.0.places).try_acquire_owned();
+        *place.permits() = Some(Permits {
+            _newcomer: permits,
+            _own: own,
+            _whole: whole.map_err(|_| Busy::Server)?,
+        });
+        Ok(CallPlace(Arc::new(place)))
+    }
+
+    fn share(&self, holder: Holder) -> Share {
+        let mut entries = self.entries();
+        let entry = entries.entry(holder.clone()).or_insert_with(|| Entry {
+            allowance: Arc::new(self.allowance(&holder)),
+            shares: 0,
+        });
+        entry.shares += 1;
+        Share {
+            shares: self.clone(),
+            allowance: Arc::clone(&entry.allowance),
+            holder,
+        }
+    }
+
+    fn allowance(&self, holder: &Holder) -> Allowance {
+        let inner = &self.0;
+        let (bytes, newcomers) = match holder {
+            Holder::Caller(_) => (inner.bytes_per_caller, NEWCOMER_CALLS),
+            Holder::Address(Some(_)) => (
+                BYTES_PER_ADDRESS.min(inner.bytes_per_caller),
+                NEWCOMER_CALLS_PER_ADDRESS,
+            ),
+            // All clients of a proxy that tells nobody apart.
+            Holder::Address(None) => (inner.bytes_per_caller, Semaphore::MAX_PERMITS),
+        };
+        // The operator's own programs share one entry, and need no protection from each other.
+        let places = match holder {
+            Holder::Caller(PrincipalId::Server | PrincipalId::Local) => Semaphore::MAX_PERMITS,
+            _ => inner.calls_per_caller.min(Semaphore::MAX_PERMITS),
+        };
+        Allowance {
+            budget: inner.whole.share(bytes),
+            places: Arc::new(Semaphore::new(places)),
+            newcomers: Arc::new(Semaphore::new(newcomers)),
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<Holder, Entry>> {
+        self.0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Nothing yet; it grows as bytes come.
+    pub fn loan(self: &Arc<Self>) -> ByteLoan {
+        ByteLoan {
+            charge: self.allowance.budget.charge(),
+            _share: Arc::clone(self),
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut entries = self.shares.entries();
+        if let Some(entry) = entries.get_mut(&self.holder) {
+            entry.shares -= 1;
+            if entry.shares == 0 {
+                entries.remove(&self.holder);
+            }
+        }
+    }
+}
+
+impl ByteLoan {
+    /// Holds `bytes` more.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+        self.charge.grow(bytes)
+    }
+
+    /// Holds `bytes` fewer.
+    pub fn shrink(&mut self, bytes: usize) {
+        self.charge.shrink(bytes);
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.charge.bytes()
+    }
+}
+
+impl CallPlace {
+    /// Whose place it is.
+    pub fn caller(&self) -> Option<&PrincipalId> {
+        match &self.0.share.holder {
+            Holder::Caller(id) => Some(id),
+            Holder::Address(_) => None,
+        }
+    }
+
+    /// Bytes of the caller, for what is made and gathered during the call. The place must outlive their use.
+    pub fn budget(&self) -> Budget {
+        self.0.share.allowance.budget.clone()
+    }
+
+    /// Gives the place to others, for as long as the call only waits.
+    pub fn suspend(&self) {
+        drop(self.0.permits().take());
+    }
+
+    /// Waits for a place again, before those who come new; at once where the call has its place still.
+    pub async fn resume(&self) {
+        if self.0.permits().is_some() {
+            return;
+        }
+        let newcomer = match &self.0.address {
+            None => None,
+            Some(_) => self.0.newcomer_permits().await,
+        };
+        let shares = &self.0.share.shares;
+        let own = Arc::clone(&self.0.share.allowance.places).acquire_owned();
+        let own = own.await;
+        let whole = Arc::clone(&shares.0.places).acquire_owned().await;
+        // Nobody closes them.
+        if let (Ok(own), Ok(whole)) = (own, whole) {
+            *self.0.permits() = Some(Permits {
+                _newcomer: newcomer,
+                _own: own,
+                _whole: whole,
+            });
+        }
+    }
+}
+
+impl CallPlaceInner {
+    fn permits(&self) -> MutexGuard<'_, Option<Permits>> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stands in line for its token, for its address and for all newcomers, one after the other.
+    async fn newcomer_permits(&self) -> Option<[OwnedSemaphorePermit; 3]> {
+        let address = self.address.as_ref()?;
+        let token = Arc::clone(&self.share.allowance.newcomers).acquire_owned();
+        let token = token.await.ok()?;
+        let here = Arc::clone(&address.allowance.newcomers).acquire_owned();
+        let here = here.await.ok()?;
+        let all = Arc::clone(&self.share.shares.0.newcomers).acquire_owned();
+        Some([token, here, all.await.ok()?])
+    }
+}
+
+#[cfg(test)]
+mod tests;

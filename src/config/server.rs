@@ -1,0 +1,104 @@
+//! The settings of the HTTP server, and what makes them unusable.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de};
+
+use super::ConfigError;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub allowed_hosts: Vec<String>,
+    pub allowed_origins: Vec<String>,
+    /// Empty: none.
+    pub access_key: SecretString,
+    /// Whoever shows it may act with an agency's own token.
+    pub access_key_agency: bool,
+    pub own_account: OwnAccount,
+    pub location_header: LocationHeader,
+    pub tls: Tls,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub header_timeout_ms: u64,
+    pub body_timeout_ms: u64,
+    pub idle_timeout_ms: u64,
+    pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub max_body_bytes: usize,
+    pub max_calls: usize,
+    pub max_calls_per_caller: usize,
+    pub max_bytes_in_flight: usize,
+    pub max_bytes_per_caller: usize,
+    pub drain_ms: u64,
+    pub shutdown_grace_ms: u64,
+}
+
+/// Who may use the server's own account and locations over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnAccount {
+    /// Programs of this machine, as long as there is no access key.
+    Local,
+    /// Holders of an access key.
+    Key,
+    /// Nobody.
+    Off,
+}
+
+/// What protects the tokens of requests on their way to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// The server speaks none itself: nobody but this machine may reach it.
+    Required,
+    /// A proxy in front speaks it.
+    Proxy,
+    Off,
+}
+
+/// What a client's `locationId` header means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LocationHeader {
+    Pin,
+    Default,
+}
+
+/// Shorter keys can be guessed: nothing counts wrong tries.
+const SHORTEST_KEY: usize = 24;
+
+impl Server {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let key = self.access_key.expose_secret();
+        if !key.is_empty() && key.chars().count() < SHORTEST_KEY {
+            return Err(ConfigError::new(format!(
+                "server.access_key has fewer than {SHORTEST_KEY} characters and can be guessed; take a random one, \
+                 such as `openssl rand -hex 24` prints"
+            )));
+        }
+        Ok(())
+    }
+
+    /// A proxy stands before the server, so that its peer is not its client.
+    pub fn is_behind_proxy(&self) -> bool {
+        self.tls == Tls::Proxy || !self.trusted_proxies.is_empty()
+    }
+}
+
+/// Networks as CIDRs; an address alone is a network of one.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            de::Error::custom(format!(
+                "trusted_proxies holds {text:?}, which is neither an address nor a network such as 10.0.0.0/8"
+            ))
+        })
+    };
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.into_iter().map(network).collect()
+}
