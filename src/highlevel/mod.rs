@@ -17,7 +17,6 @@ pub mod standing;
 mod template;
 mod tokens;
 pub mod transport;
-mod unauthorized;
 pub mod verdict;
 
 pub use answer::Reply;
@@ -28,4 +27,3 @@ pub use limit::Digest;
 pub use permit::{Authority, Outgoing, SendPermit, Sender, Target};
 pub use standing::{CountedUnder, Standing};
 pub use transport::Transport;
-pub use unauthorized::Call;

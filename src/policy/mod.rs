@@ -11,7 +11,6 @@ mod file;
 mod quiet;
 mod section;
 mod selector;
-mod twins;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -217,7 +216,7 @@ impl<'a> EffectiveRules<'a> {
         };
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
-            None if class != Class::Bulk && asks_person(tool) => {
+            None if class != Class::Bulk && tool.asks_person => {
                 (Mode::Human, format!("the default for {}", tool.name))
             }
             None => (
@@ -305,13 +304,6 @@ impl<'a> EffectiveRules<'a> {
             retry_after: end.and_then(|end| Duration::try_from(end.duration_since(now)).ok()),
         }
     }
-}
-
-/// Operations that make a login, or change whose it is: a person agrees, where the rules say nothing else.
-const MAKE_LOGINS: [&str; 2] = ["users_create-user", "users_update-user"];
-
-fn asks_person(tool: &Tool) -> bool {
-    MAKE_LOGINS.contains(&tool.name)
 }
 
 /// Whether quiet hours are about the tool.

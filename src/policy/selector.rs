@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::twins::twins;
 use crate::generated::TOOLS;
 use crate::runtime::nearest;
 use crate::runtime::tool::{Effect, Tool};
@@ -102,7 +101,7 @@ impl Selector {
 
     /// Whether what takes something away is about `tool`: it or one of its twins matches.
     pub fn matches(&self, tool: &Tool) -> bool {
-        self.is_about(tool) || twins(tool).iter().any(|twin| self.is_about(twin))
+        self.is_about(tool) || twins(tool).any(|twin| self.is_about(twin))
     }
 
     /// Whether what lets something through is about `tool`: an effect must be its own, not a twin's.
@@ -121,6 +120,12 @@ impl Selector {
             What::Start(start) => tool.name.starts_with(start.as_str()),
         }
     }
+}
+
+/// The tools that are the same operation as `tool` by another route.
+fn twins(tool: &Tool) -> impl Iterator<Item = &'static Tool> {
+    let find = |name: &&str| TOOLS.binary_search_by(|one| one.name.cmp(name)).ok();
+    tool.twins.iter().filter_map(find).filter_map(|index| TOOLS.get(index))
 }
 
 impl fmt::Display for Selector {
