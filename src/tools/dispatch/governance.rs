@@ -138,7 +138,7 @@ impl Dispatch {
     ) {
         if let Some(audit) = &self.0.governance.audit {
             let who = self.who(call, asker);
-            audit.refused(&entry(call, asker, None, &who), class, rule);
+            drop(audit.refused(&entry(call, asker, None, &who), class, rule));
         }
     }
 
@@ -172,11 +172,11 @@ impl Dispatch {
             confirmation: None,
             idempotency_key: false,
         };
-        audit.refused(&entry, failure.class.name(), None);
+        drop(audit.refused(&entry, failure.class.name(), None));
     }
 
     /// Takes the call's place in the caps and writes it down, or says why it may not be made.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         &self,
         call: &Planned,
         asker: &CallContext,
@@ -213,10 +213,10 @@ impl Dispatch {
         }
         if let Some(audit) = &self.0.governance.audit {
             let who = self.who(call, asker);
-            match audit.begin(&entry(call, asker, Some(permit), &who)) {
+            match audit.begin(&entry(call, asker, Some(permit), &who)).await {
                 Ok(open) => governed.open = Some(open),
-                // The audit has logged it.
-                Err(_) => {
+                Err(error) => {
+                    tracing::error!(%error, "a call was refused that cannot be written down");
                     governed.give_back();
                     let what = "Nothing was sent: the server cannot write its audit file, and makes no call that it cannot write down.";
                     let failure = Failure::new(Class::Refused, what)
@@ -234,13 +234,14 @@ impl Dispatch {
 
 impl Governed {
     /// Writes down what came of it. What was never sent leaves its place in the caps.
-    pub fn end(mut self, answer: &Answer) {
+    pub async fn end(mut self, answer: &Answer) {
         if answer.was_never_sent {
             self.give_back();
         }
         if let Some(open) = self.open.take() {
             let outcome = answer.class.map_or("ok", Class::name);
-            open.end(outcome, answer.status, answer.trace_id.as_deref());
+            let end = open.end(outcome, answer.status, answer.trace_id.as_deref());
+            end.await;
         }
     }
 

@@ -128,13 +128,13 @@ impl Dispatch {
         asker: &CallContext,
         permit: &Permit,
     ) -> Answer {
-        let governed = match self.begin(&call, asker, permit) {
+        let governed = match self.begin(&call, asker, permit).await {
             Ok(governed) => governed,
             Err(answer) => return answer,
         };
         let writes = call.tool.effect != Effect::Read;
         let mut answer = self.send(call, output, asker).await;
-        governed.end(&answer);
+        governed.end(&answer).await;
         if writes {
             answer.name_location();
         }
