@@ -108,7 +108,7 @@ mod tests {
     }
 
     /// Each step: hours that the machine has run, the clock's day, whether the process is new, and the first day whose
-    /// file is left and how many. The files of the first ten days are there; five days are kept.
+    /// file is left and how many. The files of the first ten days are there; six days are kept.
     #[track_caller]
     fn check(name: &str, seen: Option<i64>, steps: &[(u64, i64, bool, i64, usize)]) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -119,10 +119,10 @@ mod tests {
             fs::write(folder.path().join(SEEN), day(seen).to_string()).expect("written");
         }
         let start = Instant::now();
-        let mut retention = Retention::new(5);
+        let mut retention = Retention::new(6);
         for (hours, today, restarted, first, count) in steps {
             if *restarted {
-                retention = Retention::new(5);
+                retention = Retention::new(6);
             }
             fs::write(path(folder.path(), day(*today)), "{}\n").expect("written");
             let at = start + Duration::from_secs(hours * 3_600);
@@ -139,52 +139,52 @@ mod tests {
             "as it goes",
             Some(9),
             &[
-                (0, 9, false, 4, 6),
-                (24, 10, false, 5, 6),
-                (48, 11, false, 6, 6),
+                (0, 9, false, 3, 7),
+                (24, 10, false, 4, 7),
+                (48, 11, false, 5, 7),
             ],
         );
         check(
             "a step ahead",
             Some(9),
-            &[(0, 400, false, 0, 11), (1, 9, false, 4, 7)],
+            &[(0, 400, false, 3, 8), (1, 9, false, 3, 8)],
         );
         check(
             "ahead at every start",
             Some(9),
             &[
-                (0, 400, true, 0, 11),
-                (30, 400, true, 0, 11),
-                (60, 401, true, 0, 12),
+                (0, 400, true, 3, 8),
+                (30, 400, true, 3, 8),
+                (60, 401, true, 3, 9),
             ],
         );
         check(
             "ahead, right, ahead",
             Some(9),
             &[
-                (0, 400, false, 0, 11),
-                (12, 9, false, 4, 7),
-                (25, 400, false, 4, 7),
+                (0, 400, false, 3, 8),
+                (12, 9, false, 3, 8),
+                (25, 400, false, 3, 8),
             ],
         );
         check(
             "ahead for a day",
             Some(9),
             &[
-                (0, 400, false, 0, 11),
-                (23, 400, false, 0, 11),
+                (0, 400, false, 3, 8),
+                (23, 400, false, 3, 8),
                 (25, 401, false, 400, 2),
             ],
         );
         check(
             "off for a week",
             Some(9),
-            &[(0, 16, false, 0, 11), (24, 17, false, 16, 2)],
+            &[(0, 16, false, 3, 8), (24, 17, false, 16, 2)],
         );
         check(
             "never seen",
             None,
-            &[(0, 9, false, 0, 10), (25, 10, false, 5, 6)],
+            &[(0, 9, false, 0, 10), (25, 10, false, 4, 7)],
         );
         check(
             "never seen, and ahead",
@@ -197,7 +197,7 @@ mod tests {
             &[
                 (0, -200, false, -200, 11),
                 (1, 9, false, -200, 11),
-                (26, 10, false, 5, 6),
+                (26, 10, false, 4, 7),
             ],
         );
     }

@@ -313,7 +313,7 @@ async fn a_disk_that_is_stuck_stops_nobody_else() {
         "a tick of 10 ms took {longest:?} at most; refused after {:?}",
         before.elapsed()
     );
-    assert!(longest < Duration::from_millis(200) && before.elapsed() < Duration::from_secs(3));
+    assert!(longest < Duration::from_secs(1) && before.elapsed() < Duration::from_secs(9));
     release.send(()).expect("heard");
     holder.join().expect("ended");
     settled(&audit).await;
@@ -373,7 +373,7 @@ async fn a_call_waits_for_its_lines_only_shortly() {
     println!(
         "two lines of a call, acknowledged: {one:?} alone, {together:?} where twenty write at once"
     );
-    assert!(one < Duration::from_millis(5), "{one:?}");
+    assert!(one < Duration::from_millis(50), "{one:?}");
 }
 
 #[test]
