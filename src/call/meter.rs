@@ -45,10 +45,11 @@ impl Pipeline {
         }
         if let Some(audit) = self.controls().audit.as_ref().filter(|_| !facts.is_read()) {
             let who = self.who(&facts, context);
-            match audit.begin(&entry(&facts, context, Some(&consent), &who)) {
+            let begun = audit.begin(&entry(&facts, context, Some(&consent), &who));
+            match begun.await {
                 Ok(open) => record.open = Some(open),
-                // The audit has logged it.
-                Err(_) => {
+                Err(error) => {
+                    tracing::error!(%error, "a call was refused that cannot be written down");
                     record.give_back();
                     let what = "Nothing was sent: the server cannot write its audit file, and makes no call that it cannot write down.";
                     let failure = Failure::new(Class::Refused, what)
@@ -89,7 +90,7 @@ impl Pipeline {
         let audit = self.controls().audit.as_ref();
         if let Some(audit) = audit.filter(|_| self.is_accepted(&context.principal)) {
             let who = self.who(facts, context);
-            audit.refused(&entry(facts, context, None, &who), class, rule);
+            drop(audit.refused(&entry(facts, context, None, &who), class, rule));
         }
     }
 
@@ -124,7 +125,7 @@ impl Pipeline {
             confirmation: None,
             idempotency_key: false,
         };
-        audit.refused(&entry, failure.class.name(), None);
+        drop(audit.refused(&entry, failure.class.name(), None));
     }
 }
 
@@ -136,7 +137,7 @@ impl Metered {
 
 impl Record {
     /// Writes down what came of it. What provably did not happen leaves its place in the caps.
-    pub(super) fn end(mut self, replied: &Result<Reply, Failure>) {
+    pub(super) async fn end(mut self, replied: &Result<Reply, Failure>) {
         let (outcome, status, trace_id) = match replied {
             Ok(reply) => ("ok", Some(reply.status), &reply.trace_id),
             Err(failure) => (failure.class.name(), failure.status, &failure.trace_id),
@@ -145,7 +146,7 @@ impl Record {
             self.give_back();
         }
         if let Some(open) = self.open.take() {
-            open.end(outcome, status, trace_id.as_deref());
+            open.end(outcome, status, trace_id.as_deref()).await;
         }
     }
 

@@ -15,7 +15,7 @@ impl Pipeline {
     pub(super) async fn send(&self, metered: Metered) -> Response {
         let (facts, permit, consent, record) = metered.into_parts();
         let replied = self.transport().send(permit).await;
-        record.end(&replied);
+        record.end(&replied).await;
         Response {
             facts,
             consent,

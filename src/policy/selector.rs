@@ -125,7 +125,10 @@ impl Selector {
 /// The tools that are the same operation as `tool` by another route.
 fn twins(tool: &Tool) -> impl Iterator<Item = &'static Tool> {
     let find = |name: &&str| TOOLS.binary_search_by(|one| one.name.cmp(name)).ok();
-    tool.twins.iter().filter_map(find).filter_map(|index| TOOLS.get(index))
+    tool.twins
+        .iter()
+        .filter_map(find)
+        .filter_map(|index| TOOLS.get(index))
 }
 
 impl fmt::Display for Selector {

@@ -1,4 +1,4 @@
-//! The file of a day: opened at its first line, removed when it is too old.
+//! The file of a day: opened at its first line.
 //!
 //! Not `tracing-appender` (0.2.5), for what it does was tried: where it keeps n files, a second process that starts on
 //! the same day removes the oldest as if today's were still to come, with n = 1 today's own; it tells age by the
@@ -9,18 +9,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 
+use super::retention::Retention;
 use crate::store::StoreError;
 use crate::store::folder::{FILE_MODE, close};
 
 /// The file that lines go to now.
 pub struct DayFile {
     folder: PathBuf,
-    keep_days: u32,
+    retention: Retention,
     day: Date,
     file: File,
     /// It may not end with the end of a line.
@@ -29,21 +31,12 @@ pub struct DayFile {
 
 impl DayFile {
     pub fn open(folder: &Path, keep_days: u32, today: Date) -> Result<Self, StoreError> {
-        let path = path(folder, today);
-        let system = |error| StoreError::system(&path, "opened", error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .open(&path)
-            .map_err(system)?;
-        close(&path, file.metadata().map_err(system)?.mode(), FILE_MODE)?;
-        let torn = ends_torn(&mut file).map_err(system)?;
-        remove_old(folder, keep_days, today);
+        let (file, torn) = opened(folder, today)?;
+        let mut retention = Retention::new(keep_days);
+        retention.remove_old(folder, today, Instant::now());
         Ok(Self {
             folder: folder.to_owned(),
-            keep_days,
+            retention,
             day: today,
             file,
             torn,
@@ -53,7 +46,10 @@ impl DayFile {
     /// Appends whole lines by one write: between lines of other processes, never inside one.
     pub fn append(&mut self, today: Date, lines: &[u8]) -> Result<(), StoreError> {
         if today != self.day || self.is_gone() {
-            *self = Self::open(&self.folder, self.keep_days, today)?;
+            (self.file, self.torn) = opened(&self.folder, today)?;
+            self.day = today;
+            self.retention
+                .remove_old(&self.folder, today, Instant::now());
         }
         let broken = [b"\n", lines].concat();
         let bytes = if self.torn { &broken } else { lines };
@@ -121,21 +117,38 @@ pub fn days(folder: &Path) -> Result<Vec<Date>, StoreError> {
     Ok(days)
 }
 
-/// A file too many is no reason to refuse calls: it is only told.
-fn remove_old(folder: &Path, keep_days: u32, today: Date) {
-    let Ok(oldest) = today.checked_sub(i64::from(keep_days).days()) else {
-        return;
-    };
-    let days = days(folder).unwrap_or_default();
-    for day in days.into_iter().filter(|day| *day < oldest) {
-        let path = path(folder, day);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::warn!(%error, path = %path.display(), "an old file of the audit cannot be removed");
-            }
-            _ => {}
+/// The file of that day, and whether it may not end with the end of a line.
+fn opened(folder: &Path, today: Date) -> Result<(File, bool), StoreError> {
+    let path = path(folder, today);
+    let system = |error| StoreError::system(&path, "opened", error);
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        // Lines must not go where somebody else's link leads.
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&path);
+    let is_link = || fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+    let mut file = match file {
+        Err(_) if is_link() => {
+            return Err(StoreError::from(format!(
+                "{} is a symbolic link, which the audit does not follow; find out who made it, and remove it",
+                path.display()
+            )));
         }
+        file => file.map_err(system)?,
+    };
+    let metadata = file.metadata().map_err(system)?;
+    if !metadata.is_file() {
+        return Err(StoreError::from(format!(
+            "{} is no plain file; find out who made it, and remove it",
+            path.display()
+        )));
     }
+    close(&path, metadata.mode(), FILE_MODE)?;
+    let torn = ends_torn(&mut file).map_err(system)?;
+    Ok((file, torn))
 }
 
 fn ends_torn(file: &mut File) -> io::Result<bool> {

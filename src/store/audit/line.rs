@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::store::{StoreError, hex, now, random, sha256};
+use super::now;
+use crate::store::{StoreError, hex, random, sha256};
 
 /// Longest text of a client's, in bytes; the rest is cut off.
 const LONGEST_TEXT: usize = 200;

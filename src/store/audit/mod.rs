@@ -1,52 +1,53 @@
 //! The audit: a line before and after every call that changes something, and one for every refusal.
 //!
-//! A line is with the operating system when it is written: where the process dies, none is lost. A loss of power can
-//! take what the system has not put on the disk yet (Linux: up to 30 s of lines). To wait for the disk would cost each
-//! line 2 ms and now and then 20 or more (`sync_data` on ext4), on a thread that other calls need; a line costs 10 µs.
+//! A line is with the operating system when it is acknowledged: where the process dies, none of those is lost. A loss of
+//! power can take what the system has not put on the disk yet (Linux: up to 30 s of lines). To wait for the disk would
+//! cost each line 2 ms and now and then 20 or more (`sync_data` on ext4). Lines are written by a thread of their own, all
+//! that wait by one system call, so that a slow disk holds up nobody but those who write.
 
 mod day;
 mod follow;
 mod line;
 mod records;
+mod retention;
+mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::time::timeout;
 
 use day::DayFile;
 pub use follow::Follow;
 pub use line::{Call, Confirmation, Confirmed, Entry};
 use line::{End, Line, limited};
 pub use records::{Found, Query, Record, State, records};
+use writer::{Job, Out, Writer};
 
-use super::folder::Folder;
-use super::{StoreError, now};
+use super::StoreError;
+use super::folder::{Folder, LONGEST_WAIT};
 
 /// What a call ended with that was dropped under way.
 const CUT_OFF: &str = "cut_off";
 
 /// Cheap to clone; every clone writes to the same file.
 #[derive(Clone)]
-pub struct Audit(Arc<Shared>);
-
-struct Shared {
+pub struct Audit {
     full_arguments: bool,
-    out: Mutex<Out>,
-}
-
-struct Out {
-    file: DayFile,
-    /// Ends that could not be written; they go before the next line. As no call begins meanwhile, there are never more
-    /// than calls were under way.
-    owed: Vec<u8>,
-    failing: bool,
+    writer: Arc<Writer>,
 }
 
 /// A call whose beginning is written. Dropped without an end, the call was cut off.
 #[must_use]
 pub struct Open {
-    audit: Audit,
-    /// Empty once the end is written.
+    /// Empty once the end is on its way.
     id: String,
+    /// The place of its end in the queue, so that an end is never refused and waits for nobody.
+    place: Option<OwnedPermit<Job>>,
+    /// The file stays open until the end is written.
+    _writer: Arc<Writer>,
 }
 
 impl Audit {
@@ -58,95 +59,125 @@ impl Audit {
             ));
         }
         let folder = Folder::open(folder)?;
-        let out = Out {
-            file: DayFile::open(folder.path(), keep_days, day::of(now()))?,
-            owed: Vec::new(),
-            failing: false,
-        };
-        Ok(Self(Arc::new(Shared {
+        let file = DayFile::open(folder.path(), keep_days, day::of(now()))?;
+        Ok(Self {
             full_arguments,
-            out: Mutex::new(out),
-        })))
+            writer: Arc::new(Writer::start(Out::new(file))?),
+        })
     }
 
-    /// Writes that the call begins. Where that fails, the call must not be made.
-    pub fn begin(&self, entry: &Entry) -> Result<Open, StoreError> {
-        let call = Call::new(entry, self.0.full_arguments)?;
+    /// Writes that the call begins. Where that fails, or takes longer than a disk should, the call must not be made.
+    pub async fn begin(&self, entry: &Entry<'_>) -> Result<Open, StoreError> {
+        let call = Call::new(entry, self.full_arguments)?;
         let id = call.id.clone();
-        self.out().write(&Line::Begun(call))?;
-        let audit = self.clone();
-        Ok(Open { audit, id })
+        let line = Line::Begun(call).bytes()?;
+        let begun = async {
+            let place = self.writer.reserve().await?;
+            let (job, written) = Job::acknowledged(line);
+            self.writer.send(job).await?;
+            // From here on the line may be written: dropped, the call is cut off.
+            let mut open = Open {
+                id,
+                place: Some(place),
+                _writer: Arc::clone(&self.writer),
+            };
+            let done = written.await.unwrap_or_else(|_| Err(writer::gone()));
+            done.inspect_err(|_| open.forget())?;
+            Ok(open)
+        };
+        match timeout(LONGEST_WAIT, begun).await {
+            Ok(begun) => begun,
+            Err(_) => Err(StoreError::held(
+                "the audit was not written within 2 seconds; the disk of the state folder is slow or stuck",
+            )),
+        }
     }
 
     /// Writes that a call was refused, of which `class` says why, and by which rule. The client is refused in any
-    /// case: where this cannot be written, the log says so.
-    pub fn refused(&self, entry: &Entry, class: &str, rule: Option<&str>) {
-        let refused = Call::new(entry, self.0.full_arguments).and_then(|call| {
-            self.out().write(&Line::Refused(Call {
+    /// case: where this cannot be written, the log says so. The line is on its way when this returns; to wait for
+    /// the future is to know that it is written.
+    pub fn refused(
+        &self,
+        entry: &Entry,
+        class: &str,
+        rule: Option<&str>,
+    ) -> impl Future<Output = ()> + use<> {
+        let line = Call::new(entry, self.full_arguments).and_then(|call| {
+            Line::Refused(Call {
                 class: Some(limited(class)),
                 rule: rule.map(limited),
                 ..call
-            }))
+            })
+            .bytes()
         });
-        // `write` has logged it.
-        drop(refused);
-    }
-
-    fn out(&self) -> MutexGuard<'_, Out> {
-        self.0.out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Out {
-    /// Everything owed and this line, or an error. The first of many is logged.
-    fn write(&mut self, line: &Line) -> Result<(), StoreError> {
-        let lines = [self.owed.as_slice(), &line.bytes()?].concat();
-        match self.file.append(day::of(now()), &lines) {
-            Ok(()) => {
-                self.owed.clear();
-                if std::mem::take(&mut self.failing) {
-                    tracing::info!("the audit can be written again");
-                }
-                Ok(())
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!(%error, "the audit cannot be written; until it can, calls are refused");
-                }
-                Err(error)
+        // The writer logs what it cannot write.
+        let written = line.ok().and_then(|line| {
+            let (job, written) = Job::acknowledged(line);
+            self.writer.try_send(job).then_some(written)
+        });
+        async move {
+            if let Some(written) = written {
+                drop(written.await);
             }
         }
     }
 
-    fn write_end(&mut self, end: End) {
-        let line = Line::Done(end);
-        if self.write(&line).is_err() {
-            self.owed.extend(line.bytes().unwrap_or_default());
-        }
+    #[cfg(test)]
+    fn out(&self) -> std::sync::MutexGuard<'_, Out> {
+        self.writer.out()
     }
 }
 
 impl Open {
     /// `outcome`: `ok` or the class of the failure. Where the end cannot be written, it is written before the next call
-    /// begins.
-    pub fn end(mut self, outcome: &str, status: Option<u16>, trace_id: Option<&str>) {
+    /// begins. The end is on its way when this returns; to wait for the future is to know that it was tried.
+    pub fn end(
+        mut self,
+        outcome: &str,
+        status: Option<u16>,
+        trace_id: Option<&str>,
+    ) -> impl Future<Output = ()> + use<> {
         let id = std::mem::take(&mut self.id);
-        let end = End::new(id, outcome, status, trace_id);
-        self.audit.out().write_end(end);
+        let end = Line::Done(End::new(id, outcome, status, trace_id)).bytes();
+        let written = self.place.take().zip(end.ok()).map(|(place, line)| {
+            let (job, written) = Job::end(line);
+            place.send(job);
+            written
+        });
+        async move {
+            if let Some(written) = written {
+                drop(written.await);
+            }
+        }
     }
 
     pub fn id(&self) -> &str {
         &self.id
     }
+
+    /// For a call whose beginning was not written.
+    fn forget(&mut self) {
+        self.id.clear();
+        self.place = None;
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.id.is_empty() {
-            let end = End::new(std::mem::take(&mut self.id), CUT_OFF, None, None);
-            self.audit.out().write_end(end);
+        let Some(place) = self.place.take() else {
+            return;
+        };
+        let end = End::new(std::mem::take(&mut self.id), CUT_OFF, None, None);
+        if let Ok(line) = Line::Done(end).bytes() {
+            place.send(Job::end(line).0);
         }
     }
+}
+
+/// By the wall clock, as people compare it with other logs; no finer than a file tells it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 #[cfg(test)]

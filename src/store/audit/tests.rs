@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::thread;
 
+use std::time::{Duration, Instant};
+
 use jiff::civil::{Date, date};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -46,6 +48,13 @@ fn today(folder: &Path) -> PathBuf {
     day::path(folder, day::of(now()))
 }
 
+/// Waits until what is in the queue now is written, or was tried.
+async fn settled(audit: &Audit) {
+    let (job, written) = Job::end(Vec::new());
+    audit.writer.send(job).await.expect("a writer");
+    drop(written.await);
+}
+
 /// Today's lines, with ids and times as words.
 fn lines(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(today(folder)).expect("a file");
@@ -76,11 +85,11 @@ fn lines(folder: &Path) -> Vec<Value> {
 /// `{"a":{"b":1,"c":2},"d":"x"}`, as `sha256sum` has it.
 const HASH: &str = "90aa4e2acd979894a05bd2d3d088ed5329051f7dc0be89f7da43f4511650d2ba";
 
-#[track_caller]
-fn check_written(full_arguments: bool, act: impl Fn(&Audit, Entry), expected: &[Value]) {
+async fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, Entry), expected: &[Value]) {
     let (folder, audit) = audit(full_arguments);
     let arguments = arguments(json!({"d": "x", "a": {"c": 2, "b": 1}}));
-    act(&audit, entry("contacts_create-contact", &arguments));
+    act(&audit, entry("contacts_create-contact", &arguments)).await;
+    settled(&audit).await;
     let begun = json!({
         "id": 0, "time": "now", "who": "key:abcdefgh", "surface": "official",
         "tool": "contacts_create-contact", "effect": "write", "bulk": false, "location": "L1",
@@ -106,48 +115,52 @@ fn check_written(full_arguments: bool, act: impl Fn(&Audit, Entry), expected: &[
     assert_eq!(mode, 0o600);
 }
 
-#[test]
-fn a_line_stands_before_a_call_and_one_after() {
+#[tokio::test]
+async fn a_line_stands_before_a_call_and_one_after() {
     let begun = json!({"state": "begun"});
     check_written(
         false,
-        |audit, entry| {
-            let open = audit.begin(&entry).expect("begun");
-            open.end("ok", Some(201), Some("trace-1"));
+        async |audit, entry| {
+            let open = audit.begin(&entry).await.expect("begun");
+            open.end("ok", Some(201), Some("trace-1")).await;
         },
         &[
             begun.clone(),
             json!({"id": 0, "state": "done", "outcome": "ok", "status": 201, "trace_id": "trace-1"}),
         ],
-    );
+    )
+    .await;
     check_written(
         false,
-        |audit, entry| drop(audit.begin(&entry).expect("begun")),
+        async |audit, entry| drop(audit.begin(&entry).await.expect("begun")),
         &[
             begun.clone(),
             json!({"id": 0, "state": "done", "outcome": "cut_off"}),
         ],
-    );
+    )
+    .await;
     // As where the process dies.
     check_written(
         false,
-        |audit, entry| std::mem::forget(audit.begin(&entry).expect("begun")),
+        async |audit, entry| std::mem::forget(audit.begin(&entry).await.expect("begun")),
         &[begun],
-    );
+    )
+    .await;
     check_written(
         false,
-        |audit, entry| {
-            audit.refused(&entry, "location", None);
-            audit.refused(&entry, "refused", Some("no-sends"));
+        async |audit, entry| {
+            drop(audit.refused(&entry, "location", None));
+            audit.refused(&entry, "refused", Some("no-sends")).await;
         },
         &[
             json!({"state": "refused", "class": "location"}),
             json!({"id": 1, "state": "refused", "class": "refused", "rule": "no-sends"}),
         ],
-    );
+    )
+    .await;
     check_written(
         true,
-        |audit, entry| {
+        async |audit, entry| {
             let entry = Entry {
                 client: Some(&"ü".repeat(150)),
                 confirmation: Some(Confirmed {
@@ -159,22 +172,24 @@ fn a_line_stands_before_a_call_and_one_after() {
                 alias: None,
                 ..entry
             };
-            std::mem::forget(audit.begin(&entry).expect("begun"));
+            std::mem::forget(audit.begin(&entry).await.expect("begun"));
         },
         &[json!({
             "state": "begun", "location": null, "alias": null, "client": format!("{}…", "ü".repeat(100)),
             "arguments": {"a": {"b": 1, "c": 2}, "d": "x"}, "idempotency_key": true,
             "confirmation": {"mode": "approval", "by": "Ada"},
         })],
-    );
+    )
+    .await;
 }
 
-#[test]
-fn long_arguments_are_not_kept_in_full() {
+#[tokio::test]
+async fn long_arguments_are_not_kept_in_full() {
     for (length, kept) in [(65_000, true), (70_000, false)] {
         let (folder, audit) = audit(true);
         let arguments = arguments(json!({"text": "x".repeat(length)}));
-        drop(audit.begin(&entry("a", &arguments)).expect("begun"));
+        let open = audit.begin(&entry("a", &arguments)).await;
+        drop(open.expect("begun"));
         let line = &lines(folder.path())[0];
         assert_eq!(line.get("arguments").is_some(), kept, "{length}");
         assert_eq!(line["arguments_bytes"], length + 11);
@@ -201,18 +216,19 @@ fn full() -> File {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_failure_is_logged_once_and_so_is_its_end() {
-    let (folder, audit) = audit(false);
-    let arguments = Map::new();
-    let entry = entry("a", &arguments);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = DayFile::open(folder.path(), 30, day::of(now())).expect("open");
+    let mut out = Out::new(file);
+    let line = || vec![Job::acknowledged(b"{}\n".to_vec()).0];
     let log = logged(|| {
         for _ in 0..2 {
-            audit.out().file.stand_in(full());
-            audit.refused(&entry, "scope", None);
-            audit.refused(&entry, "scope", None);
+            out.file.stand_in(full());
+            out.write(line());
+            out.write(line());
             let file = File::options().append(true).open(today(folder.path()));
-            audit.out().file.stand_in(file.expect("open"));
-            audit.refused(&entry, "scope", None);
-            audit.refused(&entry, "scope", None);
+            out.file.stand_in(file.expect("open"));
+            out.write(line());
+            out.write(line());
         }
     });
     assert_eq!(
@@ -223,19 +239,20 @@ fn a_failure_is_logged_once_and_so_is_its_end() {
     assert_eq!(log.matches("can be written again").count(), 2, "{log}");
 }
 
-#[test]
+#[tokio::test]
 #[cfg(target_os = "linux")]
-fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
+async fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
     let entry = entry("a", &arguments);
-    let (first, second) = (audit.begin(&entry), audit.begin(&entry));
+    let (first, second) = (audit.begin(&entry).await, audit.begin(&entry).await);
     audit.out().file.stand_in(full());
-    first.expect("begun").end("ok", None, None);
+    first.expect("begun").end("ok", None, None).await;
     drop(second);
-    audit.refused(&entry, "scope", None);
+    audit.refused(&entry, "scope", None).await;
     for _ in 0..2 {
-        let error = audit.begin(&entry).map(drop).expect_err("full").to_string();
+        let begun = audit.begin(&entry).await;
+        let error = begun.map(drop).expect_err("full").to_string();
         assert!(
             error.contains("jsonl cannot be written: No space left"),
             "{error}"
@@ -243,7 +260,8 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     }
     let file = File::options().append(true).open(today(folder.path()));
     audit.out().file.stand_in(file.expect("open"));
-    drop(audit.begin(&entry).expect("begun"));
+    drop(audit.begin(&entry).await.expect("begun"));
+    settled(&audit).await;
     let said: Vec<String> = lines(folder.path())
         .iter()
         .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
@@ -259,6 +277,122 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     assert_eq!(said, expected);
 }
 
+/// On one thread: whoever blocked it would stop the timer, too.
+#[tokio::test]
+async fn a_disk_that_is_stuck_stops_nobody_else() {
+    let (folder, audit) = audit(false);
+    let arguments = Map::new();
+    let entry = entry("a", &arguments);
+    let open = audit.begin(&entry).await.expect("begun");
+    let stuck = Arc::clone(&audit.writer);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (holds, held) = std::sync::mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        let _out = stuck.out();
+        holds.send(()).expect("heard");
+        released.recv().expect("released");
+    });
+    held.recv().expect("held");
+    let before = Instant::now();
+    drop(open.end("ok", None, None));
+    drop(audit.refused(&entry, "scope", None));
+    let begun = audit.begin(&entry);
+    let ticks = async {
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            let tick = Instant::now();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            longest = longest.max(tick.elapsed());
+        }
+        longest
+    };
+    let (begun, longest) = tokio::join!(begun, ticks);
+    let error = begun.map(drop).expect_err("stuck").to_string();
+    assert!(error.contains("slow or stuck"), "{error}");
+    println!(
+        "a tick of 10 ms took {longest:?} at most; refused after {:?}",
+        before.elapsed()
+    );
+    assert!(longest < Duration::from_secs(1) && before.elapsed() < Duration::from_secs(9));
+    release.send(()).expect("heard");
+    holder.join().expect("ended");
+    settled(&audit).await;
+    // What was refused had been on its way: it says that it was cut off.
+    let said: Vec<String> = lines(folder.path())
+        .iter()
+        .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
+        .collect();
+    let expected = [
+        "0 \"begun\" null",
+        "0 \"done\" \"ok\"",
+        "1 \"refused\" null",
+        "2 \"begun\" null",
+        "2 \"done\" \"cut_off\"",
+    ];
+    assert_eq!(said, expected);
+}
+
+/// The last handle waits for what is on its way, as at the end of a command.
+#[tokio::test]
+async fn nothing_is_lost_where_the_process_ends_in_order() {
+    let (folder, audit) = audit(false);
+    let arguments = Map::new();
+    for _ in 0..500 {
+        let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
+        drop(open.end("ok", None, None));
+    }
+    drop(audit);
+    assert_eq!(lines(folder.path()).len(), 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_waits_for_its_lines_only_shortly() {
+    let (_folder, audit) = audit(false);
+    let arguments = arguments(json!({"text": "x".repeat(200)}));
+    let calls = 2_000;
+    let before = Instant::now();
+    for _ in 0..calls {
+        let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
+        open.end("ok", None, None).await;
+    }
+    let one = before.elapsed() / calls;
+    let before = Instant::now();
+    let many = (0..20).map(|_| {
+        let (audit, arguments) = (audit.clone(), arguments.clone());
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
+                open.end("ok", None, None).await;
+            }
+        })
+    });
+    for one in many.collect::<Vec<_>>() {
+        one.await.expect("no failure");
+    }
+    let together = before.elapsed() / calls;
+    println!(
+        "two lines of a call, acknowledged: {one:?} alone, {together:?} where twenty write at once"
+    );
+    assert!(one < Duration::from_millis(50), "{one:?}");
+}
+
+#[test]
+fn a_link_in_place_of_the_file_is_not_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let elsewhere = tempfile::NamedTempFile::new().expect("a file");
+    let path = today(folder.path());
+    std::os::unix::fs::symlink(elsewhere.path(), &path).expect("a link");
+    let error = Audit::open(folder.path(), 30, false).map(drop);
+    let error = error.expect_err("a link").to_string();
+    assert!(error.contains("is a symbolic link"), "{error}");
+    let dangling = folder.path().join("nowhere");
+    fs::remove_file(&path).expect("removed");
+    std::os::unix::fs::symlink(&dangling, &path).expect("a link");
+    assert!(Audit::open(folder.path(), 30, false).is_err());
+    assert!(!dangling.exists());
+    assert_eq!(fs::read(elsewhere.path()).expect("read"), b"");
+}
+
 /// Several instances as of several processes, each with threads.
 #[test]
 fn lines_of_many_writers_stay_whole() {
@@ -270,10 +404,14 @@ fn lines_of_many_writers_stay_whole() {
             for _ in 0..2 {
                 let (audit, arguments) = (audit.clone(), &arguments);
                 scope.spawn(move || {
-                    for _ in 0..20 {
-                        let open = audit.begin(&entry("a", arguments)).expect("begun");
-                        open.end("ok", None, None);
-                    }
+                    let mut runtime = tokio::runtime::Builder::new_current_thread();
+                    let runtime = runtime.enable_time().build().expect("a runtime");
+                    runtime.block_on(async {
+                        for _ in 0..20 {
+                            let open = audit.begin(&entry("a", arguments)).await;
+                            open.expect("begun").end("ok", None, None).await;
+                        }
+                    });
                 });
             }
         }
@@ -305,8 +443,11 @@ fn each_day_has_a_file_and_old_ones_go() {
         (FIRST, vec![date(2026, 11, 23), FIRST]),
         (SECOND, vec![date(2026, 11, 23), FIRST, SECOND]),
         (date(2026, 11, 26), vec![FIRST, SECOND, date(2026, 11, 26)]),
-        // Nothing was written for a month.
-        (date(2026, 12, 26), vec![date(2026, 12, 26)]),
+        // Nothing was written for a month, or the clock is wrong: nobody knows yet.
+        (
+            date(2026, 12, 26),
+            vec![FIRST, SECOND, date(2026, 11, 26), date(2026, 12, 26)],
+        ),
     ] {
         file.append(day, b"{}\n").expect("written");
         assert_eq!(day::days(path).expect("listed"), left, "{day}");

@@ -116,7 +116,7 @@ fn a_name_is_free_again_after_its_key_is_revoked() {
 fn comes_to(keys: &Keys, presented: &str, expected: &str) -> Duration {
     let since = Instant::now();
     while said(keys, presented, now()) != expected {
-        assert!(since.elapsed() < Duration::from_secs(2), "never {expected}");
+        assert!(since.elapsed() < Duration::from_secs(5), "never {expected}");
         sleep(Duration::from_millis(1));
     }
     since.elapsed()
