@@ -45,8 +45,8 @@ impl Pipeline {
         }
         if let Some(audit) = self.controls().audit.as_ref().filter(|_| !facts.is_read()) {
             let who = self.who(&facts, context);
-            let begun = audit.begin(&entry(&facts, context, Some(&consent), &who));
-            match begun.await {
+            let entry = entry(&facts, context, Some(&consent), &who);
+            match audit.begin(&entry).await {
                 Ok(open) => record.open = Some(open),
                 Err(error) => {
                     tracing::error!(%error, "a call was refused that cannot be written down");

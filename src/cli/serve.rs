@@ -54,7 +54,10 @@ impl Serve {
         // Without a folder for state nobody can have made a key.
         let folder = config.state.folder().ok();
         let keys = folder.as_deref().map(Keys::open).transpose()?;
-        let access = host::Access::new(&config.server, &config.account, keys)?;
+        let mut access = host::Access::new(&config.server, &config.account, keys)?;
+        if pipeline.is_simulated() {
+            access = access.before_sandbox();
+        }
         let tools = Endpoint::parse(USUAL)?.list().count();
         let stopping = host::Stopping::default();
         let router = host::router(&pipeline, access, &stopping, &config);

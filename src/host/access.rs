@@ -32,6 +32,8 @@ pub struct Access {
     keys: Option<Keys>,
     location_header: LocationHeader,
     own_account: OwnAccount,
+    /// Access keys close the own account to those without one.
+    keys_close: bool,
     /// Nobody but this machine reaches the server, as far as the settings tell.
     is_local: bool,
     addresses: ClientAddresses,
@@ -85,9 +87,18 @@ impl Access {
             access_key: (!key.is_empty()).then(|| server.access_key.clone()),
             location_header: server.location_header,
             own_account: server.own_account,
+            keys_close: true,
             is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
             addresses: ClientAddresses::new(server),
         })
+    }
+
+    /// The same before a sandbox, where there is nothing that keys would protect: a first try needs none.
+    pub fn before_sandbox(self) -> Self {
+        Self {
+            keys_close: false,
+            ..self
+        }
     }
 
     /// Whom a request acts for.
@@ -211,7 +222,7 @@ impl Access {
             && from_here
             && is_loopback(visit.host)
             && !was_forwarded(visit.headers)
-            && !has_key()
+            && !(self.keys_close && has_key())
     }
 
     fn nothing_shown(&self) -> Problem {

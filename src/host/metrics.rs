@@ -21,6 +21,7 @@ const OPEN_METRICS: HeaderValue =
 
 /// Connections at once: a few programs read metrics now and then. Those of MCP keep their descriptors.
 const MOST_CONNECTIONS: usize = 32;
+const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 
 /// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
 pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::Server) {
@@ -32,6 +33,8 @@ pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings
         .layer(from_fn_with_state(Arc::new(allowed), check_host_and_origin));
     let settings = config::Server {
         max_connections: MOST_CONNECTIONS.min(settings.max_connections),
+        max_connections_per_address: MOST_CONNECTIONS_PER_ADDRESS
+            .min(settings.max_connections_per_address),
         ..settings
     };
     // What is counted of MCP's connections and answers is not counted here.

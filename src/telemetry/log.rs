@@ -154,20 +154,19 @@ impl LineSender {
             thread::sleep(Duration::from_millis(1));
         }
     }
-}
 
-impl Write for LineSender {
     /// One event's line, whole.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    fn send(&self, line: &[u8]) {
         let waiting = self.tally.waiting.load(Ordering::Relaxed);
         if waiting + line.len() > MOST_BYTES {
             self.tally.dropped.fetch_add(1, Ordering::Relaxed);
-            return Ok(line.len());
+            return;
         }
         self.tally.waiting.fetch_add(line.len(), Ordering::Relaxed);
         self.tally.sent.fetch_add(1, Ordering::Release);
         let before = self.overflow.dropped_lines();
-        let sent = self.sender.write(line);
+        // It never fails, it counts.
+        let _ = self.sender.clone().write(line);
         if self.overflow.dropped_lines() > before {
             // Another's line may have been dropped at the same moment: then the bytes count a little less than they are.
             let less = |waiting: usize| Some(waiting.saturating_sub(line.len()));
@@ -176,7 +175,16 @@ impl Write for LineSender {
                 .waiting
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
-        sent
+    }
+}
+
+/// Takes one event's line.
+struct LineWriter<'a>(&'a LineSender);
+
+impl Write for LineWriter<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.send(line);
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -185,10 +193,10 @@ impl Write for LineSender {
 }
 
 impl<'a> MakeWriter<'a> for LineSender {
-    type Writer = Self;
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter(self)
     }
 }
 
@@ -251,12 +259,12 @@ mod tests {
     /// `lines` of `length` bytes while nobody reads: how many arrive once somebody does.
     fn check(lines: usize, length: usize, most: usize) {
         let pipe = Pipe::default();
-        let (mut sender, _guard) = LineSender::start(pipe.clone());
+        let (sender, _guard) = LineSender::start(pipe.clone());
         let line = vec![b'x'; length];
         let gate = pipe.0.lock().expect("the gate");
         let started = Instant::now();
         for _ in 0..lines {
-            sender.write_all(&line).expect("taken");
+            sender.send(&line);
         }
         sender.flush(Duration::from_millis(50));
         assert!(started.elapsed() < Duration::from_secs(2), "it waited");
@@ -283,16 +291,44 @@ mod tests {
     #[test]
     fn lines_that_are_read_keep_their_order() {
         let pipe = Pipe::default();
-        let (mut sender, _guard) = LineSender::start(pipe.clone());
+        let (sender, _guard) = LineSender::start(pipe.clone());
         let mut expected = String::new();
         for index in 0..1_000 {
             let line = format!("{index}\n");
-            sender.write_all(line.as_bytes()).expect("taken");
+            sender.send(line.as_bytes());
             expected.push_str(&line);
         }
         sender.flush(Duration::from_secs(5));
         let written = pipe.0.lock().expect("the gate").clone();
         assert_eq!(String::from_utf8(written).expect("text"), expected);
         assert_eq!(sender.dropped(), 0);
+    }
+
+    #[test]
+    fn many_lines_are_one_write() {
+        #[derive(Clone, Default)]
+        struct Writes(Arc<AtomicUsize>);
+
+        impl Write for Writes {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let writes = Writes::default();
+        let (sender, _guard) = LineSender::start(writes.clone());
+        let started = Instant::now();
+        for _ in 0..2_000 {
+            sender.send(b"one line of a call\n");
+            thread::sleep(Duration::from_micros(50));
+        }
+        let pauses = started.elapsed().as_millis() / PAUSE.as_millis();
+        let writes = writes.0.load(Ordering::Relaxed) as u128;
+        assert!(writes <= pauses + 2, "{writes} writes in {pauses} pauses");
     }
 }
