@@ -27,6 +27,7 @@ mod retries;
 )]
 mod server;
 mod tenants;
+mod upstream;
 mod wire;
 
 /// `usual` times in every run, `full` times where the full numbers are asked for.

@@ -291,7 +291,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
             if Instant::now() < up_at {
                 seen.lock().expect("the lock").push(Instant::now());
                 reset(&stream);
-                let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
                 let _ = crate::wire::read_request(&mut stream).await;
                 let _ = stream.write_all(answer).await;
                 let _ = stream.shutdown().await;
@@ -340,25 +340,76 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
     assert!(!is_error, "{text}");
 }
 
-/// 4xx of one tenant, however many, stop nobody.
+/// 4xx of one tenant, however many, stop nobody, and a token that HighLevel does not know rests.
 #[tokio::test]
 async fn what_one_tenant_does_wrong_stops_nobody() {
-    let wire = Wire::start(|number| match number {
-        0..200 => vec![whole(
+    let wire = Wire::start_with(|_, request| {
+        if request.contains("pit-other") {
+            return vec![whole("200 OK", "", "{}")];
+        }
+        vec![whole(
             "401 Unauthorized",
             "",
             r#"{"message":"Invalid JWT"}"#,
-        )],
-        _ => vec![whole("200 OK", "", "{}")],
+        )]
     })
     .await;
     let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
     for _ in 0..200 {
-        server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
+        let (text, is_error) = server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
+        assert!(is_error && text.contains("auth"), "{text}");
     }
+    println!("200 calls of a refused token: {} sent", wire.requests());
+    assert!(wire.requests() <= 5, "{}", wire.requests());
     let other = [("authorization", "Bearer pit-other"), ("locationid", "L1")];
     let answered = server
         .call_with(&other, TOOLS[0].0, json!({"contactId": "c1"}))
         .await;
     assert_eq!(answered, ("{}".to_owned(), false));
+}
+
+/// HighLevel's own failures in JSON stop nobody but who meets them in several operations.
+#[tokio::test]
+async fn failures_in_json_stop_no_other_tenant_and_no_other_operation() {
+    let wire = Wire::start_with(|_, request| {
+        let fails = request.contains("pit-test") && request.contains("/wrong");
+        vec![match fails {
+            true => whole("500 Internal Server Error", "", "{}"),
+            false => whole("200 OK", "", "{}"),
+        }]
+    })
+    .await;
+    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    let victim = [("authorization", "Bearer pit-other"), ("locationid", "L1")];
+    let contact = |id: &str| json!({"contactId": id});
+    let mut refused = 0;
+    for _ in 0..20 {
+        let (text, _) = server.call(TOOLS[0].0, contact("wrong")).await;
+        assert!(text.contains("500"), "one wrong id: {text}");
+        let own = server.call(TOOLS[0].0, contact("c1")).await;
+        let others = server.call_with(&victim, TOOLS[0].0, contact("c1")).await;
+        refused += [own, others].iter().filter(|answer| answer.1).count();
+    }
+    // Without a success between, too.
+    for _ in 0..20 {
+        let (text, _) = server.call(TOOLS[0].0, contact("wrong")).await;
+        assert!(text.contains("500"), "one wrong id: {text}");
+    }
+    let tagged = json!({"contactId": "wrong", "tags": ["a"]});
+    for (tool, arguments) in [
+        ("contacts_get-all-tasks", contact("wrong")),
+        ("contacts_add-tags", tagged),
+    ] {
+        let (text, _) = server.call(tool, arguments).await;
+        assert!(text.contains("500"), "{tool}: {text}");
+    }
+    let (text, _) = server.call(TOOLS[0].0, contact("c1")).await;
+    assert!(
+        text.contains("down for this location"),
+        "three operations: {text}"
+    );
+    let others = server.call_with(&victim, TOOLS[0].0, contact("c1")).await;
+    refused += usize::from(others.1);
+    println!("20 failures of one operation, then of three: {refused} other calls refused");
+    assert_eq!(refused, 0);
 }
