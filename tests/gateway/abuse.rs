@@ -1,0 +1,22 @@
+//! Attacks on the running program, each of which once got through: `cargo test --test gateway abuse -- --nocapture`
+//! prints what each costs now. The names of the tests begin with the number of the attack.
+
+mod agency;
+mod authority;
+mod budgets;
+mod cases;
+mod clock;
+mod effects;
+mod exhaustion;
+mod files;
+mod full;
+mod identity;
+mod limits;
+mod once;
+mod operator;
+mod program;
+mod rules;
+mod secrecy;
+mod stub;
+mod telemetry;
+mod tokens;

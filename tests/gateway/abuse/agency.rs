@@ -1,0 +1,65 @@
+//! Set-ups that several attacks need: an agency's locations, each with a token of its own or the agency's.
+
+use std::fmt::Write;
+
+use super::program::Setup;
+use super::stub::{AGENCY, AGENCY_TOKEN};
+
+/// The access key of the settings.
+pub const OPERATOR: &str = "operator-0123456789abcdef0123456789";
+
+/// As a header.
+pub const BY_OPERATOR: [(&str, &str); 1] = [("x-access-key", OPERATOR)];
+
+/// The id of a location.
+pub fn location(number: usize) -> String {
+    format!("locBranch{number:011}")
+}
+
+/// A client that shows a token.
+pub fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// The locations b01, b02 and so on, each with a token that HighLevel knows, and an operator with a key.
+pub fn branches(number: usize) -> Setup {
+    let setup = Setup::new().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", OPERATOR);
+    let mut text = String::new();
+    for number in 1..=number {
+        let id = location(number);
+        setup.write(&format!("token-{number}"), &format!("pit-of-{id}"));
+        let token = setup.text_path(&format!("token-{number}"));
+        let _ = writeln!(
+            text,
+            "[locations.b{number:02}]\nname = \"Branch {number:02}\"\nlocation_id = \"{id}\"\ntoken = {{ file = \"{token}\" }}"
+        );
+    }
+    setup.write("settings.toml", &text);
+    setup
+}
+
+/// The same locations, reached by the agency's token.
+pub fn company(number: usize) -> Setup {
+    let setup = Setup::new().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", OPERATOR);
+    let pair = serde_json::json!({
+        "access_token": AGENCY_TOKEN, "refresh_token": "agency-refresh", "token_type": "Bearer",
+        "expires_in": 86_399, "expires_at": 4_000_000_000_u32, "userType": "Company", "companyId": AGENCY,
+    });
+    setup.write("pair.json", &pair.to_string());
+    setup.write("secret", "agency-secret");
+    let mut text = format!(
+        "[companies.agency]\ncompany_id = \"{AGENCY}\"\nclient_id = \"agency-client\"\n\
+         client_secret = {{ file = \"{}\" }}\npair_file = \"{}\"\n",
+        setup.text_path("secret"),
+        setup.text_path("pair.json")
+    );
+    for number in 1..=number {
+        let id = location(number);
+        let _ = writeln!(
+            text,
+            "[locations.b{number:02}]\nname = \"Branch {number:02}\"\nlocation_id = \"{id}\"\ncompany = \"agency\""
+        );
+    }
+    setup.write("settings.toml", &text);
+    setup
+}

@@ -1,0 +1,308 @@
+//! Memory and time that one caller takes: each attack with the most that it may cost.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::agency::{BY_OPERATOR, branches};
+use super::program::{Program, Reply, Setup};
+use super::stub::HighLevel;
+use crate::recording::{Recording, json as answer};
+use crate::times;
+
+const MIB: usize = 1024;
+
+/// Longest answer with its envelope.
+const LONGEST_ANSWER: usize = 131_072 + 8_192;
+
+/// How much more memory `program` holds than at first, in MiB.
+fn grown(program: &Program, before: usize) -> usize {
+    program.memory().saturating_sub(before) / MIB
+}
+
+/// A reply within this time, or none.
+async fn within(limit: Duration, reply: impl Future<Output = Reply>) -> Option<Reply> {
+    timeout(limit, reply).await.ok()
+}
+
+#[tokio::test]
+async fn e1_sets_of_toolsets_are_not_kept_for_ever() {
+    let program = Setup::new().serve("http://127.0.0.1:9").await;
+    let stranger = [("authorization", "Bearer pit-x")];
+    let ping = async |path: &str| program.rpc(&stranger, path, "ping", json!({})).await;
+    let unknown = ping("/mcp/x/nothing").await;
+    let names: Vec<&str> = unknown
+        .text
+        .split(['"', ',', ' ', '\\'])
+        .filter(|word| word.contains(char::is_lowercase) && ping_worthy(word))
+        .collect();
+    assert!(names.contains(&"contacts") && names.len() > 20, "{names:?}");
+    ping("/mcp/x/contacts").await;
+    let before = program.memory();
+    let most = times(150, 1_028);
+    let (mut sets, start) = (0, Instant::now());
+    'sets: for (index, one) in names.iter().enumerate() {
+        for other in &names[index + 1..] {
+            sets += usize::from(ping(&format!("/mcp/x/{one}+{other}")).await.status == 200);
+            if sets == most || start.elapsed() > Duration::from_secs(15) {
+                break 'sets;
+            }
+        }
+    }
+    let grown = grown(&program, before);
+    println!(
+        "{sets} sets of toolsets: +{grown} MiB in {:?}",
+        start.elapsed()
+    );
+    assert!(sets > 40 && grown <= 64, "{sets} sets: +{grown} MiB");
+}
+
+/// A word of the sentence that names toolsets which is no common one.
+fn ping_worthy(word: &&str) -> bool {
+    const COMMON: [&str; 9] = [
+        "there",
+        "is",
+        "no",
+        "toolset",
+        "nothing",
+        "are",
+        "error",
+        "not_found",
+        "error_description",
+    ];
+    !COMMON.contains(word) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+}
+
+#[tokio::test]
+async fn e2_a_long_name_is_simply_unknown() {
+    let program = Setup::new().serve("http://127.0.0.1:9").await;
+    let stranger = [("authorization", "Bearer pit-x")];
+    let name = "contacts_".repeat(2_000);
+    let ask = async |path: &str, tool: &str, arguments: Value| {
+        let start = Instant::now();
+        let call = program.call(&stranger, path, tool, arguments);
+        let reply = within(Duration::from_secs(8), call).await;
+        let took = start.elapsed();
+        println!("{path} {}…: {took:?}", &tool[..8]);
+        assert!(took < Duration::from_secs(1), "{path}: {took:?}");
+        reply.expect("a reply")
+    };
+    let reply = ask("/mcp/x/all", &name, json!({})).await;
+    assert!(
+        !reply.ok && reply.text.len() < 2_000,
+        "{}",
+        reply.text.len()
+    );
+    ask("/mcp", "call_read", json!({"operation": name})).await;
+    ask(
+        "/mcp/compat",
+        "execute_operation",
+        json!({"operationId": name}),
+    )
+    .await;
+    ask(
+        "/mcp/compat",
+        "describe_operation",
+        json!({"operationId": name}),
+    )
+    .await;
+    let livez = program.livez().await;
+    assert!(livez < Duration::from_millis(500), "{livez:?}");
+}
+
+#[tokio::test]
+async fn e3_no_answer_is_longer_than_any_may_be() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let text = "x".repeat(600_000);
+    let items = vec![json!({"contactId": "c1"}); 100];
+    let before = program.memory();
+    for (operation, tool, dry) in [
+        ("contacts_update-contact", "call_write", true),
+        ("contacts_delete-contact", "call_destructive", false),
+        ("invoices_void-invoice", "call_destructive", false),
+        ("conversations_send-a-new-message", "call_send", true),
+    ] {
+        let arguments = json!({"operation": operation, "dryRun": dry, "items": items,
+            "arguments": {"firstName": text, "message": text, "type": "SMS", "contactId": "c1"}});
+        let reply = program
+            .call(&BY_OPERATOR, "/mcp/l/b01", tool, arguments)
+            .await;
+        let (bytes, grown) = (reply.text.len(), grown(&program, before));
+        println!("{operation}: 0.6 MB in, {bytes} bytes out, +{grown} MiB");
+        assert!(
+            bytes <= LONGEST_ANSWER && grown <= 128,
+            "{bytes} bytes, +{grown} MiB"
+        );
+    }
+    assert_eq!(highlevel.writes(), 0);
+}
+
+#[tokio::test]
+async fn e4_a_key_keeps_no_arguments() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let call = async |number: usize, bytes: usize| {
+        let key = format!("k{number}");
+        let arguments = json!({"contactId": "c1", "tags": ["x".repeat(bytes)]});
+        let arguments = json!({"operation": "contacts_add-tags", "idempotencyKey": key, "arguments": arguments});
+        program
+            .call(&BY_OPERATOR, "/mcp/l/b01", "call_write", arguments)
+            .await
+    };
+    for number in 0..4 {
+        call(number, 2_000_000).await;
+    }
+    let before = program.memory();
+    let most = times(60, 300);
+    for number in 4..4 + most {
+        call(number, 2_000_000).await;
+    }
+    let grown = grown(&program, before);
+    println!("{most} keyed calls of 2 MB: +{grown} MiB");
+    assert!(grown <= 32, "+{grown} MiB");
+}
+
+#[tokio::test]
+async fn e4_what_waits_for_a_person_is_small() {
+    let highlevel = HighLevel::start().await;
+    let webhook = Recording::start(|_| answer(200, "{}")).await;
+    let setup = branches(1)
+        .rules("[server]\nconfirm = { write = \"human\" }\n")
+        .set("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", &webhook.url);
+    let program = setup.serve(&highlevel.url).await;
+    let items = vec![json!({"contactId": "c1"}); 100];
+    let arguments = json!({"operation": "contacts_add-tags", "items": items, "arguments": {"tags": ["x".repeat(900_000)]}});
+    program
+        .call(&BY_OPERATOR, "/mcp/l/b01", "call_write", arguments)
+        .await;
+    sleep(Duration::from_millis(500)).await;
+    let told: usize = webhook.take().iter().map(|one| one.body.len()).sum();
+    let kept = folder_bytes(&setup.path("state/approvals"));
+    println!("0.9 MB in: {kept} bytes kept, {told} bytes to the webhook");
+    assert!(kept <= 96_000 && told <= 96_000, "{kept} and {told} bytes");
+}
+
+/// Bytes of all files in a folder.
+pub fn folder_bytes(path: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
+}
+
+/// As many requests with a body that lacks its last byte.
+pub async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<TcpStream> {
+    const BODY: usize = 4 << 20;
+    let address = program.url.trim_start_matches("http://");
+    let body = vec![b' '; BODY - 1];
+    let mut open = Vec::new();
+    for _ in 0..many {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: localhost\r\n{headers}content-type: application/json\r\ncontent-length: {BODY}\r\n\r\n"
+        );
+        let _ = stream.write_all(head.as_bytes()).await;
+        let _ = timeout(Duration::from_millis(200), stream.write_all(&body)).await;
+        open.push(stream);
+    }
+    open
+}
+
+#[tokio::test]
+async fn e5_unfinished_bodies_have_one_budget() {
+    let highlevel = HighLevel::start().await;
+    for (who, headers, most) in [
+        ("a stranger", "authorization: Bearer pit-x\r\n", 32),
+        (
+            "an accepted token",
+            "authorization: Bearer pit-of-L1\r\n",
+            64 + 32,
+        ),
+    ] {
+        let program = Setup::new().serve(&highlevel.url).await;
+        let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+        program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        let before = program.memory();
+        let open = unfinished(&program, times(60, 300), headers).await;
+        sleep(Duration::from_millis(200)).await;
+        let (grown, many) = (grown(&program, before), open.len());
+        println!("{many} unfinished bodies of 4 MiB by {who}: +{grown} MiB");
+        assert!(grown <= most, "{who}: +{grown} MiB");
+        let other = [("authorization", "Bearer pit-of-L2"), ("locationid", "L2")];
+        let reply = program
+            .call(&other, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        assert!(reply.ok, "another caller meanwhile: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn e10_limits_hold_after_every_decoding() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let start = Instant::now();
+    let domains = vec!["contacts"; times(2_000, 19_000)];
+    let arguments = json!({"query": "contacts of a customer", "domains": domains, "limit": 20});
+    let call = program.call(
+        &BY_OPERATOR,
+        "/mcp/l/b01/compat",
+        "search_operations",
+        arguments,
+    );
+    let reply = within(Duration::from_secs(10), call).await;
+    let bytes = reply.map_or(usize::MAX, |reply| reply.text.len());
+    println!(
+        "{} domains: {bytes} bytes out in {:?}",
+        domains.len(),
+        start.elapsed()
+    );
+    assert!(
+        bytes <= LONGEST_ANSWER && start.elapsed() < Duration::from_secs(3),
+        "{bytes} bytes"
+    );
+    let fields = vec!["a"; 300_000];
+    let output = json!({"fields": fields}).to_string();
+    let start = Instant::now();
+    let rows = [
+        (
+            "/mcp/l/b01/x/contacts",
+            "contacts_get-contacts",
+            json!({"output": output}),
+        ),
+        (
+            "/mcp/l/b01",
+            "call_read",
+            json!({"operation": "contacts_get-contacts", "output": output}),
+        ),
+        (
+            "/mcp/l/b01",
+            "call_read",
+            json!({"operation": "contacts_get-contacts",
+            "arguments": json!({"query": fields}).to_string()}),
+        ),
+    ];
+    for (path, tool, arguments) in rows {
+        let reply = program.call(&BY_OPERATOR, path, tool, arguments).await;
+        println!(
+            "{path}: 300,000 values in a text: {} after {:?}",
+            reply.class(),
+            start.elapsed()
+        );
+        let refused = reply.status == 413 || (!reply.ok && reply.text.contains("20000"));
+        assert!(
+            refused && reply.text.len() < 5_000,
+            "{path}: {:.200}",
+            reply.text
+        );
+    }
+    assert!(highlevel.seen().is_empty());
+}

@@ -1,0 +1,152 @@
+//! A calendar clock that jumps: back it revives nothing, ahead it deletes nothing.
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::agency::{BY_OPERATOR, branches};
+use super::program::{Program, Setup};
+use super::stub::HighLevel;
+
+const CONTACTS: &str = "/mcp/l/b01/x/contacts";
+const DELETE: &str = "contacts_delete-contact";
+const MINUTE: i64 = 60;
+const DAY: i64 = 86_400;
+
+/// A program whose calendar clock is set by `set_clock`; the library that does it is compiled by the linker that Rust
+/// itself needs.
+async fn with_clock(setup: Setup) -> Setup {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/abuse/clock.c");
+    let library = setup.text_path("clock.so");
+    let arguments = ["-shared", "-fPIC", "-o", &library, source, "-ldl"];
+    let compiled = Command::new("cc").args(arguments).status().await;
+    assert!(compiled.expect("a C compiler").success());
+    let file = setup.text_path("clock");
+    set_clock(&setup, 0);
+    setup.set("LD_PRELOAD", &library).set("CLOCK_FILE", &file)
+}
+
+/// The clock stands so many seconds off from now on. The file is replaced whole.
+fn set_clock(setup: &Setup, seconds: i64) {
+    setup.write("clock.new", &seconds.to_string());
+    std::fs::rename(setup.path("clock.new"), setup.path("clock")).expect("renamed");
+}
+
+async fn ask(program: &Program) -> Value {
+    let asked = program
+        .call(&BY_OPERATOR, CONTACTS, DELETE, json!({"contactId": "c1"}))
+        .await;
+    assert_eq!(asked.class(), "needs_confirmation", "{}", asked.text);
+    json!({"contactId": "c1", "confirm": asked.value["confirm"]})
+}
+
+#[tokio::test]
+async fn confirm_tokens_live_thirty_minutes() {
+    let highlevel = HighLevel::start().await;
+    let setup = with_clock(branches(1)).await;
+    let program = setup.serve(&highlevel.url).await;
+    for (minutes, goes) in [(0, true), (29, true), (32, false)] {
+        highlevel.forget();
+        set_clock(&setup, 0);
+        let call = ask(&program).await;
+        set_clock(&setup, minutes * MINUTE);
+        let reply = program.call(&BY_OPERATOR, CONTACTS, DELETE, call).await;
+        println!("after {minutes} minutes a token runs: {}", reply.ok);
+        assert_eq!(
+            (reply.ok, highlevel.writes()),
+            (goes, usize::from(goes)),
+            "{}",
+            reply.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_revives_no_token() {
+    let highlevel = HighLevel::start().await;
+    let setup = with_clock(branches(1)).await;
+    let program = setup.serve(&highlevel.url).await;
+    let call = async |call: &Value| {
+        let reply = program
+            .call(&BY_OPERATOR, CONTACTS, DELETE, call.clone())
+            .await;
+        (reply.ok, reply.text)
+    };
+    // One that was used, and one that is over: a day later both are, and stay so.
+    let used = ask(&program).await;
+    let (ok, text) = call(&used).await;
+    assert!(ok, "{text}");
+    let unused = ask(&program).await;
+    set_clock(&setup, 2 * DAY);
+    let (ok, text) = call(&unused).await;
+    assert!(!ok, "two days later: {text}");
+    ask(&program).await;
+    set_clock(&setup, 0);
+    call(&used).await;
+    let (ok, text) = call(&unused).await;
+    println!("after the clock went back: {} deletes", highlevel.writes());
+    assert!(!ok && highlevel.writes() == 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_revives_no_approval() {
+    let highlevel = HighLevel::start().await;
+    let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
+    let setup = with_clock(branches(1).rules(rules)).await;
+    let program = setup.serve(&highlevel.url).await;
+    let call = ask(&program).await;
+    let handle = call["confirm"].as_str().expect("a handle");
+    let (code, text) = setup.run(&["approvals", "approve", handle]).await;
+    assert_eq!(code, 0, "{text}");
+    set_clock(&setup, 2 * DAY);
+    let reply = program
+        .call(&BY_OPERATOR, CONTACTS, DELETE, call.clone())
+        .await;
+    assert!(!reply.ok, "two days later: {}", reply.text);
+    set_clock(&setup, 0);
+    let reply = program.call(&BY_OPERATOR, CONTACTS, DELETE, call).await;
+    println!("after the clock went back: {} deletes", highlevel.writes());
+    assert!(!reply.ok && highlevel.writes() == 0, "{}", reply.text);
+}
+
+#[tokio::test]
+async fn e11_a_clock_that_jumps_ahead_deletes_no_audit_file() {
+    let highlevel = HighLevel::start().await;
+    let setup = with_clock(branches(1)).await;
+    let program = setup.serve(&highlevel.url).await;
+    let tag = async || {
+        let arguments = json!({"contactId": "c1", "tags": ["a"]});
+        program
+            .call(&BY_OPERATOR, "/mcp/l/b01", "contacts_add-tags", arguments)
+            .await
+    };
+    for day in 0..5 {
+        set_clock(&setup, day * DAY);
+        let reply = tag().await;
+        assert!(reply.ok, "{}", reply.text);
+    }
+    let files = || {
+        let entries = std::fs::read_dir(setup.path("state"))
+            .expect("a folder")
+            .flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let full = names.filter(|name| {
+            let bytes =
+                std::fs::metadata(setup.path("state").join(name)).map_or(0, |file| file.len());
+            name.starts_with("audit.") && bytes > 0
+        });
+        full.collect::<Vec<String>>()
+    };
+    let before = files();
+    assert_eq!(before.len(), 5, "{before:?}");
+    set_clock(&setup, 400 * DAY);
+    tag().await;
+    set_clock(&setup, 5 * DAY);
+    tag().await;
+    let after = files();
+    let lost: Vec<&String> = before.iter().filter(|name| !after.contains(name)).collect();
+    println!(
+        "400 days ahead for one write: {} of 5 files lost",
+        lost.len()
+    );
+    assert!(lost.is_empty(), "{lost:?}");
+}

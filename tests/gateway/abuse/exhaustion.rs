@@ -1,0 +1,253 @@
+//! Places, the breaker, approvals, locks and pipes: what one caller holds does not stop another.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::response::IntoResponse;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::agency::{BY_OPERATOR, bearer, branches};
+use super::program::{Program, Setup};
+use super::stub::{HighLevel, refusal};
+use crate::recording::{Recording, json as answer};
+use crate::times;
+
+/// How many of so many calls of a customer's are served.
+async fn served(program: &Program, token: &str, location: &str, many: usize) -> usize {
+    let token = bearer(token);
+    let mut served = 0;
+    for _ in 0..many {
+        let caller = [("authorization", token.as_str()), ("locationid", location)];
+        let reply = program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        served += usize::from(reply.ok);
+    }
+    served
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e6_a_batch_that_waits_holds_no_place() {
+    let highlevel = HighLevel::start().await;
+    let setup = Setup::new()
+        .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "30")
+        .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "128");
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    assert_eq!(served(&program, "pit-of-L1", "L1", 1).await, 1);
+    assert_eq!(served(&program, "pit-of-L2", "L2", 1).await, 1);
+    let attack: Vec<_> = (0..200)
+        .map(|_| {
+            let program = Arc::clone(&program);
+            tokio::spawn(async move {
+                let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+                let items = vec![json!({"contactId": "c1"}); 50];
+                let batch = json!({"operation": "contacts_get-contact", "items": items});
+                program.call(&caller, "/mcp", "call_read", batch).await
+            })
+        })
+        .collect();
+    sleep(Duration::from_millis(1_500)).await;
+    let start = Instant::now();
+    let done = served(&program, "pit-of-L2", "L2", 20).await;
+    println!(
+        "beside 200 batches that wait: {done} of 20 calls served in {:?}",
+        start.elapsed()
+    );
+    for call in attack {
+        call.abort();
+    }
+    assert_eq!(done, 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_has_its_share_of_places() {
+    let highlevel = HighLevel::start_with(Duration::from_millis(300), |_| None).await;
+    let setup = Setup::new()
+        .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS_PER_CALLER", "4")
+        .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "16");
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    assert_eq!(served(&program, "pit-of-L1", "L1", 1).await, 1);
+    assert_eq!(served(&program, "pit-of-L2", "L2", 1).await, 1);
+    let attack = join_all((0..40).map(|_| served(&program, "pit-of-L1", "L1", 1)));
+    let victim = async {
+        sleep(Duration::from_millis(100)).await;
+        served(&program, "pit-of-L2", "L2", 5).await
+    };
+    let (_, victim) = futures_util::join!(attack, victim);
+    println!("beside 40 calls at once of another: {victim} of 5 served");
+    assert_eq!(victim, 5);
+}
+
+#[tokio::test]
+async fn e7_one_tenants_failures_cut_off_nobody() {
+    for (kind, json_body) in [("500 as JSON", true), ("502 of a gateway", false)] {
+        let highlevel = HighLevel::start_with(Duration::ZERO, move |seen| {
+            if !seen.target.contains("boom") {
+                return None;
+            }
+            let gateway = (
+                axum::http::StatusCode::BAD_GATEWAY,
+                "<html><title>502</title></html>",
+            );
+            Some(if json_body {
+                refusal(500, "Internal server error")
+            } else {
+                gateway.into_response()
+            })
+        })
+        .await;
+        let program = Setup::new().serve(&highlevel.url).await;
+        let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+        let mut done = 0;
+        for _ in 0..4 {
+            for _ in 0..6 {
+                let arguments = json!({"contactId": "boom", "tags": ["a"]});
+                program
+                    .call(&caller, "/mcp", "contacts_add-tags", arguments)
+                    .await;
+            }
+            done += served(&program, "pit-of-L2", "L2", 10).await;
+        }
+        println!("{kind}: {done} of 40 calls of another served");
+        assert_eq!(done, 40, "{kind}");
+        // A wrong id does not cut off its own location either, where HighLevel answers in JSON.
+        if json_body {
+            assert_eq!(served(&program, "pit-of-L1", "L1", 5).await, 5, "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
+    let highlevel = HighLevel::start().await;
+    let webhook = Recording::start(|_| answer(200, "{}")).await;
+    let setup = branches(1)
+        .rules("[server]\nconfirm = { destructive = \"human\" }\n")
+        .set("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", &webhook.url);
+    let key = setup.key("n8n", &["--location", "b01"]).await;
+    let program = setup.serve(&highlevel.url).await;
+    let ask = async |caller: &str, number: usize| {
+        let caller = [("authorization", caller)];
+        let arguments = json!({"contactId": format!("c{number}")});
+        let path = "/mcp/l/b01/x/contacts";
+        program
+            .call(&caller, path, "contacts_delete-contact", arguments)
+            .await
+    };
+    let pending = || {
+        let folder = std::fs::read_dir(setup.path("state/approvals"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        folder
+            .filter(|entry| entry.file_name().to_string_lossy().contains("apr_"))
+            .count()
+    };
+    for number in 0..times(120, 1_000) {
+        ask(&bearer(&format!("pit-made-up-{}", number % 12)), number).await;
+    }
+    sleep(Duration::from_millis(300)).await;
+    let (asked, told) = (pending(), webhook.take().len());
+    println!("12 made-up tokens: {asked} pending, {told} webhooks");
+    assert_eq!((asked, told), (0, 0));
+    for number in 0..60 {
+        ask(&key, number).await;
+    }
+    sleep(Duration::from_millis(1_500)).await;
+    let (asked, told) = (pending(), webhook.take().len());
+    println!("one key: {asked} of 60 pending, {told} webhooks");
+    assert!(
+        (1..=20).contains(&asked) && (1..=10).contains(&told),
+        "{asked} and {told}"
+    );
+}
+
+#[tokio::test]
+async fn e9_a_held_lock_stops_nobody_else() {
+    let highlevel = HighLevel::start().await;
+    let setup = branches(1).rules("[server]\nconfirm = { destructive = \"human\" }\n");
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    let ask = |program: Arc<Program>, number: usize| async move {
+        let arguments = json!({"contactId": format!("c{number}")});
+        let path = "/mcp/l/b01/x/contacts";
+        program
+            .call(&BY_OPERATOR, path, "contacts_delete-contact", arguments)
+            .await
+    };
+    ask(Arc::clone(&program), 0).await;
+    let lock = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(setup.path("state/approvals/lock"))
+        .expect("a lock");
+    lock.lock().expect("held");
+    let held: Vec<_> = (1..=16)
+        .map(|number| tokio::spawn(ask(Arc::clone(&program), number)))
+        .collect();
+    sleep(Duration::from_millis(300)).await;
+    let livez = timeout(Duration::from_secs(3), program.livez()).await;
+    let read = timeout(
+        Duration::from_secs(3),
+        served(&program, "pit-of-L2", "L2", 3),
+    )
+    .await;
+    println!("beside a held lock: /livez {livez:?}, reads of another {read:?} of 3");
+    drop(lock);
+    for call in held {
+        call.abort();
+    }
+    assert!(livez.is_ok_and(|took| took < Duration::from_millis(500)));
+    assert_eq!(read.ok(), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e9_a_log_that_nobody_reads_stops_nobody() {
+    let highlevel = HighLevel::start().await;
+    let setup = Setup::new().set("HIGHLEVEL_MCP_LOG_LEVEL", "trace");
+    let (program, stderr) = setup.serve_unread(&highlevel.url).await;
+    let most = times(300, 6_000);
+    let start = Instant::now();
+    let calls = served(&program, "pit-of-L1", "L1", most);
+    let done = timeout(Duration::from_secs(20), calls).await;
+    let livez = timeout(Duration::from_secs(3), program.livez()).await;
+    println!(
+        "a log that nobody reads: {done:?} of {most} calls in {:?}, then /livez {livez:?}",
+        start.elapsed()
+    );
+    drop(stderr);
+    assert_eq!(done.ok(), Some(most));
+    assert!(livez.is_ok_and(|took| took < Duration::from_millis(500)));
+}
+
+#[tokio::test]
+async fn e13_the_list_of_locations_is_cut() {
+    let setup = Setup::new()
+        .set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", BY_OPERATOR[0].1)
+        .set("ONE_TOKEN", "pit-of-L1");
+    let mut text = String::new();
+    for number in 0..4_000 {
+        text += &format!(
+            "[locations.l{number}]\nname = \"Customer number {number} of the agency, with a long name as customers have\"\nlocation_id = \"loc{number:017}\"\ntoken = {{ env = \"ONE_TOKEN\" }}\n"
+        );
+    }
+    setup.write("settings.toml", &text);
+    let program = setup.serve("http://127.0.0.1:9").await;
+    let reply = program
+        .call(&BY_OPERATOR, "/mcp", "list_locations", json!({}))
+        .await;
+    println!("4,000 locations: {} bytes", reply.text.len());
+    assert!(
+        reply.ok && reply.text.len() <= 140_000,
+        "{} bytes",
+        reply.text.len()
+    );
+    let told: Value = reply.value;
+    assert!(
+        told["locations"]
+            .as_array()
+            .is_some_and(|rows| rows.len() > 10),
+        "{told:.200}"
+    );
+}

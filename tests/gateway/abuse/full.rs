@@ -1,0 +1,337 @@
+//! The program on one core under each attack for twenty seconds, and ten minutes of everything: with `GATEWAY_FULL=1`
+//! and `--release` only.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::agency::bearer;
+use super::budgets::unfinished;
+use super::program::{Program, Setup};
+use super::stub::HighLevel;
+use crate::server::client;
+use crate::times;
+
+/// Of the settings, in MiB, and what the program may hold beyond it and beyond what it held idle.
+const BUDGET: usize = 256;
+const BEYOND: usize = 64;
+
+/// Clients of an attack at once.
+const ATTACKERS: usize = 32;
+
+#[derive(Clone, Copy, Debug)]
+enum Attack {
+    Toolsets,
+    LongNames,
+    DryRuns,
+    Keys,
+    Bodies,
+    WaitingBatches,
+    MadeUpTokens,
+    Approvals,
+    Domains,
+}
+
+const ATTACKS: [Attack; 9] = [
+    Attack::Toolsets,
+    Attack::LongNames,
+    Attack::DryRuns,
+    Attack::Keys,
+    Attack::Bodies,
+    Attack::WaitingBatches,
+    Attack::MadeUpTokens,
+    Attack::Approvals,
+    Attack::Domains,
+];
+
+impl Attack {
+    /// Path, token and request of one call of it.
+    fn call(self, number: usize) -> (String, String, Value) {
+        const SETS: [&str; 8] = [
+            "contacts",
+            "calendars",
+            "invoices",
+            "payments",
+            "users",
+            "locations",
+            "links",
+            "funnels",
+        ];
+        let own = bearer("pit-of-A");
+        let call = |tool: &str, arguments: Value| json!({"name": tool, "arguments": arguments});
+        let usual = "/mcp".to_owned();
+        let large = || "x".repeat(1_000_000);
+        let items = |many: usize| vec![json!({"contactId": "c1"}); many];
+        let (path, token, params) = match self {
+            Self::Toolsets => {
+                let set: Vec<&str> = (0..SETS.len())
+                    .filter(|bit| (number % 255 + 1) >> bit & 1 == 1)
+                    .map(|bit| SETS[bit])
+                    .collect();
+                (
+                    format!("/mcp/x/{}", set.join("+")),
+                    own,
+                    call("nothing", json!({})),
+                )
+            }
+            Self::LongNames => (usual, own, call(&"contacts_".repeat(40_000), json!({}))),
+            Self::DryRuns => {
+                let arguments = json!({"operation": "contacts_update-contact", "dryRun": true, "items": items(100),
+                    "arguments": {"firstName": large()}});
+                (usual, own, call("call_write", arguments))
+            }
+            Self::Keys => {
+                let arguments = json!({"operation": "contacts_add-tags", "idempotencyKey": number.to_string(),
+                    "arguments": {"contactId": "c1", "tags": [large()]}});
+                (usual, own, call("call_write", arguments))
+            }
+            Self::WaitingBatches => {
+                let arguments = json!({"operation": "contacts_get-contact", "items": items(100)});
+                (usual, own, call("call_read", arguments))
+            }
+            Self::Bodies | Self::MadeUpTokens => {
+                let token = bearer(&format!("pit-made-up-{number}"));
+                (usual, token, call("contacts_get-contacts", json!({})))
+            }
+            Self::Approvals => {
+                let arguments = json!({"contactId": format!("c{number}")});
+                (
+                    "/mcp/x/contacts".to_owned(),
+                    own,
+                    call("contacts_delete-contact", arguments),
+                )
+            }
+            Self::Domains => {
+                let arguments = json!({"query": "contacts", "domains": vec!["contacts"; 15_000]});
+                (
+                    "/mcp/compat".to_owned(),
+                    own,
+                    call("search_operations", arguments),
+                )
+            }
+        };
+        (
+            path,
+            token,
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}),
+        )
+    }
+
+    /// Attacks the server at this address until told to stop.
+    fn start(self, url: &str, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let attackers = (0..ATTACKERS).map(|_| {
+            let (url, stop, next, http) = (
+                url.to_owned(),
+                Arc::clone(stop),
+                Arc::clone(&next),
+                client(),
+            );
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let (path, token, request) = self.call(next.fetch_add(1, Ordering::Relaxed));
+                    let post = http
+                        .post(format!("{url}{path}"))
+                        .header("accept", "application/json, text/event-stream")
+                        .header("authorization", token)
+                        .header("locationid", "A")
+                        .json(&request);
+                    // Clients that give up and come again.
+                    let _ = timeout(Duration::from_secs(2), async {
+                        post.send().await?.bytes().await
+                    })
+                    .await;
+                }
+            })
+        });
+        attackers.collect()
+    }
+}
+
+/// What an accepted caller and a watcher of /livez see.
+#[derive(Debug)]
+struct Measured {
+    call: Duration,
+    livez: Duration,
+    refused: usize,
+    calls: usize,
+    /// The most that the program held, in MiB.
+    memory: usize,
+}
+
+fn p99(mut all: Vec<Duration>) -> Duration {
+    all.sort_unstable();
+    all.get(all.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+async fn measure(program: &Program, seconds: u64) -> Measured {
+    let start = Instant::now();
+    let (mut calls, mut livez, mut refused, mut memory) = (Vec::new(), Vec::new(), 0, 0);
+    let caller = [("authorization", "Bearer pit-of-V"), ("locationid", "V")];
+    while start.elapsed() < Duration::from_secs(seconds) {
+        let began = Instant::now();
+        let reply = program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        calls.push(began.elapsed());
+        refused += usize::from(!reply.ok);
+        livez.push(program.livez().await);
+        memory = memory.max(program.memory() / 1024);
+        sleep(Duration::from_millis(5)).await;
+    }
+    Measured {
+        calls: calls.len(),
+        call: p99(calls),
+        livez: p99(livez),
+        refused,
+        memory,
+    }
+}
+
+/// A server that answers everything at once with nothing.
+async fn dummy() -> String {
+    let router = Router::new().fallback(|| async { "{}" });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// The program on the first core, everything else on the others.
+async fn pinned(highlevel: &HighLevel) -> (Setup, Program) {
+    let own = std::process::id().to_string();
+    let apart = Command::new("taskset")
+        .args(["-a", "-p", "-c", "1", &own])
+        .output()
+        .await;
+    assert!(apart.expect("taskset").status.success());
+    let setup = Setup::new()
+        .wrapped(&["taskset", "-c", "0"])
+        .rules("[server]\nconfirm = { destructive = \"human\" }\n");
+    let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "1000");
+    let program = setup.serve(&highlevel.url).await;
+    (setup, program)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_each_attack_others_are_served() {
+    let seconds = u64::try_from(times(0, 20)).expect("seconds");
+    if seconds == 0 {
+        println!("left out: GATEWAY_FULL is not set");
+        return;
+    }
+    let mut wrong = Vec::new();
+    for attack in ATTACKS {
+        let highlevel = HighLevel::start().await;
+        let (setup, program) = pinned(&highlevel).await;
+        measure(&program, 1).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let beside = attack.start(&dummy().await, &stop);
+        let alone = measure(&program, seconds / 2).await;
+        stop.store(true, Ordering::Relaxed);
+        for attacker in beside {
+            let _ = attacker.await;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let attackers = attack.start(&program.url, &stop);
+        let open = match attack {
+            Attack::Bodies => {
+                unfinished(&program, 300, "authorization: Bearer pit-made-up\r\n").await
+            }
+            _ => Vec::new(),
+        };
+        let under = measure(&program, seconds).await;
+        stop.store(true, Ordering::Relaxed);
+        for attacker in attackers {
+            let _ = attacker.await;
+        }
+        drop(open);
+        let grown = under.memory.saturating_sub(alone.memory);
+        println!(
+            "{attack:?}: +{grown} MiB; /livez {:?}; a call {:?} beside {:?}; {} of {} refused",
+            under.livez, under.call, alone.call, under.refused, under.calls
+        );
+        let holds = grown <= BUDGET + BEYOND
+            && under.livez <= Duration::from_millis(50)
+            && under.call <= alone.call * 2
+            && under.refused == 0;
+        if !holds {
+            wrong.push(format!("{attack:?}: {under:?} beside {alone:?}"));
+        }
+        drop((program, setup));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_soak_is_flat() {
+    let seconds = u64::try_from(times(0, 600)).expect("seconds");
+    if seconds == 0 {
+        println!("left out: GATEWAY_FULL is not set");
+        return;
+    }
+    let highlevel = Arc::new(HighLevel::start().await);
+    let (setup, program) = pinned(&highlevel).await;
+    let forgetting = {
+        let highlevel = Arc::clone(&highlevel);
+        tokio::spawn(async move {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                highlevel.forget();
+            }
+        })
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let attackers: Vec<_> = [
+        Attack::MadeUpTokens,
+        Attack::WaitingBatches,
+        Attack::Toolsets,
+    ]
+    .into_iter()
+    .flat_map(|attack| attack.start(&program.url, &stop))
+    .collect();
+    let start = Instant::now();
+    let (mut early, mut late, mut minute) = (0, 0, 0);
+    while start.elapsed() < Duration::from_secs(seconds) {
+        // Tokens that change daily, as OAuth's do.
+        let token = bearer(&format!(
+            "pit-of-V{}.{}",
+            minute % 40,
+            start.elapsed().as_secs()
+        ));
+        let place = format!("V{}", minute % 40);
+        let caller = [
+            ("authorization", token.as_str()),
+            ("locationid", place.as_str()),
+        ];
+        program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        let memory = program.memory();
+        if start.elapsed() < Duration::from_secs(seconds * 3 / 10) {
+            early = early.max(memory);
+        } else {
+            late = late.max(memory);
+        }
+        if start.elapsed().as_secs() / 60 > minute {
+            minute = start.elapsed().as_secs() / 60;
+            println!("minute {minute}: {} MiB", memory / 1024);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for attacker in attackers {
+        let _ = attacker.await;
+    }
+    forgetting.abort();
+    println!("at most {early} KiB in the first three tenths, {late} KiB after");
+    drop(setup);
+    assert!(late <= early + 2 * 1024, "{early} KiB, then {late} KiB");
+}

@@ -1,0 +1,298 @@
+//! A token before HighLevel answered it, once it is accepted, and once it is proven for a location.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::agency::{bearer, branches, location};
+use super::budgets::folder_bytes;
+use super::program::Setup;
+use super::stub::{HighLevel, refusal};
+use crate::times;
+
+#[tokio::test]
+async fn a_new_token_sends_its_first_call_alone() {
+    let items = vec![json!({"contactId": "c1"}); 20];
+    let rows: [(&str, Value); 3] = [
+        (
+            "call_read",
+            json!({"operation": "contacts_get-contact", "items": items, "onError": "continue"}),
+        ),
+        (
+            "call_read",
+            json!({"operation": "contacts_get-contacts", "output": {"allPages": true}}),
+        ),
+        (
+            "call_write",
+            json!({"operation": "contacts_add-tags", "arguments": {"tags": ["a"]}, "items": items,
+            "onError": "continue", "idempotencyKey": "k"}),
+        ),
+    ];
+    for (tool, arguments) in rows {
+        let highlevel = HighLevel::start().await;
+        let program = Setup::new().serve(&highlevel.url).await;
+        let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
+        let reply = program.call(&caller, "/mcp", tool, arguments.clone()).await;
+        let stranger = highlevel.seen().len();
+        let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+        let own = program.call(&caller, "/mcp", tool, arguments.clone()).await;
+        println!(
+            "{}: {stranger} requests of a stranger",
+            arguments["operation"]
+        );
+        assert!(
+            !reply.ok && stranger <= 1,
+            "{stranger} requests: {}",
+            reply.text
+        );
+        assert!(own.ok, "with a token that HighLevel knows: {}", own.text);
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_a_new_token_is_preceded_by_a_read() {
+    let highlevel = HighLevel::start().await;
+    let setup = Setup::new();
+    let program = setup.serve(&highlevel.url).await;
+    let arguments = json!({"contactId": "c1", "tags": ["a"]});
+    for number in 0..10 {
+        let token = bearer(&format!("pit-nobody-{number}"));
+        let caller = [("authorization", token.as_str()), ("locationid", "L1")];
+        program
+            .call(&caller, "/mcp", "contacts_add-tags", arguments.clone())
+            .await;
+    }
+    let written = highlevel.count(|seen| seen.method != "GET");
+    let kept = audit_bytes(&setup);
+    println!(
+        "10 writes of strangers: {written} writes reached HighLevel, {kept} bytes of audit file"
+    );
+    assert_eq!((written, kept), (0, 0));
+    highlevel.forget();
+    let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+    for _ in 0..3 {
+        let reply = program
+            .call(&caller, "/mcp", "contacts_add-tags", arguments.clone())
+            .await;
+        assert!(reply.ok, "{}", reply.text);
+    }
+    let reads = highlevel.count(|seen| seen.method == "GET");
+    println!("3 writes of a new customer: {reads} reads before");
+    assert_eq!((highlevel.writes(), reads >= 1 && reads <= 2), (3, true));
+    assert_ne!(audit_bytes(&setup), 0);
+}
+
+/// What is written down of calls.
+pub fn audit_bytes(setup: &Setup) -> u64 {
+    let entries = std::fs::read_dir(setup.path("state"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let audit = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("audit"));
+    let bytes = audit.map(|entry| match entry.path().is_dir() {
+        true => folder_bytes(&entry.path()),
+        false => entry.metadata().map_or(0, |metadata| metadata.len()),
+    });
+    bytes.sum()
+}
+
+#[tokio::test]
+async fn a_new_token_sends_small_bodies() {
+    let highlevel = HighLevel::start().await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    let arguments = json!({"contactId": "c1", "tags": ["x".repeat(300_000)]});
+    for (token, goes) in [
+        ("pit-nobody", false),
+        ("pit-of-L1", false),
+        ("pit-of-L2", true),
+    ] {
+        let header = bearer(token);
+        let location = &token[token.len() - 2..];
+        let caller = [("authorization", header.as_str()), ("locationid", location)];
+        if goes {
+            program
+                .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+                .await;
+        }
+        let reply = program
+            .call(&caller, "/mcp", "contacts_add-tags", arguments.clone())
+            .await;
+        assert_eq!(reply.ok, goes, "{token}: {:.300}", reply.text);
+        let large = highlevel.count(|seen| seen.token == token && seen.method == "POST");
+        println!("300 KB by {token}: {} {large} sent", reply.status);
+        assert_eq!(large, usize::from(goes), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_turn_of_eight_parallel_calls_is_served() {
+    let highlevel = HighLevel::start_with(Duration::from_millis(100), |_| None).await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    for turn in 0..times(5, 50) {
+        let token = bearer(&format!("pit-of-L{turn}"));
+        let place = format!("L{turn}");
+        let calls = join_all((0..8).map(|_| {
+            let caller = [
+                ("authorization", token.clone()),
+                ("locationid", place.clone()),
+            ];
+            let program = &program;
+            async move {
+                let caller = [
+                    (caller[0].0, caller[0].1.as_str()),
+                    (caller[1].0, caller[1].1.as_str()),
+                ];
+                program
+                    .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+                    .await
+            }
+        }));
+        let refused: Vec<String> = calls
+            .await
+            .into_iter()
+            .filter(|reply| !reply.ok)
+            .map(|reply| reply.text)
+            .collect();
+        println!("turn {turn}: {} of 8 refused", refused.len());
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+}
+
+/// Settings under which a location takes few calls, so that its counter shows.
+fn narrow() -> Setup {
+    Setup::new()
+        .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "20")
+        .set("HIGHLEVEL_MCP_LIMITS_INTERVAL_MS", "60000")
+        .set("HIGHLEVEL_MCP_LIMITS_MAX_WAIT_MS", "200")
+}
+
+#[tokio::test]
+async fn neither_a_403_nor_a_404_proves_a_location() {
+    let highlevel = HighLevel::start_with(Duration::ZERO, |seen| {
+        seen.target
+            .contains("missing")
+            .then(|| refusal(404, "Not found"))
+    })
+    .await;
+    let program = narrow().serve(&highlevel.url).await;
+    let call = async |token: &str, tool: &str, arguments: Value| {
+        let token = bearer(token);
+        let caller = [("authorization", token.as_str()), ("locationid", "V")];
+        program
+            .call(&caller, "/mcp/x/all", tool, arguments)
+            .await
+            .ok
+    };
+    // Tokens of other locations, which HighLevel knows: it refuses them V, or finds nothing there, or does not ask.
+    for number in 0..60 {
+        let token = format!("pit-of-X.{number}");
+        call(&token, "contacts_get-contacts", json!({})).await;
+        call(
+            &token,
+            "contacts_get-contact",
+            json!({"contactId": "missing"}),
+        )
+        .await;
+        call(&token, "contacts_get-contact", json!({"contactId": "c1"})).await;
+    }
+    let mut done = 0;
+    for _ in 0..12 {
+        done += usize::from(call("pit-of-V", "contacts_get-contacts", json!({})).await);
+    }
+    println!("beside 60 tokens of others that name it, a location made {done} of 12 calls");
+    assert_eq!(done, 12);
+}
+
+#[tokio::test]
+async fn a_401_for_scope_is_an_acceptance() {
+    let highlevel = HighLevel::start_with(Duration::ZERO, |seen| {
+        let refused = seen.token.contains("L1");
+        refused.then(|| refusal(401, "The token is not authorized for this scope."))
+    })
+    .await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    for number in 0..60 {
+        let token = bearer(&format!("pit-of-L1.{number}"));
+        let caller = [("authorization", token.as_str()), ("locationid", "L1")];
+        let reply = program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        assert!(!reply.ok && reply.text.contains("scope"), "{}", reply.text);
+    }
+    let reached = highlevel.seen().len();
+    println!("{reached} of 60 calls without a scope reached HighLevel");
+    assert!(reached >= 60);
+    let caller = [("authorization", "Bearer pit-of-L2"), ("locationid", "L2")];
+    let reply = program
+        .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+        .await;
+    assert!(reply.ok, "a new token of the same address: {}", reply.text);
+}
+
+#[tokio::test]
+async fn e14_made_up_tokens_hardly_reach_highlevel() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let accepted = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+    let ask = async |caller: &[(&str, &str)]| {
+        program
+            .call(caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await
+    };
+    assert!(ask(&accepted).await.ok);
+    let (start, many) = (Instant::now(), times(600, 20_000));
+    let mut refused = 0;
+    for number in 0..many {
+        let token = bearer(&format!("pit-made-up-{number}"));
+        ask(&[("authorization", token.as_str()), ("locationid", "L1")]).await;
+        if number % 20 == 0 {
+            refused += usize::from(!ask(&accepted).await.ok);
+        }
+    }
+    let took = start.elapsed();
+    let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+    println!(
+        "{reached} of {many} made-up tokens reached HighLevel in {took:?}; {refused} calls of an accepted one refused"
+    );
+    let most = 31 + usize::try_from(took.as_secs()).expect("seconds");
+    assert!(
+        reached <= most && refused == 0,
+        "{reached} reached, {refused} refused"
+    );
+}
+
+#[tokio::test]
+async fn e14_a_token_that_highlevel_does_not_know_rests() {
+    let highlevel = HighLevel::start().await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
+    let mut text = String::new();
+    for _ in 0..200 {
+        let reply = program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        assert!(!reply.ok);
+        text = reply.text;
+    }
+    let reached = highlevel.seen().len();
+    println!("{reached} of 200 calls of one unknown token reached HighLevel; the last got {text}");
+    assert!(reached <= 31, "{reached}");
+}
+
+#[tokio::test]
+async fn a_stranger_that_names_an_alias_learns_as_little_as_highlevel_tells() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
+    let reply = program
+        .call(&caller, "/mcp", "list_locations", json!({}))
+        .await;
+    let id = location(1);
+    println!("list_locations to a stranger: {:.120}", reply.text);
+    assert!(
+        !reply.text.contains("Branch 01") && !reply.text.contains(&id),
+        "{}",
+        reply.text
+    );
+}

@@ -1,0 +1,253 @@
+//! What an operator does while calls are under way: revokes a key, changes rules, and stops everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::agency::{BY_OPERATOR, branches, location};
+use super::program::Setup;
+use super::stub::HighLevel;
+
+const SEND: &str = "conversations_send-a-new-message";
+
+/// What the operator does in the middle of a batch.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Revoke,
+    Rules(&'static str),
+    Pause,
+    PauseLocation,
+}
+
+fn batch() -> Value {
+    let items: Vec<Value> = (0..24)
+        .map(|number| json!({"contactId": format!("c{number}")}))
+        .collect();
+    json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": items, "onError": "continue"})
+}
+
+async fn check(stop: Stop) {
+    const USUAL: &str = "[server]\ncaps = { send = { hour = 1000 } }\n";
+    let highlevel = HighLevel::start_with(Duration::from_millis(150), |_| None).await;
+    let setup = branches(2).rules(USUAL);
+    let key = setup.key("n8n", &["--location", "b01"]).await;
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    let running = {
+        let program = Arc::clone(&program);
+        tokio::spawn(async move {
+            let caller = [("authorization", key.as_str())];
+            program
+                .confirmed(&caller, "/mcp/l/b01", "call_send", batch())
+                .await
+        })
+    };
+    for _ in 0..500 {
+        if highlevel.writes() >= 4 {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(
+        highlevel.writes() >= 4,
+        "{stop:?}: the batch does not begin"
+    );
+    let commands: &[&str] = match stop {
+        Stop::Revoke => &["keys", "revoke", "n8n"],
+        Stop::Pause => &["pause", "--reason", "drill"],
+        Stop::PauseLocation => &["pause", "--location", "b01"],
+        Stop::Rules(rules) => {
+            setup.write("rules.toml", rules);
+            program.reload().await;
+            &["version-of-nothing"]
+        }
+    };
+    let (code, text) = setup.run(commands).await;
+    assert!(
+        code == 0 || matches!(stop, Stop::Rules(_)),
+        "{commands:?}: {text}"
+    );
+    // 0.2 seconds until every process knows, and the item that is under way then.
+    sleep(Duration::from_millis(350)).await;
+    let at_stop = highlevel.writes();
+    let reply = running.await.expect("a reply");
+    let sent = highlevel.writes();
+    println!("{stop:?}: {at_stop} of 24 sent when it took hold, {sent} in the end");
+    assert!(
+        sent <= at_stop + 1 && sent < 24,
+        "{stop:?}: {sent} sent: {}",
+        reply.text
+    );
+}
+
+#[tokio::test]
+async fn a10_a_batch_ends_with_its_key() {
+    check(Stop::Revoke).await;
+}
+
+#[tokio::test]
+async fn a10_a_batch_ends_with_the_rules_that_allowed_it() {
+    check(Stop::Rules("[server]\ndeny = [\"effect:send\"]\n")).await;
+}
+
+#[tokio::test]
+async fn a10_a_batch_ends_where_quiet_hours_begin() {
+    let days = r#"["mon", "tue", "wed", "thu", "fri", "sat", "sun"]"#;
+    let rules = format!("[server]\nquiet = {{ days = {days}, zone = \"UTC\" }}\n");
+    check(Stop::Rules(rules.leak())).await;
+}
+
+#[tokio::test]
+async fn a10_a_batch_ends_with_a_pause() {
+    check(Stop::Pause).await;
+}
+
+#[tokio::test]
+async fn a10_a_batch_ends_with_a_pause_of_its_location() {
+    check(Stop::PauseLocation).await;
+}
+
+#[tokio::test]
+async fn a_pause_lets_reads_through_and_survives_a_restart() {
+    let highlevel = HighLevel::start().await;
+    let setup = branches(2);
+    let program = setup.serve(&highlevel.url).await;
+    let other = setup.serve(&highlevel.url).await;
+    let tag = |alias: &str| json!({"location": alias, "contactId": "c1", "tags": ["a"]});
+    let (code, text) = setup.run(&["pause", "--reason", "wrong campaign"]).await;
+    assert_eq!(code, 0, "{text}");
+    sleep(Duration::from_millis(250)).await;
+    let again = setup.serve(&highlevel.url).await;
+    for program in [&program, &other, &again] {
+        let write = program
+            .call(&BY_OPERATOR, "/mcp", "contacts_add-tags", tag("b01"))
+            .await;
+        assert!(
+            !write.ok && write.text.contains("wrong campaign"),
+            "{}",
+            write.text
+        );
+        let read = program
+            .call(
+                &BY_OPERATOR,
+                "/mcp",
+                "contacts_get-contacts",
+                json!({"location": "b01"}),
+            )
+            .await;
+        assert!(read.ok, "{}", read.text);
+        let ready = program.http.get(format!("{}/readyz", program.url));
+        let ready = super::program::Reply::read(ready).await;
+        assert!(
+            ready.status == 200 && ready.text.contains("paused"),
+            "{}",
+            ready.text
+        );
+    }
+    assert_eq!(highlevel.writes(), 0);
+    let (code, text) = setup.run(&["resume"]).await;
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = setup.run(&["pause", "--location", "b02"]).await;
+    assert_eq!(code, 0, "{text}");
+    sleep(Duration::from_millis(250)).await;
+    for (alias, goes) in [("b01", true), ("b02", false)] {
+        let reply = program
+            .call(&BY_OPERATOR, "/mcp", "contacts_add-tags", tag(alias))
+            .await;
+        assert_eq!(reply.ok, goes, "{alias}: {}", reply.text);
+    }
+    assert_eq!(highlevel.writes(), 1);
+}
+
+/// Settings that change under calls: token and location are those of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a15_a_call_sees_the_settings_of_one_moment() {
+    let highlevel = HighLevel::start().await;
+    let setup = branches(2);
+    let both = setup.read("settings.toml");
+    let swapped = both
+        .replace("locations.b01", "locations.x")
+        .replace("locations.b02", "locations.b01")
+        .replace("locations.x", "locations.b02");
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let program = Arc::clone(&program);
+            tokio::spawn(async move {
+                let mut calls = 0;
+                loop {
+                    let arguments = json!({"contactId": "c1", "tags": ["a"], "location": "b01"});
+                    let call = json!({"operation": "contacts_get-contacts", "location": "b01"});
+                    program
+                        .call(&BY_OPERATOR, "/mcp", "contacts_add-tags", arguments)
+                        .await;
+                    program.call(&BY_OPERATOR, "/mcp", "call_read", call).await;
+                    calls += 2;
+                    if calls > 400 {
+                        return calls;
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut reloads = 0;
+    while callers.iter().any(|caller| !caller.is_finished()) {
+        let text = if reloads % 2 == 0 { &swapped } else { &both };
+        setup.write("settings.toml", text);
+        program.reload().await;
+        reloads += 1;
+    }
+    let mixed = highlevel.count(|seen| seen.status == 403 || seen.status == 401);
+    let of = |number: usize| {
+        highlevel.count(|seen| seen.token == format!("pit-of-{}", location(number)))
+    };
+    println!(
+        "{reloads} reloads, {} and {} calls, {mixed} of two moments",
+        of(1),
+        of(2)
+    );
+    assert!(of(1) > 0 && of(2) > 0);
+    assert_eq!(mixed, 0);
+}
+
+/// Sections that a person must see first: more than five sends at once, whatever surface they come by.
+#[tokio::test]
+async fn a_batch_of_more_than_five_sends_is_previewed() {
+    let highlevel = HighLevel::start().await;
+    let key = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+    let items = |many: usize| {
+        let all: Vec<Value> = (0..many)
+            .map(|number| json!({"contactId": format!("contact{number}")}))
+            .collect();
+        json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": all})
+    };
+    let mut rows = vec![("usual", "5", 5, true), ("usual", "5", 6, false)];
+    rows.extend([
+        ("set", "2", 2, true),
+        ("set", "2", 3, false),
+        ("off", "off", 24, true),
+    ]);
+    for (kind, setting, many, goes) in rows {
+        let mut setup = Setup::new();
+        if kind != "usual" {
+            setup = setup.set("HIGHLEVEL_MCP_POLICY_PREVIEW_ABOVE", setting);
+        }
+        let program = setup.serve(&highlevel.url).await;
+        for path in ["/mcp", "/mcp/orchestrator"] {
+            highlevel.forget();
+            let reply = program.call(&key, path, "call_send", items(many)).await;
+            let sent = highlevel.writes();
+            println!("{setting} {path}: {sent} of {many} sent without a question");
+            assert_eq!(sent, if goes { many } else { 0 }, "{path}: {}", reply.text);
+            if !goes {
+                assert_eq!(reply.class(), "needs_confirmation", "{}", reply.text);
+                assert_eq!(reply.value["calls"], many, "{}", reply.text);
+                let done = program
+                    .confirmed(&key, path, "call_send", items(many))
+                    .await;
+                assert!(done.ok && highlevel.writes() == many, "{}", done.text);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Honest callers whom no wall may stop: workflows that run once an hour from one address, over restarts.
+
+use serde_json::json;
+
+use super::agency::bearer;
+use super::program::Setup;
+use super::stub::HighLevel;
+use crate::times;
+
+/// A day of forty workflows as n8n runs them: one call an hour each, all from one address, restarts between.
+#[tokio::test]
+async fn a_day_of_forty_workflows_meets_no_refusal() {
+    let highlevel = HighLevel::start().await;
+    let setup = Setup::new();
+    let mut refused = Vec::new();
+    let mut program = setup.serve(&highlevel.url).await;
+    for hour in 0..24 {
+        if hour % 4 == 3 {
+            program.stop().await;
+            program = setup.serve(&highlevel.url).await;
+        }
+        for workflow in 0..times(40, 40) {
+            let token = bearer(&format!("pit-of-W{workflow}"));
+            let place = format!("W{workflow}");
+            let caller = [
+                ("authorization", token.as_str()),
+                ("locationid", place.as_str()),
+            ];
+            let (tool, arguments) = match workflow % 4 {
+                0 => ("contacts_get-contacts", json!({})),
+                1 => (
+                    "contacts_add-tags",
+                    json!({"contactId": "c1", "tags": ["a"]}),
+                ),
+                2 => (
+                    "conversations_send-a-new-message",
+                    json!({"type": "SMS", "contactId": "c1", "message": "hi"}),
+                ),
+                _ => (
+                    "call_write",
+                    json!({"operation": "contacts_add-tags", "idempotencyKey": format!("h{hour}"),
+                    "items": [{"contactId": "c1", "tags": ["a"]}, {"contactId": "c2", "tags": ["b"]}]}),
+                ),
+            };
+            let reply = program.call(&caller, "/mcp", tool, arguments).await;
+            if !reply.ok {
+                refused.push(format!("hour {hour}, workflow {workflow}: {}", reply.text));
+            }
+        }
+        // Somebody at the same address tries tokens all day.
+        for number in 0..3 {
+            let token = bearer(&format!("pit-made-up-{hour}-{number}"));
+            let caller = [("authorization", token.as_str())];
+            program
+                .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+                .await;
+        }
+    }
+    println!("{} of 960 calls refused, over 6 restarts", refused.len());
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// The same with a stranger who tries more tokens than an address may: who is accepted is not touched.
+#[tokio::test]
+async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
+    let highlevel = HighLevel::start().await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    let workflows: Vec<(String, String)> = (0..40)
+        .map(|number| (bearer(&format!("pit-of-W{number}")), format!("W{number}")))
+        .collect();
+    let mut refused = 0;
+    for round in 0..4 {
+        for (token, place) in &workflows {
+            let caller = [
+                ("authorization", token.as_str()),
+                ("locationid", place.as_str()),
+            ];
+            let reply = program
+                .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+                .await;
+            refused += usize::from(!reply.ok);
+        }
+        for number in 0..100 {
+            let token = bearer(&format!("pit-made-up-{round}-{number}"));
+            let caller = [("authorization", token.as_str())];
+            program
+                .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+                .await;
+        }
+    }
+    let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+    println!("{refused} of 160 calls refused; {reached} of 400 made-up tokens reached HighLevel");
+    assert_eq!(refused, 0);
+    assert!(reached <= 62, "{reached}");
+}
