@@ -114,6 +114,8 @@ fn proving(name: &str, proves: bool) -> &'static Tool {
             total: &[],
         },
         read_back: None,
+        asks_person: one.asks_person,
+        twins: one.twins,
         name: one.name,
         aliases: one.aliases,
         title: one.title,
