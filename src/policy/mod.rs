@@ -163,6 +163,10 @@ impl<'a> Over<'a> {
         };
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
+            // Rules bind a read of many records; by itself it asks nobody.
+            None if tool.effect == Effect::Read => {
+                (Mode::usual(Class::Read), "the default for read".to_owned())
+            }
             None => (
                 Mode::usual(class),
                 format!("the default for {}", class.name()),
