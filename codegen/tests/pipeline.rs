@@ -213,6 +213,63 @@ fn what_no_longer_applies_fails_by_name() {
     );
 }
 
+/// What the review of one operation says must fit the rest of what it says, and what it says of a twin.
+#[test]
+fn a_review_that_contradicts_itself_fails_by_name() {
+    let keys = |stem: &'static str, table: &'static str, keys: &'static str| {
+        move |sources: &mut Sources| {
+            rewrite(
+                sources,
+                stem,
+                &format!("[{table}]\n"),
+                &format!("[{table}]\n{keys}\n"),
+            );
+        }
+    };
+    check(
+        keys("contacts", "get-contact", "proves = true"),
+        "GET /contacts/{contactId} proves: is given where no required argument names a location",
+    );
+    check(
+        keys("locations", "put-location", "proves = true"),
+        "PUT /locations/{locationId} proves: is given where only an agency's token is taken",
+    );
+    check(
+        keys("contacts", "get-contact", "confirm = \"human\""),
+        "GET /contacts/{contactId} confirm: is given for a read, which is never confirmed",
+    );
+    check(
+        keys("contacts", "delete-contact", "additive = true"),
+        "DELETE /contacts/{contactId} additive: stands beside an effect that adds nothing, or takes away",
+    );
+    check(
+        |sources| {
+            let reason = "reason = \"reaches a person outside the account at once, cannot be called back, and may cost credits\"\n";
+            rewrite(sources, "conversations", reason, "");
+        },
+        "POST /conversations/messages reason: is missing for an effect that the method does not show",
+    );
+    check(
+        keys("contacts", "get-contact", "twin = \"contacts_gone\""),
+        "contacts_get-contact twin: contacts_gone is no other operation",
+    );
+    check(
+        keys("contacts", "get-contact", "twin = \"contacts_create-note\""),
+        "contacts_get-contact twin: contacts_create-note differs in effect",
+    );
+    check(
+        |sources| {
+            rewrite(
+                sources,
+                "saas-api",
+                "twin = \"saas-api_pause-location\"\n",
+                "",
+            );
+        },
+        "saas-api_pause-location-deprecated twin: is missing, although saas-api_pause-location is the same operation",
+    );
+}
+
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let mut sources = sources();

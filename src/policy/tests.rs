@@ -17,6 +17,7 @@ const SEARCH: &str = "contacts_get-contacts";
 const TAGS: &str = "contacts_add-tags";
 const SEND: &str = "conversations_send-a-new-message";
 const INVOICE: &str = "invoices_send-invoice";
+const BULK_READ: &str = "conversations_export-messages-by-location";
 const BULK: &str = "contacts_bulk-set-business";
 
 /// `rule` hides the tool in location acme with the policy front-desk; nothing does where it is empty.
@@ -100,6 +101,7 @@ fn the_strictest_confirmation_wins() {
     check_confirmed(none, INVOICE, Mode::Token, "the default for money");
     check_confirmed(none, DELETE, Mode::Token, "the default for destructive");
     check_confirmed(none, BULK, Mode::Token, "the default for bulk");
+    check_confirmed(none, BULK_READ, Mode::Off, "the default for read");
     let server = "[server]\nconfirm = { money = \"off\", destructive = \"elicit\", bulk = \"off\", write = \"elicit\" }\n\
         [locations.acme]\nconfirm = { money = \"human\" }\n\
         [policies.front-desk]\nconfirm = { money = \"token\", destructive = \"elicit\" }";

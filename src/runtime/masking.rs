@@ -2,9 +2,7 @@
 //!
 //! Works on the text, as `tools::shape` does: every other byte stays as it came.
 
-use std::borrow::Cow;
-
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "[a secret]";
@@ -45,14 +43,14 @@ const HEADERS: [&str; 7] = [
     "token",
 ];
 
-/// Longer names are of people's own making; none of HighLevel's has 64 bytes.
-const LONGEST_NAME: usize = 64;
-
 /// `text` with `"[a secret]"` for every string or number whose member's name is that of a secret, in a list of
 /// them too, and for the value of every HTTP header that carries a credential
-/// (`"headers": [{"key": …, "value": …}]`). What is no JSON stays as it is.
+/// (`"headers": [{"key": …, "value": …}]`). Names are read as they stand: no writer of JSON escapes letters.
 pub fn mask_secrets(text: String) -> String {
     let bytes = text.as_bytes();
+    if !may_hold_secrets(bytes) {
+        return text;
+    }
     let mut secrets = Vec::new();
     let mut index = 0;
     while let Some(open) = next(bytes, index, b'"') {
@@ -60,11 +58,11 @@ pub fn mask_secrets(text: String) -> String {
         let Some(value) = start_of_value(bytes, index) else {
             continue;
         };
-        let name = string(&text, open, index);
-        if is_secret_name(&name) {
+        let name = between_quotes(bytes, open, index);
+        if is_secret(name) {
             index = mark(bytes, value, &mut secrets);
-        } else if name == "headers" && bytes[value] == b'[' {
-            index = mark_headers(&text, value, &mut secrets);
+        } else if name == b"headers" && bytes[value] == b'[' {
+            index = mark_headers(bytes, value, &mut secrets);
         }
     }
     if secrets.is_empty() {
@@ -87,21 +85,54 @@ pub fn mask_secrets(text: String) -> String {
 
 /// Whether the value of a member of this name lets its holder act.
 pub fn is_secret_name(name: &str) -> bool {
-    // Most names end here, by their last letter.
-    let last = name.as_bytes().last().map_or(0, u8::to_ascii_lowercase);
-    if !b"denty".contains(&last) || name.len() > LONGEST_NAME {
-        return false;
-    }
-    let plain = plain(name);
-    let ends = |endings: &[&str]| endings.iter().any(|ending| plain.ends_with(ending));
-    (ends(&ENDINGS) && !ends(&PAGES)) || WHOLE.contains(&plain.as_str())
+    is_secret(name.as_bytes())
 }
 
-fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|letter| !matches!(letter, '_' | '-'))
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect()
+/// Whether a member of `bytes` may have a secret's name, or be a list of headers. Most answers hold none, and a look
+/// at what stands before each colon is faster than a walk from string to string.
+fn may_hold_secrets(bytes: &[u8]) -> bool {
+    memchr_iter(b':', bytes).any(|colon| {
+        let before = bytes.get(..colon).unwrap_or_default().trim_ascii_end();
+        // Where the name begins is not known here: an end is enough to look closer.
+        before.strip_suffix(b"\"").is_some_and(|name| {
+            name.ends_with(b"headers")
+                || may_be_secret(name) && (is_secret(name) || ends_in(name, &WHOLE))
+        })
+    })
+}
+
+fn is_secret(name: &[u8]) -> bool {
+    let is = |one: &str| letters(name.iter()).eq(one.bytes());
+    may_be_secret(name)
+        && (ends_in(name, &ENDINGS) && !ends_in(name, &PAGES) || WHOLE.into_iter().any(is))
+}
+
+/// By its last two letters, where most names end: whether a name may be that of a secret.
+fn may_be_secret(name: &[u8]) -> bool {
+    let Some([first, last]) = name.last_chunk() else {
+        return false;
+    };
+    matches!(
+        &[first.to_ascii_lowercase(), last.to_ascii_lowercase()],
+        b"ey" | b"en" | b"et" | b"rd" | b"se" | b"ue" | b"on" | b"wt" | b"wd"
+    )
+}
+
+/// Whether `name` ends in one of `endings`.
+fn ends_in(name: &[u8], endings: &[&str]) -> bool {
+    endings.iter().any(|ending| {
+        let mut letters = letters(name.iter().rev());
+        ending
+            .bytes()
+            .rev()
+            .all(|byte| letters.next() == Some(byte))
+    })
+}
+
+/// In lower case, without `_` and `-`.
+fn letters<'a>(name: impl Iterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
+    name.filter(|byte| !matches!(byte, b'_' | b'-'))
+        .map(u8::to_ascii_lowercase)
 }
 
 /// Marks the scalar at `value`, or those in the list there, and gives the place to go on from.
@@ -143,8 +174,7 @@ fn mark(bytes: &[u8], value: usize, secrets: &mut Vec<(usize, usize)>) -> usize 
 }
 
 /// Marks the values of the headers in the list at `open` that carry credentials, and gives the place to go on from.
-fn mark_headers(text: &str, open: usize, secrets: &mut Vec<(usize, usize)>) -> usize {
-    let bytes = text.as_bytes();
+fn mark_headers(bytes: &[u8], open: usize, secrets: &mut Vec<(usize, usize)>) -> usize {
     let mut index = open + 1;
     let (mut carries, mut value) = (false, None);
     while let Some(byte) = bytes.get(index) {
@@ -152,17 +182,16 @@ fn mark_headers(text: &str, open: usize, secrets: &mut Vec<(usize, usize)>) -> u
             b'"' => {
                 let end = end_of_string(bytes, index);
                 let after = start_of_value(bytes, end);
-                match (string(text, index, end).as_ref(), after) {
-                    ("key" | "name", Some(start)) if bytes[start] == b'"' => {
+                match (between_quotes(bytes, index, end), after) {
+                    (b"key" | b"name", Some(start)) if bytes[start] == b'"' => {
                         index = end_of_string(bytes, start);
-                        let header = string(text, start, index).to_lowercase();
-                        carries = HEADERS.iter().any(|part| header.contains(part));
+                        carries = carries_credentials(between_quotes(bytes, start, index));
                     }
-                    ("value", Some(start)) if bytes[start] == b'"' => {
+                    (b"value", Some(start)) if bytes[start] == b'"' => {
                         index = end_of_string(bytes, start);
                         value = (index > start + 2).then_some((start, index));
                     }
-                    (name, Some(start)) if is_secret_name(name) => {
+                    (name, Some(start)) if is_secret(name) => {
                         index = mark(bytes, start, secrets);
                     }
                     _ => index = end,
@@ -182,16 +211,17 @@ fn mark_headers(text: &str, open: usize, secrets: &mut Vec<(usize, usize)>) -> u
     index
 }
 
-/// The text of the string between its quotes, escapes undone.
-fn string(text: &str, open: usize, end: usize) -> Cow<'_, str> {
-    let raw = text
+/// Whether the HTTP header of this name carries a credential.
+fn carries_credentials(header: &[u8]) -> bool {
+    let header = String::from_utf8_lossy(header).to_lowercase();
+    HEADERS.iter().any(|part| header.contains(part))
+}
+
+/// The inside of the string that opens at `open` and ends before `end`.
+fn between_quotes(bytes: &[u8], open: usize, end: usize) -> &[u8] {
+    bytes
         .get(open + 1..end.saturating_sub(1))
-        .unwrap_or_default();
-    if raw.len() > LONGEST_NAME || memchr(b'\\', raw.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    let quoted = text.get(open..end).unwrap_or_default();
-    serde_json::from_str(quoted).map_or(Cow::Borrowed(raw), Cow::Owned)
+        .unwrap_or_default()
 }
 
 /// Where the value of the member begins whose name ends before `index`, if that was a name.

@@ -204,6 +204,24 @@ fn a_person_is_asked_where_access_is_given_away() {
     );
 }
 
+/// What clients begin with: without a proof here a token would count under itself for long.
+#[test]
+fn the_first_reads_of_most_clients_prove_the_location() {
+    for name in [
+        "calendars_get-calendar-events",
+        "calendars_get-calendars",
+        "contacts_get-contacts",
+        "conversations_search-conversation",
+        "locations_get-custom-fields",
+        "locations_get-location",
+        "opportunities_get-pipelines",
+        "opportunities_search-opportunity",
+    ] {
+        let tool = TOOLS.iter().find(|tool| tool.name == name);
+        assert!(tool.is_some_and(|tool| tool.proves), "{name}");
+    }
+}
+
 /// What a new token is tried by before it writes.
 #[test]
 fn the_reads_that_a_new_token_is_tried_by_are_tools() {

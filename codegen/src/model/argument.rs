@@ -13,7 +13,7 @@ use crate::model::schema::{json_schema, shown, takes_file};
 /// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
 const SHOWN_DEPTH: usize = 1;
 
-/// In bytes: a list of arguments that is longer shows none of the fields inside them. 26 of 651 tools would
+/// In bytes: a list of arguments that is longer shows none of the fields inside them. 26 of 649 tools would
 /// take a tenth of the tokens of the list of all; `search_operations` tells the fields of one.
 const LONGEST_SHOWN: usize = 2_000;
 

@@ -45,7 +45,9 @@ pub fn may_name_tenant(wire_name: &str) -> bool {
         let rest = plain.split_once(tenant).map(|(_, rest)| rest);
         rest.is_some_and(|rest| rest.contains("id"))
     };
-    ["location", "company"].into_iter().any(names_id) || plain == "altid" || plain == "locations"
+    ["location", "company", "agency"].into_iter().any(names_id)
+        || plain == "altid"
+        || plain == "locations"
 }
 
 #[cfg(test)]
@@ -76,6 +78,8 @@ mod tests {
         check("share_location_id", true);
         check("locationIds", true);
         check("companyId", true);
+        check("agencyId", true);
+        check("agencyName", false);
         check("altId", true);
         check("contactId", false);
         check("companyName", false);
