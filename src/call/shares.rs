@@ -82,10 +82,11 @@ pub struct ByteLoan {
 pub struct CallPlace(Arc<CallPlaceInner>);
 
 struct CallPlaceInner {
+    /// Before the shares, whose entries may go with them.
+    permits: Mutex<Option<Permits>>,
     share: Arc<Share>,
     /// Where a newcomer comes from.
     address: Option<Share>,
-    permits: Mutex<Option<Permits>>,
 }
 
 /// In the order in which they are taken, which is the same for all, so that nobody waits for one who waits.

@@ -209,3 +209,6 @@ fn with_retry_after(problem: Problem) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

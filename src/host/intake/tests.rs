@@ -1,0 +1,121 @@
+//! Whose bytes a request takes, and until when.
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::post;
+use tower::ServiceExt;
+
+use super::*;
+use crate::config::{Config, Flags};
+
+const KIB: usize = 1 << 10;
+
+/// A body of so many bytes, which ends or does not.
+struct Sending {
+    bytes: usize,
+    ends: bool,
+}
+
+impl HttpBody for Sending {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match (std::mem::take(&mut self.bytes), self.ends) {
+            (0, true) => Poll::Ready(None),
+            (0, false) => Poll::Pending,
+            (bytes, _) => Poll::Ready(Some(Ok(Frame::data(vec![b' '; bytes].into())))),
+        }
+    }
+}
+
+fn intake() -> Arc<Intake> {
+    let config = Config::from_sources(&Flags::default(), []).expect("defaults");
+    let shares = Shares::new(&config.server, Duration::from_secs(3));
+    Arc::new(Intake::new(&config.server, shares))
+}
+
+fn address(last: u8) -> Option<IpAddr> {
+    Some(IpAddr::from([10, 0, 0, last]))
+}
+
+async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Sending) -> Response {
+    let intake = Arc::clone(intake);
+    let pass = from_fn(move |request: Request, next: Next| {
+        let intake = Arc::clone(&intake);
+        async move {
+            let id = PrincipalId::Token([1; 32]);
+            let who = ShareHolder { id, newcomer };
+            intake.pass(request, &who, next).await
+        }
+    });
+    let router = Router::new().route("/", post(|| async { "done" }));
+    let request = Request::post("/").body(Body::new(body));
+    let answered = router.layer(pass).oneshot(request.expect("a request"));
+    answered.await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_body_has_its_most() {
+    async fn check(newcomer: Option<Option<IpAddr>>, bytes: usize, expected: u16) {
+        let body = Sending { bytes, ends: true };
+        let status = answer(&intake(), newcomer, body).await.status();
+        assert_eq!(status.as_u16(), expected, "{newcomer:?} {bytes}");
+    }
+    check(None, 300 * KIB, 200).await;
+    check(None, 4096 * KIB, 200).await;
+    check(None, 4096 * KIB + 1, 413).await;
+    check(Some(None), 256 * KIB, 200).await;
+    check(Some(None), 256 * KIB + 1, 413).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_never_end_cost_their_own_address() {
+    let intake = intake();
+    let unfinished: Vec<_> = (0..16)
+        .map(|_| {
+            let intake = Arc::clone(&intake);
+            tokio::spawn(async move {
+                let body = Sending {
+                    bytes: 256 * KIB,
+                    ends: false,
+                };
+                answer(&intake, Some(address(1)), body).await.status()
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    assert_eq!(intake.shares.budget().used(), 4096 * KIB);
+    let small = || Sending {
+        bytes: KIB,
+        ends: true,
+    };
+    let refused = answer(&intake, Some(address(1)), small()).await;
+    assert_eq!(refused.status().as_u16(), 503);
+    assert_eq!(refused.headers().get("retry-after"), Some(&SOON));
+    for newcomer in [Some(address(2)), Some(None), None] {
+        let status = answer(&intake, newcomer, small()).await.status();
+        assert_eq!(status.as_u16(), 200, "{newcomer:?}");
+    }
+    for one in unfinished {
+        assert_eq!(one.await.expect("ended").as_u16(), 408);
+    }
+    assert_eq!(intake.shares.budget().used(), 0);
+}
+
+#[tokio::test]
+async fn bytes_are_held_until_the_answer_is_sent() {
+    let intake = intake();
+    let body = Sending {
+        bytes: 100 * KIB,
+        ends: true,
+    };
+    let response = answer(&intake, None, body).await;
+    assert_eq!(response.body().size_hint().exact(), Some(4));
+    assert_eq!(intake.shares.budget().used(), 4, "the answer's, no more");
+    drop(response);
+    assert_eq!(intake.shares.budget().used(), 0);
+}
