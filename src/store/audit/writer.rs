@@ -148,17 +148,16 @@ pub fn gone() -> StoreError {
 }
 
 fn write_all(out: &Mutex<Out>, mut jobs: Receiver<Job>) {
-    let mut batch = Vec::new();
     while let Some(first) = jobs.blocking_recv() {
         let mut bytes = first.line.len();
-        batch.push(first);
+        let mut batch = vec![first];
         while bytes < MOST_BYTES
             && let Ok(next) = jobs.try_recv()
         {
             bytes += next.line.len();
             batch.push(next);
         }
-        lock(out).write(batch.drain(..).collect());
+        lock(out).write(batch);
     }
 }
 
