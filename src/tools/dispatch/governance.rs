@@ -3,7 +3,6 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::webhook::Webhook;
@@ -18,6 +17,7 @@ use crate::runtime::tool::{Effect, Tool};
 use crate::store::StoreError;
 use crate::store::approvals::{Approval, Approvals};
 use crate::store::audit::{Audit, Confirmed, Entry, Open};
+use crate::store::clock::SteadyClock;
 use crate::store::identity::Identity;
 use crate::store::keys::Keys;
 use crate::store::pause::Pauses;
@@ -203,12 +203,12 @@ impl Dispatch {
         let tenancy = self.tenancy();
         let caps = self.rules(call, asker, &tenancy).caps(call.tool);
         if !caps.is_empty() {
-            let location = call.location.as_ref().map_or("", |id| id.as_str());
-            let taken = self
-                .0
-                .governance
-                .counts
-                .take(&caps, location, Timestamp::now());
+            let under = match &call.location {
+                Some(id) => format!("location:{}", id.as_str()),
+                None => format!("token:{}", self.who_is(&call.caller.credential)),
+            };
+            let counts = &self.0.governance.counts;
+            let taken = counts.take(&caps, &under, SteadyClock::now());
             governed.taken = Some(taken.map_err(|denied| self.denied(call, denied, asker))?);
         }
         if let Some(audit) = &self.0.governance.audit {

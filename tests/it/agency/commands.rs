@@ -262,6 +262,18 @@ async fn rules_are_examined_and_keys_made_under_them() {
         .expect("a key");
     let listed = desk.run(&["keys", "list"], 0, "n8n\tvalid\t").await;
     assert!(!listed.contains(&secret[9..]), "{listed}");
+    let agency = [
+        "keys",
+        "create",
+        "--name",
+        "hq",
+        "--all-locations",
+        "--agency",
+    ];
+    desk.run(&agency, 0, "acts with the agency's own token")
+        .await;
+    desk.run(&["keys", "list"], 0, "hq\tvalid\tnever\t-\tyes\tall")
+        .await;
     desk.run(&["keys", "revoke", "n8n"], 0, "is revoked").await;
     desk.run(&["keys", "list"], 0, "n8n\trevoked\t").await;
 }
