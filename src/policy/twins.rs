@@ -44,7 +44,6 @@ mod tests {
         assert_eq!(names(older), [newer]);
         assert_eq!(names("contacts_add-tags"), Vec::<&str>::new());
         let paired = TOOLS.iter().filter(|tool| !twins(tool).is_empty()).count();
-        println!("{paired} tools have a twin");
         assert!(paired > 20, "{paired}");
     }
 }
