@@ -21,12 +21,12 @@ const MOST_NAMED: usize = 20;
 pub struct Webhook {
     url: reqwest::Url,
     http: reqwest::Client,
-    untold: Arc<Mutex<Untold>>,
+    backlog: Arc<Mutex<WebhookBacklog>>,
 }
 
 /// What came since the last message.
 #[derive(Default)]
-struct Untold {
+struct WebhookBacklog {
     /// The oldest, with its request.
     first: Option<Value>,
     others: Vec<Value>,
@@ -46,7 +46,7 @@ impl Webhook {
             Some(url) => Ok(Self {
                 url,
                 http,
-                untold: Arc::default(),
+                backlog: Arc::default(),
             }),
             None => Err(format!("approvals.webhook {url:?} is no http or https URL")),
         }
@@ -54,18 +54,18 @@ impl Webhook {
 
     /// Returns at once; a failure stands in the log.
     pub fn tell(&self, approval: &Approval) {
-        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-        untold.add(approval);
-        if std::mem::replace(&mut untold.is_busy, true) {
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        backlog.add(approval);
+        if std::mem::replace(&mut backlog.is_busy, true) {
             return;
         }
-        drop(untold);
+        drop(backlog);
         let (url, http) = (self.url.clone(), self.http.clone());
-        tokio::spawn(send_all(url, http, Arc::clone(&self.untold)));
+        tokio::spawn(send_all(url, http, Arc::clone(&self.backlog)));
     }
 }
 
-impl Untold {
+impl WebhookBacklog {
     fn add(&mut self, approval: &Approval) {
         let mut told = json!({
             "handle": approval.handle,
@@ -103,9 +103,12 @@ impl Untold {
     }
 }
 
-async fn send_all(url: reqwest::Url, http: reqwest::Client, untold: Arc<Mutex<Untold>>) {
+async fn send_all(url: reqwest::Url, http: reqwest::Client, backlog: Arc<Mutex<WebhookBacklog>>) {
     loop {
-        let message = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let message = backlog
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(message) = message else {
             return;
         };
@@ -148,17 +151,17 @@ mod tests {
         let approvals = Approvals::open(folder.path()).expect("open");
         let first = approval(&approvals, 0).await;
         for (count, named) in [(1, 0), (2, 1), (20, 19), (300, 19)] {
-            let mut untold = Untold::default();
+            let mut backlog = WebhookBacklog::default();
             for _ in 0..count {
-                untold.add(&first);
+                backlog.add(&first);
             }
-            let message = untold.take().expect("a message");
+            let message = backlog.take().expect("a message");
             assert_eq!(message["waiting"], count);
             let others = message["others"].as_array().map_or(0, Vec::len);
             assert_eq!(others, named, "{count}");
             let bytes = message.to_string().len();
             assert!(bytes < 100_000, "{bytes}");
-            assert_eq!(untold.take(), None);
+            assert_eq!(backlog.take(), None);
         }
     }
 }

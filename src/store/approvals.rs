@@ -18,7 +18,7 @@ use super::{StoreError, now};
 use approval::is_handle;
 pub use approval::{Approval, Claim, LocationCount, State};
 use files::{Files, Locked, Summary};
-pub use preview::{MOST_PREVIEW, limited_preview};
+pub use preview::{MOST_PREVIEW, cut_preview};
 use queue::Turns;
 
 /// Most calls of one caller that wait at once, where the settings say nothing else: a person could not judge more.

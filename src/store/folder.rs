@@ -76,7 +76,7 @@ impl Folder {
                 Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::Error(error)) => return Err(system(error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(StoreError::held(format!(
+                    return Err(StoreError::busy(format!(
                         "{} has been held by another process for {} seconds; end that process, or try again",
                         path.display(),
                         LONGEST_WAIT.as_secs()

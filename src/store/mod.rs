@@ -23,29 +23,29 @@ use ring::rand::{SecureRandom, SystemRandom};
 pub struct StoreError {
     what: String,
     /// Another process is in the way: it may be better a moment later.
-    is_held: bool,
+    is_busy: bool,
 }
 
 impl From<String> for StoreError {
     fn from(what: String) -> Self {
         Self {
             what,
-            is_held: false,
+            is_busy: false,
         }
     }
 }
 
 impl StoreError {
-    fn held(what: impl Into<String>) -> Self {
+    fn busy(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            is_held: true,
+            is_busy: true,
         }
     }
 
     /// Whether another process was in the way.
-    pub fn is_held(&self) -> bool {
-        self.is_held
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
     }
 
     /// The system does not let us use a file or folder.

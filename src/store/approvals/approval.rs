@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::NewApproval;
-use super::preview::limited_preview;
+use super::preview::cut_preview;
 use crate::store::{StoreError, random};
 
 const PREFIX: &str = "apr_";
@@ -119,7 +119,7 @@ impl Approval {
             location: new.location.clone(),
             alias: new.alias.clone(),
             who: new.who.clone(),
-            preview: limited_preview(&new.preview),
+            preview: cut_preview(&new.preview),
             created: now,
             expires,
             state: State::Pending,

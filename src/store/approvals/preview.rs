@@ -9,7 +9,7 @@ pub const MOST_PREVIEW: usize = 64 << 10;
 const AROUND: usize = 1 << 10;
 
 /// `preview`, or as much of it as may be kept and a sentence that says so.
-pub fn limited_preview(preview: &Value) -> Value {
+pub fn cut_preview(preview: &Value) -> Value {
     let text = preview.to_string();
     if text.len() <= MOST_PREVIEW {
         return preview.clone();
@@ -48,7 +48,7 @@ mod tests {
 
     #[track_caller]
     fn check(preview: &Value, cut: Option<&str>) {
-        let kept = limited_preview(preview);
+        let kept = cut_preview(preview);
         let bytes = kept.to_string().len();
         assert!(bytes <= MOST_PREVIEW, "{bytes}");
         match cut {

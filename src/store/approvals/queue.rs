@@ -66,14 +66,14 @@ impl Approvals {
         let (handle, outcome) = (handle.to_owned(), outcome.to_owned());
         let task =
             self.settle(move |approvals| approvals.finish_blocking(&handle, &outcome, is_error));
-        async { task.await.map_err(|error| ended(&error))? }
+        async { task.await.map_err(|error| join_error(&error))? }
     }
 
     /// Gives the approval back, for a call that provably did nothing: it may be claimed once more. Begins at once.
     pub fn release(&self, handle: &str) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let handle = handle.to_owned();
         let task = self.settle(move |approvals| approvals.release_blocking(&handle));
-        async { task.await.map_err(|error| ended(&error))? }
+        async { task.await.map_err(|error| join_error(&error))? }
     }
 
     fn settle(
@@ -87,7 +87,7 @@ impl Approvals {
                 tries -= 1;
                 let done = approvals.change(act.clone()).await;
                 match done {
-                    Err(error) if error.is_held() && tries > 0 => {
+                    Err(error) if error.is_busy() && tries > 0 => {
                         tracing::warn!(%error, "what came of an approved call is not written yet");
                     }
                     done => return done,
@@ -113,7 +113,7 @@ impl Approvals {
         let patience = LONGEST_WAIT + Duration::from_millis(500);
         let turn = timeout(patience, Arc::clone(turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(StoreError::held(
+            return Err(StoreError::busy(
                 "the approvals are held by another process or by a slow disk; end that process, or try again",
             ));
         };
@@ -122,10 +122,10 @@ impl Approvals {
             let _turn = turn;
             act(&approvals)
         });
-        thread.await.map_err(|error| ended(&error))?
+        thread.await.map_err(|error| join_error(&error))?
     }
 }
 
-fn ended(error: &tokio::task::JoinError) -> StoreError {
+fn join_error(error: &tokio::task::JoinError) -> StoreError {
     StoreError::from(format!("the approvals were not reached: {error}"))
 }

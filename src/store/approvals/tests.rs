@@ -408,7 +408,7 @@ async fn a_lock_that_another_process_holds_stops_nobody_else() {
     for one in asking {
         let error = one.await.expect("no panic").expect_err("held");
         assert!(
-            error.is_held() && error.to_string().contains("another process"),
+            error.is_busy() && error.to_string().contains("another process"),
             "{error}"
         );
     }

@@ -31,7 +31,7 @@ pub struct DayFile {
 
 impl DayFile {
     pub fn open(folder: &Path, keep_days: u32, today: Date) -> Result<Self, StoreError> {
-        let (file, torn) = opened(folder, today)?;
+        let (file, torn) = open_file(folder, today)?;
         let mut retention = Retention::new(keep_days);
         retention.remove_old(folder, today, Instant::now());
         Ok(Self {
@@ -46,7 +46,7 @@ impl DayFile {
     /// Appends whole lines by one write: between lines of other processes, never inside one.
     pub fn append(&mut self, today: Date, lines: &[u8]) -> Result<(), StoreError> {
         if today != self.day || self.is_gone() {
-            (self.file, self.torn) = opened(&self.folder, today)?;
+            (self.file, self.torn) = open_file(&self.folder, today)?;
             self.day = today;
             self.retention
                 .remove_old(&self.folder, today, Instant::now());
@@ -118,7 +118,7 @@ pub fn days(folder: &Path) -> Result<Vec<Date>, StoreError> {
 }
 
 /// The file of that day, and whether it may not end with the end of a line.
-fn opened(folder: &Path, today: Date) -> Result<(File, bool), StoreError> {
+fn open_file(folder: &Path, today: Date) -> Result<(File, bool), StoreError> {
     let path = path(folder, today);
     let system = |error| StoreError::system(&path, "opened", error);
     let file = OpenOptions::new()

@@ -24,7 +24,7 @@ pub use follow::Follow;
 pub use line::{Call, Confirmation, Confirmed, Entry};
 use line::{End, Line, limited};
 pub use records::{Found, Query, Record, State, records};
-use writer::{Job, Out, Writer};
+use writer::{AuditWriter, Job, Out};
 
 use super::StoreError;
 use super::folder::{Folder, LONGEST_WAIT};
@@ -36,7 +36,7 @@ const CUT_OFF: &str = "cut_off";
 #[derive(Clone)]
 pub struct Audit {
     full_arguments: bool,
-    writer: Arc<Writer>,
+    writer: Arc<AuditWriter>,
 }
 
 /// A call whose beginning is written. Dropped without an end, the call was cut off.
@@ -47,7 +47,7 @@ pub struct Open {
     /// The place of its end in the queue, so that an end is never refused and waits for nobody.
     place: Option<OwnedPermit<Job>>,
     /// The file stays open until the end is written.
-    _writer: Arc<Writer>,
+    _writer: Arc<AuditWriter>,
 }
 
 impl Audit {
@@ -62,7 +62,7 @@ impl Audit {
         let file = DayFile::open(folder.path(), keep_days, day::of(now()))?;
         Ok(Self {
             full_arguments,
-            writer: Arc::new(Writer::start(Out::new(file))?),
+            writer: Arc::new(AuditWriter::start(Out::new(file))?),
         })
     }
 
@@ -81,13 +81,15 @@ impl Audit {
                 place: Some(place),
                 _writer: Arc::clone(&self.writer),
             };
-            let done = written.await.unwrap_or_else(|_| Err(writer::gone()));
+            let done = written
+                .await
+                .unwrap_or_else(|_| Err(writer::closed_error()));
             done.inspect_err(|_| open.forget())?;
             Ok(open)
         };
         match timeout(LONGEST_WAIT, begun).await {
             Ok(begun) => begun,
-            Err(_) => Err(StoreError::held(
+            Err(_) => Err(StoreError::busy(
                 "the audit was not written within 2 seconds; the disk of the state folder is slow or stuck",
             )),
         }

@@ -1,7 +1,7 @@
 //! The thread that writes the audit, and the queue before it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver as Ended, channel as ended};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -31,9 +31,9 @@ pub struct Job {
 }
 
 /// The way to the thread. Dropped, it waits for what is in the queue.
-pub struct Writer {
+pub struct AuditWriter {
     queue: Option<Sender<Job>>,
-    ended: Mutex<Ended<()>>,
+    ended: Mutex<mpsc::Receiver<()>>,
     /// Refusals that found no place.
     lost: AtomicU64,
     #[cfg(test)]
@@ -69,10 +69,10 @@ impl Job {
     }
 }
 
-impl Writer {
+impl AuditWriter {
     pub fn start(out: Out) -> Result<Self, StoreError> {
         let (queue, jobs) = channel(MOST_JOBS);
-        let (says, is_ended) = ended();
+        let (says, is_ended) = mpsc::channel();
         let out = Arc::new(Mutex::new(out));
         let of_thread = Arc::clone(&out);
         let thread = thread::Builder::new().name("audit".to_owned());
@@ -97,13 +97,13 @@ impl Writer {
 
     /// A place in the queue for later.
     pub async fn reserve(&self) -> Result<OwnedPermit<Job>, StoreError> {
-        let queue = self.queue.clone().ok_or_else(gone)?;
-        queue.reserve_owned().await.map_err(|_| gone())
+        let queue = self.queue.clone().ok_or_else(closed_error)?;
+        queue.reserve_owned().await.map_err(|_| closed_error())
     }
 
     pub async fn send(&self, job: Job) -> Result<(), StoreError> {
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(job).await.map_err(|_| gone())
+        let queue = self.queue.as_ref().ok_or_else(closed_error)?;
+        queue.send(job).await.map_err(|_| closed_error())
     }
 
     /// Whether there was a place. What finds none is counted, and the log says so now and then.
@@ -130,7 +130,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for AuditWriter {
     fn drop(&mut self) {
         self.queue = None;
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -143,22 +143,21 @@ impl Drop for Writer {
 }
 
 /// Why nothing can be written: the thread is not there, which only the end of the process brings about.
-pub fn gone() -> StoreError {
+pub fn closed_error() -> StoreError {
     StoreError::from("the audit is closed: the server stops".to_owned())
 }
 
 fn write_all(out: &Mutex<Out>, mut jobs: Receiver<Job>) {
-    let mut batch = Vec::new();
     while let Some(first) = jobs.blocking_recv() {
         let mut bytes = first.line.len();
-        batch.push(first);
+        let mut batch = vec![first];
         while bytes < MOST_BYTES
             && let Ok(next) = jobs.try_recv()
         {
             bytes += next.line.len();
             batch.push(next);
         }
-        lock(out).write(batch.drain(..).collect());
+        lock(out).write(batch);
     }
 }
 

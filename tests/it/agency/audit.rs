@@ -60,6 +60,8 @@ async fn every_write_and_every_refusal_is_written_down() {
         .await;
     refused.expect_err("a foreign location");
 
+    // A refusal is answered before its line is written.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let found = records(agency.server.state.path(), &Query::default()).expect("the file");
     assert!(found.unreadable.is_empty());
     let seen = agency.writes().await;

@@ -65,7 +65,7 @@ impl Desk {
     }
 
     /// What a command prints, which has to hold this and end so.
-    async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
+    pub async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
         let done = self.command(arguments).output().await.expect("run");
         Self::judge(arguments, &done, code, part)
     }
@@ -82,7 +82,7 @@ impl Desk {
         text.into_owned()
     }
 
-    async fn add(&self, number: usize) {
+    pub async fn add(&self, number: usize) {
         let (alias, id) = (super::alias(number), branch(number));
         let (name, token) = (
             format!("Branch {number}"),
@@ -262,6 +262,18 @@ async fn rules_are_examined_and_keys_made_under_them() {
         .expect("a key");
     let listed = desk.run(&["keys", "list"], 0, "n8n\tvalid\t").await;
     assert!(!listed.contains(&secret[9..]), "{listed}");
+    let agency = [
+        "keys",
+        "create",
+        "--name",
+        "hq",
+        "--all-locations",
+        "--agency",
+    ];
+    desk.run(&agency, 0, "acts with the agency's own token")
+        .await;
+    desk.run(&["keys", "list"], 0, "hq\tvalid\tnever\t-\tyes\tall")
+        .await;
     desk.run(&["keys", "revoke", "n8n"], 0, "is revoked").await;
     desk.run(&["keys", "list"], 0, "n8n\trevoked\t").await;
 }

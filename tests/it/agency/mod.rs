@@ -7,6 +7,7 @@ mod confirmation;
 mod forty;
 mod keyring;
 mod locations;
+mod pause;
 mod rules;
 
 use std::fmt::Write;

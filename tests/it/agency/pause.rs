@@ -1,0 +1,140 @@
+//! The emergency stop, as a client and an orchestrator see it.
+
+use highlevel_mcp::store::pause::Pauses;
+use serde_json::{Value, json};
+
+use super::commands::Desk;
+use super::{Agency, contact};
+
+const OPERATOR: &str = "Bearer operator";
+
+/// What a write in that branch is told; empty where it is done.
+async fn told(agency: &mut Agency, path: &'static str, contact: &str) -> String {
+    let tags = json!({"contactId": contact, "tags": ["x"]});
+    let done = agency.call(path, OPERATOR, "contacts_add-tags", tags).await;
+    done.err()
+        .map_or_else(String::new, |refused| refused.to_string())
+}
+
+async fn ready(agency: &Agency) -> (u16, String) {
+    let url = format!("{}/readyz", agency.server.url);
+    let reply = crate::server::client().get(url).send().await;
+    let reply = reply.expect("a reply");
+    (
+        reply.status().as_u16(),
+        reply.text().await.expect("text").trim().to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn what_is_paused_reads_and_does_nothing_else() {
+    let mut agency = Agency::start(2, "").await;
+    let agency = &mut agency;
+    let pauses = Pauses::open(agency.server.state.path()).expect("a folder");
+    let paths = ["/mcp/l/b01", "/mcp/l/b02"];
+    let contacts = [
+        contact(agency, OPERATOR, "b01").await,
+        contact(agency, OPERATOR, "b02").await,
+    ];
+    // What is paused, and what is said of a write in each branch and by /readyz.
+    let cases: [(Option<Option<&str>>, [bool; 2], &str); 4] = [
+        (None, [false, false], "ok"),
+        (Some(Some("b01")), [true, false], "paused"),
+        (Some(None), [true, true], "paused"),
+        (None, [false, false], "ok"),
+    ];
+    for (place, expected, says) in cases {
+        for alias in [None, Some("b01")] {
+            pauses.resume(alias).expect("resumed");
+        }
+        if let Some(alias) = place {
+            pauses.pause(alias, Some("wrong texts")).expect("paused");
+        }
+        let before = agency.writes().await.len();
+        for (index, path) in paths.into_iter().enumerate() {
+            let told = told(agency, path, &contacts[index]).await;
+            assert_eq!(told.contains("wrong texts"), expected[index], "{told}");
+            assert_eq!(told.is_empty(), !expected[index], "{told}");
+            let read = json!({"contactId": contacts[index]});
+            let read = agency.call(path, OPERATOR, "contacts_get-contact", read);
+            read.await.expect("a read");
+        }
+        let sent = agency.writes().await.len() - before;
+        assert_eq!(sent, expected.iter().filter(|paused| !**paused).count());
+        assert_eq!(ready(agency).await, (200, says.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_made_and_ended_by_commands() {
+    let desk = Desk::new().await;
+    std::fs::write(desk.path("settings.toml"), "").expect("written");
+    desk.add(1).await;
+    let rows: [(&[&str], i32, &str); 8] = [
+        (&["resume"], 0, "everything was not paused"),
+        (&["pause", "--location", "b09"], 2, "no [locations.b09]"),
+        (
+            &["pause", "--location", "b01"],
+            0,
+            "b01 is paused: running servers refuse",
+        ),
+        (
+            &["pause", "--reason", "wrong texts"],
+            0,
+            "everything is paused",
+        ),
+        (&["resume"], 0, "everything goes on; still paused: b01"),
+        (&["resume", "--location", "b01"], 0, "b01 goes on\n"),
+        (
+            &["pause", "--reason", "a\u{1b}b"],
+            2,
+            "no control characters",
+        ),
+        (&["resume"], 0, "everything was not paused"),
+    ];
+    for (arguments, code, part) in rows {
+        desk.run(arguments, code, part).await;
+    }
+    std::fs::write(desk.path("state") + "/pause.json", "{").expect("written");
+    desk.run(&["resume"], 2, "pause.json is broken").await;
+}
+
+#[tokio::test]
+async fn rules_that_are_cut_short_change_nothing() {
+    let rules = "[server]\ndeny = [\"contacts_add-tags\"]\n";
+    let mut agency = Agency::start(1, rules).await;
+    let agency = &mut agency;
+    let id = contact(agency, OPERATOR, "b01").await;
+    for text in [" ", "# Rules come here.\n", "[server]\n"] {
+        let error = agency.try_reload(text, &[1]).expect_err("no rule");
+        assert!(error.contains("holds no rule"), "{error}");
+        let refused = told(agency, "/mcp/l/b01", &id).await;
+        assert!(refused.contains("deny"), "{text:?}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_send_is_capped_without_rules_and_the_refusal_names_the_setting() {
+    let mut agency = Agency::start(1, "").await;
+    let agency = &mut agency;
+    let id = contact(agency, OPERATOR, "b01").await;
+    let send = json!({"contactId": id, "type": "SMS", "message": "hello"});
+    let mut refused = Value::Null;
+    let mut sent = 0;
+    for _ in 0..110 {
+        let tool = "conversations_send-a-new-message";
+        match agency
+            .call("/mcp/l/b01", OPERATOR, tool, send.clone())
+            .await
+        {
+            Ok(_) => sent += 1,
+            Err(error) => {
+                refused = error;
+                break;
+            }
+        }
+    }
+    assert_eq!(sent, 100, "{refused}");
+    let remedy = refused["remedy"].to_string();
+    assert!(remedy.contains("policy.sends_per_hour = 100"), "{refused}");
+}
