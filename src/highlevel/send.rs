@@ -16,6 +16,7 @@ use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{self, Account, Ended, Reported};
 use crate::highlevel::retry::{self, Outcome};
+use crate::highlevel::standing::Standing;
 use crate::highlevel::verdict::{self, TokenVerdict};
 use crate::runtime::tool::Effect;
 
@@ -49,12 +50,14 @@ impl Transport {
         let caller = &sender.caller;
         let newcomer = self.newcomer(caller, sender.known, sender.address);
         let seat = self.shared.standings.enter(&newcomer, deadline).await?;
-        let account = self.shared.limits.account(
-            &caller.credential,
-            newcomer.digest,
-            &self.counted_under(caller, target.location.as_ref()),
-            self.standing(caller, sender.known),
-        );
+        let digest = newcomer.digest;
+        let counted = self.counted(caller, digest, target.location.as_ref());
+        let standing = match seat {
+            Some(_) => Standing::New,
+            None => Standing::Accepted,
+        };
+        let limits = &self.shared.limits;
+        let account = limits.account(&caller.credential, digest, &counted, standing);
         let mut flow = Flow {
             target: &target,
             sender: &sender,

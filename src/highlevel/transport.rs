@@ -166,20 +166,30 @@ impl Transport {
 
     /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
     pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
-        caller.home.as_ref() == Some(location)
-            || self
-                .shared
-                .standings
-                .is_proven(&self.digest(caller), location)
+        let counted = self.counted_under(caller, Some(location));
+        matches!(counted, CountedUnder::Location(_))
     }
 
     /// What a call of `caller` for `location` is counted under.
     pub fn counted_under(&self, caller: &Caller, location: Option<&TenantId>) -> CountedUnder {
+        self.counted(caller, self.digest(caller), location)
+    }
+
+    pub(super) fn counted(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+        location: Option<&TenantId>,
+    ) -> CountedUnder {
+        let standings = &self.shared.standings;
         match location {
-            Some(location) if self.is_proven(caller, location) => {
+            Some(location)
+                if caller.home.as_ref() == Some(location)
+                    || standings.is_proven(&digest, location) =>
+            {
                 CountedUnder::Location(location.clone())
             }
-            _ => CountedUnder::Credential(self.digest(caller)),
+            _ => CountedUnder::Credential(digest),
         }
     }
 

@@ -140,7 +140,8 @@ async fn a_client_that_goes_away_frees_its_place() {
     let server = Arc::new(Server::start_with(&highlevel, &few).await);
     // Of a token that HighLevel has not answered, few calls may be under way.
     let first = json!({"contactId": ANSWERED});
-    let (text, is_error) = server.call("contacts_get-contact", first).await;
+    let own = [("authorization", "Bearer pit-a"), ("locationid", "L0")];
+    let (text, is_error) = server.call_with(&own, "contacts_get-contact", first).await;
     assert!(!is_error, "{text}");
     let held = connected(&server).await;
     assert_ne!(open_sockets([&server.url, &highlevel]), 0);
