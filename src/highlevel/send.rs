@@ -157,6 +157,7 @@ impl Transport {
     }
 
     fn record(&self, flow: &mut Flow<'_>, verdict: TokenVerdict) {
+        let verdict = verdict.for_operation(flow.target.tool);
         flow.verdict = verdict;
         // The server renews a company's tokens: none of them is the credential.
         if let Credential::Token(_) = flow.sender.caller.credential {
