@@ -192,10 +192,10 @@ impl Transport {
         let scope = &flow.account.scope;
         add_token(&mut request, token).map_err(AttemptError::Refused)?;
         let host = &self.shared.breaker;
-        let host_down = |wait| AttemptError::Refused(breaker::host_is_down(wait));
-        let scope_down = |wait| AttemptError::Refused(breaker::scope_is_down(wait));
-        host.check().map_err(host_down)?;
-        scope.breaker.check().map_err(scope_down)?;
+        let (host_down, scope_down) = (breaker::host_is_down, breaker::scope_is_down);
+        let up = host.check().map_err(host_down);
+        let up = up.and_then(|()| scope.breaker.check().map_err(scope_down));
+        up.map_err(AttemptError::Refused)?;
         let reads = tool.effect == Effect::Read;
         let permit = scope.gate.admit(flow.account.digest, reads, flow.deadline);
         let permit = permit
@@ -205,7 +205,7 @@ impl Transport {
         let admitted = admitted.and_then(|()| host.admit().map_err(host_down));
         if let Err(refusal) = admitted {
             permit.end(Ended::Unsent);
-            return Err(refusal);
+            return Err(AttemptError::Refused(refusal));
         }
         let left = flow.deadline.saturating_duration_since(Instant::now());
         *request.timeout_mut() = Some(left);

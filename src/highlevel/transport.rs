@@ -17,7 +17,7 @@ use crate::highlevel::breaker::Breaker;
 use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Digest, Limits};
-use crate::highlevel::retry::Budget;
+use crate::highlevel::retry::RetryBudget;
 use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;
 use crate::highlevel::{Caller, TenantId, template};
@@ -58,7 +58,7 @@ pub(super) struct Shared {
     pub tokens: Tokens,
     pub limits: Limits,
     pub standings: Standings,
-    pub retries: Budget,
+    pub retries: RetryBudget,
     /// By the callers that could not reach HighLevel.
     pub breaker: Breaker<Digest>,
     authority: Mutex<Option<Authority>>,
@@ -94,7 +94,7 @@ impl Transport {
                 tokens,
                 limits: Limits::new(limits)?,
                 standings: Standings::new(Duration::from_millis(limits.max_wait_ms)),
-                retries: Budget::of_all(),
+                retries: RetryBudget::of_all(),
                 breaker: Breaker::default(),
                 authority: Mutex::new(Some(Authority::new())),
             }),
