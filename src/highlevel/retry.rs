@@ -59,14 +59,14 @@ pub fn pause(retry: u8) -> Duration {
 }
 
 /// Retries that may be spent: a share of the calls, and a few in reserve for those who call seldom.
-pub struct Budget {
+pub struct RetryBudget {
     /// What one call adds, in thousandths of a retry.
     share: u32,
     most: u32,
     left: Mutex<u32>,
 }
 
-impl Budget {
+impl RetryBudget {
     /// 10 % of a tenant's calls.
     pub fn of_tenant() -> Self {
         Self::new(100, 10)
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn retries_are_a_tenth_of_the_calls() {
-        let budget = Budget::of_tenant();
+        let budget = RetryBudget::of_tenant();
         let mut retries = 0;
         for _ in 0..10_000 {
             budget.earn();

@@ -16,6 +16,7 @@ use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{self, Account, Ended, Reported};
 use crate::highlevel::permit::{Outgoing, SendPermit, Sender, Target};
 use crate::highlevel::retry::{self, Outcome};
+use crate::highlevel::standing::Standing;
 use crate::highlevel::verdict::{self, TokenVerdict};
 use crate::runtime::tool::Effect;
 
@@ -49,12 +50,14 @@ impl Transport {
         let caller = &sender.caller;
         let newcomer = self.newcomer(caller, sender.known, sender.address);
         let seat = self.shared.standings.enter(&newcomer, deadline).await?;
-        let account = self.shared.limits.account(
-            &caller.credential,
-            newcomer.digest,
-            &self.counted_under(caller, target.location.as_ref()),
-            self.standing(caller, sender.known),
-        );
+        let digest = newcomer.digest;
+        let counted = self.counted(caller, digest, target.location.as_ref());
+        let standing = match seat {
+            Some(_) => Standing::New,
+            None => Standing::Accepted,
+        };
+        let limits = &self.shared.limits;
+        let account = limits.account(&caller.credential, digest, &counted, standing);
         let mut flow = Flow {
             target: &target,
             sender: &sender,
@@ -154,6 +157,7 @@ impl Transport {
     }
 
     fn record(&self, flow: &mut Flow<'_>, verdict: TokenVerdict) {
+        let verdict = verdict.for_operation(flow.target.tool);
         flow.verdict = verdict;
         // The server renews a company's tokens: none of them is the credential.
         if let Credential::Token(_) = flow.sender.caller.credential {
@@ -188,10 +192,10 @@ impl Transport {
         let scope = &flow.account.scope;
         add_token(&mut request, token).map_err(AttemptError::Refused)?;
         let host = &self.shared.breaker;
-        let host_down = |wait| AttemptError::Refused(breaker::host_is_down(wait));
-        let scope_down = |wait| AttemptError::Refused(breaker::scope_is_down(wait));
-        host.check().map_err(host_down)?;
-        scope.breaker.check().map_err(scope_down)?;
+        let (host_down, scope_down) = (breaker::host_is_down, breaker::scope_is_down);
+        let up = host.check().map_err(host_down);
+        let up = up.and_then(|()| scope.breaker.check().map_err(scope_down));
+        up.map_err(AttemptError::Refused)?;
         let reads = tool.effect == Effect::Read;
         let permit = scope.gate.admit(flow.account.digest, reads, flow.deadline);
         let permit = permit
@@ -201,7 +205,7 @@ impl Transport {
         let admitted = admitted.and_then(|()| host.admit().map_err(host_down));
         if let Err(refusal) = admitted {
             permit.end(Ended::Unsent);
-            return Err(refusal);
+            return Err(AttemptError::Refused(refusal));
         }
         let left = flow.deadline.saturating_duration_since(Instant::now());
         *request.timeout_mut() = Some(left);

@@ -24,11 +24,11 @@ const MOST: usize = 10_000;
 pub struct Tokens {
     minter: Minter,
     /// Tools that HighLevel refused to a token of this class.
-    refused: Mutex<RecentMap<Refusal, ()>>,
+    refused: Mutex<RecentMap<ClassRefusal, ()>>,
 }
 
 /// By credential, tool, and whether the token was one of a location that the credential was exchanged for.
-type Refusal = (Digest, &'static str, bool);
+type ClassRefusal = (Digest, &'static str, bool);
 
 /// Where a call's token comes from.
 #[derive(Debug)]
@@ -108,13 +108,13 @@ impl Tokens {
         refused.insert(refusal, ());
     }
 
-    fn was_refused(&self, refusal: &Refusal) -> bool {
+    fn was_refused(&self, refusal: &ClassRefusal) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.peek(refusal).is_some()
     }
 }
 
-fn refusal(target: &Target, source: &Source<'_>, digest: Digest) -> Refusal {
+fn refusal(target: &Target, source: &Source<'_>, digest: Digest) -> ClassRefusal {
     let exchanged = matches!(source, Source::OfLocation(_));
     (digest, target.tool.name, exchanged)
 }

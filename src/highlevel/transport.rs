@@ -16,8 +16,7 @@ use crate::highlevel::breaker::Breaker;
 use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Digest, Limits};
-use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
-use crate::highlevel::retry::Budget;
+use crate::highlevel::retry::RetryBudget;
 use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;
 use crate::highlevel::{Caller, TenantId, template};
@@ -58,7 +57,7 @@ pub(super) struct Shared {
     pub tokens: Tokens,
     pub limits: Limits,
     pub standings: Standings,
-    pub retries: Budget,
+    pub retries: RetryBudget,
     /// By the callers that could not reach HighLevel.
     pub breaker: Breaker<Digest>,
     authority: Mutex<Option<Authority>>,
@@ -94,7 +93,7 @@ impl Transport {
                 tokens,
                 limits: Limits::new(limits)?,
                 standings: Standings::new(Duration::from_millis(limits.max_wait_ms)),
-                retries: Budget::of_all(),
+                retries: RetryBudget::of_all(),
                 breaker: Breaker::default(),
                 authority: Mutex::new(Some(Authority::new())),
             }),
@@ -166,20 +165,30 @@ impl Transport {
 
     /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
     pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
-        caller.home.as_ref() == Some(location)
-            || self
-                .shared
-                .standings
-                .is_proven(&self.digest(caller), location)
+        let counted = self.counted_under(caller, Some(location));
+        matches!(counted, CountedUnder::Location(_))
     }
 
     /// What a call of `caller` for `location` is counted under.
     pub fn counted_under(&self, caller: &Caller, location: Option<&TenantId>) -> CountedUnder {
+        self.counted(caller, self.digest(caller), location)
+    }
+
+    pub(super) fn counted(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+        location: Option<&TenantId>,
+    ) -> CountedUnder {
+        let standings = &self.shared.standings;
         match location {
-            Some(location) if self.is_proven(caller, location) => {
+            Some(location)
+                if caller.home.as_ref() == Some(location)
+                    || standings.is_proven(&digest, location) =>
+            {
                 CountedUnder::Location(location.clone())
             }
-            _ => CountedUnder::Credential(self.digest(caller)),
+            _ => CountedUnder::Credential(digest),
         }
     }
 

@@ -30,6 +30,9 @@ pub enum TokenVerdict {
     Silent,
 }
 
+/// Operations that HighLevel answers whatever the token: their documents name none.
+const PUBLIC: &[&str] = &["/oauth/token", "/chat-widget/public/config/{id}"];
+
 impl TokenVerdict {
     /// By an answer's status, its message, and whether it is JSON.
     pub fn new(status: StatusCode, message: Option<&str>, is_json: bool) -> Self {
@@ -48,6 +51,14 @@ impl TokenVerdict {
             200..=299 | 400..=499 if is_json => Self::Accepted,
             400..=499 => Self::Doubtful,
             _ => Self::Silent,
+        }
+    }
+
+    /// As far as an answer of `tool` can tell: one that HighLevel gives without a token says nothing of it.
+    pub fn for_operation(self, tool: &Tool) -> Self {
+        match self {
+            Self::Accepted | Self::Unknown if PUBLIC.contains(&tool.path) => Self::Doubtful,
+            verdict => verdict,
         }
     }
 }

@@ -138,6 +138,11 @@ async fn a_client_that_goes_away_frees_its_place() {
     // No more than there are callers: a place that stays taken is one that another call lacks.
     let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "8"), NO_LIMIT];
     let server = Arc::new(Server::start_with(&highlevel, &few).await);
+    // Of a token that HighLevel has not answered, few calls may be under way.
+    let first = json!({"contactId": ANSWERED});
+    let own = [("authorization", "Bearer pit-a"), ("locationid", "L0")];
+    let (text, is_error) = server.call_with(&own, "contacts_get-contact", first).await;
+    assert!(!is_error, "{text}");
     let held = connected(&server).await;
     assert_ne!(open_sockets([&server.url, &highlevel]), 0);
     drop(held);
@@ -185,7 +190,10 @@ enum Seen {
     Gone,
 }
 
-/// A HighLevel that never answers, and what it sees of the call for each contact, by its number.
+/// The one contact that is answered.
+const ANSWERED: &str = "answered";
+
+/// A HighLevel that else never answers, and what it sees of the call for each contact, by its number.
 async fn waiting(contacts: usize) -> (String, Vec<UnboundedReceiver<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -197,6 +205,12 @@ async fn waiting(contacts: usize) -> (String, Vec<UnboundedReceiver<Seen>>) {
                 let request = read_request(&mut stream).await.expect("a request");
                 let head = String::from_utf8_lossy(&request);
                 let path = head.split(' ').nth(1).expect("a path");
+                if path.ends_with(ANSWERED) {
+                    let answer =
+                        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                    let _ = stream.write_all(answer).await;
+                    return;
+                }
                 let contact: usize = path
                     .rsplit('/')
                     .next()

@@ -18,7 +18,7 @@ use crate::highlevel::TenantId;
 use crate::highlevel::breaker::Breaker;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::recent::RecentMap;
-use crate::highlevel::retry::Budget;
+use crate::highlevel::retry::RetryBudget;
 use crate::highlevel::standing::{CountedUnder, Standing};
 
 pub use gate::{Gate, Permit, Reason, Wait};
@@ -65,7 +65,7 @@ enum App {
 pub struct Scope {
     pub gate: Arc<Gate>,
     /// Retries that are left to its calls.
-    pub retries: Budget,
+    pub retries: RetryBudget,
     /// By the operations that failed.
     pub breaker: Breaker<&'static str>,
 }
@@ -171,7 +171,7 @@ impl Scope {
     fn new(settings: &config::Limits) -> Arc<Self> {
         Arc::new(Self {
             gate: Arc::new(Gate::new(settings)),
-            retries: Budget::of_tenant(),
+            retries: RetryBudget::of_tenant(),
             breaker: Breaker::default(),
         })
     }

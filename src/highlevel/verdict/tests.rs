@@ -320,3 +320,20 @@ fn a_token_is_accepted_by_all_but_what_calls_it_unknown() {
         assert_eq!(failure.not_executed(), !executed, "{status} {body}");
     }
 }
+
+#[test]
+fn what_highlevel_answers_without_a_token_says_nothing_of_one() {
+    let tools = crate::generated::TOOLS;
+    for path in PUBLIC {
+        let tool = tools.iter().find(|tool| tool.path == *path);
+        let tool = tool.expect("a tool");
+        assert!(tool.access.is_empty(), "{path}");
+        for verdict in [TokenVerdict::Accepted, TokenVerdict::Unknown] {
+            assert_eq!(verdict.for_operation(tool), TokenVerdict::Doubtful);
+        }
+    }
+    let tool = tools.iter().find(|one| one.name == READ).expect("a tool");
+    for verdict in [TokenVerdict::Accepted, TokenVerdict::Unknown] {
+        assert_eq!(verdict.for_operation(tool), verdict);
+    }
+}

@@ -65,11 +65,17 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
         .iter()
         .filter(|request| request["path"] == "/oauth/locationToken");
     assert_eq!(minted.count(), 2, "each location's token is asked for once");
-    // What only an agency may do goes with the company's own token.
+    // What only an agency may do takes the company's own token, which no call for a location gets.
     server.path = "/mcp/x/oauth";
     let arguments = json!({"location": "harbor", "appId": "sandbox"});
-    let told = call(&server, "oauth_get-installed-location", arguments).await;
-    assert!(told["locations"].is_array(), "{told}");
+    let headers = [("accept-language", "en")];
+    let (text, is_error) = server
+        .call_with(&headers, "oauth_get-installed-location", arguments)
+        .await;
+    assert!(
+        is_error && text.contains("token_class") && text.contains("keys create --agency"),
+        "{text}"
+    );
     server.path = "/mcp";
     let told = call(&server, "list_locations", json!({})).await;
     let rows = told["locations"].as_array().expect("locations");

@@ -52,7 +52,6 @@ fn another_company_is_refused_wherever_it_stands() {
         home: None,
     };
     let (all, refused) = refusing(&caller);
-    println!("{all} arguments name a company");
     assert!(all >= 41, "{all}");
     assert_eq!(refused, all, "pinned");
     let servers_own = Caller {
