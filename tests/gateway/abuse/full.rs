@@ -302,7 +302,7 @@ async fn a_soak_is_flat() {
     while start.elapsed() < Duration::from_secs(seconds) {
         // Tokens that change daily, as OAuth's do.
         let token = bearer(&format!(
-            "pit-of-V{}.{}",
+            "pit-of-V{}-{}",
             minute % 40,
             start.elapsed().as_secs()
         ));

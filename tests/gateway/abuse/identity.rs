@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::agency::{bearer, branches, location};
+use super::agency::{BY_OPERATOR, bearer, branches, location};
 use super::budgets::folder_bytes;
 use super::program::Setup;
 use super::stub::{HighLevel, refusal};
@@ -126,6 +126,31 @@ async fn a_new_token_sends_small_bodies() {
 }
 
 #[tokio::test]
+async fn beside_the_servers_access_key_a_token_is_known_at_once() {
+    let highlevel = HighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let arguments = json!({"contactId": "c1", "tags": ["x".repeat(300_000)]});
+    let call = async |key: &str| {
+        let caller = [
+            ("authorization", "Bearer pit-of-L5"),
+            ("locationid", "L5"),
+            ("x-access-key", key),
+        ];
+        program
+            .call(&caller, "/mcp", "contacts_add-tags", arguments.clone())
+            .await
+    };
+    let wrong = call("not-the-key-0123456789abcdef0123456789").await;
+    println!(
+        "beside a wrong access key: {} {:.120}",
+        wrong.status, wrong.text
+    );
+    assert!(!wrong.ok && highlevel.writes() == 0, "{:.300}", wrong.text);
+    let right = call(BY_OPERATOR[0].1).await;
+    assert!(right.ok && highlevel.writes() == 1, "{:.300}", right.text);
+}
+
+#[tokio::test]
 async fn a_first_turn_of_eight_parallel_calls_is_served() {
     let highlevel = HighLevel::start_with(Duration::from_millis(100), |_| None).await;
     let program = Setup::new().serve(&highlevel.url).await;
@@ -186,7 +211,7 @@ async fn neither_a_403_nor_a_404_proves_a_location() {
     };
     // Tokens of other locations, which HighLevel knows: it refuses them V, or finds nothing there, or does not ask.
     for number in 0..60 {
-        let token = format!("pit-of-X.{number}");
+        let token = format!("pit-of-X-{number}");
         call(&token, "contacts_get-contacts", json!({})).await;
         call(
             &token,
@@ -213,7 +238,7 @@ async fn a_401_for_scope_is_an_acceptance() {
     .await;
     let program = Setup::new().serve(&highlevel.url).await;
     for number in 0..60 {
-        let token = bearer(&format!("pit-of-L1.{number}"));
+        let token = bearer(&format!("pit-of-L1-{number}"));
         let caller = [("authorization", token.as_str()), ("locationid", "L1")];
         let reply = program
             .call(&caller, "/mcp", "contacts_get-contacts", json!({}))

@@ -243,6 +243,9 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
             if !goes {
                 assert_eq!(reply.class(), "needs_confirmation", "{}", reply.text);
                 assert_eq!(reply.value["calls"], many, "{}", reply.text);
+                let shown = (0..many.min(5))
+                    .filter(|number| reply.text.contains(&format!("contact{number}")));
+                assert_eq!(shown.count(), many.min(5), "{}", reply.text);
                 let done = program
                     .confirmed(&key, path, "call_send", items(many))
                     .await;

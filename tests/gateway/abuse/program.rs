@@ -16,9 +16,9 @@ use crate::server::client;
 /// Headers that show who calls.
 pub type Headers<'a> = [(&'a str, &'a str)];
 
-/// How the program is set up. Its folder lives as long as this.
+/// How the program is set up.
 pub struct Setup {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
     /// What runs the program in place of the test itself.
@@ -33,6 +33,8 @@ pub struct Program {
     pub http: reqwest::Client,
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
+    /// Lives as long as who uses it.
+    _folder: Arc<tempfile::TempDir>,
 }
 
 /// What a client got.
@@ -50,7 +52,7 @@ pub struct Reply {
 impl Setup {
     pub fn new() -> Self {
         let setup = Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: Arc::new(tempfile::tempdir().expect("a folder")),
             variables: Vec::new(),
             arguments: Vec::new(),
             wrapper: Vec::new(),
@@ -181,6 +183,7 @@ impl Setup {
             http: client(),
             child,
             log,
+            _folder: Arc::clone(&self.folder),
         })
     }
 
@@ -206,6 +209,7 @@ impl Setup {
             http: client(),
             child,
             log: Arc::default(),
+            _folder: Arc::clone(&self.folder),
         };
         (program, stderr)
     }

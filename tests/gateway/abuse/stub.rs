@@ -16,7 +16,7 @@ use crate::recording::json as answer;
 pub const AGENCY_TOKEN: &str = "agency-token";
 pub const AGENCY: &str = "comAgency00000000001";
 
-/// Runs until the test ends. `pit-of-X` and `pit-of-X.2` are tokens of the location X, `minted-X` what the agency's
+/// Runs until the test ends. `pit-of-X` and `pit-of-X-2` are tokens of the location X, `minted-X` what the agency's
 /// token is exchanged for there; every other token is unknown.
 pub struct HighLevel {
     pub url: String,
@@ -103,14 +103,17 @@ impl Seen {
 
     /// Every location that the request names.
     pub fn locations(&self) -> Vec<String> {
-        const NAMES: [&str; 4] = ["locationId", "location_id", "altId", "subAccountId"];
-        let in_query = NAMES.iter().filter_map(|name| self.query(name));
-        let in_body = NAMES.iter().filter_map(|name| self.body[name].as_str());
-        let in_path = self.path().split_once("/locations/");
-        let in_path = in_path.and_then(|(_, rest)| rest.split('/').next());
+        let text = |name: &str| self.body[name].as_str().map(str::to_owned);
+        const NAMES: [&str; 3] = ["locationId", "location_id", "subAccountId"];
+        // Elsewhere altId is an id of the caller's own.
+        let alternative = self.query("altType").or_else(|| text("altType"));
+        let is_location = alternative.as_deref() == Some("location");
+        let names = NAMES.iter().chain(is_location.then_some(&"altId"));
+        let named = names.flat_map(|name| [self.query(name), text(name)]);
+        let in_path = self.path().strip_prefix("/locations/");
+        let in_path = in_path.and_then(|rest| rest.split('/').next());
         let in_path = in_path.filter(|id| !id.is_empty() && *id != "search");
-        let texts = in_body.chain(in_path).map(str::to_owned);
-        in_query.chain(texts).collect()
+        named.flatten().chain(in_path.map(str::to_owned)).collect()
     }
 
     /// It changed something: a write that was let in.
@@ -125,7 +128,7 @@ impl Seen {
             .strip_prefix("pit-of-")
             .or_else(|| token.strip_prefix("minted-"));
         match named {
-            Some(named) => Ok(named.split('.').next()),
+            Some(named) => Ok(named.split('-').next()),
             None if token.starts_with(AGENCY_TOKEN) => Ok(None),
             None => Err(()),
         }

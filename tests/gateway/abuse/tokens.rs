@@ -50,7 +50,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
         // Somebody at the same address tries tokens all day.
         for number in 0..3 {
             let token = bearer(&format!("pit-made-up-{hour}-{number}"));
-            let caller = [("authorization", token.as_str())];
+            let caller = [("authorization", token.as_str()), ("locationid", "L1")];
             program
                 .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
                 .await;
@@ -82,7 +82,7 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
         }
         for number in 0..100 {
             let token = bearer(&format!("pit-made-up-{round}-{number}"));
-            let caller = [("authorization", token.as_str())];
+            let caller = [("authorization", token.as_str()), ("locationid", "L1")];
             program
                 .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
                 .await;
