@@ -8,8 +8,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::{BY_OPERATOR, branches};
-use super::program::{Program, Reply, Setup};
-use super::stub::HighLevel;
+use super::program::{Program, ToolReply};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::recording::{Recording, json as answer};
 use crate::times;
 
@@ -18,7 +19,7 @@ const MIB: usize = 1024;
 const SEND: &str = "conversations_send-a-new-message";
 
 /// Longest answer with its envelope.
-const LONGEST_ANSWER: usize = 131_072 + 8_192;
+pub const LONGEST_ANSWER: usize = 131_072 + 8_192;
 
 /// How much more memory `program` holds than at first, in MiB.
 fn grown(program: &Program, before: usize) -> usize {
@@ -26,7 +27,7 @@ fn grown(program: &Program, before: usize) -> usize {
 }
 
 /// A reply within this time, or none.
-async fn within(limit: Duration, reply: impl Future<Output = Reply>) -> Option<Reply> {
+pub async fn within(limit: Duration, reply: impl Future<Output = ToolReply>) -> Option<ToolReply> {
     timeout(limit, reply).await.ok()
 }
 
@@ -117,7 +118,7 @@ async fn e2_a_long_name_is_simply_unknown() {
 
 #[tokio::test]
 async fn e3_no_answer_is_longer_than_any_may_be() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let rules = "[server]\nconfirm = { send = \"token\" }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let text = "x".repeat(600_000);
@@ -147,7 +148,7 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
 
 #[tokio::test]
 async fn e4_a_key_keeps_no_arguments() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let program = branches(1).serve(&highlevel.url).await;
     let call = async |number: usize, bytes: usize| {
         let key = format!("k{number}");
@@ -172,7 +173,7 @@ async fn e4_a_key_keeps_no_arguments() {
 
 #[tokio::test]
 async fn e4_what_waits_for_a_person_is_small() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { write = \"human\" }\n")
@@ -221,7 +222,7 @@ pub async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<Tc
 
 #[tokio::test]
 async fn e5_unfinished_bodies_have_one_budget() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     for (who, headers, most) in [
         ("a stranger", "authorization: Bearer pit-x\r\n", 32),
         (
@@ -247,66 +248,4 @@ async fn e5_unfinished_bodies_have_one_budget() {
             .await;
         assert!(reply.ok, "another caller meanwhile: {}", reply.text);
     }
-}
-
-#[tokio::test]
-async fn e10_limits_hold_after_every_decoding() {
-    let highlevel = HighLevel::start().await;
-    let program = branches(1).serve(&highlevel.url).await;
-    let start = Instant::now();
-    let domains = vec!["contacts"; times(2_000, 19_000)];
-    let arguments = json!({"query": "contacts of a customer", "domains": domains, "limit": 20});
-    let call = program.call(
-        &BY_OPERATOR,
-        "/mcp/l/b01/compat",
-        "search_operations",
-        arguments,
-    );
-    let reply = within(Duration::from_secs(10), call).await;
-    let bytes = reply.map_or(usize::MAX, |reply| reply.text.len());
-    println!(
-        "{} domains: {bytes} bytes out in {:?}",
-        domains.len(),
-        start.elapsed()
-    );
-    assert!(
-        bytes <= LONGEST_ANSWER && start.elapsed() < Duration::from_secs(3),
-        "{bytes} bytes"
-    );
-    let fields = vec!["a"; 300_000];
-    let output = json!({"fields": fields}).to_string();
-    let start = Instant::now();
-    let rows = [
-        (
-            "/mcp/l/b01/x/contacts",
-            "contacts_get-contacts",
-            json!({"output": output}),
-        ),
-        (
-            "/mcp/l/b01",
-            "call_read",
-            json!({"operation": "contacts_get-contacts", "output": output}),
-        ),
-        (
-            "/mcp/l/b01",
-            "call_read",
-            json!({"operation": "contacts_get-contacts",
-            "arguments": json!({"query": fields}).to_string()}),
-        ),
-    ];
-    for (path, tool, arguments) in rows {
-        let reply = program.call(&BY_OPERATOR, path, tool, arguments).await;
-        println!(
-            "{path}: 300,000 values in a text: {} after {:?}",
-            reply.class(),
-            start.elapsed()
-        );
-        let refused = reply.status == 413 || (!reply.ok && reply.text.contains("20000"));
-        assert!(
-            refused && reply.text.len() < 5_000,
-            "{path}: {:.200}",
-            reply.text
-        );
-    }
-    assert!(highlevel.seen().is_empty());
 }

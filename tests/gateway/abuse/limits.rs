@@ -9,8 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::agency::bearer;
 use super::budgets::unfinished;
-use super::program::{Headers, Program, Setup};
-use super::stub::HighLevel;
+use super::program::{Headers, Program};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 
 async fn metrics(program: &Program) -> TcpStream {
     let address = program.metrics.trim_start_matches("http://");
@@ -95,7 +96,7 @@ async fn outcome(program: &Program, stranger: &Headers<'_>, other: &Headers<'_>)
 
 #[tokio::test]
 async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()
         .set(
             "HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES",
@@ -130,7 +131,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
 
 #[tokio::test]
 async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     for arguments in [&[][..], &["--tls", "proxy", "--allowed-host", "localhost"]] {
         let program = Setup::new()
             .arguments(arguments)
@@ -159,7 +160,7 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
 
 #[tokio::test]
 async fn who_finds_no_room_for_its_bytes_is_told_at_once() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_IN_FLIGHT", "16777216")
         .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_PER_CALLER", "6291456");

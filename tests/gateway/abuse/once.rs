@@ -9,15 +9,16 @@ use futures_util::stream::iter;
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches};
-use super::program::{Program, Setup};
-use super::stub::{HighLevel, refusal};
+use super::program::Program;
+use super::setup::Setup;
+use super::stub::{StubHighLevel, refusal};
 use crate::recording::json as answer;
 use crate::times;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
 
-fn deletes(highlevel: &HighLevel) -> usize {
+fn deletes(highlevel: &StubHighLevel) -> usize {
     highlevel.count(|seen| seen.method == "DELETE")
 }
 
@@ -27,7 +28,7 @@ fn tagged(key: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a6_nobodys_calls_make_anothers_run_again() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(1);
     let program = setup.serve(&highlevel.url).await;
     let asked = program
@@ -82,7 +83,7 @@ async fn a6_nobodys_calls_make_anothers_run_again() {
 
 #[tokio::test]
 async fn a7_two_keys_of_one_location_share_nothing() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(1);
     let a = setup.key("a", &["--location", "b01"]).await;
     let b = setup.key("b", &["--location", "b01"]).await;
@@ -119,7 +120,7 @@ async fn a7_two_keys_of_one_location_share_nothing() {
 
 #[tokio::test]
 async fn a7_two_equal_questions_have_two_tokens() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let program = branches(1).serve(&highlevel.url).await;
     let mut tokens = std::collections::BTreeSet::new();
     for _ in 0..20 {
@@ -150,7 +151,7 @@ async fn approved(setup: &Setup, program: &Program) -> Value {
 async fn a9_an_approval_outlives_a_429() {
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let highlevel = HighLevel::start_with(Duration::ZERO, move |seen| {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, move |seen| {
         let first = seen.method == "DELETE" && counted.fetch_add(1, Ordering::SeqCst) == 0;
         first.then(|| {
             let mut response = refusal(429, "Too Many Requests");
@@ -179,7 +180,7 @@ async fn a9_an_approval_outlives_a_429() {
 
 #[tokio::test]
 async fn a9_a_repeat_tells_the_same_outcome() {
-    let highlevel = HighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
         let gone = seen.method == "DELETE" || seen.target.contains("gone");
         gone.then(|| answer(400, r#"{"message":"Contact not found for id:c1"}"#))
     })
@@ -204,7 +205,7 @@ async fn a9_a_repeat_tells_the_same_outcome() {
 #[tokio::test]
 #[ignore = "needs confirm tokens that outlive the process"]
 async fn a16_a_command_confirms_what_a_command_asked() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_TOKEN", "pit-of-L0")
         .set("HIGHLEVEL_LOCATION_ID", "L0")
