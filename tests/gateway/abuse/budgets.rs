@@ -121,8 +121,8 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
     let highlevel = StubHighLevel::start().await;
     let rules = "[server]\nconfirm = { send = \"token\" }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
-    let text = "x".repeat(600_000);
-    let items = vec![json!({"contactId": "c1"}); 50];
+    let text = "x".repeat(300_000);
+    let items = vec![json!({"contactId": "c1"}); 20];
     let note = json!({"body": text});
     let message = json!({"type": "SMS", "message": text});
     let before = program.memory();
@@ -138,8 +138,8 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
             .call(&BY_OPERATOR, "/mcp/l/b01", tool, arguments)
             .await;
         let (bytes, grown) = (reply.text.len(), grown(&program, before));
-        println!("{operation}, dry run {dry}: 0.6 MB in, {bytes} bytes out, +{grown} MiB");
-        if bytes > LONGEST_ANSWER || grown > 96 {
+        println!("{operation}, dry run {dry}: 0.3 MB in, {bytes} bytes out, +{grown} MiB");
+        if bytes > LONGEST_ANSWER || grown > 64 {
             wrong.push(format!("{operation}: {bytes} bytes, +{grown} MiB"));
         }
     }
@@ -159,16 +159,16 @@ async fn e4_a_key_keeps_no_arguments() {
             .await
     };
     for number in 0..4 {
-        call(number, 2_000_000).await;
+        call(number, 1_000_000).await;
     }
     let before = program.memory();
-    let most = times(60, 300);
+    let most = times(30, 300);
     for number in 4..4 + most {
-        call(number, 2_000_000).await;
+        call(number, 1_000_000).await;
     }
     let grown = grown(&program, before);
-    println!("{most} keyed calls of 2 MB: +{grown} MiB");
-    assert!(grown <= 32, "+{grown} MiB");
+    println!("{most} keyed calls of 1 MB: +{grown} MiB");
+    assert!(grown <= 16, "+{grown} MiB");
 }
 
 #[tokio::test]
