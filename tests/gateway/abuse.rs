@@ -2,6 +2,8 @@
 //! prints what each costs now. The names of the tests begin with the number of the attack.
 
 mod agency;
+mod answers;
+mod attack;
 mod authority;
 mod budgets;
 mod cases;
@@ -17,6 +19,7 @@ mod operator;
 mod program;
 mod rules;
 mod secrecy;
+mod setup;
 mod stub;
 mod telemetry;
 mod tokens;

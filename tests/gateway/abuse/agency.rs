@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::program::Setup;
+use super::setup::Setup;
 use super::stub::{AGENCY, AGENCY_TOKEN};
 
 /// The access key of the settings.

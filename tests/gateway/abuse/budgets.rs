@@ -8,15 +8,18 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::{BY_OPERATOR, branches};
-use super::program::{Program, Reply, Setup};
-use super::stub::HighLevel;
+use super::program::{Program, ToolReply};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::recording::{Recording, json as answer};
 use crate::times;
 
 const MIB: usize = 1024;
 
+const SEND: &str = "conversations_send-a-new-message";
+
 /// Longest answer with its envelope.
-const LONGEST_ANSWER: usize = 131_072 + 8_192;
+pub const LONGEST_ANSWER: usize = 131_072 + 8_192;
 
 /// How much more memory `program` holds than at first, in MiB.
 fn grown(program: &Program, before: usize) -> usize {
@@ -24,7 +27,7 @@ fn grown(program: &Program, before: usize) -> usize {
 }
 
 /// A reply within this time, or none.
-async fn within(limit: Duration, reply: impl Future<Output = Reply>) -> Option<Reply> {
+pub async fn within(limit: Duration, reply: impl Future<Output = ToolReply>) -> Option<ToolReply> {
     timeout(limit, reply).await.ok()
 }
 
@@ -115,35 +118,37 @@ async fn e2_a_long_name_is_simply_unknown() {
 
 #[tokio::test]
 async fn e3_no_answer_is_longer_than_any_may_be() {
-    let highlevel = HighLevel::start().await;
-    let program = branches(1).serve(&highlevel.url).await;
-    let text = "x".repeat(600_000);
-    let items = vec![json!({"contactId": "c1"}); 100];
+    let highlevel = StubHighLevel::start().await;
+    let rules = "[server]\nconfirm = { send = \"token\" }\n";
+    let program = branches(1).rules(rules).serve(&highlevel.url).await;
+    let text = "x".repeat(300_000);
+    let items = vec![json!({"contactId": "c1"}); 20];
+    let note = json!({"body": text});
+    let message = json!({"type": "SMS", "message": text});
     let before = program.memory();
-    for (operation, tool, dry) in [
-        ("contacts_update-contact", "call_write", true),
-        ("contacts_delete-contact", "call_destructive", false),
-        ("invoices_void-invoice", "call_destructive", false),
-        ("conversations_send-a-new-message", "call_send", true),
+    let mut wrong = Vec::new();
+    for (operation, tool, dry, common) in [
+        ("contacts_create-note", "call_write", true, &note),
+        (SEND, "call_send", true, &message),
+        (SEND, "call_send", false, &message),
     ] {
-        let arguments = json!({"operation": operation, "dryRun": dry, "items": items,
-            "arguments": {"firstName": text, "message": text, "type": "SMS", "contactId": "c1"}});
+        let arguments =
+            json!({"operation": operation, "dryRun": dry, "items": items, "arguments": common});
         let reply = program
             .call(&BY_OPERATOR, "/mcp/l/b01", tool, arguments)
             .await;
         let (bytes, grown) = (reply.text.len(), grown(&program, before));
-        println!("{operation}: 0.6 MB in, {bytes} bytes out, +{grown} MiB");
-        assert!(
-            bytes <= LONGEST_ANSWER && grown <= 128,
-            "{bytes} bytes, +{grown} MiB"
-        );
+        println!("{operation}, dry run {dry}: 0.3 MB in, {bytes} bytes out, +{grown} MiB");
+        if bytes > LONGEST_ANSWER || grown > 64 {
+            wrong.push(format!("{operation}: {bytes} bytes, +{grown} MiB"));
+        }
     }
-    assert_eq!(highlevel.writes(), 0);
+    assert_eq!((highlevel.writes(), wrong), (0, Vec::new()));
 }
 
 #[tokio::test]
 async fn e4_a_key_keeps_no_arguments() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let program = branches(1).serve(&highlevel.url).await;
     let call = async |number: usize, bytes: usize| {
         let key = format!("k{number}");
@@ -154,35 +159,35 @@ async fn e4_a_key_keeps_no_arguments() {
             .await
     };
     for number in 0..4 {
-        call(number, 2_000_000).await;
+        call(number, 1_000_000).await;
     }
     let before = program.memory();
-    let most = times(60, 300);
+    let most = times(30, 300);
     for number in 4..4 + most {
-        call(number, 2_000_000).await;
+        call(number, 1_000_000).await;
     }
     let grown = grown(&program, before);
-    println!("{most} keyed calls of 2 MB: +{grown} MiB");
-    assert!(grown <= 32, "+{grown} MiB");
+    println!("{most} keyed calls of 1 MB: +{grown} MiB");
+    assert!(grown <= 16, "+{grown} MiB");
 }
 
 #[tokio::test]
 async fn e4_what_waits_for_a_person_is_small() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { write = \"human\" }\n")
         .set("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", &webhook.url);
     let program = setup.serve(&highlevel.url).await;
-    let items = vec![json!({"contactId": "c1"}); 100];
-    let arguments = json!({"operation": "contacts_add-tags", "items": items, "arguments": {"tags": ["x".repeat(900_000)]}});
+    let items = vec![json!({"contactId": "c1"}); 20];
+    let arguments = json!({"operation": "contacts_add-tags", "items": items, "arguments": {"tags": ["x".repeat(300_000)]}});
     program
         .call(&BY_OPERATOR, "/mcp/l/b01", "call_write", arguments)
         .await;
     sleep(Duration::from_millis(500)).await;
     let told: usize = webhook.take().iter().map(|one| one.body.len()).sum();
     let kept = folder_bytes(&setup.path("state/approvals"));
-    println!("0.9 MB in: {kept} bytes kept, {told} bytes to the webhook");
+    println!("0.3 MB in: {kept} bytes kept, {told} bytes to the webhook");
     assert!(kept <= 96_000 && told <= 96_000, "{kept} and {told} bytes");
 }
 
@@ -217,7 +222,7 @@ pub async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<Tc
 
 #[tokio::test]
 async fn e5_unfinished_bodies_have_one_budget() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     for (who, headers, most) in [
         ("a stranger", "authorization: Bearer pit-x\r\n", 32),
         (
@@ -243,66 +248,4 @@ async fn e5_unfinished_bodies_have_one_budget() {
             .await;
         assert!(reply.ok, "another caller meanwhile: {}", reply.text);
     }
-}
-
-#[tokio::test]
-async fn e10_limits_hold_after_every_decoding() {
-    let highlevel = HighLevel::start().await;
-    let program = branches(1).serve(&highlevel.url).await;
-    let start = Instant::now();
-    let domains = vec!["contacts"; times(2_000, 19_000)];
-    let arguments = json!({"query": "contacts of a customer", "domains": domains, "limit": 20});
-    let call = program.call(
-        &BY_OPERATOR,
-        "/mcp/l/b01/compat",
-        "search_operations",
-        arguments,
-    );
-    let reply = within(Duration::from_secs(10), call).await;
-    let bytes = reply.map_or(usize::MAX, |reply| reply.text.len());
-    println!(
-        "{} domains: {bytes} bytes out in {:?}",
-        domains.len(),
-        start.elapsed()
-    );
-    assert!(
-        bytes <= LONGEST_ANSWER && start.elapsed() < Duration::from_secs(3),
-        "{bytes} bytes"
-    );
-    let fields = vec!["a"; 300_000];
-    let output = json!({"fields": fields}).to_string();
-    let start = Instant::now();
-    let rows = [
-        (
-            "/mcp/l/b01/x/contacts",
-            "contacts_get-contacts",
-            json!({"output": output}),
-        ),
-        (
-            "/mcp/l/b01",
-            "call_read",
-            json!({"operation": "contacts_get-contacts", "output": output}),
-        ),
-        (
-            "/mcp/l/b01",
-            "call_read",
-            json!({"operation": "contacts_get-contacts",
-            "arguments": json!({"query": fields}).to_string()}),
-        ),
-    ];
-    for (path, tool, arguments) in rows {
-        let reply = program.call(&BY_OPERATOR, path, tool, arguments).await;
-        println!(
-            "{path}: 300,000 values in a text: {} after {:?}",
-            reply.class(),
-            start.elapsed()
-        );
-        let refused = reply.status == 413 || (!reply.ok && reply.text.contains("20000"));
-        assert!(
-            refused && reply.text.len() < 5_000,
-            "{path}: {:.200}",
-            reply.text
-        );
-    }
-    assert!(highlevel.seen().is_empty());
 }

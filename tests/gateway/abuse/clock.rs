@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::agency::{BY_OPERATOR, branches};
-use super::program::{Program, Setup};
-use super::stub::HighLevel;
+use super::program::Program;
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
@@ -41,7 +42,7 @@ async fn ask(program: &Program) -> Value {
 
 #[tokio::test]
 async fn confirm_tokens_live_thirty_minutes() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     for (minutes, goes) in [(0, true), (29, true), (32, false)] {
@@ -62,7 +63,7 @@ async fn confirm_tokens_live_thirty_minutes() {
 
 #[tokio::test]
 async fn a_clock_that_goes_back_revives_no_token() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     let call = async |call: &Value| {
@@ -89,7 +90,7 @@ async fn a_clock_that_goes_back_revives_no_token() {
 
 #[tokio::test]
 async fn a_clock_that_goes_back_revives_no_approval() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
     let setup = with_clock(branches(1).rules(rules)).await;
     let program = setup.serve(&highlevel.url).await;
@@ -110,7 +111,7 @@ async fn a_clock_that_goes_back_revives_no_approval() {
 
 #[tokio::test]
 async fn e11_a_clock_that_jumps_ahead_deletes_no_audit_file() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     let tag = async || {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::program::Setup;
+use super::setup::Setup;
 
 /// Names by effect, or by the beginning of names.
 const EFFECTS: [(&str, &[&str]); 4] = [

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse;
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::{BY_OPERATOR, bearer, branches};
-use super::program::{Program, Setup};
-use super::stub::{HighLevel, refusal};
+use super::program::Program;
+use super::setup::Setup;
+use super::stub::{StubHighLevel, refusal};
 use crate::recording::{Recording, json as answer};
 use crate::times;
 
@@ -30,7 +33,7 @@ async fn served(program: &Program, token: &str, location: &str, many: usize) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e6_a_batch_that_waits_holds_no_place() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "30")
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "128");
@@ -48,7 +51,14 @@ async fn e6_a_batch_that_waits_holds_no_place() {
             })
         })
         .collect();
-    sleep(Duration::from_millis(1_500)).await;
+    // Until there are no more places for it.
+    for _ in 0..100 {
+        if attack.iter().any(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_millis(500)).await;
     let start = Instant::now();
     let done = served(&program, "pit-of-L2", "L2", 20).await;
     println!(
@@ -63,7 +73,7 @@ async fn e6_a_batch_that_waits_holds_no_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_has_its_share_of_places() {
-    let highlevel = HighLevel::start_with(Duration::from_millis(300), |_| None).await;
+    let highlevel = StubHighLevel::start_with(Duration::from_millis(300), |_| None).await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS_PER_CALLER", "4")
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "16");
@@ -83,7 +93,7 @@ async fn a_caller_has_its_share_of_places() {
 #[tokio::test]
 async fn e7_one_tenants_failures_cut_off_nobody() {
     for (kind, json_body) in [("500 as JSON", true), ("502 of a gateway", false)] {
-        let highlevel = HighLevel::start_with(Duration::ZERO, move |seen| {
+        let highlevel = StubHighLevel::start_with(Duration::ZERO, move |seen| {
             if !seen.target.contains("boom") {
                 return None;
             }
@@ -121,7 +131,7 @@ async fn e7_one_tenants_failures_cut_off_nobody() {
 
 #[tokio::test]
 async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { destructive = \"human\" }\n")
@@ -166,7 +176,7 @@ async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
 
 #[tokio::test]
 async fn e9_a_held_lock_stops_nobody_else() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(1).rules("[server]\nconfirm = { destructive = \"human\" }\n");
     let program = Arc::new(setup.serve(&highlevel.url).await);
     let ask = |program: Arc<Program>, number: usize| async move {
@@ -204,50 +214,44 @@ async fn e9_a_held_lock_stops_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e9_a_log_that_nobody_reads_stops_nobody() {
-    let highlevel = HighLevel::start().await;
-    let setup = Setup::new().set("HIGHLEVEL_MCP_LOG_LEVEL", "trace");
-    let (program, stderr) = setup.serve_unread(&highlevel.url).await;
-    let most = times(300, 6_000);
-    let start = Instant::now();
-    let calls = served(&program, "pit-of-L1", "L1", most);
-    let done = timeout(Duration::from_secs(20), calls).await;
-    let livez = timeout(Duration::from_secs(3), program.livez()).await;
+    let highlevel = StubHighLevel::start().await;
+    let (program, stderr) = Setup::new().serve_unread(&highlevel.url).await;
+    // Requests without a credential, each of which is a line, many in one connection.
+    let request = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let (many, start) = (times(6_000, 100_000), Instant::now());
+    let address = program.url.trim_start_matches("http://");
+    let flood = async {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let (mut answers, mut requests) = stream.into_split();
+        let answered = tokio::spawn(async move {
+            let (mut buffer, mut count) = (vec![0; 65_536], 0);
+            while let Ok(bytes @ 1..) = answers.read(&mut buffer).await {
+                count += String::from_utf8_lossy(&buffer[..bytes])
+                    .matches(" 401 ")
+                    .count();
+                if count >= many {
+                    break;
+                }
+            }
+            count
+        });
+        for _ in 0..many / 100 {
+            let _ = requests.write_all(request.repeat(100).as_bytes()).await;
+        }
+        answered.await.expect("answers")
+    };
+    let flooded = timeout(Duration::from_secs(12), flood).await;
+    let livez = timeout(Duration::from_secs(2), program.livez()).await;
+    let served = timeout(
+        Duration::from_secs(4),
+        served(&program, "pit-of-L1", "L1", 10),
+    )
+    .await;
     println!(
-        "a log that nobody reads: {done:?} of {most} calls in {:?}, then /livez {livez:?}",
+        "a log that nobody reads: {flooded:?} of {many} refusals in {:?}, then /livez {livez:?} and {served:?} of 10 calls",
         start.elapsed()
     );
     drop(stderr);
-    assert_eq!(done.ok(), Some(most));
     assert!(livez.is_ok_and(|took| took < Duration::from_millis(500)));
-}
-
-#[tokio::test]
-async fn e13_the_list_of_locations_is_cut() {
-    let setup = Setup::new()
-        .set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", BY_OPERATOR[0].1)
-        .set("ONE_TOKEN", "pit-of-L1");
-    let mut text = String::new();
-    for number in 0..4_000 {
-        text += &format!(
-            "[locations.l{number}]\nname = \"Customer number {number} of the agency, with a long name as customers have\"\nlocation_id = \"loc{number:017}\"\ntoken = {{ env = \"ONE_TOKEN\" }}\n"
-        );
-    }
-    setup.write("settings.toml", &text);
-    let program = setup.serve("http://127.0.0.1:9").await;
-    let reply = program
-        .call(&BY_OPERATOR, "/mcp", "list_locations", json!({}))
-        .await;
-    println!("4,000 locations: {} bytes", reply.text.len());
-    assert!(
-        reply.ok && reply.text.len() <= 140_000,
-        "{} bytes",
-        reply.text.len()
-    );
-    let told: Value = reply.value;
-    assert!(
-        told["locations"]
-            .as_array()
-            .is_some_and(|rows| rows.len() > 10),
-        "{told:.200}"
-    );
+    assert_eq!(served.ok(), Some(10));
 }

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::agency::{BY_OPERATOR, branches};
-use super::program::Setup;
-use super::stub::HighLevel;
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 
 #[tokio::test]
 async fn an_identity_key_of_the_wrong_length_is_refused() {
@@ -24,7 +24,7 @@ async fn an_identity_key_of_the_wrong_length_is_refused() {
 
 #[tokio::test]
 async fn a_planted_link_is_not_followed() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(1);
     setup.write("victim", "mine\n");
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();

@@ -2,162 +2,30 @@
 //! and `--release` only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::agency::bearer;
+use super::attack::{ATTACKS, Attack};
 use super::budgets::unfinished;
-use super::program::{Program, Setup};
-use super::stub::HighLevel;
-use crate::server::client;
+use super::program::Program;
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::times;
 
 /// Of the settings, in MiB, and what the program may hold beyond it and beyond what it held idle.
 const BUDGET: usize = 256;
 const BEYOND: usize = 64;
 
-/// Clients of an attack at once.
-const ATTACKERS: usize = 32;
-
-#[derive(Clone, Copy, Debug)]
-enum Attack {
-    Toolsets,
-    LongNames,
-    DryRuns,
-    Keys,
-    Bodies,
-    WaitingBatches,
-    MadeUpTokens,
-    Approvals,
-    Domains,
-}
-
-const ATTACKS: [Attack; 9] = [
-    Attack::Toolsets,
-    Attack::LongNames,
-    Attack::DryRuns,
-    Attack::Keys,
-    Attack::Bodies,
-    Attack::WaitingBatches,
-    Attack::MadeUpTokens,
-    Attack::Approvals,
-    Attack::Domains,
-];
-
-impl Attack {
-    /// Path, token and request of one call of it.
-    fn call(self, number: usize) -> (String, String, Value) {
-        const SETS: [&str; 8] = [
-            "contacts",
-            "calendars",
-            "invoices",
-            "payments",
-            "users",
-            "locations",
-            "links",
-            "funnels",
-        ];
-        let own = bearer("pit-of-A");
-        let call = |tool: &str, arguments: Value| json!({"name": tool, "arguments": arguments});
-        let usual = "/mcp".to_owned();
-        let large = || "x".repeat(1_000_000);
-        let items = |many: usize| vec![json!({"contactId": "c1"}); many];
-        let (path, token, params) = match self {
-            Self::Toolsets => {
-                let set: Vec<&str> = (0..SETS.len())
-                    .filter(|bit| (number % 255 + 1) >> bit & 1 == 1)
-                    .map(|bit| SETS[bit])
-                    .collect();
-                (
-                    format!("/mcp/x/{}", set.join("+")),
-                    own,
-                    call("nothing", json!({})),
-                )
-            }
-            Self::LongNames => (usual, own, call(&"contacts_".repeat(40_000), json!({}))),
-            Self::DryRuns => {
-                let arguments = json!({"operation": "contacts_update-contact", "dryRun": true, "items": items(100),
-                    "arguments": {"firstName": large()}});
-                (usual, own, call("call_write", arguments))
-            }
-            Self::Keys => {
-                let arguments = json!({"operation": "contacts_add-tags", "idempotencyKey": number.to_string(),
-                    "arguments": {"contactId": "c1", "tags": [large()]}});
-                (usual, own, call("call_write", arguments))
-            }
-            Self::WaitingBatches => {
-                let arguments = json!({"operation": "contacts_get-contact", "items": items(100)});
-                (usual, own, call("call_read", arguments))
-            }
-            Self::Bodies | Self::MadeUpTokens => {
-                let token = bearer(&format!("pit-made-up-{number}"));
-                (usual, token, call("contacts_get-contacts", json!({})))
-            }
-            Self::Approvals => {
-                let arguments = json!({"contactId": format!("c{number}")});
-                (
-                    "/mcp/x/contacts".to_owned(),
-                    own,
-                    call("contacts_delete-contact", arguments),
-                )
-            }
-            Self::Domains => {
-                let arguments = json!({"query": "contacts", "domains": vec!["contacts"; 15_000]});
-                (
-                    "/mcp/compat".to_owned(),
-                    own,
-                    call("search_operations", arguments),
-                )
-            }
-        };
-        (
-            path,
-            token,
-            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}),
-        )
-    }
-
-    /// Attacks the server at this address until told to stop.
-    fn start(self, url: &str, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
-        let next = Arc::new(AtomicUsize::new(0));
-        let attackers = (0..ATTACKERS).map(|_| {
-            let (url, stop, next, http) = (
-                url.to_owned(),
-                Arc::clone(stop),
-                Arc::clone(&next),
-                client(),
-            );
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    let (path, token, request) = self.call(next.fetch_add(1, Ordering::Relaxed));
-                    let post = http
-                        .post(format!("{url}{path}"))
-                        .header("accept", "application/json, text/event-stream")
-                        .header("authorization", token)
-                        .header("locationid", "A")
-                        .json(&request);
-                    // Clients that give up and come again.
-                    let _ = timeout(Duration::from_secs(2), async {
-                        post.send().await?.bytes().await
-                    })
-                    .await;
-                }
-            })
-        });
-        attackers.collect()
-    }
-}
-
 /// What an accepted caller and a watcher of /livez see.
 #[derive(Debug)]
-struct Measured {
+struct Measurement {
     call: Duration,
     livez: Duration,
     refused: usize,
@@ -171,7 +39,7 @@ fn p99(mut all: Vec<Duration>) -> Duration {
     all.get(all.len() * 99 / 100).copied().unwrap_or_default()
 }
 
-async fn measure(program: &Program, seconds: u64) -> Measured {
+async fn measure(program: &Program, seconds: u64) -> Measurement {
     let start = Instant::now();
     let (mut calls, mut livez, mut refused, mut memory) = (Vec::new(), Vec::new(), 0, 0);
     let caller = [("authorization", "Bearer pit-of-V"), ("locationid", "V")];
@@ -186,7 +54,7 @@ async fn measure(program: &Program, seconds: u64) -> Measured {
         memory = memory.max(program.memory() / 1024);
         sleep(Duration::from_millis(5)).await;
     }
-    Measured {
+    Measurement {
         calls: calls.len(),
         call: p99(calls),
         livez: p99(livez),
@@ -205,7 +73,7 @@ async fn dummy() -> String {
 }
 
 /// The program on the first core, everything else on the others.
-async fn pinned(highlevel: &HighLevel) -> (Setup, Program) {
+async fn pinned(highlevel: &StubHighLevel) -> (Setup, Program) {
     let own = std::process::id().to_string();
     let apart = Command::new("taskset")
         .args(["-a", "-p", "-c", "1", &own])
@@ -229,7 +97,7 @@ async fn under_each_attack_others_are_served() {
     }
     let mut wrong = Vec::new();
     for attack in ATTACKS {
-        let highlevel = HighLevel::start().await;
+        let highlevel = StubHighLevel::start().await;
         let (setup, program) = pinned(&highlevel).await;
         measure(&program, 1).await;
         let stop = Arc::new(AtomicBool::new(false));
@@ -277,7 +145,7 @@ async fn a_soak_is_flat() {
         println!("left out: GATEWAY_FULL is not set");
         return;
     }
-    let highlevel = Arc::new(HighLevel::start().await);
+    let highlevel = Arc::new(StubHighLevel::start().await);
     let (setup, program) = pinned(&highlevel).await;
     let forgetting = {
         let highlevel = Arc::clone(&highlevel);
@@ -302,7 +170,7 @@ async fn a_soak_is_flat() {
     while start.elapsed() < Duration::from_secs(seconds) {
         // Tokens that change daily, as OAuth's do.
         let token = bearer(&format!(
-            "pit-of-V{}.{}",
+            "pit-of-V{}-{}",
             minute % 40,
             start.elapsed().as_secs()
         ));

@@ -8,8 +8,10 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::bearer;
-use super::program::{Headers, Program, Setup};
-use super::stub::HighLevel;
+use super::budgets::unfinished;
+use super::program::{Headers, Program};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 
 async fn metrics(program: &Program) -> TcpStream {
     let address = program.metrics.trim_start_matches("http://");
@@ -71,7 +73,11 @@ async fn e12_metrics_have_the_same_door() {
 async fn outcome(program: &Program, stranger: &Headers<'_>, other: &Headers<'_>) -> bool {
     for number in 0..40 {
         let token = bearer(&format!("pit-made-up-{number}"));
-        let headers = [&[("authorization", token.as_str())], stranger].concat();
+        let headers = [
+            &[("authorization", token.as_str()), ("locationid", "L1")],
+            stranger,
+        ]
+        .concat();
         program
             .call(&headers, "/mcp", "contacts_get-contacts", json!({}))
             .await;
@@ -90,7 +96,7 @@ async fn outcome(program: &Program, stranger: &Headers<'_>, other: &Headers<'_>)
 
 #[tokio::test]
 async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()
         .set(
             "HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES",
@@ -125,7 +131,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
 
 #[tokio::test]
 async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     for arguments in [&[][..], &["--tls", "proxy", "--allowed-host", "localhost"]] {
         let program = Setup::new()
             .arguments(arguments)
@@ -137,6 +143,7 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
             let address = format!("198.51.100.{number}");
             let headers = [
                 ("authorization", token.as_str()),
+                ("locationid", "L1"),
                 ("x-forwarded-for", &address),
             ];
             program
@@ -149,4 +156,47 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
         );
         assert!(reached <= 62, "{reached}");
     }
+}
+
+#[tokio::test]
+async fn who_finds_no_room_for_its_bytes_is_told_at_once() {
+    let highlevel = StubHighLevel::start().await;
+    let setup = Setup::new()
+        .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_IN_FLIGHT", "16777216")
+        .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_PER_CALLER", "6291456");
+    let program = setup.serve(&highlevel.url).await;
+    let caller = |token: &str| bearer(&format!("pit-of-{token}"));
+    let read = async |place: &str| {
+        let token = caller(place);
+        let headers = [("authorization", token.as_str()), ("locationid", place)];
+        program
+            .call(&headers, "/mcp", "contacts_get-contacts", json!({}))
+            .await
+    };
+    assert!(read("L1").await.ok && read("L2").await.ok);
+    let open = unfinished(&program, 1, "authorization: Bearer pit-of-L1\r\n").await;
+    sleep(Duration::from_millis(200)).await;
+    let start = Instant::now();
+    let arguments = json!({"contactId": "c1", "tags": ["x".repeat(3_000_000)]});
+    let mut told = Vec::new();
+    for place in ["L1", "L2"] {
+        let token = caller(place);
+        let headers = [("authorization", token.as_str()), ("locationid", place)];
+        let reply = program
+            .call(&headers, "/mcp", "contacts_add-tags", arguments.clone())
+            .await;
+        told.push((place, reply.ok, reply.status, reply.class().to_owned()));
+    }
+    println!(
+        "beside 4 MiB of L1's own under way: {told:?} in {:?}",
+        start.elapsed()
+    );
+    let refused = !told[0].1 && (told[0].2 == 503 || told[0].3 == "rate_limited");
+    assert!(
+        refused && told[1].1 && start.elapsed() < Duration::from_secs(5),
+        "{told:?}"
+    );
+    drop(open);
+    sleep(Duration::from_millis(300)).await;
+    assert!(read("L1").await.ok, "given back");
 }

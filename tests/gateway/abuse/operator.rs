@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, branches, location};
-use super::program::Setup;
-use super::stub::HighLevel;
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 
 const SEND: &str = "conversations_send-a-new-message";
 
 /// What the operator does in the middle of a batch.
 #[derive(Clone, Copy, Debug)]
-enum Stop {
+enum OperatorAction {
     Revoke,
     Rules(&'static str),
     Pause,
@@ -28,9 +28,9 @@ fn batch() -> Value {
     json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": items, "onError": "continue"})
 }
 
-async fn check(stop: Stop) {
+async fn check(stop: OperatorAction) {
     const USUAL: &str = "[server]\ncaps = { send = { hour = 1000 } }\n";
-    let highlevel = HighLevel::start_with(Duration::from_millis(150), |_| None).await;
+    let highlevel = StubHighLevel::start_with(Duration::from_millis(150), |_| None).await;
     let setup = branches(2).rules(USUAL);
     let key = setup.key("n8n", &["--location", "b01"]).await;
     let program = Arc::new(setup.serve(&highlevel.url).await);
@@ -54,10 +54,10 @@ async fn check(stop: Stop) {
         "{stop:?}: the batch does not begin"
     );
     let commands: &[&str] = match stop {
-        Stop::Revoke => &["keys", "revoke", "n8n"],
-        Stop::Pause => &["pause", "--reason", "drill"],
-        Stop::PauseLocation => &["pause", "--location", "b01"],
-        Stop::Rules(rules) => {
+        OperatorAction::Revoke => &["keys", "revoke", "n8n"],
+        OperatorAction::Pause => &["pause", "--reason", "drill"],
+        OperatorAction::PauseLocation => &["pause", "--location", "b01"],
+        OperatorAction::Rules(rules) => {
             setup.write("rules.toml", rules);
             program.reload().await;
             &["version-of-nothing"]
@@ -65,7 +65,7 @@ async fn check(stop: Stop) {
     };
     let (code, text) = setup.run(commands).await;
     assert!(
-        code == 0 || matches!(stop, Stop::Rules(_)),
+        code == 0 || matches!(stop, OperatorAction::Rules(_)),
         "{commands:?}: {text}"
     );
     // 0.2 seconds until every process knows, and the item that is under way then.
@@ -83,34 +83,37 @@ async fn check(stop: Stop) {
 
 #[tokio::test]
 async fn a10_a_batch_ends_with_its_key() {
-    check(Stop::Revoke).await;
+    check(OperatorAction::Revoke).await;
 }
 
 #[tokio::test]
 async fn a10_a_batch_ends_with_the_rules_that_allowed_it() {
-    check(Stop::Rules("[server]\ndeny = [\"effect:send\"]\n")).await;
+    check(OperatorAction::Rules(
+        "[server]\ndeny = [\"effect:send\"]\n",
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn a10_a_batch_ends_where_quiet_hours_begin() {
     let days = r#"["mon", "tue", "wed", "thu", "fri", "sat", "sun"]"#;
     let rules = format!("[server]\nquiet = {{ days = {days}, zone = \"UTC\" }}\n");
-    check(Stop::Rules(rules.leak())).await;
+    check(OperatorAction::Rules(rules.leak())).await;
 }
 
 #[tokio::test]
 async fn a10_a_batch_ends_with_a_pause() {
-    check(Stop::Pause).await;
+    check(OperatorAction::Pause).await;
 }
 
 #[tokio::test]
 async fn a10_a_batch_ends_with_a_pause_of_its_location() {
-    check(Stop::PauseLocation).await;
+    check(OperatorAction::PauseLocation).await;
 }
 
 #[tokio::test]
 async fn a_pause_lets_reads_through_and_survives_a_restart() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(2);
     let program = setup.serve(&highlevel.url).await;
     let other = setup.serve(&highlevel.url).await;
@@ -138,7 +141,7 @@ async fn a_pause_lets_reads_through_and_survives_a_restart() {
             .await;
         assert!(read.ok, "{}", read.text);
         let ready = program.http.get(format!("{}/readyz", program.url));
-        let ready = super::program::Reply::read(ready).await;
+        let ready = super::program::ToolReply::read(ready).await;
         assert!(
             ready.status == 200 && ready.text.contains("paused"),
             "{}",
@@ -163,7 +166,7 @@ async fn a_pause_lets_reads_through_and_survives_a_restart() {
 /// Settings that change under calls: token and location are those of one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a15_a_call_sees_the_settings_of_one_moment() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = branches(2);
     let both = setup.read("settings.toml");
     let swapped = both
@@ -199,22 +202,22 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
         reloads += 1;
     }
     let mixed = highlevel.count(|seen| seen.status == 403 || seen.status == 401);
-    let of = |number: usize| {
+    let calls_to = |number: usize| {
         highlevel.count(|seen| seen.token == format!("pit-of-{}", location(number)))
     };
     println!(
         "{reloads} reloads, {} and {} calls, {mixed} of two moments",
-        of(1),
-        of(2)
+        calls_to(1),
+        calls_to(2)
     );
-    assert!(of(1) > 0 && of(2) > 0);
+    assert!(calls_to(1) > 0 && calls_to(2) > 0);
     assert_eq!(mixed, 0);
 }
 
 /// Sections that a person must see first: more than five sends at once, whatever surface they come by.
 #[tokio::test]
 async fn a_batch_of_more_than_five_sends_is_previewed() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let key = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
     let items = |many: usize| {
         let all: Vec<Value> = (0..many)
@@ -243,6 +246,9 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
             if !goes {
                 assert_eq!(reply.class(), "needs_confirmation", "{}", reply.text);
                 assert_eq!(reply.value["calls"], many, "{}", reply.text);
+                let shown = (0..many.min(5))
+                    .filter(|number| reply.text.contains(&format!("contact{number}")));
+                assert_eq!(shown.count(), many.min(5), "{}", reply.text);
                 let done = program
                     .confirmed(&key, path, "call_send", items(many))
                     .await;

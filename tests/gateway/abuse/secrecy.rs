@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches, location};
-use super::program::Setup;
-use super::stub::HighLevel;
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::recording::json as answer;
 
 #[tokio::test]
 async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {
-    let highlevel = HighLevel::start().await;
-    let rules =
-        "[locations.b01]\ndeny = [\"contacts_add-tags\"]\nconfirm = { destructive = \"human\" }\n";
+    let highlevel = StubHighLevel::start().await;
+    let rules = "[locations.b01]\ndeny = [\"contacts_add-tags\"]\n";
     let setup = branches(1).rules(rules);
     let program = setup.serve(&highlevel.url).await;
     let id = location(1);
@@ -30,7 +29,7 @@ async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {
     for (headers, path, tool, arguments) in rows {
         let reply = program.call(headers, path, tool, arguments).await;
         let sent = format!("{headers:?} {path}");
-        let words = ["Branch 01", "b01", &id, "[locations", "human"];
+        let words = ["Branch 01", "b01", &id, "[locations"];
         for word in words {
             if reply.text.contains(word) && !sent.contains(word) {
                 told.push(format!("{path} {tool} tells {word}"));
@@ -52,7 +51,7 @@ fn wrapped(operation: &str) -> Value {
 
 #[tokio::test]
 async fn a14_no_text_names_what_is_denied() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let denied = "contacts_delete-contact";
     let rules = format!("[server]\ndeny = [\"{denied}\"]\n");
     let program = branches(1).rules(&rules).serve(&highlevel.url).await;
@@ -90,8 +89,8 @@ async fn a14_no_text_names_what_is_denied() {
 
 #[tokio::test]
 async fn a14_twins_are_under_one_rule() {
-    let highlevel = HighLevel::start().await;
-    let (_, list) = Setup::new().run(&["tools", "list", "saas-api"]).await;
+    let highlevel = StubHighLevel::start().await;
+    let (_, list) = Setup::new().run(&["tools", "list"]).await;
     let names: Vec<&str> = list
         .lines()
         .filter_map(|line| line.split('\t').next())
@@ -101,16 +100,11 @@ async fn a14_twins_are_under_one_rule() {
         names.contains(&base).then_some(base)
     });
     let bases: Vec<&str> = twins.collect();
-    assert!(bases.len() >= 10, "{names:?}");
+    assert!(bases.len() >= 14, "{names:?}");
     let rules = format!("[server]\ndeny = {bases:?}\n");
     let program = branches(1).rules(&rules).serve(&highlevel.url).await;
     let list = program
-        .rpc(
-            &BY_OPERATOR,
-            "/mcp/l/b01/x/saas-api",
-            "tools/list",
-            json!({}),
-        )
+        .rpc(&BY_OPERATOR, "/mcp/l/b01/x/all", "tools/list", json!({}))
         .await;
     let open: Vec<String> = bases
         .iter()
@@ -135,7 +129,7 @@ async fn tokens_and_passwords_in_answers_are_masked() {
         "refresh-canary",
         "sk-canary",
     ];
-    let highlevel = HighLevel::start_with(std::time::Duration::ZERO, |_| {
+    let highlevel = StubHighLevel::start_with(std::time::Duration::ZERO, |_| {
         let told = json!({"id": "u1", "name": "Ada", "password": SECRETS[0], "access_token": SECRETS[1],
             "nested": [{"refresh_token": SECRETS[2], "accessToken": SECRETS[1]}], "refreshToken": SECRETS[3]});
         Some(answer(200, told.to_string()))

@@ -16,16 +16,16 @@ use crate::recording::json as answer;
 pub const AGENCY_TOKEN: &str = "agency-token";
 pub const AGENCY: &str = "comAgency00000000001";
 
-/// Runs until the test ends. `pit-of-X` and `pit-of-X.2` are tokens of the location X, `minted-X` what the agency's
+/// Runs until the test ends. `pit-of-X` and `pit-of-X-2` are tokens of the location X, `minted-X` what the agency's
 /// token is exchanged for there; every other token is unknown.
-pub struct HighLevel {
+pub struct StubHighLevel {
     pub url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<Arrival>>>,
 }
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Arrival {
     pub method: String,
     /// Path and query as they were written.
     pub target: String,
@@ -36,15 +36,15 @@ pub struct Seen {
     pub status: u16,
 }
 
-type Script = dyn Fn(&Seen) -> Option<Response> + Send + Sync;
+type StubScript = dyn Fn(&Arrival) -> Option<Response> + Send + Sync;
 
-struct World {
+struct StubState {
     latency: Duration,
-    script: Box<Script>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    script: Box<StubScript>,
+    seen: Arc<Mutex<Vec<Arrival>>>,
 }
 
-impl HighLevel {
+impl StubHighLevel {
     pub async fn start() -> Self {
         Self::start_with(Duration::ZERO, |_| None).await
     }
@@ -52,10 +52,10 @@ impl HighLevel {
     /// One that takes so long for an answer, and first asks `script` for it where the token is known.
     pub async fn start_with(
         latency: Duration,
-        script: impl Fn(&Seen) -> Option<Response> + Send + Sync + 'static,
+        script: impl Fn(&Arrival) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let world = Arc::new(World {
+        let world = Arc::new(StubState {
             latency,
             script: Box::new(script),
             seen: Arc::clone(&seen),
@@ -68,12 +68,12 @@ impl HighLevel {
     }
 
     /// Everything that arrived so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<Arrival> {
         self.seen.lock().expect("the lock").clone()
     }
 
     /// How many requests that arrived so far are such.
-    pub fn count(&self, is_such: impl Fn(&Seen) -> bool) -> usize {
+    pub fn count(&self, is_such: impl Fn(&Arrival) -> bool) -> usize {
         let seen = self.seen.lock().expect("the lock");
         seen.iter().filter(|one| is_such(one)).count()
     }
@@ -88,7 +88,7 @@ impl HighLevel {
     }
 }
 
-impl Seen {
+impl Arrival {
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
@@ -103,14 +103,17 @@ impl Seen {
 
     /// Every location that the request names.
     pub fn locations(&self) -> Vec<String> {
-        const NAMES: [&str; 4] = ["locationId", "location_id", "altId", "subAccountId"];
-        let in_query = NAMES.iter().filter_map(|name| self.query(name));
-        let in_body = NAMES.iter().filter_map(|name| self.body[name].as_str());
-        let in_path = self.path().split_once("/locations/");
-        let in_path = in_path.and_then(|(_, rest)| rest.split('/').next());
+        let text = |name: &str| self.body[name].as_str().map(str::to_owned);
+        const NAMES: [&str; 3] = ["locationId", "location_id", "subAccountId"];
+        // Elsewhere altId is an id of the caller's own.
+        let alternative = self.query("altType").or_else(|| text("altType"));
+        let is_location = alternative.as_deref() == Some("location");
+        let names = NAMES.iter().chain(is_location.then_some(&"altId"));
+        let named = names.flat_map(|name| [self.query(name), text(name)]);
+        let in_path = self.path().strip_prefix("/locations/");
+        let in_path = in_path.and_then(|rest| rest.split('/').next());
         let in_path = in_path.filter(|id| !id.is_empty() && *id != "search");
-        let texts = in_body.chain(in_path).map(str::to_owned);
-        in_query.chain(texts).collect()
+        named.flatten().chain(in_path.map(str::to_owned)).collect()
     }
 
     /// It changed something: a write that was let in.
@@ -125,20 +128,20 @@ impl Seen {
             .strip_prefix("pit-of-")
             .or_else(|| token.strip_prefix("minted-"));
         match named {
-            Some(named) => Ok(named.split('.').next()),
+            Some(named) => Ok(named.split('-').next()),
             None if token.starts_with(AGENCY_TOKEN) => Ok(None),
             None => Err(()),
         }
     }
 }
 
-async fn serve(State(world): State<Arc<World>>, request: Request) -> Response {
+async fn serve(State(world): State<Arc<StubState>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let token = parts.headers.get("authorization");
     let token = token.and_then(|token| token.to_str().ok());
     let token = token.and_then(|token| token.strip_prefix("Bearer "));
-    let mut seen = Seen {
+    let mut seen = Arrival {
         method: parts.method.to_string(),
         target: parts.uri.to_string(),
         token: token.unwrap_or_default().to_owned(),
@@ -161,7 +164,7 @@ fn form(bytes: &[u8]) -> Value {
     Value::Object(fields.collect())
 }
 
-fn respond(world: &World, seen: &Seen) -> Response<Body> {
+fn respond(world: &StubState, seen: &Arrival) -> Response<Body> {
     let Ok(location) = seen.location() else {
         return refusal(401, "Invalid JWT");
     };

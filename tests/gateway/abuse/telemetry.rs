@@ -7,13 +7,16 @@ use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, bearer, branches};
 use super::identity::audit_bytes;
-use super::program::{Program, Reply, Setup};
-use super::stub::HighLevel;
+use super::program::{Program, ToolReply};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::times;
 
 /// How many calls /metrics has counted.
 async fn counted(program: &Program) -> f64 {
-    let text = Reply::read(program.http.get(&program.metrics)).await.text;
+    let text = ToolReply::read(program.http.get(&program.metrics))
+        .await
+        .text;
     let calls = text
         .lines()
         .filter(|line| line.starts_with("highlevel_mcp_calls_total"));
@@ -24,7 +27,7 @@ async fn counted(program: &Program) -> f64 {
 
 #[tokio::test]
 async fn e15_every_call_is_a_line_and_a_count_whatever_came_of_it() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let rules = "[server]\ndeny = [\"contacts_create-contact\"]\ncaps = { send = { hour = 1 } }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let everything = "/mcp/l/b01/x/all";
@@ -107,7 +110,7 @@ async fn e15_every_call_is_a_line_and_a_count_whatever_came_of_it() {
 
 #[tokio::test]
 async fn e11_strangers_fill_no_disk() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new();
     let program = setup.serve(&highlevel.url).await;
     let many = times(400, 20_000);

@@ -1,16 +1,18 @@
 //! Honest callers whom no wall may stop: workflows that run once an hour from one address, over restarts.
 
+use std::time::Instant;
+
 use serde_json::json;
 
-use super::agency::bearer;
-use super::program::Setup;
-use super::stub::HighLevel;
+use super::agency::{bearer, branches};
+use super::setup::Setup;
+use super::stub::StubHighLevel;
 use crate::times;
 
 /// A day of forty workflows as n8n runs them: one call an hour each, all from one address, restarts between.
 #[tokio::test]
 async fn a_day_of_forty_workflows_meets_no_refusal() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let setup = Setup::new();
     let mut refused = Vec::new();
     let mut program = setup.serve(&highlevel.url).await;
@@ -50,7 +52,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
         // Somebody at the same address tries tokens all day.
         for number in 0..3 {
             let token = bearer(&format!("pit-made-up-{hour}-{number}"));
-            let caller = [("authorization", token.as_str())];
+            let caller = [("authorization", token.as_str()), ("locationid", "L1")];
             program
                 .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
                 .await;
@@ -63,7 +65,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
 /// The same with a stranger who tries more tokens than an address may: who is accepted is not touched.
 #[tokio::test]
 async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
-    let highlevel = HighLevel::start().await;
+    let highlevel = StubHighLevel::start().await;
     let program = Setup::new().serve(&highlevel.url).await;
     let workflows: Vec<(String, String)> = (0..40)
         .map(|number| (bearer(&format!("pit-of-W{number}")), format!("W{number}")))
@@ -82,7 +84,7 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
         }
         for number in 0..100 {
             let token = bearer(&format!("pit-made-up-{round}-{number}"));
-            let caller = [("authorization", token.as_str())];
+            let caller = [("authorization", token.as_str()), ("locationid", "L1")];
             program
                 .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
                 .await;
@@ -92,4 +94,54 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
     println!("{refused} of 160 calls refused; {reached} of 400 made-up tokens reached HighLevel");
     assert_eq!(refused, 0);
     assert!(reached <= 62, "{reached}");
+}
+
+#[tokio::test]
+async fn e14_made_up_tokens_hardly_reach_highlevel() {
+    let highlevel = StubHighLevel::start().await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let accepted = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
+    let ask = async |caller: &[(&str, &str)]| {
+        program
+            .call(caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await
+    };
+    assert!(ask(&accepted).await.ok);
+    let (start, many) = (Instant::now(), times(600, 20_000));
+    let mut refused = 0;
+    for number in 0..many {
+        let token = bearer(&format!("pit-made-up-{number}"));
+        ask(&[("authorization", token.as_str()), ("locationid", "L1")]).await;
+        if number % 20 == 0 {
+            refused += usize::from(!ask(&accepted).await.ok);
+        }
+    }
+    let took = start.elapsed();
+    let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+    println!(
+        "{reached} of {many} made-up tokens reached HighLevel in {took:?}; {refused} calls of an accepted one refused"
+    );
+    let most = 31 + usize::try_from(took.as_secs()).expect("seconds");
+    assert!(
+        reached <= most && refused == 0,
+        "{reached} reached, {refused} refused"
+    );
+}
+
+#[tokio::test]
+async fn e14_a_token_that_highlevel_does_not_know_rests() {
+    let highlevel = StubHighLevel::start().await;
+    let program = Setup::new().serve(&highlevel.url).await;
+    let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
+    let mut text = String::new();
+    for _ in 0..200 {
+        let reply = program
+            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+            .await;
+        assert!(!reply.ok);
+        text = reply.text;
+    }
+    let reached = highlevel.seen().len();
+    println!("{reached} of 200 calls of one unknown token reached HighLevel; the last got {text}");
+    assert!(reached <= 31, "{reached}");
 }

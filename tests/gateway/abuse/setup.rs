@@ -1,0 +1,169 @@
+//! How the program is set up: a folder of settings, rules and state, its environment and its arguments.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{ChildStderr, Command};
+use tokio::time::timeout;
+
+use super::program::Program;
+
+/// How the program is set up.
+pub struct Setup {
+    folder: Arc<tempfile::TempDir>,
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    /// What runs the program in place of the test itself.
+    wrapper: Vec<String>,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        let setup = Self {
+            folder: Arc::new(tempfile::tempdir().expect("a folder")),
+            variables: Vec::new(),
+            arguments: Vec::new(),
+            wrapper: Vec::new(),
+        };
+        setup.write("settings.toml", "");
+        let (state, settings) = (setup.text_path("state"), setup.text_path("settings.toml"));
+        setup
+            .set("HIGHLEVEL_MCP_STATE_FOLDER", &state)
+            .set("HIGHLEVEL_MCP_CONFIG", &settings)
+            .set("HIGHLEVEL_MCP_METRICS_LISTEN", "127.0.0.1:0")
+            .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000")
+            .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "100000000")
+    }
+
+    /// With a variable of the environment; a later one of the same name counts.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a file of rules.
+    pub fn rules(self, rules: &str) -> Self {
+        self.write("rules.toml", rules);
+        let path = self.text_path("rules.toml");
+        self.set("HIGHLEVEL_MCP_POLICY_FILE", &path)
+    }
+
+    /// With further arguments of `serve`.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Run by another program, such as `taskset -c 0`.
+    pub fn wrapped(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn text_path(&self, name: &str) -> String {
+        self.path(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Writes a file into the folder, for its owner alone.
+    pub fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("closed");
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let program = [env!("CARGO_BIN_EXE_highlevel-mcp").to_owned()];
+        let mut words = self.wrapper.iter().chain(&program);
+        let mut command = Command::new(words.next().expect("a program"));
+        command
+            .args(words)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end: its exit code, and what it printed.
+    pub async fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = self.command(arguments);
+        let run = command.stdin(Stdio::null()).output();
+        let done = timeout(Duration::from_secs(20), run).await;
+        let done = done.expect("in time").expect("run");
+        let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        (done.status.code().unwrap_or(-1), text.into_owned())
+    }
+
+    /// A new access key, as the value of an Authorization header.
+    pub async fn key(&self, name: &str, further: &[&str]) -> String {
+        let create = ["keys", "create", "--name", name];
+        let (code, text) = self.run(&[&create, further].concat()).await;
+        assert_eq!(code, 0, "{further:?}: {text}");
+        let start = text.find("Bearer hlk_").expect("a key");
+        let key = text[start..].lines().next().expect("a line");
+        key.trim().to_owned()
+    }
+
+    pub async fn serve(&self, highlevel: &str) -> Program {
+        let started = self.try_serve(highlevel).await;
+        started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
+    }
+
+    /// Or what it says where it does not start.
+    pub async fn try_serve(&self, highlevel: &str) -> Result<Program, String> {
+        let (program, stderr) = self.start(highlevel).await?;
+        program.collect(stderr);
+        Ok(program)
+    }
+
+    /// The same without anybody who reads its log after the first lines.
+    pub async fn serve_unread(&self, highlevel: &str) -> (Program, BufReader<ChildStderr>) {
+        let started = self.start(highlevel).await;
+        started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
+    }
+
+    async fn start(&self, highlevel: &str) -> Result<(Program, BufReader<ChildStderr>), String> {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--base-url", highlevel];
+        let further: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut command = self.command(&[&arguments, further.as_slice()].concat());
+        command.stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("started");
+        let mut stderr = BufReader::new(child.stderr.take().expect("stderr"));
+        let mut log = String::new();
+        loop {
+            let line = timeout(Duration::from_secs(20), stderr.read_line(&mut log)).await;
+            if !line.is_ok_and(|read| read.is_ok_and(|bytes| bytes > 0)) {
+                return Err(log);
+            }
+            let found = address(&log, "serving ").zip(address(&log, "metrics at "));
+            if let Some((url, metrics)) = found {
+                let folder = Arc::clone(&self.folder);
+                let program =
+                    Program::new(child, url.trim_end_matches("/mcp"), metrics, &log, folder);
+                return Ok((program, stderr));
+            }
+        }
+    }
+}
+
+/// The address that the log names after these words.
+fn address(log: &str, words: &str) -> Option<String> {
+    let rest = &log[log.find(words)?..];
+    let line = rest.lines().next()?;
+    let address = line[line.find("http://")?..].split([' ', '"']).next()?;
+    Some(address.to_owned())
+}
