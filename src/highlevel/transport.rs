@@ -16,6 +16,7 @@ use crate::highlevel::breaker::Breaker;
 use crate::highlevel::company::Oauth;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Digest, Limits};
+use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
 use crate::highlevel::retry::RetryBudget;
 use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;
