@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::config;
-use crate::highlevel::{Authority, CountedUnder, Failure, Transport};
+use crate::highlevel::{Authority, CountedUnder, Failure, LocationBinding, Transport};
 use crate::runtime::tool::{Effect, Tool};
 use crate::store::clock::SteadyClock;
 use crate::store::pause::Paused;
@@ -226,24 +226,26 @@ impl Pipeline {
         self.0.idempotency.claim(&whose, scope, &digest)
     }
 
-    /// Takes out of a refusal what a caller did not send and may not hear: an endpoint's alias stands for a location
-    /// whose id and name are its owner's.
+    /// Takes out of an answer what a caller did not send and may not hear: an endpoint's alias stands for a location
+    /// whose id and name are its owner's, and whether there is such an alias is nobody's to try.
     fn withhold(&self, answer: &mut Answer, context: &CallContext) {
-        let account = context.principal.account.as_ref();
-        let place = account.and_then(|account| account.place.as_ref());
-        let Some(place) = place.filter(|_| !context.principal.kind.is_known()) else {
+        let principal = &context.principal;
+        if principal.kind.is_known() || principal.endpoint == EndpointBinding::Any {
+            return;
+        }
+        let Some(account) = &principal.account else {
+            return;
+        };
+        let Some(location) = account.location.as_ref().map(LocationBinding::location) else {
             return;
         };
         let shows = answer.status.is_some_and(|status| status < 300);
-        let proven =
-            account.is_some_and(|account| self.transport().is_proven(account, &place.location));
-        if shows || proven {
+        if shows || self.transport().is_proven(account, location) {
             return;
         }
-        for secret in [place.location.as_str(), &place.name] {
-            if secret != place.alias {
-                answer.text = answer.text.replace(secret, "[this location]");
-            }
+        let name = account.place.as_ref().map(|place| place.name.as_str());
+        for secret in std::iter::once(location.as_str()).chain(name) {
+            answer.text = answer.text.replace(secret, "[this location]");
         }
     }
 

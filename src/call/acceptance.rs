@@ -67,13 +67,10 @@ impl Pipeline {
                 break;
             }
         }
-        let mut answer = last.unwrap_or_else(|| {
-            let what = "Nothing was sent: HighLevel could not be asked whether it knows the token.";
-            Failure::new(Class::Upstream, what).into()
-        });
-        answer.is_error = true;
-        answer.did_nothing = true;
-        Err(answer)
+        Err(match last {
+            Some(answer) if answer.class == Some(Class::Auth) => answer,
+            last => not_answered(last),
+        })
     }
 
     /// One read by the usual way, without its answer's content.
@@ -93,4 +90,19 @@ impl Pipeline {
         };
         asked.await.unwrap_or_else(|answer: Answer| answer)
     }
+}
+
+/// Why a call was not made whose token HighLevel has yet to answer.
+fn not_answered(tried: Option<Answer>) -> Answer {
+    let why = tried.as_ref().map(Answer::sentence).unwrap_or_default();
+    let what = format!(
+        "Nothing was sent: HighLevel has not answered this token yet, and the read by which it was tried failed. {why}"
+    );
+    let class = tried.as_ref().and_then(|tried| tried.class);
+    let mut failure = Failure::new(class.unwrap_or(Class::Upstream), what.trim_end())
+        .with_remedy("Repeat the call; nothing was changed.");
+    if let Some(wait) = tried.and_then(|tried| tried.retry_after) {
+        failure = failure.with_retry_after(wait);
+    }
+    failure.into()
 }

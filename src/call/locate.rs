@@ -102,9 +102,14 @@ impl Pipeline {
         let policy = principal.key.as_ref().and_then(|key| key.policy.as_deref());
         let shown = |alias: Option<&str>| snapshot.rules.over(alias, policy).shows(tool).is_ok();
         let reachable = reachable(&snapshot.locations, &principal.scope);
+        // Whoever may have made a token up is not shown what the rules of a location are that it names.
+        let is_told = |account: &Caller, location: &TenantId| {
+            principal.kind.is_known() || self.transport().is_proven(account, location)
+        };
         let own = principal.account.as_ref().map(|account| {
-            let bound = account.location.as_ref();
-            bound.and_then(|bound| snapshot.locations.of_location(bound.location().as_str()))
+            let bound = account.location.as_ref().map(LocationBinding::location);
+            let bound = bound.filter(|location| is_told(account, location));
+            bound.and_then(|location| snapshot.locations.of_location(location.as_str()))
         });
         let places = own.into_iter().chain(reachable.into_iter().map(Some));
         let mut aliases = places

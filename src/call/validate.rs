@@ -7,6 +7,7 @@ use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, LocationBinding, Outgoing, Sender, Target};
 use crate::runtime::arguments::Arguments;
 use crate::runtime::body;
+use crate::runtime::masking::MASK;
 use crate::runtime::prepare::PrepareError;
 use crate::tools::arguments::{Rejection, location_on_the_wire};
 
@@ -49,6 +50,7 @@ impl Pipeline {
         let arguments = self.checker().check(edition, given, &facts.caller)?;
         let mut request = (edition.prepare)(self.transport().upstream(), &arguments)?;
         body::write(edition, &arguments, &mut request)?;
+        refuse_masked(&request)?;
         let named = location_on_the_wire(edition, &arguments);
         let names_location = named.is_some();
         if named.is_some() && named != facts.location {
@@ -75,6 +77,20 @@ impl Pipeline {
         let outgoing = self.transport().outgoing(target, sender, request)?;
         Ok((arguments, outgoing))
     }
+}
+
+/// What an answer showed in place of a secret must not be written back: it would replace the secret at HighLevel.
+fn refuse_masked(request: &reqwest::Request) -> Result<(), Failure> {
+    let body = request.body().and_then(reqwest::Body::as_bytes);
+    let is_masked = body.is_some_and(|body| memchr::memmem::find(body, MASK.as_bytes()).is_some());
+    if !is_masked {
+        return Ok(());
+    }
+    let what = format!(
+        "Nothing was sent: the arguments hold {MASK:?}, which answers show in place of a secret."
+    );
+    Err(Failure::new(Class::Invalid, what)
+        .with_remedy("Leave that field out to keep the secret, or give the secret itself."))
 }
 
 impl Validated {

@@ -27,7 +27,7 @@ pub enum Kind {
     Read,
     Write,
     Send,
-    /// Destructive, money and bulk.
+    /// Destructive, money and bulk sends.
     Destructive,
 }
 
@@ -112,7 +112,8 @@ impl Kind {
         match tool.effect {
             Effect::Read => Self::Read,
             Effect::Money | Effect::Destructive => Self::Destructive,
-            Effect::Write | Effect::Send if tool.bulk => Self::Destructive,
+            Effect::Send if tool.bulk => Self::Destructive,
+            // Of many records, too: what is left of bulk writes can be undone, or only adds.
             Effect::Write => Self::Write,
             Effect::Send => Self::Send,
         }

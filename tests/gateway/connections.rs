@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
-use crate::server::{Server, client};
+use crate::server::{KEY, Server, VOUCHED, client};
 use crate::times;
 use crate::wire::{Step, Wire, read_request, whole};
 
@@ -106,7 +106,7 @@ async fn more_calls_than_the_server_carries_get_503() {
     .await;
     let server = Server::start_with(
         &wire.url,
-        &[("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "4"), NO_LIMIT],
+        &[("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "4"), NO_LIMIT, VOUCHED],
     )
     .await;
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}});
@@ -114,6 +114,7 @@ async fn more_calls_than_the_server_carries_get_503() {
         let request = server
             .post("/mcp")
             .header("authorization", "Bearer pit-a")
+            .header("x-access-key", KEY)
             .json(&call);
         tokio::spawn(async move { request.send().await.expect("a reply") })
     });

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::server::Server;
+use crate::server::{Server, VOUCHED};
 use crate::wire::{Step, Wire, send, whole};
 
 const CHUNKED: &str =
@@ -208,6 +208,7 @@ async fn server(url: &str) -> Server {
         ("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1000"),
         ("HIGHLEVEL_MCP_UPSTREAM_MAX_RESPONSE_BYTES", "1000000"),
         ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "1000"),
+        VOUCHED,
     ];
     Server::start_with(url, &settings).await
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::recording::{Recording, json as highlevel_answer};
-use crate::server::Server;
+use crate::server::{KEY, Server, VOUCHED};
 
 /// Name, headers, body, HTTP status, and a part of the answer.
 type Row = (
@@ -160,12 +160,13 @@ fn requests() -> Vec<Row> {
 #[tokio::test]
 async fn hostile_requests_are_refused_and_never_reach_highlevel() {
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start(&highlevel.url).await;
+    let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
     let mut wrong = Vec::new();
     for (name, headers, body, status, says) in requests() {
         let mut request = server
             .post("/mcp")
             .header("authorization", "Bearer pit-a")
+            .header("x-access-key", KEY)
             .header("locationid", "L0");
         for (header, value) in headers {
             request = request.header(header, value);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::server::Server;
+use crate::server::{Server, VOUCHED};
 use crate::times;
 use crate::wire::{Step, Wire, reset, whole};
 
@@ -36,7 +36,7 @@ async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usiz
             _ => vec![whole("200 OK", "", "{}")],
         })
         .await;
-        let server = Server::start(&wire.url).await;
+        let server = Server::start_with(&wire.url, &[VOUCHED]).await;
         let arguments: Value = serde_json::from_str(arguments).expect("JSON");
         let (text, is_error) = server.call(tool, arguments).await;
         let is_read = tool.contains("get") || tool.contains("search");
@@ -240,7 +240,7 @@ async fn no_reset_makes_a_write_happen_twice() {
             });
         }
     });
-    let server = Arc::new(Server::start_with(&url, &[NO_LIMIT]).await);
+    let server = Arc::new(Server::start_with(&url, &[NO_LIMIT, VOUCHED]).await);
     let callers = (0..8).map(|caller| {
         let server = Arc::clone(&server);
         tokio::spawn(async move {

@@ -22,6 +22,11 @@ pub const UNCONFIRMED: (&str, &str) = (
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unconfirmed.toml"),
 );
 
+/// Setting under which the server knows the usual caller by a key beside its token: a token alone is tried by a read
+/// before it may write.
+pub const VOUCHED: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", KEY);
+pub const KEY: &str = "the-access-key-of-tests-only";
+
 /// An HTTP client; reqwest makes none before a provider of TLS is installed.
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -32,6 +37,8 @@ pub struct Server {
     pub url: String,
     /// Endpoint of every request, `/mcp` unless a test sets another.
     pub path: &'static str,
+    /// The usual caller shows the access key.
+    pub vouched: bool,
     pub http: reqwest::Client,
     pub pipeline: Pipeline,
     /// Where it keeps keys, approvals and the audit file.
@@ -55,6 +62,7 @@ impl Server {
         let state = tempfile::tempdir().expect("a folder");
         let folder = state.path().to_str().expect("UTF-8");
         let own = [("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+        let vouched = variables.contains(&VOUCHED);
         let variables = own.iter().chain(variables);
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
@@ -93,6 +101,7 @@ impl Server {
         Self {
             url,
             path: "/mcp",
+            vouched,
             http,
             pipeline,
             state,
@@ -119,8 +128,14 @@ impl Server {
         let usual = [
             ("authorization", "Bearer pit-test"),
             ("locationid", LOCATION),
+            ("x-access-key", KEY),
         ];
-        let headers = if headers.is_empty() { &usual } else { headers };
+        let usual = if self.vouched {
+            &usual[..]
+        } else {
+            &usual[..2]
+        };
+        let headers = if headers.is_empty() { usual } else { headers };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name = reqwest::header::HeaderName::from_bytes(name.as_bytes()).expect("a name");
