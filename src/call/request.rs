@@ -110,6 +110,10 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     let Some(value) = value else {
         return Ok(None);
     };
+    if name == LOCATION && !value.is_string() {
+        let what = "Nothing was sent: location must be the alias or id of a location, as a text.";
+        return Err(Failure::new(Class::Location, what));
+    }
     let parsed = match &value {
         Value::String(text) if name == OUTPUT => {
             super::decoding::check_size(text).map_err(|what| {

@@ -96,15 +96,22 @@ impl Subject {
         self.calls - self.requests.len()
     }
 
-    /// Every location with the number of its calls.
+    /// Every location, with the number of its calls where there are several.
     pub fn locations(&self) -> Vec<Value> {
         let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
+        let several = self.locations.len() > 1;
         located
-            .map(|(id, (place, calls))| match place {
-                Some(place) => {
-                    json!({"alias": place.alias, "name": place.name, "id": id, "calls": calls})
+            .map(|(id, (place, calls))| {
+                let mut shown = match place {
+                    Some(place) => {
+                        json!({"alias": place.alias, "name": place.name, "id": id})
+                    }
+                    None => json!({"id": id}),
+                };
+                if several {
+                    shown["calls"] = json!(calls);
                 }
-                None => json!({"id": id, "calls": calls}),
+                shown
             })
             .collect()
     }

@@ -52,7 +52,12 @@ impl Call {
             Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
         })?;
         pipeline.telemetry().finish();
-        show(&answer.text, answer.is_error)
+        let preview = self.dry_run && !answer.is_error;
+        let text = match preview {
+            true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
+            false => answer.text,
+        };
+        show(&text, answer.is_error)
     }
 }
 

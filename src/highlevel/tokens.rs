@@ -132,7 +132,7 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
     if takes == TokenClass::Agency && !sender.agency {
         return refused(
             "acts on the whole agency, and this connection is bound to its own locations",
-            AGENCY_KEY,
+            if sender.known { AGENCY_KEY } else { UNBIND },
         );
     }
     let credential = &sender.caller.credential;
@@ -164,7 +164,10 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
     }
 }
 
-const AGENCY_KEY: &str = "Leave it to the server's operator, or have the operator allow it: `agency = true` in the                           settings, or a key of `highlevel-mcp keys create --agency`.";
+const AGENCY_KEY: &str = "Leave it to the server's operator, who may allow it: by a key of `highlevel-mcp keys create --agency`, or by server.access_key_agency.";
+
+/// For a client's own token.
+const UNBIND: &str = "Connect without the locationId header, which binds the connection to one location; the token must be the agency's.";
 
 const NAME_LOCATION: &str = "Name the location: give `location`, or connect with the locationId header or a key of the location.";
 

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::recording::{Recording, json as answer};
-use crate::server::Server;
+use crate::server::{Server, VOUCHED};
 
 /// Each tool once: arguments, HighLevel's status and message, the class that clients see.
 fn refusals() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
@@ -182,7 +182,7 @@ async fn every_official_tool_passes_on_a_refusal_with_its_cause() {
     for (tool, arguments, status, message, class) in refusals() {
         let body = json!({"statusCode": status, "message": message, "traceId": "t-1"}).to_string();
         let highlevel = Recording::start(move |_| answer(status, body.clone())).await;
-        let server = Server::start(&highlevel.url).await;
+        let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
         let (text, is_error) = server.call(tool, arguments).await;
         assert!(is_error, "{tool}: {text}");
         assert!(text.starts_with("{\"error\":\""), "{tool}: {text}");
@@ -236,8 +236,11 @@ fn response(headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 async fn check(url: &str, tool: &str, class: &str, part: &str) {
-    let server =
-        Server::start_with(url, &[("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1500")]).await;
+    let server = Server::start_with(
+        url,
+        &[("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1500"), VOUCHED],
+    )
+    .await;
     let (text, is_error) = server.call(tool, arguments(tool)).await;
     let failure: Value = serde_json::from_str(&text).expect("JSON");
     assert!(is_error && failure["class"] == class, "{class}: {text}");
@@ -374,7 +377,7 @@ async fn the_call_ends_when_the_client_goes_away() {
         while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
         closed.send(()).expect("someone waits");
     });
-    let server = Server::start(&url).await;
+    let server = Server::start_with(&url, &[VOUCHED]).await;
     let call = tokio::spawn({
         let request = server
             .post("/mcp")

@@ -5,7 +5,7 @@ use highlevel_mcp::runtime::tool::{Effect, Place, Tool};
 use serde_json::{Map, Value, json};
 
 use crate::recording::Recording;
-use crate::server::{LOCATION, Server, TOKEN};
+use crate::server::{KEY, LOCATION, Server, TOKEN, VOUCHED};
 
 /// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
 type Row = (
@@ -213,7 +213,7 @@ fn sorted(target: &str) -> String {
 async fn every_tool_sends_exactly_its_request() {
     let rows = rows();
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let mut server = Server::start(&highlevel.url).await;
+    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     let official = TOOLS
         .iter()
@@ -269,7 +269,7 @@ async fn every_tool_sends_exactly_its_request() {
 #[tokio::test]
 async fn prefixed_names_send_the_same_request() {
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let mut server = Server::start(&highlevel.url).await;
+    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     for (tool, arguments, method, target, _, body) in rows() {
         let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
@@ -323,7 +323,7 @@ async fn nothing_but_an_id_reaches_a_path() {
         "c1\u{0}",
     ];
     let highlevel = Recording::always(200, "{}").await;
-    let mut server = Server::start(&highlevel.url).await;
+    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     let mut tried = 0;
     for (tool, arguments, ..) in rows() {
@@ -339,7 +339,7 @@ async fn nothing_but_an_id_reaches_a_path() {
                     arguments.as_object_mut().expect("an object").remove(*alias);
                 }
                 arguments[argument.name] = json!(text);
-                let open = [("authorization", "Bearer pit-test")];
+                let open = [("authorization", "Bearer pit-test"), ("x-access-key", KEY)];
                 let (answer, is_error) = server.call_with(&open, tool, arguments).await;
                 let refusal = format!("{} must be an id", argument.name);
                 assert!(

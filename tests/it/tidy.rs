@@ -95,7 +95,7 @@ fn each_outside_thing_enters_in_one_place() {
         // One place lets an operation's request go, and one makes the type that is sent.
         ("authority().allow(", &["src/call/authorize.rs"]),
         (".transport().send(", &["src/call/send.rs"]),
-        (".execute(request)", &["src/highlevel/send.rs"]),
+        ("http.execute(", &["src/highlevel/send.rs"]),
     ];
     for (word, places) in rules {
         let offenders = offenders(|path, text| {

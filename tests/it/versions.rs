@@ -5,7 +5,7 @@ use highlevel_mcp::runtime::tool::{Newer, Tool};
 use serde_json::{Value, json};
 
 use crate::recording::Recording;
-use crate::server::{Server, UNCONFIRMED};
+use crate::server::{Server, UNCONFIRMED, VOUCHED};
 
 const V3: (&str, &str) = ("HIGHLEVEL_MCP_UPSTREAM_PREFER_VERSION", "v3");
 
@@ -17,7 +17,10 @@ async fn check(
     newer: (&str, &str, Value),
 ) {
     let highlevel = Recording::always(200, "{}").await;
-    for (variables, expected) in [(&[UNCONFIRMED][..], older), (&[UNCONFIRMED, V3][..], newer)] {
+    for (variables, expected) in [
+        (&[UNCONFIRMED, VOUCHED][..], older),
+        (&[UNCONFIRMED, VOUCHED, V3][..], newer),
+    ] {
         let mut server = Server::start_with(&highlevel.url, variables).await;
         server.path = "/mcp/x/all";
         let (text, is_error) = server.call(tool, arguments.clone()).await;

@@ -319,6 +319,7 @@ async fn a_webhook_is_told_of_what_waits() {
             "HIGHLEVEL_MCP_POLICY_FILE",
             rules.path().to_str().expect("UTF-8"),
         ),
+        crate::server::VOUCHED,
     ];
     let mut server = crate::server::Server::start_with(&highlevel.url, &variables).await;
     server.path = "/mcp/x/contacts";

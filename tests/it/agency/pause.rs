@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::commands::Desk;
 use super::{Agency, contact};
 
-const OPERATOR: &str = "Bearer operator";
+const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 /// What a write in that branch is told; empty where it is done.
 async fn told(agency: &mut Agency, path: &'static str, contact: &str) -> String {

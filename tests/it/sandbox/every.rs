@@ -7,7 +7,10 @@ use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options};
 use serde_json::{Map, Value, json};
 
 use super::Sandbox;
-use crate::server::{Server, UNCONFIRMED};
+use crate::server::{KEY, Server, UNCONFIRMED, VOUCHED};
+
+/// Setting under which operations of the agency are called, too.
+const AGENCY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true");
 
 /// Deepest objects that are filled in; what is required deeper is there all the same.
 const DEEPEST: usize = 3;
@@ -207,7 +210,7 @@ fn is_let_in(status: u64, error: &Value) -> bool {
 #[tokio::test]
 async fn every_operation_is_called_and_let_in() {
     let sandbox = Sandbox::start(Options::default()).await;
-    let mut server = Server::start_with(&sandbox.url, &[UNCONFIRMED]).await;
+    let mut server = Server::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
     let mut tokens = Vec::new();
     let mut faults = Vec::new();
     let mut lost = Vec::new();
@@ -221,7 +224,7 @@ async fn every_operation_is_called_and_let_in() {
             )
             .await;
             tokens = self::tokens(&sandbox).await;
-            server = Server::start_with(&sandbox.url, &[UNCONFIRMED]).await;
+            server = Server::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
             server.path = "/mcp/x/all";
         }
         let given = arguments(tool);
@@ -232,6 +235,7 @@ async fn every_operation_is_called_and_let_in() {
             let headers = [
                 ("authorization", bearer.as_str()),
                 ("locationid", LOCATION),
+                ("x-access-key", KEY),
                 ("companyid", COMPANY),
             ];
             let (text, is_error) = server
