@@ -187,7 +187,7 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
                         .await;
                     program.call(&BY_OPERATOR, "/mcp", "call_read", call).await;
                     calls += 2;
-                    if calls > 400 {
+                    if calls > 100 {
                         return calls;
                     }
                 }

@@ -77,10 +77,19 @@ impl Program {
 
     /// Memory that it holds, in KiB.
     pub fn memory(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever held, in KiB.
+    pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let line = line.expect("VmRSS").trim_end_matches("kB").trim();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.expect("a line").trim_end_matches("kB").trim();
         line.parse().expect("a number")
     }
 
