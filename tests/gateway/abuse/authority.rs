@@ -77,7 +77,7 @@ async fn a1_agency_stands_on_a_key_made_by_the_command_line() {
     let program = setup.serve(&highlevel.url).await;
     let caller = [("authorization", key.as_str())];
     let found = program
-        .call(
+        .confirmed(
             &caller,
             EVERYTHING,
             "oauth_get-installed-location",
@@ -97,7 +97,7 @@ async fn a1_company_id_is_bound_like_a_location() {
     for tool in ["users_search-users", "locations_search-locations"] {
         let arguments = json!({"companyId": "comSomebodyElse00001"});
         let reply = program
-            .call(&BY_OPERATOR, EVERYTHING, tool, arguments)
+            .confirmed(&BY_OPERATOR, EVERYTHING, tool, arguments)
             .await;
         assert!(!reply.ok, "{tool}: {}", reply.text);
         sent += highlevel.count(|seen| seen.target.contains("comSomebodyElse"));

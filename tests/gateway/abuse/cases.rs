@@ -257,7 +257,7 @@ async fn what_leaves_is_the_callers_own() {
     let operations = operations(&setup, &program).await;
     assert!(operations.len() > 500, "{} operations", operations.len());
     let kinds = kinds(&one, &two);
-    let most = times(4_000, 1_000_000);
+    let most = times(2_000, 1_000_000);
     let (mut done, mut left, mut wrong) = (0, 0, BTreeSet::new());
     let mut random = Rng::with_seed(19);
     while done < most {

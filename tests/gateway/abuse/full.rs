@@ -9,7 +9,7 @@ use axum::Router;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::agency::bearer;
 use super::attack::{ATTACKS, Attack};
@@ -41,25 +41,35 @@ fn p99(mut all: Vec<Duration>) -> Duration {
 
 async fn measure(program: &Program, seconds: u64) -> Measurement {
     let start = Instant::now();
-    let (mut calls, mut livez, mut refused, mut memory) = (Vec::new(), Vec::new(), 0, 0);
+    let is_over = || start.elapsed() >= Duration::from_secs(seconds);
     let caller = [("authorization", "Bearer pit-of-V"), ("locationid", "V")];
-    while start.elapsed() < Duration::from_secs(seconds) {
-        let began = Instant::now();
-        let reply = program
-            .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
-            .await;
-        calls.push(began.elapsed());
-        refused += usize::from(!reply.ok);
-        livez.push(program.livez().await);
-        memory = memory.max(program.memory() / 1024);
-        sleep(Duration::from_millis(5)).await;
-    }
+    let calling = async {
+        let (mut calls, mut refused) = (Vec::new(), 0);
+        while !is_over() {
+            let began = Instant::now();
+            let call = program.call(&caller, "/mcp", "contacts_get-contacts", json!({}));
+            let reply = timeout(Duration::from_secs(10), call).await;
+            calls.push(began.elapsed());
+            refused += usize::from(!reply.is_ok_and(|reply| reply.ok));
+            sleep(Duration::from_millis(5)).await;
+        }
+        (calls, refused)
+    };
+    let watching = async {
+        let mut livez = Vec::new();
+        while !is_over() {
+            livez.push(program.livez().await);
+            sleep(Duration::from_millis(20)).await;
+        }
+        livez
+    };
+    let ((calls, refused), livez) = futures_util::join!(calling, watching);
     Measurement {
         calls: calls.len(),
         call: p99(calls),
         livez: p99(livez),
         refused,
-        memory,
+        memory: program.peak_memory() / 1024,
     }
 }
 

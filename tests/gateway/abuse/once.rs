@@ -13,7 +13,6 @@ use super::program::Program;
 use super::setup::Setup;
 use super::stub::{StubHighLevel, refusal};
 use crate::recording::json as answer;
-use crate::times;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
@@ -214,7 +213,7 @@ async fn a16_a_command_confirms_what_a_command_asked() {
     let start = asked.find('{').unwrap_or_default();
     let asked: Value = serde_json::from_str(&asked[start..]).unwrap_or_default();
     let again = json!({"contactId": "c1", "confirm": asked["confirm"]}).to_string();
-    for _ in 0..times(2, 2) {
+    for _ in 0..2 {
         let (_, text) = setup.run(&["call", DELETE, &again]).await;
         assert_eq!(deletes(&highlevel), 1, "{text}");
     }

@@ -57,6 +57,13 @@ async fn a4_a_stranger_uses_up_nobodys_cap() {
             .call(&caller, "/mcp/x/all", "contacts_create-contact", arguments)
             .await
     };
+    // The customer is accepted, and has written nothing yet, before the address has tried too many tokens.
+    let token = bearer("pit-of-V");
+    let caller = [("authorization", token.as_str()), ("locationid", "V")];
+    let read = program
+        .call(&caller, "/mcp", "contacts_get-contacts", json!({}))
+        .await;
+    assert!(read.ok, "{}", read.text);
     for number in 0..6 {
         call(&format!("pit-stranger-{number}"), "V").await;
     }
