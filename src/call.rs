@@ -16,6 +16,7 @@ mod facts;
 mod idempotency;
 mod locate;
 mod meter;
+mod recipients;
 mod request;
 mod respond;
 mod send;
@@ -250,14 +251,14 @@ impl Pipeline {
     }
 
     /// A text of ours, within the size of any answer.
-    fn fit(&self, text: String) -> Answer {
+    pub fn fit(&self, text: String) -> Answer {
         let most = self.0.settings.max_answer_bytes;
         if text.len() <= most {
             return Answer::text(text);
         }
         use crate::highlevel::failure::Class;
         let what = format!(
-            "Nothing was sent: the request has {} bytes, more than the {most} that may be shown.",
+            "The answer has {} bytes, more than the {most} that may be given; ask for less.",
             text.len()
         );
         Failure::new(Class::Invalid, what).into()
@@ -269,6 +270,11 @@ impl Pipeline {
 
     pub fn transport(&self) -> &Transport {
         &self.0.transport
+    }
+
+    /// Most bytes of one answer.
+    pub fn max_answer_bytes(&self) -> usize {
+        self.0.settings.max_answer_bytes
     }
 
     /// Whether clients add an argument of this name by themselves.

@@ -336,6 +336,8 @@ fn merge_variable(table: &mut Table, name: &str, value: &str) -> Result<(), Conf
         )));
     };
     let typed = match default {
+        // A number that may be switched off, where the setting takes that.
+        Value::Integer(_) if value.trim() == "off" => Some(Value::from("off")),
         Value::Integer(_) => value.trim().parse().ok().map(Value::Integer),
         Value::Boolean(_) => value.trim().parse().ok().map(Value::Boolean),
         Value::Array(_) => Some(Value::Array(listed(value))),

@@ -40,7 +40,13 @@ impl Pipeline {
     ) -> Answer {
         let agreed = match self.inspect(request, items) {
             Err(answer) => Err(answer),
-            Ok(inspected) => self.agree(inspected, request).await,
+            Ok(mut inspected) => {
+                if let (Some(subject), None) = (&mut inspected.subject, &request.options.confirm) {
+                    let mode = inspected.mode;
+                    self.name_recipients(subject, mode, request.context).await;
+                }
+                self.agree(inspected, request).await
+            }
         };
         let consent = match agreed {
             Ok(consent) => consent,

@@ -367,6 +367,9 @@ fn preview(subject: &Subject, confirm: Option<&str>, rule: Option<&str>, remedy:
         "request": subject.requests(),
         "remedy": remedy,
     });
+    if !subject.recipients().is_empty() {
+        asked["firstRecipients"] = json!(subject.recipients());
+    }
     if subject.left_off() > 0 {
         asked["notShown"] = json!(subject.left_off());
     }

@@ -178,6 +178,11 @@ impl Pipeline {
     ) -> Result<Reply, Answer> {
         let mut facts = facts.with_arguments(arguments);
         facts.snapshot = self.snapshot();
+        self.read(facts, context).await
+    }
+
+    /// A read beside the call that the caller asked for, on the same way.
+    pub(super) async fn read(&self, facts: Facts, context: &CallContext) -> Result<Reply, Answer> {
         let validated = self.validate(Located::again(facts), context)?;
         let authorized = self
             .authorize(validated, Asking::Now(None), context)

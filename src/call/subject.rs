@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
+use super::recipients::{MOST_NAMED, contact_id};
 use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
 use crate::highlevel::accounts::Place;
 use crate::runtime::tool::Tool;
@@ -25,6 +26,10 @@ pub struct Subject {
     shown_bytes: usize,
     /// How many calls there are for each location.
     locations: BTreeMap<String, (Option<Arc<Place>>, usize)>,
+    /// The contacts that the first calls reach.
+    contacts: Vec<(Facts, String)>,
+    /// What is known of them.
+    recipients: Vec<Value>,
 }
 
 impl Subject {
@@ -37,6 +42,8 @@ impl Subject {
             requests: Vec::new(),
             shown_bytes: 0,
             locations: BTreeMap::new(),
+            contacts: Vec::new(),
+            recipients: Vec::new(),
         }
     }
 
@@ -50,6 +57,11 @@ impl Subject {
         let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
         let place = facts.told_place().cloned();
         self.locations.entry(id).or_insert((place, 0)).1 += 1;
+        if self.contacts.len() < MOST_NAMED
+            && let Some(contact) = contact_id(validated)
+        {
+            self.contacts.push((facts.clone(), contact.to_owned()));
+        }
         if self.shown_bytes < MOST_SHOWN {
             let preview = validated.preview();
             let bytes = preview.to_string().len();
@@ -58,6 +70,19 @@ impl Subject {
                 self.requests.push(preview);
             }
         }
+    }
+
+    /// The contacts that the first calls reach, each with the facts of its call.
+    pub fn contacts(&self) -> impl Iterator<Item = (&Facts, &str)> {
+        self.contacts.iter().map(|(facts, id)| (facts, id.as_str()))
+    }
+
+    pub fn set_recipients(&mut self, recipients: Vec<Value>) {
+        self.recipients = recipients;
+    }
+
+    pub fn recipients(&self) -> &[Value] {
+        &self.recipients
     }
 
     pub fn tool(&self) -> &'static Tool {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::ConfigError;
 
@@ -22,7 +22,8 @@ pub struct Policy {
     pub file: PathBuf,
     /// Where the rules name no cap on sends; 0: none.
     pub sends_per_hour: u32,
-    /// A batch of more sends is previewed and confirmed; 0: none is for its size.
+    /// A batch of more sends is previewed and confirmed; 0, or "off": none is for its size.
+    #[serde(deserialize_with = "number_or_off")]
     pub preview_above: u32,
 }
 
@@ -51,6 +52,23 @@ pub struct Approvals {
     pub webhook: String,
     pub expire_minutes: u32,
     pub max_pending_per_caller: usize,
+}
+
+/// A whole number; "off" is 0.
+fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u32),
+        Text(String),
+    }
+    match Given::deserialize(deserializer)? {
+        Given::Number(number) => Ok(number),
+        Given::Text(text) if text == "off" => Ok(0),
+        Given::Text(text) => Err(de::Error::custom(format!(
+            "{text:?} is neither a whole number nor \"off\""
+        ))),
+    }
 }
 
 impl State {

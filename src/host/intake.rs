@@ -89,7 +89,10 @@ impl Intake {
         let (parts, body) = request.into_parts();
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > most) {
+        if let Some(length) = announced.filter(|length| *length > most) {
+            if length <= self.max_body_bytes {
+                discard(body, self.body_timeout).await;
+            }
             return Err(self.too_large(most));
         }
         let read = timeout(self.body_timeout, self.chunks(body, most, loan)).await;
@@ -152,6 +155,12 @@ impl Intake {
         let what = format!("The request is larger than {most} bytes{new}.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", what)
     }
+}
+
+/// Reads a body of a usual size that is not taken, so that its client sees the answer and not a broken connection.
+async fn discard(mut body: Body, longest: Duration) {
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    drop(timeout(longest, read).await);
 }
 
 /// `answer`, whose bytes are held in place of the request's until it is sent.

@@ -191,7 +191,12 @@ fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
             "confirm" => section.confirm = by_class(&at, value, problems, mode),
             "caps" => section.caps = by_class(&at, value, problems, Cap::read),
             "quiet" => section.quiet = Quiet::read(&at, value, problems),
-            "preview_above" => section.preview_above = problems.whole_number(&at, value),
+            "preview_above" => {
+                section.preview_above = match value.as_str() {
+                    Some("off") => Some(0),
+                    _ => problems.whole_number(&at, value),
+                };
+            }
             "arguments" => {
                 for (index, value) in problems.list(&at, value).iter().enumerate() {
                     let at = format!("{at}[{index}]");

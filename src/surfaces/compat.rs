@@ -3,6 +3,7 @@
 //! Names and arguments as reported of `/mcp/anthropic/v2`: writes need an `idempotencyKey`, a dry run
 //! answers `resolvedRequest`. Behind them the same operations, checks and limits as everywhere.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
@@ -59,6 +60,9 @@ const LIST_LOCATIONS: &str = "list_locations";
 const SEARCH: &str = "search_operations";
 const DESCRIBE: &str = "describe_operation";
 const EXECUTE: &str = "execute_operation";
+
+/// Most domains of one search: as many as HighLevel has documents.
+const MOST_DOMAINS: usize = 50;
 
 #[derive(Debug, Deserialize)]
 struct SearchArguments {
@@ -173,12 +177,18 @@ fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, 
             |tool: &Tool| session.finds(tool) && !(writes && tool.effect == Effect::Read);
         search(&one, is_served).map_err(|what| Failure::new(Class::Invalid, what))
     };
+    let domains: BTreeSet<String> = asked.domains.iter().cloned().collect();
+    if domains.len() > MOST_DOMAINS {
+        let what = format!(
+            "Give at most {MOST_DOMAINS} domains, not {}.",
+            domains.len()
+        );
+        return Err(Failure::new(Class::Invalid, what));
+    }
     let mut operations = Vec::new();
-    let domains = asked.domains.iter().cloned().map(Some);
-    let domains: Vec<Option<String>> = if asked.domains.is_empty() {
-        vec![None]
-    } else {
-        domains.collect()
+    let domains: Vec<Option<String>> = match domains.is_empty() {
+        true => vec![None],
+        false => domains.into_iter().map(Some).collect(),
     };
     for domain in domains {
         let hits = search_in(domain)?;
@@ -189,7 +199,9 @@ fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, 
             hit.insert("operationId".to_owned(), name);
         }
     }
-    Ok(Answer::text(json!({"operations": operations}).to_string()))
+    Ok(session
+        .pipeline
+        .fit(json!({"operations": operations}).to_string()))
 }
 
 fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
@@ -278,9 +290,12 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
         })
         .ok_or_else(|| {
             let shown: String = id.chars().take(64).collect();
-            let remedy = match (by_id.as_slice(), nearest(id, served())) {
+            // A name that the rules deny is no help, and nobody's to hear.
+            let visible = served().filter(|tool| session.finds(tool));
+            let remedy = match (by_id.as_slice(), nearest(id, visible)) {
                 ([_, _, ..], _) => {
-                    let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
+                    let visible = by_id.iter().filter(|tool| session.finds(tool));
+                    let names: Vec<&str> = visible.map(|tool| tool.name).collect();
                     format!("Several have this id: {}.", names.join(", "))
                 }
                 (_, Some(near)) => format!("Did you mean {near}?"),

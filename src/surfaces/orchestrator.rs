@@ -81,7 +81,7 @@ fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, 
     let asked: Search = read(list::SEARCH, arguments, session)?;
     let found = search(&asked, |tool| session.finds(tool));
     let found = found.map_err(|what| Failure::new(Class::Invalid, what))?;
-    Ok(Answer::text(found.to_string()))
+    Ok(session.pipeline.fit(found.to_string()))
 }
 
 /// `arguments` as a `T`; what clients add by themselves is dropped, and objects may come as their JSON text.

@@ -136,7 +136,7 @@ fn selectors_find_tools_or_are_refused() {
     check_key("allow = [1]", "allow: 1 must be a text, in quotes");
     check_key("read_only = 1", "read_only: must be true or false");
     check_key(
-        "preview_above = \"off\"",
+        "preview_above = \"never\"",
         "preview_above: must be a whole number from 0 to 4294967295",
     );
 }

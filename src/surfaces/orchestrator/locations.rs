@@ -30,7 +30,7 @@ pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
         if principal.scope == LocationScope::All && session.pipeline.may_use_agency(principal) {
             installed(session, &snapshot.locations, &mut locations).await;
         }
-        return Ok(Answer::text(json!({"locations": locations}).to_string()));
+        return Ok(list_within(locations, session.pipeline.max_answer_bytes()));
     };
     let mut answer = match &account.location {
         None => of_company(session).await?,
@@ -46,6 +46,24 @@ pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
         answer.text = told.to_string();
     }
     Ok(answer)
+}
+
+/// As many of the locations as one answer holds.
+fn list_within(mut locations: Vec<Value>, most: usize) -> Answer {
+    let all = locations.len();
+    loop {
+        let shown = locations.len();
+        let mut answer = json!({"locations": locations});
+        if shown < all {
+            let next = "Name a location that is not shown by its alias or id in `location`.";
+            answer["_cut"] = json!({"shown": shown, "of": all, "next": next});
+        }
+        let text = answer.to_string();
+        if text.len() <= most || shown == 0 {
+            return Answer::text(text);
+        }
+        locations.truncate((shown * most / text.len()).min(shown - 1));
+    }
 }
 
 /// Adds the locations that the server's companies have and its settings do not: they cannot be called

@@ -184,13 +184,16 @@ async fn a2_any_sign_of_a_proxy_keeps_the_own_account_back() {
 async fn a2_a_setting_turns_the_own_account_off() {
     let highlevel = StubHighLevel::start().await;
     for (setting, bare, keyed) in [("local", 200, 200), ("key", 401, 200), ("off", 401, 401)] {
-        let setup = with_own_account()
-            .set("HIGHLEVEL_MCP_SERVER_OWN_ACCOUNT", setting)
-            .set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", BY_OPERATOR[0].1);
-        let program = setup.serve(&highlevel.url).await;
+        let setup = || with_own_account().set("HIGHLEVEL_MCP_SERVER_OWN_ACCOUNT", setting);
+        let without = setup();
+        let program = without.serve(&highlevel.url).await;
         let without = is_served(&program, &[]).await;
-        let with = is_served(&program, &BY_OPERATOR).await;
         assert_eq!(without.0, bare, "{setting}: {}", without.1);
+        let with = setup().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", BY_OPERATOR[0].1);
+        let program = with.serve(&highlevel.url).await;
+        // Where there is a key, everybody needs it.
+        assert_eq!(is_served(&program, &[]).await.0, 401, "{setting}");
+        let with = is_served(&program, &BY_OPERATOR).await;
         // Without the account the key still lets in; what it lacks is a location.
         assert!(with.0 == keyed || setting == "off", "{setting}: {}", with.1);
     }

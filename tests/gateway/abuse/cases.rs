@@ -227,7 +227,10 @@ fn case(operations: &[OperationSchema], random: &mut Rng) -> RandomCall {
 /// What a request has that is not its caller's.
 fn foreign(kind: &CallerProfile, seen: &Arrival) -> Option<String> {
     let named = seen.locations();
-    let elsewhere = named.iter().find(|id| !kind.locations.contains(*id));
+    // A token at an alias that there is not is bound to a location that nobody has.
+    let elsewhere = named
+        .iter()
+        .find(|id| !kind.locations.contains(*id) && *id != "no-such-location");
     let exchange = seen.token == AGENCY_TOKEN && seen.path() == "/oauth/locationToken";
     let own = kind.tokens.contains(&seen.token) || exchange;
     match (own, elsewhere) {

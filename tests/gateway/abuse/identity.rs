@@ -89,7 +89,11 @@ pub fn audit_bytes(setup: &Setup) -> u64 {
         .into_iter()
         .flatten()
         .flatten();
-    let audit = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("audit"));
+    let audit = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("audit") && name.ends_with(".jsonl")
+    });
     let bytes = audit.map(|entry| match entry.path().is_dir() {
         true => folder_bytes(&entry.path()),
         false => entry.metadata().map_or(0, |metadata| metadata.len()),

@@ -247,6 +247,9 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
                 let shown = (0..many.min(5))
                     .filter(|number| reply.text.contains(&format!("contact{number}")));
                 assert_eq!(shown.count(), many.min(5), "{}", reply.text);
+                let named = reply.value["firstRecipients"].as_array().expect("people");
+                let named = named.iter().filter(|one| one["name"] == "Ada");
+                assert_eq!(named.count(), many.min(5), "{}", reply.text);
                 let done = program
                     .confirmed(&key, path, "call_send", items(many))
                     .await;
