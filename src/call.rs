@@ -11,7 +11,6 @@ pub mod caller;
 mod confirm_token;
 mod consent;
 mod controls;
-pub mod decoding;
 mod facts;
 mod idempotency;
 mod locate;
@@ -42,7 +41,8 @@ use crate::tools::arguments::Checker;
 pub use answer::{Answer, Question};
 use authorize::{Asking, Authorized};
 pub use caller::{
-    AccessKeyRef, CallContext, CallerKind, Elicitation, EndpointBinding, LocationScope, Principal,
+    AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, EndpointBinding,
+    LocationScope, Principal,
 };
 use consent::Consent;
 pub use controls::Controls;

@@ -100,10 +100,55 @@ pub enum Elicitation {
     Declined,
 }
 
+/// What one kind of caller may spend. SECURITY.md has the same table in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerRights {
+    /// As the table of SECURITY.md names it.
+    pub name: &'static str,
+    /// The server itself knows the caller; of the others HighLevel has the word.
+    pub is_known: bool,
+    pub agency: AgencyRight,
+}
+
+/// Who may act with the agency's own token, which reaches all its locations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgencyRight {
+    Never,
+    /// Where the key was made with `--agency`.
+    ByKey,
+    /// Where `server.access_key_agency` says so.
+    BySetting,
+    /// Where the connection names no location.
+    Unbound,
+}
+
 impl CallerKind {
+    pub const ALL: [Self; 5] = [
+        Self::AccessKey,
+        Self::ServerKey,
+        Self::Token,
+        Self::OwnAccount,
+        Self::Local,
+    ];
+
+    pub fn rights(self) -> CallerRights {
+        let (name, is_known, agency) = match self {
+            Self::AccessKey => ("access key", true, AgencyRight::ByKey),
+            Self::ServerKey => ("settings' key", true, AgencyRight::BySetting),
+            Self::Token => ("HighLevel token", false, AgencyRight::Unbound),
+            Self::OwnAccount => ("own account", true, AgencyRight::Never),
+            Self::Local => ("stdio, `call`", true, AgencyRight::Unbound),
+        };
+        CallerRights {
+            name,
+            is_known,
+            agency,
+        }
+    }
+
     /// Whether the server itself knows the caller. Of the others HighLevel has the word.
     pub fn is_known(self) -> bool {
-        self != Self::Token
+        self.rights().is_known
     }
 }
 

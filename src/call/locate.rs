@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, CallContext, CallerKind, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
+    AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
 };
 use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::failure::Class;
@@ -81,15 +81,13 @@ impl Pipeline {
     /// Whether the caller may act with the agency's own token. Who is bound to locations never may: that token
     /// reaches all of them.
     pub fn may_use_agency(&self, principal: &Principal) -> bool {
-        let pinned = principal
-            .account
-            .as_ref()
-            .is_some_and(|account| matches!(account.location, Some(LocationBinding::Pin(_))));
-        match principal.kind {
-            CallerKind::AccessKey => principal.key.as_ref().is_some_and(|key| key.agency),
-            CallerKind::ServerKey => self.settings().access_key_agency,
-            CallerKind::OwnAccount => false,
-            CallerKind::Token | CallerKind::Local => !pinned,
+        let account = principal.account.as_ref();
+        match principal.kind.rights().agency {
+            AgencyRight::Never => false,
+            AgencyRight::ByKey => principal.key.as_ref().is_some_and(|key| key.agency),
+            AgencyRight::BySetting => self.settings().access_key_agency,
+            AgencyRight::Unbound => !account
+                .is_some_and(|account| matches!(account.location, Some(LocationBinding::Pin(_)))),
         }
     }
 

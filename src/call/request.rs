@@ -116,7 +116,7 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     }
     let parsed = match &value {
         Value::String(text) if name == OUTPUT => {
-            super::decoding::check_size(text).map_err(|what| {
+            crate::runtime::decoding::check_size(text).map_err(|what| {
                 Failure::new(Class::Invalid, format!("Nothing was sent: {name} {what}."))
             })?;
             serde_json::from_str(text)

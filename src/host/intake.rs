@@ -15,11 +15,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
-use crate::call::decoding::{MOST_VALUES, is_too_much};
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, PrincipalId, Shares};
 use crate::config;
 use crate::host::malformed::in_json;
 use crate::host::problem::Problem;
+use crate::runtime::decoding::{MOST_VALUES, is_too_much};
 
 /// When to come back after a refusal for lack of room, in seconds.
 const SOON: HeaderValue = HeaderValue::from_static("1");

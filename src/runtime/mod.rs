@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod body;
+pub mod decoding;
 pub mod masking;
 pub mod nearest;
 pub mod prepare;

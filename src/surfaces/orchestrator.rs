@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Calling, Listing, Session, Surface, unknown_name};
-use crate::call::{Answer, decoding};
+use crate::call::Answer;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
+use crate::runtime::decoding;
 use crate::runtime::tool::{Effect, Tool};
 use crate::tools::search::{Search, search};
 

@@ -184,3 +184,14 @@ fn the_stages_of_a_call_are_those_that_are_written_down() {
     }
     assert_eq!(written.len(), 6, "{written:?}");
 }
+
+/// SECURITY.md has a row for each kind of caller.
+#[test]
+fn every_kind_of_caller_has_its_row() {
+    use highlevel_mcp::call::CallerKind;
+    let text = fs::read_to_string(root().join("SECURITY.md")).expect("a text");
+    for kind in CallerKind::ALL {
+        let row = format!("| {} ", kind.rights().name);
+        assert!(text.contains(&row), "there is no row {row:?}");
+    }
+}

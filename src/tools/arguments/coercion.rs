@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::Problems;
-use crate::call::decoding::{MOST_VALUES, count_values};
+use crate::runtime::decoding::{MOST_VALUES, count_values};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
