@@ -149,7 +149,7 @@ impl Endpoint {
                 ),
                 "compat" => (
                     "highlevel-compat".to_owned(),
-                    vec![Arc::new(compat::Compat::default())],
+                    vec![Arc::new(compat::Compat)],
                     false,
                 ),
                 "legacy" => (

@@ -19,7 +19,6 @@ use crate::runtime::tool::{Effect, Place, Tool};
 use crate::tools::search::{Detail, EffectName, Search, search, shown};
 
 /// The four tools.
-#[derive(Default)]
 pub struct Compat;
 
 static LIST: LazyLock<Vec<Arc<MetaListing>>> =
