@@ -39,7 +39,7 @@ use crate::telemetry::{CallWatch, End, Telemetry};
 use crate::tools::arguments::Checker;
 
 pub use answer::{Answer, Question};
-use authorize::{Asking, Authorized};
+use authorize::{Authorized, ConsentSource};
 pub use caller::{
     AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, EndpointBinding,
     LocationScope, Principal,
@@ -47,7 +47,7 @@ pub use caller::{
 use consent::Consent;
 pub use controls::Controls;
 use facts::Facts;
-use idempotency::{IdempotencyStore, Scope};
+use idempotency::{IdempotencyStore, ReplayScope};
 use locate::Located;
 use meter::Metered;
 pub use request::{LOCATION, OnError, Options, Progress, Request};
@@ -173,7 +173,11 @@ impl Pipeline {
             self.ensure_accepted(context).await?;
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-        let asking = Asking::Now(options.confirm.as_deref());
+        // Whoever may have made a token up asks nobody to agree, to a read neither.
+        if located.needs_consent(context) {
+            self.ensure_accepted(context).await?;
+        }
+        let asking = ConsentSource::Caller(options.confirm.as_deref());
         let key = options.idempotency_key.as_deref();
         let answer = self.run_located(located, asking, options.output.as_ref(), key, context);
         Ok(answer.await)
@@ -183,7 +187,7 @@ impl Pipeline {
     async fn run_located(
         &self,
         located: Located,
-        asking: Asking<'_>,
+        asking: ConsentSource<'_>,
         output: Option<&crate::tools::output::Output>,
         key: Option<&str>,
         context: &CallContext,
@@ -217,14 +221,14 @@ impl Pipeline {
     ) -> Result<idempotency::IdempotencyGuard, Answer> {
         validated.set_keyed();
         let facts = validated.facts();
-        let scope = Scope::Key {
-            location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
+        let scope = ReplayScope::Key {
+            location: facts.location.as_ref().map(|id| id.as_str()),
             operation: facts.tool.name,
-            key: key.to_owned(),
+            key,
         };
-        let digest = crate::store::sha256(&validated.fingerprint());
-        let whose = self.principal_id(&context.principal);
-        self.0.idempotency.claim(&whose, scope, &digest)
+        let caller = self.principal_id(&context.principal);
+        let store = &self.0.idempotency;
+        store.claim(&caller, scope, &validated.fingerprint())
     }
 
     /// Takes out of an answer what a caller did not send and may not hear: an endpoint's alias stands for a location
@@ -351,11 +355,7 @@ impl Pipeline {
         let location = facts.location.as_ref();
         match self.0.transport.counted_under(&facts.caller, location) {
             CountedUnder::Location(id) => format!("location:{}", id.as_str()),
-            CountedUnder::Credential(digest) => {
-                let hex = |byte: &u8| format!("{byte:02x}");
-                let digest: String = digest.iter().map(hex).collect();
-                format!("token:{digest}")
-            }
+            CountedUnder::Credential(digest) => format!("token:{}", crate::store::hex(&digest)),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
 use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
+use crate::runtime::nearest::{self, LONGEST_NAME};
 use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::End;
 
@@ -104,14 +105,8 @@ const ALL: &str = "all";
 /// At the end of the name of any endpoint: without what writes.
 const READ_ONLY: &str = "/readonly";
 
-/// Longest name that is compared with others, in bytes. The longest tool name has 54.
-pub const LONGEST_NAME: usize = 64;
-
 /// Most toolsets in one name: as many as there are would still fit.
 const MOST_TOOLSETS: usize = 64;
-
-/// Below this likeness (1 is equal) a name is no help.
-const NEAR: f64 = 0.6;
 
 /// An endpoint or toolset that there is not.
 #[derive(Debug, thiserror::Error)]
@@ -205,7 +200,7 @@ impl Endpoint {
         let names = self
             .list()
             .filter(|listing| listing.is_visible(pipeline, principal));
-        nearest_name(name, names.map(|listing| listing.name()))
+        nearest::nearest(name, names.map(|listing| (listing.name(), listing.name())))
     }
 }
 
@@ -277,20 +272,7 @@ pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
 
 /// The tool of `tools` whose name is most like `name`, if any is.
 pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option<&'static str> {
-    nearest_name(name, tools.map(|tool| tool.name))
-}
-
-/// The name that is most like `name`, if any is. A name that is longer than any could be is compared with none: a
-/// comparison takes time by the product of both lengths.
-pub fn nearest_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > LONGEST_NAME {
-        return None;
-    }
-    known
-        .map(|one| (strsim::normalized_damerau_levenshtein(name, one), one))
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, one)| one)
+    nearest::nearest(name, tools.map(|tool| (tool.name, tool.name)))
 }
 
 fn select(toolsets: &str, read_only: bool) -> Result<Vec<&'static Tool>, UnknownToolset> {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, json};
 
-use super::{Answer, Asking, CallContext, CallerKind, Located, Pipeline, Principal};
+use super::{Answer, CallContext, CallerKind, ConsentSource, Located, Pipeline, Principal};
 use crate::generated::TOOLS;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, Standing};
@@ -82,8 +82,10 @@ impl Pipeline {
     ) -> Answer {
         let facts = self.find_account(tool, arguments, None, context, &self.snapshot());
         let asked = async {
-            let validated = self.validate(Located::again(facts?), context)?;
-            let authorized = self.authorize(validated, Asking::Probe, context).await?;
+            let validated = self.validate(Located::from_facts(facts?), context)?;
+            let authorized = self
+                .authorize(validated, ConsentSource::ServerProbe, context)
+                .await?;
             let metered = self.meter(authorized, context).await?;
             let (_, _, replied) = self.send(metered).await.into_parts();
             replied.map(|_| Answer::default()).map_err(Answer::from)

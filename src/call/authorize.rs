@@ -14,13 +14,13 @@ pub struct Authorized {
 }
 
 /// How a call comes by the consent that it needs.
-pub(super) enum Asking<'a> {
+pub(super) enum ConsentSource<'a> {
     /// Somebody is asked for this call; the token or handle of an earlier answer.
-    Now(Option<&'a str>),
+    Caller(Option<&'a str>),
     /// All calls of a batch were agreed to together, no less strictly than this.
-    Before(&'a Consent),
+    Batch(&'a Consent),
     /// The server itself tries a token by a read of its own, which no rule is about.
-    Probe,
+    ServerProbe,
 }
 
 impl Pipeline {
@@ -28,22 +28,22 @@ impl Pipeline {
     pub(super) async fn authorize(
         &self,
         validated: Validated,
-        asking: Asking<'_>,
+        asking: ConsentSource<'_>,
         context: &CallContext,
     ) -> Result<Authorized, Answer> {
         let (mode, rule) = match asking {
-            Asking::Probe => (Mode::Off, String::new()),
+            ConsentSource::ServerProbe => (Mode::Off, String::new()),
             _ => self.judge(&validated, context)?,
         };
         let consent = match asking {
-            Asking::Now(confirm) if mode != Mode::Off => {
+            ConsentSource::Caller(confirm) if mode != Mode::Off => {
                 let mut subject = Subject::new(self, context, validated.facts());
                 subject.add(&validated);
                 self.ask(&subject, (mode, &rule), confirm, context).await?
             }
-            Asking::Now(_) | Asking::Probe => Consent::not_needed(),
-            Asking::Before(consent) if consent.covers(mode) => consent.repeated(),
-            Asking::Before(_) => {
+            ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::not_needed(),
+            ConsentSource::Batch(consent) if consent.covers(mode) => consent.for_item(),
+            ConsentSource::Batch(_) => {
                 let what =
                     "Nothing was sent: the rules changed, and this needs a confirmation now.";
                 let failure = Failure::new(Class::Refused, what)
@@ -97,7 +97,7 @@ impl Pipeline {
         let Some(paused) = self.paused(alias) else {
             return Ok(());
         };
-        let what = match facts.tells {
+        let what = match facts.may_disclose {
             true => format!("Nothing was sent. {}", paused.sentence()),
             false => "Nothing was sent: everything but reading is paused here.".to_owned(),
         };
@@ -120,7 +120,7 @@ impl Pipeline {
 
     /// What a rule forbids, in words that tell no more than the caller may hear.
     pub(super) fn deny(&self, facts: &Facts, denied: Denied, context: &CallContext) -> Answer {
-        let (what, remedy) = match facts.tells {
+        let (what, remedy) = match facts.may_disclose {
             true => (
                 denied.what.clone(),
                 format!(
@@ -151,7 +151,7 @@ impl Pipeline {
     ) -> Answer {
         self.write_refusal(facts, context, failure.class.name(), rule);
         Answer {
-            place: facts.told_place().cloned(),
+            place: facts.disclosed_location().cloned(),
             ..Answer::never_sent(failure)
         }
     }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, Asking, Consent, OnError, Pipeline, Request, Snapshot, Subject};
+use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
 use crate::policy::Mode;
@@ -40,7 +40,15 @@ impl Pipeline {
     ) -> Answer {
         let agreed = match self.inspect(request, items) {
             Err(answer) => Err(answer),
+            Ok(mut inspected) if inspected.mode == Mode::Off => {
+                inspected.subject = None;
+                self.agree(inspected, request).await
+            }
             Ok(mut inspected) => {
+                // Whoever may have made a token up asks nobody to agree, to reads neither.
+                if let Err(answer) = self.ensure_accepted(request.context).await {
+                    return self.log_unsent(request, answer);
+                }
                 if let (Some(subject), None) = (&mut inspected.subject, &request.options.confirm) {
                     let mode = inspected.mode;
                     self.name_recipients(subject, mode, request.context).await;
@@ -171,7 +179,10 @@ impl Pipeline {
             failed += usize::from(answer.is_error);
             did_nothing &= answer.did_nothing;
             if answer.class == Some(Class::Auth) {
-                stopped = Some("HighLevel does not accept the token");
+                stopped = Some(match answer.status {
+                    Some(_) => "HighLevel does not accept the token",
+                    None => "The access key is good no longer",
+                });
                 break;
             }
             if answer.is_error && request.options.on_error == OnError::Stop {
@@ -225,7 +236,7 @@ impl Pipeline {
             let answer = match self.locate_item(request, item, &snapshot) {
                 Err(answer) => answer,
                 Ok(located) => {
-                    let asking = Asking::Before(consent);
+                    let asking = ConsentSource::Batch(consent);
                     self.run_located(located, asking, output, key.as_deref(), request.context)
                         .await
                 }

@@ -166,18 +166,6 @@ impl Principal {
         }
     }
 
-    /// The same for what is answered without HighLevel, such as a list of tools. Whoever brings a token and nothing else
-    /// may have made it up, and is not told what the rules of a location are that it names.
-    pub fn for_lists(mut self) -> Self {
-        if self.kind == CallerKind::Token
-            && let Some(account) = &mut self.account
-        {
-            account.location = None;
-            account.place = None;
-        }
-        self
-    }
-
     /// Somebody without an account of their own, who names one of the locations in `scope`.
     pub fn with_scope(kind: CallerKind, scope: LocationScope) -> Self {
         Self {

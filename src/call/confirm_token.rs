@@ -33,28 +33,28 @@ impl ConfirmTokens {
     }
 
     /// A token for what `digest` stands for. `None` where the system gives no random numbers.
-    pub fn issue(&self, digest: &str, whose: &PrincipalId, now: Timestamp) -> Option<String> {
+    pub fn issue(&self, digest: &str, caller_id: &PrincipalId, now: Timestamp) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).ok()?;
         let until = now.as_second() + LASTS_SECONDS;
         let start = format!("{until}.{}", URL_SAFE_NO_PAD.encode(nonce));
-        Some(format!("{start}.{}", self.tag(&start, digest, whose)))
+        Some(format!("{start}.{}", self.tag(&start, digest, caller_id)))
     }
 
-    pub fn fits(&self, token: &str, digest: &str, whose: &PrincipalId, now: Timestamp) -> bool {
+    pub fn fits(&self, token: &str, digest: &str, caller_id: &PrincipalId, now: Timestamp) -> bool {
         let Some((start, tag)) = token.rsplit_once('.') else {
             return false;
         };
         let until = start.split('.').next().and_then(|until| until.parse().ok());
-        let expected = self.tag(start, digest, whose);
+        let expected = self.tag(start, digest, caller_id);
         let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
         same && until.is_some_and(|until: i64| now.as_second() <= until)
     }
 
-    fn tag(&self, start: &str, digest: &str, whose: &PrincipalId) -> String {
+    fn tag(&self, start: &str, digest: &str, caller_id: &PrincipalId) -> String {
         let mut context = hmac::Context::with_key(&self.key);
         // No part holds a line break, so that none runs over into the next.
-        for part in [start, digest, &whose.text()] {
+        for part in [start, digest, &caller_id.text()] {
             context.update(part.as_bytes());
             context.update(b"\n");
         }

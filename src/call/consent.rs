@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::idempotency::{IdempotencyGuard, Scope};
+use super::idempotency::{IdempotencyGuard, ReplayScope};
 use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
@@ -32,7 +32,7 @@ impl Consent {
     }
 
     /// The same for one call of a batch; what came of it is kept with the batch.
-    pub(super) fn repeated(&self) -> Self {
+    pub(super) fn for_item(&self) -> Self {
         Self {
             confirmed: self.confirmed.clone(),
             guard: None,
@@ -73,27 +73,26 @@ impl Pipeline {
         }
     }
 
-    /// Keeps what came of the calls, for whoever repeats them. It goes on where its client leaves.
+    /// Stores the result for replays, even if the client disconnects.
     pub(super) async fn settle(&self, consent: Consent, answer: &Answer) {
         if let Some(guard) = consent.guard {
             guard.settle(answer);
         }
-        let Some((handle, approvals)) = consent.approval.zip(self.controls().approvals.clone())
+        let Some((handle, approvals)) = consent.approval.zip(self.controls().approvals.as_ref())
         else {
             return;
         };
-        let (text, is_error) = (answer.text.clone(), answer.is_error);
-        let did_nothing = answer.did_nothing;
-        let kept = tokio::spawn(async move {
-            let kept = match did_nothing {
-                true => approvals.release(&handle).await,
-                false => approvals.finish(&handle, &text, is_error).await,
-            };
-            if let Err(error) = kept {
-                tracing::error!(%error, handle, "the outcome of an approved call was not kept");
+        // Both begin at once: a client that leaves now loses nothing.
+        let kept = match answer.did_nothing {
+            true => approvals.release(&handle).await,
+            false => {
+                let kept = approvals.finish(&handle, &answer.text, answer.is_error);
+                kept.await
             }
-        });
-        drop(kept.await);
+        };
+        if let Err(error) = kept {
+            tracing::error!(%error, handle, "the outcome of an approved call was not kept");
+        }
     }
 
     /// The person at the client, asked by the client itself.
@@ -291,12 +290,12 @@ impl Pipeline {
 
     fn issue_token(&self, subject: &Subject) -> Option<String> {
         let tokens = self.confirm_tokens();
-        tokens.issue(&subject.digest(), subject.whose(), self.now())
+        tokens.issue(&subject.digest(), subject.caller_id(), self.now())
     }
 
     fn fits(&self, token: &str, subject: &Subject) -> bool {
         let tokens = self.confirm_tokens();
-        tokens.fits(token, &subject.digest(), subject.whose(), self.now())
+        tokens.fits(token, &subject.digest(), subject.caller_id(), self.now())
     }
 
     /// A token is good for one run; what came of it is answered again.
@@ -306,9 +305,9 @@ impl Pipeline {
         subject: &Subject,
         (mode, by): (Mode, &str),
     ) -> Result<Consent, Answer> {
-        let scope = Scope::Confirm(token.to_owned());
+        let scope = ReplayScope::Confirm(token);
         let store = self.idempotency();
-        let guard = store.claim(subject.whose(), scope, &subject.digest())?;
+        let guard = store.claim(subject.caller_id(), scope, &subject.digest())?;
         Ok(Consent {
             confirmed: Some((mode, by.to_owned())),
             guard: Some(guard),
@@ -317,7 +316,7 @@ impl Pipeline {
     }
 
     fn refuse_stale(&self, subject: &Subject, context: &CallContext) -> Answer {
-        let what = "Nothing was sent: the confirm token is not that of this operation with these arguments, or is older than 30 minutes.";
+        let what = "Nothing was sent: this confirm token does not match the operation and its arguments, is older than 30 minutes, or was issued before the server was started.";
         let failure = Failure::new(Class::Refused, what)
             .with_remedy("Call again without confirm for a new preview.");
         self.refuse(subject.facts(), &failure, None, context)
@@ -346,7 +345,7 @@ fn question(subject: &Subject) -> String {
         "{}: {} {}{many}. {} Run it?",
         tool.name,
         tool.description,
-        subject.where_to(),
+        subject.describe_locations(),
         subject.requests()
     )
 }
@@ -378,7 +377,7 @@ fn preview(subject: &Subject, confirm: Option<&str>, rule: Option<&str>, remedy:
         [one] => asked["location"] = one.clone(),
         several => asked["locations"] = json!(several),
     }
-    if let Some(rule) = rule.filter(|_| subject.facts().tells) {
+    if let Some(rule) = rule.filter(|_| subject.facts().may_disclose) {
         asked["rule"] = json!(rule);
     }
     if let Some(confirm) = confirm {

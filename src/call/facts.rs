@@ -29,7 +29,7 @@ pub struct Facts {
     pub keyed: bool,
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
     /// name a location; only who is let in there is told more than what it sent.
-    pub tells: bool,
+    pub may_disclose: bool,
     /// The locations and rules that it is judged by.
     pub snapshot: Arc<Snapshot>,
 }
@@ -40,8 +40,8 @@ impl Facts {
     }
 
     /// The configured location that the call is for, as far as the caller may hear of it.
-    pub fn told_place(&self) -> Option<&Arc<Place>> {
-        self.place().filter(|_| self.tells)
+    pub fn disclosed_location(&self) -> Option<&Arc<Place>> {
+        self.place().filter(|_| self.may_disclose)
     }
 
     /// The configured location that the call is for.

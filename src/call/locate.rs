@@ -10,6 +10,7 @@ use super::{
 use crate::highlevel::accounts::{Account, Accounts};
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure, LocationBinding, TenantId};
+use crate::policy::Mode;
 use crate::runtime::tool::{Role, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
@@ -65,10 +66,10 @@ impl Pipeline {
             caller,
             arguments,
             keyed: false,
-            tells: principal.kind.is_known(),
+            may_disclose: principal.kind.is_known(),
             snapshot: Arc::clone(snapshot),
         };
-        facts.tells |= self.is_let_in(&facts);
+        facts.may_disclose |= self.is_let_in(&facts);
         Ok(facts)
     }
 
@@ -127,8 +128,13 @@ impl Pipeline {
 
 impl Located {
     /// A call that was located before, with other arguments.
-    pub(super) fn again(facts: Facts) -> Self {
+    pub(super) fn from_facts(facts: Facts) -> Self {
         Self(facts)
+    }
+
+    /// Whether the rules have somebody agree to the call.
+    pub(super) fn needs_consent(&self, context: &CallContext) -> bool {
+        self.0.rules(context).confirmation(self.0.tool).0 != Mode::Off
     }
 
     pub(super) fn into_facts(self) -> Facts {

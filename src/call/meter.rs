@@ -33,19 +33,40 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Metered, Answer> {
         let (facts, permit, consent) = authorized.into_parts();
+        match self.begin_record(&facts, &consent, context).await {
+            Ok(record) => Ok(Metered {
+                facts,
+                permit,
+                consent,
+                record,
+            }),
+            Err(answer) => {
+                // Nothing was sent: who agreed need not be asked again.
+                self.settle(consent, &answer).await;
+                Err(answer)
+            }
+        }
+    }
+
+    async fn begin_record(
+        &self,
+        facts: &Facts,
+        consent: &Consent,
+        context: &CallContext,
+    ) -> Result<Record, Answer> {
         let mut record = Record {
             open: None,
             taken: None,
         };
         let caps = facts.rules(context).caps(facts.tool);
         if !caps.is_empty() {
-            let under = self.counted_under(&facts);
+            let under = self.counted_under(facts);
             let taken = self.controls().counts.take(&caps, &under, self.now());
-            record.taken = Some(taken.map_err(|denied| self.deny(&facts, denied, context))?);
+            record.taken = Some(taken.map_err(|denied| self.deny(facts, denied, context))?);
         }
         if let Some(audit) = self.controls().audit.as_ref().filter(|_| !facts.is_read()) {
-            let who = self.who(&facts, context);
-            let entry = entry(&facts, context, Some(&consent), &who);
+            let who = self.who(facts, context);
+            let entry = entry(facts, context, Some(consent), &who);
             match audit.begin(&entry).await {
                 Ok(open) => record.open = Some(open),
                 Err(error) => {
@@ -58,12 +79,7 @@ impl Pipeline {
                 }
             }
         }
-        Ok(Metered {
-            facts,
-            permit,
-            consent,
-            record,
-        })
+        Ok(record)
     }
 
     /// Who calls, as the audit file has it: the same over restarts, and nothing that opens anything.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Asking, CallContext, Facts, Located, Pipeline, Response};
+use super::{Answer, CallContext, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::highlevel::{Failure, Reply};
 use crate::runtime::masking::mask_secrets;
@@ -55,7 +55,7 @@ impl Pipeline {
             pages,
             arguments,
         };
-        (Located::again(facts), Some(paging))
+        (Located::from_facts(facts), Some(paging))
     }
 
     /// The answer to a call, its further pages read where they are wanted.
@@ -75,7 +75,7 @@ impl Pipeline {
         };
         let mut answer = shown.unwrap_or_else(Answer::from);
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
-        answer.place = facts.told_place().cloned();
+        answer.place = facts.disclosed_location().cloned();
         if !facts.is_read() {
             answer.name_location();
         }
@@ -183,9 +183,9 @@ impl Pipeline {
 
     /// A read beside the call that the caller asked for, on the same way.
     pub(super) async fn read(&self, facts: Facts, context: &CallContext) -> Result<Reply, Answer> {
-        let validated = self.validate(Located::again(facts), context)?;
+        let validated = self.validate(Located::from_facts(facts), context)?;
         let authorized = self
-            .authorize(validated, Asking::Now(None), context)
+            .authorize(validated, ConsentSource::Caller(None), context)
             .await?;
         let metered = self.meter(authorized, context).await?;
         let (_, _, replied) = self.send(metered).await.into_parts();

@@ -14,6 +14,7 @@ use super::{CallerKind, Principal};
 use crate::budget::{Budget, Charge, Full};
 use crate::config;
 use crate::highlevel::{Caller, Digest};
+use crate::store::hex;
 
 /// A caller as counters know it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -129,10 +130,7 @@ impl PrincipalId {
         match self {
             Self::Key(id) => format!("key {id}"),
             Self::Server => "server".to_owned(),
-            Self::Token(digest) => {
-                let hex = |byte: &u8| format!("{byte:02x}");
-                format!("token {}", digest.iter().map(hex).collect::<String>())
-            }
+            Self::Token(digest) => format!("token {}", hex(digest)),
             Self::Local => "local".to_owned(),
         }
     }
@@ -294,14 +292,6 @@ impl ByteLoan {
 }
 
 impl CallPlace {
-    /// Whose place it is.
-    pub fn caller(&self) -> Option<&PrincipalId> {
-        match &self.0.share.holder {
-            Holder::Caller(id) => Some(id),
-            Holder::Address(_) => None,
-        }
-    }
-
     /// Bytes of the caller, for what is made and gathered during the call. The place must outlive their use.
     pub fn budget(&self) -> Budget {
         self.0.share.allowance.budget.clone()

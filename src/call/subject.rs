@@ -10,16 +10,13 @@ use super::recipients::{MOST_NAMED, contact_id};
 use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
 use crate::highlevel::accounts::Place;
 use crate::runtime::tool::Tool;
-use crate::store::approvals::LocationCount;
-
-/// Most bytes of requests that are shown; of the rest only the number.
-const MOST_SHOWN: usize = 64 << 10;
+use crate::store::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
 
 /// Calls of one operation that are agreed to together.
 pub struct Subject {
     /// Those of the first call: credential, rules and location that the request began with.
     facts: Facts,
-    whose: PrincipalId,
+    caller_id: PrincipalId,
     calls: usize,
     digest: Context,
     requests: Vec<Value>,
@@ -36,7 +33,7 @@ impl Subject {
     pub fn new(pipeline: &Pipeline, context: &CallContext, facts: &Facts) -> Self {
         Self {
             facts: facts.clone(),
-            whose: pipeline.principal_id(&context.principal),
+            caller_id: pipeline.principal_id(&context.principal),
             calls: 0,
             digest: Context::new(&SHA256),
             requests: Vec::new(),
@@ -55,18 +52,18 @@ impl Subject {
         let facts = validated.facts();
         let location = facts.location.as_ref();
         let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
-        let place = facts.told_place().cloned();
+        let place = facts.disclosed_location().cloned();
         self.locations.entry(id).or_insert((place, 0)).1 += 1;
         if self.contacts.len() < MOST_NAMED
             && let Some(contact) = contact_id(validated)
         {
             self.contacts.push((facts.clone(), contact.to_owned()));
         }
-        if self.shown_bytes < MOST_SHOWN {
-            let preview = validated.preview();
-            let bytes = preview.to_string().len();
-            self.shown_bytes += bytes;
-            if self.shown_bytes <= MOST_SHOWN {
+        if self.requests.is_empty() || self.shown_bytes < MOST_PREVIEW {
+            // However large it is, of the first something is shown.
+            let preview = cut_preview(&validated.preview());
+            self.shown_bytes += preview.to_string().len();
+            if self.requests.is_empty() || self.shown_bytes <= MOST_PREVIEW {
                 self.requests.push(preview);
             }
         }
@@ -93,8 +90,8 @@ impl Subject {
         &self.facts
     }
 
-    pub fn whose(&self) -> &PrincipalId {
-        &self.whose
+    pub fn caller_id(&self) -> &PrincipalId {
+        &self.caller_id
     }
 
     pub fn calls(&self) -> usize {
@@ -103,16 +100,22 @@ impl Subject {
 
     /// Stands for all that is agreed to; the same in every process.
     pub fn digest(&self) -> String {
-        let digest = self.digest.clone().finish();
-        let hex = |byte: &u8| format!("{byte:02x}");
-        digest.as_ref().iter().map(hex).collect()
+        crate::store::hex(self.digest.clone().finish().as_ref())
     }
 
-    /// The requests, as many as may be shown.
+    /// The requests, or as many as may be shown and a sentence that says so.
     pub fn requests(&self) -> Value {
         match self.requests.as_slice() {
             [one] if self.calls == 1 => one.clone(),
-            several => json!(several),
+            shown if shown.len() < self.calls => {
+                let hidden = self.left_off();
+                let cut = format!(
+                    "The request is too long to be shown: {hidden} of its {} calls are left out.",
+                    self.calls
+                );
+                json!({"cut": cut, "calls": shown})
+            }
+            all => json!(all),
         }
     }
 
@@ -141,19 +144,20 @@ impl Subject {
             .collect()
     }
 
-    /// The same for whoever decides: by alias where there is one.
+    /// The same for whoever decides: by alias where there is one; `-` stands for the token's own location.
     pub fn location_counts(&self) -> Vec<LocationCount> {
-        let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
-        located
-            .map(|(id, (place, calls))| LocationCount {
-                location: place.as_ref().map_or(id, |place| &place.alias).clone(),
+        let counts = self.locations.iter().map(|(id, (place, calls))| {
+            let name = place.as_ref().map_or(id.as_str(), |place| &place.alias);
+            LocationCount {
+                location: if name.is_empty() { "-" } else { name }.to_owned(),
                 calls: *calls,
-            })
-            .collect()
+            }
+        });
+        counts.collect()
     }
 
     /// The locations in words, each with its number of calls where there are several.
-    pub fn where_to(&self) -> String {
+    pub fn describe_locations(&self) -> String {
         let several = self.locations.len() > 1;
         let name = |(id, (place, calls)): (&String, &(Option<Arc<Place>>, usize))| {
             let name = match place {

@@ -3,18 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::confirm_token::ConfirmTokens;
-use super::idempotency::{IdempotencyGuard, IdempotencyStore, Scope};
+use super::idempotency::{IdempotencyGuard, IdempotencyStore, ReplayScope};
 use super::{Answer, PrincipalId};
 
 fn key(id: &str) -> PrincipalId {
     PrincipalId::Key(id.to_owned())
 }
 
-fn scope(operation: &'static str, location: &str, key: &str) -> Scope {
-    Scope::Key {
-        location: Some(location.to_owned()),
+fn scope<'a>(operation: &'a str, location: &'a str, key: &'a str) -> ReplayScope<'a> {
+    ReplayScope::Key {
+        location: Some(location),
         operation,
-        key: key.to_owned(),
+        key,
     }
 }
 
@@ -108,17 +108,43 @@ fn what_did_nothing_may_be_tried_again_and_long_answers_are_not_kept() {
 #[test]
 fn nobody_pushes_out_what_another_has_done() {
     let store = IdempotencyStore::default();
-    let own = Scope::Confirm("token".to_owned());
-    let guard = store.claim(&key("victim"), own.clone(), "call");
+    let own = ReplayScope::Confirm("token");
+    let guard = store.claim(&key("victim"), own, "call");
     guard.expect("a run").settle(&Answer::text("{}".to_owned()));
-    for stranger in 0..12 {
-        for number in 0..20_500 {
-            let scope = scope("add", "L0", &number.to_string());
-            if let Ok(guard) = store.claim(&key(&format!("{stranger}")), scope, "arguments") {
-                guard.settle(&Answer::text("{}".to_owned()));
+    let mut refused = 0;
+    for stranger in 0..6 {
+        for number in 0..100_010 {
+            let number = number.to_string();
+            let claimed = store.claim(
+                &key(&format!("{stranger}")),
+                scope("add", "L0", &number),
+                "arguments",
+            );
+            match claimed {
+                Ok(guard) => guard.settle(&Answer::text("{}".to_owned())),
+                Err(_) => refused += 1,
             }
         }
     }
+    assert!(refused >= 50, "beyond its quota a caller is refused");
     let again = store.claim(&key("victim"), own, "call").err();
     assert!(!again.expect("known").is_error);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_gives_its_room_back() {
+    let store = IdempotencyStore::default();
+    let long = format!("{{\"text\":\"{}\"}}", "x".repeat(60_000));
+    for day in 0..3 {
+        for number in 0..100 {
+            let number = number.to_string();
+            let claimed = store.claim(&key("a"), scope("add", "L0", &number), "arguments");
+            let guard = claimed.unwrap_or_else(|_| panic!("day {day}, {number}"));
+            guard.settle(&Answer::text(long.clone()));
+        }
+        let known = store.claim(&key("a"), scope("add", "L0", "0"), "arguments");
+        let known = known.err().expect("known");
+        assert!(known.text.contains("xxx"), "day {day}: its answer is kept");
+        tokio::time::advance(std::time::Duration::from_hours(25)).await;
+    }
 }

@@ -59,7 +59,7 @@ impl Pipeline {
                 .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
             facts.caller.place = known.map(|account| account.place.clone());
             facts.location = named;
-            facts.tells = context.principal.kind.is_known() || self.is_let_in(facts);
+            facts.may_disclose = context.principal.kind.is_known() || self.is_let_in(facts);
         }
         let target = Target {
             tool: edition,

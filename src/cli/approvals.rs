@@ -113,7 +113,18 @@ fn block(approval: &Approval, now: jiff::Timestamp) -> Result<String, Refused> {
     } = approval;
     writeln!(text, "{handle}")?;
     writeln!(text, "  State     {state}")?;
-    writeln!(text, "  Call      {} ({})", visible(tool), visible(effect))?;
+    let calls: usize = approval.locations.iter().map(|one| one.calls).sum();
+    let many = if calls > 1 {
+        format!(", {calls} calls")
+    } else {
+        String::new()
+    };
+    writeln!(
+        text,
+        "  Call      {} ({}){many}",
+        visible(tool),
+        visible(effect)
+    )?;
     writeln!(text, "  Location  {}", visible(&location))?;
     if approval.locations.len() > 1 {
         for one in &approval.locations {

@@ -129,13 +129,16 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
 }
 
 /// The name that HighLevel has for the location, or what it said instead.
-async fn reach(pipeline: &Pipeline, asker: CallContext) -> Result<Result<String, String>, Refused> {
+async fn reach(
+    pipeline: &Pipeline,
+    context: CallContext,
+) -> Result<Result<String, String>, Refused> {
     let probe = super::tools::find(&tools_in(OFFICIAL)?, PROBE)?;
-    let account = asker.principal.account.as_ref();
+    let account = context.principal.account.as_ref();
     let location = account.and_then(|account| account.location.as_ref());
     let location = location.map(|bound| bound.location().as_str().to_owned());
     let arguments = Map::from_iter([("locationId".to_owned(), json!(location))]);
-    let answer = pipeline.call(probe, arguments, &asker).await;
+    let answer = pipeline.call(probe, arguments, &context).await;
     let told: serde_json::Value = serde_json::from_str(&answer.text).unwrap_or_default();
     let text = |pointer: &str| told.pointer(pointer).and_then(|value| value.as_str());
     Ok(if answer.is_error {

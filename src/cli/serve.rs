@@ -52,8 +52,13 @@ impl Serve {
         let (config, pipeline) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
         // Without a folder for state nobody can have made a key.
-        let folder = config.state.folder().ok();
-        let keys = folder.as_deref().map(Keys::open).transpose()?;
+        let keys = match &pipeline.controls().keys {
+            Some(keys) => Some(keys.clone()),
+            None => {
+                let folder = config.state.folder().ok();
+                folder.as_deref().map(Keys::open).transpose()?
+            }
+        };
         let mut access = host::Access::new(&config.server, &config.account, keys)?;
         if pipeline.is_simulated() {
             access = access.before_sandbox();
@@ -186,8 +191,10 @@ async fn first_steps(url: &str, config: &Config, pipeline: &Pipeline) -> Result<
         "params": {"name": EXAMPLE, "arguments": {}},
     });
     let example = super::tools::find(&tools_in(OFFICIAL)?, EXAMPLE)?;
-    let asker = CallContext::local(account(config, pipeline, None)?);
-    let answer = pipeline.call(example, serde_json::Map::new(), &asker).await;
+    let context = CallContext::local(account(config, pipeline, None)?);
+    let answer = pipeline
+        .call(example, serde_json::Map::new(), &context)
+        .await;
     let clients = connect::to_the_sandbox(url)?;
     print(format_args!(
         "\n{clients}\nA call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \

@@ -201,7 +201,9 @@ impl Transport {
         let permit = permit
             .await
             .map_err(|wait| AttemptError::Refused(wait.into()))?;
-        let admitted = scope.breaker.admit().map_err(scope_down);
+        // The host is looked at first: a probe of the scope is not spent where nothing can be sent.
+        let admitted = host.check().map_err(host_down);
+        let admitted = admitted.and_then(|()| scope.breaker.admit().map_err(scope_down));
         let admitted = admitted.and_then(|()| host.admit().map_err(host_down));
         if let Err(refusal) = admitted {
             permit.end(Ended::Unsent);

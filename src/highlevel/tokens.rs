@@ -132,7 +132,11 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
     if takes == TokenClass::Agency && !sender.agency {
         return refused(
             "acts on the whole agency, and this connection is bound to its own locations",
-            if sender.known { AGENCY_KEY } else { UNBIND },
+            if sender.known || sender.caller.is_servers_own() {
+                AGENCY_KEY
+            } else {
+                UNBIND
+            },
         );
     }
     let credential = &sender.caller.credential;

@@ -31,7 +31,7 @@ pub enum TokenVerdict {
 }
 
 /// Operations that HighLevel answers whatever the token: their documents name none.
-const PUBLIC: &[&str] = &["/oauth/token", "/chat-widget/public/config/{id}"];
+const PUBLIC: &[&str] = &["/chat-widget/public/config/{id}"];
 
 impl TokenVerdict {
     /// By an answer's status, its message, and whether it is JSON.

@@ -1,4 +1,4 @@
-//! Answers MCP requests: lists a surface's tools, calls them through dispatch.
+//! Answers MCP requests: lists a surface's tools, calls them through its surfaces.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
-use crate::surfaces::{Endpoint, LONGEST_NAME, Session, Surface};
+use crate::runtime::nearest::LONGEST_NAME;
+use crate::surfaces::{Endpoint, Session, Surface};
 use crate::telemetry::{End, Parent};
 
 /// One client reads no more than 2,048 characters.
@@ -157,7 +158,7 @@ impl ServerHandler for Handler {
         let mut list = list(&self.0.endpoint).map_err(broken)?;
         list.cache_scope = Some(self.scope());
         if self.0.pipeline.hides_anything() {
-            let principal = self.principal(&context)?.for_lists();
+            let principal = self.principal(&context)?;
             let endpoint = &self.0.endpoint;
             let is_visible = |name: &str| {
                 let found = endpoint.resolve(name);

@@ -185,9 +185,11 @@ impl Counts {
         if let Some(denied) = used_up {
             return Err(denied);
         }
+        let new = keys.iter().filter(|(key, _)| !pool.counts(key));
+        let new = new.count();
         let has_room = match under.starts_with(LOCATION) {
-            true => pool.has_room(keys.len(), MOST_LOCATIONS, now),
-            false => pool.make_room(keys.len(), MOST_TOKENS, now),
+            true => new == 0 || pool.has_room(new, MOST_LOCATIONS, now),
+            false => pool.make_room(new, MOST_TOKENS, now),
         };
         if !has_room {
             return Err(Denied {

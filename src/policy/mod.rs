@@ -219,11 +219,10 @@ impl<'a> EffectiveRules<'a> {
             None if class != Class::Bulk && tool.asks_person => {
                 (Mode::Human, format!("the default for {}", tool.name))
             }
-            // Rules bind what reads or writes many records; by itself it asks nobody.
-            None if matches!(tool.effect, Effect::Read | Effect::Write) => (
-                Mode::usual(Class::Write),
-                format!("the default for {}", tool.effect.name()),
-            ),
+            // Rules bind a read of many records; by itself it asks nobody.
+            None if tool.effect == Effect::Read => {
+                (Mode::usual(Class::Read), "the default for read".to_owned())
+            }
             None => (
                 Mode::usual(class),
                 format!("the default for {}", class.name()),

@@ -1,4 +1,4 @@
-//! How many values JSON may hold: counted before anything builds a tree of them, of requests and of JSON inside a text.
+//! Looks at JSON as text: where a string ends, and how many values there are, before anything builds a tree of them.
 
 use memchr::memchr2;
 
@@ -22,30 +22,34 @@ pub fn check_size(text: &str) -> Result<(), String> {
 
 /// How many values `json` holds, itself and those inside it; for several texts of one request, whose sum is limited.
 pub fn count_values(json: &[u8]) -> usize {
-    let (mut values, mut rest) = (1, json);
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match first {
-            b',' | b'[' | b'{' => values += 1,
-            b'"' => rest = after_string(rest),
-            _ => {}
+    let (mut values, mut index) = (1, 0);
+    while let Some(byte) = json.get(index) {
+        match byte {
+            b'"' => index = end_of_string(json, index),
+            b',' | b'[' | b'{' => {
+                values += 1;
+                index += 1;
+            }
+            _ => index += 1,
         }
     }
     values
 }
 
-/// What follows the string that `rest` is within.
-fn after_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        let escapes = rest.get(at) == Some(&b'\\');
-        rest = rest
-            .get(at + 1 + usize::from(escapes)..)
-            .unwrap_or_default();
-        if !escapes {
-            return rest;
+/// The place after the string that opens at `open`.
+pub fn end_of_string(bytes: &[u8], open: usize) -> usize {
+    let mut index = open + 1;
+    while let Some(found) = bytes
+        .get(index..)
+        .and_then(|rest| memchr2(b'"', b'\\', rest))
+    {
+        index += found;
+        if bytes[index] == b'"' {
+            return index + 1;
         }
+        index += 2;
     }
-    &[]
+    bytes.len()
 }
 
 #[cfg(test)]

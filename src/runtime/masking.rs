@@ -2,7 +2,9 @@
 //!
 //! Works on the text, as `tools::shape` does: every other byte stays as it came.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
+
+use super::decoding::end_of_string;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "[a secret]";
@@ -253,22 +255,6 @@ fn end_of_number(bytes: &[u8], mut index: usize) -> usize {
         index += 1;
     }
     index
-}
-
-/// The place after the string that opens at `open`.
-fn end_of_string(bytes: &[u8], open: usize) -> usize {
-    let mut index = open + 1;
-    while let Some(found) = bytes
-        .get(index..)
-        .and_then(|rest| memchr2(b'"', b'\\', rest))
-    {
-        index += found;
-        if bytes[index] == b'"' {
-            return index + 1;
-        }
-        index += 2;
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

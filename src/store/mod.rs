@@ -65,7 +65,7 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // A String takes everything.
         let _ = write!(text, "{byte:02x}");

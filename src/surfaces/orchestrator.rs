@@ -28,7 +28,7 @@ pub enum Kind {
     Read,
     Write,
     Send,
-    /// Destructive, money and bulk sends.
+    /// Destructive, money and what writes or sends in bulk.
     Destructive,
 }
 
@@ -113,8 +113,7 @@ impl Kind {
         match tool.effect {
             Effect::Read => Self::Read,
             Effect::Money | Effect::Destructive => Self::Destructive,
-            Effect::Send if tool.bulk => Self::Destructive,
-            // Of many records, too: what is left of bulk writes can be undone, or only adds.
+            Effect::Write | Effect::Send if tool.bulk => Self::Destructive,
             Effect::Write => Self::Write,
             Effect::Send => Self::Send,
         }

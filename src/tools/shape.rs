@@ -3,11 +3,11 @@
 //! Works on the text. Carrying an answer of 100 KB through a tree of values costs more than all
 //! else in a call, and would change numbers that no float holds.
 
-use memchr::memchr2;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::highlevel::failure::{Class, Failure};
+use crate::runtime::decoding::end_of_string;
 use crate::runtime::tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.
@@ -79,22 +79,6 @@ fn minified(json: String) -> (String, usize) {
     out.extend_from_slice(&bytes[kept..]);
     // Only ASCII was taken out, so that this is UTF-8 still.
     (String::from_utf8(out).unwrap_or(json), deepest)
-}
-
-/// The place after the string that opens at `open`.
-fn end_of_string(bytes: &[u8], open: usize) -> usize {
-    let mut index = open + 1;
-    while let Some(found) = bytes
-        .get(index..)
-        .and_then(|rest| memchr2(b'"', b'\\', rest))
-    {
-        index += found;
-        if bytes[index] == b'"' {
-            return index + 1;
-        }
-        index += 2;
-    }
-    bytes.len()
 }
 
 /// The first rows that fit into `room`, or `None` where there are no rows or not one fits.

@@ -43,6 +43,11 @@ const FEW_KEYS: usize = 1_000;
 const PART_EVICTED: usize = 8;
 
 impl CapPool {
+    /// Whether calls are counted under `key` already.
+    pub fn counts(&self, key: &CapKey) -> bool {
+        self.calls.contains_key(key)
+    }
+
     /// Whether there is a place under `cap`, and otherwise when there is one.
     pub fn free(&mut self, key: &CapKey, cap: &Cap, now: Timestamp) -> (bool, Option<Duration>) {
         match self.calls.get_mut(key) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -48,12 +48,28 @@ impl Approvals {
         let (same_handle, same_digest) = (handle.clone(), digest.clone());
         let look = move |approvals: &Self| approvals.look(&same_handle, &same_digest);
         match self.take_turn(&self.turns().reads, look).await? {
-            Claim::Run | Claim::Expired => {
-                self.change(move |approvals| approvals.claim_blocking(&handle, &digest))
-                    .await
-            }
+            Claim::Run | Claim::Expired => self.claim_for_caller(handle, digest).await,
             claim => Ok(claim),
         }
+    }
+
+    /// Claims on a task of its own: where the caller has gone when it may run, nobody will, and it is given back.
+    async fn claim_for_caller(&self, handle: String, digest: String) -> Result<Claim, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let approvals = self.clone();
+        tokio::spawn(async move {
+            let same = handle.clone();
+            let claimed = approvals
+                .change(move |approvals| approvals.claim_blocking(&same, &digest))
+                .await;
+            if let Err(Ok(Claim::Run)) = sender.send(claimed)
+                && let Err(error) = approvals.release(&handle).await
+            {
+                tracing::error!(%error, handle, "an approval whose caller left was not given back");
+            }
+        });
+        let gone = || StoreError::from("the approvals were not reached".to_owned());
+        receiver.await.map_err(|_| gone())?
     }
 
     /// Keeps the answer of the call that `claim` said to run. It begins at once: a caller that goes away loses nothing.

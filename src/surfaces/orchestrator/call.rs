@@ -8,8 +8,9 @@ use crate::call::{Answer, OnError, Options};
 use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
+use crate::runtime::nearest::LONGEST_NAME;
 use crate::runtime::tool::Tool;
-use crate::surfaces::{LONGEST_NAME, Session, nearest};
+use crate::surfaces::{Session, nearest};
 use crate::tools::output::Output;
 
 /// The arguments of a call tool.

@@ -40,7 +40,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         call_tool(
             Kind::Destructive,
             "Call a destructive operation",
-            "Run an operation of effect destructive or money, or a bulk send. The first call changes nothing and \
+            "Run an operation of effect destructive or money, or a bulk one. The first call changes nothing and \
              answers with a preview and a confirm token.",
         ),
         MetaListing {

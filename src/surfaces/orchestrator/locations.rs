@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::{Answer, CallContext, LocationScope, Options, Request};
+use crate::call::{Answer, CallContext, LocationScope, Options, Principal, Request};
 use crate::generated::TOOLS;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::caller::Credential;
@@ -30,7 +30,11 @@ pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
         if principal.scope == LocationScope::All && session.pipeline.may_use_agency(principal) {
             installed(session, &snapshot.locations, &mut locations).await;
         }
-        return Ok(list_within(locations, session.pipeline.max_answer_bytes()));
+        return Ok(list_within(
+            json!({}),
+            locations,
+            session.pipeline.max_answer_bytes(),
+        ));
     };
     let mut answer = match &account.location {
         None => of_company(session).await?,
@@ -42,18 +46,20 @@ pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
         if let Some(rows) = rows {
             rows.retain(|row| !known(row));
             rows.extend(reachable);
+            let rows = std::mem::take(rows);
+            let within = list_within(told, rows, session.pipeline.max_answer_bytes());
+            answer.text = within.text;
         }
-        answer.text = told.to_string();
     }
     Ok(answer)
 }
 
 /// As many of the locations as one answer holds.
-fn list_within(mut locations: Vec<Value>, most: usize) -> Answer {
+fn list_within(mut answer: Value, mut locations: Vec<Value>, most: usize) -> Answer {
     let all = locations.len();
     loop {
         let shown = locations.len();
-        let mut answer = json!({"locations": locations});
+        answer["locations"] = json!(locations);
         if shown < all {
             let next = "Name a location that is not shown by its alias or id in `location`.";
             answer["_cut"] = json!({"shown": shown, "of": all, "next": next});
@@ -80,9 +86,19 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             place: None,
             home: None,
         };
+        // As the same caller, of which only the account is another.
+        let asks = session.context;
         let context = CallContext {
-            surface: session.context.surface.clone(),
-            ..CallContext::local(account)
+            principal: Principal {
+                account: Some(account),
+                scope: LocationScope::None,
+                ..asks.principal.clone()
+            },
+            parent: asks.parent.clone(),
+            surface: asks.surface.clone(),
+            client: asks.client.clone(),
+            elicitation: asks.elicitation.clone(),
+            place: asks.place.clone(),
         };
         let output = Output {
             fields: Some(vec!["_id".to_owned(), "name".to_owned()]),

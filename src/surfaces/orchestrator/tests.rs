@@ -11,8 +11,7 @@ fn every_operation_has_one_call_tool() {
         let grave = matches!(tool.effect, Effect::Money | Effect::Destructive);
         let expected = match tool.effect {
             Effect::Read => Kind::Read,
-            Effect::Send if tool.bulk => Kind::Destructive,
-            _ if grave => Kind::Destructive,
+            _ if grave || tool.bulk => Kind::Destructive,
             Effect::Send => Kind::Send,
             _ => Kind::Write,
         };
