@@ -86,8 +86,7 @@ impl Pipeline {
     /// The answer as HighLevel sent it.
     fn show(&self, facts: &Facts, reply: Reply) -> Result<Answer, Failure> {
         let answer = Answer::from(&reply);
-        let body = mask_secrets(reply.body);
-        let text = shape(facts.tool, body, self.settings().max_answer_bytes)?;
+        let text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
         // Few calls send what may be dropped; only their answers are read.
         let sent = Sent::in_arguments(facts.tool, &facts.arguments);
         let read = sent.and_then(|sent| Some((sent, serde_json::from_str(&text).ok()?)));

@@ -85,6 +85,11 @@ pub fn mask_secrets(text: String) -> String {
     masked
 }
 
+/// Whether a member of this name may hold secrets.
+pub fn may_name_secrets(name: &[u8]) -> bool {
+    is_secret(name) || name == b"headers"
+}
+
 /// Whether the value of a member of this name lets its holder act.
 pub fn is_secret_name(name: &str) -> bool {
     is_secret(name.as_bytes())

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::highlevel::failure::{Class, Failure};
 use crate::runtime::decoding::end_of_string;
+use crate::runtime::masking::{mask_secrets, may_name_secrets};
 use crate::runtime::tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.
@@ -16,9 +17,13 @@ const NOTE_BYTES: usize = 512;
 /// serde_json and many other parsers refuse 128 levels; an envelope around the answer takes some.
 const DEEPEST: usize = 120;
 
-/// The answer as HighLevel sent it, or its first rows and how to get the rest.
+/// The answer as HighLevel sent it but for secrets, or its first rows and how to get the rest.
 pub fn shape(tool: &Tool, body: String, max_bytes: usize) -> Result<String, Failure> {
-    let (text, depth) = minified(body);
+    let (text, depth, may_hold_secrets) = minified(body);
+    let text = match may_hold_secrets {
+        true => mask_secrets(text),
+        false => text,
+    };
     if depth > DEEPEST {
         let what =
             format!("HighLevel's answer is nested {depth} levels deep, which no program takes.");
@@ -47,15 +52,22 @@ fn withheld(tool: &Tool, what: String, remedy: String) -> Failure {
     })
 }
 
-/// `json` without the white space between its tokens, every other byte as it was, and how deep it is nested.
-fn minified(json: String) -> (String, usize) {
+/// `json` without the white space between its tokens, every other byte as it was, how deep it is nested, and whether
+/// one of its names may be that of a secret: a pass of its own for that takes a quarter of a large answer's time.
+fn minified(json: String) -> (String, usize, bool) {
     let bytes = json.as_bytes();
     let mut out = Vec::new();
     let (mut kept, mut index) = (0, 0);
     let (mut depth, mut deepest) = (0_usize, 0);
+    let mut may_hold_secrets = false;
     while let Some(byte) = bytes.get(index) {
         match byte {
-            b'"' => index = end_of_string(bytes, index),
+            b'"' => {
+                let end = end_of_string(bytes, index);
+                let name = bytes.get(index + 1..end - 1).unwrap_or_default();
+                may_hold_secrets |= is_name(bytes, end) && may_name_secrets(name);
+                index = end;
+            }
             b' ' | b'\n' | b'\r' | b'\t' => {
                 out.extend_from_slice(&bytes[kept..index]);
                 index += 1;
@@ -74,11 +86,20 @@ fn minified(json: String) -> (String, usize) {
         }
     }
     if kept == 0 {
-        return (json, deepest);
+        return (json, deepest, may_hold_secrets);
     }
     out.extend_from_slice(&bytes[kept..]);
     // Only ASCII was taken out, so that this is UTF-8 still.
-    (String::from_utf8(out).unwrap_or(json), deepest)
+    let text = String::from_utf8(out).unwrap_or(json);
+    (text, deepest, may_hold_secrets)
+}
+
+/// Whether the string that ends before `end` is the name of a member.
+fn is_name(bytes: &[u8], mut end: usize) -> bool {
+    while matches!(bytes.get(end), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        end += 1;
+    }
+    bytes.get(end) == Some(&b':')
 }
 
 /// The first rows that fit into `room`, or `None` where there are no rows or not one fits.
