@@ -1,7 +1,10 @@
 //! A calendar clock that jumps: back it revives nothing, ahead it deletes nothing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, branches};
 use super::program::Program;
@@ -31,10 +34,11 @@ fn set_clock(setup: &Setup, seconds: i64) {
     write_clocks(setup, seconds, passed(setup));
 }
 
-/// So many more seconds pass, by every clock.
-fn pass(setup: &Setup, seconds: i64) {
+/// So many more seconds pass, by every clock. Connections that rest end then, which their other side has to see.
+async fn pass(setup: &Setup, seconds: i64) {
     let passed = passed(setup) + seconds;
     write_clocks(setup, passed, passed);
+    sleep(Duration::from_millis(300)).await;
 }
 
 /// Seconds that have passed by `pass`.
@@ -66,7 +70,7 @@ async fn confirm_tokens_live_thirty_minutes() {
     for (minutes, goes) in [(0, true), (29, true), (32, false)] {
         highlevel.forget();
         let call = ask(&program).await;
-        pass(&setup, minutes * MINUTE);
+        pass(&setup, minutes * MINUTE).await;
         let reply = program.call(&BY_OPERATOR, CONTACTS, DELETE, call).await;
         println!("after {minutes} minutes a token runs: {}", reply.ok);
         assert_eq!(
@@ -94,7 +98,7 @@ async fn a_clock_that_goes_back_revives_no_token() {
     let (ok, text) = call(&used).await;
     assert!(ok, "{text}");
     let unused = ask(&program).await;
-    pass(&setup, 2 * DAY);
+    pass(&setup, 2 * DAY).await;
     let (ok, text) = call(&unused).await;
     assert!(!ok, "two days later: {text}");
     ask(&program).await;
@@ -115,7 +119,7 @@ async fn a_clock_that_goes_back_revives_no_approval() {
     let handle = call["confirm"].as_str().expect("a handle");
     let (code, text) = setup.run(&["approvals", "approve", handle]).await;
     assert_eq!(code, 0, "{text}");
-    pass(&setup, 2 * DAY);
+    pass(&setup, 2 * DAY).await;
     let reply = program
         .call(&BY_OPERATOR, CONTACTS, DELETE, call.clone())
         .await;

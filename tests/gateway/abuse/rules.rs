@@ -147,9 +147,8 @@ async fn a5_a_cap_that_parses_is_enforced() {
             ),
             "destructive" => ("contacts_delete-contact", json!({"contactId": "c1"})),
             _ => (
-                "contacts_bulk-update-tags",
-                json!({"type": "add", "contacts": ["c1"], "tags": ["a"],
-                "locationId": location(1)}),
+                "contacts_bulk-set-business",
+                json!({"ids": ["c1"], "businessId": "b1", "locationId": location(1)}),
             ),
         };
         let mut text = String::new();
