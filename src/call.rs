@@ -21,6 +21,7 @@ mod respond;
 mod send;
 pub mod shares;
 mod snapshot;
+mod stop;
 mod subject;
 mod validate;
 mod webhook;

@@ -1,6 +1,7 @@
 //! Whether a call may be sent: the rules over exactly what will be sent, the emergency stop, and the consent that its
 //! effect wants. Nothing else makes what the transport sends.
 
+use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, SendPermit};
@@ -52,7 +53,9 @@ impl Pipeline {
             }
         };
         let (facts, outgoing) = validated.into_parts();
-        let permit = self.authority().allow(outgoing);
+        let permit = self
+            .authority()
+            .allow(outgoing, self.recheck(&facts, context));
         Ok(Authorized {
             facts,
             permit,
@@ -67,8 +70,8 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<(Mode, String), Answer> {
         let facts = validated.facts();
-        self.refuse_paused(facts, context)?;
-        self.refuse_revoked(facts, context)?;
+        let stopped = self.check_stop(&Stoppable::new(facts, context));
+        stopped.map_err(|(failure, rule)| self.refuse(facts, &failure, rule, context))?;
         let rules = facts.rules(context);
         // The arguments may have led to another location than the connection's.
         let allowed = rules
@@ -87,35 +90,6 @@ impl Pipeline {
             return Err(self.deny(facts, denied, context));
         }
         Ok((mode, rule))
-    }
-
-    fn refuse_paused(&self, facts: &Facts, context: &CallContext) -> Result<(), Answer> {
-        if facts.is_read() {
-            return Ok(());
-        }
-        let alias = facts.place().map(|place| place.alias.as_str());
-        let Some(paused) = self.paused(alias) else {
-            return Ok(());
-        };
-        let what = match facts.may_disclose {
-            true => format!("Nothing was sent. {}", paused.sentence()),
-            false => "Nothing was sent: everything but reading is paused here.".to_owned(),
-        };
-        let failure = Failure::new(Class::Refused, what)
-            .with_remedy("Only read until the server's operator resumes it.");
-        Err(self.refuse(facts, &failure, Some("pause"), context))
-    }
-
-    /// A key that was revoked ends what is under way.
-    fn refuse_revoked(&self, facts: &Facts, context: &CallContext) -> Result<(), Answer> {
-        let key = context.principal.key.as_ref();
-        if key.is_none_or(|key| self.is_key_valid(&key.id)) {
-            return Ok(());
-        }
-        let what = "Nothing was sent: the access key was revoked or has expired.";
-        let failure =
-            Failure::new(Class::Auth, what).with_remedy("Have the server's operator make another.");
-        Err(self.refuse(facts, &failure, None, context))
     }
 
     /// What a rule forbids, in words that tell no more than the caller may hear.

@@ -24,6 +24,6 @@ pub use caller::{Caller, LocationBinding, TenantId};
 pub use claims::Claims;
 pub use failure::Failure;
 pub use limit::Digest;
-pub use permit::{Authority, Outgoing, SendPermit, Sender, Target};
+pub use permit::{Authority, Outgoing, Recheck, SendPermit, Sender, Target};
 pub use standing::{CountedUnder, Standing};
 pub use transport::Transport;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use reqwest::{Method, Request, Url};
 
 use crate::budget::Budget;
-use crate::highlevel::{Caller, TenantId};
+use crate::highlevel::{Caller, Failure, TenantId};
 use crate::runtime::tool::Tool;
 
 /// Whose call it is, and what that caller may use.
@@ -46,8 +46,14 @@ pub struct Outgoing {
 #[derive(Debug)]
 pub struct Authority(());
 
+/// Asked right before each attempt whether the request may still go.
+pub type Recheck = Box<dyn Fn() -> Result<(), Failure> + Send + Sync>;
+
 /// A request that may be sent, once.
-pub struct SendPermit(Outgoing);
+pub struct SendPermit {
+    outgoing: Outgoing,
+    recheck: Recheck,
+}
 
 impl Outgoing {
     pub fn target(&self) -> &Target {
@@ -77,18 +83,19 @@ impl Authority {
         Self(())
     }
 
-    /// Lets a request go. Whoever holds the authority has checked that it may.
-    pub fn allow(&self, outgoing: Outgoing) -> SendPermit {
-        SendPermit(outgoing)
+    /// Lets a request go. Whoever holds the authority has checked that it may, and `recheck` checks what may have
+    /// changed until it leaves.
+    pub fn allow(&self, outgoing: Outgoing, recheck: Recheck) -> SendPermit {
+        SendPermit { outgoing, recheck }
     }
 }
 
 impl SendPermit {
     pub fn outgoing(&self) -> &Outgoing {
-        &self.0
+        &self.outgoing
     }
 
-    pub(super) fn into_outgoing(self) -> Outgoing {
-        self.0
+    pub(super) fn into_parts(self) -> (Outgoing, Recheck) {
+        (self.outgoing, self.recheck)
     }
 }

@@ -14,7 +14,7 @@ use crate::highlevel::breaker::{self, Health};
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{self, Account, Ended, Reported};
-use crate::highlevel::permit::{Outgoing, SendPermit, Sender, Target};
+use crate::highlevel::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
 use crate::highlevel::retry::{self, Outcome};
 use crate::highlevel::standing::Standing;
 use crate::highlevel::verdict::{self, TokenVerdict};
@@ -25,6 +25,7 @@ struct Flow<'a> {
     target: &'a Target,
     sender: &'a Sender,
     account: &'a Account,
+    recheck: &'a Recheck,
     deadline: Instant,
     /// What HighLevel last said of the caller's token.
     verdict: TokenVerdict,
@@ -34,6 +35,8 @@ struct Flow<'a> {
 enum AttemptError {
     /// Nothing was sent, and trying at once would not change that.
     Refused(Failure),
+    /// Nothing was sent, and the request may not go any more.
+    Stopped(Failure),
     /// With the pause that HighLevel asked for.
     Failed(Failure, Outcome, Option<Duration>, TokenVerdict),
 }
@@ -41,11 +44,12 @@ enum AttemptError {
 impl Transport {
     /// Sends the request and uses up the right to. Dropping the future ends the call.
     pub async fn send(&self, permit: SendPermit) -> Result<Reply, Failure> {
+        let (outgoing, recheck) = permit.into_parts();
         let Outgoing {
             target,
             sender,
             request,
-        } = permit.into_outgoing();
+        } = outgoing;
         let deadline = Instant::now() + self.total_timeout;
         let caller = &sender.caller;
         let newcomer = self.newcomer(caller, sender.known, sender.address);
@@ -62,6 +66,7 @@ impl Transport {
             target: &target,
             sender: &sender,
             account: &account,
+            recheck: &recheck,
             deadline,
             verdict: TokenVerdict::Silent,
         };
@@ -98,6 +103,10 @@ impl Transport {
                         let mut failure = last.unwrap_or_else(|| refusal.clone());
                         failure.retry_after_ms = refusal.retry_after_ms;
                         return Err(failure);
+                    }
+                    Err(AttemptError::Stopped(refusal)) => {
+                        // Only what may have happened says more.
+                        return Err(last.filter(|last| last.sent).unwrap_or(refusal));
                     }
                     Err(AttemptError::Failed(failure, outcome, asked, verdict)) => {
                         (failure, outcome, asked, verdict)
@@ -201,6 +210,10 @@ impl Transport {
         let permit = permit
             .await
             .map_err(|wait| AttemptError::Refused(wait.into()))?;
+        if let Err(refusal) = (flow.recheck)() {
+            permit.end(Ended::Unsent);
+            return Err(AttemptError::Stopped(refusal));
+        }
         // The host is looked at first: a probe of the scope is not spent where nothing can be sent.
         let admitted = host.check().map_err(host_down);
         let admitted = admitted.and_then(|()| scope.breaker.admit().map_err(scope_down));

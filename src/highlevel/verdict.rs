@@ -46,8 +46,8 @@ impl TokenVerdict {
                     None => Self::Doubtful,
                 }
             }
-            408 => Self::Silent,
-            429 => Self::Doubtful,
+            // Too many calls of a location: whose token it is was not looked at, and a good one is no try.
+            408 | 429 => Self::Silent,
             200..=299 | 400..=499 if is_json => Self::Accepted,
             400..=499 => Self::Doubtful,
             _ => Self::Silent,

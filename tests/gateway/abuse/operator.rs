@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -107,6 +108,54 @@ async fn a10_a_batch_ends_with_a_pause() {
 #[tokio::test]
 async fn a10_a_batch_ends_with_a_pause_of_its_location() {
     check(OperatorAction::PauseLocation).await;
+}
+
+/// A call that HighLevel's limit holds back for a second, and what is done meanwhile.
+async fn check_waiting(commands: &[&str], says: &str) {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |arrival| {
+        let later = Response::builder().status(429).header("retry-after", "1");
+        let later = later.body("{}".into()).expect("an answer");
+        (arrival.method != "GET").then_some(later)
+    })
+    .await;
+    let setup = branches(1);
+    let key = setup.key("n8n", &["--location", "b01"]).await;
+    let program = Arc::new(setup.serve(&highlevel.url).await);
+    let running = {
+        let program = Arc::clone(&program);
+        tokio::spawn(async move {
+            let (caller, tag) = (
+                [("authorization", key.as_str())],
+                json!({"contactId": "c1", "tags": ["a"]}),
+            );
+            program
+                .call(&caller, "/mcp/l/b01", "contacts_add-tags", tag)
+                .await
+        })
+    };
+    let attempts = || highlevel.count(|arrival| arrival.method != "GET");
+    for _ in 0..500 {
+        if attempts() > 0 {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    let (code, text) = setup.run(commands).await;
+    assert_eq!(code, 0, "{commands:?}: {text}");
+    let reply = running.await.expect("a reply");
+    assert!(
+        !reply.ok && reply.text.contains(says),
+        "{commands:?}: {}",
+        reply.text
+    );
+    assert_eq!(attempts(), 1, "{commands:?}: {}", reply.text);
+}
+
+#[tokio::test]
+async fn a10_a_call_that_waits_is_stopped_before_it_leaves() {
+    check_waiting(&["pause", "--reason", "drill"], "drill").await;
+    check_waiting(&["pause", "--location", "b01"], "paused").await;
+    check_waiting(&["keys", "revoke", "n8n"], "revoked").await;
 }
 
 #[tokio::test]
