@@ -353,8 +353,8 @@ impl Pipeline {
 
     /// What HighLevel counts the call under, as far as it proved that.
     fn counted_under(&self, facts: &Facts) -> String {
-        let location = facts.location.as_ref();
-        match self.0.transport.counted_under(&facts.caller, location) {
+        let named = facts.location.as_ref().filter(|_| facts.names_location);
+        match self.0.transport.counted_under(&facts.caller, named) {
             CountedUnder::Location(id) => format!("location:{}", id.as_str()),
             CountedUnder::Credential(digest) => format!("token:{}", crate::store::hex(&digest)),
         }

@@ -25,6 +25,8 @@ pub struct Facts {
     pub arguments: Map<String, Value>,
     /// The location that it is for, as far as arguments or connection say.
     pub location: Option<TenantId>,
+    /// The request itself names that location, so that HighLevel holds it to it.
+    pub names_location: bool,
     /// It comes with an idempotency key.
     pub keyed: bool,
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can

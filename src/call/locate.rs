@@ -65,6 +65,7 @@ impl Pipeline {
             location: bound.map(|bound| bound.location().clone()),
             caller,
             arguments,
+            names_location: false,
             keyed: false,
             may_disclose: principal.kind.is_known(),
             snapshot: Arc::clone(snapshot),

@@ -52,7 +52,7 @@ impl Pipeline {
         body::write(edition, &arguments, &mut request)?;
         refuse_masked(&request)?;
         let named = location_on_the_wire(edition, &arguments);
-        let names_location = named.is_some();
+        facts.names_location = named.is_some();
         if named.is_some() && named != facts.location {
             let known = named
                 .as_ref()
@@ -65,7 +65,7 @@ impl Pipeline {
             tool: edition,
             version: facts.version,
             location: facts.location.clone(),
-            names_location,
+            names_location: facts.names_location,
         };
         let sender = Sender {
             caller: facts.caller.clone(),

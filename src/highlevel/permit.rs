@@ -55,6 +55,13 @@ pub struct SendPermit {
     recheck: Recheck,
 }
 
+impl Target {
+    /// The location that the request itself names.
+    pub fn named_location(&self) -> Option<&TenantId> {
+        self.location.as_ref().filter(|_| self.names_location)
+    }
+}
+
 impl Outgoing {
     pub fn target(&self) -> &Target {
         &self.target

@@ -63,6 +63,14 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         is_live.then_some(&entry.value)
     }
 
+    /// The key of the only entry; none where there are several.
+    pub fn only(&self) -> Option<&K> {
+        let live = |(_, entry): &(&K, &Entry<V>)| entry.used.elapsed() < self.idle;
+        let mut newest = self.entries.iter().rev().take_while(live);
+        let (only, _) = newest.next()?;
+        newest.next().is_none().then_some(only)
+    }
+
     pub fn insert(&mut self, key: K, value: V) {
         let now = Instant::now();
         self.expire(now);
@@ -133,11 +141,13 @@ mod tests {
         }
         assert_eq!(map.touch(&0), Some(&mut 0));
         map.insert(3, 3);
+        assert_eq!(map.only(), None, "several");
         assert_eq!(map.peek(&1), None, "the longest unused");
         assert_eq!(map.peek(&0), Some(&0));
         advance(IDLE / 2).await;
         map.touch(&0);
         advance(IDLE / 2).await;
+        assert_eq!(map.only(), Some(&0));
         assert_eq!(map.touch(&3), None, "idle");
         assert_eq!(map.touch(&0), Some(&mut 0));
         assert_eq!(map.len(), 1);

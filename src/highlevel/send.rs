@@ -55,7 +55,7 @@ impl Transport {
         let newcomer = self.newcomer(caller, sender.known, sender.address);
         let seat = self.shared.standings.enter(&newcomer, deadline).await?;
         let digest = newcomer.digest;
-        let counted = self.counted(caller, digest, target.location.as_ref());
+        let counted = self.counted(caller, digest, target.named_location());
         let standing = match seat {
             Some(_) => Standing::New,
             None => Standing::Accepted,
@@ -131,9 +131,7 @@ impl Transport {
                 }
             }
             self.record(flow, verdict);
-            if let (Class::Location, true, Some(location)) =
-                (failure.class, target.names_location, &target.location)
-            {
+            if let (Class::Location, Some(location)) = (failure.class, target.named_location()) {
                 shared.standings.disprove(&digest, location);
             }
             let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
@@ -176,15 +174,10 @@ impl Transport {
 
     /// Takes a success for a proof where HighLevel looks at the location before it.
     fn prove(&self, flow: &Flow<'_>) {
-        let Target {
-            tool,
-            location: Some(location),
-            names_location: true,
-            ..
-        } = flow.target
-        else {
+        let Some(location) = flow.target.named_location() else {
             return;
         };
+        let tool = flow.target.tool;
         if tool.proves && self.shared.standings.prove(flow.account.digest, location) {
             self.shared.limits.join(flow.account, location);
         }

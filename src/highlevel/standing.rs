@@ -123,6 +123,11 @@ impl Standings {
         proofs.is_some_and(|locations| locations.peek(location).is_some())
     }
 
+    /// The location that the token proved, where that is one.
+    pub fn only_location(&self, digest: &Digest) -> Option<TenantId> {
+        self.book().proofs.peek(digest)?.only().cloned()
+    }
+
     /// Takes what HighLevel's answer said of the token.
     pub fn record(&self, digest: Digest, verdict: TokenVerdict) {
         let mut book = self.book();

@@ -166,31 +166,34 @@ impl Transport {
 
     /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
     pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
-        let counted = self.counted_under(caller, Some(location));
-        matches!(counted, CountedUnder::Location(_))
+        self.is_let_in(caller, &self.digest(caller), location)
     }
 
-    /// What a call of `caller` for `location` is counted under.
-    pub fn counted_under(&self, caller: &Caller, location: Option<&TenantId>) -> CountedUnder {
-        self.counted(caller, self.digest(caller), location)
+    /// What a request of `caller` is counted under that names the location `named`.
+    pub fn counted_under(&self, caller: &Caller, named: Option<&TenantId>) -> CountedUnder {
+        self.counted(caller, self.digest(caller), named)
     }
 
+    /// By what the request itself says: HighLevel holds it to that. What else the caller calls its location could be
+    /// another one for each request, and each has its own caps.
     pub(super) fn counted(
         &self,
         caller: &Caller,
         digest: Digest,
-        location: Option<&TenantId>,
+        named: Option<&TenantId>,
     ) -> CountedUnder {
-        let standings = &self.shared.standings;
-        match location {
-            Some(location)
-                if caller.home.as_ref() == Some(location)
-                    || standings.is_proven(&digest, location) =>
-            {
-                CountedUnder::Location(location.clone())
+        let location = match named {
+            Some(named) => Some(named.clone()).filter(|at| self.is_let_in(caller, &digest, at)),
+            None => {
+                let home = caller.home.clone();
+                home.or_else(|| self.shared.standings.only_location(&digest))
             }
-            _ => CountedUnder::Credential(digest),
-        }
+        };
+        location.map_or(CountedUnder::Credential(digest), CountedUnder::Location)
+    }
+
+    fn is_let_in(&self, caller: &Caller, digest: &Digest, location: &TenantId) -> bool {
+        caller.home.as_ref() == Some(location) || self.shared.standings.is_proven(digest, location)
     }
 
     /// Whether a call of `caller` would be refused without asking HighLevel, because its token was refused a moment

@@ -236,6 +236,9 @@ async fn only_a_success_that_proves_a_location_proves_it() {
         let counted = transport.counted_under(&caller("pit-a"), Some(&location));
         let is_location = matches!(counted, CountedUnder::Location(_));
         assert_eq!(is_location, proven, "{row}");
+        // A request that names none is one of the only location that the token reaches.
+        let unnamed = transport.counted_under(&caller("pit-a"), None);
+        assert_eq!(unnamed, counted, "{row}");
         assert!(!transport.is_proven(&caller("pit-b"), &location), "{row}");
         // HighLevel lets it in no longer.
         let _ = upstream.send(tool, sender(), true).await;
@@ -255,7 +258,7 @@ async fn the_settings_prove_a_location_and_a_name_in_a_call_does_not() {
     assert_eq!(counted(Some(&home)), CountedUnder::Location(home.clone()));
     let under_itself = CountedUnder::Credential(upstream.transport.digest(&own));
     assert_eq!(counted(Some(&other)), under_itself);
-    assert_eq!(counted(None), under_itself);
+    assert_eq!(counted(None), CountedUnder::Location(home));
 }
 
 #[tokio::test]

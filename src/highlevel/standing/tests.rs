@@ -188,7 +188,9 @@ async fn acceptance_and_proofs_end_by_time_and_by_highlevels_word() {
     standings.record(token, TokenVerdict::Accepted);
     assert!(standings.prove(token, &home));
     assert!(!standings.prove(token, &home), "known already");
+    assert_eq!(standings.only_location(&token).as_ref(), Some(&home));
     assert!(standings.prove(token, &other));
+    assert_eq!(standings.only_location(&token), None, "several");
     assert!(standings.is_proven(&token, &home));
     assert!(!standings.is_proven(&digest(2), &home));
     standings.disprove(&token, &other);
