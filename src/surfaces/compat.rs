@@ -42,12 +42,18 @@ impl Surface for Compat {
     ) -> Calling<'a> {
         Box::pin(async move {
             match name {
-                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session).await),
-                SEARCH => session.answer(SEARCH, find(arguments, session)),
-                DESCRIBE => session.answer(DESCRIBE, describe(arguments, session)),
+                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session)).await,
+                SEARCH => {
+                    let work = async { find(arguments, session) };
+                    session.answer(SEARCH, work).await
+                }
+                DESCRIBE => {
+                    let work = async { describe(arguments, session) };
+                    session.answer(DESCRIBE, work).await
+                }
                 EXECUTE => match execute(arguments, session).await {
                     Ok(answer) => answer,
-                    Err(failure) => session.answer(EXECUTE, Err(failure)),
+                    Err(failure) => session.answer(EXECUTE, async { Err(failure) }).await,
                 },
                 _ => unknown_name(name),
             }
