@@ -237,13 +237,17 @@ impl<'a> Session<'a> {
         !self.read_only || tool.effect == Effect::Read
     }
 
-    /// The answer of a tool that sends nothing itself, with its line in the log.
-    pub fn answer(&self, name: &'static str, answered: Result<Answer, Failure>) -> Answer {
+    /// What `work` answers for a tool that sends nothing itself, with its line in the log and the time it took.
+    pub async fn answer(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<Answer, Failure>>,
+    ) -> Answer {
         let watch = self
             .pipeline
             .telemetry()
             .call(name, Effect::Read.name(), &self.context.parent);
-        let answer = answered.unwrap_or_else(Answer::from);
+        let answer = work.await.unwrap_or_else(Answer::from);
         watch.end(answer.outcome(), End::default());
         answer
     }

@@ -76,7 +76,7 @@ impl Keys {
             Self::Revoke { id } => {
                 let record = keys.revoke(&id)?;
                 print(format_args!(
-                    "{} ({}) is revoked; running servers refuse it within a second\n",
+                    "{} ({}) is revoked; running servers refuse it within 0.2 seconds\n",
                     record.id, record.name
                 ))?;
             }

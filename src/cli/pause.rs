@@ -39,7 +39,7 @@ impl Pause {
         let pauses = Pauses::open(&config.state.folder()?)?;
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref())?;
         print(format_args!(
-            "{} is paused: running servers refuse everything but reads within a second; `highlevel-mcp resume{}` ends it\n",
+            "{} is paused: running servers refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
             place(paused.location.as_deref()),
             option(paused.location.as_deref())
         ))?;

@@ -23,7 +23,14 @@ const ENDINGS: [&str; 8] = [
 ];
 
 /// Names that are secrets only as they stand; as an end, people name fields of their own so.
-const WHOLE: [&str; 3] = ["authorization", "jwt", "pwd"];
+const WHOLE: [&str; 6] = [
+    "authorization",
+    "jwt",
+    "pass",
+    "passwd",
+    "pwd",
+    "signingkey",
+];
 
 /// Tokens that lead to the next page and let nobody act.
 const PAGES: [&str; 5] = [
@@ -121,7 +128,7 @@ fn may_be_secret(name: &[u8]) -> bool {
     };
     matches!(
         &[first.to_ascii_lowercase(), last.to_ascii_lowercase()],
-        b"ey" | b"en" | b"et" | b"rd" | b"se" | b"ue" | b"on" | b"wt" | b"wd"
+        b"ey" | b"en" | b"et" | b"rd" | b"se" | b"ss" | b"ue" | b"on" | b"wt" | b"wd"
     )
 }
 

@@ -42,12 +42,18 @@ impl Surface for Compat {
     ) -> Calling<'a> {
         Box::pin(async move {
             match name {
-                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session).await),
-                SEARCH => session.answer(SEARCH, find(arguments, session)),
-                DESCRIBE => session.answer(DESCRIBE, describe(arguments, session)),
+                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session)).await,
+                SEARCH => {
+                    let work = async { find(arguments, session) };
+                    session.answer(SEARCH, work).await
+                }
+                DESCRIBE => {
+                    let work = async { describe(arguments, session) };
+                    session.answer(DESCRIBE, work).await
+                }
                 EXECUTE => match execute(arguments, session).await {
                     Ok(answer) => answer,
-                    Err(failure) => session.answer(EXECUTE, Err(failure)),
+                    Err(failure) => session.answer(EXECUTE, async { Err(failure) }).await,
                 },
                 _ => unknown_name(name),
             }
@@ -206,10 +212,6 @@ fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, 
 fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: DescribeArguments = read(arguments)?;
     let tool = operation(&asked.operation_id, session)?;
-    if !session.finds(tool) {
-        let what = format!("{} is not allowed here.", tool.name);
-        return Err(Failure::new(Class::Refused, what));
-    }
     let mut told = shown(tool, Detail::Schema);
     told["operationId"] = json!(tool.name);
     told["method"] = json!(tool.method);
@@ -277,11 +279,14 @@ fn takes_whole_body(tool: &Tool) -> bool {
         .any(|argument| argument.place == whole)
 }
 
-/// By tool name, or by HighLevel's operationId where only one operation has it.
+/// By tool name, or by HighLevel's operationId where only one operation has it. What the rules hide is as unknown here
+/// as what there is not: this surface tells of effects and names before the rules are asked.
 fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
-    let served = || TOOLS.iter().filter(|tool| session.serves(tool));
-    let by_id: Vec<_> = served().filter(|tool| tool.operation_id == id).collect();
-    let found = served().find(|tool| tool.is_called(id));
+    let by_id = TOOLS.iter().filter(|tool| tool.operation_id == id);
+    let by_id: Vec<_> = by_id.filter(|tool| session.finds(tool)).collect();
+    let found = TOOLS
+        .iter()
+        .find(|tool| tool.is_called(id) && session.finds(tool));
     found
         .or(match by_id.as_slice() {
             [one] => Some(one),
@@ -289,12 +294,10 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
         })
         .ok_or_else(|| {
             let shown: String = id.chars().take(64).collect();
-            // A name that the rules deny is no help, and nobody's to hear.
-            let visible = served().filter(|tool| session.finds(tool));
+            let visible = TOOLS.iter().filter(|tool| session.finds(tool));
             let remedy = match (by_id.as_slice(), nearest(id, visible)) {
                 ([_, _, ..], _) => {
-                    let visible = by_id.iter().filter(|tool| session.finds(tool));
-                    let names: Vec<&str> = visible.map(|tool| tool.name).collect();
+                    let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
                     format!("Several have this id: {}.", names.join(", "))
                 }
                 (_, Some(near)) => format!("Did you mean {near}?"),

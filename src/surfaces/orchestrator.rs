@@ -65,12 +65,15 @@ impl Surface for Orchestrator {
                 Some(Listing::Meta(meta)) => match meta.calls {
                     Some(kind) => match call::run(kind, arguments, session).await {
                         Ok(answer) => answer,
-                        Err(failure) => session.answer(meta.name, Err(failure)),
+                        Err(failure) => session.answer(meta.name, async { Err(failure) }).await,
                     },
                     None if meta.name == list::LOCATIONS => {
-                        session.answer(meta.name, locations(session).await)
+                        session.answer(meta.name, locations(session)).await
                     }
-                    None => session.answer(meta.name, find(arguments, session)),
+                    None => {
+                        let work = async { find(arguments, session) };
+                        session.answer(meta.name, work).await
+                    }
                 },
                 _ => unknown_name(name),
             }

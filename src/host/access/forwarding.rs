@@ -3,34 +3,27 @@
 use axum::http::HeaderMap;
 
 /// Headers that proxies, balancers, networks of caches and tunnels add.
-const NAMES: [&str; 21] = [
-    "forwarded",
-    "forwarded-for",
+const NAMES: [&str; 8] = [
     "via",
-    "x-real-ip",
-    "x-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "x-cluster-client-ip",
-    "x-proxyuser-ip",
-    "proxy-client-ip",
-    "wl-proxy-client-ip",
-    "x-remote-ip",
+    "x-realip",
     "x-remote-addr",
-    "x-originating-ip",
-    "x-forward-for",
     "cdn-loop",
     "x-host",
     "x-scheme",
     "x-amzn-trace-id",
     "x-cloud-trace-context",
-    "do-connecting-ip",
 ];
 
+/// Parts of what such headers are called, by whichever product: `forwarded`, `x-forwarded-for`, `x-nginx-proxy`.
+const PARTS: [&str; 2] = ["forward", "proxy"];
+
+/// The end of those that tell an address: `x-real-ip`, `true-client-ip`, `ali-cdn-real-ip`.
+const ADDRESS: &str = "-ip";
+
 /// What the headers of one product begin with: Envoy, Cloudflare, CloudFront, Fastly, Fly, Azure, App Engine, IIS,
-/// Vercel, Netlify, Akamai, Imperva, ngrok, Tailscale, and those that keep what they replaced.
-const PREFIXES: [&str; 17] = [
-    "x-forwarded",
+/// Vercel, Netlify, Akamai, Imperva, ngrok, Tailscale, Google's and Amazon's sign-in, Pomerium, Varnish, and those that
+/// keep what they replaced.
+const PREFIXES: [&str; 20] = [
     "x-envoy-",
     "cf-",
     "cloudfront-",
@@ -46,6 +39,10 @@ const PREFIXES: [&str; 17] = [
     "incap-",
     "ngrok-",
     "tailscale-",
+    "x-goog-iap-",
+    "x-amzn-oidc-",
+    "x-pomerium-",
+    "x-varnish",
     "x-original-",
 ];
 
@@ -53,7 +50,10 @@ const PREFIXES: [&str; 17] = [
 pub fn was_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         let name = name.as_str();
-        NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        NAMES.contains(&name)
+            || name.ends_with(ADDRESS)
+            || PARTS.iter().any(|part| name.contains(part))
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     })
 }
 
@@ -98,6 +98,27 @@ mod tests {
             "ngrok-trace-id",
             "tailscale-user-login",
             "x-arr-log-id",
+            "forwarded-for",
+            "x-forward-for",
+            "client-ip",
+            "proxy-client-ip",
+            "wl-proxy-client-ip",
+            "x-remote-ip",
+            "x-remote-addr",
+            "x-originating-ip",
+            "do-connecting-ip",
+            "x-true-client-ip",
+            "ali-cdn-real-ip",
+            "cdn-real-ip",
+            "x-realip",
+            "x-source-ip",
+            "x-ms-forwarded-client-ip",
+            "x-goog-iap-jwt-assertion",
+            "x-pomerium-jwt-assertion",
+            "x-amzn-oidc-identity",
+            "x-varnish",
+            "x-nginx-proxy",
+            "proxy-connection",
         ] {
             check(name, true);
         }
@@ -107,6 +128,20 @@ mod tests {
             "user-agent",
             "traceparent",
             "mcp-session-id",
+            "mcp-protocol-version",
+            "mcp-method",
+            "mcp-name",
+            "last-event-id",
+            "authorization",
+            "x-access-key",
+            "locationid",
+            "content-type",
+            "content-length",
+            "accept-language",
+            "accept-encoding",
+            "connection",
+            "origin",
+            "sec-fetch-site",
         ] {
             check(name, false);
         }

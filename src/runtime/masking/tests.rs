@@ -33,6 +33,10 @@ fn secrets_are_replaced_and_every_other_byte_stays() {
         r#"{"password":{"type":"string","token":"t"},"secret":null,"apiKey":"","jwt":true}"#,
         r#"{"password":{"type":"string","token":"[a secret]"},"secret":null,"apiKey":"","jwt":true}"#,
     );
+    check(
+        r#"{"pass":"a","Passwd":"b","PASS":3,"signingKey":"c","signing_key":"d","Signing-Key":"e"}"#,
+        r#"{"pass":"[a secret]","Passwd":"[a secret]","PASS":"[a secret]","signingKey":"[a secret]","signing_key":"[a secret]","Signing-Key":"[a secret]"}"#,
+    );
     check(r#"{"apiKey":"cut off"#, r#"{"apiKey":"[a secret]""#);
 }
 
@@ -62,6 +66,7 @@ fn what_is_no_secret_stays() {
     let rows = [
         r#"{"nextPageToken":"n","pageToken":"p","prev_page_token":"q","token_type":"Bearer"}"#,
         r#"{"fieldKey":"contact.x","key":"k","tokenId":"1","oauthId":"2","photo_authorization":"yes"}"#,
+        r#"{"bypass":"b","address":"a","pass_rate":"c","passed":"d","boardingPass":"e"}"#,
         r#"{"x":"password","y":["token"],"\"token\"":"z","text":"\"password\":\"in a text\""}"#,
         r#"{"headers":[{"key":"Content-Type","value":"text/plain"}],"value":"v"}"#,
         "",
@@ -126,7 +131,7 @@ fn leaks(value: &Value) -> bool {
 
 proptest! {
     #[test]
-    fn json_without_such_names_is_untouched(value in json_value("[a-zA-Z_\"\\\\]{0,5}s")) {
+    fn json_without_such_names_is_untouched(value in json_value("[a-zA-Z_\"\\\\]{0,5}x")) {
         for text in [value.to_string(), format!("{value:#}")] {
             prop_assert_eq!(mask_secrets(text.clone()), text);
         }

@@ -8,6 +8,9 @@ use crate::runtime::decoding::{MOST_VALUES, count_values};
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Most bytes of a text that is taken for a number.
+const LONGEST_NUMBER: usize = 64;
+
 /// Coerces every value that has one declared type, inside objects and lists too.
 pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Problems) {
     let mut coercion = Coercion {
@@ -105,10 +108,10 @@ fn coerced(kind: &str, value: &Value) -> Option<Value> {
             let whole = (number.abs() < EXACT).then_some(number as i64)?;
             Some(whole.into())
         }
-        ("number", Value::String(text)) => match serde_json::from_str(text).ok()? {
-            Value::Number(number) => Some(Value::Number(number)),
-            _ => None,
-        },
+        // As a number from the first: no list or object is built to find that it is none.
+        ("number", Value::String(text)) if text.len() <= LONGEST_NUMBER => {
+            serde_json::from_str(text).ok().map(Value::Number)
+        }
         ("boolean", Value::String(text)) => match text.as_str() {
             "true" => Some(Value::Bool(true)),
             "false" => Some(Value::Bool(false)),

@@ -23,6 +23,9 @@ use rank::Index;
 /// Most intents in one search.
 const MOST_QUERIES: usize = 5;
 
+/// Most characters of one query: what ranking takes grows with its words.
+const LONGEST_QUERY: usize = 400;
+
 /// Hits for each intent, where the caller does not say.
 const USUAL_LIMIT: usize = 5;
 const MOST_HITS: usize = 20;
@@ -79,6 +82,12 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
     if search.queries.len() > MOST_QUERIES || search.operations.len() > MOST_NAMED {
         return Err(format!(
             "Give at most {MOST_QUERIES} queries and {MOST_NAMED} operations in one call."
+        ));
+    }
+    let is_long = |query: &String| query.chars().count() > LONGEST_QUERY;
+    if search.queries.iter().any(is_long) {
+        return Err(format!(
+            "Give queries of at most {LONGEST_QUERY} characters: what you want to do in a few words."
         ));
     }
     if let Some(domain) = &search.domain

@@ -101,6 +101,26 @@ fn filters_hold() {
 }
 
 #[test]
+fn queries_are_short() {
+    fn check(query: &str, is_taken: bool) {
+        let asked = Search {
+            queries: vec!["contact".to_owned(), query.to_owned()],
+            ..Search::default()
+        };
+        let told = search(&asked, |_| true);
+        let is_right = match &told {
+            Ok(_) => is_taken,
+            Err(what) => !is_taken && what.contains("at most 400 characters"),
+        };
+        assert!(is_right, "{} bytes: {told:?}", query.len());
+    }
+    check(&"tag ".repeat(100), true);
+    check(&"ö".repeat(400), true);
+    check(&"ö".repeat(401), false);
+    check(&"tag ".repeat(200_000), false);
+}
+
+#[test]
 fn what_is_not_found_leads_on() {
     let answer = ask(&["zzzz qqqq"], Detail::Signature);
     assert!(

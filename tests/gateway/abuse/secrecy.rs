@@ -85,6 +85,16 @@ async fn a14_no_text_names_what_is_denied() {
         .call(&BY_OPERATOR, "/mcp/l/b01", "call_read", arguments)
         .await;
     assert!(!reply.text.contains("destructive"), "{}", reply.text);
+    // Of what is denied no more is told than of what there is not.
+    for tool in ["execute_operation", "describe_operation"] {
+        let arguments = json!({"operationId": denied});
+        let path = "/mcp/l/b01/compat";
+        let reply = program.call(&BY_OPERATOR, path, tool, arguments).await;
+        let is_unknown = reply.text.contains("There is no operation");
+        let tells = ["destructive", "idempotencyKey", "allowed"];
+        let tells = tells.iter().any(|word| reply.text.contains(word));
+        assert!(is_unknown && !tells, "{tool}: {}", reply.text);
+    }
 }
 
 #[tokio::test]

@@ -116,7 +116,21 @@ fn values_are_coerced_without_loss_or_refused() {
             json!({"contactId": "c", "dnd": "true"}),
             json!({"path": {"contactId": "c"}, "body": {"dnd": true}}),
         ),
+        (
+            "opportunities_update-opportunity",
+            None,
+            json!({"id": "o", "monetaryValue": "12.5"}),
+            json!({"path": {"id": "o"}, "body": {"monetaryValue": 12.5}}),
+        ),
     ]);
+    for value in ["true", "[1]", &"[".repeat(100), &"1".repeat(65)] {
+        refuses(&[(
+            "opportunities_update-opportunity",
+            None,
+            json!({"id": "o", "monetaryValue": value}),
+            &["monetaryValue must be a number, not"],
+        )]);
+    }
     for limit in [
         json!("2x"),
         json!("020"),
