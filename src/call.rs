@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::config;
-use crate::highlevel::{Authority, CountedUnder, Failure, LocationBinding, Transport};
+use crate::highlevel::{Authority, CountedUnder, Failure, Transport};
 use crate::runtime::tool::{Effect, Tool};
 use crate::store::clock::SteadyClock;
 use crate::store::pause::Paused;
@@ -113,7 +113,10 @@ impl Pipeline {
     /// Answers a request: one call, a batch, or what they would send. One line in the log and one count for each
     /// call, whatever came of it. Dropping the future ends the call to HighLevel.
     pub async fn execute(&self, mut request: Request<'_>) -> Answer {
-        let mut answer = match request.options.items.take() {
+        if let Err(answer) = self.ensure_let_in(request.context).await {
+            return self.log_unsent(&request, answer);
+        }
+        match request.options.items.take() {
             Some(items) if !request.options.dry_run => self.execute_batch(&request, &items).await,
             items => {
                 let watch = self.watch(&request);
@@ -122,9 +125,7 @@ impl Pipeline {
                 self.log(watch, &answer);
                 answer
             }
-        };
-        self.withhold(&mut answer, request.context);
-        answer
+        }
     }
 
     /// Calls one operation by its own arguments, with `output`, `location` and `confirm` beside them.
@@ -230,29 +231,6 @@ impl Pipeline {
         let caller = self.principal_id(&context.principal);
         let store = &self.0.idempotency;
         store.claim(&caller, scope, &validated.fingerprint())
-    }
-
-    /// Takes out of an answer what a caller did not send and may not hear: an endpoint's alias stands for a location
-    /// whose id and name are its owner's, and whether there is such an alias is nobody's to try.
-    fn withhold(&self, answer: &mut Answer, context: &CallContext) {
-        let principal = &context.principal;
-        if principal.kind.is_known() || principal.endpoint == EndpointBinding::Any {
-            return;
-        }
-        let Some(account) = &principal.account else {
-            return;
-        };
-        let Some(location) = account.location.as_ref().map(LocationBinding::location) else {
-            return;
-        };
-        let shows = answer.status.is_some_and(|status| status < 300);
-        if shows || self.transport().is_proven(account, location) {
-            return;
-        }
-        let name = account.place.as_ref().map(|place| place.name.as_str());
-        for secret in std::iter::once(location.as_str()).chain(name) {
-            answer.text = answer.text.replace(secret, "[this location]");
-        }
     }
 
     /// A text of ours, within the size of any answer.

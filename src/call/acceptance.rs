@@ -1,10 +1,14 @@
-//! Tries a token that HighLevel has not answered yet by a harmless read, before anything is written or asked for it.
+//! Tries a token by harmless reads: one that HighLevel has not answered yet before anything is written or asked for it,
+//! one at the endpoint of a location before that endpoint says anything.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{Answer, CallContext, CallerKind, ConsentSource, Located, Pipeline, Principal};
+use super::{
+    Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Located, Pipeline, Principal,
+};
 use crate::generated::TOOLS;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, Standing};
@@ -12,16 +16,29 @@ use crate::runtime::tool::Tool;
 
 /// Reads by which a token is tried, from the one that fits most: whatever HighLevel answers but "this token is
 /// unknown" accepts it, a refusal for scope or class too.
-const LADDER: [&str; 2] = ["/locations/{locationId}", "/locations/search"];
+static ACCEPTING: LazyLock<Vec<&'static Tool>> =
+    LazyLock::new(|| reads(&["/locations/{locationId}", "/locations/search"]));
 
-static PROBES: LazyLock<Vec<&'static Tool>> = LazyLock::new(|| {
+/// Reads that HighLevel answers only to tokens of the location, each of another scope.
+static PROVING: LazyLock<Vec<&'static Tool>> = LazyLock::new(|| {
+    reads(&[
+        "/locations/{locationId}",
+        "/contacts/",
+        "/conversations/search",
+        "/opportunities/pipelines",
+        "/calendars/",
+        "/workflows/",
+    ])
+});
+
+fn reads(paths: &[&str]) -> Vec<&'static Tool> {
     let find = |path: &&str| {
         TOOLS
             .iter()
             .find(|tool| tool.method == "GET" && tool.path == *path)
     };
-    LADDER.iter().filter_map(find).collect()
-});
+    paths.iter().filter_map(find).collect()
+}
 
 impl Pipeline {
     /// Whether the server or HighLevel knows the caller.
@@ -45,7 +62,7 @@ impl Pipeline {
             return Err(Failure::new(Class::Auth, "The connection has no account.").into());
         };
         let mut last = None;
-        for probe in PROBES.iter().copied() {
+        for probe in ACCEPTING.iter().copied() {
             let mut arguments = Map::new();
             match &account.location {
                 Some(location) if probe.path.contains("{locationId}") => {
@@ -73,6 +90,42 @@ impl Pipeline {
         })
     }
 
+    /// Has HighLevel let a token into the location of its endpoint, before anything is answered there. Fails alike
+    /// whatever is amiss: an alias stands for a customer, and nobody shall find out which there are. What only a later
+    /// answer of HighLevel could tell apart is not told, its words neither.
+    pub(super) async fn ensure_let_in(&self, context: &CallContext) -> Result<(), Answer> {
+        let principal = &context.principal;
+        if principal.kind != CallerKind::Token || principal.endpoint == EndpointBinding::Any {
+            return Ok(());
+        }
+        let account = principal.account.as_ref();
+        let location = account.and_then(|account| Some((account, account.location.as_ref()?)));
+        let Some((account, location)) = location else {
+            return Err(not_let_in());
+        };
+        let location = location.location();
+        for probe in PROVING.iter().copied() {
+            if self.transport().is_proven(account, location) {
+                return Ok(());
+            }
+            let mut arguments = Map::new();
+            arguments.insert("locationId".to_owned(), json!(location.as_str()));
+            let answer = self.probe(probe, arguments, context).await;
+            match answer.class {
+                None | Some(Class::Scope | Class::TokenClass) => {}
+                Some(Class::Auth) => return Err(answer),
+                Some(class @ (Class::RateLimited | Class::Upstream)) => {
+                    return Err(not_tried(class, answer.retry_after));
+                }
+                Some(_) => return Err(not_let_in()),
+            }
+        }
+        match self.transport().is_proven(account, location) {
+            true => Ok(()),
+            false => Err(not_let_in()),
+        }
+    }
+
     /// One read by the usual way, without its answer's content.
     async fn probe(
         &self,
@@ -92,6 +145,24 @@ impl Pipeline {
         };
         asked.await.unwrap_or_else(|answer: Answer| answer)
     }
+}
+
+fn not_let_in() -> Answer {
+    let what =
+        "Nothing was sent: HighLevel does not let this token into the location of this endpoint.";
+    let remedy = "Use a token of that location with a scope to read in it, such as locations.readonly, or an access key.";
+    Failure::new(Class::Location, what)
+        .with_remedy(remedy)
+        .into()
+}
+
+fn not_tried(class: Class, wait: Option<Duration>) -> Answer {
+    let what = "Nothing was sent: HighLevel could not be asked whether it lets this token in.";
+    let mut failure = Failure::new(class, what).with_remedy("Repeat the call.");
+    if let Some(wait) = wait {
+        failure = failure.with_retry_after(wait);
+    }
+    failure.into()
 }
 
 /// Why a call was not made whose token HighLevel has yet to answer.

@@ -161,15 +161,17 @@ async fn the_right_to_send_is_given_once() {
 
 #[tokio::test]
 async fn eight_calls_of_a_new_token_go_four_at_a_time() {
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    // Calls that arrived before the first was answered: that answer accepts the token, and then all may go.
+    let (arrived, at_first) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let highlevel = {
-        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        let (arrived, at_first) = (Arc::clone(&arrived), Arc::clone(&at_first));
         axum::Router::new().fallback(move || {
-            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            let (arrived, at_first) = (Arc::clone(&arrived), Arc::clone(&at_first));
             async move {
-                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                now.fetch_sub(1, Ordering::SeqCst);
+                arrived.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let all = arrived.load(Ordering::SeqCst);
+                let _ = at_first.compare_exchange(0, all, Ordering::SeqCst, Ordering::SeqCst);
                 axum::Json(serde_json::json!({"contact": {}}))
             }
         })
@@ -181,7 +183,9 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
     let upstream = Upstream::new(&base);
     let budget = Budget::default();
     for (standing, expected) in [(Standing::New, 4), (Standing::Accepted, 8)] {
-        most.store(0, Ordering::SeqCst);
+        for counter in [&arrived, &at_first] {
+            counter.store(0, Ordering::SeqCst);
+        }
         assert_eq!(
             upstream.transport.standing(&caller("pit-a"), false),
             standing
@@ -192,7 +196,7 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
             .iter()
             .filter(|call| call.is_err())
             .count();
-        let most = most.load(Ordering::SeqCst);
+        let most = at_first.load(Ordering::SeqCst);
         println!(
             "8 calls at once of a token that is {standing:?}: {most} under way, {refused} refused"
         );
