@@ -70,8 +70,9 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<(Mode, String), Answer> {
         let facts = validated.facts();
-        let stopped = self.check_stop(&Stoppable::new(facts, context));
-        stopped.map_err(|(failure, rule)| self.refuse(facts, &failure, rule, context))?;
+        if let Some((failure, rule)) = self.stopped(&Stoppable::new(facts, context)) {
+            return Err(self.refuse(facts, &failure, rule, context));
+        }
         let rules = facts.rules(context);
         // The arguments may have led to another location than the connection's.
         let allowed = rules

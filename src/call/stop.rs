@@ -19,28 +19,26 @@ pub(super) struct Stoppable {
 pub(super) type Stopped = (Failure, Option<&'static str>);
 
 impl Pipeline {
-    /// Whether nobody stopped the call up to now.
-    pub(super) fn check_stop(&self, call: &Stoppable) -> Result<(), Stopped> {
+    /// Why the call may not go any more, if somebody stopped it.
+    pub(super) fn stopped(&self, call: &Stoppable) -> Option<Stopped> {
         let key = call.key.as_ref();
         if key.is_some_and(|key| !self.is_key_valid(key)) {
             let what = "Nothing was sent: the access key was revoked or has expired.";
             let failure = Failure::new(Class::Auth, what)
                 .with_remedy("Have the server's operator make another.");
-            return Err((failure, None));
+            return Some((failure, None));
         }
         if call.is_read {
-            return Ok(());
+            return None;
         }
-        let Some(paused) = self.paused(call.alias.as_deref()) else {
-            return Ok(());
-        };
+        let paused = self.paused(call.alias.as_deref())?;
         let what = match call.may_disclose {
             true => format!("Nothing was sent. {}", paused.sentence()),
             false => "Nothing was sent: everything but reading is paused here.".to_owned(),
         };
         let failure = Failure::new(Class::Refused, what)
             .with_remedy("Only read until the server's operator resumes it.");
-        Err((failure, Some("pause")))
+        Some((failure, Some("pause")))
     }
 
     /// What the transport asks before each attempt: between the judgement and the wire a call may wait half a minute
@@ -48,9 +46,9 @@ impl Pipeline {
     pub(super) fn recheck(&self, facts: &Facts, context: &CallContext) -> Recheck {
         let (pipeline, call) = (self.clone(), Stoppable::new(facts, context));
         let judged_by = Arc::clone(&facts.snapshot);
-        Box::new(move || {
-            pipeline.check_stop(&call).map_err(|(failure, _)| failure)?;
-            pipeline.check_snapshot(&judged_by)
+        Box::new(move || match pipeline.stopped(&call) {
+            Some((failure, _)) => Err(failure),
+            None => pipeline.check_snapshot(&judged_by),
         })
     }
 
