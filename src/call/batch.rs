@@ -185,6 +185,11 @@ impl Pipeline {
                 });
                 break;
             }
+            // A made-up token is tried once, not once an item.
+            if !self.is_accepted(&request.context.principal) {
+                stopped = Some("HighLevel has not accepted the token yet");
+                break;
+            }
             if answer.is_error && request.options.on_error == OnError::Stop {
                 stopped = Some("An item failed");
                 break;

@@ -207,7 +207,8 @@ impl Pipeline {
             tool: tool.name.to_owned(),
             effect: tool.effect.name().to_owned(),
             location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
-            alias: facts.place().map(|place| place.alias.clone()),
+            // Whoever approves goes by the name: it stands only where HighLevel let the token in.
+            alias: facts.disclosed_location().map(|place| place.alias.clone()),
             locations: subject.location_counts(),
             who,
             preview: subject.requests(),

@@ -44,14 +44,7 @@ pub async fn guard(
             request.extensions_mut().insert(principal);
             guarded.intake.pass(request, &who, next).await
         }
-        Err(problem) => {
-            tracing::info!(
-                status = problem.status.as_u16(),
-                reason = problem.description,
-                "refused"
-            );
-            problem.into_response()
-        }
+        Err(problem) => problem.into_response(),
     }
 }
 

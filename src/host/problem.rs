@@ -23,7 +23,10 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
+    /// Has its line in the log: no call was made that would have one.
     fn into_response(self) -> Response {
+        let (status, reason) = (self.status.as_u16(), self.description.as_str());
+        tracing::info!(status, error = self.error, reason, "refused");
         let body = json!({"error": self.error, "error_description": self.description});
         let mut response = (self.status, axum::Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {

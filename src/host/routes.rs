@@ -85,6 +85,8 @@ async fn no_oauth() -> Response {
 }
 
 async fn nowhere(uri: Uri) -> Response {
-    let what = format!("There is nothing at {}; MCP is at /mcp.", uri.path());
+    // Of a path as long as a request may have, as much as a person reads.
+    let path: String = uri.path().chars().take(100).collect();
+    let what = format!("There is nothing at {path}; MCP is at /mcp.");
     Problem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
 }

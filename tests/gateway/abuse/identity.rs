@@ -277,3 +277,74 @@ async fn a_stranger_that_names_an_alias_learns_as_little_as_highlevel_tells() {
         reply.text
     );
 }
+
+#[tokio::test]
+async fn a_token_of_elsewhere_cannot_tell_which_aliases_there_are() {
+    let highlevel = StubHighLevel::start().await;
+    let rules = "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\n";
+    let program = branches(1).rules(rules).serve(&highlevel.url).await;
+    let contact = json!({"contactId": "c1", "tags": ["a"]});
+    let wrapped = |operation: &str| json!({"operation": operation, "arguments": contact});
+    let mut dry = wrapped("contacts_add-tags");
+    dry["dryRun"] = json!(true);
+    let mut batch = wrapped("contacts_add-tags");
+    batch["items"] = json!([{}, {}]);
+    let compat = json!({"operationId": "get-contact", "params": {"contactId": "c1"}});
+    let rows = [
+        ("", "call_write", wrapped("contacts_add-tags")),
+        ("", "call_write", dry),
+        ("", "call_write", batch),
+        ("", "call_destructive", wrapped("contacts_delete-contact")),
+        (
+            "",
+            "call_read",
+            json!({"operation": "contacts_get-contact"}),
+        ),
+        (
+            "",
+            "call_read",
+            json!({"operation": "locations_get-location"}),
+        ),
+        ("/x/contacts", "contacts_get-contact", json!({})),
+        ("/x/contacts", "contacts_get-contact", contact.clone()),
+        ("/compat", "execute_operation", compat),
+    ];
+    let caller = [("authorization", "Bearer pit-of-L9")];
+    for (surface, tool, arguments) in rows {
+        let ask = async |alias: &str| {
+            let path = format!("/mcp/l/{alias}{surface}");
+            let reply = program.call(&caller, &path, tool, arguments.clone()).await;
+            reply.text
+        };
+        let (there, nowhere) = (ask("b01").await, ask("b02").await);
+        assert_eq!(there, nowhere, "{surface} {tool} {arguments}");
+        assert!(there.contains("does not let this token"), "{there}");
+    }
+    assert_eq!(highlevel.count(|seen| seen.target.contains("c1")), 0);
+}
+
+#[tokio::test]
+async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+        let open = seen.path().starts_with("/opportunities/") || seen.path().ends_with("/c1");
+        (!open).then(|| refusal(401, "The token is not authorized for this scope."))
+    })
+    .await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let token = bearer(&format!("pit-of-{}", location(1)));
+    let caller = [("authorization", token.as_str())];
+    let contact = json!({"contactId": "c1"});
+    for asked in [5, 1] {
+        highlevel.forget();
+        let reply = program
+            .call(
+                &caller,
+                "/mcp/l/b01/x/contacts",
+                "contacts_get-contact",
+                contact.clone(),
+            )
+            .await;
+        assert!(reply.ok, "{}", reply.text);
+        assert_eq!(highlevel.seen().len(), asked, "{:?}", highlevel.seen());
+    }
+}
