@@ -1,44 +1,29 @@
 //! Tries a token by harmless reads: one that HighLevel has not answered yet before anything is written or asked for it,
 //! one at the endpoint of a location before that endpoint says anything.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{
-    Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Located, Pipeline, Principal,
-};
-use crate::generated::TOOLS;
+use super::{Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Pipeline, Principal};
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Failure, Standing};
 use crate::runtime::tool::Tool;
+use crate::tools;
 
 /// Reads by which a token is tried, from the one that fits most: whatever HighLevel answers but "this token is
 /// unknown" accepts it, a refusal for scope or class too.
-static ACCEPTING: LazyLock<Vec<&'static Tool>> =
-    LazyLock::new(|| reads(&["/locations/{locationId}", "/locations/search"]));
+const ACCEPTING: [&str; 2] = ["/locations/{locationId}", "/locations/search"];
 
 /// Reads that HighLevel answers only to tokens of the location, each of another scope.
-static PROVING: LazyLock<Vec<&'static Tool>> = LazyLock::new(|| {
-    reads(&[
-        "/locations/{locationId}",
-        "/contacts/",
-        "/conversations/search",
-        "/opportunities/pipelines",
-        "/calendars/",
-        "/workflows/",
-    ])
-});
-
-fn reads(paths: &[&str]) -> Vec<&'static Tool> {
-    let find = |path: &&str| {
-        TOOLS
-            .iter()
-            .find(|tool| tool.method == "GET" && tool.path == *path)
-    };
-    paths.iter().filter_map(find).collect()
-}
+const PROVING: [&str; 6] = [
+    "/locations/{locationId}",
+    "/contacts/",
+    "/conversations/search",
+    "/opportunities/pipelines",
+    "/calendars/",
+    "/workflows/",
+];
 
 impl Pipeline {
     /// Whether the server or HighLevel knows the caller.
@@ -47,8 +32,7 @@ impl Pipeline {
             return true;
         }
         let account = principal.account.as_ref();
-        account
-            .is_some_and(|account| self.transport().standing(account, false) == Standing::Accepted)
+        account.is_some_and(|account| self.transport().standing(account) == Standing::Accepted)
     }
 
     /// Has HighLevel answer a new token before a call that writes, confirms or is kept. Fails with HighLevel's own
@@ -62,7 +46,7 @@ impl Pipeline {
             return Err(Failure::new(Class::Auth, "The connection has no account.").into());
         };
         let mut last = None;
-        for probe in ACCEPTING.iter().copied() {
+        for probe in ACCEPTING.iter().filter_map(|path| tools::get(path)) {
             let mut arguments = Map::new();
             match &account.location {
                 Some(location) if probe.path.contains("{locationId}") => {
@@ -104,7 +88,7 @@ impl Pipeline {
             return Err(not_let_in());
         };
         let location = location.location();
-        for probe in PROVING.iter().copied() {
+        for probe in PROVING.iter().filter_map(|path| tools::get(path)) {
             if self.transport().is_proven(account, location) {
                 return Ok(());
             }
@@ -112,9 +96,9 @@ impl Pipeline {
             arguments.insert("locationId".to_owned(), json!(location.as_str()));
             let answer = self.probe(probe, arguments, context).await;
             match answer.class {
-                None | Some(Class::Scope | Class::TokenClass) => {}
-                Some(Class::Auth) => return Err(answer),
-                Some(class @ (Class::RateLimited | Class::Upstream)) => {
+                // Another read may be within the scopes, or come after rules that were just read anew.
+                None | Some(Class::Scope | Class::TokenClass | Class::Refused) => {}
+                Some(class @ (Class::Auth | Class::RateLimited | Class::Upstream)) => {
                     return Err(not_tried(class, answer.retry_after));
                 }
                 Some(_) => return Err(not_let_in()),
@@ -126,7 +110,8 @@ impl Pipeline {
         }
     }
 
-    /// One read by the usual way, without its answer's content.
+    /// One read by the usual way, without its answer's content. No rule of a location is about it, no cap either: they
+    /// would tell that the location is one of the server's.
     async fn probe(
         &self,
         tool: &'static Tool,
@@ -135,15 +120,12 @@ impl Pipeline {
     ) -> Answer {
         let facts = self.find_account(tool, arguments, None, context, &self.snapshot());
         let asked = async {
-            let validated = self.validate(Located::from_facts(facts?), context)?;
-            let authorized = self
-                .authorize(validated, ConsentSource::ServerProbe, context)
-                .await?;
-            let metered = self.meter(authorized, context).await?;
-            let (_, _, replied) = self.send(metered).await.into_parts();
-            replied.map(|_| Answer::default()).map_err(Answer::from)
+            let mut facts = facts?;
+            facts.caller.place = None;
+            self.read(facts, ConsentSource::ServerProbe, context).await
         };
-        asked.await.unwrap_or_else(|answer: Answer| answer)
+        let answered = asked.await.map(|_| Answer::default());
+        answered.unwrap_or_else(|answer| answer)
     }
 }
 
@@ -157,8 +139,17 @@ fn not_let_in() -> Answer {
 }
 
 fn not_tried(class: Class, wait: Option<Duration>) -> Answer {
-    let what = "Nothing was sent: HighLevel could not be asked whether it lets this token in.";
-    let mut failure = Failure::new(class, what).with_remedy("Repeat the call.");
+    let (what, remedy) = match class {
+        Class::Auth => (
+            "Nothing was sent: HighLevel does not accept this token.",
+            "Use a token that is valid.",
+        ),
+        _ => (
+            "Nothing was sent: HighLevel could not be asked whether it lets this token in.",
+            "Repeat the call.",
+        ),
+    };
+    let mut failure = Failure::new(class, what).with_remedy(remedy);
     if let Some(wait) = wait {
         failure = failure.with_retry_after(wait);
     }
@@ -178,4 +169,19 @@ fn not_answered(tried: Option<Answer>) -> Answer {
         failure = failure.with_retry_after(wait);
     }
     failure.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trial_is_an_operation_and_proves_what_it_is_for() {
+        for path in ACCEPTING.iter().chain(&PROVING) {
+            assert!(tools::get(path).is_some(), "{path} is no operation");
+        }
+        for path in PROVING {
+            assert!(tools::get(path).is_some_and(|tool| tool.proves), "{path}");
+        }
+    }
 }

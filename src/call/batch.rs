@@ -179,9 +179,10 @@ impl Pipeline {
             failed += usize::from(answer.is_error);
             did_nothing &= answer.did_nothing;
             if answer.class == Some(Class::Auth) {
-                stopped = Some(match answer.status {
-                    Some(_) => "HighLevel does not accept the token",
-                    None => "The access key is good no longer",
+                let key = request.context.principal.key.as_ref();
+                stopped = Some(match key {
+                    Some(key) if !self.is_key_valid(&key.id) => "The access key is good no longer",
+                    _ => "HighLevel does not accept the token",
                 });
                 break;
             }

@@ -33,9 +33,8 @@ pub enum EndpointBinding {
     /// `/mcp/l/<alias>`: the account is pinned to that location.
     Location,
     /// A HighLevel token came to an alias that there is not, or whose location is not the one that its header names.
-    /// The account is pinned to a location that HighLevel does not have, so that the caller hears from HighLevel what it
-    /// would hear of a location that its token does not reach. Nothing that is answered without HighLevel may tell the
-    /// two apart.
+    /// The account is pinned to a location that HighLevel does not have: trying the token there ends in the same sentence as
+    /// at a location that it does not reach.
     UnknownAlias,
 }
 

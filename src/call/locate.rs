@@ -57,27 +57,32 @@ impl Pipeline {
         };
         let (edition, version) = tool.edition(self.transport().preferred());
         let bound = caller.location.as_ref();
-        let mut facts = Facts {
+        let location = bound.map(|bound| bound.location().clone());
+        Ok(Facts {
             tool,
             edition,
             version,
             agency: self.may_use_agency(principal),
-            location: bound.map(|bound| bound.location().clone()),
+            may_disclose: self.may_hear_of(principal, &caller, location.as_ref()),
+            location,
             caller,
             arguments,
             names_location: false,
             keyed: false,
-            may_disclose: principal.kind.is_known(),
             snapshot: Arc::clone(snapshot),
-        };
-        facts.may_disclose |= self.is_let_in(&facts);
-        Ok(facts)
+        })
     }
 
-    /// Whether HighLevel let the caller's token into the location of the call.
-    pub(super) fn is_let_in(&self, facts: &Facts) -> bool {
-        let location = facts.location.as_ref();
-        location.is_some_and(|location| self.transport().is_proven(&facts.caller, location))
+    /// Whether the caller may hear what the server knows of a location: the server knows it, or HighLevel let its token
+    /// in there.
+    pub(super) fn may_hear_of(
+        &self,
+        principal: &Principal,
+        caller: &Caller,
+        location: Option<&TenantId>,
+    ) -> bool {
+        let is_proven = |location| self.transport().is_proven(caller, location);
+        principal.kind.is_known() || location.is_some_and(is_proven)
     }
 
     /// Whether the caller may act with the agency's own token. Who is bound to locations never may: that token
@@ -103,12 +108,9 @@ impl Pipeline {
         let shown = |alias: Option<&str>| snapshot.rules.over(alias, policy).shows(tool).is_ok();
         let reachable = reachable(&snapshot.locations, &principal.scope);
         // Whoever may have made a token up is not shown what the rules of a location are that it names.
-        let is_told = |account: &Caller, location: &TenantId| {
-            principal.kind.is_known() || self.transport().is_proven(account, location)
-        };
         let own = principal.account.as_ref().map(|account| {
             let bound = account.location.as_ref().map(LocationBinding::location);
-            let bound = bound.filter(|location| is_told(account, location));
+            let bound = bound.filter(|at| self.may_hear_of(principal, account, Some(at)));
             bound.and_then(|location| snapshot.locations.of_location(location.as_str()))
         });
         let places = own.into_iter().chain(reachable.into_iter().map(Some));

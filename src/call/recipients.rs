@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::{CallContext, Facts, Pipeline, Subject, Validated};
-use crate::generated::TOOLS;
+use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
 use crate::policy::Mode;
 use crate::runtime::tool::{Effect, Tool};
+use crate::tools;
 
 /// Each is a call; a person who looks at a preview reads no more names.
 pub const MOST_NAMED: usize = 5;
@@ -15,10 +15,8 @@ pub const MOST_NAMED: usize = 5;
 /// Arguments that name a contact, wherever they stand in a request.
 const CONTACT_ID: &str = "contactId";
 
-static GET_CONTACT: LazyLock<Option<&'static Tool>> = LazyLock::new(|| {
-    let is_it = |tool: &&Tool| tool.method == "GET" && tool.path == "/contacts/{contactId}";
-    TOOLS.iter().find(is_it)
-});
+static GET_CONTACT: LazyLock<Option<&'static Tool>> =
+    LazyLock::new(|| tools::get("/contacts/{contactId}"));
 
 /// The contact that a call reaches.
 pub fn contact_id(validated: &Validated) -> Option<&str> {
@@ -76,7 +74,10 @@ impl Pipeline {
             ..facts.clone()
         };
         facts.rules(context).shows(tool).ok()?;
-        let reply = self.read(facts, context).await.ok()?;
+        let reply = self
+            .read(facts, ConsentSource::Caller(None), context)
+            .await
+            .ok()?;
         let answer: Value = serde_json::from_str(&reply.body).ok()?;
         let contact = &answer["contact"];
         let part = |name: &str| contact[name].as_str().filter(|text| !text.is_empty());

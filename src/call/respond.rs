@@ -177,15 +177,18 @@ impl Pipeline {
     ) -> Result<Reply, Answer> {
         let mut facts = facts.with_arguments(arguments);
         facts.snapshot = self.snapshot();
-        self.read(facts, context).await
+        self.read(facts, ConsentSource::Caller(None), context).await
     }
 
     /// A read beside the call that the caller asked for, on the same way.
-    pub(super) async fn read(&self, facts: Facts, context: &CallContext) -> Result<Reply, Answer> {
+    pub(super) async fn read(
+        &self,
+        facts: Facts,
+        asking: ConsentSource<'_>,
+        context: &CallContext,
+    ) -> Result<Reply, Answer> {
         let validated = self.validate(Located::from_facts(facts), context)?;
-        let authorized = self
-            .authorize(validated, ConsentSource::Caller(None), context)
-            .await?;
+        let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
         let (_, _, replied) = self.send(metered).await.into_parts();
         replied.map_err(Answer::from)

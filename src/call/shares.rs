@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::{CallerKind, Principal};
 use crate::budget::{Budget, Charge, Full};
 use crate::config;
+use crate::highlevel::standing::NEW_CALLS;
 use crate::highlevel::{Caller, Digest};
 use crate::store::hex;
 
@@ -112,10 +113,7 @@ pub enum Busy {
     Newcomer,
 }
 
-/// Calls at once of a token that HighLevel has not answered yet. Those beyond wait in line.
-const NEWCOMER_CALLS: usize = 4;
-
-/// The same of all such tokens from one address.
+/// Calls at once of all tokens from one address that HighLevel has not answered yet. Those beyond wait in line.
 const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
 
 /// Bytes that callers from one address hold before HighLevel answered them: sixteen of the largest requests.
@@ -225,7 +223,7 @@ impl Shares {
     fn allowance(&self, holder: &Holder) -> Allowance {
         let inner = &self.0;
         let (bytes, newcomers) = match holder {
-            Holder::Caller(_) => (inner.bytes_per_caller, NEWCOMER_CALLS),
+            Holder::Caller(_) => (inner.bytes_per_caller, NEW_CALLS),
             Holder::Address(Some(_)) => (
                 BYTES_PER_ADDRESS.min(inner.bytes_per_caller),
                 NEWCOMER_CALLS_PER_ADDRESS,

@@ -59,7 +59,8 @@ impl Pipeline {
                 .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
             facts.caller.place = known.map(|account| account.place.clone());
             facts.location = named;
-            facts.may_disclose = context.principal.kind.is_known() || self.is_let_in(facts);
+            let location = facts.location.as_ref();
+            facts.may_disclose = self.may_hear_of(&context.principal, &facts.caller, location);
         }
         let target = Target {
             tool: edition,

@@ -100,11 +100,6 @@ impl Failure {
 }
 
 impl Class {
-    /// Whether the caller's own arguments or rights are at fault.
-    pub fn is_callers(self) -> bool {
-        matches!(self, Self::Invalid | Self::Location | Self::Refused)
-    }
-
     /// As it stands in JSON and in logs.
     pub fn name(self) -> &'static str {
         match self {

@@ -63,14 +63,6 @@ impl Target {
 }
 
 impl Outgoing {
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-
-    pub fn sender(&self) -> &Sender {
-        &self.sender
-    }
-
     pub fn method(&self) -> &Method {
         self.request.method()
     }

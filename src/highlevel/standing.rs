@@ -42,7 +42,7 @@ const MOST_LOCATIONS: usize = 2_000;
 const MOST_STRANGERS: usize = 10_000;
 
 /// Calls of a new token that may be under way at once: it may be made up, and each is a request to HighLevel.
-const NEW_CALLS: usize = 4;
+pub const NEW_CALLS: usize = 4;
 
 /// What HighLevel said of a token so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,7 +272,7 @@ impl Book {
 }
 
 /// What one client has by itself: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let mask = u128::MAX << 64;

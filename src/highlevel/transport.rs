@@ -18,7 +18,7 @@ use crate::highlevel::failure::{Class, Failure};
 use crate::highlevel::limit::{Digest, Limits};
 use crate::highlevel::permit::{Authority, Outgoing, Sender, Target};
 use crate::highlevel::retry::RetryBudget;
-use crate::highlevel::standing::{CountedUnder, Delay, Newcomer, Standing, Standings};
+use crate::highlevel::standing::{CountedUnder, Newcomer, Standing, Standings};
 use crate::highlevel::tokens::Tokens;
 use crate::highlevel::{Caller, TenantId, template};
 use crate::runtime::prepare::Upstream;
@@ -156,9 +156,9 @@ impl Transport {
         })
     }
 
-    /// Whether HighLevel knows the caller's token; `known`: whether the server knows the caller.
-    pub fn standing(&self, caller: &Caller, known: bool) -> Standing {
-        if known || caller.is_servers_own() {
+    /// Whether HighLevel knows the caller's token.
+    pub fn standing(&self, caller: &Caller) -> Standing {
+        if caller.is_servers_own() {
             return Standing::Accepted;
         }
         self.shared.standings.standing(&self.digest(caller))
@@ -166,7 +166,7 @@ impl Transport {
 
     /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
     pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
-        self.is_let_in(caller, &self.digest(caller), location)
+        self.is_proven_by(caller, &self.digest(caller), location)
     }
 
     /// What a request of `caller` is counted under that names the location `named`.
@@ -183,7 +183,7 @@ impl Transport {
         named: Option<&TenantId>,
     ) -> CountedUnder {
         let location = match named {
-            Some(named) => Some(named.clone()).filter(|at| self.is_let_in(caller, &digest, at)),
+            Some(named) => Some(named.clone()).filter(|at| self.is_proven_by(caller, &digest, at)),
             None => {
                 let home = caller.home.clone();
                 home.or_else(|| self.shared.standings.only_location(&digest))
@@ -192,21 +192,8 @@ impl Transport {
         location.map_or(CountedUnder::Credential(digest), CountedUnder::Location)
     }
 
-    fn is_let_in(&self, caller: &Caller, digest: &Digest, location: &TenantId) -> bool {
+    fn is_proven_by(&self, caller: &Caller, digest: &Digest, location: &TenantId) -> bool {
         caller.home.as_ref() == Some(location) || self.shared.standings.is_proven(digest, location)
-    }
-
-    /// Whether a call of `caller` would be refused without asking HighLevel, because its token was refused a moment
-    /// ago or because too many tokens of `address` were. For who does something before the call; `send` looks itself.
-    pub fn admit_new(
-        &self,
-        caller: &Caller,
-        known: bool,
-        address: Option<IpAddr>,
-    ) -> Result<(), Delay> {
-        self.shared
-            .standings
-            .check(&self.newcomer(caller, known, address))
     }
 
     pub(super) fn newcomer(

@@ -1,11 +1,12 @@
 //! Where a request comes from, as far as the proxies in between are to be believed.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
 use crate::config;
+use crate::highlevel::standing::network;
 
 /// The other end of the connection; an extension of every request.
 #[derive(Clone, Copy, Debug)]
@@ -61,17 +62,6 @@ impl ClientAddresses {
             }
         }
         last
-    }
-}
-
-/// One household or host: an IPv6 network of 64 bits, which any of them has to itself.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config;
-use crate::host::client_address::{ClientAddresses, network};
+use crate::highlevel::standing::network;
+use crate::host::client_address::ClientAddresses;
 use crate::telemetry::Metrics;
 
 /// Counts connections.

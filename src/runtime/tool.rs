@@ -3,6 +3,7 @@
 use crate::runtime::prepare::Prepare;
 
 /// One operation of HighLevel's API as a tool.
+#[derive(Clone)]
 pub struct Tool {
     /// The name clients call, `<document>_<operationId>` unless corrected.
     pub name: &'static str,
@@ -223,6 +224,7 @@ pub struct Rename {
 }
 
 /// How a list operation hands out its rows.
+#[derive(Clone)]
 pub struct Paging {
     pub style: PagingStyle,
     /// Argument that sets the page size.
@@ -243,6 +245,7 @@ pub struct Paging {
 }
 
 /// A list that HighLevel may drop parts of without saying so.
+#[derive(Clone)]
 pub struct ReadBack {
     /// Argument that holds the list; items have an id.
     pub sent: &'static str,

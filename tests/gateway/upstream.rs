@@ -14,7 +14,7 @@ use highlevel_mcp::highlevel::{
     Authority, Caller, CountedUnder, Failure, Outgoing, Reply, Sender, Standing, Target, TenantId,
     Transport,
 };
-use highlevel_mcp::runtime::tool::{Paging, Tool};
+use highlevel_mcp::runtime::tool::Tool;
 use reqwest::{Method, Request};
 
 use crate::wire::{Step, Wire, whole};
@@ -100,52 +100,8 @@ fn tool(name: &str) -> &'static Tool {
 
 /// The tool, with this word on whether its success proves a location.
 fn proving(name: &str, proves: bool) -> &'static Tool {
-    let one = tool(name);
-    Box::leak(Box::new(Tool {
-        proves,
-        paging: Paging {
-            style: one.paging.style,
-            page_size: None,
-            rows: &[],
-            narrow: None,
-            position: None,
-            first: 1,
-            next: &[],
-            more: &[],
-            total: &[],
-        },
-        read_back: None,
-        asks_person: one.asks_person,
-        twins: one.twins,
-        name: one.name,
-        aliases: one.aliases,
-        title: one.title,
-        description: one.description,
-        toolsets: one.toolsets,
-        document: one.document,
-        operation_id: one.operation_id,
-        method: one.method,
-        path: one.path,
-        version: one.version,
-        effect: one.effect,
-        bulk: one.bulk,
-        additive: one.additive,
-        idempotent: one.idempotent,
-        deprecated: one.deprecated,
-        scopes: one.scopes,
-        access: one.access,
-        arguments: one.arguments,
-        inner_tenants: one.inner_tenants,
-        renames: one.renames,
-        fields: one.fields,
-        answers: one.answers,
-        token: one.token,
-        media: one.media,
-        advertised_schema: one.advertised_schema,
-        check_schema: one.check_schema,
-        prepare: one.prepare,
-        newer: one.newer,
-    }))
+    let one = tool(name).clone();
+    Box::leak(Box::new(Tool { proves, ..one }))
 }
 
 #[tokio::test]
@@ -186,10 +142,7 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
         for counter in [&arrived, &at_first] {
             counter.store(0, Ordering::SeqCst);
         }
-        assert_eq!(
-            upstream.transport.standing(&caller("pit-a"), false),
-            standing
-        );
+        assert_eq!(upstream.transport.standing(&caller("pit-a")), standing);
         let calls = (0..8).map(|_| upstream.send(tool(READ), sender("pit-a", &budget), false));
         let refused = join_all(calls)
             .await

@@ -88,7 +88,7 @@ async fn newcomers_wait_in_line_and_are_not_refused() {
     }
     assert_eq!(started.elapsed().as_secs(), 2, "four at a time");
     let mut held = Vec::new();
-    for _ in 0..NEWCOMER_CALLS {
+    for _ in 0..NEW_CALLS {
         held.push(shares.enter(&MINE, Some(None)).await);
     }
     let busy = shares.enter(&MINE, Some(None)).await.err();

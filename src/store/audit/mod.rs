@@ -153,10 +153,6 @@ impl Open {
         }
     }
 
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
     /// For a call whose beginning was not written.
     fn forget(&mut self) {
         self.id.clear();

@@ -55,6 +55,14 @@ async fn settled(audit: &Audit) {
     drop(written.await);
 }
 
+/// Today's lines in short: which call, in which state, with which outcome.
+fn states(folder: &Path) -> Vec<String> {
+    lines(folder)
+        .iter()
+        .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
+        .collect()
+}
+
 /// Today's lines, with ids and times as words.
 fn lines(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(today(folder)).expect("a file");
@@ -262,10 +270,6 @@ async fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     audit.out().file.stand_in(file.expect("open"));
     drop(audit.begin(&entry).await.expect("begun"));
     settled(&audit).await;
-    let said: Vec<String> = lines(folder.path())
-        .iter()
-        .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
-        .collect();
     let expected = [
         "0 \"begun\" null",
         "1 \"begun\" null",
@@ -274,7 +278,7 @@ async fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
         "2 \"begun\" null",
         "2 \"done\" \"cut_off\"",
     ];
-    assert_eq!(said, expected);
+    assert_eq!(states(folder.path()), expected);
 }
 
 /// On one thread: whoever blocked it would stop the timer, too.
@@ -318,10 +322,6 @@ async fn a_disk_that_is_stuck_stops_nobody_else() {
     holder.join().expect("ended");
     settled(&audit).await;
     // What was refused had been on its way: it says that it was cut off.
-    let said: Vec<String> = lines(folder.path())
-        .iter()
-        .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
-        .collect();
     let expected = [
         "0 \"begun\" null",
         "0 \"done\" \"ok\"",
@@ -329,7 +329,7 @@ async fn a_disk_that_is_stuck_stops_nobody_else() {
         "2 \"begun\" null",
         "2 \"done\" \"cut_off\"",
     ];
-    assert_eq!(said, expected);
+    assert_eq!(states(folder.path()), expected);
 }
 
 /// The last handle waits for what is on its way, as at the end of a command.

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, CallContext, LocationScope, Options, Principal, Request};
-use crate::generated::TOOLS;
 use crate::highlevel::accounts::Accounts;
 use crate::highlevel::caller::Credential;
 use crate::highlevel::failure::Class;
 use crate::highlevel::{Caller, Failure};
 use crate::runtime::tool::Tool;
 use crate::surfaces::Session;
+use crate::tools;
 use crate::tools::output::{AllPages, Output};
 
 /// What is told of each location.
@@ -175,10 +175,7 @@ async fn one(session: &Session<'_>, location: &str) -> Result<Answer, Failure> {
 }
 
 fn operation(path: &str) -> Result<&'static Tool, Failure> {
-    let found = TOOLS
-        .iter()
-        .find(|tool| tool.method == "GET" && tool.path == path);
-    found.ok_or_else(|| {
+    tools::get(path).ok_or_else(|| {
         let what =
             format!("This server was built without GET {path}, by which locations are listed.");
         Failure::new(Class::Refused, what)

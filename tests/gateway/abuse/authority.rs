@@ -194,8 +194,7 @@ async fn a2_a_setting_turns_the_own_account_off() {
         // Where there is a key, everybody needs it.
         assert_eq!(is_served(&program, &[]).await.0, 401, "{setting}");
         let with = is_served(&program, &BY_OPERATOR).await;
-        // Without the account the key still lets in; what it lacks is a location.
-        assert!(with.0 == keyed || setting == "off", "{setting}: {}", with.1);
+        assert_eq!(with.0, keyed, "{setting}: {}", with.1);
     }
 }
 

@@ -139,7 +139,12 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
             .await;
         let (bytes, grown) = (reply.text.len(), grown(&program, before));
         println!("{operation}, dry run {dry}: 0.3 MB in, {bytes} bytes out, +{grown} MiB");
-        if bytes > LONGEST_ANSWER || grown > 64 {
+        // What they come to is told, shortened; it is no refusal for their length.
+        let is_told = match dry {
+            true => reply.ok && reply.text.contains("dryRun"),
+            false => reply.class() == "needs_confirmation",
+        };
+        if bytes > LONGEST_ANSWER || grown > 64 || !is_told {
             wrong.push(format!("{operation}: {bytes} bytes, +{grown} MiB"));
         }
     }
@@ -168,6 +173,7 @@ async fn e4_a_key_keeps_no_arguments() {
     }
     let grown = grown(&program, before);
     println!("{most} keyed calls of 1 MB: +{grown} MiB");
+    assert_eq!(highlevel.writes(), 4 + most);
     assert!(grown <= 16, "+{grown} MiB");
 }
 
@@ -181,14 +187,17 @@ async fn e4_what_waits_for_a_person_is_small() {
     let program = setup.serve(&highlevel.url).await;
     let items = vec![json!({"contactId": "c1"}); 20];
     let arguments = json!({"operation": "contacts_add-tags", "items": items, "arguments": {"tags": ["x".repeat(300_000)]}});
-    program
+    let reply = program
         .call(&BY_OPERATOR, "/mcp/l/b01", "call_write", arguments)
         .await;
+    assert_eq!(reply.class(), "needs_confirmation", "{:.200}", reply.text);
     sleep(Duration::from_millis(500)).await;
     let told: usize = webhook.take().iter().map(|one| one.body.len()).sum();
     let kept = folder_bytes(&setup.path("state/approvals"));
     println!("0.3 MB in: {kept} bytes kept, {told} bytes to the webhook");
-    assert!(kept <= 96_000 && told <= 96_000, "{kept} and {told} bytes");
+    let bounds = 1..=96_000;
+    assert!(told > 0 && told <= 96_000, "{told} bytes");
+    assert!(bounds.contains(&kept), "{kept} bytes");
 }
 
 /// Bytes of all files in a folder.

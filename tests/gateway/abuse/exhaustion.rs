@@ -252,6 +252,8 @@ async fn e9_a_log_that_nobody_reads_stops_nobody() {
         start.elapsed()
     );
     drop(stderr);
+    // A pattern that falls on the edge of a read is not counted.
+    assert!(flooded.is_ok_and(|count| count >= many - many / 100));
     assert!(livez.is_ok_and(|took| took < Duration::from_millis(500)));
     assert_eq!(served.ok(), Some(10));
 }

@@ -125,7 +125,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
         );
         let made_up = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
         println!("{made_up} of 40 made-up tokens of {stranger} reached HighLevel");
-        assert!(made_up <= 31, "{made_up}");
+        assert!((25..=31).contains(&made_up), "{made_up}");
     }
 }
 
@@ -154,7 +154,7 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
         println!(
             "{reached} of 120 made-up tokens with made-up addresses reached HighLevel ({arguments:?})"
         );
-        assert!(reached <= 62, "{reached}");
+        assert!((25..=62).contains(&reached), "{reached}");
     }
 }
 

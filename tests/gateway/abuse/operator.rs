@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::agency::{BY_OPERATOR, branches, location};
 use super::setup::Setup;
 use super::stub::StubHighLevel;
+use crate::recording::json as answer;
 
 const SEND: &str = "conversations_send-a-new-message";
 
@@ -167,7 +168,7 @@ async fn a_pause_lets_reads_through_and_survives_a_restart() {
     let tag = |alias: &str| json!({"location": alias, "contactId": "c1", "tags": ["a"]});
     let (code, text) = setup.run(&["pause", "--reason", "wrong campaign"]).await;
     assert_eq!(code, 0, "{text}");
-    sleep(Duration::from_millis(250)).await;
+    sleep(Duration::from_millis(200)).await;
     let again = setup.serve(&highlevel.url).await;
     for program in [&program, &other, &again] {
         let write = program
@@ -261,10 +262,22 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
     assert_eq!(mixed, 0);
 }
 
+/// Those of the first recipients that asked not to be disturbed.
+fn named_quiet(preview: &Value) -> Vec<&str> {
+    let people = preview["firstRecipients"].as_array().expect("people");
+    let quiet = people.iter().filter(|one| one["doNotDisturb"] == true);
+    quiet.filter_map(|one| one["contactId"].as_str()).collect()
+}
+
 /// Sections that a person must see first: more than five sends at once, whatever surface they come by.
 #[tokio::test]
 async fn a_batch_of_more_than_five_sends_is_previewed() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+        let quiet = json!({"contact": {"id": "contact0", "firstName": "Ada", "dnd": true}});
+        let is_asked = seen.method == "GET" && seen.path() == "/contacts/contact0";
+        is_asked.then(|| answer(200, quiet.to_string()))
+    })
+    .await;
     let key = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
     let items = |many: usize| {
         let all: Vec<Value> = (0..many)
@@ -299,6 +312,8 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
                 let named = reply.value["firstRecipients"].as_array().expect("people");
                 let named = named.iter().filter(|one| one["name"] == "Ada");
                 assert_eq!(named.count(), many.min(5), "{}", reply.text);
+                let quiet = named_quiet(&reply.value);
+                assert_eq!(quiet, ["contact0"], "{}", reply.text);
                 let done = program
                     .confirmed(&key, path, "call_send", items(many))
                     .await;

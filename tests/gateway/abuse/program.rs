@@ -113,18 +113,22 @@ impl Program {
 
     /// Sends SIGHUP and waits until the program says what came of it.
     pub async fn reload(&self) {
-        let lines = || self.log.lock().expect("the lock").len();
-        let before = lines();
+        const OUTCOMES: [&str; 2] = [
+            "read locations and rules again",
+            "locations and rules stay as they were",
+        ];
+        let told = || -> usize { OUTCOMES.iter().map(|one| self.lines(one).len()).sum() };
+        let before = told();
         let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-HUP", &pid]).status().await;
         assert!(sent.expect("kill").success());
-        for _ in 0..100 {
-            if lines() > before {
-                break;
+        for _ in 0..500 {
+            if told() > before {
+                return;
             }
             sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(20)).await;
+        panic!("the program does not say what came of SIGHUP");
     }
 
     pub async fn stop(mut self) {

@@ -28,6 +28,7 @@ async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {
     let mut told = Vec::new();
     for (headers, path, tool, arguments) in rows {
         let reply = program.call(headers, path, tool, arguments).await;
+        assert!(!reply.ok && !reply.text.is_empty(), "{path} {tool}");
         let sent = format!("{headers:?} {path}");
         let words = ["Branch 01", "b01", &id, "[locations"];
         for word in words {

@@ -99,7 +99,7 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
     let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
     println!("{refused} of 160 calls refused; {reached} of 400 made-up tokens reached HighLevel");
     assert_eq!(refused, 0);
-    assert!(reached <= 62, "{reached}");
+    assert!((25..=62).contains(&reached), "{reached}");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn e14_made_up_tokens_hardly_reach_highlevel() {
     );
     let most = 31 + usize::try_from(took.as_secs()).expect("seconds");
     assert!(
-        reached <= most && refused == 0,
+        (25..=most).contains(&reached) && refused == 0,
         "{reached} reached, {refused} refused"
     );
 }
@@ -149,5 +149,5 @@ async fn e14_a_token_that_highlevel_does_not_know_rests() {
     }
     let reached = highlevel.seen().len();
     println!("{reached} of 200 calls of one unknown token reached HighLevel; the last got {text}");
-    assert!(reached <= 31, "{reached}");
+    assert!((1..=10).contains(&reached), "{reached}");
 }
