@@ -281,7 +281,8 @@ async fn a_stranger_that_names_an_alias_learns_as_little_as_highlevel_tells() {
 #[tokio::test]
 async fn a_token_of_elsewhere_cannot_tell_which_aliases_there_are() {
     let highlevel = StubHighLevel::start().await;
-    let rules = "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\n";
+    let rules =
+        "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\ncaps = { read = { hour = 1 } }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let contact = json!({"contactId": "c1", "tags": ["a"]});
     let wrapped = |operation: &str| json!({"operation": operation, "arguments": contact});
@@ -330,7 +331,9 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
         (!open).then(|| refusal(401, "The token is not authorized for this scope."))
     })
     .await;
-    let program = branches(1).serve(&highlevel.url).await;
+    // What the server asks by itself is under no cap of the location.
+    let rules = "[locations.b01]\ncaps = { read = { hour = 2 } }\n";
+    let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let token = bearer(&format!("pit-of-{}", location(1)));
     let caller = [("authorization", token.as_str())];
     let contact = json!({"contactId": "c1"});
@@ -346,5 +349,29 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
             .await;
         assert!(reply.ok, "{}", reply.text);
         assert_eq!(highlevel.seen().len(), asked, "{:?}", highlevel.seen());
+    }
+}
+
+#[tokio::test]
+async fn what_highlevel_says_to_a_token_that_it_does_not_let_in_is_not_passed_on() {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+        let words = format!("{} is not for you.", seen.target);
+        Some(refusal(401, &words))
+    })
+    .await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let token = bearer(&format!("pit-of-{}", location(1)));
+    let caller = [("authorization", token.as_str())];
+    let reply = program
+        .call(
+            &caller,
+            "/mcp/l/b01/x/contacts",
+            "contacts_get-contacts",
+            json!({}),
+        )
+        .await;
+    assert_eq!(reply.class(), "auth", "{}", reply.text);
+    for word in ["is not for you", &location(1)] {
+        assert!(!reply.text.contains(word), "{}", reply.text);
     }
 }
