@@ -2,7 +2,8 @@
 //!
 //! Server and relay are processes of their own, so that their CPU time is theirs alone; HighLevel and
 //! the callers run in this one. Rounds alternate; the ratio is the median of the rounds. `RELAY_BEFORE` names an earlier
-//! build of the server to put beside this one, and `RELAY_TRACES=1` has every call traced.
+//! build of the server to put beside this one, `RELAY_SERVER` another build of this one, such as `cargo build --release`
+//! makes it, and `RELAY_TRACES=1` has every call traced.
 
 #![expect(
     clippy::expect_used,
@@ -61,7 +62,8 @@ async fn main() {
         command.args(["serve", "--listen", "127.0.0.1:0", "--base-url", &upstream]);
         command
     };
-    let mut command = serve(env!("CARGO_BIN_EXE_highlevel-mcp"));
+    let usual = env!("CARGO_BIN_EXE_highlevel-mcp").to_owned();
+    let mut command = serve(&std::env::var("RELAY_SERVER").unwrap_or(usual));
     command.env(STATE.0, STATE.1);
     command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
     command.env("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", "1000000000");

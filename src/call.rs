@@ -117,7 +117,10 @@ impl Pipeline {
             return self.log_unsent(&request, answer);
         }
         match request.options.items.take() {
-            Some(items) if !request.options.dry_run => self.execute_batch(&request, &items).await,
+            // Boxed, as all that few calls do: every layer above moves the state of a call, once a call.
+            Some(items) if !request.options.dry_run => {
+                Box::pin(self.execute_batch(&request, &items)).await
+            }
             items => {
                 let watch = self.watch(&request);
                 let answer = self.execute_one(&mut request, items).await;

@@ -58,7 +58,7 @@ impl Pipeline {
                     arguments.insert("limit".to_owned(), json!(1));
                 }
             }
-            let answer = self.probe(probe, arguments, context).await;
+            let answer = Box::pin(self.probe(probe, arguments, context)).await;
             if self.is_accepted(principal) {
                 return Ok(());
             }
@@ -94,7 +94,7 @@ impl Pipeline {
             }
             let mut arguments = Map::new();
             arguments.insert("locationId".to_owned(), json!(location.as_str()));
-            let answer = self.probe(probe, arguments, context).await;
+            let answer = Box::pin(self.probe(probe, arguments, context)).await;
             match answer.class {
                 // Another read may be within the scopes, or come after rules that were just read anew.
                 None | Some(Class::Scope | Class::TokenClass | Class::Refused) => {}

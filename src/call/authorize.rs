@@ -40,7 +40,7 @@ impl Pipeline {
             ConsentSource::Caller(confirm) if mode != Mode::Off => {
                 let mut subject = Subject::new(self, context, validated.facts());
                 subject.add(&validated);
-                self.ask(&subject, (mode, &rule), confirm, context).await?
+                Box::pin(self.ask(&subject, (mode, &rule), confirm, context)).await?
             }
             ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::not_needed(),
             ConsentSource::Batch(consent) if consent.covers(mode) => consent.for_item(),
@@ -63,7 +63,7 @@ impl Pipeline {
         })
     }
 
-    /// What rules and emergency stop say of a call now: how it has to be confirmed, and which rule says so.
+    /// What rules and emergency stop say of a call now: how it has to be confirmed, and which rule says so, if it has to.
     pub(super) fn judge(
         &self,
         validated: &Validated,
@@ -80,6 +80,9 @@ impl Pipeline {
             .and_then(|()| rules.permits(facts.edition, validated.arguments(), self.now()));
         if let Err(denied) = allowed {
             return Err(self.deny(facts, denied, context));
+        }
+        if rules.confirmation_mode(facts.tool) == Mode::Off {
+            return Ok((Mode::Off, String::new()));
         }
         let (mode, rule) = rules.confirmation(facts.tool);
         if mode == Mode::Refuse {

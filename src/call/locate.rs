@@ -48,7 +48,7 @@ impl Pipeline {
     ) -> Result<Facts, Answer> {
         let principal = &context.principal;
         let found = account(tool, &mut arguments, location, snapshot, principal);
-        let caller = match found {
+        let mut caller = match found {
             Ok(caller) => caller,
             Err(failure) => {
                 self.write_unlocated(tool, &arguments, context, &failure);
@@ -58,12 +58,21 @@ impl Pipeline {
         let (edition, version) = tool.edition(self.transport().preferred());
         let bound = caller.location.as_ref();
         let location = bound.map(|bound| bound.location().clone());
+        let mut may_disclose = self.may_hear_of(principal, &caller, location.as_ref());
+        // A token of one location is under that location's rules and pause where it names none, too.
+        if location.is_none()
+            && let Some(only) = self.transport().only_location(&caller)
+        {
+            let known = snapshot.locations.of_location(only.as_str());
+            caller.place = known.map(|account| account.place.clone());
+            may_disclose = true;
+        }
         Ok(Facts {
             tool,
             edition,
             version,
             agency: self.may_use_agency(principal),
-            may_disclose: self.may_hear_of(principal, &caller, location.as_ref()),
+            may_disclose,
             location,
             caller,
             arguments,
@@ -137,7 +146,7 @@ impl Located {
 
     /// Whether the rules have somebody agree to the call.
     pub(super) fn needs_consent(&self, context: &CallContext) -> bool {
-        self.0.rules(context).confirmation(self.0.tool).0 != Mode::Off
+        self.0.rules(context).confirmation_mode(self.0.tool) != Mode::Off
     }
 
     pub(super) fn into_facts(self) -> Facts {

@@ -42,7 +42,7 @@ impl Pipeline {
             }),
             Err(answer) => {
                 // Nothing was sent: who agreed need not be asked again.
-                self.settle(consent, &answer).await;
+                Box::pin(self.settle(consent, &answer)).await;
                 Err(answer)
             }
         }

@@ -69,7 +69,7 @@ impl Pipeline {
         let shown = match replied {
             Ok(reply) => match paging {
                 None => self.show(&facts, reply),
-                Some(paging) => self.show_pages(&facts, reply, paging, context).await,
+                Some(paging) => Box::pin(self.show_pages(&facts, reply, paging, context)).await,
             },
             Err(failure) => Err(failure),
         };
@@ -152,7 +152,7 @@ impl Pipeline {
                 }
             }
             drop(page);
-            match self.read_page(facts, arguments.clone(), context).await {
+            match Box::pin(self.read_page(facts, arguments.clone(), context)).await {
                 Ok(next) => {
                     reply = next;
                     answer = Answer::from(&reply);

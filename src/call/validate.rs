@@ -15,7 +15,7 @@ use crate::tools::arguments::{Rejection, location_on_the_wire};
 pub struct Validated {
     facts: Facts,
     arguments: Arguments,
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
 }
 
 impl Pipeline {
@@ -40,7 +40,7 @@ impl Pipeline {
         &self,
         facts: &mut Facts,
         context: &CallContext,
-    ) -> Result<(Arguments, Outgoing), Failure> {
+    ) -> Result<(Arguments, Box<Outgoing>), Failure> {
         let edition = facts.edition;
         // Of a read nobody asks afterwards what it was given.
         let given = match facts.is_read() {
@@ -104,7 +104,7 @@ impl Validated {
         &self.arguments
     }
 
-    pub(super) fn into_parts(self) -> (Facts, Outgoing) {
+    pub(super) fn into_parts(self) -> (Facts, Box<Outgoing>) {
         (self.facts, self.outgoing)
     }
 

@@ -29,7 +29,7 @@ pub struct Reply {
 const ROOM_AFTER: Duration = Duration::from_secs(1);
 
 /// No more room is made before bytes have come, whatever an answer announces.
-const MOST_AT_FIRST: usize = 64 * 1024;
+const MOST_AT_FIRST: usize = 256 * 1024;
 
 /// The decompressed body, up to `most` bytes, charged as they come.
 pub async fn body(

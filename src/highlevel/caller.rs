@@ -1,13 +1,13 @@
 //! On whose behalf a call goes to HighLevel: credential, location, company.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::highlevel::Claims;
 use crate::highlevel::accounts::Place;
 use crate::highlevel::company::Company;
+use crate::highlevel::{Claims, Digest};
 
 /// The account that a call acts for.
 #[derive(Clone, Debug)]
@@ -25,9 +25,16 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A private integration token or an OAuth access token.
-    Token(SecretString),
+    Token(Arc<Token>),
     /// A company whose tokens the server renews, and exchanges for those of its locations.
     Company(Company),
+}
+
+/// A token of HighLevel, and its digest once somebody asked for that: one call asks five times.
+#[derive(Debug)]
+pub struct Token {
+    secret: SecretString,
+    digest: OnceLock<Digest>,
 }
 
 /// How firmly a call is bound to a location.
@@ -41,7 +48,7 @@ pub enum LocationBinding {
 
 /// Id of a location or company: 1 to 64 of `[A-Za-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TenantId(String);
+pub struct TenantId(Arc<str>);
 
 impl LocationBinding {
     pub fn location(&self) -> &TenantId {
@@ -69,7 +76,12 @@ impl Credential {
         };
         let pit = token.strip_prefix("pit-").is_some_and(plain);
         let jwt = token.split('.').count() == 3 && token.split('.').all(plain);
-        (pit || jwt).then(|| Self::Token(SecretString::from(token)))
+        (pit || jwt).then(|| {
+            Self::Token(Arc::new(Token {
+                secret: SecretString::from(token),
+                digest: OnceLock::new(),
+            }))
+        })
     }
 
     /// The same over a secret.
@@ -78,23 +90,37 @@ impl Credential {
     }
 
     pub fn is_private_integration(&self) -> bool {
-        matches!(self, Self::Token(token) if token.expose_secret().starts_with("pit-"))
+        matches!(self, Self::Token(token) if token.secret.expose_secret().starts_with("pit-"))
     }
 
     /// What tells it from others, for HMACs only: a token is a secret.
     pub fn identity(&self) -> Cow<'_, str> {
         match self {
-            Self::Token(token) => Cow::Borrowed(token.expose_secret()),
+            Self::Token(token) => Cow::Borrowed(token.secret.expose_secret()),
             Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
+        }
+    }
+
+    /// Its digest: `digest` of its identity, the same for every caller of this process.
+    pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
+        match self {
+            Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
+            Self::Company(_) => digest(&self.identity()),
         }
     }
 
     /// What its token says of itself, where it is a JWT.
     pub fn claims(&self) -> Option<Claims> {
         match self {
-            Self::Token(token) => Claims::of(token.expose_secret()),
+            Self::Token(token) => Claims::of(token.secret.expose_secret()),
             Self::Company(_) => None,
         }
+    }
+}
+
+impl Token {
+    pub fn secret(&self) -> &SecretString {
+        &self.secret
     }
 }
 
@@ -104,7 +130,7 @@ impl TenantId {
             && id
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        plain.then(|| Self(id.to_owned()))
+        plain.then(|| Self(id.into()))
     }
 
     pub fn as_str(&self) -> &str {

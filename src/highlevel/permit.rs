@@ -51,7 +51,7 @@ pub type Recheck = Box<dyn Fn() -> Result<(), Failure> + Send + Sync>;
 
 /// A request that may be sent, once.
 pub struct SendPermit {
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
     recheck: Recheck,
 }
 
@@ -84,7 +84,7 @@ impl Authority {
 
     /// Lets a request go. Whoever holds the authority has checked that it may, and `recheck` checks what may have
     /// changed until it leaves.
-    pub fn allow(&self, outgoing: Outgoing, recheck: Recheck) -> SendPermit {
+    pub fn allow(&self, outgoing: Box<Outgoing>, recheck: Recheck) -> SendPermit {
         SendPermit { outgoing, recheck }
     }
 }
@@ -94,7 +94,7 @@ impl SendPermit {
         &self.outgoing
     }
 
-    pub(super) fn into_parts(self) -> (Outgoing, Recheck) {
+    pub(super) fn into_parts(self) -> (Box<Outgoing>, Recheck) {
         (self.outgoing, self.recheck)
     }
 }

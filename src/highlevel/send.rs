@@ -49,7 +49,7 @@ impl Transport {
             target,
             sender,
             request,
-        } = outgoing;
+        } = *outgoing;
         let deadline = Instant::now() + self.total_timeout;
         let caller = &sender.caller;
         let newcomer = self.newcomer(caller, sender.known, sender.address);

@@ -74,7 +74,7 @@ impl Tokens {
             (Source::OfLocation(location), credential @ Credential::Token(_)) => {
                 Box::pin(self.minter.location_token(digest, credential, location)).await
             }
-            (Source::Company, Credential::Token(token)) => Ok(token.clone()),
+            (Source::Company, Credential::Token(token)) => Ok(token.secret().clone()),
         }
     }
 
@@ -150,7 +150,7 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
                 other_token(target),
             );
         }
-        return Ok(Source::Own(token));
+        return Ok(Source::Own(token.secret()));
     }
     match (takes, &target.location) {
         (TokenClass::Agency, _) => Ok(Source::Company),

@@ -147,13 +147,14 @@ impl Transport {
         target: Target,
         sender: Sender,
         mut request: Request,
-    ) -> Result<Outgoing, Failure> {
+    ) -> Result<Box<Outgoing>, Failure> {
         self.dress(&target, &mut request)?;
-        Ok(Outgoing {
+        // Boxed: every stage of a call moves it on.
+        Ok(Box::new(Outgoing {
             target,
             sender,
             request,
-        })
+        }))
     }
 
     /// Whether HighLevel knows the caller's token.
@@ -184,12 +185,19 @@ impl Transport {
     ) -> CountedUnder {
         let location = match named {
             Some(named) => Some(named.clone()).filter(|at| self.is_proven_by(caller, &digest, at)),
-            None => {
-                let home = caller.home.clone();
-                home.or_else(|| self.shared.standings.only_location(&digest))
-            }
+            None => self.only_location_of(caller, &digest),
         };
         location.map_or(CountedUnder::Credential(digest), CountedUnder::Location)
+    }
+
+    /// The one location that the caller's token belongs to, by HighLevel's word or the server's settings.
+    pub fn only_location(&self, caller: &Caller) -> Option<TenantId> {
+        self.only_location_of(caller, &self.digest(caller))
+    }
+
+    fn only_location_of(&self, caller: &Caller, digest: &Digest) -> Option<TenantId> {
+        let home = caller.home.clone();
+        home.or_else(|| self.shared.standings.only_location(digest))
     }
 
     fn is_proven_by(&self, caller: &Caller, digest: &Digest, location: &TenantId) -> bool {

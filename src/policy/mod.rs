@@ -175,6 +175,29 @@ impl Policy {
     }
 }
 
+/// Where it stands how calls of a tool are confirmed.
+enum ModeOrigin<'a> {
+    Section(&'a Section, Class),
+    /// The tool acts on a person's login.
+    Person,
+    Default(Class),
+    NoEffect,
+}
+
+impl ModeOrigin<'_> {
+    fn text(&self, mode: Mode, tool: &Tool) -> String {
+        match self {
+            Self::Section(section, class) => {
+                let (place, class, name) = (&section.place, class.name(), mode.name());
+                format!("{place} confirm {class} = {name:?}")
+            }
+            Self::Person => format!("the default for {}", tool.name),
+            Self::Default(class) => format!("the default for {}", class.name()),
+            Self::NoEffect => "a tool without an effect".to_owned(),
+        }
+    }
+}
+
 impl<'a> EffectiveRules<'a> {
     /// Whether the tool may be listed and found: what no argument and no time of day changes.
     pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
@@ -209,35 +232,35 @@ impl<'a> EffectiveRules<'a> {
     /// The strictest confirmation that any section or default asks for, and where that stands. A default
     /// holds where `[server]` does not name the class: a location or a key adds to it and takes nothing off.
     pub fn confirmation(&self, tool: &Tool) -> (Mode, String) {
+        let (mode, origin) = self.strictest(tool);
+        (mode, origin.text(mode, tool))
+    }
+
+    /// The same without where it stands: every call asks that.
+    pub fn confirmation_mode(&self, tool: &Tool) -> Mode {
+        self.strictest(tool).0
+    }
+
+    fn strictest(&self, tool: &Tool) -> (Mode, ModeOrigin<'a>) {
         let asked = |section: &'a Section, class: Class| {
             let mode = *section.confirm.get(&class)?;
-            let (place, class, name) = (&section.place, class.name(), mode.name());
-            Some((mode, format!("{place} confirm {class} = {name:?}")))
+            Some((mode, ModeOrigin::Section(section, class)))
         };
         let usual = |class: Class| match asked(self.server, class) {
             Some(asked) => asked,
-            None if class != Class::Bulk && tool.asks_person => {
-                (Mode::Human, format!("the default for {}", tool.name))
-            }
+            None if class != Class::Bulk && tool.asks_person => (Mode::Human, ModeOrigin::Person),
             // Rules bind a read of many records; by itself it asks nobody.
             None if tool.effect == Effect::Read => {
-                (Mode::usual(Class::Read), "the default for read".to_owned())
+                (Mode::usual(Class::Read), ModeOrigin::Default(Class::Read))
             }
-            None => (
-                Mode::usual(class),
-                format!("the default for {}", class.name()),
-            ),
+            None => (Mode::usual(class), ModeOrigin::Default(class)),
         };
         let further = self.location.into_iter().chain(self.named);
-        Class::of(tool)
-            .map(usual)
-            .chain(
-                further.flat_map(|section| {
-                    Class::of(tool).filter_map(move |class| asked(section, class))
-                }),
-            )
-            .max_by_key(|(mode, _)| *mode)
-            .unwrap_or((Mode::Refuse, "a tool without an effect".to_owned()))
+        let further = further
+            .flat_map(|section| Class::of(tool).filter_map(move |class| asked(section, class)));
+        let all = Class::of(tool).map(usual).chain(further);
+        all.max_by_key(|(mode, _)| *mode)
+            .unwrap_or((Mode::Refuse, ModeOrigin::NoEffect))
     }
 
     /// The caps that a call of the tool counts under, reads and single pages of a list among them.

@@ -65,7 +65,7 @@ fn minified(json: String) -> (String, usize, bool) {
             b'"' => {
                 let end = end_of_string(bytes, index);
                 let name = bytes.get(index + 1..end - 1).unwrap_or_default();
-                may_hold_secrets |= is_name(bytes, end) && may_name_secrets(name);
+                may_hold_secrets |= may_name_secrets(name) && is_name(bytes, end);
                 index = end;
             }
             b' ' | b'\n' | b'\r' | b'\t' => {

@@ -6,6 +6,7 @@ mod answers;
 mod attack;
 mod authority;
 mod budgets;
+mod callers;
 mod cases;
 mod clock;
 mod effects;

@@ -45,7 +45,7 @@ impl Upstream {
         }
     }
 
-    fn outgoing(&self, tool: &'static Tool, sender: Sender, names: bool) -> Outgoing {
+    fn outgoing(&self, tool: &'static Tool, sender: Sender, names: bool) -> Box<Outgoing> {
         let path = tool.path.replace("{contactId}", "c1");
         let url = format!("{}{path}", self.base).parse().expect("a URL");
         let method = Method::from_bytes(tool.method.as_bytes()).expect("a method");

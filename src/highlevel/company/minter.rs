@@ -59,7 +59,9 @@ impl Minter {
         };
         let asked = location.clone();
         let mint = async move {
-            let granted = oauth.location_token(&token, &company, &asked).await?;
+            let granted = oauth
+                .location_token(token.secret(), &company, &asked)
+                .await?;
             // Who has a token that is over gets nothing for it any more.
             let expires_at = end.map_or(granted.expires_at, |end| end.min(granted.expires_at));
             Ok(Granted {

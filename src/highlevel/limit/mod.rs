@@ -128,11 +128,13 @@ impl Limits {
 
     /// What stands for `credential` in this process.
     pub fn digest(&self, credential: &Credential) -> Digest {
-        let tag = hmac::sign(&self.key, credential.identity().as_bytes());
-        let mut digest = Digest::default();
-        let length = digest.len().min(tag.as_ref().len());
-        digest[..length].copy_from_slice(&tag.as_ref()[..length]);
-        digest
+        credential.digest(|identity| {
+            let tag = hmac::sign(&self.key, identity.as_bytes());
+            let mut digest = Digest::default();
+            let length = digest.len().min(tag.as_ref().len());
+            digest[..length].copy_from_slice(&tag.as_ref()[..length]);
+            digest
+        })
     }
 }
 

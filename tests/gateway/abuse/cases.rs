@@ -1,7 +1,7 @@
 //! Random calls over operations, surfaces and kinds of callers: what leaves carries only the credential and the
 //! locations of its caller.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use futures_util::StreamExt;
@@ -9,109 +9,88 @@ use futures_util::stream::iter;
 use serde_json::{Map, Value, json};
 
 use super::agency::{OPERATOR, company, location};
+use super::callers::{CallerProfile, Channel, StdioProgram};
 use super::program::Program;
 use super::setup::Setup;
 use super::stub::{AGENCY, AGENCY_TOKEN, Arrival, StubHighLevel};
 use crate::times;
 
-/// An operation as its own program lists it.
+/// An operation as one surface lists it.
 struct OperationSchema {
     name: String,
     schema: Value,
     call_tool: &'static str,
 }
 
-/// A kind of caller: its headers, and what may leave for it.
-struct CallerProfile {
-    name: &'static str,
-    headers: Vec<(&'static str, String)>,
-    tokens: BTreeSet<String>,
-    locations: BTreeSet<String>,
+/// What can be called, by the surface that lists it.
+struct Operations {
+    all: Vec<OperationSchema>,
+    official: Vec<OperationSchema>,
+    legacy: Vec<OperationSchema>,
+    read_only: Vec<OperationSchema>,
 }
 
 /// One call as it will be made.
-struct RandomCall {
-    path: String,
-    tool: String,
-    arguments: Value,
+pub struct RandomCall {
+    pub path: String,
+    pub tool: String,
+    pub arguments: Value,
 }
 
 /// Calls of one kind of caller at a time, so that what leaves has one owner.
 const ROUND: usize = 100;
 
-async fn operations(setup: &Setup, program: &Program) -> Vec<OperationSchema> {
-    let (_, effects) = setup.run(&["tools", "list"]).await;
-    let effect = |name: &str| {
-        let mut rows = effects.lines().map(|line| line.split('\t'));
-        rows.find_map(|mut row| (row.next() == Some(name)).then(|| row.next()).flatten())
-    };
-    let operator = [("x-access-key", OPERATOR)];
-    let list = program
-        .rpc(&operator, "/mcp/l/b01/x/all", "tools/list", json!({}))
-        .await;
-    let tools = list.value["result"]["tools"].as_array().expect("tools");
-    let operations = tools.iter().filter_map(|tool| {
+/// Names of arguments that name a tenant.
+const TENANT_NAMES: [&str; 6] = [
+    "locationId",
+    "location_id",
+    "altId",
+    "companyId",
+    "subAccountId",
+    "locationIds",
+];
+
+impl Operations {
+    async fn read(setup: &Setup, program: &Program) -> Self {
+        let (_, effects) = setup.run(&["tools", "list"]).await;
+        let list = async |surface| {
+            let path = format!("/mcp/l/b01{surface}");
+            let operator = [("x-access-key", OPERATOR)];
+            let list = program.rpc(&operator, &path, "tools/list", json!({})).await;
+            let tools = list.value["result"]["tools"].as_array().expect("tools");
+            let operations = tools
+                .iter()
+                .filter_map(|tool| OperationSchema::new(tool, &effects));
+            operations.collect::<Vec<_>>()
+        };
+        Self {
+            all: list("/x/all").await,
+            official: list("").await,
+            legacy: list("/legacy").await,
+            read_only: list("/x/all/readonly").await,
+        }
+    }
+}
+
+impl OperationSchema {
+    /// `None` for what is no operation, such as `search_operations`.
+    fn new(tool: &Value, effects: &str) -> Option<Self> {
         let name = tool["name"].as_str()?;
-        let call_tool = match effect(name)? {
+        let mut rows = effects.lines().map(|line| line.split('\t'));
+        let effect =
+            rows.find_map(|mut row| (row.next() == Some(name)).then(|| row.next()).flatten())?;
+        let call_tool = match effect {
             "read" => "call_read",
             "write" => "call_write",
             "send" => "call_send",
             _ => "call_destructive",
         };
-        Some(OperationSchema {
+        Some(Self {
             name: name.to_owned(),
             schema: tool["inputSchema"].clone(),
             call_tool,
         })
-    });
-    operations.collect()
-}
-
-fn kinds(one: &str, two: &str) -> Vec<CallerProfile> {
-    let ids = |numbers: &[usize]| {
-        numbers
-            .iter()
-            .map(|number| location(*number))
-            .collect::<BTreeSet<_>>()
-    };
-    let minted = |numbers: &[usize]| {
-        numbers
-            .iter()
-            .map(|number| format!("minted-{}", location(*number)))
-            .collect()
-    };
-    vec![
-        CallerProfile {
-            name: "key of one location",
-            headers: vec![("authorization", one.to_owned())],
-            tokens: minted(&[1]),
-            locations: ids(&[1]),
-        },
-        CallerProfile {
-            name: "key of two locations",
-            headers: vec![("authorization", two.to_owned())],
-            tokens: minted(&[1, 2]),
-            locations: ids(&[1, 2]),
-        },
-        CallerProfile {
-            name: "HighLevel token with its location",
-            headers: vec![
-                ("authorization", "Bearer pit-of-L9".to_owned()),
-                ("locationid", "L9".to_owned()),
-            ],
-            tokens: BTreeSet::from(["pit-of-L9".to_owned()]),
-            locations: BTreeSet::from(["L9".to_owned()]),
-        },
-        CallerProfile {
-            name: "made-up token with another's location",
-            headers: vec![
-                ("authorization", "Bearer pit-nobody".to_owned()),
-                ("locationid", location(1)),
-            ],
-            tokens: BTreeSet::from(["pit-nobody".to_owned()]),
-            locations: ids(&[1]),
-        },
-    ]
+    }
 }
 
 /// A value that a schema may take; what names a tenant is anybody's.
@@ -124,17 +103,9 @@ fn value(name: &str, schema: &Value, random: &mut Rng, depth: usize) -> Value {
         AGENCY.to_owned(),
         "b02".to_owned(),
     ];
-    if [
-        "locationId",
-        "location_id",
-        "altId",
-        "companyId",
-        "subAccountId",
-        "locationIds",
-    ]
-    .contains(&name)
-        && schema["type"] != "array"
-    {
+    // The legacy surface names an argument by its place, too: `query_locationId`.
+    let is_tenant = TENANT_NAMES.iter().any(|tenant| name.ends_with(tenant));
+    if is_tenant && schema["type"] != "array" {
         return json!(tenants[random.usize(..tenants.len())]);
     }
     if let Some(choices) = schema["enum"]
@@ -166,16 +137,23 @@ fn arguments(schema: &Value, random: &mut Rng, depth: usize) -> Map<String, Valu
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let mut arguments = Map::new();
     for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
-        let tenant = name.ends_with("ocationId") || name == "altId" || name == "companyId";
-        if required.contains(&json!(name)) || (tenant && random.bool()) || random.u8(..12) == 0 {
+        let is_tenant = TENANT_NAMES.iter().any(|tenant| name.ends_with(tenant));
+        if required.contains(&json!(name)) || (is_tenant && random.bool()) || random.u8(..12) == 0 {
             arguments.insert(name.clone(), value(name, schema, random, depth));
         }
     }
     arguments
 }
 
-fn case(operations: &[OperationSchema], random: &mut Rng) -> RandomCall {
-    let operation = &operations[random.usize(..operations.len())];
+fn case(operations: &Operations, random: &mut Rng) -> RandomCall {
+    let form = random.u8(..8);
+    let listed = match form {
+        5 => &operations.official,
+        6 => &operations.legacy,
+        7 => &operations.read_only,
+        _ => &operations.all,
+    };
+    let operation = &listed[random.usize(..listed.len())];
     let mut given = arguments(&operation.schema, random, 0);
     let named = ["b01", "b02", "b03", "L9", "locBranch00000000002"];
     if random.u8(..3) == 0 {
@@ -190,8 +168,11 @@ fn case(operations: &[OperationSchema], random: &mut Rng) -> RandomCall {
         _ => "",
     };
     let name = operation.name.clone();
-    let (surface, tool, arguments) = match random.u8(..5) {
+    let (surface, tool, arguments) = match form {
         0 | 1 => ("/x/all", name, Value::Object(given)),
+        5 => ("", name, Value::Object(given)),
+        6 => ("/legacy", name, Value::Object(given)),
+        7 => ("/x/all/readonly", name, Value::Object(given)),
         2 => (
             "",
             operation.call_tool.to_owned(),
@@ -252,46 +233,57 @@ async fn what_leaves_is_the_callers_own() {
     // Nothing but what is examined shall hold calls back.
     let rules = "[server]\nconfirm = { money = \"off\", destructive = \"off\", bulk = \"off\" }\ncaps = { send = { hour = 100000000 } }\n";
     let setup = company(3).rules(rules);
-    let one = setup.key("one", &["--location", "b01"]).await;
-    let two = setup
-        .key("two", &["--location", "b01", "--location", "b02"])
-        .await;
-    let program = setup.serve(&highlevel.url).await;
-    let operations = operations(&setup, &program).await;
-    assert!(operations.len() > 500, "{} operations", operations.len());
-    let kinds = kinds(&one, &two);
+    let own = Setup::new().rules(rules);
+    let own = own.set("HIGHLEVEL_TOKEN", "pit-of-L9");
+    let own = own.set("HIGHLEVEL_LOCATION_ID", "L9");
+    let keys = [
+        setup.key("one", &["--location", "b01"]).await,
+        setup
+            .key("two", &["--location", "b01", "--location", "b02"])
+            .await,
+        setup.key("all", &["--all-locations", "--agency"]).await,
+    ];
+    let with_locations = setup.serve(&highlevel.url).await;
+    let with_account = own.serve(&highlevel.url).await;
+    let mut over_stdio = StdioProgram::greet(own.start_stdio(&highlevel.url)).await;
+    let operations = Operations::read(&setup, &with_locations).await;
+    assert!(operations.all.len() > 500 && operations.legacy.len() > 20);
+    let kinds = CallerProfile::all(&keys);
     let most = times(2_000, 1_000_000);
-    let (mut done, mut left, mut wrong) = (0, 0, BTreeSet::new());
+    let (mut done, mut left, mut wrong) = (0, BTreeMap::new(), BTreeSet::new());
     let mut random = Rng::with_seed(19);
     while done < most {
         let kind = &kinds[done / ROUND % kinds.len()];
         highlevel.forget();
-        let cases: Vec<RandomCall> = (0..ROUND).map(|_| case(&operations, &mut random)).collect();
-        let headers: Vec<(&str, &str)> = kind
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let calls = iter(cases).map(|case| {
-            let (program, headers) = (&program, &headers);
-            async move {
-                program
-                    .confirmed(headers, &case.path, &case.tool, case.arguments)
-                    .await
-                    .ok
+        let cases = (0..ROUND).map(|_| case(&operations, &mut random));
+        let cases: Vec<RandomCall> = cases.collect();
+        let program = match kind.channel {
+            Channel::Locations => &with_locations,
+            Channel::Account | Channel::Stdio => &with_account,
+        };
+        if kind.channel == Channel::Stdio {
+            for case in cases {
+                over_stdio.call(case).await;
             }
-        });
-        calls.buffer_unordered(8).collect::<Vec<bool>>().await;
+        } else {
+            let calls = iter(cases).map(|case| kind.call(program, case));
+            calls.buffer_unordered(8).collect::<Vec<()>>().await;
+        }
         let seen = highlevel.seen();
-        left += seen.len();
+        *left.entry(kind.name).or_insert(0) += seen.len();
         wrong.extend(seen.iter().filter_map(|seen| foreign(kind, seen)));
         done += ROUND;
     }
     println!(
-        "{done} random calls, {left} requests left, {} not of their caller",
+        "{done} random calls, {} not of their caller; requests that left: {left:#?}",
         wrong.len()
     );
     let shown: Vec<&String> = wrong.iter().take(40).collect();
     assert!(wrong.is_empty(), "{} kinds: {shown:#?}", wrong.len());
-    assert!(left > done / 20, "only {left} requests left");
+    for kind in &kinds {
+        let left = left.get(kind.name).copied().unwrap_or_default();
+        // A made-up token is refused after a few tries.
+        let least = usize::from(!kind.name.starts_with("made-up")) * done / kinds.len() / 20;
+        assert!(left > least, "{}: only {left} requests left", kind.name);
+    }
 }

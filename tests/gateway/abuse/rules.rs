@@ -242,6 +242,38 @@ async fn a11_rules_judge_page_requests_too() {
 }
 
 #[tokio::test]
+async fn a3_a_locations_own_token_passes_its_rules_by_naming_nothing() {
+    let highlevel = StubHighLevel::start().await;
+    let rules = "[locations.b01]\ndeny = [{ tools = [\"contacts_delete-contact\"] }]\n";
+    let setup = branches(1).rules(rules);
+    let program = setup.serve(&highlevel.url).await;
+    let token = bearer(&format!("pit-of-{}", location(1)));
+    let id = location(1);
+    let named = [
+        ("authorization", token.as_str()),
+        ("locationid", id.as_str()),
+    ];
+    let unnamed = [("authorization", token.as_str())];
+    let read = program
+        .call(&named, "/mcp", "contacts_get-contacts", json!({}))
+        .await;
+    assert!(read.ok, "{read:?}");
+    let delete = json!({"contactId": "c1"});
+    let path = "/mcp/x/contacts";
+    program
+        .confirmed(&unnamed, path, "contacts_delete-contact", delete)
+        .await;
+    assert_eq!(highlevel.writes(), 0, "its location's rules deny that");
+    setup.run(&["pause", "--location", "b01"]).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let tags = json!({"contactId": "c1", "tags": ["vip"]});
+    program
+        .call(&unnamed, path, "contacts_add-tags", tags)
+        .await;
+    assert_eq!(highlevel.writes(), 0, "its location is paused");
+}
+
+#[tokio::test]
 async fn a12_an_empty_file_of_rules_is_an_error() {
     let highlevel = StubHighLevel::start().await;
     for rules in ["", "\n", "# only a comment\n"] {

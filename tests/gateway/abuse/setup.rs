@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
 use super::program::Program;
@@ -116,6 +116,16 @@ impl Setup {
         let start = text.find("Bearer hlk_").expect("a key");
         let key = text[start..].lines().next().expect("a line");
         key.trim().to_owned()
+    }
+
+    /// The program over stdin and stdout, with every tool.
+    pub fn start_stdio(&self, highlevel: &str) -> Child {
+        let mut command = self.command(&["stdio", "--tools", "all", "--base-url", highlevel]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        command.spawn().expect("started")
     }
 
     pub async fn serve(&self, highlevel: &str) -> Program {
