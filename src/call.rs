@@ -179,7 +179,7 @@ impl Pipeline {
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
         // Whoever may have made a token up asks nobody to agree, to a read neither.
-        if located.needs_consent(context) {
+        if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;
         }
         let asking = ConsentSource::Caller(options.confirm.as_deref());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{ACCEPT, AUTHORIZATION};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -13,7 +13,7 @@ use crate::host::access::{Access, Visit};
 use crate::host::address::Address;
 use crate::host::client_address::Peer;
 use crate::host::intake::{Intake, ShareHolder};
-use crate::host::origin::authority;
+use crate::host::origin::CheckedHost;
 use crate::host::problem::Problem;
 
 /// What a request has to pass.
@@ -52,9 +52,14 @@ impl Guard {
     fn principal(&self, request: &Request) -> Result<Principal, Problem> {
         let snapshot = self.pipeline.snapshot();
         let alias = Address::of(request.uri().path()).alias;
+        let host = request.extensions().get::<CheckedHost>();
+        let unchecked = || {
+            let what = "The request's host was not checked.";
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+        };
         let visit = Visit {
             headers: request.headers(),
-            host: &authority(request.uri(), request.headers())?,
+            host: &host.ok_or_else(unchecked)?.0,
             peer: request.extensions().get::<Peer>().map(|peer| peer.0),
             alias: alias.as_deref(),
         };

@@ -70,22 +70,31 @@ impl Allowed {
     }
 }
 
+/// The host that a request is for; an extension of every request that passed.
+#[derive(Clone)]
+pub struct CheckedHost(pub Authority);
+
 pub async fn check_host_and_origin(
     State(allowed): State<Arc<Allowed>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let checked = authority(request.uri(), request.headers())
-        .and_then(|authority| allowed.check(&authority, request.headers()));
+    let checked = authority(request.uri(), request.headers()).and_then(|authority| {
+        allowed.check(&authority, request.headers())?;
+        Ok(authority)
+    });
     match checked {
-        Ok(()) => next.run(request).await,
+        Ok(authority) => {
+            request.extensions_mut().insert(CheckedHost(authority));
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
 }
 
 /// The host that a request is for. A second one, or a user's name before it, is how one reader of a request is made to
 /// see another host than the next.
-pub fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Problem> {
+fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Problem> {
     let refused = |what: &str| Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what);
     let mut named = headers.get_all(header::HOST).iter();
     let (first, second) = (named.next(), named.next());

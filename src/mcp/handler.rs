@@ -50,6 +50,8 @@ const KNOWN_METHODS: [&str; 5] = [
 pub struct Handler(Arc<Inner>);
 
 struct Inner {
+    /// The library asks for it at every request.
+    info: ServerConfig,
     endpoint: Endpoint,
     pipeline: Pipeline,
     /// Who calls where the request does not say: under stdio.
@@ -59,6 +61,7 @@ struct Inner {
 impl Handler {
     pub fn new(endpoint: Endpoint, pipeline: Pipeline, principal: Option<Principal>) -> Self {
         Self(Arc::new(Inner {
+            info: info(&endpoint, pipeline.is_simulated()),
             endpoint,
             pipeline,
             principal,
@@ -125,20 +128,7 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let name = self.0.endpoint.name.as_str();
-        let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
-        let mut instructions = INSTRUCTIONS.to_owned();
-        if self.0.endpoint.has_orchestrator {
-            instructions.push_str(BEYOND);
-        }
-        if self.0.pipeline.is_simulated() {
-            server.name.push_str("-sandbox");
-            server.title = Some("HighLevel sandbox".to_owned());
-            instructions.insert_str(0, SANDBOX);
-        }
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(server)
-            .with_instructions(instructions)
+        self.0.info.clone()
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -221,6 +211,24 @@ impl ServerHandler for Handler {
         };
         Ok(result.into())
     }
+}
+
+/// What the server says of itself.
+fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
+    let name = endpoint.name.as_str();
+    let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
+    let mut instructions = INSTRUCTIONS.to_owned();
+    if endpoint.has_orchestrator {
+        instructions.push_str(BEYOND);
+    }
+    if is_simulated {
+        server.name.push_str("-sandbox");
+        server.title = Some("HighLevel sandbox".to_owned());
+        instructions.insert_str(0, SANDBOX);
+    }
+    ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        .with_server_info(server)
+        .with_instructions(instructions)
 }
 
 /// Tells a client that asked for it how far a batch is, where the transport can carry it.

@@ -215,7 +215,7 @@ impl<'a> EffectiveRules<'a> {
         &self,
         tool: &Tool,
         arguments: &Arguments,
-        now: Timestamp,
+        now: impl FnOnce() -> Timestamp,
     ) -> Result<(), Denied> {
         self.shows(tool)?;
         for section in self.sections() {
@@ -223,7 +223,11 @@ impl<'a> EffectiveRules<'a> {
                 constraint.check(tool, arguments)?;
             }
         }
-        match self.quiet_at(tool, now) {
+        if !is_held_back(tool) {
+            return Ok(());
+        }
+        let now = now();
+        match self.quiet_at(now) {
             Some((section, quiet)) => Err(self.too_quiet(section, quiet, now)),
             None => Ok(()),
         }
@@ -313,10 +317,9 @@ impl<'a> EffectiveRules<'a> {
             .filter_map(|section| Some((section, section.quiet.as_ref()?)))
     }
 
-    /// The quiet hours that hold a call of the tool back.
-    fn quiet_at(&self, tool: &Tool, now: Timestamp) -> Option<(&'a Section, &'a Quiet)> {
-        self.quiet()
-            .find(|(_, quiet)| is_held_back(tool) && quiet.holds(now))
+    /// The quiet hours of this moment.
+    fn quiet_at(&self, now: Timestamp) -> Option<(&'a Section, &'a Quiet)> {
+        self.quiet().find(|(_, quiet)| quiet.holds(now))
     }
 
     fn too_quiet(&self, section: &Section, quiet: &Quiet, now: Timestamp) -> Denied {

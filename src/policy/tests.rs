@@ -264,7 +264,7 @@ fn rules_hold_for_the_deprecated_form_too() {
                 .insert("locationId".to_owned(), "another".into());
             let denied = policy
                 .over(None, None)
-                .permits(tool(name), &arguments, Timestamp::UNIX_EPOCH)
+                .permits(tool(name), &arguments, || Timestamp::UNIX_EPOCH)
                 .expect_err(name);
             assert_eq!(
                 denied.rule, "[server] arguments \"locationId\" one_of",

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::highlevel::failure::{Class, Failure};
 use crate::runtime::decoding::end_of_string;
-use crate::runtime::masking::{mask_secrets, may_name_secrets};
+use crate::runtime::masking::{mask_secrets, may_end_in_secret};
 use crate::runtime::tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.
@@ -62,11 +62,10 @@ fn minified(json: String) -> (String, usize, bool) {
     let mut may_hold_secrets = false;
     while let Some(byte) = bytes.get(index) {
         match byte {
-            b'"' => {
-                let end = end_of_string(bytes, index);
-                let name = bytes.get(index + 1..end - 1).unwrap_or_default();
-                may_hold_secrets |= may_name_secrets(name) && is_name(bytes, end);
-                index = end;
+            b'"' => index = end_of_string(bytes, index),
+            b':' => {
+                may_hold_secrets |= may_end_in_secret(&bytes[..index]);
+                index += 1;
             }
             b' ' | b'\n' | b'\r' | b'\t' => {
                 out.extend_from_slice(&bytes[kept..index]);
@@ -92,14 +91,6 @@ fn minified(json: String) -> (String, usize, bool) {
     // Only ASCII was taken out, so that this is UTF-8 still.
     let text = String::from_utf8(out).unwrap_or(json);
     (text, deepest, may_hold_secrets)
-}
-
-/// Whether the string that ends before `end` is the name of a member.
-fn is_name(bytes: &[u8], mut end: usize) -> bool {
-    while matches!(bytes.get(end), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-        end += 1;
-    }
-    bytes.get(end) == Some(&b':')
 }
 
 /// The first rows that fit into `room`, or `None` where there are no rows or not one fits.

@@ -38,11 +38,11 @@ fn check(rules: &str, name: &str, given: Value, rule: &str) {
     let text = format!("[server]\narguments = [{rules}]");
     let policy = Policy::parse(&text, "policy.toml").expect(rules);
     let tool = tool(name);
-    let result = policy.over(None, None).permits(
-        tool,
-        &request(tool, given.clone()),
-        jiff::Timestamp::UNIX_EPOCH,
-    );
+    let result = policy
+        .over(None, None)
+        .permits(tool, &request(tool, given.clone()), || {
+            jiff::Timestamp::UNIX_EPOCH
+        });
     let found = result.err().map(|denied| denied.rule).unwrap_or_default();
     let expected = match rule {
         "" => String::new(),
@@ -292,10 +292,9 @@ fn a_field_is_held_by_the_name_of_either_version() {
         for (tool, field) in [(older, "field_value"), (newer, "fieldValue")] {
             for (value, passes) in [("a", true), ("b", false)] {
                 let sent = request(tool, json!({"customFields": [{ field: value }]}));
-                let found =
-                    policy
-                        .over(None, None)
-                        .permits(tool, &sent, jiff::Timestamp::UNIX_EPOCH);
+                let found = policy
+                    .over(None, None)
+                    .permits(tool, &sent, || jiff::Timestamp::UNIX_EPOCH);
                 assert_eq!(found.is_ok(), passes, "{path} {field} {value}");
             }
         }
@@ -310,7 +309,7 @@ fn what_is_wrong_is_said_and_cut() {
     let long = request(tool, json!({"message": "ü".repeat(500)}));
     let denied = policy
         .over(None, None)
-        .permits(tool, &long, jiff::Timestamp::UNIX_EPOCH);
+        .permits(tool, &long, || jiff::Timestamp::UNIX_EPOCH);
     let expected = format!(
         "message must be one of 1, true, \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\" and 2 more here, not \"{}….",
         "ü".repeat(59)

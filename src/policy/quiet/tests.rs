@@ -12,12 +12,12 @@ fn check(rules: &str, now: &str, expected: &str) {
     let over = policy.over(Some("acme"), None);
     let time: Timestamp = now.parse().expect(now);
     let send = tool("conversations_send-a-new-message");
-    let found = match over.permits(send, &Arguments::default(), time) {
+    let found = match over.permits(send, &Arguments::default(), || time) {
         Ok(()) => String::new(),
         Err(denied) => match denied.retry_after {
             Some(after) => {
                 let end = time + after;
-                let passes = over.permits(send, &Arguments::default(), end);
+                let passes = over.permits(send, &Arguments::default(), || end);
                 assert_eq!(passes, Ok(()), "{rules}: {now}, then {end}");
                 end.to_string()
             }
@@ -26,7 +26,7 @@ fn check(rules: &str, now: &str, expected: &str) {
     };
     assert_eq!(found, expected, "{rules}: {now}");
     let read = tool("contacts_get-contacts");
-    let passes = over.permits(read, &Arguments::default(), time);
+    let passes = over.permits(read, &Arguments::default(), || time);
     assert_eq!(passes, Ok(()), "{rules}");
 }
 

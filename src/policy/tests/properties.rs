@@ -154,7 +154,7 @@ fn more_sections_let_less_through() {
             let arguments = request(&mut random, tool);
             for (more, fewer, made) in &ladders {
                 let shown = more.shows(tool).is_ok();
-                let permits = more.permits(tool, &arguments, now).is_ok();
+                let permits = more.permits(tool, &arguments, || now).is_ok();
                 let mut rules = made.iter().flat_map(|one| &one.deny);
                 if rules.any(|rule| selects(rule, tool)) {
                     assert!(!shown, "{text}: {}", tool.name);
@@ -162,7 +162,7 @@ fn more_sections_let_less_through() {
                 assert!(shown || !permits, "{text}: {}", tool.name);
                 for less in fewer {
                     assert!(!shown || less.shows(tool).is_ok(), "{text}: {}", tool.name);
-                    let passes = less.permits(tool, &arguments, now).is_ok();
+                    let passes = less.permits(tool, &arguments, || now).is_ok();
                     assert!(!permits || passes, "{text}: {} {arguments:?}", tool.name);
                     assert!(
                         more.confirmation(tool).0 >= less.confirmation(tool).0,
