@@ -86,6 +86,8 @@ pub struct CallPlace(Arc<CallPlaceInner>);
 struct CallPlaceInner {
     /// Before the shares, whose entries may go with them.
     permits: Mutex<Option<Permits>>,
+    /// The turn of a large request.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
     share: Arc<Share>,
     /// Where a newcomer comes from.
     address: Option<Share>,
@@ -186,6 +188,7 @@ impl Shares {
             share: Arc::new(self.caller(id)),
             address: newcomer.map(|address| self.address(address)),
             permits: Mutex::default(),
+            turn: Mutex::default(),
         };
         let permits = match &place.address {
             None => None,
@@ -295,6 +298,16 @@ impl CallPlace {
         self.0.share.allowance.budget.clone()
     }
 
+    /// Holds the turn of a large request until it was read, checked and built.
+    pub fn hold_turn(&self, turn: OwnedSemaphorePermit) {
+        *self.0.turn() = Some(turn);
+    }
+
+    /// From here on the call mostly waits: the next large request may be read.
+    pub fn end_turn(&self) {
+        drop(self.0.turn().take());
+    }
+
     /// Gives the place to others, for as long as the call only waits.
     pub fn suspend(&self) {
         drop(self.0.permits().take());
@@ -325,6 +338,10 @@ impl CallPlace {
 }
 
 impl CallPlaceInner {
+    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn permits(&self) -> MutexGuard<'_, Option<Permits>> {
         self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }

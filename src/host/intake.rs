@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -13,10 +14,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, PrincipalId, Shares};
 use crate::config;
+use crate::host::apart::{LARGE, run_apart};
 use crate::host::malformed::in_json;
 use crate::host::problem::Problem;
 use crate::runtime::decoding::{MOST_VALUES, is_too_much};
@@ -29,6 +32,8 @@ pub struct Intake {
     max_body_bytes: usize,
     body_timeout: Duration,
     shares: Shares,
+    /// Large requests take turns, one for each core.
+    turns: Arc<Semaphore>,
 }
 
 /// Whose share a request is charged to.
@@ -50,6 +55,9 @@ impl Intake {
             max_body_bytes: settings.max_body_bytes,
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             shares,
+            turns: Arc::new(Semaphore::new(
+                available_parallelism().map_or(1, usize::from),
+            )),
         }
     }
 
@@ -75,7 +83,17 @@ impl Intake {
             Err(busy) => return with_retry_after(no_place(busy)),
         };
         request.extensions_mut().insert(place.clone());
-        let answer = in_json(&body, next.run(request).await).await;
+        let answer = match body.len() < LARGE {
+            true => next.run(request).await,
+            false => {
+                // Nobody closes it.
+                if let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await {
+                    place.hold_turn(turn);
+                }
+                run_apart(next.run(request)).await
+            }
+        };
+        let answer = in_json(&body, answer).await;
         drop((body, place));
         holding(answer, loan)
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod apart;
 mod client_address;
 mod clock;
 mod connections;

@@ -107,12 +107,31 @@ fn may_hold_secrets(bytes: &[u8]) -> bool {
 /// 100 KB that is asked of five thousand names. Where a name begins is not known here: an end is enough to look closer.
 #[inline]
 pub fn may_end_in_secret(before: &[u8]) -> bool {
+    match before {
+        // Most names end in other letters.
+        [.., letter, _, b'"'] if !SECOND_TO_LAST[usize::from(*letter)] => false,
+        // The most usual of all names that end like one of a secret.
+        [.., b'"', b'v', b'a', b'l', b'u', b'e', b'"'] => false,
+        _ => ends_in_secret(before),
+    }
+}
+
+/// Letters before the last one of the names above, and of `headers`.
+const SECOND_TO_LAST: [bool; 256] = {
+    let mut letters = [false; 256];
+    let (among, mut index) = (*b"eorsuwEORSUW", 0);
+    while index < among.len() {
+        letters[among[index] as usize] = true;
+        index += 1;
+    }
+    letters
+};
+
+fn ends_in_secret(before: &[u8]) -> bool {
     let Some(end) = before.last_chunk::<4>() else {
         return false;
     };
     match *end {
-        // The most usual of all names that end like one of a secret.
-        [b'l', b'u', b'e', b'"'] if before.ends_with(b"\"value\"") => false,
         [first, second, third, b'"'] => {
             let endings = endings([first, second, third]);
             !endings.is_empty() && {
@@ -121,7 +140,7 @@ pub fn may_end_in_secret(before: &[u8]) -> bool {
             }
         }
         // White space before the colon, or no name.
-        [.., last] => last.is_ascii_whitespace() && may_end_in_secret(before.trim_ascii_end()),
+        [.., last] => last.is_ascii_whitespace() && ends_in_secret(before.trim_ascii_end()),
     }
 }
 

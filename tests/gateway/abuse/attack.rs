@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -113,7 +114,7 @@ impl Attack {
     }
 
     /// Attacks the server at this address until told to stop.
-    pub fn start(self, url: &str, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<()>> {
+    pub fn start(self, url: &str, stop: &Arc<AtomicBool>, runtime: &Handle) -> Vec<JoinHandle<()>> {
         let next = Arc::new(AtomicUsize::new(0));
         let attackers = (0..ATTACKERS).map(|_| {
             let (url, stop, next, http) = (
@@ -122,7 +123,7 @@ impl Attack {
                 Arc::clone(&next),
                 client(),
             );
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     let (path, token, request) = self.call(next.fetch_add(1, Ordering::Relaxed));
                     let post = http
