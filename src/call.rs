@@ -206,7 +206,7 @@ impl Pipeline {
             }
             let authorized = self.authorize(validated, asking, context).await?;
             let metered = self.meter(authorized, context).await?;
-            let response = self.send(metered, context).await;
+            let response = self.send(metered).await;
             Ok(self.respond(response, paging, context).await)
         }
         .await;

@@ -4,6 +4,7 @@ pub mod compat;
 pub mod legacy;
 pub mod official;
 pub mod orchestrator;
+pub mod toolset;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use crate::highlevel::failure::Class;
 use crate::runtime::nearest::{self, LONGEST_NAME};
 use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::End;
+use toolset::Toolset;
 
 /// One way to name operations: which tools it lists, what a name means, and how it is called.
 pub trait Surface: Send + Sync {
@@ -98,9 +100,6 @@ pub const USUAL: &str = "";
 
 /// The toolset of the tools that HighLevel's own server had in the end.
 const OFFICIAL_36: &str = "official-36";
-
-/// Stands for every toolset.
-const ALL: &str = "all";
 
 /// At the end of the name of any endpoint: without what writes.
 const READ_ONLY: &str = "/readonly";
@@ -197,10 +196,12 @@ impl Endpoint {
         pipeline: &Pipeline,
         principal: &Principal,
     ) -> Option<&'static str> {
-        let names = self
-            .list()
+        // Few names are near: only those are looked at closer.
+        let near = nearest::near(name, self.list().map(|listing| (listing.name(), listing)));
+        let mut visible = near
+            .into_iter()
             .filter(|listing| listing.is_visible(pipeline, principal));
-        nearest::nearest(name, names.map(|listing| (listing.name(), listing.name())))
+        visible.next().map(|listing| listing.name())
     }
 }
 
@@ -271,7 +272,7 @@ impl<'a> Session<'a> {
 
 /// The tools of some toolsets joined by `+`.
 pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
-    select(toolsets, false)
+    Ok(select(toolsets, false)?.iter().collect())
 }
 
 /// The tool of `tools` whose name is most like `name`, if any is.
@@ -279,35 +280,21 @@ pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option
     nearest::nearest(name, tools.map(|tool| (tool.name, tool.name)))
 }
 
-fn select(toolsets: &str, read_only: bool) -> Result<Vec<&'static Tool>, UnknownToolset> {
-    let wanted = toolset_names(toolsets)?;
-    let is_wanted = |tool: &&Tool| {
-        let listed =
-            wanted.contains(ALL) || tool.toolsets.iter().any(|toolset| wanted.contains(toolset));
-        listed && (!read_only || tool.effect == Effect::Read)
-    };
-    Ok(TOOLS.iter().filter(is_wanted).collect())
+fn select(toolsets: &str, read_only: bool) -> Result<Toolset, UnknownToolset> {
+    Ok(Toolset::new(&toolset_names(toolsets)?, read_only))
 }
 
 /// Each of the names once, all of them known.
 fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
-    let known = || -> BTreeSet<&str> {
-        TOOLS
-            .iter()
-            .flat_map(|tool| tool.toolsets.iter().copied())
-            .chain([ALL])
-            .collect()
-    };
     let unknown = |name: &str| UnknownToolset {
         name: name.chars().take(LONGEST_NAME).collect(),
-        known: Vec::from_iter(known()).join(", "),
+        known: Vec::from_iter(toolset::names()).join(", "),
     };
     if toolsets.len() > MOST_TOOLSETS * LONGEST_NAME {
         return Err(unknown(toolsets));
     }
     let wanted: BTreeSet<&str> = toolsets.split('+').collect();
-    let known = known();
-    match wanted.difference(&known).next() {
+    match wanted.iter().find(|name| !toolset::is_known(name)) {
         None => Ok(wanted),
         Some(name) => Err(unknown(name)),
     }

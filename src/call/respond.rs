@@ -190,7 +190,7 @@ impl Pipeline {
         let validated = self.validate(Located::from_facts(facts), context)?;
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
-        let (_, _, replied) = self.send(metered, context).await.into_parts();
+        let (_, _, replied) = self.send(metered).await.into_parts();
         replied.map_err(Answer::from)
     }
 }

@@ -1,6 +1,6 @@
 //! Sends what may be sent, and closes its record with what came of it.
 
-use super::{CallContext, Consent, Facts, Metered, Pipeline};
+use super::{Consent, Facts, Metered, Pipeline};
 use crate::highlevel::{Failure, Reply};
 
 /// What HighLevel answered to one request.
@@ -12,10 +12,7 @@ pub struct Response {
 
 impl Pipeline {
     /// Dropping the future ends the call to HighLevel; its record then says that it was cut off.
-    pub(super) async fn send(&self, metered: Metered, context: &CallContext) -> Response {
-        if let Some(place) = &context.place {
-            place.end_turn();
-        }
+    pub(super) async fn send(&self, metered: Metered) -> Response {
         let (facts, permit, consent, record) = metered.into_parts();
         let replied = self.transport().send(permit).await;
         record.end(&replied).await;

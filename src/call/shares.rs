@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -39,6 +40,9 @@ struct Inner {
     places: Arc<Semaphore>,
     /// For tokens that HighLevel has not answered yet: the other half is always there for everybody else.
     newcomers: Arc<Semaphore>,
+    /// Large requests that are read.
+    large: Arc<Semaphore>,
+    cores: usize,
     calls_per_caller: usize,
     bytes_per_caller: usize,
     longest_wait: Duration,
@@ -64,6 +68,8 @@ struct Allowance {
     places: Arc<Semaphore>,
     /// Calls of tokens that HighLevel has not answered yet.
     newcomers: Arc<Semaphore>,
+    /// Requests that are read, checked and built.
+    turns: Arc<Semaphore>,
 }
 
 /// A part in what one caller, or one address, may hold. While there is one, the others count with it.
@@ -86,11 +92,16 @@ pub struct CallPlace(Arc<CallPlaceInner>);
 struct CallPlaceInner {
     /// Before the shares, whose entries may go with them.
     permits: Mutex<Option<Permits>>,
-    /// The turn of a large request.
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    turn: Mutex<Option<Turn>>,
     share: Arc<Share>,
     /// Where a newcomer comes from.
     address: Option<Share>,
+}
+
+/// The right to use a core: until the request is built.
+struct Turn {
+    _own: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 /// In the order in which they are taken, which is the same for all, so that nobody waits for one who waits.
@@ -120,6 +131,9 @@ const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
 
 /// Bytes that callers from one address hold before HighLevel answered them: sixteen of the largest requests.
 const BYTES_PER_ADDRESS: usize = 4 << 20;
+
+/// Requests of one caller that are read, checked and built at once, for each core.
+const TURNS_A_CORE: usize = 2;
 
 /// The largest request of a token that HighLevel has not answered yet.
 pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
@@ -152,7 +166,10 @@ impl Shares {
     /// `longest_wait`: of a newcomer's call in line.
     pub fn new(settings: &config::Server, longest_wait: Duration) -> Self {
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        let cores = available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Inner {
+            large: places(cores),
+            cores,
             whole: Budget::new(settings.max_bytes_in_flight),
             places: places(settings.max_calls),
             newcomers: places(settings.max_calls.div_ceil(2)),
@@ -243,6 +260,7 @@ impl Shares {
             budget: inner.whole.share(bytes),
             places: Arc::new(Semaphore::new(places)),
             newcomers: Arc::new(Semaphore::new(newcomers)),
+            turns: Arc::new(Semaphore::new(TURNS_A_CORE * inner.cores)),
         }
     }
 
@@ -298,12 +316,26 @@ impl CallPlace {
         self.0.share.allowance.budget.clone()
     }
 
-    /// Holds the turn of a large request until it was read, checked and built.
-    pub fn hold_turn(&self, turn: OwnedSemaphorePermit) {
-        *self.0.turn() = Some(turn);
+    /// Waits until the request may be read, checked and built. A caller has few at a time in that, so that whoever
+    /// sends without pause stands in its own line and not before others; large ones are read one a core.
+    pub async fn take_turn(&self, is_large: bool) {
+        let CallPlaceInner { share, address, .. } = &*self.0;
+        let own = address.as_ref().unwrap_or(share);
+        let own = Arc::clone(&own.allowance.turns).acquire_owned().await;
+        let large = match is_large {
+            true => Some(Arc::clone(&share.shares.0.large).acquire_owned().await),
+            false => None,
+        };
+        // Nobody closes them.
+        if let (Ok(own), Ok(large)) = (own, large.transpose()) {
+            *self.0.turn() = Some(Turn {
+                _own: own,
+                _large: large,
+            });
+        }
     }
 
-    /// From here on the call mostly waits: the next large request may be read.
+    /// From here on the call mostly waits.
     pub fn end_turn(&self) {
         drop(self.0.turn().take());
     }
@@ -338,7 +370,7 @@ impl CallPlace {
 }
 
 impl CallPlaceInner {
-    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

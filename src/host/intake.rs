@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -14,7 +13,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, PrincipalId, Shares};
@@ -32,8 +30,6 @@ pub struct Intake {
     max_body_bytes: usize,
     body_timeout: Duration,
     shares: Shares,
-    /// Large requests take turns, one for each core.
-    turns: Arc<Semaphore>,
 }
 
 /// Whose share a request is charged to.
@@ -55,9 +51,6 @@ impl Intake {
             max_body_bytes: settings.max_body_bytes,
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             shares,
-            turns: Arc::new(Semaphore::new(
-                available_parallelism().map_or(1, usize::from),
-            )),
         }
     }
 
@@ -83,15 +76,11 @@ impl Intake {
             Err(busy) => return with_retry_after(no_place(busy)),
         };
         request.extensions_mut().insert(place.clone());
-        let answer = match body.len() < LARGE {
-            true => next.run(request).await,
-            false => {
-                // Nobody closes it.
-                if let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await {
-                    place.hold_turn(turn);
-                }
-                run_apart(next.run(request)).await
-            }
+        let is_large = body.len() >= LARGE;
+        place.take_turn(is_large).await;
+        let answer = match is_large {
+            true => run_apart(next.run(request)).await,
+            false => next.run(request).await,
         };
         let answer = in_json(&body, answer).await;
         drop((body, place));

@@ -1,23 +1,35 @@
 //! The name that was meant by one that there is not.
 
-/// Below this likeness (1 is equal) a name is no help.
-const NEAR: f64 = 0.6;
+/// Below so many tenths of likeness (ten are equal) a name is no help.
+const NEAR_TENTHS: u8 = 6;
 
 /// No name is longer, and comparing takes as many steps as both lengths multiplied: a longer one is unknown, that is all.
 pub const LONGEST_NAME: usize = 64;
 
 /// What is known by the name most like `name`, if any is like it.
 pub fn nearest<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) -> Option<T> {
+    near(name, known).into_iter().next()
+}
+
+/// What is known by names like `name`, the most like one first.
+pub fn near<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) -> Vec<T> {
     // More bytes than characters make no name of ours either: they are ASCII.
     if name.len() > LONGEST_NAME {
-        return None;
+        return Vec::new();
     }
-    known
-        .into_iter()
+    let length = name.chars().count();
+    // Every letter that only one of them has is a change: names of very different lengths need no comparing.
+    let may_be_near = |one: &str| {
+        let (short, long) = (one.len().min(length), one.len().max(length));
+        10 * short >= usize::from(NEAR_TENTHS) * long
+    };
+    let known = known.into_iter().filter(|(one, _)| may_be_near(one));
+    let mut near: Vec<(f64, T)> = known
         .map(|(one, what)| (strsim::normalized_damerau_levenshtein(name, one), what))
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, what)| what)
+        .filter(|(likeness, _)| 10.0 * likeness >= f64::from(NEAR_TENTHS))
+        .collect();
+    near.sort_by(|a, b| a.0.total_cmp(&b.0));
+    near.into_iter().rev().map(|(_, what)| what).collect()
 }
 
 #[cfg(test)]

@@ -3,39 +3,32 @@
 //! As users of it report: `query_limit`, `path_contactId`, `body_tags`, and in the text block a JSON text
 //! `{"success", "status", "data", "mcp_trace_id", "tool"}`. It has no published schema.
 
-use std::collections::HashMap;
-
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::official::names;
+use super::toolset::Toolset;
 use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::Answer;
 use crate::runtime::tool::{Argument, Place, Tool};
 
 /// Some tools in that form.
 pub struct Legacy {
-    tools: Vec<&'static Tool>,
-    names: HashMap<&'static str, &'static Tool>,
+    tools: Toolset,
 }
 
 impl Legacy {
-    /// `tools`: sorted by name.
-    pub fn new(tools: Vec<&'static Tool>) -> Self {
-        Self {
-            names: names(&tools),
-            tools,
-        }
+    pub fn new(tools: Toolset) -> Self {
+        Self { tools }
     }
 }
 
 impl Surface for Legacy {
     fn list(&self) -> Vec<Listing> {
-        self.tools.iter().copied().map(Listing::Legacy).collect()
+        self.tools.iter().map(Listing::Legacy).collect()
     }
 
     fn resolve(&self, name: &str) -> Option<Listing> {
-        self.names.get(name).copied().map(Listing::Legacy)
+        self.tools.get(name).map(Listing::Legacy)
     }
 
     fn call<'a>(
@@ -44,7 +37,7 @@ impl Surface for Legacy {
         arguments: Map<String, Value>,
         session: &'a Session<'a>,
     ) -> Calling<'a> {
-        match self.names.get(name).copied() {
+        match self.tools.get(name) {
             Some(tool) => {
                 let calling = session.pipeline.call(tool, arguments, session.context);
                 Box::pin(async move { wrap(tool, calling.await) })

@@ -11,6 +11,7 @@ use highlevel_mcp::generated::TOOLS;
 use highlevel_mcp::mcp;
 use highlevel_mcp::surfaces::Endpoint;
 use highlevel_mcp::surfaces::official::Official;
+use highlevel_mcp::surfaces::toolset::Toolset;
 use serde_json::Value;
 
 use crate::inventory;
@@ -49,8 +50,9 @@ fn the_tools_are_those_of_the_snapshots() {
     let one = Endpoint::parse("official").expect("an endpoint");
     for tool in TOOLS {
         // By itself, for a list of all shows no titles.
+        let alone = Toolset::with_tool(tool.name).expect("a tool");
         let endpoint = Endpoint {
-            surfaces: vec![Arc::new(Official::new(vec![tool]))],
+            surfaces: vec![Arc::new(Official::new(alone))],
             ..one.clone()
         };
         let list = serde_json::to_value(mcp::list(&endpoint).expect("a list")).expect("JSON");

@@ -137,3 +137,31 @@ fn bytes_are_a_share_of_the_whole_for_as_long_as_they_are_held() {
     assert_eq!(shares.budget().used(), 0);
     assert!(shares.entries().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_caller_take_turns() {
+    async fn check(id: &PrincipalId, is_large: bool, shares: &Shares, has_turn: bool) -> CallPlace {
+        let place = shares.enter(id, None).await.expect("a place");
+        let turn = timeout(Duration::from_secs(1), place.take_turn(is_large)).await;
+        assert_eq!(turn.is_ok(), has_turn, "{id:?} large: {is_large}");
+        place
+    }
+    let shares = shares(1000, 64);
+    let cores = shares.0.cores;
+    let mut mine = Vec::new();
+    for _ in 0..TURNS_A_CORE * cores {
+        mine.push(check(&MINE, false, &shares, true).await);
+    }
+    check(&MINE, false, &shares, false).await;
+    // Others have turns of their own, but for large requests.
+    let mut large = Vec::new();
+    for _ in 0..cores {
+        large.push(check(&OTHER, true, &shares, true).await);
+    }
+    check(&OTHER, true, &shares, false).await;
+    check(&OTHER, false, &shares, true).await;
+    large[0].end_turn();
+    check(&OTHER, true, &shares, true).await;
+    mine.pop();
+    check(&MINE, false, &shares, true).await;
+}

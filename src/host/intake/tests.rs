@@ -1,15 +1,11 @@
 //! Whose bytes a request takes, and until when.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use axum::Extension;
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{MethodRouter, post};
+use axum::routing::post;
 use tower::ServiceExt;
 
 use super::*;
-use crate::call::shares::CallPlace;
 use crate::config::{Config, Flags};
 
 const KIB: usize = 1 << 10;
@@ -46,8 +42,7 @@ fn address(last: u8) -> Option<IpAddr> {
     Some(IpAddr::from([10, 0, 0, last]))
 }
 
-/// What `handler` answers behind the intake.
-fn router(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, handler: MethodRouter) -> Router {
+async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Sending) -> Response {
     let intake = Arc::clone(intake);
     let pass = from_fn(move |request: Request, next: Next| {
         let intake = Arc::clone(&intake);
@@ -57,13 +52,9 @@ fn router(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, handler: Metho
             intake.pass(request, &who, next).await
         }
     });
-    Router::new().route("/", handler).layer(pass)
-}
-
-async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Sending) -> Response {
-    let router = router(intake, newcomer, post(|| async { "done" }));
+    let router = Router::new().route("/", post(|| async { "done" }));
     let request = Request::post("/").body(Body::new(body));
-    let answered = router.oneshot(request.expect("a request"));
+    let answered = router.layer(pass).oneshot(request.expect("a request"));
     answered.await.expect("an answer")
 }
 
@@ -127,38 +118,4 @@ async fn bytes_are_held_until_the_answer_is_sent() {
     assert_eq!(intake.shares.budget().used(), 4, "the answer's, no more");
     drop(response);
     assert_eq!(intake.shares.budget().used(), 0);
-}
-
-/// One at a time reads; who is past that waits beside the others.
-#[tokio::test]
-async fn large_requests_take_turns_until_they_are_sent() {
-    async fn check(ends_turn: bool, expected: usize) {
-        let mut intake = intake();
-        Arc::get_mut(&mut intake).expect("mine").turns = Arc::new(Semaphore::new(1));
-        let under_way = Arc::new(AtomicUsize::new(0));
-        let handler = {
-            let under_way = Arc::clone(&under_way);
-            move |Extension(place): Extension<CallPlace>| async move {
-                under_way.fetch_add(1, Ordering::Relaxed);
-                if ends_turn {
-                    place.end_turn();
-                }
-                std::future::pending::<()>().await;
-            }
-        };
-        let router = router(&intake, None, post(handler));
-        let calls = [LARGE, LARGE, LARGE, KIB].map(|bytes| {
-            let body = Body::new(Sending { bytes, ends: true });
-            let request = Request::post("/").body(body).expect("a request");
-            tokio::spawn(router.clone().oneshot(request))
-        });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let under_way = under_way.load(Ordering::Relaxed);
-        assert_eq!(under_way, expected, "ends its turn: {ends_turn}");
-        for call in calls {
-            call.abort();
-        }
-    }
-    check(false, 2).await;
-    check(true, 4).await;
 }

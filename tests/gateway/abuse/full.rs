@@ -94,7 +94,7 @@ async fn pinned(highlevel: &StubHighLevel) -> (Setup, Program) {
     let setup = Setup::new()
         .wrapped(&["taskset", "-c", "0"])
         .rules("[server]\nconfirm = { destructive = \"human\" }\n");
-    let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "1000");
+    let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000");
     let program = setup.serve(&highlevel.url).await;
     (setup, program)
 }

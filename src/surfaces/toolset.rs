@@ -1,0 +1,83 @@
+//! Some of all tools, in the order of their names: made of what is ready for every toolset.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+use crate::generated::TOOLS;
+use crate::runtime::tool::{Effect, Tool};
+
+/// Stands for every toolset.
+const ALL: &str = "all";
+
+/// The places of a toolset's tools among all, ascending, by the toolset's name.
+static TOOLSETS: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|| {
+    let mut toolsets = BTreeMap::from([(ALL, (0..TOOLS.len()).collect::<Vec<usize>>())]);
+    for (place, tool) in TOOLS.iter().enumerate() {
+        for toolset in tool.toolsets {
+            toolsets.entry(*toolset).or_default().push(place);
+        }
+    }
+    toolsets
+});
+
+/// The place of a tool among all by each of its names.
+static PLACES: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+    let names = TOOLS.iter().enumerate().flat_map(|(place, tool)| {
+        let names = std::iter::once(&tool.name).chain(tool.aliases);
+        names.map(move |name| (*name, place))
+    });
+    names.collect()
+});
+
+/// Some of all tools.
+pub struct Toolset {
+    /// Places among all tools, ascending.
+    places: Vec<usize>,
+}
+
+impl Toolset {
+    /// The tools of these toolsets.
+    pub fn new(toolsets: &BTreeSet<&str>, read_only: bool) -> Self {
+        let mut is_wanted = vec![false; TOOLS.len()];
+        for toolset in toolsets {
+            for place in TOOLSETS.get(toolset).into_iter().flatten() {
+                is_wanted[*place] = !read_only || TOOLS[*place].effect == Effect::Read;
+            }
+        }
+        let places = is_wanted.iter().enumerate();
+        Self {
+            places: places
+                .filter_map(|(place, wanted)| wanted.then_some(place))
+                .collect(),
+        }
+    }
+
+    /// One tool by itself.
+    pub fn with_tool(name: &str) -> Option<Self> {
+        let place = *PLACES.get(name)?;
+        Some(Self {
+            places: vec![place],
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'static Tool> {
+        self.places.iter().map(|place| &TOOLS[*place])
+    }
+
+    /// The tool that has this name; other names of a tool count.
+    pub fn get(&self, name: &str) -> Option<&'static Tool> {
+        let place = PLACES.get(name)?;
+        self.places.binary_search(place).ok()?;
+        Some(&TOOLS[*place])
+    }
+}
+
+/// The names of all toolsets.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TOOLSETS.keys().copied()
+}
+
+/// Whether there is a toolset of this name.
+pub fn is_known(name: &str) -> bool {
+    TOOLSETS.contains_key(name)
+}
