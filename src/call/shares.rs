@@ -133,7 +133,7 @@ const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
 const BYTES_PER_ADDRESS: usize = 4 << 20;
 
 /// Requests of one caller that are read, checked and built at once, for each core.
-const TURNS_A_CORE: usize = 2;
+const TURNS_A_CORE: usize = 4;
 
 /// The largest request of a token that HighLevel has not answered yet.
 pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;

@@ -244,9 +244,6 @@ fn account(
 
 fn runtime() -> Result<tokio::runtime::Runtime, Refused> {
     Ok(tokio::runtime::Builder::new_multi_thread()
-        // Sockets are looked at after so many tasks, not after 61: a busy core would notice a request, and each answer of
-        // HighLevel, milliseconds late.
-        .event_interval(8)
         .enable_all()
         .build()?)
 }

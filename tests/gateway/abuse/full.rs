@@ -9,7 +9,7 @@ use axum::Router;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 
 use super::agency::bearer;
@@ -83,6 +83,21 @@ async fn dummy() -> String {
     url
 }
 
+/// A runtime for an attack: whoever watches the server waits for nothing else, not for the making of a megabyte, and
+/// goes first where both want the core.
+fn generator() -> Runtime {
+    let step_back = || {
+        let thread = std::fs::read_link("/proc/thread-self").expect("a thread");
+        let thread = thread.file_name().expect("an id").to_owned();
+        let mut renice = std::process::Command::new("renice");
+        let nice = renice.args(["-n", "10", "-p"]).arg(thread).output();
+        assert!(nice.expect("renice").status.success());
+    };
+    let mut builder = Builder::new_multi_thread();
+    let builder = builder.worker_threads(1).on_thread_start(step_back);
+    builder.enable_all().build().expect("a runtime")
+}
+
 /// The program on the first core, everything else on the others.
 async fn pinned(highlevel: &StubHighLevel) -> (Setup, Program) {
     let own = std::process::id().to_string();
@@ -94,7 +109,8 @@ async fn pinned(highlevel: &StubHighLevel) -> (Setup, Program) {
     let setup = Setup::new()
         .wrapped(&["taskset", "-c", "0"])
         .rules("[server]\nconfirm = { destructive = \"human\" }\n");
-    let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000");
+    // The watched caller makes some 1,400 in an interval, so that it meets no limit; batches wait for theirs.
+    let setup = setup.set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "2000");
     let program = setup.serve(&highlevel.url).await;
     (setup, program)
 }
@@ -107,13 +123,7 @@ async fn under_each_attack_others_are_served() {
         return;
     }
     let mut wrong = Vec::new();
-    // A runtime of its own: what watches waits for the server, not for the generator of a megabyte.
-    let mut generator = Builder::new_multi_thread();
-    let generator = generator
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let generator = generator();
     let only = std::env::var("ATTACK").ok();
     let chosen = |attack: &Attack| {
         only.as_ref()
