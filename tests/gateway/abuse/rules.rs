@@ -244,7 +244,7 @@ async fn a11_rules_judge_page_requests_too() {
 #[tokio::test]
 async fn a3_a_locations_own_token_passes_its_rules_by_naming_nothing() {
     let highlevel = StubHighLevel::start().await;
-    let rules = "[locations.b01]\ndeny = [{ tools = [\"contacts_delete-contact\"] }]\n";
+    let rules = "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\n";
     let setup = branches(1).rules(rules);
     let program = setup.serve(&highlevel.url).await;
     let token = bearer(&format!("pit-of-{}", location(1)));
