@@ -155,7 +155,7 @@ async fn what_is_over_gives_its_room_back() {
     }
 }
 
-/// Every layer above moves it once a call: at 13 KiB that took a twentieth of a call's time.
+/// Every layer above moves it once a call: at 13 KiB copying took 2 µs more of a call's 120.
 #[test]
 fn the_future_of_a_call_is_small() {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");

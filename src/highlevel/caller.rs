@@ -30,7 +30,7 @@ pub enum Credential {
     Company(Company),
 }
 
-/// A token of HighLevel, and its digest once somebody asked for that: one call asks five times.
+/// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
 #[derive(Debug)]
 pub struct Token {
     secret: SecretString,

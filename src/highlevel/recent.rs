@@ -43,7 +43,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
 
     /// The entry, which counts as used.
     pub fn touch(&mut self, key: &K) -> Option<&mut V> {
-        // Most maps of a quiet server are empty, and a call looks into nine.
+        // Most maps of a quiet server are empty, and a call looks into several.
         if self.entries.is_empty() {
             return None;
         }
