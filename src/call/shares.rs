@@ -42,7 +42,6 @@ struct Inner {
     newcomers: Arc<Semaphore>,
     /// Large requests that are read.
     large: Arc<Semaphore>,
-    cores: usize,
     calls_per_caller: usize,
     bytes_per_caller: usize,
     longest_wait: Duration,
@@ -68,8 +67,6 @@ struct Allowance {
     places: Arc<Semaphore>,
     /// Calls of tokens that HighLevel has not answered yet.
     newcomers: Arc<Semaphore>,
-    /// Requests that are read, checked and built.
-    turns: Arc<Semaphore>,
 }
 
 /// A part in what one caller, or one address, may hold. While there is one, the others count with it.
@@ -92,16 +89,10 @@ pub struct CallPlace(Arc<CallPlaceInner>);
 struct CallPlaceInner {
     /// Before the shares, whose entries may go with them.
     permits: Mutex<Option<Permits>>,
-    turn: Mutex<Option<Turn>>,
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
     share: Arc<Share>,
     /// Where a newcomer comes from.
     address: Option<Share>,
-}
-
-/// The right to use a core: until the request is built.
-struct Turn {
-    _own: OwnedSemaphorePermit,
-    _large: Option<OwnedSemaphorePermit>,
 }
 
 /// In the order in which they are taken, which is the same for all, so that nobody waits for one who waits.
@@ -131,9 +122,6 @@ const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
 
 /// Bytes that callers from one address hold before HighLevel answered them: sixteen of the largest requests.
 const BYTES_PER_ADDRESS: usize = 4 << 20;
-
-/// Requests of one caller that are read, checked and built at once, for each core.
-const TURNS_A_CORE: usize = 4;
 
 /// The largest request of a token that HighLevel has not answered yet.
 pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
@@ -169,7 +157,6 @@ impl Shares {
         let cores = available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Inner {
             large: places(cores),
-            cores,
             whole: Budget::new(settings.max_bytes_in_flight),
             places: places(settings.max_calls),
             newcomers: places(settings.max_calls.div_ceil(2)),
@@ -260,7 +247,6 @@ impl Shares {
             budget: inner.whole.share(bytes),
             places: Arc::new(Semaphore::new(places)),
             newcomers: Arc::new(Semaphore::new(newcomers)),
-            turns: Arc::new(Semaphore::new(TURNS_A_CORE * inner.cores)),
         }
     }
 
@@ -316,23 +302,11 @@ impl CallPlace {
         self.0.share.allowance.budget.clone()
     }
 
-    /// Waits until the request may be read, checked and built. A caller has few at a time in that, so that whoever
-    /// sends without pause stands in its own line and not before others; large ones are read one a core.
-    pub async fn take_turn(&self, is_large: bool) {
-        let CallPlaceInner { share, address, .. } = &*self.0;
-        let own = address.as_ref().unwrap_or(share);
-        let own = Arc::clone(&own.allowance.turns).acquire_owned().await;
-        let large = match is_large {
-            true => Some(Arc::clone(&share.shares.0.large).acquire_owned().await),
-            false => None,
-        };
-        // Nobody closes them.
-        if let (Ok(own), Ok(large)) = (own, large.transpose()) {
-            *self.0.turn() = Some(Turn {
-                _own: own,
-                _large: large,
-            });
-        }
+    /// Waits until a large request may be read, checked and built: that is done one a core.
+    pub async fn take_turn(&self) {
+        let large = Arc::clone(&self.0.share.shares.0.large).acquire_owned();
+        // Nobody closes it.
+        *self.0.turn() = large.await.ok();
     }
 
     /// From here on the call mostly waits.
@@ -370,7 +344,7 @@ impl CallPlace {
 }
 
 impl CallPlaceInner {
-    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
+    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

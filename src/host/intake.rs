@@ -77,9 +77,11 @@ impl Intake {
         };
         request.extensions_mut().insert(place.clone());
         let is_large = body.len() >= LARGE;
-        place.take_turn(is_large).await;
         let answer = match is_large {
-            true => run_apart(next.run(request)).await,
+            true => {
+                place.take_turn().await;
+                run_apart(next.run(request)).await
+            }
             false => next.run(request).await,
         };
         let answer = in_json(&body, answer).await;
