@@ -16,7 +16,7 @@ use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
 use crate::generated::TOOLS;
 use crate::highlevel::Failure;
 use crate::highlevel::failure::Class;
-use crate::runtime::nearest::{self, LONGEST_NAME};
+use crate::runtime::nearest::{LONGEST_NAME, nearest_shown};
 use crate::runtime::tool::{Effect, Tool};
 use crate::telemetry::End;
 use toolset::Toolset;
@@ -105,7 +105,7 @@ const OFFICIAL_36: &str = "official-36";
 const READ_ONLY: &str = "/readonly";
 
 /// Most toolsets in one name: as many as there are would still fit.
-const MOST_TOOLSETS: usize = 64;
+pub const MOST_TOOLSETS: usize = 64;
 
 /// An endpoint or toolset that there is not.
 #[derive(Debug, thiserror::Error)]
@@ -196,12 +196,9 @@ impl Endpoint {
         pipeline: &Pipeline,
         principal: &Principal,
     ) -> Option<&'static str> {
-        // Few names are near: only those are looked at closer.
-        let near = nearest::near(name, self.list().map(|listing| (listing.name(), listing)));
-        let mut visible = near
-            .into_iter()
-            .filter(|listing| listing.is_visible(pipeline, principal));
-        visible.next().map(|listing| listing.name())
+        let names = self.list().map(|listing| (listing.name(), listing));
+        let near = nearest_shown(name, names, |one| one.is_visible(pipeline, principal))?;
+        Some(near.name())
     }
 }
 
@@ -275,9 +272,10 @@ pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
     Ok(select(toolsets, false)?.iter().collect())
 }
 
-/// The tool of `tools` whose name is most like `name`, if any is.
-pub fn nearest(name: &str, tools: impl Iterator<Item = &'static Tool>) -> Option<&'static str> {
-    nearest::nearest(name, tools.map(|tool| (tool.name, tool.name)))
+/// Of the tools that `is_shown` holds for, the one whose name is most like `name`.
+pub fn nearest(name: &str, is_shown: impl Fn(&Tool) -> bool) -> Option<&'static str> {
+    let names = TOOLS.iter().map(|tool| (tool.name, tool));
+    nearest_shown(name, names, |tool| is_shown(tool)).map(|tool| tool.name)
 }
 
 fn select(toolsets: &str, read_only: bool) -> Result<Toolset, UnknownToolset> {

@@ -119,8 +119,13 @@ impl Pipeline {
         // Whoever may have made a token up is not shown what the rules of a location are that it names.
         let own = principal.account.as_ref().map(|account| {
             let bound = account.location.as_ref().map(LocationBinding::location);
-            let bound = bound.filter(|at| self.may_hear_of(principal, account, Some(at)));
-            bound.and_then(|location| snapshot.locations.of_location(location.as_str()))
+            let location = match bound {
+                Some(at) => {
+                    Some(at.clone()).filter(|at| self.may_hear_of(principal, account, Some(at)))
+                }
+                None => self.transport().only_location(account),
+            };
+            location.and_then(|location| snapshot.locations.of_location(location.as_str()))
         });
         let places = own.into_iter().chain(reachable.into_iter().map(Some));
         let mut aliases = places

@@ -56,7 +56,7 @@ pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
 pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, Refused> {
     let found = tools.iter().copied().find(|tool| tool.is_called(name));
     found.ok_or_else(|| {
-        let hint = match nearest(name, tools.iter().copied()) {
+        let hint = match nearest(name, |one| tools.iter().any(|tool| tool.name == one.name)) {
             Some(near) => format!("did you mean {near}?"),
             None => "`highlevel-mcp tools` lists them".to_owned(),
         };

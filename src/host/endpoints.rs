@@ -12,14 +12,11 @@ use crate::call::Pipeline;
 use crate::host::problem::Problem;
 use crate::mcp;
 use crate::runtime::nearest::LONGEST_NAME;
-use crate::surfaces::Endpoint;
+use crate::surfaces::{Endpoint, MOST_TOOLSETS};
 
 /// Most endpoints that are kept. There are as many surfaces as sets of toolsets, and anybody may ask for them all; one
 /// costs a look at every tool, and holds nothing but the addresses of its tools.
 const MOST_KEPT: usize = 64;
-
-/// Most toolsets of one name: more than there are.
-const MOST_TOOLSETS: usize = 64;
 
 /// The endpoints that were asked for last.
 pub struct Endpoints {

@@ -104,57 +104,35 @@ fn may_hold_secrets(bytes: &[u8]) -> bool {
 }
 
 /// Whether `before`, which a colon follows, may end in the name of a secret, or of a list of headers. In a list of
-/// 100 KB that is asked of five thousand names. Where a name begins is not known here: an end is enough to look closer.
+/// 100 KB that is asked of four thousand names. Where a name begins is not known here: an end is enough to look closer.
 #[inline]
 pub fn may_end_in_secret(before: &[u8]) -> bool {
     match before {
-        // Most names end in other letters.
-        [.., letter, _, b'"'] if !SECOND_TO_LAST[usize::from(*letter)] => false,
         // The most usual of all names that end like one of a secret.
         [.., b'"', b'v', b'a', b'l', b'u', b'e', b'"'] => false,
-        _ => ends_in_secret(before),
+        [.., first, second, third, b'"'] if !may_end_names([*first, *second, *third]) => false,
+        _ => before
+            .trim_ascii_end()
+            .strip_suffix(b"\"")
+            .is_some_and(ends_in_secret),
     }
 }
 
-/// Letters before the last one of the names above, and of `headers`.
-const SECOND_TO_LAST: [bool; 256] = {
-    let mut letters = [false; 256];
-    let (among, mut index) = (*b"eorsuwEORSUW", 0);
-    while index < among.len() {
-        letters[among[index] as usize] = true;
-        index += 1;
-    }
-    letters
-};
-
-fn ends_in_secret(before: &[u8]) -> bool {
-    let Some(end) = before.last_chunk::<4>() else {
-        return false;
-    };
-    match *end {
-        [first, second, third, b'"'] => {
-            let endings = endings([first, second, third]);
-            !endings.is_empty() && {
-                let name = before.get(..before.len() - 1).unwrap_or_default();
-                ends_in(name, endings) && !ends_in(name, &PAGES)
-            }
-        }
-        // White space before the colon, or no name.
-        [.., last] => last.is_ascii_whitespace() && ends_in_secret(before.trim_ascii_end()),
-    }
+fn ends_in_secret(name: &[u8]) -> bool {
+    name.ends_with(b"headers")
+        || ends_in(name, &WHOLE)
+        || ends_in(name, &ENDINGS) && !ends_in(name, &PAGES)
 }
 
 fn is_secret(name: &[u8]) -> bool {
     let is = |one: &str| letters(name.iter()).eq(one.bytes());
-    let may_be = name
-        .last_chunk()
-        .is_some_and(|end| !endings(*end).is_empty());
-    may_be && (ends_in(name, &ENDINGS) && !ends_in(name, &PAGES) || WHOLE.into_iter().any(is))
+    name.last_chunk().is_some_and(|end| may_end_names(*end))
+        && (ends_in(name, &ENDINGS) && !ends_in(name, &PAGES) || WHOLE.into_iter().any(is))
 }
 
-/// The names above that end in these three letters, and `headers`.
+/// Whether a name of the lists above, or `headers`, ends in these letters.
 #[inline]
-fn endings(end: [u8; 3]) -> &'static [&'static str] {
+fn may_end_names(end: [u8; 3]) -> bool {
     const fn letters([first, second, third]: [u8; 3]) -> u32 {
         // The same in upper and lower case.
         u32::from_le_bytes([first, second, third, 0]) | 0x0020_2020
@@ -171,20 +149,9 @@ fn endings(end: [u8; 3]) -> &'static [&'static str] {
     // `jwt` and `pwd` with a separator in them end in that.
     const WT: u32 = letters(*b"jwt") >> 8;
     const WD: u32 = letters(*b"pwd") >> 8;
-    match letters(end) {
-        KEY => &["apikey", "privatekey", "secretkey", "signingkey"],
-        KEN => &["token"],
-        RET => &["secret"],
-        ORD => &["password"],
-        ASE => &["passphrase"],
-        ION => &["authorization"],
-        LUE => &["authenticationvalue"],
-        ASS => &["pass"],
-        ERS => &["headers"],
-        end if end >> 8 == WT => &["jwt"],
-        end if end >> 8 == WD => &["passwd", "pwd"],
-        _ => &[],
-    }
+    let end = letters(end);
+    matches!(end, KEY | KEN | RET | ORD | ASE | ION | LUE | ASS | ERS)
+        || matches!(end >> 8, WT | WD)
 }
 
 /// Whether `name` ends in one of `endings`.

@@ -8,14 +8,18 @@ pub const LONGEST_NAME: usize = 64;
 
 /// What is known by the name most like `name`, if any is like it.
 pub fn nearest<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) -> Option<T> {
-    near(name, known).into_iter().next()
+    nearest_shown(name, known, |_| true)
 }
 
-/// What is known by names like `name`, the most like one first.
-pub fn near<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) -> Vec<T> {
+/// The same of what `is_shown` holds for, which is asked about few: names are compared before.
+pub fn nearest_shown<'a, T>(
+    name: &str,
+    known: impl IntoIterator<Item = (&'a str, T)>,
+    is_shown: impl Fn(&T) -> bool,
+) -> Option<T> {
     // More bytes than characters make no name of ours either: they are ASCII.
     if name.len() > LONGEST_NAME {
-        return Vec::new();
+        return None;
     }
     let length = name.chars().count();
     // Every letter that only one of them has is a change: names of very different lengths need no comparing.
@@ -29,7 +33,8 @@ pub fn near<'a, T>(name: &str, known: impl IntoIterator<Item = (&'a str, T)>) ->
         .filter(|(likeness, _)| 10.0 * likeness >= f64::from(NEAR_TENTHS))
         .collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    near.into_iter().rev().map(|(_, what)| what).collect()
+    let mut near = near.into_iter().rev().map(|(_, what)| what);
+    near.find(is_shown)
 }
 
 #[cfg(test)]

@@ -293,8 +293,8 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
         })
         .ok_or_else(|| {
             let shown: String = id.chars().take(64).collect();
-            let visible = TOOLS.iter().filter(|tool| session.finds(tool));
-            let remedy = match (by_id.as_slice(), nearest(id, visible)) {
+            let near = nearest(id, |tool| session.finds(tool));
+            let remedy = match (by_id.as_slice(), near) {
                 ([_, _, ..], _) => {
                     let names: Vec<&str> = by_id.iter().map(|tool| tool.name).collect();
                     format!("Several have this id: {}.", names.join(", "))

@@ -64,12 +64,7 @@ fn endpoints_are_known_by_name() {
 fn only_names_of_a_likely_length_are_compared() {
     #[track_caller]
     fn check(name: &str, expected: Option<&str>) {
-        assert_eq!(
-            nearest(name, TOOLS.iter()),
-            expected,
-            "{} bytes",
-            name.len()
-        );
+        assert_eq!(nearest(name, |_| true), expected, "{} bytes", name.len());
     }
     check("contacts_get-contakt", Some("contacts_get-contact"));
     check("something else entirely", None);

@@ -10,7 +10,7 @@ use crate::runtime::tool::{Effect, Tool};
 const ALL: &str = "all";
 
 /// The places of a toolset's tools among all, ascending, by the toolset's name.
-static TOOLSETS: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|| {
+static PLACES_BY_TOOLSET: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|| {
     let mut toolsets = BTreeMap::from([(ALL, (0..TOOLS.len()).collect::<Vec<usize>>())]);
     for (place, tool) in TOOLS.iter().enumerate() {
         for toolset in tool.toolsets {
@@ -21,7 +21,7 @@ static TOOLSETS: LazyLock<BTreeMap<&str, Vec<usize>>> = LazyLock::new(|| {
 });
 
 /// The place of a tool among all by each of its names.
-static PLACES: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+static PLACES_BY_NAME: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
     let names = TOOLS.iter().enumerate().flat_map(|(place, tool)| {
         let names = std::iter::once(&tool.name).chain(tool.aliases);
         names.map(move |name| (*name, place))
@@ -40,7 +40,7 @@ impl Toolset {
     pub fn new(toolsets: &BTreeSet<&str>, read_only: bool) -> Self {
         let mut is_wanted = vec![false; TOOLS.len()];
         for toolset in toolsets {
-            for place in TOOLSETS.get(toolset).into_iter().flatten() {
+            for place in PLACES_BY_TOOLSET.get(toolset).into_iter().flatten() {
                 is_wanted[*place] = !read_only || TOOLS[*place].effect == Effect::Read;
             }
         }
@@ -52,9 +52,9 @@ impl Toolset {
         }
     }
 
-    /// One tool by itself.
+    /// One tool by itself, by any of its names.
     pub fn with_tool(name: &str) -> Option<Self> {
-        let place = *PLACES.get(name)?;
+        let place = *PLACES_BY_NAME.get(name)?;
         Some(Self {
             places: vec![place],
         })
@@ -66,7 +66,7 @@ impl Toolset {
 
     /// The tool that has this name; other names of a tool count.
     pub fn get(&self, name: &str) -> Option<&'static Tool> {
-        let place = PLACES.get(name)?;
+        let place = PLACES_BY_NAME.get(name)?;
         self.places.binary_search(place).ok()?;
         Some(&TOOLS[*place])
     }
@@ -74,10 +74,10 @@ impl Toolset {
 
 /// The names of all toolsets.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TOOLSETS.keys().copied()
+    PLACES_BY_TOOLSET.keys().copied()
 }
 
 /// Whether there is a toolset of this name.
 pub fn is_known(name: &str) -> bool {
-    TOOLSETS.contains_key(name)
+    PLACES_BY_TOOLSET.contains_key(name)
 }

@@ -58,12 +58,12 @@ pub async fn run(
 
 /// The operation, where this tool is the one that runs it.
 fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
-    let served = || TOOLS.iter().filter(|tool| session.serves(tool));
-    let Some(tool) = served().find(|tool| tool.is_called(name)) else {
+    let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
+    let Some(tool) = served.find(|tool| tool.is_called(name)) else {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         // A name that the rules deny is no help, and nobody's to hear.
-        let visible = served().filter(|tool| session.finds(tool));
-        let remedy = match nearest(name, visible) {
+        let near = nearest(name, |tool| session.finds(tool));
+        let remedy = match near {
             Some(near) => format!("Did you mean {near}?"),
             None => "search_operations finds operations by what they do.".to_owned(),
         };

@@ -7,7 +7,6 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::agency::{OPERATOR, location};
-use super::cases::RandomCall;
 use super::program::Program;
 use super::stub::AGENCY_TOKEN;
 
@@ -29,6 +28,13 @@ pub enum Channel {
     Account,
     /// The same account over stdin and stdout.
     Stdio,
+}
+
+/// One call as it will be made.
+pub struct RandomCall {
+    pub path: String,
+    pub tool: String,
+    pub arguments: Value,
 }
 
 /// The program speaking MCP over stdin and stdout.

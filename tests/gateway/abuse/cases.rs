@@ -9,7 +9,7 @@ use futures_util::stream::iter;
 use serde_json::{Map, Value, json};
 
 use super::agency::{OPERATOR, company, location};
-use super::callers::{CallerProfile, Channel, StdioProgram};
+use super::callers::{CallerProfile, Channel, RandomCall, StdioProgram};
 use super::program::Program;
 use super::setup::Setup;
 use super::stub::{AGENCY, AGENCY_TOKEN, Arrival, StubHighLevel};
@@ -28,13 +28,6 @@ struct Operations {
     official: Vec<OperationSchema>,
     legacy: Vec<OperationSchema>,
     read_only: Vec<OperationSchema>,
-}
-
-/// One call as it will be made.
-pub struct RandomCall {
-    pub path: String,
-    pub tool: String,
-    pub arguments: Value,
 }
 
 /// Calls of one kind of caller at a time, so that what leaves has one owner.

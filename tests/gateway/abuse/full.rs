@@ -1,5 +1,5 @@
 //! The program on one core under each attack for twenty seconds, and ten minutes of everything: with `GATEWAY_FULL=1`
-//! and `--release` only.
+//! and `--release` only. `ATTACK=Toolsets` runs that one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

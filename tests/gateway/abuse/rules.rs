@@ -260,6 +260,9 @@ async fn a3_a_locations_own_token_passes_its_rules_by_naming_nothing() {
     assert!(read.ok, "{read:?}");
     let delete = json!({"contactId": "c1"});
     let path = "/mcp/x/contacts";
+    let list = program.rpc(&unnamed, path, "tools/list", json!({})).await;
+    let is_listed = list.text.contains("contacts_delete-contact");
+    assert!(!is_listed, "its location's rules hide it");
     program
         .confirmed(&unnamed, path, "contacts_delete-contact", delete)
         .await;
