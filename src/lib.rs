@@ -1,5 +1,6 @@
 //! The map of the server: each module and what it is for, from the command line inwards.
 
+pub mod background;
 pub mod budget;
 pub mod call;
 pub mod cli;

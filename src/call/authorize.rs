@@ -40,7 +40,6 @@ impl Pipeline {
             ConsentSource::Caller(confirm) if mode != Mode::Off => {
                 let mut subject = Subject::new(self, context, validated.facts());
                 subject.add(&validated);
-                context.end_turn();
                 Box::pin(self.ask(&subject, (mode, &rule), confirm, context)).await?
             }
             ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::not_needed(),

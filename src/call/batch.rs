@@ -142,7 +142,6 @@ impl Pipeline {
         };
         let (mode, rule) = (inspected.mode, inspected.rule.as_str());
         let confirm = request.options.confirm.as_deref();
-        request.context.end_turn();
         self.ask(&subject, (mode, rule), confirm, request.context)
             .await
     }

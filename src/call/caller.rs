@@ -190,13 +190,6 @@ impl LocationScope {
 }
 
 impl CallContext {
-    /// The request is built: from here on it waits for the disk, for people, for HighLevel.
-    pub fn end_turn(&self) {
-        if let Some(place) = &self.place {
-            place.end_turn();
-        }
-    }
-
     /// A caller at no particular surface.
     pub fn with_principal(principal: Principal) -> Self {
         Self {

@@ -32,7 +32,6 @@ impl Pipeline {
         authorized: Authorized,
         context: &CallContext,
     ) -> Result<Metered, Answer> {
-        context.end_turn();
         let (facts, permit, consent) = authorized.into_parts();
         match self.begin_record(&facts, &consent, context).await {
             Ok(record) => Ok(Metered {

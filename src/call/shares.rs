@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -40,8 +39,7 @@ struct Inner {
     places: Arc<Semaphore>,
     /// For tokens that HighLevel has not answered yet: the other half is always there for everybody else.
     newcomers: Arc<Semaphore>,
-    /// Large requests that are read.
-    large: Arc<Semaphore>,
+    most_places: usize,
     calls_per_caller: usize,
     bytes_per_caller: usize,
     longest_wait: Duration,
@@ -65,6 +63,7 @@ struct Entry {
 struct Allowance {
     budget: Budget,
     places: Arc<Semaphore>,
+    most_places: usize,
     /// Calls of tokens that HighLevel has not answered yet.
     newcomers: Arc<Semaphore>,
 }
@@ -89,7 +88,6 @@ pub struct CallPlace(Arc<CallPlaceInner>);
 struct CallPlaceInner {
     /// Before the shares, whose entries may go with them.
     permits: Mutex<Option<Permits>>,
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
     share: Arc<Share>,
     /// Where a newcomer comes from.
     address: Option<Share>,
@@ -119,6 +117,9 @@ pub enum Busy {
 
 /// Calls at once of all tokens from one address that HighLevel has not answered yet. Those beyond wait in line.
 const NEWCOMER_CALLS_PER_ADDRESS: usize = 64;
+
+/// Calls of a caller at once that step back for nobody.
+const FEW_CALLS: usize = 4;
 
 /// Bytes that callers from one address hold before HighLevel answered them: sixteen of the largest requests.
 const BYTES_PER_ADDRESS: usize = 4 << 20;
@@ -154,9 +155,8 @@ impl Shares {
     /// `longest_wait`: of a newcomer's call in line.
     pub fn new(settings: &config::Server, longest_wait: Duration) -> Self {
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        let cores = available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Inner {
-            large: places(cores),
+            most_places: settings.max_calls.min(Semaphore::MAX_PERMITS),
             whole: Budget::new(settings.max_bytes_in_flight),
             places: places(settings.max_calls),
             newcomers: places(settings.max_calls.div_ceil(2)),
@@ -192,7 +192,6 @@ impl Shares {
             share: Arc::new(self.caller(id)),
             address: newcomer.map(|address| self.address(address)),
             permits: Mutex::default(),
-            turn: Mutex::default(),
         };
         let permits = match &place.address {
             None => None,
@@ -246,6 +245,7 @@ impl Shares {
         Allowance {
             budget: inner.whole.share(bytes),
             places: Arc::new(Semaphore::new(places)),
+            most_places: places,
             newcomers: Arc::new(Semaphore::new(newcomers)),
         }
     }
@@ -255,6 +255,12 @@ impl Shares {
             .entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Allowance {
+    fn used_places(&self) -> usize {
+        self.most_places - self.places.available_permits()
     }
 }
 
@@ -302,16 +308,11 @@ impl CallPlace {
         self.0.share.allowance.budget.clone()
     }
 
-    /// Waits until a large request may be read, checked and built: that is done one a core.
-    pub async fn take_turn(&self) {
-        let large = Arc::clone(&self.0.share.shares.0.large).acquire_owned();
-        // Nobody closes it.
-        *self.0.turn() = large.await.ok();
-    }
-
-    /// From here on the call mostly waits.
-    pub fn end_turn(&self) {
-        drop(self.0.turn().take());
+    /// Whether its caller has more than a few calls under way, while others have some, too.
+    pub fn is_one_of_many(&self) -> bool {
+        let inner = &self.0.share.shares.0;
+        let own = self.0.share.allowance.used_places();
+        own > FEW_CALLS && inner.most_places - inner.places.available_permits() > own
     }
 
     /// Gives the place to others, for as long as the call only waits.
@@ -344,10 +345,6 @@ impl CallPlace {
 }
 
 impl CallPlaceInner {
-    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn permits(&self) -> MutexGuard<'_, Option<Permits>> {
         self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 
+use crate::background::at_home;
 use crate::highlevel::Transport;
 use crate::highlevel::answer::{self, Reply};
 use crate::highlevel::breaker::{self, Health};
@@ -217,7 +218,7 @@ impl Transport {
         }
         let left = flow.deadline.saturating_duration_since(Instant::now());
         *request.timeout_mut() = Some(left);
-        let mut response = match self.upstream.http.execute(request).await {
+        let mut response = match at_home(self.upstream.http.execute(request)).await {
             Ok(response) => response,
             Err(error) => {
                 let (mut failure, outcome) = answer::unanswered(tool, &error);

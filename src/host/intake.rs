@@ -15,9 +15,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
+use crate::background::Background;
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, PrincipalId, Shares};
 use crate::config;
-use crate::host::apart::{LARGE, run_apart};
 use crate::host::malformed::in_json;
 use crate::host::problem::Problem;
 use crate::runtime::decoding::{MOST_VALUES, is_too_much};
@@ -25,8 +25,12 @@ use crate::runtime::decoding::{MOST_VALUES, is_too_much};
 /// When to come back after a refusal for lack of room, in seconds.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
+/// To read a megabyte of JSON takes milliseconds, so many bytes a fraction of one.
+const LARGE: usize = 64 << 10;
+
 /// What one server takes.
 pub struct Intake {
+    background: Background,
     max_body_bytes: usize,
     body_timeout: Duration,
     shares: Shares,
@@ -48,6 +52,7 @@ struct BodyWithLoan {
 impl Intake {
     pub fn new(settings: &config::Server, shares: Shares) -> Self {
         Self {
+            background: Background::default(),
             max_body_bytes: settings.max_body_bytes,
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             shares,
@@ -76,12 +81,10 @@ impl Intake {
             Err(busy) => return with_retry_after(no_place(busy)),
         };
         request.extensions_mut().insert(place.clone());
-        let is_large = body.len() >= LARGE;
-        let answer = match is_large {
-            true => {
-                place.take_turn().await;
-                run_apart(next.run(request)).await
-            }
+        // Nobody waits for what another caller sends much of, or for who is not known yet.
+        let steps_back = body.len() >= LARGE || who.newcomer.is_some() || place.is_one_of_many();
+        let answer = match steps_back {
+            true => self.background.run(next.run(request)).await,
             false => next.run(request).await,
         };
         let answer = in_json(&body, answer).await;

@@ -2,7 +2,6 @@
 
 mod access;
 mod address;
-mod apart;
 mod client_address;
 mod clock;
 mod connections;
