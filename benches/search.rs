@@ -7,8 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::tools::search::{Search, search};
+use highlevel_mcp::catalog::TOOLS;
+use highlevel_mcp::surfaces::search::{Search, search};
 use serde_json::Value;
 
 const REQUESTS: [&str; 2] = [

@@ -5,6 +5,7 @@
 
 mod acceptance;
 mod answer;
+pub mod arguments;
 mod authorize;
 mod batch;
 pub mod caller;
@@ -15,10 +16,14 @@ mod facts;
 mod idempotency;
 mod locate;
 mod meter;
+pub mod output;
+mod principal_id;
+mod read_back;
 mod recipients;
 mod request;
 mod respond;
 mod send;
+pub mod shape;
 pub mod shares;
 mod snapshot;
 mod stop;
@@ -31,13 +36,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::call::arguments::Checker;
 use crate::config;
-use crate::highlevel::{Authority, CountedUnder, Failure, Transport};
-use crate::runtime::tool::{Effect, Tool};
-use crate::store::clock::SteadyClock;
-use crate::store::pause::Paused;
 use crate::telemetry::{CallWatch, End, Telemetry};
-use crate::tools::arguments::Checker;
+use crate::upstream::{Authority, CountedUnder, Failure, Transport};
+use state::clock::SteadyClock;
+use state::pause::Paused;
+use tool::{Effect, Tool};
 
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
@@ -51,10 +56,10 @@ use facts::Facts;
 use idempotency::{IdempotencyStore, ReplayScope};
 use locate::Located;
 use meter::Metered;
+pub use principal_id::PrincipalId;
 pub use request::{LOCATION, OnError, Options, Progress, Request};
 use send::Response;
-pub use shares::PrincipalId;
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, read_rules, rule_defaults};
 use subject::Subject;
 use validate::Validated;
 
@@ -193,7 +198,7 @@ impl Pipeline {
         &self,
         located: Located,
         asking: ConsentSource<'_>,
-        output: Option<&crate::tools::output::Output>,
+        output: Option<&crate::call::output::Output>,
         key: Option<&str>,
         context: &CallContext,
     ) -> Answer {
@@ -242,7 +247,7 @@ impl Pipeline {
         if text.len() <= most {
             return Answer::text(text);
         }
-        use crate::highlevel::failure::Class;
+        use crate::upstream::failure::Class;
         let what = format!(
             "The answer has {} bytes, more than the {most} that may be given; ask for less.",
             text.len()
@@ -290,7 +295,7 @@ impl Pipeline {
 
     /// What counters and records keep the caller under.
     pub fn principal_id(&self, principal: &Principal) -> PrincipalId {
-        PrincipalId::new(principal, |account| self.0.transport.digest(account))
+        principal.id(|account| self.0.transport.digest(account))
     }
 
     fn now(&self) -> Timestamp {
@@ -337,7 +342,7 @@ impl Pipeline {
         let named = facts.location.as_ref().filter(|_| facts.names_location);
         match self.0.transport.counted_under(&facts.caller, named) {
             CountedUnder::Location(id) => format!("location:{}", id.as_str()),
-            CountedUnder::Credential(digest) => format!("token:{}", crate::store::hex(&digest)),
+            CountedUnder::Credential(digest) => format!("token:{}", state::hex(&digest)),
         }
     }
 

@@ -13,11 +13,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::runtime::tool::Preferred;
+use tool::Preferred;
 
+pub use self::state::{Approvals, Audit, AuditedArguments, Policy, State};
 pub use accounts::{Company, Location, SecretSource, Variables};
 pub use server::{LocationHeader, OwnAccount, Server, Tls};
-pub use state::{Approvals, Audit, AuditedArguments, Policy, State};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");

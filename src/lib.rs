@@ -1,18 +1,28 @@
-//! The map of the server: each module and what it is for, from the command line inwards.
+//! The map of the server, in the order in which a call walks through it. ARCHITECTURE.md says which may use which.
 
+// Commands, one file each.
+pub mod cli;
+
+// Routes, who is calling, limits of requests and connections.
+pub mod http;
+
+// The MCP protocol, over HTTP and stdio.
+pub mod mcp;
+
+// What an endpoint lists, and what its names mean.
+pub mod surfaces;
+
+// The one way for a call: located, validated, authorised, metered, sent, answered.
+pub mod call;
+
+// The one path to HighLevel: credentials, limits, retries, errors.
+pub mod upstream;
+
+// What there is to call.
+pub mod catalog;
+
+// Threads that step back for everybody else's; bytes in flight; settings; logs, metrics and traces.
 pub mod background;
 pub mod budget;
-pub mod call;
-pub mod cli;
 pub mod config;
-pub mod generated;
-pub mod highlevel;
-pub mod host;
-pub mod mcp;
-pub mod policy;
-pub mod runtime;
-pub mod sandbox;
-pub mod store;
-pub mod surfaces;
 pub mod telemetry;
-pub mod tools;

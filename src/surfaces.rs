@@ -4,6 +4,7 @@ pub mod compat;
 pub mod legacy;
 pub mod official;
 pub mod orchestrator;
+pub mod search;
 pub mod toolset;
 
 use std::collections::BTreeSet;
@@ -13,12 +14,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
-use crate::generated::TOOLS;
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::runtime::nearest::{LONGEST_NAME, nearest_shown};
-use crate::runtime::tool::{Effect, Tool};
+use crate::catalog::TOOLS;
 use crate::telemetry::End;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use tool::{Effect, Tool};
+use tool::{LONGEST_NAME, nearest_shown};
 use toolset::Toolset;
 
 /// One way to name operations: which tools it lists, what a name means, and how it is called.

@@ -6,22 +6,15 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "it/recording.rs"]
-#[allow(dead_code, reason = "shared with another suite, which uses more of it")]
-mod recording;
-#[path = "it/server.rs"]
-#[allow(dead_code, reason = "shared with another suite, which uses more of it")]
-mod server;
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId};
-use recording::{Recording, json as answer};
+use highlevel_mcp::upstream::caller::Credential;
+use highlevel_mcp::upstream::{Caller, LocationBinding, TenantId};
 use serde_json::json;
-use server::Server;
+use test_support::recording::{Recording, json as answer};
+use test_support::server::Server;
 use tracing_subscriber::fmt::MakeWriter;
 
 const CLIENT: &str = "pit-canary-client-5f0c";

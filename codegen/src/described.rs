@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::counts::Counts;
 use crate::document::load::Sources;
 use crate::document::{overlay, repair};
 use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
 use crate::model::lower::{Lowered, Place, lower};
-use crate::model::operation::{Counts, key};
+use crate::model::operation::key;
 use crate::model::twins;
 
 /// What becomes of the sources, whatever is wrong with them.
@@ -59,12 +60,14 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
         }
     }
     let mut counts = Counts::default();
-    for (source, document) in documents
-        .iter_mut()
-        .filter(|(source, _)| source.starts_with(V3))
-    {
-        if let Some(overlay) = sources.overlays.get(sources.editions.document_of(source)) {
-            overlay::apply_where_it_fits(overlay, document);
+    for (stem, overlay) in &sources.overlays {
+        let newer = documents.iter_mut().filter(|(source, _)| {
+            source.starts_with(V3) && sources.editions.document_of(source) == stem
+        });
+        let mut newer: Vec<&mut Value> = newer.map(|(_, document)| document).collect();
+        // A document without a v3 edition has nothing to apply to.
+        if !newer.is_empty() {
+            problems.extend(overlay::apply_to_v3(stem, overlay, &mut newer));
         }
     }
     for (source, document) in &mut documents {

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::document::resolve::operations;
 use crate::error::Problem;
-use crate::model::newer::Edition;
 use crate::model::operation::key;
 
 /// Where v3 documents stand below `openapi/highlevel`, and so how their stems begin.
@@ -33,6 +32,16 @@ pub struct Catalogue {
     older: BTreeSet<String>,
     /// The older key by the key of what took its place.
     successors: BTreeMap<String, String>,
+}
+
+/// Where the v3 edition stands.
+#[derive(Clone, Copy)]
+pub struct Edition<'a> {
+    pub source: &'a str,
+    pub document: &'a Value,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub operation: &'a Value,
 }
 
 impl Editions {

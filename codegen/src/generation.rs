@@ -8,13 +8,14 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 use crate::allowlist::Allowlist;
+use crate::client_generator::client_tokens;
+use crate::counts::Counts;
 use crate::described::{Described, described};
 use crate::document::load::Sources;
-use crate::document::prune;
-use crate::emit::{client, format, handlers, registry};
+use crate::emit::{client, format, handlers, prune, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::Lowered;
-use crate::model::operation::{Counts, Newer, Operation};
+use crate::model::operation::{Newer, Operation};
 use crate::search::index::{Written, index};
 
 /// What became of the documents.
@@ -139,8 +140,8 @@ fn client_and_handlers(
     stem: &str,
     operations: &[&Operation],
 ) -> Result<(TokenStream, Vec<TokenStream>), Problem> {
-    let document = prune::client_document(stem, operations)?;
-    let client = client::client(stem, &document)?;
+    let written = client_tokens(stem, prune::client_document(stem, operations))?;
+    let client = client::client(stem, written)?;
     let handlers = operations
         .iter()
         .map(|operation| handlers::handler(operation, &client))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tool::{DateForm, Effect, ListStyle, PagingStyle, Rule, TokenClass};
 
 use crate::error::Problem;
 
@@ -73,16 +74,6 @@ pub struct ArgumentKnowledge {
     pub constant: Option<Value>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    Read,
-    Write,
-    Send,
-    Money,
-    Destructive,
-}
-
 /// Who confirms a call where the rules say nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,30 +88,6 @@ pub enum TenantRole {
     None,
     Location,
     Company,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    Fill,
-    Explicit,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DateForm {
-    EpochMs,
-    EpochS,
-    Date,
-    MmDdYyyy,
-    DateTime,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ListStyle {
-    Comma,
-    Repeated,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -142,16 +109,6 @@ pub struct ReadBack {
     pub found: String,
 }
 
-/// Which tokens an operation takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TokenClass {
-    Location,
-    Agency,
-    Either,
-    Unknown,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paging {
@@ -171,18 +128,6 @@ pub struct Paging {
     pub more: Option<String>,
     /// Path of the number of all rows.
     pub total: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PagingStyle {
-    #[default]
-    None,
-    Cursor,
-    Page,
-    Offset,
-    LastId,
-    Window,
 }
 
 /// Reads one file's text.

@@ -1,7 +1,9 @@
-//! The pipeline from HighLevel's documents to tools: load, repair, describe, prune, lower, emit.
+//! The pipeline from HighLevel's documents to tools: load, repair, describe, lower, prune, emit.
 
 pub mod allowlist;
 pub mod build;
+mod client_generator;
+pub mod counts;
 pub mod described;
 pub mod diff;
 pub mod document;

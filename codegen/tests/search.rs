@@ -7,7 +7,7 @@ use std::path::Path;
 use codegen::document::load::load;
 use codegen::generation::generate;
 use codegen::search::evaluate::{Request, Score, evaluate};
-use codegen::search::rank::Index;
+use search::Index;
 
 /// Least share of requests found first, among the first five, and among the first ten.
 type Floor = [f64; 3];

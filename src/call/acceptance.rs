@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, json};
 
 use super::{Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Pipeline, Principal};
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Failure, Standing};
-use crate::runtime::tool::Tool;
-use crate::tools;
+use crate::catalog;
+use crate::upstream::failure::Class;
+use crate::upstream::{Failure, Standing};
+use tool::Tool;
 
 /// Reads by which a token is tried, from the one that fits most: whatever HighLevel answers but "this token is
 /// unknown" accepts it, a refusal for scope or class too.
@@ -46,7 +46,7 @@ impl Pipeline {
             return Err(Failure::new(Class::Auth, "The connection has no account.").into());
         };
         let mut last = None;
-        for probe in ACCEPTING.iter().filter_map(|path| tools::get(path)) {
+        for probe in ACCEPTING.iter().filter_map(|path| catalog::get(path)) {
             let mut arguments = Map::new();
             match &account.location {
                 Some(location) if probe.path.contains("{locationId}") => {
@@ -88,7 +88,7 @@ impl Pipeline {
             return Err(not_let_in());
         };
         let location = location.location();
-        for probe in PROVING.iter().filter_map(|path| tools::get(path)) {
+        for probe in PROVING.iter().filter_map(|path| catalog::get(path)) {
             if self.transport().is_proven(account, location) {
                 return Ok(());
             }
@@ -178,10 +178,10 @@ mod tests {
     #[test]
     fn every_trial_is_an_operation_and_proves_what_it_is_for() {
         for path in ACCEPTING.iter().chain(&PROVING) {
-            assert!(tools::get(path).is_some(), "{path} is no operation");
+            assert!(catalog::get(path).is_some(), "{path} is no operation");
         }
         for path in PROVING {
-            assert!(tools::get(path).is_some_and(|tool| tool.proves), "{path}");
+            assert!(catalog::get(path).is_some_and(|tool| tool.proves), "{path}");
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::budget::Charge;
-use crate::highlevel::Failure;
-use crate::highlevel::accounts::Place;
-use crate::highlevel::failure::Class;
+use crate::upstream::ConfiguredLocation;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
 
 /// What a client gets: one text block.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Answer {
     /// When a call that was refused at the limit may come back.
     pub retry_after: Option<Duration>,
     /// What the server calls that location, where it is one of its own and the caller may hear it.
-    pub place: Option<Arc<Place>>,
+    pub place: Option<Arc<ConfiguredLocation>>,
     /// The class of the failure, where it is one.
     pub class: Option<Class>,
     /// A question to put to the person at the client before the call is made.

@@ -3,9 +3,9 @@
 
 use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Failure, SendPermit};
-use crate::policy::{Denied, Mode};
+use crate::upstream::failure::Class;
+use crate::upstream::{Failure, SendPermit};
+use policy::{Denied, Mode};
 
 /// A call that may be sent, once.
 pub struct Authorized {

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::policy::Mode;
-use crate::runtime::tool::Effect;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use policy::Mode;
+use tool::Effect;
 
 /// Most calls in one batch.
 const MOST: usize = 100;

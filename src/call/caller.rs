@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::PrincipalId;
 use super::shares::CallPlace;
 use crate::budget::Budget;
-use crate::highlevel::Caller;
 use crate::telemetry::Parent;
+use crate::upstream::{Caller, Digest};
 
 /// Whom a connection acts for, as the host or the command line made sure of.
 #[derive(Clone, Debug)]
@@ -152,6 +153,18 @@ impl CallerKind {
 }
 
 impl Principal {
+    /// `digest`: the HMAC of an account's token.
+    pub fn id(&self, digest: impl FnOnce(&Caller) -> Digest) -> PrincipalId {
+        if let Some(key) = &self.key {
+            return PrincipalId::Key(key.id.clone());
+        }
+        match (&self.account, self.kind) {
+            (Some(account), _) if self.brings_token => PrincipalId::Token(digest(account)),
+            (_, CallerKind::OwnAccount | CallerKind::Local) => PrincipalId::Local,
+            _ => PrincipalId::Server,
+        }
+    }
+
     /// The holder of `account`, and of nothing else.
     pub fn with_account(kind: CallerKind, account: Caller) -> Self {
         Self {

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::idempotency::{IdempotencyGuard, ReplayScope};
 use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::policy::Mode;
-use crate::store::StoreError;
-use crate::store::approvals::{Approvals, Claim, NewApproval};
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use policy::Mode;
+use state::StoreError;
+use state::approvals::{Approvals, Claim, NewApproval};
 
 /// When an agent may ask again after a call that waits for a person.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(15);
@@ -332,7 +332,7 @@ impl Pipeline {
 
 /// An approval binds the caller too: by the name that the audit file has, which is the same over restarts.
 fn approval_digest(subject: &Subject, who: &str) -> String {
-    crate::store::sha256(&format!("{} {who}", subject.digest()))
+    state::sha256(&format!("{} {who}", subject.digest()))
 }
 
 /// What, where, how many.

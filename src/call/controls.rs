@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::Snapshot;
 use super::webhook::Webhook;
 use crate::config::{AuditedArguments, Config};
-use crate::highlevel::Transport;
-use crate::policy::Counts;
-use crate::store::StoreError;
-use crate::store::approvals::Approvals;
-use crate::store::audit::Audit;
-use crate::store::identity::Identity;
-use crate::store::keys::Keys;
-use crate::store::pause::Pauses;
+use crate::upstream::Transport;
+use policy::Counts;
+use state::StoreError;
+use state::approvals::Approvals;
+use state::audit::Audit;
+use state::identity::Identity;
+use state::keys::Keys;
+use state::pause::Pauses;
 
 /// Everything that calls are held to. The default has no locations, no rules, and keeps nothing.
 #[derive(Default)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{CallContext, Snapshot};
-use crate::highlevel::accounts::Place;
-use crate::highlevel::{Caller, TenantId};
-use crate::policy::EffectiveRules;
-use crate::runtime::tool::{Effect, Tool};
+use crate::upstream::ConfiguredLocation;
+use crate::upstream::{Caller, TenantId};
+use policy::EffectiveRules;
+use tool::{Effect, Tool};
 
 /// The facts of one call.
 #[derive(Clone)]
@@ -42,12 +42,12 @@ impl Facts {
     }
 
     /// The configured location that the call is for, as far as the caller may hear of it.
-    pub fn disclosed_location(&self) -> Option<&Arc<Place>> {
+    pub fn disclosed_location(&self) -> Option<&Arc<ConfiguredLocation>> {
         self.place().filter(|_| self.may_disclose)
     }
 
     /// The configured location that the call is for.
-    pub fn place(&self) -> Option<&Arc<Place>> {
+    pub fn place(&self) -> Option<&Arc<ConfiguredLocation>> {
         self.caller.place.as_ref()
     }
 

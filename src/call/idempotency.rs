@@ -11,8 +11,8 @@ use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::{Answer, PrincipalId};
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
 
 /// How long a key is remembered.
 const KEPT: Duration = Duration::from_hours(24);

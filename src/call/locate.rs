@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use super::{
     AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
 };
-use crate::highlevel::accounts::{Account, Accounts};
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Caller, Failure, LocationBinding, TenantId};
-use crate::policy::Mode;
-use crate::runtime::tool::{Role, Tool};
+use crate::upstream::accounts::{Account, Accounts};
+use crate::upstream::failure::Class;
+use crate::upstream::{Caller, Failure, LocationBinding, TenantId};
+use policy::Mode;
+use tool::{Role, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
 pub struct Located(Facts);
@@ -252,7 +252,7 @@ fn by_arguments<'a>(
     accounts: &'a Accounts,
     scope: &LocationScope,
 ) -> Option<&'a Account> {
-    let of_location = |one: &&crate::runtime::tool::Argument| matches!(one.role, Role::Location(_));
+    let of_location = |one: &&tool::Argument| matches!(one.role, Role::Location(_));
     tool.arguments.iter().filter(of_location).find_map(|one| {
         let names = std::iter::once(&one.name).chain(one.aliases);
         let name = names.copied().find(|name| arguments.contains_key(*name))?;

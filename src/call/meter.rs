@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::{Answer, Authorized, CallContext, Consent, Facts, Pipeline};
-use crate::highlevel::caller::Credential;
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Failure, Reply, SendPermit};
-use crate::policy::Taken;
-use crate::runtime::tool::Tool;
-use crate::store::audit::{Confirmed, Entry, Open};
+use crate::upstream::caller::Credential;
+use crate::upstream::failure::Class;
+use crate::upstream::{Failure, Reply, SendPermit};
+use policy::Taken;
+use state::audit::{Confirmed, Entry, Open};
+use tool::Tool;
 
 /// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit file
 /// says that it was cut off.

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
-use crate::policy::Mode;
-use crate::runtime::tool::{Effect, Tool};
-use crate::tools;
+use crate::catalog;
+use policy::Mode;
+use tool::{Effect, Tool};
 
 /// Each is a call; a person who looks at a preview reads no more names.
 pub const MOST_NAMED: usize = 5;
@@ -16,7 +16,7 @@ pub const MOST_NAMED: usize = 5;
 const CONTACT_ID: &str = "contactId";
 
 static GET_CONTACT: LazyLock<Option<&'static Tool>> =
-    LazyLock::new(|| tools::get("/contacts/{contactId}"));
+    LazyLock::new(|| catalog::get("/contacts/{contactId}"));
 
 /// The contact that a call reaches.
 pub fn contact_id(validated: &Validated) -> Option<&str> {

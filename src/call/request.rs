@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::CallContext;
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::runtime::tool::Tool;
-use crate::tools::output::Output;
+use crate::call::output::Output;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use tool::Tool;
 
 /// The argument that says what an answer is to hold.
 const OUTPUT: &str = "output";
@@ -116,7 +116,7 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     }
     let parsed = match &value {
         Value::String(text) if name == OUTPUT => {
-            crate::runtime::decoding::check_size(text).map_err(|what| {
+            crate::catalog::decoding::check_size(text).map_err(|what| {
                 Failure::new(Class::Invalid, format!("Nothing was sent: {name} {what}."))
             })?;
             serde_json::from_str(text)

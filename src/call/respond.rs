@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, CallContext, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
-use crate::highlevel::{Failure, Reply};
-use crate::runtime::masking::mask_secrets;
-use crate::runtime::tool::Effect;
-use crate::tools::output::{Gathered, Output, most_rows_a_page, next_page};
-use crate::tools::read_back::Sent;
-use crate::tools::shape::shape;
+use crate::call::output::{Gathered, Output, most_rows_a_page, next_page};
+use crate::call::read_back::Sent;
+use crate::call::shape::shape;
+use crate::catalog::masking::mask_secrets;
+use crate::upstream::{Failure, Reply};
+use tool::Effect;
 
 /// A page of text is so many times as large once it is a tree of values (measured on lists of contacts: 2.8 to 3.6).
 const TREE_FACTOR: usize = 3;
@@ -196,7 +196,7 @@ impl Pipeline {
 }
 
 fn no_room() -> Failure {
-    use crate::highlevel::failure::Class;
+    use crate::upstream::failure::Class;
     Failure::new(
         Class::RateLimited,
         "The server has no room for this answer now.",

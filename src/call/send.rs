@@ -1,7 +1,7 @@
 //! Sends what may be sent, and closes its record with what came of it.
 
 use super::{Consent, Facts, Metered, Pipeline};
-use crate::highlevel::{Failure, Reply};
+use crate::upstream::{Failure, Reply};
 
 /// What HighLevel answered to one request.
 pub struct Response {

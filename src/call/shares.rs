@@ -10,25 +10,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{CallerKind, Principal};
+use super::PrincipalId;
 use crate::budget::{Budget, Charge, Full};
 use crate::config;
-use crate::highlevel::standing::NEW_CALLS;
-use crate::highlevel::{Caller, Digest};
-use crate::store::hex;
-
-/// A caller as counters know it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PrincipalId {
-    /// The id of an access key.
-    Key(String),
-    /// Whoever has the settings' access key, and no token beside it.
-    Server,
-    /// A HighLevel token, by its HMAC.
-    Token(Digest),
-    /// Programs of this machine without a credential, stdio and commands.
-    Local,
-}
+use crate::upstream::standing::NEW_CALLS;
 
 /// Places and bytes of the whole process, and what each caller has of them. Cheap to clone.
 #[derive(Clone)]
@@ -126,30 +111,6 @@ const BYTES_PER_ADDRESS: usize = 4 << 20;
 
 /// The largest request of a token that HighLevel has not answered yet.
 pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
-
-impl PrincipalId {
-    /// Tells it from every other caller's; for digests only.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Key(id) => format!("key {id}"),
-            Self::Server => "server".to_owned(),
-            Self::Token(digest) => format!("token {}", hex(digest)),
-            Self::Local => "local".to_owned(),
-        }
-    }
-
-    /// `digest`: the HMAC of an account's token.
-    pub fn new(principal: &Principal, digest: impl FnOnce(&Caller) -> Digest) -> Self {
-        if let Some(key) = &principal.key {
-            return Self::Key(key.id.clone());
-        }
-        match (&principal.account, principal.kind) {
-            (Some(account), _) if principal.brings_token => Self::Token(digest(account)),
-            (_, CallerKind::OwnAccount | CallerKind::Local) => Self::Local,
-            _ => Self::Server,
-        }
-    }
-}
 
 impl Shares {
     /// `longest_wait`: of a newcomer's call in line.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{CallContext, Facts, Pipeline, Snapshot};
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Failure, Recheck};
+use crate::upstream::failure::Class;
+use crate::upstream::{Failure, Recheck};
 
 /// What of a call an operator can stop it by.
 pub(super) struct Stoppable {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::recipients::{MOST_NAMED, contact_id};
 use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
-use crate::highlevel::accounts::Place;
-use crate::runtime::tool::Tool;
-use crate::store::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
+use crate::upstream::ConfiguredLocation;
+use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
+use tool::Tool;
 
 /// Calls of one operation that are agreed to together.
 pub struct Subject {
@@ -22,7 +22,7 @@ pub struct Subject {
     requests: Vec<Value>,
     shown_bytes: usize,
     /// How many calls there are for each location.
-    locations: BTreeMap<String, (Option<Arc<Place>>, usize)>,
+    locations: BTreeMap<String, (Option<Arc<ConfiguredLocation>>, usize)>,
     /// The contacts that the first calls reach.
     contacts: Vec<(Facts, String)>,
     /// What is known of them.
@@ -100,7 +100,7 @@ impl Subject {
 
     /// Stands for all that is agreed to; the same in every process.
     pub fn digest(&self) -> String {
-        crate::store::hex(self.digest.clone().finish().as_ref())
+        state::hex(self.digest.clone().finish().as_ref())
     }
 
     /// The requests, or as many as may be shown and a sentence that says so.
@@ -159,7 +159,7 @@ impl Subject {
     /// The locations in words, each with its number of calls where there are several.
     pub fn describe_locations(&self) -> String {
         let several = self.locations.len() > 1;
-        let name = |(id, (place, calls)): (&String, &(Option<Arc<Place>>, usize))| {
+        let name = |(id, (place, calls)): (&String, &(Option<Arc<ConfiguredLocation>>, usize))| {
             let name = match place {
                 Some(place) => format!("{} ({})", place.name, place.alias),
                 None if id.is_empty() => "the token's own location".to_owned(),

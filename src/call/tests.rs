@@ -9,8 +9,8 @@ use super::{
     Answer, CallContext, CallerKind, Controls, LocationScope, Pipeline, Principal, PrincipalId,
 };
 use crate::config::{Config, Flags};
-use crate::highlevel::Transport;
 use crate::telemetry::Telemetry;
+use crate::upstream::Transport;
 
 fn key(id: &str) -> PrincipalId {
     PrincipalId::Key(id.to_owned())
@@ -160,7 +160,7 @@ async fn what_is_over_gives_its_room_back() {
 fn the_future_of_a_call_is_small() {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-    let (tools, telemetry) = (crate::generated::TOOLS, Telemetry::default());
+    let (tools, telemetry) = (crate::catalog::TOOLS, Telemetry::default());
     let pipeline = Pipeline::new(tools, transport, &config, telemetry, Controls::default());
     let pipeline = pipeline.expect("a pipeline");
     let principal = Principal::with_scope(CallerKind::Local, LocationScope::All);

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Answer, CallContext, Facts, Located, Pipeline};
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Failure, LocationBinding, Outgoing, Sender, Target};
-use crate::runtime::arguments::Arguments;
-use crate::runtime::body;
-use crate::runtime::masking::MASK;
-use crate::runtime::prepare::PrepareError;
-use crate::tools::arguments::{Rejection, location_on_the_wire};
+use crate::call::arguments::{Rejection, location_on_the_wire};
+use crate::catalog::body;
+use crate::catalog::masking::MASK;
+use crate::catalog::prepare::PrepareError;
+use crate::catalog::prepare::prepare;
+use crate::upstream::failure::Class;
+use crate::upstream::{Failure, LocationBinding, Outgoing, Sender, Target};
+use tool::Arguments;
 
 /// A call whose arguments passed every check, with the request that they make.
 pub struct Validated {
@@ -48,7 +49,7 @@ impl Pipeline {
             false => facts.arguments.clone(),
         };
         let arguments = self.checker().check(edition, given, &facts.caller)?;
-        let mut request = (edition.prepare)(self.transport().upstream(), &arguments)?;
+        let mut request = prepare(edition, self.transport().upstream(), &arguments)?;
         body::write(edition, &arguments, &mut request)?;
         refuse_masked(&request)?;
         let named = location_on_the_wire(edition, &arguments);

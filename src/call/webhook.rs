@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::store::approvals::Approval;
+use state::approvals::Approval;
 
 /// The URL may be slow; nobody waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -128,7 +128,7 @@ async fn send_all(url: reqwest::Url, http: reqwest::Client, backlog: Arc<Mutex<W
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::approvals::{Approvals, NewApproval};
+    use state::approvals::{Approvals, NewApproval};
 
     async fn approval(approvals: &Approvals, number: usize) -> Approval {
         let new = NewApproval {

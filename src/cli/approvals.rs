@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use super::terminal::visible;
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use crate::store::approvals::{self, Approval, State};
-use crate::store::clock::SteadyClock;
+use state::approvals::{self, Approval, State};
+use state::clock::SteadyClock;
 
 #[derive(Subcommand)]
 pub enum Approvals {

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::terminal::{Text, table, visible};
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use crate::store::audit::{Follow, Query, Record, State, records};
+use state::audit::{Follow, Query, Record, State, records};
 
 /// How often the file is looked at.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 
 use super::terminal::{Text, table, visible};
 use super::{Refused, print};
+use crate::call::read_rules;
 use crate::config::{Config, Flags};
-use crate::policy::Policy as Rules;
-use crate::store::keys::{self, Locations, NewKey, Record};
+use state::keys::{self, Locations, NewKey, Record};
 
 #[derive(Subcommand)]
 pub enum Keys {
@@ -96,7 +96,7 @@ impl Create {
         }
         let file = &config.policy.file;
         if let Some(name) = &self.policy {
-            let known = !file.as_os_str().is_empty() && Rules::read(file)?.has_policy(name);
+            let known = !file.as_os_str().is_empty() && read_rules(file)?.has_policy(name);
             if !known {
                 let what = format!(
                     "policy.file {:?} has no [policies.{name}]",

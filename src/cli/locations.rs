@@ -14,10 +14,10 @@ use super::{Refused, prepared, print, runtime};
 use crate::call::CallContext;
 use crate::call::Pipeline;
 use crate::config::{Config, Flags, SecretSource};
-use crate::highlevel::accounts::is_alias;
-use crate::highlevel::caller::Credential;
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
+use crate::upstream::accounts::is_alias;
+use crate::upstream::caller::Credential;
 
 /// Reads the location itself.
 const PROBE: &str = "locations_get-location";

@@ -7,7 +7,7 @@ use clap::Args;
 use super::terminal::visible;
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use crate::store::pause::Pauses;
+use state::pause::Pauses;
 
 #[derive(Args)]
 pub struct Pause {

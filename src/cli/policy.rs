@@ -7,9 +7,10 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{Refused, print};
+use crate::call::{read_rules, rule_defaults};
 use crate::config::{Config, Flags};
-use crate::policy::{Policy as Rules, PolicyDefaults};
 use crate::surfaces::tools_in;
+use ::policy::Policy as Rules;
 
 #[derive(Subcommand)]
 pub enum Policy {
@@ -38,7 +39,7 @@ impl Policy {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
         match self {
             Policy::Check { file } => {
-                Rules::read(&file)?;
+                read_rules(&file)?;
                 print(format_args!("{}: the rules are valid\n", file.display()))?;
             }
             Policy::Explain {
@@ -66,9 +67,9 @@ fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, Refused> {
     let rules = match file.unwrap_or(&config.policy.file) {
         // The settings hold calls to something without any rules.
         file if file.as_os_str().is_empty() => Rules::default(),
-        file => Rules::read(file)?,
+        file => read_rules(file)?,
     };
-    Ok(rules.with_defaults(PolicyDefaults::new(&config.policy)))
+    Ok(rules.with_defaults(rule_defaults(&config.policy)))
 }
 
 fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Refused {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Refused, print, runtime};
 use crate::config::Config;
-use crate::sandbox::{self, LOCATION, Options, TOKEN, Window};
+use ::sandbox::{self, LOCATION, Options, TOKEN, Window};
 
 #[derive(Args)]
 pub struct Sandbox {

@@ -12,10 +12,10 @@ use super::sandbox::Started;
 use super::{Refused, account, connect, prepared, print, runtime};
 use crate::call::{CallContext, Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
-use crate::host;
-use crate::store::keys::Keys;
+use crate::http;
 use crate::surfaces::{Endpoint, OFFICIAL, USUAL, tools_in};
 use crate::telemetry::Telemetry;
+use state::keys::Keys;
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -59,17 +59,17 @@ impl Serve {
                 folder.as_deref().map(Keys::open).transpose()?
             }
         };
-        let mut access = host::Access::new(&config.server, &config.account, keys)?;
+        let mut access = http::Access::new(&config.server, &config.account, keys)?;
         if pipeline.is_simulated() {
             access = access.before_sandbox();
         }
         let tools = Endpoint::parse(USUAL)?.list().count();
-        let stopping = host::Stopping::default();
-        let router = host::router(&pipeline, access, &stopping, &config);
+        let stopping = http::Stopping::default();
+        let router = http::router(&pipeline, access, &stopping, &config);
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
-            let listener = host::listen(listen).map_err(|error| {
+            let listener = http::listen(listen).map_err(|error| {
                 Refused(format!(
                     "cannot listen on {listen}: {error}; give another --listen"
                 ))
@@ -108,7 +108,7 @@ impl Serve {
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;
-            host::run(
+            http::run(
                 listener,
                 router,
                 stopping,
@@ -171,7 +171,7 @@ async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), Refused> 
     match TcpListener::bind(listen).await {
         Ok(listener) => {
             tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
-            tokio::spawn(host::serve_metrics(
+            tokio::spawn(http::serve_metrics(
                 listener,
                 telemetry.clone(),
                 config.server.clone(),

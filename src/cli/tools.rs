@@ -7,8 +7,8 @@ use clap::Subcommand;
 
 use super::terminal::{Text, table};
 use super::{Refused, print};
-use crate::runtime::tool::{Effect, Tool};
 use crate::surfaces::{UnknownToolset, nearest, tools_in};
+use tool::{Effect, Tool};
 
 #[derive(Subcommand)]
 pub enum Tools {

@@ -15,9 +15,9 @@ use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
-use crate::runtime::nearest::LONGEST_NAME;
 use crate::surfaces::{Endpoint, Session, Surface};
 use crate::telemetry::{End, Parent};
+use tool::LONGEST_NAME;
 
 /// One client reads no more than 2,048 characters.
 const INSTRUCTIONS: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location (sub-account): \

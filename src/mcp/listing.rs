@@ -4,9 +4,9 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolAnnotations};
 
-use crate::generated::TOOLS;
-use crate::runtime::tool::{Effect, Tool};
+use crate::catalog::TOOLS;
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
+use tool::{Effect, Tool};
 
 /// The list changes with a release only.
 pub const FRESH_MS: u64 = 3_600_000;

@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 use super::orchestrator::locations;
 use super::{Calling, Listing, MetaListing, Session, Surface, nearest, unknown_name};
 use crate::call::{Answer, LOCATION, Options};
-use crate::generated::TOOLS;
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::runtime::tool::{Effect, Place, Tool};
-use crate::tools::search::{Detail, EffectName, Search, search, shown};
+use crate::catalog::TOOLS;
+use crate::surfaces::search::{Detail, EffectName, Search, search, shown};
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use tool::{Effect, Place, Tool};
 
 /// The four tools.
 pub struct Compat;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::toolset::Toolset;
 use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::Answer;
-use crate::runtime::tool::{Argument, Place, Tool};
+use tool::{Argument, Place, Tool};
 
 /// Some tools in that form.
 pub struct Legacy {

@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::Answer;
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::runtime::decoding;
-use crate::runtime::tool::{Effect, Tool};
-use crate::tools::search::{Search, search};
+use crate::catalog::decoding;
+use crate::surfaces::search::{Search, search};
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use tool::{Effect, Tool};
 
 pub use locations::list as locations;
 

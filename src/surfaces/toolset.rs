@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use crate::generated::TOOLS;
-use crate::runtime::tool::{Effect, Tool};
+use crate::catalog::TOOLS;
+use tool::{Effect, Tool};
 
 /// Stands for every toolset.
 const ALL: &str = "all";

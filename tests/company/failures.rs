@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use highlevel_mcp::highlevel::failure::Class;
+use highlevel_mcp::upstream::failure::Class;
 use serde_json::json;
 
 use crate::fixture::{Fixture, advance, company_at, read, told, write};

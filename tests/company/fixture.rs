@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use highlevel_mcp::highlevel::company::{Company, Oauth, Settings};
-use highlevel_mcp::highlevel::{Failure, TenantId};
+use highlevel_mcp::upstream::company::{Company, Oauth, Settings};
+use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::company::Minter;
-use highlevel_mcp::highlevel::failure::{Class, Failure};
+use highlevel_mcp::upstream::caller::Credential;
+use highlevel_mcp::upstream::company::Minter;
+use highlevel_mcp::upstream::failure::{Class, Failure};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, advance, id, now, oauth, told};

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use highlevel_mcp::highlevel::company::{Companies, Settings};
-use highlevel_mcp::highlevel::failure::Class;
+use highlevel_mcp::upstream::company::{Companies, Settings};
+use highlevel_mcp::upstream::failure::Class;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, company, id, now, oauth, settings, told, write};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highlevel_mcp::highlevel::failure::Class;
+use highlevel_mcp::upstream::failure::Class;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 

@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
-use crate::server::{KEY, Server, VOUCHED, client};
 use crate::times;
 use crate::wire::{Step, Wire, read_request, whole};
+use test_support::server::{KEY, Server, VOUCHED, client};
 
 pub const NOWHERE: &str = "http://127.0.0.1:9";
 pub const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");

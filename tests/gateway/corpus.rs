@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use highlevel_mcp::store::sha256;
+use state::sha256;
 
 /// Changed inputs of each entry in every run.
 const CHANGED: usize = 400;

@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::server::{Server, VOUCHED};
 use crate::wire::{Step, Wire, send, whole};
+use test_support::server::{Server, VOUCHED};
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";

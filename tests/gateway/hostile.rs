@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::recording::{Recording, json as highlevel_answer};
-use crate::server::{KEY, Server, VOUCHED};
+use test_support::recording::{Recording, json as highlevel_answer};
+use test_support::server::{KEY, Server, VOUCHED};
 
 /// Name, headers, body, HTTP status, and a part of the answer.
 type Row = (

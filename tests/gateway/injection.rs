@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use futures_util::FutureExt;
 use highlevel_mcp::call::{CallContext, Controls, Pipeline, Request};
+use highlevel_mcp::catalog;
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::generated;
-use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::{Caller, LocationBinding, TenantId, Transport};
-use highlevel_mcp::runtime::tool::{Argument, Place, Role, Rule, Tool};
 use highlevel_mcp::telemetry::Telemetry;
+use highlevel_mcp::upstream::caller::Credential;
+use highlevel_mcp::upstream::{Caller, LocationBinding, TenantId, Transport};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use tool::{Argument, Place, Role, Rule, Tool};
 
 /// What is known to break URLs, headers and parsers.
 const HOSTILE: [&str; 24] = [
@@ -60,7 +60,7 @@ pub static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
 pub fn pipeline(config: &Config) -> Pipeline {
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
     let pipeline = Pipeline::new(
-        generated::TOOLS,
+        catalog::TOOLS,
         transport,
         config,
         Telemetry::default(),
@@ -237,7 +237,7 @@ pub fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, String> {
 #[test]
 fn no_argument_is_more_than_its_value() {
     let (mut refused, mut sent) = (0, 0);
-    for tool in generated::TOOLS {
+    for tool in catalog::TOOLS {
         let plain = dry_run(tool, least(tool));
         // Without it every refusal below would prove nothing.
         plain.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
@@ -253,7 +253,7 @@ fn no_argument_is_more_than_its_value() {
     }
     println!(
         "{} tools: {refused} values refused, {sent} sent as they are",
-        generated::TOOLS.len()
+        catalog::TOOLS.len()
     );
     assert!(refused > 100 && sent > 100);
 }

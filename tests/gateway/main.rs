@@ -13,20 +13,8 @@ mod corpus;
 mod faults;
 mod hostile;
 mod injection;
-#[path = "../it/recording.rs"]
-#[allow(
-    dead_code,
-    reason = "shared with the other suite, which uses more of it"
-)]
-mod recording;
 mod rest;
 mod retries;
-#[path = "../it/server.rs"]
-#[allow(
-    dead_code,
-    reason = "shared with the other suite, which uses more of it"
-)]
-mod server;
 mod tenants;
 mod upstream;
 mod wire;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::server::{Server, VOUCHED};
 use crate::times;
 use crate::wire::{Step, Wire, reset, whole};
+use test_support::server::{Server, VOUCHED};
 
 const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
 

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use highlevel_mcp::store::sha256;
 use serde_json::Value;
+use state::sha256;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::server::Server;
 use crate::times;
 use crate::wire::{Step, Wire, read_request, reset, whole};
+use test_support::server::Server;
 
 const CREDENTIALS: usize = 64;
 const LOCATIONS: usize = 8;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use highlevel_mcp::budget::Budget;
+use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::highlevel::caller::Credential;
-use highlevel_mcp::highlevel::failure::Class;
-use highlevel_mcp::highlevel::{
+use highlevel_mcp::upstream::caller::Credential;
+use highlevel_mcp::upstream::failure::Class;
+use highlevel_mcp::upstream::{
     Authority, Caller, CountedUnder, Failure, Outgoing, Reply, Sender, Standing, Target, TenantId,
     Transport,
 };
-use highlevel_mcp::runtime::tool::Tool;
 use reqwest::{Method, Request};
+use tool::Tool;
 
 use crate::wire::{Step, Wire, whole};
 

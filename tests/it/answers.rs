@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::recording::{Recording, json as answer};
-use crate::server::{Server, VOUCHED};
+use test_support::recording::{Recording, json as answer};
+use test_support::server::{Server, VOUCHED};
 
 /// Each tool once: arguments, HighLevel's status and message, the class that clients see.
 fn refusals() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
@@ -173,7 +173,7 @@ fn refusals() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
 #[tokio::test]
 async fn every_official_tool_passes_on_a_refusal_with_its_cause() {
     let listed: Vec<&str> = refusals().iter().map(|row| row.0).collect();
-    let tools: Vec<&str> = highlevel_mcp::generated::TOOLS
+    let tools: Vec<&str> = highlevel_mcp::catalog::TOOLS
         .iter()
         .filter(|tool| tool.toolsets.contains(&"official"))
         .map(|tool| tool.name)

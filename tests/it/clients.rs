@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::recording::Recording;
-use crate::server::{Server, VOUCHED};
+use test_support::recording::Recording;
+use test_support::server::{Server, VOUCHED};
 
 /// Sends `arguments` and gives the JSON body that left.
 async fn body_of(tool: &str, arguments: Value) -> Value {

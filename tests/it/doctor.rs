@@ -2,14 +2,14 @@
 
 use std::process::Output;
 
+use ::sandbox::{COMPANY, LOCATION, Options, TOKEN};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN};
 use serde_json::json;
 
-use crate::recording::{Recording, json as answer};
 use crate::sandbox::Sandbox;
 use crate::stdio::program;
+use test_support::recording::{Recording, json as answer};
 
 async fn doctor(url: &str, variables: &[(&str, &str)]) -> Output {
     let done = program(&["doctor", "--base-url", url], variables).output();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use crate::server::Server;
+use test_support::server::Server;
 
 async fn server() -> Server {
     Server::start("http://127.0.0.1:9").await
@@ -237,7 +237,7 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
     let asked = Instant::now();
     let stopping = tokio::spawn(server.stop());
     // The listener is closed before the call is finished.
-    while crate::server::client()
+    while test_support::server::client()
         .get(format!("{url}/livez"))
         .send()
         .await

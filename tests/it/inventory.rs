@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::runtime::masking::is_secret_name;
-use highlevel_mcp::runtime::tool::{Newer, Role, Tool};
+use highlevel_mcp::catalog::TOOLS;
+use highlevel_mcp::catalog::masking::is_secret_name;
 use serde_json::Value;
+use tool::{Newer, Role, Tool};
 
 /// Every tool whose documented answer holds secrets, and their names. The value of each is masked. An import that
 /// adds one fails here: where the answer is nothing but the secret, leave the operation out by name; else add it.

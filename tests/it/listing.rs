@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use highlevel_mcp::generated::TOOLS;
+use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::mcp;
 use highlevel_mcp::surfaces::Endpoint;
 use highlevel_mcp::surfaces::official::Official;

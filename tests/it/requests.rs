@@ -1,11 +1,11 @@
 //! Each tool sends exactly the request that HighLevel takes: one row a tool, and what it must not send.
 
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::runtime::tool::{Effect, Place, Tool};
+use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Map, Value, json};
+use tool::{Effect, Place, Tool};
 
-use crate::recording::Recording;
-use crate::server::{KEY, LOCATION, Server, TOKEN, VOUCHED};
+use test_support::recording::Recording;
+use test_support::server::{KEY, LOCATION, Server, TOKEN, VOUCHED};
 
 /// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
 type Row = (

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::recording::Recording;
+use test_support::recording::Recording;
 
 /// The program without what the environment of the tests may hold.
 pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -282,7 +282,7 @@ async fn serve_says_where_it_listens_and_stops_on_sigterm() {
     let line = lines.next_line().await.expect("a line").expect("a line");
     let (_, after) = line.split_once("http://").expect("an address");
     let (address, _) = after.split_once("/mcp").expect("an address");
-    let reply = crate::server::client()
+    let reply = test_support::server::client()
         .get(format!("http://{address}/readyz"))
         .send()
         .await

@@ -9,9 +9,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-use crate::recording::{Recording, json as answer};
-use crate::server::client;
 use crate::stdio::STATE;
+use test_support::recording::{Recording, json as answer};
+use test_support::server::client;
 
 /// Secret and private: neither may appear in anything that the server tells of itself.
 const TOKEN: &str = "pit-canary-7d1f";

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::recording::Recording;
-use crate::server::Server;
+use test_support::recording::Recording;
+use test_support::server::Server;
 
 const PIT: (&str, &str) = ("authorization", "Bearer pit-a");
 const KEY: (&str, &str) = ("x-access-key", "k3y-of-the-tests-of-tenants");

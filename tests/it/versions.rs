@@ -1,11 +1,11 @@
 //! `prefer_version = "v3"`: the same tools and arguments, v3's request.
 
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::runtime::tool::{Newer, Tool};
+use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Value, json};
+use tool::{Newer, Tool};
 
-use crate::recording::Recording;
-use crate::server::{Server, UNCONFIRMED, VOUCHED};
+use test_support::recording::Recording;
+use test_support::server::{Server, UNCONFIRMED, VOUCHED};
 
 const V3: (&str, &str) = ("HIGHLEVEL_MCP_UPSTREAM_PREFER_VERSION", "v3");
 

@@ -7,7 +7,7 @@ use codegen::document::load::{load, text_of};
 use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
 use codegen::search::evaluate::{DEPTHS, Request, Score, evaluate, rank_of};
-use codegen::search::rank::Index;
+use search::Index;
 
 pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;

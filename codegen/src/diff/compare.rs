@@ -6,7 +6,7 @@ use super::Mark;
 use super::face::Face;
 use super::fields::{self, Fields};
 use crate::model::answer::Found;
-use crate::model::operation::Media;
+use tool::Media;
 
 /// Tells everything that changed from `old` to `new`.
 pub fn compare(old: &Face, new: &Face, mut tell: impl FnMut(Mark, String)) {
@@ -121,7 +121,7 @@ fn scopes(scopes: &[String]) -> String {
     }
 }
 
-fn words(token: crate::knowledge::TokenClass) -> String {
+fn words(token: tool::TokenClass) -> String {
     format!("{token:?}").to_lowercase()
 }
 

@@ -7,13 +7,14 @@ use crate::described::Described;
 use crate::document::load::Sources;
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
+use crate::editions::Edition;
 use crate::editions::{V3, V3_VERSION};
-use crate::knowledge::TokenClass;
 use crate::model::answer::{Answer, Found, answer};
+use crate::model::argument::media;
 use crate::model::argument::must_be_given;
-use crate::model::lower::{Lowered, media, scopes, token_class};
-use crate::model::newer::Edition;
-use crate::model::operation::{Media, Newer, Operation, Place, key};
+use crate::model::lower::{Lowered, scopes, token_class};
+use crate::model::operation::{Newer, Operation, key};
+use tool::{Media, Place, TokenClass};
 
 /// One operation of one document.
 pub struct Face {

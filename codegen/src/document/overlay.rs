@@ -13,7 +13,7 @@ struct Overlay {
     actions: Vec<Action>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Action {
     target: String,
     description: Option<String>,
@@ -23,6 +23,9 @@ struct Action {
     /// In place of `update` for the v3 edition of the document.
     #[serde(rename = "x-update-v3")]
     update_v3: Option<Value>,
+    /// v3 has mended it, or does not have the place.
+    #[serde(rename = "x-not-in-v3", default)]
+    not_in_v3: bool,
     #[serde(default)]
     remove: bool,
 }
@@ -61,18 +64,46 @@ pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize,
     }
 }
 
-/// Applies to the v3 edition of a document what of its `overlay` fits there: v3 shares most of its shapes, and
-/// what it has mended or renamed is left alone. Returns how many actions changed something.
-pub fn apply_where_it_fits(overlay: &Value, document: &mut Value) -> usize {
+/// Applies `overlay` to the v3 editions of its document, of which there may be several: v3 shares most of its shapes.
+/// Gives every action that applies to none of them without saying so, or says so and would apply.
+pub fn apply_to_v3(stem: &str, overlay: &Value, editions: &mut [&mut Value]) -> Vec<Problem> {
+    // What is wrong with the overlay itself is told where it is applied to the document.
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
-    let applied = actions.into_iter().filter_map(|mut action| {
+    let mut problems = Vec::new();
+    for (index, mut action) in actions.into_iter().enumerate() {
         if let Some(update) = action.update_v3.take() {
             action.update = Some(update);
         }
-        action.target = target_in_v3(&action.target, document);
-        apply_action(&action, document).ok()
-    });
-    applied.count()
+        let mut applies = false;
+        for edition in editions.iter_mut() {
+            let in_v3 = Action {
+                target: target_in_v3(&action.target, edition),
+                ..action.clone()
+            };
+            applies |= match action.not_in_v3 {
+                true => apply_action(&in_v3, &mut edition.clone()).is_ok(),
+                false => apply_action(&in_v3, edition).is_ok(),
+            };
+        }
+        let (what, remedy) = match (action.not_in_v3, applies) {
+            (false, false) => (
+                "applies to no v3 edition of the document",
+                "correct the target or x-update-v3, or say x-not-in-v3: true where v3 needs no repair",
+            ),
+            (true, true) => (
+                "says x-not-in-v3, and v3 has the same fault",
+                "remove x-not-in-v3",
+            ),
+            _ => continue,
+        };
+        let place = format!(
+            "openapi/repairs/{stem}.yaml action {} ({})",
+            index + 1,
+            action.target
+        );
+        problems.push(Problem::in_document(stem, place, what, remedy));
+    }
+    problems
 }
 
 /// `target` with the names that v3 gives to schemas: it adds `V3` to many.
@@ -236,6 +267,39 @@ mod tests {
             json!({"target": "a[", "remove": true}),
             Err("is no JSONPath"),
         );
+    }
+
+    #[test]
+    fn actions_apply_to_v3_or_say_that_they_do_not() {
+        fn check(action: Value, expected: &[&str]) {
+            let mut action = action;
+            action["description"] = json!("why");
+            action["x-evidence"] = json!(["docs#1"]);
+            let overlay = json!({"overlay": "1.0.0", "info": {}, "actions": [action]});
+            let mut editions = [json!({"a": {"type": "object"}}), json!({"b": {}})];
+            let mut editions: Vec<&mut Value> = editions.iter_mut().collect();
+            let problems = apply_to_v3("d", &overlay, &mut editions);
+            assert_eq!(problems.len(), expected.len(), "{problems:?}");
+            for (problem, part) in problems.iter().zip(expected) {
+                assert!(problem.to_string().contains(part), "{problem}");
+            }
+        }
+        let fits = json!({"target": "$.b", "update": {"type": "string"}});
+        check(fits.clone(), &[]);
+        let mut claimed = fits;
+        claimed["x-not-in-v3"] = json!(true);
+        check(claimed, &["action 1 ($.b): says x-not-in-v3"]);
+        let gone = json!({"target": "$.c", "update": {"type": "string"}});
+        check(gone.clone(), &["action 1 ($.c): applies to no v3 edition"]);
+        let mut told = gone;
+        told["x-not-in-v3"] = json!(true);
+        check(told, &[]);
+        let own =
+            json!({"target": "$.a", "update": {"type": "object"}, "x-update-v3": {"type": "null"}});
+        check(own, &[]);
+        let same =
+            json!({"target": "$.a", "update": {"type": "null"}, "x-update-v3": {"type": "object"}});
+        check(same, &["applies to no v3 edition"]);
     }
 
     #[test]

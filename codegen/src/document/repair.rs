@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::counts::Counts;
 use crate::document::resolve::{resolve, template_names};
-use crate::model::operation::Counts;
 
 /// The extension that holds an operation's `Version` header once it is no parameter any more.
 pub const VERSION: &str = "x-version";

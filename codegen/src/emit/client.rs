@@ -1,19 +1,15 @@
 //! The client of one document: progenitor's functions, which type and encode paths and queries, up to where they send.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use openapiv3::OpenAPI;
 use proc_macro2::TokenStream;
-use progenitor::{GenerationSettings, Generator, InterfaceStyle};
 use syn::parse_quote;
 
 use crate::emit::format;
 use crate::error::Problem;
 
-/// The client's code. Each function gives the request that progenitor's would send: sending, and with it credential,
+/// The client's code, as `progenitor` wrote it. Each function gives the request that progenitor's would send: sending, and with it credential,
 /// limits and retries, is the server's own, and with it half of what `cargo check` takes.
-pub fn client(stem: &str, document: &OpenAPI) -> Result<syn::File, Problem> {
-    let mut client = format::parsed(progenitors(stem, document)?)?;
+pub fn client(stem: &str, written: TokenStream) -> Result<syn::File, Problem> {
+    let mut client = format::parsed(written)?;
     let blocks = client.items.iter_mut().filter_map(|item| match item {
         syn::Item::Impl(block) if block.trait_.is_none() => Some(block),
         _ => None,
@@ -45,33 +41,4 @@ fn give_request(function: &mut syn::ImplItemFn) -> Option<()> {
 fn builds_request(statement: &syn::Stmt) -> bool {
     matches!(statement, syn::Stmt::Local(local)
         if matches!(&local.pat, syn::Pat::Ident(name) if name.ident == "request"))
-}
-
-/// progenitor panics on most of what it does not take; the panic's message becomes the error.
-fn progenitors(stem: &str, document: &OpenAPI) -> Result<TokenStream, Problem> {
-    let mut settings = GenerationSettings::new();
-    settings.with_interface(InterfaceStyle::Positional);
-    let fault = |what: String| {
-        Problem::in_document(
-            stem,
-            "client",
-            format!("progenitor refuses it: {what}"),
-            "mend the document in openapi/repairs",
-        )
-    };
-    let generated = catch_unwind(AssertUnwindSafe(|| {
-        Generator::new(&settings).generate_tokens(document)
-    }));
-    match generated {
-        Ok(Ok(client)) => Ok(client),
-        Ok(Err(error)) => Err(fault(error.to_string())),
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("it panicked");
-            Err(fault(message.to_owned()))
-        }
-    }
 }

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::error::Problem;
-use crate::model::operation::{Argument, Operation, Place};
+use crate::model::operation::{Argument, Operation};
+use tool::Place;
 
 /// The name of a tool's handler.
 pub fn handler_name(operation: &Operation) -> Ident {
@@ -59,9 +60,9 @@ pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream,
     let call = &function.sig.ident;
     Ok(quote! {
         fn #name(
-            to: &crate::runtime::prepare::Upstream,
-            #taken: &crate::runtime::arguments::Arguments,
-        ) -> Result<::reqwest::Request, crate::runtime::prepare::PrepareError> {
+            to: &crate::catalog::prepare::Upstream,
+            #taken: &::tool::Arguments,
+        ) -> Result<::reqwest::Request, crate::catalog::prepare::PrepareError> {
             let client = #module::Client::new_with_client(&to.base_url, to.http.clone());
             Ok(client.#call(#(#values),*)?)
         }

@@ -1,17 +1,24 @@
-//! The table of tools as static data of `runtime::tool`.
+//! The table of tools as static data of the crate `tool`, and that of their handlers.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use std::fmt::Debug;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
 
 use crate::allowlist::Allowlist;
 use crate::emit::handlers::handler_name;
-use crate::knowledge::{DateForm, Effect, ListStyle, Paging, Rule, TenantRole, TokenClass};
-use crate::model::lower::names;
-use crate::model::operation::{Argument, Media, Newer, Operation, Place};
+use crate::knowledge::{Paging, TenantRole};
+use crate::model::argument::names;
+use crate::model::operation::{Argument, Newer, Operation};
+use tool::Rule;
 
 /// `TOOLS`, in the order of `operations`.
 pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
-    let tools = operations.iter().map(|operation| tool(operation));
+    let mut handlers = Vec::new();
+    let tools: Vec<_> = operations
+        .iter()
+        .map(|operation| tool(operation, &mut handlers))
+        .collect();
     let toolsets = allowlist.toolsets.iter().map(|(name, toolset)| {
         let description = &toolset.description;
         quote!((#name, #description))
@@ -19,13 +26,16 @@ pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream
     quote! {
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
-        use crate::runtime::tool::{
+        use ::tool::{
             Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Next, Paging, PagingStyle,
             Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
         };
 
         /// Every tool, sorted by name.
         pub static TOOLS: &[Tool] = &[#(#tools),*];
+
+        /// What makes the requests, by `Tool::handler`.
+        pub static HANDLERS: &[crate::catalog::prepare::Prepare] = &[#(#handlers),*];
 
         /// The toolsets of the allowlist with their descriptions.
         pub static TOOLSETS: &[(&str, &str)] = &[#(#toolsets),*];
@@ -35,7 +45,7 @@ pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream
     }
 }
 
-fn tool(operation: &Operation) -> TokenStream {
+fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     let Operation {
         tool,
         aliases,
@@ -60,13 +70,7 @@ fn tool(operation: &Operation) -> TokenStream {
         answers,
         ..
     } = operation;
-    let effect = match operation.effect {
-        Effect::Read => quote!(Effect::Read),
-        Effect::Write => quote!(Effect::Write),
-        Effect::Send => quote!(Effect::Send),
-        Effect::Money => quote!(Effect::Money),
-        Effect::Destructive => quote!(Effect::Destructive),
-    };
+    let effect = variant("Effect", operation.effect);
     let arguments = operation.arguments.iter().map(argument);
     let renames = operation.renames.iter().map(|rename| {
         let within = rename.within.split('.').flat_map(|step| {
@@ -82,17 +86,8 @@ fn tool(operation: &Operation) -> TokenStream {
         quote!(InnerTenant { steps: &[#(#steps),*], role: #role })
     });
     let paging = paging(&operation.paging);
-    let media = match operation.media {
-        Media::Json => quote!(Media::Json),
-        Media::Form => quote!(Media::Form),
-        Media::Multipart => quote!(Media::Multipart),
-    };
-    let token = match operation.token {
-        TokenClass::Location => quote!(TokenClass::Location),
-        TokenClass::Agency => quote!(TokenClass::Agency),
-        TokenClass::Either => quote!(TokenClass::Either),
-        TokenClass::Unknown => quote!(TokenClass::Unknown),
-    };
+    let media = variant("Media", operation.media);
+    let token = variant("TokenClass", operation.token);
     let advertised = operation.advertised_schema.to_string();
     let check = operation.check_schema.to_string();
     let read_back = match &operation.read_back {
@@ -102,12 +97,13 @@ fn tool(operation: &Operation) -> TokenStream {
             quote!(Some(ReadBack { sent: #sent, found: &[#(#found),*] }))
         }
     };
-    let prepare = handler_name(operation);
+    let handler = handlers.len();
+    handlers.push(handler_name(operation));
     let newer = match &operation.newer {
         Newer::None => quote!(Newer::None),
         Newer::Same(version) => quote!(Newer::Same(#version)),
         Newer::Other(newer) => {
-            let newer = self::tool(newer);
+            let newer = self::tool(newer, handlers);
             // A constant of its own, for a table holds no reference to what stands in itself.
             quote!(Newer::Other({
                 static NEWER: Tool = #newer;
@@ -148,27 +144,17 @@ fn tool(operation: &Operation) -> TokenStream {
             media: #media,
             advertised_schema: #advertised,
             check_schema: #check,
-            prepare: #prepare,
+            handler: #handler,
             newer: #newer,
         }
     }
 }
 
 fn paging(paging: &Paging) -> TokenStream {
-    let style = format_ident!(
-        "{}",
-        match paging.style {
-            crate::knowledge::PagingStyle::None => "None",
-            crate::knowledge::PagingStyle::Cursor => "Cursor",
-            crate::knowledge::PagingStyle::Page => "Page",
-            crate::knowledge::PagingStyle::Offset => "Offset",
-            crate::knowledge::PagingStyle::LastId => "LastId",
-            crate::knowledge::PagingStyle::Window => "Window",
-        }
-    );
-    let page_size = option(paging.page_size.as_deref());
-    let narrow = option(paging.narrow.as_deref());
-    let position = option(paging.position.as_deref());
+    let style = variant("PagingStyle", paging.style);
+    let page_size = optional(paging.page_size.as_ref());
+    let narrow = optional(paging.narrow.as_ref());
+    let position = optional(paging.position.as_ref());
     let first = paging.first.unwrap_or(1);
     let steps = |path: &Option<String>| {
         let steps = path.iter().flat_map(|path| path.split('.'));
@@ -186,7 +172,7 @@ fn paging(paging: &Paging) -> TokenStream {
     });
     quote! {
         Paging {
-            style: PagingStyle::#style,
+            style: #style,
             page_size: #page_size,
             rows: #rows,
             narrow: #narrow,
@@ -208,40 +194,15 @@ fn argument(argument: &Argument) -> TokenStream {
         ..
     } = argument;
     let aliases = names(argument).into_iter().filter(|alias| alias != name);
-    let place = match argument.place {
-        Place::Path => quote!(Place::Path),
-        Place::Query => quote!(Place::Query),
-        Place::Header => quote!(Place::Header),
-        Place::Body => quote!(Place::Body),
-        Place::WholeBody => quote!(Place::WholeBody),
-    };
+    let place = variant("Place", argument.place);
     let role = role(argument.role, argument.rule);
-    let date_form = argument.date.map_or_else(
-        || quote!(None),
-        |form| {
-            let form = format_ident!(
-                "{}",
-                match form {
-                    DateForm::EpochMs => "EpochMilliseconds",
-                    DateForm::EpochS => "EpochSeconds",
-                    DateForm::Date => "Date",
-                    DateForm::MmDdYyyy => "MonthDayYear",
-                    DateForm::DateTime => "DateTime",
-                }
-            );
-            quote!(Some(DateForm::#form))
-        },
-    );
-    let list_style = match argument.list {
-        None => quote!(None),
-        Some(ListStyle::Comma) => quote!(Some(ListStyle::Comma)),
-        Some(ListStyle::Repeated) => quote!(Some(ListStyle::Repeated)),
-    };
+    let date_form = optional(argument.date.map(|form| variant("DateForm", form)));
+    let list_style = optional(argument.list.map(|style| variant("ListStyle", style)));
     let when_absent = argument
         .constant
         .as_ref()
         .or(argument.default_sent.as_ref());
-    let when_absent = option(when_absent.map(ToString::to_string).as_deref());
+    let when_absent = optional(when_absent.map(ToString::to_string));
     quote! {
         Argument {
             name: #name,
@@ -258,15 +219,18 @@ fn argument(argument: &Argument) -> TokenStream {
     }
 }
 
-fn option(text: Option<&str>) -> TokenStream {
-    text.map_or_else(|| quote!(None), |text| quote!(Some(#text)))
+fn optional(value: Option<impl ToTokens>) -> TokenStream {
+    value.map_or_else(|| quote!(None), |value| quote!(Some(#value)))
+}
+
+/// A variant without fields of one of the enums that generator and server share.
+fn variant(of: &str, value: impl Debug) -> TokenStream {
+    let (of, name) = (format_ident!("{of}"), format_ident!("{value:?}"));
+    quote!(#of::#name)
 }
 
 fn role(role: TenantRole, rule: Rule) -> TokenStream {
-    let rule = match rule {
-        Rule::Fill => quote!(Rule::Fill),
-        Rule::Explicit => quote!(Rule::Explicit),
-    };
+    let rule = variant("Rule", rule);
     match role {
         TenantRole::None => quote!(Role::None),
         TenantRole::Location => quote!(Role::Location(#rule)),

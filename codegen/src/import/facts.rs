@@ -4,9 +4,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::copying::{copy, each, mapped, mapped_with_names};
 use super::schema::schema;
+use crate::counts::Counts;
 use crate::document::resolve::template_names;
-use crate::model::operation::Counts;
 
 /// `bundled` as a valid OpenAPI 3.0 document without a sentence of its source.
 pub fn document(stem: &str, bundled: &Value, counts: &mut Counts) -> Value {
@@ -245,28 +246,4 @@ fn reference(value: &Value) -> Option<Value> {
     value
         .get("$ref")
         .map(|reference| json!({"$ref": reference}))
-}
-
-pub fn copy(from: &Value, to: &mut Map<String, Value>, keys: &[&str]) {
-    for key in keys {
-        if let Some(value) = from.get(key) {
-            to.insert((*key).to_owned(), value.clone());
-        }
-    }
-}
-
-pub fn each(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-pub fn mapped(map: &Value, mut one: impl FnMut(&Value) -> Value) -> Value {
-    mapped_with_names(map, |_, value| Some(one(value)))
-}
-
-fn mapped_with_names(map: &Value, mut one: impl FnMut(&str, &Value) -> Option<Value>) -> Value {
-    let entries = map.as_object().into_iter().flatten();
-    let mapped: Map<String, Value> = entries
-        .filter_map(|(name, value)| Some((name.clone(), one(name, value)?)))
-        .collect();
-    Value::Object(mapped)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::facts::{copy, each, mapped};
-use crate::model::operation::Counts;
+use super::copying::{copy, each, mapped};
+use crate::counts::Counts;
 
 /// Schema keywords whose values are facts as they stand.
 const SCHEMA_FACTS: [&str; 24] = [

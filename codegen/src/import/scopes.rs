@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::counts::Counts;
 use crate::error::Problem;
-use crate::model::operation::{Counts, key};
+use crate::model::operation::key;
 
 /// Scopes and access type by operation key.
 pub struct ScopeTable(BTreeMap<String, (Vec<String>, Vec<String>)>);

@@ -1,13 +1,16 @@
 //! The flat arguments of an operation: its parameters and the top-level fields of its body.
 
+use std::collections::BTreeSet;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::document::resolve::resolve;
-use crate::knowledge::{ArgumentKnowledge, ListStyle, Rule, TenantRole};
-use crate::model::operation::{Argument, Body, Place};
+use crate::knowledge::{ArgumentKnowledge, TenantRole};
+use crate::model::operation::{Argument, Body};
 use crate::model::schema::{json_schema, shown, takes_file};
+use tool::{ListStyle, Media, Place, Rule};
 
 /// The fields of an argument are shown down to this depth, those further in by no more than their
 /// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
@@ -233,4 +236,32 @@ fn advertised(argument: &Argument, depth: usize) -> Value {
         schema["description"] = json!(text);
     }
     schema
+}
+
+/// How the body is written; `None` for a media type that is not encoded.
+pub fn media(document: &Value, operation: &Value) -> Option<Media> {
+    let body = operation.get("requestBody");
+    let content = body
+        .and_then(|body| resolve(document, body))
+        .and_then(|body| body["content"].as_object());
+    let Some(name) = content.and_then(|content| content.keys().next()) else {
+        return Some(Media::Json);
+    };
+    match name.as_str() {
+        "application/json" => Some(Media::Json),
+        "multipart/form-data" => Some(Media::Multipart),
+        "application/x-www-form-urlencoded" => Some(Media::Form),
+        _ => None,
+    }
+}
+
+/// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
+pub fn names(argument: &Argument) -> BTreeSet<String> {
+    let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
+    // Where two arguments share HighLevel's name, only the prefixed names tell them apart.
+    if argument.name != prefixed(argument) {
+        names.insert(argument.wire_name.clone());
+    }
+    names.extend(argument.aliases.iter().cloned());
+    names
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, PagingStyle, TenantRole};
+use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, TenantRole};
 use crate::model::answer::Answer;
+use crate::model::argument::names;
 use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
-use crate::model::lower::names;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Argument, Newer, Operation};
 use crate::model::review::contradictions;
+use tool::PagingStyle;
 
 /// Every fault of `operation`, given what is known of it.
 pub fn faults(

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::knowledge::{OperationKnowledge, PagingStyle};
+use crate::knowledge::OperationKnowledge;
 use crate::model::answer::{Answer, Found};
 use crate::model::operation::Operation;
+use tool::PagingStyle;
 
 /// How many search phrases an operation has.
 const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;

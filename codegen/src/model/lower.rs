@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::document::repair::VERSION;
-use crate::document::resolve::{operations, resolve};
+use crate::document::resolve::operations;
+use crate::editions::Edition;
 use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
-use crate::knowledge::{Confirm, DocumentKnowledge, Effect, OperationKnowledge, TokenClass};
+use crate::knowledge::{Confirm, DocumentKnowledge, OperationKnowledge};
 use crate::model::answer::answer;
-use crate::model::argument::{advertised_schema, arguments, check_schema, prefixed};
+use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::faults::faults;
 use crate::model::inner::tenants;
 use crate::model::naming::tool_name;
-use crate::model::newer::{Edition, names as names_of_newer, newer};
-use crate::model::operation::{Argument, Media, Newer, Operation};
+use crate::model::newer::{names as names_of_newer, newer};
+use crate::model::operation::{Newer, Operation};
+use tool::{Effect, TokenClass};
 
 /// An operation of a document with everything known of it.
 pub struct Lowered {
@@ -210,32 +212,4 @@ fn texts(list: &Value) -> impl Iterator<Item = String> {
         .into_iter()
         .flatten()
         .filter_map(|text| text.as_str().map(str::to_owned))
-}
-
-/// How the body is written; `None` for a media type that is not encoded.
-pub fn media(document: &Value, operation: &Value) -> Option<Media> {
-    let body = operation.get("requestBody");
-    let content = body
-        .and_then(|body| resolve(document, body))
-        .and_then(|body| body["content"].as_object());
-    let Some(name) = content.and_then(|content| content.keys().next()) else {
-        return Some(Media::Json);
-    };
-    match name.as_str() {
-        "application/json" => Some(Media::Json),
-        "multipart/form-data" => Some(Media::Multipart),
-        "application/x-www-form-urlencoded" => Some(Media::Form),
-        _ => None,
-    }
-}
-
-/// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
-pub fn names(argument: &Argument) -> BTreeSet<String> {
-    let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
-    // Where two arguments share HighLevel's name, only the prefixed names tell them apart.
-    if argument.name != prefixed(argument) {
-        names.insert(argument.wire_name.clone());
-    }
-    names.extend(argument.aliases.iter().cloned());
-    names
 }

@@ -7,21 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
+use crate::editions::Edition;
 use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, Rename};
-use crate::model::argument::{advertised_schema, arguments, check_schema};
+use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::inner::{inner_fields, tenants};
-use crate::model::lower::media;
-use crate::model::operation::{Argument, Newer, Operation, Place};
-
-/// Where the v3 edition stands.
-#[derive(Clone, Copy)]
-pub struct Edition<'a> {
-    pub source: &'a str,
-    pub document: &'a Value,
-    pub method: &'a str,
-    pub path: &'a str,
-    pub operation: &'a Value,
-}
+use crate::model::operation::{Argument, Newer, Operation};
+use tool::Place;
 
 /// The v3 edition of `older`, as what it differs in.
 pub fn newer(

@@ -1,14 +1,10 @@
 //! What the pipeline knows of one operation once document, repairs and knowledge are joined.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{
-    DateForm, Effect, ListStyle, Paging, ReadBack, Rename, Rule, TenantRole, TokenClass,
-};
+use crate::knowledge::{Paging, ReadBack, Rename, TenantRole};
+use tool::{DateForm, Effect, ListStyle, Media, Place, Rule, TokenClass};
 
 /// One operation as a tool.
 #[derive(Clone, Debug, Serialize)]
@@ -98,16 +94,6 @@ pub struct InnerTenant {
     pub role: TenantRole,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    Path,
-    Query,
-    Header,
-    Body,
-    WholeBody,
-}
-
 /// How the request body is made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,16 +107,6 @@ pub enum Body {
     Whole {
         required: bool,
     },
-}
-
-/// How the body is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Media {
-    #[default]
-    Json,
-    Form,
-    Multipart,
 }
 
 /// What v3 has of an operation of the older documents.
@@ -158,23 +134,4 @@ pub fn key(method: &str, path: &str) -> String {
         })
         .collect();
     format!("{} {}", method.to_uppercase(), segments.join("/"))
-}
-
-/// Counts by name of what happened to the documents, for reports.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts(pub BTreeMap<&'static str, usize>);
-
-impl Counts {
-    pub fn add(&mut self, name: &'static str, count: usize) {
-        *self.0.entry(name).or_default() += count;
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, count) in &self.0 {
-            writeln!(f, "{count:>6}  {name}")?;
-        }
-        Ok(())
-    }
 }

@@ -1,7 +1,8 @@
 //! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
 
-use crate::knowledge::{Effect, OperationKnowledge, TenantRole, TokenClass};
+use crate::knowledge::{OperationKnowledge, TenantRole};
 use crate::model::operation::{Newer, Operation};
+use tool::{Effect, TokenClass};
 
 /// Every contradiction: the key, what is wrong, the remedy.
 pub fn contradictions(

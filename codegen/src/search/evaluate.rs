@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::search::rank::Index;
+use ::search::Index;
 
 /// One line of a file of requests.
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::error::Problem;
-use crate::search::words::cut;
+use ::search::cut;
 
 /// What users say (one to three words), and the words that operations are described in.
 #[derive(Clone, Debug, Default, Deserialize)]

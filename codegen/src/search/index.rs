@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::knowledge::Effect;
 use crate::model::operation::Operation;
 use crate::search::glossary::Glossary;
-use crate::search::words::cut;
+use ::search::cut;
+use tool::Effect;
 
 /// Toolsets of what people need most, and the priors of their tools.
 const PREFERRED: [(&str, u32); 2] = [("official", 120), ("official-36", 110)];

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{Finding, Mark};
 use crate::call::CallContext;
 use crate::call::{Answer, Pipeline};
-use crate::highlevel::Caller;
-use crate::runtime::tool::Tool;
+use crate::upstream::Caller;
+use tool::Tool;
 
 /// One read.
 struct Probe {
@@ -198,8 +198,8 @@ fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::tool::Effect;
     use crate::surfaces::{OFFICIAL, tools_in};
+    use tool::Effect;
 
     #[test]
     fn every_read_of_the_21_is_tried_and_no_write() {

@@ -4,14 +4,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Kind, read};
+use crate::call::output::Output;
 use crate::call::{Answer, OnError, Options};
-use crate::generated::TOOLS;
-use crate::highlevel::Failure;
-use crate::highlevel::failure::Class;
-use crate::runtime::nearest::LONGEST_NAME;
-use crate::runtime::tool::Tool;
+use crate::catalog::TOOLS;
 use crate::surfaces::{Session, nearest};
-use crate::tools::output::Output;
+use crate::upstream::Failure;
+use crate::upstream::failure::Class;
+use tool::LONGEST_NAME;
+use tool::Tool;
 
 /// The arguments of a call tool.
 #[derive(Debug, Deserialize)]

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::call::output::{AllPages, Output};
 use crate::call::{Answer, CallContext, LocationScope, Options, Principal, Request};
-use crate::highlevel::accounts::Accounts;
-use crate::highlevel::caller::Credential;
-use crate::highlevel::failure::Class;
-use crate::highlevel::{Caller, Failure};
-use crate::runtime::tool::Tool;
+use crate::catalog;
 use crate::surfaces::Session;
-use crate::tools;
-use crate::tools::output::{AllPages, Output};
+use crate::upstream::accounts::Accounts;
+use crate::upstream::caller::Credential;
+use crate::upstream::failure::Class;
+use crate::upstream::{Caller, Failure};
+use tool::Tool;
 
 /// What is told of each location.
 const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezone"];
@@ -175,7 +175,7 @@ async fn one(session: &Session<'_>, location: &str) -> Result<Answer, Failure> {
 }
 
 fn operation(path: &str) -> Result<&'static Tool, Failure> {
-    tools::get(path).ok_or_else(|| {
+    catalog::get(path).ok_or_else(|| {
         let what =
             format!("This server was built without GET {path}, by which locations are listed.");
         Failure::new(Class::Refused, what)

@@ -1,8 +1,8 @@
 //! Which call tool runs what.
 
 use super::Kind;
-use crate::generated::TOOLS;
-use crate::runtime::tool::Effect;
+use crate::catalog::TOOLS;
+use tool::Effect;
 
 #[test]
 fn every_operation_has_one_call_tool() {

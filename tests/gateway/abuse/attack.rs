@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::agency::bearer;
-use crate::server::client;
+use test_support::server::client;
 
 /// Clients of an attack at once.
 const ATTACKERS: usize = 32;

@@ -11,8 +11,8 @@ use super::agency::{BY_OPERATOR, branches};
 use super::program::{Program, ToolReply};
 use super::setup::Setup;
 use super::stub::StubHighLevel;
-use crate::recording::{Recording, json as answer};
 use crate::times;
+use test_support::recording::{Recording, json as answer};
 
 const MIB: usize = 1024;
 

@@ -14,8 +14,8 @@ use super::agency::{BY_OPERATOR, bearer, branches};
 use super::program::Program;
 use super::setup::Setup;
 use super::stub::{StubHighLevel, refusal};
-use crate::recording::{Recording, json as answer};
 use crate::times;
+use test_support::recording::{Recording, json as answer};
 
 /// How many of so many calls of a customer's are served.
 async fn served(program: &Program, token: &str, location: &str, many: usize) -> usize {

@@ -12,7 +12,7 @@ use super::agency::{BY_OPERATOR, bearer, branches};
 use super::program::Program;
 use super::setup::Setup;
 use super::stub::{StubHighLevel, refusal};
-use crate::recording::json as answer;
+use test_support::recording::json as answer;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";

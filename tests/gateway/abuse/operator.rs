@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::agency::{BY_OPERATOR, branches, location};
 use super::setup::Setup;
 use super::stub::StubHighLevel;
-use crate::recording::json as answer;
+use test_support::recording::json as answer;
 
 const SEND: &str = "conversations_send-a-new-message";
 

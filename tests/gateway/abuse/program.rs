@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::server::client;
+use test_support::server::client;
 
 /// Headers that show who calls.
 pub type Headers<'a> = [(&'a str, &'a str)];

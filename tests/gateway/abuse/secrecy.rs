@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::agency::{BY_OPERATOR, bearer, branches, location};
 use super::setup::Setup;
 use super::stub::StubHighLevel;
-use crate::recording::json as answer;
+use test_support::recording::json as answer;
 
 #[tokio::test]
 async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::recording::json as answer;
+use test_support::recording::json as answer;
 
 /// The agency's own token, and the agency.
 pub const AGENCY_TOKEN: &str = "agency-token";

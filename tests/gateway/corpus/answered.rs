@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use highlevel_mcp::budget::Budget;
+use highlevel_mcp::call::output::{Format, Gathered, Output};
+use highlevel_mcp::call::shape::shape;
 use highlevel_mcp::config::Limits;
-use highlevel_mcp::highlevel::limit::{Ended, Gate, Permit, Reason, Reported, Wait, retry_after};
-use highlevel_mcp::highlevel::{Failure, answer, verdict};
-use highlevel_mcp::runtime::tool::Tool;
-use highlevel_mcp::tools::output::{Format, Gathered, Output};
-use highlevel_mcp::tools::shape::shape;
+use highlevel_mcp::upstream::limit::{Ended, Gate, Permit, Reason, Reported, Wait, retry_after};
+use highlevel_mcp::upstream::{Failure, answer, verdict};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::runtime;
 use tokio::time::{Instant, advance};
+use tool::Tool;
 
 use super::input::{headers, parted, tool};
 

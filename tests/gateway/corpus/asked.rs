@@ -8,18 +8,18 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use highlevel_mcp::budget::Budget;
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::highlevel::{Sender, Target};
-use highlevel_mcp::host;
-use highlevel_mcp::runtime::tool::{Place, Tool};
+use highlevel_mcp::http;
+use highlevel_mcp::upstream::{Sender, Target};
 use reqwest::Url;
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
+use tool::{Place, Tool};
 use tower::ServiceExt;
 
 use super::input::{headers, parted, some, tool};
 use crate::injection::{PIPELINE, check, dry_run, fits, pipeline};
-use crate::recording::Recording;
+use test_support::recording::Recording;
 
 const HIGHLEVEL: &str = "https://services.leadconnectorhq.com";
 
@@ -47,11 +47,11 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         (name.into(), "1000000000".into())
     });
     let config = Config::from_sources(&flags, unlimited).expect("settings");
-    let access = host::Access::new(&config.server, &config.account, None);
-    let router = host::router(
+    let access = http::Access::new(&config.server, &config.account, None);
+    let router = http::router(
         &pipeline(&config),
         access.expect("no account"),
-        &host::Stopping::default(),
+        &http::Stopping::default(),
         &config,
     );
     Gateway {

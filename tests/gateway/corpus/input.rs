@@ -1,8 +1,8 @@
 //! How the bytes of an input are read.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use highlevel_mcp::generated;
-use highlevel_mcp::runtime::tool::Tool;
+use highlevel_mcp::catalog;
+use tool::Tool;
 
 /// Lines up to an empty one, and what comes after it.
 pub fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
@@ -38,8 +38,8 @@ pub fn headers(lines: &[&[u8]]) -> HeaderMap {
 
 /// The tool of this name; any other name stands for one of them.
 pub fn tool(name: &str) -> &'static Tool {
-    let named = generated::TOOLS.iter().find(|tool| tool.is_called(name));
-    let tool = named.or_else(|| some(generated::TOOLS, name));
+    let named = catalog::TOOLS.iter().find(|tool| tool.is_called(name));
+    let tool = named.or_else(|| some(catalog::TOOLS, name));
     tool.expect("a tool")
 }
 

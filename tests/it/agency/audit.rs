@@ -1,7 +1,7 @@
 //! The audit file beside the sandbox's own log: one record for every request that changes something.
 
-use highlevel_mcp::store::audit::{Query, State, records};
 use serde_json::json;
+use state::audit::{Query, State, records};
 
 use super::{Agency, branch, contact};
 

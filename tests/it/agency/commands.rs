@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use highlevel_mcp::sandbox::Options;
+use ::sandbox::Options;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::branch;
 use crate::sandbox::Sandbox;
-use crate::server::client;
 use crate::stdio::{Piped, program};
+use test_support::server::client;
 
 /// A folder with a file of settings, rules and tokens, in front of a sandbox.
 pub struct Desk {

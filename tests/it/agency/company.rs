@@ -2,11 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options};
+use ::sandbox::{COMPANY, LOCATION, Options};
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
-use crate::server::{Server, client};
+use test_support::server::{Server, client};
 
 const SUMMIT: &str = "locSummitFitness0001";
 

@@ -1,7 +1,7 @@
 //! Each way of confirming, on every surface, with clients of both generations of the protocol.
 
-use highlevel_mcp::store::approvals::Approvals;
 use serde_json::{Value, json};
+use state::approvals::Approvals;
 
 use super::{Agency, contact};
 
@@ -304,8 +304,8 @@ async fn what_is_refused_outright_is_refused_to_all() {
 
 #[tokio::test]
 async fn a_webhook_is_told_of_what_waits() {
-    let hook = crate::recording::Recording::always(200, "{}").await;
-    let highlevel = crate::recording::Recording::always(200, "{}").await;
+    let hook = test_support::recording::Recording::always(200, "{}").await;
+    let highlevel = test_support::recording::Recording::always(200, "{}").await;
     let rules = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(
         rules.path(),
@@ -319,9 +319,9 @@ async fn a_webhook_is_told_of_what_waits() {
             "HIGHLEVEL_MCP_POLICY_FILE",
             rules.path().to_str().expect("UTF-8"),
         ),
-        crate::server::VOUCHED,
+        test_support::server::VOUCHED,
     ];
-    let mut server = crate::server::Server::start_with(&highlevel.url, &variables).await;
+    let mut server = test_support::server::Server::start_with(&highlevel.url, &variables).await;
     server.path = "/mcp/x/contacts";
     let (text, is_error) = server
         .call("contacts_delete-contact", json!({"contactId": "c1"}))

@@ -12,15 +12,15 @@ mod rules;
 
 use std::fmt::Write;
 
+use ::sandbox::Options;
 use highlevel_mcp::call::Snapshot;
 use highlevel_mcp::config::{Config, Flags};
-use highlevel_mcp::sandbox::Options;
-use highlevel_mcp::store::keys::{Keys, Locations};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use state::keys::{Keys, Locations};
 
 use crate::sandbox::Sandbox;
-use crate::server::Server;
+use test_support::server::Server;
 
 /// A server with so many locations of its own, `b01` and so on, in front of a sandbox.
 pub struct Agency {

@@ -1,7 +1,7 @@
 //! The emergency stop, as a client and an orchestrator see it.
 
-use highlevel_mcp::store::pause::Pauses;
 use serde_json::{Value, json};
+use state::pause::Pauses;
 
 use super::commands::Desk;
 use super::{Agency, contact};
@@ -18,7 +18,7 @@ async fn told(agency: &mut Agency, path: &'static str, contact: &str) -> String 
 
 async fn ready(agency: &Agency) -> (u16, String) {
     let url = format!("{}/readyz", agency.server.url);
-    let reply = crate::server::client().get(url).send().await;
+    let reply = test_support::server::client().get(url).send().await;
     let reply = reply.expect("a reply");
     (
         reply.status().as_u16(),

@@ -199,7 +199,7 @@ async fn no_surface_calls_what_is_not_allowed() {
     let mut agency = Agency::start(1, "[server]\nallow = []\n").await;
     let agency = &mut agency;
     let mut told = 0;
-    for tool in highlevel_mcp::generated::TOOLS {
+    for tool in highlevel_mcp::catalog::TOOLS {
         let name = tool.name;
         let by_id = json!({"operationId": name, "idempotencyKey": "k"});
         let calls = [

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::{answer, text};
-use crate::server::client;
 use crate::stdio::program;
+use test_support::server::client;
 
 /// Runs the program to its end.
 async fn run(arguments: &[&str], stdin: &str) -> Output {

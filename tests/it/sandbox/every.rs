@@ -1,13 +1,13 @@
 //! Every operation once, with arguments made from its own schema: the request that leaves is one that
 //! the sandbox's own reading of the documents lets in.
 
-use highlevel_mcp::generated::TOOLS;
-use highlevel_mcp::runtime::tool::{DateForm, Place, Role, Rule, Tool};
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options};
+use ::sandbox::{COMPANY, LOCATION, Options};
+use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Map, Value, json};
+use tool::{DateForm, Place, Role, Rule, Tool};
 
 use super::Sandbox;
-use crate::server::{KEY, Server, UNCONFIRMED, VOUCHED};
+use test_support::server::{KEY, Server, UNCONFIRMED, VOUCHED};
 
 /// Setting under which operations of the agency are called, too.
 const AGENCY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true");

@@ -11,11 +11,11 @@ mod quirks;
 mod records;
 mod width;
 
-use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN, serve};
+use ::sandbox::{LOCATION, Options, TOKEN, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::server::{Server, client};
+use test_support::server::{Server, client};
 
 /// A sandbox on a free port, until the test ends.
 pub struct Sandbox {

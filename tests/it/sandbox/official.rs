@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use highlevel_mcp::generated::TOOLS;
+use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Value, json};
 
 use super::{Stack, list, text};

@@ -1,6 +1,6 @@
 //! The small list: search, the call tools, batches, keys, pages, filters, and the forms of others.
 
-use highlevel_mcp::sandbox::{LOCATION, TOKEN};
+use ::sandbox::{LOCATION, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Stack, list, text};
@@ -76,7 +76,7 @@ async fn each_call_tool_refuses_other_effects() {
     }
     // Every operation by every call tool but its own: named, and nothing sent.
     let mut refusals = 0;
-    for tool in highlevel_mcp::generated::TOOLS {
+    for tool in highlevel_mcp::catalog::TOOLS {
         for call in ["call_read", "call_write", "call_send", "call_destructive"] {
             let told = stack
                 .try_call(call, json!({"operation": tool.name, "dryRun": true}))
@@ -86,7 +86,7 @@ async fn each_call_tool_refuses_other_effects() {
             refusals += usize::from(right.contains("Call it with call_") && !right.contains(call));
         }
     }
-    assert_eq!(refusals, 3 * highlevel_mcp::generated::TOOLS.len());
+    assert_eq!(refusals, 3 * highlevel_mcp::catalog::TOOLS.len());
     let unknown = stack
         .try_call("call_read", json!({"operation": "contacts_get-contcat"}))
         .await;

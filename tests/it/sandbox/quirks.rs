@@ -1,10 +1,10 @@
 //! What HighLevel refuses and how, and what it drops in silence: the sandbox does the same.
 
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, Options, TOKEN};
+use ::sandbox::{COMPANY, LOCATION, Options, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, answer, list, text};
-use crate::server::client;
+use test_support::server::client;
 
 const AGENCY: &str = "pit-sandbox-agency";
 const READER: &str = "pit-sandbox-harbor-readonly";

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN};
+use ::sandbox::{LOCATION, Options, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, answer, list, text};
-use crate::server::client;
+use test_support::server::client;
 
 #[tokio::test]
 async fn searches_filter_sort_and_page() {

@@ -1,6 +1,6 @@
 //! The sandbox beyond the 21 tools: what one operation writes, the others read.
 
-use highlevel_mcp::sandbox::{LOCATION, Options, TOKEN};
+use ::sandbox::{LOCATION, Options, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, list, text};

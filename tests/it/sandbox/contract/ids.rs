@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use highlevel_mcp::sandbox::{COMPANY, LOCATION, TOKEN};
+use ::sandbox::{COMPANY, LOCATION, TOKEN};
 use serde_json::{Map, Value, json};
 
 use super::resolved;
 use crate::sandbox::{Sandbox, answer, list, text};
-use crate::server::client;
+use test_support::server::client;
 
 /// Ids of records that a sandbox holds, by the names that paths and bodies have for them.
 pub struct Ids {

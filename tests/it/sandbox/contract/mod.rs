@@ -5,12 +5,12 @@ mod ids;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use highlevel_mcp::sandbox::{Options, coverage};
+use ::sandbox::{Options, coverage};
 use serde_json::{Map, Value, json};
 
 use super::{Sandbox, answer};
-use crate::server::client;
 use ids::Ids;
+use test_support::server::client;
 
 /// Operations whose documented answer a repair denies, and the repair.
 const MENDED: &[(&str, &str, &str)] = &[

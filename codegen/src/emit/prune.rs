@@ -1,0 +1,67 @@
+//! Writes the document that the client generator takes: of the chosen operations, what it needs.
+//!
+//! Responses are relayed, bodies are checked JSON, enums are checked before: so the generator
+//! sees paths, parameters of plain types and one body of any JSON. Typed bodies and responses
+//! lose data on these documents, and its generator panics on much else that they hold.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::operation::{Argument, Body, Operation};
+use tool::Place;
+
+/// The document of `operations` (all of one stem) as the client generator takes it.
+pub fn client_document(stem: &str, operations: &[&Operation]) -> Value {
+    let mut paths = Map::new();
+    for operation in operations {
+        let parameters: Vec<Value> = operation.arguments.iter().filter_map(parameter).collect();
+        let mut entry = json!({
+            "operationId": operation.operation_id,
+            "parameters": parameters,
+            "responses": {"default": {"description": "any"}},
+        });
+        if operation.body != Body::None {
+            entry["requestBody"] = json!({
+                "required": true,
+                "content": {"application/json": {"schema": {}}},
+            });
+        }
+        let item = paths
+            .entry(operation.path.clone())
+            .or_insert_with(|| json!({}));
+        item[operation.method.to_lowercase()] = entry;
+    }
+    json!({
+        "openapi": "3.0.0",
+        "info": {"title": stem, "version": "1"},
+        "paths": paths,
+    })
+}
+
+fn parameter(argument: &Argument) -> Option<Value> {
+    let place = match argument.place {
+        Place::Path => "path",
+        Place::Query => "query",
+        Place::Header => "header",
+        Place::Body | Place::WholeBody => return None,
+    };
+    Some(json!({
+        "name": argument.wire_name,
+        "in": place,
+        "required": argument.required,
+        "schema": plain_type(argument),
+    }))
+}
+
+/// The type that travels in a URL: text unless it is plainly a whole number, a number, a
+/// boolean or a list that repeats its key.
+fn plain_type(argument: &Argument) -> Value {
+    if argument.list == Some(::tool::ListStyle::Repeated) {
+        return json!({"type": "array", "items": {"type": "string"}});
+    }
+    match argument.schema.get("type").and_then(Value::as_str) {
+        Some("integer") => json!({"type": "integer", "format": "int64"}),
+        Some("number") => json!({"type": "number", "format": "double"}),
+        Some("boolean") => json!({"type": "boolean"}),
+        _ => json!({"type": "string"}),
+    }
+}

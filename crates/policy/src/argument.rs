@@ -1,0 +1,208 @@
+//! An argument as rules name it, in the schemas of tools and in the request that will be sent.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use tool::Arguments;
+use tool::{Argument, ListStyle, Place, Tool};
+
+/// An argument by the name that tools show, and the way to a field inside it: `customFields[].id`.
+#[derive(Clone, Debug)]
+pub struct ArgumentPath {
+    /// As it stands in the file.
+    pub text: String,
+    argument: String,
+    fields: Vec<String>,
+}
+
+/// What a tool documents of a path.
+#[derive(Debug)]
+pub enum Standing {
+    Documented,
+    /// It documents a holder and not what is inside.
+    Open,
+    Missing(Missing),
+}
+
+/// A name that a tool does not have, and those that it has in that place.
+#[derive(Debug)]
+pub struct Missing {
+    /// It is a field, and the tool has the argument.
+    pub inside: bool,
+    pub name: String,
+    pub known: Vec<String>,
+}
+
+/// A value that has no fields, where the path goes on.
+#[derive(Debug)]
+pub struct Unreadable<'a>(pub &'a Value);
+
+impl ArgumentPath {
+    /// `[]` says that a list is meant and may be left out: a rule holds for every item of any list on the way.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut steps = text.split('.').map(|step| {
+            let mut name = step;
+            while let Some(holder) = name.strip_suffix("[]") {
+                name = holder;
+            }
+            if name.is_empty() || name.contains(['[', ']']) {
+                return Err(format!(
+                    "{text:?} is no argument; name a field inside one as in customFields[].id"
+                ));
+            }
+            Ok(name.to_owned())
+        });
+        let argument = steps.next().unwrap_or(Ok(String::new()))?;
+        Ok(Self {
+            text: text.to_owned(),
+            argument,
+            fields: steps.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The argument of `tool`, also by one of its other names: else a rule on HighLevel's spelling would bind
+    /// nothing where the tool shows another.
+    pub fn of(&self, tool: &Tool) -> Option<&'static Argument> {
+        let own = tool.arguments.iter().find(|one| one.name == self.argument);
+        own.or_else(|| {
+            let mut arguments = tool.arguments.iter();
+            arguments.find(|one| one.aliases.contains(&self.argument.as_str()))
+        })
+    }
+
+    /// What `tool` documents of the path.
+    pub fn standing(&self, tool: &Tool) -> Standing {
+        let Some(argument) = self.of(tool) else {
+            let names = tool.arguments.iter().map(|one| one.name.to_owned());
+            return Standing::Missing(Missing {
+                inside: false,
+                name: self.argument.clone(),
+                known: names.collect(),
+            });
+        };
+        if self.fields.is_empty() {
+            return Standing::Documented;
+        }
+        let schema: Value = serde_json::from_str(tool.check_schema).unwrap_or_default();
+        let properties = schema.get("properties");
+        match properties.and_then(|properties| properties.get(argument.name)) {
+            Some(schema) => standing(schema, &self.fields_in(tool, argument)),
+            None => Standing::Open,
+        }
+    }
+
+    /// Every value that a call of `tool` sends there, lists taken apart; none where it is not given.
+    pub fn values<'a>(
+        &self,
+        tool: &Tool,
+        arguments: &'a Arguments,
+    ) -> Result<Vec<Cow<'a, Value>>, Unreadable<'a>> {
+        let mut found = Vec::new();
+        let Some(argument) = self.of(tool) else {
+            return Ok(found);
+        };
+        let wire_name = argument.wire_name;
+        let given = match argument.place {
+            Place::Path => arguments.path.0.get(wire_name),
+            Place::Query => arguments.query.0.get(wire_name),
+            Place::Header => arguments.header.0.get(wire_name),
+            Place::Body => arguments.body.as_ref().and_then(|body| body.get(wire_name)),
+            Place::WholeBody => arguments.body.as_ref(),
+        };
+        match given {
+            // As it is sent such a list is one text.
+            Some(Value::String(text)) if argument.list_style == Some(ListStyle::Comma) => {
+                let items = text.split(',').map(|item| Cow::Owned(Value::from(item)));
+                found.extend(items);
+            }
+            Some(value) => collect(value, &self.fields_in(tool, argument), &mut found)?,
+            None => {}
+        }
+        Ok(found)
+    }
+
+    /// The fields as this edition of the tool sends them: what is `field_value` in one is `fieldValue` in
+    /// another, and a rule on either binds both.
+    fn fields_in(&self, tool: &Tool, argument: &Argument) -> Vec<&str> {
+        let mut fields: Vec<&str> = Vec::new();
+        for field in &self.fields {
+            let rename = tool.renames.iter().find(|rename| {
+                let within = rename.within.iter().copied().filter(|step| *step != "[]");
+                let path = std::iter::once(argument.name).chain(fields.iter().copied());
+                rename.from == field && within.eq(path)
+            });
+            fields.push(rename.map_or(field, |rename| rename.to));
+        }
+        fields
+    }
+}
+
+fn collect<'a>(
+    value: &'a Value,
+    fields: &[&str],
+    found: &mut Vec<Cow<'a, Value>>,
+) -> Result<(), Unreadable<'a>> {
+    match (value, fields.split_first()) {
+        (Value::Array(items), _) => {
+            for item in items {
+                collect(item, fields, found)?;
+            }
+        }
+        (value, None) => found.push(Cow::Borrowed(value)),
+        (Value::Object(object), Some((name, rest))) => {
+            if let Some(inner) = object.get(*name) {
+                collect(inner, rest, found)?;
+            }
+        }
+        (Value::Null, _) => {}
+        // Where an operation takes a text or an object, the text would pass a rule about the object.
+        (value, Some(_)) => return Err(Unreadable(value)),
+    }
+    Ok(())
+}
+
+fn standing(schema: &Value, fields: &[&str]) -> Standing {
+    let Some((name, rest)) = fields.split_first() else {
+        return Standing::Documented;
+    };
+    if let Some(items) = schema.get("items") {
+        return standing(items, fields);
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if properties.is_none()
+        && let Some(branches) = schema.get("anyOf").and_then(Value::as_array)
+    {
+        let branches = branches.iter().map(|branch| standing(branch, fields));
+        return branches.min_by_key(rank).unwrap_or(Standing::Open);
+    }
+    let inner = properties
+        .and_then(|properties| properties.get(*name))
+        .or_else(|| schema.get("additionalProperties"))
+        .filter(|inner| inner.is_object());
+    if let Some(inner) = inner {
+        return standing(inner, rest);
+    }
+    let plain = matches!(
+        schema.get("type").and_then(Value::as_str),
+        Some("string" | "number" | "integer" | "boolean")
+    );
+    if properties.is_none() && !plain {
+        return Standing::Open;
+    }
+    let known = properties.into_iter().flat_map(serde_json::Map::keys);
+    Standing::Missing(Missing {
+        inside: true,
+        name: (*name).to_owned(),
+        known: known.cloned().collect(),
+    })
+}
+
+/// Of several forms that a value may have, the one that documents the most counts.
+fn rank(standing: &Standing) -> u8 {
+    match standing {
+        Standing::Documented => 0,
+        Standing::Open => 1,
+        Standing::Missing(_) => 2,
+    }
+}

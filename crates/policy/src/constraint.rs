@@ -1,0 +1,235 @@
+//! What an argument may be: its values, how they begin, how long and how large they are.
+
+mod read;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Denied;
+use super::argument::{ArgumentPath, Unreadable};
+use super::selector::Selector;
+use tool::Arguments;
+use tool::Tool;
+
+/// One `[[arguments]]` of a section.
+#[derive(Clone, Debug)]
+pub struct Constraint {
+    /// Such as `[server] arguments "pipelineId"`.
+    pub rule: String,
+    pub tools: Vec<Selector>,
+    pub argument: ArgumentPath,
+    pub tests: Vec<Test>,
+    pub required: bool,
+    /// Places in memory of the tools that have it: others cannot be asked to give it.
+    pub having: BTreeSet<usize>,
+}
+
+/// What every value must pass.
+#[derive(Clone, Debug)]
+pub enum Test {
+    OneOf(Vec<Plain>),
+    NoneOf(Vec<Plain>),
+    StartsWith(Vec<String>),
+    /// In characters.
+    MaxLength(u32),
+    AtMost(f64),
+}
+
+/// A value of the file.
+#[derive(Clone, Debug)]
+pub enum Plain {
+    Text(String),
+    Number(f64),
+    Flag(bool),
+}
+
+/// More values than this of one rule are not told.
+const MOST_TOLD: usize = 10;
+
+/// Longest part of a caller's value in an error, in characters.
+const LONGEST_EXCERPT: usize = 60;
+
+impl Constraint {
+    /// Whether `tool` has the argument and is among those that the rule is about.
+    pub fn binds(&self, tool: &Tool) -> bool {
+        self.argument.of(tool).is_some() && self.tools.iter().any(|one| one.matches(tool))
+    }
+
+    /// Whether what a call of `tool` will send is allowed.
+    pub fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denied> {
+        if !self.binds(tool) {
+            return Ok(());
+        }
+        let name = &self.argument.text;
+        let denied = |key: &str, what: String| Denied {
+            rule: format!("{} {key}", self.rule),
+            what,
+            retry_after: None,
+        };
+        let values = match self.argument.values(tool, arguments) {
+            Ok(values) => values,
+            Err(Unreadable(value)) => {
+                return Err(Denied {
+                    rule: self.rule.clone(),
+                    what: format!(
+                        "{name} is held to rules here, and {} has no such field.",
+                        excerpt(value)
+                    ),
+                    retry_after: None,
+                });
+            }
+        };
+        if self.requires(tool) && values.iter().all(|value| is_nothing(value)) {
+            return Err(denied("required", format!("{name} must be given here.")));
+        }
+        for (test, value) in self
+            .tests
+            .iter()
+            .flat_map(|test| values.iter().map(move |value| (test, value)))
+        {
+            if !test.passes(value) {
+                let what = format!(
+                    "{name} must be {} here, not {}.",
+                    test.wanted(),
+                    excerpt(value)
+                );
+                return Err(denied(test.key(), what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rule without its place, such as `one of "a", "b"; required`.
+    pub fn wanted(&self, tool: &Tool) -> String {
+        let required = self.requires(tool).then(|| "required".to_owned());
+        let tests = self.tests.iter().map(Test::wanted);
+        Vec::from_iter(tests.chain(required)).join("; ")
+    }
+
+    fn requires(&self, tool: &Tool) -> bool {
+        self.required && self.having.contains(&place_in_memory(tool))
+    }
+}
+
+/// What tells the editions of a tool apart, which have one name.
+pub fn place_in_memory(tool: &Tool) -> usize {
+    std::ptr::from_ref(tool).addr()
+}
+
+impl Test {
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::OneOf(_) => "one_of",
+            Self::NoneOf(_) => "none_of",
+            Self::StartsWith(_) => "starts_with",
+            Self::MaxLength(_) => "max_length",
+            Self::AtMost(_) => "at_most",
+        }
+    }
+
+    /// Whether a value, no list, may be sent. What a test cannot be made on fails it.
+    fn passes(&self, value: &Value) -> bool {
+        let text = written(value);
+        match self {
+            Self::OneOf(allowed) => allowed.iter().any(|one| one.is(value, false)),
+            Self::NoneOf(denied) => {
+                let comparable = text.is_some() || value.is_null();
+                comparable && !denied.iter().any(|one| one.is(value, true))
+            }
+            Self::StartsWith(starts) => {
+                text.is_some_and(|text| starts.iter().any(|start| text.starts_with(start)))
+            }
+            Self::MaxLength(most) => match text {
+                Some(text) => u32::try_from(text.chars().count()).is_ok_and(|long| long <= *most),
+                None => value.is_null(),
+            },
+            Self::AtMost(most) => number(value).is_some_and(|number| number <= *most),
+        }
+    }
+
+    fn wanted(&self) -> String {
+        let list = |values: &mut dyn ExactSizeIterator<Item = String>| {
+            let more = values.len().saturating_sub(MOST_TOLD);
+            let told = Vec::from_iter(values.take(MOST_TOLD)).join(", ");
+            match more {
+                0 => told,
+                more => format!("{told} and {more} more"),
+            }
+        };
+        match self {
+            Self::OneOf(values) => format!("one of {}", list(&mut values.iter().map(Plain::shown))),
+            Self::NoneOf(values) => {
+                format!("none of {}", list(&mut values.iter().map(Plain::shown)))
+            }
+            Self::StartsWith(starts) => format!(
+                "a text that starts with {}",
+                list(&mut starts.iter().map(|start| format!("{start:?}")))
+            ),
+            Self::MaxLength(most) => format!("at most {most} characters long"),
+            Self::AtMost(most) => format!("a number of at most {most}"),
+        }
+    }
+}
+
+impl Plain {
+    /// Whether `value` is this. `loosely`, capitals and blanks around it make no difference: a rule against
+    /// `spam` is not passed by `Spam `, and HighLevel may take both for one.
+    fn is(&self, value: &Value, loosely: bool) -> bool {
+        match self {
+            Self::Number(wanted) => number(value) == Some(*wanted),
+            Self::Flag(wanted) => written(value).is_some_and(|text| text == wanted.to_string()),
+            Self::Text(wanted) => written(value).is_some_and(|text| {
+                if loosely {
+                    text.trim().to_lowercase() == wanted.trim().to_lowercase()
+                } else {
+                    text == wanted.as_str()
+                }
+            }),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => format!("{text:?}"),
+            Self::Number(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+        }
+    }
+}
+
+/// A plain value as text: numbers travel as text in paths and queries.
+fn written(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(_) | Value::Bool(_) => Some(Cow::Owned(value.to_string())),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Given, and still says nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    }
+}
+
+/// The beginning of a value, for an error.
+fn excerpt(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST_EXCERPT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}

@@ -1,0 +1,181 @@
+//! Reads one `[[arguments]]` of the file, checked against the arguments that the tools have.
+
+use std::collections::BTreeSet;
+
+use toml::Value;
+
+use super::{Constraint, Plain, Test, place_in_memory};
+use crate::argument::{ArgumentPath, Missing, Standing};
+use crate::problems::{Problems, selectors};
+use crate::selector::{Selector, instead};
+use tool::{Newer, Tool};
+
+const KEYS: [&str; 8] = [
+    "tools",
+    "argument",
+    "one_of",
+    "none_of",
+    "starts_with",
+    "max_length",
+    "at_most",
+    "required",
+];
+
+impl Constraint {
+    /// `section` is what the rule is called by, `at` where it stands.
+    pub fn read(section: &str, at: &str, value: &Value, problems: &mut Problems) -> Option<Self> {
+        let before = problems.count();
+        let (mut tools, mut argument, mut required) = (None, None, false);
+        let mut tests = Vec::new();
+        for (key, value) in problems.table(at, value)? {
+            let inside = format!("{at} {key}");
+            match key.as_str() {
+                "tools" => tools = Some(selectors(&inside, value, problems)),
+                "argument" => argument = path(&inside, value, problems),
+                "required" => required = problems.flag(&inside, value),
+                key if KEYS.contains(&key) => tests.extend(test(key, &inside, value, problems)),
+                _ => problems.unknown(at, key, &KEYS),
+            }
+        }
+        if problems.count() > before {
+            return None;
+        }
+        let (Some(tools), Some(argument)) = (tools, argument) else {
+            problems.add(at, "tools and argument are needed");
+            return None;
+        };
+        if tests.is_empty() && !required {
+            problems.add(at, "demands nothing; give one_of, none_of, starts_with, max_length, at_most or required");
+            return None;
+        }
+        let having = having(at, &tools, &argument, problems)?;
+        Some(Self {
+            rule: format!("{section} arguments {:?}", argument.text),
+            tools,
+            argument,
+            tests,
+            required,
+            having,
+        })
+    }
+}
+
+/// The tools that have the argument. That none has is a problem, and so is a field that none documents where
+/// some document others: else a rule on a misspelled field would hold nothing.
+fn having(
+    at: &str,
+    tools: &[Selector],
+    argument: &ArgumentPath,
+    problems: &mut Problems,
+) -> Option<BTreeSet<usize>> {
+    let (mut having, mut documented) = (BTreeSet::new(), false);
+    let mut missing: Vec<Missing> = Vec::new();
+    let chosen = editions(problems.tools).filter(|tool| tools.iter().any(|one| one.matches(tool)));
+    for tool in chosen {
+        match argument.standing(tool) {
+            Standing::Missing(fault) => missing.push(fault),
+            standing => {
+                documented |= matches!(standing, Standing::Documented);
+                having.insert(place_in_memory(tool));
+            }
+        }
+    }
+    let inside = missing.iter().any(|fault| fault.inside);
+    if documented || (!having.is_empty() && !inside) {
+        return Some(having);
+    }
+    missing.retain(|fault| fault.inside == inside);
+    let name = missing.first().map_or("", |fault| &fault.name);
+    let known: BTreeSet<&str> = missing
+        .iter()
+        .flat_map(|fault| fault.known.iter().map(String::as_str))
+        .collect();
+    let text = &argument.text;
+    let hint = if known.is_empty() {
+        ", nor any field there".to_owned()
+    } else {
+        let all = Vec::from_iter(known.iter().copied()).join(", ");
+        instead(name, known, &all)
+    };
+    let what = format!("none of the tools has an argument {text}{hint}");
+    problems.add(&format!("{at} argument"), what);
+    None
+}
+
+/// Every tool in every version that it may be called in.
+fn editions(tools: &'static [Tool]) -> impl Iterator<Item = &'static Tool> {
+    tools.iter().flat_map(|tool| {
+        let newer = match tool.newer {
+            Newer::Other(newer) => Some(newer),
+            _ => None,
+        };
+        std::iter::once(tool).chain(newer)
+    })
+}
+
+fn path(at: &str, value: &Value, problems: &mut Problems) -> Option<ArgumentPath> {
+    let path = match value.as_str() {
+        Some(text) => ArgumentPath::parse(text),
+        None => Err("must be a text, in quotes".to_owned()),
+    };
+    path.map_err(|what| problems.add(at, what)).ok()
+}
+
+fn test(key: &str, at: &str, value: &Value, problems: &mut Problems) -> Option<Test> {
+    match key {
+        "one_of" => plains(at, value, problems).map(Test::OneOf),
+        "none_of" => plains(at, value, problems).map(Test::NoneOf),
+        "starts_with" => {
+            let starts = problems.texts(at, value);
+            let starts: Vec<String> = starts.into_iter().map(str::to_owned).collect();
+            if starts.iter().any(String::is_empty) {
+                problems.add(at, "holds an empty text, which every text starts with");
+            }
+            filled(at, value, problems)
+                .then_some(starts)
+                .map(Test::StartsWith)
+        }
+        "max_length" => problems.whole_number(at, value).map(Test::MaxLength),
+        _ => match number(value) {
+            Some(most) => Some(Test::AtMost(most)),
+            None => {
+                problems.add(at, "must be a number");
+                None
+            }
+        },
+    }
+}
+
+fn plains(at: &str, list: &Value, problems: &mut Problems) -> Option<Vec<Plain>> {
+    let mut plains = Vec::new();
+    for value in problems.list(at, list) {
+        match (value, number(value)) {
+            (Value::String(text), _) => plains.push(Plain::Text(text.clone())),
+            (Value::Boolean(flag), _) => plains.push(Plain::Flag(*flag)),
+            (_, Some(number)) => plains.push(Plain::Number(number)),
+            _ => problems.add(
+                at,
+                format_args!("{value} must be a text, a number or true or false"),
+            ),
+        }
+    }
+    filled(at, list, problems).then_some(plains)
+}
+
+/// An empty list would refuse every value, or none.
+fn filled(at: &str, list: &Value, problems: &mut Problems) -> bool {
+    let empty = list.as_array().is_some_and(Vec::is_empty);
+    if empty {
+        problems.add(at, "is empty; leave it out, or deny the tools");
+    }
+    !empty
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Integer(number) => number.to_string().parse().ok(),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    };
+    number.filter(|number: &f64| number.is_finite())
+}

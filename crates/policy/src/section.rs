@@ -1,0 +1,81 @@
+//! One section of the file, and which tools it shows.
+
+use std::collections::BTreeMap;
+
+use super::caps::Window;
+use super::constraint::Constraint;
+use super::quiet::Quiet;
+use super::selector::{Class, Selector};
+use super::{Denied, Mode};
+use tool::{Effect, Tool};
+
+/// Rules that hold together.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    /// Such as `[locations.acme]`.
+    pub place: String,
+    pub deny: Vec<Selector>,
+    pub allow: Option<Vec<Selector>>,
+    pub read_only: bool,
+    pub confirm: BTreeMap<Class, Mode>,
+    pub caps: BTreeMap<Class, Vec<(Window, u32)>>,
+    pub quiet: Option<Quiet>,
+    pub constraints: Vec<Constraint>,
+    /// A batch of more sends than this is previewed; 0 is off.
+    pub preview_above: Option<u32>,
+}
+
+impl Section {
+    /// The section that stands at `place` and says nothing.
+    pub fn at(place: &str) -> Self {
+        Self {
+            place: place.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        !self.hides_anything()
+            && self.confirm.is_empty()
+            && self.caps.is_empty()
+            && self.quiet.is_none()
+            && self.constraints.is_empty()
+            && self.preview_above.is_none()
+    }
+
+    /// Whether it takes any tool off a list.
+    pub fn hides_anything(&self) -> bool {
+        self.read_only || self.allow.is_some() || !self.deny.is_empty()
+    }
+
+    /// Whether the tool may be listed: what no argument and no time of day changes.
+    pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
+        let denied = |key: &str, what: String| {
+            Err(Denied {
+                rule: format!("{} {key}", self.place),
+                what,
+                retry_after: None,
+            })
+        };
+        let (name, effect) = (tool.name, tool.effect.name());
+        if let Some(rule) = self.deny.iter().find(|rule| rule.matches(tool)) {
+            return denied(
+                &format!("deny {rule}"),
+                format!("The operator denies {name} here."),
+            );
+        }
+        if self.read_only && tool.effect != Effect::Read {
+            return denied(
+                "read_only",
+                format!("Only reading is allowed here, and the effect of {name} is {effect}."),
+            );
+        }
+        match &self.allow {
+            Some(allow) if !allow.iter().any(|rule| rule.admits(tool)) => denied(
+                "allow",
+                format!("{name} is not among what the operator allows here."),
+            ),
+            _ => Ok(()),
+        }
+    }
+}

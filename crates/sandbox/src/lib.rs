@@ -1,0 +1,66 @@
+//! A simulated HighLevel: stateful, as strict and as quirky as its documents and users say, sharing nothing with the
+//! gateway but the imported documents, so that it catches the gateway's mistakes.
+
+mod call;
+mod check;
+mod data;
+mod documents;
+mod exceptions;
+pub mod limits;
+mod refusal;
+mod routes;
+mod sample;
+mod seed;
+mod server;
+mod state;
+mod tokens;
+mod world;
+
+use documents::documents;
+pub use server::serve;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The token of the first location, which may do everything there.
+pub const TOKEN: &str = "pit-sandbox-harbor";
+/// The first location.
+pub const LOCATION: &str = "locHarborDental00001";
+/// The company of the first location.
+pub const COMPANY: &str = "comBrightside0000001";
+
+/// How a sandbox behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The same seed makes the same records on the same day.
+    pub seed: u64,
+    /// Further locations of the first company, each with a few contacts and a token of its own:
+    /// `locBranch00000000001`, `pit-sandbox-branch-01` and so on.
+    pub branches: usize,
+    /// Added to every answer.
+    pub latency: Duration,
+    /// Status and how often, from 0 to 1, it is given instead of an answer.
+    pub faults: Vec<(u16, f64)>,
+    pub window: Window,
+    /// Calls that each location takes in an interval, in place of HighLevel's own limits.
+    pub calls_per_interval: Option<usize>,
+    /// File that keeps the records; in memory without one.
+    pub data: Option<PathBuf>,
+}
+
+/// How an interval of the rate limit is counted; which of them HighLevel counts is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Window {
+    /// From one multiple of ten seconds to the next.
+    #[default]
+    Fixed,
+    /// The ten seconds before a request.
+    Sliding,
+}
+
+/// Number of operations, and of those whose document describes no successful answer.
+pub fn coverage() -> (usize, usize) {
+    let operations = &documents().operations;
+    let silent = operations.iter().filter(|one| one.answer.is_none());
+    (operations.len(), silent.count())
+}

@@ -1,0 +1,75 @@
+//! What each operation does to the records; what is not here answers from its document alone.
+
+mod calendars;
+mod catalogue;
+mod contact_search;
+mod contacts;
+mod conversations;
+mod followers;
+mod locations;
+mod oauth;
+mod opportunities;
+mod payments;
+mod records;
+
+pub use contacts::complete as complete_contact;
+pub use conversations::{
+    deliver_replies, fresh as fresh_conversation, keep as keep_message, message,
+};
+
+use serde_json::Value;
+
+use super::call::Call;
+use super::refusal::Refusal;
+use super::state::{Kind, State};
+use super::tokens::Tokens;
+
+/// Does what the operation says. `None`: the sandbox keeps no records of it.
+pub fn answer(
+    state: &mut State,
+    tokens: &mut Tokens,
+    call: &Call,
+) -> Result<Option<Value>, Refusal> {
+    let key = call.operation.key.as_str();
+    if key.contains(" /oauth/") {
+        return oauth::answer(state, tokens, call).transpose();
+    }
+    let found = match call.operation.document {
+        "contacts" => contacts::answer(state, call),
+        "conversations" => conversations::answer(state, call),
+        "opportunities" => opportunities::answer(state, call),
+        "calendars" => calendars::answer(state, call),
+        "locations" | "users" => locations::answer(state, call),
+        "products" | "forms" | "surveys" => catalogue::answer(state, call),
+        "payments" | "invoices" => payments::answer(state, call),
+        _ => None,
+    };
+    let found = found
+        .or_else(|| followers::answer(state, call))
+        .or_else(|| records::answer(state, call));
+    if found.is_none() {
+        known(state, call)?;
+    }
+    found.transpose()
+}
+
+/// Where an operation keeps no records: what its path names of the kinds that there are has to be there.
+fn known(state: &State, call: &Call) -> Result<(), Refusal> {
+    const KINDS: [(&str, Kind); 8] = [
+        ("contactId", "contact"),
+        ("conversationId", "conversation"),
+        ("calendarId", "calendar"),
+        ("groupId", "group"),
+        ("locationId", "location"),
+        ("userId", "user"),
+        ("productId", "product"),
+        ("invoiceId", "invoice"),
+    ];
+    for (name, kind) in KINDS {
+        let id = call.path(name);
+        if !id.is_empty() {
+            call.record(state, kind, id)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What a location offers and asks: products with their prices, forms and surveys with what was sent in.
+
+use serde_json::{Value, json};
+
+use super::records::{in_days, make, mentions, of_location};
+use crate::call::{Call, milliseconds};
+use crate::refusal::Refusal;
+use crate::state::{Kind, State};
+
+/// [I] rows where the caller names no number, and the most.
+const PAGE: usize = 20;
+const LARGEST_PAGE: usize = 100;
+
+pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+    Some(match call.operation.key.as_str() {
+        "GET /products/" => Ok(products(state, call)),
+        "DELETE /products/{productId}" => delete(state, call),
+        "GET /products/{productId}/price" => prices(state, call),
+        "POST /products/{productId}/price" => make_price(state, call),
+        "GET /forms/" => Ok(asked(state, call, "form", "forms")),
+        "GET /surveys/" => Ok(asked(state, call, "survey", "surveys")),
+        "GET /forms/submissions" => Ok(submissions(state, call, "formSubmission", "formId")),
+        "GET /surveys/submissions" => Ok(submissions(state, call, "surveySubmission", "surveyId")),
+        _ => return None,
+    })
+}
+
+fn products(state: &State, call: &Call) -> Value {
+    let needle = call.query("search").unwrap_or_default().to_lowercase();
+    let found: Vec<&Value> = of_location(state, "product", call.location())
+        .filter(|one| mentions(one, &["/name"], &needle))
+        .collect();
+    let total = found.len();
+    json!({"products": page(call, "offset", found), "total": [{"total": total}]})
+}
+
+/// Its prices go with it.
+fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let product = call.path("productId");
+    call.record(state, "product", product)?;
+    state.remove("product", product);
+    state.remove_where("price", |price| price["product"] == product);
+    Ok(json!({"status": true}))
+}
+
+fn prices(state: &State, call: &Call) -> Result<Value, Refusal> {
+    let product = call.path("productId");
+    call.record(state, "product", product)?;
+    let found: Vec<&Value> = of_location(state, "price", call.location())
+        .filter(|one| one["product"] == product)
+        .collect();
+    let total = found.len();
+    Ok(json!({"prices": page(call, "offset", found), "total": total}))
+}
+
+fn make_price(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let product = call.path("productId");
+    call.record(state, "product", product)?;
+    let mut members = call.members();
+    members.insert("product".to_owned(), json!(product));
+    Ok(make(state, call, "price", Value::Object(members)))
+}
+
+fn asked(state: &State, call: &Call, kind: Kind, name: &str) -> Value {
+    let found: Vec<&Value> = of_location(state, kind, call.location()).collect();
+    let total = found.len();
+    json!({name: page(call, "skip", found), "total": total})
+}
+
+/// Newest first; pages are counted [E].
+fn submissions(state: &State, call: &Call, kind: Kind, parent: &str) -> Value {
+    let needle = call.query("q").unwrap_or_default().to_lowercase();
+    let mut found: Vec<&Value> = of_location(state, kind, call.location())
+        .filter(|one| {
+            call.query(parent)
+                .is_none_or(|wanted| one[parent] == *wanted)
+                && mentions(one, &["/name", "/email"], &needle)
+                && in_days(call, one)
+        })
+        .collect();
+    found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
+    let total = found.len();
+    let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let current = call.number("page").unwrap_or(1).max(1);
+    let start = (current - 1).saturating_mul(limit).min(total);
+    let rows: Vec<&Value> = found.into_iter().skip(start).take(limit).collect();
+    let mut meta = json!({"total": total, "currentPage": current});
+    if start + rows.len() < total {
+        meta["nextPage"] = json!(current + 1);
+    }
+    if current > 1 {
+        meta["prevPage"] = json!(current - 1);
+    }
+    json!({"submissions": rows, "meta": meta})
+}
+
+fn page<'v>(call: &Call, skip: &str, found: Vec<&'v Value>) -> Vec<&'v Value> {
+    let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let skip = call.number(skip).unwrap_or(0);
+    found.into_iter().skip(skip).take(limit).collect()
+}

@@ -1,0 +1,230 @@
+//! Opportunities: create, change, search by filters, page and cursor.
+
+use serde_json::{Map, Value, json};
+
+use super::records::{make, mentions, of_location};
+use crate::call::{Call, milliseconds};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// [E] rows where the caller names no number; [I] the most.
+const PAGE: usize = 20;
+const LARGEST_PAGE: usize = 100;
+/// What a search looks at.
+const TEXTS: &[&str] = &["/name", "/contact/name", "/contact/email"];
+
+pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+    Some(match call.operation.key.as_str() {
+        "GET /opportunities/search" => Ok(search(state, call)),
+        "POST /opportunities/search" => Ok(search_by_body(state, call)),
+        "POST /opportunities/" => create(state, call),
+        "POST /opportunities/upsert" => upsert(state, call),
+        "PUT /opportunities/{id}" => {
+            update(state, call).map(|opportunity| json!({"opportunity": opportunity}))
+        }
+        "PUT /opportunities/{id}/status" => update(state, call).map(|_| json!({"succeded": true})),
+        _ => return None,
+    })
+}
+
+fn search(state: &State, call: &Call) -> Value {
+    let is = |one: &Value, name: &str, member: &str| {
+        call.query(name).is_none_or(|wanted| one[member] == *wanted)
+    };
+    let needle = call.query("q").unwrap_or_default().to_lowercase();
+    let (start, end) = (day(call.query("date")), day(call.query("endDate")));
+    let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
+        .map(|one| with_contact(state, one))
+        .filter(|one| {
+            let at = milliseconds(&one["createdAt"]);
+            let status = call.query("status").filter(|status| *status != "all");
+            status.is_none_or(|status| one["status"] == *status)
+                && is(one, "pipeline_id", "pipelineId")
+                && is(one, "pipeline_stage_id", "pipelineStageId")
+                && is(one, "contact_id", "contactId")
+                && is(one, "assigned_to", "assignedTo")
+                && is(one, "id", "id")
+                && mentions(one, TEXTS, &needle)
+                && start.is_none_or(|start| at >= start)
+                && end.is_none_or(|end| at < end + 86_400_000)
+        })
+        .collect();
+    let rising = call.query("order") == Some("added_asc");
+    found.sort_by_key(|one| {
+        let at = milliseconds(&one["createdAt"]);
+        if rising { at } else { -at }
+    });
+    let total = found.len();
+    let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let after = call.query("startAfterId").and_then(|id| {
+        let place = found.iter().position(|one| one["id"] == id);
+        place.map(|place| place + 1)
+    });
+    let page = call.number("page").unwrap_or(1).max(1);
+    // A page beyond the last is empty.
+    let start = after.unwrap_or_else(|| (page - 1).saturating_mul(limit).min(total));
+    let page: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
+    let current = start / limit + 1;
+    let mut meta = json!({
+        "total": total,
+        "currentPage": current,
+        "nextPage": (start + page.len() < total).then_some(current + 1),
+        "prevPage": (current > 1).then(|| current - 1),
+    });
+    if let Some(last) = page.last().filter(|_| start + page.len() < total) {
+        meta["startAfterId"] = last["id"].clone();
+        meta["startAfter"] = json!(milliseconds(&last["createdAt"]));
+    }
+    if let Value::Object(members) = &mut meta {
+        members.retain(|_, value| !value.is_null());
+    }
+    json!({"opportunities": page, "meta": meta, "aggregations": {}})
+}
+
+/// Newest first; `searchAfter` is the `sort` of the last row [I].
+fn search_by_body(state: &State, call: &Call) -> Value {
+    let needle = call.text("query").unwrap_or_default().to_lowercase();
+    let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
+        .map(|one| with_contact(state, one))
+        .filter(|one| mentions(one, TEXTS, &needle))
+        .collect();
+    found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
+    let total = found.len();
+    let number = |name: &str, usual: usize| {
+        let given = call.body[name].as_u64();
+        given.map_or(usual, |given| usize::try_from(given).unwrap_or(usize::MAX))
+    };
+    let limit = number("limit", PAGE).clamp(1, LARGEST_PAGE);
+    let after = call.texts("searchAfter").last().and_then(|id| {
+        let place = found.iter().position(|one| one["id"] == **id);
+        place.map(|place| place + 1)
+    });
+    let page = (number("page", 1).max(1) - 1)
+        .saturating_mul(limit)
+        .min(total);
+    let rows = found.into_iter().skip(after.unwrap_or(page)).take(limit);
+    let rows = rows.map(|mut one| {
+        let at = milliseconds(&one["createdAt"]).to_string();
+        one["sort"] = json!([at, one["id"]]);
+        one
+    });
+    json!({"opportunities": rows.collect::<Vec<_>>(), "total": total, "aggregations": {}})
+}
+
+/// Milliseconds of `mm-dd-yyyy` [E].
+fn day(text: Option<&str>) -> Option<i64> {
+    let mut parts = text?.split('-');
+    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let date = format!("{year}-{month}-{day}T00:00:00Z");
+    Some(date.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+}
+
+fn with_contact(state: &State, opportunity: &Value) -> Value {
+    let mut whole = opportunity.clone();
+    let id = opportunity["contactId"].as_str().unwrap_or_default();
+    if let Some(contact) = state.get("contact", id) {
+        let mut shown = Map::new();
+        for (name, member) in [
+            ("id", "id"),
+            ("name", "contactName"),
+            ("companyName", "companyName"),
+            ("email", "email"),
+            ("phone", "phone"),
+            ("tags", "tags"),
+        ] {
+            if !contact[member].is_null() {
+                shown.insert(name.to_owned(), contact[member].clone());
+            }
+        }
+        whole["contact"] = Value::Object(shown);
+    }
+    whole
+}
+
+/// [I] messages for a pipeline or stage that is not there.
+fn check_stage(
+    state: &State,
+    call: &Call,
+    pipeline: &str,
+    stage: Option<&str>,
+) -> Result<(), Refusal> {
+    let pipeline = call.record(state, "pipeline", pipeline)?;
+    let stages = pipeline["stages"].as_array();
+    let known = stages.is_some_and(|stages| {
+        stages
+            .iter()
+            .any(|one| Some(one["id"].as_str()) == Some(stage))
+    });
+    match stage {
+        Some(stage) if !known => Err(Refusal::not_found("Pipeline stage", stage)),
+        _ => Ok(()),
+    }
+}
+
+fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let pipeline = call.text("pipelineId").unwrap_or_default();
+    check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
+    let contact = call.text("contactId").unwrap_or_default();
+    call.record(state, "contact", contact)?;
+    let mut members = call.members();
+    let first = state
+        .get("pipeline", pipeline)
+        .map(|pipeline| pipeline["stages"][0]["id"].clone())
+        .unwrap_or_default();
+    members.entry("pipelineStageId").or_insert(first);
+    members.insert("customFields".to_owned(), values(call));
+    members.insert("source".to_owned(), json!("api"));
+    let opportunity = make(state, call, "opportunity", Value::Object(members));
+    Ok(json!({"opportunity": with_contact(state, &opportunity)}))
+}
+
+fn upsert(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let Some(id) = call.text("id") else {
+        let pipeline = call.text("pipelineId").unwrap_or_default();
+        check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
+        let made = make(state, call, "opportunity", Value::Object(call.members()));
+        return Ok(json!({"opportunity": made, "new": true}));
+    };
+    call.record(state, "opportunity", id)?;
+    let changed = state.change("opportunity", id, call.members());
+    Ok(json!({"opportunity": changed, "new": false}))
+}
+
+fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    let id = call.path("id");
+    let before = call.record(state, "opportunity", id)?.clone();
+    let own = before["pipelineId"].as_str().unwrap_or_default();
+    let pipeline = call.text("pipelineId").unwrap_or(own);
+    check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
+    let mut changes = call.members();
+    if changes.contains_key("customFields") {
+        changes.insert("customFields".to_owned(), values(call));
+    }
+    let now = json!(call.date());
+    changes.insert("updatedAt".to_owned(), now.clone());
+    for (member, date) in [
+        ("status", "lastStatusChangeAt"),
+        ("pipelineStageId", "lastStageChangeAt"),
+    ] {
+        if changes
+            .get(member)
+            .is_some_and(|value| *value != before[member])
+        {
+            changes.insert(date.to_owned(), now.clone());
+        }
+    }
+    let changed = state.change("opportunity", id, changes).unwrap_or_default();
+    Ok(with_contact(state, &changed))
+}
+
+/// [M] docs#87: an opportunity's custom field answers as `fieldValueString`.
+fn values(call: &Call) -> Value {
+    let fields = call.body["customFields"].as_array().into_iter().flatten();
+    let fields = fields.map(|field| {
+        let value = ["field_value", "fieldValue", "value"]
+            .iter()
+            .find_map(|name| field.get(*name));
+        json!({"id": field["id"], "fieldValueString": value})
+    });
+    Value::Array(fields.collect())
+}

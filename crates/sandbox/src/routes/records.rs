@@ -1,0 +1,234 @@
+//! Records that are only made, listed, shown, changed and deleted: one row an operation.
+
+use serde_json::{Value, json};
+
+use crate::call::{Call, milliseconds};
+use crate::refusal::Refusal;
+use crate::state::{Kind, State};
+
+/// What an operation does.
+#[derive(Clone, Copy)]
+enum Act {
+    /// All of a kind under the name, of the parent or the location.
+    List,
+    Make,
+    Show,
+    Change,
+    /// The name says that it worked.
+    Delete,
+}
+
+pub struct Row {
+    key: &'static str,
+    act: Act,
+    kind: Kind,
+    /// Name in the answer that holds the record or the list; empty: the answer is the record.
+    name: &'static str,
+    /// Parameter of the path that names the record.
+    id: &'static str,
+    /// Parameter of the path that names the record which this one belongs to, and its kind.
+    parent: Option<(&'static str, Kind)>,
+}
+
+const CONTACT: Option<(&str, Kind)> = Some(("contactId", "contact"));
+const APPOINTMENT: Option<(&str, Kind)> = Some(("appointmentId", "event"));
+
+macro_rules! rows {
+    ($($key:literal $act:ident $kind:literal $name:literal $id:literal $parent:expr;)*) => {
+        &[$(Row { key: $key, act: Act::$act, kind: $kind, name: $name, id: $id, parent: $parent }),*]
+    };
+}
+
+const ROWS: &[Row] = rows! {
+    "GET /contacts/{contactId}/tasks" List "task" "tasks" "" CONTACT;
+    "POST /contacts/{contactId}/tasks" Make "task" "task" "" CONTACT;
+    "GET /contacts/{contactId}/tasks/{taskId}" Show "task" "task" "taskId" CONTACT;
+    "PUT /contacts/{contactId}/tasks/{taskId}" Change "task" "task" "taskId" CONTACT;
+    "PUT /contacts/{contactId}/tasks/{taskId}/completed" Change "task" "task" "taskId" CONTACT;
+    "DELETE /contacts/{contactId}/tasks/{taskId}" Delete "task" "succeded" "taskId" CONTACT;
+    "GET /contacts/{contactId}/notes" List "note" "notes" "" CONTACT;
+    "POST /contacts/{contactId}/notes" Make "note" "note" "" CONTACT;
+    "GET /contacts/{contactId}/notes/{id}" Show "note" "note" "id" CONTACT;
+    "PUT /contacts/{contactId}/notes/{id}" Change "note" "note" "id" CONTACT;
+    "DELETE /contacts/{contactId}/notes/{id}" Delete "note" "succeded" "id" CONTACT;
+    "GET /contacts/{contactId}" Show "contact" "contact" "contactId" None;
+    "POST /calendars/appointments/{appointmentId}/notes" Make "appointmentNote" "note" "" APPOINTMENT;
+    "PUT /calendars/appointments/{appointmentId}/notes/{noteId}" Change "appointmentNote" "note" "noteId" APPOINTMENT;
+    "DELETE /calendars/appointments/{appointmentId}/notes/{noteId}" Delete "appointmentNote" "success" "noteId" APPOINTMENT;
+    "GET /calendars/" List "calendar" "calendars" "" None;
+    "POST /calendars/" Make "calendar" "calendar" "" None;
+    "GET /calendars/{calendarId}" Show "calendar" "calendar" "calendarId" None;
+    "PUT /calendars/{calendarId}" Change "calendar" "calendar" "calendarId" None;
+    "DELETE /calendars/{calendarId}" Delete "calendar" "success" "calendarId" None;
+    "GET /calendars/groups" List "group" "groups" "" None;
+    "POST /calendars/groups" Make "group" "group" "" None;
+    "PUT /calendars/groups/{groupId}" Change "group" "group" "groupId" None;
+    "DELETE /calendars/groups/{groupId}" Delete "group" "success" "groupId" None;
+    "POST /calendars/events/block-slots" Make "block" "" "" None;
+    "PUT /calendars/events/block-slots/{eventId}" Change "block" "" "eventId" None;
+    "GET /calendars/events/appointments/{eventId}" Show "event" "event" "eventId" None;
+    "DELETE /conversations/{conversationId}" Delete "conversation" "success" "conversationId" None;
+    "GET /conversations/messages/{id}" Show "message" "" "id" None;
+    "GET /opportunities/pipelines" List "pipeline" "pipelines" "" None;
+    "GET /opportunities/{id}" Show "opportunity" "opportunity" "id" None;
+    "DELETE /opportunities/{id}" Delete "opportunity" "succeded" "id" None;
+    "GET /locations/{locationId}" Show "location" "location" "locationId" None;
+    "GET /locations/{locationId}/tags" List "tag" "tags" "" None;
+    "POST /locations/{locationId}/tags" Make "tag" "tag" "" None;
+    "GET /locations/{locationId}/tags/{tagId}" Show "tag" "tag" "tagId" None;
+    "PUT /locations/{locationId}/tags/{tagId}" Change "tag" "tag" "tagId" None;
+    "DELETE /locations/{locationId}/tags/{tagId}" Delete "tag" "succeded" "tagId" None;
+    "GET /locations/{locationId}/customFields/{id}" Show "customField" "customField" "id" None;
+    "PUT /locations/{locationId}/customFields/{id}" Change "customField" "customField" "id" None;
+    "DELETE /locations/{locationId}/customFields/{id}" Delete "customField" "succeded" "id" None;
+    "GET /locations/{locationId}/customValues" List "customValue" "customValues" "" None;
+    "POST /locations/{locationId}/customValues" Make "customValue" "customValue" "" None;
+    "GET /locations/{locationId}/customValues/{id}" Show "customValue" "customValue" "id" None;
+    "PUT /locations/{locationId}/customValues/{id}" Change "customValue" "customValue" "id" None;
+    "DELETE /locations/{locationId}/customValues/{id}" Delete "customValue" "succeded" "id" None;
+    "GET /users/{userId}" Show "user" "" "userId" None;
+    "PUT /users/{userId}" Change "user" "" "userId" None;
+    "DELETE /users/{userId}" Delete "user" "succeded" "userId" None;
+    "POST /users/" Make "user" "" "" None;
+    "GET /payments/orders/{orderId}" Show "order" "" "orderId" None;
+    "GET /payments/transactions/{transactionId}" Show "transaction" "" "transactionId" None;
+    "GET /invoices/{invoiceId}" Show "invoice" "" "invoiceId" None;
+    "POST /products/" Make "product" "" "" None;
+    "GET /products/{productId}" Show "product" "" "productId" None;
+    "PUT /products/{productId}" Change "product" "" "productId" None;
+    "GET /products/{productId}/price/{priceId}" Show "price" "" "priceId" None;
+    "PUT /products/{productId}/price/{priceId}" Change "price" "" "priceId" None;
+    "DELETE /products/{productId}/price/{priceId}" Delete "price" "status" "priceId" None;
+};
+
+/// The row of an operation.
+pub fn row(key: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.key == key)
+}
+
+/// `None` where the operation has no row.
+pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+    row(&call.operation.key).map(|row| done(row, state, call))
+}
+
+/// Adds an id, the owner and the dates to a new record and keeps it.
+pub fn make(state: &mut State, call: &Call, kind: Kind, mut record: Value) -> Value {
+    let id = state.new_id();
+    if let Value::Object(members) = &mut record {
+        let id_name = match kind {
+            "invoice" | "transaction" | "product" | "price" => "_id",
+            _ => "id",
+        };
+        members.insert(id_name.to_owned(), json!(id));
+        members.insert("~location".to_owned(), json!(call.location()));
+        members.insert("locationId".to_owned(), json!(call.location()));
+        for name in ["dateAdded", "dateUpdated", "createdAt", "updatedAt"] {
+            members.insert(name.to_owned(), json!(call.date()));
+        }
+    }
+    state.put(kind, &id, record.clone());
+    record
+}
+
+/// The location's records of a kind, oldest first.
+pub fn of_location<'s>(
+    state: &'s State,
+    kind: Kind,
+    location: &'s str,
+) -> impl Iterator<Item = &'s Value> {
+    state
+        .all(kind)
+        .filter(move |record| record["~location"] == location)
+}
+
+/// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
+pub fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
+    needle.is_empty()
+        || pointers.iter().any(|pointer| {
+            let text = record.pointer(pointer).and_then(Value::as_str);
+            text.is_some_and(|text| text.to_lowercase().contains(needle))
+        })
+}
+
+/// Whether a record was made between the days `startAt` and `endAt` of the query, the last to its end [E].
+pub fn in_days(call: &Call, record: &Value) -> bool {
+    let day = |name: &str| {
+        let text = format!("{}T00:00:00Z", call.query(name)?);
+        Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+    };
+    let at = milliseconds(&record["createdAt"]);
+    day("startAt").is_none_or(|start| at >= start)
+        && day("endAt").is_none_or(|end| at < end + 86_400_000)
+}
+
+fn done(row: &Row, state: &mut State, call: &Call) -> Result<Value, Refusal> {
+    if let Some((parameter, kind)) = row.parent {
+        call.record(state, kind, call.path(parameter))?;
+    }
+    let belongs = |record: &Value| {
+        row.parent
+            .is_none_or(|(name, _)| record[name] == call.path(name))
+    };
+    if !row.id.is_empty() {
+        let id = call.path(row.id);
+        let record = call.record(state, row.kind, id)?;
+        if !belongs(record) {
+            return Err(Refusal::not_found(row.name, id));
+        }
+    }
+    let id = call.path(row.id);
+    let record = match row.act {
+        Act::List => {
+            let location = call.location().to_owned();
+            let list = of_location(state, row.kind, &location).filter(|record| belongs(record));
+            let list: Vec<Value> = list.cloned().collect();
+            return Ok(json!({row.name: list}));
+        }
+        Act::Make => {
+            let mut members = call.members();
+            if let Some((name, _)) = row.parent {
+                members.insert(name.to_owned(), json!(call.path(name)));
+            }
+            Some(make(state, call, row.kind, Value::Object(members)))
+        }
+        Act::Show => state.get(row.kind, id).cloned(),
+        Act::Change => {
+            let mut members = call.members();
+            members.insert("dateUpdated".to_owned(), json!(call.date()));
+            state.change(row.kind, id, members)
+        }
+        Act::Delete => {
+            state.remove(row.kind, id);
+            return Ok(json!({row.name: true}));
+        }
+    };
+    let record = record.unwrap_or_default();
+    Ok(if row.name.is_empty() {
+        record
+    } else {
+        json!({row.name: record})
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_an_operation_with_these_parameters() {
+        for row in ROWS {
+            let mut operations = crate::documents().operations.iter();
+            let operation = operations.find(|operation| operation.key == row.key);
+            let operation = operation.unwrap_or_else(|| panic!("no operation {}", row.key));
+            let parent = row.parent.map_or("", |(name, _)| name);
+            for name in [row.id, parent] {
+                let part = format!("{{{name}}}");
+                assert!(
+                    name.is_empty() || operation.path.contains(&part),
+                    "{}",
+                    row.key
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Judges one request after the other: version, token, limit, class and scope, location, contents; then lets it act.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, date, named_locations};
+use super::check::{Query, body_faults, query_faults};
+use super::data::Data;
+use super::documents::{Operation, documents};
+use super::limits::{Limit, Limits, SANDBOX_ACCOUNT, USUAL};
+use super::refusal::Refusal;
+use super::routes;
+use super::sample::Sampler;
+use super::state::{State, public};
+use super::tokens::{Token, Tokens};
+use super::{Options, seed};
+
+/// [M] values of `Version` that answer on any route.
+const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
+
+/// A sandbox may run for weeks.
+const LONGEST_LOG: usize = 10_000;
+
+/// Everything that a sandbox holds.
+pub struct World {
+    options: Options,
+    pub state: State,
+    pub tokens: Tokens,
+    limits: Limits,
+    faults: fastrand::Rng,
+    /// The last requests with their answers' status, oldest first.
+    pub log: VecDeque<Value>,
+    answered: u64,
+}
+
+/// One request as it arrived.
+pub struct Request {
+    pub method: String,
+    /// Percent-encoded.
+    pub path: String,
+    pub query: String,
+    pub version: Option<String>,
+    pub authorization: Option<String>,
+    pub media: String,
+    pub body: Vec<u8>,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Value,
+}
+
+impl World {
+    /// With the records of the options' file, or freshly seeded; dates count back from `now`.
+    pub fn new(options: Options, now: i64) -> Result<Self, String> {
+        let data = options.data.as_deref().map(Data::open).transpose()?;
+        let mut state = State::new(options.seed, data);
+        let kept = state.load()?;
+        let mut world = Self {
+            state,
+            tokens: Tokens::default(),
+            limits: Limits::new(options.window),
+            faults: fastrand::Rng::with_seed(options.seed),
+            log: VecDeque::new(),
+            answered: 0,
+            options,
+        };
+        let branches = world.options.branches;
+        seed::tokens(&mut world.tokens, branches);
+        if !kept {
+            world
+                .state
+                .at_once(|state| seed::seed(state, now, branches));
+        }
+        Ok(world)
+    }
+
+    /// Back to the beginning.
+    pub fn reset(&mut self, now: i64) {
+        self.state.clear(self.options.seed);
+        let branches = self.options.branches;
+        self.state.at_once(|state| seed::seed(state, now, branches));
+        self.tokens = Tokens::default();
+        seed::tokens(&mut self.tokens, branches);
+        self.limits = Limits::new(self.options.window);
+        self.log.clear();
+    }
+
+    /// Answers and logs.
+    pub fn answer(&mut self, request: &Request) -> Reply {
+        let mut headers = Vec::new();
+        self.answered += 1;
+        let trace = format!("sandbox-{:08}", self.answered);
+        let (status, mut body) = match self.judged(request, &mut headers) {
+            Ok((status, body)) => (status, public(body)),
+            Err(refusal) => (refusal.status, refusal.body),
+        };
+        if status >= 400
+            && let Value::Object(members) = &mut body
+        {
+            members.insert("traceId".to_owned(), json!(trace));
+        }
+        headers.push(("x-trace-id", trace));
+        let sent = serde_json::from_slice::<Value>(&request.body);
+        if self.log.len() == LONGEST_LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(json!({
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "version": request.version,
+            "body": sent.unwrap_or_else(|_| json!(String::from_utf8_lossy(&request.body))),
+            "status": status,
+        }));
+        Reply {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    fn judged(
+        &mut self,
+        request: &Request,
+        headers: &mut Vec<(&'static str, String)>,
+    ) -> Result<(u16, Value), Refusal> {
+        let Some(route) = documents().route(&request.method, &request.path) else {
+            let others = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+            if others
+                .iter()
+                .any(|method| documents().route(method, &request.path).is_some())
+            {
+                return Err(Refusal::not_public());
+            }
+            let message = format!("Cannot {} {}", request.method, request.path);
+            return Err(Refusal::new(404, message));
+        };
+        let operation = route.operation;
+        let minting = operation.path == "/oauth/token";
+        if !minting {
+            check_version(request.version.as_deref())?;
+            // [M] of one of them: a path that only v3 has is nowhere under an older version.
+            if operation.is_of_v3() && request.version.as_deref() != Some("v3") {
+                let message = format!("Cannot {} {}", request.method, request.path);
+                return Err(Refusal::new(404, message));
+            }
+        }
+        let token = if minting {
+            None
+        } else {
+            let authorization = request.authorization.as_deref();
+            Some(self.tokens.of(authorization, request.now)?.clone())
+        };
+        if let Some(token) = &token {
+            self.count(token, request.now, headers)?;
+        }
+        self.fail()?;
+        let query: Query = form_urlencoded::parse(request.query.as_bytes())
+            .into_owned()
+            .collect();
+        let body = body_of(request)?;
+        let call = Call {
+            operation,
+            path: route.path,
+            query: joined(&query),
+            body,
+            token: token.unwrap_or_else(|| Token {
+                class: super::tokens::Class::Company,
+                company: String::new(),
+                location: String::new(),
+                scopes: None,
+                expires: None,
+            }),
+            now: request.now,
+        };
+        if !minting {
+            call.token.may(operation)?;
+            self.check_tenants(&call)?;
+            // [M: n8n#11353] a later page that names no location is taken for a foreign one.
+            if operation.key == "GET /contacts/"
+                && call.query("startAfterId").is_some()
+                && call.query("locationId").is_none()
+            {
+                return Err(Refusal::location());
+            }
+        }
+        // [I] a guard judges before the contents are looked at, as in HighLevel's framework.
+        let mut faults = query_faults(documents(), operation, &query);
+        if let Some(body) = &operation.body
+            && !body.media.starts_with("multipart/")
+            && (body.required || !call.body.is_null())
+        {
+            faults.extend(body_faults(documents(), operation, body.schema, &call.body));
+        }
+        if !faults.is_empty() {
+            return Err(Refusal::invalid(faults));
+        }
+        routes::deliver_replies(&mut self.state, call.now);
+        let found = routes::answer(&mut self.state, &mut self.tokens, &call)?;
+        Ok((operation.status, described(operation, &call, found)))
+    }
+
+    fn count(
+        &mut self,
+        token: &Token,
+        now: i64,
+        headers: &mut Vec<(&'static str, String)>,
+    ) -> Result<(), Refusal> {
+        let resource = if token.is_agency() {
+            &token.company
+        } else {
+            &token.location
+        };
+        let small = self.state.get("location", resource);
+        let limit = match self.options.calls_per_interval {
+            Some(interval) => Limit {
+                interval,
+                day: usize::MAX,
+            },
+            None if small.is_some_and(|location| location["~sandboxAccount"] == true) => {
+                SANDBOX_ACCOUNT
+            }
+            None => USUAL,
+        };
+        let verdict = self.limits.ask(resource, limit, now);
+        headers.extend(verdict.headers);
+        if verdict.let_in {
+            Ok(())
+        } else {
+            Err(Refusal::too_many())
+        }
+    }
+
+    /// A fault that the options ask for.
+    fn fail(&mut self) -> Result<(), Refusal> {
+        for (status, rate) in &self.options.faults {
+            if self.faults.f64() < *rate {
+                return Err(Refusal::new(*status, "The sandbox was told to fail."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every location and company that the request names must be the token's.
+    fn check_tenants(&self, call: &Call) -> Result<(), Refusal> {
+        // What they call altId is the message's id at its provider.
+        let own_ids = [
+            "POST /conversations/messages/inbound",
+            "POST /conversations/messages/outbound",
+        ];
+        let alt = own_ids
+            .contains(&call.operation.key.as_str())
+            .then(|| call.text("altId"));
+        for id in named_locations(&call.path, &call.query, &call.body) {
+            if alt == Some(Some(id)) {
+                continue;
+            }
+            let own = if call.token.is_agency() {
+                let location = self.state.get("location", id);
+                location.is_some_and(|location| location["companyId"] == *call.token.company)
+            } else {
+                call.token.location == id
+            };
+            if !own {
+                return Err(Refusal::location());
+            }
+        }
+        let company = call.query("companyId").or(call.text("companyId"));
+        if company.is_some_and(|company| company != call.token.company) {
+            // [I] the message for a foreign company.
+            return Err(Refusal::location());
+        }
+        Ok(())
+    }
+}
+
+fn check_version(version: Option<&str>) -> Result<(), Refusal> {
+    match version {
+        None => Err(Refusal::no_version()),
+        Some(version) if VERSIONS.contains(&version) => Ok(()),
+        Some(version) => Err(Refusal::bad_version(version)),
+    }
+}
+
+fn body_of(request: &Request) -> Result<Value, Refusal> {
+    if request.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    if request
+        .media
+        .starts_with("application/x-www-form-urlencoded")
+    {
+        let fields = form_urlencoded::parse(&request.body);
+        let fields = fields.map(|(name, value)| (name.into_owned(), json!(value)));
+        return Ok(Value::Object(fields.collect()));
+    }
+    if request.media.starts_with("multipart/") {
+        // The parts are not read: the five uploads answer from their schemas.
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&request.body)
+        .map_err(|error| Refusal::new(400, format!("Unexpected token in JSON: {error}")))
+}
+
+/// Values of a name that is repeated are joined by commas.
+fn joined(query: &Query) -> BTreeMap<String, String> {
+    let mut map: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in query {
+        let name = name.strip_suffix("[]").unwrap_or(name).to_owned();
+        map.entry(name)
+            .and_modify(|values| *values = format!("{values},{value}"))
+            .or_insert_with(|| value.clone());
+    }
+    map
+}
+
+/// What the document describes: what was found, completed, or a sample of it where nothing is known.
+fn described(operation: &'static Operation, call: &Call, found: Option<Value>) -> Value {
+    let mut known: Map<String, Value> = call.members();
+    let texts = call.query.iter().chain(&call.path);
+    known.extend(texts.map(|(name, value)| (name.clone(), json!(value))));
+    let mut hasher = DefaultHasher::new();
+    (&operation.key, &call.path, &call.query).hash(&mut hasher);
+    let day = call.now - call.now.rem_euclid(86_400_000);
+    let mut sampler = Sampler::new(documents(), operation, known, hasher.finish(), date(day));
+    match (operation.answer, found) {
+        (Some(schema), Some(found)) => sampler.completed(schema, found),
+        (Some(schema), None) => sampler.sample(schema),
+        (None, Some(found)) => found,
+        (None, None) => json!({"success": true}),
+    }
+}

@@ -1,0 +1,201 @@
+//! The lines of an audit file: what is known of a call before it, and how it ended.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::now;
+use crate::{StoreError, hex, random, sha256};
+
+/// Longest text of a client's, in bytes; the rest is cut off.
+const LONGEST_TEXT: usize = 200;
+
+/// Most bytes of arguments in full; of more only hash and length are kept.
+const MOST_ARGUMENTS: usize = 64 << 10;
+
+/// What a call is, as its caller gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// `key:<id>`, or `credential:<first 16 hex digits of its HMAC>`.
+    pub who: &'a str,
+    /// Name and version of the MCP client.
+    pub client: Option<&'a str>,
+    pub surface: &'a str,
+    pub tool: &'a str,
+    pub effect: &'a str,
+    pub bulk: bool,
+    pub location: Option<&'a str>,
+    pub alias: Option<&'a str>,
+    pub arguments: &'a Map<String, Value>,
+    pub confirmation: Option<Confirmed<'a>>,
+    /// Whether there is one; the key itself is the client's.
+    pub idempotency_key: bool,
+}
+
+/// How, and by whom, a call was confirmed.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmed<'a> {
+    pub mode: &'a str,
+    pub by: Option<&'a str>,
+}
+
+/// One line. The state comes first, so every line begins with `Line::START`.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Line {
+    Begun(Call),
+    Done(End),
+    Refused(Call),
+}
+
+/// What is known of a call before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub id: String,
+    #[serde(serialize_with = "milliseconds")]
+    pub time: Timestamp,
+    pub who: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    pub surface: String,
+    pub tool: String,
+    pub effect: String,
+    pub bulk: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Of the arguments as JSON without spaces, keys sorted at every level.
+    pub arguments_sha256: String,
+    pub arguments_bytes: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
+    pub idempotency_key: bool,
+    /// Why it was refused, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// The rule that refused it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confirmation {
+    pub mode: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// How a call ended.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    pub id: String,
+    #[serde(serialize_with = "milliseconds")]
+    pub time: Timestamp,
+    /// `ok`, the class of the failure, or `cut_off`.
+    pub outcome: String,
+    /// HighLevel's, where it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Line {
+    pub const START: &str = "{\"state\":\"";
+
+    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let line = serde_json::to_vec(self);
+        let mut line = line.map_err(|error| {
+            StoreError::from(format!("a line of the audit is no JSON: {error}"))
+        })?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    /// A line as it stands in a file. What another process left half written when it died stands before the next
+    /// line without a break: that line is found all the same, and `true` says that something is lost.
+    pub fn parse(text: &[u8]) -> (Option<Self>, bool) {
+        if let Some(line) = Self::parse_whole(text) {
+            return (Some(line), false);
+        }
+        // Inside a text its quotes would be escaped.
+        let text = String::from_utf8_lossy(text);
+        let starts = text.match_indices(Self::START).skip(1);
+        let rest = starts.filter_map(|(start, _)| text.get(start..));
+        let mut whole = rest.filter_map(|rest| Self::parse_whole(rest.as_bytes()));
+        (whole.next(), true)
+    }
+
+    /// By what it begins with: serde would read the whole line once more to find the state.
+    fn parse_whole(text: &[u8]) -> Option<Self> {
+        let rest = text.strip_prefix(Self::START.as_bytes())?;
+        if rest.starts_with(b"done\"") {
+            serde_json::from_slice(text).map(Self::Done).ok()
+        } else if rest.starts_with(b"begun\"") {
+            serde_json::from_slice(text).map(Self::Begun).ok()
+        } else if rest.starts_with(b"refused\"") {
+            serde_json::from_slice(text).map(Self::Refused).ok()
+        } else {
+            None
+        }
+    }
+}
+
+impl Call {
+    pub fn new(entry: &Entry, full_arguments: bool) -> Result<Self, StoreError> {
+        let mut arguments = Value::Object(entry.arguments.clone());
+        arguments.sort_all_objects();
+        let text = arguments.to_string();
+        let confirmation = entry.confirmation.map(|confirmed| Confirmation {
+            mode: limited(confirmed.mode),
+            by: confirmed.by.map(limited),
+        });
+        Ok(Self {
+            id: hex(&random::<8>()?),
+            time: now(),
+            who: limited(entry.who),
+            client: entry.client.map(limited),
+            surface: limited(entry.surface),
+            tool: limited(entry.tool),
+            effect: limited(entry.effect),
+            bulk: entry.bulk,
+            location: entry.location.map(limited),
+            alias: entry.alias.map(limited),
+            arguments_sha256: sha256(&text),
+            arguments_bytes: text.len(),
+            arguments: (full_arguments && text.len() <= MOST_ARGUMENTS).then_some(arguments),
+            confirmation,
+            idempotency_key: entry.idempotency_key,
+            class: None,
+            rule: None,
+        })
+    }
+}
+
+impl End {
+    pub fn new(id: String, outcome: &str, status: Option<u16>, trace_id: Option<&str>) -> Self {
+        Self {
+            id,
+            time: now(),
+            outcome: limited(outcome),
+            status,
+            trace_id: trace_id.map(limited),
+        }
+    }
+}
+
+pub fn limited(text: &str) -> String {
+    let kept = text.get(..text.floor_char_boundary(LONGEST_TEXT));
+    match kept {
+        Some(kept) if kept.len() < text.len() => format!("{kept}…"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Always three digits: the lines sort as texts do.
+pub fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
+}

@@ -1,0 +1,327 @@
+//! What a tool is: the static data that the generator writes, and that rules and server read.
+
+mod arguments;
+mod nearest;
+
+pub use arguments::{Arguments, UnusableArgument, Values};
+pub use nearest::{LONGEST_NAME, nearest, nearest_shown};
+
+use serde::{Deserialize, Serialize};
+
+/// One operation of HighLevel's API as a tool.
+#[derive(Clone)]
+pub struct Tool {
+    /// The name clients call, `<document>_<operationId>` unless corrected.
+    pub name: &'static str,
+    /// Other names that reach this tool.
+    pub aliases: &'static [&'static str],
+    pub title: &'static str,
+    pub description: &'static str,
+    pub toolsets: &'static [&'static str],
+    /// Stem of the document the operation stands in, such as `contacts`.
+    pub document: &'static str,
+    pub operation_id: &'static str,
+    /// Upper-case HTTP method.
+    pub method: &'static str,
+    /// Path template as documented, such as `/contacts/{contactId}`.
+    pub path: &'static str,
+    /// Value of the `Version` header.
+    pub version: &'static str,
+    pub effect: Effect,
+    /// Touches many records in one call.
+    pub bulk: bool,
+    /// Only adds: nothing that was there before is changed or lost.
+    pub additive: bool,
+    /// Calling it twice with the same arguments leaves what one call leaves.
+    pub idempotent: bool,
+    /// A 2xx shows that the token belongs to the location that the request names: HighLevel checks it there.
+    pub proves: bool,
+    /// A person confirms a call where the rules say nothing: the operation makes or changes a login, shares an
+    /// account, or takes a person's consent.
+    pub asks_person: bool,
+    /// Tools that are the same operation under an older or newer route; each names the other. What a rule says
+    /// of one holds for all.
+    pub twins: &'static [&'static str],
+    pub deprecated: bool,
+    /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
+    pub scopes: &'static [&'static str],
+    /// Security schemes of the document, such as `Location-Access`, that say which token class is taken.
+    pub access: &'static [&'static str],
+    pub arguments: &'static [Argument],
+    /// Fields inside arguments that name a tenant.
+    pub inner_tenants: &'static [InnerTenant],
+    /// Renames inside the body, applied before the check.
+    pub renames: &'static [Rename],
+    pub paging: Paging,
+    /// The most telling fields of a row of the list, or of the answer; dotted paths.
+    pub fields: &'static [&'static str],
+    /// Every documented field of a row, or of the answer; empty where nothing is documented.
+    pub answers: &'static [&'static str],
+    pub read_back: Option<ReadBack>,
+    pub token: TokenClass,
+    /// How the body is written.
+    pub media: Media,
+    /// JSON Schema shown to clients: everything it refuses, the check refuses too.
+    pub advertised_schema: &'static str,
+    /// JSON Schema that arguments must pass before anything is sent.
+    pub check_schema: &'static str,
+    /// Which of the generated handlers builds its request.
+    pub handler: usize,
+    /// The same operation in HighLevel's v3.
+    pub newer: Newer,
+}
+
+/// What v3 has of an operation of the older documents.
+#[derive(Clone, Copy)]
+pub enum Newer {
+    /// Nothing, or the operation is v3's own.
+    None,
+    /// The same request under this version.
+    Same(&'static str),
+    /// Another request for the same tool and the same argument names.
+    Other(&'static Tool),
+}
+
+/// Which of HighLevel's versions an operation is called in, where it has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preferred {
+    /// The version that the older document declares for the operation.
+    V2,
+    V3,
+}
+
+impl Tool {
+    /// What is called for this tool, and under which version.
+    pub fn edition(&'static self, preferred: Preferred) -> (&'static Self, &'static str) {
+        match (preferred, self.newer) {
+            (Preferred::V3, Newer::Same(version)) => (self, version),
+            (Preferred::V3, Newer::Other(newer)) => (newer, newer.version),
+            _ => (self, self.version),
+        }
+    }
+
+    /// Whether `name` is the tool's name or one of its others.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+/// What a call does to the account, reviewed by hand rather than read off the HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    Read,
+    Write,
+    /// Reaches a person outside the account, or changes what the public sees or where it is led.
+    Send,
+    /// Moves or commits money, or decides what customers pay, how, and to whom.
+    Money,
+    /// Loses data that cannot be brought back through the API, or gives access away: makes or changes a login,
+    /// shares an account, connects another one.
+    Destructive,
+}
+
+impl Effect {
+    /// As it stands in `openapi/tools/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Send => "send",
+            Self::Money => "money",
+            Self::Destructive => "destructive",
+        }
+    }
+}
+
+/// One top-level argument of a tool.
+pub struct Argument {
+    /// Name in the tool's schema.
+    pub name: &'static str,
+    /// Other names that are taken: HighLevel's spelling, `path_…`, `query_…` and `body_…`.
+    pub aliases: &'static [&'static str],
+    /// HighLevel's own name for it.
+    pub wire_name: &'static str,
+    pub place: Place,
+    pub role: Role,
+    pub date_form: Option<DateForm>,
+    /// How a list travels in the query; `None` where the argument is no list.
+    pub list_style: Option<ListStyle>,
+    /// May contain characters beyond `[A-Za-z0-9_-]` when it stands in the path.
+    pub wide_path_value: bool,
+    /// JSON text that is sent where the caller gives nothing.
+    pub when_absent: Option<&'static str>,
+    /// Its value, or each inside it, is a file to upload.
+    pub file: bool,
+}
+
+impl Argument {
+    /// Whether it says in which location to work.
+    pub fn names_location(&self) -> bool {
+        matches!(self.role, Role::Location(_))
+    }
+}
+
+/// Where an argument goes in the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+    /// A top-level property of the JSON body.
+    Body,
+    /// The whole JSON body.
+    WholeBody,
+}
+
+/// Which tenant an argument names, and how the caller's own tenant binds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    None,
+    Location(Rule),
+    Company(Rule),
+}
+
+/// How an argument with a tenant role takes its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// The caller's own when absent.
+    Fill,
+    /// Never filled; must equal the caller's own.
+    Explicit,
+}
+
+/// A field inside an argument that names a tenant; never filled in, held to the caller's own.
+pub struct InnerTenant {
+    /// From the argument's name inwards, such as `["locations", "[]", "id"]`; `[]` is every item.
+    pub steps: &'static [&'static str],
+    pub role: Role,
+}
+
+/// The form HighLevel wants a date in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DateForm {
+    /// Milliseconds since 1970 (string or number as the schema says).
+    #[serde(rename = "epoch-ms")]
+    EpochMilliseconds,
+    #[serde(rename = "epoch-s")]
+    EpochSeconds,
+    /// `YYYY-MM-DD`
+    Date,
+    /// `mm-dd-yyyy`
+    #[serde(rename = "mm-dd-yyyy")]
+    MonthDayYear,
+    /// RFC 3339
+    DateTime,
+}
+
+/// How a list of values travels in the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListStyle {
+    /// `k=a,b`
+    Comma,
+    /// `k=a&k=b`
+    Repeated,
+}
+
+/// A name inside the body that callers use and the name HighLevel takes.
+pub struct Rename {
+    /// Path of the object that holds it, such as `["customFields", "[]"]`; `[]` is every item.
+    pub within: &'static [&'static str],
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+/// How a list operation hands out its rows.
+#[derive(Clone)]
+pub struct Paging {
+    pub style: PagingStyle,
+    /// Argument that sets the page size.
+    pub page_size: Option<&'static str>,
+    /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is no list.
+    pub rows: &'static [&'static str],
+    /// What to ask for instead when an answer is too long and no page size exists.
+    pub narrow: Option<&'static str>,
+    /// Argument that counts pages or rows.
+    pub position: Option<&'static str>,
+    /// Number of the first page.
+    pub first: i64,
+    pub next: &'static [Next],
+    /// Path of what says whether there is more; empty where nothing does.
+    pub more: &'static [&'static str],
+    /// Path of the number of all rows; empty where it is not told.
+    pub total: &'static [&'static str],
+}
+
+/// A list that HighLevel may drop parts of without saying so.
+#[derive(Clone)]
+pub struct ReadBack {
+    /// Argument that holds the list; items have an id.
+    pub sent: &'static str,
+    /// Where the answer shows what was kept.
+    pub found: &'static [&'static str],
+}
+
+/// How one page leads to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PagingStyle {
+    /// Everything in one answer.
+    #[default]
+    None,
+    /// Arguments taken from the answer.
+    Cursor,
+    /// A number of pages.
+    Page,
+    /// A number of rows.
+    Offset,
+    /// The id of the last row.
+    LastId,
+    /// Only a window of time bounds the list.
+    Window,
+}
+
+/// An argument of the next page and where the last answer holds its value.
+pub struct Next {
+    pub argument: &'static str,
+    /// Keys, and places in lists: `-1` is the last.
+    pub path: &'static [&'static str],
+}
+
+/// Which tokens an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenClass {
+    Location,
+    Agency,
+    Either,
+    /// HighLevel does not say.
+    Unknown,
+}
+
+impl TokenClass {
+    /// As it stands in `openapi/tools/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::Agency => "agency",
+            Self::Either => "either",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Media {
+    #[default]
+    Json,
+    Form,
+    Multipart,
+}

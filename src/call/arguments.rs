@@ -1,0 +1,201 @@
+//! From what a caller gave to what a request takes: every change and every check of arguments.
+
+mod coercion;
+mod dates;
+mod excerpt;
+mod keywords;
+mod names;
+mod nulls;
+mod placement;
+mod renames;
+mod schema;
+mod tenant;
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value};
+
+use crate::upstream::Caller;
+use schema::Schema;
+pub use tenant::location_on_the_wire;
+use tool::Arguments;
+use tool::{Newer, Tool};
+
+/// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
+const MOST_TOLD: usize = 20;
+
+/// Checks arguments of any tool. The schema of a tool is compiled at its first call.
+pub struct Checker {
+    /// By the tool's place in memory: its v3 edition has the same name.
+    schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
+    ignored: Vec<String>,
+}
+
+/// Why arguments were refused: every fault of one call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub problems: Vec<Problem>,
+}
+
+/// One fault of one argument.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Sentence that opens with the argument's name or path, such as `customFields[0].id`.
+    pub what: String,
+    /// Names another location or company than the caller is bound to.
+    pub foreign_tenant: bool,
+}
+
+impl Checker {
+    /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
+    pub fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
+        let editions = tools.iter().flat_map(|tool| {
+            let newer = match tool.newer {
+                Newer::Other(newer) => Some(newer),
+                _ => None,
+            };
+            std::iter::once(tool).chain(newer)
+        });
+        let schemas = editions
+            .map(|tool| (place(tool), OnceLock::new()))
+            .collect();
+        Self { schemas, ignored }
+    }
+
+    /// The arguments of one request, or all that is wrong with `given`.
+    pub fn check(
+        &self,
+        tool: &Tool,
+        given: Map<String, Value>,
+        caller: &Caller,
+    ) -> Result<Arguments, Rejection> {
+        let schema = self.schema(tool)?;
+        let mut problems = Problems::default();
+        let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
+        let gives_all = schema.shown.iter().all(|name| values.contains_key(name));
+        dates::lower(tool, &schema.root, &mut values, &mut problems);
+        coercion::coerce(&schema.root, &mut values, &mut problems);
+        nulls::drop_unused(&schema.root, gives_all, &mut values);
+        renames::apply(tool, &mut values, &mut problems);
+        tenant::bind(tool, schema, caller, &mut values, &mut problems);
+        fill_absent(tool, &mut values);
+        let values = schema.check(values, &mut problems);
+        let arguments = placement::place(tool, schema, values, &mut problems);
+        if problems.0.is_empty() {
+            Ok(arguments)
+        } else {
+            Err(Rejection {
+                problems: problems.0,
+            })
+        }
+    }
+
+    /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
+    pub fn canonical_names(&self, tool: &Tool, given: Map<String, Value>) -> Map<String, Value> {
+        given
+            .into_iter()
+            .map(|(name, value)| match names::find(tool, &name) {
+                Some(argument) => (argument.name.to_owned(), value),
+                None => (name, value),
+            })
+            .collect()
+    }
+
+    fn schema(&self, tool: &Tool) -> Result<&Schema, Rejection> {
+        let compiled = self
+            .schemas
+            .get(&place(tool))
+            .map(|cell| cell.get_or_init(|| Schema::new(tool)));
+        match compiled {
+            Some(Ok(schema)) => Ok(schema),
+            Some(Err(fault)) => Err(Rejection::of(format!("{}: {fault}", tool.name))),
+            None => Err(Rejection::of(format!("{} is not served here", tool.name))),
+        }
+    }
+}
+
+fn place(tool: &Tool) -> usize {
+    std::ptr::from_ref(tool).addr()
+}
+
+impl Rejection {
+    fn of(what: String) -> Self {
+        Self {
+            problems: vec![Problem {
+                what,
+                foreign_tenant: false,
+            }],
+        }
+    }
+
+    /// Every problem in one sentence.
+    pub fn sentence(&self) -> String {
+        let whats: Vec<&str> = self
+            .problems
+            .iter()
+            .map(|problem| problem.what.as_str())
+            .collect();
+        format!("Nothing was sent: {}.", whats.join("; "))
+    }
+
+    /// Whether all that is wrong is a tenant that is not the caller's.
+    pub fn is_foreign_tenant(&self) -> bool {
+        self.problems.iter().all(|problem| problem.foreign_tenant)
+    }
+}
+
+/// Collects the faults of one call.
+#[derive(Debug, Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, what: impl Into<String>) {
+        self.push(what.into(), false);
+    }
+
+    /// Whether more problems would not be told.
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_TOLD
+    }
+
+    fn push(&mut self, what: String, foreign_tenant: bool) {
+        if !self.is_full() {
+            self.0.push(Problem {
+                what,
+                foreign_tenant,
+            });
+        }
+    }
+
+    /// A missing argument is one problem, however many find it missing.
+    fn add_missing(&mut self, name: &str, hint: &str) {
+        let start = format!("{name} is missing");
+        if !self
+            .0
+            .iter()
+            .any(|problem| problem.what.starts_with(&start))
+        {
+            self.add(start + hint);
+        }
+    }
+
+    fn add_foreign_tenant(&mut self, what: String) {
+        self.push(what, true);
+    }
+}
+
+/// What is sent where the caller gives nothing, such as `altType`.
+fn fill_absent(tool: &Tool, values: &mut Map<String, Value>) {
+    for argument in tool.arguments {
+        if let Some(text) = argument.when_absent
+            && !values.contains_key(argument.name)
+            && let Ok(value) = serde_json::from_str(text)
+        {
+            values.insert(argument.name.to_owned(), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

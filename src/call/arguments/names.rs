@@ -1,0 +1,74 @@
+//! Finds the argument that each given name means.
+
+use serde_json::{Map, Value};
+
+use super::Problems;
+use tool::nearest;
+use tool::{Argument, Tool};
+
+/// `given` by the names of the tool's schema; unknown names and double ones become problems.
+pub fn canonical(
+    tool: &Tool,
+    given: Map<String, Value>,
+    ignored: &[String],
+    problems: &mut Problems,
+) -> Map<String, Value> {
+    let mut values: Map<String, Value> = Map::new();
+    let mut are_told = false;
+    for (name, value) in given {
+        match find(tool, &name) {
+            Some(argument) => match values.get(argument.name) {
+                Some(first) if *first != value => problems.add(format!(
+                    "{} is given twice with different values, once as {name}",
+                    argument.name
+                )),
+                Some(_) => {}
+                None => {
+                    values.insert(argument.name.to_owned(), value);
+                }
+            },
+            None if ignored.contains(&name) || problems.is_full() => {}
+            None => problems.add(unknown(tool, &name, &mut are_told)),
+        }
+    }
+    values
+}
+
+/// The argument that `name` means.
+pub fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
+    let own = tool.arguments.iter().find(|argument| argument.name == name);
+    own.or_else(|| {
+        tool.arguments
+            .iter()
+            .find(|argument| argument.aliases.contains(&name))
+    })
+}
+
+/// Says all names that the tool has where none is near, once for all that are unknown: some tools have fifty.
+fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
+    let shown: String = name.chars().take(64).collect();
+    let known = tool.arguments.iter().flat_map(|argument| {
+        let names = std::iter::once(&argument.name).chain(argument.aliases);
+        names.map(move |name| (*name, argument))
+    });
+    match nearest(name, known) {
+        Some(argument) => format!(
+            "{shown} is no argument of {}, did you mean {}?",
+            tool.name, argument.name
+        ),
+        None if *are_told => format!("{shown} is no argument of {}", tool.name),
+        None => {
+            *are_told = true;
+            let names: Vec<&str> = tool
+                .arguments
+                .iter()
+                .map(|argument| argument.name)
+                .collect();
+            format!(
+                "{shown} is no argument of {}, which takes {}",
+                tool.name,
+                names.join(", ")
+            )
+        }
+    }
+}

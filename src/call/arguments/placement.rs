@@ -1,0 +1,150 @@
+//! Puts checked values where the request carries them, under HighLevel's own names.
+
+use serde_json::{Map, Value};
+
+use super::Problems;
+use super::excerpt::excerpt;
+use super::schema::Schema;
+use crate::catalog::body::file;
+use tool::Arguments;
+use tool::{Argument, ListStyle, Place, Tool};
+
+/// Longest value of a path parameter, in bytes; HighLevel's ids have 20 to 40.
+const LONGEST_ID: usize = 64;
+
+/// Longest where the operation takes more than ids, such as the dotted key of a custom object.
+const LONGEST_WIDE: usize = 128;
+
+/// The arguments by place and wire name.
+pub fn place(
+    tool: &Tool,
+    schema: &Schema,
+    values: Map<String, Value>,
+    problems: &mut Problems,
+) -> Arguments {
+    let mut arguments = Arguments::default();
+    let has_body = tool
+        .arguments
+        .iter()
+        .any(|argument| matches!(argument.place, Place::Body | Place::WholeBody));
+    let mut body = Map::new();
+    let mut whole_body = None;
+    for (name, value) in values {
+        let Some(argument) = tool.arguments.iter().find(|argument| argument.name == name) else {
+            continue;
+        };
+        let wire_name = argument.wire_name.to_owned();
+        if argument.file {
+            check_files(argument, &value, problems);
+        }
+        match argument.place {
+            Place::Path => {
+                let value = written(argument, schema, value, problems);
+                check_path_value(argument, &value, problems);
+                arguments.path.0.insert(wire_name, value);
+            }
+            Place::Query => {
+                let value = joined(argument, value, problems);
+                let value = written(argument, schema, value, problems);
+                arguments.query.0.insert(wire_name, value);
+            }
+            Place::Header => {
+                let value = written(argument, schema, value, problems);
+                check_header_value(argument, &value, problems);
+                arguments.header.0.insert(wire_name, value);
+            }
+            Place::Body => {
+                body.insert(wire_name, value);
+            }
+            Place::WholeBody => whole_body = Some(value),
+        }
+    }
+    if has_body {
+        arguments.body = Some(whole_body.unwrap_or(Value::Object(body)));
+    }
+    arguments
+}
+
+/// A value in a path is an id: anything else (`..`, `a/b`, nothing) would change which operation is
+/// called, and percent-encoding does not help, for `%2e%2e` is a dot segment to every URL parser.
+fn check_path_value(argument: &Argument, value: &Value, problems: &mut Problems) {
+    let Some(text) = value.as_str() else {
+        return;
+    };
+    let wide = argument.wide_path_value;
+    let allowed = |byte: u8| {
+        byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (wide && byte == b'.')
+    };
+    let longest = if wide { LONGEST_WIDE } else { LONGEST_ID };
+    let dots_only = text.bytes().all(|byte| byte == b'.');
+    if dots_only || text.len() > longest || !text.bytes().all(allowed) {
+        let dots = if wide { ", dots" } else { "" };
+        problems.add(format!(
+            "{} must be an id of 1 to {longest} letters, digits, hyphens{dots} or underscores, not {}",
+            argument.name,
+            excerpt(value)
+        ));
+    }
+}
+
+/// A file that cannot be read is said before anything is sent.
+fn check_files(argument: &Argument, value: &Value, problems: &mut Problems) {
+    let values: Vec<&Value> = match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(map) if argument.place == Place::WholeBody => map.values().collect(),
+        one => vec![one],
+    };
+    for what in values.into_iter().filter_map(|value| file(value).err()) {
+        problems.add(format!("{} {what}", argument.name));
+    }
+}
+
+fn check_header_value(argument: &Argument, value: &Value, problems: &mut Problems) {
+    if let Some(text) = value.as_str()
+        && !text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+    {
+        problems.add(format!(
+            "{} must be plain ASCII without control characters, not {}",
+            argument.name,
+            excerpt(value)
+        ));
+    }
+}
+
+/// What has no plain type of its own travels as text.
+fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut Problems) -> Value {
+    let kind = schema.root["properties"][argument.name]["type"].as_str();
+    let typed = matches!(kind, Some("integer" | "number" | "boolean"));
+    if typed || value.is_string() || argument.list_style == Some(ListStyle::Repeated) {
+        return value;
+    }
+    if !(value.is_number() || value.is_boolean()) {
+        problems.add(format!(
+            "{} must be a text or a number, not {}",
+            argument.name,
+            excerpt(&value)
+        ));
+    }
+    Value::String(value.to_string())
+}
+
+/// A list that travels as one text joined by commas.
+fn joined(argument: &Argument, value: Value, problems: &mut Problems) -> Value {
+    let (Some(ListStyle::Comma), Value::Array(items)) = (argument.list_style, &value) else {
+        return value;
+    };
+    let texts: Vec<String> = items
+        .iter()
+        .map(|item| match item {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    if texts.iter().any(|text| text.contains(',')) {
+        problems.add(format!(
+            "{} is sent as one text joined by commas, so that no item may hold a comma",
+            argument.name
+        ));
+    }
+    Value::String(texts.join(","))
+}

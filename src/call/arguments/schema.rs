@@ -1,0 +1,116 @@
+//! The compiled check schema of one tool, and its errors as sentences.
+
+use serde_json::{Map, Value};
+
+use super::Problems;
+use super::excerpt::excerpt;
+use super::keywords::{Broken, Fault, Keywords, Kind};
+use tool::Tool;
+
+/// More faults than this help nobody.
+const MOST_REPORTED: usize = 20;
+
+/// What arguments are checked against.
+pub struct Schema {
+    pub root: Value,
+    /// Arguments that clients see.
+    pub shown: Vec<String>,
+    keywords: Keywords,
+}
+
+impl Schema {
+    /// Compiles the schema; an error is a fault of the generator, which tests rule out.
+    pub fn new(tool: &Tool) -> Result<Self, String> {
+        let root: Value = serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?;
+        let shown: Value =
+            serde_json::from_str(tool.advertised_schema).map_err(|e| e.to_string())?;
+        let shown = shown["properties"].as_object();
+        Ok(Self {
+            shown: shown.into_iter().flat_map(Map::keys).cloned().collect(),
+            keywords: serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?,
+            root,
+        })
+    }
+
+    /// `values` again, and a problem for everything that they get wrong.
+    pub fn check(&self, values: Map<String, Value>, problems: &mut Problems) -> Map<String, Value> {
+        let instance = Value::Object(values);
+        for broken in self.keywords.broken(&instance, MOST_REPORTED) {
+            match broken.fault {
+                Fault::Missing(name) => {
+                    let holder = broken.path;
+                    let separator = if holder.is_empty() { "" } else { "." };
+                    problems.add_missing(&format!("{holder}{separator}{name}"), "");
+                }
+                _ => problems.add(sentence(&broken)),
+            }
+        }
+        match instance {
+            Value::Object(values) => values,
+            _ => Map::new(),
+        }
+    }
+
+    /// Whether HighLevel needs the argument.
+    pub fn requires(&self, name: &str) -> bool {
+        let required = self.root["required"].as_array();
+        required.is_some_and(|names| names.iter().any(|one| one == name))
+    }
+}
+
+/// One fault, opening with the argument it is about.
+fn sentence(broken: &Broken<'_>) -> String {
+    let about = match broken.path.as_str() {
+        "" => "the call",
+        path => path,
+    };
+    let given = excerpt(broken.given);
+    match &broken.fault {
+        Fault::Kind(kinds) => format!("{about} must be {}, not {given}", named(kinds)),
+        Fault::Value(values) => format!("{about} must be one of {}, not {given}", list(values)),
+        Fault::Missing(name) => format!("{about} needs {name}"),
+        Fault::Unknown(names) => format!("{about} has no field {}", names.join(", ")),
+        Fault::Empty => format!("{about} is empty"),
+        Fault::Pattern(pattern) => format!("{about} must match {pattern}, not {given}"),
+        Fault::AnyOf(forms) => any_of(about, &given, forms),
+        Fault::Bound(bound) => format!("{about} must {bound}, it is {given}"),
+    }
+}
+
+/// Where every form only misses a field, one of those fields is what is missing.
+fn any_of(about: &str, given: &str, forms: &[Vec<Broken<'_>>]) -> String {
+    let missing: Option<Vec<&str>> = forms
+        .iter()
+        .map(|broken| match broken.as_slice() {
+            [
+                Broken {
+                    fault: Fault::Missing(name),
+                    ..
+                },
+            ] => Some(*name),
+            _ => None,
+        })
+        .collect();
+    match missing {
+        Some(names) => format!("{about} needs {}", names.join(" or ")),
+        None => format!("{about} fits none of the forms it may take, it is {given}"),
+    }
+}
+
+fn named(kinds: &[Kind]) -> String {
+    let names = kinds.iter().map(|kind| match kind {
+        Kind::String => "a string",
+        Kind::Integer => "an integer",
+        Kind::Number => "a number",
+        Kind::Boolean => "true or false",
+        Kind::Object => "an object",
+        Kind::Array => "a list",
+        Kind::Null => "null",
+    });
+    Vec::from_iter(names).join(" or ")
+}
+
+fn list(values: &[Value]) -> String {
+    let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+    texts.join(", ")
+}

@@ -1,0 +1,65 @@
+//! What arguments become, by the official tools and by one with everything that they do not have.
+
+mod beyond;
+mod companies;
+mod keywords;
+mod official;
+
+use serde_json::{Value, json};
+
+use super::{Checker, Rejection};
+use crate::upstream::Caller;
+use crate::upstream::TenantId;
+use crate::upstream::caller::{Credential, LocationBinding};
+use tool::Arguments;
+use tool::Tool;
+
+/// Id of a location that a caller is bound to; every other id is a caller's default.
+const PIN: &str = "pinned";
+
+/// What `tool` sends for `given`, by place, or the refusal; the company is always `company`.
+fn sent(
+    tools: &'static [Tool],
+    tool: &Tool,
+    location: Option<&str>,
+    given: &Value,
+) -> Result<Value, String> {
+    let id = |id| TenantId::parse(id).expect("an id");
+    let caller = Caller {
+        credential: Credential::parse("pit-1").expect("a token"),
+        location: location.map(|name| match name {
+            PIN => LocationBinding::Pin(id(PIN)),
+            _ => LocationBinding::Default(id(name)),
+        }),
+        company: Some(id("company")),
+        place: None,
+        home: None,
+    };
+    let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
+    let given = given.as_object().cloned().expect("an object");
+    let taken = checker.check(tool, given, &caller);
+    taken.map(by_place).map_err(told)
+}
+
+fn by_place(arguments: Arguments) -> Value {
+    let mut sent = json!({});
+    for (place, values) in [
+        ("path", arguments.path),
+        ("query", arguments.query),
+        ("header", arguments.header),
+    ] {
+        if !values.0.is_empty() {
+            sent[place] = Value::Object(values.0);
+        }
+    }
+    if let Some(body) = arguments.body {
+        sent["body"] = body;
+    }
+    sent
+}
+
+fn told(rejection: Rejection) -> String {
+    let foreign = rejection.is_foreign_tenant();
+    let tenant = if foreign { "tenant: " } else { "" };
+    format!("{tenant}{}", rejection.sentence())
+}

@@ -1,0 +1,167 @@
+//! Filters, forms, projections and paging, each as rows through one check.
+
+use super::*;
+
+fn tool(name: &str) -> &'static Tool {
+    let tools = crate::catalog::TOOLS;
+    tools.iter().find(|tool| tool.name == name).expect("a tool")
+}
+
+#[test]
+fn conditions_hold_or_do_not() {
+    fn check(condition: Value, row: Value, expected: bool) {
+        let one: Condition = serde_json::from_value(condition.clone()).expect("a condition");
+        assert_eq!(one.holds(&row), expected, "{condition} {row}");
+    }
+    check(
+        json!({"field": "amount", "op": ">", "value": 100}),
+        json!({"amount": 100.5}),
+        true,
+    );
+    check(
+        json!({"field": "amount", "op": ">", "value": 100}),
+        json!({"amount": "99"}),
+        false,
+    );
+    check(
+        json!({"field": "amount", "op": ">", "value": 100}),
+        json!({}),
+        false,
+    );
+    check(
+        json!({"field": "a.b", "value": "X"}),
+        json!({"a": {"b": "x"}}),
+        true,
+    );
+    check(json!({"field": "a.0", "value": 1}), json!({"a": [1]}), true);
+    check(
+        json!({"field": "tags", "op": "contains", "value": "VIP"}),
+        json!({"tags": ["vip"]}),
+        true,
+    );
+    check(
+        json!({"field": "n", "op": "contains", "value": "an"}),
+        json!({"n": "Anna"}),
+        true,
+    );
+    check(
+        json!({"field": "d", "op": "after", "value": "2026-01-31"}),
+        json!({"d": "2026-02-01T00:00:00Z"}),
+        true,
+    );
+    check(
+        json!({"field": "d", "op": "before", "value": "2026-01-31"}),
+        json!({"d": 1_700_000_000_000_i64}),
+        true,
+    );
+    check(
+        json!({"field": "d", "op": "before", "value": "2026-01-31"}),
+        json!({"d": "never"}),
+        false,
+    );
+    check(json!({"field": "d", "op": "exists"}), json!({"d": 0}), true);
+    check(
+        json!({"field": "d", "op": "exists", "value": false}),
+        json!({}),
+        true,
+    );
+    check(
+        json!({"field": "d", "op": "!=", "value": "a"}),
+        json!({}),
+        true,
+    );
+}
+
+#[test]
+fn rows_take_the_form_that_is_asked_for() {
+    let rows = json!([
+        {"id": "1", "name": "=HYPERLINK(\"x\")", "n": -5},
+        {"id": "2", "name": "a, \"b\"\nc | d", "tags": ["x", "y"]},
+    ]);
+    let rows = rows.as_array().expect("rows");
+    let columns = ["id", "name", "n", "tags"].map(str::to_owned);
+    let notes = Map::from_iter([("total".to_owned(), json!(2))]);
+    assert_eq!(
+        form::csv(&columns, rows, &notes),
+        "id,name,n,tags\n1,\"'=HYPERLINK(\"\"x\"\")\",-5,\n2,\"a, \"\"b\"\"\nc | d\",,x; y\n# {\"total\":2}\n"
+    );
+    assert_eq!(
+        form::table(&columns, rows, &Map::new()),
+        "id|name|n|tags\n1|=HYPERLINK(\"x\")|-5|\n2|a, \"b\" c \\| d||x; y\n"
+    );
+}
+
+#[test]
+fn pages_lead_on_until_they_end() {
+    fn check(name: &str, arguments: Value, answer: Value, expected: Option<Value>) {
+        let arguments = arguments.as_object().expect("arguments");
+        let next = next_page(tool(name), arguments, &answer).map(Value::Object);
+        assert_eq!(next, expected, "{name} {answer}");
+    }
+    check(
+        "contacts_get-contacts",
+        json!({"limit": 1}),
+        json!({"contacts": [{}], "meta": {"startAfter": 5, "startAfterId": "c"}}),
+        Some(json!({"startAfter": 5, "startAfterId": "c"})),
+    );
+    check(
+        "contacts_get-contacts",
+        json!({"limit": 2}),
+        json!({"contacts": [{}], "meta": {"startAfter": 5, "startAfterId": "c"}}),
+        None,
+    );
+    check(
+        "contacts_get-contacts",
+        json!({}),
+        json!({"contacts": []}),
+        None,
+    );
+    check(
+        "payments_list-transactions",
+        json!({"limit": 2, "offset": 2}),
+        json!({"data": [{}, {}]}),
+        Some(json!({"offset": 4})),
+    );
+    check(
+        "payments_list-transactions",
+        json!({"limit": 2}),
+        json!({"data": [{}]}),
+        None,
+    );
+    check(
+        "conversations_get-messages",
+        json!({}),
+        json!({"messages": {"messages": [{}], "lastMessageId": "m", "nextPage": false}}),
+        None,
+    );
+}
+
+#[test]
+fn what_the_rows_lack_hides_nothing() {
+    let output = Output {
+        fields: Some(vec!["gone".to_owned()]),
+        ..Output::default()
+    };
+    let tool = tool("contacts_get-contacts");
+    let mut gathered = Gathered::default();
+    assert!(output.gather(tool, &json!({"contacts": [{"id": "1"}]}), &mut gathered));
+    assert_eq!(
+        output.list(tool, gathered, 9999).as_deref(),
+        Ok(r#"{"contacts":[{"id":"1"}]}"#)
+    );
+}
+
+#[test]
+fn long_texts_are_cut_and_said_so() {
+    let output = Output::default();
+    let long = "x".repeat(400);
+    let mut gathered = Gathered::default();
+    let answer = json!({"data": [{"unknown": long}]});
+    output.gather(tool("payments_list-transactions"), &answer, &mut gathered);
+    let text = output.list(tool("payments_list-transactions"), gathered, 9999);
+    let text = text.expect("few bytes");
+    assert!(
+        text.contains("… (400 characters)") && text.contains("\"_cut\""),
+        "{text}"
+    );
+}

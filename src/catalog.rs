@@ -1,0 +1,18 @@
+//! What there is to call: the generated tools, how their requests are made, and what texts of theirs may be read as.
+
+pub mod body;
+pub mod decoding;
+mod generated;
+pub mod masking;
+pub mod prepare;
+
+pub use generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
+
+use tool::Tool;
+
+/// The tool that is `GET` of this path of HighLevel's API.
+pub fn get(path: &str) -> Option<&'static Tool> {
+    TOOLS
+        .iter()
+        .find(|tool| tool.method == "GET" && tool.path == path)
+}

@@ -1,0 +1,216 @@
+//! Writes the bodies that are not JSON: forms, and uploads of files.
+//!
+//! reqwest's own multipart form is a stream, which cannot be sent again after a refusal; these are bytes.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use reqwest::Request;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+use crate::catalog::prepare::PrepareError;
+use tool::Arguments;
+use tool::{Media, Tool};
+
+/// A file as the caller gave it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct File {
+    pub name: String,
+    pub media_type: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Gives `request`, made with a JSON body, the body that `tool` wants.
+pub fn write(
+    tool: &Tool,
+    arguments: &Arguments,
+    request: &mut Request,
+) -> Result<(), PrepareError> {
+    let (content_type, bytes) = match tool.media {
+        Media::Json => return Ok(()),
+        Media::Form => (
+            "application/x-www-form-urlencoded".to_owned(),
+            form(arguments.body()?).into_bytes(),
+        ),
+        Media::Multipart => multipart(tool, arguments.body()?)?,
+    };
+    let value = HeaderValue::from_str(&content_type)
+        .map_err(|_| PrepareError("the media type is no header".to_owned()))?;
+    request.headers_mut().insert(CONTENT_TYPE, value);
+    *request.body_mut() = Some(bytes.into());
+    Ok(())
+}
+
+/// The file in `value`: base64, a data URI, or either as `data` of an object with `name` and `type`.
+pub fn file(value: &Value) -> Result<File, &'static str> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let data = value.as_str().or_else(|| text("data"));
+    let data = data.ok_or("is no file: give base64, a data URI, or {data, name, type}")?;
+    let (media_type, encoded) = match data.strip_prefix("data:") {
+        Some(uri) => {
+            let (head, encoded) = uri.split_once(',').ok_or("is a data URI without a comma")?;
+            let media_type = head
+                .strip_suffix(";base64")
+                .ok_or("is a data URI that is not base64")?;
+            (media_type, encoded)
+        }
+        None => ("", data),
+    };
+    let encoded: String = encoded.split_ascii_whitespace().collect();
+    let decode = |engine: base64::engine::GeneralPurpose| engine.decode(&encoded).ok();
+    let bytes = [STANDARD, STANDARD_NO_PAD, URL_SAFE]
+        .into_iter()
+        .find_map(decode);
+    let bytes = bytes.ok_or("is no base64")?;
+    if bytes.is_empty() {
+        return Err("is an empty file");
+    }
+    let media_type = text("type").unwrap_or(media_type);
+    let printable = media_type.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if !printable {
+        return Err("has a type that is no media type");
+    }
+    Ok(File {
+        name: text("name").unwrap_or("file").to_owned(),
+        media_type: if media_type.is_empty() {
+            "application/octet-stream".to_owned()
+        } else {
+            media_type.to_owned()
+        },
+        bytes,
+    })
+}
+
+fn form(body: &Value) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in body.as_object().into_iter().flatten() {
+        form.append_pair(name, &plain(value));
+    }
+    form.finish()
+}
+
+fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareError> {
+    let mut parts = Vec::new();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        let is_file = tool.arguments.iter().any(|argument| {
+            argument.file && (argument.wire_name == name || argument.wire_name == "body")
+        });
+        let several = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for value in several {
+            parts.push((name, is_file.then(|| file(value)).transpose(), value));
+        }
+    }
+    let boundary = boundary(body);
+    let mut out = Vec::new();
+    for (name, part, value) in parts {
+        let part = part.map_err(|what| PrepareError(format!("{name} {what}")))?;
+        let mut head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
+            quoted(name)
+        );
+        match part {
+            Some(file) => {
+                head += &format!(
+                    "; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
+                    quoted(&file.name),
+                    file.media_type
+                );
+                out.extend_from_slice(head.as_bytes());
+                out.extend_from_slice(&file.bytes);
+            }
+            None => {
+                head += "\r\n\r\n";
+                out.extend_from_slice(head.as_bytes());
+                out.extend_from_slice(plain(value).as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok((format!("multipart/form-data; boundary={boundary}"), out))
+}
+
+/// A text that stands nowhere in the body, whoever wrote it: nobody knows the digest of a body that holds it.
+fn boundary(body: &Value) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, body.to_string().as_bytes());
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("highlevel-mcp-{hex}")
+}
+
+/// Names as browsers quote them (<https://html.spec.whatwg.org/#multipart-form-data>).
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_are_read_in_each_form() {
+        fn check(value: Value, expected: Result<(&str, &str, &[u8]), &str>) {
+            let file = file(&value);
+            let file = file.as_ref().map(|file| {
+                (
+                    file.name.as_str(),
+                    file.media_type.as_str(),
+                    file.bytes.as_slice(),
+                )
+            });
+            match expected {
+                Ok(expected) => assert_eq!(file, Ok(expected), "{value}"),
+                Err(part) => assert!(file.is_err_and(|what| what.contains(part)), "{value}"),
+            }
+        }
+        check(
+            json!("aGk="),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("aGk"),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("aG\nk="),
+            Ok(("file", "application/octet-stream", b"hi")),
+        );
+        check(
+            json!("data:text/plain;base64,aGk="),
+            Ok(("file", "text/plain", b"hi")),
+        );
+        check(
+            json!({"data": "aGk=", "name": "a.txt", "type": "text/plain"}),
+            Ok(("a.txt", "text/plain", b"hi")),
+        );
+        check(
+            json!({"data": "data:image/png;base64,aGk=", "name": "a.png"}),
+            Ok(("a.png", "image/png", b"hi")),
+        );
+        check(json!("/etc/passwd!"), Err("no base64"));
+        check(json!("data:text/plain,hi"), Err("not base64"));
+        check(json!(""), Err("empty"));
+        check(json!(7), Err("no file"));
+        check(json!({"data": "aGk=", "type": "a\r\nb"}), Err("media type"));
+    }
+
+    #[test]
+    fn names_cannot_end_their_quotes() {
+        assert_eq!(quoted("a\"\r\nX: b"), "a%22%0D%0AX: b");
+    }
+}

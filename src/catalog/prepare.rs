@@ -1,0 +1,44 @@
+//! How a generated handler turns checked arguments into the request that the transport sends.
+
+use tool::{Arguments, Tool, UnusableArgument};
+
+use crate::catalog::generated::HANDLERS;
+
+/// A generated handler: builds the request, sends nothing.
+pub type Prepare = fn(&Upstream, &Arguments) -> Result<reqwest::Request, PrepareError>;
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Upstream {
+    /// Base URL without a trailing slash.
+    pub base_url: String,
+    pub http: reqwest::Client,
+}
+
+/// Checked arguments that still made no request: a fault of this program, not of the caller.
+#[derive(Debug, thiserror::Error)]
+#[error("the request could not be built: {0}")]
+pub struct PrepareError(pub String);
+
+impl From<progenitor_client::Error<()>> for PrepareError {
+    fn from(error: progenitor_client::Error<()>) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<UnusableArgument> for PrepareError {
+    fn from(error: UnusableArgument) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The request of one call of `tool`.
+pub fn prepare(
+    tool: &Tool,
+    upstream: &Upstream,
+    arguments: &Arguments,
+) -> Result<reqwest::Request, PrepareError> {
+    let missing = || PrepareError(format!("{} has no handler", tool.name));
+    let handler = HANDLERS.get(tool.handler).ok_or_else(missing)?;
+    handler(upstream, arguments)
+}

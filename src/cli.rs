@@ -1,0 +1,249 @@
+//! The commands: one file each.
+
+mod approvals;
+mod audit;
+mod call;
+mod connect;
+mod doctor;
+mod keys;
+mod locations;
+mod pause;
+mod policy;
+mod sandbox;
+mod serve;
+mod stdio;
+mod terminal;
+mod tools;
+mod version;
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use self::sandbox::Started;
+use crate::call::{Controls, Pipeline, Snapshot};
+use crate::config::{Config, DEFAULTS, Flags};
+use crate::http::own_account;
+use crate::telemetry::{Telemetry, flush_log};
+use crate::upstream::{Caller, Transport};
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 a tool failed, or doctor found a fault; 2 used or set up wrongly.";
+
+/// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
+#[derive(Parser)]
+#[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Sources {
+    /// File of settings; `highlevel-mcp config` prints all of them with their defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// HighLevel's API.
+    #[arg(long, global = true, value_name = "URL")]
+    base_url: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve MCP over HTTP.
+    Serve(serve::Serve),
+    /// Serve MCP over stdin and stdout, for the account of HIGHLEVEL_TOKEN.
+    Stdio(stdio::Stdio),
+    /// Serve a simulated HighLevel: made-up records, no account needed.
+    Sandbox(sandbox::Sandbox),
+    /// Show the tools.
+    Tools {
+        #[command(subcommand)]
+        command: Option<tools::Tools>,
+    },
+    /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
+    Call(call::Call),
+    /// Examine settings, network, clock, token and location, and try what the token may use; changes nothing.
+    Doctor(doctor::Doctor),
+    /// Show the settings.
+    Config {
+        #[command(subcommand)]
+        command: Option<Settings>,
+    },
+    /// Print, or write to its file, what a client needs to reach the server.
+    Connect(connect::Connect),
+    /// The server's own locations: list, add, remove and try them.
+    Locations {
+        #[command(subcommand)]
+        command: Option<locations::Locations>,
+    },
+    /// Access keys, which bind a client to locations and a policy.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Keys,
+    },
+    /// Examine a file of rules, and what they say of a tool.
+    Policy {
+        #[command(subcommand)]
+        command: policy::Policy,
+    },
+    /// Calls that wait for a person.
+    Approvals {
+        #[command(subcommand)]
+        command: approvals::Approvals,
+    },
+    /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
+    Pause(pause::Pause),
+    /// End what `pause` began.
+    Resume(pause::Resume),
+    /// What was written down of calls that change something.
+    Audit {
+        #[command(subcommand)]
+        command: audit::Audit,
+    },
+    /// Print completions for a shell, to be sourced by it.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Subcommand)]
+enum Settings {
+    /// Every setting with its comment and default.
+    Show,
+    /// Whether flags, environment and file make valid settings.
+    Check,
+}
+
+/// Runs the command of the line; `EXIT_CODES` says what the end means.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let flags = Flags {
+        config: cli.sources.config,
+        base_url: cli.sources.base_url,
+        ..Flags::default()
+    };
+    let done = match cli.command {
+        Command::Serve(command) => command.run(flags),
+        Command::Stdio(command) => command.run(&flags),
+        Command::Sandbox(command) => command.run(),
+        Command::Tools { command } => tools::run(command),
+        Command::Call(command) => command.run(&flags),
+        Command::Config { command } => config(&flags, command),
+        Command::Doctor(command) => command.run(&flags),
+        Command::Connect(command) => command.run(&flags),
+        Command::Locations { command } => locations::run(command, &flags),
+        Command::Keys { command } => command.run(&flags),
+        Command::Policy { command } => command.run(&flags),
+        Command::Approvals { command } => command.run(&flags),
+        Command::Pause(command) => command.run(&flags),
+        Command::Resume(command) => command.run(&flags),
+        Command::Audit { command } => command.run(&flags),
+        Command::Completions { shell } => {
+            // Into memory first: clap_complete panics where a pipe is closed early.
+            let mut script = Vec::new();
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "highlevel-mcp", &mut script);
+            print(String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    flush_log();
+    done.unwrap_or_else(|Refused(what)| {
+        eprintln!("highlevel-mcp: {what}");
+        ExitCode::from(2)
+    })
+}
+
+/// Why a command did not run: a sentence for the person at the terminal.
+#[derive(Debug)]
+struct Refused(String);
+
+impl<E: Display> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused> {
+    match command.unwrap_or(Settings::Show) {
+        Settings::Show => print(DEFAULTS)?,
+        Settings::Check => {
+            let config = Config::load(flags)?;
+            own_account(&config.account)?;
+            let transport = Transport::new(&config.upstream, &config.limits);
+            Snapshot::read(&config, &transport.map_err(Refused)?.oauth()).map_err(Refused)?;
+            print("the settings are valid\n")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
+fn print(text: impl Display) -> Result<(), Refused> {
+    match write!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Settings and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
+fn prepared(
+    flags: &Flags,
+    sandbox: Option<&Started>,
+    telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
+) -> Result<(Config, Pipeline), Refused> {
+    let mut config = Config::load(flags)?;
+    if let Some(sandbox) = sandbox {
+        sandbox.stands_in(&mut config);
+    }
+    let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
+    let telemetry = telemetry(&config).map_err(Refused)?;
+    if config.upstream.is_plain_text() {
+        tracing::warn!(
+            "upstream.base_url is http:// and another machine: everybody on the way there can read the tokens; give https://"
+        );
+    }
+    let controls = Controls::open(&config, &transport).map_err(Refused)?;
+    let tools = crate::catalog::TOOLS;
+    let pipeline = Pipeline::new(tools, transport, &config, telemetry, controls);
+    Ok((config, pipeline?))
+}
+
+/// Whom a command acts for: the location of this alias, or the account of the environment.
+fn account(
+    config: &Config,
+    pipeline: &Pipeline,
+    location: Option<&str>,
+) -> Result<Caller, Refused> {
+    if let Some(alias) = location {
+        let snapshot = pipeline.snapshot();
+        let account = snapshot.locations.find(alias).ok_or_else(|| {
+            let known: Vec<&str> = snapshot
+                .locations
+                .iter()
+                .map(|one| one.place.alias.as_str())
+                .collect();
+            Refused(format!(
+                "there is no [locations.{alias}] in the settings; there are: {}",
+                known.join(", ")
+            ))
+        })?;
+        return Ok(account.caller());
+    }
+    own_account(&config.account)?.ok_or_else(|| {
+        Refused(
+            "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, \
+             Private Integrations) and HIGHLEVEL_LOCATION_ID to its location"
+                .to_owned(),
+        )
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Refused> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}

@@ -1,0 +1,233 @@
+//! `doctor`: whether everything between here and HighLevel's records is in order, and what to do where it is not.
+
+mod probes;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::sandbox::Started;
+use super::terminal::{Text, table, waiting};
+use super::{Refused, prepared, runtime};
+use crate::call::Pipeline;
+use crate::config::{Config, Flags};
+use crate::http::own_account;
+use crate::surfaces::{OFFICIAL, tools_in};
+use crate::telemetry::Telemetry;
+use crate::upstream::{Caller, Claims, LocationBinding, TenantId, Transport};
+use tool::Tool;
+
+/// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
+const CLOCK: i64 = 30;
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Examine the simulated HighLevel: shows what a healthy account looks like.
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// One line of the report.
+struct Finding {
+    mark: Mark,
+    subject: String,
+    /// What was found, and for a fault what to do.
+    what: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    Warning,
+    Fault,
+    /// Could not be, or must not be, tried.
+    Untried,
+}
+
+impl Doctor {
+    /// Exit code 1 where there is a fault.
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+        let sandbox = Started::when(self.sandbox)?;
+        let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
+        let official = tools_in(OFFICIAL)?;
+        let findings = runtime()?.block_on(async {
+            sandbox.map(Started::serve).transpose()?;
+            let examination = examine(&config, &pipeline, &official);
+            Ok::<_, Refused>(waiting("asking HighLevel", examination).await)
+        })?;
+        let faults = findings
+            .iter()
+            .filter(|finding| finding.mark == Mark::Fault)
+            .count();
+        let rows = findings.into_iter().map(Finding::row).collect();
+        table(["", "What", "Finding"], rows)?;
+        Ok(ExitCode::from(u8::from(faults > 0)))
+    }
+}
+
+async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool]) -> Vec<Finding> {
+    let mut findings = vec![settings(config, pipeline)];
+    let mut obstacle = None;
+    if !reach(pipeline.transport(), &mut findings).await {
+        obstacle = Some("HighLevel does not answer");
+    }
+    let account = own_account(&config.account).map_err(|error| error.to_string());
+    let Some(mut caller) = credential(account, &mut findings) else {
+        return findings;
+    };
+    let secret = config.account.token.expose_secret();
+    let claims = Claims::of(secret);
+    token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
+    if !location(&mut caller, claims.as_ref(), &mut findings) {
+        obstacle = obstacle.or(Some("no location to try it on"));
+    }
+    let scopes = claims.and_then(|claims| claims.scopes);
+    let probed = probes::run(pipeline, official, &caller, scopes.as_deref(), obstacle);
+    findings.extend(probed.await);
+    findings
+}
+
+fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
+    let highlevel = if pipeline.is_simulated() {
+        "HighLevel is the sandbox"
+    } else {
+        &config.upstream.base_url
+    };
+    Finding::ok("settings", format!("valid; {highlevel}"))
+}
+
+/// Whether anything answers there, and what time it has.
+async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
+    let reached = match transport.reach().await {
+        Ok(reached) => reached,
+        Err(failure) => {
+            let remedy = failure.remedy.unwrap_or_default();
+            let what = format!("{} {remedy}", failure.sentence);
+            findings.push(Finding::fault("HighLevel", what));
+            return false;
+        }
+    };
+    let took = reached.took.as_millis();
+    findings.push(Finding::ok("HighLevel", format!("answers after {took} ms")));
+    findings.push(match reached.ahead {
+        None => Finding::new(Mark::Untried, "clock", "HighLevel's answer has no date"),
+        Some(ahead) if ahead.abs() <= CLOCK => {
+            Finding::ok("clock", format!("within {CLOCK} s of HighLevel's"))
+        }
+        Some(ahead) => {
+            let which = if ahead > 0 { "behind" } else { "ahead of" };
+            let off = ahead.abs();
+            let what = format!(
+                "{off} s {which} HighLevel's: whether a token has expired is judged wrongly; set this machine's clock"
+            );
+            Finding::new(Mark::Warning, "clock", what)
+        }
+    });
+    true
+}
+
+fn credential(
+    account: Result<Option<Caller>, String>,
+    findings: &mut Vec<Finding>,
+) -> Option<Caller> {
+    let fault = match account {
+        Ok(Some(caller)) => return Some(caller),
+        Ok(None) => {
+            "none; set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private Integrations), \
+             or give --sandbox"
+                .to_owned()
+        }
+        Err(what) => what,
+    };
+    findings.push(Finding::fault("token", fault));
+    None
+}
+
+/// What kind it is; whether HighLevel takes it is seen by the first read.
+fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Finding>) {
+    let Some(claims) = claims else {
+        let what = if is_pit {
+            "a private integration token; of a location or of an agency cannot be seen, nor its scopes"
+        } else {
+            "an OAuth access token that says nothing of itself"
+        };
+        findings.push(Finding::ok("token", what));
+        return;
+    };
+    let class = claims.auth_class.as_deref().unwrap_or("unknown");
+    findings.push(match class {
+        "Company" => Finding::fault(
+            "token",
+            "an OAuth access token of a company; the 21 tools need one of a location: exchange it at \
+             /oauth/locationToken",
+        ),
+        _ => Finding::ok("token", format!("an OAuth access token, class {class}")),
+    });
+    let Some(expires) = claims.expires else {
+        return;
+    };
+    let left = expires - Timestamp::now().as_second();
+    findings.push(if left > 0 {
+        let minutes = left / 60;
+        Finding::ok("expiry", format!("in {minutes} minutes"))
+    } else {
+        let what = "the token has expired; get another with its refresh token";
+        Finding::fault("expiry", what)
+    });
+}
+
+/// Whether there is a location to ask for: that of the settings, else the token's own.
+fn location(caller: &mut Caller, claims: Option<&Claims>, findings: &mut Vec<Finding>) -> bool {
+    let own = claims
+        .filter(|claims| claims.auth_class.as_deref() == Some("Location"))
+        .and_then(|claims| TenantId::parse(claims.auth_class_id.as_deref()?));
+    match (&caller.location, own) {
+        (None, None) => findings.push(Finding::fault(
+            "location",
+            "none; set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)",
+        )),
+        (None, Some(own)) => caller.location = Some(LocationBinding::Pin(own)),
+        (Some(LocationBinding::Pin(set) | LocationBinding::Default(set)), Some(own))
+            if *set != own =>
+        {
+            let (set, own) = (set.as_str(), own.as_str());
+            findings.push(Finding::fault(
+                "location",
+                format!("HIGHLEVEL_LOCATION_ID is {set}, the token is of {own}; set the one to the other"),
+            ));
+        }
+        _ => {}
+    }
+    caller.location.is_some()
+}
+
+impl Finding {
+    fn new(mark: Mark, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        let (subject, what) = (subject.into(), what.into());
+        Self {
+            mark,
+            subject,
+            what,
+        }
+    }
+
+    fn ok(subject: &str, what: impl Into<String>) -> Self {
+        Self::new(Mark::Ok, subject, what)
+    }
+
+    fn fault(subject: &str, what: impl Into<String>) -> Self {
+        Self::new(Mark::Fault, subject, what)
+    }
+
+    fn row(self) -> [Text; 3] {
+        let mark = match self.mark {
+            Mark::Ok => Text::good("ok"),
+            Mark::Warning => Text::warning("warning"),
+            Mark::Fault => Text::bad("fault"),
+            Mark::Untried => Text::aside("untried"),
+        };
+        [mark, self.subject.into(), self.what.into()]
+    }
+}

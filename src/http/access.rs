@@ -1,0 +1,426 @@
+//! On whose behalf a request may call HighLevel: the client's own credential, or the server's for
+//! those who may use it.
+
+mod forwarding;
+mod headers;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::call::{AccessKeyRef, CallerKind, EndpointBinding, LocationScope, Principal};
+use crate::config::{self, LocationHeader, OwnAccount, Server};
+use crate::http::client_address::ClientAddresses;
+use crate::http::origin::is_loopback;
+use crate::http::problem::Problem;
+use crate::upstream::Caller;
+use crate::upstream::TenantId;
+use crate::upstream::accounts::{Account, Accounts};
+use crate::upstream::caller::{Credential, LocationBinding};
+use forwarding::was_forwarded;
+use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
+use state::keys::{Keys, Locations, Record, Refused, looks_like_key};
+
+/// Who may call, and as whom.
+pub struct Access {
+    /// The server's own account, its location pinned.
+    own: Option<Caller>,
+    access_key: Option<SecretString>,
+    keys: Option<Keys>,
+    location_header: LocationHeader,
+    own_account: OwnAccount,
+    /// Access keys close the own account to those without one.
+    keys_close: bool,
+    /// Nobody but this machine reaches the server, as far as the settings tell.
+    is_local: bool,
+    addresses: ClientAddresses,
+}
+
+/// What of a request says who asks, and where.
+pub struct Visit<'a> {
+    pub headers: &'a HeaderMap,
+    /// As one reading of the request has it.
+    pub host: &'a Authority,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
+    /// Of the location that the endpoint is for.
+    pub alias: Option<&'a str>,
+}
+
+/// What a request shows: a credential of its own, or the right to use the server's.
+enum Shown {
+    /// `CallerKind::ServerKey` where the settings' access key vouches for the caller.
+    Client(CallerKind, Credential),
+    Key(Arc<Record>),
+    Server(CallerKind),
+}
+
+/// A setting of the account that is no account.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct AccessError(String);
+
+const ACCESS_KEY: &str = "x-access-key";
+const LOCATION: &str = "locationid";
+const COMPANY: &str = "companyid";
+
+/// Said of every location that a key does not scope, whether there is one or not.
+const UNREACHED: &str = "The access key does not reach this location.";
+
+/// A location that HighLevel does not have: its ids are letters and digits.
+const NO_LOCATION: &str = "no-such-location";
+
+impl Access {
+    /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
+    pub fn new(
+        server: &Server,
+        account: &config::Account,
+        keys: Option<Keys>,
+    ) -> Result<Self, AccessError> {
+        let key = server.access_key.expose_secret();
+        Ok(Self {
+            own: own_account(account)?,
+            keys,
+            access_key: (!key.is_empty()).then(|| server.access_key.clone()),
+            location_header: server.location_header,
+            own_account: server.own_account,
+            keys_close: true,
+            is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
+            addresses: ClientAddresses::new(server),
+        })
+    }
+
+    /// The same before a sandbox, where there is nothing that keys would protect: a first try needs none.
+    pub fn before_sandbox(self) -> Self {
+        Self {
+            keys_close: false,
+            ..self
+        }
+    }
+
+    /// Whom a request acts for.
+    pub fn principal(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Principal, Problem> {
+        let shown = self.credential(visit, accounts)?;
+        let location = tenant(visit.headers, LOCATION)?;
+        let company = tenant(visit.headers, COMPANY)?;
+        let found = visit.alias.and_then(|alias| accounts.find(alias));
+        let named = location.as_ref();
+        let differs = |at: &Account| named.is_some_and(|given| at.place.location != *given);
+        let address = self.addresses.client(visit.peer, visit.headers);
+        let with_address = |principal: Principal, endpoint| Principal {
+            address,
+            endpoint,
+            ..principal
+        };
+        let (at, endpoint) = match (&shown, visit.alias, found) {
+            (_, None, _) => (None, EndpointBinding::Any),
+            // Names of customers are not for everybody who makes up a token.
+            (Shown::Client(CallerKind::Token, credential), Some(_), at)
+                if at.is_none_or(differs) =>
+            {
+                let principal = nowhere(credential.clone(), company)?;
+                return Ok(with_address(principal, EndpointBinding::UnknownAlias));
+            }
+            (_, _, Some(at)) if differs(at) => {
+                return Err(foreign(
+                    "This endpoint is bound to another location than the locationId header names.",
+                ));
+            }
+            (_, _, Some(at)) => (Some(at), EndpointBinding::Location),
+            // A key is not told which other aliases there are.
+            (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
+            (_, _, None) => {
+                let what = "There is no location of this alias here.";
+                return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+            }
+        };
+        let principal = match shown {
+            Shown::Client(kind, credential) => {
+                let location = at.map(|at| at.place.location.clone()).or(location);
+                let pins = at.is_some() || self.location_header == LocationHeader::Pin;
+                let account = Caller {
+                    credential,
+                    location: location.map(|id| match pins {
+                        true => LocationBinding::Pin(id),
+                        false => LocationBinding::Default(id),
+                    }),
+                    company,
+                    place: at.map(|at| at.place.clone()),
+                    home: None,
+                };
+                Principal {
+                    brings_token: true,
+                    ..Principal::with_account(kind, account)
+                }
+            }
+            Shown::Key(record) => self.of_key(&record, at, location, accounts)?,
+            Shown::Server(kind) => self.of_server(kind, at, location, company, accounts)?,
+        };
+        Ok(with_address(principal, endpoint))
+    }
+
+    /// What a request shows of whom it acts for.
+    fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, Problem> {
+        let access_key = match visit.headers.get(ACCESS_KEY) {
+            None => None,
+            Some(key) => {
+                let key = key.to_str().unwrap_or_default();
+                let not_ours =
+                    || unauthorized("invalid_token", "The X-Access-Key is not this server's.");
+                Some(self.by_key(key)?.ok_or_else(not_ours)?)
+            }
+        };
+        let Some(bearer) = bearer(visit.headers)? else {
+            return match access_key {
+                Some(shown) => self.unless_off(shown),
+                None if self.serves_without_credential(visit, accounts) => {
+                    Ok(Shown::Server(CallerKind::OwnAccount))
+                }
+                None => Err(self.nothing_shown()),
+            };
+        };
+        if let Some(shown) = self.by_key(bearer)? {
+            return self.unless_off(shown);
+        }
+        let credential = Credential::parse(bearer).ok_or_else(|| not_a_token(bearer))?;
+        match access_key {
+            None => Ok(Shown::Client(CallerKind::Token, credential)),
+            Some(Shown::Server(kind)) => Ok(Shown::Client(kind, credential)),
+            Some(_) => Err(unauthorized(
+                "invalid_request",
+                "An hlk_ key stands for locations of the server; send it without a HighLevel token.",
+            )),
+        }
+    }
+
+    /// The own account over HTTP may be switched off; keys of single locations are no way to it.
+    fn unless_off(&self, shown: Shown) -> Result<Shown, Problem> {
+        match shown {
+            Shown::Server(_) if self.own_account == OwnAccount::Off => Err(unauthorized(
+                "invalid_request",
+                "The access key is right, but this server's own account is not served over HTTP \
+                 (server.own_account = \"off\"); send a HighLevel token as `Authorization: Bearer pit-…` beside it.",
+            )),
+            shown => Ok(shown),
+        }
+    }
+
+    /// Whether a request that shows nothing comes from a program of this machine, and may act as the server. Any sign
+    /// that it may come from elsewhere is enough to refuse.
+    fn serves_without_credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> bool {
+        let has_any = self.own.is_some() || !accounts.is_empty();
+        let has_key = || self.access_key.is_some() || self.keys.as_ref().is_some_and(Keys::has_any);
+        let from_here = visit
+            .peer
+            .is_some_and(|peer| peer.to_canonical().is_loopback());
+        has_any
+            && self.own_account == OwnAccount::Local
+            && self.is_local
+            && from_here
+            && is_loopback(visit.host)
+            && !was_forwarded(visit.headers)
+            && !(self.keys_close && has_key())
+    }
+
+    fn nothing_shown(&self) -> Problem {
+        let own = match self.own_account {
+            OwnAccount::Off => "",
+            _ => {
+                "; or, for this server's own account or one of its locations, an access key of this server as \
+                 `X-Access-Key: …`"
+            }
+        };
+        let what = format!(
+            "Send a HighLevel token: `Authorization: Bearer pit-…` (Settings, Private Integrations in HighLevel) and \
+             `locationId: …`{own}."
+        );
+        unauthorized("invalid_request", &what)
+    }
+
+    /// The right that an access key gives; `None` where `given` is none of ours.
+    fn by_key(&self, given: &str) -> Result<Option<Shown>, Problem> {
+        if self.is_access_key(given) {
+            return Ok(Some(Shown::Server(CallerKind::ServerKey)));
+        }
+        let Some(keys) = self.keys.as_ref().filter(|_| looks_like_key(given)) else {
+            return Ok(None);
+        };
+        match keys.find(given) {
+            Ok(Some(record)) => Ok(Some(Shown::Key(record))),
+            Ok(None) => Err(unauthorized(
+                "invalid_token",
+                "The access key is not one of this server's.",
+            )),
+            Err(refused @ Refused::Unreadable) => Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                format!("{refused} Its log says why."),
+            )),
+            Err(refused) => {
+                let what = format!("{refused} Have the server's operator make another.");
+                Err(unauthorized("invalid_token", &what))
+            }
+        }
+    }
+
+    /// The holder of an access key: in one of its locations, or free to name one.
+    fn of_key(
+        &self,
+        record: &Record,
+        at: Option<&Account>,
+        location: Option<TenantId>,
+        accounts: &Accounts,
+    ) -> Result<Principal, Problem> {
+        let scope = match &record.locations {
+            Locations::All => LocationScope::All,
+            Locations::Only(aliases) => LocationScope::These(aliases.clone()),
+        };
+        let named = match (at, location) {
+            (Some(at), _) => Some(at),
+            (None, Some(id)) => {
+                let named = accounts.of_location(id.as_str());
+                Some(named.ok_or_else(|| foreign(UNREACHED))?)
+            }
+            (None, None) => match &scope {
+                LocationScope::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
+                _ => None,
+            },
+        };
+        if let Some(named) = named
+            && !scope.contains(&named.place.alias)
+        {
+            return Err(foreign(UNREACHED));
+        }
+        Ok(Principal {
+            account: named.map(Account::caller),
+            scope: if named.is_some() {
+                LocationScope::None
+            } else {
+                scope
+            },
+            key: Some(AccessKeyRef {
+                id: record.id.clone(),
+                policy: record.policy.clone(),
+                agency: record.agency,
+            }),
+            ..Principal::with_scope(CallerKind::AccessKey, LocationScope::None)
+        })
+    }
+
+    /// Whoever may use all that the server has: its own account, and every location of its settings.
+    fn of_server(
+        &self,
+        kind: CallerKind,
+        at: Option<&Account>,
+        location: Option<TenantId>,
+        company: Option<TenantId>,
+        accounts: &Accounts,
+    ) -> Result<Principal, Problem> {
+        let own = self.own.as_ref().and_then(|own| own.location.as_ref());
+        let is_own = location.is_some() && own.map(LocationBinding::location) == location.as_ref();
+        let by_id = location.as_ref().filter(|_| !is_own);
+        let by_id = by_id.and_then(|id| accounts.of_location(id.as_str()));
+        if let Some(account) = at.or(by_id) {
+            return Ok(Principal::with_account(kind, account.caller()));
+        }
+        if self.own.is_none() && location.is_none() && !accounts.is_empty() {
+            return Ok(Principal::with_scope(kind, LocationScope::All));
+        }
+        let account = self.own(location, company)?;
+        Ok(Principal {
+            scope: LocationScope::All,
+            ..Principal::with_account(kind, account)
+        })
+    }
+
+    fn is_access_key(&self, given: &str) -> bool {
+        self.access_key.as_ref().is_some_and(|key| {
+            let (key, given) = (key.expose_secret().as_bytes(), given.as_bytes());
+            key.ct_eq(given).into()
+        })
+    }
+
+    /// The server's account, whose location no header changes.
+    fn own(
+        &self,
+        location: Option<TenantId>,
+        company: Option<TenantId>,
+    ) -> Result<Caller, Problem> {
+        let Some(mut caller) = self.own.clone() else {
+            return Err(unauthorized(
+                "invalid_token",
+                "The access key is right, but the server holds no HighLevel token; set HIGHLEVEL_TOKEN where it runs.",
+            ));
+        };
+        match (&caller.location, location) {
+            (Some(LocationBinding::Pin(own)), Some(given)) if *own != given => {
+                return Err(foreign(
+                    "The server's account is bound to another location than the locationId header names.",
+                ));
+            }
+            (None, Some(given)) => caller.location = Some(LocationBinding::Pin(given)),
+            _ => {}
+        }
+        match (&caller.company, company) {
+            (Some(own), Some(given)) if *own != given => {
+                return Err(foreign(
+                    "The server's account is bound to another company than the companyId header names.",
+                ));
+            }
+            (None, Some(given)) => caller.company = Some(given),
+            _ => {}
+        }
+        Ok(caller)
+    }
+}
+
+/// A HighLevel token, in a location where it can do nothing.
+fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, Problem> {
+    let location = TenantId::parse(NO_LOCATION);
+    let location = location.ok_or_else(|| foreign("This endpoint is not for this token."))?;
+    let account = Caller {
+        credential,
+        location: Some(LocationBinding::Pin(location)),
+        company,
+        place: None,
+        home: None,
+    };
+    Ok(Principal::with_account(CallerKind::Token, account))
+}
+
+/// The account of the settings, for stdio and for `call`; `None` where there is no token.
+pub fn own_account(account: &config::Account) -> Result<Option<Caller>, AccessError> {
+    let id = |name: &str, text: &str| match text {
+        "" => Ok(None),
+        text => TenantId::parse(text).map(Some).ok_or_else(|| {
+            AccessError(format!(
+                "{name} is no HighLevel id: up to 64 letters, digits, hyphens or underscores"
+            ))
+        }),
+    };
+    let location = id("HIGHLEVEL_LOCATION_ID", &account.location_id)?;
+    let company = id("HIGHLEVEL_COMPANY_ID", &account.company_id)?;
+    let token = account.token.expose_secret();
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let credential = Credential::parse(token).ok_or_else(|| {
+        AccessError(
+            "HIGHLEVEL_TOKEN is no HighLevel token: it is neither pit-… nor a JWT".to_owned(),
+        )
+    })?;
+    Ok(Some(Caller {
+        credential,
+        home: location.clone(),
+        location: location.map(LocationBinding::Pin),
+        company,
+        place: None,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

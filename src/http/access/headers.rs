@@ -1,0 +1,65 @@
+//! What headers say of who calls, and refusals of what they say.
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use crate::http::problem::Problem;
+use crate::upstream::TenantId;
+
+/// The bearer token, where there is an Authorization header.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(unauthorized(
+            "invalid_request",
+            "There is more than one Authorization header.",
+        ));
+    }
+    let text = value.to_str().unwrap_or_default().trim();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(unauthorized(
+            "invalid_request",
+            "The Authorization header is not of the form `Bearer pit-…`.",
+        )),
+    }
+}
+
+/// Says what is wrong with a bearer token without repeating it.
+pub fn not_a_token(bearer: &str) -> Problem {
+    let what = if bearer.contains("${") || bearer.contains("{{") {
+        "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
+    } else {
+        "The bearer token is no HighLevel token: it is neither pit-… nor a JWT."
+    };
+    unauthorized("invalid_token", what)
+}
+
+/// One header that names a tenant.
+pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let (first, second) = (values.next(), values.next());
+    let invalid = |what: &str| {
+        let what = format!("The {name} header {what}.");
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+    };
+    if second.is_some() {
+        return Err(invalid("is given more than once"));
+    }
+    match first.map(|value| value.to_str().unwrap_or_default().trim()) {
+        None => Ok(None),
+        Some(id) => TenantId::parse(id).map(Some).ok_or_else(|| {
+            invalid("is no HighLevel id: up to 64 letters, digits, hyphens or underscores")
+        }),
+    }
+}
+
+pub fn foreign(what: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", what)
+}
+
+pub fn unauthorized(error: &'static str, what: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, error, what)
+}

@@ -1,0 +1,263 @@
+//! Accepts connections until told to stop, then lets calls under way finish.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Bytes, HttpBody};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, interval, sleep_until, timeout};
+use tower::ServiceExt;
+
+use crate::config;
+use crate::http::client_address::Peer;
+use crate::http::clock::{Clock, Watched};
+use crate::http::doors::{Doors, Entry};
+use crate::http::stopping::Stopping;
+use crate::telemetry::Metrics;
+
+/// Pause after a failed accept: out of file descriptors, for one, passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Refused connections that are told so at the same time; those beyond are closed without a word.
+const REFUSALS: usize = 256;
+
+/// The head of a request, in bytes, which is held before anything is known of who sends it. hyper takes 400 KiB, which
+/// with 2,048 connections is 800 MiB from one address.
+const LARGEST_HEAD: usize = 32 << 10;
+
+/// Longest time that a refusal is given to arrive.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+connection: close\r\ncontent-length: 90\r\n\r\n\
+{\"error\":\"temporarily_unavailable\",\"error_description\":\"There are too many connections.\"}\n";
+
+/// Connections that wait to be accepted. With the usual 1024 a thousand clients that come at once overflow it, and
+/// those left out try again a second later.
+const BACKLOG: u32 = 4096;
+
+/// Listens on `address`.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves `router` on `listener` until `shutdown`. `axum::serve` sets no deadlines, so that a client which sends
+/// its request slowly holds its connection for ever.
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    stopping: Stopping,
+    settings: &config::Server,
+    metrics: &Arc<Metrics>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let doors = Arc::new(Doors::new(settings, Arc::clone(metrics)));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let (ending, ended) = watch::channel(());
+    let serving = Serving {
+        router,
+        metrics: Arc::clone(metrics),
+        stopping: stopping.clone(),
+        head: Duration::from_millis(settings.header_timeout_ms),
+        idle: Duration::from_millis(settings.idle_timeout_ms),
+        ended,
+    };
+    let mut shutdown = pin!(shutdown);
+    let mut drained = Instant::now();
+    // Without connections there is nobody to wait for.
+    let mut look = interval(Duration::from_millis(20));
+    loop {
+        let stops = stopping.has_begun();
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => match doors.enter(address.ip()) {
+                    Some(entry) => {
+                        let peer = Peer(address.ip());
+                        tokio::spawn(serving.clone().serve(stream, peer, entry));
+                    }
+                    None => {
+                        metrics.refused_connections.inc();
+                        refuse(stream, &refusals);
+                    }
+                },
+                Err(error) => pause_after(&error).await,
+            },
+            () = &mut shutdown, if !stops => {
+                stopping.begin();
+                drained = Instant::now() + Duration::from_millis(settings.drain_ms);
+            }
+            () = sleep_until(drained), if stops => break,
+            _ = look.tick(), if stops => if doors.count() == 0 { break },
+        }
+    }
+    drop((listener, serving));
+    ending.send_replace(());
+    let grace = Duration::from_millis(settings.shutdown_grace_ms);
+    if timeout(grace, ending.closed()).await.is_err() {
+        tracing::warn!(
+            "calls under way were cut off after {} ms",
+            grace.as_millis()
+        );
+    }
+}
+
+/// What one connection needs.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    metrics: Arc<Metrics>,
+    stopping: Stopping,
+    head: Duration,
+    idle: Duration,
+    /// Changes when the server ends, and tells it who is left.
+    ended: watch::Receiver<()>,
+}
+
+/// A connection that hyper does not hold.
+struct Resting {
+    stream: TcpStream,
+    /// What hyper had read and not used: the beginning of a request.
+    read: Bytes,
+    /// How long it may stay idle.
+    left: Duration,
+}
+
+impl Serving {
+    async fn serve(mut self, stream: TcpStream, peer: Peer, _entry: Entry) {
+        // Small answers leave at once; without it they wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let mut resting = Resting {
+            stream,
+            read: Bytes::new(),
+            left: self.idle,
+        };
+        loop {
+            // hyper's buffers take 16 KiB: not before there is something to put into them.
+            if resting.read.is_empty() {
+                let mut first = [0];
+                tokio::select! {
+                    peeked = timeout(resting.left, resting.stream.peek(&mut first)) => match peeked {
+                        Ok(Ok(1..)) => {}
+                        _ => return,
+                    },
+                    _ = self.ended.changed() => return,
+                }
+            }
+            // A future of its own on the heap, so that connections at rest stay small.
+            match Box::pin(self.answer(resting, peer)).await {
+                Some(again) => resting = again,
+                None => return,
+            }
+        }
+    }
+
+    /// Serves the connection until it ends, or rests: then it is given back.
+    async fn answer(&mut self, resting: Resting, peer: Peer) -> Option<Resting> {
+        let clock = Arc::new(Clock::new(self.head, self.idle));
+        let (router, watched) = (self.router.clone(), Arc::clone(&clock));
+        let (metrics, stopping) = (Arc::clone(&self.metrics), self.stopping.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            watched.answering();
+            request.extensions_mut().insert(peer);
+            let (router, watched) = (router.clone(), Arc::clone(&watched));
+            let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
+            // On the heap, or hyper does not give the connection back.
+            Box::pin(async move {
+                let mut answer = router.oneshot(request).await;
+                if let Ok(answer) = &mut answer {
+                    metrics.answered(answer.status().as_u16());
+                    if stopping.has_begun() {
+                        // Or it asks again on a connection that is about to end.
+                        let close = HeaderValue::from_static("close");
+                        answer.headers_mut().insert(CONNECTION, close);
+                    }
+                    watched.answered(answer.body().size_hint().exact().is_some());
+                }
+                answer
+            })
+        });
+        let stream = Watched {
+            stream: resting.stream,
+            read: resting.read,
+            clock: Arc::clone(&clock),
+        };
+        let mut connection = http1::Builder::new()
+            .max_buf_size(LARGEST_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut ends = false;
+        loop {
+            let rests = tokio::select! {
+                // hyper first: what it has yet to do is not taken for rest.
+                biased;
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection ended");
+                    }
+                    return None;
+                }
+                () = clock.ran_out() => {
+                    tracing::debug!("connection ended: its time ran out");
+                    return None;
+                }
+                _ = self.ended.changed(), if !ends => false,
+                () = clock.rests(), if !ends => true,
+            };
+            ends = true;
+            // hyper ends at once, and without a word, where it is idle.
+            Pin::new(&mut connection).graceful_shutdown();
+            let ended = poll_fn(|context| Poll::Ready(connection.poll_without_shutdown(context)));
+            if rests && let Poll::Ready(Ok(())) = ended.await {
+                let parts = connection.into_parts();
+                return Some(Resting {
+                    stream: parts.io.into_inner().stream,
+                    // A copy, for even an empty rest holds the whole buffer.
+                    read: Bytes::copy_from_slice(&parts.read_buf),
+                    left: clock.left(),
+                });
+            }
+        }
+    }
+}
+
+/// Says 503 and waits for the client to read it: what it has sent meanwhile would turn the end into a reset.
+fn refuse(mut stream: TcpStream, refusals: &Arc<Semaphore>) {
+    let Ok(place) = Arc::clone(refusals).try_acquire_owned() else {
+        return;
+    };
+    tokio::spawn(async move {
+        let _ = timeout(REFUSAL_TIMEOUT, async {
+            stream.write_all(REFUSAL).await?;
+            stream.shutdown().await?;
+            let mut rest = [0; 512];
+            while stream.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+        drop(place);
+    });
+}
+
+async fn pause_after(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}

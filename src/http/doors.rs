@@ -1,0 +1,132 @@
+//! How many connections there are, in all and from one address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config;
+use crate::http::client_address::ClientAddresses;
+use crate::telemetry::Metrics;
+use crate::upstream::standing::network;
+
+/// Counts connections.
+pub struct Doors {
+    most: usize,
+    most_per_address: usize,
+    addresses: ClientAddresses,
+    open: Mutex<Open>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// One connection that was let in; leaves when dropped.
+pub struct Entry {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+impl Doors {
+    pub fn new(settings: &config::Server, metrics: Arc<Metrics>) -> Self {
+        Self {
+            most: settings.max_connections,
+            most_per_address: settings.max_connections_per_address,
+            addresses: ClientAddresses::new(settings),
+            open: Mutex::default(),
+            metrics,
+        }
+    }
+
+    /// `None` where there are too many.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
+        // Everybody has the proxy's address.
+        let most_here = match self.addresses.is_proxy(address) {
+            true => self.most,
+            false => self.most_per_address,
+        };
+        let address = network(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = open.by_address.get(&address).copied().unwrap_or(0);
+        if open.all >= self.most || here >= most_here {
+            return None;
+        }
+        open.all += 1;
+        self.metrics.connections.inc();
+        open.by_address.insert(address, here + 1);
+        Some(Entry {
+            doors: Arc::clone(self),
+            address,
+        })
+    }
+
+    pub fn count(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let open = self.doors.open.lock();
+        let mut open = open.unwrap_or_else(PoisonError::into_inner);
+        open.all -= 1;
+        self.doors.metrics.connections.dec();
+        if let Some(here) = open.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                open.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Flags};
+
+    #[test]
+    fn connections_are_counted_in_all_and_by_address() {
+        let limits = [
+            ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "3"),
+            ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS_PER_ADDRESS", "2"),
+        ];
+        let doors = |more: Option<(&str, &str)>| {
+            let variables = limits
+                .into_iter()
+                .chain(more)
+                .map(|(name, value)| (name.into(), value.into()));
+            let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+            Arc::new(Doors::new(&config.server, Arc::default()))
+        };
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let some = doors(None);
+        let first = some.enter(address("2001:db8::1")).expect("room");
+        let _second = some.enter(address("2001:db8::ffff:2")).expect("room");
+        assert!(
+            some.enter(address("2001:db8::3")).is_none(),
+            "the same network"
+        );
+        let _third = some.enter(address("10.0.0.1")).expect("room");
+        assert!(some.enter(address("10.0.0.2")).is_none(), "three in all");
+        drop(first);
+        assert_eq!(some.count(), 2);
+        assert!(some.enter(address("::ffff:10.0.0.1")).is_some());
+        let behind_a_proxy = doors(Some(("HIGHLEVEL_MCP_SERVER_TLS", "proxy")));
+        let entries: Vec<_> = (0..4)
+            .map(|_| behind_a_proxy.enter(address("10.0.0.1")))
+            .collect();
+        assert_eq!(entries.iter().flatten().count(), 3);
+        let trusted = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "10.0.0.1");
+        let behind_a_known_one = doors(Some(trusted));
+        let entries = |address: &str| {
+            let address = address.parse().expect("an address");
+            let entries = (0..4).map(|_| behind_a_known_one.enter(address));
+            entries.collect::<Vec<_>>().iter().flatten().count()
+        };
+        assert_eq!((entries("10.0.0.1"), entries("10.0.0.2")), (3, 2));
+    }
+}

@@ -1,0 +1,145 @@
+//! The MCP endpoints: one for every surface that is asked for, of which the last ones are kept.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hashlink::LruCache;
+use tower::ServiceExt;
+
+use crate::call::Pipeline;
+use crate::http::problem::Problem;
+use crate::mcp;
+use crate::surfaces::{Endpoint, MOST_TOOLSETS};
+use tool::LONGEST_NAME;
+
+/// Most endpoints that are kept. There are as many surfaces as sets of toolsets, and anybody may ask for them all; one
+/// costs a look at every tool, and holds nothing but the addresses of its tools.
+const MOST_KEPT: usize = 64;
+
+/// The endpoints that were asked for last.
+pub struct Endpoints {
+    pipeline: Pipeline,
+    max_body_bytes: usize,
+    /// As they were asked for: the same toolsets in another order are another entry.
+    services: Mutex<LruCache<String, mcp::Service>>,
+}
+
+impl Endpoints {
+    pub fn new(pipeline: Pipeline, max_body_bytes: usize) -> Self {
+        Self {
+            pipeline,
+            max_body_bytes,
+            services: Mutex::new(LruCache::new(MOST_KEPT)),
+        }
+    }
+
+    /// Answers `request` with the tools of the surface of this name.
+    pub async fn answer(&self, surface: &str, request: Request) -> Response {
+        match self.service(surface) {
+            Ok(service) => match service.oneshot(request).await {
+                Ok(response) => response.into_response(),
+                Err(never) => match never {},
+            },
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    fn service(&self, asked: &str) -> Result<mcp::Service, Problem> {
+        let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if !may_be_surface(asked) {
+            let what = format!(
+                "There is no surface of this name: it has more than {MOST_TOOLSETS} toolsets, or one of more than \
+                 {LONGEST_NAME} characters."
+            );
+            return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+        }
+        if let Some(service) = services().get(asked) {
+            return Ok(service.clone());
+        }
+        // Not under the lock: others need not wait for it.
+        let endpoint = Endpoint::parse(asked)
+            .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
+        let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
+        let service = mcp::service(&handler, self.max_body_bytes);
+        services().insert(asked.to_owned(), service.clone());
+        Ok(service)
+    }
+}
+
+/// Whether it is worth a look at the names of toolsets.
+fn may_be_surface(asked: &str) -> bool {
+    let mut parts = asked.split(['+', '/']);
+    let fits = parts
+        .by_ref()
+        .take(MOST_TOOLSETS + 2)
+        .all(|part| part.len() <= LONGEST_NAME);
+    fits && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::call::Controls;
+    use crate::catalog::TOOLS;
+    use crate::config::{Config, Flags};
+    use crate::telemetry::Telemetry;
+    use crate::upstream::Transport;
+
+    fn endpoints() -> Endpoints {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("UTF-8").to_owned();
+        let variables = [("HIGHLEVEL_MCP_STATE_FOLDER".into(), path.into())];
+        let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+        let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+        let controls = Controls::open(&config, &transport).expect("files");
+        let telemetry = Telemetry::default();
+        let pipeline = Pipeline::new(TOOLS, transport, &config, telemetry, controls);
+        Endpoints::new(pipeline.expect("a pipeline"), 1)
+    }
+
+    #[test]
+    fn any_number_of_sets_leaves_a_few() {
+        let endpoints = endpoints();
+        let toolsets: BTreeSet<&str> = TOOLS
+            .iter()
+            .flat_map(|tool| tool.toolsets)
+            .copied()
+            .collect();
+        let toolsets: Vec<&str> = toolsets.into_iter().collect();
+        let mut asked = 0;
+        for one in &toolsets {
+            for other in &toolsets {
+                let service = endpoints.service(&format!("x/{one}+{other}"));
+                assert!(service.is_ok(), "{one} {other}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 1_000, "{asked}");
+        let services = endpoints.services.lock().expect("nobody");
+        assert_eq!(services.len(), MOST_KEPT);
+    }
+
+    #[test]
+    fn endless_names_are_not_compared() {
+        fn check(asked: &str, expected: bool) {
+            assert_eq!(may_be_surface(asked), expected, "{}", asked.len());
+        }
+        check("", true);
+        check("x/contacts+calendars/readonly", true);
+        check(
+            &format!("x/{}contacts", "contacts+".repeat(MOST_TOOLSETS - 1)),
+            true,
+        );
+        check(
+            &format!("x/{}contacts", "contacts+".repeat(MOST_TOOLSETS + 1)),
+            false,
+        );
+        check(&"c".repeat(LONGEST_NAME), true);
+        check(&"c".repeat(LONGEST_NAME + 1), false);
+        check(&"/".repeat(1000), false);
+    }
+}

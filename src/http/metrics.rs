@@ -1,0 +1,59 @@
+//! Metrics on a port of their own, which clients of MCP do not reach.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::config;
+use crate::http::connections;
+use crate::http::origin::{Allowed, check_host_and_origin};
+use crate::http::stopping::Stopping;
+use crate::telemetry::Telemetry;
+
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Connections at once: a few programs read metrics now and then. Those of MCP keep their descriptors.
+const MOST_CONNECTIONS: usize = 32;
+const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
+
+/// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
+pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::Server) {
+    let listen = listener.local_addr().unwrap_or(settings.listen);
+    let allowed = Allowed::for_metrics(&settings, listen.ip());
+    let router = Router::new()
+        .route("/metrics", get(text))
+        .with_state(telemetry)
+        .layer(from_fn_with_state(Arc::new(allowed), check_host_and_origin));
+    let settings = config::Server {
+        max_connections: MOST_CONNECTIONS.min(settings.max_connections),
+        max_connections_per_address: MOST_CONNECTIONS_PER_ADDRESS
+            .min(settings.max_connections_per_address),
+        ..settings
+    };
+    // What is counted of MCP's connections and answers is not counted here.
+    let uncounted = Arc::default();
+    let never = std::future::pending();
+    connections::run(
+        listener,
+        router,
+        Stopping::default(),
+        &settings,
+        &uncounted,
+        never,
+    )
+    .await;
+}
+
+async fn text(State(telemetry): State<Telemetry>) -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, OPEN_METRICS)],
+        telemetry.metrics.text(),
+    )
+}

@@ -1,0 +1,92 @@
+//! Every route and every layer on one page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tower::ServiceBuilder;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::call::Pipeline;
+use crate::call::shares::Shares;
+use crate::config::Config;
+use crate::http::access::Access;
+use crate::http::address::Address;
+use crate::http::endpoints::Endpoints;
+use crate::http::guard::{Guard, guard};
+use crate::http::intake::Intake;
+use crate::http::origin::{Allowed, check_host_and_origin};
+use crate::http::problem::Problem;
+use crate::http::stopping::{Readiness, Stopping, ready};
+
+/// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
+/// a redirect: existing configurations say `/mcp/`.
+pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: &Config) -> Router {
+    let settings = &config.server;
+    let shares = Shares::new(settings, Duration::from_millis(config.limits.max_wait_ms));
+    let readiness = Readiness {
+        stopping: stopping.clone(),
+        pauses: pipeline.controls().pauses.clone(),
+    };
+    let endpoints = Endpoints::new(pipeline.clone(), settings.max_body_bytes);
+    let mcp = Router::new()
+        .route("/mcp", any(endpoint))
+        .route("/mcp/", any(endpoint))
+        .route("/mcp/{*surface}", any(endpoint))
+        .with_state(Arc::new(endpoints));
+    let guarded = Guard {
+        access,
+        intake: Intake::new(settings, shares),
+        pipeline: pipeline.clone(),
+    };
+    // Outside the guard: a preflight request carries no credential. Origins were checked before.
+    let guarded = ServiceBuilder::new()
+        .layer(cors())
+        .layer(from_fn_with_state(Arc::new(guarded), guard));
+    mcp.layer(guarded)
+        // Clients that see a 401 probe these.
+        .route("/.well-known/{*path}", any(no_oauth))
+        .route("/register", any(no_oauth))
+        .fallback(nowhere)
+        .layer(from_fn_with_state(
+            Arc::new(Allowed::new(settings)),
+            check_host_and_origin,
+        ))
+        // Probes of orchestrators come under the address of the container.
+        .route("/livez", get(alive))
+        .route("/readyz", get(ready).with_state(readiness))
+}
+
+async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
+    let surface = Address::of(request.uri().path()).surface;
+    endpoints.answer(&surface, request).await
+}
+
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods([Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+}
+
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+async fn no_oauth() -> Response {
+    let what = "This server takes a HighLevel private integration token or access token as \
+                `Authorization: Bearer …`; it offers no OAuth.";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
+}
+
+async fn nowhere(uri: Uri) -> Response {
+    // Of a path as long as a request may have, as much as a person reads.
+    let path: String = uri.path().chars().take(100).collect();
+    let what = format!("There is nothing at {path}; MCP is at /mcp.");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
+}

@@ -1,0 +1,231 @@
+//! Finds operations by what people say: the index of the build, filters, and the answer's text.
+
+mod signature;
+
+use std::sync::LazyLock;
+
+use ::search::Index;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
+use tool::nearest;
+use tool::{Effect, Tool};
+
+/// Most intents in one search.
+const MOST_QUERIES: usize = 5;
+
+/// Most characters of one query: what ranking takes grows with its words.
+const LONGEST_QUERY: usize = 400;
+
+/// Hits for each intent, where the caller does not say.
+const USUAL_LIMIT: usize = 5;
+const MOST_HITS: usize = 20;
+
+/// Most operations that one call shows by name.
+const MOST_NAMED: usize = 20;
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    // The build wrote it; a test reads it.
+    serde_json::from_str(SEARCH_INDEX).unwrap_or_default()
+});
+
+/// What a search asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Search {
+    pub queries: Vec<String>,
+    /// Operations to show, by name.
+    pub operations: Vec<String>,
+    /// Toolset or document.
+    pub domain: Option<String>,
+    pub effect: Option<EffectName>,
+    pub limit: Option<usize>,
+    pub detail: Detail,
+}
+
+/// An effect as callers name it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EffectName {
+    Read,
+    Write,
+    Send,
+    Money,
+    Destructive,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detail {
+    Names,
+    #[default]
+    Signature,
+    Schema,
+}
+
+/// The answer to a search among the tools that `is_served` lets through, or what is wrong with it.
+pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Value, String> {
+    if search.queries.is_empty() && search.operations.is_empty() {
+        return Err(
+            "Give queries, what you want to do in a few words, or operations by name.".to_owned(),
+        );
+    }
+    if search.queries.len() > MOST_QUERIES || search.operations.len() > MOST_NAMED {
+        return Err(format!(
+            "Give at most {MOST_QUERIES} queries and {MOST_NAMED} operations in one call."
+        ));
+    }
+    let is_long = |query: &String| query.chars().count() > LONGEST_QUERY;
+    if search.queries.iter().any(is_long) {
+        return Err(format!(
+            "Give queries of at most {LONGEST_QUERY} characters: what you want to do in a few words."
+        ));
+    }
+    if let Some(domain) = &search.domain
+        && !domains().any(|(name, _)| name == domain)
+    {
+        let names: Vec<&str> = domains().map(|(name, _)| name).collect();
+        return Err(format!(
+            "There is no domain {domain}; there are {}.",
+            names.join(", ")
+        ));
+    }
+    let mut answer = Map::new();
+    if !search.operations.is_empty() {
+        let shown = search
+            .operations
+            .iter()
+            .map(|name| named(name, search, &is_served));
+        answer.insert("operations".to_owned(), shown.collect());
+    }
+    let lists: Vec<Value> = search
+        .queries
+        .iter()
+        .map(|query| found(query, search, &is_served))
+        .collect();
+    match lists.as_slice() {
+        [] => {}
+        [one] => {
+            answer.insert("results".to_owned(), one.clone());
+        }
+        several => {
+            let by_query = search.queries.iter().zip(several);
+            let by_query = by_query.map(|(query, list)| json!({"query": query, "results": list}));
+            answer.insert("searches".to_owned(), by_query.collect());
+        }
+    }
+    if lists
+        .iter()
+        .any(|list| list.as_array().is_some_and(Vec::is_empty))
+    {
+        let domains = domains().map(|(name, about)| json!(format!("{name}: {about}")));
+        let hint = "Nothing matches; try other words, or a domain.";
+        answer.insert("hint".to_owned(), json!(hint));
+        answer.insert("domains".to_owned(), domains.collect());
+    }
+    Ok(Value::Object(answer))
+}
+
+/// Toolsets of one document's tools, which is what the index calls a domain.
+fn domains() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TOOLSETS
+        .iter()
+        .copied()
+        .filter(|(name, _)| TOOLS.iter().any(|tool| tool.document == *name))
+}
+
+fn found(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
+    let limit = search.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST_HITS);
+    let is_wanted = |number: usize| {
+        TOOLS.get(number).is_some_and(|tool| {
+            let domain = search.domain.as_deref();
+            domain.is_none_or(|domain| tool.document == domain || tool.toolsets.contains(&domain))
+                && search.effect.is_none_or(|effect| effect.is(tool.effect))
+                && is_served(tool)
+        })
+    };
+    let ranked = INDEX.rank(query, is_wanted);
+    ranked
+        .into_iter()
+        .take(limit)
+        .filter_map(|(number, _)| TOOLS.get(number))
+        .map(|tool| shown(tool, search.detail))
+        .collect()
+}
+
+fn named(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
+    let served = || TOOLS.iter().filter(|tool| is_served(tool));
+    match served().find(|tool| tool.is_called(name)) {
+        Some(tool) => shown(tool, search.detail),
+        None => {
+            let near = nearest(name, served().map(|tool| (tool.name, tool.name)));
+            json!({"name": name, "error": "There is no such operation.", "didYouMean": near})
+        }
+    }
+}
+
+/// One operation as a search shows it.
+pub fn shown(tool: &Tool, detail: Detail) -> Value {
+    match detail {
+        Detail::Names => json!({"name": tool.name, "effect": tool.effect.name()}),
+        Detail::Signature => {
+            let mut shown = json!({
+                "name": tool.name,
+                "effect": tool.effect.name(),
+                "line": line(tool.description),
+                "signature": signature::signature(tool),
+            });
+            if tool.deprecated {
+                shown["deprecated"] = json!(true);
+            }
+            shown
+        }
+        Detail::Schema => {
+            let mut shown = json!({
+                "name": tool.name,
+                "effect": tool.effect.name(),
+                "description": tool.description,
+                "arguments": signature::arguments(tool),
+            });
+            if !tool.answers.is_empty() {
+                let row = if tool.paging.rows.is_empty() {
+                    "returns"
+                } else {
+                    "rowFields"
+                };
+                shown[row] = json!(
+                    tool.answers
+                        .iter()
+                        .take(signature::MOST_RETURNED)
+                        .collect::<Vec<_>>()
+                );
+            }
+            shown
+        }
+    }
+}
+
+/// The first sentence.
+fn line(description: &str) -> &str {
+    match description.find(". ") {
+        Some(end) => &description[..=end],
+        None => description,
+    }
+}
+
+impl EffectName {
+    fn is(self, effect: Effect) -> bool {
+        effect
+            == match self {
+                Self::Read => Effect::Read,
+                Self::Write => Effect::Write,
+                Self::Send => Effect::Send,
+                Self::Money => Effect::Money,
+                Self::Destructive => Effect::Destructive,
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests;

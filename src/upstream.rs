@@ -1,0 +1,35 @@
+//! The one path to HighLevel.
+
+pub mod accounts;
+pub mod answer;
+mod breaker;
+pub mod caller;
+pub mod claims;
+pub mod company;
+mod configured_location;
+pub mod failure;
+pub mod limit;
+pub mod permit;
+mod recent;
+mod retry;
+mod said;
+mod send;
+pub mod standing;
+mod template;
+mod tenant_id;
+mod tokens;
+pub mod transport;
+pub mod verdict;
+
+pub use answer::Reply;
+pub use caller::{Caller, LocationBinding};
+pub use claims::Claims;
+pub use configured_location::ConfiguredLocation;
+pub use failure::Failure;
+pub use permit::{Authority, Outgoing, Recheck, SendPermit, Sender, Target};
+pub use standing::{CountedUnder, Standing};
+pub use tenant_id::TenantId;
+pub use transport::Transport;
+
+/// Stands for a credential: its HMAC under a key of this process.
+pub type Digest = [u8; 32];

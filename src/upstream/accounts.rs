@@ -1,0 +1,183 @@
+//! The server's own locations: what each is called, and the credential that reaches it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Config, ConfigError};
+use crate::upstream::Caller;
+use crate::upstream::caller::{Credential, LocationBinding};
+use crate::upstream::company::{self, Companies, Company, Oauth};
+use crate::upstream::configured_location::ConfiguredLocation;
+use crate::upstream::tenant_id::TenantId;
+
+/// The configured locations by alias.
+#[derive(Debug, Default)]
+pub struct Accounts(BTreeMap<String, Account>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub place: Arc<ConfiguredLocation>,
+    pub credential: Credential,
+    pub company: Option<TenantId>,
+}
+
+/// Longest alias, in characters.
+const LONGEST_ALIAS: usize = 40;
+
+impl Accounts {
+    /// Fails where an alias, an id or a secret is not usable: a server that knows half of its
+    /// locations would act in the wrong ones sooner or later.
+    pub fn new(config: &Config, oauth: &Oauth) -> Result<Self, ConfigError> {
+        let companies = companies(config, oauth)?;
+        let mut accounts = BTreeMap::new();
+        let mut by_id: BTreeMap<&str, &str> = BTreeMap::new();
+        for (alias, settings) in &config.locations {
+            let wrong = |what: String| ConfigError::new(format!("[locations.{alias}] {what}"));
+            if !is_alias(alias) {
+                let what = format!("is no alias: 1 to {LONGEST_ALIAS} of a-z, 0-9, - and _");
+                return Err(wrong(what));
+            }
+            let id = settings.location_id.as_str();
+            let location = tenant(id).map_err(|what| wrong(format!("location_id {what}")))?;
+            if let Some(other) = by_id.insert(id, alias) {
+                return Err(wrong(format!(
+                    "has the location_id of [locations.{other}]; give one alias to each"
+                )));
+            }
+            let (credential, company) = match (&settings.token, &settings.company) {
+                (Some(source), None) => {
+                    let token = config
+                        .secret(source)
+                        .map_err(|error| wrong(format!("token: {error}")))?;
+                    let credential = Credential::from_secret(&token).ok_or_else(|| {
+                        wrong(format!(
+                            "token: {source} holds no HighLevel token: it is neither pit-… nor a JWT"
+                        ))
+                    })?;
+                    (credential, None)
+                }
+                (None, Some(name)) => {
+                    let company = companies
+                        .get(name.as_str())
+                        .ok_or_else(|| wrong(format!("company: there is no [companies.{name}]")))?;
+                    (
+                        Credential::Company(company.clone()),
+                        Some(company.id().clone()),
+                    )
+                }
+                _ => return Err(wrong("needs one of token and company".to_owned())),
+            };
+            let name = if settings.name.is_empty() {
+                alias
+            } else {
+                &settings.name
+            };
+            let place = Arc::new(ConfiguredLocation {
+                alias: alias.clone(),
+                name: name.clone(),
+                location,
+            });
+            accounts.insert(
+                alias.clone(),
+                Account {
+                    place,
+                    credential,
+                    company,
+                },
+            );
+        }
+        Ok(Self(accounts))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// By alias.
+    pub fn find(&self, alias: &str) -> Option<&Account> {
+        self.0.get(alias)
+    }
+
+    /// By the id that HighLevel has for it.
+    pub fn of_location(&self, location: &str) -> Option<&Account> {
+        self.0
+            .values()
+            .find(|account| account.place.location.as_str() == location)
+    }
+
+    /// Those whose tokens reach any of the locations.
+    pub fn companies(&self) -> Vec<&Company> {
+        let mut companies: Vec<&Company> = Vec::new();
+        for account in self.iter() {
+            if let Credential::Company(company) = &account.credential
+                && !companies.iter().any(|known| known.id() == company.id())
+            {
+                companies.push(company);
+            }
+        }
+        companies
+    }
+
+    /// Sorted by alias.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.0.values()
+    }
+}
+
+impl Account {
+    /// Acts in this location and in no other.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            credential: self.credential.clone(),
+            location: Some(LocationBinding::Pin(self.place.location.clone())),
+            company: self.company.clone(),
+            place: Some(Arc::clone(&self.place)),
+            home: Some(self.place.location.clone()),
+        }
+    }
+}
+
+/// Whether `text` can stand in a path and in a policy.
+pub fn is_alias(text: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+    };
+    (1..=LONGEST_ALIAS).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// By alias. Their pairs are read when they are used.
+fn companies<'a>(
+    config: &'a Config,
+    oauth: &Oauth,
+) -> Result<BTreeMap<&'a str, Company>, ConfigError> {
+    let wrong = |alias: &str, what: String| ConfigError::new(format!("[companies.{alias}] {what}"));
+    let mut settings = Vec::new();
+    for (alias, company) in &config.companies {
+        let company_id = tenant(&company.company_id)
+            .map_err(|what| wrong(alias, format!("company_id {what}")))?;
+        let client_secret = config
+            .secret(&company.client_secret)
+            .map_err(|error| wrong(alias, format!("client_secret: {error}")))?;
+        settings.push(company::Settings {
+            company_id,
+            client_id: company.client_id.clone(),
+            client_secret,
+            pair_file: company.pair_file.clone(),
+        });
+    }
+    let companies = Companies::new(oauth, settings).map_err(ConfigError::new)?;
+    let made = companies.iter().cloned();
+    Ok(config
+        .companies
+        .keys()
+        .map(String::as_str)
+        .zip(made)
+        .collect())
+}
+
+fn tenant(id: &str) -> Result<TenantId, String> {
+    TenantId::parse(id).ok_or_else(|| {
+        format!("{id:?} is no HighLevel id: 1 to 64 letters, digits, hyphens or underscores")
+    })
+}

@@ -1,0 +1,223 @@
+//! Stops asking where every call fails: after failures in a row, one call every five seconds tries.
+//!
+//! There are two kinds. The one for the host counts what only a host that is down does: no connection, or a gateway's
+//! page instead of an answer; it opens when several callers saw that, so that none can shut the others out. Each
+//! window (a location's, or a token's) has one of its own, which also counts HighLevel's own failures (5xx in JSON).
+//! These may come from one wrong id or one broken operation, over and over: so they open it only when several
+//! operations failed, and nothing succeeded between.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::time::Instant;
+
+use crate::upstream::failure::{Class, Failure};
+
+/// So many failures, and no success between them.
+const IN_A_ROW: u32 = 5;
+
+/// So many different witnesses must have seen them.
+const WITNESSES: usize = 3;
+
+/// From one probe to the next.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Counts failures by witness: callers or operations.
+pub struct Breaker<W>(Mutex<State<W>>);
+
+struct State<W> {
+    failures: u32,
+    /// Failures that need no witness.
+    evident: u32,
+    /// Different ones; no more than are needed.
+    witnesses: Vec<W>,
+    /// When the next probe may go; `None` while closed.
+    next_probe: Option<Instant>,
+}
+
+/// What an answer, or none, says of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It answered, whatever it answered to this tenant.
+    Up,
+    /// HighLevel failed over this call. The host is up.
+    Failing,
+    /// No connection, or a gateway that cannot reach HighLevel.
+    Down,
+}
+
+impl Health {
+    pub fn of_answer(status: StatusCode, is_json: bool) -> Self {
+        match status.as_u16() {
+            ..=499 => Self::Up,
+            // Of Cloudflare, 520 to 530 are its own.
+            502..=504 | 520..=530 if !is_json => Self::Down,
+            _ => Self::Failing,
+        }
+    }
+}
+
+impl<W> Default for Breaker<W> {
+    fn default() -> Self {
+        Self(Mutex::new(State::default()))
+    }
+}
+
+impl<W> Default for State<W> {
+    fn default() -> Self {
+        Self {
+            failures: 0,
+            evident: 0,
+            witnesses: Vec::new(),
+            next_probe: None,
+        }
+    }
+}
+
+impl<W: PartialEq> Breaker<W> {
+    /// Whether a call could go now: for who has to do more before it goes.
+    pub fn check(&self) -> Result<(), Duration> {
+        let now = Instant::now();
+        match self.state().next_probe {
+            Some(next) if now < next => Err(next - now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a call may go; else how long until one may try.
+    pub fn admit(&self) -> Result<(), Duration> {
+        let mut state = self.state();
+        let Some(next) = state.next_probe else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if now < next {
+            return Err(next - now);
+        }
+        // This one is the probe; whatever becomes of it, the next comes no sooner.
+        state.next_probe = Some(now + PAUSE);
+        Ok(())
+    }
+
+    /// A call succeeded.
+    pub fn close(&self) {
+        *self.state() = State::default();
+    }
+
+    /// A call failed; without a witness the failure speaks for itself.
+    pub fn fail(&self, witness: Option<W>) {
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        match witness {
+            None => state.evident = state.evident.saturating_add(1),
+            Some(witness) => {
+                if state.witnesses.len() < WITNESSES && !state.witnesses.contains(&witness) {
+                    state.witnesses.push(witness);
+                }
+            }
+        }
+        let is_believed = state.evident >= IN_A_ROW || state.witnesses.len() >= WITNESSES;
+        if state.failures >= IN_A_ROW && is_believed && state.next_probe.is_none() {
+            state.next_probe = Some(Instant::now() + PAUSE);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call is told that may not go because the host is down.
+pub fn host_is_down(wait: Duration) -> Failure {
+    Failure::new(
+        Class::Upstream,
+        "HighLevel is down: the last calls all failed. Nothing was sent.",
+    )
+    .with_remedy("Repeat the call after retryAfterMs milliseconds.")
+    .with_retry_after(wait)
+}
+
+/// What a call is told that may not go because all calls of its window fail.
+pub fn scope_is_down(wait: Duration) -> Failure {
+    Failure::new(
+        Class::Upstream,
+        "HighLevel is down for this location or token: the last calls all failed. Nothing was sent.",
+    )
+    .with_remedy("Repeat the call after retryAfterMs milliseconds.")
+    .with_retry_after(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_costs_a_probe_every_five_seconds() {
+        let breaker = Breaker::default();
+        let mut sent = 0;
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            if breaker.admit().is_ok() {
+                sent += 1;
+                breaker.fail(Some(sent));
+            }
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        assert_eq!(sent, IN_A_ROW + 11);
+        assert!(breaker.check().is_err());
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(breaker.admit(), Ok(()));
+        assert!(breaker.admit().is_err(), "one probe at a time");
+        breaker.close();
+        assert_eq!(breaker.admit(), Ok(()));
+        assert_eq!(breaker.check(), Ok(()));
+    }
+
+    #[test]
+    fn failures_between_successes_do_not_add_up() {
+        let breaker = Breaker::default();
+        for _ in 0..100 {
+            for witness in 0..IN_A_ROW - 1 {
+                breaker.fail(Some(witness));
+            }
+            breaker.close();
+        }
+        assert_eq!(breaker.check(), Ok(()));
+    }
+
+    #[test]
+    fn one_witness_is_none() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[Option<&str>], bool)] = &[
+            ("one caller, or one wrong id", &[Some("a"); 1000], false),
+            ("two", &[Some("a"), Some("b"), Some("a"), Some("b"), Some("a"), Some("b")], false),
+            ("three, but four failures", &[Some("a"), Some("b"), Some("c"), Some("a")], false),
+            ("three", &[Some("a"), Some("a"), Some("a"), Some("b"), Some("c")], true),
+            ("no connection", &[None; 5], true),
+            ("no connection, four times", &[None; 4], false),
+            ("four, and a wrong id", &[None, None, None, None, Some("a")], false),
+        ];
+        for (name, failures, opens) in rows {
+            let breaker = Breaker::default();
+            failures.iter().for_each(|witness| breaker.fail(*witness));
+            assert_eq!(breaker.check().is_err(), *opens, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_json_answer_is_a_healthy_host() {
+        for (status, is_json, health) in [
+            (200, true, Health::Up),
+            (403, false, Health::Up),
+            (500, true, Health::Failing),
+            (503, true, Health::Failing),
+            (500, false, Health::Failing),
+            (502, false, Health::Down),
+            (522, false, Health::Down),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(Health::of_answer(status, is_json), health, "{status}");
+        }
+    }
+}

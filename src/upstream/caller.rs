@@ -1,0 +1,122 @@
+//! On whose behalf a call goes to HighLevel: credential, location, company.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::upstream::company::Company;
+use crate::upstream::configured_location::ConfiguredLocation;
+use crate::upstream::tenant_id::TenantId;
+use crate::upstream::{Claims, Digest};
+
+/// The account that a call acts for.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub credential: Credential,
+    pub location: Option<LocationBinding>,
+    pub company: Option<TenantId>,
+    /// The location, where it is one of the server's own.
+    pub place: Option<Arc<ConfiguredLocation>>,
+    /// The location that the server's settings give to the credential. No client can name it.
+    pub home: Option<TenantId>,
+}
+
+/// What the caller may use at HighLevel.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A private integration token or an OAuth access token.
+    Token(Arc<Token>),
+    /// A company whose tokens the server renews, and exchanges for those of its locations.
+    Company(Company),
+}
+
+/// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
+#[derive(Debug)]
+pub struct Token {
+    secret: SecretString,
+    digest: OnceLock<Digest>,
+}
+
+/// How firmly a call is bound to a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocationBinding {
+    /// Every other location is refused.
+    Pin(TenantId),
+    /// Used where the arguments name none.
+    Default(TenantId),
+}
+
+impl LocationBinding {
+    pub fn location(&self) -> &TenantId {
+        match self {
+            Self::Pin(location) | Self::Default(location) => location,
+        }
+    }
+}
+
+impl Caller {
+    /// Whether the server's settings hold the credential.
+    pub fn is_servers_own(&self) -> bool {
+        self.home.is_some() || matches!(self.credential, Credential::Company(_))
+    }
+}
+
+impl Credential {
+    /// Takes what looks like a HighLevel credential: `pit-…` or a JWT of three base64url parts.
+    pub fn parse(token: &str) -> Option<Self> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        let pit = token.strip_prefix("pit-").is_some_and(plain);
+        let jwt = token.split('.').count() == 3 && token.split('.').all(plain);
+        (pit || jwt).then(|| {
+            Self::Token(Arc::new(Token {
+                secret: SecretString::from(token),
+                digest: OnceLock::new(),
+            }))
+        })
+    }
+
+    /// The same over a secret.
+    pub fn from_secret(token: &SecretString) -> Option<Self> {
+        Self::parse(token.expose_secret())
+    }
+
+    pub fn is_private_integration(&self) -> bool {
+        matches!(self, Self::Token(token) if token.secret.expose_secret().starts_with("pit-"))
+    }
+
+    /// What tells it from others, for HMACs only: a token is a secret.
+    pub fn identity(&self) -> Cow<'_, str> {
+        match self {
+            Self::Token(token) => Cow::Borrowed(token.secret.expose_secret()),
+            Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
+        }
+    }
+
+    /// Its digest: `digest` of its identity, the same for every caller of this process.
+    pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
+        match self {
+            Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
+            Self::Company(_) => digest(&self.identity()),
+        }
+    }
+
+    /// What its token says of itself, where it is a JWT.
+    pub fn claims(&self) -> Option<Claims> {
+        match self {
+            Self::Token(token) => Claims::of(token.secret.expose_secret()),
+            Self::Company(_) => None,
+        }
+    }
+}
+
+impl Token {
+    pub fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+}

@@ -1,0 +1,171 @@
+//! Companies' OAuth credentials: their tokens, renewed in time, and the tokens of their locations.
+//!
+//! HighLevel renews a pair of tokens by making another and giving up the old one. Whoever loses the new one must
+//! install the app again; so it stands on the disk before anybody uses it, and one process at a time renews.
+
+mod file;
+mod flight;
+mod minted;
+mod minter;
+mod oauth;
+mod pair;
+mod refusal;
+mod renewal;
+mod state;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use self::state::State;
+use crate::upstream::TenantId;
+use crate::upstream::failure::{Class, Failure};
+use file::PairFile;
+use minted::Minted;
+pub use minter::Minter;
+use oauth::App;
+pub use oauth::Oauth;
+use renewal::Renewal;
+
+/// So many tokens of locations are kept for a company.
+const MOST: usize = 2000;
+
+/// What an operator says of a company.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub company_id: TenantId,
+    /// Of the app that is installed for the company.
+    pub client_id: String,
+    pub client_secret: SecretString,
+    /// What `POST /oauth/token` answered when it was installed; kept up to date there.
+    pub pair_file: PathBuf,
+}
+
+/// A company whose app this server is. Cheap to clone.
+#[derive(Clone)]
+pub struct Company {
+    renewal: Arc<Renewal>,
+    minted: Arc<Minted<TenantId>>,
+}
+
+/// Every company of the server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Companies(Arc<[Company]>);
+
+impl Companies {
+    /// Fails where two companies are the same or share a file. Reads no file: one may be written later.
+    pub fn new(oauth: &Oauth, settings: Vec<Settings>) -> Result<Self, String> {
+        let mut companies: Vec<Company> = Vec::new();
+        for one in settings {
+            let company = Company::new(oauth, one)?;
+            for other in &companies {
+                if other.id() == company.id() {
+                    return Err(format!(
+                        "the company {} is set twice",
+                        company.id().as_str()
+                    ));
+                }
+                if other.renewal.file.path() == company.renewal.file.path() {
+                    return Err(format!(
+                        "two companies have the pair file {}; each needs its own",
+                        company.renewal.file.path().display()
+                    ));
+                }
+            }
+            companies.push(company);
+        }
+        Ok(Self(companies.into()))
+    }
+
+    pub fn get(&self, id: &TenantId) -> Option<&Company> {
+        self.iter().find(|company| company.id() == id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Company> {
+        self.0.iter()
+    }
+}
+
+impl Company {
+    /// Fails where a setting cannot be right.
+    pub fn new(oauth: &Oauth, settings: Settings) -> Result<Self, String> {
+        let of = settings.company_id.as_str();
+        if settings.client_id.is_empty() {
+            return Err(format!("the company {of} has no client_id"));
+        }
+        if settings.client_secret.expose_secret().is_empty() {
+            return Err(format!("the company {of} has no client_secret"));
+        }
+        let file = PairFile::new(&settings.pair_file)
+            .map_err(|error| format!("the company {of} has no pair_file: {error}"))?;
+        Ok(Self {
+            renewal: Arc::new(Renewal {
+                company: settings.company_id,
+                app: App {
+                    client_id: settings.client_id,
+                    client_secret: settings.client_secret,
+                },
+                oauth: oauth.clone(),
+                file,
+                state: Mutex::new(State::default()),
+            }),
+            minted: Arc::new(Minted::new(MOST)),
+        })
+    }
+
+    pub fn id(&self) -> &TenantId {
+        &self.renewal.company
+    }
+
+    /// Of the app that is installed for it.
+    pub fn client_id(&self) -> &str {
+        &self.renewal.app.client_id
+    }
+
+    /// The app's id: a client id seems to be that and, behind a hyphen, what tells the app's keys apart
+    /// (never checked against HighLevel).
+    pub fn app_id(&self) -> &str {
+        let id = self.client_id();
+        id.split_once('-').map_or(id, |(app, _)| app)
+    }
+
+    /// The company's own token, good for five minutes at least unless HighLevel gives no other.
+    pub async fn token(&self) -> Result<SecretString, Failure> {
+        self.renewal.token().await
+    }
+
+    /// HighLevel refused `token`, which [`Self::token`] gave. Whether asking again gives another one.
+    pub fn refused(&self, token: &SecretString) -> bool {
+        self.renewal.refused(token)
+    }
+
+    /// A token of `location`.
+    pub async fn location_token(&self, location: &TenantId) -> Result<SecretString, Failure> {
+        let (company, asked) = (self.clone(), location.clone());
+        let mint = async move {
+            let oauth = &company.renewal.oauth;
+            let token = company.token().await?;
+            match oauth.location_token(&token, company.id(), &asked).await {
+                Err(failure) if failure.class == Class::Auth && company.refused(&token) => {
+                    let token = company.token().await?;
+                    oauth.location_token(&token, company.id(), &asked).await
+                }
+                outcome => outcome,
+            }
+        };
+        self.minted.token(location.clone(), mint).await
+    }
+
+    /// HighLevel refused `token`, which [`Self::location_token`] gave. Whether asking again gives another one.
+    pub fn forget(&self, location: &TenantId, token: &SecretString) -> bool {
+        self.minted.forget(location, token)
+    }
+}
+
+impl fmt::Debug for Company {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Company").field(&self.id().as_str()).finish()
+    }
+}

@@ -1,0 +1,76 @@
+//! A piece of work that is done once for all who wait for it, and to its end when nobody does any more.
+
+use tokio::sync::watch;
+
+use crate::upstream::failure::{Class, Failure};
+
+/// Under way or just over. Cheap to clone.
+#[derive(Clone)]
+pub struct Flight<T>(watch::Receiver<Option<Result<T, Failure>>>);
+
+impl<T: Clone + Send + Sync + 'static> Flight<T> {
+    /// Starts `work` in a task of its own: who waits for it may go away.
+    pub fn start(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
+        let (sender, receiver) = watch::channel(None);
+        tokio::spawn(async move {
+            let outcome = work.await;
+            sender.send_replace(Some(outcome));
+        });
+        Self(receiver)
+    }
+
+    /// Whether the work has ended, well or not.
+    pub fn is_over(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
+    /// What the work comes to.
+    pub async fn wait(mut self) -> Result<T, Failure> {
+        let outcome = self.0.wait_for(Option::is_some).await;
+        // Without one the task was ended: by a panic, or with the runtime.
+        let outcome = outcome.ok().and_then(|outcome| outcome.clone());
+        outcome.unwrap_or_else(|| {
+            Err(
+                Failure::new(Class::Upstream, "Getting a token from HighLevel broke off.")
+                    .with_remedy("Try again."),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_goes_on_when_nobody_waits() {
+        let done = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&done);
+        let flight = Flight::start(async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok(counter.fetch_add(1, Ordering::SeqCst))
+        });
+        let waiting = tokio::spawn(flight.clone().wait());
+        sleep(Duration::from_millis(1)).await;
+        waiting.abort();
+        assert!(!flight.is_over());
+        sleep(Duration::from_secs(2)).await;
+        assert!(flight.is_over());
+        assert_eq!(flight.clone().wait().await, Ok(0), "also afterwards");
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn work_that_breaks_off_is_a_failure_and_no_hang() {
+        let flight = Flight::<u32>::start(async { panic!("on purpose") });
+        let failure = flight.clone().wait().await.expect_err("no outcome");
+        assert_eq!(failure.class, Class::Upstream);
+        assert!(flight.is_over());
+    }
+}

@@ -1,0 +1,90 @@
+//! Tokens of locations for clients that come with a company's token of their own.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::minted::Minted;
+use super::oauth::{Granted, Oauth};
+use crate::upstream::TenantId;
+use crate::upstream::caller::Credential;
+use crate::upstream::failure::{Class, Failure};
+
+/// What stands for a client's token in this process.
+type Digest = [u8; 32];
+
+/// So many tokens are kept for all clients together.
+const MOST: usize = 2000;
+
+/// Exchanges clients' company tokens, and keeps what it gets for the same token. Cheap to clone.
+#[derive(Clone)]
+pub struct Minter {
+    oauth: Oauth,
+    minted: Arc<Minted<(Digest, TenantId)>>,
+}
+
+impl Minter {
+    pub fn new(oauth: Oauth) -> Self {
+        Self {
+            oauth,
+            minted: Arc::new(Minted::new(MOST)),
+        }
+    }
+
+    /// Whether `credential` is a company's OAuth token, by what it says of itself.
+    pub fn takes(credential: &Credential) -> bool {
+        company(credential).is_some()
+    }
+
+    /// A token of `location` for a client with `credential`, for which `digest` stands.
+    pub async fn location_token(
+        &self,
+        digest: Digest,
+        credential: &Credential,
+        location: &TenantId,
+    ) -> Result<SecretString, Failure> {
+        let Some((company, end)) = company(credential) else {
+            return Err(Failure::new(
+                Class::TokenClass,
+                "The token is not a company's OAuth token, which alone gives tokens of locations.",
+            )
+            .with_remedy("Use a token of the location itself."));
+        };
+        let oauth = self.oauth.clone();
+        let Credential::Token(token) = credential.clone() else {
+            return Err(Failure::new(
+                Class::TokenClass,
+                "The server's own companies have tokens of their own.",
+            ));
+        };
+        let asked = location.clone();
+        let mint = async move {
+            let granted = oauth
+                .location_token(token.secret(), &company, &asked)
+                .await?;
+            // Who has a token that is over gets nothing for it any more.
+            let expires_at = end.map_or(granted.expires_at, |end| end.min(granted.expires_at));
+            Ok(Granted {
+                expires_at,
+                ..granted
+            })
+        };
+        let key = (digest, location.clone());
+        self.minted.token(key, mint).await
+    }
+
+    /// HighLevel refused `token` for `location`. Whether asking again gives another one.
+    pub fn forget(&self, digest: Digest, location: &TenantId, token: &SecretString) -> bool {
+        self.minted.forget(&(digest, location.clone()), token)
+    }
+}
+
+/// The company that a token says it is of, and when it ends.
+fn company(credential: &Credential) -> Option<(TenantId, Option<i64>)> {
+    let claims = credential.claims()?;
+    if claims.auth_class.as_deref() != Some("Company") {
+        return None;
+    }
+    let company = TenantId::parse(claims.auth_class_id.as_deref()?)?;
+    Some((company, claims.expires))
+}

@@ -1,0 +1,214 @@
+//! The two requests to HighLevel's `/oauth/`: a new pair of tokens for a company, a token for one of its locations.
+
+use std::error::Error;
+use std::time::Duration;
+
+use form_urlencoded::Serializer;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::pair;
+use super::refusal::{self, Missed};
+use crate::upstream::TenantId;
+use crate::upstream::failure::{Class, Failure};
+
+/// From the first byte sent to the last byte read.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Far more than tokens take.
+const LARGEST: usize = 256 * 1024;
+
+/// `/oauth/location-token`, the path of v3, is unknown under this version; this path is known under both.
+const VERSION: &str = "2021-07-28";
+
+/// Where HighLevel gives tokens. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Oauth {
+    http: Client,
+    base_url: String,
+}
+
+/// The app that a company's tokens belong to.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub client_id: String,
+    pub client_secret: SecretString,
+}
+
+/// A location's token.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    pub token: SecretString,
+    /// Seconds since 1970.
+    pub expires_at: i64,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Oauth {
+    /// `http` must neither follow redirects nor repeat requests by itself.
+    pub fn new(http: Client, base_url: &str) -> Self {
+        Self {
+            http,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Uses up `refresh`: what HighLevel answers is the only pair from now on.
+    pub async fn renew(
+        &self,
+        app: &App,
+        refresh: &SecretString,
+    ) -> Result<Map<String, Value>, Missed> {
+        let form = [
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", app.client_secret.expose_secret()),
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose_secret()),
+            ("user_type", "Company"),
+        ];
+        let answer = self.ask("/oauth/token", &form, None).await?;
+        if answer.status.is_success() {
+            return read(&answer).map_err(Missed::unknown);
+        }
+        let secrets = [&app.client_secret, refresh];
+        Err(refusal::of_renewal(
+            answer.status,
+            &answer.headers,
+            &answer.body,
+            &secrets,
+        ))
+    }
+
+    /// A token for a location of `company`, whose token is `company_token`.
+    pub async fn location_token(
+        &self,
+        company_token: &SecretString,
+        company: &TenantId,
+        location: &TenantId,
+    ) -> Result<Granted, Failure> {
+        let asked = pair::now();
+        let form = [
+            ("companyId", company.as_str()),
+            ("locationId", location.as_str()),
+        ];
+        let answer = self
+            .ask("/oauth/locationToken", &form, Some(company_token))
+            .await
+            .map_err(|missed| missed.failure)?;
+        if !answer.status.is_success() {
+            return Err(refusal::of_location(
+                answer.status,
+                &answer.headers,
+                &answer.body,
+                company_token,
+                location,
+            ));
+        }
+        let members = read(&answer)?;
+        let other = members.get("locationId").and_then(Value::as_str);
+        if other.is_some_and(|other| other != location.as_str()) {
+            let what = format!(
+                "HighLevel gave a token of another location than {}; it was dropped.",
+                location.as_str()
+            );
+            return Err(Failure::new(Class::Location, what)
+                .with_remedy("Try again; if it stays so, tell HighLevel's support."));
+        }
+        let (token, expires_at) =
+            pair::granted(&members, asked).ok_or_else(|| unusable("holds no access_token"))?;
+        Ok(Granted { token, expires_at })
+    }
+
+    async fn ask(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        bearer: Option<&SecretString>,
+    ) -> Result<Answer, Missed> {
+        let body = Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.base_url))
+            .timeout(TIMEOUT)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some(token) = bearer {
+            let bearer = format!("Bearer {}", token.expose_secret());
+            let Ok(mut bearer) = HeaderValue::from_str(&bearer) else {
+                let what = "The token holds characters that no token has.";
+                return Err(Failure::new(Class::Auth, what).into());
+            };
+            bearer.set_sensitive(true);
+            request = request
+                .header(AUTHORIZATION, bearer)
+                .header("version", VERSION);
+        }
+        let mut response = request.send().await.map_err(|error| unanswered(&error))?;
+        Ok(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: body_of(&mut response).await?,
+        })
+    }
+}
+
+async fn body_of(response: &mut Response) -> Result<Vec<u8>, Missed> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Missed::unknown(unusable("is too large")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
+fn read(answer: &Answer) -> Result<Map<String, Value>, Failure> {
+    match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ if answer.body.trim_ascii_start().starts_with(b"<") => {
+            Err(unusable("is a page of HTML, no JSON"))
+        }
+        _ => Err(unusable("is no JSON object")),
+    }
+}
+
+/// HighLevel says success, but nothing can be made of what it answers.
+pub fn unusable(what: &str) -> Failure {
+    Failure::new(
+        Class::Upstream,
+        format!("HighLevel's answer to the request for a token {what}."),
+    )
+    .with_remedy("Try again; if it stays so, check upstream.base_url and proxies in between.")
+}
+
+fn unanswered(error: &reqwest::Error) -> Missed {
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| {
+        Error::source(*cause)
+    });
+    let message = causes.last().map(ToString::to_string);
+    let what = if error.is_connect() {
+        "HighLevel cannot be reached for a token; nothing was sent."
+    } else if error.is_timeout() {
+        "HighLevel did not give a token in time."
+    } else {
+        "The connection to HighLevel broke before it gave a token."
+    };
+    let mut failure = Failure::new(Class::Upstream, what)
+        .with_remedy("Check the network and upstream.base_url, then try again.");
+    failure.message = message;
+    if error.is_connect() || error.is_builder() {
+        failure.into()
+    } else {
+        Missed::unknown(failure)
+    }
+}

@@ -1,0 +1,191 @@
+//! A company's access and refresh token as `/oauth/token` answers them and as they stand in a file.
+
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use crate::upstream::Claims;
+
+/// How long before its end a token counts as over, in seconds: a call that starts with it must end with it.
+pub const MARGIN: i64 = 300;
+
+/// What HighLevel's tokens live, in seconds, where an answer does not say.
+const USUAL_LIFE: i64 = 86_399;
+
+const ACCESS: &str = "access_token";
+const REFRESH: &str = "refresh_token";
+/// Ours: seconds since 1970.
+const EXPIRES_AT: &str = "expires_at";
+const EXPIRES_IN: &str = "expires_in";
+/// Ours: digest of the refresh token that was given for this pair.
+const REPLACES: &str = "replaces";
+
+/// An access token with its refresh token, and whatever came with them.
+#[derive(Clone)]
+pub struct Pair {
+    pub access: SecretString,
+    pub refresh: SecretString,
+    /// Seconds since 1970.
+    pub expires_at: i64,
+    replaces: Option<String>,
+    others: Map<String, Value>,
+}
+
+/// What a renewal that was cut off left behind.
+pub enum Leftover {
+    /// The renewal of a pair that opens with this refresh token, by its digest, was about to be sent.
+    Intent(String),
+    /// What HighLevel answered.
+    Answer(Box<Pair>),
+    /// Written by halves.
+    Torn,
+}
+
+impl Pair {
+    /// Reads the JSON of a pair file; `written` is when the file was, in seconds since 1970. Else what is wrong
+    /// with it.
+    pub fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
+        let value = serde_json::from_slice(json).map_err(|_| "is no JSON")?;
+        let Value::Object(members) = value else {
+            return Err("is no JSON object");
+        };
+        let said = members.get(EXPIRES_AT).and_then(seconds);
+        let lasts = members.get(EXPIRES_IN).and_then(seconds);
+        let mut pair = Self::of(members)?;
+        // The token itself knows best, but nobody vouches for its claims: the earlier of both.
+        let claimed = claimed(&pair.access);
+        pair.expires_at = match (said, claimed) {
+            (Some(said), Some(claimed)) => said.min(claimed),
+            (Some(known), None) | (None, Some(known)) => known,
+            // Nobody knows: it is renewed at once.
+            (None, None) => lasts.map_or(0, |lasts| written.saturating_add(lasts)),
+        };
+        Ok(pair)
+    }
+
+    /// The pair that HighLevel answered at or after `asked` when this one was to be renewed.
+    pub fn renewed(&self, answer: Map<String, Value>, asked: i64) -> Result<Self, &'static str> {
+        let mut members = self.others.clone();
+        // RFC 6749: no new refresh token means that the old one goes on.
+        members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
+        members.extend(answer);
+        members.remove(REPLACES);
+        let lasts = members.get(EXPIRES_IN).and_then(seconds);
+        let mut pair = Self::of(members)?;
+        pair.expires_at = end(lasts, &pair.access, asked);
+        pair.replaces = Some(self.name());
+        Ok(pair)
+    }
+
+    fn of(mut members: Map<String, Value>) -> Result<Self, &'static str> {
+        let mut take = |name| match members.remove(name) {
+            Some(Value::String(text)) if is_token(&text) => Some(SecretString::from(text)),
+            _ => None,
+        };
+        let access = take(ACCESS).ok_or("holds no access_token")?;
+        let refresh = take(REFRESH).ok_or("holds no refresh_token")?;
+        members.remove(EXPIRES_AT);
+        let replaces = match members.remove(REPLACES) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Ok(Self {
+            access,
+            refresh,
+            expires_at: 0,
+            replaces,
+            others: members,
+        })
+    }
+
+    /// The pair as it stands in its file.
+    pub fn json(&self) -> String {
+        let mut members = Map::new();
+        members.insert(ACCESS.to_owned(), self.access.expose_secret().into());
+        members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
+        members.insert(EXPIRES_AT.to_owned(), self.expires_at.into());
+        members.extend(self.others.clone());
+        if let Some(replaces) = &self.replaces {
+            members.insert(REPLACES.to_owned(), replaces.as_str().into());
+        }
+        Value::Object(members).to_string()
+    }
+
+    /// What is written before the pair's refresh token is used.
+    pub fn intent(&self) -> String {
+        let mut members = Map::new();
+        members.insert(REPLACES.to_owned(), self.name().into());
+        Value::Object(members).to_string()
+    }
+
+    /// What stands for the pair: a digest of its refresh token, which no two pairs share.
+    pub fn name(&self) -> String {
+        let hash = digest(&SHA256, self.refresh.expose_secret().as_bytes());
+        hash.as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// Whether this is what HighLevel gave for `older`.
+    pub fn follows(&self, older: &Self) -> bool {
+        self.replaces.as_deref() == Some(&older.name())
+    }
+
+    /// What came with the tokens under `name`.
+    pub fn other(&self, name: &str) -> Option<&str> {
+        self.others.get(name)?.as_str()
+    }
+}
+
+impl Leftover {
+    pub fn read(json: &[u8]) -> Self {
+        let Ok(Value::Object(members)) = serde_json::from_slice(json) else {
+            return Self::Torn;
+        };
+        match (Pair::parse(json, 0), members.get(REPLACES)) {
+            (Ok(pair), _) => Self::Answer(Box::new(pair)),
+            (Err(_), Some(Value::String(name))) => Self::Intent(name.clone()),
+            (Err(_), _) => Self::Torn,
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+/// The access token of an answer to a request that was sent at `asked`, and when it ends.
+pub fn granted(answer: &Map<String, Value>, asked: i64) -> Option<(SecretString, i64)> {
+    let text = answer.get(ACCESS)?.as_str()?;
+    let token = is_token(text).then(|| SecretString::from(text))?;
+    let lasts = answer.get(EXPIRES_IN).and_then(seconds);
+    let end = end(lasts, &token, asked);
+    Some((token, end))
+}
+
+fn end(lasts: Option<i64>, token: &SecretString, asked: i64) -> i64 {
+    let known = lasts.map(|lasts| asked.saturating_add(lasts));
+    let known = known.or_else(|| claimed(token));
+    known.unwrap_or(asked.saturating_add(USUAL_LIFE))
+}
+
+fn claimed(token: &SecretString) -> Option<i64> {
+    Claims::of(token.expose_secret())?.expires
+}
+
+/// What can stand in a header and in a form.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A number, or a text that is one; beyond the range it is the end of it.
+fn seconds(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| Some(number.as_f64()? as i64)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}

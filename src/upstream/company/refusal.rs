@@ -1,0 +1,224 @@
+//! What HighLevel's refusals at `/oauth/` mean, and whether the refresh token is used up all the same.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
+
+use crate::upstream::TenantId;
+use crate::upstream::failure::{Class, Failure};
+use crate::upstream::limit::retry_after;
+use crate::upstream::said::{Said, proxy};
+
+/// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
+const USUAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A request for a token that came to nothing.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    pub failure: Failure,
+    pub refresh_token: Fate,
+}
+
+/// What became of the refresh token that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// What it was before.
+    Untouched,
+    /// It may be used up: for 30 seconds HighLevel gives the same new pair for it again.
+    Unknown,
+    /// HighLevel takes it no more.
+    Dead,
+}
+
+/// A message that is known; the first row that fits says what it means.
+struct Known {
+    /// Parts of the message in lower case: all of one of these lists.
+    says: &'static [&'static [&'static str]],
+    class: Class,
+    ends_refresh_token: bool,
+    sentence: &'static str,
+    remedy: &'static str,
+}
+
+/// Only "Location is not active" [E, highlevel-api-docs issue 249] is known word for word; the rest is held to
+/// RFC 6749's codes and to the words that cannot be missing.
+const OF_RENEWALS: &[Known] = &[
+    Known {
+        says: &[&["not active"]],
+        class: Class::Location,
+        ends_refresh_token: false,
+        sentence: "HighLevel renews no token of this company while its account is not active.",
+        remedy: "Make the account active again in HighLevel (it may be paused for an unpaid bill); then the token is renewed by itself.",
+    },
+    Known {
+        says: &[
+            &["invalid_grant"],
+            &["refresh", "not found"],
+            &["refresh", "invalid"],
+            &["refresh", "expired"],
+            &["refresh", "used"],
+        ],
+        class: Class::Auth,
+        ends_refresh_token: true,
+        sentence: "HighLevel no longer takes the company's refresh token: it was used elsewhere, a year went by, or the app was uninstalled.",
+        remedy: "Install the app for the company again and write what POST /oauth/token answers to the pair file; give the file to no other program.",
+    },
+    Known {
+        says: &[&["invalid_client"], &["unauthorized_client"], &["client"]],
+        class: Class::Auth,
+        ends_refresh_token: false,
+        sentence: "HighLevel does not take the app's client id and client secret.",
+        remedy: "Compare both with the app's page in HighLevel's marketplace; a secret that was made anew there replaces the old one.",
+    },
+];
+
+/// As messages of other operations are known to read; of this one none is reported.
+const OF_LOCATIONS: &[Known] = &[
+    Known {
+        says: &[&["not active"]],
+        class: Class::Location,
+        ends_refresh_token: false,
+        sentence: "HighLevel gives no token for {location}: it is not active.",
+        remedy: "Make the location active again in HighLevel (it may be paused for an unpaid bill).",
+    },
+    Known {
+        says: &[&["not authorized for this scope"]],
+        class: Class::Scope,
+        ends_refresh_token: false,
+        sentence: "The company's token may give no tokens of locations.",
+        remedy: "Give the app the scope oauth.write in HighLevel's marketplace and install it for the company again.",
+    },
+    Known {
+        says: &[&["user type mismatch"], &["authclass"]],
+        class: Class::TokenClass,
+        ends_refresh_token: false,
+        sentence: "The token is not a company's OAuth token, which alone gives tokens of locations.",
+        remedy: "Use the token that HighLevel gives where the app is installed for the whole company.",
+    },
+];
+
+impl Missed {
+    pub fn unknown(failure: Failure) -> Self {
+        Self {
+            failure,
+            refresh_token: Fate::Unknown,
+        }
+    }
+}
+
+/// What fails before HighLevel is asked.
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            refresh_token: Fate::Untouched,
+        }
+    }
+}
+
+/// Why there is no new pair.
+pub fn of_renewal(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    secrets: &[&SecretString],
+) -> Missed {
+    let said = Said::read(body, secrets);
+    let refresh_token = match known(&said, OF_RENEWALS) {
+        // A proxy that failed may have asked HighLevel before.
+        _ if status.is_server_error() || status.is_informational() => Fate::Unknown,
+        Some(known) if status.is_client_error() && known.ends_refresh_token => Fate::Dead,
+        _ => Fate::Untouched,
+    };
+    let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
+        Failure::new(Class::Auth, "HighLevel does not renew the company's token.").with_remedy(
+            "See the message; check the app's client id and secret, and install the app for the company again where \
+             they are right.",
+        )
+    });
+    said.add_to(&mut failure, status);
+    Missed {
+        failure,
+        refresh_token,
+    }
+}
+
+/// Why there is no token of `location`.
+pub fn of_location(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    company_token: &SecretString,
+    location: &TenantId,
+) -> Failure {
+    let said = Said::read(body, &[company_token]);
+    let mut failure = by_rows(OF_LOCATIONS, &said, status, headers).unwrap_or_else(|| {
+        if status == StatusCode::UNAUTHORIZED {
+            return Failure::new(Class::Auth, "HighLevel does not accept the company's token.")
+                .with_remedy(
+                    "Get a new one; where it is the server's own, install the app for the company again.",
+                );
+        }
+        Failure::new(
+            Class::Location,
+            "HighLevel gives the company no token for {location}.",
+        )
+        .with_remedy(
+            "Check the locationId and that the app is installed for that location; list_locations shows which are.",
+        )
+    });
+    said.add_to(&mut failure, status);
+    failure.sentence = failure
+        .sentence
+        .replace("{location}", &format!("the location {}", location.as_str()));
+    failure
+}
+
+fn by_rows(
+    rows: &'static [Known],
+    said: &Said,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Option<Failure> {
+    if said.html {
+        return Some(proxy(Class::Upstream, status));
+    }
+    match status.as_u16() {
+        429 => {
+            let wait = retry_after(headers).unwrap_or(USUAL_INTERVAL);
+            let failure = Failure::new(
+                Class::RateLimited,
+                "Too many requests for tokens at once; nothing was done.",
+            );
+            let remedy = format!("Wait {} seconds, then repeat the call.", wait.as_secs());
+            Some(failure.with_remedy(remedy).with_retry_after(wait))
+        }
+        400..=499 => {
+            let known = known(said, rows)?;
+            Some(Failure::new(known.class, known.sentence).with_remedy(known.remedy))
+        }
+        300..=399 => {
+            let what = "HighLevel redirects the request for a token, which is not followed.";
+            Some(Failure::new(Class::Upstream, what).with_remedy("Check upstream.base_url."))
+        }
+        _ => {
+            let what = "HighLevel failed where it gives tokens.";
+            Some(Failure::new(Class::Upstream, what).with_remedy("Try again later."))
+        }
+    }
+}
+
+fn known(said: &Said, rows: &'static [Known]) -> Option<&'static Known> {
+    if said.html {
+        return None;
+    }
+    let message = said.message.as_deref().unwrap_or_default();
+    let text = format!("{} {message}", said.code).to_lowercase();
+    let fits = |known: &&Known| {
+        let all = |words: &&[&str]| words.iter().all(|word| text.contains(word));
+        known.says.iter().any(all)
+    };
+    rows.iter().find(fits)
+}

@@ -1,0 +1,131 @@
+//! What is known of a company's token between renewals.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use super::flight::Flight;
+use super::minted::TOO_YOUNG;
+use super::pair::{MARGIN, Pair, now};
+use super::refusal::{Fate, Missed};
+use crate::upstream::failure::Failure;
+
+/// From one renewal that failed to the next, where HighLevel asks for no longer pause.
+pub const PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest pause that HighLevel is granted.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// For 30 seconds HighLevel gives the same new pair for a used refresh token: so often it is asked, should nobody
+/// else do so.
+const INSISTENCE: u32 = 5;
+
+#[derive(Default)]
+pub struct State {
+    pub held: Option<Held>,
+    /// A renewal was sent, and nobody knows what became of it.
+    pub open: bool,
+    /// What HighLevel gave for the pair of the file and could not be written there.
+    pub unsaved: Option<Pair>,
+    pub flight: Option<Flight<SecretString>>,
+    /// HighLevel refused what is held.
+    refused: bool,
+    /// Why the last renewal failed, and when the next may be.
+    failed: Option<(Failure, Instant)>,
+    insisted: u32,
+}
+
+pub struct Held {
+    token: SecretString,
+    expires_at: i64,
+    /// When HighLevel gave it to this process.
+    renewed: Option<Instant>,
+}
+
+impl State {
+    /// The token that needs no renewal.
+    pub fn good(&self) -> Option<SecretString> {
+        let held = self.held.as_ref().filter(|_| !self.refused && !self.open)?;
+        // A token that lives for less than the margin must not be renewed at every call.
+        let good = held.is_younger_than(PAUSE) || held.expires_at > now() + MARGIN;
+        good.then(|| held.token.clone())
+    }
+
+    /// What can be used while no renewal comes to anything.
+    pub fn still(&self) -> Option<SecretString> {
+        let held = self.held.as_ref().filter(|_| !self.refused)?;
+        (held.expires_at > now()).then(|| held.token.clone())
+    }
+
+    /// Why there is no renewal now, with the rest of the pause.
+    pub fn resting(&self) -> Option<Failure> {
+        let (failure, next) = self.failed.as_ref()?;
+        let rest = next.saturating_duration_since(Instant::now());
+        (!rest.is_zero()).then(|| failure.clone().with_retry_after(rest))
+    }
+
+    pub fn under_way(&self) -> Option<Flight<SecretString>> {
+        let flight = self.flight.as_ref()?;
+        (!flight.is_over()).then(|| flight.clone())
+    }
+
+    /// Whether there is, or can be, another token than `token`, which HighLevel refused.
+    pub fn refuse(&mut self, token: &SecretString) -> bool {
+        match &self.held {
+            Some(held) if held.is(token) => {
+                self.refused |= !held.is_younger_than(TOO_YOUNG);
+                self.refused
+            }
+            _ => true,
+        }
+    }
+
+    /// Uses the pair of the file where it is another than that in use.
+    pub fn take(&mut self, pair: &Pair) {
+        if !self.held.as_ref().is_some_and(|held| held.is(&pair.access)) {
+            self.hold(pair, None);
+        }
+    }
+
+    /// Uses what HighLevel just gave.
+    pub fn renew(&mut self, pair: &Pair) {
+        self.hold(pair, Some(Instant::now()));
+    }
+
+    pub fn succeed(&mut self) {
+        self.open = false;
+        self.failed = None;
+        self.insisted = 0;
+    }
+
+    /// Whether to try again though nobody may ask.
+    pub fn fail(&mut self, missed: &Missed) -> bool {
+        self.open |= missed.refresh_token == Fate::Unknown;
+        let asked = Duration::from_millis(missed.failure.retry_after_ms.unwrap_or(0));
+        let pause = asked.clamp(PAUSE, LONGEST_PAUSE);
+        self.failed = Some((missed.failure.clone(), Instant::now() + pause));
+        let insists = self.open && self.insisted < INSISTENCE;
+        self.insisted += u32::from(insists);
+        insists
+    }
+
+    fn hold(&mut self, pair: &Pair, renewed: Option<Instant>) {
+        self.refused = false;
+        self.held = Some(Held {
+            token: pair.access.clone(),
+            expires_at: pair.expires_at,
+            renewed,
+        });
+    }
+}
+
+impl Held {
+    fn is(&self, token: &SecretString) -> bool {
+        self.token.expose_secret() == token.expose_secret()
+    }
+
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.renewed.is_some_and(|renewed| renewed.elapsed() < age)
+    }
+}

@@ -1,0 +1,201 @@
+//! Holds calls to HighLevel's rate limits: one window for each location and app, where a token has proved its
+//! location, and one for each token where it has not.
+
+mod day;
+mod gate;
+mod line;
+mod reported;
+mod window;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use crate::config;
+use crate::upstream::Digest;
+use crate::upstream::TenantId;
+use crate::upstream::breaker::Breaker;
+use crate::upstream::caller::Credential;
+use crate::upstream::recent::RecentMap;
+use crate::upstream::retry::RetryBudget;
+use crate::upstream::standing::{CountedUnder, Standing};
+
+pub use gate::{Gate, Permit, Reason, Wait};
+pub use reported::{Reported, retry_after};
+pub use window::Ended;
+
+/// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
+/// out the window of one that HighLevel accepted.
+const MOST_LOCATIONS: usize = 100_000;
+const MOST_CREDENTIALS: usize = 50_000;
+const MOST_NEW: usize = 10_000;
+
+/// A window without calls is forgotten after so long. What it knew of the day HighLevel's next answer tells again.
+const LOCATION_IDLE: Duration = Duration::from_hours(1);
+const CREDENTIAL_IDLE: Duration = Duration::from_mins(10);
+const NEW_IDLE: Duration = Duration::from_mins(2);
+
+/// Every window of the process.
+pub struct Limits {
+    key: hmac::Key,
+    settings: config::Limits,
+    book: Mutex<Book>,
+}
+
+struct Book {
+    locations: RecentMap<(App, TenantId), Arc<Scope>>,
+    credentials: RecentMap<Digest, Arc<Scope>>,
+    /// Of tokens that HighLevel has not accepted.
+    new: RecentMap<Digest, Arc<Scope>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum App {
+    /// All private integrations of a location count together, as users report.
+    PrivateIntegration,
+    /// `sourceId` of an OAuth token.
+    Client(String),
+}
+
+/// One window with what belongs to it.
+pub struct Scope {
+    pub gate: Arc<Gate>,
+    /// Retries that are left to its calls.
+    pub retries: RetryBudget,
+    /// By the operations that failed.
+    pub breaker: Breaker<&'static str>,
+}
+
+/// On whose behalf a call is counted.
+pub struct Account {
+    pub digest: Digest,
+    pub scope: Arc<Scope>,
+    app: Option<App>,
+}
+
+impl Limits {
+    /// Fails where the system gives no random numbers.
+    pub fn new(settings: &config::Limits) -> Result<Self, String> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|_| "the system gives no random numbers".to_owned())?;
+        Ok(Self {
+            key,
+            settings: settings.clone(),
+            book: Mutex::new(Book {
+                locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
+                credentials: RecentMap::new(MOST_CREDENTIALS, CREDENTIAL_IDLE).keeping(is_in_use),
+                new: RecentMap::new(MOST_NEW, NEW_IDLE).keeping(is_shared),
+            }),
+        })
+    }
+
+    /// The scope that a call of `credential`, for which `digest` stands, is counted in.
+    pub fn account(
+        &self,
+        credential: &Credential,
+        digest: Digest,
+        counted: &CountedUnder,
+        standing: Standing,
+    ) -> Account {
+        let app = App::of(credential);
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let scope = match (counted, &app) {
+            (CountedUnder::Location(location), Some(app)) => {
+                book.of_location((app.clone(), location.clone()), &self.settings)
+            }
+            _ if standing == Standing::New => book.of_new(digest, &self.settings),
+            _ => book.of_credential(digest, &self.settings),
+        };
+        Account { digest, scope, app }
+    }
+
+    /// The account's credential proved `location`, where it is counted from now on: its calls so far count there too.
+    pub fn join(&self, account: &Account, location: &TenantId) {
+        let Some(app) = &account.app else {
+            return;
+        };
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let scope = book.of_location((app.clone(), location.clone()), &self.settings);
+        // A call that was counted there already has nothing to bring along.
+        if !Arc::ptr_eq(&scope, &account.scope) {
+            scope.gate.absorb(&account.scope.gate);
+        }
+    }
+
+    /// What stands for `credential` in this process.
+    pub fn digest(&self, credential: &Credential) -> Digest {
+        credential.digest(|identity| {
+            let tag = hmac::sign(&self.key, identity.as_bytes());
+            let mut digest = Digest::default();
+            let length = digest.len().min(tag.as_ref().len());
+            digest[..length].copy_from_slice(&tag.as_ref()[..length]);
+            digest
+        })
+    }
+}
+
+impl Book {
+    fn of_location(&mut self, key: (App, TenantId), settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.locations.touch(&key) {
+            return Arc::clone(scope);
+        }
+        let scope = Scope::new(settings);
+        self.locations.insert(key, Arc::clone(&scope));
+        scope
+    }
+
+    fn of_credential(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.credentials.touch(&digest) {
+            return Arc::clone(scope);
+        }
+        // It was new until now.
+        let scope = self.new.remove(&digest);
+        let scope = scope.unwrap_or_else(|| Scope::new(settings));
+        self.credentials.insert(digest, Arc::clone(&scope));
+        scope
+    }
+
+    fn of_new(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+        if let Some(scope) = self.new.touch(&digest) {
+            return Arc::clone(scope);
+        }
+        let scope = Scope::new(settings);
+        self.new.insert(digest, Arc::clone(&scope));
+        scope
+    }
+}
+
+impl Scope {
+    fn new(settings: &config::Limits) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Arc::new(Gate::new(settings)),
+            retries: RetryBudget::of_tenant(),
+            breaker: Breaker::default(),
+        })
+    }
+}
+
+/// A scope that a call holds has another owner than its map.
+fn is_shared(scope: &Arc<Scope>) -> bool {
+    Arc::strong_count(scope) > 1
+}
+
+fn is_in_use(scope: &Arc<Scope>) -> bool {
+    is_shared(scope) || !scope.gate.is_idle()
+}
+
+impl App {
+    /// `None` where the token does not say: then it is an app of its own.
+    fn of(credential: &Credential) -> Option<Self> {
+        match credential {
+            Credential::Company(company) => Some(Self::Client(company.client_id().to_owned())),
+            _ if credential.is_private_integration() => Some(Self::PrivateIntegration),
+            _ => credential.claims()?.source_id.map(Self::Client),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

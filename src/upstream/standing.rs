@@ -1,0 +1,286 @@
+//! What is known of HighLevel tokens: whether HighLevel accepted them, and which locations they proved.
+//!
+//! Anybody can make up tokens. A made-up one must cost HighLevel little, and must touch nothing that belongs to a
+//! token that HighLevel accepted: so the two are kept in maps of their own, each with a bound.
+
+mod delay;
+mod seat;
+mod tries;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::upstream::recent::RecentMap;
+use crate::upstream::verdict::TokenVerdict;
+use crate::upstream::{Digest, TenantId};
+
+pub use delay::{Delay, DelayReason};
+pub use seat::Seat;
+use tries::Tries;
+
+/// An accepted token is remembered for so long after HighLevel last accepted it.
+const ACCEPTED_FOR: Duration = Duration::from_hours(30 * 24);
+
+/// A proof holds for so long after the last proving call.
+const PROVEN_FOR: Duration = Duration::from_hours(24);
+
+/// A refused token rests this long at first, and twice as long each time, up to the longest rest.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// So long after its last refusal a token's refusals are forgotten.
+const REFUSED_FOR: Duration = Duration::from_mins(10);
+
+/// Bounds of what is kept: of tokens that HighLevel accepted, of locations for each, and of what anybody can make up.
+const MOST_ACCEPTED: usize = 100_000;
+const MOST_PROVING: usize = 50_000;
+const MOST_LOCATIONS: usize = 2_000;
+const MOST_STRANGERS: usize = 10_000;
+
+/// Calls of a new token that may be under way at once: it may be made up, and each is a request to HighLevel.
+pub const NEW_CALLS: usize = 4;
+
+/// What HighLevel said of a token so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// HighLevel has not answered it yet, or called it unknown.
+    New,
+    /// HighLevel knows it.
+    Accepted,
+}
+
+/// What a call is counted under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CountedUnder {
+    /// The location that the credential proved, or has from the settings.
+    Location(TenantId),
+    /// The credential alone: what location a call names proves nothing.
+    Credential(Digest),
+}
+
+/// A token that wants to call HighLevel.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer {
+    pub digest: Digest,
+    pub address: Option<IpAddr>,
+    /// The server knows the caller: its refusals do not count against an address.
+    pub known: bool,
+}
+
+/// The standing of every token of the process.
+pub struct Standings {
+    book: Mutex<Book>,
+    longest_wait: Duration,
+}
+
+struct Book {
+    accepted: RecentMap<Digest, ()>,
+    proofs: RecentMap<Digest, RecentMap<TenantId, ()>>,
+    rests: RecentMap<Digest, Rest>,
+    /// Calls of new tokens that are under way; closed once the token is accepted.
+    new_calls: RecentMap<Digest, Arc<Semaphore>>,
+    /// By IPv4 address or IPv6 network of 64 bits.
+    addresses: RecentMap<Option<IpAddr>, Arc<Tries>>,
+}
+
+/// HighLevel called a token unknown.
+struct Rest {
+    times: u32,
+    until: Instant,
+}
+
+impl Standings {
+    /// `longest_wait`: how long a call waits where too many of new tokens are under way.
+    pub fn new(longest_wait: Duration) -> Self {
+        Self {
+            longest_wait,
+            book: Mutex::new(Book {
+                accepted: RecentMap::new(MOST_ACCEPTED, ACCEPTED_FOR),
+                proofs: RecentMap::new(MOST_PROVING, PROVEN_FOR),
+                rests: RecentMap::new(MOST_STRANGERS, REFUSED_FOR),
+                new_calls: RecentMap::new(MOST_STRANGERS, LONGEST_REST)
+                    .keeping(|calls| Arc::strong_count(calls) > 1),
+                addresses: RecentMap::new(MOST_STRANGERS, tries::FORGOTTEN_AFTER)
+                    .keeping(|tries| Arc::strong_count(tries) > 1),
+            }),
+        }
+    }
+
+    pub fn standing(&self, digest: &Digest) -> Standing {
+        match self.book().accepted.peek(digest) {
+            Some(()) => Standing::Accepted,
+            None => Standing::New,
+        }
+    }
+
+    pub fn is_proven(&self, digest: &Digest, location: &TenantId) -> bool {
+        let book = self.book();
+        let proofs = book.proofs.peek(digest);
+        proofs.is_some_and(|locations| locations.peek(location).is_some())
+    }
+
+    /// The location that the token proved, where that is one.
+    pub fn only_location(&self, digest: &Digest) -> Option<TenantId> {
+        self.book().proofs.peek(digest)?.only().cloned()
+    }
+
+    /// Takes what HighLevel's answer said of the token.
+    pub fn record(&self, digest: Digest, verdict: TokenVerdict) {
+        let mut book = self.book();
+        match verdict {
+            TokenVerdict::Accepted => {
+                book.accepted.insert(digest, ());
+                book.rests.remove(&digest);
+                if let Some(calls) = book.new_calls.remove(&digest) {
+                    // Whoever waits goes on: the token is new no longer.
+                    calls.close();
+                }
+            }
+            TokenVerdict::Unknown => {
+                book.accepted.remove(&digest);
+                book.proofs.remove(&digest);
+                book.rest(digest);
+            }
+            TokenVerdict::Doubtful | TokenVerdict::Silent => {}
+        }
+    }
+
+    /// A call succeeded that HighLevel makes only for tokens of `location`. Whether that is news.
+    pub fn prove(&self, digest: Digest, location: &TenantId) -> bool {
+        let mut book = self.book();
+        if let Some(locations) = book.proofs.touch(&digest) {
+            let is_new = locations.touch(location).is_none();
+            locations.insert(location.clone(), ());
+            return is_new;
+        }
+        let mut locations = RecentMap::new(MOST_LOCATIONS, PROVEN_FOR);
+        locations.insert(location.clone(), ());
+        book.proofs.insert(digest, locations);
+        true
+    }
+
+    /// HighLevel does not let the token into `location`.
+    pub fn disprove(&self, digest: &Digest, location: &TenantId) {
+        if let Some(locations) = self.book().proofs.touch(digest) {
+            locations.remove(location);
+        }
+    }
+
+    /// Whether a call could go now, or would be refused without asking HighLevel.
+    pub fn check(&self, newcomer: &Newcomer) -> Result<(), Delay> {
+        let tries = {
+            let mut book = self.book();
+            book.check_rest(&newcomer.digest)?;
+            let is_accepted = book.accepted.peek(&newcomer.digest).is_some();
+            if newcomer.known || is_accepted {
+                return Ok(());
+            }
+            book.tries(newcomer.address)
+        };
+        tries.check()
+    }
+
+    /// Waits until a call of a new token may go; `None` where the token is accepted.
+    pub async fn enter(
+        &self,
+        newcomer: &Newcomer,
+        deadline: Instant,
+    ) -> Result<Option<Seat>, Delay> {
+        self.check(newcomer)?;
+        let patience = deadline.min(Instant::now() + self.longest_wait);
+        let Some((calls, tries)) = self.queues(newcomer) else {
+            return Ok(None);
+        };
+        let place = match tokio::time::timeout_at(patience, calls.acquire_owned()).await {
+            Ok(Ok(place)) => place,
+            // Closed: the token was accepted meanwhile.
+            Ok(Err(_)) => return Ok(None),
+            Err(_) => return Err(Delay::crowded()),
+        };
+        // Meanwhile another call may have told what the token is.
+        self.check(newcomer)?;
+        if self.standing(&newcomer.digest) == Standing::Accepted {
+            return Ok(None);
+        }
+        Ok(Some(Seat::new(place, tries.enter(patience).await?)))
+    }
+
+    /// Where a call of a new token waits.
+    fn queues(&self, newcomer: &Newcomer) -> Option<(Arc<Semaphore>, Arc<Tries>)> {
+        let mut book = self.book();
+        if newcomer.known || book.accepted.peek(&newcomer.digest).is_some() {
+            return None;
+        }
+        let calls = book.calls(newcomer.digest);
+        Some((calls, book.tries(newcomer.address)))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn check_rest(&self, digest: &Digest) -> Result<(), Delay> {
+        let left = self
+            .rests
+            .peek(digest)
+            .map(|rest| rest.until.saturating_duration_since(Instant::now()));
+        match left {
+            Some(left) if !left.is_zero() => Err(Delay::rest(left)),
+            _ => Ok(()),
+        }
+    }
+
+    fn rest(&mut self, digest: Digest) {
+        let now = Instant::now();
+        if let Some(rest) = self.rests.touch(&digest) {
+            // Calls that were under way together are refused together: that is one refusal.
+            if rest.until <= now {
+                let pause = FIRST_REST * 2u32.saturating_pow(rest.times.min(16));
+                rest.times = rest.times.saturating_add(1);
+                rest.until = now + pause.min(LONGEST_REST);
+            }
+            return;
+        }
+        let until = now + FIRST_REST;
+        self.rests.insert(digest, Rest { times: 1, until });
+    }
+
+    fn calls(&mut self, digest: Digest) -> Arc<Semaphore> {
+        if let Some(calls) = self.new_calls.touch(&digest) {
+            return Arc::clone(calls);
+        }
+        let calls = Arc::new(Semaphore::new(NEW_CALLS));
+        self.new_calls.insert(digest, Arc::clone(&calls));
+        calls
+    }
+
+    fn tries(&mut self, address: Option<IpAddr>) -> Arc<Tries> {
+        let network = address.map(network);
+        if let Some(tries) = self.addresses.touch(&network) {
+            return Arc::clone(tries);
+        }
+        let tries = Arc::new(Tries::default());
+        self.addresses.insert(network, Arc::clone(&tries));
+        tries
+    }
+}
+
+/// What one client has by itself: an IPv4 address, or an IPv6 network of 64 bits.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let mask = u128::MAX << 64;
+            IpAddr::V6((u128::from(address) & mask).into())
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests;

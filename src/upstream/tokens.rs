@@ -1,0 +1,192 @@
+//! Which token a call goes with: the caller's own, or that of a location, exchanged for a company's.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::upstream::Digest;
+use crate::upstream::TenantId;
+use crate::upstream::caller::Credential;
+use crate::upstream::company::{Minter, Oauth};
+use crate::upstream::failure::{Class, Failure};
+use crate::upstream::permit::{Sender, Target};
+use crate::upstream::recent::RecentMap;
+use tool::TokenClass;
+
+/// How long a refusal of a token's class is taken for HighLevel's word.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// Most refusals that are remembered.
+const MOST: usize = 10_000;
+
+/// The tokens of calls, for the whole process.
+pub struct Tokens {
+    minter: Minter,
+    /// Tools that HighLevel refused to a token of this class.
+    refused: Mutex<RecentMap<ClassRefusal, ()>>,
+}
+
+/// By credential, tool, and whether the token was one of a location that the credential was exchanged for.
+type ClassRefusal = (Digest, &'static str, bool);
+
+/// Where a call's token comes from.
+#[derive(Debug)]
+enum Source<'a> {
+    Own(&'a SecretString),
+    /// The company's own.
+    Company,
+    /// One that the company's is exchanged for.
+    OfLocation(&'a TenantId),
+}
+
+impl Tokens {
+    pub fn new(oauth: Oauth) -> Self {
+        Self {
+            minter: Minter::new(oauth),
+            refused: Mutex::new(RecentMap::new(MOST, REMEMBERED)),
+        }
+    }
+
+    /// The token to send, or why none of the caller's would be taken.
+    pub async fn token(
+        &self,
+        target: &Target,
+        sender: &Sender,
+        digest: Digest,
+    ) -> Result<SecretString, Failure> {
+        let source = source(target, sender)?;
+        let refusal = refusal(target, &source, digest);
+        if self.was_refused(&refusal) {
+            let what = format!(
+                "Nothing was sent: HighLevel has refused tokens of this class for {} a short while ago.",
+                target.tool.name
+            );
+            return Err(Failure::new(Class::TokenClass, what).with_remedy(other_token(target)));
+        }
+        match (source, &sender.caller.credential) {
+            (Source::Own(token), _) => Ok(token.clone()),
+            // Boxed: the state of an exchange is larger than that of the call around it.
+            (Source::Company, Credential::Company(company)) => Box::pin(company.token()).await,
+            (Source::OfLocation(location), Credential::Company(company)) => {
+                Box::pin(company.location_token(location)).await
+            }
+            (Source::OfLocation(location), credential @ Credential::Token(_)) => {
+                Box::pin(self.minter.location_token(digest, credential, location)).await
+            }
+            (Source::Company, Credential::Token(token)) => Ok(token.secret().clone()),
+        }
+    }
+
+    /// HighLevel refused `token`. Whether asking again gives another one.
+    pub fn renews(
+        &self,
+        target: &Target,
+        sender: &Sender,
+        digest: Digest,
+        token: &SecretString,
+    ) -> bool {
+        match (source(target, sender), &sender.caller.credential) {
+            (Ok(Source::Company), Credential::Company(company)) => company.refused(token),
+            (Ok(Source::OfLocation(location)), Credential::Company(company)) => {
+                company.forget(location, token)
+            }
+            (Ok(Source::OfLocation(location)), Credential::Token(_)) => {
+                self.minter.forget(digest, location, token)
+            }
+            _ => false,
+        }
+    }
+
+    /// HighLevel said that the tool takes no token of this class.
+    pub fn remember(&self, target: &Target, sender: &Sender, digest: Digest) {
+        let Ok(source) = source(target, sender) else {
+            return;
+        };
+        let refusal = refusal(target, &source, digest);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(refusal, ());
+    }
+
+    fn was_refused(&self, refusal: &ClassRefusal) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.peek(refusal).is_some()
+    }
+}
+
+fn refusal(target: &Target, source: &Source<'_>, digest: Digest) -> ClassRefusal {
+    let exchanged = matches!(source, Source::OfLocation(_));
+    (digest, target.tool.name, exchanged)
+}
+
+/// By what the token says of itself, what the operation takes, and what the caller may use.
+///
+/// The agency's own token reaches every location of the agency. So a caller that is bound to some never gets it: its
+/// operations go with the token of the location, or not at all.
+fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Failure> {
+    let takes = target.tool.token;
+    let refused = |what: &str, remedy: &str| {
+        let what = format!("Nothing was sent: {} {what}.", target.tool.name);
+        Err(Failure::new(Class::TokenClass, what).with_remedy(remedy))
+    };
+    if takes == TokenClass::Agency && !sender.agency {
+        return refused(
+            "acts on the whole agency, and this connection is bound to its own locations",
+            if sender.known || sender.caller.is_servers_own() {
+                AGENCY_KEY
+            } else {
+                UNBIND
+            },
+        );
+    }
+    let credential = &sender.caller.credential;
+    if let Credential::Token(token) = credential
+        && !Minter::takes(credential)
+    {
+        let class = credential.claims().and_then(|claims| claims.auth_class);
+        if takes == TokenClass::Agency && class.as_deref() == Some("Location") {
+            return refused(
+                "takes a token of the agency, and this one is of a location",
+                other_token(target),
+            );
+        }
+        return Ok(Source::Own(token.secret()));
+    }
+    match (takes, &target.location) {
+        (TokenClass::Agency, _) => Ok(Source::Company),
+        (TokenClass::Either, _) if sender.agency => Ok(Source::Company),
+        (TokenClass::Unknown, None) if sender.agency => Ok(Source::Company),
+        (_, Some(location)) => Ok(Source::OfLocation(location)),
+        (TokenClass::Location, None) => refused(
+            "takes a token of a location, and the call names no location",
+            NAME_LOCATION,
+        ),
+        (TokenClass::Either | TokenClass::Unknown, None) => refused(
+            "would act on the whole agency, for the call names no location",
+            NAME_LOCATION,
+        ),
+    }
+}
+
+const AGENCY_KEY: &str = "Leave it to the server's operator, who may allow it: by a key of `highlevel-mcp keys create --agency`, or by server.access_key_agency.";
+
+/// For a client's own token.
+const UNBIND: &str = "Connect without the locationId header, which binds the connection to one location; the token must be the agency's.";
+
+const NAME_LOCATION: &str = "Name the location: give `location`, or connect with the locationId header or a key of the location.";
+
+/// What to use instead.
+fn other_token(target: &Target) -> &'static str {
+    match target.tool.token {
+        TokenClass::Agency => {
+            "Use a token of the agency: an agency's private integration, or a company of the server's settings."
+        }
+        TokenClass::Location => "Name the location, or use a token of that location.",
+        TokenClass::Either | TokenClass::Unknown => {
+            "Use a token of the other class: of the location, or of the agency."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Which token a call goes with, by caller, operation and location.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::*;
+use crate::budget::Budget;
+use crate::config::{Config, Flags};
+use crate::upstream::Caller;
+use crate::upstream::company::{Company, Settings};
+use crate::upstream::transport::Transport;
+
+fn tool(token: TokenClass) -> &'static tool::Tool {
+    let tools = crate::catalog::TOOLS;
+    let found = tools.iter().find(|tool| tool.token == token);
+    found.expect("a tool of this class")
+}
+
+fn servers_company() -> Credential {
+    let config = Config::from_sources(&Flags::default(), []).expect("defaults");
+    let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+    let settings = Settings {
+        company_id: TenantId::parse("C0").expect("an id"),
+        client_id: "app".to_owned(),
+        client_secret: "secret".into(),
+        pair_file: std::env::temp_dir().join("pair.json"),
+    };
+    Credential::Company(Company::new(&transport.oauth(), settings).expect("a company"))
+}
+
+fn jwt(claims: &str) -> Credential {
+    let claims = URL_SAFE_NO_PAD.encode(claims);
+    Credential::parse(&format!("e30.{claims}.x")).expect("a token")
+}
+
+#[test]
+fn who_is_bound_to_locations_never_gets_the_agencys_token() {
+    use TokenClass::{Agency, Either, Location, Unknown};
+    let pit = || Credential::parse("pit-a").expect("a token");
+    let agency_jwt = || jwt(r#"{"authClass": "Company", "authClassId": "C0"}"#);
+    let location_jwt = || jwt(r#"{"authClass": "Location", "authClassId": "L0"}"#);
+    let credentials: [(&str, Credential); 4] = [
+        ("a company of the settings", servers_company()),
+        ("a client's company token", agency_jwt()),
+        ("a private integration", pit()),
+        ("a location's token", location_jwt()),
+    ];
+    // For each: with a location and without one. "refused" names the remedy's first word.
+    let company = |agency: bool, takes: TokenClass, named: bool| match (agency, takes, named) {
+        (true, Agency | Either, _) | (true, Unknown, false) => "the company's",
+        (false, Agency, _) => "refused: Leave",
+        (_, _, true) => "the location's",
+        (_, _, false) => "refused: Name",
+    };
+    let own = |is_location: bool, agency: bool, takes: TokenClass| match (agency, takes) {
+        (false, Agency) => "refused: Leave",
+        (true, Agency) if is_location => "refused: Use",
+        _ => "its own",
+    };
+    for (name, credential) in credentials {
+        for agency in [false, true] {
+            for takes in [Agency, Either, Location, Unknown] {
+                for named in [false, true] {
+                    let target = Target {
+                        tool: tool(takes),
+                        version: "",
+                        location: TenantId::parse("L0").filter(|_| named),
+                        names_location: named,
+                    };
+                    let sender = Sender {
+                        caller: Caller {
+                            credential: credential.clone(),
+                            location: None,
+                            company: None,
+                            place: None,
+                            home: None,
+                        },
+                        known: false,
+                        agency,
+                        address: None,
+                        budget: Budget::default(),
+                    };
+                    let got = match source(&target, &sender) {
+                        Ok(Source::Own(_)) => "its own".to_owned(),
+                        Ok(Source::Company) => "the company's".to_owned(),
+                        Ok(Source::OfLocation(_)) => "the location's".to_owned(),
+                        Err(failure) => {
+                            assert_eq!(failure.class, Class::TokenClass);
+                            assert!(failure.not_executed());
+                            let remedy = failure.remedy.expect("a remedy");
+                            format!("refused: {}", remedy.split(' ').next().unwrap_or_default())
+                        }
+                    };
+                    let expected = if name.contains("company") {
+                        company(agency, takes, named)
+                    } else {
+                        own(name.contains("location"), agency, takes)
+                    };
+                    // A client unbinds its connection; of the server's own companies the operator has the word.
+                    let expected = match expected {
+                        "refused: Leave" if !name.contains("settings") => "refused: Connect",
+                        expected => expected,
+                    };
+                    assert_eq!(
+                        got, expected,
+                        "{name}, agency {agency}, {takes:?}, named {named}"
+                    );
+                }
+            }
+        }
+    }
+}

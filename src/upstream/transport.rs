@@ -1,0 +1,258 @@
+//! The one path to HighLevel: what all calls of the process share, and what is known of their tokens.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{ACCEPT, DATE, HeaderName, HeaderValue};
+use reqwest::{Request, Url, redirect};
+use tokio::time::Instant;
+
+use crate::catalog::prepare::Upstream;
+use crate::config;
+use crate::upstream::Digest;
+use crate::upstream::answer;
+use crate::upstream::breaker::Breaker;
+use crate::upstream::company::Oauth;
+use crate::upstream::failure::{Class, Failure};
+use crate::upstream::limit::Limits;
+use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
+use crate::upstream::retry::RetryBudget;
+use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
+use crate::upstream::tokens::Tokens;
+use crate::upstream::{Caller, TenantId, template};
+use tool::Preferred;
+
+/// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
+const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
+
+const VERSION: HeaderName = HeaderName::from_static("version");
+
+/// Sent by progenitor with every request; not a header that HighLevel knows.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+
+/// The one path to the network. Cheap to clone; one connection pool for the whole process.
+#[derive(Clone)]
+pub struct Transport {
+    pub(super) upstream: Upstream,
+    base: Url,
+    pub(super) max_response_bytes: usize,
+    pub(super) total_timeout: Duration,
+    simulated: bool,
+    calls_per_interval: usize,
+    preferred: Preferred,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What asking for nothing in particular told.
+#[derive(Debug)]
+pub struct Reached {
+    pub took: Duration,
+    /// Seconds by which HighLevel's clock is ahead of ours.
+    pub ahead: Option<i64>,
+}
+
+/// What all calls of the process share.
+pub(super) struct Shared {
+    pub tokens: Tokens,
+    pub limits: Limits,
+    pub standings: Standings,
+    pub retries: RetryBudget,
+    /// By the callers that could not reach HighLevel.
+    pub breaker: Breaker<Digest>,
+    authority: Mutex<Option<Authority>>,
+}
+
+impl Transport {
+    /// Fails where the base URL is no http(s) URL or the client cannot be made.
+    pub fn new(settings: &config::Upstream, limits: &config::Limits) -> Result<Self, String> {
+        let base_url = settings.base_url.trim_end_matches('/').to_owned();
+        let base = Url::parse(&base_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| format!("upstream.base_url {base_url:?} is no http or https URL"))?;
+        // An error means that one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
+        let tokens = Tokens::new(Oauth::new(http.clone(), &base_url));
+        Ok(Self {
+            upstream: Upstream { base_url, http },
+            base,
+            max_response_bytes: settings.max_response_bytes,
+            total_timeout: Duration::from_millis(settings.total_timeout_ms),
+            simulated: settings.simulated,
+            preferred: settings.prefer_version,
+            calls_per_interval: usize::try_from(limits.calls_per_interval).unwrap_or(usize::MAX),
+            shared: Arc::new(Shared {
+                tokens,
+                limits: Limits::new(limits)?,
+                standings: Standings::new(Duration::from_millis(limits.max_wait_ms)),
+                retries: RetryBudget::of_all(),
+                breaker: Breaker::default(),
+                authority: Mutex::new(Some(Authority::new())),
+            }),
+        })
+    }
+
+    /// What the generated handlers build requests for.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Where tokens are renewed and exchanged.
+    pub fn oauth(&self) -> Oauth {
+        Oauth::new(self.upstream.http.clone(), &self.upstream.base_url)
+    }
+
+    /// In which version operations are called that HighLevel has in both.
+    pub fn preferred(&self) -> Preferred {
+        self.preferred
+    }
+
+    /// How many calls HighLevel takes in one interval.
+    pub fn calls_per_interval(&self) -> usize {
+        self.calls_per_interval
+    }
+
+    /// What stands for the caller's credential in this process.
+    pub fn digest(&self, caller: &Caller) -> Digest {
+        self.shared.limits.digest(&caller.credential)
+    }
+
+    /// Whether HighLevel is the built-in sandbox.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
+    /// The right to have requests sent, for the first one who asks.
+    pub fn take_authority(&self) -> Option<Authority> {
+        let mut authority = self
+            .shared
+            .authority
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        authority.take()
+    }
+
+    /// `request` as it would leave, but for the token, or why it would not.
+    pub fn outgoing(
+        &self,
+        target: Target,
+        sender: Sender,
+        mut request: Request,
+    ) -> Result<Box<Outgoing>, Failure> {
+        self.dress(&target, &mut request)?;
+        // Boxed: every stage of a call moves it on.
+        Ok(Box::new(Outgoing {
+            target,
+            sender,
+            request,
+        }))
+    }
+
+    /// Whether HighLevel knows the caller's token.
+    pub fn standing(&self, caller: &Caller) -> Standing {
+        if caller.is_servers_own() {
+            return Standing::Accepted;
+        }
+        self.shared.standings.standing(&self.digest(caller))
+    }
+
+    /// Whether the caller's token belongs to `location`, by HighLevel's word or the server's settings.
+    pub fn is_proven(&self, caller: &Caller, location: &TenantId) -> bool {
+        self.is_proven_by(caller, &self.digest(caller), location)
+    }
+
+    /// What a request of `caller` is counted under that names the location `named`.
+    pub fn counted_under(&self, caller: &Caller, named: Option<&TenantId>) -> CountedUnder {
+        self.counted(caller, self.digest(caller), named)
+    }
+
+    /// By what the request itself says: HighLevel holds it to that. What else the caller calls its location could be
+    /// another one for each request, and each has its own caps.
+    pub(super) fn counted(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+        named: Option<&TenantId>,
+    ) -> CountedUnder {
+        let location = match named {
+            Some(named) => Some(named.clone()).filter(|at| self.is_proven_by(caller, &digest, at)),
+            None => self.only_location_of(caller, &digest),
+        };
+        location.map_or(CountedUnder::Credential(digest), CountedUnder::Location)
+    }
+
+    /// The one location that the caller's token belongs to, by HighLevel's word or the server's settings.
+    pub fn only_location(&self, caller: &Caller) -> Option<TenantId> {
+        self.only_location_of(caller, &self.digest(caller))
+    }
+
+    fn only_location_of(&self, caller: &Caller, digest: &Digest) -> Option<TenantId> {
+        let home = caller.home.clone();
+        home.or_else(|| self.shared.standings.only_location(digest))
+    }
+
+    fn is_proven_by(&self, caller: &Caller, digest: &Digest, location: &TenantId) -> bool {
+        caller.home.as_ref() == Some(location) || self.shared.standings.is_proven(digest, location)
+    }
+
+    pub(super) fn newcomer(
+        &self,
+        caller: &Caller,
+        known: bool,
+        address: Option<IpAddr>,
+    ) -> Newcomer {
+        Newcomer {
+            digest: self.digest(caller),
+            address,
+            known: known || caller.is_servers_own(),
+        }
+    }
+
+    /// Checks the URL that stands in the request, and adds what HighLevel wants with every one, but for the token.
+    pub(super) fn dress(&self, target: &Target, request: &mut Request) -> Result<(), Failure> {
+        template::check(&self.base, target.tool.path, request.url()).map_err(|what| {
+            Failure::new(Class::Refused, format!("The request was not sent: {what}."))
+        })?;
+        let headers = request.headers_mut();
+        headers.remove(API_VERSION);
+        headers.insert(VERSION, HeaderValue::from_static(target.version));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Ok(())
+    }
+
+    /// Asks the base URL for anything, without a credential.
+    pub async fn reach(&self) -> Result<Reached, Failure> {
+        let start = Instant::now();
+        let request = self
+            .upstream
+            .http
+            .get(self.base.clone())
+            .timeout(self.total_timeout);
+        let response = request.send().await.map_err(|error| {
+            Failure::new(
+                Class::Upstream,
+                format!(
+                    "{} cannot be reached: {}.",
+                    self.base,
+                    answer::innermost(&error)
+                ),
+            )
+            .with_remedy("Check the network, proxies and upstream.base_url.")
+        })?;
+        let date = response.headers().get(DATE);
+        let date = date.and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+        let ahead = date.map(|date| date.timestamp().as_second() - Timestamp::now().as_second());
+        let took = start.elapsed();
+        Ok(Reached { took, ahead })
+    }
+}

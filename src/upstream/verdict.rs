@@ -1,0 +1,255 @@
+//! Reads a cause out of HighLevel's error answers: one row a known message, then one a status.
+
+mod known;
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION};
+use secrecy::SecretString;
+
+use crate::upstream::failure::{Class, Failure};
+use crate::upstream::limit::{Reported, retry_after};
+use crate::upstream::said::{Said, harmless, proxy};
+use known::{KNOWN, Known};
+use tool::{Effect, Tool};
+
+/// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
+const USUAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What HighLevel's answer says of the token that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenVerdict {
+    /// HighLevel knows it, whether or not it may do this.
+    Accepted,
+    /// HighLevel does not know it.
+    Unknown,
+    /// Refused in words that are not known, or before HighLevel looked at it: no acceptance, and a try.
+    Doubtful,
+    /// Nothing: HighLevel failed, or did not answer.
+    Silent,
+}
+
+/// Operations that HighLevel answers whatever the token: their documents name none.
+const PUBLIC: &[&str] = &["/chat-widget/public/config/{id}"];
+
+impl TokenVerdict {
+    /// By an answer's status, its message, and whether it is JSON.
+    pub fn new(status: StatusCode, message: Option<&str>, is_json: bool) -> Self {
+        match status.as_u16() {
+            401 if is_json => {
+                let lower = message.unwrap_or_default().to_lowercase();
+                match find_known(401, &lower) {
+                    Some(known) if known.says.is_empty() => Self::Doubtful,
+                    Some(known) if known.class == Class::Auth => Self::Unknown,
+                    Some(_) => Self::Accepted,
+                    None => Self::Doubtful,
+                }
+            }
+            // Too many calls of a location: whose token it is was not looked at, and a good one is no try.
+            408 | 429 => Self::Silent,
+            200..=299 | 400..=499 if is_json => Self::Accepted,
+            400..=499 => Self::Doubtful,
+            _ => Self::Silent,
+        }
+    }
+
+    /// As far as an answer of `tool` can tell: one that HighLevel gives without a token says nothing of it.
+    pub fn for_operation(self, tool: &Tool) -> Self {
+        match self {
+            Self::Accepted | Self::Unknown if PUBLIC.contains(&tool.path) => Self::Doubtful,
+            verdict => verdict,
+        }
+    }
+}
+
+/// Reads an answer other than 2xx.
+pub fn judge(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (Failure, TokenVerdict) {
+    let said = Said::read(body, &[token]);
+    let is_json = said.json;
+    let verdict = TokenVerdict::new(status, said.message.as_deref(), is_json);
+    let mut failure = explain(tool, token, status, headers, said);
+    // Who is refused for the token or the limit is refused before anything is done.
+    failure.sent = match status.as_u16() {
+        429 => false,
+        401 | 403 => !is_json,
+        _ => true,
+    };
+    (failure, verdict)
+}
+
+/// The failure that an answer other than 2xx is.
+pub fn verdict(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Failure {
+    judge(tool, token, status, headers, body).0
+}
+
+fn explain(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+    said: Said,
+) -> Failure {
+    let lower = said.message.as_deref().unwrap_or_default().to_lowercase();
+    let known = find_known(status.as_u16(), &lower);
+    let mut failure = match known {
+        _ if said.html => proxy(lost(tool, status), status),
+        Some(known) => Failure::new(known.class, filled(known.sentence, tool))
+            .with_remedy(filled(known.remedy, tool)),
+        None => by_status(tool, token, status, headers),
+    };
+    if status == StatusCode::UNPROCESSABLE_ENTITY && !tool.idempotent && tool.effect != Effect::Read
+    {
+        let remedy = failure.remedy.take().unwrap_or_default();
+        // A contact was created in spite of a 422 (highlevel-api-docs issue 64).
+        let remedy =
+            format!("{remedy} Look whether it was created all the same before you repeat it.");
+        failure.remedy = Some(remedy.trim_start().to_owned());
+    }
+    said.add_to(&mut failure, status);
+    failure.trace_id = failure.trace_id.or_else(|| trace_id(headers, token));
+    failure
+}
+
+fn find_known(status: u16, lower: &str) -> Option<&'static Known> {
+    KNOWN
+        .iter()
+        .find(|known| known.status == status && lower.contains(known.says))
+}
+
+/// HighLevel's own id of a call, where a header tells it.
+pub fn trace_id(headers: &HeaderMap, token: &SecretString) -> Option<String> {
+    header(headers, "x-trace-id", token)
+}
+
+fn filled(text: &str, tool: &Tool) -> String {
+    let named = |names: &[&str], none: &str| match names {
+        [] => none.to_owned(),
+        names => names.join(" or "),
+    };
+    text.replace(
+        "{scopes}",
+        &named(tool.scopes, "that HighLevel names for it"),
+    )
+    .replace("{access}", &kinds(tool.access))
+}
+
+/// The kinds of token that HighLevel's security schemes stand for.
+fn kinds(access: &[&str]) -> String {
+    let mut kinds: Vec<&str> = access
+        .iter()
+        .map(|scheme| match *scheme {
+            "Agency-Access" => "a token of the agency",
+            "Agency-Access-Only" => "an OAuth token of the agency",
+            "Location-Access-Only" => "an OAuth token of the location",
+            _ => "a token of the location",
+        })
+        .collect();
+    kinds.dedup();
+    if kinds.is_empty() {
+        kinds.push("a token of another kind");
+    }
+    kinds.join(" or ")
+}
+
+/// After a 5xx, or an answer that is none, nobody knows whether a write happened.
+fn lost(tool: &Tool, status: StatusCode) -> Class {
+    if (status.is_server_error() || status.is_informational()) && tool.effect != Effect::Read {
+        Class::UnknownOutcome
+    } else {
+        Class::Upstream
+    }
+}
+
+fn by_status(
+    tool: &Tool,
+    token: &SecretString,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Failure {
+    match status.as_u16() {
+        400 | 422 => Failure::new(Class::Invalid, "HighLevel does not take these arguments.")
+            .with_remedy("Correct what the message names."),
+        403 => Failure::new(Class::Refused, "HighLevel refuses this to the token.")
+            .with_remedy("Check the token's scopes and its location."),
+        404 => Failure::new(Class::NotFound, "HighLevel has nothing there.")
+            .with_remedy("Check the id, and that it belongs to this location."),
+        409 => Failure::new(Class::Duplicate, "This conflicts with what is there.")
+            .with_remedy("Read the record and decide anew."),
+        429 => rate_limited(headers),
+        300..400 => {
+            let target = header(headers, LOCATION.as_str(), token);
+            let host = target
+                .and_then(|target| {
+                    reqwest::Url::parse(&target)
+                        .ok()?
+                        .host_str()
+                        .map(str::to_owned)
+                })
+                .map_or_else(String::new, |host| format!(" to {host}"));
+            Failure::new(
+                Class::Upstream,
+                format!("HighLevel redirects this call{host}, which is not followed."),
+            )
+            .with_remedy("Check upstream.base_url.")
+        }
+        ..200 | 500.. => match lost(tool, status) {
+            Class::UnknownOutcome => Failure::new(
+                Class::UnknownOutcome,
+                "HighLevel failed, and it is not known whether this happened.",
+            )
+            .with_remedy(
+                "Read the record to see whether the change is there before you repeat the call.",
+            ),
+            class => Failure::new(class, "HighLevel failed.")
+                .with_remedy("This call only reads, it may be repeated."),
+        },
+        _ => Failure::new(Class::Invalid, "HighLevel does not take this call.")
+            .with_remedy("See the message."),
+    }
+}
+
+fn rate_limited(headers: &HeaderMap) -> Failure {
+    let reported = Reported::of(headers);
+    let asked = retry_after(headers);
+    if reported.daily_remaining == Some(0) {
+        let failure = Failure::new(
+            Class::RateLimited,
+            "The calls of this day are used up for this location.",
+        )
+        .with_remedy("Go on tomorrow.");
+        return match asked {
+            Some(asked) => failure.with_retry_after(asked),
+            None => failure,
+        };
+    }
+    let wait = asked.or(reported.interval).unwrap_or(USUAL_INTERVAL);
+    Failure::new(
+        Class::RateLimited,
+        "Too many calls at once for this location; nothing was done.",
+    )
+    .with_remedy(format!(
+        "Wait {} seconds, then repeat the call.",
+        wait.as_millis().div_ceil(1000)
+    ))
+    .with_retry_after(wait)
+}
+
+fn header(headers: &HeaderMap, name: &str, token: &SecretString) -> Option<String> {
+    Some(harmless(headers.get(name)?.to_str().ok()?, &[token]))
+}
+
+#[cfg(test)]
+mod tests;

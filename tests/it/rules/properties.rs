@@ -1,0 +1,222 @@
+//! Of rules made at random: what one section denies nothing brings back, and more sections let less through.
+
+use super::parse;
+use fastrand::Rng;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use highlevel_mcp::catalog::TOOLS;
+use policy::EffectiveRules;
+use tool::Arguments;
+use tool::{Argument, Newer, Place, Tool};
+
+const SELECTORS: [&str; 14] = [
+    "effect:read",
+    "effect:write",
+    "effect:send",
+    "effect:money",
+    "effect:destructive",
+    "effect:bulk",
+    "toolset:official",
+    "toolset:payments",
+    "toolset:contacts",
+    "contacts_*",
+    "contacts_delete-*",
+    "opportunities_create-opportunity",
+    "conversations_*",
+    "*",
+];
+
+const CONSTRAINTS: [&str; 6] = [
+    "{ tools = [\"*\"], argument = \"contactId\", one_of = [\"a\", 5] }",
+    "{ tools = [\"opportunities_*\"], argument = \"pipelineId\", none_of = [\"a\"], required = true }",
+    "{ tools = [\"contacts_*\", \"effect:send\"], argument = \"tags\", max_length = 1 }",
+    "{ tools = [\"*\"], argument = \"limit\", at_most = 4 }",
+    "{ tools = [\"effect:send\"], argument = \"message\", starts_with = [\"a\"] }",
+    "{ tools = [\"*\"], argument = \"locationId\", required = true }",
+];
+
+/// What a section denies, and its text.
+struct Made {
+    deny: Vec<&'static str>,
+    text: String,
+}
+
+fn some<'a>(random: &mut Rng, from: &[&'a str], most: usize) -> Vec<&'a str> {
+    let count = random.usize(0..=most);
+    random.choose_multiple(from.iter().copied(), count)
+}
+
+fn section(random: &mut Rng, place: &str) -> Made {
+    // `*` denied leaves nothing to look at.
+    let deny = some(random, &SELECTORS[..13], 2);
+    let mut text = format!("[{place}]\ndeny = {deny:?}\n");
+    if random.u8(0..3) == 0 {
+        text += &format!("allow = {:?}\n", some(random, &SELECTORS, 6));
+    }
+    if random.u8(0..6) == 0 {
+        text += "read_only = true\n";
+    }
+    let modes = ["off", "elicit", "token", "human", "refuse"];
+    for class in some(
+        random,
+        &["read", "write", "send", "money", "destructive", "bulk"],
+        4,
+    ) {
+        let mode = random.choice(modes).unwrap_or("off");
+        text += &format!(
+            "confirm.{class} = \"{mode}\"\ncaps.{class} = {{ hour = {} }}\n",
+            random.u8(..)
+        );
+    }
+    if random.bool() {
+        let (from, to) = (random.u8(0..12), random.u8(12..24));
+        text += &format!(
+            "quiet = {{ from = \"{from:02}:00\", to = \"{to:02}:30\", zone = \"UTC\" }}\n"
+        );
+    }
+    let constraints = some(random, &CONSTRAINTS, 3).join(", ");
+    text += &format!("arguments = [{constraints}]\n");
+    Made { deny, text }
+}
+
+/// The meaning of a selector once more, by other means.
+fn selects(selector: &str, tool: &Tool) -> bool {
+    match selector.split_once(':') {
+        Some(("effect", "bulk")) => tool.bulk,
+        Some(("effect", name)) => format!("{:?}", tool.effect).to_lowercase() == name,
+        Some((_, name)) => tool.toolsets.contains(&name),
+        None => match selector.strip_suffix('*') {
+            Some(start) => tool.name.starts_with(start),
+            None => tool.name == selector,
+        },
+    }
+}
+
+fn request(random: &mut Rng, tool: &Tool) -> Arguments {
+    let values = [
+        json!("a"),
+        json!("b"),
+        json!(5),
+        json!(["a", "bb"]),
+        json!(null),
+    ];
+    let mut arguments = Arguments::default();
+    let mut body = Map::new();
+    for argument in tool.arguments {
+        let value = random.choice(&values).cloned().unwrap_or_default();
+        let name = argument.wire_name.to_owned();
+        match argument.place {
+            _ if random.bool() => {}
+            Place::Path => drop(arguments.path.0.insert(name, value)),
+            Place::Query => drop(arguments.query.0.insert(name, value)),
+            Place::Header => drop(arguments.header.0.insert(name, value)),
+            Place::Body | Place::WholeBody => drop(body.insert(name, value)),
+        }
+    }
+    arguments.body = Some(Value::Object(body));
+    arguments
+}
+
+#[test]
+fn more_sections_let_less_through() {
+    let mut random = Rng::with_seed(5);
+    let (mut permitted, mut denied) = (0, 0);
+    for _ in 0..40 {
+        let places = ["server", "locations.acme", "policies.front-desk"];
+        let made = places.map(|place| section(&mut random, place));
+        let text: String = made.iter().map(|one| one.text.as_str()).collect();
+        let policy = parse(&text).expect(&text);
+        let [server, location, named] = &made;
+        let alone = policy.over(None, None);
+        let ladders: [(EffectiveRules, Vec<EffectiveRules>, Vec<&Made>); 3] = [
+            (
+                policy.over(Some("acme"), None),
+                vec![alone],
+                vec![server, location],
+            ),
+            (
+                policy.over(None, Some("front-desk")),
+                vec![alone],
+                vec![server, named],
+            ),
+            (
+                policy.over(Some("acme"), Some("front-desk")),
+                vec![
+                    policy.over(Some("acme"), None),
+                    policy.over(None, Some("front-desk")),
+                ],
+                vec![server, location, named],
+            ),
+        ];
+        for tool in TOOLS {
+            let now =
+                Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(random.u64(0..200_000));
+            let arguments = request(&mut random, tool);
+            for (more, fewer, made) in &ladders {
+                let shown = more.shows(tool).is_ok();
+                let permits = more.permits(tool, &arguments, || now).is_ok();
+                let mut rules = made.iter().flat_map(|one| &one.deny);
+                if rules.any(|rule| selects(rule, tool)) {
+                    assert!(!shown, "{text}: {}", tool.name);
+                }
+                assert!(shown || !permits, "{text}: {}", tool.name);
+                for less in fewer {
+                    assert!(!shown || less.shows(tool).is_ok(), "{text}: {}", tool.name);
+                    let passes = less.permits(tool, &arguments, || now).is_ok();
+                    assert!(!permits || passes, "{text}: {} {arguments:?}", tool.name);
+                    assert!(
+                        more.confirmation(tool).0 >= less.confirmation(tool).0,
+                        "{text}: {}",
+                        tool.name
+                    );
+                    let caps = more.caps(tool);
+                    assert!(
+                        less.caps(tool).iter().all(|cap| caps.contains(cap)),
+                        "{text}"
+                    );
+                    assert!(more.hides_anything() || !less.hides_anything(), "{text}");
+                }
+                permitted += usize::from(permits);
+                denied += usize::from(shown && !permits);
+            }
+        }
+    }
+    assert!(
+        permitted > 3_000 && denied > 1_000,
+        "{permitted} permitted, {denied} denied by arguments or hours"
+    );
+}
+
+/// Rules are made for a tool and hold for whichever version of it is called.
+#[test]
+fn every_edition_of_a_tool_is_under_the_same_rules() {
+    let (mut editions, mut renamed) = (0, Vec::new());
+    for tool in TOOLS {
+        let Newer::Other(newer) = tool.newer else {
+            continue;
+        };
+        editions += 1;
+        assert_eq!(
+            (tool.name, tool.effect, tool.bulk, tool.toolsets),
+            (newer.name, newer.effect, newer.bulk, newer.toolsets)
+        );
+        let gone =
+            |argument: &&Argument| newer.arguments.iter().all(|one| one.name != argument.name);
+        renamed.extend(
+            tool.arguments
+                .iter()
+                .filter(gone)
+                .map(|argument| format!("{} {}", tool.name, argument.name)),
+        );
+    }
+    assert!(editions > 50, "{editions}");
+    // Its pages are told apart by other arguments in v3.
+    assert_eq!(
+        renamed,
+        [
+            "oauth_get-installed-location skip",
+            "oauth_get-installed-location limit"
+        ]
+    );
+}
