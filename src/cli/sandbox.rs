@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Refused, print, runtime};
 use crate::config::Config;
-use ::sandbox::{self, LOCATION, Options, TOKEN, Window};
+use ::sandbox::{self, LOCATION, SandboxOptions, TOKEN, CountingWindow};
 
 #[derive(Args)]
 pub struct Sandbox {
@@ -29,8 +29,8 @@ pub struct Sandbox {
     #[arg(long = "fail", value_name = "STATUS=RATE", value_parser = fault)]
     faults: Vec<(u16, f64)>,
     /// How the ten seconds of the rate limit are counted.
-    #[arg(long, value_enum, default_value_t = Window::Fixed)]
-    window: Window,
+    #[arg(long, value_enum, default_value_t = CountingWindow::Fixed)]
+    window: CountingWindow,
     /// Calls that each location takes in ten seconds, in place of HighLevel's 100 (and 200,000 a day).
     #[arg(long, value_name = "NUMBER")]
     calls_per_interval: Option<usize>,
@@ -48,7 +48,7 @@ pub struct Started {
 impl Sandbox {
     pub fn run(self) -> Result<ExitCode, Refused> {
         let listen = self.listen;
-        let options = Options {
+        let options = SandboxOptions {
             seed: self.seed,
             branches: self.branches,
             latency: Duration::from_millis(self.latency),
@@ -103,7 +103,7 @@ impl Started {
     /// Answers in the background of the runtime that this is called in.
     pub fn serve(self) -> Result<(), Refused> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        tokio::spawn(sandbox::serve(listener, Options::default()));
+        tokio::spawn(sandbox::serve(listener, SandboxOptions::default()));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use ::sandbox::{COMPANY, LOCATION, Options, TOKEN};
+use ::sandbox::{COMPANY, LOCATION, SandboxOptions, TOKEN};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -29,7 +29,7 @@ fn check(done: &Output, code: i32, lines: &[&str]) {
 
 #[tokio::test]
 async fn a_healthy_account_is_told_so_and_nothing_is_written() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let account = [
         ("HIGHLEVEL_TOKEN", TOKEN),
         ("HIGHLEVEL_LOCATION_ID", LOCATION),
@@ -59,7 +59,7 @@ async fn a_healthy_account_is_told_so_and_nothing_is_written() {
 
 #[tokio::test]
 async fn each_fault_is_named_with_what_to_do() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let url = &sandbox.url;
     let here = ("HIGHLEVEL_LOCATION_ID", LOCATION);
 

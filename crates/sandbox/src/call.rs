@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::documents::Operation;
+use super::documents::DocumentedOperation;
 use super::refusal::Refusal;
-use super::state::{Kind, State};
-use super::tokens::Token;
+use super::state::{RecordKind, Records};
+use super::tokens::KnownToken;
 
-pub struct Call {
-    pub operation: &'static Operation,
+pub struct SandboxCall {
+    pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
     pub query: BTreeMap<String, String>,
     /// `null` where there is none.
     pub body: Value,
-    pub token: Token,
+    pub token: KnownToken,
     /// Milliseconds since 1970.
     pub now: i64,
 }
 
-impl Call {
+impl SandboxCall {
     /// A value of the path; empty where the template has none of that name.
     pub fn path(&self, name: &str) -> &str {
         self.path.get(name).map_or("", String::as_str)
@@ -73,7 +73,7 @@ impl Call {
     }
 
     /// A record that the token may see. [M] what is not there is a 400; [I] a foreign one is a 403.
-    pub fn record<'s>(&self, state: &'s State, kind: Kind, id: &str) -> Result<&'s Value, Refusal> {
+    pub fn record<'s>(&self, state: &'s Records, kind: RecordKind, id: &str) -> Result<&'s Value, Refusal> {
         let Some(record) = state.get(kind, id) else {
             let mut label = kind.to_owned();
             label[..1].make_ascii_uppercase();

@@ -3,13 +3,13 @@
 
 use serde_json::{Map, Value};
 
-use super::documents::{Documents, Operation};
+use super::documents::{ImportedDocuments, DocumentedOperation};
 
 /// Query parameters as they came, in order.
-pub type Query = Vec<(String, String)>;
+pub type QueryValues = Vec<(String, String)>;
 
 /// Every fault of the query: unknown names, missing ones, wrong types.
-pub fn query_faults(documents: &Documents, operation: &Operation, query: &Query) -> Vec<String> {
+pub fn query_faults(documents: &ImportedDocuments, operation: &DocumentedOperation, query: &QueryValues) -> Vec<String> {
     let mut faults = Vec::new();
     let declared = |name: &str| {
         operation
@@ -42,8 +42,8 @@ pub fn query_faults(documents: &Documents, operation: &Operation, query: &Query)
 /// Every fault of a body. Only the top level is closed: whether HighLevel refuses unknown names further
 /// inside is not known [I].
 pub fn body_faults(
-    documents: &Documents,
-    operation: &Operation,
+    documents: &ImportedDocuments,
+    operation: &DocumentedOperation,
     schema: &'static Value,
     body: &Value,
 ) -> Vec<String> {
@@ -66,7 +66,7 @@ pub fn body_faults(
 }
 
 fn inside(
-    documents: &Documents,
+    documents: &ImportedDocuments,
     document: &str,
     schema: &'static Value,
     value: &Value,
@@ -114,7 +114,7 @@ fn inside(
 }
 
 fn object(
-    documents: &Documents,
+    documents: &ImportedDocuments,
     document: &str,
     schema: &'static Value,
     members: &Map<String, Value>,

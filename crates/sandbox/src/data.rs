@@ -6,9 +6,9 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 /// An open file. A record that cannot be written is logged, not lost from memory.
-pub struct Data(Connection);
+pub struct RecordsFile(Connection);
 
-impl Data {
+impl RecordsFile {
     /// Opens or makes the file.
     pub fn open(path: &Path) -> Result<Self, String> {
         let unusable = |error: rusqlite::Error| {

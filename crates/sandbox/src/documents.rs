@@ -14,17 +14,17 @@ const V3: &str = "v3/";
 
 #[derive(RustEmbed)]
 #[folder = "../../openapi/highlevel/"]
-struct Folder;
+struct EmbeddedFolder;
 
 /// One operation of HighLevel's API, as its document tells it.
-pub struct Operation {
+pub struct DocumentedOperation {
     /// Stem of the document, such as `contacts`, or `v3/contacts` for what only v3 has.
     pub document: &'static str,
     /// Upper-case method and path template: `GET /contacts/{contactId}`.
     pub key: String,
     pub path: &'static str,
     pub parameters: Vec<Parameter>,
-    pub body: Option<Body>,
+    pub body: Option<DocumentedBody>,
     /// Status of the documented success; 200 where none is.
     pub status: u16,
     /// Schema of the documented success.
@@ -42,22 +42,22 @@ pub struct Parameter {
     pub schema: &'static Value,
 }
 
-pub struct Body {
+pub struct DocumentedBody {
     pub required: bool,
     pub media: &'static str,
     pub schema: &'static Value,
 }
 
 /// All documents, with the exceptions applied, and their operations by path.
-pub struct Documents {
+pub struct ImportedDocuments {
     texts: &'static BTreeMap<String, Value>,
-    pub operations: Vec<Operation>,
+    pub operations: Vec<DocumentedOperation>,
     tree: Node,
 }
 
 /// What a request means: the operation and the values of its path.
 pub struct Route {
-    pub operation: &'static Operation,
+    pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
 }
 
@@ -70,9 +70,9 @@ struct Node {
 }
 
 static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
-    let mut texts: BTreeMap<String, Value> = Folder::iter()
+    let mut texts: BTreeMap<String, Value> = EmbeddedFolder::iter()
         .filter_map(|name| {
-            let text = Folder::get(&name)?;
+            let text = EmbeddedFolder::get(&name)?;
             let stem = name.strip_suffix(".json")?.to_owned();
             Some((stem, serde_json::from_slice(&text.data).ok()?))
         })
@@ -85,21 +85,21 @@ static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     texts
 });
 
-static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents::new(&TEXTS));
+static DOCUMENTS: LazyLock<ImportedDocuments> = LazyLock::new(|| ImportedDocuments::new(&TEXTS));
 
 /// The documents of this program, read at the first call.
-pub fn documents() -> &'static Documents {
+pub fn documents() -> &'static ImportedDocuments {
     &DOCUMENTS
 }
 
-impl Operation {
+impl DocumentedOperation {
     /// Whether the older versions do not have it.
     pub fn is_of_v3(&self) -> bool {
         self.document.starts_with(V3)
     }
 }
 
-impl Documents {
+impl ImportedDocuments {
     fn new(texts: &'static BTreeMap<String, Value>) -> Self {
         let mut operations = Vec::new();
         let mut tree = Node::default();
@@ -189,7 +189,7 @@ fn operation_of(
     path: &'static str,
     method: &str,
     operation: &'static Value,
-) -> Operation {
+) -> DocumentedOperation {
     let shared = text["paths"][path]["parameters"].as_array();
     let own = operation["parameters"].as_array();
     let parameters = shared.into_iter().chain(own).flatten();
@@ -207,7 +207,7 @@ fn operation_of(
     let body = operation.get("requestBody").and_then(|body| {
         let body = resolve(text, body);
         let (media, content) = body["content"].as_object()?.iter().next()?;
-        Some(Body {
+        Some(DocumentedBody {
             required: body["required"] == true,
             media,
             schema: &content["schema"],
@@ -248,7 +248,7 @@ fn operation_of(
     }
     scopes.sort_unstable();
     scopes.dedup();
-    Operation {
+    DocumentedOperation {
         document: stem,
         key: format!("{} {path}", method.to_ascii_uppercase()),
         path,

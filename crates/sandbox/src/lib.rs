@@ -31,7 +31,7 @@ pub const COMPANY: &str = "comBrightside0000001";
 
 /// How a sandbox behaves.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct SandboxOptions {
     /// The same seed makes the same records on the same day.
     pub seed: u64,
     /// Further locations of the first company, each with a few contacts and a token of its own:
@@ -41,7 +41,7 @@ pub struct Options {
     pub latency: Duration,
     /// Status and how often, from 0 to 1, it is given instead of an answer.
     pub faults: Vec<(u16, f64)>,
-    pub window: Window,
+    pub window: CountingWindow,
     /// Calls that each location takes in an interval, in place of HighLevel's own limits.
     pub calls_per_interval: Option<usize>,
     /// File that keeps the records; in memory without one.
@@ -50,7 +50,7 @@ pub struct Options {
 
 /// How an interval of the rate limit is counted; which of them HighLevel counts is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Window {
+pub enum CountingWindow {
     /// From one multiple of ten seconds to the next.
     #[default]
     Fixed,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Window;
+use super::CountingWindow;
 
 /// [E] milliseconds.
 const INTERVAL: i64 = 10_000;
@@ -27,8 +27,8 @@ pub const SANDBOX_ACCOUNT: Limit = Limit {
 };
 
 /// What was asked so far, by resource.
-pub struct Limits {
-    window: Window,
+pub struct ResourceLimits {
+    window: CountingWindow,
     resources: BTreeMap<String, Asked>,
 }
 
@@ -45,8 +45,8 @@ pub struct Verdict {
     pub headers: [(&'static str, String); 5],
 }
 
-impl Limits {
-    pub fn new(window: Window) -> Self {
+impl ResourceLimits {
+    pub fn new(window: CountingWindow) -> Self {
         Self {
             window,
             resources: BTreeMap::new(),
@@ -57,8 +57,8 @@ impl Limits {
     pub fn ask(&mut self, resource: &str, limit: Limit, now: i64) -> Verdict {
         let asked = self.resources.entry(resource.to_owned()).or_default();
         let start = match self.window {
-            Window::Fixed => now - now.rem_euclid(INTERVAL),
-            Window::Sliding => now - INTERVAL + 1,
+            CountingWindow::Fixed => now - now.rem_euclid(INTERVAL),
+            CountingWindow::Sliding => now - INTERVAL + 1,
         };
         while asked.recent.front().is_some_and(|at| *at < start) {
             asked.recent.pop_front();
@@ -94,12 +94,12 @@ mod tests {
     use super::*;
 
     /// How many of the requests at these times are let in.
-    fn check(window: Window, times: &[i64], let_in: usize) {
+    fn check(window: CountingWindow, times: &[i64], let_in: usize) {
         let limit = Limit {
             interval: 2,
             day: 5,
         };
-        let mut limits = Limits::new(window);
+        let mut limits = ResourceLimits::new(window);
         let count = times
             .iter()
             .filter(|now| limits.ask("L", limit, **now).let_in)
@@ -110,19 +110,19 @@ mod tests {
     #[test]
     fn windows_let_in_what_fits() {
         check(
-            Window::Fixed,
+            CountingWindow::Fixed,
             &[9_000, 9_500, 9_900, 10_000, 10_001, 10_002],
             4,
         );
         check(
-            Window::Sliding,
+            CountingWindow::Sliding,
             &[9_000, 9_500, 9_900, 10_000, 10_001, 10_002],
             2,
         );
-        check(Window::Sliding, &[0, 1, 10_000, 10_000, 10_001], 4);
+        check(CountingWindow::Sliding, &[0, 1, 10_000, 10_000, 10_001], 4);
         let day = [0, 1, 20_000, 20_001, 40_000, 40_001, DAY, DAY + 1];
-        check(Window::Fixed, &day, 7);
-        let mut limits = Limits::new(Window::Fixed);
+        check(CountingWindow::Fixed, &day, 7);
+        let mut limits = ResourceLimits::new(CountingWindow::Fixed);
         assert!(limits.ask("A", SANDBOX_ACCOUNT, 0).let_in);
         assert_eq!(limits.ask("B", USUAL, 0).headers[4].1, "99");
     }

@@ -19,16 +19,16 @@ pub use conversations::{
 
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::SandboxCall;
 use super::refusal::Refusal;
-use super::state::{Kind, State};
-use super::tokens::Tokens;
+use super::state::{RecordKind, Records};
+use super::tokens::KnownTokens;
 
 /// Does what the operation says. `None`: the sandbox keeps no records of it.
 pub fn answer(
-    state: &mut State,
-    tokens: &mut Tokens,
-    call: &Call,
+    state: &mut Records,
+    tokens: &mut KnownTokens,
+    call: &SandboxCall,
 ) -> Result<Option<Value>, Refusal> {
     let key = call.operation.key.as_str();
     if key.contains(" /oauth/") {
@@ -54,8 +54,8 @@ pub fn answer(
 }
 
 /// Where an operation keeps no records: what its path names of the kinds that there are has to be there.
-fn known(state: &State, call: &Call) -> Result<(), Refusal> {
-    const KINDS: [(&str, Kind); 8] = [
+fn known(state: &Records, call: &SandboxCall) -> Result<(), Refusal> {
+    const KINDS: [(&str, RecordKind); 8] = [
         ("contactId", "contact"),
         ("conversationId", "conversation"),
         ("calendarId", "calendar"),

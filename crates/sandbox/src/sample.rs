@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::documents::{Documents, Operation};
+use super::documents::{ImportedDocuments, DocumentedOperation};
 
 /// Schemas that hold themselves end here.
 const DEEPEST: usize = 6;
 
 /// Makes values for one operation; `known` are the values of the request, taken where names agree.
 pub struct Sampler<'a> {
-    documents: &'a Documents,
+    documents: &'a ImportedDocuments,
     document: &'static str,
     known: Map<String, Value>,
     random: fastrand::Rng,
@@ -19,8 +19,8 @@ pub struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     /// `seed` tells two requests apart; `now` is RFC 3339.
     pub fn new(
-        documents: &'a Documents,
-        operation: &Operation,
+        documents: &'a ImportedDocuments,
+        operation: &DocumentedOperation,
         known: Map<String, Value>,
         seed: u64,
         now: String,

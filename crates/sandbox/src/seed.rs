@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use catalogue::{Catalogue, catalogue};
+use catalogue::{SeedCatalogue, catalogue};
 use history::history;
 
 use super::call::date;
 use super::routes::complete_contact;
-use super::state::{Kind, State};
-use super::tokens::{Class, Token, Tokens};
+use super::state::{RecordKind, Records};
+use super::tokens::{TokenKind, KnownToken, KnownTokens};
 use super::{COMPANY, LOCATION};
 
 const DAY: i64 = 86_400_000;
@@ -103,7 +103,7 @@ const CONTACTS_OF_A_BRANCH: usize = 3;
 
 /// Fills an empty sandbox, with so many branches beside the usual locations; dates count back and forth
 /// from `now`.
-pub fn seed(state: &mut State, now: i64, branches: usize) {
+pub fn seed(state: &mut Records, now: i64, branches: usize) {
     let today = now - now.rem_euclid(DAY);
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
@@ -113,7 +113,7 @@ pub fn seed(state: &mut State, now: i64, branches: usize) {
     }
     for (slug, id, name, city, company, contacts, small) in locations(branches) {
         let (slug, id) = (slug.as_str(), id.as_str());
-        let place = Place { id, company, today };
+        let place = SeedLocation { id, company, today };
         location(state, &place, &name, city, small);
         let users = users(state, &place, slug);
         let budget = fields(state, &place);
@@ -171,7 +171,7 @@ fn locations(
 }
 
 /// The location that is being filled.
-struct Place<'a> {
+struct SeedLocation<'a> {
     id: &'a str,
     company: &'static str,
     today: i64,
@@ -182,11 +182,11 @@ struct Agency<'a> {
     users: &'a [String],
     pipelines: &'a [Value],
     calendars: &'a [Value],
-    catalogue: &'a Catalogue,
+    catalogue: &'a SeedCatalogue,
 }
 
 /// The tokens of every location, and the agency's: all of its own making, none looks real.
-pub fn tokens(tokens: &mut Tokens, branches: usize) {
+pub fn tokens(tokens: &mut KnownTokens, branches: usize) {
     let scopes = super::documents()
         .operations
         .iter()
@@ -197,22 +197,22 @@ pub fn tokens(tokens: &mut Tokens, branches: usize) {
         .collect();
     let reading: Vec<String> = reading.into_iter().map(str::to_owned).collect();
     for (slug, id, _, _, company, ..) in locations(branches) {
-        let token = Token {
-            class: Class::LocationPit,
+        let token = KnownToken {
+            class: TokenKind::LocationPit,
             company: company.to_owned(),
             location: id,
             scopes: None,
             expires: None,
         };
-        let reader = Token {
+        let reader = KnownToken {
             scopes: Some(reading.clone()),
             ..token.clone()
         };
         tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
         tokens.add(&format!("pit-sandbox-{slug}"), token);
     }
-    let agency = Token {
-        class: Class::AgencyPit,
+    let agency = KnownToken {
+        class: TokenKind::AgencyPit,
         company: COMPANY.to_owned(),
         location: String::new(),
         scopes: None,
@@ -221,7 +221,7 @@ pub fn tokens(tokens: &mut Tokens, branches: usize) {
     tokens.add("pit-sandbox-agency", agency);
 }
 
-fn put(state: &mut State, place: &Place, kind: Kind, mut record: Value) -> Value {
+fn put(state: &mut Records, place: &SeedLocation, kind: RecordKind, mut record: Value) -> Value {
     if record["id"].is_null() {
         record["id"] = json!(state.new_id());
     }
@@ -232,17 +232,17 @@ fn put(state: &mut State, place: &Place, kind: Kind, mut record: Value) -> Value
     record
 }
 
-fn of(state: &State, kind: Kind, location: &str) -> Vec<Value> {
+fn of(state: &Records, kind: RecordKind, location: &str) -> Vec<Value> {
     let own = state.all(kind).filter(|one| one["~location"] == location);
     own.cloned().collect()
 }
 
-fn pick<'v, T>(state: &mut State, values: &'v [T]) -> &'v T {
+fn pick<'v, T>(state: &mut Records, values: &'v [T]) -> &'v T {
     let index = state.random().usize(..values.len());
     &values[index]
 }
 
-fn location(state: &mut State, place: &Place, name: &str, city: usize, small: bool) {
+fn location(state: &mut Records, place: &SeedLocation, name: &str, city: usize, small: bool) {
     let (town, region, postal) = CITIES[city];
     let slug = name.to_lowercase().replace(' ', "-");
     let record = json!({
@@ -257,7 +257,7 @@ fn location(state: &mut State, place: &Place, name: &str, city: usize, small: bo
     put(state, place, "location", record);
 }
 
-fn users(state: &mut State, place: &Place, slug: &str) -> Vec<String> {
+fn users(state: &mut Records, place: &SeedLocation, slug: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..4 {
         let first = *pick(state, &FIRST);
@@ -277,7 +277,7 @@ fn users(state: &mut State, place: &Place, slug: &str) -> Vec<String> {
 }
 
 /// Gives the id of the first, a budget.
-fn fields(state: &mut State, place: &Place) -> Value {
+fn fields(state: &mut Records, place: &SeedLocation) -> Value {
     let fields = [
         ("Budget", "contact.budget", "MONETORY", json!([]), "contact"),
         (
@@ -332,7 +332,7 @@ fn fields(state: &mut State, place: &Place) -> Value {
     ids.into_iter().next().unwrap_or_default()
 }
 
-fn pipeline(state: &mut State, place: &Place, name: &str, stages: &[&str]) -> Value {
+fn pipeline(state: &mut Records, place: &SeedLocation, name: &str, stages: &[&str]) -> Value {
     let stages: Vec<Value> = stages
         .iter()
         .enumerate()
@@ -345,7 +345,7 @@ fn pipeline(state: &mut State, place: &Place, name: &str, stages: &[&str]) -> Va
 }
 
 /// In a group of its own.
-fn calendar(state: &mut State, place: &Place, users: &[String], name: &str) -> Value {
+fn calendar(state: &mut Records, place: &SeedLocation, users: &[String], name: &str) -> Value {
     let slug = name.to_lowercase();
     let group = format!("{name} team");
     let group = json!({"name": group, "description": "Everybody", "slug": slug, "isActive": true});
@@ -365,8 +365,8 @@ fn calendar(state: &mut State, place: &Place, users: &[String], name: &str) -> V
 }
 
 fn contact(
-    state: &mut State,
-    place: &Place,
+    state: &mut Records,
+    place: &SeedLocation,
     slug: &str,
     number: usize,
     users: &[String],

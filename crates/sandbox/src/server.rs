@@ -12,18 +12,18 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::Options;
-use super::world::{Request, World};
+use super::SandboxOptions;
+use super::world::{SandboxRequest, World};
 
 /// [M] Cloudflare refuses it before HighLevel; [I] the page's text.
 const BANNED: &str = "Python-urllib";
 
-type Shared = Arc<(Mutex<World>, Options)>;
+type SharedWorld = Arc<(Mutex<World>, SandboxOptions)>;
 
 /// Serves a sandbox on `listener` until the future is dropped.
-pub async fn serve(listener: TcpListener, options: Options) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, options: SandboxOptions) -> std::io::Result<()> {
     let world = World::new(options.clone(), now()).map_err(std::io::Error::other)?;
-    let shared: Shared = Arc::new((Mutex::new(world), options));
+    let shared: SharedWorld = Arc::new((Mutex::new(world), options));
     let router = Router::new()
         .route("/__sandbox/reset", post(reset))
         .route("/__sandbox/requests", get(requests))
@@ -32,17 +32,17 @@ pub async fn serve(listener: TcpListener, options: Options) -> std::io::Result<(
     axum::serve(listener, router).await
 }
 
-async fn reset(State(shared): State<Shared>) -> Json<Value> {
+async fn reset(State(shared): State<SharedWorld>) -> Json<Value> {
     lock(&shared).reset(now());
     Json(json!({"success": true}))
 }
 
-async fn requests(State(shared): State<Shared>) -> Json<Value> {
+async fn requests(State(shared): State<SharedWorld>) -> Json<Value> {
     Json(json!({"requests": lock(&shared).log}))
 }
 
 async fn answer(
-    State(shared): State<Shared>,
+    State(shared): State<SharedWorld>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -53,7 +53,7 @@ async fn answer(
         let page = "<html><body>Error 1010: browser_signature_banned</body></html>";
         return (StatusCode::FORBIDDEN, Html(page)).into_response();
     }
-    let request = Request {
+    let request = SandboxRequest {
         method: method.as_str().to_owned(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
@@ -77,7 +77,7 @@ async fn answer(
     response
 }
 
-fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, World> {
+fn lock(shared: &SharedWorld) -> std::sync::MutexGuard<'_, World> {
     shared.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::data::Data;
+use super::data::RecordsFile;
 
 /// Kind of a record; its name is the key in the store.
-pub type Kind = &'static str;
+pub type RecordKind = &'static str;
 
 /// All records. A member whose name starts with `~` never leaves the sandbox.
-pub struct State {
+pub struct Records {
     records: BTreeMap<String, Map<String, Value>>,
     random: fastrand::Rng,
     /// Where the records are kept, too.
-    data: Option<Data>,
+    data: Option<RecordsFile>,
 }
 
-impl State {
+impl Records {
     /// An empty one.
-    pub fn new(seed: u64, data: Option<Data>) -> Self {
+    pub fn new(seed: u64, data: Option<RecordsFile>) -> Self {
         Self {
             records: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -29,7 +29,7 @@ impl State {
 
     /// The records that `data` holds; false where it holds none.
     pub fn load(&mut self) -> Result<bool, String> {
-        let kept = self.data.as_ref().map(Data::records).transpose()?;
+        let kept = self.data.as_ref().map(RecordsFile::records).transpose()?;
         let kept = kept.unwrap_or_default();
         let any = !kept.is_empty();
         for (kind, id, record) in kept {
@@ -72,17 +72,17 @@ impl State {
         &mut self.random
     }
 
-    pub fn get(&self, kind: Kind, id: &str) -> Option<&Value> {
+    pub fn get(&self, kind: RecordKind, id: &str) -> Option<&Value> {
         self.records.get(kind)?.get(id)
     }
 
     /// Every record of a kind, oldest first.
-    pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Value> {
+    pub fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Value> {
         self.records.get(kind).into_iter().flat_map(Map::values)
     }
 
     /// Makes or replaces the record of that id.
-    pub fn put(&mut self, kind: Kind, id: &str, record: Value) {
+    pub fn put(&mut self, kind: RecordKind, id: &str, record: Value) {
         if let Some(data) = &self.data {
             data.put(kind, id, &record);
         }
@@ -90,14 +90,14 @@ impl State {
         records.insert(id.to_owned(), record);
     }
 
-    pub fn remove(&mut self, kind: Kind, id: &str) -> Option<Value> {
+    pub fn remove(&mut self, kind: RecordKind, id: &str) -> Option<Value> {
         if let Some(data) = &self.data {
             data.remove(kind, id);
         }
         self.records.get_mut(kind)?.shift_remove(id)
     }
 
-    pub fn remove_where(&mut self, kind: Kind, is: impl Fn(&Value) -> bool) {
+    pub fn remove_where(&mut self, kind: RecordKind, is: impl Fn(&Value) -> bool) {
         let records = self.records.get(kind).into_iter().flatten();
         let gone = records.filter(|(_, record)| is(record));
         let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
@@ -107,7 +107,7 @@ impl State {
     }
 
     /// Lays `changes` over a record and gives it whole.
-    pub fn change(&mut self, kind: Kind, id: &str, changes: Map<String, Value>) -> Option<Value> {
+    pub fn change(&mut self, kind: RecordKind, id: &str, changes: Map<String, Value>) -> Option<Value> {
         let mut record = self.get(kind, id)?.clone();
         if let Value::Object(members) = &mut record {
             members.extend(changes);

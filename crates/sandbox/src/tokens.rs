@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::documents::Operation;
+use super::documents::DocumentedOperation;
 use super::refusal::Refusal;
 
 /// [E] seconds.
@@ -16,7 +16,7 @@ const REUSE: i64 = 30_000;
 
 /// What a token is [E: the documents' five security schemes].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum TokenKind {
     LocationPit,
     AgencyPit,
     Location,
@@ -24,8 +24,8 @@ pub enum Class {
 }
 
 #[derive(Clone, Debug)]
-pub struct Token {
-    pub class: Class,
+pub struct KnownToken {
+    pub class: TokenKind,
     pub company: String,
     /// Empty for an agency's or company's token.
     pub location: String,
@@ -37,33 +37,33 @@ pub struct Token {
 
 /// Every token of the sandbox by its text.
 #[derive(Default)]
-pub struct Tokens {
-    access: BTreeMap<String, Token>,
+pub struct KnownTokens {
+    access: BTreeMap<String, KnownToken>,
     /// Refresh token → its account, and when it was used and for which answer.
-    refresh: BTreeMap<String, (Token, Option<(i64, Value)>)>,
+    refresh: BTreeMap<String, (KnownToken, Option<(i64, Value)>)>,
     minted: u64,
 }
 
-impl Token {
+impl KnownToken {
     pub fn is_agency(&self) -> bool {
         self.location.is_empty()
     }
 
     /// Whether the operation takes this class of token and its scopes.
-    pub fn may(&self, operation: &Operation) -> Result<(), Refusal> {
+    pub fn may(&self, operation: &DocumentedOperation) -> Result<(), Refusal> {
         let takes = |schemes: &[&str]| {
             operation.access.is_empty() || operation.access.iter().any(|one| schemes.contains(one))
         };
         let fits = match self.class {
-            Class::LocationPit => takes(&["bearer", "Location-Access"]),
-            Class::AgencyPit => takes(&["Agency-Access"]),
-            Class::Location => takes(&["bearer", "Location-Access", "Location-Access-Only"]),
-            Class::Company => takes(&["Agency-Access", "Agency-Access-Only"]),
+            TokenKind::LocationPit => takes(&["bearer", "Location-Access"]),
+            TokenKind::AgencyPit => takes(&["Agency-Access"]),
+            TokenKind::Location => takes(&["bearer", "Location-Access", "Location-Access-Only"]),
+            TokenKind::Company => takes(&["Agency-Access", "Agency-Access-Only"]),
         };
         if !fits {
             return Err(match self.class {
-                Class::Company => Refusal::auth_class(),
-                Class::AgencyPit if operation.access.contains(&"bearer") => Refusal::scope(),
+                TokenKind::Company => Refusal::auth_class(),
+                TokenKind::AgencyPit if operation.access.contains(&"bearer") => Refusal::scope(),
                 _ => Refusal::user_type(),
             });
         }
@@ -81,13 +81,13 @@ impl Token {
     }
 }
 
-impl Tokens {
-    pub fn add(&mut self, text: &str, token: Token) {
+impl KnownTokens {
+    pub fn add(&mut self, text: &str, token: KnownToken) {
         self.access.insert(text.to_owned(), token);
     }
 
     /// The token of an `Authorization` header.
-    pub fn of(&self, authorization: Option<&str>, now: i64) -> Result<&Token, Refusal> {
+    pub fn of(&self, authorization: Option<&str>, now: i64) -> Result<&KnownToken, Refusal> {
         let text = authorization
             .and_then(|header| header.strip_prefix("Bearer "))
             .map_or("", str::trim);
@@ -103,12 +103,12 @@ impl Tokens {
     }
 
     /// A new access token and refresh token for an account, as `/oauth/token` answers [E].
-    pub fn mint(&mut self, account: Token, now: i64) -> Value {
+    pub fn mint(&mut self, account: KnownToken, now: i64) -> Value {
         let access = self.text(&account, now);
         let refresh = self.text(&account, now);
         self.access.insert(
             access.clone(),
-            Token {
+            KnownToken {
                 expires: Some(now + ACCESS_TOKEN_LIFE * 1000),
                 ..account.clone()
             },
@@ -148,7 +148,7 @@ impl Tokens {
     }
 
     /// Three parts like a JWT, so that what reads claims finds them; nothing is signed.
-    fn text(&mut self, account: &Token, now: i64) -> String {
+    fn text(&mut self, account: &KnownToken, now: i64) -> String {
         self.minted += 1;
         let (class, id) = if account.is_agency() {
             ("Company", &account.company)
@@ -170,7 +170,7 @@ impl Tokens {
 }
 
 /// The scopes of a token by name, as an answer has to list them.
-fn granted(account: &Token) -> Vec<String> {
+fn granted(account: &KnownToken) -> Vec<String> {
     account.scopes.clone().unwrap_or_else(|| {
         let operations = super::documents().operations.iter();
         let all = operations.flat_map(|operation| &operation.scopes);

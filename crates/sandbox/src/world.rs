@@ -5,17 +5,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, date, named_locations};
-use super::check::{Query, body_faults, query_faults};
-use super::data::Data;
-use super::documents::{Operation, documents};
-use super::limits::{Limit, Limits, SANDBOX_ACCOUNT, USUAL};
+use super::call::{SandboxCall, date, named_locations};
+use super::check::{QueryValues, body_faults, query_faults};
+use super::data::RecordsFile;
+use super::documents::{DocumentedOperation, documents};
+use super::limits::{Limit, ResourceLimits, SANDBOX_ACCOUNT, USUAL};
 use super::refusal::Refusal;
 use super::routes;
 use super::sample::Sampler;
-use super::state::{State, public};
-use super::tokens::{Token, Tokens};
-use super::{Options, seed};
+use super::state::{Records, public};
+use super::tokens::{KnownToken, KnownTokens};
+use super::{SandboxOptions, seed};
 
 /// [M] values of `Version` that answer on any route.
 const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
@@ -25,10 +25,10 @@ const LONGEST_LOG: usize = 10_000;
 
 /// Everything that a sandbox holds.
 pub struct World {
-    options: Options,
-    pub state: State,
-    pub tokens: Tokens,
-    limits: Limits,
+    options: SandboxOptions,
+    pub state: Records,
+    pub tokens: KnownTokens,
+    limits: ResourceLimits,
     faults: fastrand::Rng,
     /// The last requests with their answers' status, oldest first.
     pub log: VecDeque<Value>,
@@ -36,7 +36,7 @@ pub struct World {
 }
 
 /// One request as it arrived.
-pub struct Request {
+pub struct SandboxRequest {
     pub method: String,
     /// Percent-encoded.
     pub path: String,
@@ -49,7 +49,7 @@ pub struct Request {
     pub now: i64,
 }
 
-pub struct Reply {
+pub struct SandboxReply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Value,
@@ -57,14 +57,14 @@ pub struct Reply {
 
 impl World {
     /// With the records of the options' file, or freshly seeded; dates count back from `now`.
-    pub fn new(options: Options, now: i64) -> Result<Self, String> {
-        let data = options.data.as_deref().map(Data::open).transpose()?;
-        let mut state = State::new(options.seed, data);
+    pub fn new(options: SandboxOptions, now: i64) -> Result<Self, String> {
+        let data = options.data.as_deref().map(RecordsFile::open).transpose()?;
+        let mut state = Records::new(options.seed, data);
         let kept = state.load()?;
         let mut world = Self {
             state,
-            tokens: Tokens::default(),
-            limits: Limits::new(options.window),
+            tokens: KnownTokens::default(),
+            limits: ResourceLimits::new(options.window),
             faults: fastrand::Rng::with_seed(options.seed),
             log: VecDeque::new(),
             answered: 0,
@@ -85,14 +85,14 @@ impl World {
         self.state.clear(self.options.seed);
         let branches = self.options.branches;
         self.state.at_once(|state| seed::seed(state, now, branches));
-        self.tokens = Tokens::default();
+        self.tokens = KnownTokens::default();
         seed::tokens(&mut self.tokens, branches);
-        self.limits = Limits::new(self.options.window);
+        self.limits = ResourceLimits::new(self.options.window);
         self.log.clear();
     }
 
     /// Answers and logs.
-    pub fn answer(&mut self, request: &Request) -> Reply {
+    pub fn answer(&mut self, request: &SandboxRequest) -> SandboxReply {
         let mut headers = Vec::new();
         self.answered += 1;
         let trace = format!("sandbox-{:08}", self.answered);
@@ -118,7 +118,7 @@ impl World {
             "body": sent.unwrap_or_else(|_| json!(String::from_utf8_lossy(&request.body))),
             "status": status,
         }));
-        Reply {
+        SandboxReply {
             status,
             headers,
             body,
@@ -127,7 +127,7 @@ impl World {
 
     fn judged(
         &mut self,
-        request: &Request,
+        request: &SandboxRequest,
         headers: &mut Vec<(&'static str, String)>,
     ) -> Result<(u16, Value), Refusal> {
         let Some(route) = documents().route(&request.method, &request.path) else {
@@ -161,17 +161,17 @@ impl World {
             self.count(token, request.now, headers)?;
         }
         self.fail()?;
-        let query: Query = form_urlencoded::parse(request.query.as_bytes())
+        let query: QueryValues = form_urlencoded::parse(request.query.as_bytes())
             .into_owned()
             .collect();
         let body = body_of(request)?;
-        let call = Call {
+        let call = SandboxCall {
             operation,
             path: route.path,
             query: joined(&query),
             body,
-            token: token.unwrap_or_else(|| Token {
-                class: super::tokens::Class::Company,
+            token: token.unwrap_or_else(|| KnownToken {
+                class: super::tokens::TokenKind::Company,
                 company: String::new(),
                 location: String::new(),
                 scopes: None,
@@ -208,7 +208,7 @@ impl World {
 
     fn count(
         &mut self,
-        token: &Token,
+        token: &KnownToken,
         now: i64,
         headers: &mut Vec<(&'static str, String)>,
     ) -> Result<(), Refusal> {
@@ -248,7 +248,7 @@ impl World {
     }
 
     /// Every location and company that the request names must be the token's.
-    fn check_tenants(&self, call: &Call) -> Result<(), Refusal> {
+    fn check_tenants(&self, call: &SandboxCall) -> Result<(), Refusal> {
         // What they call altId is the message's id at its provider.
         let own_ids = [
             "POST /conversations/messages/inbound",
@@ -288,7 +288,7 @@ fn check_version(version: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-fn body_of(request: &Request) -> Result<Value, Refusal> {
+fn body_of(request: &SandboxRequest) -> Result<Value, Refusal> {
     if request.body.is_empty() {
         return Ok(Value::Null);
     }
@@ -309,7 +309,7 @@ fn body_of(request: &Request) -> Result<Value, Refusal> {
 }
 
 /// Values of a name that is repeated are joined by commas.
-fn joined(query: &Query) -> BTreeMap<String, String> {
+fn joined(query: &QueryValues) -> BTreeMap<String, String> {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in query {
         let name = name.strip_suffix("[]").unwrap_or(name).to_owned();
@@ -321,7 +321,7 @@ fn joined(query: &Query) -> BTreeMap<String, String> {
 }
 
 /// What the document describes: what was found, completed, or a sample of it where nothing is known.
-fn described(operation: &'static Operation, call: &Call, found: Option<Value>) -> Value {
+fn described(operation: &'static DocumentedOperation, call: &SandboxCall, found: Option<Value>) -> Value {
     let mut known: Map<String, Value> = call.members();
     let texts = call.query.iter().chain(&call.path);
     known.extend(texts.map(|(name, value)| (name.clone(), json!(value))));

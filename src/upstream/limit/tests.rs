@@ -13,7 +13,7 @@ use super::gate::{Reason, Wait};
 use super::window::{Place, Rate, Window};
 use super::*;
 use crate::config::{Config, Flags};
-use sandbox::Window as Counting;
+use sandbox::CountingWindow as Counting;
 use sandbox::limits;
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ fn settings() -> config::Limits {
 
 /// What HighLevel counts, with the time of the test's clock.
 struct HighLevel {
-    limits: limits::Limits,
+    limits: limits::ResourceLimits,
     limit: limits::Limit,
     start: Instant,
     refused: u32,
@@ -36,7 +36,7 @@ struct HighLevel {
 impl HighLevel {
     fn new(counting: Counting, limit: limits::Limit) -> Mutex<Self> {
         Mutex::new(Self {
-            limits: limits::Limits::new(counting),
+            limits: limits::ResourceLimits::new(counting),
             limit,
             start: Instant::now(),
             refused: 0,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use ::sandbox::Options;
+use ::sandbox::SandboxOptions;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -22,9 +22,9 @@ pub struct Desk {
 
 impl Desk {
     pub async fn new() -> Self {
-        let options = Options {
+        let options = SandboxOptions {
             branches: 3,
-            ..Options::default()
+            ..SandboxOptions::default()
         };
         let sandbox = Sandbox::start(options).await;
         let folder = tempfile::tempdir().expect("a folder");

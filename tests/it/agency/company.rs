@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use ::sandbox::{COMPANY, LOCATION, Options};
+use ::sandbox::{COMPANY, LOCATION, SandboxOptions};
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
@@ -29,7 +29,7 @@ async fn installed(sandbox: &Sandbox) -> Value {
 
 #[tokio::test]
 async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let pair = installed(&sandbox).await;

@@ -12,7 +12,7 @@ mod rules;
 
 use std::fmt::Write;
 
-use ::sandbox::Options;
+use ::sandbox::SandboxOptions;
 use highlevel_mcp::call::Snapshot;
 use highlevel_mcp::config::{Config, Flags};
 use secrecy::ExposeSecret;
@@ -43,10 +43,10 @@ pub fn alias(number: usize) -> String {
 
 impl Agency {
     pub async fn start(branches: usize, rules: &str) -> Self {
-        let options = Options {
+        let options = SandboxOptions {
             branches,
             calls_per_interval: Some(10_000_000),
-            ..Options::default()
+            ..SandboxOptions::default()
         };
         let sandbox = Sandbox::start(options).await;
         let settings = tempfile::tempdir().expect("a folder");

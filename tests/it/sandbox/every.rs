@@ -1,7 +1,7 @@
 //! Every operation once, with arguments made from its own schema: the request that leaves is one that
 //! the sandbox's own reading of the documents lets in.
 
-use ::sandbox::{COMPANY, LOCATION, Options};
+use ::sandbox::{COMPANY, LOCATION, SandboxOptions};
 use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Map, Value, json};
 use tool::{DateForm, Place, Role, Rule, Tool};
@@ -209,7 +209,7 @@ fn is_let_in(status: u64, error: &Value) -> bool {
 
 #[tokio::test]
 async fn every_operation_is_called_and_let_in() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let mut server = Server::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
     let mut tokens = Vec::new();
     let mut faults = Vec::new();

@@ -11,7 +11,7 @@ mod quirks;
 mod records;
 mod width;
 
-use ::sandbox::{LOCATION, Options, TOKEN, serve};
+use ::sandbox::{LOCATION, SandboxOptions, TOKEN, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -24,7 +24,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    pub async fn start(options: Options) -> Self {
+    pub async fn start(options: SandboxOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(serve(listener, options));
@@ -79,7 +79,7 @@ impl Stack {
 
     /// With variables of the server's environment.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let sandbox = Sandbox::start(Options::default()).await;
+        let sandbox = Sandbox::start(SandboxOptions::default()).await;
         let server = Server::start_with(&sandbox.url, variables).await;
         Self { sandbox, server }
     }

@@ -1,6 +1,6 @@
 //! What HighLevel refuses and how, and what it drops in silence: the sandbox does the same.
 
-use ::sandbox::{COMPANY, LOCATION, Options, TOKEN};
+use ::sandbox::{COMPANY, LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, answer, list, text};
@@ -12,7 +12,7 @@ const SUMMIT: &str = "locSummitFitness0001";
 
 #[tokio::test]
 async fn each_refusal_has_the_known_status_and_message() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let mine = format!("GET /contacts/?locationId={LOCATION}");
     let contact = json!({"locationId": LOCATION, "firstName": "A", "nickname": "a", "tags": "vip"});
     let rows: Vec<(&str, &str, Option<Value>, u16, Value)> = vec![
@@ -177,7 +177,7 @@ async fn each_refusal_has_the_known_status_and_message() {
 
 #[tokio::test]
 async fn an_unknown_provider_is_an_error_of_highlevels_own() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let conversations = format!("GET /conversations/search?locationId={LOCATION}&limit=1");
     let (_, _, found) = sandbox.send(&conversations, TOKEN, None).await;
     let id = text(&found, "/conversations/0/id");
@@ -195,7 +195,7 @@ async fn an_unknown_provider_is_an_error_of_highlevels_own() {
 
 #[tokio::test]
 async fn an_agent_that_cloudflare_bans_gets_a_page() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let request = client().get(format!("{}/locations/{LOCATION}", sandbox.url));
     let request = request.header("user-agent", "Python-urllib/3.12");
     let reply = request.send().await.expect("a reply");
@@ -205,7 +205,7 @@ async fn an_agent_that_cloudflare_bans_gets_a_page() {
 
 #[tokio::test]
 async fn the_version_is_demanded() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let ask = async |version: Option<&str>| {
         let url = format!("{}/locations/{LOCATION}", sandbox.url);
         let request = client().get(url).bearer_auth(TOKEN);
@@ -233,7 +233,7 @@ async fn the_version_is_demanded() {
 
 #[tokio::test]
 async fn values_that_a_picklist_does_not_offer_are_dropped_in_silence() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let fields = [
         json!({"key": "interest", "field_value": "Family - 4+"}),
         json!({"key": "contact.preferred_day", "value": "Friday"}),
@@ -251,7 +251,7 @@ async fn values_that_a_picklist_does_not_offer_are_dropped_in_silence() {
 
 #[tokio::test]
 async fn who_does_not_want_to_be_texted_is_not() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let settings = json!({"SMS": {"status": "active"}});
     let person = json!({"locationId": LOCATION, "phone": "+15557000002", "email": "q@example.org", "dndSettings": settings});
     let (_, _, made) = sandbox.send("POST /contacts/", TOKEN, Some(person)).await;
@@ -274,7 +274,7 @@ async fn who_does_not_want_to_be_texted_is_not() {
 
 #[tokio::test]
 async fn rate_limits_are_told_and_kept() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     // Maple Realty is one of HighLevel's own sandbox accounts: 25 in ten seconds.
     let request = "GET /locations/locMapleRealty000001/tags";
     let mut let_in = 0;
@@ -304,7 +304,7 @@ async fn rate_limits_are_told_and_kept() {
 
 #[tokio::test]
 async fn oauth_tokens_rotate_and_are_exchanged() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let http = client();
     let token = async |fields: &[(&str, &str)]| {
         let body = serde_json::to_value(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::sandbox::{LOCATION, Options, TOKEN};
+use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, answer, list, text};
@@ -10,7 +10,7 @@ use test_support::server::client;
 
 #[tokio::test]
 async fn searches_filter_sort_and_page() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let search = async |more: Value| {
         let mut body = json!({"locationId": LOCATION, "pageLimit": 100});
         for (name, value) in more.as_object().expect("members") {
@@ -65,7 +65,7 @@ async fn searches_filter_sort_and_page() {
 
 #[tokio::test]
 async fn appointments_take_free_times_only() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let (_, _, calendars) = sandbox
         .send(
             &format!("GET /calendars/?locationId={LOCATION}"),
@@ -137,10 +137,10 @@ async fn appointments_take_free_times_only() {
 
 #[tokio::test]
 async fn faults_come_as_often_as_told_and_a_reset_forgets() {
-    let options = Options {
+    let options = SandboxOptions {
         faults: vec![(503, 1.0)],
         latency: Duration::from_millis(30),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(options).await;
     let begun = std::time::Instant::now();
@@ -148,7 +148,7 @@ async fn faults_come_as_often_as_told_and_a_reset_forgets() {
     assert_eq!(sandbox.send(&request, TOKEN, None).await.0, 503);
     assert!(begun.elapsed() >= Duration::from_millis(30));
 
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let tags = format!("POST /locations/{LOCATION}/tags");
     sandbox
         .send(&tags, TOKEN, Some(json!({"name": "fresh"})))
@@ -164,7 +164,7 @@ async fn faults_come_as_often_as_told_and_a_reset_forgets() {
 
 #[tokio::test]
 async fn absurd_numbers_are_answered() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let calendars = format!("GET /calendars/?locationId={LOCATION}");
     let (_, _, calendars) = sandbox.send(&calendars, TOKEN, None).await;
     let calendar = text(&calendars, "/calendars/0/id");
@@ -202,9 +202,9 @@ async fn absurd_numbers_are_answered() {
 #[tokio::test]
 async fn a_file_keeps_the_records() {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = Options {
+    let options = SandboxOptions {
         data: Some(folder.path().join("sandbox.db")),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let tags = format!("/locations/{LOCATION}/tags");
     let first = Sandbox::start(options.clone()).await;

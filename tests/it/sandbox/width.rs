@@ -1,6 +1,6 @@
 //! The sandbox beyond the 21 tools: what one operation writes, the others read.
 
-use ::sandbox::{LOCATION, Options, TOKEN};
+use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
 
 use super::{Sandbox, list, text};
@@ -32,7 +32,7 @@ fn payment(amount: u32) -> Value {
 
 #[tokio::test]
 async fn an_invoice_is_made_sent_and_paid_and_the_payments_are_listed() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let item = |name: &str, amount: u32, qty: u32| json!({"name": name, "currency": "USD", "amount": amount, "qty": qty});
     let contact =
         json!({"id": "c", "name": "Ada", "phoneNo": "+15550100", "email": "ada@example.com"});
@@ -87,7 +87,7 @@ async fn an_invoice_is_made_sent_and_paid_and_the_payments_are_listed() {
 
 #[tokio::test]
 async fn products_have_prices_and_forms_have_submissions_of_contacts() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let here = format!("locationId={LOCATION}");
     let products = ok(
         &sandbox,
@@ -158,7 +158,7 @@ async fn products_have_prices_and_forms_have_submissions_of_contacts() {
 
 #[tokio::test]
 async fn followers_and_tags_of_many_contacts_are_kept() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let contacts = ok(
         &sandbox,
         &format!("GET /contacts/?locationId={LOCATION}&limit=2"),
@@ -212,7 +212,7 @@ async fn followers_and_tags_of_many_contacts_are_kept() {
 
 #[tokio::test]
 async fn a_blocked_time_is_not_free_until_it_is_deleted() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let calendars = ok(
         &sandbox,
         &format!("GET /calendars/?locationId={LOCATION}"),
@@ -250,7 +250,7 @@ async fn a_blocked_time_is_not_free_until_it_is_deleted() {
 
 #[tokio::test]
 async fn an_email_is_read_by_its_id_and_deals_are_found_by_a_body() {
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     let contacts = ok(
         &sandbox,
         &format!("GET /contacts/?locationId={LOCATION}&limit=1"),

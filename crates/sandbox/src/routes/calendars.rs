@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::records::{make, of_location};
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -14,7 +14,7 @@ const LATEST: i64 = 100_000_000_000_000;
 /// Hours in which the sandbox's calendars are open, in UTC; not at weekends.
 const OPEN: std::ops::Range<i64> = 9..17;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "DELETE /calendars/events/{eventId}" => delete(state, call),
         "PUT /calendars/groups/{groupId}/status" => set_group_status(state, call),
@@ -33,7 +33,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 }
 
 /// [E] a window in epoch milliseconds and one of user, calendar, group; [I] the message.
-fn events(state: &State, call: &Call, kind: &'static str) -> Result<Value, Refusal> {
+fn events(state: &Records, call: &SandboxCall, kind: &'static str) -> Result<Value, Refusal> {
     let owners = [
         ("userId", "assignedUserId"),
         ("calendarId", "calendarId"),
@@ -62,7 +62,7 @@ fn events(state: &State, call: &Call, kind: &'static str) -> Result<Value, Refus
 }
 
 /// By day, as text with an offset [E]; taken times are left out.
-fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn free_slots(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("calendarId");
     let calendar = call.record(state, "calendar", id)?;
     let length = slot_length(calendar);
@@ -115,13 +115,13 @@ fn free_slots(state: &State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// What takes a time: appointments and blocked slots.
-fn busy(state: &State) -> impl Iterator<Item = &Value> {
+fn busy(state: &Records) -> impl Iterator<Item = &Value> {
     let events = state.all("event").chain(state.all("block"));
     events.filter(|event| event["appointmentStatus"] != "cancelled")
 }
 
 /// An appointment or a blocked slot.
-fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("eventId");
     let kind = if state.get("block", id).is_some() {
         "block"
@@ -133,7 +133,7 @@ fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"succeeded": true}))
 }
 
-fn set_group_status(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn set_group_status(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("groupId");
     call.record(state, "group", id)?;
     state.change("group", id, call.members());
@@ -152,7 +152,7 @@ fn slot_length(calendar: &Value) -> i64 {
 }
 
 /// [I] a taken time is a 400; a free one is not demanded where the caller says so.
-fn check_free(state: &State, event: &Value) -> Result<(), Refusal> {
+fn check_free(state: &Records, event: &Value) -> Result<(), Refusal> {
     if event["ignoreFreeSlotValidation"] == true {
         return Ok(());
     }
@@ -176,7 +176,7 @@ fn check_free(state: &State, event: &Value) -> Result<(), Refusal> {
     }
 }
 
-fn book(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn book(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let contact = call.text("contactId").unwrap_or_default();
     let contact = call.record(state, "contact", contact)?.clone();
     let calendar = call.text("calendarId").unwrap_or_default();
@@ -206,7 +206,7 @@ fn book(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(make(state, call, "event", event))
 }
 
-fn edit(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn edit(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("eventId");
     let mut event = call.record(state, "event", id)?.clone();
     let changes = call.members();
@@ -220,7 +220,7 @@ fn edit(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [E] limit and offset are both required.
-fn notes(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn notes(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("appointmentId");
     call.record(state, "event", id)?;
     let notes = state

@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::records::{in_days, make, mentions, of_location};
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::{Kind, State};
+use crate::state::{RecordKind, Records};
 
 /// [I] rows where the caller names no number, and the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /products/" => Ok(products(state, call)),
         "DELETE /products/{productId}" => delete(state, call),
@@ -25,7 +25,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
     })
 }
 
-fn products(state: &State, call: &Call) -> Value {
+fn products(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("search").unwrap_or_default().to_lowercase();
     let found: Vec<&Value> = of_location(state, "product", call.location())
         .filter(|one| mentions(one, &["/name"], &needle))
@@ -35,7 +35,7 @@ fn products(state: &State, call: &Call) -> Value {
 }
 
 /// Its prices go with it.
-fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let product = call.path("productId");
     call.record(state, "product", product)?;
     state.remove("product", product);
@@ -43,7 +43,7 @@ fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"status": true}))
 }
 
-fn prices(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn prices(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let product = call.path("productId");
     call.record(state, "product", product)?;
     let found: Vec<&Value> = of_location(state, "price", call.location())
@@ -53,7 +53,7 @@ fn prices(state: &State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"prices": page(call, "offset", found), "total": total}))
 }
 
-fn make_price(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn make_price(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let product = call.path("productId");
     call.record(state, "product", product)?;
     let mut members = call.members();
@@ -61,14 +61,14 @@ fn make_price(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(make(state, call, "price", Value::Object(members)))
 }
 
-fn asked(state: &State, call: &Call, kind: Kind, name: &str) -> Value {
+fn asked(state: &Records, call: &SandboxCall, kind: RecordKind, name: &str) -> Value {
     let found: Vec<&Value> = of_location(state, kind, call.location()).collect();
     let total = found.len();
     json!({name: page(call, "skip", found), "total": total})
 }
 
 /// Newest first; pages are counted [E].
-fn submissions(state: &State, call: &Call, kind: Kind, parent: &str) -> Value {
+fn submissions(state: &Records, call: &SandboxCall, kind: RecordKind, parent: &str) -> Value {
     let needle = call.query("q").unwrap_or_default().to_lowercase();
     let mut found: Vec<&Value> = of_location(state, kind, call.location())
         .filter(|one| {
@@ -94,7 +94,7 @@ fn submissions(state: &State, call: &Call, kind: Kind, parent: &str) -> Value {
     json!({"submissions": rows, "meta": meta})
 }
 
-fn page<'v>(call: &Call, skip: &str, found: Vec<&'v Value>) -> Vec<&'v Value> {
+fn page<'v>(call: &SandboxCall, skip: &str, found: Vec<&'v Value>) -> Vec<&'v Value> {
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let skip = call.number(skip).unwrap_or(0);
     found.into_iter().skip(skip).take(limit).collect()

@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::records;
 use super::records::of_location;
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
 /// Newest first; the cursor is the date in milliseconds and the id of the last row [E].
-pub fn list(state: &State, call: &Call) -> Value {
+pub fn list(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let mut found: Vec<&Value> = of_location(state, "contact", call.location())
         .filter(|contact| mentions(contact, &needle))
@@ -54,7 +54,7 @@ pub fn list(state: &State, call: &Call) -> Value {
 }
 
 /// [M] docs#31: `locationId` and `pageLimit` are required though the document says nothing.
-pub fn search(state: &State, call: &Call) -> Result<Value, Refusal> {
+pub fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let mut faults = Vec::new();
     if call.text("locationId").is_none() {
         faults.push("locationId should not be empty".to_owned());

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::contact_search::{list, search};
 use super::records::{make, of_location};
-use crate::call::Call;
+use crate::call::SandboxCall;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /contacts/" => Ok(list(state, call)),
         "POST /contacts/search" => search(state, call),
@@ -26,7 +26,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 }
 
 /// The contact of the location with that email or phone.
-fn same<'s>(state: &'s State, location: &'s str, name: &str, value: &str) -> Option<&'s Value> {
+fn same<'s>(state: &'s Records, location: &'s str, name: &str, value: &str) -> Option<&'s Value> {
     let value = value.to_lowercase();
     of_location(state, "contact", location).find(|contact| {
         let own = contact[name].as_str().unwrap_or_default().to_lowercase();
@@ -34,21 +34,21 @@ fn same<'s>(state: &'s State, location: &'s str, name: &str, value: &str) -> Opt
     })
 }
 
-fn existing<'s>(state: &'s State, call: &'s Call) -> Option<(&'static str, &'s Value)> {
+fn existing<'s>(state: &'s Records, call: &'s SandboxCall) -> Option<(&'static str, &'s Value)> {
     ["email", "phone"].into_iter().find_map(|name| {
         let value = call.text(name)?;
         Some((name, same(state, call.location(), name, value)?))
     })
 }
 
-fn duplicate(state: &State, call: &Call) -> Value {
+fn duplicate(state: &Records, call: &SandboxCall) -> Value {
     let by = |name, parameter| same(state, call.location(), name, call.query(parameter)?);
     let contact = by("email", "email").or_else(|| by("phone", "number"));
     json!({"contact": contact})
 }
 
 /// [M] a contact with that email or phone is a 400 that names it.
-fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     if let Some((name, contact)) = existing(state, call) {
         let mut refusal = Refusal::new(400, "This location does not allow duplicated contacts.");
         refusal.body["meta"] = json!({
@@ -60,7 +60,7 @@ fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"contact": make(state, call, "contact", Value::Object(contact))}))
 }
 
-fn upsert(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let found = existing(state, call).map(|(_, contact)| contact.clone());
     let Some(found) = found else {
         let contact = written(state, call, Map::new());
@@ -80,14 +80,14 @@ fn upsert(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"new": false, "contact": state.change("contact", id, changes)}))
 }
 
-fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("contactId");
     let found = call.record(state, "contact", id)?.clone();
     let changes = written(state, call, found.as_object().cloned().unwrap_or_default());
     Ok(json!({"succeded": true, "contact": state.change("contact", id, changes)}))
 }
 
-fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("contactId");
     call.record(state, "contact", id)?;
     state.remove("contact", id);
@@ -111,7 +111,7 @@ fn delete(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// The contact that the body makes of `contact`.
-fn written(state: &mut State, call: &Call, mut contact: Map<String, Value>) -> Map<String, Value> {
+fn written(state: &mut Records, call: &SandboxCall, mut contact: Map<String, Value>) -> Map<String, Value> {
     let location = call.location().to_owned();
     for (name, value) in call.members() {
         match name.as_str() {
@@ -180,7 +180,7 @@ pub fn complete(contact: &mut Map<String, Value>) {
 
 /// Values by id over those there were. [E] the id or the key names a field, the value is `field_value`,
 /// `fieldValue` or `value`; [M] one that a picklist does not offer is dropped in silence.
-fn custom_fields(state: &State, location: &str, before: &Value, given: &Value) -> Value {
+fn custom_fields(state: &Records, location: &str, before: &Value, given: &Value) -> Value {
     let mut fields = before.as_array().cloned().unwrap_or_default();
     for one in given.as_array().into_iter().flatten() {
         let key = one["key"].as_str().map(|key| match key.split_once('.') {
@@ -206,14 +206,14 @@ fn custom_fields(state: &State, location: &str, before: &Value, given: &Value) -
 }
 
 /// [M] answers hold all of the contact's tags; tags are in lower case.
-fn tag(state: &mut State, call: &Call, add: bool) -> Result<Value, Refusal> {
+fn tag(state: &mut Records, call: &SandboxCall, add: bool) -> Result<Value, Refusal> {
     let given = lower(&call.texts("tags"));
     let tags = retag(state, call, call.path("contactId"), &given, add)?;
     Ok(json!({"tags": tags}))
 }
 
 /// [I] every contact must be there; the words of `responses`.
-fn tag_many(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn tag_many(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let add = match call.path("type") {
         "add" => true,
         "remove" => false,
@@ -245,8 +245,8 @@ fn tag_many(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 
 /// Adds or takes tags away; what the contact has then.
 fn retag(
-    state: &mut State,
-    call: &Call,
+    state: &mut Records,
+    call: &SandboxCall,
     id: &str,
     given: &[String],
     add: bool,
@@ -270,7 +270,7 @@ fn retag(
 }
 
 /// A tag that the location does not know is made.
-fn keep_tags(state: &mut State, call: &Call, tags: &[String]) {
+fn keep_tags(state: &mut Records, call: &SandboxCall, tags: &[String]) {
     for tag in tags {
         let known = of_location(state, "tag", call.location()).any(|one| one["name"] == **tag);
         if !known {
@@ -285,7 +285,7 @@ fn lower(tags: &[String]) -> Vec<String> {
     tags
 }
 
-fn appointments(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn appointments(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("contactId");
     call.record(state, "contact", id)?;
     let events = state.all("event").filter(|event| event["contactId"] == id);

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::contact_search::mentions;
 use super::records::{make, of_location};
-use crate::call::{Call, date, milliseconds};
+use crate::call::{SandboxCall, date, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
 /// [I] the one conversation provider that there is.
 const PROVIDER: &str = "sandboxProvider00001";
@@ -17,7 +17,7 @@ const LARGEST_PAGE: usize = 100;
 /// A contact that replies does so after this long, in milliseconds.
 const REPLY_AFTER: i64 = 2_000;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /conversations/search" => search(state, call),
         "GET /conversations/{conversationId}" => {
@@ -36,7 +36,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
     })
 }
 
-fn search(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let is = |conversation: &Value, name: &str, member: &str| {
         call.query(name).is_none_or(|wanted| {
             let own = conversation[member].as_str().unwrap_or_default();
@@ -88,7 +88,7 @@ fn search(state: &State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"conversations": page.collect::<Vec<_>>(), "total": total}))
 }
 
-fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let contact = call.text("contactId").unwrap_or_default();
     call.record(state, "contact", contact)?;
     if state
@@ -110,7 +110,7 @@ fn alone(mut conversation: Value) -> Value {
     conversation
 }
 
-fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("conversationId");
     call.record(state, "conversation", id)?;
     let changed = state.change("conversation", id, call.members());
@@ -118,7 +118,7 @@ fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// Newest first; one level deeper than documented [M: docs#54]; email bodies are left out [M: docs#40].
-fn messages(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn messages(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("conversationId");
     call.record(state, "conversation", id)?;
     let types: Vec<&str> = call
@@ -182,7 +182,7 @@ fn dnd_name(channel: &str) -> &str {
     }
 }
 
-fn send(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn send(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let contact_id = call.text("contactId").unwrap_or_default();
     let channel = call.text("type").unwrap_or_default();
     let contact = call.record(state, "contact", contact_id)?.clone();
@@ -249,7 +249,7 @@ fn send(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 
 /// [M] docs#70: without a provider the answer is a 201 and nothing; here the provider is required first.
 /// One email with its body, which the list of messages leaves out [M: docs#40].
-fn email(state: &State, call: &Call) -> Result<Value, Refusal> {
+fn email(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("id");
     let message = call.record(state, "message", id)?;
     if message["messageType"] != "TYPE_EMAIL" {
@@ -282,7 +282,7 @@ fn email(state: &State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [M: docs#6] a provider that is none is a 500; the sandbox has no other.
-fn inbound(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn inbound(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     if call
         .text("conversationProviderId")
         .is_some_and(|id| id != PROVIDER)
@@ -308,7 +308,7 @@ fn inbound(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     }))
 }
 
-fn set_status(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn set_status(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("messageId");
     let message = call.record(state, "message", id)?;
     let conversation = message["conversationId"].clone();
@@ -318,7 +318,7 @@ fn set_status(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"conversationId": conversation, "messageId": id, "status": call.body["status"]}))
 }
 
-fn cancel(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn cancel(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("messageId");
     if call.record(state, "message", id)?["status"] != "scheduled" {
         // [I] the message.
@@ -329,7 +329,7 @@ fn cancel(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// The contact's conversation, made where there is none.
-fn conversation_of(state: &mut State, call: &Call, contact: &str) -> Result<Value, Refusal> {
+fn conversation_of(state: &mut Records, call: &SandboxCall, contact: &str) -> Result<Value, Refusal> {
     let present = state
         .all("conversation")
         .find(|one| one["contactId"] == contact);
@@ -352,8 +352,8 @@ pub fn fresh(contact: &Value, now: i64) -> Value {
 }
 
 fn add(
-    state: &mut State,
-    call: &Call,
+    state: &mut Records,
+    call: &SandboxCall,
     conversation: &Value,
     channel: &str,
     direction: &str,
@@ -385,7 +385,7 @@ pub fn message(conversation: &Value, channel: &str, direction: &str, body: &str,
 }
 
 /// Keeps a message and tells its conversation.
-pub fn keep(state: &mut State, conversation: &Value, mut message: Value, at: i64) -> Value {
+pub fn keep(state: &mut Records, conversation: &Value, mut message: Value, at: i64) -> Value {
     let id = state.new_id();
     message["id"] = json!(id);
     state.put("message", &id, message.clone());
@@ -410,7 +410,7 @@ pub fn keep(state: &mut State, conversation: &Value, mut message: Value, at: i64
 }
 
 /// Replies whose time has come are messages.
-pub fn deliver_replies(state: &mut State, now: i64) {
+pub fn deliver_replies(state: &mut Records, now: i64) {
     let due = state
         .all("~reply")
         .filter(|reply| reply["at"].as_i64() <= Some(now));

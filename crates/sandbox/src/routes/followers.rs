@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::Call;
+use crate::call::SandboxCall;
 use crate::refusal::Refusal;
-use crate::state::{Kind, State};
+use crate::state::{RecordKind, Records};
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     let (kind, id) = match call.operation.path {
         "/contacts/{contactId}/followers" => ("contact", call.path("contactId")),
         "/opportunities/{id}/followers" => ("opportunity", call.path("id")),
@@ -17,9 +17,9 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 }
 
 fn changed(
-    state: &mut State,
-    call: &Call,
-    kind: Kind,
+    state: &mut Records,
+    call: &SandboxCall,
+    kind: RecordKind,
     id: &str,
     add: bool,
 ) -> Result<Value, Refusal> {

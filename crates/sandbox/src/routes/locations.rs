@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::contact_search::mentions;
 use super::records::{make, of_location};
-use crate::call::Call;
+use crate::call::SandboxCall;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /locations/search" => Ok(search(state, call)),
         "PUT /locations/{locationId}" => change(state, call),
@@ -22,7 +22,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
     })
 }
 
-fn search(state: &State, call: &Call) -> Value {
+fn search(state: &Records, call: &SandboxCall) -> Value {
     let own = state.all("location").filter(|location| {
         if call.token.is_agency() {
             location["companyId"] == *call.token.company
@@ -39,7 +39,7 @@ fn search(state: &State, call: &Call) -> Value {
     json!({"locations": own.skip(skip).take(limit).collect::<Vec<_>>()})
 }
 
-fn change(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn change(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("locationId");
     call.record(state, "location", id)?;
     Ok(state
@@ -48,14 +48,14 @@ fn change(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [I] contacts' fields where no model is named.
-fn custom_fields(state: &State, call: &Call) -> Value {
+fn custom_fields(state: &Records, call: &SandboxCall) -> Value {
     let model = call.query("model").unwrap_or("contact");
     let fields = of_location(state, "customField", call.location())
         .filter(|field| model == "all" || field["model"] == model);
     json!({"customFields": fields.collect::<Vec<_>>()})
 }
 
-fn make_custom_field(state: &mut State, call: &Call) -> Value {
+fn make_custom_field(state: &mut Records, call: &SandboxCall) -> Value {
     let mut members = call.members();
     let model = call.text("model").unwrap_or("contact").to_owned();
     let name = call.text("name").unwrap_or_default().to_lowercase();
@@ -81,7 +81,7 @@ fn make_custom_field(state: &mut State, call: &Call) -> Value {
     json!({"customField": make(state, call, "customField", Value::Object(members))})
 }
 
-fn tasks(state: &State, call: &Call) -> Value {
+fn tasks(state: &Records, call: &SandboxCall) -> Value {
     let among = |name: &str, own: &Value| {
         let wanted = call.texts(name);
         wanted.is_empty() || wanted.iter().any(|one| *own == **one)
@@ -103,7 +103,7 @@ fn tasks(state: &State, call: &Call) -> Value {
     json!({"tasks": page.collect::<Vec<_>>()})
 }
 
-fn users(state: &State, call: &Call) -> Value {
+fn users(state: &Records, call: &SandboxCall) -> Value {
     let location = call.query("locationId").unwrap_or(&call.token.location);
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let found: Vec<&Value> = state
@@ -123,7 +123,7 @@ fn users(state: &State, call: &Call) -> Value {
 }
 
 /// [E] `emails` is a list joined by commas.
-fn users_by_email(state: &State, call: &Call) -> Value {
+fn users_by_email(state: &Records, call: &SandboxCall) -> Value {
     let emails = call.text("emails").unwrap_or_default();
     let wanted: Vec<&str> = emails.split(',').map(str::trim).collect();
     let found = state.all("user").filter(|user| {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use crate::call::SandboxCall;
 use crate::refusal::Refusal;
-use crate::state::State;
-use crate::tokens::{Class, Token, Tokens};
+use crate::state::Records;
+use crate::tokens::{TokenKind, KnownToken, KnownTokens};
 use crate::{COMPANY, LOCATION};
 
 /// Authorization codes that the sandbox takes, as often as they come.
@@ -13,7 +13,7 @@ const COMPANY_CODE: &str = "sandbox-code-company";
 const LOCATION_CODE: &str = "sandbox-code-location";
 const CLIENT: (&str, &str) = ("sandbox-client", "sandbox-secret");
 
-pub fn answer(state: &State, tokens: &mut Tokens, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &Records, tokens: &mut KnownTokens, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "POST /oauth/token" => token(tokens, call),
         "POST /oauth/locationToken" => location_token(tokens, call),
@@ -23,12 +23,12 @@ pub fn answer(state: &State, tokens: &mut Tokens, call: &Call) -> Option<Result<
 }
 
 /// [M] the code is looked at before the client.
-fn token(tokens: &mut Tokens, call: &Call) -> Result<Value, Refusal> {
-    let account = |location: &str| Token {
+fn token(tokens: &mut KnownTokens, call: &SandboxCall) -> Result<Value, Refusal> {
+    let account = |location: &str| KnownToken {
         class: if location.is_empty() {
-            Class::Company
+            TokenKind::Company
         } else {
-            Class::Location
+            TokenKind::Location
         },
         company: COMPANY.to_owned(),
         location: location.to_owned(),
@@ -55,10 +55,10 @@ fn token(tokens: &mut Tokens, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [E] a company's token is exchanged for one of its locations'.
-fn location_token(tokens: &mut Tokens, call: &Call) -> Result<Value, Refusal> {
+fn location_token(tokens: &mut KnownTokens, call: &SandboxCall) -> Result<Value, Refusal> {
     let location = call.text("locationId").unwrap_or_default().to_owned();
-    let account = Token {
-        class: Class::Location,
+    let account = KnownToken {
+        class: TokenKind::Location,
         company: call.token.company.clone(),
         location,
         scopes: call.token.scopes.clone(),
@@ -67,7 +67,7 @@ fn location_token(tokens: &mut Tokens, call: &Call) -> Result<Value, Refusal> {
     Ok(tokens.mint(account, call.now))
 }
 
-fn installed(state: &State, call: &Call) -> Value {
+fn installed(state: &Records, call: &SandboxCall) -> Value {
     let own = state
         .all("location")
         .filter(|location| location["companyId"] == *call.token.company);

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::records::{make, mentions, of_location};
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
@@ -13,7 +13,7 @@ const LARGEST_PAGE: usize = 100;
 /// What a search looks at.
 const TEXTS: &[&str] = &["/name", "/contact/name", "/contact/email"];
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /opportunities/search" => Ok(search(state, call)),
         "POST /opportunities/search" => Ok(search_by_body(state, call)),
@@ -27,7 +27,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
     })
 }
 
-fn search(state: &State, call: &Call) -> Value {
+fn search(state: &Records, call: &SandboxCall) -> Value {
     let is = |one: &Value, name: &str, member: &str| {
         call.query(name).is_none_or(|wanted| one[member] == *wanted)
     };
@@ -82,7 +82,7 @@ fn search(state: &State, call: &Call) -> Value {
 }
 
 /// Newest first; `searchAfter` is the `sort` of the last row [I].
-fn search_by_body(state: &State, call: &Call) -> Value {
+fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.text("query").unwrap_or_default().to_lowercase();
     let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
         .map(|one| with_contact(state, one))
@@ -119,7 +119,7 @@ fn day(text: Option<&str>) -> Option<i64> {
     Some(date.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }
 
-fn with_contact(state: &State, opportunity: &Value) -> Value {
+fn with_contact(state: &Records, opportunity: &Value) -> Value {
     let mut whole = opportunity.clone();
     let id = opportunity["contactId"].as_str().unwrap_or_default();
     if let Some(contact) = state.get("contact", id) {
@@ -143,8 +143,8 @@ fn with_contact(state: &State, opportunity: &Value) -> Value {
 
 /// [I] messages for a pipeline or stage that is not there.
 fn check_stage(
-    state: &State,
-    call: &Call,
+    state: &Records,
+    call: &SandboxCall,
     pipeline: &str,
     stage: Option<&str>,
 ) -> Result<(), Refusal> {
@@ -161,7 +161,7 @@ fn check_stage(
     }
 }
 
-fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let pipeline = call.text("pipelineId").unwrap_or_default();
     check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
     let contact = call.text("contactId").unwrap_or_default();
@@ -178,7 +178,7 @@ fn create(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"opportunity": with_contact(state, &opportunity)}))
 }
 
-fn upsert(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let Some(id) = call.text("id") else {
         let pipeline = call.text("pipelineId").unwrap_or_default();
         check_stage(state, call, pipeline, call.text("pipelineStageId"))?;
@@ -190,7 +190,7 @@ fn upsert(state: &mut State, call: &Call) -> Result<Value, Refusal> {
     Ok(json!({"opportunity": changed, "new": false}))
 }
 
-fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("id");
     let before = call.record(state, "opportunity", id)?.clone();
     let own = before["pipelineId"].as_str().unwrap_or_default();
@@ -218,7 +218,7 @@ fn update(state: &mut State, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// [M] docs#87: an opportunity's custom field answers as `fieldValueString`.
-fn values(call: &Call) -> Value {
+fn values(call: &SandboxCall) -> Value {
     let fields = call.body["customFields"].as_array().into_iter().flatten();
     let fields = fields.map(|field| {
         let value = ["field_value", "fieldValue", "value"]

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::records::{in_days, make, mentions, of_location};
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::Records;
 
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
 
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     let list = |kind| {
         let (rows, total) = found(state, call, kind);
         Ok(json!({"data": rows, "totalCount": total}))
@@ -47,7 +47,7 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> 
 }
 
 /// Newest first.
-fn found(state: &State, call: &Call, kind: &'static str) -> (Vec<Value>, usize) {
+fn found(state: &Records, call: &SandboxCall, kind: &'static str) -> (Vec<Value>, usize) {
     let is = |one: &Value, name: &str| call.query(name).is_none_or(|wanted| one[name] == *wanted);
     let needle = call.query("search").unwrap_or_default().to_lowercase();
     let mut rows: Vec<&Value> = of_location(state, kind, call.location())
@@ -75,7 +75,7 @@ fn found(state: &State, call: &Call, kind: &'static str) -> (Vec<Value>, usize) 
     )
 }
 
-fn make_invoice(state: &mut State, call: &Call) -> Value {
+fn make_invoice(state: &mut Records, call: &SandboxCall) -> Value {
     let mut members = call.members();
     let next = next_number(state, call);
     // [E] text in the request, a number in the answer.
@@ -90,7 +90,7 @@ fn make_invoice(state: &mut State, call: &Call) -> Value {
     state.change("invoice", id, sums(&made)).unwrap_or_default()
 }
 
-fn next_number(state: &State, call: &Call) -> u64 {
+fn next_number(state: &Records, call: &SandboxCall) -> u64 {
     let numbers = of_location(state, "invoice", call.location());
     let last = numbers
         .filter_map(|one| one["invoiceNumber"].as_u64())
@@ -100,8 +100,8 @@ fn next_number(state: &State, call: &Call) -> u64 {
 
 /// Changes an invoice by what its status before allows, and counts its sums anew. [I] the words of the refusals.
 fn invoice(
-    state: &mut State,
-    call: &Call,
+    state: &mut Records,
+    call: &SandboxCall,
     changes: impl FnOnce(&str) -> Result<Map<String, Value>, Refusal>,
 ) -> Result<Value, Refusal> {
     let id = call.path("invoiceId");
@@ -121,7 +121,7 @@ fn invoice(
 }
 
 /// A payment by hand: the invoice is owed less, and the transaction is listed.
-fn pay(state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn pay(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let before = call
         .record(state, "invoice", call.path("invoiceId"))?
         .clone();

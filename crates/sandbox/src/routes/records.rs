@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, milliseconds};
+use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
-use crate::state::{Kind, State};
+use crate::state::{RecordKind, Records};
 
 /// What an operation does.
 #[derive(Clone, Copy)]
-enum Act {
+enum RecordAction {
     /// All of a kind under the name, of the parent or the location.
     List,
     Make,
@@ -20,22 +20,22 @@ enum Act {
 
 pub struct Row {
     key: &'static str,
-    act: Act,
-    kind: Kind,
+    act: RecordAction,
+    kind: RecordKind,
     /// Name in the answer that holds the record or the list; empty: the answer is the record.
     name: &'static str,
     /// Parameter of the path that names the record.
     id: &'static str,
     /// Parameter of the path that names the record which this one belongs to, and its kind.
-    parent: Option<(&'static str, Kind)>,
+    parent: Option<(&'static str, RecordKind)>,
 }
 
-const CONTACT: Option<(&str, Kind)> = Some(("contactId", "contact"));
-const APPOINTMENT: Option<(&str, Kind)> = Some(("appointmentId", "event"));
+const CONTACT: Option<(&str, RecordKind)> = Some(("contactId", "contact"));
+const APPOINTMENT: Option<(&str, RecordKind)> = Some(("appointmentId", "event"));
 
 macro_rules! rows {
     ($($key:literal $act:ident $kind:literal $name:literal $id:literal $parent:expr;)*) => {
-        &[$(Row { key: $key, act: Act::$act, kind: $kind, name: $name, id: $id, parent: $parent }),*]
+        &[$(Row { key: $key, act: RecordAction::$act, kind: $kind, name: $name, id: $id, parent: $parent }),*]
     };
 }
 
@@ -107,12 +107,12 @@ pub fn row(key: &str) -> Option<&'static Row> {
 }
 
 /// `None` where the operation has no row.
-pub fn answer(state: &mut State, call: &Call) -> Option<Result<Value, Refusal>> {
+pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     row(&call.operation.key).map(|row| done(row, state, call))
 }
 
 /// Adds an id, the owner and the dates to a new record and keeps it.
-pub fn make(state: &mut State, call: &Call, kind: Kind, mut record: Value) -> Value {
+pub fn make(state: &mut Records, call: &SandboxCall, kind: RecordKind, mut record: Value) -> Value {
     let id = state.new_id();
     if let Value::Object(members) = &mut record {
         let id_name = match kind {
@@ -132,8 +132,8 @@ pub fn make(state: &mut State, call: &Call, kind: Kind, mut record: Value) -> Va
 
 /// The location's records of a kind, oldest first.
 pub fn of_location<'s>(
-    state: &'s State,
-    kind: Kind,
+    state: &'s Records,
+    kind: RecordKind,
     location: &'s str,
 ) -> impl Iterator<Item = &'s Value> {
     state
@@ -151,7 +151,7 @@ pub fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
 }
 
 /// Whether a record was made between the days `startAt` and `endAt` of the query, the last to its end [E].
-pub fn in_days(call: &Call, record: &Value) -> bool {
+pub fn in_days(call: &SandboxCall, record: &Value) -> bool {
     let day = |name: &str| {
         let text = format!("{}T00:00:00Z", call.query(name)?);
         Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
@@ -161,7 +161,7 @@ pub fn in_days(call: &Call, record: &Value) -> bool {
         && day("endAt").is_none_or(|end| at < end + 86_400_000)
 }
 
-fn done(row: &Row, state: &mut State, call: &Call) -> Result<Value, Refusal> {
+fn done(row: &Row, state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     if let Some((parameter, kind)) = row.parent {
         call.record(state, kind, call.path(parameter))?;
     }
@@ -178,26 +178,26 @@ fn done(row: &Row, state: &mut State, call: &Call) -> Result<Value, Refusal> {
     }
     let id = call.path(row.id);
     let record = match row.act {
-        Act::List => {
+        RecordAction::List => {
             let location = call.location().to_owned();
             let list = of_location(state, row.kind, &location).filter(|record| belongs(record));
             let list: Vec<Value> = list.cloned().collect();
             return Ok(json!({row.name: list}));
         }
-        Act::Make => {
+        RecordAction::Make => {
             let mut members = call.members();
             if let Some((name, _)) = row.parent {
                 members.insert(name.to_owned(), json!(call.path(name)));
             }
             Some(make(state, call, row.kind, Value::Object(members)))
         }
-        Act::Show => state.get(row.kind, id).cloned(),
-        Act::Change => {
+        RecordAction::Show => state.get(row.kind, id).cloned(),
+        RecordAction::Change => {
             let mut members = call.members();
             members.insert("dateUpdated".to_owned(), json!(call.date()));
             state.change(row.kind, id, members)
         }
-        Act::Delete => {
+        RecordAction::Delete => {
             state.remove(row.kind, id);
             return Ok(json!({row.name: true}));
         }

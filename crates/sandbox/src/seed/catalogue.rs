@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, Place, put};
+use super::{DAY, SeedLocation, put};
 use crate::call::date;
-use crate::state::{Kind, State};
+use crate::state::{RecordKind, Records};
 
 const PRODUCTS: [(&str, &str, u32); 4] = [
     ("Consultation", "SERVICE", 60),
@@ -14,14 +14,14 @@ const PRODUCTS: [(&str, &str, u32); 4] = [
 ];
 
 /// The form and the survey of a location.
-pub struct Catalogue {
+pub struct SeedCatalogue {
     form: Value,
     survey: Value,
 }
 
-pub fn catalogue(state: &mut State, place: &Place) -> Catalogue {
+pub fn catalogue(state: &mut Records, place: &SeedLocation) -> SeedCatalogue {
     let made = date(place.today - 200 * DAY);
-    let mut keep = |kind: Kind, mut record: Value| {
+    let mut keep = |kind: RecordKind, mut record: Value| {
         record["_id"] = json!(state.new_id());
         record["locationId"] = json!(place.id);
         record["~location"] = json!(place.id);
@@ -42,7 +42,7 @@ pub fn catalogue(state: &mut State, place: &Place) -> Catalogue {
         });
         keep("price", price);
     }
-    Catalogue {
+    SeedCatalogue {
         form: put(state, place, "form", json!({"name": "Contact us"})),
         survey: put(
             state,
@@ -55,14 +55,14 @@ pub fn catalogue(state: &mut State, place: &Place) -> Catalogue {
 
 /// A contact sent the form, or answered the survey.
 pub fn answered(
-    state: &mut State,
-    place: &Place,
-    catalogue: &Catalogue,
+    state: &mut Records,
+    place: &SeedLocation,
+    catalogue: &SeedCatalogue,
     number: usize,
     contact: &Value,
     at: i64,
 ) {
-    let (kind, parent, asked): (Kind, _, _) = if number % 16 == 5 {
+    let (kind, parent, asked): (RecordKind, _, _) = if number % 16 == 5 {
         ("formSubmission", "formId", &catalogue.form)
     } else {
         ("surveySubmission", "surveyId", &catalogue.survey)

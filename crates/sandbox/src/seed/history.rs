@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::catalogue::answered;
-use super::{Agency, DAY, HOUR, Place, pick, put};
+use super::{Agency, DAY, HOUR, SeedLocation, pick, put};
 use crate::call::{date, milliseconds};
 use crate::routes::{fresh_conversation, keep_message, message};
-use crate::state::{Kind, State};
+use crate::state::{RecordKind, Records};
 
 const ASKED: [&str; 6] = [
     "Hi, do you have anything free this week?",
@@ -25,7 +25,7 @@ const ANSWERED: [&str; 5] = [
 ];
 
 /// What happened with one contact so far.
-pub fn history(state: &mut State, place: &Place, agency: &Agency, number: usize, contact: &Value) {
+pub fn history(state: &mut Records, place: &SeedLocation, agency: &Agency, number: usize, contact: &Value) {
     let added = milliseconds(&contact["dateAdded"]);
     let user = agency.users[number % agency.users.len()].clone();
     if number.is_multiple_of(4) {
@@ -69,7 +69,7 @@ pub fn history(state: &mut State, place: &Place, agency: &Agency, number: usize,
     }
 }
 
-fn conversation(state: &mut State, place: &Place, number: usize, contact: &Value, added: i64) {
+fn conversation(state: &mut Records, place: &SeedLocation, number: usize, contact: &Value, added: i64) {
     let record = fresh_conversation(contact, added);
     let conversation = put(state, place, "conversation", record);
     let channel = ["SMS", "SMS", "Email", "Call"][number / 3 % 4];
@@ -105,8 +105,8 @@ fn conversation(state: &mut State, place: &Place, number: usize, contact: &Value
 }
 
 fn opportunity(
-    state: &mut State,
-    place: &Place,
+    state: &mut Records,
+    place: &SeedLocation,
     number: usize,
     contact: &Value,
     user: &str,
@@ -128,8 +128,8 @@ fn opportunity(
 }
 
 fn appointment(
-    state: &mut State,
-    place: &Place,
+    state: &mut Records,
+    place: &SeedLocation,
     number: usize,
     contact: &Value,
     user: &str,
@@ -153,14 +153,14 @@ fn appointment(
     put(state, place, "appointmentNote", note);
 }
 
-fn payment(state: &mut State, place: &Place, number: usize, contact: &Value, added: i64) {
+fn payment(state: &mut Records, place: &SeedLocation, number: usize, contact: &Value, added: i64) {
     let amount = (number % 30 + 1) * 15;
     let owner = json!({
         "altId": place.id, "altType": "location", "contactId": contact["id"],
         "contactName": contact["contactName"], "contactEmail": contact["email"], "currency": "USD",
         "amount": amount, "liveMode": true, "createdAt": date(added + DAY), "updatedAt": date(added + DAY),
     });
-    let mut with = |kind: Kind, more: Value| {
+    let mut with = |kind: RecordKind, more: Value| {
         let id: String = state.new_id();
         let mut record = owner.as_object().cloned().unwrap_or_default();
         record.extend(more.as_object().cloned().unwrap_or_default());

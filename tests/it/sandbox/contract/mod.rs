@@ -5,7 +5,7 @@ mod ids;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ::sandbox::{Options, coverage};
+use ::sandbox::{SandboxOptions, coverage};
 use serde_json::{Map, Value, json};
 
 use super::{Sandbox, answer};
@@ -54,7 +54,7 @@ const SILENT_OF_V3: usize = 10;
 async fn every_answer_is_what_its_document_describes() {
     let (mut asked, mut silent, mut mended) = (0, 0, Vec::new());
     let mut faults = Vec::new();
-    let sandbox = Sandbox::start(Options::default()).await;
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
     // The same seed makes the same ids after every reset.
     let mut ids = Ids::of(&sandbox).await;
     let mut changed = false;
