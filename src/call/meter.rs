@@ -7,7 +7,7 @@ use crate::upstream::caller::Credential;
 use crate::upstream::failure::Class;
 use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Taken;
-use state::audit::{Confirmed, Entry, Open};
+use state::audit::{Confirmed, AuditEntry, OpenRecord};
 use tool::Tool;
 
 /// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit file
@@ -21,7 +21,7 @@ pub struct Metered {
 
 /// What is open until a call's outcome is known.
 pub(super) struct Record {
-    open: Option<Open>,
+    open: Option<OpenRecord>,
     taken: Option<Taken>,
 }
 
@@ -128,7 +128,7 @@ impl Pipeline {
             (None, Some(account)) => self.credential_name(&account.credential),
             (None, None) => "operator".to_owned(),
         };
-        let entry = Entry {
+        let entry = AuditEntry {
             who: &who,
             client: context.client.as_deref(),
             surface: &context.surface,
@@ -178,8 +178,8 @@ fn entry<'a>(
     context: &'a CallContext,
     consent: Option<&'a Consent>,
     who: &'a str,
-) -> Entry<'a> {
-    Entry {
+) -> AuditEntry<'a> {
+    AuditEntry {
         who,
         client: context.client.as_deref(),
         surface: &context.surface,

@@ -17,7 +17,7 @@ use tool::Effect;
 const TREE_FACTOR: usize = 3;
 
 /// What is to be shown of an answer, and the arguments that the next page starts from.
-pub(super) struct Paging<'a> {
+pub(super) struct PageLoop<'a> {
     output: &'a Output,
     /// Most pages that are read.
     pages: usize,
@@ -30,7 +30,7 @@ impl Pipeline {
         &self,
         located: Located,
         output: Option<&'a Output>,
-    ) -> (Located, Option<Paging<'a>>) {
+    ) -> (Located, Option<PageLoop<'a>>) {
         let Some(output) = output else {
             return (located, None);
         };
@@ -50,7 +50,7 @@ impl Pipeline {
             arguments.entry(size).or_insert_with(|| json!(rows));
         }
         facts.arguments = arguments.clone();
-        let paging = Paging {
+        let paging = PageLoop {
             output,
             pages,
             arguments,
@@ -62,7 +62,7 @@ impl Pipeline {
     pub(super) async fn respond(
         &self,
         response: Response,
-        paging: Option<Paging<'_>>,
+        paging: Option<PageLoop<'_>>,
         context: &CallContext,
     ) -> Answer {
         let (facts, consent, replied) = response.into_parts();
@@ -107,11 +107,11 @@ impl Pipeline {
         &self,
         facts: &Facts,
         first: Reply,
-        paging: Paging<'_>,
+        paging: PageLoop<'_>,
         context: &CallContext,
     ) -> Result<Answer, Failure> {
         let (tool, most) = (facts.tool, self.settings().max_answer_bytes);
-        let Paging {
+        let PageLoop {
             output,
             pages,
             mut arguments,

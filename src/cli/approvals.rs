@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::terminal::visible;
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use state::approvals::{self, Approval, State};
+use state::approvals::{self, Approval, ApprovalState};
 use state::clock::SteadyClock;
 
 #[derive(Subcommand)]
@@ -74,7 +74,7 @@ impl Decision {
 fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
     let now = SteadyClock::now();
     let waits =
-        |approval: &Approval| approval.state == State::Pending && !approval.has_expired(now);
+        |approval: &Approval| approval.state == ApprovalState::Pending && !approval.has_expired(now);
     let mut text = String::new();
     for approval in approvals.list()? {
         if !all && !waits(&approval) {

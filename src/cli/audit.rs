@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::terminal::{Text, table, visible};
 use super::{Refused, print};
 use crate::config::{Config, Flags};
-use state::audit::{Follow, Query, Record, State, records};
+use state::audit::{Follow, AuditQuery, AuditRecord, State, records};
 
 /// How often the file is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -69,21 +69,21 @@ impl Audit {
             Self::Tail(tail) if tail.follow => follow(&folder, tail.count)?,
             Self::Tail(tail) => {
                 let last = Some(tail.count);
-                let query = Query {
+                let query = AuditQuery {
                     last,
-                    ..Query::default()
+                    ..AuditQuery::default()
                 };
                 show(&folder, &query, false)?;
             }
             Self::Search(search) => {
-                let query = Query {
+                let query = AuditQuery {
                     tool: search.tool,
                     location: search.location,
                     who: search.who,
                     outcome: search.outcome,
                     since: search.since,
                     until: search.until,
-                    ..Query::default()
+                    ..AuditQuery::default()
                 };
                 show(&folder, &query, search.json)?;
             }
@@ -92,7 +92,7 @@ impl Audit {
     }
 }
 
-fn show(folder: &Path, query: &Query, json: bool) -> Result<(), Refused> {
+fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), Refused> {
     let found = records(folder, query)?;
     tell(&found.unreadable);
     if !json {
@@ -106,7 +106,7 @@ fn show(folder: &Path, query: &Query, json: bool) -> Result<(), Refused> {
 
 /// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
 fn follow(folder: &Path, count: usize) -> Result<(), Refused> {
-    let query = Query::default();
+    let query = AuditQuery::default();
     let mut follow = Follow::new(folder);
     let mut count = Some(count);
     loop {
@@ -131,7 +131,7 @@ fn tell(unreadable: &[String]) {
     }
 }
 
-fn row(record: &Record) -> [Text; 5] {
+fn row(record: &AuditRecord) -> [Text; 5] {
     let call = &record.call;
     let or_dash = |text: Option<&str>| visible(text.unwrap_or("-"));
     let outcome = match (record.state, record.outcome.as_deref()) {

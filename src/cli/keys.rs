@@ -10,7 +10,7 @@ use super::terminal::{Text, table, visible};
 use super::{Refused, print};
 use crate::call::read_rules;
 use crate::config::{Config, Flags};
-use state::keys::{self, Locations, NewKey, Record};
+use state::keys::{self, KeyLocations, NewKey, Record};
 
 #[derive(Subcommand)]
 pub enum Keys {
@@ -106,9 +106,9 @@ impl Create {
             }
         }
         let locations = if self.all_locations {
-            Locations::All
+            KeyLocations::All
         } else {
-            Locations::Only(self.locations)
+            KeyLocations::Only(self.locations)
         };
         let (record, key) = keys.make(NewKey {
             name: &self.name,
@@ -145,8 +145,8 @@ fn row(record: &Record) -> [Text; 7] {
         Text::good("valid")
     };
     let locations = match &record.locations {
-        Locations::All => "all".to_owned(),
-        Locations::Only(aliases) => aliases.join(", "),
+        KeyLocations::All => "all".to_owned(),
+        KeyLocations::Only(aliases) => aliases.join(", "),
     };
     [
         visible(&record.id).into(),

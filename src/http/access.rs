@@ -23,7 +23,7 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
-use state::keys::{Keys, Locations, Record, Refused, looks_like_key};
+use state::keys::{Keys, KeyLocations, Record, KeyRefusal, looks_like_key};
 
 /// Who may call, and as whom.
 pub struct Access {
@@ -255,7 +255,7 @@ impl Access {
                 "invalid_token",
                 "The access key is not one of this server's.",
             )),
-            Err(refused @ Refused::Unreadable) => Err(Problem::new(
+            Err(refused @ KeyRefusal::Unreadable) => Err(Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 format!("{refused} Its log says why."),
@@ -276,8 +276,8 @@ impl Access {
         accounts: &Accounts,
     ) -> Result<Principal, Problem> {
         let scope = match &record.locations {
-            Locations::All => LocationScope::All,
-            Locations::Only(aliases) => LocationScope::These(aliases.clone()),
+            KeyLocations::All => LocationScope::All,
+            KeyLocations::Only(aliases) => LocationScope::These(aliases.clone()),
         };
         let named = match (at, location) {
             (Some(at), _) => Some(at),

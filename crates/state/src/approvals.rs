@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::{StoreError, now};
 use approval::is_handle;
-pub use approval::{Approval, Claim, LocationCount, State};
-use files::{Files, Locked, Summary};
+pub use approval::{Approval, Claim, LocationCount, ApprovalState};
+use files::{Files, ApprovalsLock, Summary};
 pub use preview::{MOST_PREVIEW, cut_preview};
 use queue::Turns;
 
@@ -116,7 +116,7 @@ impl Approvals {
             )));
         }
         let too_many = (waiting + past.len() + 1).saturating_sub(MOST_FILES);
-        past.retain(|one| one.lifetime.state != State::Running);
+        past.retain(|one| one.lifetime.state != ApprovalState::Running);
         for summary in past.iter().take(too_many) {
             locked.remove(&summary.handle)?;
         }
@@ -126,10 +126,10 @@ impl Approvals {
     }
 
     /// From now on no clock revives it.
-    fn expire(&self, locked: &Locked, handle: &str) -> Result<(), StoreError> {
+    fn expire(&self, locked: &ApprovalsLock, handle: &str) -> Result<(), StoreError> {
         match self.files.read(handle)? {
             Some(approval) => locked.write(&Approval {
-                state: State::Expired,
+                state: ApprovalState::Expired,
                 ..approval
             }),
             None => Ok(()),
@@ -165,9 +165,9 @@ impl Approvals {
         }
         let approval = Approval {
             state: if approve {
-                State::Approved
+                ApprovalState::Approved
             } else {
-                State::Denied
+                ApprovalState::Denied
             },
             decided_at: Some(now),
             decided_by: Some(by.to_owned()),
@@ -194,7 +194,7 @@ impl Approvals {
         match claim {
             // On the disk before the call is made: after a loss of power it is unknown, not approved.
             Claim::Run => locked.write(&Approval {
-                state: State::Running,
+                state: ApprovalState::Running,
                 claimed_at: Some(now),
                 ..approval
             })?,
@@ -214,7 +214,7 @@ impl Approvals {
     ) -> Result<(), StoreError> {
         let (locked, approval) = self.running(handle)?;
         locked.write(&Approval {
-            state: State::Done,
+            state: ApprovalState::Done,
             outcome: Some(outcome.to_owned()),
             is_error,
             ..approval
@@ -224,16 +224,16 @@ impl Approvals {
     fn release_blocking(&self, handle: &str) -> Result<(), StoreError> {
         let (locked, approval) = self.running(handle)?;
         locked.write(&Approval {
-            state: State::Approved,
+            state: ApprovalState::Approved,
             claimed_at: None,
             ..approval
         })
     }
 
-    fn running(&self, handle: &str) -> Result<(Locked<'_>, Approval), StoreError> {
+    fn running(&self, handle: &str) -> Result<(ApprovalsLock<'_>, Approval), StoreError> {
         let (locked, approval) = self.present(handle)?;
         match approval.state {
-            State::Running => Ok((locked, approval)),
+            ApprovalState::Running => Ok((locked, approval)),
             _ => Err(StoreError::from(format!(
                 "{handle} is not running: nothing is left to finish"
             ))),
@@ -245,7 +245,7 @@ impl Approvals {
         self.files.all()
     }
 
-    fn present(&self, handle: &str) -> Result<(Locked<'_>, Approval), StoreError> {
+    fn present(&self, handle: &str) -> Result<(ApprovalsLock<'_>, Approval), StoreError> {
         let locked = self.files.lock()?;
         let approval = self.get(handle)?.ok_or_else(|| {
             StoreError::from(format!(

@@ -22,13 +22,13 @@ use tokio::time::timeout;
 
 use day::DayFile;
 pub use follow::Follow;
-pub use line::{Call, Confirmation, Confirmed, Entry};
-use line::{End, Line, limited};
-pub use records::{Found, Query, Record, State, records};
+pub use line::{AuditedCall, Confirmation, Confirmed, AuditEntry};
+use line::{AuditEnd, AuditLine, limited};
+pub use records::{AuditRecords, AuditQuery, AuditRecord, State, records};
 use writer::{AuditWriter, Job, Out};
 
 use super::StoreError;
-use super::folder::{Folder, LONGEST_WAIT};
+use super::folder::{StateFolder, LONGEST_WAIT};
 
 /// What a call ended with that was dropped under way.
 const CUT_OFF: &str = "cut_off";
@@ -42,7 +42,7 @@ pub struct Audit {
 
 /// A call whose beginning is written. Dropped without an end, the call was cut off.
 #[must_use]
-pub struct Open {
+pub struct OpenRecord {
     /// Empty once the end is on its way.
     id: String,
     /// The place of its end in the queue, so that an end is never refused and waits for nobody.
@@ -59,7 +59,7 @@ impl Audit {
                 "the audit would keep its files for 0 days; keep them for 1 or more".to_owned(),
             ));
         }
-        let folder = Folder::open(folder)?;
+        let folder = StateFolder::open(folder)?;
         let file = DayFile::open(folder.path(), keep_days, days::day_at(now()))?;
         Ok(Self {
             full_arguments,
@@ -68,16 +68,16 @@ impl Audit {
     }
 
     /// Writes that the call begins. Where that fails, or takes longer than a disk should, the call must not be made.
-    pub async fn begin(&self, entry: &Entry<'_>) -> Result<Open, StoreError> {
-        let call = Call::new(entry, self.full_arguments)?;
+    pub async fn begin(&self, entry: &AuditEntry<'_>) -> Result<OpenRecord, StoreError> {
+        let call = AuditedCall::new(entry, self.full_arguments)?;
         let id = call.id.clone();
-        let line = Line::Begun(call).bytes()?;
+        let line = AuditLine::Begun(call).bytes()?;
         let begun = async {
             let place = self.writer.reserve().await?;
             let (job, written) = Job::acknowledged(line);
             self.writer.send(job).await?;
             // From here on the line may be written: dropped, the call is cut off.
-            let mut open = Open {
+            let mut open = OpenRecord {
                 id,
                 place: Some(place),
                 _writer: Arc::clone(&self.writer),
@@ -101,12 +101,12 @@ impl Audit {
     /// the future is to know that it is written.
     pub fn refused(
         &self,
-        entry: &Entry,
+        entry: &AuditEntry,
         class: &str,
         rule: Option<&str>,
     ) -> impl Future<Output = ()> + use<> {
-        let line = Call::new(entry, self.full_arguments).and_then(|call| {
-            Line::Refused(Call {
+        let line = AuditedCall::new(entry, self.full_arguments).and_then(|call| {
+            AuditLine::Refused(AuditedCall {
                 class: Some(limited(class)),
                 rule: rule.map(limited),
                 ..call
@@ -131,7 +131,7 @@ impl Audit {
     }
 }
 
-impl Open {
+impl OpenRecord {
     /// `outcome`: `ok` or the class of the failure. Where the end cannot be written, it is written before the next call
     /// begins. The end is on its way when this returns; to wait for the future is to know that it was tried.
     pub fn end(
@@ -141,7 +141,7 @@ impl Open {
         trace_id: Option<&str>,
     ) -> impl Future<Output = ()> + use<> {
         let id = std::mem::take(&mut self.id);
-        let end = Line::Done(End::new(id, outcome, status, trace_id)).bytes();
+        let end = AuditLine::Done(AuditEnd::new(id, outcome, status, trace_id)).bytes();
         let written = self.place.take().zip(end.ok()).map(|(place, line)| {
             let (job, written) = Job::end(line);
             place.send(job);
@@ -161,13 +161,13 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenRecord {
     fn drop(&mut self) {
         let Some(place) = self.place.take() else {
             return;
         };
-        let end = End::new(std::mem::take(&mut self.id), CUT_OFF, None, None);
-        if let Ok(line) = Line::Done(end).bytes() {
+        let end = AuditEnd::new(std::mem::take(&mut self.id), CUT_OFF, None, None);
+        if let Ok(line) = AuditLine::Done(end).bytes() {
             place.send(Job::end(line).0);
         }
     }

@@ -24,13 +24,13 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 const STICKY: u32 = 0o1000;
 
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct StateFolder(PathBuf);
 
 /// While it lives, nobody else changes what it stands for. The system lets go of it where the process dies.
 #[must_use]
 pub struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
-impl Folder {
+impl StateFolder {
     /// Makes it where it is missing, and closes it to everybody but its owner.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new()
@@ -127,7 +127,7 @@ mod tests {
             fs::create_dir_all(&path).expect("made");
             fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
         }
-        let opened = Folder::open(&path).map(|folder| mode(folder.path()));
+        let opened = StateFolder::open(&path).map(|folder| mode(folder.path()));
         match (opened, after) {
             (Ok(mode), after) => assert_eq!(Ok(mode), after, "{before:?}"),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
         let around = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open(around.path()).expect("open");
+        let folder = StateFolder::open(around.path()).expect("open");
         for text in ["first", "second"] {
             folder.replace("a.json", text.as_bytes()).expect("written");
             let held = fs::read_to_string(folder.file("a.json")).expect("read");
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_lock_waits_for_the_one_before() {
         let around = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open(around.path()).expect("open");
+        let folder = StateFolder::open(around.path()).expect("open");
         let first = folder.lock("lock").expect("locked");
         let (told, hears) = std::sync::mpsc::channel();
         let other = folder.clone();
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_stuck_lock_for_ever() {
         let around = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open(around.path()).expect("open");
+        let folder = StateFolder::open(around.path()).expect("open");
         let _held = folder.lock("lock").expect("locked");
         let before = Instant::now();
         let error = folder.lock("lock").map(drop).expect_err("held").to_string();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ring::hmac;
 
-use super::folder::Folder;
+use super::folder::StateFolder;
 use super::{StoreError, hex, random};
 
 /// The key's file.
@@ -34,7 +34,7 @@ impl Default for Identity {
 impl Identity {
     /// Under the key in `folder`, which is made where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let folder = Folder::open(folder)?;
+        let folder = StateFolder::open(folder)?;
         let path = folder.file(FILE);
         let failed = |error: std::io::Error| StoreError::system(&path, "written", error);
         let key = match fs::read(&path) {

@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::folder::Folder;
+use super::folder::StateFolder;
 
 /// A file that holds a `T`; where there is no file, that of `T::default()`.
 pub struct JsonFile<T> {
-    folder: Folder,
+    folder: StateFolder,
     name: &'static str,
     lock: &'static str,
     /// What to do about a broken one.
@@ -52,7 +52,7 @@ impl<T: Serialize + DeserializeOwned + Default> JsonFile<T> {
         remedy: &'static str,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            folder: Folder::open(folder)?,
+            folder: StateFolder::open(folder)?,
             name,
             lock,
             remedy,

@@ -37,7 +37,7 @@ pub struct Record {
     pub name: String,
     /// Of the secret. No slow hash: the secret is 32 random bytes, which nobody guesses however fast.
     sha256: String,
-    pub locations: Locations,
+    pub locations: KeyLocations,
     pub policy: Option<String>,
     pub created: Timestamp,
     pub expires: Option<Timestamp>,
@@ -51,7 +51,7 @@ pub struct Record {
 #[derive(Clone, Debug)]
 pub struct NewKey<'a> {
     pub name: &'a str,
-    pub locations: Locations,
+    pub locations: KeyLocations,
     pub policy: Option<&'a str>,
     pub expires: Option<Timestamp>,
     pub agency: bool,
@@ -60,7 +60,7 @@ pub struct NewKey<'a> {
 /// What a key reaches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Locations {
+pub enum KeyLocations {
     All,
     /// Aliases.
     Only(Vec<String>),
@@ -68,7 +68,7 @@ pub enum Locations {
 
 /// Why a key that exists, shown with its right secret, is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum KeyRefusal {
     #[error("The access key {id} was revoked.")]
     Revoked { id: String },
     #[error("The access key {id} has expired.")]
@@ -109,7 +109,7 @@ impl Keys {
     pub fn create(
         &self,
         name: &str,
-        locations: Locations,
+        locations: KeyLocations,
         policy: Option<&str>,
         expires: Option<Timestamp>,
     ) -> Result<(Record, SecretString), StoreError> {
@@ -216,13 +216,13 @@ impl Keys {
     }
 
     /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`: there is none such; a wrong secret of a key that exists is no different.
-    pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, Refused> {
+    pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, KeyRefusal> {
         self.find_at(presented, SteadyClock::now())
     }
 
-    fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<Record>>, Refused> {
+    fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<Record>>, KeyRefusal> {
         let known = self.0.value();
-        let keys = known.as_ref().as_ref().map_err(|_| Refused::Unreadable)?;
+        let keys = known.as_ref().as_ref().map_err(|_| KeyRefusal::Unreadable)?;
         let parts = presented
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'));
@@ -238,10 +238,10 @@ impl Keys {
         };
         let id = || record.id.clone();
         if record.revoked.is_some() {
-            return Err(Refused::Revoked { id: id() });
+            return Err(KeyRefusal::Revoked { id: id() });
         }
         if record.expires.is_some_and(|expires| expires <= now) {
-            return Err(Refused::Expired { id: id() });
+            return Err(KeyRefusal::Expired { id: id() });
         }
         Ok(Some(Arc::clone(record)))
     }
@@ -258,10 +258,10 @@ fn by_id(file: KeyFile) -> KeysById {
 }
 
 /// What a person asks for, before anything is made.
-fn check(name: &str, locations: &Locations, expires: Option<Timestamp>) -> Result<(), StoreError> {
+fn check(name: &str, locations: &KeyLocations, expires: Option<Timestamp>) -> Result<(), StoreError> {
     let what = if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
         format!("a key's name has 1 to {LONGEST_NAME} bytes and no control characters")
-    } else if matches!(locations, Locations::Only(aliases) if aliases.is_empty()) {
+    } else if matches!(locations, KeyLocations::Only(aliases) if aliases.is_empty()) {
         "a key without locations reaches nothing; name some, or all of them".to_owned()
     } else if expires.is_some_and(|expires| expires <= Timestamp::now()) {
         "the key would have expired already; give a time to come".to_owned()

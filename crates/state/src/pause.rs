@@ -160,11 +160,11 @@ mod tests {
         [None, Some("acme"), Some("berlin")].map(|alias| pauses.paused(alias).is_some())
     }
 
-    type Act = fn(&Pauses);
+    type PauseAction = fn(&Pauses);
 
     #[test]
     fn a_pause_holds_where_it_says_until_it_is_ended() {
-        let rows: [(Act, [bool; 3]); 6] = [
+        let rows: [(PauseAction, [bool; 3]); 6] = [
             (|_| {}, [false; 3]),
             (
                 |pauses| drop(pauses.pause(Some("acme"), None).expect("paused")),

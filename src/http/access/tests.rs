@@ -318,7 +318,7 @@ fn keys_of_the_state_folder_close_the_servers_account() {
     };
     let is_let_in = || principal(&access, None, &[], &Accounts::default()).is_ok();
     assert!(is_let_in());
-    let made = keys.create("one", Locations::All, None, None);
+    let made = keys.create("one", KeyLocations::All, None, None);
     let (record, _) = made.expect("a key");
     std::thread::sleep(std::time::Duration::from_millis(250));
     assert!(!is_let_in(), "there is a key");

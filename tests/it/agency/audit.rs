@@ -1,7 +1,7 @@
 //! The audit file beside the sandbox's own log: one record for every request that changes something.
 
 use serde_json::json;
-use state::audit::{Query, State, records};
+use state::audit::{AuditQuery, State, records};
 
 use super::{Agency, branch, contact};
 
@@ -62,7 +62,7 @@ async fn every_write_and_every_refusal_is_written_down() {
 
     // A refusal is answered before its line is written.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let found = records(agency.server.state.path(), &Query::default()).expect("the file");
+    let found = records(agency.server.state.path(), &AuditQuery::default()).expect("the file");
     assert!(found.unreadable.is_empty());
     let seen = agency.writes().await;
     let done = found

@@ -17,7 +17,7 @@ use highlevel_mcp::call::Snapshot;
 use highlevel_mcp::config::{Config, Flags};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use state::keys::{Keys, Locations};
+use state::keys::{Keys, KeyLocations};
 
 use crate::sandbox::Sandbox;
 use test_support::server::Server;
@@ -106,8 +106,8 @@ impl Agency {
     /// A key of the server's, as a client sends it.
     pub fn key(&self, name: &str, aliases: Option<&[&str]>, policy: Option<&str>) -> String {
         let locations = match aliases {
-            None => Locations::All,
-            Some(aliases) => Locations::Only(aliases.iter().map(ToString::to_string).collect()),
+            None => KeyLocations::All,
+            Some(aliases) => KeyLocations::Only(aliases.iter().map(ToString::to_string).collect()),
         };
         let keys = Keys::open(self.server.state.path()).expect("keys");
         let (_, key) = keys.create(name, locations, policy, None).expect("a key");

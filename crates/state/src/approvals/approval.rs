@@ -34,7 +34,7 @@ pub struct Approval {
     pub preview: Value,
     pub created: Timestamp,
     pub expires: Timestamp,
-    pub state: State,
+    pub state: ApprovalState,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
     pub note: Option<String>,
@@ -63,12 +63,12 @@ pub struct LocationCount {
 pub struct Lifetime {
     pub created: Timestamp,
     pub expires: Timestamp,
-    pub state: State,
+    pub state: ApprovalState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum ApprovalState {
     Pending,
     Approved,
     Denied,
@@ -122,7 +122,7 @@ impl Approval {
             preview: cut_preview(&new.preview),
             created: now,
             expires,
-            state: State::Pending,
+            state: ApprovalState::Pending,
             decided_at: None,
             decided_by: None,
             note: None,
@@ -154,10 +154,10 @@ impl Approval {
             ));
         }
         let was = match self.state {
-            State::Pending => return None,
-            State::Denied => "denied",
-            State::Expired => "expired",
-            State::Approved | State::Running | State::Done => "approved",
+            ApprovalState::Pending => return None,
+            ApprovalState::Denied => "denied",
+            ApprovalState::Expired => "expired",
+            ApprovalState::Approved | ApprovalState::Running | ApprovalState::Done => "approved",
         };
         let by = self.decided_by.as_deref().unwrap_or("somebody");
         Some(format!("was {was} already, by {by}; that stays"))
@@ -171,20 +171,20 @@ impl Approval {
             return Claim::Expired;
         }
         match self.state {
-            State::Pending => Claim::Pending,
-            State::Denied => Claim::Denied {
+            ApprovalState::Pending => Claim::Pending,
+            ApprovalState::Denied => Claim::Denied {
                 note: self.note.clone(),
             },
-            State::Approved => Claim::Run,
-            State::Running => match self.claimed_at {
+            ApprovalState::Approved => Claim::Run,
+            ApprovalState::Running => match self.claimed_at {
                 Some(claimed) if now.duration_since(claimed) < LONGEST_RUN => Claim::Running,
                 _ => Claim::Unknown,
             },
-            State::Done => Claim::Done {
+            ApprovalState::Done => Claim::Done {
                 outcome: self.outcome.clone().unwrap_or_default(),
                 is_error: self.is_error,
             },
-            State::Expired => Claim::Expired,
+            ApprovalState::Expired => Claim::Expired,
         }
     }
 }
@@ -192,7 +192,7 @@ impl Approval {
 impl Lifetime {
     /// Whether nobody decided in time, or nobody ran it in time.
     pub fn has_expired(self, now: Timestamp) -> bool {
-        self.state == State::Expired || self.may_wait() && self.expires <= now
+        self.state == ApprovalState::Expired || self.may_wait() && self.expires <= now
     }
 
     /// For a person, or for its client to come back.
@@ -211,11 +211,11 @@ impl Lifetime {
     }
 
     fn may_wait(self) -> bool {
-        matches!(self.state, State::Pending | State::Approved)
+        matches!(self.state, ApprovalState::Pending | ApprovalState::Approved)
     }
 }
 
-impl State {
+impl ApprovalState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::approval::{Approval, Lifetime, is_handle};
 use crate::StoreError;
-use crate::folder::{Folder, Lock};
+use crate::folder::{StateFolder, Lock};
 use crate::json_file::Stamp;
 
 const FOLDER: &str = "approvals";
@@ -16,7 +16,7 @@ const LOCK: &str = "lock";
 
 #[derive(Clone, Debug)]
 pub struct Files {
-    folder: Folder,
+    folder: StateFolder,
     /// By handle, so that a file is read once and not at every question.
     summaries: Arc<Mutex<HashMap<String, (Stamp, Summary)>>>,
 }
@@ -31,23 +31,23 @@ pub struct Summary {
 }
 
 /// The right to change them.
-pub struct Locked<'a> {
+pub struct ApprovalsLock<'a> {
     files: &'a Files,
     _lock: Lock,
 }
 
 impl Files {
     pub fn open(state: &Path) -> Result<Self, StoreError> {
-        let state = Folder::open(state)?;
+        let state = StateFolder::open(state)?;
         Ok(Self {
-            folder: Folder::open(&state.file(FOLDER))?,
+            folder: StateFolder::open(&state.file(FOLDER))?,
             summaries: Arc::default(),
         })
     }
 
-    pub fn lock(&self) -> Result<Locked<'_>, StoreError> {
+    pub fn lock(&self) -> Result<ApprovalsLock<'_>, StoreError> {
         let lock = self.folder.lock(LOCK)?;
-        Ok(Locked {
+        Ok(ApprovalsLock {
             files: self,
             _lock: lock,
         })
@@ -135,7 +135,7 @@ impl Files {
     }
 }
 
-impl Locked<'_> {
+impl ApprovalsLock<'_> {
     pub fn write(&self, approval: &Approval) -> Result<(), StoreError> {
         let text = serde_json::to_vec_pretty(approval)
             .map_err(|error| StoreError::from(format!("an approval is no JSON: {error}")))?;

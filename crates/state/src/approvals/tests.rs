@@ -163,7 +163,7 @@ fn a_handle_is_the_name_of_no_other_file() {
     let held = approvals.get(&handle).expect("read").expect("there");
     assert_eq!(
         (held.state, &held.preview),
-        (State::Pending, &json!({"amount": 5}))
+        (ApprovalState::Pending, &json!({"amount": 5}))
     );
     let path = folder.path().join(format!("approvals/{handle}.json"));
     assert_eq!(fs::metadata(path).expect("there").mode() & 0o777, 0o600);

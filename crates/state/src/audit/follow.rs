@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use super::days;
-use super::line::Call;
-use super::records::{Found, Place, Query, Record, State, joined, read};
+use super::line::AuditedCall;
+use super::records::{AuditRecords, FilePosition, AuditQuery, AuditRecord, State, joined, read};
 use crate::StoreError;
 
 /// Where a reader is.
 pub struct Follow {
     folder: PathBuf,
     day: Option<Date>,
-    place: Place,
+    place: FilePosition,
     /// Calls without an end so far.
-    open: HashMap<String, Call>,
+    open: HashMap<String, AuditedCall>,
 }
 
 impl Follow {
@@ -25,15 +25,15 @@ impl Follow {
         Self {
             folder: folder.to_owned(),
             day: None,
-            place: Place::default(),
+            place: FilePosition::default(),
             open: HashMap::new(),
         }
     }
 
     /// What was written since the last time, to be asked twice a second or so. A call comes when it begins and again
     /// when it ends; once where both happened since.
-    pub fn more(&mut self, query: &Query) -> Result<Found, StoreError> {
-        let mut found = Found::default();
+    pub fn more(&mut self, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
+        let mut found = AuditRecords::default();
         loop {
             // Asked before the file is read: when there is a newer one, nothing is added to this any more.
             let days = days::days_with_files(&self.folder)?;
@@ -48,7 +48,7 @@ impl Follow {
                 return Ok(found);
             };
             self.day = Some(*later);
-            self.place = Place::default();
+            self.place = FilePosition::default();
         }
     }
 
@@ -56,8 +56,8 @@ impl Follow {
         &mut self,
         day: Date,
         all: bool,
-        query: &Query,
-        found: &mut Found,
+        query: &AuditQuery,
+        found: &mut AuditRecords,
     ) -> Result<(), StoreError> {
         let path = days::file_path(&self.folder, day);
         let lines = read(&path, &mut self.place, all)?;
@@ -69,11 +69,11 @@ impl Follow {
             .filter(|record| record.state == State::Begun)
             .map(|record| (record.call.id.clone(), record.call.clone()));
         self.open.extend(begun);
-        let mut ended: Vec<Record> = ends
+        let mut ended: Vec<AuditRecord> = ends
             .into_values()
             .filter_map(|end| {
                 let call = self.open.remove(&end.id)?;
-                Some(Record::new(State::Begun, call, Some(end)))
+                Some(AuditRecord::new(State::Begun, call, Some(end)))
             })
             .collect();
         ended.sort_by_key(|record| record.ended);

@@ -15,7 +15,7 @@ const MOST_ARGUMENTS: usize = 64 << 10;
 
 /// What a call is, as its caller gives it.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct AuditEntry<'a> {
     /// `key:<id>`, or `credential:<first 16 hex digits of its HMAC>`.
     pub who: &'a str,
     /// Name and version of the MCP client.
@@ -42,15 +42,15 @@ pub struct Confirmed<'a> {
 /// One line. The state comes first, so every line begins with `Line::START`.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Line {
-    Begun(Call),
-    Done(End),
-    Refused(Call),
+pub enum AuditLine {
+    Begun(AuditedCall),
+    Done(AuditEnd),
+    Refused(AuditedCall),
 }
 
 /// What is known of a call before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct AuditedCall {
     pub id: String,
     #[serde(serialize_with = "milliseconds")]
     pub time: Timestamp,
@@ -90,7 +90,7 @@ pub struct Confirmation {
 
 /// How a call ended.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct End {
+pub struct AuditEnd {
     pub id: String,
     #[serde(serialize_with = "milliseconds")]
     pub time: Timestamp,
@@ -103,7 +103,7 @@ pub struct End {
     pub trace_id: Option<String>,
 }
 
-impl Line {
+impl AuditLine {
     pub const START: &str = "{\"state\":\"";
 
     pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
@@ -144,8 +144,8 @@ impl Line {
     }
 }
 
-impl Call {
-    pub fn new(entry: &Entry, full_arguments: bool) -> Result<Self, StoreError> {
+impl AuditedCall {
+    pub fn new(entry: &AuditEntry, full_arguments: bool) -> Result<Self, StoreError> {
         let mut arguments = Value::Object(entry.arguments.clone());
         arguments.sort_all_objects();
         let text = arguments.to_string();
@@ -175,7 +175,7 @@ impl Call {
     }
 }
 
-impl End {
+impl AuditEnd {
     pub fn new(id: String, outcome: &str, status: Option<u16>, trace_id: Option<&str>) -> Self {
         Self {
             id,

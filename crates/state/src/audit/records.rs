@@ -9,15 +9,15 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
 use super::days;
-use super::line::{Call, End, Line, milliseconds};
+use super::line::{AuditedCall, AuditEnd, AuditLine, milliseconds};
 use crate::StoreError;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Record {
+pub struct AuditRecord {
     pub state: State,
     #[serde(flatten)]
-    pub call: Call,
+    pub call: AuditedCall,
     #[serde(
         serialize_with = "some_milliseconds",
         skip_serializing_if = "Option::is_none"
@@ -42,7 +42,7 @@ pub enum State {
 
 /// Which records; everything is in that is not left out. A text that ends with `*` stands for all that begin so.
 #[derive(Clone, Debug, Default)]
-pub struct Query {
+pub struct AuditQuery {
     pub tool: Option<String>,
     /// Id or alias.
     pub location: Option<String>,
@@ -57,30 +57,30 @@ pub struct Query {
 }
 
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct AuditRecords {
     /// In the order in which they began.
-    pub records: Vec<Record>,
+    pub records: Vec<AuditRecord>,
     /// Lines that are none, as `file:line`: half written where a process or the machine died.
     pub unreadable: Vec<String>,
 }
 
 /// How far a file is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct FilePosition {
     bytes: u64,
     lines: u64,
 }
 
 /// What the files in `folder` hold of it.
-pub fn records(folder: &Path, query: &Query) -> Result<Found, StoreError> {
-    let mut found = Found::default();
+pub fn records(folder: &Path, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
+    let mut found = AuditRecords::default();
     let mut ends = HashMap::new();
     // From the newest day back: who asks for the last ten reads one file.
     for day in days::days_with_files(folder)?.into_iter().rev() {
         if !query.reaches(day) {
             continue;
         }
-        let lines = read(&days::file_path(folder, day), &mut Place::default(), true)?;
+        let lines = read(&days::file_path(folder, day), &mut FilePosition::default(), true)?;
         found.unreadable.extend(lines.unreadable);
         let records = joined(lines.lines, &mut ends).into_iter().rev();
         found
@@ -98,13 +98,13 @@ pub fn records(folder: &Path, query: &Query) -> Result<Found, StoreError> {
 /// Lines of a file in their order.
 #[derive(Default)]
 pub struct Lines {
-    pub lines: Vec<Line>,
+    pub lines: Vec<AuditLine>,
     pub unreadable: Vec<String>,
 }
 
 /// The lines from `place` on, which moves behind them. A last line without an end is one that is just being written;
 /// `all` says that nobody waits for the rest of it.
-pub fn read(path: &Path, place: &mut Place, all: bool) -> Result<Lines, StoreError> {
+pub fn read(path: &Path, place: &mut FilePosition, all: bool) -> Result<Lines, StoreError> {
     let mut lines = Lines::default();
     match read_on(path, place, all, &mut lines) {
         // Too old, and removed since the folder was listed.
@@ -114,7 +114,7 @@ pub fn read(path: &Path, place: &mut Place, all: bool) -> Result<Lines, StoreErr
     }
 }
 
-fn read_on(path: &Path, place: &mut Place, all: bool, lines: &mut Lines) -> io::Result<()> {
+fn read_on(path: &Path, place: &mut FilePosition, all: bool, lines: &mut Lines) -> io::Result<()> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(place.bytes))?;
     let mut file = BufReader::new(file);
@@ -132,7 +132,7 @@ fn read_on(path: &Path, place: &mut Place, all: bool, lines: &mut Lines) -> io::
         if text.is_empty() {
             continue;
         }
-        let (line, lost) = Line::parse(&text);
+        let (line, lost) = AuditLine::parse(&text);
         lines.lines.extend(line);
         if lost {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -143,24 +143,24 @@ fn read_on(path: &Path, place: &mut Place, all: bool, lines: &mut Lines) -> io::
 
 /// The calls of these lines with their ends, which may stand in lines that were read before. `ends` keeps those
 /// without a beginning.
-pub fn joined(lines: Vec<Line>, ends: &mut HashMap<String, End>) -> Vec<Record> {
+pub fn joined(lines: Vec<AuditLine>, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
     let mut calls = Vec::new();
     for line in lines {
         match line {
-            Line::Done(end) => drop(ends.insert(end.id.clone(), end)),
-            Line::Begun(call) => calls.push((State::Begun, call)),
-            Line::Refused(call) => calls.push((State::Refused, call)),
+            AuditLine::Done(end) => drop(ends.insert(end.id.clone(), end)),
+            AuditLine::Begun(call) => calls.push((State::Begun, call)),
+            AuditLine::Refused(call) => calls.push((State::Refused, call)),
         }
     }
-    let record = |(state, call): (State, Call)| {
+    let record = |(state, call): (State, AuditedCall)| {
         let end = ends.remove(&call.id);
-        Record::new(state, call, end)
+        AuditRecord::new(state, call, end)
     };
     calls.into_iter().map(record).collect()
 }
 
-impl Record {
-    pub fn new(state: State, call: Call, end: Option<End>) -> Self {
+impl AuditRecord {
+    pub fn new(state: State, call: AuditedCall, end: Option<AuditEnd>) -> Self {
         let without_end = Self {
             state,
             call,
@@ -183,8 +183,8 @@ impl Record {
     }
 }
 
-impl Query {
-    pub fn fits(&self, record: &Record) -> bool {
+impl AuditQuery {
+    pub fn fits(&self, record: &AuditRecord) -> bool {
         let is = |asked: &Option<String>, held: &[Option<&str>]| {
             asked.as_ref().is_none_or(|asked| {
                 let mut held = held.iter().flatten();
@@ -194,7 +194,7 @@ impl Query {
                 }
             })
         };
-        let Record { state, call, .. } = record;
+        let AuditRecord { state, call, .. } = record;
         let outcome = record.outcome.as_deref();
         is(&self.tool, &[Some(&call.tool)])
             && is(

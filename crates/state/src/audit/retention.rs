@@ -15,7 +15,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::days::{days_with_files, file_path};
-use crate::folder::Folder;
+use crate::folder::StateFolder;
 
 /// Holds the last day that was believed.
 const SEEN: &str = "audit.seen";
@@ -85,7 +85,7 @@ impl Retention {
             }
         };
         if seen != Some(believed) {
-            let written = Folder::open(folder)
+            let written = StateFolder::open(folder)
                 .and_then(|folder| folder.replace(SEEN, format!("{believed}\n").as_bytes()));
             if let Err(error) = written {
                 tracing::warn!(%error, "the last day of the audit is not remembered; old files stay");

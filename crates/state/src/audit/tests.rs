@@ -21,8 +21,8 @@ fn arguments(value: Value) -> Map<String, Value> {
     }
 }
 
-fn entry<'a>(tool: &'a str, arguments: &'a Map<String, Value>) -> Entry<'a> {
-    Entry {
+fn entry<'a>(tool: &'a str, arguments: &'a Map<String, Value>) -> AuditEntry<'a> {
+    AuditEntry {
         who: "key:abcdefgh",
         client: None,
         surface: "official",
@@ -93,7 +93,7 @@ fn lines(folder: &Path) -> Vec<Value> {
 /// `{"a":{"b":1,"c":2},"d":"x"}`, as `sha256sum` has it.
 const HASH: &str = "90aa4e2acd979894a05bd2d3d088ed5329051f7dc0be89f7da43f4511650d2ba";
 
-async fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, Entry), expected: &[Value]) {
+async fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), expected: &[Value]) {
     let (folder, audit) = audit(full_arguments);
     let arguments = arguments(json!({"d": "x", "a": {"c": 2, "b": 1}}));
     act(&audit, entry("contacts_create-contact", &arguments)).await;
@@ -169,7 +169,7 @@ async fn a_line_stands_before_a_call_and_one_after() {
     check_written(
         true,
         async |audit, entry| {
-            let entry = Entry {
+            let entry = AuditEntry {
                 client: Some(&"ü".repeat(150)),
                 confirmation: Some(Confirmed {
                     mode: "approval",
@@ -416,8 +416,8 @@ fn lines_of_many_writers_stay_whole() {
             }
         }
     });
-    let found = records(folder.path(), &Query::default()).expect("read");
-    let done = |record: &&Record| record.state == State::Done;
+    let found = records(folder.path(), &AuditQuery::default()).expect("read");
+    let done = |record: &&AuditRecord| record.state == State::Done;
     assert_eq!(found.unreadable, Vec::<String>::new());
     assert_eq!(found.records.iter().filter(done).count(), 120);
 }

@@ -20,7 +20,7 @@ fn opened() -> (TempDir, Keys) {
 
 fn create(keys: &Keys, name: &str) -> (Record, String) {
     let (record, text) = keys
-        .create(name, Locations::All, None, None)
+        .create(name, KeyLocations::All, None, None)
         .expect("created");
     (record, text.expose_secret().to_owned())
 }
@@ -30,9 +30,9 @@ fn said(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
     match keys.find_at(presented, now) {
         Ok(Some(_)) => "found",
         Ok(None) => "unknown",
-        Err(Refused::Revoked { .. }) => "revoked",
-        Err(Refused::Expired { .. }) => "expired",
-        Err(Refused::Unreadable) => "unreadable",
+        Err(KeyRefusal::Revoked { .. }) => "revoked",
+        Err(KeyRefusal::Expired { .. }) => "expired",
+        Err(KeyRefusal::Unreadable) => "unreadable",
     }
 }
 
@@ -40,7 +40,7 @@ fn said(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
 fn a_key_is_known_by_its_whole_text_until_its_end() {
     let (_folder, keys) = opened();
     let later = now() + 24.hours();
-    let berlin = Locations::Only(vec!["berlin".to_owned()]);
+    let berlin = KeyLocations::Only(vec!["berlin".to_owned()]);
     let (record, text) = keys
         .create("n8n", berlin, Some("careful"), Some(later))
         .expect("created");
@@ -81,14 +81,14 @@ fn what_makes_no_sense_is_not_made() {
     let (_folder, keys) = opened();
     let (record, _) = create(&keys, "taken");
     let past = Some(now() - 1.second());
-    let none = || Locations::Only(Vec::new());
+    let none = || KeyLocations::Only(Vec::new());
     let rows = [
-        ("", Locations::All, None, "1 to 64 bytes"),
-        ("a\u{1b}[2J", Locations::All, None, "no control characters"),
+        ("", KeyLocations::All, None, "1 to 64 bytes"),
+        ("a\u{1b}[2J", KeyLocations::All, None, "no control characters"),
         ("a", none(), None, "reaches nothing"),
-        ("a", Locations::All, past, "a time to come"),
-        ("taken", Locations::All, None, "called taken already"),
-        (&record.id, Locations::All, None, "take another name"),
+        ("a", KeyLocations::All, past, "a time to come"),
+        ("taken", KeyLocations::All, None, "called taken already"),
+        (&record.id, KeyLocations::All, None, "take another name"),
     ];
     for (name, locations, expires, part) in rows {
         let error = keys.create(name, locations, None, expires).map(drop);
@@ -163,7 +163,7 @@ fn what_this_process_changed_it_knows_at_once() {
 fn a_key_is_good_until_it_expires_or_is_revoked() {
     let (folder, keys) = opened();
     let later = now() + 24.hours();
-    let made = keys.create("a", Locations::All, None, Some(later));
+    let made = keys.create("a", KeyLocations::All, None, Some(later));
     let id = made.expect("created").0.id;
     let (endless, _) = create(&keys, "b");
     let rows = [
@@ -188,7 +188,7 @@ fn a_key_is_no_agencys_unless_it_says_so() {
     let (folder, keys) = opened();
     let new = |name, agency| NewKey {
         name,
-        locations: Locations::All,
+        locations: KeyLocations::All,
         policy: None,
         expires: None,
         agency,
@@ -218,7 +218,7 @@ fn a_key_is_no_agencys_unless_it_says_so() {
 #[test]
 fn the_file_is_for_its_owner_and_holds_no_secret() {
     let (folder, keys) = opened();
-    let made = keys.create("a", Locations::All, None, None);
+    let made = keys.create("a", KeyLocations::All, None, None);
     let debug = format!("{made:?}");
     let text = made.expect("created").1;
     let (_, secret) = text.expose_secret().split_at(13);
@@ -245,7 +245,7 @@ fn a_broken_file_lets_nobody_in_and_is_not_written_over() {
         fs::write(&path, broken).expect("written");
         keys.0.refresh();
         assert_eq!(said(&keys, &text, now()), "unreadable", "{broken}");
-        let error = keys.create("b", Locations::All, None, None).map(drop);
+        let error = keys.create("b", KeyLocations::All, None, None).map(drop);
         let error = error.expect_err(broken).to_string();
         assert!(error.contains("keys.json is broken"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("read"), broken);

@@ -71,7 +71,7 @@ fn two_days() -> TempDir {
     folder
 }
 
-fn ids(found: &Found) -> String {
+fn ids(found: &AuditRecords) -> String {
     let ids: Vec<&str> = found
         .records
         .iter()
@@ -81,8 +81,8 @@ fn ids(found: &Found) -> String {
 }
 
 /// A query as a row says it.
-fn query(asked: &[(&str, &str)]) -> Query {
-    let mut query = Query::default();
+fn query(asked: &[(&str, &str)]) -> AuditQuery {
+    let mut query = AuditQuery::default();
     let time = |time: &str| Some(format!("2026-11-{time}:00Z").parse().expect("a time"));
     for (name, value) in asked {
         let text = Some((*value).to_owned());
@@ -131,7 +131,7 @@ fn records_are_found_by_what_is_known_of_them() {
         let found = records(folder.path(), &query(asked)).expect("read");
         assert_eq!(ids(&found), *expected, "{asked:?}");
     }
-    let nowhere = records(&folder.path().join("none"), &Query::default());
+    let nowhere = records(&folder.path().join("none"), &AuditQuery::default());
     assert_eq!(ids(&nowhere.expect("read")), "");
 }
 
@@ -177,7 +177,7 @@ fn torn_lines_are_told_and_hide_no_other() {
     for (text, expected, unreadable) in rows {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(days::file_path(folder.path(), FIRST), &text).expect("written");
-        let found = records(folder.path(), &Query::default()).expect("read");
+        let found = records(folder.path(), &AuditQuery::default()).expect("read");
         assert_eq!(ids(&found), expected, "{text}");
         assert_eq!(found.unreadable.join(" "), unreadable, "{text}");
     }
@@ -215,7 +215,7 @@ fn a_reader_follows_into_the_next_day() {
             .open(path)
             .expect("open");
         file.write_all(text.as_bytes()).expect("written");
-        let found = follow.more(&Query::default()).expect("read");
+        let found = follow.more(&AuditQuery::default()).expect("read");
         let said: Vec<String> = found
             .records
             .iter()
