@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many bytes may be held at once. Cheap to clone; every clone is the same budget.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Inner>);
+pub struct Budget(Arc<BudgetInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct BudgetInner {
     most: usize,
     used: AtomicUsize,
     /// What is charged here is charged there too.
@@ -29,7 +29,7 @@ pub struct Full;
 
 impl Budget {
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(BudgetInner {
             most,
             used: AtomicUsize::new(0),
             whole: None,
@@ -38,7 +38,7 @@ impl Budget {
 
     /// A share of this budget, at most `most` bytes.
     pub fn share(&self, most: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(BudgetInner {
             most,
             used: AtomicUsize::new(0),
             whole: Some(self.clone()),

@@ -38,7 +38,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::arguments::Checker;
 use crate::config;
-use crate::telemetry::{CallWatch, End, Telemetry};
+use crate::telemetry::{CallWatch, CallEnd, Telemetry};
 use crate::upstream::{Authority, CountedUnder, Failure, Transport};
 use state::clock::SteadyClock;
 use state::pause::Paused;
@@ -71,7 +71,7 @@ struct Inner {
     transport: Transport,
     authority: Authority,
     checker: Checker,
-    settings: Settings,
+    settings: PipelineSettings,
     telemetry: Telemetry,
     idempotency: IdempotencyStore,
     confirm_tokens: confirm_token::ConfirmTokens,
@@ -79,7 +79,7 @@ struct Inner {
 }
 
 /// What of the settings the pipeline goes by.
-struct Settings {
+struct PipelineSettings {
     max_answer_bytes: usize,
     ignored_arguments: Vec<String>,
     /// The settings' access key may act with the agency's own token.
@@ -102,7 +102,7 @@ impl Pipeline {
         Ok(Self(Arc::new(Inner {
             authority,
             checker: Checker::new(tools, ignored.clone()),
-            settings: Settings {
+            settings: PipelineSettings {
                 max_answer_bytes: config.tools.max_answer_bytes,
                 ignored_arguments: ignored,
                 access_key_agency: config.server.access_key_agency,
@@ -247,12 +247,12 @@ impl Pipeline {
         if text.len() <= most {
             return Answer::text(text);
         }
-        use crate::upstream::failure::Class;
+        use crate::upstream::failure::FailureClass;
         let what = format!(
             "The answer has {} bytes, more than the {most} that may be given; ask for less.",
             text.len()
         );
-        Failure::new(Class::Invalid, what).into()
+        Failure::new(FailureClass::Invalid, what).into()
     }
 
     pub fn telemetry(&self) -> &Telemetry {
@@ -302,7 +302,7 @@ impl Pipeline {
         SteadyClock::now()
     }
 
-    fn settings(&self) -> &Settings {
+    fn settings(&self) -> &PipelineSettings {
         &self.0.settings
     }
 
@@ -357,7 +357,7 @@ impl Pipeline {
         if let Some(location) = &answer.location {
             watch.located(location);
         }
-        let end = End {
+        let end = CallEnd {
             status: answer.status,
             retries: answer.retries,
             trace_id: answer.trace_id.as_deref(),

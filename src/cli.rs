@@ -64,10 +64,10 @@ enum Command {
     /// Show the tools.
     Tools {
         #[command(subcommand)]
-        command: Option<tools::Tools>,
+        command: Option<tools::ToolsCommand>,
     },
     /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
-    Call(call::Call),
+    Call(call::CallCommand),
     /// Examine settings, network, clock, token and location, and try what the token may use; changes nothing.
     Doctor(doctor::Doctor),
     /// Show the settings.
@@ -80,22 +80,22 @@ enum Command {
     /// The server's own locations: list, add, remove and try them.
     Locations {
         #[command(subcommand)]
-        command: Option<locations::Locations>,
+        command: Option<locations::LocationsCommand>,
     },
     /// Access keys, which bind a client to locations and a policy.
     Keys {
         #[command(subcommand)]
-        command: keys::Keys,
+        command: keys::KeysCommand,
     },
     /// Examine a file of rules, and what they say of a tool.
     Policy {
         #[command(subcommand)]
-        command: policy::Policy,
+        command: policy::PolicyCommand,
     },
     /// Calls that wait for a person.
     Approvals {
         #[command(subcommand)]
-        command: approvals::Approvals,
+        command: approvals::ApprovalsCommand,
     },
     /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
     Pause(pause::Pause),
@@ -104,7 +104,7 @@ enum Command {
     /// What was written down of calls that change something.
     Audit {
         #[command(subcommand)]
-        command: audit::Audit,
+        command: audit::AuditCommand,
     },
     /// Print completions for a shell, to be sourced by it.
     Completions { shell: clap_complete::Shell },
@@ -151,7 +151,7 @@ pub fn run() -> ExitCode {
         }
     };
     flush_log();
-    done.unwrap_or_else(|Refused(what)| {
+    done.unwrap_or_else(|CliError(what)| {
         eprintln!("highlevel-mcp: {what}");
         ExitCode::from(2)
     })
@@ -159,22 +159,22 @@ pub fn run() -> ExitCode {
 
 /// Why a command did not run: a sentence for the person at the terminal.
 #[derive(Debug)]
-struct Refused(String);
+struct CliError(String);
 
-impl<E: Display> From<E> for Refused {
+impl<E: Display> From<E> for CliError {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
 }
 
-fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused> {
+fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, CliError> {
     match command.unwrap_or(Settings::Show) {
         Settings::Show => print(DEFAULTS)?,
         Settings::Check => {
             let config = Config::load(flags)?;
             own_account(&config.account)?;
             let transport = Transport::new(&config.upstream, &config.limits);
-            Snapshot::read(&config, &transport.map_err(Refused)?.oauth()).map_err(Refused)?;
+            Snapshot::read(&config, &transport.map_err(CliError)?.oauth()).map_err(CliError)?;
             print("the settings are valid\n")?;
         }
     }
@@ -182,7 +182,7 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, Refused>
 }
 
 /// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
-fn print(text: impl Display) -> Result<(), Refused> {
+fn print(text: impl Display) -> Result<(), CliError> {
     match write!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
@@ -194,19 +194,19 @@ fn prepared(
     flags: &Flags,
     sandbox: Option<&Started>,
     telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
-) -> Result<(Config, Pipeline), Refused> {
+) -> Result<(Config, Pipeline), CliError> {
     let mut config = Config::load(flags)?;
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }
-    let transport = Transport::new(&config.upstream, &config.limits).map_err(Refused)?;
-    let telemetry = telemetry(&config).map_err(Refused)?;
+    let transport = Transport::new(&config.upstream, &config.limits).map_err(CliError)?;
+    let telemetry = telemetry(&config).map_err(CliError)?;
     if config.upstream.is_plain_text() {
         tracing::warn!(
             "upstream.base_url is http:// and another machine: everybody on the way there can read the tokens; give https://"
         );
     }
-    let controls = Controls::open(&config, &transport).map_err(Refused)?;
+    let controls = Controls::open(&config, &transport).map_err(CliError)?;
     let tools = crate::catalog::TOOLS;
     let pipeline = Pipeline::new(tools, transport, &config, telemetry, controls);
     Ok((config, pipeline?))
@@ -217,7 +217,7 @@ fn account(
     config: &Config,
     pipeline: &Pipeline,
     location: Option<&str>,
-) -> Result<Caller, Refused> {
+) -> Result<Caller, CliError> {
     if let Some(alias) = location {
         let snapshot = pipeline.snapshot();
         let account = snapshot.locations.find(alias).ok_or_else(|| {
@@ -226,7 +226,7 @@ fn account(
                 .iter()
                 .map(|one| one.place.alias.as_str())
                 .collect();
-            Refused(format!(
+            CliError(format!(
                 "there is no [locations.{alias}] in the settings; there are: {}",
                 known.join(", ")
             ))
@@ -234,7 +234,7 @@ fn account(
         return Ok(account.caller());
     }
     own_account(&config.account)?.ok_or_else(|| {
-        Refused(
+        CliError(
             "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, \
              Private Integrations) and HIGHLEVEL_LOCATION_ID to its location"
                 .to_owned(),
@@ -242,7 +242,7 @@ fn account(
     })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Refused> {
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?)

@@ -16,8 +16,8 @@ use toml::{Table, Value};
 use tool::Preferred;
 
 pub use self::state::{Approvals, Audit, AuditedArguments, Policy, State};
-pub use accounts::{Company, Location, SecretSource, Variables};
-pub use server::{LocationHeader, OwnAccount, Server, Tls};
+pub use accounts::{CompanySettings, Location, SecretSource, Variables};
+pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -26,23 +26,23 @@ pub const DEFAULTS: &str = include_str!("../config.default.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    pub server: Server,
-    pub upstream: Upstream,
-    pub limits: Limits,
+    pub server: ServerSettings,
+    pub upstream: UpstreamSettings,
+    pub limits: LimitSettings,
     pub tools: Tools,
     pub account: Account,
     /// By alias.
     #[serde(default)]
     pub locations: BTreeMap<String, Location>,
     #[serde(default)]
-    pub companies: BTreeMap<String, Company>,
+    pub companies: BTreeMap<String, CompanySettings>,
     pub state: State,
     pub policy: Policy,
     pub audit: Audit,
     pub approvals: Approvals,
     pub log: Log,
-    pub metrics: Metrics,
-    pub traces: Traces,
+    pub metrics: MetricsSettings,
+    pub traces: TracesSettings,
     /// What of the environment holds secrets of locations and companies.
     #[serde(skip)]
     variables: Variables,
@@ -51,7 +51,7 @@ pub struct Config {
 /// Where HighLevel is and how long to wait for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Upstream {
+pub struct UpstreamSettings {
     pub base_url: String,
     pub prefer_version: Preferred,
     pub connect_timeout_ms: u64,
@@ -67,7 +67,7 @@ pub struct Upstream {
 /// How many calls HighLevel takes for each location and app.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct LimitSettings {
     pub calls_per_interval: u64,
     pub interval_ms: u64,
     /// How much of `calls_per_interval` is used.
@@ -127,7 +127,7 @@ pub enum LogFormat {
 /// Where Prometheus reads metrics.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Metrics {
+pub struct MetricsSettings {
     /// Address and port; empty: nowhere.
     pub listen: String,
 }
@@ -135,7 +135,7 @@ pub struct Metrics {
 /// Where traces go.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Traces {
+pub struct TracesSettings {
     /// URL that takes OTLP over HTTP; empty: nowhere.
     pub endpoint: String,
 }
@@ -236,7 +236,7 @@ impl ConfigError {
     }
 }
 
-impl Upstream {
+impl UpstreamSettings {
     /// Refuses a password in the URL: it would stand in logs, and HighLevel takes none.
     fn check(&self) -> Result<(), ConfigError> {
         let Ok(url) = self.base_url.parse::<reqwest::Url>() else {

@@ -15,9 +15,9 @@ use serde_json::{Map, Value};
 
 use crate::call::{Answer, CallContext, Pipeline, Principal, Progress, Request};
 use crate::catalog::TOOLS;
-use crate::telemetry::End;
+use crate::telemetry::CallEnd;
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
 use tool::{LONGEST_NAME, nearest_shown};
 use toolset::Toolset;
@@ -247,7 +247,7 @@ impl<'a> Session<'a> {
             .telemetry()
             .call(name, Effect::Read.name(), &self.context.parent);
         let answer = work.await.unwrap_or_else(Answer::from);
-        watch.end(answer.outcome(), End::default());
+        watch.end(answer.outcome(), CallEnd::default());
         answer
     }
 
@@ -303,7 +303,7 @@ fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
 fn unknown_name(name: &str) -> Answer {
     let shown: String = name.chars().take(LONGEST_NAME).collect();
     let what = format!("There is no tool {shown} here.");
-    Failure::new(Class::Invalid, what).into()
+    Failure::new(FailureClass::Invalid, what).into()
 }
 
 #[cfg(test)]

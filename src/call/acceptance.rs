@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use super::{Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Pipeline, Principal};
 use crate::catalog;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Standing};
 use tool::Tool;
 
@@ -43,7 +43,7 @@ impl Pipeline {
             return Ok(());
         }
         let Some(account) = &principal.account else {
-            return Err(Failure::new(Class::Auth, "The connection has no account.").into());
+            return Err(Failure::new(FailureClass::Auth, "The connection has no account.").into());
         };
         let mut last = None;
         for probe in ACCEPTING.iter().filter_map(|path| catalog::get(path)) {
@@ -62,14 +62,14 @@ impl Pipeline {
             if self.is_accepted(principal) {
                 return Ok(());
             }
-            let unknown = answer.class == Some(Class::Auth);
+            let unknown = answer.class == Some(FailureClass::Auth);
             last = Some(answer);
             if unknown {
                 break;
             }
         }
         Err(match last {
-            Some(answer) if answer.class == Some(Class::Auth) => answer,
+            Some(answer) if answer.class == Some(FailureClass::Auth) => answer,
             last => not_answered(last),
         })
     }
@@ -97,8 +97,8 @@ impl Pipeline {
             let answer = Box::pin(self.probe(probe, arguments, context)).await;
             match answer.class {
                 // Another read may be within the scopes, or come after rules that were just read anew.
-                None | Some(Class::Scope | Class::TokenClass | Class::Refused) => {}
-                Some(class @ (Class::Auth | Class::RateLimited | Class::Upstream)) => {
+                None | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused) => {}
+                Some(class @ (FailureClass::Auth | FailureClass::RateLimited | FailureClass::Upstream)) => {
                     return Err(not_tried(class, answer.retry_after));
                 }
                 Some(_) => return Err(not_let_in()),
@@ -133,14 +133,14 @@ fn not_let_in() -> Answer {
     let what =
         "Nothing was sent: HighLevel does not let this token into the location of this endpoint.";
     let remedy = "Use a token of that location with a scope to read in it, such as locations.readonly, or an access key.";
-    Failure::new(Class::Location, what)
+    Failure::new(FailureClass::Location, what)
         .with_remedy(remedy)
         .into()
 }
 
-fn not_tried(class: Class, wait: Option<Duration>) -> Answer {
+fn not_tried(class: FailureClass, wait: Option<Duration>) -> Answer {
     let (what, remedy) = match class {
-        Class::Auth => (
+        FailureClass::Auth => (
             "Nothing was sent: HighLevel does not accept this token.",
             "Use a token that is valid.",
         ),
@@ -163,7 +163,7 @@ fn not_answered(tried: Option<Answer>) -> Answer {
         "Nothing was sent: HighLevel has not answered this token yet, and the read by which it was tried failed. {why}"
     );
     let class = tried.as_ref().and_then(|tried| tried.class);
-    let mut failure = Failure::new(class.unwrap_or(Class::Upstream), what.trim_end())
+    let mut failure = Failure::new(class.unwrap_or(FailureClass::Upstream), what.trim_end())
         .with_remedy("Repeat the call; nothing was changed.");
     if let Some(wait) = tried.and_then(|tried| tried.retry_after) {
         failure = failure.with_retry_after(wait);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::budget::Charge;
 use crate::upstream::ConfiguredLocation;
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 
 /// What a client gets: one text block.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Answer {
     /// What the server calls that location, where it is one of its own and the caller may hear it.
     pub place: Option<Arc<ConfiguredLocation>>,
     /// The class of the failure, where it is one.
-    pub class: Option<Class>,
+    pub class: Option<FailureClass>,
     /// A question to put to the person at the client before the call is made.
     pub question: Option<Box<Question>>,
     /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
@@ -62,7 +62,7 @@ impl Answer {
     }
 
     pub fn failed(failure: &Failure) -> Self {
-        let limited = failure.class == Class::RateLimited;
+        let limited = failure.class == FailureClass::RateLimited;
         Self {
             status: failure.status,
             class: Some(failure.class),
@@ -93,7 +93,7 @@ impl Answer {
 
     /// As logs and metrics have it.
     pub fn outcome(&self) -> &'static str {
-        self.class.map_or("ok", Class::name)
+        self.class.map_or("ok", FailureClass::name)
     }
 
     /// Says in the answer to what writes which location it touched.

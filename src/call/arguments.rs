@@ -71,7 +71,7 @@ impl Checker {
         caller: &Caller,
     ) -> Result<Arguments, Rejection> {
         let schema = self.schema(tool)?;
-        let mut problems = Problems::default();
+        let mut problems = ArgumentProblems::default();
         let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
         let gives_all = schema.shown.iter().all(|name| values.contains_key(name));
         dates::lower(tool, &schema.root, &mut values, &mut problems);
@@ -147,9 +147,9 @@ impl Rejection {
 
 /// Collects the faults of one call.
 #[derive(Debug, Default)]
-struct Problems(Vec<Problem>);
+struct ArgumentProblems(Vec<Problem>);
 
-impl Problems {
+impl ArgumentProblems {
     fn add(&mut self, what: impl Into<String>) {
         self.push(what.into(), false);
     }

@@ -3,7 +3,7 @@
 
 use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, SendPermit};
 use policy::{Denied, Mode};
 
@@ -47,7 +47,7 @@ impl Pipeline {
             ConsentSource::Batch(_) => {
                 let what =
                     "Nothing was sent: the rules changed, and this needs a confirmation now.";
-                let failure = Failure::new(Class::Refused, what)
+                let failure = Failure::new(FailureClass::Refused, what)
                     .with_remedy("Call again without confirm for a new preview.");
                 return Err(self.refuse(validated.facts(), &failure, Some(&rule), context));
             }
@@ -112,7 +112,7 @@ impl Pipeline {
             ),
         };
         let what = format!("Nothing was sent: {}.", what.trim_end_matches('.'));
-        let mut failure = Failure::new(Class::Refused, what).with_remedy(remedy);
+        let mut failure = Failure::new(FailureClass::Refused, what).with_remedy(remedy);
         if let Some(wait) = denied.retry_after {
             failure = failure.with_retry_after(wait);
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use tool::Effect;
 
@@ -93,7 +93,7 @@ impl Pipeline {
                 "items must hold 1 to {MOST} argument objects, not {}.",
                 items.len()
             );
-            return Err(Failure::new(Class::Invalid, what).into());
+            return Err(Failure::new(FailureClass::Invalid, what).into());
         }
         let common = serde_json::to_string(&request.arguments).map_or(0, |text| text.len());
         if common.saturating_mul(items.len()) > MOST_BYTES {
@@ -101,7 +101,7 @@ impl Pipeline {
                 "Nothing was sent: arguments has {common} bytes, which every one of {} items repeats.",
                 items.len()
             );
-            return Err(Failure::new(Class::Invalid, what)
+            return Err(Failure::new(FailureClass::Invalid, what)
                 .with_remedy("Send fewer items at a time, or smaller arguments.")
                 .into());
         }
@@ -178,7 +178,7 @@ impl Pipeline {
             outcomes.push(outcome);
             failed += usize::from(answer.is_error);
             did_nothing &= answer.did_nothing;
-            if answer.class == Some(Class::Auth) {
+            if answer.class == Some(FailureClass::Auth) {
                 let key = request.context.principal.key.as_ref();
                 stopped = Some(match key {
                     Some(key) if !self.is_key_valid(&key.id) => "The access key is good no longer",

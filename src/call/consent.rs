@@ -5,7 +5,7 @@ use serde_json::json;
 use super::idempotency::{IdempotencyGuard, ReplayScope};
 use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use state::StoreError;
 use state::approvals::{Approvals, Claim, NewApproval};
@@ -67,7 +67,7 @@ impl Pipeline {
             Mode::Human => self.ask_elsewhere(subject, confirm, context).await,
             Mode::Refuse => {
                 let what = format!("Nothing was sent: {} is not allowed.", subject.tool().name);
-                let failure = Failure::new(Class::Refused, what);
+                let failure = Failure::new(FailureClass::Refused, what);
                 Err(self.refuse(subject.facts(), &failure, Some(rule), context))
             }
         }
@@ -99,7 +99,7 @@ impl Pipeline {
     fn ask_client(&self, subject: &Subject, context: &CallContext) -> Result<Consent, Answer> {
         let (tool, facts) = (subject.tool(), subject.facts());
         let refuse = |what: String, remedy: Option<&str>| {
-            let mut failure = Failure::new(Class::Refused, what);
+            let mut failure = Failure::new(FailureClass::Refused, what);
             if let Some(remedy) = remedy {
                 failure = failure.with_remedy(remedy);
             }
@@ -171,7 +171,7 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Consent, Answer> {
         let refuse = |what: String| {
-            let failure = Failure::new(Class::Refused, what);
+            let failure = Failure::new(FailureClass::Refused, what);
             Err(self.refuse(subject.facts(), &failure, None, context))
         };
         let Some(approvals) = &self.controls().approvals else {
@@ -234,7 +234,7 @@ impl Pipeline {
             .claim(handle, &approval_digest(subject, &who))
             .await?;
         let refused = |what: &str, remedy: &str| {
-            Failure::new(Class::Refused, format!("Nothing was sent: {what}.")).with_remedy(remedy)
+            Failure::new(FailureClass::Refused, format!("Nothing was sent: {what}.")).with_remedy(remedy)
         };
         let failure = match claimed {
             Claim::Run => {
@@ -255,7 +255,7 @@ impl Pipeline {
                     Claim::Running => "The approved call is still under way.",
                     _ => "Nothing was sent: nobody has decided yet.",
                 };
-                let failure = Failure::new(Class::NeedsConfirmation, what)
+                let failure = Failure::new(FailureClass::NeedsConfirmation, what)
                     .with_remedy("Ask again later with the same arguments and confirm.");
                 return Ok(Err(Answer::never_sent(
                     &failure.with_retry_after(ASK_AGAIN),
@@ -264,7 +264,7 @@ impl Pipeline {
             Claim::Denied { note } => {
                 let note = note.map_or_else(String::new, |note| format!(": {note}"));
                 Failure::new(
-                    Class::Refused,
+                    FailureClass::Refused,
                     format!("Nothing was sent: a person said no{note}."),
                 )
             }
@@ -281,7 +281,7 @@ impl Pipeline {
                 "Call again without confirm to ask for one.",
             ),
             Claim::Unknown => Failure::new(
-                Class::UnknownOutcome,
+                FailureClass::UnknownOutcome,
                 "The approved call was cut off: it may or may not have happened.",
             )
             .with_remedy("Read the record first; call again without confirm to ask anew."),
@@ -318,14 +318,14 @@ impl Pipeline {
 
     fn refuse_stale(&self, subject: &Subject, context: &CallContext) -> Answer {
         let what = "Nothing was sent: this confirm token does not match the operation and its arguments, is older than 30 minutes, or was issued before the server was started.";
-        let failure = Failure::new(Class::Refused, what)
+        let failure = Failure::new(FailureClass::Refused, what)
             .with_remedy("Call again without confirm for a new preview.");
         self.refuse(subject.facts(), &failure, None, context)
     }
 
     fn refuse_random(&self, subject: &Subject, context: &CallContext) -> Answer {
         let what = "Nothing was sent: the system gives no random numbers for a confirm token.";
-        let failure = Failure::new(Class::Refused, what);
+        let failure = Failure::new(FailureClass::Refused, what);
         self.refuse(subject.facts(), &failure, None, context)
     }
 }
@@ -361,7 +361,7 @@ fn preview(subject: &Subject, confirm: Option<&str>, rule: Option<&str>, remedy:
     );
     let mut asked = json!({
         "error": what,
-        "class": Class::NeedsConfirmation.name(),
+        "class": FailureClass::NeedsConfirmation.name(),
         "does": tool.description,
         "calls": subject.calls(),
         "request": subject.requests(),
@@ -385,7 +385,7 @@ fn preview(subject: &Subject, confirm: Option<&str>, rule: Option<&str>, remedy:
         asked["confirm"] = json!(confirm);
     }
     Answer {
-        class: Some(Class::NeedsConfirmation),
+        class: Some(FailureClass::NeedsConfirmation),
         did_nothing: true,
         ..Answer::error(asked.to_string())
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{Answer, PrincipalId};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 
 /// How long a key is remembered.
 const KEPT: Duration = Duration::from_hours(24);
@@ -123,7 +123,7 @@ impl IdempotencyStore {
             let what = format!(
                 "Nothing was sent: {MOST_OF_CALLER} idempotency keys of this caller are remembered, for a day each."
             );
-            let failure = Failure::new(Class::RateLimited, what).with_remedy(
+            let failure = Failure::new(FailureClass::RateLimited, what).with_remedy(
                 "Leave idempotencyKey out where a call may happen twice, or come back later.",
             );
             return Err(Answer::never_sent(
@@ -345,7 +345,7 @@ impl ReplayEntry {
         let name = id.name();
         if self.call != call {
             let what = format!("Nothing was sent: this {name} was used with other arguments.");
-            let failure = Failure::new(Class::Refused, what);
+            let failure = Failure::new(FailureClass::Refused, what);
             return Answer::never_sent(&failure.with_remedy("Take a new key for another call."));
         }
         match &self.state {
@@ -362,7 +362,7 @@ impl ReplayEntry {
             ReplayState::UnderWay => {
                 let what =
                     format!("Nothing was sent: the call with this {name} is still under way.");
-                let failure = Failure::new(Class::Refused, what);
+                let failure = Failure::new(FailureClass::Refused, what);
                 Answer::never_sent(&failure.with_retry_after(Duration::from_secs(2)))
             }
             ReplayState::Unknown => {
@@ -373,7 +373,7 @@ impl ReplayEntry {
                     true => "Read the record first; call again without confirm for a new preview.",
                     false => "Read the record first; take a new key to call again.",
                 };
-                let failure = Failure::new(Class::UnknownOutcome, what);
+                let failure = Failure::new(FailureClass::UnknownOutcome, what);
                 Answer::failed(&failure.with_remedy(remedy))
             }
         }

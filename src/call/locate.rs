@@ -8,7 +8,7 @@ use super::{
     AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
 };
 use crate::upstream::accounts::{Account, Accounts};
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure, LocationBinding, TenantId};
 use policy::Mode;
 use tool::{Role, Tool};
@@ -180,7 +180,7 @@ fn account(
         None => match (&principal.account, &principal.scope) {
             (Some(account), _) => account.clone(),
             (None, LocationScope::None) => {
-                return Err(Failure::new(Class::Auth, "The connection has no account."));
+                return Err(Failure::new(FailureClass::Auth, "The connection has no account."));
             }
             (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
                 Some(account) => account.caller(),
@@ -222,7 +222,7 @@ fn account_named(
             pin.as_str(),
             shown(text)
         );
-        return Err(Failure::new(Class::Location, what).with_remedy("Leave `location` out."));
+        return Err(Failure::new(FailureClass::Location, what).with_remedy("Leave `location` out."));
     }
     // A client's own token, which its connection binds to no location.
     if let (Some(account), Some(id)) = (&principal.account, TenantId::parse(text))
@@ -242,7 +242,7 @@ fn account_named(
         [] => "Leave `location` out: the connection has one account only.".to_owned(),
         known => listed(known),
     };
-    Err(Failure::new(Class::Location, what).with_remedy(remedy))
+    Err(Failure::new(FailureClass::Location, what).with_remedy(remedy))
 }
 
 /// The location that an argument of the tool names; an alias there is replaced by its id.
@@ -270,7 +270,7 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
         [one] => Ok(one),
         [] => {
             let what = "Nothing was sent: no location is open to this key.";
-            Err(Failure::new(Class::Location, what)
+            Err(Failure::new(FailureClass::Location, what)
                 .with_remedy("Have the server's operator give the key a location."))
         }
         several => {
@@ -278,7 +278,7 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
                 "Nothing was sent: {} locations are open to this connection, and the call names none.",
                 several.len()
             );
-            Err(Failure::new(Class::Location, what).with_remedy(listed(several)))
+            Err(Failure::new(FailureClass::Location, what).with_remedy(listed(several)))
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Taken;
 use state::audit::{Confirmed, AuditEntry, OpenRecord};
@@ -73,7 +73,7 @@ impl Pipeline {
                     tracing::error!(%error, "a call was refused that cannot be written down");
                     record.give_back();
                     let what = "Nothing was sent: the server cannot write its audit file, and makes no call that it cannot write down.";
-                    let failure = Failure::new(Class::Refused, what)
+                    let failure = Failure::new(FailureClass::Refused, what)
                         .with_remedy("Tell the server's operator; its log says what is wrong.");
                     return Err(Answer::never_sent(&failure));
                 }

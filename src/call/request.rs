@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::CallContext;
 use crate::call::output::Output;
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use tool::Tool;
 
 /// The argument that says what an answer is to hold.
@@ -101,7 +101,7 @@ impl Options {
             return Ok(());
         }
         let what = format!("idempotencyKey must have 1 to {LONGEST_KEY} characters.");
-        Err(Failure::new(Class::Invalid, what))
+        Err(Failure::new(FailureClass::Invalid, what))
     }
 }
 
@@ -112,12 +112,12 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     };
     if name == LOCATION && !value.is_string() {
         let what = "Nothing was sent: location must be the alias or id of a location, as a text.";
-        return Err(Failure::new(Class::Location, what));
+        return Err(Failure::new(FailureClass::Location, what));
     }
     let parsed = match &value {
         Value::String(text) if name == OUTPUT => {
             crate::catalog::decoding::check_size(text).map_err(|what| {
-                Failure::new(Class::Invalid, format!("Nothing was sent: {name} {what}."))
+                Failure::new(FailureClass::Invalid, format!("Nothing was sent: {name} {what}."))
             })?;
             serde_json::from_str(text)
         }
@@ -125,6 +125,6 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     };
     parsed.map(Some).map_err(|error| {
         let what = format!("Nothing was sent: {name} is not of its form: {error}.");
-        Failure::new(Class::Invalid, what)
+        Failure::new(FailureClass::Invalid, what)
     })
 }

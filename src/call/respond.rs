@@ -196,9 +196,9 @@ impl Pipeline {
 }
 
 fn no_room() -> Failure {
-    use crate::upstream::failure::Class;
+    use crate::upstream::failure::FailureClass;
     Failure::new(
-        Class::RateLimited,
+        FailureClass::RateLimited,
         "The server has no room for this answer now.",
     )
     .with_remedy("Repeat the call after retryAfterMs milliseconds.")

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::catalog::decoding::end_of_string;
 use crate::catalog::masking::{mask_secrets, may_end_in_secret};
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.
@@ -46,7 +46,7 @@ pub fn too_large(tool: &Tool, bytes: usize, max_bytes: usize, remedy: String) ->
 }
 
 fn withheld(tool: &Tool, what: String, remedy: String) -> Failure {
-    Failure::new(Class::Upstream, what).with_remedy(match tool.effect {
+    Failure::new(FailureClass::Upstream, what).with_remedy(match tool.effect {
         Effect::Read => remedy,
         _ => "HighLevel did what was asked; read the record.".to_owned(),
     })

@@ -114,7 +114,7 @@ pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
 
 impl Shares {
     /// `longest_wait`: of a newcomer's call in line.
-    pub fn new(settings: &config::Server, longest_wait: Duration) -> Self {
+    pub fn new(settings: &config::ServerSettings, longest_wait: Duration) -> Self {
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             most_places: settings.max_calls.min(Semaphore::MAX_PERMITS),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{CallContext, Facts, Pipeline, Snapshot};
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Recheck};
 
 /// What of a call an operator can stop it by.
@@ -24,7 +24,7 @@ impl Pipeline {
         let key = call.key.as_ref();
         if key.is_some_and(|key| !self.is_key_valid(key)) {
             let what = "Nothing was sent: the access key was revoked or has expired.";
-            let failure = Failure::new(Class::Auth, what)
+            let failure = Failure::new(FailureClass::Auth, what)
                 .with_remedy("Have the server's operator make another.");
             return Some((failure, None));
         }
@@ -36,7 +36,7 @@ impl Pipeline {
             true => format!("Nothing was sent. {}", paused.sentence()),
             false => "Nothing was sent: everything but reading is paused here.".to_owned(),
         };
-        let failure = Failure::new(Class::Refused, what)
+        let failure = Failure::new(FailureClass::Refused, what)
             .with_remedy("Only read until the server's operator resumes it.");
         Some((failure, Some("pause")))
     }
@@ -58,7 +58,7 @@ impl Pipeline {
         }
         let what =
             "Nothing was sent: the server's locations or rules changed while the call waited.";
-        Err(Failure::new(Class::Refused, what).with_remedy("Repeat the call."))
+        Err(Failure::new(FailureClass::Refused, what).with_remedy("Repeat the call."))
     }
 }
 

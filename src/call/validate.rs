@@ -8,7 +8,7 @@ use crate::catalog::body;
 use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
 use crate::catalog::prepare::prepare;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, LocationBinding, Outgoing, Sender, Target};
 use tool::Arguments;
 
@@ -91,7 +91,7 @@ fn refuse_masked(request: &reqwest::Request) -> Result<(), Failure> {
     let what = format!(
         "Nothing was sent: the arguments hold {MASK:?}, which answers show in place of a secret."
     );
-    Err(Failure::new(Class::Invalid, what)
+    Err(Failure::new(FailureClass::Invalid, what)
         .with_remedy("Leave that field out to keep the secret, or give the secret itself."))
 }
 
@@ -145,8 +145,8 @@ impl Validated {
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         let class = match rejection.is_foreign_tenant() {
-            true => Class::Location,
-            false => Class::Invalid,
+            true => FailureClass::Location,
+            false => FailureClass::Invalid,
         };
         Self::new(class, rejection.sentence())
     }
@@ -154,6 +154,6 @@ impl From<Rejection> for Failure {
 
 impl From<PrepareError> for Failure {
     fn from(error: PrepareError) -> Self {
-        Self::new(Class::Refused, error.to_string())
+        Self::new(FailureClass::Refused, error.to_string())
     }
 }

@@ -14,7 +14,7 @@ use tool::{Media, Tool};
 
 /// A file as the caller gave it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct File {
+pub struct UploadFile {
     pub name: String,
     pub media_type: String,
     pub bytes: Vec<u8>,
@@ -42,7 +42,7 @@ pub fn write(
 }
 
 /// The file in `value`: base64, a data URI, or either as `data` of an object with `name` and `type`.
-pub fn file(value: &Value) -> Result<File, &'static str> {
+pub fn file(value: &Value) -> Result<UploadFile, &'static str> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let data = value.as_str().or_else(|| text("data"));
     let data = data.ok_or("is no file: give base64, a data URI, or {data, name, type}")?;
@@ -70,7 +70,7 @@ pub fn file(value: &Value) -> Result<File, &'static str> {
     if !printable {
         return Err("has a type that is no media type");
     }
-    Ok(File {
+    Ok(UploadFile {
         name: text("name").unwrap_or("file").to_owned(),
         media_type: if media_type.is_empty() {
             "application/octet-stream".to_owned()

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::terminal::visible;
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::config::{Config, Flags};
 use state::approvals::{self, Approval, ApprovalState};
 use state::clock::SteadyClock;
 
 #[derive(Subcommand)]
-pub enum Approvals {
+pub enum ApprovalsCommand {
     /// What waits, with all that is needed to judge it.
     List {
         /// What is decided, done or expired, too.
@@ -38,8 +38,8 @@ pub struct Decision {
     by: String,
 }
 
-impl Approvals {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+impl ApprovalsCommand {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let approvals = approvals::Approvals::open(&Config::load(flags)?.state.folder()?)?;
         match self {
             Self::List { all } => list(&approvals, all)?,
@@ -51,7 +51,7 @@ impl Approvals {
 }
 
 impl Decision {
-    fn make(&self, approvals: &approvals::Approvals, approve: bool) -> Result<(), Refused> {
+    fn make(&self, approvals: &approvals::Approvals, approve: bool) -> Result<(), CliError> {
         let note = self.note.as_deref();
         let decided = approvals.decide(&self.handle, approve, &self.by, note)?;
         let what = if approve {
@@ -71,7 +71,7 @@ impl Decision {
 }
 
 /// A block each on a terminal, for a preview fits no cell; one JSON object a line in a pipe.
-fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
+fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), CliError> {
     let now = SteadyClock::now();
     let waits =
         |approval: &Approval| approval.state == ApprovalState::Pending && !approval.has_expired(now);
@@ -92,7 +92,7 @@ fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), Refused> {
     print(text)
 }
 
-fn block(approval: &Approval, now: jiff::Timestamp) -> Result<String, Refused> {
+fn block(approval: &Approval, now: jiff::Timestamp) -> Result<String, CliError> {
     let state = if approval.has_expired(now) {
         "expired"
     } else {

@@ -10,9 +10,9 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use super::terminal::{Text, table, visible};
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::config::{Config, Flags};
-use state::audit::{Follow, AuditQuery, AuditRecord, State, records};
+use state::audit::{Follow, AuditQuery, AuditRecord, RecordState, records};
 
 /// How often the file is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -20,11 +20,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 const HEADER: [&str; 5] = ["Began", "Outcome", "Tool", "Location", "Who"];
 
 #[derive(Subcommand)]
-pub enum Audit {
+pub enum AuditCommand {
     /// The last calls.
     Tail(Tail),
     /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
-    Search(Search),
+    Search(AuditSearch),
 }
 
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub struct Tail {
 }
 
 #[derive(Args)]
-pub struct Search {
+pub struct AuditSearch {
     /// Tool name, such as contacts_*.
     #[arg(long)]
     tool: Option<String>,
@@ -62,8 +62,8 @@ pub struct Search {
     json: bool,
 }
 
-impl Audit {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+impl AuditCommand {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let folder = Config::load(flags)?.state.folder()?;
         match self {
             Self::Tail(tail) if tail.follow => follow(&folder, tail.count)?,
@@ -92,7 +92,7 @@ impl Audit {
     }
 }
 
-fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), Refused> {
+fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), CliError> {
     let found = records(folder, query)?;
     tell(&found.unreadable);
     if !json {
@@ -105,7 +105,7 @@ fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), Refused> {
 }
 
 /// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
-fn follow(folder: &Path, count: usize) -> Result<(), Refused> {
+fn follow(folder: &Path, count: usize) -> Result<(), CliError> {
     let query = AuditQuery::default();
     let mut follow = Follow::new(folder);
     let mut count = Some(count);
@@ -135,14 +135,14 @@ fn row(record: &AuditRecord) -> [Text; 5] {
     let call = &record.call;
     let or_dash = |text: Option<&str>| visible(text.unwrap_or("-"));
     let outcome = match (record.state, record.outcome.as_deref()) {
-        (State::Begun, _) => Text::warning("no end"),
-        (State::Refused, _) => {
+        (RecordState::Begun, _) => Text::warning("no end"),
+        (RecordState::Refused, _) => {
             let class = call.class.as_deref().into_iter();
             let why: Vec<&str> = class.chain(call.rule.as_deref()).collect();
             Text::bad(visible(&format!("refused: {}", why.join(", "))))
         }
-        (State::Done, Some("ok")) => Text::good("ok"),
-        (State::Done, outcome) => Text::bad(or_dash(outcome)),
+        (RecordState::Done, Some("ok")) => Text::good("ok"),
+        (RecordState::Done, outcome) => Text::bad(or_dash(outcome)),
     };
     let client = call.client.as_deref().into_iter();
     let who: Vec<&str> = [call.who.as_str()].into_iter().chain(client).collect();

@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::sandbox::Started;
 use super::terminal::waiting;
-use super::{Refused, account, prepared, print, runtime};
+use super::{CliError, account, prepared, print, runtime};
 use crate::call::{CallContext, Request};
 use crate::config::Flags;
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
 
 #[derive(Args)]
-pub struct Call {
+pub struct CallCommand {
     /// Tool name; `highlevel-mcp tools` lists them.
     name: String,
     /// Arguments as a JSON object, or @FILE that holds it, or - to read it from stdin.
@@ -32,8 +32,8 @@ pub struct Call {
     sandbox: bool,
 }
 
-impl Call {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+impl CallCommand {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let tool = super::tools::find(&tools_in("all")?, &self.name)?;
         let arguments = arguments(&self.arguments)?;
         let sandbox = Started::when(self.sandbox)?;
@@ -44,12 +44,12 @@ impl Call {
             ..CallContext::local(caller)
         };
         let mut request = Request::for_tool(tool, arguments, &context)
-            .map_err(|failure| Refused(failure.text()))?;
+            .map_err(|failure| CliError(failure.text()))?;
         request.options.dry_run = self.dry_run;
         let answer = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let call = pipeline.execute(request);
-            Ok::<_, Refused>(waiting("waiting for HighLevel's answer", call).await)
+            Ok::<_, CliError>(waiting("waiting for HighLevel's answer", call).await)
         })?;
         pipeline.telemetry().finish();
         let preview = self.dry_run && !answer.is_error;
@@ -62,7 +62,7 @@ impl Call {
 }
 
 /// Indented on a terminal, one line in a pipe.
-fn show(text: &str, is_error: bool) -> Result<ExitCode, Refused> {
+fn show(text: &str, is_error: bool) -> Result<ExitCode, CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
         Some(value) => print(format_args!("{value:#}\n"))?,
@@ -71,8 +71,8 @@ fn show(text: &str, is_error: bool) -> Result<ExitCode, Refused> {
     Ok(ExitCode::from(u8::from(is_error)))
 }
 
-fn arguments(given: &str) -> Result<Map<String, Value>, Refused> {
-    let unreadable = |place: &str, error| Refused(format!("{place} cannot be read: {error}"));
+fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
+    let unreadable = |place: &str, error| CliError(format!("{place} cannot be read: {error}"));
     let text = match given.strip_prefix('@') {
         Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, error))?,
         None if given == "-" => {
@@ -84,7 +84,7 @@ fn arguments(given: &str) -> Result<Map<String, Value>, Refused> {
         None => given.to_owned(),
     };
     serde_json::from_str(&text).map_err(|error| {
-        Refused(format!(
+        CliError(format!(
             "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -"
         ))
     })

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::config::{Config, Flags};
-use file::{File, Written};
+use file::{File, WriteOutcome};
 
 /// Name of the server in every client.
 const NAME: &str = "ghl";
@@ -58,7 +58,7 @@ struct Server {
 
 impl Connect {
     /// Takes the location, and for Claude Desktop the token, from the settings.
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let account = Config::load(flags)?.account;
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let server = Server {
@@ -76,14 +76,14 @@ impl Connect {
             return Ok(ExitCode::SUCCESS);
         };
         let Some(entry) = server.entry(self.client)? else {
-            return Err(Refused(format!(
+            return Err(CliError(format!(
                 "{} has no file of servers: run it without --write and do what it prints",
                 self.client.name()
             )));
         };
         let holds_token = self.client == Client::ClaudeDesktop && !server.sandbox;
         if holds_token && server.token.is_none() && !self.dry_run {
-            return Err(Refused(
+            return Err(CliError(
                 "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
             ));
         }
@@ -95,9 +95,9 @@ impl Connect {
             return Ok(ExitCode::SUCCESS);
         }
         match file.add(&entry)? {
-            Written::Already => print(format_args!("{place} has {NAME} already\n"))?,
-            Written::New => print(format_args!("{place} has {NAME} now; restart the client\n"))?,
-            Written::Backed(backup) => print(format_args!(
+            WriteOutcome::Already => print(format_args!("{place} has {NAME} already\n"))?,
+            WriteOutcome::New => print(format_args!("{place} has {NAME} now; restart the client\n"))?,
+            WriteOutcome::Backed(backup) => print(format_args!(
                 "{place} has {NAME} now; restart the client. The file before is {}\n",
                 backup.display()
             ))?,
@@ -107,7 +107,7 @@ impl Connect {
 }
 
 /// How two clients reach a server on the sandbox, to be shown where one starts.
-pub fn to_the_sandbox(url: &str) -> Result<String, Refused> {
+pub fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let server = Server {
         url: url.to_owned(),
         sandbox: true,

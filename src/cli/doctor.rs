@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::sandbox::Started;
 use super::terminal::{Text, table, waiting};
-use super::{Refused, prepared, runtime};
+use super::{CliError, prepared, runtime};
 use crate::call::Pipeline;
 use crate::config::{Config, Flags};
 use crate::http::own_account;
@@ -31,14 +31,14 @@ pub struct Doctor {
 
 /// One line of the report.
 struct Finding {
-    mark: Mark,
+    mark: CheckMark,
     subject: String,
     /// What was found, and for a fault what to do.
     what: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum CheckMark {
     Ok,
     Warning,
     Fault,
@@ -48,18 +48,18 @@ enum Mark {
 
 impl Doctor {
     /// Exit code 1 where there is a fault.
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let sandbox = Started::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = tools_in(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             let examination = examine(&config, &pipeline, &official);
-            Ok::<_, Refused>(waiting("asking HighLevel", examination).await)
+            Ok::<_, CliError>(waiting("asking HighLevel", examination).await)
         })?;
         let faults = findings
             .iter()
-            .filter(|finding| finding.mark == Mark::Fault)
+            .filter(|finding| finding.mark == CheckMark::Fault)
             .count();
         let rows = findings.into_iter().map(Finding::row).collect();
         table(["", "What", "Finding"], rows)?;
@@ -112,7 +112,7 @@ async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
     let took = reached.took.as_millis();
     findings.push(Finding::ok("HighLevel", format!("answers after {took} ms")));
     findings.push(match reached.ahead {
-        None => Finding::new(Mark::Untried, "clock", "HighLevel's answer has no date"),
+        None => Finding::new(CheckMark::Untried, "clock", "HighLevel's answer has no date"),
         Some(ahead) if ahead.abs() <= CLOCK => {
             Finding::ok("clock", format!("within {CLOCK} s of HighLevel's"))
         }
@@ -122,7 +122,7 @@ async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
             let what = format!(
                 "{off} s {which} HighLevel's: whether a token has expired is judged wrongly; set this machine's clock"
             );
-            Finding::new(Mark::Warning, "clock", what)
+            Finding::new(CheckMark::Warning, "clock", what)
         }
     });
     true
@@ -204,7 +204,7 @@ fn location(caller: &mut Caller, claims: Option<&Claims>, findings: &mut Vec<Fin
 }
 
 impl Finding {
-    fn new(mark: Mark, subject: impl Into<String>, what: impl Into<String>) -> Self {
+    fn new(mark: CheckMark, subject: impl Into<String>, what: impl Into<String>) -> Self {
         let (subject, what) = (subject.into(), what.into());
         Self {
             mark,
@@ -214,19 +214,19 @@ impl Finding {
     }
 
     fn ok(subject: &str, what: impl Into<String>) -> Self {
-        Self::new(Mark::Ok, subject, what)
+        Self::new(CheckMark::Ok, subject, what)
     }
 
     fn fault(subject: &str, what: impl Into<String>) -> Self {
-        Self::new(Mark::Fault, subject, what)
+        Self::new(CheckMark::Fault, subject, what)
     }
 
     fn row(self) -> [Text; 3] {
         let mark = match self.mark {
-            Mark::Ok => Text::good("ok"),
-            Mark::Warning => Text::warning("warning"),
-            Mark::Fault => Text::bad("fault"),
-            Mark::Untried => Text::aside("untried"),
+            CheckMark::Ok => Text::good("ok"),
+            CheckMark::Warning => Text::warning("warning"),
+            CheckMark::Fault => Text::bad("fault"),
+            CheckMark::Untried => Text::aside("untried"),
         };
         [mark, self.subject.into(), self.what.into()]
     }

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
 use super::terminal::{Text, table, visible};
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::call::read_rules;
 use crate::config::{Config, Flags};
-use state::keys::{self, KeyLocations, NewKey, Record};
+use state::keys::{self, KeyLocations, NewKey, KeyRecord};
 
 #[derive(Subcommand)]
-pub enum Keys {
+pub enum KeysCommand {
     /// Make a key and show it, once.
     Create(Create),
     /// Every key, revoked ones too; never its secret.
@@ -52,8 +52,8 @@ pub struct Create {
     agency: bool,
 }
 
-impl Keys {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+impl KeysCommand {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let config = Config::load(flags)?;
         let keys = keys::Keys::open(&config.state.folder()?)?;
         match self {
@@ -86,13 +86,13 @@ impl Keys {
 }
 
 impl Create {
-    fn run(self, keys: &keys::Keys, config: &Config) -> Result<(), Refused> {
+    fn run(self, keys: &keys::Keys, config: &Config) -> Result<(), CliError> {
         let unknown = |alias: &&String| !config.locations.contains_key(*alias);
         if let Some(alias) = self.locations.iter().find(unknown) {
             let what = format!(
                 "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
             );
-            return Err(Refused(what));
+            return Err(CliError(what));
         }
         let file = &config.policy.file;
         if let Some(name) = &self.policy {
@@ -102,7 +102,7 @@ impl Create {
                     "policy.file {:?} has no [policies.{name}]",
                     file.display().to_string()
                 );
-                return Err(Refused(what));
+                return Err(CliError(what));
             }
         }
         let locations = if self.all_locations {
@@ -132,7 +132,7 @@ impl Create {
     }
 }
 
-fn row(record: &Record) -> [Text; 7] {
+fn row(record: &KeyRecord) -> [Text; 7] {
     let expires = record.expires.map(|expires| format!("{expires:.0}"));
     let has_expired = record
         .expires

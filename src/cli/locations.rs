@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use super::terminal::{Text, table, waiting};
-use super::{Refused, prepared, print, runtime};
+use super::{CliError, prepared, print, runtime};
 use crate::call::CallContext;
 use crate::call::Pipeline;
 use crate::config::{Config, Flags, SecretSource};
@@ -23,7 +23,7 @@ use crate::upstream::caller::Credential;
 const PROBE: &str = "locations_get-location";
 
 #[derive(Subcommand)]
-pub enum Locations {
+pub enum LocationsCommand {
     /// Every location of the settings.
     List,
     /// Add one to the file of settings.
@@ -66,17 +66,17 @@ struct From {
     company: Option<String>,
 }
 
-pub fn run(command: Option<Locations>, flags: &Flags) -> Result<ExitCode, Refused> {
-    match command.unwrap_or(Locations::List) {
-        Locations::List => list(&Config::load(flags)?)?,
-        Locations::Add(add) => add.run(flags)?,
-        Locations::Remove { alias } => remove(&alias, flags)?,
-        Locations::Test { aliases } => return test(&aliases, flags),
+pub fn run(command: Option<LocationsCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
+    match command.unwrap_or(LocationsCommand::List) {
+        LocationsCommand::List => list(&Config::load(flags)?)?,
+        LocationsCommand::Add(add) => add.run(flags)?,
+        LocationsCommand::Remove { alias } => remove(&alias, flags)?,
+        LocationsCommand::Test { aliases } => return test(&aliases, flags),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(config: &Config) -> Result<(), Refused> {
+fn list(config: &Config) -> Result<(), CliError> {
     let rows = config.locations.iter().map(|(alias, location)| {
         let credential = match (&location.token, &location.company) {
             (Some(source), _) => source.to_string(),
@@ -95,14 +95,14 @@ fn list(config: &Config) -> Result<(), Refused> {
 }
 
 /// Exit code 1 where one cannot be reached.
-fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
+fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliError> {
     let (_, pipeline) = prepared(flags, None, |_| Ok(Telemetry::default()))?;
     let snapshot = pipeline.snapshot();
     if let Some(unknown) = aliases
         .iter()
         .find(|alias| snapshot.locations.find(alias).is_none())
     {
-        return Err(Refused(format!(
+        return Err(CliError(format!(
             "there is no [locations.{unknown}] in the settings"
         )));
     }
@@ -132,7 +132,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, Refused> {
 async fn reach(
     pipeline: &Pipeline,
     context: CallContext,
-) -> Result<Result<String, String>, Refused> {
+) -> Result<Result<String, String>, CliError> {
     let probe = super::tools::find(&tools_in(OFFICIAL)?, PROBE)?;
     let account = context.principal.account.as_ref();
     let location = account.and_then(|account| account.location.as_ref());
@@ -153,9 +153,9 @@ async fn reach(
 }
 
 impl Add {
-    fn run(self, flags: &Flags) -> Result<(), Refused> {
+    fn run(self, flags: &Flags) -> Result<(), CliError> {
         if !is_alias(&self.alias) {
-            return Err(Refused(format!(
+            return Err(CliError(format!(
                 "{:?} is no alias: use a-z, 0-9, - and _",
                 self.alias
             )));
@@ -164,7 +164,7 @@ impl Add {
         let locations = section(&mut document)?;
         if locations.contains_key(&self.alias) {
             let what = format!("{} has [locations.{}] already", path.display(), self.alias);
-            return Err(Refused(what));
+            return Err(CliError(what));
         }
         let mut location = Table::new();
         if let Some(name) = &self.name {
@@ -190,7 +190,7 @@ impl Add {
     }
 
     /// Key and value of the table that says where the token is.
-    fn source(&self) -> Result<Option<(&'static str, String)>, Refused> {
+    fn source(&self) -> Result<Option<(&'static str, String)>, CliError> {
         let from = &self.credential;
         if let Some(file) = &from.token_file {
             // A server runs elsewhere than this command.
@@ -208,27 +208,27 @@ impl Add {
         let secret = SecretString::from(text.trim());
         if Credential::from_secret(&secret).is_none() {
             let what = "stdin holds no HighLevel token: it is neither pit-… nor a JWT";
-            return Err(Refused(what.to_owned()));
+            return Err(CliError(what.to_owned()));
         }
         SecretSource::Keyring(self.alias.clone()).keep(&secret)?;
         Ok(Some(("keyring", self.alias.clone())))
     }
 }
 
-fn remove(alias: &str, flags: &Flags) -> Result<(), Refused> {
+fn remove(alias: &str, flags: &Flags) -> Result<(), CliError> {
     let (path, mut document) = settings(flags)?;
     if section(&mut document)?.remove(alias).is_none() {
         let what = format!("{} has no [locations.{alias}]", path.display());
-        return Err(Refused(what));
+        return Err(CliError(what));
     }
     replace(&path, &document.to_string(), flags)?;
     print(format_args!("{alias} is no longer in {}\n", path.display()))
 }
 
 /// The file of settings with its comments; a new one where it does not exist yet.
-fn settings(flags: &Flags) -> Result<(PathBuf, DocumentMut), Refused> {
+fn settings(flags: &Flags) -> Result<(PathBuf, DocumentMut), CliError> {
     let path = Config::file(flags).ok_or_else(|| {
-        Refused(
+        CliError(
             "there is no file of settings: give --config FILE or set HIGHLEVEL_MCP_CONFIG"
                 .to_owned(),
         )
@@ -236,26 +236,26 @@ fn settings(flags: &Flags) -> Result<(PathBuf, DocumentMut), Refused> {
     let text = match std::fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => {
-            read.map_err(|error| Refused(format!("{} cannot be read: {error}", path.display())))?
+            read.map_err(|error| CliError(format!("{} cannot be read: {error}", path.display())))?
         }
     };
     let document = text.parse();
     let document =
-        document.map_err(|error| Refused(format!("{} is no TOML: {error}", path.display())))?;
+        document.map_err(|error| CliError(format!("{} is no TOML: {error}", path.display())))?;
     Ok((path, document))
 }
 
 /// `[locations]`, which is made where there is none.
-fn section(document: &mut DocumentMut) -> Result<&mut Table, Refused> {
+fn section(document: &mut DocumentMut) -> Result<&mut Table, CliError> {
     let mut fresh = Table::new();
     fresh.set_implicit(true);
     let item = document.entry("locations").or_insert(Item::Table(fresh));
     let table = item.as_table_mut();
-    table.ok_or_else(|| Refused("`locations` in the file of settings is no table".to_owned()))
+    table.ok_or_else(|| CliError("`locations` in the file of settings is no table".to_owned()))
 }
 
 /// Puts `text` in the place of the file once it makes valid settings.
-fn replace(path: &Path, text: &str, flags: &Flags) -> Result<(), Refused> {
+fn replace(path: &Path, text: &str, flags: &Flags) -> Result<(), CliError> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::terminal::visible;
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::config::{Config, Flags};
 use state::pause::Pauses;
 
@@ -27,12 +27,12 @@ pub struct Resume {
 }
 
 impl Pause {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let config = Config::load(flags)?;
         if let Some(alias) = self.location.as_deref()
             && !config.locations.contains_key(alias)
         {
-            return Err(Refused(format!(
+            return Err(CliError(format!(
                 "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
             )));
         }
@@ -48,7 +48,7 @@ impl Pause {
 }
 
 impl Resume {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let pauses = Pauses::open(&Config::load(flags)?.state.folder()?)?;
         let alias = self.location.as_deref();
         let ended = pauses.resume(alias)?;

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::call::{read_rules, rule_defaults};
 use crate::config::{Config, Flags};
 use crate::surfaces::tools_in;
 use ::policy::Policy as Rules;
 
 #[derive(Subcommand)]
-pub enum Policy {
+pub enum PolicyCommand {
     /// Name everything that is wrong with a file of rules.
     Check {
         /// File of rules.
@@ -35,14 +35,14 @@ pub enum Policy {
     },
 }
 
-impl Policy {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+impl PolicyCommand {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
-            Policy::Check { file } => {
+            PolicyCommand::Check { file } => {
                 read_rules(&file)?;
                 print(format_args!("{}: the rules are valid\n", file.display()))?;
             }
-            Policy::Explain {
+            PolicyCommand::Explain {
                 tool,
                 location,
                 policy,
@@ -62,7 +62,7 @@ impl Policy {
 }
 
 /// The rules of `file`, or of the settings.
-fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, Refused> {
+fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, CliError> {
     let config = Config::load(flags)?;
     let rules = match file.unwrap_or(&config.policy.file) {
         // The settings hold calls to something without any rules.
@@ -72,10 +72,10 @@ fn rules(flags: &Flags, file: Option<&Path>) -> Result<Rules, Refused> {
     Ok(rules.with_defaults(rule_defaults(&config.policy)))
 }
 
-fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Refused {
+fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> CliError {
     let known = Vec::from_iter(known).join(", ");
     let known = if known.is_empty() { "none" } else { &known };
-    Refused(format!(
+    CliError(format!(
         "the rules have no {kind} {name}; there are {known}"
     ))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Refused, print, runtime};
+use super::{CliError, print, runtime};
 use crate::config::Config;
 use ::sandbox::{self, LOCATION, SandboxOptions, TOKEN, CountingWindow};
 
@@ -46,7 +46,7 @@ pub struct Started {
 }
 
 impl Sandbox {
-    pub fn run(self) -> Result<ExitCode, Refused> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         let listen = self.listen;
         let options = SandboxOptions {
             seed: self.seed,
@@ -61,7 +61,7 @@ impl Sandbox {
         runtime()?.block_on(async {
             let listener = tokio::net::TcpListener::bind(listen).await;
             let listener = listener.map_err(|error| {
-                Refused(format!(
+                CliError(format!(
                     "cannot listen on {listen}: {error}; give another --listen"
                 ))
             })?;
@@ -79,7 +79,7 @@ impl Sandbox {
 
 impl Started {
     /// Takes a free port; `serve` answers on it.
-    pub fn new() -> Result<Self, Refused> {
+    pub fn new() -> Result<Self, CliError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -87,7 +87,7 @@ impl Started {
     }
 
     /// One where the command was given `--sandbox`.
-    pub fn when(asked: bool) -> Result<Option<Self>, Refused> {
+    pub fn when(asked: bool) -> Result<Option<Self>, CliError> {
         asked.then(Self::new).transpose()
     }
 
@@ -101,7 +101,7 @@ impl Started {
     }
 
     /// Answers in the background of the runtime that this is called in.
-    pub fn serve(self) -> Result<(), Refused> {
+    pub fn serve(self) -> Result<(), CliError> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         tokio::spawn(sandbox::serve(listener, SandboxOptions::default()));
         Ok(())

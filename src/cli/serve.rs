@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sandbox::Started;
-use super::{Refused, account, connect, prepared, print, runtime};
+use super::{CliError, account, connect, prepared, print, runtime};
 use crate::call::{CallContext, Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
@@ -40,7 +40,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub fn run(self, flags: Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: Flags) -> Result<ExitCode, CliError> {
         let flags = Flags {
             listen: self.listen,
             allowed_hosts: self.allowed_hosts,
@@ -70,7 +70,7 @@ impl Serve {
             sandbox.map(Started::serve).transpose()?;
             let listen = config.server.listen;
             let listener = http::listen(listen).map_err(|error| {
-                Refused(format!(
+                CliError(format!(
                     "cannot listen on {listen}: {error}; give another --listen"
                 ))
             })?;
@@ -117,7 +117,7 @@ impl Serve {
                 shutdown,
             )
             .await;
-            Ok::<_, Refused>(())
+            Ok::<_, CliError>(())
         })?;
         pipeline.telemetry().finish();
         Ok(ExitCode::SUCCESS)
@@ -145,11 +145,11 @@ async fn reload(flags: Flags, pipeline: Pipeline, mut hangup: Signal) {
 }
 
 /// Tokens that travel over a network without TLS can be read there.
-fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
+fn refuse_plain_text(server: &config::ServerSettings) -> Result<(), CliError> {
     if server.tls != Tls::Required || server.listen.ip().is_loopback() {
         return Ok(());
     }
-    Err(Refused(format!(
+    Err(CliError(format!(
         "other machines reach {}, and this server speaks no TLS: put a proxy that does in front of it and give \
          --tls proxy, or give --tls off where everybody on the network may read the tokens",
         server.listen
@@ -157,13 +157,13 @@ fn refuse_plain_text(server: &config::Server) -> Result<(), Refused> {
 }
 
 /// Another instance on this machine may have the port, which is no reason not to serve.
-async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), Refused> {
+async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), CliError> {
     let settings = &config.metrics;
     if settings.listen.is_empty() {
         return Ok(());
     }
     let listen: SocketAddr = settings.listen.parse().map_err(|_| {
-        Refused(format!(
+        CliError(format!(
             "metrics.listen {:?} is no address and port, such as 127.0.0.1:8101",
             settings.listen
         ))
@@ -185,7 +185,7 @@ async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), Refused> 
 }
 
 /// What to paste where, and one call with its answer: for somebody who starts it for the first time.
-async fn first_steps(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), Refused> {
+async fn first_steps(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
     let call = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {"name": EXAMPLE, "arguments": {}},

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::sandbox::Started;
-use super::{Refused, account, prepared, runtime};
+use super::{CliError, account, prepared, runtime};
 use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
 use crate::mcp;
@@ -28,7 +28,7 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, Refused> {
+    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let endpoint = Endpoint::parse(&self.tools)?;
         let sandbox = Started::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
@@ -46,7 +46,7 @@ impl Stdio {
         runtime()?.block_on(async {
             sandbox.map(Started::serve).transpose()?;
             mcp::serve(handler).await?;
-            Ok::<_, Refused>(())
+            Ok::<_, CliError>(())
         })?;
         telemetry.finish();
         Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Refused, print};
+use super::{CliError, print};
 
 /// What takes longer than this says on a terminal that it is still under way.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl<T: Into<String>> From<T> for Text {
 pub fn table<const WIDTH: usize>(
     header: [&str; WIDTH],
     rows: Vec<[Text; WIDTH]>,
-) -> Result<(), Refused> {
+) -> Result<(), CliError> {
     if std::io::stdout().is_terminal() {
         let mut table = Table::new();
         table

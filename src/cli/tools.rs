@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::terminal::{Text, table};
-use super::{Refused, print};
+use super::{CliError, print};
 use crate::surfaces::{UnknownToolset, nearest, tools_in};
 use tool::{Effect, Tool};
 
 #[derive(Subcommand)]
-pub enum Tools {
+pub enum ToolsCommand {
     /// Every tool with its effect and title.
     List {
         /// Toolsets joined by `+`; without it every tool.
@@ -29,12 +29,12 @@ pub enum Tools {
     },
 }
 
-pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
+pub fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
     let tools = |toolsets: Option<String>| -> Result<Vec<&'static Tool>, UnknownToolset> {
         tools_in(toolsets.as_deref().unwrap_or("all"))
     };
-    match command.unwrap_or(Tools::List { toolsets: None }) {
-        Tools::List { toolsets } => {
+    match command.unwrap_or(ToolsCommand::List { toolsets: None }) {
+        ToolsCommand::List { toolsets } => {
             let row = |tool: &&Tool| {
                 let effect = match tool.effect {
                     Effect::Read => Text::good(tool.effect.name()),
@@ -46,21 +46,21 @@ pub fn run(command: Option<Tools>) -> Result<ExitCode, Refused> {
             let rows = tools(toolsets)?.iter().map(row).collect();
             table(["Tool", "Effect", "Title"], rows)?;
         }
-        Tools::Show { name } => print(shown(find(&tools(None)?, &name)?)?)?,
-        Tools::Scopes { toolsets } => print(scopes(&tools(toolsets)?))?,
+        ToolsCommand::Show { name } => print(shown(find(&tools(None)?, &name)?)?)?,
+        ToolsCommand::Scopes { toolsets } => print(scopes(&tools(toolsets)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The tool, or a refusal that names the nearest one.
-pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, Refused> {
+pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliError> {
     let found = tools.iter().copied().find(|tool| tool.is_called(name));
     found.ok_or_else(|| {
         let hint = match nearest(name, |one| tools.iter().any(|tool| tool.name == one.name)) {
             Some(near) => format!("did you mean {near}?"),
             None => "`highlevel-mcp tools` lists them".to_owned(),
         };
-        Refused(format!("there is no tool {name}; {hint}"))
+        CliError(format!("there is no tool {name}; {hint}"))
     })
 }
 

@@ -25,7 +25,7 @@ pub struct Location {
 /// `[companies.<alias>]`: an agency whose OAuth token is exchanged for those of its locations.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Company {
+pub struct CompanySettings {
     pub company_id: String,
     pub client_id: String,
     pub client_secret: SecretSource,

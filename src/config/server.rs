@@ -10,7 +10,7 @@ use super::ConfigError;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub struct ServerSettings {
     pub listen: SocketAddr,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
@@ -71,7 +71,7 @@ pub enum LocationHeader {
 /// Shorter keys can be guessed: nothing counts wrong tries.
 const SHORTEST_KEY: usize = 24;
 
-impl Server {
+impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let key = self.access_key.expose_secret();
         if !key.is_empty() && key.chars().count() < SHORTEST_KEY {

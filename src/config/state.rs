@@ -58,14 +58,14 @@ pub struct Approvals {
 fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Given {
+    enum NumberOrWord {
         Number(u32),
         Text(String),
     }
-    match Given::deserialize(deserializer)? {
-        Given::Number(number) => Ok(number),
-        Given::Text(text) if text == "off" => Ok(0),
-        Given::Text(text) => Err(de::Error::custom(format!(
+    match NumberOrWord::deserialize(deserializer)? {
+        NumberOrWord::Number(number) => Ok(number),
+        NumberOrWord::Text(text) if text == "off" => Ok(0),
+        NumberOrWord::Text(text) => Err(de::Error::custom(format!(
             "{text:?} is neither a whole number nor \"off\""
         ))),
     }

@@ -13,17 +13,17 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::call::{AccessKeyRef, CallerKind, EndpointBinding, LocationScope, Principal};
-use crate::config::{self, LocationHeader, OwnAccount, Server};
+use crate::config::{self, LocationHeader, OwnAccount, ServerSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::origin::is_loopback;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::upstream::Caller;
 use crate::upstream::TenantId;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
-use state::keys::{Keys, KeyLocations, Record, KeyRefusal, looks_like_key};
+use state::keys::{Keys, KeyLocations, KeyRecord, KeyRefusal, looks_like_key};
 
 /// Who may call, and as whom.
 pub struct Access {
@@ -55,7 +55,7 @@ pub struct Visit<'a> {
 enum Shown {
     /// `CallerKind::ServerKey` where the settings' access key vouches for the caller.
     Client(CallerKind, Credential),
-    Key(Arc<Record>),
+    Key(Arc<KeyRecord>),
     Server(CallerKind),
 }
 
@@ -77,7 +77,7 @@ const NO_LOCATION: &str = "no-such-location";
 impl Access {
     /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
     pub fn new(
-        server: &Server,
+        server: &ServerSettings,
         account: &config::Account,
         keys: Option<Keys>,
     ) -> Result<Self, AccessError> {
@@ -103,7 +103,7 @@ impl Access {
     }
 
     /// Whom a request acts for.
-    pub fn principal(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Principal, Problem> {
+    pub fn principal(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Principal, HttpProblem> {
         let shown = self.credential(visit, accounts)?;
         let location = tenant(visit.headers, LOCATION)?;
         let company = tenant(visit.headers, COMPANY)?;
@@ -135,7 +135,7 @@ impl Access {
             (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
             (_, _, None) => {
                 let what = "There is no location of this alias here.";
-                return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+                return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));
             }
         };
         let principal = match shown {
@@ -164,7 +164,7 @@ impl Access {
     }
 
     /// What a request shows of whom it acts for.
-    fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, Problem> {
+    fn credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Shown, HttpProblem> {
         let access_key = match visit.headers.get(ACCESS_KEY) {
             None => None,
             Some(key) => {
@@ -198,7 +198,7 @@ impl Access {
     }
 
     /// The own account over HTTP may be switched off; keys of single locations are no way to it.
-    fn unless_off(&self, shown: Shown) -> Result<Shown, Problem> {
+    fn unless_off(&self, shown: Shown) -> Result<Shown, HttpProblem> {
         match shown {
             Shown::Server(_) if self.own_account == OwnAccount::Off => Err(unauthorized(
                 "invalid_request",
@@ -226,7 +226,7 @@ impl Access {
             && !(self.keys_close && has_key())
     }
 
-    fn nothing_shown(&self) -> Problem {
+    fn nothing_shown(&self) -> HttpProblem {
         let own = match self.own_account {
             OwnAccount::Off => "",
             _ => {
@@ -242,7 +242,7 @@ impl Access {
     }
 
     /// The right that an access key gives; `None` where `given` is none of ours.
-    fn by_key(&self, given: &str) -> Result<Option<Shown>, Problem> {
+    fn by_key(&self, given: &str) -> Result<Option<Shown>, HttpProblem> {
         if self.is_access_key(given) {
             return Ok(Some(Shown::Server(CallerKind::ServerKey)));
         }
@@ -255,7 +255,7 @@ impl Access {
                 "invalid_token",
                 "The access key is not one of this server's.",
             )),
-            Err(refused @ KeyRefusal::Unreadable) => Err(Problem::new(
+            Err(refused @ KeyRefusal::Unreadable) => Err(HttpProblem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 format!("{refused} Its log says why."),
@@ -270,11 +270,11 @@ impl Access {
     /// The holder of an access key: in one of its locations, or free to name one.
     fn of_key(
         &self,
-        record: &Record,
+        record: &KeyRecord,
         at: Option<&Account>,
         location: Option<TenantId>,
         accounts: &Accounts,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<Principal, HttpProblem> {
         let scope = match &record.locations {
             KeyLocations::All => LocationScope::All,
             KeyLocations::Only(aliases) => LocationScope::These(aliases.clone()),
@@ -319,7 +319,7 @@ impl Access {
         location: Option<TenantId>,
         company: Option<TenantId>,
         accounts: &Accounts,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<Principal, HttpProblem> {
         let own = self.own.as_ref().and_then(|own| own.location.as_ref());
         let is_own = location.is_some() && own.map(LocationBinding::location) == location.as_ref();
         let by_id = location.as_ref().filter(|_| !is_own);
@@ -349,7 +349,7 @@ impl Access {
         &self,
         location: Option<TenantId>,
         company: Option<TenantId>,
-    ) -> Result<Caller, Problem> {
+    ) -> Result<Caller, HttpProblem> {
         let Some(mut caller) = self.own.clone() else {
             return Err(unauthorized(
                 "invalid_token",
@@ -379,7 +379,7 @@ impl Access {
 }
 
 /// A HighLevel token, in a location where it can do nothing.
-fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, Problem> {
+fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principal, HttpProblem> {
     let location = TenantId::parse(NO_LOCATION);
     let location = location.ok_or_else(|| foreign("This endpoint is not for this token."))?;
     let account = Caller {

@@ -22,7 +22,7 @@ pub struct ClientAddresses {
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl ClientAddresses {
-    pub fn new(settings: &config::Server) -> Self {
+    pub fn new(settings: &config::ServerSettings) -> Self {
         Self {
             one_for_all: settings.is_behind_proxy() && settings.trusted_proxies.is_empty(),
             trusted: settings.trusted_proxies.clone(),

@@ -25,7 +25,7 @@ use tower::ServiceExt;
 use crate::config;
 use crate::http::client_address::Peer;
 use crate::http::clock::{Clock, Watched};
-use crate::http::doors::{Doors, Entry};
+use crate::http::doors::{ConnectionLimiter, ConnectionPermit};
 use crate::http::stopping::Stopping;
 use crate::telemetry::Metrics;
 
@@ -67,11 +67,11 @@ pub async fn run(
     listener: TcpListener,
     router: Router,
     stopping: Stopping,
-    settings: &config::Server,
+    settings: &config::ServerSettings,
     metrics: &Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let doors = Arc::new(Doors::new(settings, Arc::clone(metrics)));
+    let doors = Arc::new(ConnectionLimiter::new(settings, Arc::clone(metrics)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (ending, ended) = watch::channel(());
     let serving = Serving {
@@ -143,7 +143,7 @@ struct Resting {
 }
 
 impl Serving {
-    async fn serve(mut self, stream: TcpStream, peer: Peer, _entry: Entry) {
+    async fn serve(mut self, stream: TcpStream, peer: Peer, _entry: ConnectionPermit) {
         // Small answers leave at once; without it they wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
         let mut resting = Resting {

@@ -10,28 +10,28 @@ use crate::telemetry::Metrics;
 use crate::upstream::standing::network;
 
 /// Counts connections.
-pub struct Doors {
+pub struct ConnectionLimiter {
     most: usize,
     most_per_address: usize,
     addresses: ClientAddresses,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
-struct Open {
+struct OpenConnections {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
 /// One connection that was let in; leaves when dropped.
-pub struct Entry {
-    doors: Arc<Doors>,
+pub struct ConnectionPermit {
+    doors: Arc<ConnectionLimiter>,
     address: IpAddr,
 }
 
-impl Doors {
-    pub fn new(settings: &config::Server, metrics: Arc<Metrics>) -> Self {
+impl ConnectionLimiter {
+    pub fn new(settings: &config::ServerSettings, metrics: Arc<Metrics>) -> Self {
         Self {
             most: settings.max_connections,
             most_per_address: settings.max_connections_per_address,
@@ -42,7 +42,7 @@ impl Doors {
     }
 
     /// `None` where there are too many.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         // Everybody has the proxy's address.
         let most_here = match self.addresses.is_proxy(address) {
             true => self.most,
@@ -57,7 +57,7 @@ impl Doors {
         open.all += 1;
         self.metrics.connections.inc();
         open.by_address.insert(address, here + 1);
-        Some(Entry {
+        Some(ConnectionPermit {
             doors: Arc::clone(self),
             address,
         })
@@ -68,7 +68,7 @@ impl Doors {
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let open = self.doors.open.lock();
         let mut open = open.unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ mod tests {
                 .chain(more)
                 .map(|(name, value)| (name.into(), value.into()));
             let config = Config::from_sources(&Flags::default(), variables).expect("settings");
-            Arc::new(Doors::new(&config.server, Arc::default()))
+            Arc::new(ConnectionLimiter::new(&config.server, Arc::default()))
         };
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
         let some = doors(None);

@@ -9,7 +9,7 @@ use hashlink::LruCache;
 use tower::ServiceExt;
 
 use crate::call::Pipeline;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::mcp;
 use crate::surfaces::{Endpoint, MOST_TOOLSETS};
 use tool::LONGEST_NAME;
@@ -46,21 +46,21 @@ impl Endpoints {
         }
     }
 
-    fn service(&self, asked: &str) -> Result<mcp::Service, Problem> {
+    fn service(&self, asked: &str) -> Result<mcp::Service, HttpProblem> {
         let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
         if !may_be_surface(asked) {
             let what = format!(
                 "There is no surface of this name: it has more than {MOST_TOOLSETS} toolsets, or one of more than \
                  {LONGEST_NAME} characters."
             );
-            return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", what));
+            return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));
         }
         if let Some(service) = services().get(asked) {
             return Ok(service.clone());
         }
         // Not under the lock: others need not wait for it.
         let endpoint = Endpoint::parse(asked)
-            .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
+            .map_err(|error| HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
         let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
         let service = mcp::service(&handler, self.max_body_bytes);
         services().insert(asked.to_owned(), service.clone());

@@ -14,7 +14,7 @@ use crate::http::address::Address;
 use crate::http::client_address::Peer;
 use crate::http::intake::{Intake, ShareHolder};
 use crate::http::origin::CheckedHost;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 
 /// What a request has to pass.
 pub struct Guard {
@@ -49,13 +49,13 @@ pub async fn guard(
 }
 
 impl Guard {
-    fn principal(&self, request: &Request) -> Result<Principal, Problem> {
+    fn principal(&self, request: &Request) -> Result<Principal, HttpProblem> {
         let snapshot = self.pipeline.snapshot();
         let alias = Address::of(request.uri().path()).alias;
         let host = request.extensions().get::<CheckedHost>();
         let unchecked = || {
             let what = "The request's host was not checked.";
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+            HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
         };
         let visit = Visit {
             headers: request.headers(),

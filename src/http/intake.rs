@@ -21,7 +21,7 @@ use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, Shares};
 use crate::catalog::decoding::{MOST_VALUES, is_too_much};
 use crate::config;
 use crate::http::malformed::in_json;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 
 /// When to come back after a refusal for lack of room, in seconds.
 const SOON: HeaderValue = HeaderValue::from_static("1");
@@ -51,7 +51,7 @@ struct BodyWithLoan {
 }
 
 impl Intake {
-    pub fn new(settings: &config::Server, shares: Shares) -> Self {
+    pub fn new(settings: &config::ServerSettings, shares: Shares) -> Self {
         Self {
             background: Background::default(),
             max_body_bytes: settings.max_body_bytes,
@@ -98,7 +98,7 @@ impl Intake {
         request: Request,
         most: usize,
         loan: &mut ByteLoan,
-    ) -> Result<(Request, Bytes), Problem> {
+    ) -> Result<(Request, Bytes), HttpProblem> {
         let (parts, body) = request.into_parts();
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -111,13 +111,13 @@ impl Intake {
         let read = timeout(self.body_timeout, self.chunks(body, most, loan)).await;
         let bytes = read.map_err(|_| {
             let what = "The request took too long to come in.";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
+            HttpProblem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
         })??;
         if is_too_much(&bytes) {
             let what =
                 format!("The request holds more than {MOST_VALUES} values; send fewer at a time.");
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Err(Problem::new(status, "invalid_request", what));
+            return Err(HttpProblem::new(status, "invalid_request", what));
         }
         Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
     }
@@ -128,12 +128,12 @@ impl Intake {
         mut body: Body,
         most: usize,
         loan: &mut ByteLoan,
-    ) -> Result<Bytes, Problem> {
+    ) -> Result<Bytes, HttpProblem> {
         let (mut first, mut rest) = (Bytes::new(), Vec::new());
         while let Some(frame) = body.frame().await {
             let broken = |_| {
                 let what = "The request breaks off.";
-                Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+                HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
             };
             let Ok(chunk) = frame.map_err(broken)?.into_data() else {
                 continue;
@@ -145,7 +145,7 @@ impl Intake {
                 let what = "More bytes of requests and answers are under way than the server carries, or than your \
                             share of them; come back in a second.";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                Problem::new(status, "temporarily_unavailable", what)
+                HttpProblem::new(status, "temporarily_unavailable", what)
             })?;
             // Most requests are one chunk, which needs no copy.
             if first.is_empty() {
@@ -160,13 +160,13 @@ impl Intake {
         Ok(if rest.is_empty() { first } else { rest.into() })
     }
 
-    fn too_large(&self, most: usize) -> Problem {
+    fn too_large(&self, most: usize) -> HttpProblem {
         let new = match most < self.max_body_bytes {
             true => ", the most for a token that HighLevel has not answered yet",
             false => "",
         };
         let what = format!("The request is larger than {most} bytes{new}.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", what)
+        HttpProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", what)
     }
 }
 
@@ -209,17 +209,17 @@ impl HttpBody for BodyWithLoan {
     }
 }
 
-fn no_place(busy: Busy) -> Problem {
+fn no_place(busy: Busy) -> HttpProblem {
     let (status, error) = match busy {
         Busy::Caller => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
         Busy::Server | Busy::Newcomer => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
         }
     };
-    Problem::new(status, error, busy.to_string())
+    HttpProblem::new(status, error, busy.to_string())
 }
 
-fn with_retry_after(problem: Problem) -> Response {
+fn with_retry_after(problem: HttpProblem) -> Response {
     let waits = [
         StatusCode::SERVICE_UNAVAILABLE,
         StatusCode::TOO_MANY_REQUESTS,

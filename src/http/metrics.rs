@@ -24,14 +24,14 @@ const MOST_CONNECTIONS: usize = 32;
 const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 
 /// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
-pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::Server) {
+pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::ServerSettings) {
     let listen = listener.local_addr().unwrap_or(settings.listen);
     let allowed = Allowed::for_metrics(&settings, listen.ip());
     let router = Router::new()
         .route("/metrics", get(text))
         .with_state(telemetry)
         .layer(from_fn_with_state(Arc::new(allowed), check_host_and_origin));
-    let settings = config::Server {
+    let settings = config::ServerSettings {
         max_connections: MOST_CONNECTIONS.min(settings.max_connections),
         max_connections_per_address: MOST_CONNECTIONS_PER_ADDRESS
             .min(settings.max_connections_per_address),

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::config;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 
 /// Hosts and origins that are served.
 pub struct Allowed {
@@ -24,7 +24,7 @@ pub struct Allowed {
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Allowed {
-    pub fn new(settings: &config::Server) -> Self {
+    pub fn new(settings: &config::ServerSettings) -> Self {
         let lower = |list: &[String]| list.iter().map(|one| one.to_lowercase()).collect();
         Self {
             hosts: lower(&settings.allowed_hosts),
@@ -35,7 +35,7 @@ impl Allowed {
 
     /// For metrics at `listen`: programs that read them know the addresses of containers, which nobody can list before.
     /// A web page cannot: what reaches this server by its name for it says that name.
-    pub fn for_metrics(settings: &config::Server, listen: IpAddr) -> Self {
+    pub fn for_metrics(settings: &config::ServerSettings, listen: IpAddr) -> Self {
         Self {
             any_address: !listen.is_loopback(),
             origins: Vec::new(),
@@ -44,8 +44,8 @@ impl Allowed {
     }
 
     /// Says which flag and value would allow the request.
-    fn check(&self, authority: &Authority, headers: &HeaderMap) -> Result<(), Problem> {
-        let refused = |what: String| Problem::new(StatusCode::FORBIDDEN, "forbidden", what);
+    fn check(&self, authority: &Authority, headers: &HeaderMap) -> Result<(), HttpProblem> {
+        let refused = |what: String| HttpProblem::new(StatusCode::FORBIDDEN, "forbidden", what);
         let (full, name) = (
             authority.as_str().to_lowercase(),
             authority.host().to_lowercase(),
@@ -94,8 +94,8 @@ pub async fn check_host_and_origin(
 
 /// The host that a request is for. A second one, or a user's name before it, is how one reader of a request is made to
 /// see another host than the next.
-fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Problem> {
-    let refused = |what: &str| Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what);
+fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, HttpProblem> {
+    let refused = |what: &str| HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what);
     let mut named = headers.get_all(header::HOST).iter();
     let (first, second) = (named.next(), named.next());
     if second.is_some() {

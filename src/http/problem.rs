@@ -6,13 +6,13 @@ use serde_json::json;
 
 /// A request that no handler gets to see. The form is OAuth's, which clients that probe expect.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct HttpProblem {
     pub status: StatusCode,
     pub error: &'static str,
     pub description: String,
 }
 
-impl Problem {
+impl HttpProblem {
     pub fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
         Self {
             status,
@@ -22,7 +22,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for HttpProblem {
     /// Has its line in the log: no call was made that would have one.
     fn into_response(self) -> Response {
         let (status, reason) = (self.status.as_u16(), self.description.as_str());

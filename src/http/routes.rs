@@ -21,7 +21,7 @@ use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
 use crate::http::intake::Intake;
 use crate::http::origin::{Allowed, check_host_and_origin};
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::stopping::{Readiness, Stopping, ready};
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
@@ -81,12 +81,12 @@ async fn alive() -> &'static str {
 async fn no_oauth() -> Response {
     let what = "This server takes a HighLevel private integration token or access token as \
                 `Authorization: Bearer …`; it offers no OAuth.";
-    Problem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
+    HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
 }
 
 async fn nowhere(uri: Uri) -> Response {
     // Of a path as long as a request may have, as much as a person reads.
     let path: String = uri.path().chars().take(100).collect();
     let what = format!("There is nothing at {path}; MCP is at /mcp.");
-    Problem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
+    HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
 }

@@ -16,7 +16,7 @@ use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::surfaces::{Endpoint, Session, Surface};
-use crate::telemetry::{End, Parent};
+use crate::telemetry::{CallEnd, Parent};
 use tool::LONGEST_NAME;
 
 /// One client reads no more than 2,048 characters.
@@ -78,7 +78,7 @@ impl Handler {
             .pipeline
             .telemetry()
             .call("unknown", "read", &Parent::default());
-        watch.end("unknown_tool", End::default());
+        watch.end("unknown_tool", CallEnd::default());
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         let near = self.0.endpoint.nearest(name, &self.0.pipeline, principal);
         let hint = match near {

@@ -15,7 +15,7 @@ use crate::call::{Answer, LOCATION, Options};
 use crate::catalog::TOOLS;
 use crate::surfaces::search::{Detail, EffectName, Search, search, shown};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use tool::{Effect, Place, Tool};
 
 /// The four tools.
@@ -158,7 +158,7 @@ fn metas() -> [MetaListing; 4] {
 fn read<T: serde::de::DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         Failure::new(
-            Class::Invalid,
+            FailureClass::Invalid,
             format!("Nothing was sent: the arguments are wrong: {error}."),
         )
     })
@@ -177,7 +177,7 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
         let writes = asked.kind.as_deref() == Some("write");
         let is_served =
             |tool: &Tool| session.finds(tool) && !(writes && tool.effect == Effect::Read);
-        search(&one, is_served).map_err(|what| Failure::new(Class::Invalid, what))
+        search(&one, is_served).map_err(|what| Failure::new(FailureClass::Invalid, what))
     };
     let domains: BTreeSet<String> = asked.domains.iter().cloned().collect();
     if domains.len() > MOST_DOMAINS {
@@ -185,7 +185,7 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
             "Give at most {MOST_DOMAINS} domains, not {}.",
             domains.len()
         );
-        return Err(Failure::new(Class::Invalid, what));
+        return Err(Failure::new(FailureClass::Invalid, what));
     }
     let mut operations = Vec::new();
     let domains: Vec<Option<String>> = match domains.is_empty() {
@@ -250,7 +250,7 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
             tool.name,
             tool.effect.name()
         );
-        return Err(Failure::new(Class::Invalid, what)
+        return Err(Failure::new(FailureClass::Invalid, what)
             .with_remedy("Give any text that is new for each thing you want to happen once."));
     }
     let dry_run = asked.dry_run;
@@ -302,7 +302,7 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
                 (_, Some(near)) => format!("Did you mean {near}?"),
                 _ => "search_operations finds operations by what they do.".to_owned(),
             };
-            Failure::new(Class::Invalid, format!("There is no operation {shown}."))
+            Failure::new(FailureClass::Invalid, format!("There is no operation {shown}."))
                 .with_remedy(remedy)
         })
 }

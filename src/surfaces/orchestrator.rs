@@ -12,7 +12,7 @@ use crate::call::Answer;
 use crate::catalog::decoding;
 use crate::surfaces::search::{Search, search};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
 
 pub use locations::list as locations;
@@ -84,7 +84,7 @@ impl Surface for Orchestrator {
 fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: Search = read(list::SEARCH, arguments, session)?;
     let found = search(&asked, |tool| session.finds(tool));
-    let found = found.map_err(|what| Failure::new(Class::Invalid, what))?;
+    let found = found.map_err(|what| Failure::new(FailureClass::Invalid, what))?;
     Ok(session.pipeline.fit(found.to_string()))
 }
 
@@ -96,7 +96,7 @@ fn read<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     let wrong = |what: String| {
         let what = format!("Nothing was sent: the arguments of {tool} are wrong: {what}.");
-        Failure::new(Class::Invalid, what)
+        Failure::new(FailureClass::Invalid, what)
     };
     arguments.retain(|name, value| !value.is_null() && !session.pipeline.is_ignored(name));
     for (name, value) in &mut arguments {

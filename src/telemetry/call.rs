@@ -22,7 +22,7 @@ pub struct CallWatch {
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct End<'a> {
+pub struct CallEnd<'a> {
     /// HighLevel's status, where it answered.
     pub status: Option<u16>,
     pub retries: u8,
@@ -56,11 +56,11 @@ impl CallWatch {
     }
 
     /// `outcome`: `ok` or the class of the failure.
-    pub fn end(mut self, outcome: &'static str, end: End) {
+    pub fn end(mut self, outcome: &'static str, end: CallEnd) {
         self.finish(outcome, end);
     }
 
-    fn finish(&mut self, outcome: &'static str, end: End) {
+    fn finish(&mut self, outcome: &'static str, end: CallEnd) {
         self.ended = true;
         let duration = self.start.elapsed();
         let metrics = &self.telemetry.metrics;
@@ -115,7 +115,7 @@ impl CallWatch {
 impl Drop for CallWatch {
     fn drop(&mut self) {
         if !self.ended {
-            self.finish("cancelled", End::default());
+            self.finish("cancelled", CallEnd::default());
         }
     }
 }

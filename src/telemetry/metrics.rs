@@ -20,7 +20,7 @@ pub struct Metrics {
     pub durations: Family<Effect, Histogram>,
     pub under_way: Gauge,
     pub retries: Counter,
-    pub answers: Family<Answer, Counter>,
+    pub answers: Family<AnswerLabel, Counter>,
     pub connections: Gauge,
     pub refused_connections: Counter,
     log_lines_dropped: Counter,
@@ -39,7 +39,7 @@ pub struct Effect {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Answer {
+pub struct AnswerLabel {
     pub status: u16,
 }
 
@@ -61,7 +61,7 @@ impl Metrics {
 
     /// A client was answered over HTTP.
     pub fn answered(&self, status: u16) {
-        self.answers.get_or_create(&Answer { status }).inc();
+        self.answers.get_or_create(&AnswerLabel { status }).inc();
     }
 }
 

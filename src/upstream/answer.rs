@@ -7,7 +7,7 @@ use reqwest::Response;
 use serde::de::IgnoredAny;
 
 use crate::budget::{Charge, Full};
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use crate::upstream::retry::Outcome;
 use tool::{Effect, Tool};
 
@@ -42,7 +42,7 @@ pub async fn body(
         let what = format!("HighLevel's answer is larger than {most} bytes and was dropped.");
         let class = answered_badly(tool);
         Failure::new(class, what).with_remedy(match class {
-            Class::UnknownOutcome => "Read the record to see whether the change is there.",
+            FailureClass::UnknownOutcome => "Read the record to see whether the change is there.",
             _ => "Ask for less, for example with a smaller limit.",
         })
     };
@@ -70,15 +70,15 @@ pub async fn body(
 /// The answer came and found no room.
 fn crowded(tool: &Tool, full: Full) -> Failure {
     match answered_badly(tool) {
-        Class::UnknownOutcome => Failure::new(
-            Class::UnknownOutcome,
+        FailureClass::UnknownOutcome => Failure::new(
+            FailureClass::UnknownOutcome,
             format!("HighLevel's answer was dropped: {full}."),
         )
         .with_remedy(
             "Read the record to see whether the change is there before you repeat the call.",
         ),
         _ => Failure::new(
-            Class::RateLimited,
+            FailureClass::RateLimited,
             format!("HighLevel's answer was dropped: {full}."),
         )
         .with_remedy("This call only reads: repeat it after retryAfterMs milliseconds.")
@@ -90,7 +90,7 @@ fn crowded(tool: &Tool, full: Full) -> Failure {
 pub fn unanswered(tool: &Tool, error: &reqwest::Error) -> (Failure, Outcome) {
     if error.is_connect() || was_never_written(error) {
         let mut failure = Failure::new(
-            Class::Upstream,
+            FailureClass::Upstream,
             "HighLevel cannot be reached; nothing was sent.",
         )
         .with_remedy("Check the network and upstream.base_url, then try again.");
@@ -116,7 +116,7 @@ fn incomplete(tool: &Tool, error: &reqwest::Error) -> Failure {
     };
     let class = answered_badly(tool);
     let (sentence, remedy) = match class {
-        Class::UnknownOutcome => (
+        FailureClass::UnknownOutcome => (
             format!("It is not known whether this happened: {what}."),
             "Read the record to see whether the change is there before you repeat the call.",
         ),
@@ -155,10 +155,10 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 }
 
 /// The class of a call that was sent and got no usable answer.
-pub fn answered_badly(tool: &Tool) -> Class {
+pub fn answered_badly(tool: &Tool) -> FailureClass {
     match tool.effect {
-        Effect::Read => Class::Upstream,
-        _ => Class::UnknownOutcome,
+        Effect::Read => FailureClass::Upstream,
+        _ => FailureClass::UnknownOutcome,
     }
 }
 
@@ -206,7 +206,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Resu
         format!("HighLevel says success, but its answer {what}."),
     )
     .with_remedy(match class {
-        Class::UnknownOutcome => "Read the record to see whether the change is there.",
+        FailureClass::UnknownOutcome => "Read the record to see whether the change is there.",
         _ => "Try again; if it stays so, check upstream.base_url and proxies in between.",
     });
     failure.status = Some(status);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// So many failures, and no success between them.
 const IN_A_ROW: u32 = 5;
@@ -131,7 +131,7 @@ impl<W: PartialEq> Breaker<W> {
 /// What a call is told that may not go because the host is down.
 pub fn host_is_down(wait: Duration) -> Failure {
     Failure::new(
-        Class::Upstream,
+        FailureClass::Upstream,
         "HighLevel is down: the last calls all failed. Nothing was sent.",
     )
     .with_remedy("Repeat the call after retryAfterMs milliseconds.")
@@ -141,7 +141,7 @@ pub fn host_is_down(wait: Duration) -> Failure {
 /// What a call is told that may not go because all calls of its window fail.
 pub fn scope_is_down(wait: Duration) -> Failure {
     Failure::new(
-        Class::Upstream,
+        FailureClass::Upstream,
         "HighLevel is down for this location or token: the last calls all failed. Nothing was sent.",
     )
     .with_remedy("Repeat the call after retryAfterMs milliseconds.")

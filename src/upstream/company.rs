@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::state::State;
 use crate::upstream::TenantId;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use file::PairFile;
 use minted::Minted;
 pub use minter::Minter;
@@ -148,7 +148,7 @@ impl Company {
             let oauth = &company.renewal.oauth;
             let token = company.token().await?;
             match oauth.location_token(&token, company.id(), &asked).await {
-                Err(failure) if failure.class == Class::Auth && company.refused(&token) => {
+                Err(failure) if failure.class == FailureClass::Auth && company.refused(&token) => {
                     let token = company.token().await?;
                     oauth.location_token(&token, company.id(), &asked).await
                 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct Failure {
     #[serde(rename = "error")]
     pub sentence: String,
-    pub class: Class,
+    pub class: FailureClass,
     /// What HighLevel said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -36,7 +36,7 @@ pub struct Failure {
 /// What kind of cause it is, and so who can do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Class {
+pub enum FailureClass {
     /// The token is no valid token.
     Auth,
     /// The token lacks a scope.
@@ -63,7 +63,7 @@ pub enum Class {
 }
 
 impl Failure {
-    pub fn new(class: Class, sentence: impl Into<String>) -> Self {
+    pub fn new(class: FailureClass, sentence: impl Into<String>) -> Self {
         Self {
             sentence: sentence.into(),
             class,
@@ -99,7 +99,7 @@ impl Failure {
     }
 }
 
-impl Class {
+impl FailureClass {
     /// As it stands in JSON and in logs.
     pub fn name(self) -> &'static str {
         match self {

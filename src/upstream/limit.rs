@@ -23,7 +23,7 @@ use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Standing};
 
 pub use gate::{Gate, Permit, Reason, Wait};
-pub use reported::{Reported, retry_after};
+pub use reported::{RateLimitHeaders, retry_after};
 pub use window::Ended;
 
 /// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
@@ -40,19 +40,19 @@ const NEW_IDLE: Duration = Duration::from_mins(2);
 /// Every window of the process.
 pub struct Limits {
     key: hmac::Key,
-    settings: config::Limits,
-    book: Mutex<Book>,
+    settings: config::LimitSettings,
+    book: Mutex<ScopeTable>,
 }
 
-struct Book {
-    locations: RecentMap<(App, TenantId), Arc<Scope>>,
+struct ScopeTable {
+    locations: RecentMap<(RateLimitedApp, TenantId), Arc<Scope>>,
     credentials: RecentMap<Digest, Arc<Scope>>,
     /// Of tokens that HighLevel has not accepted.
     new: RecentMap<Digest, Arc<Scope>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum App {
+enum RateLimitedApp {
     /// All private integrations of a location count together, as users report.
     PrivateIntegration,
     /// `sourceId` of an OAuth token.
@@ -69,21 +69,21 @@ pub struct Scope {
 }
 
 /// On whose behalf a call is counted.
-pub struct Account {
+pub struct RateLimitAccount {
     pub digest: Digest,
     pub scope: Arc<Scope>,
-    app: Option<App>,
+    app: Option<RateLimitedApp>,
 }
 
 impl Limits {
     /// Fails where the system gives no random numbers.
-    pub fn new(settings: &config::Limits) -> Result<Self, String> {
+    pub fn new(settings: &config::LimitSettings) -> Result<Self, String> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| "the system gives no random numbers".to_owned())?;
         Ok(Self {
             key,
             settings: settings.clone(),
-            book: Mutex::new(Book {
+            book: Mutex::new(ScopeTable {
                 locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
                 credentials: RecentMap::new(MOST_CREDENTIALS, CREDENTIAL_IDLE).keeping(is_in_use),
                 new: RecentMap::new(MOST_NEW, NEW_IDLE).keeping(is_shared),
@@ -98,8 +98,8 @@ impl Limits {
         digest: Digest,
         counted: &CountedUnder,
         standing: Standing,
-    ) -> Account {
-        let app = App::of(credential);
+    ) -> RateLimitAccount {
+        let app = RateLimitedApp::of(credential);
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let scope = match (counted, &app) {
             (CountedUnder::Location(location), Some(app)) => {
@@ -108,11 +108,11 @@ impl Limits {
             _ if standing == Standing::New => book.of_new(digest, &self.settings),
             _ => book.of_credential(digest, &self.settings),
         };
-        Account { digest, scope, app }
+        RateLimitAccount { digest, scope, app }
     }
 
     /// The account's credential proved `location`, where it is counted from now on: its calls so far count there too.
-    pub fn join(&self, account: &Account, location: &TenantId) {
+    pub fn join(&self, account: &RateLimitAccount, location: &TenantId) {
         let Some(app) = &account.app else {
             return;
         };
@@ -136,8 +136,8 @@ impl Limits {
     }
 }
 
-impl Book {
-    fn of_location(&mut self, key: (App, TenantId), settings: &config::Limits) -> Arc<Scope> {
+impl ScopeTable {
+    fn of_location(&mut self, key: (RateLimitedApp, TenantId), settings: &config::LimitSettings) -> Arc<Scope> {
         if let Some(scope) = self.locations.touch(&key) {
             return Arc::clone(scope);
         }
@@ -146,7 +146,7 @@ impl Book {
         scope
     }
 
-    fn of_credential(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+    fn of_credential(&mut self, digest: Digest, settings: &config::LimitSettings) -> Arc<Scope> {
         if let Some(scope) = self.credentials.touch(&digest) {
             return Arc::clone(scope);
         }
@@ -157,7 +157,7 @@ impl Book {
         scope
     }
 
-    fn of_new(&mut self, digest: Digest, settings: &config::Limits) -> Arc<Scope> {
+    fn of_new(&mut self, digest: Digest, settings: &config::LimitSettings) -> Arc<Scope> {
         if let Some(scope) = self.new.touch(&digest) {
             return Arc::clone(scope);
         }
@@ -168,7 +168,7 @@ impl Book {
 }
 
 impl Scope {
-    fn new(settings: &config::Limits) -> Arc<Self> {
+    fn new(settings: &config::LimitSettings) -> Arc<Self> {
         Arc::new(Self {
             gate: Arc::new(Gate::new(settings)),
             retries: RetryBudget::of_tenant(),
@@ -186,7 +186,7 @@ fn is_in_use(scope: &Arc<Scope>) -> bool {
     is_shared(scope) || !scope.gate.is_idle()
 }
 
-impl App {
+impl RateLimitedApp {
     /// `None` where the token does not say: then it is an app of its own.
     fn of(credential: &Credential) -> Option<Self> {
         match credential {

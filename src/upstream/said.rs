@@ -4,14 +4,14 @@ use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// Longest message of HighLevel's that is passed on, in characters.
 pub const LONGEST_MESSAGE: usize = 1000;
 
 /// An error answer, without the secrets that it repeats.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct UpstreamErrorBody {
     pub message: Option<String>,
     /// OAuth's own word for what is wrong; empty where there is none.
     pub code: String,
@@ -22,7 +22,7 @@ pub struct Said {
     pub json: bool,
 }
 
-impl Said {
+impl UpstreamErrorBody {
     pub fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
@@ -60,7 +60,7 @@ impl Said {
 }
 
 /// A page of HTML in place of an answer.
-pub fn proxy(class: Class, status: StatusCode) -> Failure {
+pub fn proxy(class: FailureClass, status: StatusCode) -> Failure {
     let sentence = format!(
         "A proxy before HighLevel answered {} with a page of HTML.",
         status.as_u16()

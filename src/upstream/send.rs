@@ -13,8 +13,8 @@ use crate::upstream::Transport;
 use crate::upstream::answer::{self, Reply};
 use crate::upstream::breaker::{self, Health};
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::{Class, Failure};
-use crate::upstream::limit::{self, Account, Ended, Reported};
+use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::limit::{self, RateLimitAccount, Ended, RateLimitHeaders};
 use crate::upstream::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
 use crate::upstream::retry::{self, Outcome};
 use crate::upstream::standing::Standing;
@@ -25,7 +25,7 @@ use tool::Effect;
 struct Flow<'a> {
     target: &'a Target,
     sender: &'a Sender,
-    account: &'a Account,
+    account: &'a RateLimitAccount,
     recheck: &'a Recheck,
     deadline: Instant,
     /// What HighLevel last said of the caller's token.
@@ -90,7 +90,7 @@ impl Transport {
         let mut last: Option<Failure> = None;
         loop {
             let attempt = request.try_clone().ok_or_else(|| {
-                Failure::new(Class::Refused, "A request without an end cannot be sent.")
+                Failure::new(FailureClass::Refused, "A request without an end cannot be sent.")
             })?;
             let (mut failure, outcome, asked, verdict) =
                 match self.attempt(flow, attempt, &token).await {
@@ -119,10 +119,10 @@ impl Transport {
             {
                 failure = failure.with_retry_after(asked);
             }
-            if failure.class == Class::TokenClass {
+            if failure.class == FailureClass::TokenClass {
                 shared.tokens.remember(target, sender, digest);
             }
-            if failure.class == Class::Auth {
+            if failure.class == FailureClass::Auth {
                 // A refused token did nothing: whatever it is, the call may be made with another one.
                 let renews = !was_renewed && shared.tokens.renews(target, sender, digest, &token);
                 if renews {
@@ -132,7 +132,7 @@ impl Transport {
                 }
             }
             self.record(flow, verdict);
-            if let (Class::Location, Some(location)) = (failure.class, target.named_location()) {
+            if let (FailureClass::Location, Some(location)) = (failure.class, target.named_location()) {
                 shared.standings.disprove(&digest, location);
             }
             let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
@@ -157,7 +157,7 @@ impl Transport {
         if let Err(failure) = &token
             && let Some(status) = failure.status.and_then(|status| status.try_into().ok())
         {
-            let is_json = failure.class != Class::Upstream;
+            let is_json = failure.class != FailureClass::Upstream;
             let verdict = TokenVerdict::new(status, failure.message.as_deref(), is_json);
             self.record(flow, verdict);
         }
@@ -234,7 +234,7 @@ impl Transport {
         };
         let (status, headers) = (response.status(), response.headers());
         let asked = limit::retry_after(headers);
-        permit.end(Ended::with(status, Reported::of(headers), asked));
+        permit.end(Ended::with(status, RateLimitHeaders::of(headers), asked));
         let trace_id = verdict::trace_id(headers, token);
         let mut charge = flow.sender.budget.charge();
         let most = self.max_response_bytes;
@@ -284,7 +284,7 @@ fn add_token(request: &mut Request, token: &SecretString) -> Result<(), Failure>
     let bearer = format!("Bearer {}", token.expose_secret());
     let Ok(mut authorization) = HeaderValue::from_str(&bearer) else {
         return Err(Failure::new(
-            Class::Auth,
+            FailureClass::Auth,
             "The token holds characters that no token has.",
         ));
     };

@@ -9,7 +9,7 @@ use crate::upstream::Digest;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 use crate::upstream::company::{Minter, Oauth};
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use crate::upstream::permit::{Sender, Target};
 use crate::upstream::recent::RecentMap;
 use tool::TokenClass;
@@ -62,7 +62,7 @@ impl Tokens {
                 "Nothing was sent: HighLevel has refused tokens of this class for {} a short while ago.",
                 target.tool.name
             );
-            return Err(Failure::new(Class::TokenClass, what).with_remedy(other_token(target)));
+            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(other_token(target)));
         }
         match (source, &sender.caller.credential) {
             (Source::Own(token), _) => Ok(token.clone()),
@@ -127,7 +127,7 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
     let takes = target.tool.token;
     let refused = |what: &str, remedy: &str| {
         let what = format!("Nothing was sent: {} {what}.", target.tool.name);
-        Err(Failure::new(Class::TokenClass, what).with_remedy(remedy))
+        Err(Failure::new(FailureClass::TokenClass, what).with_remedy(remedy))
     };
     if takes == TokenClass::Agency && !sender.agency {
         return refused(

@@ -16,7 +16,7 @@ use crate::upstream::Digest;
 use crate::upstream::answer;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::company::Oauth;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use crate::upstream::limit::Limits;
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
 use crate::upstream::retry::RetryBudget;
@@ -43,7 +43,7 @@ pub struct Transport {
     simulated: bool,
     calls_per_interval: usize,
     preferred: Preferred,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedTransport>,
 }
 
 /// What asking for nothing in particular told.
@@ -55,7 +55,7 @@ pub struct Reached {
 }
 
 /// What all calls of the process share.
-pub(super) struct Shared {
+pub(super) struct SharedTransport {
     pub tokens: Tokens,
     pub limits: Limits,
     pub standings: Standings,
@@ -67,7 +67,7 @@ pub(super) struct Shared {
 
 impl Transport {
     /// Fails where the base URL is no http(s) URL or the client cannot be made.
-    pub fn new(settings: &config::Upstream, limits: &config::Limits) -> Result<Self, String> {
+    pub fn new(settings: &config::UpstreamSettings, limits: &config::LimitSettings) -> Result<Self, String> {
         let base_url = settings.base_url.trim_end_matches('/').to_owned();
         let base = Url::parse(&base_url)
             .ok()
@@ -91,7 +91,7 @@ impl Transport {
             simulated: settings.simulated,
             preferred: settings.prefer_version,
             calls_per_interval: usize::try_from(limits.calls_per_interval).unwrap_or(usize::MAX),
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedTransport {
                 tokens,
                 limits: Limits::new(limits)?,
                 standings: Standings::new(Duration::from_millis(limits.max_wait_ms)),
@@ -221,7 +221,7 @@ impl Transport {
     /// Checks the URL that stands in the request, and adds what HighLevel wants with every one, but for the token.
     pub(super) fn dress(&self, target: &Target, request: &mut Request) -> Result<(), Failure> {
         template::check(&self.base, target.tool.path, request.url()).map_err(|what| {
-            Failure::new(Class::Refused, format!("The request was not sent: {what}."))
+            Failure::new(FailureClass::Refused, format!("The request was not sent: {what}."))
         })?;
         let headers = request.headers_mut();
         headers.remove(API_VERSION);
@@ -240,7 +240,7 @@ impl Transport {
             .timeout(self.total_timeout);
         let response = request.send().await.map_err(|error| {
             Failure::new(
-                Class::Upstream,
+                FailureClass::Upstream,
                 format!(
                     "{} cannot be reached: {}.",
                     self.base,

@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::SecretString;
 
-use crate::upstream::failure::{Class, Failure};
-use crate::upstream::limit::{Reported, retry_after};
-use crate::upstream::said::{Said, harmless, proxy};
+use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::limit::{RateLimitHeaders, retry_after};
+use crate::upstream::said::{UpstreamErrorBody, harmless, proxy};
 use known::{KNOWN, Known};
 use tool::{Effect, Tool};
 
@@ -41,7 +41,7 @@ impl TokenVerdict {
                 let lower = message.unwrap_or_default().to_lowercase();
                 match find_known(401, &lower) {
                     Some(known) if known.says.is_empty() => Self::Doubtful,
-                    Some(known) if known.class == Class::Auth => Self::Unknown,
+                    Some(known) if known.class == FailureClass::Auth => Self::Unknown,
                     Some(_) => Self::Accepted,
                     None => Self::Doubtful,
                 }
@@ -71,7 +71,7 @@ pub fn judge(
     headers: &HeaderMap,
     body: &[u8],
 ) -> (Failure, TokenVerdict) {
-    let said = Said::read(body, &[token]);
+    let said = UpstreamErrorBody::read(body, &[token]);
     let is_json = said.json;
     let verdict = TokenVerdict::new(status, said.message.as_deref(), is_json);
     let mut failure = explain(tool, token, status, headers, said);
@@ -100,7 +100,7 @@ fn explain(
     token: &SecretString,
     status: StatusCode,
     headers: &HeaderMap,
-    said: Said,
+    said: UpstreamErrorBody,
 ) -> Failure {
     let lower = said.message.as_deref().unwrap_or_default().to_lowercase();
     let known = find_known(status.as_u16(), &lower);
@@ -165,11 +165,11 @@ fn kinds(access: &[&str]) -> String {
 }
 
 /// After a 5xx, or an answer that is none, nobody knows whether a write happened.
-fn lost(tool: &Tool, status: StatusCode) -> Class {
+fn lost(tool: &Tool, status: StatusCode) -> FailureClass {
     if (status.is_server_error() || status.is_informational()) && tool.effect != Effect::Read {
-        Class::UnknownOutcome
+        FailureClass::UnknownOutcome
     } else {
-        Class::Upstream
+        FailureClass::Upstream
     }
 }
 
@@ -180,13 +180,13 @@ fn by_status(
     headers: &HeaderMap,
 ) -> Failure {
     match status.as_u16() {
-        400 | 422 => Failure::new(Class::Invalid, "HighLevel does not take these arguments.")
+        400 | 422 => Failure::new(FailureClass::Invalid, "HighLevel does not take these arguments.")
             .with_remedy("Correct what the message names."),
-        403 => Failure::new(Class::Refused, "HighLevel refuses this to the token.")
+        403 => Failure::new(FailureClass::Refused, "HighLevel refuses this to the token.")
             .with_remedy("Check the token's scopes and its location."),
-        404 => Failure::new(Class::NotFound, "HighLevel has nothing there.")
+        404 => Failure::new(FailureClass::NotFound, "HighLevel has nothing there.")
             .with_remedy("Check the id, and that it belongs to this location."),
-        409 => Failure::new(Class::Duplicate, "This conflicts with what is there.")
+        409 => Failure::new(FailureClass::Duplicate, "This conflicts with what is there.")
             .with_remedy("Read the record and decide anew."),
         429 => rate_limited(headers),
         300..400 => {
@@ -200,14 +200,14 @@ fn by_status(
                 })
                 .map_or_else(String::new, |host| format!(" to {host}"));
             Failure::new(
-                Class::Upstream,
+                FailureClass::Upstream,
                 format!("HighLevel redirects this call{host}, which is not followed."),
             )
             .with_remedy("Check upstream.base_url.")
         }
         ..200 | 500.. => match lost(tool, status) {
-            Class::UnknownOutcome => Failure::new(
-                Class::UnknownOutcome,
+            FailureClass::UnknownOutcome => Failure::new(
+                FailureClass::UnknownOutcome,
                 "HighLevel failed, and it is not known whether this happened.",
             )
             .with_remedy(
@@ -216,17 +216,17 @@ fn by_status(
             class => Failure::new(class, "HighLevel failed.")
                 .with_remedy("This call only reads, it may be repeated."),
         },
-        _ => Failure::new(Class::Invalid, "HighLevel does not take this call.")
+        _ => Failure::new(FailureClass::Invalid, "HighLevel does not take this call.")
             .with_remedy("See the message."),
     }
 }
 
 fn rate_limited(headers: &HeaderMap) -> Failure {
-    let reported = Reported::of(headers);
+    let reported = RateLimitHeaders::of(headers);
     let asked = retry_after(headers);
     if reported.daily_remaining == Some(0) {
         let failure = Failure::new(
-            Class::RateLimited,
+            FailureClass::RateLimited,
             "The calls of this day are used up for this location.",
         )
         .with_remedy("Go on tomorrow.");
@@ -237,7 +237,7 @@ fn rate_limited(headers: &HeaderMap) -> Failure {
     }
     let wait = asked.or(reported.interval).unwrap_or(USUAL_INTERVAL);
     Failure::new(
-        Class::RateLimited,
+        FailureClass::RateLimited,
         "Too many calls at once for this location; nothing was done.",
     )
     .with_remedy(format!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use highlevel_mcp::upstream::failure::Class;
+use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::json;
 
 use crate::fixture::{Fixture, advance, company_at, read, told, write};
@@ -18,7 +18,7 @@ enum Left {
 }
 
 /// A renewal that HighLevel answers by `script`: with no token left, and with one that is good for a while.
-async fn check(script: Script, class: Class, says: &str, remedy: &str, left: Left) {
+async fn check(script: Script, class: FailureClass, says: &str, remedy: &str, left: Left) {
     for rest in [-5, 200] {
         let fixture = Fixture::ending_in(rest).await;
         fixture.mock.next(script.clone());
@@ -63,73 +63,73 @@ async fn refusals_name_their_cause_and_keep_the_pair() {
     for (script, class, says, remedy) in [
         (
             message(400, "Location is not active"),
-            Class::Location,
+            FailureClass::Location,
             "not active",
             "active again",
         ),
         (
             oauth(400, "invalid_grant", "x"),
-            Class::Auth,
+            FailureClass::Auth,
             "refresh token",
             "Install the app",
         ),
         (
             oauth(401, "UnAuthorized!", "Refresh token not found"),
-            Class::Auth,
+            FailureClass::Auth,
             "refresh token",
             "pair file",
         ),
         (
             oauth(401, "UnAuthorized!", "Invalid client credentials!"),
-            Class::Auth,
+            FailureClass::Auth,
             "client secret",
             "Compare",
         ),
         (
             oauth(401, "invalid_client", ""),
-            Class::Auth,
+            FailureClass::Auth,
             "client secret",
             "Compare",
         ),
         (
             oauth(401, "UnAuthorized!", echo),
-            Class::Auth,
+            FailureClass::Auth,
             "client secret",
             "Compare",
         ),
         (
             message(422, "what else"),
-            Class::Auth,
+            FailureClass::Auth,
             "does not renew",
             "See the message",
         ),
         (
             Script::Say(403, &[], "plain".to_owned()),
-            Class::Auth,
+            FailureClass::Auth,
             "does not renew",
             "See the message",
         ),
         (
             html(403),
-            Class::Upstream,
+            FailureClass::Upstream,
             "403 with a page of HTML",
             "Cloudflare",
         ),
         (
             Script::Say(302, &[("location", "/login")], String::new()),
-            Class::Upstream,
+            FailureClass::Upstream,
             "redirects",
             "base_url",
         ),
         (
             Script::Say(429, &[("retry-after", "7")], "{}".to_owned()),
-            Class::RateLimited,
+            FailureClass::RateLimited,
             "Too many",
             "7 seconds",
         ),
         (
             Script::Say(429, &[], "{}".to_owned()),
-            Class::RateLimited,
+            FailureClass::RateLimited,
             "Too many",
             "10 seconds",
         ),
@@ -162,7 +162,7 @@ async fn answers_that_tell_nothing_leave_the_intent() {
             "is too large",
         ),
     ] {
-        check(script, Class::Upstream, says, "ry again", Left::Intent).await;
+        check(script, FailureClass::Upstream, says, "ry again", Left::Intent).await;
     }
 }
 
@@ -173,7 +173,7 @@ async fn a_silent_highlevel_is_given_ten_seconds() {
     let start = std::time::Instant::now();
     let failure = fixture.token().await.expect_err("silence");
     assert!((10..12).contains(&start.elapsed().as_secs()));
-    assert_eq!(failure.class, Class::Upstream);
+    assert_eq!(failure.class, FailureClass::Upstream);
     assert!(failure.sentence.contains("in time"), "{failure:?}");
     assert!(fixture.new_path().exists());
 }
@@ -183,7 +183,7 @@ async fn nothing_is_open_where_nothing_was_sent() {
     let fixture = Fixture::ending_in(-5).await;
     let company = company_at("http://127.0.0.1:9", &fixture.path());
     let failure = told(company.token().await).expect_err("nobody there");
-    assert_eq!(failure.class, Class::Upstream);
+    assert_eq!(failure.class, FailureClass::Upstream);
     assert!(failure.sentence.contains("nothing was sent"), "{failure:?}");
     assert!(!fixture.new_path().exists());
 }
@@ -201,7 +201,7 @@ async fn where_a_pair_cannot_be_kept_none_is_asked_for() {
                 continue;
             }
             let failure = outcome.expect_err("no token");
-            assert_eq!(failure.class, Class::Auth);
+            assert_eq!(failure.class, FailureClass::Auth);
             let names =
                 failure.sentence.contains("pair.json ") && failure.sentence.contains(blocked);
             assert!(names, "{failure:?}");

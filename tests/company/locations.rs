@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use highlevel_mcp::upstream::caller::Credential;
 use highlevel_mcp::upstream::company::Minter;
-use highlevel_mcp::upstream::failure::{Class, Failure};
+use highlevel_mcp::upstream::failure::{FailureClass, Failure};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, advance, id, now, oauth, told};
@@ -81,14 +81,14 @@ async fn the_companys_token_is_renewed_first_where_it_must_be() {
     // A new token that is refused too is not renewed again.
     fixture.mock.revoke("company.2.access");
     let failure = token(&fixture, LOCATIONS[1]).await.expect_err("refused");
-    assert_eq!(failure.class, Class::Auth);
+    assert_eq!(failure.class, FailureClass::Auth);
     assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 3));
 
     // No pair, no request.
     let fixture = Fixture::with(&json!({"companyId": "Other"})).await;
     assert_eq!(
         token(&fixture, LOCATIONS[0]).await.expect_err("none").class,
-        Class::Auth
+        FailureClass::Auth
     );
     assert_eq!(fixture.mock.mints(), 0);
 }
@@ -110,7 +110,7 @@ async fn those_who_ask_together_get_one_token() {
     assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 2));
 }
 
-async fn check(location: &str, script: Option<Script>, class: Class, says: &str, remedy: &str) {
+async fn check(location: &str, script: Option<Script>, class: FailureClass, says: &str, remedy: &str) {
     let fixture = Fixture::ending_in(10_000).await;
     if let Some(script) = script {
         fixture.mock.next(script);
@@ -147,71 +147,71 @@ async fn refusals_name_the_location_and_what_to_do() {
         (
             "Elsewhere",
             None,
-            Class::Location,
+            FailureClass::Location,
             "the location Elsewhere",
             "list_locations",
         ),
         (
             own,
             say(400, "Location is not active"),
-            Class::Location,
+            FailureClass::Location,
             "Location0: it is not active",
             "active again",
         ),
         (
             own,
             say(403, "company.1.access may not"),
-            Class::Location,
+            FailureClass::Location,
             "the location Location0",
             "installed",
         ),
         (
             own,
             say(404, ""),
-            Class::Location,
+            FailureClass::Location,
             "the location Location0",
             "installed",
         ),
         (
             own,
             say(401, "The token is not authorized for this scope."),
-            Class::Scope,
+            FailureClass::Scope,
             "may give no",
             "oauth.write",
         ),
         (
             own,
             say(401, "Token's user type mismatch!"),
-            Class::TokenClass,
+            FailureClass::TokenClass,
             "not a company's",
             "whole company",
         ),
         (
             own,
             say(429, ""),
-            Class::RateLimited,
+            FailureClass::RateLimited,
             "Too many",
             "10 seconds",
         ),
-        (own, say(500, ""), Class::Upstream, "failed", "Try again"),
+        (own, say(500, ""), FailureClass::Upstream, "failed", "Try again"),
         (
             own,
             Some(Script::Say(200, &[], "<html>".to_owned())),
-            Class::Upstream,
+            FailureClass::Upstream,
             "page of HTML",
             "Try again",
         ),
         (
             own,
             Some(none),
-            Class::Upstream,
+            FailureClass::Upstream,
             "holds no access_token",
             "Try again",
         ),
         (
             own,
             Some(foreign),
-            Class::Location,
+            FailureClass::Location,
             "another location than Location0",
             "Try again",
         ),
@@ -265,7 +265,7 @@ async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
         assert!(!Minter::takes(&other), "{claims}");
         assert_eq!(
             ask(4, &other).await.expect_err("another kind").class,
-            Class::TokenClass
+            FailureClass::TokenClass
         );
     }
     let pit = Credential::parse("pit-1").expect("a credential");

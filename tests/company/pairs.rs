@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use highlevel_mcp::upstream::company::{Companies, Settings};
-use highlevel_mcp::upstream::failure::Class;
+use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, company, id, now, oauth, settings, told, write};
@@ -18,7 +18,7 @@ use crate::fixture::{Fixture, company, id, now, oauth, settings, told, write};
 enum Fate {
     Used,
     Renewed,
-    Refused(Class),
+    Refused(FailureClass),
 }
 use Fate::{Refused, Renewed, Used};
 
@@ -103,46 +103,46 @@ async fn what_is_no_pair_is_refused_by_name() {
     for (text, class, says) in [
         (
             whole[..whole.len() / 2].to_owned(),
-            Class::Auth,
+            FailureClass::Auth,
             "is no JSON",
         ),
-        (String::new(), Class::Auth, "is no JSON"),
-        ("[1]".to_owned(), Class::Auth, "is no JSON object"),
+        (String::new(), FailureClass::Auth, "is no JSON"),
+        ("[1]".to_owned(), FailureClass::Auth, "is no JSON object"),
         (
             pair(json!({"access_token": null})),
-            Class::Auth,
+            FailureClass::Auth,
             "holds no access_token",
         ),
         (
             pair(json!({"access_token": "a\nb"})),
-            Class::Auth,
+            FailureClass::Auth,
             "holds no access_token",
         ),
         (
             pair(json!({"refresh_token": null})),
-            Class::Auth,
+            FailureClass::Auth,
             "holds no refresh_token",
         ),
         (
             pair(json!({"refresh_token": ""})),
-            Class::Auth,
+            FailureClass::Auth,
             "holds no refresh_token",
         ),
         (
             pair(json!({"userType": "Location"})),
-            Class::TokenClass,
+            FailureClass::TokenClass,
             "of a location",
         ),
         (
             pair(json!({"companyId": "Other"})),
-            Class::Auth,
+            FailureClass::Auth,
             "another company than Company0",
         ),
-        (" ".repeat(300_000), Class::Auth, "too large"),
+        (" ".repeat(300_000), FailureClass::Auth, "too large"),
     ] {
         check(text, Refused(class), says).await;
     }
-    check(b"\xff\xfe", Refused(Class::Auth), "is no JSON").await;
+    check(b"\xff\xfe", Refused(FailureClass::Auth), "is no JSON").await;
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_missing_file_may_be_written_later() {
         }
         let company = fixture.another();
         let failure = told(company.token().await).expect_err("no pair");
-        assert_eq!(failure.class, Class::Auth);
+        assert_eq!(failure.class, FailureClass::Auth);
         assert!(failure.sentence.contains("cannot be read"), "{failure:?}");
         assert!(
             failure

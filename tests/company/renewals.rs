@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use highlevel_mcp::upstream::failure::Class;
+use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -44,7 +44,7 @@ async fn failed_renewals_are_five_seconds_apart() {
                 match fixture.token().await {
                     Ok(token) => assert_eq!((token.as_str(), rest), (fixture.first(), 200)),
                     Err(failure) => {
-                        assert_eq!((failure.class, rest), (Class::Auth, -5));
+                        assert_eq!((failure.class, rest), (FailureClass::Auth, -5));
                         assert!(failure.retry_after_ms.unwrap_or(0) <= 5000, "{failure:?}");
                     }
                 }
@@ -117,7 +117,7 @@ async fn only_the_token_in_use_can_be_refused_and_not_too_young() {
         .token()
         .await
         .expect_err("what was refused is not used on");
-    assert_eq!(failure.class, Class::Auth);
+    assert_eq!(failure.class, FailureClass::Auth);
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("company.3.access"));
 }

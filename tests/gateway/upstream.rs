@@ -9,7 +9,7 @@ use highlevel_mcp::budget::Budget;
 use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::config::{Config, Flags};
 use highlevel_mcp::upstream::caller::Credential;
-use highlevel_mcp::upstream::failure::Class;
+use highlevel_mcp::upstream::failure::FailureClass;
 use highlevel_mcp::upstream::{
     Authority, Caller, CountedUnder, Failure, Outgoing, Reply, Sender, Standing, Target, TenantId,
     Transport,
@@ -228,7 +228,7 @@ async fn an_answer_is_paid_for_until_it_is_dropped() {
     let ask = |name: &str| upstream.send(tool(name), sender("pit-a", &budget), false);
     let reply = ask(READ).await.expect("an answer");
     assert_eq!((budget.used(), reply.charge.bytes()), (length, length));
-    for (name, class) in [(READ, Class::RateLimited), (WRITE, Class::UnknownOutcome)] {
+    for (name, class) in [(READ, FailureClass::RateLimited), (WRITE, FailureClass::UnknownOutcome)] {
         let failure = ask(name).await.expect_err("no room");
         assert_eq!((failure.class, budget.used()), (class, length), "{failure}");
         assert!(!failure.not_executed(), "{failure}");

@@ -24,7 +24,7 @@ use day::DayFile;
 pub use follow::Follow;
 pub use line::{AuditedCall, Confirmation, Confirmed, AuditEntry};
 use line::{AuditEnd, AuditLine, limited};
-pub use records::{AuditRecords, AuditQuery, AuditRecord, State, records};
+pub use records::{AuditRecords, AuditQuery, AuditRecord, RecordState, records};
 use writer::{AuditWriter, Job, Out};
 
 use super::StoreError;

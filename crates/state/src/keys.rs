@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 64;
 /// One key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct KeyRecord {
     pub id: String,
     pub name: String,
     /// Of the secret. No slow hash: the secret is 32 random bytes, which nobody guesses however fast.
@@ -82,13 +82,13 @@ pub enum KeyRefusal {
 #[derive(Clone)]
 pub struct Keys(Arc<FileMirror<KeyFile, KeysById>>);
 
-type KeysById = HashMap<String, Arc<Record>>;
+type KeysById = HashMap<String, Arc<KeyRecord>>;
 
 /// A field that this version does not know may be a restriction: the file is refused, not half understood.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
-    keys: Vec<Record>,
+    keys: Vec<KeyRecord>,
 }
 
 impl Keys {
@@ -112,7 +112,7 @@ impl Keys {
         locations: KeyLocations,
         policy: Option<&str>,
         expires: Option<Timestamp>,
-    ) -> Result<(Record, SecretString), StoreError> {
+    ) -> Result<(KeyRecord, SecretString), StoreError> {
         self.make(NewKey {
             name,
             locations,
@@ -123,7 +123,7 @@ impl Keys {
     }
 
     /// Makes a key; blocks. Its text is shown once: nobody can get it from the file.
-    pub fn make(&self, new: NewKey) -> Result<(Record, SecretString), StoreError> {
+    pub fn make(&self, new: NewKey) -> Result<(KeyRecord, SecretString), StoreError> {
         let NewKey {
             name,
             locations,
@@ -134,7 +134,7 @@ impl Keys {
         check(name, &locations, expires)?;
         let id: String = random::<8>()?.into_iter().map(letter).collect();
         let secret = URL_SAFE_NO_PAD.encode(random::<32>()?);
-        let record = Record {
+        let record = KeyRecord {
             id,
             name: name.to_owned(),
             sha256: sha256(&secret),
@@ -168,12 +168,12 @@ impl Keys {
     }
 
     /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds. Blocks.
-    pub fn revoke(&self, id_or_name: &str) -> Result<Record, StoreError> {
+    pub fn revoke(&self, id_or_name: &str) -> Result<KeyRecord, StoreError> {
         self.0.change(|file| {
             let records = &mut file.keys;
-            let is_id = |record: &&mut Record| record.id == id_or_name;
+            let is_id = |record: &&mut KeyRecord| record.id == id_or_name;
             let is_name =
-                |record: &&mut Record| record.name == id_or_name && record.revoked.is_none();
+                |record: &&mut KeyRecord| record.name == id_or_name && record.revoked.is_none();
             let place = records.iter_mut().find(is_id);
             let found = match place {
                 Some(record) => Some(record),
@@ -190,7 +190,7 @@ impl Keys {
     }
 
     /// Every key, revoked ones too, oldest first, from the file; blocks.
-    pub fn list(&self) -> Result<Vec<Record>, StoreError> {
+    pub fn list(&self) -> Result<Vec<KeyRecord>, StoreError> {
         Ok(self.0.read()?.keys)
     }
 
@@ -216,11 +216,11 @@ impl Keys {
     }
 
     /// The key that a client shows, from memory: a key that another process made is known within 0.2 seconds. `None`: there is none such; a wrong secret of a key that exists is no different.
-    pub fn find(&self, presented: &str) -> Result<Option<Arc<Record>>, KeyRefusal> {
+    pub fn find(&self, presented: &str) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
         self.find_at(presented, SteadyClock::now())
     }
 
-    fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<Record>>, KeyRefusal> {
+    fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
         let known = self.0.value();
         let keys = known.as_ref().as_ref().map_err(|_| KeyRefusal::Unreadable)?;
         let parts = presented
@@ -253,7 +253,7 @@ pub fn looks_like_key(text: &str) -> bool {
 }
 
 fn by_id(file: KeyFile) -> KeysById {
-    let pair = |record: Record| (record.id.clone(), Arc::new(record));
+    let pair = |record: KeyRecord| (record.id.clone(), Arc::new(record));
     file.keys.into_iter().map(pair).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::Problems;
+use super::ArgumentProblems;
 use crate::catalog::decoding::{MOST_VALUES, count_values};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
@@ -12,7 +12,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 const LONGEST_NUMBER: usize = 64;
 
 /// Coerces every value that has one declared type, inside objects and lists too.
-pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Problems) {
+pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut ArgumentProblems) {
     let mut coercion = Coercion {
         problems,
         left: MOST_VALUES,
@@ -21,7 +21,7 @@ pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut Pr
 }
 
 struct Coercion<'a> {
-    problems: &'a mut Problems,
+    problems: &'a mut ArgumentProblems,
     /// Values that texts may still decode to: all of them passed the limit of requests as one value each.
     left: usize,
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use serde_json::{Map, Value, json};
 
-use super::Problems;
+use super::ArgumentProblems;
 use tool::{DateForm, Tool};
 
 /// Epoch values from here on are milliseconds: as seconds they would lie after the year 5138.
@@ -19,7 +19,7 @@ pub fn lower(
     tool: &Tool,
     schema: &Value,
     values: &mut Map<String, Value>,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) {
     for argument in tool.arguments {
         let (Some(form), Some(value)) = (argument.date_form, values.get_mut(argument.name)) else {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Problems;
+use super::ArgumentProblems;
 use tool::nearest;
 use tool::{Argument, Tool};
 
@@ -11,7 +11,7 @@ pub fn canonical(
     tool: &Tool,
     given: Map<String, Value>,
     ignored: &[String],
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) -> Map<String, Value> {
     let mut values: Map<String, Value> = Map::new();
     let mut are_told = false;

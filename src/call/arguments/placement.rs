@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Problems;
+use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::schema::Schema;
 use crate::catalog::body::file;
@@ -20,7 +20,7 @@ pub fn place(
     tool: &Tool,
     schema: &Schema,
     values: Map<String, Value>,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) -> Arguments {
     let mut arguments = Arguments::default();
     let has_body = tool
@@ -67,7 +67,7 @@ pub fn place(
 
 /// A value in a path is an id: anything else (`..`, `a/b`, nothing) would change which operation is
 /// called, and percent-encoding does not help, for `%2e%2e` is a dot segment to every URL parser.
-fn check_path_value(argument: &Argument, value: &Value, problems: &mut Problems) {
+fn check_path_value(argument: &Argument, value: &Value, problems: &mut ArgumentProblems) {
     let Some(text) = value.as_str() else {
         return;
     };
@@ -88,7 +88,7 @@ fn check_path_value(argument: &Argument, value: &Value, problems: &mut Problems)
 }
 
 /// A file that cannot be read is said before anything is sent.
-fn check_files(argument: &Argument, value: &Value, problems: &mut Problems) {
+fn check_files(argument: &Argument, value: &Value, problems: &mut ArgumentProblems) {
     let values: Vec<&Value> = match value {
         Value::Array(items) => items.iter().collect(),
         Value::Object(map) if argument.place == Place::WholeBody => map.values().collect(),
@@ -99,7 +99,7 @@ fn check_files(argument: &Argument, value: &Value, problems: &mut Problems) {
     }
 }
 
-fn check_header_value(argument: &Argument, value: &Value, problems: &mut Problems) {
+fn check_header_value(argument: &Argument, value: &Value, problems: &mut ArgumentProblems) {
     if let Some(text) = value.as_str()
         && !text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
     {
@@ -112,7 +112,7 @@ fn check_header_value(argument: &Argument, value: &Value, problems: &mut Problem
 }
 
 /// What has no plain type of its own travels as text.
-fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut Problems) -> Value {
+fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut ArgumentProblems) -> Value {
     let kind = schema.root["properties"][argument.name]["type"].as_str();
     let typed = matches!(kind, Some("integer" | "number" | "boolean"));
     if typed || value.is_string() || argument.list_style == Some(ListStyle::Repeated) {
@@ -129,7 +129,7 @@ fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut Pr
 }
 
 /// A list that travels as one text joined by commas.
-fn joined(argument: &Argument, value: Value, problems: &mut Problems) -> Value {
+fn joined(argument: &Argument, value: Value, problems: &mut ArgumentProblems) -> Value {
     let (Some(ListStyle::Comma), Value::Array(items)) = (argument.list_style, &value) else {
         return value;
     };

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::Problems;
+use super::ArgumentProblems;
 use tool::{Rename, Tool};
 
 /// Applies the tool's renames; a field given under two names is a problem.
-pub fn apply(tool: &Tool, values: &mut Map<String, Value>, problems: &mut Problems) {
+pub fn apply(tool: &Tool, values: &mut Map<String, Value>, problems: &mut ArgumentProblems) {
     for rename in tool.renames {
         let Some((first, rest)) = rename.within.split_first() else {
             continue;
@@ -22,7 +22,7 @@ fn descend(
     within: &[&str],
     holder: &mut Value,
     path: &str,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) {
     match (within.split_first(), holder) {
         (None, Value::Object(object)) => rename_in(rename, object, path, problems),
@@ -44,7 +44,7 @@ fn rename_in(
     rename: &Rename,
     object: &mut Map<String, Value>,
     path: &str,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) {
     let Rename { from, to, .. } = rename;
     if !object.contains_key(*from) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Problems;
+use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::keywords::{Broken, Fault, Keywords, Kind};
 use tool::Tool;
@@ -33,7 +33,7 @@ impl Schema {
     }
 
     /// `values` again, and a problem for everything that they get wrong.
-    pub fn check(&self, values: Map<String, Value>, problems: &mut Problems) -> Map<String, Value> {
+    pub fn check(&self, values: Map<String, Value>, problems: &mut ArgumentProblems) -> Map<String, Value> {
         let instance = Value::Object(values);
         for broken in self.keywords.broken(&instance, MOST_REPORTED) {
             match broken.fault {

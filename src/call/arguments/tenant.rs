@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Problems;
+use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::schema::Schema;
 use crate::upstream::caller::LocationBinding;
@@ -16,7 +16,7 @@ pub fn bind(
     schema: &Schema,
     caller: &Caller,
     values: &mut Map<String, Value>,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
 ) {
     let pin = match &caller.location {
         Some(LocationBinding::Pin(pin)) => Some(pin),
@@ -78,7 +78,7 @@ fn refuse_others(
     binds: fn(Role) -> bool,
     own: &str,
     values: &Map<String, Value>,
-    problems: &mut Problems,
+    problems: &mut ArgumentProblems,
     other: impl Fn(&str, &str) -> String,
 ) {
     let arguments = tool.arguments.iter().filter(|one| binds(one.role));

@@ -10,7 +10,7 @@ const OTHER: PrincipalId = PrincipalId::Token([2; 32]);
 
 fn shares(calls: usize, per_caller: usize) -> Shares {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
-    let settings = config::Server {
+    let settings = config::ServerSettings {
         max_calls: calls,
         max_calls_per_caller: per_caller,
         max_bytes_in_flight: 1000,

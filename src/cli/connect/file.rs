@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Client;
-use crate::cli::Refused;
+use crate::cli::CliError;
 
 pub struct File {
     pub path: PathBuf,
@@ -16,7 +16,7 @@ pub struct File {
 
 /// What became of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It held the same before, and was left alone.
     Already,
     New,
@@ -26,7 +26,7 @@ pub enum Written {
 
 impl File {
     /// The given file, or the one that the client reads; project files are those of the current directory.
-    pub fn of(client: Client, given: Option<PathBuf>) -> Result<Self, Refused> {
+    pub fn of(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
         let usual = || match client {
             Client::ClaudeCode => Some(PathBuf::from(".mcp.json")),
             Client::Vscode => Some(PathBuf::from(".vscode/mcp.json")),
@@ -38,7 +38,7 @@ impl File {
             Client::N8n | Client::Langgraph | Client::OpenaiAgents => None,
         };
         let path = given.or_else(usual).ok_or_else(|| {
-            Refused("there is no home directory: name the file, --write=FILE".to_owned())
+            CliError("there is no home directory: name the file, --write=FILE".to_owned())
         })?;
         // A link stays a link: what it leads to is written.
         Ok(Self {
@@ -47,7 +47,7 @@ impl File {
     }
 
     /// Puts every member of `entry` in: what has the same name is replaced, everything else stays.
-    pub fn add(&self, entry: &Value) -> Result<Written, Refused> {
+    pub fn add(&self, entry: &Value) -> Result<WriteOutcome, CliError> {
         let before = match fs::read_to_string(&self.path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -62,7 +62,7 @@ impl File {
         let mut whole = given.clone();
         merge(&mut whole, entry).map_err(|what| self.refused(&format!("has {what}; {by_hand}")))?;
         if whole == given {
-            return Ok(Written::Already);
+            return Ok(WriteOutcome::Already);
         }
         let text = format!("{whole:#}\n");
         self.replace(&text, before.is_some())
@@ -71,7 +71,7 @@ impl File {
 
     /// Written beside the file and renamed, so that an end in the middle leaves it as it was. A new file is for its
     /// owner alone: it may hold a token.
-    fn replace(&self, text: &str, exists: bool) -> std::io::Result<Written> {
+    fn replace(&self, text: &str, exists: bool) -> std::io::Result<WriteOutcome> {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
@@ -79,20 +79,20 @@ impl File {
         fs::create_dir_all(folder)?;
         let mut beside = tempfile::NamedTempFile::new_in(folder)?;
         beside.write_all(text.as_bytes())?;
-        let mut written = Written::New;
+        let mut written = WriteOutcome::New;
         if exists {
             let mut backup = OsString::from(&self.path);
             backup.push(".bak");
             fs::copy(&self.path, &backup)?;
             fs::set_permissions(beside.path(), fs::metadata(&self.path)?.permissions())?;
-            written = Written::Backed(backup.into());
+            written = WriteOutcome::Backed(backup.into());
         }
         beside.persist(&self.path)?;
         Ok(written)
     }
 
-    fn refused(&self, what: &str) -> Refused {
-        Refused(format!("{} {what}", self.path.display()))
+    fn refused(&self, what: &str) -> CliError {
+        CliError(format!("{} {what}", self.path.display()))
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         }
         let file = File { path: path.clone() };
         match file.add(entry) {
-            Err(Refused(what)) => {
+            Err(CliError(what)) => {
                 assert!(what.contains(after), "{what}");
                 let now = fs::read_to_string(&path).ok();
                 assert_eq!(now.as_deref(), before, "a refused file changed");
@@ -140,12 +140,12 @@ mod tests {
             }
             Ok(written) => {
                 assert_eq!(fs::read_to_string(&path).expect("read"), after);
-                if let Written::Backed(backup) = written {
+                if let WriteOutcome::Backed(backup) = written {
                     assert_eq!(fs::read_to_string(backup).ok().as_deref(), before);
                 } else {
-                    assert!(before.is_none() || written == Written::Already);
+                    assert!(before.is_none() || written == WriteOutcome::Already);
                 }
-                assert!(matches!(file.add(entry), Ok(Written::Already)));
+                assert!(matches!(file.add(entry), Ok(WriteOutcome::Already)));
             }
         }
     }
@@ -190,7 +190,7 @@ mod tests {
         let entry = json!({"servers": {"ghl": 2}});
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         let file = File { path: path.clone() };
-        assert!(matches!(file.add(&entry), Ok(Written::New)));
+        assert!(matches!(file.add(&entry), Ok(WriteOutcome::New)));
         assert_eq!(mode(&path), 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
         let link = folder.path().join("link.json");
@@ -199,7 +199,7 @@ mod tests {
             panic!("no file");
         };
         let other = json!({"servers": {"ghl": 3}});
-        assert!(matches!(through.add(&other), Ok(Written::Backed(_))));
+        assert!(matches!(through.add(&other), Ok(WriteOutcome::Backed(_))));
         assert!(link.is_symlink());
         assert_eq!(mode(&path), 0o640);
     }

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::{Client, NAME, Server};
-use crate::cli::Refused;
+use crate::cli::CliError;
 
 const TOKEN_VARIABLE: &str = "HIGHLEVEL_TOKEN";
 /// Stands for a token that has to be filled in by hand.
@@ -12,7 +12,7 @@ const UNKNOWN: &str = "pit-…";
 
 impl Server {
     /// What the client's file is to hold beside what it holds already; `None` where the client has no such file.
-    pub fn entry(&self, client: Client) -> Result<Option<Value>, Refused> {
+    pub fn entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let url = &self.url;
         let entry = |member: &str, entry: Value| Some(json!({member: {NAME: entry}}));
         Ok(match client {
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// The entry to show: the same, but no token in it.
-    pub fn without_token(&self, client: Client) -> Result<Value, Refused> {
+    pub fn without_token(&self, client: Client) -> Result<Value, CliError> {
         match client {
             Client::ClaudeDesktop => self.desktop(UNKNOWN),
             _ => Ok(self.entry(client)?.unwrap_or_default()),
@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// What a person pastes, and where. Needs no token, and shows none.
-    pub fn printed(&self, client: Client) -> Result<String, Refused> {
+    pub fn printed(&self, client: Client) -> Result<String, CliError> {
         Ok(match client {
             Client::ClaudeCode => self.claude_mcp_add(),
             Client::N8n => self.n8n(),
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// Claude Desktop starts the program itself: its file takes no address, and no variables.
-    fn desktop(&self, token: &str) -> Result<Value, Refused> {
+    fn desktop(&self, token: &str) -> Result<Value, CliError> {
         let program = std::env::current_exe()?;
         let mut entry = json!({"command": program.display().to_string(), "args": ["stdio"]});
         if self.sandbox {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Finding, Mark};
+use super::{Finding, CheckMark};
 use crate::call::CallContext;
 use crate::call::{Answer, Pipeline};
 use crate::upstream::Caller;
@@ -15,15 +15,15 @@ use tool::Tool;
 struct Probe {
     tool: &'static str,
     /// Arguments that name a record: the kind, of which an earlier read has perhaps told one.
-    records: &'static [(&'static str, Kind)],
+    records: &'static [(&'static str, ProbeKind)],
     /// Takes `limit`.
     few: bool,
     /// Where the answer names records for later reads.
-    tells: &'static [(Kind, &'static str)],
+    tells: &'static [(ProbeKind, &'static str)],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum ProbeKind {
     Contact,
     Conversation,
     Opportunity,
@@ -36,9 +36,9 @@ macro_rules! probes {
     ($($tool:literal [$($name:literal $record:ident)?] $few:literal [$($kind:ident $pointer:literal),*];)*) => {
         &[$(Probe {
             tool: $tool,
-            records: &[$(($name, Kind::$record))?],
+            records: &[$(($name, ProbeKind::$record))?],
             few: $few,
-            tells: &[$((Kind::$kind, $pointer)),*],
+            tells: &[$((ProbeKind::$kind, $pointer)),*],
         }),*]
     };
 }
@@ -73,13 +73,13 @@ pub async fn run(
     mut obstacle: Option<&'static str>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut known: HashMap<Kind, String> = HashMap::new();
+    let mut known: HashMap<ProbeKind, String> = HashMap::new();
     for probe in PROBES {
         let Some(tool) = tools.iter().find(|tool| tool.is_called(probe.tool)) else {
             continue;
         };
         if let Some(why) = obstacle {
-            findings.push(Finding::new(Mark::Untried, tool.name, why));
+            findings.push(Finding::new(CheckMark::Untried, tool.name, why));
             continue;
         }
         let answer = pipeline
@@ -111,7 +111,7 @@ pub async fn run(
 }
 
 impl Probe {
-    fn arguments(&self, known: &HashMap<Kind, String>) -> Map<String, Value> {
+    fn arguments(&self, known: &HashMap<ProbeKind, String>) -> Map<String, Value> {
         let mut arguments = Map::new();
         for (name, kind) in self.records {
             let id = known.get(kind).map_or(NOBODY, String::as_str);
@@ -120,7 +120,7 @@ impl Probe {
         if self.few {
             arguments.insert("limit".to_owned(), json!(1));
         }
-        if self.records.iter().any(|(_, kind)| *kind == Kind::User) {
+        if self.records.iter().any(|(_, kind)| *kind == ProbeKind::User) {
             let now = Timestamp::now();
             let month = SignedDuration::from_hours(30 * 24);
             arguments.insert("startTime".to_owned(), json!((now - month).to_string()));
@@ -130,7 +130,7 @@ impl Probe {
     }
 }
 
-fn judged(tool: &Tool, answer: &Answer, probe: &Probe, known: &HashMap<Kind, String>) -> Finding {
+fn judged(tool: &Tool, answer: &Answer, probe: &Probe, known: &HashMap<ProbeKind, String>) -> Finding {
     if !answer.is_error {
         return Finding::ok(tool.name, "may be used");
     }
@@ -190,7 +190,7 @@ fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
         }
         _ => {
             let what = format!("not tried, it writes; needs the scope {needed}");
-            Finding::new(Mark::Untried, tool.name, what)
+            Finding::new(CheckMark::Untried, tool.name, what)
         }
     }
 }

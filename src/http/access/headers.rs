@@ -2,11 +2,11 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::upstream::TenantId;
 
 /// The bearer token, where there is an Authorization header.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -28,7 +28,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// Says what is wrong with a bearer token without repeating it.
-pub fn not_a_token(bearer: &str) -> Problem {
+pub fn not_a_token(bearer: &str) -> HttpProblem {
     let what = if bearer.contains("${") || bearer.contains("{{") {
         "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
     } else {
@@ -38,12 +38,12 @@ pub fn not_a_token(bearer: &str) -> Problem {
 }
 
 /// One header that names a tenant.
-pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, Problem> {
+pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, HttpProblem> {
     let mut values = headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());
     let invalid = |what: &str| {
         let what = format!("The {name} header {what}.");
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+        HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
     };
     if second.is_some() {
         return Err(invalid("is given more than once"));
@@ -56,10 +56,10 @@ pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, Probl
     }
 }
 
-pub fn foreign(what: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", what)
+pub fn foreign(what: &str) -> HttpProblem {
+    HttpProblem::new(StatusCode::FORBIDDEN, "forbidden", what)
 }
 
-pub fn unauthorized(error: &'static str, what: &str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, error, what)
+pub fn unauthorized(error: &'static str, what: &str) -> HttpProblem {
+    HttpProblem::new(StatusCode::UNAUTHORIZED, error, what)
 }

@@ -40,7 +40,7 @@ const KEYED: Set = Set {
 
 fn access(set: Set) -> Access {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
-    let server = Server {
+    let server = ServerSettings {
         listen: set.listen.parse().expect("an address"),
         access_key: set.key.into(),
         location_header: set.header,
@@ -63,7 +63,7 @@ fn principal(
     alias: Option<&str>,
     headers: &[(&'static str, &str)],
     accounts: &Accounts,
-) -> Result<Principal, Problem> {
+) -> Result<Principal, HttpProblem> {
     let mut map = HeaderMap::new();
     let mut host = Authority::from_static("localhost:8100");
     for (name, value) in headers {

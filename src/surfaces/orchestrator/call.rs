@@ -9,7 +9,7 @@ use crate::call::{Answer, OnError, Options};
 use crate::catalog::TOOLS;
 use crate::surfaces::{Session, nearest};
 use crate::upstream::Failure;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use tool::LONGEST_NAME;
 use tool::Tool;
 
@@ -68,7 +68,7 @@ fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static T
             None => "search_operations finds operations by what they do.".to_owned(),
         };
         let what = format!("There is no operation {shown}.");
-        return Err(Failure::new(Class::Invalid, what).with_remedy(remedy));
+        return Err(Failure::new(FailureClass::Invalid, what).with_remedy(remedy));
     };
     let right = Kind::of_tool(tool);
     // What the rules deny is refused with the rule, not with a hint that there is such a tool.
@@ -85,6 +85,6 @@ fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static T
         tool.name,
         tool.effect.name()
     );
-    Err(Failure::new(Class::Refused, what)
+    Err(Failure::new(FailureClass::Refused, what)
         .with_remedy(format!("Call it with {}.", right.tool_name())))
 }

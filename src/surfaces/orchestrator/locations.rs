@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::surfaces::Session;
 use crate::upstream::accounts::Accounts;
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::Class;
+use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure};
 use tool::Tool;
 
@@ -178,7 +178,7 @@ fn operation(path: &str) -> Result<&'static Tool, Failure> {
     catalog::get(path).ok_or_else(|| {
         let what =
             format!("This server was built without GET {path}, by which locations are listed.");
-        Failure::new(Class::Refused, what)
+        Failure::new(FailureClass::Refused, what)
     })
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::pair::{Leftover, Pair};
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// A pair is some 3 kB.
 const LARGEST: u64 = 256 * 1024;
@@ -26,7 +26,7 @@ pub struct PairFile {
 }
 
 /// No other process renews the pair while this exists.
-pub struct Locked {
+pub struct PairLock {
     /// Without links: a rename would replace the link.
     path: PathBuf,
     _lock: File,
@@ -34,7 +34,7 @@ pub struct Locked {
 
 /// Everything is in place for a new pair.
 pub struct Prepared {
-    locked: Locked,
+    locked: PairLock,
     new: File,
 }
 
@@ -59,13 +59,13 @@ impl PairFile {
     }
 
     /// `None` while another process, or another part of this one, holds the lock.
-    pub fn try_lock(&self) -> Result<Option<Locked>, Failure> {
+    pub fn try_lock(&self) -> Result<Option<PairLock>, Failure> {
         let path = self.target();
         let lock_path = beside(&path, "lock");
         let opened = private().create(true).truncate(false).open(&lock_path);
         let lock = opened.map_err(|error| unwritable(&path, &lock_path, &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(Locked { path, _lock: lock })),
+            Ok(()) => Ok(Some(PairLock { path, _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(unwritable(&path, &lock_path, &error)),
         }
@@ -91,7 +91,7 @@ impl PairFile {
     }
 }
 
-impl Locked {
+impl PairLock {
     /// The pair after what a dead process left is made use of, and whether that process may have used up the
     /// pair's refresh token.
     pub fn settle(&self) -> Result<(Pair, bool), Failure> {
@@ -161,7 +161,7 @@ impl Prepared {
         };
         written().map_err(|error| {
             Failure::new(
-                Class::Auth,
+                FailureClass::Auth,
                 format!(
                     "HighLevel gave the company a new pair of tokens, which cannot be written to {}: {error}.",
                     path.display()
@@ -184,7 +184,7 @@ impl Prepared {
 fn read_pair(path: &Path) -> Result<Pair, Failure> {
     let failure = |what: String| {
         Failure::new(
-            Class::Auth,
+            FailureClass::Auth,
             format!("The company's pair file {} {what}.", path.display()),
         )
         .with_remedy(
@@ -254,7 +254,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 fn unwritable(pair: &Path, file: &Path, error: &io::Error) -> Failure {
     let folder = pair.parent().unwrap_or(pair).display();
     Failure::new(
-        Class::Auth,
+        FailureClass::Auth,
         format!(
             "The company's token was not renewed: the pair file {} could not be replaced afterwards ({}: {error}).",
             pair.display(),

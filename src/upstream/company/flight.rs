@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// Under way or just over. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         let outcome = outcome.ok().and_then(|outcome| outcome.clone());
         outcome.unwrap_or_else(|| {
             Err(
-                Failure::new(Class::Upstream, "Getting a token from HighLevel broke off.")
+                Failure::new(FailureClass::Upstream, "Getting a token from HighLevel broke off.")
                     .with_remedy("Try again."),
             )
         })
@@ -70,7 +70,7 @@ mod tests {
     async fn work_that_breaks_off_is_a_failure_and_no_hang() {
         let flight = Flight::<u32>::start(async { panic!("on purpose") });
         let failure = flight.clone().wait().await.expect_err("no outcome");
-        assert_eq!(failure.class, Class::Upstream);
+        assert_eq!(failure.class, FailureClass::Upstream);
         assert!(flight.is_over());
     }
 }

@@ -148,7 +148,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::upstream::failure::Class;
+    use crate::upstream::failure::FailureClass;
 
     struct Mint {
         minted: Arc<Minted<u32>>,
@@ -164,12 +164,12 @@ mod tests {
         }
 
         /// Asks for the token of `key`, whose mint would last `lasts` seconds; `None` fails.
-        async fn ask(&self, key: u32, lasts: Option<i64>) -> Result<String, Class> {
+        async fn ask(&self, key: u32, lasts: Option<i64>) -> Result<String, FailureClass> {
             let mints = Arc::clone(&self.mints);
             let mint = async move {
                 tokio::task::yield_now().await;
                 let count = mints.fetch_add(1, Ordering::SeqCst) + 1;
-                let lasts = lasts.ok_or_else(|| Failure::new(Class::Upstream, "down"))?;
+                let lasts = lasts.ok_or_else(|| Failure::new(FailureClass::Upstream, "down"))?;
                 Ok(Granted {
                     token: format!("{key}.{count}").into(),
                     expires_at: now() + lasts,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(got: Result<String, Class>, want: Result<&str, Class>) {
+    fn check(got: Result<String, FailureClass>, want: Result<&str, FailureClass>) {
         assert_eq!(got, want.map(str::to_owned));
     }
 
@@ -200,7 +200,7 @@ mod tests {
         check(mint.ask(1, Some(1000)).await, Ok("1.1"));
         check(mint.ask(2, Some(MARGIN)).await, Ok("2.2"));
         check(mint.ask(2, Some(MARGIN)).await, Ok("2.3"));
-        check(mint.ask(3, None).await, Err(Class::Upstream));
+        check(mint.ask(3, None).await, Err(FailureClass::Upstream));
         check(mint.ask(3, Some(1000)).await, Ok("3.5"));
         assert_eq!(mint.sizes(), (2, 0));
     }

@@ -8,7 +8,7 @@ use super::minted::Minted;
 use super::oauth::{Granted, Oauth};
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// What stands for a client's token in this process.
 type Digest = [u8; 32];
@@ -45,7 +45,7 @@ impl Minter {
     ) -> Result<SecretString, Failure> {
         let Some((company, end)) = company(credential) else {
             return Err(Failure::new(
-                Class::TokenClass,
+                FailureClass::TokenClass,
                 "The token is not a company's OAuth token, which alone gives tokens of locations.",
             )
             .with_remedy("Use a token of the location itself."));
@@ -53,7 +53,7 @@ impl Minter {
         let oauth = self.oauth.clone();
         let Credential::Token(token) = credential.clone() else {
             return Err(Failure::new(
-                Class::TokenClass,
+                FailureClass::TokenClass,
                 "The server's own companies have tokens of their own.",
             ));
         };

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::pair;
 use super::refusal::{self, Missed};
 use crate::upstream::TenantId;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// From the first byte sent to the last byte read.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ impl Oauth {
                 "HighLevel gave a token of another location than {}; it was dropped.",
                 location.as_str()
             );
-            return Err(Failure::new(Class::Location, what)
+            return Err(Failure::new(FailureClass::Location, what)
                 .with_remedy("Try again; if it stays so, tell HighLevel's support."));
         }
         let (token, expires_at) =
@@ -144,7 +144,7 @@ impl Oauth {
             let bearer = format!("Bearer {}", token.expose_secret());
             let Ok(mut bearer) = HeaderValue::from_str(&bearer) else {
                 let what = "The token holds characters that no token has.";
-                return Err(Failure::new(Class::Auth, what).into());
+                return Err(Failure::new(FailureClass::Auth, what).into());
             };
             bearer.set_sensitive(true);
             request = request
@@ -185,7 +185,7 @@ fn read(answer: &Answer) -> Result<Map<String, Value>, Failure> {
 /// HighLevel says success, but nothing can be made of what it answers.
 pub fn unusable(what: &str) -> Failure {
     Failure::new(
-        Class::Upstream,
+        FailureClass::Upstream,
         format!("HighLevel's answer to the request for a token {what}."),
     )
     .with_remedy("Try again; if it stays so, check upstream.base_url and proxies in between.")
@@ -203,7 +203,7 @@ fn unanswered(error: &reqwest::Error) -> Missed {
     } else {
         "The connection to HighLevel broke before it gave a token."
     };
-    let mut failure = Failure::new(Class::Upstream, what)
+    let mut failure = Failure::new(FailureClass::Upstream, what)
         .with_remedy("Check the network and upstream.base_url, then try again.");
     failure.message = message;
     if error.is_connect() || error.is_builder() {

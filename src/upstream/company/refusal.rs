@@ -7,9 +7,9 @@ use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 
 use crate::upstream::TenantId;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 use crate::upstream::limit::retry_after;
-use crate::upstream::said::{Said, proxy};
+use crate::upstream::said::{UpstreamErrorBody, proxy};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,10 +33,10 @@ pub enum Fate {
 }
 
 /// A message that is known; the first row that fits says what it means.
-struct Known {
+struct KnownRefusal {
     /// Parts of the message in lower case: all of one of these lists.
     says: &'static [&'static [&'static str]],
-    class: Class,
+    class: FailureClass,
     ends_refresh_token: bool,
     sentence: &'static str,
     remedy: &'static str,
@@ -44,15 +44,15 @@ struct Known {
 
 /// Only "Location is not active" [E, highlevel-api-docs issue 249] is known word for word; the rest is held to
 /// RFC 6749's codes and to the words that cannot be missing.
-const OF_RENEWALS: &[Known] = &[
-    Known {
+const OF_RENEWALS: &[KnownRefusal] = &[
+    KnownRefusal {
         says: &[&["not active"]],
-        class: Class::Location,
+        class: FailureClass::Location,
         ends_refresh_token: false,
         sentence: "HighLevel renews no token of this company while its account is not active.",
         remedy: "Make the account active again in HighLevel (it may be paused for an unpaid bill); then the token is renewed by itself.",
     },
-    Known {
+    KnownRefusal {
         says: &[
             &["invalid_grant"],
             &["refresh", "not found"],
@@ -60,14 +60,14 @@ const OF_RENEWALS: &[Known] = &[
             &["refresh", "expired"],
             &["refresh", "used"],
         ],
-        class: Class::Auth,
+        class: FailureClass::Auth,
         ends_refresh_token: true,
         sentence: "HighLevel no longer takes the company's refresh token: it was used elsewhere, a year went by, or the app was uninstalled.",
         remedy: "Install the app for the company again and write what POST /oauth/token answers to the pair file; give the file to no other program.",
     },
-    Known {
+    KnownRefusal {
         says: &[&["invalid_client"], &["unauthorized_client"], &["client"]],
-        class: Class::Auth,
+        class: FailureClass::Auth,
         ends_refresh_token: false,
         sentence: "HighLevel does not take the app's client id and client secret.",
         remedy: "Compare both with the app's page in HighLevel's marketplace; a secret that was made anew there replaces the old one.",
@@ -75,24 +75,24 @@ const OF_RENEWALS: &[Known] = &[
 ];
 
 /// As messages of other operations are known to read; of this one none is reported.
-const OF_LOCATIONS: &[Known] = &[
-    Known {
+const OF_LOCATIONS: &[KnownRefusal] = &[
+    KnownRefusal {
         says: &[&["not active"]],
-        class: Class::Location,
+        class: FailureClass::Location,
         ends_refresh_token: false,
         sentence: "HighLevel gives no token for {location}: it is not active.",
         remedy: "Make the location active again in HighLevel (it may be paused for an unpaid bill).",
     },
-    Known {
+    KnownRefusal {
         says: &[&["not authorized for this scope"]],
-        class: Class::Scope,
+        class: FailureClass::Scope,
         ends_refresh_token: false,
         sentence: "The company's token may give no tokens of locations.",
         remedy: "Give the app the scope oauth.write in HighLevel's marketplace and install it for the company again.",
     },
-    Known {
+    KnownRefusal {
         says: &[&["user type mismatch"], &["authclass"]],
-        class: Class::TokenClass,
+        class: FailureClass::TokenClass,
         ends_refresh_token: false,
         sentence: "The token is not a company's OAuth token, which alone gives tokens of locations.",
         remedy: "Use the token that HighLevel gives where the app is installed for the whole company.",
@@ -125,7 +125,7 @@ pub fn of_renewal(
     body: &[u8],
     secrets: &[&SecretString],
 ) -> Missed {
-    let said = Said::read(body, secrets);
+    let said = UpstreamErrorBody::read(body, secrets);
     let refresh_token = match known(&said, OF_RENEWALS) {
         // A proxy that failed may have asked HighLevel before.
         _ if status.is_server_error() || status.is_informational() => Fate::Unknown,
@@ -133,7 +133,7 @@ pub fn of_renewal(
         _ => Fate::Untouched,
     };
     let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
-        Failure::new(Class::Auth, "HighLevel does not renew the company's token.").with_remedy(
+        Failure::new(FailureClass::Auth, "HighLevel does not renew the company's token.").with_remedy(
             "See the message; check the app's client id and secret, and install the app for the company again where \
              they are right.",
         )
@@ -153,16 +153,16 @@ pub fn of_location(
     company_token: &SecretString,
     location: &TenantId,
 ) -> Failure {
-    let said = Said::read(body, &[company_token]);
+    let said = UpstreamErrorBody::read(body, &[company_token]);
     let mut failure = by_rows(OF_LOCATIONS, &said, status, headers).unwrap_or_else(|| {
         if status == StatusCode::UNAUTHORIZED {
-            return Failure::new(Class::Auth, "HighLevel does not accept the company's token.")
+            return Failure::new(FailureClass::Auth, "HighLevel does not accept the company's token.")
                 .with_remedy(
                     "Get a new one; where it is the server's own, install the app for the company again.",
                 );
         }
         Failure::new(
-            Class::Location,
+            FailureClass::Location,
             "HighLevel gives the company no token for {location}.",
         )
         .with_remedy(
@@ -177,19 +177,19 @@ pub fn of_location(
 }
 
 fn by_rows(
-    rows: &'static [Known],
-    said: &Said,
+    rows: &'static [KnownRefusal],
+    said: &UpstreamErrorBody,
     status: StatusCode,
     headers: &HeaderMap,
 ) -> Option<Failure> {
     if said.html {
-        return Some(proxy(Class::Upstream, status));
+        return Some(proxy(FailureClass::Upstream, status));
     }
     match status.as_u16() {
         429 => {
             let wait = retry_after(headers).unwrap_or(USUAL_INTERVAL);
             let failure = Failure::new(
-                Class::RateLimited,
+                FailureClass::RateLimited,
                 "Too many requests for tokens at once; nothing was done.",
             );
             let remedy = format!("Wait {} seconds, then repeat the call.", wait.as_secs());
@@ -201,22 +201,22 @@ fn by_rows(
         }
         300..=399 => {
             let what = "HighLevel redirects the request for a token, which is not followed.";
-            Some(Failure::new(Class::Upstream, what).with_remedy("Check upstream.base_url."))
+            Some(Failure::new(FailureClass::Upstream, what).with_remedy("Check upstream.base_url."))
         }
         _ => {
             let what = "HighLevel failed where it gives tokens.";
-            Some(Failure::new(Class::Upstream, what).with_remedy("Try again later."))
+            Some(Failure::new(FailureClass::Upstream, what).with_remedy("Try again later."))
         }
     }
 }
 
-fn known(said: &Said, rows: &'static [Known]) -> Option<&'static Known> {
+fn known(said: &UpstreamErrorBody, rows: &'static [KnownRefusal]) -> Option<&'static KnownRefusal> {
     if said.html {
         return None;
     }
     let message = said.message.as_deref().unwrap_or_default();
     let text = format!("{} {message}", said.code).to_lowercase();
-    let fits = |known: &&Known| {
+    let fits = |known: &&KnownRefusal| {
         let all = |words: &&[&str]| words.iter().all(|word| text.contains(word));
         known.says.iter().any(all)
     };

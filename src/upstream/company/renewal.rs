@@ -7,14 +7,14 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::file::{Locked, PairFile};
+use super::file::{PairLock, PairFile};
 use super::flight::Flight;
 use super::oauth::{App, Oauth, unusable};
 use super::pair::{Pair, now};
 use super::refusal::{Fate, Missed};
 use super::state::{PAUSE, State};
 use crate::upstream::TenantId;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
 const LONGEST_LOCK: Duration = Duration::from_secs(15);
@@ -170,7 +170,7 @@ impl Renewal {
         if pair.other("userType") == Some("Location") {
             let what =
                 format!("The pair file {path} holds tokens of a location, not of a company.");
-            return Err(Failure::new(Class::TokenClass, what).with_remedy(
+            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(
                 "Install the app for the whole company and write what POST /oauth/token answers to that file.",
             ));
         }
@@ -180,14 +180,14 @@ impl Renewal {
                     "The pair file {path} holds tokens of another company than {}.",
                     self.company.as_str()
                 );
-                Err(Failure::new(Class::Auth, what)
+                Err(Failure::new(FailureClass::Auth, what)
                     .with_remedy("Correct the company's id or the name of its pair file."))
             }
             _ => Ok(()),
         }
     }
 
-    async fn lock(self: &Arc<Self>) -> Result<Locked, Failure> {
+    async fn lock(self: &Arc<Self>) -> Result<PairLock, Failure> {
         let start = Instant::now();
         loop {
             if let Some(locked) = self.off_thread(|renewal| renewal.file.try_lock()).await? {
@@ -199,7 +199,7 @@ impl Renewal {
                     self.file.path().display(),
                     LONGEST_LOCK.as_secs()
                 );
-                return Err(Failure::new(Class::Upstream, what)
+                return Err(Failure::new(FailureClass::Upstream, what)
                     .with_remedy("Look for a server that hangs, and end it."));
             }
             sleep(LOOK).await;
@@ -215,7 +215,7 @@ impl Renewal {
         let done = spawn_blocking(move || work(&renewal)).await;
         done.unwrap_or_else(|_| {
             Err(Failure::new(
-                Class::Upstream,
+                FailureClass::Upstream,
                 "Reading or writing the company's pair file broke off.",
             )
             .with_remedy("Try again."))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::reported::Reported;
+use super::reported::RateLimitHeaders;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -12,7 +12,7 @@ const DAY_MS: i64 = 86_400_000;
 const READS_ONLY_PERCENT: u64 = 95;
 
 /// Counts calls of one day by UTC; HighLevel does not say when its day begins.
-pub struct Day {
+pub struct DailyQuota {
     seed: u64,
     limit: u64,
     number: i64,
@@ -24,12 +24,12 @@ pub struct Day {
 
 /// Where one call stands in the day.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
+pub struct QuotaSlot {
     number: i64,
     taken: u64,
 }
 
-impl Day {
+impl DailyQuota {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -54,18 +54,18 @@ impl Day {
         (self.used >= allowed).then(|| Duration::from_millis(left.unsigned_abs()))
     }
 
-    pub fn take(&mut self, now: Timestamp) -> Turn {
+    pub fn take(&mut self, now: Timestamp) -> QuotaSlot {
         self.begin(now);
         self.used += 1;
         self.taken += 1;
-        Turn {
+        QuotaSlot {
             number: self.number,
             taken: self.taken,
         }
     }
 
     /// Takes HighLevel's own count where it is the greater one. One of yesterday says nothing of today.
-    pub fn correct(&mut self, turn: Turn, reported: Reported) {
+    pub fn correct(&mut self, turn: QuotaSlot, reported: RateLimitHeaders) {
         if turn.number != self.number {
             return;
         }
@@ -90,7 +90,7 @@ impl Day {
     }
 
     /// A call that never left is not counted.
-    pub fn unsent(&mut self, turn: Turn) {
+    pub fn unsent(&mut self, turn: QuotaSlot) {
         if turn.number == self.number {
             self.used = self.used.saturating_sub(1);
         }
@@ -114,17 +114,17 @@ mod tests {
         Timestamp::from_millisecond(day * DAY_MS + millis).expect("a time")
     }
 
-    fn said(daily: u64, remaining: u64) -> Reported {
-        Reported {
+    fn said(daily: u64, remaining: u64) -> RateLimitHeaders {
+        RateLimitHeaders {
             daily: Some(daily),
             daily_remaining: Some(remaining),
-            ..Reported::default()
+            ..RateLimitHeaders::default()
         }
     }
 
     #[test]
     fn the_last_twentieth_is_for_reads_and_after_it_nothing_goes_until_midnight() {
-        let mut day = Day::new(100);
+        let mut day = DailyQuota::new(100);
         for _ in 0..95 {
             assert_eq!(day.wait(at(1, 0), false), None);
             day.take(at(1, 0));
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_greater_count_holds_in_whatever_order_answers_come() {
-        let mut day = Day::new(200_000);
+        let mut day = DailyQuota::new(200_000);
         let (first, second) = (day.take(at(1, 0)), day.take(at(1, 0)));
         day.correct(second, said(10_000, 0));
         day.correct(first, said(10_000, 9_000));
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_never_left_is_not_counted() {
-        let mut day = Day::new(1);
+        let mut day = DailyQuota::new(1);
         let turn = day.take(at(1, 0));
         assert!(day.wait(at(1, 0), true).is_some());
         day.unsent(turn);

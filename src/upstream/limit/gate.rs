@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::day::{Day, Turn};
-use super::line::{Line, Ticket};
-use super::window::{Ended, Place, Rate, Window};
+use super::day::{DailyQuota, QuotaSlot};
+use super::line::{FairQueue, QueueTicket};
+use super::window::{Ended, Slot, Rate, RateWindow};
 use crate::config;
 use crate::upstream::Digest;
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// The window, the day and the line of all calls that HighLevel counts together.
 pub struct Gate {
@@ -23,9 +23,9 @@ pub struct Gate {
 }
 
 struct State {
-    window: Window,
-    day: Day,
-    line: Line,
+    window: RateWindow,
+    day: DailyQuota,
+    line: FairQueue,
 }
 
 /// Why a call may not go, and in how long it could.
@@ -48,20 +48,20 @@ pub enum Reason {
 pub struct Permit {
     gate: Arc<Gate>,
     /// `None` once ended.
-    place: Option<(Place, Turn)>,
+    place: Option<(Slot, QuotaSlot)>,
 }
 
 impl Gate {
-    pub fn new(settings: &config::Limits) -> Self {
+    pub fn new(settings: &config::LimitSettings) -> Self {
         Self {
             state: Mutex::new(State {
-                window: Window::new(Rate {
+                window: RateWindow::new(Rate {
                     calls: settings.calls_per_interval,
                     interval: Duration::from_millis(settings.interval_ms),
                     percent: settings.percent.min(100),
                 }),
-                day: Day::new(settings.calls_per_day),
-                line: Line::new(settings.queue),
+                day: DailyQuota::new(settings.calls_per_day),
+                line: FairQueue::new(settings.queue),
             }),
             changed: Notify::new(),
             longest_wait: Duration::from_millis(settings.max_wait_ms),
@@ -201,7 +201,7 @@ impl From<Wait> for Failure {
                 "Only read until midnight UTC.",
             ),
         };
-        Self::new(Class::RateLimited, sentence)
+        Self::new(FailureClass::RateLimited, sentence)
             .with_remedy(remedy)
             .with_retry_after(wait.retry_after)
     }
@@ -241,7 +241,7 @@ impl Drop for Permit {
 /// A place in line, left when the call is given up.
 struct Waiting<'a> {
     gate: &'a Gate,
-    ticket: Option<Ticket>,
+    ticket: Option<QueueTicket>,
 }
 
 impl Drop for Waiting<'_> {

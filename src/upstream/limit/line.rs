@@ -5,19 +5,19 @@ use std::collections::VecDeque;
 use super::Digest;
 
 /// At most `depth` tickets in all.
-pub struct Line {
+pub struct FairQueue {
     depth: usize,
     length: usize,
     next: u64,
     /// In the order of their turns; no tenant without a ticket.
-    tenants: VecDeque<(Digest, VecDeque<Ticket>)>,
+    tenants: VecDeque<(Digest, VecDeque<QueueTicket>)>,
 }
 
 /// One waiting call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(u64);
+pub struct QueueTicket(u64);
 
-impl Line {
+impl FairQueue {
     pub fn new(depth: usize) -> Self {
         Self {
             depth,
@@ -34,7 +34,7 @@ impl Line {
     /// How many would be served before a newcomer of `tenant`, at most.
     pub fn ahead(&self, tenant: Digest) -> u64 {
         let own = self.waiting(tenant);
-        let before = |(other, tickets): &(Digest, VecDeque<Ticket>)| {
+        let before = |(other, tickets): &(Digest, VecDeque<QueueTicket>)| {
             if *other == tenant {
                 own
             } else {
@@ -46,7 +46,7 @@ impl Line {
 
     /// Joins the line. Where it is full, the last call of the tenant with the most waiting ones makes room,
     /// unless the newcomer's own tenant is that one: `None`.
-    pub fn join(&mut self, tenant: Digest) -> Option<Ticket> {
+    pub fn join(&mut self, tenant: Digest) -> Option<QueueTicket> {
         if self.length >= self.depth {
             let own = self.waiting(tenant);
             let longest = self
@@ -57,7 +57,7 @@ impl Line {
             tickets.pop_back();
             self.length -= 1;
         }
-        let ticket = Ticket(self.next);
+        let ticket = QueueTicket(self.next);
         self.next += 1;
         self.length += 1;
         match self.tenants.iter_mut().find(|(other, _)| *other == tenant) {
@@ -68,7 +68,7 @@ impl Line {
     }
 
     /// Whose turn it is.
-    pub fn first(&self) -> Option<Ticket> {
+    pub fn first(&self) -> Option<QueueTicket> {
         self.tenants.front()?.1.front().copied()
     }
 
@@ -85,7 +85,7 @@ impl Line {
     }
 
     /// Takes a ticket out, wherever it stands; whether it was still there.
-    pub fn leave(&mut self, ticket: Ticket) -> bool {
+    pub fn leave(&mut self, ticket: QueueTicket) -> bool {
         let before = self.length;
         for (_, tickets) in &mut self.tenants {
             tickets.retain(|other| *other != ticket);
@@ -95,7 +95,7 @@ impl Line {
         self.length < before
     }
 
-    pub fn holds(&self, ticket: Ticket) -> bool {
+    pub fn holds(&self, ticket: QueueTicket) -> bool {
         self.tenants
             .iter()
             .any(|(_, tickets)| tickets.contains(&ticket))
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn tenants_take_turns() {
-        let mut line = Line::new(8);
-        let a: Vec<Ticket> = (0..3).filter_map(|_| line.join(A)).collect();
+        let mut line = FairQueue::new(8);
+        let a: Vec<QueueTicket> = (0..3).filter_map(|_| line.join(A)).collect();
         assert_eq!(line.ahead(A), 3);
         assert_eq!(line.ahead(B), 1);
         let b = line.join(B).expect("room");
@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_full_line_makes_room_for_who_waits_less() {
-        let mut line = Line::new(3);
-        let a: Vec<Ticket> = (0..3).filter_map(|_| line.join(A)).collect();
+        let mut line = FairQueue::new(3);
+        let a: Vec<QueueTicket> = (0..3).filter_map(|_| line.join(A)).collect();
         assert_eq!(line.join(A), None);
         let b = line.join(B).expect("room");
         assert!(!line.holds(a[2]));

@@ -17,7 +17,7 @@ const DAILY_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-daily-r
 
 /// The `X-RateLimit-*` headers of one answer; what is absent or no whole number is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
+pub struct RateLimitHeaders {
     /// `X-RateLimit-Max`: calls per interval.
     pub max: Option<u64>,
     /// `X-RateLimit-Remaining`: calls left of them.
@@ -30,7 +30,7 @@ pub struct Reported {
     pub daily_remaining: Option<u64>,
 }
 
-impl Reported {
+impl RateLimitHeaders {
     pub fn of(headers: &HeaderMap) -> Self {
         let number = |name| text(headers, &name)?.parse::<u64>().ok();
         Self {
@@ -106,14 +106,14 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_says_nothing() {
-        let all = Reported::of(&headers(&[
+        let all = RateLimitHeaders::of(&headers(&[
             ("x-ratelimit-max", "100"),
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-interval-milliseconds", "10000"),
             ("x-ratelimit-limit-daily", "200000"),
             ("x-ratelimit-daily-remaining", "199999"),
         ]));
-        let expected = Reported {
+        let expected = RateLimitHeaders {
             max: Some(100),
             remaining: Some(0),
             interval: Some(Duration::from_secs(10)),
@@ -121,13 +121,13 @@ mod tests {
             daily_remaining: Some(199_999),
         };
         assert_eq!(all, expected);
-        let garbage = Reported::of(&headers(&[
+        let garbage = RateLimitHeaders::of(&headers(&[
             ("x-ratelimit-max", "0"),
             ("x-ratelimit-remaining", "-1"),
             ("x-ratelimit-interval-milliseconds", "99999999999"),
             ("x-ratelimit-limit-daily", "many"),
             ("x-ratelimit-daily-remaining", "1e9"),
         ]));
-        assert_eq!(garbage, Reported::default());
+        assert_eq!(garbage, RateLimitHeaders::default());
     }
 }

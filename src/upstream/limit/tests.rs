@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, advance, sleep};
 
 use super::gate::{Reason, Wait};
-use super::window::{Place, Rate, Window};
+use super::window::{Slot, Rate, RateWindow};
 use super::*;
 use crate::config::{Config, Flags};
 use sandbox::CountingWindow as Counting;
@@ -18,7 +18,7 @@ use sandbox::limits;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
-fn settings() -> config::Limits {
+fn settings() -> config::LimitSettings {
     Config::from_sources(&Flags::default(), [])
         .expect("defaults")
         .limits
@@ -57,7 +57,7 @@ impl HighLevel {
                 (name, HeaderValue::from_str(value).expect("a value"))
             })
             .collect();
-        let reported = Reported::of(&headers);
+        let reported = RateLimitHeaders::of(&headers);
         if verdict.let_in {
             self.counted.push(now);
             Ended::Answered(reported)
@@ -140,11 +140,11 @@ async fn admitted(gate: &Arc<Gate>, tenant: u8) -> Result<Permit, Wait> {
 }
 
 fn told(remaining: u64, max: u64) -> Ended {
-    Ended::Answered(Reported {
+    Ended::Answered(RateLimitHeaders {
         max: Some(max),
         remaining: Some(remaining),
         interval: Some(INTERVAL),
-        ..Reported::default()
+        ..RateLimitHeaders::default()
     })
 }
 
@@ -219,7 +219,7 @@ async fn a_pause_that_highlevel_asks_for_is_kept() {
     let pause = Some(Duration::from_secs(30));
     first
         .expect("a place")
-        .end(Ended::Refused(Reported::default(), pause));
+        .end(Ended::Refused(RateLimitHeaders::default(), pause));
     second.expect("a place").end(told(99, 100));
     let wait = admitted(&gate, 1).await.err().expect("closed");
     assert_eq!(wait.retry_after, Duration::from_secs(30));
@@ -236,8 +236,8 @@ fn a_window_believes_the_smaller_number_in_whatever_order_answers_come() {
     };
     let said = |answers: &[(usize, u64, u64)]| {
         let now = Instant::now();
-        let mut window = Window::new(rate);
-        let places: Vec<Place> = (0..3).map(|_| window.take(now)).collect();
+        let mut window = RateWindow::new(rate);
+        let places: Vec<Slot> = (0..3).map(|_| window.take(now)).collect();
         for (call, remaining, max) in answers {
             window.end(places[*call], now, told(*remaining, *max));
         }
@@ -277,9 +277,9 @@ proptest! {
     ) {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut window = Window::new(Rate { calls: 100, interval: INTERVAL, percent: 95 });
+        let mut window = RateWindow::new(Rate { calls: 100, interval: INTERVAL, percent: 95 });
         let mut counted: Vec<u64> = Vec::new();
-        let mut answers: Vec<(u64, Place)> = Vec::new();
+        let mut answers: Vec<(u64, Slot)> = Vec::new();
         let mut clock = 0;
         // Half of the fastest way there and back, each way.
         let floor = 10;
@@ -289,7 +289,7 @@ proptest! {
                 answers.sort_by_key(|(when, _)| std::cmp::Reverse(*when));
                 while answers.last().is_some_and(|(when, _)| *when <= clock) {
                     let (when, place) = answers.pop().expect("an answer");
-                    window.end(place, at(when), Ended::Answered(Reported::default()));
+                    window.end(place, at(when), Ended::Answered(RateLimitHeaders::default()));
                 }
                 if window.next(at(clock), 0) <= at(clock) {
                     break;

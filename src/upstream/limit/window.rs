@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
-use super::reported::Reported;
+use super::reported::RateLimitHeaders;
 
 /// So many calls per interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Rate {
 /// before it had time to get there. So a place is free again one interval after the answer, less the
 /// fastest time that any call took there and back. Where no call was fast both ways that time is too long;
 /// what `Rate::percent` keeps back covers it.
-pub struct Window {
+pub struct RateWindow {
     seed: Rate,
     rate: Rate,
     under_way: u64,
@@ -33,7 +33,7 @@ pub struct Window {
     /// Places taken, and given back, since the beginning.
     taken: u64,
     freed: u64,
-    word: Option<Word>,
+    word: Option<UpstreamHint>,
     /// The latest call whose answer named a rate.
     rate_from: u64,
     /// A 429 asked for a pause until then.
@@ -42,7 +42,7 @@ pub struct Window {
 
 /// One place in the window, for one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Slot {
     since: Instant,
     /// The window's counts when it was taken.
     taken: u64,
@@ -50,8 +50,8 @@ pub struct Place {
 }
 
 /// What HighLevel said was left when it counted one call.
-struct Word {
-    of: Place,
+struct UpstreamHint {
+    of: Slot,
     remaining: u64,
     until: Instant,
 }
@@ -63,13 +63,13 @@ pub enum Ended {
     Unsent,
     /// It was sent and nothing was heard.
     Unheard,
-    Answered(Reported),
+    Answered(RateLimitHeaders),
     /// Refused as one too many; the pause that was asked for, if any.
-    Refused(Reported, Option<Duration>),
+    Refused(RateLimitHeaders, Option<Duration>),
 }
 
 impl Ended {
-    pub fn with(status: StatusCode, reported: Reported, pause: Option<Duration>) -> Self {
+    pub fn with(status: StatusCode, reported: RateLimitHeaders, pause: Option<Duration>) -> Self {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Self::Refused(reported, pause),
             _ => Self::Answered(reported),
@@ -77,7 +77,7 @@ impl Ended {
     }
 }
 
-impl Window {
+impl RateWindow {
     pub fn new(seed: Rate) -> Self {
         Self {
             seed,
@@ -113,10 +113,10 @@ impl Window {
     }
 
     /// Takes a place; `next` must have said `now`.
-    pub fn take(&mut self, now: Instant) -> Place {
+    pub fn take(&mut self, now: Instant) -> Slot {
         self.under_way += 1;
         self.taken += 1;
-        Place {
+        Slot {
             since: now,
             taken: self.taken,
             freed: self.freed,
@@ -124,7 +124,7 @@ impl Window {
     }
 
     /// Gives a place back when its call has ended.
-    pub fn end(&mut self, place: Place, now: Instant, ended: Ended) {
+    pub fn end(&mut self, place: Slot, now: Instant, ended: Ended) {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
             Ended::Unsent => return,
@@ -168,7 +168,7 @@ impl Window {
 
     /// The rate and the calls left as an answer told them. An answer to a call that started later is newer,
     /// in whatever order they come; among others the smaller number wins.
-    fn correct(&mut self, place: Place, now: Instant, reported: Reported) {
+    fn correct(&mut self, place: Slot, now: Instant, reported: RateLimitHeaders) {
         if place.taken > self.rate_from
             && let Some(max) = reported.max
         {
@@ -180,12 +180,12 @@ impl Window {
         let Some(remaining) = reported.remaining else {
             return;
         };
-        let word = Word {
+        let word = UpstreamHint {
             of: place,
             remaining,
             until: now + self.rate.interval,
         };
-        let newer = |old: &Word| place.taken > old.of.taken;
+        let newer = |old: &UpstreamHint| place.taken > old.of.taken;
         let replaces = self
             .word
             .as_ref()
@@ -195,7 +195,7 @@ impl Window {
         }
     }
 
-    fn left(&self, word: &Word) -> i128 {
+    fn left(&self, word: &UpstreamHint) -> i128 {
         match word.remaining {
             0 => i128::MIN,
             remaining => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::failure::{Class, Failure};
+use crate::upstream::failure::{FailureClass, Failure};
 
 /// Back off so long when too many calls of one new token are under way.
 const CROWDED: Duration = Duration::from_secs(1);
@@ -51,18 +51,18 @@ impl From<Delay> for Failure {
     fn from(delay: Delay) -> Self {
         let (class, sentence, remedy) = match delay.reason {
             DelayReason::Rest => (
-                Class::Auth,
+                FailureClass::Auth,
                 "Nothing was sent: HighLevel did not accept this token when it was last tried.",
                 "Check that the whole token was given and that it was not rotated or deleted; the same token is tried \
                  again after retryAfterMs milliseconds.",
             ),
             DelayReason::Address => (
-                Class::RateLimited,
+                FailureClass::RateLimited,
                 "Nothing was sent: HighLevel did not accept too many tokens from this address within a minute.",
                 "Stop the calls whose token HighLevel refuses; repeat this one after retryAfterMs milliseconds.",
             ),
             DelayReason::Crowded => (
-                Class::RateLimited,
+                FailureClass::RateLimited,
                 "Nothing was sent: HighLevel has not answered this token yet, and several calls with it wait for that.",
                 "Repeat the call after retryAfterMs milliseconds.",
             ),

@@ -85,7 +85,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                         Ok(Source::Company) => "the company's".to_owned(),
                         Ok(Source::OfLocation(_)) => "the location's".to_owned(),
                         Err(failure) => {
-                            assert_eq!(failure.class, Class::TokenClass);
+                            assert_eq!(failure.class, FailureClass::TokenClass);
                             assert!(failure.not_executed());
                             let remedy = failure.remedy.expect("a remedy");
                             format!("refused: {}", remedy.split(' ').next().unwrap_or_default())

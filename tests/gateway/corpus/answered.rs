@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use highlevel_mcp::budget::Budget;
 use highlevel_mcp::call::output::{Format, Gathered, Output};
 use highlevel_mcp::call::shape::shape;
-use highlevel_mcp::config::Limits;
-use highlevel_mcp::upstream::limit::{Ended, Gate, Permit, Reason, Reported, Wait, retry_after};
+use highlevel_mcp::config::LimitSettings;
+use highlevel_mcp::upstream::limit::{Ended, Gate, Permit, Reason, RateLimitHeaders, Wait, retry_after};
 use highlevel_mcp::upstream::{Failure, answer, verdict};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
@@ -33,7 +33,7 @@ const LONGEST_DAY: Duration = Duration::from_hours(24);
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(100);
-const LIMITS: Limits = Limits {
+const LIMITS: LimitSettings = LimitSettings {
     calls_per_interval: 20,
     interval_ms: 10_000,
     percent: 100,
@@ -71,7 +71,7 @@ pub fn rate_headers(input: &[u8]) {
             }
             advance(TICK).await;
             for permit in permits {
-                permit.end(Ended::Answered(Reported::default()));
+                permit.end(Ended::Answered(RateLimitHeaders::default()));
             }
         }
         for (index, first) in begun.iter().enumerate() {
@@ -114,7 +114,7 @@ fn ended(status: &[u8], headers: &HeaderMap) -> Ended {
     let wait = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
     assert!(wait <= LONGEST_WAIT, "{failure:?}");
     told(&failure);
-    Ended::with(status, Reported::of(headers), retry_after(headers))
+    Ended::with(status, RateLimitHeaders::of(headers), retry_after(headers))
 }
 
 /// HighLevel's answer to a call. An error tells what it may; a success is valid and within the limit in each form, or

@@ -1,7 +1,7 @@
 //! The audit file beside the sandbox's own log: one record for every request that changes something.
 
 use serde_json::json;
-use state::audit::{AuditQuery, State, records};
+use state::audit::{AuditQuery, RecordState, records};
 
 use super::{Agency, branch, contact};
 
@@ -68,7 +68,7 @@ async fn every_write_and_every_refusal_is_written_down() {
     let done = found
         .records
         .iter()
-        .filter(|record| record.state == State::Done);
+        .filter(|record| record.state == RecordState::Done);
     let done: Vec<_> = done.collect();
     assert_eq!(done.len(), seen.len(), "{done:?}");
     for (record, request) in done.iter().zip(&seen) {
@@ -99,7 +99,7 @@ async fn every_write_and_every_refusal_is_written_down() {
     let refused: Vec<_> = found
         .records
         .iter()
-        .filter(|record| record.state == State::Refused)
+        .filter(|record| record.state == RecordState::Refused)
         .collect();
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert_eq!(refused[1].call.class.as_deref(), Some("location"));

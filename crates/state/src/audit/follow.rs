@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::days;
 use super::line::AuditedCall;
-use super::records::{AuditRecords, FilePosition, AuditQuery, AuditRecord, State, joined, read};
+use super::records::{AuditRecords, FilePosition, AuditQuery, AuditRecord, RecordState, joined, read};
 use crate::StoreError;
 
 /// Where a reader is.
@@ -66,14 +66,14 @@ impl Follow {
         let mut records = joined(lines.lines, &mut ends);
         let begun = records
             .iter()
-            .filter(|record| record.state == State::Begun)
+            .filter(|record| record.state == RecordState::Begun)
             .map(|record| (record.call.id.clone(), record.call.clone()));
         self.open.extend(begun);
         let mut ended: Vec<AuditRecord> = ends
             .into_values()
             .filter_map(|end| {
                 let call = self.open.remove(&end.id)?;
-                Some(AuditRecord::new(State::Begun, call, Some(end)))
+                Some(AuditRecord::new(RecordState::Begun, call, Some(end)))
             })
             .collect();
         ended.sort_by_key(|record| record.ended);

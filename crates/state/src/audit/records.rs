@@ -15,7 +15,7 @@ use crate::StoreError;
 /// One call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditRecord {
-    pub state: State,
+    pub state: RecordState,
     #[serde(flatten)]
     pub call: AuditedCall,
     #[serde(
@@ -33,7 +33,7 @@ pub struct AuditRecord {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum RecordState {
     /// Under way, or its process died: the outcome is unknown.
     Begun,
     Done,
@@ -51,7 +51,7 @@ pub struct AuditQuery {
     pub outcome: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    pub state: Option<State>,
+    pub state: Option<RecordState>,
     /// Only so many, the last.
     pub last: Option<usize>,
 }
@@ -148,11 +148,11 @@ pub fn joined(lines: Vec<AuditLine>, ends: &mut HashMap<String, AuditEnd>) -> Ve
     for line in lines {
         match line {
             AuditLine::Done(end) => drop(ends.insert(end.id.clone(), end)),
-            AuditLine::Begun(call) => calls.push((State::Begun, call)),
-            AuditLine::Refused(call) => calls.push((State::Refused, call)),
+            AuditLine::Begun(call) => calls.push((RecordState::Begun, call)),
+            AuditLine::Refused(call) => calls.push((RecordState::Refused, call)),
         }
     }
-    let record = |(state, call): (State, AuditedCall)| {
+    let record = |(state, call): (RecordState, AuditedCall)| {
         let end = ends.remove(&call.id);
         AuditRecord::new(state, call, end)
     };
@@ -160,7 +160,7 @@ pub fn joined(lines: Vec<AuditLine>, ends: &mut HashMap<String, AuditEnd>) -> Ve
 }
 
 impl AuditRecord {
-    pub fn new(state: State, call: AuditedCall, end: Option<AuditEnd>) -> Self {
+    pub fn new(state: RecordState, call: AuditedCall, end: Option<AuditEnd>) -> Self {
         let without_end = Self {
             state,
             call,
@@ -172,7 +172,7 @@ impl AuditRecord {
         match end {
             None => without_end,
             Some(end) => Self {
-                state: State::Done,
+                state: RecordState::Done,
                 ended: Some(end.time),
                 outcome: Some(end.outcome),
                 status: end.status,

@@ -417,7 +417,7 @@ fn lines_of_many_writers_stay_whole() {
         }
     });
     let found = records(folder.path(), &AuditQuery::default()).expect("read");
-    let done = |record: &&AuditRecord| record.state == State::Done;
+    let done = |record: &&AuditRecord| record.state == RecordState::Done;
     assert_eq!(found.unreadable, Vec::<String>::new());
     assert_eq!(found.records.iter().filter(done).count(), 120);
 }

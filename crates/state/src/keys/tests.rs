@@ -18,7 +18,7 @@ fn opened() -> (TempDir, Keys) {
     (folder, keys)
 }
 
-fn create(keys: &Keys, name: &str) -> (Record, String) {
+fn create(keys: &Keys, name: &str) -> (KeyRecord, String) {
     let (record, text) = keys
         .create(name, KeyLocations::All, None, None)
         .expect("created");

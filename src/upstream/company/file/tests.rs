@@ -34,7 +34,7 @@ fn with(left: Option<&str>) -> (TempDir, PairFile) {
     (folder, file)
 }
 
-fn lock(file: &PairFile) -> Locked {
+fn lock(file: &PairFile) -> PairLock {
     file.try_lock().expect("a lock").expect("nobody holds it")
 }
 

@@ -19,7 +19,7 @@ impl Process {
     }
 
     /// Where a call of `credential` is counted that names `location`.
-    fn account(&self, credential: &Credential, location: Option<&TenantId>) -> Account {
+    fn account(&self, credential: &Credential, location: Option<&TenantId>) -> RateLimitAccount {
         let digest = self.limits.digest(credential);
         let proven = location.filter(|location| self.standings.is_proven(&digest, location));
         let counted = match proven {
@@ -31,7 +31,7 @@ impl Process {
     }
 
     /// HighLevel lets the account's token into `location`.
-    fn prove(&self, account: &Account, location: &TenantId) {
+    fn prove(&self, account: &RateLimitAccount, location: &TenantId) {
         self.standings
             .record(account.digest, TokenVerdict::Accepted);
         if self.standings.prove(account.digest, location) {
@@ -40,7 +40,7 @@ impl Process {
     }
 }
 
-fn same(one: &Account, other: &Account) -> bool {
+fn same(one: &RateLimitAccount, other: &RateLimitAccount) -> bool {
     Arc::ptr_eq(&one.scope, &other.scope)
 }
 

@@ -95,7 +95,7 @@ fn query(asked: &[(&str, &str)]) -> AuditQuery {
             "until" => query.until = time(value),
             "last" => query.last = value.parse().ok(),
             _ => {
-                let states = [State::Begun, State::Done, State::Refused];
+                let states = [RecordState::Begun, RecordState::Done, RecordState::Refused];
                 let mut states = states.into_iter();
                 query.state = states.find(|state| format!("{state:?}") == *value);
             }
