@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 use tool::Preferred;
 
-pub use self::state::{Approvals, Audit, AuditedArguments, Policy, State};
+pub use self::state::{ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings};
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
 
@@ -29,17 +29,17 @@ pub struct Config {
     pub server: ServerSettings,
     pub upstream: UpstreamSettings,
     pub limits: LimitSettings,
-    pub tools: Tools,
-    pub account: Account,
+    pub tools: ToolsSettings,
+    pub account: AccountSettings,
     /// By alias.
     #[serde(default)]
     pub locations: BTreeMap<String, Location>,
     #[serde(default)]
     pub companies: BTreeMap<String, CompanySettings>,
-    pub state: State,
-    pub policy: Policy,
-    pub audit: Audit,
-    pub approvals: Approvals,
+    pub state: StateSettings,
+    pub policy: PolicySettings,
+    pub audit: AuditSettings,
+    pub approvals: ApprovalSettings,
     pub log: Log,
     pub metrics: MetricsSettings,
     pub traces: TracesSettings,
@@ -82,7 +82,7 @@ pub struct LimitSettings {
 /// What tools take and give.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tools {
+pub struct ToolsSettings {
     /// Argument names that clients add by themselves, dropped where a tool has no such argument.
     pub ignored_arguments: Vec<String>,
     /// Largest answer that a client gets, in bytes.
@@ -92,7 +92,7 @@ pub struct Tools {
 /// The server's own account; empty where it has none.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct AccountSettings {
     pub token: SecretString,
     pub location_id: String,
     pub company_id: String,
@@ -266,7 +266,7 @@ impl UpstreamSettings {
     }
 }
 
-impl Account {
+impl AccountSettings {
     pub fn is_empty(&self) -> bool {
         use secrecy::ExposeSecret;
         self.token.expose_secret().is_empty()

@@ -61,7 +61,7 @@ pub struct MetaListing {
     /// Whether it only reads, and whether it reaches nobody outside the account; `None` where nothing is said.
     pub hints: Option<MetaHints>,
     /// Which operations it may call; `None` where it calls none by name.
-    pub calls: Option<orchestrator::Kind>,
+    pub calls: Option<orchestrator::CallToolKind>,
 }
 
 /// What clients are told of a tool that stands for many.
@@ -217,7 +217,7 @@ impl Listing {
             Self::Tool(tool) | Self::Legacy(tool) => pipeline.is_visible(tool, principal),
             Self::Meta(meta) => meta.calls.is_none_or(|kind| {
                 TOOLS.iter().any(|tool| {
-                    orchestrator::Kind::of_tool(tool) == kind
+                    orchestrator::CallToolKind::of_tool(tool) == kind
                         && pipeline.is_visible(tool, principal)
                 })
             }),

@@ -14,7 +14,7 @@ use highlevel_mcp::upstream::caller::Credential;
 use highlevel_mcp::upstream::{Caller, LocationBinding, TenantId};
 use serde_json::json;
 use test_support::recording::{Recording, json as answer};
-use test_support::server::Server;
+use test_support::server::TestServer;
 use tracing_subscriber::fmt::MakeWriter;
 
 const CLIENT: &str = "pit-canary-client-5f0c";
@@ -83,8 +83,8 @@ async fn no_secret_is_in_anything_the_server_says() {
         ("HIGHLEVEL_LOCATION_ID", "L0"),
         ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", KEY),
     ];
-    let server = Server::start_with(&highlevel.url, &settings).await;
-    let gone = Server::start_with("http://127.0.0.1:9", &settings).await;
+    let server = TestServer::start_with(&highlevel.url, &settings).await;
+    let gone = TestServer::start_with("http://127.0.0.1:9", &settings).await;
     let bearer = |token: &str| format!("Bearer {token}");
     let (client, oauth, key) = (bearer(CLIENT), bearer(OAUTH), bearer(KEY));
     let callers: [&[(&str, &str)]; 6] = [

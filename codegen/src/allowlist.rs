@@ -11,7 +11,7 @@ use crate::model::lower::Lowered;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allowlist {
-    pub toolsets: BTreeMap<String, Toolset>,
+    pub toolsets: BTreeMap<String, ToolsetEntry>,
     /// Operations that are no tools, by tool name, with the reason.
     #[serde(default)]
     pub left_out: BTreeMap<String, String>,
@@ -20,7 +20,7 @@ pub struct Allowlist {
 /// A named group of tools.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Toolset {
+pub struct ToolsetEntry {
     pub description: String,
     pub tools: Vec<String>,
 }

@@ -15,18 +15,18 @@ use codegen::error::Errors;
 /// Makes tools from HighLevel's documents.
 #[derive(Parser)]
 #[command(name = "codegen", version)]
-struct Cli {
+struct GeneratorCli {
     /// Folder of the imported documents, repairs, texts and the allowlist.
     #[arg(long, global = true, default_value = "openapi")]
     openapi: PathBuf,
     #[command(subcommand)]
-    command: Command,
+    command: GeneratorCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum GeneratorCommand {
     /// Read a checkout of HighLevel's documents and write openapi/highlevel.
-    Import(import::Import),
+    Import(import::ImportCommand),
     /// Print what an import of a checkout would change; write nothing.
     Diff {
         /// Folder with apps/*.json.
@@ -59,14 +59,14 @@ enum Command {
 
 /// Exit code 0: done; 1: `--check` found a difference; 2: something is wrong, said on stderr.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = GeneratorCli::parse();
     let done = match &cli.command {
-        Command::Import(command) => command.run(&cli.openapi),
-        Command::Diff { folder } => import::diff(folder, &cli.openapi),
-        Command::Check => check::run(&cli.openapi),
-        Command::List { all, document } => list::run(&cli.openapi, *all, document.as_deref()),
-        Command::SearchEval { file, misses } => search_eval::run(&cli.openapi, file, *misses),
-        Command::Show { tool } => show::run(&cli.openapi, tool),
+        GeneratorCommand::Import(command) => command.run(&cli.openapi),
+        GeneratorCommand::Diff { folder } => import::diff(folder, &cli.openapi),
+        GeneratorCommand::Check => check::run(&cli.openapi),
+        GeneratorCommand::List { all, document } => list::run(&cli.openapi, *all, document.as_deref()),
+        GeneratorCommand::SearchEval { file, misses } => search_eval::run(&cli.openapi, file, *misses),
+        GeneratorCommand::Show { tool } => show::run(&cli.openapi, tool),
     };
     done.unwrap_or_else(|Errors(problems)| {
         for problem in &problems {

@@ -9,7 +9,7 @@ use crate::document::load::Sources;
 use crate::document::{overlay, repair};
 use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
-use crate::model::lower::{Lowered, Place, lower};
+use crate::model::lower::{Lowered, OperationOrigin, lower};
 use crate::model::operation::key;
 use crate::model::twins;
 
@@ -84,7 +84,7 @@ fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>
     let editions = catalogue.editions(documents);
     let mut operations = Vec::new();
     for (source, document) in documents {
-        let place = Place {
+        let place = OperationOrigin {
             document: sources.editions.document_of(source),
             source,
         };

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use crate::described::{Documents, described};
 use crate::document::load::Sources;
 use compare::{compare, file};
-use face::{Face, faces};
-use pairs::{Pair, pairs};
-pub use report::{Change, Mark, Report};
+use face::{OperationSignature, faces};
+use pairs::{OperationPair, pairs};
+pub use report::{Change, Mark, DiffReport};
 
 /// Compares the documents of `sources` with `new` ones, under the same knowledge.
-pub fn report(sources: &Sources, new: &Documents) -> Report {
+pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
     let old = faces(sources, &described(sources));
     let mut after = sources.clone();
     after.documents.clone_from(new);
@@ -26,7 +26,7 @@ pub fn report(sources: &Sources, new: &Documents) -> Report {
     if carry_tables(&mut after, &pairs(&old, &new)) {
         new = faces(&after, &described(&after));
     }
-    let mut report = Report {
+    let mut report = DiffReport {
         documents: documents(&sources.documents, &after.documents),
         changes: Vec::new(),
         to_mend: described_after.problems,
@@ -50,7 +50,7 @@ pub fn report(sources: &Sources, new: &Documents) -> Report {
 }
 
 /// Gives operations of a new id or document the table of what they were; whether there is any.
-fn carry_tables(after: &mut Sources, pairs: &[Pair<'_>]) -> bool {
+fn carry_tables(after: &mut Sources, pairs: &[OperationPair<'_>]) -> bool {
     let mut carried = false;
     for pair in pairs {
         let (Some(old), Some(new)) = *pair else {
@@ -80,8 +80,8 @@ fn documents(old: &Documents, new: &Documents) -> Vec<String> {
     stems.iter().filter_map(told).collect()
 }
 
-fn tell(pair: &Pair<'_>, pairs: &[Pair<'_>], gone: &BTreeSet<&str>, changes: &mut Vec<Change>) {
-    let mut add = |face: &Face, under_v3: bool, mark: Mark, what: String| {
+fn tell(pair: &OperationPair<'_>, pairs: &[OperationPair<'_>], gone: &BTreeSet<&str>, changes: &mut Vec<Change>) {
+    let mut add = |face: &OperationSignature, under_v3: bool, mark: Mark, what: String| {
         changes.push(Change {
             tool: face.tool.clone(),
             place: face.place(),
@@ -91,8 +91,8 @@ fn tell(pair: &Pair<'_>, pairs: &[Pair<'_>], gone: &BTreeSet<&str>, changes: &mu
             what,
         });
     };
-    let is_elsewhere = |face: &Face| {
-        let holds = |one: Option<&Face>| one.is_some_and(|one| std::ptr::eq(one, face));
+    let is_elsewhere = |face: &OperationSignature| {
+        let holds = |one: Option<&OperationSignature>| one.is_some_and(|one| std::ptr::eq(one, face));
         let times = pairs.iter().filter(|(old, new)| holds(*old) || holds(*new));
         times.count() > 1
     };
@@ -150,7 +150,7 @@ fn tell(pair: &Pair<'_>, pairs: &[Pair<'_>], gone: &BTreeSet<&str>, changes: &mu
     }
 }
 
-fn come(new: &Face, add: &mut impl FnMut(&Face, bool, Mark, String)) {
+fn come(new: &OperationSignature, add: &mut impl FnMut(&OperationSignature, bool, Mark, String)) {
     add(new, false, Mark::Tells, format!("new: {}", new.place()));
     if !new.known {
         let id = &new.operation_id;

@@ -15,8 +15,8 @@ use crate::document::load::Sources;
 use crate::emit::{client, format, handlers, prune, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::Lowered;
-use crate::model::operation::{Newer, Operation};
-use crate::search::index::{Written, index};
+use crate::model::operation::{V3Operation, Operation};
+use crate::search::index::{IndexText, index};
 
 /// What became of the documents.
 pub struct Generation {
@@ -25,7 +25,7 @@ pub struct Generation {
     /// The generated file.
     pub rust: String,
     /// The search index over the tools.
-    pub index: Written,
+    pub index: IndexText,
     /// v3 editions of the operations, at their own method and path.
     pub editions: usize,
     /// v3 editions of the operations that v3 has moved.
@@ -98,7 +98,7 @@ fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Error
     let newer = chosen
         .iter()
         .filter_map(|operation| match &operation.newer {
-            Newer::Other(newer) => Some(&**newer),
+            V3Operation::Other(newer) => Some(&**newer),
             _ => None,
         });
     let every: Vec<&Operation> = chosen.iter().copied().chain(newer).collect();

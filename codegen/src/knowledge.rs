@@ -40,11 +40,11 @@ pub struct OperationKnowledge {
     /// The tool that is the same operation under another route.
     pub twin: Option<String>,
     #[serde(default)]
-    pub paging: Paging,
+    pub paging: PagingAnnotation,
     /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.
     pub fields: Option<Vec<String>>,
     /// A list that HighLevel may drop parts of without saying so, and where the answer shows what it kept.
-    pub read_back: Option<ReadBack>,
+    pub read_back: Option<ReadBackAnnotation>,
     /// The class of token that is taken, where the document does not say.
     pub token: Option<TokenClass>,
     /// Scopes, where neither document nor scope table names one.
@@ -53,7 +53,7 @@ pub struct OperationKnowledge {
     #[serde(default)]
     pub arguments: BTreeMap<String, ArgumentKnowledge>,
     #[serde(default)]
-    pub renames: Vec<Rename>,
+    pub renames: Vec<RenameAnnotation>,
 }
 
 /// What is known of one argument, by HighLevel's name for it, or of a field inside one, by its path.
@@ -92,7 +92,7 @@ pub enum TenantRole {
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rename {
+pub struct RenameAnnotation {
     /// Path of the holder inside the body, such as `customFields[]`.
     pub within: String,
     pub from: String,
@@ -102,7 +102,7 @@ pub struct Rename {
 /// Items with an id, in a body field and in the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReadBack {
+pub struct ReadBackAnnotation {
     /// Argument.
     pub sent: String,
     /// Dotted path in the answer.
@@ -111,7 +111,7 @@ pub struct ReadBack {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Paging {
+pub struct PagingAnnotation {
     pub style: PagingStyle,
     pub page_size: Option<String>,
     /// Dotted path of the list in the answer; empty where the answer is the list.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use codegen::document::load::load;
 use codegen::generation::generate;
-use codegen::search::evaluate::{Request, Score, evaluate};
+use codegen::search::evaluate::{EvaluationRequest, Score, evaluate};
 use search::Index;
 
 /// Least share of requests found first, among the first five, and among the first ten.
@@ -16,7 +16,7 @@ fn folder(name: &str) -> String {
     format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn requests(name: &str) -> Vec<Request> {
+fn requests(name: &str) -> Vec<EvaluationRequest> {
     let text = std::fs::read_to_string(folder(name)).expect("a file");
     let lines = text.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().expect("requests")
@@ -37,7 +37,7 @@ fn search_finds_what_people_ask_for() {
         .collect();
 
     let mut low = Vec::new();
-    let mut check = |name: &str, text: fn(&Request) -> &str, floor: Floor| {
+    let mut check = |name: &str, text: fn(&EvaluationRequest) -> &str, floor: Floor| {
         let requests = requests(name);
         for request in &requests {
             for id in request.groups.iter().flatten() {
@@ -57,7 +57,7 @@ fn search_finds_what_people_ask_for() {
             ));
         }
     };
-    let (user, agent): (fn(&Request) -> &str, fn(&Request) -> &str) =
+    let (user, agent): (fn(&EvaluationRequest) -> &str, fn(&EvaluationRequest) -> &str) =
         (|one| &one.query, |one| &one.agent_query);
     check("tests/requests.jsonl", user, [0.60, 0.92, 0.95]);
     check("tests/requests.jsonl", agent, [0.94, 0.98, 0.99]);

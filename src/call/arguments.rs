@@ -35,12 +35,12 @@ pub struct Checker {
 /// Why arguments were refused: every fault of one call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ArgumentProblem>,
 }
 
 /// One fault of one argument.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ArgumentProblem {
     /// Sentence that opens with the argument's name or path, such as `customFields[0].id`.
     pub what: String,
     /// Names another location or company than the caller is bound to.
@@ -122,7 +122,7 @@ fn place(tool: &Tool) -> usize {
 impl Rejection {
     fn of(what: String) -> Self {
         Self {
-            problems: vec![Problem {
+            problems: vec![ArgumentProblem {
                 what,
                 foreign_tenant: false,
             }],
@@ -147,7 +147,7 @@ impl Rejection {
 
 /// Collects the faults of one call.
 #[derive(Debug, Default)]
-struct ArgumentProblems(Vec<Problem>);
+struct ArgumentProblems(Vec<ArgumentProblem>);
 
 impl ArgumentProblems {
     fn add(&mut self, what: impl Into<String>) {
@@ -161,7 +161,7 @@ impl ArgumentProblems {
 
     fn push(&mut self, what: String, foreign_tenant: bool) {
         if !self.is_full() {
-            self.0.push(Problem {
+            self.0.push(ArgumentProblem {
                 what,
                 foreign_tenant,
             });

@@ -7,7 +7,7 @@ use super::Snapshot;
 use super::webhook::Webhook;
 use crate::config::{AuditedArguments, Config};
 use crate::upstream::Transport;
-use policy::Counts;
+use policy::CapCounts;
 use state::StoreError;
 use state::approvals::Approvals;
 use state::audit::Audit;
@@ -24,7 +24,7 @@ pub struct Controls {
     pub approvals_last: Duration,
     pub webhook: Option<Webhook>,
     pub identity: Identity,
-    pub counts: Counts,
+    pub counts: CapCounts,
     pub pauses: Pauses,
     pub keys: Option<Keys>,
 }

@@ -16,11 +16,11 @@ pub struct Metered {
     facts: Facts,
     permit: SendPermit,
     consent: Consent,
-    record: Record,
+    record: CallRecord,
 }
 
 /// What is open until a call's outcome is known.
-pub(super) struct Record {
+pub(super) struct CallRecord {
     open: Option<OpenRecord>,
     taken: Option<Taken>,
 }
@@ -53,8 +53,8 @@ impl Pipeline {
         facts: &Facts,
         consent: &Consent,
         context: &CallContext,
-    ) -> Result<Record, Answer> {
-        let mut record = Record {
+    ) -> Result<CallRecord, Answer> {
+        let mut record = CallRecord {
             open: None,
             taken: None,
         };
@@ -146,12 +146,12 @@ impl Pipeline {
 }
 
 impl Metered {
-    pub(super) fn into_parts(self) -> (Facts, SendPermit, Consent, Record) {
+    pub(super) fn into_parts(self) -> (Facts, SendPermit, Consent, CallRecord) {
         (self.facts, self.permit, self.consent, self.record)
     }
 }
 
-impl Record {
+impl CallRecord {
     /// Writes down what came of it. What provably did not happen leaves its place in the caps.
     pub(super) async fn end(mut self, replied: &Result<Reply, Failure>) {
         let (outcome, status, trace_id) = match replied {

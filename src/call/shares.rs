@@ -17,9 +17,9 @@ use crate::upstream::standing::NEW_CALLS;
 
 /// Places and bytes of the whole process, and what each caller has of them. Cheap to clone.
 #[derive(Clone)]
-pub struct Shares(Arc<Inner>);
+pub struct Shares(Arc<SharesInner>);
 
-struct Inner {
+struct SharesInner {
     whole: Budget,
     places: Arc<Semaphore>,
     /// For tokens that HighLevel has not answered yet: the other half is always there for everybody else.
@@ -28,7 +28,7 @@ struct Inner {
     calls_per_caller: usize,
     bytes_per_caller: usize,
     longest_wait: Duration,
-    entries: Mutex<HashMap<Holder, Entry>>,
+    entries: Mutex<HashMap<Holder, ShareEntry>>,
 }
 
 /// Whom an entry is for.
@@ -39,7 +39,7 @@ enum Holder {
     Address(Option<IpAddr>),
 }
 
-struct Entry {
+struct ShareEntry {
     allowance: Arc<Allowance>,
     shares: usize,
 }
@@ -116,7 +116,7 @@ impl Shares {
     /// `longest_wait`: of a newcomer's call in line.
     pub fn new(settings: &config::ServerSettings, longest_wait: Duration) -> Self {
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner {
+        Self(Arc::new(SharesInner {
             most_places: settings.max_calls.min(Semaphore::MAX_PERMITS),
             whole: Budget::new(settings.max_bytes_in_flight),
             places: places(settings.max_calls),
@@ -175,7 +175,7 @@ impl Shares {
 
     fn share(&self, holder: Holder) -> Share {
         let mut entries = self.entries();
-        let entry = entries.entry(holder.clone()).or_insert_with(|| Entry {
+        let entry = entries.entry(holder.clone()).or_insert_with(|| ShareEntry {
             allowance: Arc::new(self.allowance(&holder)),
             shares: 0,
         });
@@ -211,7 +211,7 @@ impl Shares {
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Holder, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Holder, ShareEntry>> {
         self.0
             .entries
             .lock()

@@ -60,7 +60,7 @@ pub fn read_rules(file: &Path) -> Result<Policy, PolicyErrors> {
 }
 
 /// What the settings hold calls to where the rules say nothing.
-pub fn rule_defaults(settings: &config::Policy) -> PolicyDefaults {
+pub fn rule_defaults(settings: &config::PolicySettings) -> PolicyDefaults {
     PolicyDefaults {
         sends_per_hour: settings.sends_per_hour,
         preview_above: settings.preview_above,

@@ -5,11 +5,11 @@ use tool::{Arguments, Tool, UnusableArgument};
 use crate::catalog::generated::HANDLERS;
 
 /// A generated handler: builds the request, sends nothing.
-pub type Prepare = fn(&Upstream, &Arguments) -> Result<reqwest::Request, PrepareError>;
+pub type Prepare = fn(&RequestBase, &Arguments) -> Result<reqwest::Request, PrepareError>;
 
 /// Where requests go.
 #[derive(Clone)]
-pub struct Upstream {
+pub struct RequestBase {
     /// Base URL without a trailing slash.
     pub base_url: String,
     pub http: reqwest::Client,
@@ -35,7 +35,7 @@ impl From<UnusableArgument> for PrepareError {
 /// The request of one call of `tool`.
 pub fn prepare(
     tool: &Tool,
-    upstream: &Upstream,
+    upstream: &RequestBase,
     arguments: &Arguments,
 ) -> Result<reqwest::Request, PrepareError> {
     let missing = || PrepareError(format!("{} has no handler", tool.name));

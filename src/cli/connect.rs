@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, print};
 use crate::config::{Config, Flags};
-use file::{File, WriteOutcome};
+use file::{ClientFile, WriteOutcome};
 
 /// Name of the server in every client.
 const NAME: &str = "ghl";
@@ -69,7 +69,7 @@ impl Connect {
         };
         let Some(path) = self.write else {
             print(server.printed(self.client)?)?;
-            if let Ok(file) = File::of(self.client, None) {
+            if let Ok(file) = ClientFile::of(self.client, None) {
                 let place = file.path.display();
                 eprintln!("--write adds it to {place}.");
             }
@@ -87,7 +87,7 @@ impl Connect {
                 "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
             ));
         }
-        let file = File::of(self.client, path)?;
+        let file = ClientFile::of(self.client, path)?;
         let place = file.path.display();
         if self.dry_run {
             let entry = server.without_token(self.client)?;

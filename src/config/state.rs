@@ -9,7 +9,7 @@ use super::ConfigError;
 /// Where access keys, approvals and the audit file are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct StateSettings {
     /// Empty: `highlevel-mcp` in the user's folder for state.
     pub folder: PathBuf,
 }
@@ -17,7 +17,7 @@ pub struct State {
 /// What may be called.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub struct PolicySettings {
     /// Empty: no rules of the server's own.
     pub file: PathBuf,
     /// Where the rules name no cap on sends; 0: none.
@@ -30,7 +30,7 @@ pub struct Policy {
 /// What is written down of calls that change something.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Audit {
+pub struct AuditSettings {
     pub enabled: bool,
     pub keep_days: u32,
     pub arguments: AuditedArguments,
@@ -47,7 +47,7 @@ pub enum AuditedArguments {
 /// Calls that wait for a person.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Approvals {
+pub struct ApprovalSettings {
     /// URL that is told of each; empty: none.
     pub webhook: String,
     pub expire_minutes: u32,
@@ -71,7 +71,7 @@ fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
     }
 }
 
-impl State {
+impl StateSettings {
     pub fn folder(&self) -> Result<PathBuf, ConfigError> {
         if !self.folder.as_os_str().is_empty() {
             return Ok(self.folder.clone());

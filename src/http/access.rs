@@ -78,7 +78,7 @@ impl Access {
     /// `keys`: those that `highlevel-mcp keys` made, where the server keeps state.
     pub fn new(
         server: &ServerSettings,
-        account: &config::Account,
+        account: &config::AccountSettings,
         keys: Option<Keys>,
     ) -> Result<Self, AccessError> {
         let key = server.access_key.expose_secret();
@@ -393,7 +393,7 @@ fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principa
 }
 
 /// The account of the settings, for stdio and for `call`; `None` where there is no token.
-pub fn own_account(account: &config::Account) -> Result<Option<Caller>, AccessError> {
+pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, AccessError> {
     let id = |name: &str, text: &str| match text {
         "" => Ok(None),
         text => TenantId::parse(text).map(Some).ok_or_else(|| {

@@ -24,7 +24,7 @@ pub struct Orchestrator {
 
 /// Which operations a call tool runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CallToolKind {
     Read,
     Write,
     Send,
@@ -110,7 +110,7 @@ fn read<T: DeserializeOwned>(
     serde_json::from_value(Value::Object(arguments)).map_err(|error| wrong(error.to_string()))
 }
 
-impl Kind {
+impl CallToolKind {
     /// The call tool that runs `tool`.
     pub fn of_tool(tool: &Tool) -> Self {
         match tool.effect {

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry_sdk::trace::Span;
 
-use super::metrics::{Called, Effect};
+use super::metrics::{Called, EffectLabel};
 use super::{Parent, Telemetry};
 
 /// Watches a call until `end`; dropped before, the call was cancelled.
@@ -67,7 +67,7 @@ impl CallWatch {
         metrics.under_way.dec();
         let tool = self.tool;
         metrics.calls.get_or_create(&Called { tool, outcome }).inc();
-        let effect = Effect {
+        let effect = EffectLabel {
             effect: self.effect,
         };
         metrics

@@ -17,7 +17,7 @@ const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15
 pub struct Metrics {
     registry: Registry,
     pub calls: Family<Called, Counter>,
-    pub durations: Family<Effect, Histogram>,
+    pub durations: Family<EffectLabel, Histogram>,
     pub under_way: Gauge,
     pub retries: Counter,
     pub answers: Family<AnswerLabel, Counter>,
@@ -34,7 +34,7 @@ pub struct Called {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Effect {
+pub struct EffectLabel {
     pub effect: &'static str,
 }
 
@@ -74,7 +74,7 @@ impl Default for Metrics {
             "Calls of tools that ended, by outcome",
             calls.clone(),
         );
-        let durations: Family<Effect, Histogram> =
+        let durations: Family<EffectLabel, Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
             "call_duration",

@@ -159,7 +159,7 @@ fn companies<'a>(
         let client_secret = config
             .secret(&company.client_secret)
             .map_err(|error| wrong(alias, format!("client_secret: {error}")))?;
-        settings.push(company::Settings {
+        settings.push(company::CompanyAppSettings {
             company_id,
             client_id: company.client_id.clone(),
             client_secret,

@@ -34,7 +34,7 @@ const MOST: usize = 2000;
 
 /// What an operator says of a company.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CompanyAppSettings {
     pub company_id: TenantId,
     /// Of the app that is installed for the company.
     pub client_id: String,
@@ -56,7 +56,7 @@ pub struct Companies(Arc<[Company]>);
 
 impl Companies {
     /// Fails where two companies are the same or share a file. Reads no file: one may be written later.
-    pub fn new(oauth: &Oauth, settings: Vec<Settings>) -> Result<Self, String> {
+    pub fn new(oauth: &Oauth, settings: Vec<CompanyAppSettings>) -> Result<Self, String> {
         let mut companies: Vec<Company> = Vec::new();
         for one in settings {
             let company = Company::new(oauth, one)?;
@@ -90,7 +90,7 @@ impl Companies {
 
 impl Company {
     /// Fails where a setting cannot be right.
-    pub fn new(oauth: &Oauth, settings: Settings) -> Result<Self, String> {
+    pub fn new(oauth: &Oauth, settings: CompanyAppSettings) -> Result<Self, String> {
         let of = settings.company_id.as_str();
         if settings.client_id.is_empty() {
             return Err(format!("the company {of} has no client_id"));

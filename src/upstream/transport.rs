@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, DATE, HeaderName, HeaderValue};
 use reqwest::{Request, Url, redirect};
 use tokio::time::Instant;
 
-use crate::catalog::prepare::Upstream;
+use crate::catalog::prepare::RequestBase;
 use crate::config;
 use crate::upstream::Digest;
 use crate::upstream::answer;
@@ -36,7 +36,7 @@ const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 /// The one path to the network. Cheap to clone; one connection pool for the whole process.
 #[derive(Clone)]
 pub struct Transport {
-    pub(super) upstream: Upstream,
+    pub(super) upstream: RequestBase,
     base: Url,
     pub(super) max_response_bytes: usize,
     pub(super) total_timeout: Duration,
@@ -84,7 +84,7 @@ impl Transport {
             .map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
         let tokens = Tokens::new(Oauth::new(http.clone(), &base_url));
         Ok(Self {
-            upstream: Upstream { base_url, http },
+            upstream: RequestBase { base_url, http },
             base,
             max_response_bytes: settings.max_response_bytes,
             total_timeout: Duration::from_millis(settings.total_timeout_ms),
@@ -103,7 +103,7 @@ impl Transport {
     }
 
     /// What the generated handlers build requests for.
-    pub fn upstream(&self) -> &Upstream {
+    pub fn upstream(&self) -> &RequestBase {
         &self.upstream
     }
 

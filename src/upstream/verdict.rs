@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use crate::upstream::failure::{FailureClass, Failure};
 use crate::upstream::limit::{RateLimitHeaders, retry_after};
 use crate::upstream::said::{UpstreamErrorBody, harmless, proxy};
-use known::{KNOWN, Known};
+use known::{KNOWN, KnownMessage};
 use tool::{Effect, Tool};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
@@ -123,7 +123,7 @@ fn explain(
     failure
 }
 
-fn find_known(status: u16, lower: &str) -> Option<&'static Known> {
+fn find_known(status: u16, lower: &str) -> Option<&'static KnownMessage> {
     KNOWN
         .iter()
         .find(|known| known.status == status && lower.contains(known.says))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use highlevel_mcp::upstream::company::{Company, Oauth, Settings};
+use highlevel_mcp::upstream::company::{Company, Oauth, CompanyAppSettings};
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -96,8 +96,8 @@ pub fn company_at(base_url: &str, pair_file: &Path) -> Company {
     Company::new(&oauth(base_url), settings(pair_file)).expect("a company")
 }
 
-pub fn settings(pair_file: &Path) -> Settings {
-    Settings {
+pub fn settings(pair_file: &Path) -> CompanyAppSettings {
+    CompanyAppSettings {
         company_id: id(COMPANY),
         client_id: CLIENT.0.to_owned(),
         client_secret: CLIENT.1.into(),

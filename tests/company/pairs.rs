@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use highlevel_mcp::upstream::company::{Companies, Settings};
+use highlevel_mcp::upstream::company::{Companies, CompanyAppSettings};
 use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
 
@@ -236,13 +236,13 @@ async fn relative_paths_and_links_are_followed() {
 #[test]
 fn settings_that_cannot_be_right_are_refused() {
     let oauth = oauth("http://127.0.0.1:1");
-    let check = |all: Vec<Settings>, says: &str| {
+    let check = |all: Vec<CompanyAppSettings>, says: &str| {
         let error = Companies::new(&oauth, all).expect_err(says);
         assert!(error.contains(says), "{error}");
         assert!(!error.contains("the-client-secret"), "{error}");
     };
     let one = settings(&PathBuf::from("pair.json"));
-    let two = Settings {
+    let two = CompanyAppSettings {
         company_id: id("Two"),
         ..one.clone()
     };
@@ -253,20 +253,20 @@ fn settings_that_cannot_be_right_are_refused() {
     );
     check(vec![settings(&PathBuf::new())], "no pair_file");
     check(
-        vec![Settings {
+        vec![CompanyAppSettings {
             client_id: String::new(),
             ..one.clone()
         }],
         "no client_id",
     );
     check(
-        vec![Settings {
+        vec![CompanyAppSettings {
             client_secret: "".into(),
             ..one.clone()
         }],
         "no client_secret",
     );
-    let two = Settings {
+    let two = CompanyAppSettings {
         pair_file: PathBuf::from("two.json"),
         ..two
     };

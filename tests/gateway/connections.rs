@@ -13,19 +13,19 @@ use tokio::time::{sleep, timeout};
 
 use crate::times;
 use crate::wire::{Step, Wire, read_request, whole};
-use test_support::server::{KEY, Server, VOUCHED, client};
+use test_support::server::{KEY, TestServer, VOUCHED, client};
 
 pub const NOWHERE: &str = "http://127.0.0.1:9";
 pub const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
 pub const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
 
-pub async fn connected(server: &Server) -> TcpStream {
+pub async fn connected(server: &TestServer) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
     TcpStream::connect(address).await.expect("a connection")
 }
 
 /// What the server says to `sent`, and after how long it ends the connection.
-async fn answer(server: &Server, sent: &str) -> (String, Duration) {
+async fn answer(server: &TestServer, sent: &str) -> (String, Duration) {
     let mut stream = connected(server).await;
     let start = Instant::now();
     stream.write_all(sent.as_bytes()).await.expect("written");
@@ -42,7 +42,7 @@ async fn each_part_of_a_request_has_its_time() {
         ("HIGHLEVEL_MCP_SERVER_BODY_TIMEOUT_MS", "500"),
         ("HIGHLEVEL_MCP_SERVER_IDLE_TIMEOUT_MS", "800"),
     ];
-    let server = Server::start_with(NOWHERE, &deadlines).await;
+    let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let request = format!(
         "{HEAD}accept: */*\r\ncontent-length: {}\r\n\r\n{ping}",
@@ -70,7 +70,7 @@ async fn each_part_of_a_request_has_its_time() {
 #[tokio::test]
 async fn too_many_connections_get_503_and_room_when_others_leave() {
     let most = [("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "3")];
-    let server = Server::start_with(NOWHERE, &most).await;
+    let server = TestServer::start_with(NOWHERE, &most).await;
     let mut open = Vec::new();
     for _ in 0..3 {
         open.push(connected(&server).await);
@@ -104,7 +104,7 @@ async fn more_calls_than_the_server_carries_get_503() {
         ]
     })
     .await;
-    let server = Server::start_with(
+    let server = TestServer::start_with(
         &wire.url,
         &[("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "4"), NO_LIMIT, VOUCHED],
     )
@@ -138,7 +138,7 @@ async fn a_client_that_goes_away_frees_its_place() {
     let (highlevel, seen) = waiting(CALLERS).await;
     // No more than there are callers: a place that stays taken is one that another call lacks.
     let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "8"), NO_LIMIT];
-    let server = Arc::new(Server::start_with(&highlevel, &few).await);
+    let server = Arc::new(TestServer::start_with(&highlevel, &few).await);
     // Of a token that HighLevel has not answered, few calls may be under way.
     let first = json!({"contactId": ANSWERED});
     let own = [("authorization", "Bearer pit-a"), ("locationid", "L0")];
@@ -254,7 +254,7 @@ async fn a_rolling_restart_cuts_no_call() {
     })
     .await;
     let settings = [("HIGHLEVEL_MCP_SERVER_DRAIN_MS", "500"), NO_LIMIT];
-    let start = || Server::start_with(&wire.url, &settings);
+    let start = || TestServer::start_with(&wire.url, &settings);
     let ready: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
     let known: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
     let (seen, instances) = (Arc::clone(&ready), Arc::clone(&known));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::wire::{Step, Wire, send, whole};
-use test_support::server::{Server, VOUCHED};
+use test_support::server::{TestServer, VOUCHED};
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -203,14 +203,14 @@ const TOOLS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-async fn server(url: &str) -> Server {
+async fn server(url: &str) -> TestServer {
     let settings = [
         ("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1000"),
         ("HIGHLEVEL_MCP_UPSTREAM_MAX_RESPONSE_BYTES", "1000000"),
         ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "1000"),
         VOUCHED,
     ];
-    Server::start_with(url, &settings).await
+    TestServer::start_with(url, &settings).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -342,7 +342,7 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_call_before_the_token_le
         }
         Some(failed)
     });
-    let server = Server::start(&format!("https://localhost:{port}")).await;
+    let server = TestServer::start(&format!("https://localhost:{port}")).await;
     let (text, is_error) = server
         .call("contacts_get-contact", json!({"contactId": "c1"}))
         .await;
@@ -363,7 +363,7 @@ async fn a_gzip_bomb_costs_no_more_than_the_largest_answer() {
     let bomb = bomb();
     let size = bomb.len();
     let wire = Wire::start(move |_| vec![send(GZIPPED), send(&bomb), Step::Close]).await;
-    let server = Server::start(&wire.url).await;
+    let server = TestServer::start(&wire.url).await;
     let before = peak_memory();
     let (text, is_error) = server
         .call("contacts_get-contact", json!({"contactId": "c1"}))

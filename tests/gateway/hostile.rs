@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use test_support::recording::{Recording, json as highlevel_answer};
-use test_support::server::{KEY, Server, VOUCHED};
+use test_support::server::{KEY, TestServer, VOUCHED};
 
 /// Name, headers, body, HTTP status, and a part of the answer.
 type Row = (
@@ -160,7 +160,7 @@ fn requests() -> Vec<Row> {
 #[tokio::test]
 async fn hostile_requests_are_refused_and_never_reach_highlevel() {
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     let mut wrong = Vec::new();
     for (name, headers, body, status, says) in requests() {
         let mut request = server
@@ -193,7 +193,7 @@ async fn hostile_requests_are_refused_and_never_reach_highlevel() {
 #[tokio::test]
 async fn of_a_key_given_twice_one_value_is_checked_and_sent() {
     let highlevel = Recording::start(|_| highlevel_answer(200, "{}")).await;
-    let server = Server::start(&highlevel.url).await;
+    let server = TestServer::start(&highlevel.url).await;
     for arguments in [
         r#"{"locationId":"L0","locationId":"L1"}"#,
         r#"{"locationId":"L1","locationId":"L0"}"#,
@@ -224,7 +224,7 @@ async fn of_a_key_given_twice_one_value_is_checked_and_sent() {
 /// A web page that rebinds its name to this machine, and probes of clients that saw a 401.
 #[tokio::test]
 async fn foreign_pages_and_probes_get_json_errors() {
-    let server = Server::start("http://127.0.0.1:9").await;
+    let server = TestServer::start("http://127.0.0.1:9").await;
     for (path, headers, status, error) in [
         ("/mcp", vec![("host", "evil.example")], 403, "forbidden"),
         (

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::connections::{HEAD, NO_LIMIT, NOWHERE, connected};
 use crate::wire::{Step, Wire, whole};
-use test_support::server::Server;
+use test_support::server::TestServer;
 
 const ALIVE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(1300);
 struct Client(TcpStream);
 
 impl Client {
-    async fn of(server: &Server) -> Self {
+    async fn of(server: &TestServer) -> Self {
         Self(connected(server).await)
     }
 
@@ -74,7 +74,7 @@ fn call() -> String {
 #[tokio::test]
 async fn a_connection_is_asked_again_after_each_rest() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_IDLE_TIMEOUT_MS", "2500")];
-    let server = Server::start_with(NOWHERE, &deadlines).await;
+    let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let mut client = Client::of(&server).await;
     let ping = post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     // In a head, at its end and in a body.
@@ -103,7 +103,7 @@ async fn a_connection_is_asked_again_after_each_rest() {
 #[tokio::test]
 async fn what_was_read_before_a_rest_is_not_lost() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "1000")];
-    let server = Server::start_with(NOWHERE, &deadlines).await;
+    let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let (begun, rest) = ALIVE.split_at(9);
     let mut client = Client::of(&server).await;
     client.send(&format!("{ALIVE}{begun}")).await;
@@ -118,7 +118,7 @@ async fn what_was_read_before_a_rest_is_not_lost() {
 /// Requests that come in the very moment in which a rest begins.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_where_a_rest_begins() {
-    let server = Arc::new(Server::start(NOWHERE).await);
+    let server = Arc::new(TestServer::start(NOWHERE).await);
     let clients = (0..400).map(|number| {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
@@ -139,7 +139,7 @@ async fn no_request_is_lost_where_a_rest_begins() {
 /// An answer that waits for its reader is no rest.
 #[tokio::test]
 async fn who_reads_slowly_keeps_the_connection() {
-    let server = Server::start(NOWHERE).await;
+    let server = TestServer::start(NOWHERE).await;
     let mut client = Client::of(&server).await;
     let small = socket2::SockRef::from(&client.0).set_recv_buffer_size(65_536);
     small.expect("a small buffer");
@@ -170,7 +170,7 @@ async fn a_stop_ends_a_rest_and_no_call() {
     })
     .await;
     let settings = [("HIGHLEVEL_MCP_SERVER_DRAIN_MS", "0"), NO_LIMIT];
-    let server = Server::start_with(&wire.url, &settings).await;
+    let server = TestServer::start_with(&wire.url, &settings).await;
     let (mut idle, mut busy) = (Client::of(&server).await, Client::of(&server).await);
     idle.alive().await;
     busy.alive().await;
@@ -211,7 +211,7 @@ async fn who_goes_away_after_a_rest_is_missed() {
         ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "2"),
         NO_LIMIT,
     ];
-    let server = Server::start_with(&wire.url, &few).await;
+    let server = TestServer::start_with(&wire.url, &few).await;
     let (mut calls, mut rests) = (Client::of(&server).await, Client::of(&server).await);
     calls.alive().await;
     rests.alive().await;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::times;
 use crate::wire::{Step, Wire, reset, whole};
-use test_support::server::{Server, VOUCHED};
+use test_support::server::{TestServer, VOUCHED};
 
 const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
 
@@ -36,7 +36,7 @@ async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usiz
             _ => vec![whole("200 OK", "", "{}")],
         })
         .await;
-        let server = Server::start_with(&wire.url, &[VOUCHED]).await;
+        let server = TestServer::start_with(&wire.url, &[VOUCHED]).await;
         let arguments: Value = serde_json::from_str(arguments).expect("JSON");
         let (text, is_error) = server.call(tool, arguments).await;
         let is_read = tool.contains("get") || tool.contains("search");
@@ -156,7 +156,7 @@ async fn a_refusal_says_when_to_come_back() {
     ];
     for (headers, expected) in rows {
         let wire = Wire::start(move |_| vec![whole("429 Too Many Requests", headers, "{}")]).await;
-        let server = Server::start(&wire.url).await;
+        let server = TestServer::start(&wire.url).await;
         for sent in [1, 1] {
             let (text, is_error) = server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
             let failure: Value = serde_json::from_str(&text).expect("JSON");
@@ -186,7 +186,7 @@ async fn retries_stay_within_their_budget() {
         _ => vec![whole("503 Service Unavailable", "", "{}")],
     })
     .await;
-    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    let server = TestServer::start_with(&wire.url, &[NO_LIMIT]).await;
     for _ in 0..calls {
         server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
     }
@@ -240,7 +240,7 @@ async fn no_reset_makes_a_write_happen_twice() {
             });
         }
     });
-    let server = Arc::new(Server::start_with(&url, &[NO_LIMIT, VOUCHED]).await);
+    let server = Arc::new(TestServer::start_with(&url, &[NO_LIMIT, VOUCHED]).await);
     let callers = (0..8).map(|caller| {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
@@ -303,7 +303,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
             }
         }
     });
-    let server = Server::start_with(&url, &[NO_LIMIT]).await;
+    let server = TestServer::start_with(&url, &[NO_LIMIT]).await;
     let mut fast = Vec::new();
     let start = Instant::now();
     while Instant::now() < up_at {
@@ -354,7 +354,7 @@ async fn what_one_tenant_does_wrong_stops_nobody() {
         )]
     })
     .await;
-    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    let server = TestServer::start_with(&wire.url, &[NO_LIMIT]).await;
     for _ in 0..200 {
         let (text, is_error) = server.call(TOOLS[0].0, json!({"contactId": "c1"})).await;
         assert!(is_error && text.contains("auth"), "{text}");
@@ -379,7 +379,7 @@ async fn failures_in_json_stop_no_other_tenant_and_no_other_operation() {
         }]
     })
     .await;
-    let server = Server::start_with(&wire.url, &[NO_LIMIT]).await;
+    let server = TestServer::start_with(&wire.url, &[NO_LIMIT]).await;
     let victim = [("authorization", "Bearer pit-other"), ("locationid", "L1")];
     let contact = |id: &str| json!({"contactId": id});
     let mut refused = 0;

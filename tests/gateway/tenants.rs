@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::times;
 use crate::wire::{Step, Wire, read_request, reset, whole};
-use test_support::server::Server;
+use test_support::server::TestServer;
 
 const CREDENTIALS: usize = 64;
 const LOCATIONS: usize = 8;
@@ -169,7 +169,7 @@ async fn interleaved_calls_of_64_credentials_never_mix() {
     });
     let script = Arc::clone(&seen);
     let wire = Wire::start_with(move |number, request| answered(&script, number, request)).await;
-    let server = Server::start_with(&wire.url, &UNLIMITED).await;
+    let server = TestServer::start_with(&wire.url, &UNLIMITED).await;
     let start = Instant::now();
     let clients = (0..CLIENTS).map(|number| {
         let client = Client {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use test_support::recording::{Recording, json as answer};
-use test_support::server::{Server, VOUCHED};
+use test_support::server::{TestServer, VOUCHED};
 
 /// Each tool once: arguments, HighLevel's status and message, the class that clients see.
 fn refusals() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
@@ -182,7 +182,7 @@ async fn every_official_tool_passes_on_a_refusal_with_its_cause() {
     for (tool, arguments, status, message, class) in refusals() {
         let body = json!({"statusCode": status, "message": message, "traceId": "t-1"}).to_string();
         let highlevel = Recording::start(move |_| answer(status, body.clone())).await;
-        let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+        let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
         let (text, is_error) = server.call(tool, arguments).await;
         assert!(is_error, "{tool}: {text}");
         assert!(text.starts_with("{\"error\":\""), "{tool}: {text}");
@@ -236,7 +236,7 @@ fn response(headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 async fn check(url: &str, tool: &str, class: &str, part: &str) {
-    let server = Server::start_with(
+    let server = TestServer::start_with(
         url,
         &[("HIGHLEVEL_MCP_UPSTREAM_TOTAL_TIMEOUT_MS", "1500"), VOUCHED],
     )
@@ -334,7 +334,7 @@ async fn answers_beyond_the_limits_are_cut_at_a_row_or_refused() {
         .collect();
     let body = json!({"contacts": rows, "meta": {"total": 100}}).to_string();
     let highlevel = Recording::start(move |_| answer(200, body.clone())).await;
-    let server = Server::start_with(&highlevel.url, &limits).await;
+    let server = TestServer::start_with(&highlevel.url, &limits).await;
     let (text, is_error) = server.call("contacts_get-contacts", json!({})).await;
     assert!(!is_error && text.len() <= 4000, "{text}");
     let shaped: Value = serde_json::from_str(&text).expect("JSON");
@@ -353,7 +353,7 @@ async fn answers_beyond_the_limits_are_cut_at_a_row_or_refused() {
     let highlevel =
         Recording::start(move |_| ([("content-encoding", "gzip")], bomb.clone()).into_response())
             .await;
-    let server = Server::start_with(&highlevel.url, &limits).await;
+    let server = TestServer::start_with(&highlevel.url, &limits).await;
     let (text, is_error) = server.call("contacts_get-contacts", json!({})).await;
     assert!(
         is_error && text.contains("larger than 100000 bytes"),
@@ -377,7 +377,7 @@ async fn the_call_ends_when_the_client_goes_away() {
         while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
         closed.send(()).expect("someone waits");
     });
-    let server = Server::start_with(&url, &[VOUCHED]).await;
+    let server = TestServer::start_with(&url, &[VOUCHED]).await;
     let call = tokio::spawn({
         let request = server
             .post("/mcp")

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use test_support::recording::Recording;
-use test_support::server::{Server, VOUCHED};
+use test_support::server::{TestServer, VOUCHED};
 
 /// Sends `arguments` and gives the JSON body that left.
 async fn body_of(tool: &str, arguments: Value) -> Value {
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     let (text, is_error) = server.call(tool, arguments).await;
     assert!(!is_error, "{text}");
     let [request] = <[_; 1]>::try_from(highlevel.take()).expect("one request");
@@ -37,7 +37,7 @@ async fn n8n_adds_fields_that_are_dropped() {
 #[tokio::test]
 async fn openai_strict_mode_blanks_nothing() {
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     let list = server.rpc("tools/list", json!({})).await;
     let tools = list["result"]["tools"].as_array().expect("tools");
     let update = tools

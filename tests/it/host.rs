@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use test_support::server::Server;
+use test_support::server::TestServer;
 
-async fn server() -> Server {
-    Server::start("http://127.0.0.1:9").await
+async fn server() -> TestServer {
+    TestServer::start("http://127.0.0.1:9").await
 }
 
 fn ping() -> Value {
@@ -178,7 +178,7 @@ async fn an_unknown_tool_is_a_protocol_error_that_names_the_nearest() {
 
 #[tokio::test]
 async fn a_client_that_sends_its_headers_slowly_is_cut_off() {
-    let server = Server::start_with(
+    let server = TestServer::start_with(
         "http://127.0.0.1:9",
         &[("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "200")],
     )
@@ -196,7 +196,7 @@ async fn a_client_that_sends_its_headers_slowly_is_cut_off() {
 
 #[tokio::test]
 async fn a_request_beyond_the_limit_is_refused() {
-    let server = Server::start_with(
+    let server = TestServer::start_with(
         "http://127.0.0.1:9",
         &[("HIGHLEVEL_MCP_SERVER_MAX_BODY_BYTES", "1000")],
     )
@@ -226,7 +226,7 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
         let answer = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"late\":true}";
         stream.write_all(answer.as_bytes()).await.expect("written");
     });
-    let server = Server::start(&url).await;
+    let server = TestServer::start(&url).await;
     let request = server
         .post("/mcp")
         .header("authorization", "Bearer pit-a")
@@ -262,7 +262,7 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
 #[tokio::test]
 async fn an_allowed_web_page_may_call() {
     let page = "https://app.example.com";
-    let server = Server::start_with(
+    let server = TestServer::start_with(
         "http://127.0.0.1:9",
         &[("HIGHLEVEL_MCP_SERVER_ALLOWED_ORIGINS", page)],
     )

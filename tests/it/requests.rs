@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use tool::{Effect, Place, Tool};
 
 use test_support::recording::Recording;
-use test_support::server::{KEY, LOCATION, Server, TOKEN, VOUCHED};
+use test_support::server::{KEY, LOCATION, TestServer, TOKEN, VOUCHED};
 
 /// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
 type Row = (
@@ -213,7 +213,7 @@ fn sorted(target: &str) -> String {
 async fn every_tool_sends_exactly_its_request() {
     let rows = rows();
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     let official = TOOLS
         .iter()
@@ -269,7 +269,7 @@ async fn every_tool_sends_exactly_its_request() {
 #[tokio::test]
 async fn prefixed_names_send_the_same_request() {
     let highlevel = Recording::always(200, r#"{"ok": true}"#).await;
-    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     for (tool, arguments, method, target, _, body) in rows() {
         let known = TOOLS.iter().find(|one| one.name == tool).expect(tool);
@@ -323,7 +323,7 @@ async fn nothing_but_an_id_reaches_a_path() {
         "c1\u{0}",
     ];
     let highlevel = Recording::always(200, "{}").await;
-    let mut server = Server::start_with(&highlevel.url, &[VOUCHED]).await;
+    let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     server.path = "/mcp/x/all";
     let mut tried = 0;
     for (tool, arguments, ..) in rows() {

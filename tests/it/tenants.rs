@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use test_support::recording::Recording;
-use test_support::server::Server;
+use test_support::server::TestServer;
 
 const PIT: (&str, &str) = ("authorization", "Bearer pit-a");
 const KEY: (&str, &str) = ("x-access-key", "k3y-of-the-tests-of-tenants");
@@ -18,7 +18,7 @@ type Row = (
 
 async fn check(variables: &[(&str, &str)], rows: &[Row], token: &str) {
     let highlevel = Recording::always(200, "{}").await;
-    let server = Server::start_with(&highlevel.url, variables).await;
+    let server = TestServer::start_with(&highlevel.url, variables).await;
     for (tool, headers, arguments, expected) in rows {
         let (text, is_error) = server.call_with(headers, tool, arguments.clone()).await;
         let requests = highlevel.take();

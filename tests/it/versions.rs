@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tool::{Newer, Tool};
 
 use test_support::recording::Recording;
-use test_support::server::{Server, UNCONFIRMED, VOUCHED};
+use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
 const V3: (&str, &str) = ("HIGHLEVEL_MCP_UPSTREAM_PREFER_VERSION", "v3");
 
@@ -21,7 +21,7 @@ async fn check(
         (&[UNCONFIRMED, VOUCHED][..], older),
         (&[UNCONFIRMED, VOUCHED, V3][..], newer),
     ] {
-        let mut server = Server::start_with(&highlevel.url, variables).await;
+        let mut server = TestServer::start_with(&highlevel.url, variables).await;
         server.path = "/mcp/x/all";
         let (text, is_error) = server.call(tool, arguments.clone()).await;
         assert!(!is_error, "{tool}: {text}");

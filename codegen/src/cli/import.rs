@@ -11,7 +11,7 @@ use codegen::error::Errors;
 use codegen::import::{self, Origin};
 
 #[derive(Args)]
-pub struct Import {
+pub struct ImportCommand {
     /// Folder with apps/*.json, what they refer to, and optionally scopes.tsv.
     folder: PathBuf,
     /// Write nothing; exit with 1 where an import would change a file.
@@ -25,7 +25,7 @@ pub struct Import {
     commit: Option<String>,
 }
 
-impl Import {
+impl ImportCommand {
     pub fn run(&self, openapi: &Path) -> Result<ExitCode, Errors> {
         let origin = Origin {
             repository: self.repository.clone(),

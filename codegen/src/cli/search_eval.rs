@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use codegen::document::load::{load, text_of};
 use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
-use codegen::search::evaluate::{DEPTHS, Request, Score, evaluate, rank_of};
+use codegen::search::evaluate::{DEPTHS, EvaluationRequest, Score, evaluate, rank_of};
 use search::Index;
 
 pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
@@ -31,7 +31,7 @@ pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors
         "", "requests", "R@1", "R@5", "R@10", "MRR"
     );
     for (form, agent) in [("agent's words", true), ("user's words", false)] {
-        let text: fn(&Request) -> &str = if agent {
+        let text: fn(&EvaluationRequest) -> &str = if agent {
             |request| &request.agent_query
         } else {
             |request| &request.query
@@ -62,7 +62,7 @@ pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors
     Ok(ExitCode::SUCCESS)
 }
 
-fn requests(file: &Path) -> Result<Vec<Request>, Problem> {
+fn requests(file: &Path) -> Result<Vec<EvaluationRequest>, Problem> {
     let text = text_of(file)?;
     let lines = text
         .lines()

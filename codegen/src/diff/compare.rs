@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Mark;
-use super::face::Face;
+use super::face::OperationSignature;
 use super::fields::{self, Fields};
 use crate::model::answer::Found;
 use tool::Media;
 
 /// Tells everything that changed from `old` to `new`.
-pub fn compare(old: &Face, new: &Face, mut tell: impl FnMut(Mark, String)) {
+pub fn compare(old: &OperationSignature, new: &OperationSignature, mut tell: impl FnMut(Mark, String)) {
     identity(old, new, &mut tell);
     facts(old, new, &mut tell);
     let arguments = renamed(old, new, &mut tell);
@@ -17,7 +17,7 @@ pub fn compare(old: &Face, new: &Face, mut tell: impl FnMut(Mark, String)) {
     answer(old, new, &mut tell);
 }
 
-fn identity(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+fn identity(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     match (old.is_v3(), new.is_v3()) {
         (false, true) => tell(Mark::Tells, "only v3 has it now: sent as v3".to_owned()),
         (true, false) => tell(
@@ -74,7 +74,7 @@ pub fn file(document: &str) -> String {
     format!("openapi/tools/{document}.toml")
 }
 
-fn facts(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+fn facts(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     if old.version != new.version {
         let what = format!("Version changed from {} to {}", old.version, new.version);
         tell(Mark::Tells, what);
@@ -136,7 +136,7 @@ fn media(media: Option<Media>) -> &'static str {
 
 /// The old arguments, those of the path by their new names. A path names its parameters by place, so that one
 /// whose name went has become the one whose name came.
-fn renamed(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) -> Fields {
+fn renamed(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) -> Fields {
     let mut arguments = old.arguments.clone();
     let gone = old
         .in_path
@@ -163,7 +163,7 @@ fn renamed(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) -> Field
     arguments
 }
 
-fn answer(old: &Face, new: &Face, tell: &mut impl FnMut(Mark, String)) {
+fn answer(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     let is_lost = |place: &(&'static str, String)| {
         let before = old.named.get(place);
         before.is_some_and(|before| *before != Found::No)

@@ -13,11 +13,11 @@ use crate::model::answer::{Answer, Found, answer};
 use crate::model::argument::media;
 use crate::model::argument::must_be_given;
 use crate::model::lower::{Lowered, scopes, token_class};
-use crate::model::operation::{Newer, Operation, key};
+use crate::model::operation::{V3Operation, Operation, key};
 use tool::{Media, Place, TokenClass};
 
 /// One operation of one document.
-pub struct Face {
+pub struct OperationSignature {
     pub source: String,
     pub operation_id: String,
     pub method: String,
@@ -48,7 +48,7 @@ pub struct Face {
     pub named: BTreeMap<(&'static str, String), Found>,
 }
 
-impl Face {
+impl OperationSignature {
     pub fn is_v3(&self) -> bool {
         self.source.starts_with(V3)
     }
@@ -60,7 +60,7 @@ impl Face {
 }
 
 /// Every operation of every document of `sources`.
-pub fn faces(sources: &Sources, described: &Described) -> Vec<Face> {
+pub fn faces(sources: &Sources, described: &Described) -> Vec<OperationSignature> {
     let documents = &described.documents;
     let catalogue = sources.editions.catalogue(documents, &mut Vec::new());
     let mut own: BTreeMap<(&str, String), &Lowered> = BTreeMap::new();
@@ -89,7 +89,7 @@ pub fn faces(sources: &Sources, described: &Described) -> Vec<Face> {
                 faces.push(face(&edition, key, lowered, &lowered.operation, false));
             } else if let Some(lowered) = before() {
                 let shape = match &lowered.operation.newer {
-                    Newer::Other(newer) => newer,
+                    V3Operation::Other(newer) => newer,
                     _ => &lowered.operation,
                 };
                 faces.push(face(&edition, key, lowered, shape, true));
@@ -106,7 +106,7 @@ fn face(
     lowered: &Lowered,
     shape: &Operation,
     edition: bool,
-) -> Face {
+) -> OperationSignature {
     let tool = &lowered.operation;
     let answer = answer(at.document, at.operation, shape.paging.rows.as_deref());
     let (mut scopes, access) = scopes(at.operation);
@@ -116,7 +116,7 @@ fn face(
         token = tool.token;
     }
     let row = answer.properties();
-    Face {
+    OperationSignature {
         source: at.source.to_owned(),
         operation_id: at.operation["operationId"]
             .as_str()

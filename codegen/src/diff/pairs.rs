@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::face::Face;
+use super::face::OperationSignature;
 
 /// What an operation was, and what it is.
-pub type Pair<'a> = (Option<&'a Face>, Option<&'a Face>);
+pub type OperationPair<'a> = (Option<&'a OperationSignature>, Option<&'a OperationSignature>);
 
 /// Every face of `old` and `new`, in order of `old`, those that only `new` has behind them.
-pub fn pairs<'a>(old: &'a [Face], new: &'a [Face]) -> Vec<Pair<'a>> {
+pub fn pairs<'a>(old: &'a [OperationSignature], new: &'a [OperationSignature]) -> Vec<OperationPair<'a>> {
     let mut became: BTreeMap<usize, usize> = BTreeMap::new();
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     // An id stands before a place: tables go by it. A document that was renamed keeps its places.
-    let identities: [fn(&Face) -> (bool, &str, &str, &str); 4] = [
+    let identities: [fn(&OperationSignature) -> (bool, &str, &str, &str); 4] = [
         |face| (face.is_v3(), &face.source, &face.key, &face.operation_id),
         |face| (face.is_v3(), &face.source, "", &face.operation_id),
         |face| (face.is_v3(), &face.source, &face.key, ""),
@@ -34,7 +34,7 @@ pub fn pairs<'a>(old: &'a [Face], new: &'a [Face]) -> Vec<Pair<'a>> {
             }
         }
     }
-    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    let mut pairs: Vec<OperationPair<'a>> = Vec::new();
     for (place, face) in old.iter().enumerate() {
         let found = became.get(&place).and_then(|found| new.get(*found));
         pairs.push((Some(face), found.or_else(|| same_tool(face, new))));
@@ -48,9 +48,9 @@ pub fn pairs<'a>(old: &'a [Face], new: &'a [Face]) -> Vec<Pair<'a>> {
 }
 
 /// The operation of `others` under the same tool name: a tool outlives its older operation where v3 has it too.
-fn same_tool<'a>(face: &Face, others: &'a [Face]) -> Option<&'a Face> {
+fn same_tool<'a>(face: &OperationSignature, others: &'a [OperationSignature]) -> Option<&'a OperationSignature> {
     let mut others = others.iter();
-    let is_same = |other: &&Face| {
+    let is_same = |other: &&OperationSignature| {
         !face.edition && !other.edition && other.tool == face.tool && other.is_v3() != face.is_v3()
     };
     others.find(is_same)

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::error::Problem;
 
 /// What an import changes.
-pub struct Report {
+pub struct DiffReport {
     /// Documents that come or go.
     pub documents: Vec<String>,
     /// By tool.
@@ -52,7 +52,7 @@ impl fmt::Display for Change {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DiffReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.documents.is_empty() {
             writeln!(f, "documents")?;

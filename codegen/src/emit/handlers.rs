@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::error::Problem;
-use crate::model::operation::{Argument, Operation};
+use crate::model::operation::{OperationArgument, Operation};
 use tool::Place;
 
 /// The name of a tool's handler.
@@ -60,7 +60,7 @@ pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream,
     let call = &function.sig.ident;
     Ok(quote! {
         fn #name(
-            to: &crate::catalog::prepare::Upstream,
+            to: &crate::catalog::prepare::RequestBase,
             #taken: &::tool::Arguments,
         ) -> Result<::reqwest::Request, crate::catalog::prepare::PrepareError> {
             let client = #module::Client::new_with_client(&to.base_url, to.http.clone());
@@ -118,7 +118,7 @@ fn value(operation: &Operation, name: &Ident, kind: &str) -> Option<TokenStream>
     Some(quote!(#borrow arguments.#place.#take(#wire_name)? #as_reference))
 }
 
-fn place_name(argument: &Argument) -> &'static str {
+fn place_name(argument: &OperationArgument) -> &'static str {
     match argument.place {
         Place::Path => "path",
         Place::Query => "query",

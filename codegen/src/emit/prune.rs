@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::operation::{Argument, Body, Operation};
+use crate::model::operation::{OperationArgument, Body, Operation};
 use tool::Place;
 
 /// The document of `operations` (all of one stem) as the client generator takes it.
@@ -37,7 +37,7 @@ pub fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     })
 }
 
-fn parameter(argument: &Argument) -> Option<Value> {
+fn parameter(argument: &OperationArgument) -> Option<Value> {
     let place = match argument.place {
         Place::Path => "path",
         Place::Query => "query",
@@ -54,7 +54,7 @@ fn parameter(argument: &Argument) -> Option<Value> {
 
 /// The type that travels in a URL: text unless it is plainly a whole number, a number, a
 /// boolean or a list that repeats its key.
-fn plain_type(argument: &Argument) -> Value {
+fn plain_type(argument: &OperationArgument) -> Value {
     if argument.list == Some(::tool::ListStyle::Repeated) {
         return json!({"type": "array", "items": {"type": "string"}});
     }

@@ -7,9 +7,9 @@ use quote::{ToTokens, format_ident, quote};
 
 use crate::allowlist::Allowlist;
 use crate::emit::handlers::handler_name;
-use crate::knowledge::{Paging, TenantRole};
+use crate::knowledge::{PagingAnnotation, TenantRole};
 use crate::model::argument::names;
-use crate::model::operation::{Argument, Newer, Operation};
+use crate::model::operation::{OperationArgument, V3Operation, Operation};
 use tool::Rule;
 
 /// `TOOLS`, in the order of `operations`.
@@ -100,9 +100,9 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     let handler = handlers.len();
     handlers.push(handler_name(operation));
     let newer = match &operation.newer {
-        Newer::None => quote!(Newer::None),
-        Newer::Same(version) => quote!(Newer::Same(#version)),
-        Newer::Other(newer) => {
+        V3Operation::None => quote!(Newer::None),
+        V3Operation::Same(version) => quote!(Newer::Same(#version)),
+        V3Operation::Other(newer) => {
             let newer = self::tool(newer, handlers);
             // A constant of its own, for a table holds no reference to what stands in itself.
             quote!(Newer::Other({
@@ -150,7 +150,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     }
 }
 
-fn paging(paging: &Paging) -> TokenStream {
+fn paging(paging: &PagingAnnotation) -> TokenStream {
     let style = variant("PagingStyle", paging.style);
     let page_size = optional(paging.page_size.as_ref());
     let narrow = optional(paging.narrow.as_ref());
@@ -185,8 +185,8 @@ fn paging(paging: &Paging) -> TokenStream {
     }
 }
 
-fn argument(argument: &Argument) -> TokenStream {
-    let Argument {
+fn argument(argument: &OperationArgument) -> TokenStream {
+    let OperationArgument {
         name,
         wire_name,
         wide,

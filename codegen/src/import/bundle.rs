@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use super::folder::{Folder, file_of, file_of_document, home_of};
+use super::folder::{CheckoutFolder, file_of, file_of_document, home_of};
 use crate::error::Problem;
 
 /// `original` with everything it refers to inside it.
 pub fn bundle(
     stem: &str,
     original: &Value,
-    folder: &Folder,
+    folder: &CheckoutFolder,
     report: &mut Report,
 ) -> Result<Value, Vec<Problem>> {
     let mut bundler = Bundler {
@@ -44,7 +44,7 @@ pub fn bundle(
 struct Bundler<'a> {
     stem: &'a str,
     original: &'a Value,
-    folder: &'a Folder,
+    folder: &'a CheckoutFolder,
     report: &'a mut Report,
     copied: Map<String, Value>,
     problems: Vec<Problem>,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::{Errors, Problem};
 
 /// Everything that was read.
-pub struct Folder {
+pub struct CheckoutFolder {
     /// By stem: `<stem>` of `apps/<stem>.json`, `v3/<stem>` of `apps/v3/<stem>-v3.json`.
     pub documents: BTreeMap<String, Value>,
     /// Files that documents refer to, by path below the folder.
@@ -21,9 +21,9 @@ pub struct Folder {
 }
 
 /// Reads the documents, every file they refer to and the scope table; all problems at once.
-pub fn read(folder: &Path) -> Result<Folder, Errors> {
+pub fn read(folder: &Path) -> Result<CheckoutFolder, Errors> {
     let apps = folder.join("apps");
-    let mut read = Folder {
+    let mut read = CheckoutFolder {
         documents: BTreeMap::new(),
         shared: BTreeMap::new(),
         scopes: String::new(),
@@ -86,7 +86,7 @@ pub fn read(folder: &Path) -> Result<Folder, Errors> {
     }
 }
 
-impl Folder {
+impl CheckoutFolder {
     fn text(&mut self, folder: &Path, name: &str) -> Result<String, Problem> {
         let bytes = fs::read(folder.join(name)).map_err(|error| unreadable(name, &error))?;
         let text = String::from_utf8(bytes.clone())

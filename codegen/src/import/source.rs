@@ -6,10 +6,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::Origin;
-use super::folder::Folder;
+use super::folder::CheckoutFolder;
 
 /// The text of `SOURCE.toml`.
-pub fn text(folder: &Path, read: &Folder, origin: &Origin) -> String {
+pub fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> String {
     let digests: toml::Table = read
         .bytes
         .iter()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::resolve::resolve;
 use crate::knowledge::{ArgumentKnowledge, TenantRole};
-use crate::model::operation::{Argument, Body};
+use crate::model::operation::{OperationArgument, Body};
 use crate::model::schema::{json_schema, shown, takes_file};
 use tool::{ListStyle, Media, Place, Rule};
 
@@ -25,8 +25,8 @@ pub fn arguments(
     document: &Value,
     operation: &Value,
     known: &BTreeMap<String, ArgumentKnowledge>,
-) -> (Vec<Argument>, Body) {
-    let mut arguments: Vec<Argument> = operation
+) -> (Vec<OperationArgument>, Body) {
+    let mut arguments: Vec<OperationArgument> = operation
         .get("parameters")
         .and_then(Value::as_array)
         .into_iter()
@@ -43,7 +43,7 @@ fn parameter_argument(
     document: &Value,
     parameter: &Value,
     known: &BTreeMap<String, ArgumentKnowledge>,
-) -> Option<Argument> {
+) -> Option<OperationArgument> {
     let text = |key| parameter.get(key).and_then(Value::as_str);
     let place = match text("in")? {
         "path" => Place::Path,
@@ -70,7 +70,7 @@ fn body_arguments(
     document: &Value,
     operation: &Value,
     known: &BTreeMap<String, ArgumentKnowledge>,
-) -> (Vec<Argument>, Body) {
+) -> (Vec<OperationArgument>, Body) {
     let Some(request) = operation
         .get("requestBody")
         .and_then(|body| resolve(document, body))
@@ -112,9 +112,9 @@ fn argument(
     schema: Value,
     required: bool,
     known: &BTreeMap<String, ArgumentKnowledge>,
-) -> Argument {
+) -> OperationArgument {
     let known = known.get(wire_name).cloned().unwrap_or_default();
-    Argument {
+    OperationArgument {
         name: known.name.unwrap_or_else(|| wire_name.to_owned()),
         wire_name: wire_name.to_owned(),
         aliases: known.aliases,
@@ -134,7 +134,7 @@ fn argument(
 }
 
 /// Arguments of one name keep apart by their place: `path_x`, `query_x`, `body_x`.
-fn tell_apart(arguments: &mut [Argument]) {
+fn tell_apart(arguments: &mut [OperationArgument]) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for argument in arguments.iter() {
         *counts.entry(argument.name.clone()).or_default() += 1;
@@ -147,7 +147,7 @@ fn tell_apart(arguments: &mut [Argument]) {
 }
 
 /// The name under HighLevel's own convention, `<place>_<wire name>`.
-pub fn prefixed(argument: &Argument) -> String {
+pub fn prefixed(argument: &OperationArgument) -> String {
     let place = match argument.place {
         Place::Path => "path",
         Place::Query => "query",
@@ -158,7 +158,7 @@ pub fn prefixed(argument: &Argument) -> String {
 }
 
 /// The schema that arguments must pass once the caller's tenant and the defaults are in.
-pub fn check_schema(arguments: &[Argument]) -> Value {
+pub fn check_schema(arguments: &[OperationArgument]) -> Value {
     let properties: Map<String, Value> = arguments
         .iter()
         .map(|argument| (argument.name.clone(), accepted(argument)))
@@ -172,8 +172,8 @@ pub fn check_schema(arguments: &[Argument]) -> Value {
 }
 
 /// The schema that clients see.
-pub fn advertised_schema(arguments: &[Argument]) -> Value {
-    let shown: Vec<&Argument> = arguments
+pub fn advertised_schema(arguments: &[OperationArgument]) -> Value {
+    let shown: Vec<&OperationArgument> = arguments
         .iter()
         .filter(|argument| argument.constant.is_none())
         .collect();
@@ -196,7 +196,7 @@ pub fn advertised_schema(arguments: &[Argument]) -> Value {
 }
 
 /// Whether the caller must give the argument, whoever calls.
-pub fn must_be_given(argument: &Argument) -> bool {
+pub fn must_be_given(argument: &OperationArgument) -> bool {
     let filled = argument.role != TenantRole::None && argument.rule == Rule::Fill;
     argument.required && !filled && argument.default_sent.is_none()
 }
@@ -210,7 +210,7 @@ fn root(properties: Map<String, Value>, required: Vec<&str>) -> Value {
 }
 
 /// A list that travels as one joined text is taken as either.
-fn accepted(argument: &Argument) -> Value {
+fn accepted(argument: &OperationArgument) -> Value {
     match argument.list {
         Some(ListStyle::Comma) if argument.schema.get("type") == Some(&json!("string")) => {
             let mut items = json!({"type": "string"});
@@ -223,7 +223,7 @@ fn accepted(argument: &Argument) -> Value {
     }
 }
 
-fn advertised(argument: &Argument, depth: usize) -> Value {
+fn advertised(argument: &OperationArgument, depth: usize) -> Value {
     let mut schema = shown(&accepted(argument), depth);
     // A date may be given as text whatever HighLevel wants it as.
     if argument.date.is_some() && schema["type"] != json!("string") {
@@ -256,7 +256,7 @@ pub fn media(document: &Value, operation: &Value) -> Option<Media> {
 }
 
 /// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
-pub fn names(argument: &Argument) -> BTreeSet<String> {
+pub fn names(argument: &OperationArgument) -> BTreeSet<String> {
     let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
     // Where two arguments share HighLevel's name, only the prefixed names tell them apart.
     if argument.name != prefixed(argument) {

@@ -9,7 +9,7 @@ use crate::model::argument::names;
 use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
-use crate::model::operation::{Argument, Newer, Operation};
+use crate::model::operation::{OperationArgument, V3Operation, Operation};
 use crate::model::review::contradictions;
 use tool::PagingStyle;
 
@@ -102,7 +102,7 @@ pub fn faults(
             fault(&argument.name, "has a rule but no role", "give it a `role`");
         }
     }
-    if let Newer::Other(newer) = &operation.newer {
+    if let V3Operation::Other(newer) = &operation.newer {
         for name in undeclared(newer, known) {
             let what = "may name a tenant in v3, but its role is not declared";
             let remedy = format!("give it a `role` (or \"none\") in {file}");
@@ -159,7 +159,7 @@ fn only_role(told: &ArgumentKnowledge) -> ArgumentKnowledge {
     }
 }
 
-fn known_rule(known: &OperationKnowledge, argument: &Argument) -> bool {
+fn known_rule(known: &OperationKnowledge, argument: &OperationArgument) -> bool {
     known
         .arguments
         .get(&argument.wire_name)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::knowledge::{ArgumentKnowledge, TenantRole};
-use crate::model::operation::{Argument, InnerTenant};
+use crate::model::operation::{OperationArgument, OperationTenant};
 
 /// One field inside an argument.
 pub struct InnerField {
@@ -22,7 +22,7 @@ impl InnerField {
 }
 
 /// Every field inside `arguments`, each once.
-pub fn inner_fields(arguments: &[Argument]) -> Vec<InnerField> {
+pub fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
     let mut fields = BTreeMap::new();
     for argument in arguments {
         let steps = vec![argument.name.clone()];
@@ -36,14 +36,14 @@ pub fn inner_fields(arguments: &[Argument]) -> Vec<InnerField> {
 
 /// The fields that `known` says name a tenant.
 pub fn tenants(
-    arguments: &[Argument],
+    arguments: &[OperationArgument],
     known: &BTreeMap<String, ArgumentKnowledge>,
-) -> Vec<InnerTenant> {
+) -> Vec<OperationTenant> {
     inner_fields(arguments)
         .into_iter()
         .filter_map(|field| {
             let role = known.get(&field.path)?.role?;
-            (role != TenantRole::None).then_some(InnerTenant {
+            (role != TenantRole::None).then_some(OperationTenant {
                 steps: field.steps,
                 role,
             })

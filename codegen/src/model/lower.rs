@@ -16,7 +16,7 @@ use crate::model::faults::faults;
 use crate::model::inner::tenants;
 use crate::model::naming::tool_name;
 use crate::model::newer::{names as names_of_newer, newer};
-use crate::model::operation::{Newer, Operation};
+use crate::model::operation::{V3Operation, Operation};
 use tool::{Effect, TokenClass};
 
 /// An operation of a document with everything known of it.
@@ -32,14 +32,14 @@ pub struct Lowered {
 
 /// Where an operation stands, and whose name its tool bears.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct OperationOrigin<'a> {
     pub document: &'a str,
     pub source: &'a str,
 }
 
 /// Every operation of `document` that is one of its own.
 pub fn lower<'a>(
-    place: Place<'_>,
+    place: OperationOrigin<'_>,
     document: &Value,
     is_own: impl Fn(&str, &str) -> bool,
     edition: impl Fn(&str, &str) -> Option<Edition<'a>>,
@@ -70,7 +70,7 @@ pub fn lower<'a>(
 }
 
 fn lower_operation(
-    place: Place<'_>,
+    place: OperationOrigin<'_>,
     document: &Value,
     (method, path, operation_id): (&str, &str, &str),
     operation: &Value,
@@ -147,7 +147,7 @@ fn lower_operation(
         renames: known.map(|known| known.renames.clone()).unwrap_or_default(),
         body,
         media: media.unwrap_or_default(),
-        newer: Newer::None,
+        newer: V3Operation::None,
         is_newer: false,
         check_schema: check_schema(&arguments),
         advertised_schema: advertised_schema(&arguments),

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
 use crate::editions::Edition;
-use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, Rename};
+use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, RenameAnnotation};
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::inner::{inner_fields, tenants};
-use crate::model::operation::{Argument, Newer, Operation};
+use crate::model::operation::{OperationArgument, V3Operation, Operation};
 use tool::Place;
 
 /// The v3 edition of `older`, as what it differs in.
@@ -19,7 +19,7 @@ pub fn newer(
     older: &Operation,
     known: Option<&OperationKnowledge>,
     edition: &Edition<'_>,
-) -> Newer {
+) -> V3Operation {
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
     let told = renamed(edition, known_arguments);
@@ -55,20 +55,20 @@ pub fn newer(
         check_schema,
         inner_tenants,
         arguments: own,
-        newer: Newer::None,
+        newer: V3Operation::None,
         is_newer: true,
         ..older.clone()
     };
     if is_like(older, &newer) {
-        Newer::Same(version.to_owned())
+        V3Operation::Same(version.to_owned())
     } else {
-        Newer::Other(Box::new(newer))
+        V3Operation::Other(Box::new(newer))
     }
 }
 
 /// Whether one request serves both, the version aside. Names of path parameters are nobody's concern.
 fn is_like(older: &Operation, newer: &Operation) -> bool {
-    let wire = |argument: &Argument| match argument.place {
+    let wire = |argument: &OperationArgument| match argument.place {
         Place::Path => String::new(),
         _ => argument.wire_name.clone(),
     };
@@ -107,7 +107,7 @@ fn renamed(
     told
 }
 
-fn is_same(before: &Argument, argument: &Argument) -> bool {
+fn is_same(before: &OperationArgument, argument: &OperationArgument) -> bool {
     before.place == argument.place
         && (before.wire_name == argument.wire_name
             || plain(&before.wire_name) == plain(&argument.wire_name))
@@ -117,8 +117,8 @@ fn is_same(before: &Argument, argument: &Argument) -> bool {
 fn in_same_place<'a>(
     older: &'a Operation,
     path: &str,
-    argument: &Argument,
-) -> Option<&'a Argument> {
+    argument: &OperationArgument,
+) -> Option<&'a OperationArgument> {
     let (before, now) = (template_names(&older.path), template_names(path));
     let place = now.iter().position(|name| *name == argument.wire_name)?;
     let name = before.get(place)?;
@@ -131,7 +131,7 @@ fn in_same_place<'a>(
 
 /// The renames of the older operation as v3 needs them: a name that v3 has and the older one does not is where
 /// they lead now, and the older name leads there too.
-fn turned(older: &Operation, check_schema: &Value) -> Vec<Rename> {
+fn turned(older: &Operation, check_schema: &Value) -> Vec<RenameAnnotation> {
     let mut turned = Vec::new();
     for rename in &older.renames {
         let Some(properties) = properties_of(check_schema, &rename.within) else {
@@ -140,7 +140,7 @@ fn turned(older: &Operation, check_schema: &Value) -> Vec<Rename> {
         let has = |name: &str| properties.contains_key(name);
         let before = properties_of(&older.check_schema, &rename.within);
         let had = |name: &str| before.is_some_and(|before| before.contains_key(name));
-        let is_new = |one: &&Rename| {
+        let is_new = |one: &&RenameAnnotation| {
             one.within == rename.within && one.to == rename.to && has(&one.from) && !had(&one.from)
         };
         let new_name = older.renames.iter().find(is_new).map(|one| &one.from);
@@ -150,7 +150,7 @@ fn turned(older: &Operation, check_schema: &Value) -> Vec<Rename> {
             None if has(&rename.to) => (&rename.from, &rename.to),
             None => continue,
         };
-        turned.push(Rename {
+        turned.push(RenameAnnotation {
             within: rename.within.clone(),
             from: from.clone(),
             to: to.clone(),

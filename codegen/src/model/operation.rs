@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{Paging, ReadBack, Rename, TenantRole};
+use crate::knowledge::{PagingAnnotation, ReadBackAnnotation, RenameAnnotation, TenantRole};
 use tool::{DateForm, Effect, ListStyle, Media, Place, Rule, TokenClass};
 
 /// One operation as a tool.
@@ -34,23 +34,23 @@ pub struct Operation {
     pub asks_person: bool,
     /// Tools that are the same operation under another route.
     pub twins: Vec<String>,
-    pub paging: Paging,
+    pub paging: PagingAnnotation,
     /// The most telling fields of a row, or of the answer.
     pub fields: Vec<String>,
     /// Every documented field of a row, or of the answer; empty where nothing is documented.
     pub answers: Vec<String>,
-    pub read_back: Option<ReadBack>,
+    pub read_back: Option<ReadBackAnnotation>,
     pub token: TokenClass,
     pub scopes: Vec<String>,
     pub access: Vec<String>,
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<OperationArgument>,
     /// Fields inside arguments that name a tenant.
-    pub inner_tenants: Vec<InnerTenant>,
-    pub renames: Vec<Rename>,
+    pub inner_tenants: Vec<OperationTenant>,
+    pub renames: Vec<RenameAnnotation>,
     pub body: Body,
     pub media: Media,
     /// The same in v3.
-    pub newer: Newer,
+    pub newer: V3Operation,
     /// It is the v3 edition of an older operation.
     #[serde(skip)]
     pub is_newer: bool,
@@ -63,7 +63,7 @@ pub struct Operation {
 
 /// One top-level argument.
 #[derive(Clone, Debug, Serialize)]
-pub struct Argument {
+pub struct OperationArgument {
     pub name: String,
     pub wire_name: String,
     pub aliases: Vec<String>,
@@ -88,7 +88,7 @@ pub struct Argument {
 
 /// A field inside an argument that names a tenant.
 #[derive(Clone, Debug, Serialize)]
-pub struct InnerTenant {
+pub struct OperationTenant {
     /// From the argument's name inwards, `[]` for every item of a list.
     pub steps: Vec<String>,
     pub role: TenantRole,
@@ -112,7 +112,7 @@ pub enum Body {
 /// What v3 has of an operation of the older documents.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Newer {
+pub enum V3Operation {
     /// Nothing, or the operation is v3's own.
     #[default]
     None,

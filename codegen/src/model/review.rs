@@ -1,7 +1,7 @@
 //! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
 
 use crate::knowledge::{OperationKnowledge, TenantRole};
-use crate::model::operation::{Newer, Operation};
+use crate::model::operation::{V3Operation, Operation};
 use tool::{Effect, TokenClass};
 
 /// Every contradiction: the key, what is wrong, the remedy.
@@ -45,7 +45,7 @@ fn unproven(operation: &Operation) -> Option<&'static str> {
         arguments.any(|one| one.role == TenantRole::Location && one.required)
     };
     let every_edition = match &operation.newer {
-        Newer::Other(newer) => names_location(operation) && names_location(newer),
+        V3Operation::Other(newer) => names_location(operation) && names_location(newer),
         _ => names_location(operation),
     };
     match operation.token {

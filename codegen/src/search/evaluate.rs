@@ -8,7 +8,7 @@ use ::search::Index;
 
 /// One line of a file of requests.
 #[derive(Debug, Deserialize)]
-pub struct Request {
+pub struct EvaluationRequest {
     /// In a user's own words.
     pub query: String,
     /// In an agent's words; ` ; ` stands between intents, each of which is searched by itself.
@@ -35,8 +35,8 @@ pub const DEPTHS: [usize; 3] = [1, 5, 10];
 pub fn evaluate(
     index: &Index,
     ids: &[String],
-    requests: &[Request],
-    text: impl Fn(&Request) -> &str,
+    requests: &[EvaluationRequest],
+    text: impl Fn(&EvaluationRequest) -> &str,
 ) -> (Score, BTreeMap<String, Score>) {
     let mut all = Score::default();
     let mut by_document: BTreeMap<String, Score> = BTreeMap::new();
@@ -63,7 +63,7 @@ pub fn evaluate(
 
 /// The rank of the group that is found last, from 1: of each group its best member, in the best of
 /// the lists that the intents give.
-pub fn rank_of(index: &Index, ids: &[String], request: &Request, text: &str) -> Option<usize> {
+pub fn rank_of(index: &Index, ids: &[String], request: &EvaluationRequest, text: &str) -> Option<usize> {
     let lists: Vec<Vec<&str>> = text
         .split(" ; ")
         .map(|intent| {

@@ -21,7 +21,7 @@ const SCALE: f64 = 1000.0;
 
 /// The index as it is written, in the order of `operations`.
 #[derive(Serialize)]
-pub struct Written {
+pub struct IndexText {
     words: BTreeMap<String, Vec<u32>>,
     synonyms: BTreeMap<String, Vec<String>>,
     priors: Vec<u32>,
@@ -29,7 +29,7 @@ pub struct Written {
     titles: BTreeMap<String, Vec<u32>>,
 }
 
-impl Written {
+impl IndexText {
     /// Every word of any operation.
     pub fn known(&self) -> BTreeSet<String> {
         self.words.keys().cloned().collect()
@@ -67,7 +67,7 @@ fn fields(operation: &Operation) -> [(f64, Vec<String>); 6] {
 }
 
 /// The index over `operations`, which the caller has sorted by tool name.
-pub fn index(operations: &[&Operation], glossary: &Glossary) -> Written {
+pub fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText {
     let all: Vec<_> = operations
         .iter()
         .map(|operation| fields(operation))
@@ -115,7 +115,7 @@ pub fn index(operations: &[&Operation], glossary: &Glossary) -> Written {
     let titles = titles(operations, |word| {
         (1.0 + count / holders.get(word).copied().unwrap_or(1.0)).ln()
     });
-    Written {
+    IndexText {
         synonyms: glossary.stemmed(&postings.keys().cloned().collect::<BTreeSet<_>>()),
         words: postings,
         priors: operations

@@ -18,7 +18,7 @@ pub struct ArgumentPath {
 
 /// What a tool documents of a path.
 #[derive(Debug)]
-pub enum Standing {
+pub enum PathStanding {
     Documented,
     /// It documents a holder and not what is inside.
     Open,
@@ -72,23 +72,23 @@ impl ArgumentPath {
     }
 
     /// What `tool` documents of the path.
-    pub fn standing(&self, tool: &Tool) -> Standing {
+    pub fn standing(&self, tool: &Tool) -> PathStanding {
         let Some(argument) = self.of(tool) else {
             let names = tool.arguments.iter().map(|one| one.name.to_owned());
-            return Standing::Missing(Missing {
+            return PathStanding::Missing(Missing {
                 inside: false,
                 name: self.argument.clone(),
                 known: names.collect(),
             });
         };
         if self.fields.is_empty() {
-            return Standing::Documented;
+            return PathStanding::Documented;
         }
         let schema: Value = serde_json::from_str(tool.check_schema).unwrap_or_default();
         let properties = schema.get("properties");
         match properties.and_then(|properties| properties.get(argument.name)) {
             Some(schema) => standing(schema, &self.fields_in(tool, argument)),
-            None => Standing::Open,
+            None => PathStanding::Open,
         }
     }
 
@@ -162,9 +162,9 @@ fn collect<'a>(
     Ok(())
 }
 
-fn standing(schema: &Value, fields: &[&str]) -> Standing {
+fn standing(schema: &Value, fields: &[&str]) -> PathStanding {
     let Some((name, rest)) = fields.split_first() else {
-        return Standing::Documented;
+        return PathStanding::Documented;
     };
     if let Some(items) = schema.get("items") {
         return standing(items, fields);
@@ -174,7 +174,7 @@ fn standing(schema: &Value, fields: &[&str]) -> Standing {
         && let Some(branches) = schema.get("anyOf").and_then(Value::as_array)
     {
         let branches = branches.iter().map(|branch| standing(branch, fields));
-        return branches.min_by_key(rank).unwrap_or(Standing::Open);
+        return branches.min_by_key(rank).unwrap_or(PathStanding::Open);
     }
     let inner = properties
         .and_then(|properties| properties.get(*name))
@@ -188,10 +188,10 @@ fn standing(schema: &Value, fields: &[&str]) -> Standing {
         Some("string" | "number" | "integer" | "boolean")
     );
     if properties.is_none() && !plain {
-        return Standing::Open;
+        return PathStanding::Open;
     }
     let known = properties.into_iter().flat_map(serde_json::Map::keys);
-    Standing::Missing(Missing {
+    PathStanding::Missing(Missing {
         inside: true,
         name: (*name).to_owned(),
         known: known.cloned().collect(),
@@ -199,10 +199,10 @@ fn standing(schema: &Value, fields: &[&str]) -> Standing {
 }
 
 /// Of several forms that a value may have, the one that documents the most counts.
-fn rank(standing: &Standing) -> u8 {
+fn rank(standing: &PathStanding) -> u8 {
     match standing {
-        Standing::Documented => 0,
-        Standing::Open => 1,
-        Standing::Missing(_) => 2,
+        PathStanding::Documented => 0,
+        PathStanding::Open => 1,
+        PathStanding::Missing(_) => 2,
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use toml::Value;
 
 use super::Denied;
-use super::problems::Problems;
+use super::problems::PolicyProblems;
 use super::selector::Class;
 use pool::{CapKey, CapPool};
 
@@ -19,7 +19,7 @@ pub struct Cap {
     /// Such as `[server] caps send = { hour = 50 }`.
     pub rule: String,
     pub class: Class,
-    pub window: Window,
+    pub window: CapWindow,
     pub most: u32,
     /// The section alone: what was counted stays when the number changes.
     place: String,
@@ -27,19 +27,19 @@ pub struct Cap {
 
 /// Slides: the calls of any hour or day count, whenever it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Window {
+pub enum CapWindow {
     Hour,
     Day,
 }
 
 /// What was counted. Cheap to clone; one for the whole process.
 #[derive(Clone, Debug, Default)]
-pub struct Counts(Arc<Mutex<Counted>>);
+pub struct CapCounts(Arc<Mutex<Counted>>);
 
 /// The places that one call took; they stay taken unless given back.
 #[derive(Debug)]
 pub struct Taken {
-    counts: Counts,
+    counts: CapCounts,
     /// Each with the moment it was counted at.
     keys: Vec<(CapKey, i64)>,
 }
@@ -65,7 +65,7 @@ const CROWDED: Duration = Duration::from_secs(60);
 /// What the name of a location that HighLevel proved begins with in `Counts::take`.
 const LOCATION: &str = "location:";
 
-impl Window {
+impl CapWindow {
     pub fn name(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -89,7 +89,7 @@ impl Window {
 }
 
 impl Cap {
-    pub fn new(place: &str, class: Class, window: Window, most: u32) -> Self {
+    pub fn new(place: &str, class: Class, window: CapWindow, most: u32) -> Self {
         Self {
             rule: format!(
                 "{place} caps {} = {{ {} = {most} }}",
@@ -104,14 +104,14 @@ impl Cap {
     }
 
     /// The caps of one class, such as `{ hour = 50, day = 200 }`.
-    pub fn read(at: &str, value: &Value, problems: &mut Problems) -> Option<Vec<(Window, u32)>> {
+    pub fn read(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Vec<(CapWindow, u32)>> {
         let mut caps = Vec::new();
         let table = problems.table(at, value)?;
         if table.is_empty() {
             problems.add(at, "names neither hour nor day");
         }
         for (key, value) in table {
-            let window = [Window::Hour, Window::Day].into_iter();
+            let window = [CapWindow::Hour, CapWindow::Day].into_iter();
             match window.clone().find(|window| window.name() == key) {
                 Some(window) => {
                     let most = problems.whole_number(&format!("{at} {key}"), value);
@@ -129,7 +129,7 @@ impl Cap {
         Self {
             rule: format!("the setting {SETTING} = {most}"),
             class: Class::Send,
-            window: Window::Hour,
+            window: CapWindow::Hour,
             most,
             place: SETTING.to_owned(),
         }
@@ -164,7 +164,7 @@ impl Cap {
     }
 }
 
-impl Counts {
+impl CapCounts {
     /// Takes a place under every one of `caps`, or none at all where one is used up. `under` is what HighLevel
     /// proved of the caller, `location:<id>` or `token:<what stands for it>`: never what the caller merely names.
     pub fn take(&self, caps: &[Cap], under: &str, now: Timestamp) -> Result<Taken, Denied> {

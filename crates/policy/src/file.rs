@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::caps::Cap;
 use super::constraint::Constraint;
-use super::problems::{PolicyErrors, Problems, selectors};
+use super::problems::{PolicyErrors, PolicyProblems, selectors};
 use super::quiet::Quiet;
 use super::section::Section;
 use super::selector::Class;
@@ -16,7 +16,7 @@ use super::{Mode, Policy};
 impl Policy {
     /// The rules in `text` over `tools`; `place` is what errors call it.
     pub fn parse(text: &str, place: &str, tools: &'static [Tool]) -> Result<Self, PolicyErrors> {
-        let mut problems = Problems::new(place, tools);
+        let mut problems = PolicyProblems::new(place, tools);
         let table = text.parse::<Table>().unwrap_or_else(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.map_or(1, |before| before.matches('\n').count() + 1);
@@ -37,7 +37,7 @@ impl Policy {
     }
 }
 
-fn sections(kind: &str, value: &Value, problems: &mut Problems) -> BTreeMap<String, Section> {
+fn sections(kind: &str, value: &Value, problems: &mut PolicyProblems) -> BTreeMap<String, Section> {
     let Some(table) = problems.table(&format!("[{kind}]"), value) else {
         return BTreeMap::new();
     };
@@ -55,7 +55,7 @@ fn sections(kind: &str, value: &Value, problems: &mut Problems) -> BTreeMap<Stri
         .collect()
 }
 
-fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
+fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section {
     const KEYS: [&str; 8] = [
         "deny",
         "allow",
@@ -98,8 +98,8 @@ fn section(place: &str, value: &Value, problems: &mut Problems) -> Section {
 fn by_class<T>(
     at: &str,
     value: &Value,
-    problems: &mut Problems,
-    read: impl Fn(&str, &Value, &mut Problems) -> Option<T>,
+    problems: &mut PolicyProblems,
+    read: impl Fn(&str, &Value, &mut PolicyProblems) -> Option<T>,
 ) -> BTreeMap<Class, T> {
     let mut values = BTreeMap::new();
     for (key, value) in problems.table(at, value).into_iter().flatten() {
@@ -114,7 +114,7 @@ fn by_class<T>(
     values
 }
 
-fn mode(at: &str, value: &Value, problems: &mut Problems) -> Option<Mode> {
+fn mode(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Mode> {
     let mode = Mode::ALL
         .into_iter()
         .find(|mode| value.as_str() == Some(mode.name()));

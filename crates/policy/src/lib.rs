@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use caps::{Cap, Counts, Taken, Window};
+pub use caps::{Cap, CapCounts, Taken, CapWindow};
 pub use problems::PolicyErrors;
 use quiet::Quiet;
 use section::Section;
@@ -290,7 +290,7 @@ impl<'a> EffectiveRules<'a> {
             .flat_map(|section| {
                 let caps = section.caps.iter().filter(|(class, _)| class.holds(tool));
                 caps.flat_map(move |(class, windows)| {
-                    let cap = |(window, most): &(Window, u32)| {
+                    let cap = |(window, most): &(CapWindow, u32)| {
                         Cap::new(&section.place, *class, *window, *most)
                     };
                     windows.iter().map(cap)

@@ -13,14 +13,14 @@ use crate::selector::{Selector, nearest};
 pub struct PolicyErrors(pub Vec<String>);
 
 /// Collects what is wrong with a file.
-pub struct Problems {
+pub struct PolicyProblems {
     file: String,
     found: Vec<String>,
     /// What rules may be about.
     pub tools: &'static [Tool],
 }
 
-impl Problems {
+impl PolicyProblems {
     /// `file` is what errors call it, `tools` what its rules may be about.
     pub fn new(file: &str, tools: &'static [Tool]) -> Self {
         Self {
@@ -107,7 +107,7 @@ impl Problems {
 }
 
 /// Tools by their selectors; what selects none is a problem.
-pub fn selectors(at: &str, value: &Value, problems: &mut Problems) -> Vec<Selector> {
+pub fn selectors(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Selector> {
     let mut selectors = Vec::new();
     for text in problems.texts(at, value) {
         match Selector::parse(text, problems.tools) {

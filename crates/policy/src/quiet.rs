@@ -7,7 +7,7 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use toml::Value;
 
-use super::problems::Problems;
+use super::problems::PolicyProblems;
 use super::selector::nearest;
 
 /// Quiet hours of one section.
@@ -34,7 +34,7 @@ const DAYS: [(&str, Weekday); 7] = [
 const MOST_STRETCHES: usize = 64;
 
 impl Quiet {
-    pub fn read(at: &str, value: &Value, problems: &mut Problems) -> Option<Self> {
+    pub fn read(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Self> {
         let (mut from, mut to, mut days, mut zone) = (None, None, Vec::new(), None);
         let before = problems.count();
         for (key, value) in problems.table(at, value)? {
@@ -149,7 +149,7 @@ pub fn end<'a>(all: impl Iterator<Item = &'a Quiet> + Clone, now: Timestamp) -> 
     None
 }
 
-fn time(at: &str, value: &Value, problems: &mut Problems) -> Option<Time> {
+fn time(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Time> {
     let digits = |part: &str| match part.as_bytes() {
         [b'0'..=b'9', b'0'..=b'9'] => part.parse::<i8>().ok(),
         _ => None,
@@ -164,7 +164,7 @@ fn time(at: &str, value: &Value, problems: &mut Problems) -> Option<Time> {
     read
 }
 
-fn weekdays(at: &str, value: &Value, problems: &mut Problems) -> Vec<Weekday> {
+fn weekdays(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Weekday> {
     let mut days = Vec::new();
     for name in problems.texts(at, value) {
         match DAYS.iter().find(|(known, _)| *known == name) {
@@ -181,7 +181,7 @@ fn weekdays(at: &str, value: &Value, problems: &mut Problems) -> Vec<Weekday> {
     days
 }
 
-fn time_zone(at: &str, value: &Value, problems: &mut Problems) -> Option<(String, TimeZone)> {
+fn time_zone(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<(String, TimeZone)> {
     let Some(name) = value.as_str() else {
         problems.add(at, "must be the name of a zone, such as \"Europe/Berlin\"");
         return None;

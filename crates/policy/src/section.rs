@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::caps::Window;
+use super::caps::CapWindow;
 use super::constraint::Constraint;
 use super::quiet::Quiet;
 use super::selector::{Class, Selector};
@@ -18,7 +18,7 @@ pub struct Section {
     pub allow: Option<Vec<Selector>>,
     pub read_only: bool,
     pub confirm: BTreeMap<Class, Mode>,
-    pub caps: BTreeMap<Class, Vec<(Window, u32)>>,
+    pub caps: BTreeMap<Class, Vec<(CapWindow, u32)>>,
     pub quiet: Option<Quiet>,
     pub constraints: Vec<Constraint>,
     /// A batch of more sends than this is previewed; 0 is off.

@@ -97,7 +97,7 @@ struct Term<'a> {
 }
 
 /// Where the words of an expression stand, and what it means.
-type Found<'a> = (Vec<usize>, &'a [String]);
+type WordMatch<'a> = (Vec<usize>, &'a [String]);
 
 impl Index {
     /// Operations that match any word of a request, best first, with their scores. Where it holds
@@ -147,7 +147,7 @@ impl Index {
     }
 
     /// The longest expression of the glossary that begins at `at`.
-    fn expression(&self, words: &[Word], at: usize, is_head: bool) -> Option<Found<'_>> {
+    fn expression(&self, words: &[Word], at: usize, is_head: bool) -> Option<WordMatch<'_>> {
         let (first, rest) = words.get(at..)?.split_first()?;
         for length in (2..=LONGEST).rev() {
             if let Some(run) = words.get(at..at + length)

@@ -32,13 +32,13 @@ pub struct Recording {
 }
 
 type Answer = Arc<dyn Fn(&Recorded) -> Response + Send + Sync>;
-type Shared = (Arc<Mutex<Vec<Recorded>>>, Answer);
+type RecordingState = (Arc<Mutex<Vec<Recorded>>>, Answer);
 
 impl Recording {
     /// Starts on a free port.
     pub async fn start(answer: impl Fn(&Recorded) -> Response + Send + Sync + 'static) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let shared: Shared = (Arc::clone(&requests), Arc::new(answer));
+        let shared: RecordingState = (Arc::clone(&requests), Arc::new(answer));
         let router = Router::new().fallback(record).with_state(shared);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -64,7 +64,7 @@ pub fn json(status: u16, body: impl Into<String>) -> Response {
 }
 
 async fn record(
-    State((requests, answer)): State<Shared>,
+    State((requests, answer)): State<RecordingState>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,

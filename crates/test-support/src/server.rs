@@ -33,7 +33,7 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-pub struct Server {
+pub struct TestServer {
     pub url: String,
     /// Endpoint of every request, `/mcp` unless a test sets another.
     pub path: &'static str,
@@ -47,7 +47,7 @@ pub struct Server {
     running: tokio::task::JoinHandle<()>,
 }
 
-impl Server {
+impl TestServer {
     /// With the default settings, in front of `highlevel`.
     pub async fn start(highlevel: &str) -> Self {
         Self::start_with(highlevel, &[]).await

@@ -68,13 +68,13 @@ impl Condition {
 pub fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Condition>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Given {
+    enum OneOrMany {
         Many(Vec<Condition>),
         One(Condition),
     }
-    Ok(match Given::deserialize(from)? {
-        Given::Many(conditions) => conditions,
-        Given::One(condition) => vec![condition],
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::Many(conditions) => conditions,
+        OneOrMany::One(condition) => vec![condition],
     })
 }
 

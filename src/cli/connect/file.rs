@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Client;
 use crate::cli::CliError;
 
-pub struct File {
+pub struct ClientFile {
     pub path: PathBuf,
 }
 
@@ -24,7 +24,7 @@ pub enum WriteOutcome {
     Backed(PathBuf),
 }
 
-impl File {
+impl ClientFile {
     /// The given file, or the one that the client reads; project files are those of the current directory.
     pub fn of(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
         let usual = || match client {
@@ -130,7 +130,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(&path, before).expect("written");
         }
-        let file = File { path: path.clone() };
+        let file = ClientFile { path: path.clone() };
         match file.add(entry) {
             Err(CliError(what)) => {
                 assert!(what.contains(after), "{what}");
@@ -189,13 +189,13 @@ mod tests {
         let path = folder.path().join("real.json");
         let entry = json!({"servers": {"ghl": 2}});
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        let file = File { path: path.clone() };
+        let file = ClientFile { path: path.clone() };
         assert!(matches!(file.add(&entry), Ok(WriteOutcome::New)));
         assert_eq!(mode(&path), 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
         let link = folder.path().join("link.json");
         std::os::unix::fs::symlink(&path, &link).expect("linked");
-        let Ok(through) = File::of(Client::Vscode, Some(link.clone())) else {
+        let Ok(through) = ClientFile::of(Client::Vscode, Some(link.clone())) else {
             panic!("no file");
         };
         let other = json!({"servers": {"ghl": 3}});

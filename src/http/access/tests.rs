@@ -49,7 +49,7 @@ fn access(set: Set) -> Access {
         trusted_proxies: set.proxies.parse().into_iter().collect(),
         ..config.server
     };
-    let account = config::Account {
+    let account = config::AccountSettings {
         token: set.token.into(),
         location_id: set.location.to_owned(),
         company_id: String::new(),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Kind, read};
+use super::{CallToolKind, read};
 use crate::call::output::Output;
 use crate::call::{Answer, OnError, Options};
 use crate::catalog::TOOLS;
@@ -37,7 +37,7 @@ struct CallArguments {
 }
 
 pub async fn run(
-    kind: Kind,
+    kind: CallToolKind,
     arguments: Map<String, Value>,
     session: &Session<'_>,
 ) -> Result<Answer, Failure> {
@@ -57,7 +57,7 @@ pub async fn run(
 }
 
 /// The operation, where this tool is the one that runs it.
-fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
+fn operation(kind: CallToolKind, name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
     let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
     let Some(tool) = served.find(|tool| tool.is_called(name)) else {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
@@ -70,7 +70,7 @@ fn operation(kind: Kind, name: &str, session: &Session<'_>) -> Result<&'static T
         let what = format!("There is no operation {shown}.");
         return Err(Failure::new(FailureClass::Invalid, what).with_remedy(remedy));
     };
-    let right = Kind::of_tool(tool);
+    let right = CallToolKind::of_tool(tool);
     // What the rules deny is refused with the rule, not with a hint that there is such a tool.
     if right == kind || !session.finds(tool) {
         return Ok(tool);

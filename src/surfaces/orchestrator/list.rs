@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
-use super::Kind;
+use super::CallToolKind;
 use crate::surfaces::{MetaHints, MetaListing};
 
 pub const SEARCH: &str = "search_operations";
@@ -22,23 +22,23 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
             calls: None,
         },
         call_tool(
-            Kind::Read,
+            CallToolKind::Read,
             "Call a read",
             "Run an operation that only reads. Lists come back as columns and rows of their telling fields; output names \
              fields (rows are objects then), filters rows and follows pages.",
         ),
         call_tool(
-            Kind::Write,
+            CallToolKind::Write,
             "Call a write",
             "Run an operation of effect write.",
         ),
         call_tool(
-            Kind::Send,
+            CallToolKind::Send,
             "Call a send",
             "Run an operation of effect send: it reaches real people at once.",
         ),
         call_tool(
-            Kind::Destructive,
+            CallToolKind::Destructive,
             "Call a destructive operation",
             "Run an operation of effect destructive or money, or a bulk one. The first call changes nothing and \
              answers with a preview and a confirm token.",
@@ -89,7 +89,7 @@ fn search_schema() -> Value {
     })
 }
 
-fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> MetaListing {
+fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str) -> MetaListing {
     let mut properties = json!({
         "operation": {"type": "string"},
         "arguments": {"type": "object"},
@@ -99,7 +99,7 @@ fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> Meta
             "description": "one call for each, over arguments",
         },
     });
-    if kind == Kind::Read {
+    if kind == CallToolKind::Read {
         properties["output"] = json!({
             "type": "object",
             "properties": {
@@ -123,7 +123,7 @@ fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> Meta
         properties["idempotencyKey"] = json!({"type": "string"});
         properties["reason"] = json!({"type": "string"});
     }
-    if kind == Kind::Destructive {
+    if kind == CallToolKind::Destructive {
         properties["confirm"] = json!({"type": "string", "description": "token of the preview"});
     }
     MetaListing {
@@ -131,7 +131,7 @@ fn call_tool(kind: Kind, title: &'static str, description: &'static str) -> Meta
         title: Some(title),
         description,
         schema: json!({"type": "object", "properties": properties, "required": ["operation"]}),
-        hints: hints(kind == Kind::Read, kind != Kind::Send),
+        hints: hints(kind == CallToolKind::Read, kind != CallToolKind::Send),
         calls: Some(kind),
     }
 }

@@ -1,19 +1,19 @@
 //! Which call tool runs what.
 
-use super::Kind;
+use super::CallToolKind;
 use crate::catalog::TOOLS;
 use tool::Effect;
 
 #[test]
 fn every_operation_has_one_call_tool() {
     for tool in TOOLS {
-        let kind = Kind::of_tool(tool);
+        let kind = CallToolKind::of_tool(tool);
         let grave = matches!(tool.effect, Effect::Money | Effect::Destructive);
         let expected = match tool.effect {
-            Effect::Read => Kind::Read,
-            _ if grave || tool.bulk => Kind::Destructive,
-            Effect::Send => Kind::Send,
-            _ => Kind::Write,
+            Effect::Read => CallToolKind::Read,
+            _ if grave || tool.bulk => CallToolKind::Destructive,
+            Effect::Send => CallToolKind::Send,
+            _ => CallToolKind::Write,
         };
         assert_eq!(kind, expected, "{}", tool.name);
     }

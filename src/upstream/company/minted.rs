@@ -19,10 +19,10 @@ pub const TOO_YOUNG: Duration = Duration::from_secs(60);
 /// Tokens by what they are for. In memory only.
 pub struct Minted<K> {
     most: usize,
-    book: Mutex<Book<K>>,
+    book: Mutex<TokenBook<K>>,
 }
 
-struct Book<K> {
+struct TokenBook<K> {
     tokens: HashMap<K, Kept>,
     flights: HashMap<K, Flight<SecretString>>,
     /// Counts uses, so that the token can be told that was used longest ago.
@@ -40,7 +40,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Minted<K> {
     pub fn new(most: usize) -> Self {
         Self {
             most,
-            book: Mutex::new(Book {
+            book: Mutex::new(TokenBook {
                 tokens: HashMap::new(),
                 flights: HashMap::new(),
                 uses: 0,
@@ -92,12 +92,12 @@ impl<K: Clone + Eq + Hash + Send + 'static> Minted<K> {
         true
     }
 
-    fn book(&self) -> MutexGuard<'_, Book<K>> {
+    fn book(&self) -> MutexGuard<'_, TokenBook<K>> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Clone + Eq + Hash> Book<K> {
+impl<K: Clone + Eq + Hash> TokenBook<K> {
     fn good(&mut self, key: &K) -> Option<SecretString> {
         self.uses += 1;
         let kept = self.tokens.get_mut(key)?;

@@ -45,7 +45,7 @@ pub struct Granted {
     pub expires_at: i64,
 }
 
-struct Answer {
+struct OauthAnswer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -131,7 +131,7 @@ impl Oauth {
         path: &str,
         form: &[(&str, &str)],
         bearer: Option<&SecretString>,
-    ) -> Result<Answer, Missed> {
+    ) -> Result<OauthAnswer, Missed> {
         let body = Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = self
             .http
@@ -152,7 +152,7 @@ impl Oauth {
                 .header("version", VERSION);
         }
         let mut response = request.send().await.map_err(|error| unanswered(&error))?;
-        Ok(Answer {
+        Ok(OauthAnswer {
             status: response.status(),
             headers: response.headers().clone(),
             body: body_of(&mut response).await?,
@@ -172,7 +172,7 @@ async fn body_of(response: &mut Response) -> Result<Vec<u8>, Missed> {
 }
 
 /// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
-fn read(answer: &Answer) -> Result<Map<String, Value>, Failure> {
+fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
     match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(members)) => Ok(members),
         _ if answer.body.trim_ascii_start().starts_with(b"<") => {

@@ -7,7 +7,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::config::{Config, Flags};
 use crate::upstream::Caller;
-use crate::upstream::company::{Company, Settings};
+use crate::upstream::company::{Company, CompanyAppSettings};
 use crate::upstream::transport::Transport;
 
 fn tool(token: TokenClass) -> &'static tool::Tool {
@@ -19,7 +19,7 @@ fn tool(token: TokenClass) -> &'static tool::Tool {
 fn servers_company() -> Credential {
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-    let settings = Settings {
+    let settings = CompanyAppSettings {
         company_id: TenantId::parse("C0").expect("an id"),
         client_id: "app".to_owned(),
         client_secret: "secret".into(),

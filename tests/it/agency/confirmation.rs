@@ -321,7 +321,7 @@ async fn a_webhook_is_told_of_what_waits() {
         ),
         test_support::server::VOUCHED,
     ];
-    let mut server = test_support::server::Server::start_with(&highlevel.url, &variables).await;
+    let mut server = test_support::server::TestServer::start_with(&highlevel.url, &variables).await;
     server.path = "/mcp/x/contacts";
     let (text, is_error) = server
         .call("contacts_delete-contact", json!({"contactId": "c1"}))

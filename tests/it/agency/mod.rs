@@ -20,12 +20,12 @@ use serde_json::{Value, json};
 use state::keys::{Keys, KeyLocations};
 
 use crate::sandbox::Sandbox;
-use test_support::server::Server;
+use test_support::server::TestServer;
 
 /// A server with so many locations of its own, `b01` and so on, in front of a sandbox.
 pub struct Agency {
     pub sandbox: Sandbox,
-    pub server: Server,
+    pub server: TestServer,
     settings: tempfile::TempDir,
     /// Flags and environment that the server's settings were read from.
     variables: Vec<(String, String)>,
@@ -75,7 +75,7 @@ impl Agency {
         let borrowed = variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let server = Server::start_with(&sandbox.url, &Vec::from_iter(borrowed)).await;
+        let server = TestServer::start_with(&sandbox.url, &Vec::from_iter(borrowed)).await;
         Self {
             sandbox,
             server,

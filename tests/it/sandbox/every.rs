@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tool::{DateForm, Place, Role, Rule, Tool};
 
 use super::Sandbox;
-use test_support::server::{KEY, Server, UNCONFIRMED, VOUCHED};
+use test_support::server::{KEY, TestServer, UNCONFIRMED, VOUCHED};
 
 /// Setting under which operations of the agency are called, too.
 const AGENCY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true");
@@ -210,7 +210,7 @@ fn is_let_in(status: u64, error: &Value) -> bool {
 #[tokio::test]
 async fn every_operation_is_called_and_let_in() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
-    let mut server = Server::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
+    let mut server = TestServer::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
     let mut tokens = Vec::new();
     let mut faults = Vec::new();
     let mut lost = Vec::new();
@@ -224,7 +224,7 @@ async fn every_operation_is_called_and_let_in() {
             )
             .await;
             tokens = self::tokens(&sandbox).await;
-            server = Server::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
+            server = TestServer::start_with(&sandbox.url, &[UNCONFIRMED, VOUCHED, AGENCY]).await;
             server.path = "/mcp/x/all";
         }
         let given = arguments(tool);

@@ -15,7 +15,7 @@ use ::sandbox::{LOCATION, SandboxOptions, TOKEN, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use test_support::server::{Server, client};
+use test_support::server::{TestServer, client};
 
 /// A sandbox on a free port, until the test ends.
 pub struct Sandbox {
@@ -69,7 +69,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, reqwest::header::
 /// The MCP server in front of a sandbox, and its calls with the sandbox's token.
 pub struct Stack {
     pub sandbox: Sandbox,
-    pub server: Server,
+    pub server: TestServer,
 }
 
 impl Stack {
@@ -80,7 +80,7 @@ impl Stack {
     /// With variables of the server's environment.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(SandboxOptions::default()).await;
-        let server = Server::start_with(&sandbox.url, variables).await;
+        let server = TestServer::start_with(&sandbox.url, variables).await;
         Self { sandbox, server }
     }
 

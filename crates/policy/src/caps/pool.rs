@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cap, Window};
+use super::{Cap, CapWindow};
 use crate::selector::Class;
 
 /// What calls are counted under.
@@ -16,7 +16,7 @@ pub struct CapKey {
     /// The section that has the rule.
     pub place: String,
     pub class: Class,
-    pub window: Window,
+    pub window: CapWindow,
 }
 
 /// Counts that share one bound.
@@ -155,7 +155,7 @@ impl CallTimes {
         }
     }
 
-    fn forget(&mut self, window: Window, now: Timestamp) {
+    fn forget(&mut self, window: CapWindow, now: Timestamp) {
         let over = |moment: i64| moment + window.seconds() <= now.as_second();
         while let Some((moment, calls)) = self.at.front().copied()
             && over(moment)
@@ -175,8 +175,8 @@ mod tests {
         let mut one = CallTimes::default();
         for second in 0..20_000 {
             let now = Timestamp::from_second(1_764_000_007 + second / 2).expect("a time");
-            one.add(Window::Hour.moment(now));
-            one.forget(Window::Hour, now);
+            one.add(CapWindow::Hour.moment(now));
+            one.forget(CapWindow::Hour, now);
         }
         assert!(
             one.at.len() <= 3_601 && one.total <= 7_202,

@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn check(name: &str, caps: &[Cap], steps: &[Step]) {
-    let counts = Counts::default();
+    let counts = CapCounts::default();
     let mut taken: Vec<Option<Taken>> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         match step {
@@ -38,11 +38,11 @@ fn check(name: &str, caps: &[Cap], steps: &[Step]) {
 }
 
 fn hour(most: u32) -> Cap {
-    Cap::new("[server]", Class::Send, Window::Hour, most)
+    Cap::new("[server]", Class::Send, CapWindow::Hour, most)
 }
 
 fn day(most: u32) -> Cap {
-    Cap::new("[server]", Class::Send, Window::Day, most)
+    Cap::new("[server]", Class::Send, CapWindow::Day, most)
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn all_caps_give_a_place_or_none_does() {
 
 #[test]
 fn a_rule_that_changes_its_number_keeps_its_count() {
-    let counts = Counts::default();
+    let counts = CapCounts::default();
     for second in [0, 10, 20] {
         assert!(counts.take(&[hour(3)], "a", at(second)).is_ok());
     }
@@ -131,7 +131,7 @@ fn a_rule_that_changes_its_number_keeps_its_count() {
     let after = lowered.expect_err("used up").retry_after;
     assert_eq!(after, Some(Duration::from_secs(3_581)));
     assert!(counts.take(&[hour(4)], "a", at(30)).is_ok());
-    let other = Cap::new("[policies.front-desk]", Class::Send, Window::Hour, 1);
+    let other = Cap::new("[policies.front-desk]", Class::Send, CapWindow::Hour, 1);
     assert!(counts.take(&[other], "a", at(30)).is_ok());
 }
 
@@ -139,7 +139,7 @@ fn a_rule_that_changes_its_number_keeps_its_count() {
 fn no_window_ever_holds_more_than_its_cap() {
     let mut random = fastrand::Rng::with_seed(11);
     for most in [1, 7, 40] {
-        let (counts, cap) = (Counts::default(), [hour(most)]);
+        let (counts, cap) = (CapCounts::default(), [hour(most)]);
         let (mut let_in, mut second): (Vec<i64>, i64) = (Vec::new(), 0);
         let mut refused = 0;
         for _ in 0..2_000 {
@@ -163,7 +163,7 @@ fn no_window_ever_holds_more_than_its_cap() {
 
 #[test]
 fn threads_share_a_count() {
-    let counts = Counts::default();
+    let counts = CapCounts::default();
     let caller = || {
         (0..100)
             .filter(|_| counts.take(&[hour(300)], "a", at(0)).is_ok())
@@ -181,7 +181,7 @@ fn threads_share_a_count() {
 
 #[test]
 fn memory_is_bounded_and_tokens_take_no_room_of_locations() {
-    let counts = Counts::default();
+    let counts = CapCounts::default();
     let take = |kind: &str, name: usize, second| {
         counts.take(&[hour(1)], &format!("{kind}:{name}"), at(second))
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 use super::{Constraint, Plain, Test, place_in_memory};
-use crate::argument::{ArgumentPath, Missing, Standing};
-use crate::problems::{Problems, selectors};
+use crate::argument::{ArgumentPath, Missing, PathStanding};
+use crate::problems::{PolicyProblems, selectors};
 use crate::selector::{Selector, instead};
 use tool::{Newer, Tool};
 
@@ -23,7 +23,7 @@ const KEYS: [&str; 8] = [
 
 impl Constraint {
     /// `section` is what the rule is called by, `at` where it stands.
-    pub fn read(section: &str, at: &str, value: &Value, problems: &mut Problems) -> Option<Self> {
+    pub fn read(section: &str, at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Self> {
         let before = problems.count();
         let (mut tools, mut argument, mut required) = (None, None, false);
         let mut tests = Vec::new();
@@ -66,16 +66,16 @@ fn having(
     at: &str,
     tools: &[Selector],
     argument: &ArgumentPath,
-    problems: &mut Problems,
+    problems: &mut PolicyProblems,
 ) -> Option<BTreeSet<usize>> {
     let (mut having, mut documented) = (BTreeSet::new(), false);
     let mut missing: Vec<Missing> = Vec::new();
     let chosen = editions(problems.tools).filter(|tool| tools.iter().any(|one| one.matches(tool)));
     for tool in chosen {
         match argument.standing(tool) {
-            Standing::Missing(fault) => missing.push(fault),
+            PathStanding::Missing(fault) => missing.push(fault),
             standing => {
-                documented |= matches!(standing, Standing::Documented);
+                documented |= matches!(standing, PathStanding::Documented);
                 having.insert(place_in_memory(tool));
             }
         }
@@ -113,7 +113,7 @@ fn editions(tools: &'static [Tool]) -> impl Iterator<Item = &'static Tool> {
     })
 }
 
-fn path(at: &str, value: &Value, problems: &mut Problems) -> Option<ArgumentPath> {
+fn path(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<ArgumentPath> {
     let path = match value.as_str() {
         Some(text) => ArgumentPath::parse(text),
         None => Err("must be a text, in quotes".to_owned()),
@@ -121,7 +121,7 @@ fn path(at: &str, value: &Value, problems: &mut Problems) -> Option<ArgumentPath
     path.map_err(|what| problems.add(at, what)).ok()
 }
 
-fn test(key: &str, at: &str, value: &Value, problems: &mut Problems) -> Option<Test> {
+fn test(key: &str, at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Test> {
     match key {
         "one_of" => plains(at, value, problems).map(Test::OneOf),
         "none_of" => plains(at, value, problems).map(Test::NoneOf),
@@ -146,7 +146,7 @@ fn test(key: &str, at: &str, value: &Value, problems: &mut Problems) -> Option<T
     }
 }
 
-fn plains(at: &str, list: &Value, problems: &mut Problems) -> Option<Vec<Plain>> {
+fn plains(at: &str, list: &Value, problems: &mut PolicyProblems) -> Option<Vec<Plain>> {
     let mut plains = Vec::new();
     for value in problems.list(at, list) {
         match (value, number(value)) {
@@ -163,7 +163,7 @@ fn plains(at: &str, list: &Value, problems: &mut Problems) -> Option<Vec<Plain>>
 }
 
 /// An empty list would refuse every value, or none.
-fn filled(at: &str, list: &Value, problems: &mut Problems) -> bool {
+fn filled(at: &str, list: &Value, problems: &mut PolicyProblems) -> bool {
     let empty = list.as_array().is_some_and(Vec::is_empty);
     if empty {
         problems.add(at, "is empty; leave it out, or deny the tools");
