@@ -41,7 +41,7 @@ use crate::config;
 use crate::telemetry::{CallWatch, CallEnd, Telemetry};
 use crate::upstream::{Authority, CountedUnder, Failure, Transport};
 use state::clock::SteadyClock;
-use state::pause::Paused;
+use state::pause::Pause;
 use tool::{Effect, Tool};
 
 pub use answer::{Answer, Question};
@@ -65,9 +65,9 @@ use validate::Validated;
 
 /// Calls operations. Cheap to clone; one for the whole process.
 #[derive(Clone)]
-pub struct Pipeline(Arc<Inner>);
+pub struct Pipeline(Arc<PipelineInner>);
 
-struct Inner {
+struct PipelineInner {
     transport: Transport,
     authority: Authority,
     checker: Checker,
@@ -99,7 +99,7 @@ impl Pipeline {
             .take_authority()
             .ok_or("another pipeline sends by this transport already")?;
         let ignored = config.tools.ignored_arguments.clone();
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(PipelineInner {
             authority,
             checker: Checker::new(tools, ignored.clone()),
             settings: PipelineSettings {
@@ -322,7 +322,7 @@ impl Pipeline {
         &self.0.confirm_tokens
     }
 
-    fn paused(&self, alias: Option<&str>) -> Option<Paused> {
+    fn paused(&self, alias: Option<&str>) -> Option<Pause> {
         self.0.controls.pauses.paused(alias)
     }
 

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use self::sandbox::Started;
+use self::sandbox::SandboxListener;
 use crate::call::{Controls, Pipeline, Snapshot};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::http::own_account;
@@ -38,13 +38,13 @@ const EXIT_CODES: &str =
 #[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
-    sources: Sources,
+    sources: SettingFlags,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Args)]
-struct Sources {
+struct SettingFlags {
     /// File of settings; `highlevel-mcp config` prints all of them with their defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -98,7 +98,7 @@ enum Command {
         command: approvals::ApprovalsCommand,
     },
     /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
-    Pause(pause::Pause),
+    Pause(pause::PauseCommand),
     /// End what `pause` began.
     Resume(pause::Resume),
     /// What was written down of calls that change something.
@@ -192,7 +192,7 @@ fn print(text: impl Display) -> Result<(), CliError> {
 /// Settings and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
 fn prepared(
     flags: &Flags,
-    sandbox: Option<&Started>,
+    sandbox: Option<&SandboxListener>,
     telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
 ) -> Result<(Config, Pipeline), CliError> {
     let mut config = Config::load(flags)?;

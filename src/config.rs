@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use tool::Preferred;
+use tool::VersionPreference;
 
 pub use self::state::{ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings};
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
@@ -53,7 +53,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct UpstreamSettings {
     pub base_url: String,
-    pub prefer_version: Preferred,
+    pub prefer_version: VersionPreference,
     pub connect_timeout_ms: u64,
     /// From the first byte sent to the last byte read.
     pub total_timeout_ms: u64,

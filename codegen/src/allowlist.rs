@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::Problem;
-use crate::model::lower::Lowered;
+use crate::model::lower::LoweredOperation;
 
 /// The allowlist file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,7 +27,7 @@ pub struct ToolsetEntry {
 
 /// What an operation is to those who call tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing<'a> {
+pub enum ListingStatus<'a> {
     Tool,
     /// For this reason.
     LeftOut(&'a str),
@@ -41,14 +41,14 @@ pub enum Standing<'a> {
 
 impl Allowlist {
     /// Where an operation stands: every one has exactly one place.
-    pub fn standing<'a>(&'a self, lowered: &'a Lowered) -> Standing<'a> {
+    pub fn standing<'a>(&'a self, lowered: &'a LoweredOperation) -> ListingStatus<'a> {
         let operation = &lowered.operation;
         match (self.left_out.get(&operation.tool), lowered.unsendable) {
-            _ if !operation.toolsets.is_empty() => Standing::Tool,
-            (Some(reason), _) => Standing::LeftOut(reason),
-            _ if !lowered.known => Standing::Unreviewed,
-            (None, Some(reason)) => Standing::Unsendable(reason),
-            (None, None) => Standing::Unlisted,
+            _ if !operation.toolsets.is_empty() => ListingStatus::Tool,
+            (Some(reason), _) => ListingStatus::LeftOut(reason),
+            _ if !lowered.known => ListingStatus::Unreviewed,
+            (None, Some(reason)) => ListingStatus::Unsendable(reason),
+            (None, None) => ListingStatus::Unlisted,
         }
     }
 

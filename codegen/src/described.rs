@@ -9,16 +9,16 @@ use crate::document::load::Sources;
 use crate::document::{overlay, repair};
 use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
-use crate::model::lower::{Lowered, OperationOrigin, lower};
+use crate::model::lower::{LoweredOperation, OperationOrigin, lower};
 use crate::model::operation::key;
 use crate::model::twins;
 
 /// What becomes of the sources, whatever is wrong with them.
-pub struct Described {
+pub struct DescribedDocuments {
     /// The documents after their repairs.
     pub documents: Documents,
     /// Every operation that is its own, sorted by tool name.
-    pub operations: Vec<Lowered>,
+    pub operations: Vec<LoweredOperation>,
     pub repairs: Counts,
     pub overlay_actions: usize,
     /// Everything that is wrong in `openapi/`; a generation has none.
@@ -29,11 +29,11 @@ pub struct Described {
 pub type Documents = BTreeMap<String, Value>;
 
 /// Repairs the documents of `sources` and describes their operations.
-pub fn described(sources: &Sources) -> Described {
+pub fn described(sources: &Sources) -> DescribedDocuments {
     let mut problems = Vec::new();
     let (documents, overlay_actions, repairs) = repaired(sources, &mut problems);
     let operations = lowered(sources, &documents, &mut problems);
-    Described {
+    DescribedDocuments {
         documents,
         operations,
         repairs,
@@ -77,7 +77,7 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
     (documents, actions, counts)
 }
 
-fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>) -> Vec<Lowered> {
+fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>) -> Vec<LoweredOperation> {
     problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
     let catalogue = sources.editions.catalogue(documents, problems);
@@ -132,7 +132,7 @@ fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>
 }
 
 /// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
-fn stale(sources: &Sources, operations: &[Lowered]) -> Vec<Problem> {
+fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (document, tables) in &sources.knowledge {
         let mut of_document = operations

@@ -10,18 +10,18 @@ use quote::{ToTokens, quote};
 use crate::allowlist::Allowlist;
 use crate::client_generator::client_tokens;
 use crate::counts::Counts;
-use crate::described::{Described, described};
+use crate::described::{DescribedDocuments, described};
 use crate::document::load::Sources;
 use crate::emit::{client, format, handlers, prune, registry};
 use crate::error::{Errors, Problem};
-use crate::model::lower::Lowered;
+use crate::model::lower::LoweredOperation;
 use crate::model::operation::{V3Operation, Operation};
 use crate::search::index::{IndexText, index};
 
 /// What became of the documents.
 pub struct Generation {
     /// Every operation of every document, sorted by tool name.
-    pub operations: Vec<Lowered>,
+    pub operations: Vec<LoweredOperation>,
     /// The generated file.
     pub rust: String,
     /// The search index over the tools.
@@ -38,7 +38,7 @@ pub struct Generation {
 
 /// Runs every stage over `sources`; everything that is wrong in `openapi/` at once.
 pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
-    let Described {
+    let DescribedDocuments {
         documents,
         operations,
         repairs,

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use codegen::allowlist::Standing;
+use codegen::allowlist::ListingStatus;
 use codegen::described::{Documents, described};
 use codegen::diff::report;
 use codegen::document::load::{Sources, load};
@@ -186,7 +186,7 @@ fn check(sources: &Sources, row: &Row) -> Vec<String> {
         let generation = generate(&imported).unwrap_or_else(|errors| panic!("{errors}"));
         let operations = generation.operations.iter();
         let left_out: Vec<String> = operations
-            .filter(|one| imported.allowlist.standing(one) == Standing::Unreviewed)
+            .filter(|one| imported.allowlist.standing(one) == ListingStatus::Unreviewed)
             .map(|one| one.operation.tool.clone())
             .collect();
         wrong.extend(differences(&row.name, &row.unreviewed, &left_out));

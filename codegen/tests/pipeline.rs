@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use codegen::allowlist::Standing;
+use codegen::allowlist::ListingStatus;
 use codegen::document::load::{Sources, load};
 use codegen::document::resolve;
 use codegen::generation::{generate, prove};
@@ -33,8 +33,8 @@ fn every_operation_is_a_tool_or_an_edition_of_one_or_left_out_by_name() {
     let mut others = Vec::new();
     for lowered in operations {
         match sources.allowlist.standing(lowered) {
-            Standing::Tool => tools += 1,
-            Standing::LeftOut(_) => left_out += 1,
+            ListingStatus::Tool => tools += 1,
+            ListingStatus::LeftOut(_) => left_out += 1,
             standing => others.push((standing, &lowered.operation.tool)),
         }
     }

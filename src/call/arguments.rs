@@ -20,7 +20,7 @@ use crate::upstream::Caller;
 use schema::Schema;
 pub use tenant::location_on_the_wire;
 use tool::Arguments;
-use tool::{Newer, Tool};
+use tool::{V3Variant, Tool};
 
 /// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
 const MOST_TOLD: usize = 20;
@@ -52,7 +52,7 @@ impl Checker {
     pub fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
         let editions = tools.iter().flat_map(|tool| {
             let newer = match tool.newer {
-                Newer::Other(newer) => Some(newer),
+                V3Variant::Other(newer) => Some(newer),
                 _ => None,
             };
             std::iter::once(tool).chain(newer)

@@ -5,7 +5,7 @@ use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, SendPermit};
-use policy::{Denied, Mode};
+use policy::{Denial, Mode};
 
 /// A call that may be sent, once.
 pub struct Authorized {
@@ -86,7 +86,7 @@ impl Pipeline {
         }
         let (mode, rule) = rules.confirmation(facts.tool);
         if mode == Mode::Refuse {
-            let denied = Denied {
+            let denied = Denial {
                 what: format!("{} is not allowed here", facts.tool.name),
                 rule,
                 retry_after: None,
@@ -97,7 +97,7 @@ impl Pipeline {
     }
 
     /// What a rule forbids, in words that tell no more than the caller may hear.
-    pub(super) fn deny(&self, facts: &Facts, denied: Denied, context: &CallContext) -> Answer {
+    pub(super) fn deny(&self, facts: &Facts, denied: Denial, context: &CallContext) -> Answer {
         let (what, remedy) = match facts.may_disclose {
             true => (
                 denied.what.clone(),

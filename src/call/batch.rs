@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(50);
 const MOST_BYTES: usize = 16 << 20;
 
 /// What all calls of a batch were found to need.
-struct Inspected {
+struct BatchInspection {
     subject: Option<Subject>,
     mode: Mode,
     rule: String,
@@ -87,7 +87,7 @@ impl Pipeline {
         &self,
         request: &Request<'_>,
         items: &[Map<String, Value>],
-    ) -> Result<Inspected, Answer> {
+    ) -> Result<BatchInspection, Answer> {
         if items.is_empty() || items.len() > MOST {
             let what = format!(
                 "items must hold 1 to {MOST} argument objects, not {}.",
@@ -106,7 +106,7 @@ impl Pipeline {
                 .into());
         }
         let snapshot = self.snapshot();
-        let mut inspected = Inspected {
+        let mut inspected = BatchInspection {
             subject: None,
             mode: Mode::Off,
             rule: String::new(),
@@ -136,7 +136,7 @@ impl Pipeline {
         Ok(inspected)
     }
 
-    async fn agree(&self, inspected: Inspected, request: &Request<'_>) -> Result<Consent, Answer> {
+    async fn agree(&self, inspected: BatchInspection, request: &Request<'_>) -> Result<Consent, Answer> {
         let Some(subject) = inspected.subject else {
             return Ok(Consent::not_needed());
         };

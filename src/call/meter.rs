@@ -7,7 +7,7 @@ use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Taken;
-use state::audit::{Confirmed, AuditEntry, OpenRecord};
+use state::audit::{ConfirmationRecord, AuditEntry, OpenRecord};
 use tool::Tool;
 
 /// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit file
@@ -191,7 +191,7 @@ fn entry<'a>(
         arguments: &facts.arguments,
         confirmation: consent
             .and_then(Consent::confirmed)
-            .map(|(mode, by)| Confirmed {
+            .map(|(mode, by)| ConfirmationRecord {
                 mode: mode.name(),
                 by: Some(by),
             }),

@@ -64,7 +64,7 @@ impl Default for AllPages {
 
 /// Rows gathered so far, over one page or several.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct GatheredRows {
     /// What passed the filter.
     pub rows: Vec<Value>,
     /// How many there were before it.
@@ -89,12 +89,12 @@ impl Output {
     }
 
     /// Whether there are rows enough.
-    pub fn is_enough(&self, gathered: &Gathered) -> bool {
+    pub fn is_enough(&self, gathered: &GatheredRows) -> bool {
         gathered.rows.len() >= self.max_items.unwrap_or(USUAL_ROWS)
     }
 
     /// Adds the rows of `answer` that pass the filter; `false` where it holds no list.
-    pub fn gather(&self, tool: &Tool, answer: &Value, gathered: &mut Gathered) -> bool {
+    pub fn gather(&self, tool: &Tool, answer: &Value, gathered: &mut GatheredRows) -> bool {
         let Some(rows) = rows(tool, answer) else {
             return false;
         };
@@ -114,7 +114,7 @@ impl Output {
     pub fn list(
         &self,
         tool: &Tool,
-        gathered: Gathered,
+        gathered: GatheredRows,
         max_bytes: usize,
     ) -> Result<String, Failure> {
         let mut most = self
@@ -134,7 +134,7 @@ impl Output {
         }
     }
 
-    fn text(&self, tool: &Tool, gathered: &Gathered, most: usize) -> String {
+    fn text(&self, tool: &Tool, gathered: &GatheredRows, most: usize) -> String {
         let more = gathered.rows.len().saturating_sub(most);
         let mut cut = Vec::new();
         let mut projected: Vec<Value> = gathered

@@ -10,12 +10,12 @@ use tool::{ReadBack, Tool};
 const VALUE: [&str; 4] = ["value", "field_value", "fieldValue", "fieldValueString"];
 
 /// What a call sent that HighLevel may drop, by id.
-pub struct Sent {
+pub struct SentValues {
     back: &'static ReadBack,
     values: Vec<(String, Value)>,
 }
 
-impl Sent {
+impl SentValues {
     /// `None` where nothing has an id, for then nothing can be compared.
     pub fn in_arguments(tool: &'static Tool, arguments: &Map<String, Value>) -> Option<Self> {
         let back = tool.read_back.as_ref()?;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, CallContext, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
-use crate::call::output::{Gathered, Output, most_rows_a_page, next_page};
-use crate::call::read_back::Sent;
+use crate::call::output::{GatheredRows, Output, most_rows_a_page, next_page};
+use crate::call::read_back::SentValues;
 use crate::call::shape::shape;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::{Failure, Reply};
@@ -88,7 +88,7 @@ impl Pipeline {
         let answer = Answer::from(&reply);
         let text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
         // Few calls send what may be dropped; only their answers are read.
-        let sent = Sent::in_arguments(facts.tool, &facts.arguments);
+        let sent = SentValues::in_arguments(facts.tool, &facts.arguments);
         let read = sent.and_then(|sent| Some((sent, serde_json::from_str(&text).ok()?)));
         let text = match read {
             Some((sent, read)) => sent.add_warnings(text, &read),
@@ -116,7 +116,7 @@ impl Pipeline {
             pages,
             mut arguments,
         } = paging;
-        let mut gathered = Gathered::default();
+        let mut gathered = GatheredRows::default();
         let mut held: Vec<Charge> = Vec::new();
         let mut reply = first;
         let mut answer = Answer::from(&reply);
@@ -137,7 +137,7 @@ impl Pipeline {
             drop(body);
             if !output.gather(tool, &page, &mut gathered) {
                 let text = shape(tool, output.record(tool, &page), most)?;
-                answer.text = match Sent::in_arguments(tool, &facts.arguments) {
+                answer.text = match SentValues::in_arguments(tool, &facts.arguments) {
                     Some(sent) => sent.add_warnings(text, &page),
                     None => text,
                 };

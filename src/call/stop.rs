@@ -16,11 +16,11 @@ pub(super) struct Stoppable {
 }
 
 /// Why a call is stopped, and by which rule.
-pub(super) type Stopped = (Failure, Option<&'static str>);
+pub(super) type StopReason = (Failure, Option<&'static str>);
 
 impl Pipeline {
     /// Why the call may not go any more, if somebody stopped it.
-    pub(super) fn stopped(&self, call: &Stoppable) -> Option<Stopped> {
+    pub(super) fn stopped(&self, call: &Stoppable) -> Option<StopReason> {
         let key = call.key.as_ref();
         if key.is_some_and(|key| !self.is_key_valid(key)) {
             let what = "Nothing was sent: the access key was revoked or has expired.";

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::sandbox::Started;
+use super::sandbox::SandboxListener;
 use super::terminal::waiting;
 use super::{CliError, account, prepared, print, runtime};
 use crate::call::{CallContext, Request};
@@ -36,7 +36,7 @@ impl CallCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let tool = super::tools::find(&tools_in("all")?, &self.name)?;
         let arguments = arguments(&self.arguments)?;
-        let sandbox = Started::when(self.sandbox)?;
+        let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
         let caller = account(&config, &pipeline, self.location.as_deref())?;
         let context = CallContext {
@@ -47,7 +47,7 @@ impl CallCommand {
             .map_err(|failure| CliError(failure.text()))?;
         request.options.dry_run = self.dry_run;
         let answer = runtime()?.block_on(async {
-            sandbox.map(Started::serve).transpose()?;
+            sandbox.map(SandboxListener::serve).transpose()?;
             let call = pipeline.execute(request);
             Ok::<_, CliError>(waiting("waiting for HighLevel's answer", call).await)
         })?;

@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::sandbox::Started;
+use super::sandbox::SandboxListener;
 use super::terminal::{Text, table, waiting};
 use super::{CliError, prepared, runtime};
 use crate::call::Pipeline;
@@ -49,11 +49,11 @@ enum CheckMark {
 impl Doctor {
     /// Exit code 1 where there is a fault.
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let sandbox = Started::when(self.sandbox)?;
+        let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = tools_in(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
-            sandbox.map(Started::serve).transpose()?;
+            sandbox.map(SandboxListener::serve).transpose()?;
             let examination = examine(&config, &pipeline, &official);
             Ok::<_, CliError>(waiting("asking HighLevel", examination).await)
         })?;

@@ -10,7 +10,7 @@ use crate::config::{Config, Flags};
 use state::pause::Pauses;
 
 #[derive(Args)]
-pub struct Pause {
+pub struct PauseCommand {
     /// Alias of the location that is paused; without it everything is.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
@@ -26,7 +26,7 @@ pub struct Resume {
     location: Option<String>,
 }
 
-impl Pause {
+impl PauseCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let config = Config::load(flags)?;
         if let Some(alias) = self.location.as_deref()

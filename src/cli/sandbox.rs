@@ -40,7 +40,7 @@ pub struct Sandbox {
 }
 
 /// A sandbox inside this process, on a free port.
-pub struct Started {
+pub struct SandboxListener {
     listener: TcpListener,
     url: String,
 }
@@ -77,7 +77,7 @@ impl Sandbox {
     }
 }
 
-impl Started {
+impl SandboxListener {
     /// Takes a free port; `serve` answers on it.
     pub fn new() -> Result<Self, CliError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;

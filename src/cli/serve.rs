@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::sandbox::Started;
+use super::sandbox::SandboxListener;
 use super::{CliError, account, connect, prepared, print, runtime};
 use crate::call::{CallContext, Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
@@ -48,7 +48,7 @@ impl Serve {
             tls: self.tls,
             ..flags
         };
-        let sandbox = Started::when(self.sandbox)?;
+        let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
         // Without a folder for state nobody can have made a key.
@@ -67,7 +67,7 @@ impl Serve {
         let stopping = http::Stopping::default();
         let router = http::router(&pipeline, access, &stopping, &config);
         runtime()?.block_on(async {
-            sandbox.map(Started::serve).transpose()?;
+            sandbox.map(SandboxListener::serve).transpose()?;
             let listen = config.server.listen;
             let listener = http::listen(listen).map_err(|error| {
                 CliError(format!(

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::sandbox::Started;
+use super::sandbox::SandboxListener;
 use super::{CliError, account, prepared, runtime};
 use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
@@ -30,7 +30,7 @@ pub struct Stdio {
 impl Stdio {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let endpoint = Endpoint::parse(&self.tools)?;
-        let sandbox = Started::when(self.sandbox)?;
+        let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
         let has_token = !config.account.is_empty();
         let accounts = &pipeline.snapshot().locations;
@@ -44,7 +44,7 @@ impl Stdio {
         let telemetry = pipeline.telemetry().clone();
         let handler = mcp::Handler::new(endpoint, pipeline, Some(principal));
         runtime()?.block_on(async {
-            sandbox.map(Started::serve).transpose()?;
+            sandbox.map(SandboxListener::serve).transpose()?;
             mcp::serve(handler).await?;
             Ok::<_, CliError>(())
         })?;

@@ -112,14 +112,14 @@ impl Clock {
 }
 
 /// A connection that tells its clock when bytes come in, and when all are written.
-pub struct Watched {
+pub struct WatchedStream {
     pub stream: TcpStream,
     /// What was read from it before.
     pub read: Bytes,
     pub clock: Arc<Clock>,
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -141,7 +141,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

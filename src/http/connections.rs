@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::config;
 use crate::http::client_address::Peer;
-use crate::http::clock::{Clock, Watched};
+use crate::http::clock::{Clock, WatchedStream};
 use crate::http::doors::{ConnectionLimiter, ConnectionPermit};
 use crate::http::stopping::Stopping;
 use crate::telemetry::Metrics;
@@ -196,7 +196,7 @@ impl Serving {
                 answer
             })
         });
-        let stream = Watched {
+        let stream = WatchedStream {
             stream: resting.stream,
             read: resting.read,
             clock: Arc::clone(&clock),

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::config;
 use crate::http::connections;
-use crate::http::origin::{Allowed, check_host_and_origin};
+use crate::http::origin::{HostRules, check_host_and_origin};
 use crate::http::stopping::Stopping;
 use crate::telemetry::Telemetry;
 
@@ -26,7 +26,7 @@ const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 /// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
 pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::ServerSettings) {
     let listen = listener.local_addr().unwrap_or(settings.listen);
-    let allowed = Allowed::for_metrics(&settings, listen.ip());
+    let allowed = HostRules::for_metrics(&settings, listen.ip());
     let router = Router::new()
         .route("/metrics", get(text))
         .with_state(telemetry)

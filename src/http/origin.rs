@@ -13,7 +13,7 @@ use crate::config;
 use crate::http::problem::HttpProblem;
 
 /// Hosts and origins that are served.
-pub struct Allowed {
+pub struct HostRules {
     hosts: Vec<String>,
     origins: Vec<String>,
     /// Every IP address is a host that is served.
@@ -23,7 +23,7 @@ pub struct Allowed {
 /// Served whatever the settings say.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-impl Allowed {
+impl HostRules {
     pub fn new(settings: &config::ServerSettings) -> Self {
         let lower = |list: &[String]| list.iter().map(|one| one.to_lowercase()).collect();
         Self {
@@ -75,7 +75,7 @@ impl Allowed {
 pub struct CheckedHost(pub Authority);
 
 pub async fn check_host_and_origin(
-    State(allowed): State<Arc<Allowed>>,
+    State(allowed): State<Arc<HostRules>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn check(host: &str, origin: Option<&str>, expected: Result<(), &str>) {
-        let allowed = Allowed {
+        let allowed = HostRules {
             hosts: vec![
                 "mcp.example.com".to_owned(),
                 "other.example:8443".to_owned(),
@@ -228,7 +228,7 @@ mod tests {
             let config = config::Config::from_sources(&config::Flags::default(), []);
             let settings = config.expect("defaults").server;
             let listen = listen.parse().expect("an address");
-            let allowed = Allowed::for_metrics(&settings, listen);
+            let allowed = HostRules::for_metrics(&settings, listen);
             let checked = allowed.check(&Authority::from_static(host), &HeaderMap::new());
             assert_eq!(checked.is_ok(), expected, "{listen} {host}");
         }

@@ -20,7 +20,7 @@ use crate::http::address::Address;
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
 use crate::http::intake::Intake;
-use crate::http::origin::{Allowed, check_host_and_origin};
+use crate::http::origin::{HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
 use crate::http::stopping::{Readiness, Stopping, ready};
 
@@ -54,7 +54,7 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         .route("/register", any(no_oauth))
         .fallback(nowhere)
         .layer(from_fn_with_state(
-            Arc::new(Allowed::new(settings)),
+            Arc::new(HostRules::new(settings)),
             check_host_and_origin,
         ))
         // Probes of orchestrators come under the address of the container.

@@ -47,9 +47,9 @@ const KNOWN_METHODS: [&str; 5] = [
 
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
-pub struct Handler(Arc<Inner>);
+pub struct Handler(Arc<HandlerInner>);
 
-struct Inner {
+struct HandlerInner {
     /// The library asks for it at every request.
     info: ServerConfig,
     endpoint: Endpoint,
@@ -60,7 +60,7 @@ struct Inner {
 
 impl Handler {
     pub fn new(endpoint: Endpoint, pipeline: Pipeline, principal: Option<Principal>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(HandlerInner {
             info: info(&endpoint, pipeline.is_simulated()),
             endpoint,
             pipeline,

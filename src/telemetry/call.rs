@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry_sdk::trace::Span;
 
-use super::metrics::{Called, EffectLabel};
+use super::metrics::{CallLabels, EffectLabel};
 use super::{Parent, Telemetry};
 
 /// Watches a call until `end`; dropped before, the call was cancelled.
@@ -66,7 +66,7 @@ impl CallWatch {
         let metrics = &self.telemetry.metrics;
         metrics.under_way.dec();
         let tool = self.tool;
-        metrics.calls.get_or_create(&Called { tool, outcome }).inc();
+        metrics.calls.get_or_create(&CallLabels { tool, outcome }).inc();
         let effect = EffectLabel {
             effect: self.effect,
         };

@@ -16,7 +16,7 @@ const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
-    pub calls: Family<Called, Counter>,
+    pub calls: Family<CallLabels, Counter>,
     pub durations: Family<EffectLabel, Histogram>,
     pub under_way: Gauge,
     pub retries: Counter,
@@ -27,7 +27,7 @@ pub struct Metrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Called {
+pub struct CallLabels {
     pub tool: &'static str,
     /// `ok`, the class of a failure, or `cancelled`.
     pub outcome: &'static str,

@@ -24,9 +24,9 @@ const WITNESSES: usize = 3;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Counts failures by witness: callers or operations.
-pub struct Breaker<W>(Mutex<State<W>>);
+pub struct Breaker<W>(Mutex<BreakerState<W>>);
 
-struct State<W> {
+struct BreakerState<W> {
     failures: u32,
     /// Failures that need no witness.
     evident: u32,
@@ -60,11 +60,11 @@ impl Health {
 
 impl<W> Default for Breaker<W> {
     fn default() -> Self {
-        Self(Mutex::new(State::default()))
+        Self(Mutex::new(BreakerState::default()))
     }
 }
 
-impl<W> Default for State<W> {
+impl<W> Default for BreakerState<W> {
     fn default() -> Self {
         Self {
             failures: 0,
@@ -102,7 +102,7 @@ impl<W: PartialEq> Breaker<W> {
 
     /// A call succeeded.
     pub fn close(&self) {
-        *self.state() = State::default();
+        *self.state() = BreakerState::default();
     }
 
     /// A call failed; without a witness the failure speaks for itself.
@@ -123,7 +123,7 @@ impl<W: PartialEq> Breaker<W> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<W>> {
+    fn state(&self) -> MutexGuard<'_, BreakerState<W>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

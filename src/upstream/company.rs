@@ -19,11 +19,11 @@ use std::sync::{Arc, Mutex};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use self::state::State;
+use self::state::RenewalState;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{FailureClass, Failure};
 use file::PairFile;
-use minted::Minted;
+use minted::LocationTokenCache;
 pub use minter::Minter;
 use oauth::App;
 pub use oauth::Oauth;
@@ -47,7 +47,7 @@ pub struct CompanyAppSettings {
 #[derive(Clone)]
 pub struct Company {
     renewal: Arc<Renewal>,
-    minted: Arc<Minted<TenantId>>,
+    minted: Arc<LocationTokenCache<TenantId>>,
 }
 
 /// Every company of the server. Cheap to clone.
@@ -109,9 +109,9 @@ impl Company {
                 },
                 oauth: oauth.clone(),
                 file,
-                state: Mutex::new(State::default()),
+                state: Mutex::new(RenewalState::default()),
             }),
-            minted: Arc::new(Minted::new(MOST)),
+            minted: Arc::new(LocationTokenCache::new(MOST)),
         })
     }
 

@@ -24,7 +24,7 @@ use crate::upstream::standing::{CountedUnder, Standing};
 
 pub use gate::{Gate, Permit, Reason, Wait};
 pub use reported::{RateLimitHeaders, retry_after};
-pub use window::Ended;
+pub use window::SlotOutcome;
 
 /// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
 /// out the window of one that HighLevel accepted.
@@ -41,10 +41,10 @@ const NEW_IDLE: Duration = Duration::from_mins(2);
 pub struct Limits {
     key: hmac::Key,
     settings: config::LimitSettings,
-    book: Mutex<ScopeTable>,
+    book: Mutex<RateScopes>,
 }
 
-struct ScopeTable {
+struct RateScopes {
     locations: RecentMap<(RateLimitedApp, TenantId), Arc<Scope>>,
     credentials: RecentMap<Digest, Arc<Scope>>,
     /// Of tokens that HighLevel has not accepted.
@@ -83,7 +83,7 @@ impl Limits {
         Ok(Self {
             key,
             settings: settings.clone(),
-            book: Mutex::new(ScopeTable {
+            book: Mutex::new(RateScopes {
                 locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
                 credentials: RecentMap::new(MOST_CREDENTIALS, CREDENTIAL_IDLE).keeping(is_in_use),
                 new: RecentMap::new(MOST_NEW, NEW_IDLE).keeping(is_shared),
@@ -136,7 +136,7 @@ impl Limits {
     }
 }
 
-impl ScopeTable {
+impl RateScopes {
     fn of_location(&mut self, key: (RateLimitedApp, TenantId), settings: &config::LimitSettings) -> Arc<Scope> {
         if let Some(scope) = self.locations.touch(&key) {
             return Arc::clone(scope);

@@ -14,7 +14,7 @@ use crate::upstream::answer::{self, Reply};
 use crate::upstream::breaker::{self, Health};
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::{FailureClass, Failure};
-use crate::upstream::limit::{self, RateLimitAccount, Ended, RateLimitHeaders};
+use crate::upstream::limit::{self, RateLimitAccount, SlotOutcome, RateLimitHeaders};
 use crate::upstream::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
 use crate::upstream::retry::{self, Outcome};
 use crate::upstream::standing::Standing;
@@ -205,7 +205,7 @@ impl Transport {
             .await
             .map_err(|wait| AttemptError::Refused(wait.into()))?;
         if let Err(refusal) = (flow.recheck)() {
-            permit.end(Ended::Unsent);
+            permit.end(SlotOutcome::Unsent);
             return Err(AttemptError::Stopped(refusal));
         }
         // The host is looked at first: a probe of the scope is not spent where nothing can be sent.
@@ -213,7 +213,7 @@ impl Transport {
         let admitted = admitted.and_then(|()| scope.breaker.admit().map_err(scope_down));
         let admitted = admitted.and_then(|()| host.admit().map_err(host_down));
         if let Err(refusal) = admitted {
-            permit.end(Ended::Unsent);
+            permit.end(SlotOutcome::Unsent);
             return Err(AttemptError::Refused(refusal));
         }
         let left = flow.deadline.saturating_duration_since(Instant::now());
@@ -223,7 +223,7 @@ impl Transport {
             Err(error) => {
                 let (mut failure, outcome) = answer::unanswered(tool, &error);
                 if outcome == Outcome::Unsent {
-                    permit.end(Ended::Unsent);
+                    permit.end(SlotOutcome::Unsent);
                     self.judge_health(flow, Health::Down);
                 } else {
                     failure.sent = true;
@@ -234,7 +234,7 @@ impl Transport {
         };
         let (status, headers) = (response.status(), response.headers());
         let asked = limit::retry_after(headers);
-        permit.end(Ended::with(status, RateLimitHeaders::of(headers), asked));
+        permit.end(SlotOutcome::with(status, RateLimitHeaders::of(headers), asked));
         let trace_id = verdict::trace_id(headers, token);
         let mut charge = flow.sender.budget.charge();
         let most = self.max_response_bytes;

@@ -23,7 +23,7 @@ use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
 use crate::upstream::tokens::Tokens;
 use crate::upstream::{Caller, TenantId, template};
-use tool::Preferred;
+use tool::VersionPreference;
 
 /// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
@@ -42,13 +42,13 @@ pub struct Transport {
     pub(super) total_timeout: Duration,
     simulated: bool,
     calls_per_interval: usize,
-    preferred: Preferred,
+    preferred: VersionPreference,
     pub(super) shared: Arc<SharedTransport>,
 }
 
 /// What asking for nothing in particular told.
 #[derive(Debug)]
-pub struct Reached {
+pub struct Reachability {
     pub took: Duration,
     /// Seconds by which HighLevel's clock is ahead of ours.
     pub ahead: Option<i64>,
@@ -113,7 +113,7 @@ impl Transport {
     }
 
     /// In which version operations are called that HighLevel has in both.
-    pub fn preferred(&self) -> Preferred {
+    pub fn preferred(&self) -> VersionPreference {
         self.preferred
     }
 
@@ -231,7 +231,7 @@ impl Transport {
     }
 
     /// Asks the base URL for anything, without a credential.
-    pub async fn reach(&self) -> Result<Reached, Failure> {
+    pub async fn reach(&self) -> Result<Reachability, Failure> {
         let start = Instant::now();
         let request = self
             .upstream
@@ -253,6 +253,6 @@ impl Transport {
         let date = date.and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
         let ahead = date.map(|date| date.timestamp().as_second() - Timestamp::now().as_second());
         let took = start.elapsed();
-        Ok(Reached { took, ahead })
+        Ok(Reachability { took, ahead })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::catalog::masking::is_secret_name;
 use serde_json::Value;
-use tool::{Newer, Role, Tool};
+use tool::{V3Variant, Role, Tool};
 
 /// Every tool whose documented answer holds secrets, and their names. The value of each is masked. An import that
 /// adds one fails here: where the answer is nothing but the secret, leave the operation out by name; else add it.
@@ -123,7 +123,7 @@ fn secrets<'a>(
 /// The secrets in the documented answer of `tool`, in any of its editions.
 fn masks(tool: &Tool) -> Vec<String> {
     let newer = match tool.newer {
-        Newer::Other(newer) => Some(newer),
+        V3Variant::Other(newer) => Some(newer),
         _ => None,
     };
     let editions = std::iter::once(tool).chain(newer);
@@ -264,9 +264,9 @@ pub fn line(tool: &Tool, cost: usize) -> String {
     });
     let tenants: Vec<String> = tenants.chain(inner).collect();
     let newer = match tool.newer {
-        Newer::None => "-",
-        Newer::Same(_) => "same",
-        Newer::Other(_) => "other",
+        V3Variant::None => "-",
+        V3Variant::Same(_) => "same",
+        V3Variant::Other(_) => "other",
     };
     let id = (tool.document.to_owned(), tool.operation_id.to_owned());
     let reason = REASONS.get(&id).map_or("", String::as_str);

@@ -2,7 +2,7 @@
 
 use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Value, json};
-use tool::{Newer, Tool};
+use tool::{V3Variant, Tool};
 
 use test_support::recording::Recording;
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
@@ -101,7 +101,7 @@ async fn names_are_the_same_under_both_versions() {
 #[test]
 fn no_argument_is_renamed_by_the_version() {
     let newer = |tool: &'static Tool| match tool.newer {
-        Newer::Other(newer) => Some((tool, newer)),
+        V3Variant::Other(newer) => Some((tool, newer)),
         _ => None,
     };
     let pairs: Vec<_> = TOOLS.iter().filter_map(newer).collect();

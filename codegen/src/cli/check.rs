@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use codegen::allowlist::Standing;
+use codegen::allowlist::ListingStatus;
 use codegen::document::load::{self, Sources};
 use codegen::document::resolve::operations;
 use codegen::error::Errors;
@@ -59,11 +59,11 @@ fn print_standings(sources: &Sources, generation: &Generation) {
     let mut by_kind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (standing, tool) in standings {
         let (kind, line) = match standing {
-            Standing::Tool => (TOOLS, tool.to_owned()),
-            Standing::LeftOut(reason) => (LEFT_OUT, format!("{tool}: {reason}")),
-            Standing::Unreviewed => (UNREVIEWED, tool.to_owned()),
-            Standing::Unlisted => (UNLISTED, tool.to_owned()),
-            Standing::Unsendable(reason) => (UNSENDABLE, format!("{tool}: {reason}")),
+            ListingStatus::Tool => (TOOLS, tool.to_owned()),
+            ListingStatus::LeftOut(reason) => (LEFT_OUT, format!("{tool}: {reason}")),
+            ListingStatus::Unreviewed => (UNREVIEWED, tool.to_owned()),
+            ListingStatus::Unlisted => (UNLISTED, tool.to_owned()),
+            ListingStatus::Unsendable(reason) => (UNSENDABLE, format!("{tool}: {reason}")),
         };
         by_kind.entry(kind).or_default().push(line);
     }

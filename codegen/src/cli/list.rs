@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use codegen::allowlist::Standing;
+use codegen::allowlist::ListingStatus;
 use codegen::document::load;
 use codegen::error::Errors;
 use codegen::generation::generate;
@@ -15,17 +15,17 @@ pub fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode
     for lowered in &generation.operations {
         let operation = &lowered.operation;
         let standing = sources.allowlist.standing(lowered);
-        let is_tool = standing == Standing::Tool;
+        let is_tool = standing == ListingStatus::Tool;
         if (is_tool && !all) || document.is_some_and(|document| document != operation.document) {
             continue;
         }
         listed += 1;
         let mark = match standing {
-            Standing::Tool => " (tool)".to_owned(),
-            Standing::LeftOut(reason) => format!(" (left out: {reason})"),
-            Standing::Unreviewed => " (left out: nobody has reviewed it)".to_owned(),
-            Standing::Unlisted => " (described, in no toolset)".to_owned(),
-            Standing::Unsendable(reason) => format!(" (cannot be a tool: {reason})"),
+            ListingStatus::Tool => " (tool)".to_owned(),
+            ListingStatus::LeftOut(reason) => format!(" (left out: {reason})"),
+            ListingStatus::Unreviewed => " (left out: nobody has reviewed it)".to_owned(),
+            ListingStatus::Unlisted => " (described, in no toolset)".to_owned(),
+            ListingStatus::Unsendable(reason) => format!(" (cannot be a tool: {reason})"),
         };
         println!(
             "{}  {} {}{mark}",

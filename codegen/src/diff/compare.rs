@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Mark;
 use super::face::OperationSignature;
 use super::fields::{self, Fields};
-use crate::model::answer::Found;
+use crate::model::answer::Documentation;
 use tool::Media;
 
 /// Tells everything that changed from `old` to `new`.
@@ -166,8 +166,8 @@ fn renamed(old: &OperationSignature, new: &OperationSignature, tell: &mut impl F
 fn answer(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     let is_lost = |place: &(&'static str, String)| {
         let before = old.named.get(place);
-        before.is_some_and(|before| *before != Found::No)
-            && new.named.get(place) == Some(&Found::No)
+        before.is_some_and(|before| *before != Documentation::No)
+            && new.named.get(place) == Some(&Documentation::No)
     };
     let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (key, path) in new.named.keys().filter(|place| is_lost(place)) {

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, collect, types};
-use crate::described::Described;
+use crate::described::DescribedDocuments;
 use crate::document::load::Sources;
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::editions::Edition;
 use crate::editions::{V3, V3_VERSION};
-use crate::model::answer::{Answer, Found, answer};
+use crate::model::answer::{Answer, Documentation, answer};
 use crate::model::argument::media;
 use crate::model::argument::must_be_given;
-use crate::model::lower::{Lowered, scopes, token_class};
+use crate::model::lower::{LoweredOperation, scopes, token_class};
 use crate::model::operation::{V3Operation, Operation, key};
 use tool::{Media, Place, TokenClass};
 
@@ -45,7 +45,7 @@ pub struct OperationSignature {
     /// The types of the documented fields of a row, or of the answer.
     pub row: BTreeMap<String, String>,
     /// What our table names of the answer, by key of the table and path, and whether it is there.
-    pub named: BTreeMap<(&'static str, String), Found>,
+    pub named: BTreeMap<(&'static str, String), Documentation>,
 }
 
 impl OperationSignature {
@@ -60,11 +60,11 @@ impl OperationSignature {
 }
 
 /// Every operation of every document of `sources`.
-pub fn faces(sources: &Sources, described: &Described) -> Vec<OperationSignature> {
+pub fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<OperationSignature> {
     let documents = &described.documents;
     let catalogue = sources.editions.catalogue(documents, &mut Vec::new());
-    let mut own: BTreeMap<(&str, String), &Lowered> = BTreeMap::new();
-    let mut older: BTreeMap<String, &Lowered> = BTreeMap::new();
+    let mut own: BTreeMap<(&str, String), &LoweredOperation> = BTreeMap::new();
+    let mut older: BTreeMap<String, &LoweredOperation> = BTreeMap::new();
     for lowered in &described.operations {
         let operation = &lowered.operation;
         let key = key(&operation.method, &operation.path);
@@ -103,7 +103,7 @@ pub fn faces(sources: &Sources, described: &Described) -> Vec<OperationSignature
 fn face(
     at: &Edition<'_>,
     key: String,
-    lowered: &Lowered,
+    lowered: &LoweredOperation,
     shape: &Operation,
     edition: bool,
 ) -> OperationSignature {
@@ -166,7 +166,7 @@ fn arguments(shape: &Operation) -> Fields {
     fields
 }
 
-fn named(shape: &Operation, answer: &Answer) -> BTreeMap<(&'static str, String), Found> {
+fn named(shape: &Operation, answer: &Answer) -> BTreeMap<(&'static str, String), Documentation> {
     let paging = &shape.paging;
     let whole = [
         ("paging.rows", paging.rows.iter().collect::<Vec<_>>()),

@@ -27,7 +27,7 @@ pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
         use ::tool::{
-            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Next, Paging, PagingStyle,
+            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
             Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
         };
 
@@ -100,12 +100,12 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     let handler = handlers.len();
     handlers.push(handler_name(operation));
     let newer = match &operation.newer {
-        V3Operation::None => quote!(Newer::None),
-        V3Operation::Same(version) => quote!(Newer::Same(#version)),
+        V3Operation::None => quote!(V3Variant::None),
+        V3Operation::Same(version) => quote!(V3Variant::Same(#version)),
         V3Operation::Other(newer) => {
             let newer = self::tool(newer, handlers);
             // A constant of its own, for a table holds no reference to what stands in itself.
-            quote!(Newer::Other({
+            quote!(V3Variant::Other({
                 static NEWER: Tool = #newer;
                 &NEWER
             }))

@@ -15,7 +15,7 @@ pub struct Answer {
 
 /// Whether a path leads to something documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Documentation {
     Yes,
     No,
     /// The document says nothing about what stands there.
@@ -56,31 +56,31 @@ impl Answer {
     }
 
     /// Whether the answer has something at `path`.
-    pub fn holds(&self, path: &str) -> Found {
+    pub fn holds(&self, path: &str) -> Documentation {
         found(&self.whole, path)
     }
 
     /// Whether a row has something at `path`.
-    pub fn row_holds(&self, path: &str) -> Found {
+    pub fn row_holds(&self, path: &str) -> Documentation {
         found(&self.row, path)
     }
 }
 
-fn found(schema: &Value, path: &str) -> Found {
+fn found(schema: &Value, path: &str) -> Documentation {
     let mut schema = item(schema);
     for step in path.split('.').filter(|step| !step.is_empty()) {
         if step.parse::<i64>().is_ok() {
             continue;
         }
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-            return Found::Unknown;
+            return Documentation::Unknown;
         };
         match properties.get(step) {
             Some(property) => schema = item(property),
-            None => return Found::No,
+            None => return Documentation::No,
         }
     }
-    Found::Yes
+    Documentation::Yes
 }
 
 fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {

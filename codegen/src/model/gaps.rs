@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::knowledge::OperationKnowledge;
-use crate::model::answer::{Answer, Found};
+use crate::model::answer::{Answer, Documentation};
 use crate::model::operation::Operation;
 use tool::PagingStyle;
 
@@ -47,7 +47,7 @@ pub fn gaps(
         }
         Some(fields) => {
             for field in fields {
-                if answer.row_holds(field) == Found::No {
+                if answer.row_holds(field) == Documentation::No {
                     let what = format!("name {field}, which the documented answer does not have");
                     gap(
                         "fields",
@@ -71,7 +71,7 @@ pub fn gaps(
     }
     let paths = paging.rows.iter().chain(paging.next.values());
     for path in paths.chain(&paging.more).chain(&paging.total) {
-        if answer.holds(path) == Found::No {
+        if answer.holds(path) == Documentation::No {
             let what = format!("names {path}, which the documented answer does not have");
             gap(
                 "paging",
@@ -82,7 +82,7 @@ pub fn gaps(
     }
     if let Some(back) = &known.read_back {
         let sent = operation.arguments.iter().any(|one| one.name == back.sent);
-        if !sent || answer.holds(&back.found) == Found::No {
+        if !sent || answer.holds(&back.found) == Documentation::No {
             let what = "names no argument, or what the documented answer does not have".to_owned();
             gap("read_back", what, "correct it");
         }

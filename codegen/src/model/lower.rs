@@ -20,7 +20,7 @@ use crate::model::operation::{V3Operation, Operation};
 use tool::{Effect, TokenClass};
 
 /// An operation of a document with everything known of it.
-pub struct Lowered {
+pub struct LoweredOperation {
     pub operation: Operation,
     /// Someone wrote a table for it in `openapi/tools/`.
     pub known: bool,
@@ -45,7 +45,7 @@ pub fn lower<'a>(
     edition: impl Fn(&str, &str) -> Option<Edition<'a>>,
     knowledge: Option<&DocumentKnowledge>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
-) -> Vec<Lowered> {
+) -> Vec<LoweredOperation> {
     let mut lowered = Vec::new();
     for (method, path, _, operation) in operations(document) {
         if !is_own(method, path) {
@@ -77,7 +77,7 @@ fn lower_operation(
     known: Option<&OperationKnowledge>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
     edition: Option<Edition<'_>>,
-) -> Lowered {
+) -> LoweredOperation {
     let by_rule = tool_name(place.document, operation_id);
     let tool = known
         .and_then(|known| known.name.clone())
@@ -164,7 +164,7 @@ fn lower_operation(
         operation.newer = newer(&operation, known, &edition);
         newer_names = names_of_newer(&edition);
     }
-    Lowered {
+    LoweredOperation {
         faults: faults(&operation, known, &answer, &newer_names),
         known: known.is_some(),
         unsendable: media

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::model::lower::Lowered;
+use crate::model::lower::LoweredOperation;
 use crate::model::operation::Operation;
 
 /// How the tool of an older route is named beside the newer one.
 const OLDER: &str = "-deprecated";
 
 /// Joins what `twin` names in both directions. Tools that are not listed stay out, but are checked.
-pub fn join(operations: &mut [Lowered]) -> Vec<Problem> {
+pub fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut joined: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let by_tool: BTreeMap<&str, &Operation> = operations

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use toml::Value;
 
-use super::Denied;
+use super::Denial;
 use super::problems::PolicyProblems;
 use super::selector::Class;
 use pool::{CapKey, CapPool};
@@ -34,7 +34,7 @@ pub enum CapWindow {
 
 /// What was counted. Cheap to clone; one for the whole process.
 #[derive(Clone, Debug, Default)]
-pub struct CapCounts(Arc<Mutex<Counted>>);
+pub struct CapCounts(Arc<Mutex<CapPools>>);
 
 /// The places that one call took; they stay taken unless given back.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Taken {
 }
 
 #[derive(Debug, Default)]
-struct Counted {
+struct CapPools {
     locations: CapPool,
     /// Everything that is no proven location. Anybody can get tokens, so that what is counted for them may not
     /// take the room of locations.
@@ -144,7 +144,7 @@ impl Cap {
         }
     }
 
-    fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denied {
+    fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denial {
         let (class, window, most) = (self.class.name(), self.window.name(), self.most);
         let whose = match under.starts_with(LOCATION) {
             true => "location",
@@ -156,7 +156,7 @@ impl Cap {
                 "The {most} calls of the class {class} that are allowed for this {whose} in any {window} are used up."
             ),
         };
-        Denied {
+        Denial {
             rule: self.rule.clone(),
             what,
             retry_after,
@@ -167,18 +167,18 @@ impl Cap {
 impl CapCounts {
     /// Takes a place under every one of `caps`, or none at all where one is used up. `under` is what HighLevel
     /// proved of the caller, `location:<id>` or `token:<what stands for it>`: never what the caller merely names.
-    pub fn take(&self, caps: &[Cap], under: &str, now: Timestamp) -> Result<Taken, Denied> {
+    pub fn take(&self, caps: &[Cap], under: &str, now: Timestamp) -> Result<Taken, Denial> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = counted.pool(under);
         let keys: Vec<(CapKey, i64)> = caps
             .iter()
             .map(|cap| (cap.key(under), cap.window.moment(now)))
             .collect();
-        let mut used_up: Option<Denied> = None;
+        let mut used_up: Option<Denial> = None;
         for (cap, (key, _)) in caps.iter().zip(&keys) {
             let (free, retry_after) = pool.free(key, cap, now);
             // Of several the one that lasts longest: to come back sooner helps nobody.
-            let lasts = |denied: &Denied| denied.retry_after.unwrap_or(Duration::MAX);
+            let lasts = |denied: &Denial| denied.retry_after.unwrap_or(Duration::MAX);
             let denied = (!free).then(|| cap.used_up(under, retry_after));
             used_up = used_up.into_iter().chain(denied).max_by_key(lasts);
         }
@@ -192,7 +192,7 @@ impl CapCounts {
             false => pool.make_room(new, MOST_TOKENS, now),
         };
         if !has_room {
-            return Err(Denied {
+            return Err(Denial {
                 rule: caps.first().map(|cap| cap.rule.clone()).unwrap_or_default(),
                 what: "Calls of more locations are counted than this server has room for."
                     .to_owned(),
@@ -221,7 +221,7 @@ impl Taken {
     }
 }
 
-impl Counted {
+impl CapPools {
     fn pool(&mut self, under: &str) -> &mut CapPool {
         match under.starts_with(LOCATION) {
             true => &mut self.locations,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Denied;
+use super::Denial;
 use super::argument::{ArgumentPath, Unreadable};
 use super::selector::Selector;
 use tool::Arguments;
@@ -58,12 +58,12 @@ impl Constraint {
     }
 
     /// Whether what a call of `tool` will send is allowed.
-    pub fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denied> {
+    pub fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
         if !self.binds(tool) {
             return Ok(());
         }
         let name = &self.argument.text;
-        let denied = |key: &str, what: String| Denied {
+        let denied = |key: &str, what: String| Denial {
             rule: format!("{} {key}", self.rule),
             what,
             retry_after: None,
@@ -71,7 +71,7 @@ impl Constraint {
         let values = match self.argument.values(tool, arguments) {
             Ok(values) => values,
             Err(Unreadable(value)) => {
-                return Err(Denied {
+                return Err(Denial {
                     rule: self.rule.clone(),
                     what: format!(
                         "{name} is held to rules here, and {} has no such field.",

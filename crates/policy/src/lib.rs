@@ -73,7 +73,7 @@ pub struct EffectiveRules<'a> {
 /// Why a call may not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} The rule: {rule}.")]
-pub struct Denied {
+pub struct Denial {
     /// Such as `[locations.acme] deny "effect:send"`.
     pub rule: String,
     /// A sentence for the caller.
@@ -97,7 +97,7 @@ impl Default for Policy {
     }
 }
 
-impl Denied {
+impl Denial {
     /// The refusal for a caller that HighLevel has not proven: it names no location, section or rule.
     pub fn anonymous(&self) -> String {
         "The server's rules do not allow this here.".to_owned()
@@ -193,7 +193,7 @@ impl ModeOrigin<'_> {
 
 impl<'a> EffectiveRules<'a> {
     /// Whether the tool may be listed and found: what no argument and no time of day changes.
-    pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
+    pub fn shows(&self, tool: &Tool) -> Result<(), Denial> {
         self.sections().try_for_each(|section| section.shows(tool))
     }
 
@@ -209,7 +209,7 @@ impl<'a> EffectiveRules<'a> {
         tool: &Tool,
         arguments: &Arguments,
         now: impl FnOnce() -> Timestamp,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Denial> {
         self.shows(tool)?;
         for section in self.sections() {
             for constraint in &section.constraints {
@@ -315,13 +315,13 @@ impl<'a> EffectiveRules<'a> {
         self.quiet().find(|(_, quiet)| quiet.holds(now))
     }
 
-    fn too_quiet(&self, section: &Section, quiet: &Quiet, now: Timestamp) -> Denied {
+    fn too_quiet(&self, section: &Section, quiet: &Quiet, now: Timestamp) -> Denial {
         let end = quiet::end(self.quiet().map(|(_, quiet)| quiet), now);
         let again = match end {
             Some(end) => format!("from {} on it may be", quiet.local(end)),
             None => "the quiet hours of all rules together leave no time for it".to_owned(),
         };
-        Denied {
+        Denial {
             rule: format!("{} quiet", section.place),
             what: format!("Nothing is sent {quiet}; {again}."),
             retry_after: end.and_then(|end| Duration::try_from(end.duration_since(now)).ok()),

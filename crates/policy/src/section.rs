@@ -6,7 +6,7 @@ use super::caps::CapWindow;
 use super::constraint::Constraint;
 use super::quiet::Quiet;
 use super::selector::{Class, Selector};
-use super::{Denied, Mode};
+use super::{Denial, Mode};
 use tool::{Effect, Tool};
 
 /// Rules that hold together.
@@ -49,9 +49,9 @@ impl Section {
     }
 
     /// Whether the tool may be listed: what no argument and no time of day changes.
-    pub fn shows(&self, tool: &Tool) -> Result<(), Denied> {
+    pub fn shows(&self, tool: &Tool) -> Result<(), Denial> {
         let denied = |key: &str, what: String| {
-            Err(Denied {
+            Err(Denial {
                 rule: format!("{} {key}", self.place),
                 what,
                 retry_after: None,

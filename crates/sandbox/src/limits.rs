@@ -29,11 +29,11 @@ pub const SANDBOX_ACCOUNT: Limit = Limit {
 /// What was asked so far, by resource.
 pub struct ResourceLimits {
     window: CountingWindow,
-    resources: BTreeMap<String, Asked>,
+    resources: BTreeMap<String, RequestCount>,
 }
 
 #[derive(Default)]
-struct Asked {
+struct RequestCount {
     recent: VecDeque<i64>,
     day: i64,
     today: usize,

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use day::DayFile;
 pub use follow::Follow;
-pub use line::{AuditedCall, Confirmation, Confirmed, AuditEntry};
+pub use line::{AuditedCall, Confirmation, ConfirmationRecord, AuditEntry};
 use line::{AuditEnd, AuditLine, limited};
 pub use records::{AuditRecords, AuditQuery, AuditRecord, RecordState, records};
 use writer::{AuditWriter, Job, Out};

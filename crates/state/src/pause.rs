@@ -20,12 +20,12 @@ const LONGEST_REASON: usize = 500;
 
 /// What is paused, as this process knows it. Cheap to clone. The default knows no folder, and nothing is paused.
 #[derive(Clone, Default)]
-pub struct Pauses(Option<Arc<FileMirror<PauseFile, Vec<Paused>>>>);
+pub struct Pauses(Option<Arc<FileMirror<PauseFile, Vec<Pause>>>>);
 
 /// Why a call that is no read is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Paused {
+pub struct Pause {
     /// The alias of a location; `None` is all of them, and what is in none.
     pub location: Option<String>,
     pub reason: Option<String>,
@@ -35,7 +35,7 @@ pub struct Paused {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PauseFile {
-    pauses: Vec<Paused>,
+    pauses: Vec<Pause>,
 }
 
 impl Pauses {
@@ -49,17 +49,17 @@ impl Pauses {
 
     /// The pause that holds in the location of this alias, or for a call that is in none of the server's own. From
     /// memory; a change by another process is known within 0.2 seconds.
-    pub fn paused(&self, alias: Option<&str>) -> Option<Paused> {
+    pub fn paused(&self, alias: Option<&str>) -> Option<Pause> {
         let known = self.0.as_ref()?.value();
         match known.as_ref() {
             Ok(pauses) => {
-                let holds = |paused: &&Paused| match paused.location.as_deref() {
+                let holds = |paused: &&Pause| match paused.location.as_deref() {
                     None => true,
                     location => location == alias,
                 };
                 pauses.iter().find(holds).cloned()
             }
-            Err(_) => Some(Paused {
+            Err(_) => Some(Pause {
                 location: None,
                 reason: Some(
                     "the server cannot read its emergency stop; its log says why".to_owned(),
@@ -81,13 +81,13 @@ impl Pauses {
     }
 
     /// Everything that is paused, from the file; blocks.
-    pub fn list(&self) -> Result<Vec<Paused>, StoreError> {
+    pub fn list(&self) -> Result<Vec<Pause>, StoreError> {
         let mirror = self.0.as_ref();
         mirror.map_or_else(|| Ok(Vec::new()), |mirror| Ok(mirror.read()?.pauses))
     }
 
     /// Pauses the location of this alias, or everything; blocks. What is paused already gets the new reason.
-    pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Result<Paused, StoreError> {
+    pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Result<Pause, StoreError> {
         if reason.is_some_and(|reason| {
             reason.len() > LONGEST_REASON || reason.contains(char::is_control)
         }) {
@@ -97,7 +97,7 @@ impl Pauses {
         }
         self.change(|pauses| {
             let before = position(pauses, alias).map(|place| pauses.remove(place));
-            let paused = Paused {
+            let paused = Pause {
                 location: alias.map(str::to_owned),
                 reason: reason.map(str::to_owned),
                 since: before.map_or_else(now, |before| before.since),
@@ -112,13 +112,13 @@ impl Pauses {
     }
 
     /// Ends that pause, and no other; blocks. `None` where there was none.
-    pub fn resume(&self, alias: Option<&str>) -> Result<Option<Paused>, StoreError> {
+    pub fn resume(&self, alias: Option<&str>) -> Result<Option<Pause>, StoreError> {
         self.change(|pauses| Ok(position(pauses, alias).map(|place| pauses.remove(place))))
     }
 
     fn change<R>(
         &self,
-        change: impl FnOnce(&mut Vec<Paused>) -> Result<R, StoreError>,
+        change: impl FnOnce(&mut Vec<Pause>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         match &self.0 {
             Some(mirror) => mirror.change(|file| change(&mut file.pauses)),
@@ -129,7 +129,7 @@ impl Pauses {
     }
 }
 
-impl Paused {
+impl Pause {
     /// For the caller; it names no location.
     pub fn sentence(&self) -> String {
         let reason = self.reason.as_deref().map(|reason| format!(": {reason}"));
@@ -141,7 +141,7 @@ impl Paused {
     }
 }
 
-fn position(pauses: &[Paused], alias: Option<&str>) -> Option<usize> {
+fn position(pauses: &[Pause], alias: Option<&str>) -> Option<usize> {
     pauses
         .iter()
         .position(|paused| paused.location.as_deref() == alias)

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedRequest {
     pub method: Method,
     /// Path and query as they were written.
     pub target: String,
@@ -19,7 +19,7 @@ pub struct Recorded {
     pub body: Bytes,
 }
 
-impl Recorded {
+impl RecordedRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -28,15 +28,15 @@ impl Recorded {
 /// Runs until the test ends.
 pub struct Recording {
     pub url: String,
-    requests: Arc<Mutex<Vec<Recorded>>>,
+    requests: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
-type Answer = Arc<dyn Fn(&Recorded) -> Response + Send + Sync>;
-type RecordingState = (Arc<Mutex<Vec<Recorded>>>, Answer);
+type AnswerFn = Arc<dyn Fn(&RecordedRequest) -> Response + Send + Sync>;
+type RecordingState = (Arc<Mutex<Vec<RecordedRequest>>>, AnswerFn);
 
 impl Recording {
     /// Starts on a free port.
-    pub async fn start(answer: impl Fn(&Recorded) -> Response + Send + Sync + 'static) -> Self {
+    pub async fn start(answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let shared: RecordingState = (Arc::clone(&requests), Arc::new(answer));
         let router = Router::new().fallback(record).with_state(shared);
@@ -52,7 +52,7 @@ impl Recording {
     }
 
     /// What arrived so far, taken out.
-    pub fn take(&self) -> Vec<Recorded> {
+    pub fn take(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut self.requests.lock().expect("the lock"))
     }
 }
@@ -70,7 +70,7 @@ async fn record(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let recorded = Recorded {
+    let recorded = RecordedRequest {
         method,
         target: uri.to_string(),
         headers,

@@ -68,12 +68,12 @@ pub struct Tool {
     /// Which of the generated handlers builds its request.
     pub handler: usize,
     /// The same operation in HighLevel's v3.
-    pub newer: Newer,
+    pub newer: V3Variant,
 }
 
 /// What v3 has of an operation of the older documents.
 #[derive(Clone, Copy)]
-pub enum Newer {
+pub enum V3Variant {
     /// Nothing, or the operation is v3's own.
     None,
     /// The same request under this version.
@@ -85,7 +85,7 @@ pub enum Newer {
 /// Which of HighLevel's versions an operation is called in, where it has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Preferred {
+pub enum VersionPreference {
     /// The version that the older document declares for the operation.
     V2,
     V3,
@@ -93,10 +93,10 @@ pub enum Preferred {
 
 impl Tool {
     /// What is called for this tool, and under which version.
-    pub fn edition(&'static self, preferred: Preferred) -> (&'static Self, &'static str) {
+    pub fn edition(&'static self, preferred: VersionPreference) -> (&'static Self, &'static str) {
         match (preferred, self.newer) {
-            (Preferred::V3, Newer::Same(version)) => (self, version),
-            (Preferred::V3, Newer::Other(newer)) => (newer, newer.version),
+            (VersionPreference::V3, V3Variant::Same(version)) => (self, version),
+            (VersionPreference::V3, V3Variant::Other(newer)) => (newer, newer.version),
             _ => (self, self.version),
         }
     }

@@ -143,7 +143,7 @@ fn what_the_rows_lack_hides_nothing() {
         ..Output::default()
     };
     let tool = tool("contacts_get-contacts");
-    let mut gathered = Gathered::default();
+    let mut gathered = GatheredRows::default();
     assert!(output.gather(tool, &json!({"contacts": [{"id": "1"}]}), &mut gathered));
     assert_eq!(
         output.list(tool, gathered, 9999).as_deref(),
@@ -155,7 +155,7 @@ fn what_the_rows_lack_hides_nothing() {
 fn long_texts_are_cut_and_said_so() {
     let output = Output::default();
     let long = "x".repeat(400);
-    let mut gathered = Gathered::default();
+    let mut gathered = GatheredRows::default();
     let answer = json!({"data": [{"unknown": long}]});
     output.gather(tool("payments_list-transactions"), &answer, &mut gathered);
     let text = output.list(tool("payments_list-transactions"), gathered, 9999);

@@ -33,7 +33,7 @@ pub struct PairLock {
 }
 
 /// Everything is in place for a new pair.
-pub struct Prepared {
+pub struct PreparedPairFile {
     locked: PairLock,
     new: File,
 }
@@ -120,7 +120,7 @@ impl PairLock {
     }
 
     /// Makes sure that a new pair can take the place of `pair`, and writes down that one is about to be asked for.
-    pub fn prepare(self, pair: &Pair) -> Result<Prepared, Failure> {
+    pub fn prepare(self, pair: &Pair) -> Result<PreparedPairFile, Failure> {
         let (path, trial) = (beside(&self.path, "new"), beside(&self.path, "try"));
         let prepared = || {
             // What fails late is the rename: of a file that is mounted on its own, or another user's in a folder
@@ -136,7 +136,7 @@ impl PairLock {
             Ok(new)
         };
         let new = prepared().map_err(|error| unwritable(&self.path, &path, &error))?;
-        Ok(Prepared { locked: self, new })
+        Ok(PreparedPairFile { locked: self, new })
     }
 
     /// Puts the file at `new` in the place of the pair, for good.
@@ -146,7 +146,7 @@ impl PairLock {
     }
 }
 
-impl Prepared {
+impl PreparedPairFile {
     /// Puts `pair` in the place of the old one. It may be used when this has returned, not before.
     pub fn commit(mut self, pair: &Pair) -> Result<(), Failure> {
         let path = &self.locked.path;

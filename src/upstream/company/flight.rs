@@ -6,9 +6,9 @@ use crate::upstream::failure::{FailureClass, Failure};
 
 /// Under way or just over. Cheap to clone.
 #[derive(Clone)]
-pub struct Flight<T>(watch::Receiver<Option<Result<T, Failure>>>);
+pub struct SingleFlight<T>(watch::Receiver<Option<Result<T, Failure>>>);
 
-impl<T: Clone + Send + Sync + 'static> Flight<T> {
+impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Starts `work` in a task of its own: who waits for it may go away.
     pub fn start(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(None);
@@ -52,7 +52,7 @@ mod tests {
     async fn work_goes_on_when_nobody_waits() {
         let done = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&done);
-        let flight = Flight::start(async move {
+        let flight = SingleFlight::start(async move {
             sleep(Duration::from_secs(1)).await;
             Ok(counter.fetch_add(1, Ordering::SeqCst))
         });
@@ -68,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_breaks_off_is_a_failure_and_no_hang() {
-        let flight = Flight::<u32>::start(async { panic!("on purpose") });
+        let flight = SingleFlight::<u32>::start(async { panic!("on purpose") });
         let failure = flight.clone().wait().await.expect_err("no outcome");
         assert_eq!(failure.class, FailureClass::Upstream);
         assert!(flight.is_over());

@@ -8,8 +8,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::flight::Flight;
-use super::oauth::Granted;
+use super::flight::SingleFlight;
+use super::oauth::LocationToken;
 use super::pair::{MARGIN, now};
 use crate::upstream::failure::Failure;
 
@@ -17,25 +17,25 @@ use crate::upstream::failure::Failure;
 pub const TOO_YOUNG: Duration = Duration::from_secs(60);
 
 /// Tokens by what they are for. In memory only.
-pub struct Minted<K> {
+pub struct LocationTokenCache<K> {
     most: usize,
     book: Mutex<TokenBook<K>>,
 }
 
 struct TokenBook<K> {
-    tokens: HashMap<K, Kept>,
-    flights: HashMap<K, Flight<SecretString>>,
+    tokens: HashMap<K, CachedToken>,
+    flights: HashMap<K, SingleFlight<SecretString>>,
     /// Counts uses, so that the token can be told that was used longest ago.
     uses: u64,
 }
 
-struct Kept {
-    granted: Granted,
+struct CachedToken {
+    granted: LocationToken,
     got: Instant,
     used: u64,
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static> Minted<K> {
+impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     /// Keeps up to `most` tokens.
     pub fn new(most: usize) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Minted<K> {
     pub async fn token(
         self: &Arc<Self>,
         key: K,
-        mint: impl Future<Output = Result<Granted, Failure>> + Send + 'static,
+        mint: impl Future<Output = Result<LocationToken, Failure>> + Send + 'static,
     ) -> Result<SecretString, Failure> {
         let flight = {
             let mut book = self.book();
@@ -64,7 +64,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Minted<K> {
                 Some(flight) => flight,
                 None => {
                     let (minted, own) = (Arc::clone(self), key.clone());
-                    let flight = Flight::start(async move {
+                    let flight = SingleFlight::start(async move {
                         let outcome = mint.await;
                         minted.book().end(own, outcome, minted.most)
                     });
@@ -108,7 +108,7 @@ impl<K: Clone + Eq + Hash> TokenBook<K> {
     fn end(
         &mut self,
         key: K,
-        outcome: Result<Granted, Failure>,
+        outcome: Result<LocationToken, Failure>,
         most: usize,
     ) -> Result<SecretString, Failure> {
         self.flights.remove(&key);
@@ -127,7 +127,7 @@ impl<K: Clone + Eq + Hash> TokenBook<K> {
             self.tokens.remove(&oldest);
         }
         self.uses += 1;
-        let kept = Kept {
+        let kept = CachedToken {
             granted,
             got: Instant::now(),
             used: self.uses,
@@ -137,7 +137,7 @@ impl<K: Clone + Eq + Hash> TokenBook<K> {
     }
 }
 
-impl Granted {
+impl LocationToken {
     fn is_good(&self) -> bool {
         self.expires_at > now() + MARGIN
     }
@@ -151,14 +151,14 @@ mod tests {
     use crate::upstream::failure::FailureClass;
 
     struct Mint {
-        minted: Arc<Minted<u32>>,
+        minted: Arc<LocationTokenCache<u32>>,
         mints: Arc<AtomicUsize>,
     }
 
     impl Mint {
         fn new(most: usize) -> Self {
             Self {
-                minted: Arc::new(Minted::new(most)),
+                minted: Arc::new(LocationTokenCache::new(most)),
                 mints: Arc::default(),
             }
         }
@@ -170,7 +170,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 let count = mints.fetch_add(1, Ordering::SeqCst) + 1;
                 let lasts = lasts.ok_or_else(|| Failure::new(FailureClass::Upstream, "down"))?;
-                Ok(Granted {
+                Ok(LocationToken {
                     token: format!("{key}.{count}").into(),
                     expires_at: now() + lasts,
                 })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::minted::Minted;
-use super::oauth::{Granted, Oauth};
+use super::minted::LocationTokenCache;
+use super::oauth::{LocationToken, Oauth};
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::{FailureClass, Failure};
@@ -20,14 +20,14 @@ const MOST: usize = 2000;
 #[derive(Clone)]
 pub struct Minter {
     oauth: Oauth,
-    minted: Arc<Minted<(Digest, TenantId)>>,
+    minted: Arc<LocationTokenCache<(Digest, TenantId)>>,
 }
 
 impl Minter {
     pub fn new(oauth: Oauth) -> Self {
         Self {
             oauth,
-            minted: Arc::new(Minted::new(MOST)),
+            minted: Arc::new(LocationTokenCache::new(MOST)),
         }
     }
 
@@ -64,7 +64,7 @@ impl Minter {
                 .await?;
             // Who has a token that is over gets nothing for it any more.
             let expires_at = end.map_or(granted.expires_at, |end| end.min(granted.expires_at));
-            Ok(Granted {
+            Ok(LocationToken {
                 expires_at,
                 ..granted
             })

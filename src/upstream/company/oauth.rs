@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::pair;
-use super::refusal::{self, Missed};
+use super::refusal::{self, TokenError};
 use crate::upstream::TenantId;
 use crate::upstream::failure::{FailureClass, Failure};
 
@@ -39,7 +39,7 @@ pub struct App {
 
 /// A location's token.
 #[derive(Clone, Debug)]
-pub struct Granted {
+pub struct LocationToken {
     pub token: SecretString,
     /// Seconds since 1970.
     pub expires_at: i64,
@@ -65,7 +65,7 @@ impl Oauth {
         &self,
         app: &App,
         refresh: &SecretString,
-    ) -> Result<Map<String, Value>, Missed> {
+    ) -> Result<Map<String, Value>, TokenError> {
         let form = [
             ("client_id", app.client_id.as_str()),
             ("client_secret", app.client_secret.expose_secret()),
@@ -75,7 +75,7 @@ impl Oauth {
         ];
         let answer = self.ask("/oauth/token", &form, None).await?;
         if answer.status.is_success() {
-            return read(&answer).map_err(Missed::unknown);
+            return read(&answer).map_err(TokenError::unknown);
         }
         let secrets = [&app.client_secret, refresh];
         Err(refusal::of_renewal(
@@ -92,7 +92,7 @@ impl Oauth {
         company_token: &SecretString,
         company: &TenantId,
         location: &TenantId,
-    ) -> Result<Granted, Failure> {
+    ) -> Result<LocationToken, Failure> {
         let asked = pair::now();
         let form = [
             ("companyId", company.as_str()),
@@ -123,7 +123,7 @@ impl Oauth {
         }
         let (token, expires_at) =
             pair::granted(&members, asked).ok_or_else(|| unusable("holds no access_token"))?;
-        Ok(Granted { token, expires_at })
+        Ok(LocationToken { token, expires_at })
     }
 
     async fn ask(
@@ -131,7 +131,7 @@ impl Oauth {
         path: &str,
         form: &[(&str, &str)],
         bearer: Option<&SecretString>,
-    ) -> Result<OauthAnswer, Missed> {
+    ) -> Result<OauthAnswer, TokenError> {
         let body = Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = self
             .http
@@ -160,11 +160,11 @@ impl Oauth {
     }
 }
 
-async fn body_of(response: &mut Response) -> Result<Vec<u8>, Missed> {
+async fn body_of(response: &mut Response) -> Result<Vec<u8>, TokenError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
         if body.len() + chunk.len() > LARGEST {
-            return Err(Missed::unknown(unusable("is too large")));
+            return Err(TokenError::unknown(unusable("is too large")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -191,7 +191,7 @@ pub fn unusable(what: &str) -> Failure {
     .with_remedy("Try again; if it stays so, check upstream.base_url and proxies in between.")
 }
 
-fn unanswered(error: &reqwest::Error) -> Missed {
+fn unanswered(error: &reqwest::Error) -> TokenError {
     let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| {
         Error::source(*cause)
     });
@@ -209,6 +209,6 @@ fn unanswered(error: &reqwest::Error) -> Missed {
     if error.is_connect() || error.is_builder() {
         failure.into()
     } else {
-        Missed::unknown(failure)
+        TokenError::unknown(failure)
     }
 }

@@ -16,14 +16,14 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A request for a token that came to nothing.
 #[derive(Clone, Debug)]
-pub struct Missed {
+pub struct TokenError {
     pub failure: Failure,
-    pub refresh_token: Fate,
+    pub refresh_token: RefreshTokenState,
 }
 
 /// What became of the refresh token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum RefreshTokenState {
     /// What it was before.
     Untouched,
     /// It may be used up: for 30 seconds HighLevel gives the same new pair for it again.
@@ -99,21 +99,21 @@ const OF_LOCATIONS: &[KnownRefusal] = &[
     },
 ];
 
-impl Missed {
+impl TokenError {
     pub fn unknown(failure: Failure) -> Self {
         Self {
             failure,
-            refresh_token: Fate::Unknown,
+            refresh_token: RefreshTokenState::Unknown,
         }
     }
 }
 
 /// What fails before HighLevel is asked.
-impl From<Failure> for Missed {
+impl From<Failure> for TokenError {
     fn from(failure: Failure) -> Self {
         Self {
             failure,
-            refresh_token: Fate::Untouched,
+            refresh_token: RefreshTokenState::Untouched,
         }
     }
 }
@@ -124,13 +124,13 @@ pub fn of_renewal(
     headers: &HeaderMap,
     body: &[u8],
     secrets: &[&SecretString],
-) -> Missed {
+) -> TokenError {
     let said = UpstreamErrorBody::read(body, secrets);
     let refresh_token = match known(&said, OF_RENEWALS) {
         // A proxy that failed may have asked HighLevel before.
-        _ if status.is_server_error() || status.is_informational() => Fate::Unknown,
-        Some(known) if status.is_client_error() && known.ends_refresh_token => Fate::Dead,
-        _ => Fate::Untouched,
+        _ if status.is_server_error() || status.is_informational() => RefreshTokenState::Unknown,
+        Some(known) if status.is_client_error() && known.ends_refresh_token => RefreshTokenState::Dead,
+        _ => RefreshTokenState::Untouched,
     };
     let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
         Failure::new(FailureClass::Auth, "HighLevel does not renew the company's token.").with_remedy(
@@ -139,7 +139,7 @@ pub fn of_renewal(
         )
     });
     said.add_to(&mut failure, status);
-    Missed {
+    TokenError {
         failure,
         refresh_token,
     }

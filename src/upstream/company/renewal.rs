@@ -8,11 +8,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::file::{PairLock, PairFile};
-use super::flight::Flight;
+use super::flight::SingleFlight;
 use super::oauth::{App, Oauth, unusable};
 use super::pair::{Pair, now};
-use super::refusal::{Fate, Missed};
-use super::state::{PAUSE, State};
+use super::refusal::{RefreshTokenState, TokenError};
+use super::state::{PAUSE, RenewalState};
 use crate::upstream::TenantId;
 use crate::upstream::failure::{FailureClass, Failure};
 
@@ -28,7 +28,7 @@ pub struct Renewal {
     pub app: App,
     pub oauth: Oauth,
     pub file: PairFile,
-    pub state: Mutex<State>,
+    pub state: Mutex<RenewalState>,
 }
 
 impl Renewal {
@@ -52,8 +52,8 @@ impl Renewal {
         self.state().refuse(token)
     }
 
-    fn start(self: &Arc<Self>, state: &mut State) -> Flight<SecretString> {
-        let flight = Flight::start(Arc::clone(self).attempt());
+    fn start(self: &Arc<Self>, state: &mut RenewalState) -> SingleFlight<SecretString> {
+        let flight = SingleFlight::start(Arc::clone(self).attempt());
         state.flight = Some(flight.clone());
         flight
     }
@@ -92,7 +92,7 @@ impl Renewal {
         }
     }
 
-    async fn renew(self: Arc<Self>) -> Result<SecretString, Missed> {
+    async fn renew(self: Arc<Self>) -> Result<SecretString, TokenError> {
         if self.state().held.is_none() {
             let (pair, cut_off) = self.off_thread(|renewal| renewal.file.read()).await?;
             self.take(&pair)?;
@@ -129,8 +129,8 @@ impl Renewal {
                     Ok(answer) => answer,
                     Err(missed) => {
                         // What was open before is still, unless HighLevel says that it is over.
-                        let is_over = missed.refresh_token == Fate::Dead;
-                        if is_over || (missed.refresh_token == Fate::Untouched && !cut_off) {
+                        let is_over = missed.refresh_token == RefreshTokenState::Dead;
+                        if is_over || (missed.refresh_token == RefreshTokenState::Untouched && !cut_off) {
                             self.state().open = false;
                             self.off_thread(move |_| {
                                 prepared.abandon();
@@ -142,7 +142,7 @@ impl Renewal {
                     }
                 };
                 pair.renewed(answer, asked)
-                    .map_err(|what| Missed::unknown(unusable(what)))?
+                    .map_err(|what| TokenError::unknown(unusable(what)))?
             }
         };
         self.state().unsaved = Some(new.clone());
@@ -222,7 +222,7 @@ impl Renewal {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RenewalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::flight::Flight;
+use super::flight::SingleFlight;
 use super::minted::TOO_YOUNG;
 use super::pair::{MARGIN, Pair, now};
-use super::refusal::{Fate, Missed};
+use super::refusal::{RefreshTokenState, TokenError};
 use crate::upstream::failure::Failure;
 
 /// From one renewal that failed to the next, where HighLevel asks for no longer pause.
@@ -22,13 +22,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const INSISTENCE: u32 = 5;
 
 #[derive(Default)]
-pub struct State {
-    pub held: Option<Held>,
+pub struct RenewalState {
+    pub held: Option<AccessToken>,
     /// A renewal was sent, and nobody knows what became of it.
     pub open: bool,
     /// What HighLevel gave for the pair of the file and could not be written there.
     pub unsaved: Option<Pair>,
-    pub flight: Option<Flight<SecretString>>,
+    pub flight: Option<SingleFlight<SecretString>>,
     /// HighLevel refused what is held.
     refused: bool,
     /// Why the last renewal failed, and when the next may be.
@@ -36,14 +36,14 @@ pub struct State {
     insisted: u32,
 }
 
-pub struct Held {
+pub struct AccessToken {
     token: SecretString,
     expires_at: i64,
     /// When HighLevel gave it to this process.
     renewed: Option<Instant>,
 }
 
-impl State {
+impl RenewalState {
     /// The token that needs no renewal.
     pub fn good(&self) -> Option<SecretString> {
         let held = self.held.as_ref().filter(|_| !self.refused && !self.open)?;
@@ -65,7 +65,7 @@ impl State {
         (!rest.is_zero()).then(|| failure.clone().with_retry_after(rest))
     }
 
-    pub fn under_way(&self) -> Option<Flight<SecretString>> {
+    pub fn under_way(&self) -> Option<SingleFlight<SecretString>> {
         let flight = self.flight.as_ref()?;
         (!flight.is_over()).then(|| flight.clone())
     }
@@ -100,8 +100,8 @@ impl State {
     }
 
     /// Whether to try again though nobody may ask.
-    pub fn fail(&mut self, missed: &Missed) -> bool {
-        self.open |= missed.refresh_token == Fate::Unknown;
+    pub fn fail(&mut self, missed: &TokenError) -> bool {
+        self.open |= missed.refresh_token == RefreshTokenState::Unknown;
         let asked = Duration::from_millis(missed.failure.retry_after_ms.unwrap_or(0));
         let pause = asked.clamp(PAUSE, LONGEST_PAUSE);
         self.failed = Some((missed.failure.clone(), Instant::now() + pause));
@@ -112,7 +112,7 @@ impl State {
 
     fn hold(&mut self, pair: &Pair, renewed: Option<Instant>) {
         self.refused = false;
-        self.held = Some(Held {
+        self.held = Some(AccessToken {
             token: pair.access.clone(),
             expires_at: pair.expires_at,
             renewed,
@@ -120,7 +120,7 @@ impl State {
     }
 }
 
-impl Held {
+impl AccessToken {
     fn is(&self, token: &SecretString) -> bool {
         self.token.expose_secret() == token.expose_secret()
     }

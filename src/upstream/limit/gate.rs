@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::day::{DailyQuota, QuotaSlot};
 use super::line::{FairQueue, QueueTicket};
-use super::window::{Ended, Slot, Rate, RateWindow};
+use super::window::{SlotOutcome, Slot, Rate, RateWindow};
 use crate::config;
 use crate::upstream::Digest;
 use crate::upstream::failure::{FailureClass, Failure};
@@ -209,19 +209,19 @@ impl From<Wait> for Failure {
 
 impl Permit {
     /// Tells the window what became of the call.
-    pub fn end(mut self, ended: Ended) {
+    pub fn end(mut self, ended: SlotOutcome) {
         self.finish(ended);
     }
 
-    fn finish(&mut self, ended: Ended) {
+    fn finish(&mut self, ended: SlotOutcome) {
         let Some((place, turn)) = self.place.take() else {
             return;
         };
         let mut state = self.gate.state();
         match ended {
-            Ended::Unsent => state.day.unsent(turn),
-            Ended::Unheard => {}
-            Ended::Answered(reported) | Ended::Refused(reported, _) => {
+            SlotOutcome::Unsent => state.day.unsent(turn),
+            SlotOutcome::Unheard => {}
+            SlotOutcome::Answered(reported) | SlotOutcome::Refused(reported, _) => {
                 state.day.correct(turn, reported);
             }
         }
@@ -234,7 +234,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.finish(Ended::Unheard);
+        self.finish(SlotOutcome::Unheard);
     }
 }
 

@@ -44,7 +44,7 @@ impl HighLevel {
         })
     }
 
-    fn answer(&mut self) -> Ended {
+    fn answer(&mut self) -> SlotOutcome {
         let now = self.start.elapsed();
         // Windows that begin at no round time of ours.
         let millis = i64::try_from(now.as_millis()).expect("a time") + 3_456;
@@ -60,10 +60,10 @@ impl HighLevel {
         let reported = RateLimitHeaders::of(&headers);
         if verdict.let_in {
             self.counted.push(now);
-            Ended::Answered(reported)
+            SlotOutcome::Answered(reported)
         } else {
             self.refused += 1;
-            Ended::Refused(reported, None)
+            SlotOutcome::Refused(reported, None)
         }
     }
 }
@@ -139,8 +139,8 @@ async fn admitted(gate: &Arc<Gate>, tenant: u8) -> Result<Permit, Wait> {
         .await
 }
 
-fn told(remaining: u64, max: u64) -> Ended {
-    Ended::Answered(RateLimitHeaders {
+fn told(remaining: u64, max: u64) -> SlotOutcome {
+    SlotOutcome::Answered(RateLimitHeaders {
         max: Some(max),
         remaining: Some(remaining),
         interval: Some(INTERVAL),
@@ -175,7 +175,7 @@ async fn a_call_that_never_left_takes_no_place() {
         admitted(&gate, 1)
             .await
             .expect("a place")
-            .end(Ended::Unsent);
+            .end(SlotOutcome::Unsent);
     }
     for _ in 0..95 {
         drop(admitted(&gate, 1).await.expect("a place"));
@@ -201,7 +201,7 @@ async fn those_in_line_take_turns_and_who_leaves_frees_a_place() {
             let (gate, served) = (Arc::clone(&gate), Arc::clone(&served));
             tokio::spawn(async move {
                 let permit = admitted(&gate, tenant).await;
-                permit.expect("a place").end(Ended::Unheard);
+                permit.expect("a place").end(SlotOutcome::Unheard);
                 served.lock().expect("the lock").push(tenant);
             })
         })
@@ -219,7 +219,7 @@ async fn a_pause_that_highlevel_asks_for_is_kept() {
     let pause = Some(Duration::from_secs(30));
     first
         .expect("a place")
-        .end(Ended::Refused(RateLimitHeaders::default(), pause));
+        .end(SlotOutcome::Refused(RateLimitHeaders::default(), pause));
     second.expect("a place").end(told(99, 100));
     let wait = admitted(&gate, 1).await.err().expect("closed");
     assert_eq!(wait.retry_after, Duration::from_secs(30));
@@ -289,7 +289,7 @@ proptest! {
                 answers.sort_by_key(|(when, _)| std::cmp::Reverse(*when));
                 while answers.last().is_some_and(|(when, _)| *when <= clock) {
                     let (when, place) = answers.pop().expect("an answer");
-                    window.end(place, at(when), Ended::Answered(RateLimitHeaders::default()));
+                    window.end(place, at(when), SlotOutcome::Answered(RateLimitHeaders::default()));
                 }
                 if window.next(at(clock), 0) <= at(clock) {
                     break;

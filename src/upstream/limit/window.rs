@@ -58,7 +58,7 @@ struct UpstreamHint {
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug)]
-pub enum Ended {
+pub enum SlotOutcome {
     /// It never left.
     Unsent,
     /// It was sent and nothing was heard.
@@ -68,7 +68,7 @@ pub enum Ended {
     Refused(RateLimitHeaders, Option<Duration>),
 }
 
-impl Ended {
+impl SlotOutcome {
     pub fn with(status: StatusCode, reported: RateLimitHeaders, pause: Option<Duration>) -> Self {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Self::Refused(reported, pause),
@@ -124,14 +124,14 @@ impl RateWindow {
     }
 
     /// Gives a place back when its call has ended.
-    pub fn end(&mut self, place: Slot, now: Instant, ended: Ended) {
+    pub fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
-            Ended::Unsent => return,
+            SlotOutcome::Unsent => return,
             // A caller that hung up at once: HighLevel may count the call later than now.
-            Ended::Unheard => return self.hold_until(now + self.rate.interval),
-            Ended::Answered(reported) => reported,
-            Ended::Refused(mut reported, pause) => {
+            SlotOutcome::Unheard => return self.hold_until(now + self.rate.interval),
+            SlotOutcome::Answered(reported) => reported,
+            SlotOutcome::Refused(mut reported, pause) => {
                 match pause {
                     Some(pause) => {
                         self.closed_until = self.closed_until.max(Some(now + pause));

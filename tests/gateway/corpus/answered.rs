@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use highlevel_mcp::budget::Budget;
-use highlevel_mcp::call::output::{Format, Gathered, Output};
+use highlevel_mcp::call::output::{Format, GatheredRows, Output};
 use highlevel_mcp::call::shape::shape;
 use highlevel_mcp::config::LimitSettings;
-use highlevel_mcp::upstream::limit::{Ended, Gate, Permit, Reason, RateLimitHeaders, Wait, retry_after};
+use highlevel_mcp::upstream::limit::{SlotOutcome, Gate, Permit, Reason, RateLimitHeaders, Wait, retry_after};
 use highlevel_mcp::upstream::{Failure, answer, verdict};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
@@ -71,7 +71,7 @@ pub fn rate_headers(input: &[u8]) {
             }
             advance(TICK).await;
             for permit in permits {
-                permit.end(Ended::Answered(RateLimitHeaders::default()));
+                permit.end(SlotOutcome::Answered(RateLimitHeaders::default()));
             }
         }
         for (index, first) in begun.iter().enumerate() {
@@ -107,14 +107,14 @@ async fn admitted(gate: &Arc<Gate>, begun: &mut Vec<Instant>) -> Option<Permit> 
 }
 
 /// What a call ends with that is answered by this status and these headers; the caller is told no longer wait either.
-fn ended(status: &[u8], headers: &HeaderMap) -> Ended {
+fn ended(status: &[u8], headers: &HeaderMap) -> SlotOutcome {
     let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::OK);
     let secret = SecretString::from(TOKEN);
     let failure = verdict::verdict(tool(LIST), &secret, status, headers, b"{}");
     let wait = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
     assert!(wait <= LONGEST_WAIT, "{failure:?}");
     told(&failure);
-    Ended::with(status, RateLimitHeaders::of(headers), retry_after(headers))
+    SlotOutcome::with(status, RateLimitHeaders::of(headers), retry_after(headers))
 }
 
 /// HighLevel's answer to a call. An error tells what it may; a success is valid and within the limit in each form, or
@@ -167,7 +167,7 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
             format,
             ..Output::default()
         };
-        let mut gathered = Gathered::default();
+        let mut gathered = GatheredRows::default();
         if output.gather(tool, &answer, &mut gathered) {
             check(output.list(tool, gathered, limit), format == Format::Json);
         } else {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{parse, tool};
-use tool::{Arguments, Newer, Place, Tool, Values};
+use tool::{Arguments, V3Variant, Place, Tool, Values};
 
 /// The request of `tool` with these arguments, by the names that it shows.
 fn request(tool: &Tool, given: Value) -> Arguments {
@@ -278,7 +278,7 @@ fn lists_and_fields_inside_are_held_too() {
 #[test]
 fn a_field_is_held_by_the_name_of_either_version() {
     let older = tool(CREATE);
-    let Newer::Other(newer) = older.newer else {
+    let V3Variant::Other(newer) = older.newer else {
         panic!("{CREATE} has no other version");
     };
     for path in ["customFields[].field_value", "customFields.fieldValue"] {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use highlevel_mcp::catalog::TOOLS;
 use policy::EffectiveRules;
 use tool::Arguments;
-use tool::{Argument, Newer, Place, Tool};
+use tool::{Argument, V3Variant, Place, Tool};
 
 const SELECTORS: [&str; 14] = [
     "effect:read",
@@ -193,7 +193,7 @@ fn more_sections_let_less_through() {
 fn every_edition_of_a_tool_is_under_the_same_rules() {
     let (mut editions, mut renamed) = (0, Vec::new());
     for tool in TOOLS {
-        let Newer::Other(newer) = tool.newer else {
+        let V3Variant::Other(newer) = tool.newer else {
             continue;
         };
         editions += 1;

@@ -8,7 +8,7 @@ use super::{Constraint, Plain, Test, place_in_memory};
 use crate::argument::{ArgumentPath, Missing, PathStanding};
 use crate::problems::{PolicyProblems, selectors};
 use crate::selector::{Selector, instead};
-use tool::{Newer, Tool};
+use tool::{V3Variant, Tool};
 
 const KEYS: [&str; 8] = [
     "tools",
@@ -106,7 +106,7 @@ fn having(
 fn editions(tools: &'static [Tool]) -> impl Iterator<Item = &'static Tool> {
     tools.iter().flat_map(|tool| {
         let newer = match tool.newer {
-            Newer::Other(newer) => Some(newer),
+            V3Variant::Other(newer) => Some(newer),
             _ => None,
         };
         std::iter::once(tool).chain(newer)

@@ -27,14 +27,14 @@ pub struct AuditEntry<'a> {
     pub location: Option<&'a str>,
     pub alias: Option<&'a str>,
     pub arguments: &'a Map<String, Value>,
-    pub confirmation: Option<Confirmed<'a>>,
+    pub confirmation: Option<ConfirmationRecord<'a>>,
     /// Whether there is one; the key itself is the client's.
     pub idempotency_key: bool,
 }
 
 /// How, and by whom, a call was confirmed.
 #[derive(Clone, Copy, Debug)]
-pub struct Confirmed<'a> {
+pub struct ConfirmationRecord<'a> {
     pub mode: &'a str,
     pub by: Option<&'a str>,
 }

@@ -171,7 +171,7 @@ async fn a_line_stands_before_a_call_and_one_after() {
         async |audit, entry| {
             let entry = AuditEntry {
                 client: Some(&"ü".repeat(150)),
-                confirmation: Some(Confirmed {
+                confirmation: Some(ConfirmationRecord {
                     mode: "approval",
                     by: Some("Ada"),
                 }),

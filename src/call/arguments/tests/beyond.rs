@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{PIN, sent};
 use tool::{
-    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Newer, Paging, PagingStyle, Place,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, V3Variant, Paging, PagingStyle, Place,
     Role, Rule, TokenClass, Tool,
 };
 
@@ -118,7 +118,7 @@ const TOOL: Tool = Tool {
         "body":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer","minimum":1},"locationId":{},"shares":{}}}}
     },"required":["key"]}"#,
     handler: usize::MAX,
-    newer: Newer::None,
+    newer: V3Variant::None,
 };
 
 static TOOLS: [Tool; 1] = [TOOL];

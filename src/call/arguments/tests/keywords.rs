@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::arguments::keywords::Keywords;
 use crate::catalog::TOOLS;
-use tool::Newer;
+use tool::V3Variant;
 
 /// Values tried with each schema.
 const TRIED: usize = 60;
@@ -114,7 +114,7 @@ fn every_tool_is_checked_as_json_schema_says() {
     let mut verdicts = [0; 2];
     for tool in TOOLS {
         let newer = match tool.newer {
-            Newer::Other(newer) => Some(newer),
+            V3Variant::Other(newer) => Some(newer),
             _ => None,
         };
         for edition in std::iter::once(tool).chain(newer) {
