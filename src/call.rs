@@ -38,7 +38,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::arguments::Checker;
 use crate::config;
-use crate::telemetry::{CallWatch, CallEnd, Telemetry};
+use crate::telemetry::{CallEnd, CallWatch, Telemetry};
 use crate::upstream::{Authority, CountedUnder, Failure, Transport};
 use state::clock::SteadyClock;
 use state::pause::Pause;

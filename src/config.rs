@@ -15,7 +15,9 @@ use toml::{Table, Value};
 
 use tool::VersionPreference;
 
-pub use self::state::{ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings};
+pub use self::state::{
+    ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
+};
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
 
@@ -214,7 +216,7 @@ impl Config {
             .values()
             .filter_map(|one| one.token.as_ref());
         let secrets = config.companies.values().map(|one| &one.client_secret);
-        config.variables = Variables::of(tokens.chain(secrets), &all);
+        config.variables = Variables::collect(tokens.chain(secrets), &all);
         Ok(config)
     }
 

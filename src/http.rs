@@ -3,16 +3,16 @@
 mod access;
 mod address;
 mod client_address;
-mod clock;
+mod connection_limiter;
 mod connections;
-mod doors;
 mod endpoints;
 mod guard;
-mod intake;
-mod malformed;
+mod idle_timeout;
+mod json_rpc_errors;
 mod metrics;
 mod origin;
 mod problem;
+mod request_limits;
 mod routes;
 mod stopping;
 

@@ -8,7 +8,7 @@ mod traces;
 use std::sync::Arc;
 
 use crate::config::{Config, Level};
-pub use call::{CallWatch, CallEnd};
+pub use call::{CallEnd, CallWatch};
 pub use log::flush as flush_log;
 pub use metrics::Metrics;
 pub use traces::Parent;

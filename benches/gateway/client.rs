@@ -14,7 +14,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn of(url: &str, tenant: usize) -> Self {
+    pub fn new(url: &str, tenant: usize) -> Self {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"contacts_get-contact","arguments":{"contactId":"c1"}}}"#;
         let request = format!(
             "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-{tenant}\r\nlocationid: L{tenant}\r\n\

@@ -61,7 +61,7 @@ async fn slow_highlevel() {
     let before = server.memory("VmRSS");
     let start = Instant::now();
     let calls = (0..1000).map(|call| {
-        let client = Client::of(&server.url, call % 50);
+        let client = Client::new(&server.url, call % 50);
         tokio::spawn(async move {
             let mut client = client;
             client.call().await
@@ -87,11 +87,11 @@ async fn idle_connections() {
             &[("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS_PER_ADDRESS", "16384")],
         )
         .await;
-        Client::of(&server.url, 0).call().await;
+        Client::new(&server.url, 0).call().await;
         let before = server.memory("VmRSS");
         let mut open = Vec::new();
         for _ in 0..9_500 {
-            let mut client = Client::of(&server.url, 0);
+            let mut client = Client::new(&server.url, 0);
             if asked {
                 client.get("/livez").await;
             } else {
@@ -149,7 +149,7 @@ async fn loud_neighbour() {
 /// How soon a call is told that it may not go.
 async fn refusals() {
     let server = serve(&highlevel(Duration::ZERO).await, &[]).await;
-    let mut client = Client::of(&server.url, 1);
+    let mut client = Client::new(&server.url, 1);
     for _ in 0..100 {
         client.call().await;
     }
@@ -158,7 +158,7 @@ async fn refusals() {
         timed(&mut client, 2_000).await
     );
     let down = serve("http://127.0.0.1:9", &[]).await;
-    let mut client = Client::of(&down.url, 2);
+    let mut client = Client::new(&down.url, 2);
     for _ in 0..10 {
         client.call().await;
     }
@@ -194,7 +194,7 @@ struct Goodput {
 async fn goodput(url: &str, connections: usize, rate: f64, lasts: Duration) -> Goodput {
     let start = Instant::now();
     let callers = (0..connections).map(|number| {
-        let mut client = Client::of(url, number);
+        let mut client = Client::new(url, number);
         tokio::spawn(async move {
             let (mut good, mut refused) = (0, Vec::new());
             let pause = Duration::from_secs_f64(connections as f64 / rate);
@@ -227,7 +227,7 @@ async fn goodput(url: &str, connections: usize, rate: f64, lasts: Duration) -> G
 
 /// The slowest but one in a hundred of calls at `rate` per second.
 async fn p99(url: &str, tenant: usize, rate: f64, lasts: Duration) -> Duration {
-    let mut client = Client::of(url, tenant);
+    let mut client = Client::new(url, tenant);
     let start = Instant::now();
     let mut taken = Vec::new();
     let mut next = start;

@@ -64,8 +64,12 @@ pub fn run() -> ExitCode {
         GeneratorCommand::Import(command) => command.run(&cli.openapi),
         GeneratorCommand::Diff { folder } => import::diff(folder, &cli.openapi),
         GeneratorCommand::Check => check::run(&cli.openapi),
-        GeneratorCommand::List { all, document } => list::run(&cli.openapi, *all, document.as_deref()),
-        GeneratorCommand::SearchEval { file, misses } => search_eval::run(&cli.openapi, file, *misses),
+        GeneratorCommand::List { all, document } => {
+            list::run(&cli.openapi, *all, document.as_deref())
+        }
+        GeneratorCommand::SearchEval { file, misses } => {
+            search_eval::run(&cli.openapi, file, *misses)
+        }
         GeneratorCommand::Show { tool } => show::run(&cli.openapi, tool),
     };
     done.unwrap_or_else(|Errors(problems)| {

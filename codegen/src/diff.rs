@@ -1,19 +1,19 @@
 //! What users of the tools will notice of new documents, tool by tool.
 
 mod compare;
-mod face;
 mod fields;
 mod pairs;
 mod report;
+mod signature;
 
 use std::collections::BTreeSet;
 
-use crate::described::{Documents, described};
 use crate::document::load::Sources;
+use crate::pipeline::{Documents, described};
 use compare::{compare, file};
-use face::{OperationSignature, faces};
 use pairs::{OperationPair, pairs};
-pub use report::{Change, Mark, DiffReport};
+pub use report::{Change, DiffReport, Mark};
+use signature::{OperationSignature, faces};
 
 /// Compares the documents of `sources` with `new` ones, under the same knowledge.
 pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
@@ -80,7 +80,12 @@ fn documents(old: &Documents, new: &Documents) -> Vec<String> {
     stems.iter().filter_map(told).collect()
 }
 
-fn tell(pair: &OperationPair<'_>, pairs: &[OperationPair<'_>], gone: &BTreeSet<&str>, changes: &mut Vec<Change>) {
+fn tell(
+    pair: &OperationPair<'_>,
+    pairs: &[OperationPair<'_>],
+    gone: &BTreeSet<&str>,
+    changes: &mut Vec<Change>,
+) {
     let mut add = |face: &OperationSignature, under_v3: bool, mark: Mark, what: String| {
         changes.push(Change {
             tool: face.tool.clone(),
@@ -92,7 +97,8 @@ fn tell(pair: &OperationPair<'_>, pairs: &[OperationPair<'_>], gone: &BTreeSet<&
         });
     };
     let is_elsewhere = |face: &OperationSignature| {
-        let holds = |one: Option<&OperationSignature>| one.is_some_and(|one| std::ptr::eq(one, face));
+        let holds =
+            |one: Option<&OperationSignature>| one.is_some_and(|one| std::ptr::eq(one, face));
         let times = pairs.iter().filter(|(old, new)| holds(*old) || holds(*new));
         times.count() > 1
     };

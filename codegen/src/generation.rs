@@ -10,12 +10,12 @@ use quote::{ToTokens, quote};
 use crate::allowlist::Allowlist;
 use crate::client_generator::client_tokens;
 use crate::counts::Counts;
-use crate::described::{DescribedDocuments, described};
 use crate::document::load::Sources;
 use crate::emit::{client, format, handlers, prune, registry};
 use crate::error::{Errors, Problem};
 use crate::model::lower::LoweredOperation;
-use crate::model::operation::{V3Operation, Operation};
+use crate::model::operation::{Operation, V3Operation};
+use crate::pipeline::{DescribedDocuments, described};
 use crate::search::index::{IndexText, index};
 
 /// What became of the documents.

@@ -2,13 +2,13 @@
 
 pub mod answer;
 pub mod argument;
-pub mod faults;
 pub mod gaps;
 pub mod inner;
+pub mod lint;
 pub mod lower;
 pub mod naming;
-pub mod newer;
 pub mod operation;
 pub mod review;
 pub mod schema;
 pub mod twins;
+pub mod v3;

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use codegen::allowlist::ListingStatus;
-use codegen::described::{Documents, described};
 use codegen::diff::report;
 use codegen::document::load::{Sources, load};
 use codegen::generation::generate;
+use codegen::pipeline::{Documents, described};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

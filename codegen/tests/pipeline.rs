@@ -9,10 +9,10 @@
 use std::path::Path;
 
 use codegen::allowlist::ListingStatus;
+use codegen::annotations;
 use codegen::document::load::{Sources, load};
 use codegen::document::resolve;
 use codegen::generation::{generate, prove};
-use codegen::knowledge;
 use serde_json::json;
 
 fn sources() -> Sources {
@@ -114,7 +114,7 @@ fn rewrite(sources: &mut Sources, stem: &str, from: &str, to: &str) {
     );
     let text = std::fs::read_to_string(path).expect("a file");
     assert!(text.contains(from), "{from}");
-    let tables = knowledge::parse(stem, &text.replace(from, to)).expect("tables");
+    let tables = annotations::parse(stem, &text.replace(from, to)).expect("tables");
     sources.knowledge.insert(stem.to_owned(), tables);
 }
 

@@ -57,8 +57,10 @@ fn search_finds_what_people_ask_for() {
             ));
         }
     };
-    let (user, agent): (fn(&EvaluationRequest) -> &str, fn(&EvaluationRequest) -> &str) =
-        (|one| &one.query, |one| &one.agent_query);
+    let (user, agent): (
+        fn(&EvaluationRequest) -> &str,
+        fn(&EvaluationRequest) -> &str,
+    ) = (|one| &one.query, |one| &one.agent_query);
     check("tests/requests.jsonl", user, [0.60, 0.92, 0.95]);
     check("tests/requests.jsonl", agent, [0.94, 0.98, 0.99]);
     check(

@@ -97,8 +97,13 @@ impl Pipeline {
             let answer = Box::pin(self.probe(probe, arguments, context)).await;
             match answer.class {
                 // Another read may be within the scopes, or come after rules that were just read anew.
-                None | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused) => {}
-                Some(class @ (FailureClass::Auth | FailureClass::RateLimited | FailureClass::Upstream)) => {
+                None
+                | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused) => {}
+                Some(
+                    class @ (FailureClass::Auth
+                    | FailureClass::RateLimited
+                    | FailureClass::Upstream),
+                ) => {
                     return Err(not_tried(class, answer.retry_after));
                 }
                 Some(_) => return Err(not_let_in()),

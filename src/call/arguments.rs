@@ -20,7 +20,7 @@ use crate::upstream::Caller;
 use schema::Schema;
 pub use tenant::location_on_the_wire;
 use tool::Arguments;
-use tool::{V3Variant, Tool};
+use tool::{Tool, V3Variant};
 
 /// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
 const MOST_TOLD: usize = 20;
@@ -109,8 +109,8 @@ impl Checker {
             .map(|cell| cell.get_or_init(|| Schema::new(tool)));
         match compiled {
             Some(Ok(schema)) => Ok(schema),
-            Some(Err(fault)) => Err(Rejection::of(format!("{}: {fault}", tool.name))),
-            None => Err(Rejection::of(format!("{} is not served here", tool.name))),
+            Some(Err(fault)) => Err(Rejection::new(format!("{}: {fault}", tool.name))),
+            None => Err(Rejection::new(format!("{} is not served here", tool.name))),
         }
     }
 }
@@ -120,7 +120,7 @@ fn place(tool: &Tool) -> usize {
 }
 
 impl Rejection {
-    fn of(what: String) -> Self {
+    fn new(what: String) -> Self {
         Self {
             problems: vec![ArgumentProblem {
                 what,

@@ -136,7 +136,11 @@ impl Pipeline {
         Ok(inspected)
     }
 
-    async fn agree(&self, inspected: BatchInspection, request: &Request<'_>) -> Result<Consent, Answer> {
+    async fn agree(
+        &self,
+        inspected: BatchInspection,
+        request: &Request<'_>,
+    ) -> Result<Consent, Answer> {
         let Some(subject) = inspected.subject else {
             return Ok(Consent::not_needed());
         };

@@ -234,7 +234,8 @@ impl Pipeline {
             .claim(handle, &approval_digest(subject, &who))
             .await?;
         let refused = |what: &str, remedy: &str| {
-            Failure::new(FailureClass::Refused, format!("Nothing was sent: {what}.")).with_remedy(remedy)
+            Failure::new(FailureClass::Refused, format!("Nothing was sent: {what}."))
+                .with_remedy(remedy)
         };
         let failure = match claimed {
             Claim::Run => {

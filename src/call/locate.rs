@@ -180,7 +180,10 @@ fn account(
         None => match (&principal.account, &principal.scope) {
             (Some(account), _) => account.clone(),
             (None, LocationScope::None) => {
-                return Err(Failure::new(FailureClass::Auth, "The connection has no account."));
+                return Err(Failure::new(
+                    FailureClass::Auth,
+                    "The connection has no account.",
+                ));
             }
             (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
                 Some(account) => account.caller(),

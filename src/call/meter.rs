@@ -7,7 +7,7 @@ use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Taken;
-use state::audit::{ConfirmationRecord, AuditEntry, OpenRecord};
+use state::audit::{AuditEntry, ConfirmationRecord, OpenRecord};
 use tool::Tool;
 
 /// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit file
@@ -92,7 +92,7 @@ impl Pipeline {
 
     fn credential_name(&self, credential: &Credential) -> String {
         let identity = &self.controls().identity;
-        format!("credential:{}", identity.of(&credential.identity()))
+        format!("credential:{}", identity.name(&credential.identity()))
     }
 
     /// Nothing is written for a token that HighLevel has not accepted: anybody can make one up, and fill the disk.

@@ -13,7 +13,7 @@ use crate::call::shape::too_large;
 use crate::upstream::Failure;
 use filter::Condition;
 pub use paging::{most_rows_a_page, next_page};
-pub use path::at;
+pub use path::value_at;
 use tool::Tool;
 
 /// Texts inside rows are cut here, in characters, unless their field was asked for by name.
@@ -105,7 +105,7 @@ impl Output {
             .filter(|row| self.filter.iter().all(|one| one.holds(row)));
         gathered.rows.extend(kept.cloned());
         if !tool.paging.total.is_empty() {
-            gathered.total = at(answer, tool.paging.total).cloned();
+            gathered.total = value_at(answer, tool.paging.total).cloned();
         }
         true
     }
@@ -220,7 +220,7 @@ impl Output {
         let mut projected = Map::new();
         for field in fields {
             let steps: Vec<&str> = field.split('.').collect();
-            if let Some(value) = at(row, &steps).filter(|value| !value.is_null()) {
+            if let Some(value) = value_at(row, &steps).filter(|value| !value.is_null()) {
                 projected.insert(field.to_owned(), clipped(value, longest, field, cut));
             }
         }
@@ -254,7 +254,7 @@ impl Output {
 pub fn rows<'a>(tool: &Tool, answer: &'a Value) -> Option<&'a Vec<Value>> {
     match tool.paging.rows {
         [] => answer.as_array(),
-        path => at(answer, path)?.as_array(),
+        path => value_at(answer, path)?.as_array(),
     }
 }
 

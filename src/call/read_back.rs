@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::call::output::at;
+use crate::call::output::value_at;
 use tool::{ReadBack, Tool};
 
 /// Names under which a custom field's value travels.
@@ -44,7 +44,7 @@ fn values(back: &ReadBack, arguments: &Map<String, Value>) -> Option<Vec<(String
 
 fn warned(back: &ReadBack, sent: &[(String, Value)], text: String, answer: &Value) -> String {
     // An answer that shows no such list says nothing of what was kept.
-    let Some(kept) = at(answer, back.found).and_then(Value::as_array) else {
+    let Some(kept) = value_at(answer, back.found).and_then(Value::as_array) else {
         return text;
     };
     let warnings: Vec<String> = sent

@@ -117,7 +117,10 @@ fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Optio
     let parsed = match &value {
         Value::String(text) if name == OUTPUT => {
             crate::catalog::decoding::check_size(text).map_err(|what| {
-                Failure::new(FailureClass::Invalid, format!("Nothing was sent: {name} {what}."))
+                Failure::new(
+                    FailureClass::Invalid,
+                    format!("Nothing was sent: {name} {what}."),
+                )
             })?;
             serde_json::from_str(text)
         }

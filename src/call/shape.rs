@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::catalog::decoding::end_of_string;
 use crate::catalog::masking::{mask_secrets, may_end_in_secret};
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 use tool::{Effect, Tool};
 
 /// Room for `_cut` and what holds it.

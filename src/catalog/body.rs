@@ -84,7 +84,7 @@ pub fn file(value: &Value) -> Result<UploadFile, &'static str> {
 fn form(body: &Value) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     for (name, value) in body.as_object().into_iter().flatten() {
-        form.append_pair(name, &plain(value));
+        form.append_pair(name, &form_text(value));
     }
     form.finish()
 }
@@ -123,7 +123,7 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
             None => {
                 head += "\r\n\r\n";
                 out.extend_from_slice(head.as_bytes());
-                out.extend_from_slice(plain(value).as_bytes());
+                out.extend_from_slice(form_text(value).as_bytes());
             }
         }
         out.extend_from_slice(b"\r\n");
@@ -150,7 +150,7 @@ fn quoted(name: &str) -> String {
         .replace('\n', "%0A")
 }
 
-fn plain(value: &Value) -> String {
+fn form_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -73,8 +73,9 @@ impl Decision {
 /// A block each on a terminal, for a preview fits no cell; one JSON object a line in a pipe.
 fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), CliError> {
     let now = SteadyClock::now();
-    let waits =
-        |approval: &Approval| approval.state == ApprovalState::Pending && !approval.has_expired(now);
+    let waits = |approval: &Approval| {
+        approval.state == ApprovalState::Pending && !approval.has_expired(now)
+    };
     let mut text = String::new();
     for approval in approvals.list()? {
         if !all && !waits(&approval) {

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::terminal::{Text, table, visible};
 use super::{CliError, print};
 use crate::config::{Config, Flags};
-use state::audit::{Follow, AuditQuery, AuditRecord, RecordState, records};
+use state::audit::{AuditQuery, AuditRecord, Follow, RecordState, records};
 
 /// How often the file is looked at.
 const PAUSE: Duration = Duration::from_millis(500);

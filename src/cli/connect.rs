@@ -69,7 +69,7 @@ impl Connect {
         };
         let Some(path) = self.write else {
             print(server.printed(self.client)?)?;
-            if let Ok(file) = ClientFile::of(self.client, None) {
+            if let Ok(file) = ClientFile::new(self.client, None) {
                 let place = file.path.display();
                 eprintln!("--write adds it to {place}.");
             }
@@ -87,7 +87,7 @@ impl Connect {
                 "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
             ));
         }
-        let file = ClientFile::of(self.client, path)?;
+        let file = ClientFile::new(self.client, path)?;
         let place = file.path.display();
         if self.dry_run {
             let entry = server.without_token(self.client)?;
@@ -96,7 +96,9 @@ impl Connect {
         }
         match file.add(&entry)? {
             WriteOutcome::Already => print(format_args!("{place} has {NAME} already\n"))?,
-            WriteOutcome::New => print(format_args!("{place} has {NAME} now; restart the client\n"))?,
+            WriteOutcome::New => {
+                print(format_args!("{place} has {NAME} now; restart the client\n"))?
+            }
             WriteOutcome::Backed(backup) => print(format_args!(
                 "{place} has {NAME} now; restart the client. The file before is {}\n",
                 backup.display()

@@ -78,7 +78,7 @@ async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool
         return findings;
     };
     let secret = config.account.token.expose_secret();
-    let claims = Claims::of(secret);
+    let claims = Claims::parse(secret);
     token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
     if !location(&mut caller, claims.as_ref(), &mut findings) {
         obstacle = obstacle.or(Some("no location to try it on"));

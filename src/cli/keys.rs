@@ -10,7 +10,7 @@ use super::terminal::{Text, table, visible};
 use super::{CliError, print};
 use crate::call::read_rules;
 use crate::config::{Config, Flags};
-use state::keys::{self, KeyLocations, NewKey, KeyRecord};
+use state::keys::{self, KeyLocations, KeyRecord, NewKey};
 
 #[derive(Subcommand)]
 pub enum KeysCommand {

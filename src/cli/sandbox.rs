@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{CliError, print, runtime};
 use crate::config::Config;
-use ::sandbox::{self, LOCATION, SandboxOptions, TOKEN, CountingWindow};
+use ::sandbox::{self, CountingWindow, LOCATION, SandboxOptions, TOKEN};
 
 #[derive(Args)]
 pub struct Sandbox {

@@ -101,7 +101,7 @@ impl std::fmt::Display for SecretSource {
 
 impl Variables {
     /// Of `environment`, what any of `sources` names.
-    pub fn of<'a>(
+    pub fn collect<'a>(
         sources: impl Iterator<Item = &'a SecretSource>,
         environment: &BTreeMap<String, String>,
     ) -> Self {

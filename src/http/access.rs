@@ -23,7 +23,7 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
-use state::keys::{Keys, KeyLocations, KeyRecord, KeyRefusal, looks_like_key};
+use state::keys::{KeyLocations, KeyRecord, KeyRefusal, Keys, looks_like_key};
 
 /// Who may call, and as whom.
 pub struct Access {
@@ -103,7 +103,11 @@ impl Access {
     }
 
     /// Whom a request acts for.
-    pub fn principal(&self, visit: &Visit<'_>, accounts: &Accounts) -> Result<Principal, HttpProblem> {
+    pub fn principal(
+        &self,
+        visit: &Visit<'_>,
+        accounts: &Accounts,
+    ) -> Result<Principal, HttpProblem> {
         let shown = self.credential(visit, accounts)?;
         let location = tenant(visit.headers, LOCATION)?;
         let company = tenant(visit.headers, COMPANY)?;

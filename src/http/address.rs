@@ -12,7 +12,7 @@ pub struct Address {
 
 impl Address {
     /// Some clients encode the `+` between toolsets.
-    pub fn of(path: &str) -> Self {
+    pub fn parse(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
         let path = path.strip_prefix("/mcp").unwrap_or(&path);
         let path = path.trim_matches('/');
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn paths_name_location_and_surface() {
         fn check(path: &str, alias: Option<&str>, surface: &str) {
-            let found = Address::of(path);
+            let found = Address::parse(path);
             let found = (found.alias.as_deref(), found.surface.as_str());
             assert_eq!(found, (alias, surface), "{path}");
         }

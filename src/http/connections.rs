@@ -24,8 +24,8 @@ use tower::ServiceExt;
 
 use crate::config;
 use crate::http::client_address::Peer;
-use crate::http::clock::{Clock, WatchedStream};
-use crate::http::doors::{ConnectionLimiter, ConnectionPermit};
+use crate::http::connection_limiter::{ConnectionLimiter, ConnectionPermit};
+use crate::http::idle_timeout::{Clock, WatchedStream};
 use crate::http::stopping::Stopping;
 use crate::telemetry::Metrics;
 
@@ -71,7 +71,7 @@ pub async fn run(
     metrics: &Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let doors = Arc::new(ConnectionLimiter::new(settings, Arc::clone(metrics)));
+    let limiter = Arc::new(ConnectionLimiter::new(settings, Arc::clone(metrics)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let (ending, ended) = watch::channel(());
     let serving = Serving {
@@ -90,7 +90,7 @@ pub async fn run(
         let stops = stopping.has_begun();
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => match doors.enter(address.ip()) {
+                Ok((stream, address)) => match limiter.acquire(address.ip()) {
                     Some(entry) => {
                         let peer = Peer(address.ip());
                         tokio::spawn(serving.clone().serve(stream, peer, entry));
@@ -107,7 +107,7 @@ pub async fn run(
                 drained = Instant::now() + Duration::from_millis(settings.drain_ms);
             }
             () = sleep_until(drained), if stops => break,
-            _ = look.tick(), if stops => if doors.count() == 0 { break },
+            _ = look.tick(), if stops => if limiter.count() == 0 { break },
         }
     }
     drop((listener, serving));

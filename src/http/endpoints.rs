@@ -59,8 +59,9 @@ impl Endpoints {
             return Ok(service.clone());
         }
         // Not under the lock: others need not wait for it.
-        let endpoint = Endpoint::parse(asked)
-            .map_err(|error| HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))?;
+        let endpoint = Endpoint::parse(asked).map_err(|error| {
+            HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
+        })?;
         let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
         let service = mcp::service(&handler, self.max_body_bytes);
         services().insert(asked.to_owned(), service.clone());

@@ -12,9 +12,9 @@ use crate::call::{Pipeline, Principal};
 use crate::http::access::{Access, Visit};
 use crate::http::address::Address;
 use crate::http::client_address::Peer;
-use crate::http::intake::{Intake, ShareHolder};
 use crate::http::origin::CheckedHost;
 use crate::http::problem::HttpProblem;
+use crate::http::request_limits::{Intake, ShareHolder};
 
 /// What a request has to pass.
 pub struct Guard {
@@ -51,7 +51,7 @@ pub async fn guard(
 impl Guard {
     fn principal(&self, request: &Request) -> Result<Principal, HttpProblem> {
         let snapshot = self.pipeline.snapshot();
-        let alias = Address::of(request.uri().path()).alias;
+        let alias = Address::parse(request.uri().path()).alias;
         let host = request.extensions().get::<CheckedHost>();
         let unchecked = || {
             let what = "The request's host was not checked.";

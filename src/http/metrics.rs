@@ -24,7 +24,11 @@ const MOST_CONNECTIONS: usize = 32;
 const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 
 /// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
-pub async fn serve_metrics(listener: TcpListener, telemetry: Telemetry, settings: config::ServerSettings) {
+pub async fn serve_metrics(
+    listener: TcpListener,
+    telemetry: Telemetry,
+    settings: config::ServerSettings,
+) {
     let listen = listener.local_addr().unwrap_or(settings.listen);
     let allowed = HostRules::for_metrics(&settings, listen.ip());
     let router = Router::new()

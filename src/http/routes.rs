@@ -19,9 +19,9 @@ use crate::http::access::Access;
 use crate::http::address::Address;
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
-use crate::http::intake::Intake;
 use crate::http::origin::{HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
+use crate::http::request_limits::Intake;
 use crate::http::stopping::{Readiness, Stopping, ready};
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
@@ -63,7 +63,7 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
 }
 
 async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
-    let surface = Address::of(request.uri().path()).surface;
+    let surface = Address::parse(request.uri().path()).surface;
     endpoints.answer(&surface, request).await
 }
 

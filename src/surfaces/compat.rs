@@ -302,7 +302,10 @@ fn operation(id: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> 
                 (_, Some(near)) => format!("Did you mean {near}?"),
                 _ => "search_operations finds operations by what they do.".to_owned(),
             };
-            Failure::new(FailureClass::Invalid, format!("There is no operation {shown}."))
-                .with_remedy(remedy)
+            Failure::new(
+                FailureClass::Invalid,
+                format!("There is no operation {shown}."),
+            )
+            .with_remedy(remedy)
         })
 }

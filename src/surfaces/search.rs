@@ -96,7 +96,7 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
         let shown = search
             .operations
             .iter()
-            .map(|name| named(name, search, &is_served));
+            .map(|name| find_by_name(name, search, &is_served));
         answer.insert("operations".to_owned(), shown.collect());
     }
     let lists: Vec<Value> = search
@@ -154,7 +154,7 @@ fn found(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Val
         .collect()
 }
 
-fn named(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
+fn find_by_name(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
     let served = || TOOLS.iter().filter(|tool| is_served(tool));
     match served().find(|tool| tool.is_called(name)) {
         Some(tool) => shown(tool, search.detail),

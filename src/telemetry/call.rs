@@ -66,7 +66,10 @@ impl CallWatch {
         let metrics = &self.telemetry.metrics;
         metrics.under_way.dec();
         let tool = self.tool;
-        metrics.calls.get_or_create(&CallLabels { tool, outcome }).inc();
+        metrics
+            .calls
+            .get_or_create(&CallLabels { tool, outcome })
+            .inc();
         let effect = EffectLabel {
             effect: self.effect,
         };

@@ -7,7 +7,7 @@ use reqwest::Response;
 use serde::de::IgnoredAny;
 
 use crate::budget::{Charge, Full};
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::retry::Outcome;
 use tool::{Effect, Tool};
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// So many failures, and no success between them.
 const IN_A_ROW: u32 = 5;

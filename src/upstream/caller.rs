@@ -109,7 +109,7 @@ impl Credential {
     /// What its token says of itself, where it is a JWT.
     pub fn claims(&self) -> Option<Claims> {
         match self {
-            Self::Token(token) => Claims::of(token.secret.expose_secret()),
+            Self::Token(token) => Claims::parse(token.secret.expose_secret()),
             Self::Company(_) => None,
         }
     }

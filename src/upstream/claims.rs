@@ -20,7 +20,7 @@ pub struct Claims {
 
 impl Claims {
     /// `None` where `token` is no JWT whose second part is a JSON object.
-    pub fn of(token: &str) -> Option<Self> {
+    pub fn parse(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
         let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -44,7 +44,7 @@ mod tests {
     #[track_caller]
     fn check(payload: &str, claims: Option<Claims>) {
         let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
-        assert_eq!(Claims::of(&token), claims, "{payload}");
+        assert_eq!(Claims::parse(&token), claims, "{payload}");
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
                 scopes: Some(vec!["a".to_owned(), "b".to_owned()]),
             }),
         );
-        assert_eq!(Claims::of("pit-1"), None);
-        assert_eq!(Claims::of("a.b!.c"), None);
+        assert_eq!(Claims::parse("pit-1"), None);
+        assert_eq!(Claims::parse("a.b!.c"), None);
     }
 }

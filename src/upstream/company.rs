@@ -4,14 +4,14 @@
 //! install the app again; so it stands on the disk before anybody uses it, and one process at a time renews.
 
 mod file;
-mod flight;
-mod minted;
+mod location_token_cache;
 mod minter;
 mod oauth;
 mod pair;
-mod refusal;
 mod renewal;
+mod single_flight;
 mod state;
+mod token_error;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,9 +21,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::state::RenewalState;
 use crate::upstream::TenantId;
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 use file::PairFile;
-use minted::LocationTokenCache;
+use location_token_cache::LocationTokenCache;
 pub use minter::Minter;
 use oauth::App;
 pub use oauth::Oauth;

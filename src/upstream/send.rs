@@ -13,12 +13,12 @@ use crate::upstream::Transport;
 use crate::upstream::answer::{self, Reply};
 use crate::upstream::breaker::{self, Health};
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::{FailureClass, Failure};
-use crate::upstream::limit::{self, RateLimitAccount, SlotOutcome, RateLimitHeaders};
+use crate::upstream::errors::{self, TokenVerdict};
+use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
+use crate::upstream::rate_limit::{self, RateLimitAccount, RateLimitHeaders, SlotOutcome};
 use crate::upstream::retry::{self, Outcome};
 use crate::upstream::standing::Standing;
-use crate::upstream::verdict::{self, TokenVerdict};
 use tool::Effect;
 
 /// A call under way.
@@ -90,7 +90,10 @@ impl Transport {
         let mut last: Option<Failure> = None;
         loop {
             let attempt = request.try_clone().ok_or_else(|| {
-                Failure::new(FailureClass::Refused, "A request without an end cannot be sent.")
+                Failure::new(
+                    FailureClass::Refused,
+                    "A request without an end cannot be sent.",
+                )
             })?;
             let (mut failure, outcome, asked, verdict) =
                 match self.attempt(flow, attempt, &token).await {
@@ -132,7 +135,9 @@ impl Transport {
                 }
             }
             self.record(flow, verdict);
-            if let (FailureClass::Location, Some(location)) = (failure.class, target.named_location()) {
+            if let (FailureClass::Location, Some(location)) =
+                (failure.class, target.named_location())
+            {
                 shared.standings.disprove(&digest, location);
             }
             let pause = retry::pause(retries + 1).max(asked.unwrap_or_default());
@@ -233,9 +238,13 @@ impl Transport {
             }
         };
         let (status, headers) = (response.status(), response.headers());
-        let asked = limit::retry_after(headers);
-        permit.end(SlotOutcome::with(status, RateLimitHeaders::of(headers), asked));
-        let trace_id = verdict::trace_id(headers, token);
+        let asked = rate_limit::retry_after(headers);
+        permit.end(SlotOutcome::with(
+            status,
+            RateLimitHeaders::parse(headers),
+            asked,
+        ));
+        let trace_id = errors::trace_id(headers, token);
         let mut charge = flow.sender.budget.charge();
         let most = self.max_response_bytes;
         let body = answer::body(tool, &mut response, most, &mut charge).await;
@@ -245,15 +254,15 @@ impl Transport {
             // Without a body the status says enough.
             let body = body.unwrap_or_default();
             let headers = response.headers();
-            let (failure, verdict) = verdict::judge(tool, token, status, headers, &body);
-            let outcome = Outcome::of(status);
+            let (failure, verdict) = errors::judge(tool, token, status, headers, &body);
+            let outcome = Outcome::from_status(status);
             return Err(AttemptError::Failed(failure, outcome, asked, verdict));
         }
         match body.and_then(|body| answer::accepted(tool, status.as_u16(), body, charge)) {
             Ok(reply) => Ok(Reply { trace_id, ..reply }),
             Err(mut failure) => {
                 failure.sent = true;
-                let outcome = Outcome::of(status);
+                let outcome = Outcome::from_status(status);
                 let verdict = TokenVerdict::Silent;
                 Err(AttemptError::Failed(failure, outcome, asked, verdict))
             }

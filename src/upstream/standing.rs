@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::upstream::errors::TokenVerdict;
 use crate::upstream::recent::RecentMap;
-use crate::upstream::verdict::TokenVerdict;
 use crate::upstream::{Digest, TenantId};
 
 pub use delay::{Delay, DelayReason};

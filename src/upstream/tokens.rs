@@ -9,7 +9,7 @@ use crate::upstream::Digest;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 use crate::upstream::company::{Minter, Oauth};
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Sender, Target};
 use crate::upstream::recent::RecentMap;
 use tool::TokenClass;
@@ -62,7 +62,9 @@ impl Tokens {
                 "Nothing was sent: HighLevel has refused tokens of this class for {} a short while ago.",
                 target.tool.name
             );
-            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(other_token(target)));
+            return Err(
+                Failure::new(FailureClass::TokenClass, what).with_remedy(other_token(target))
+            );
         }
         match (source, &sender.caller.credential) {
             (Source::Own(token), _) => Ok(token.clone()),

@@ -16,9 +16,9 @@ use crate::upstream::Digest;
 use crate::upstream::answer;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::company::Oauth;
-use crate::upstream::failure::{FailureClass, Failure};
-use crate::upstream::limit::Limits;
+use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
+use crate::upstream::rate_limit::Limits;
 use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
 use crate::upstream::tokens::Tokens;
@@ -67,7 +67,10 @@ pub(super) struct SharedTransport {
 
 impl Transport {
     /// Fails where the base URL is no http(s) URL or the client cannot be made.
-    pub fn new(settings: &config::UpstreamSettings, limits: &config::LimitSettings) -> Result<Self, String> {
+    pub fn new(
+        settings: &config::UpstreamSettings,
+        limits: &config::LimitSettings,
+    ) -> Result<Self, String> {
         let base_url = settings.base_url.trim_end_matches('/').to_owned();
         let base = Url::parse(&base_url)
             .ok()
@@ -221,7 +224,10 @@ impl Transport {
     /// Checks the URL that stands in the request, and adds what HighLevel wants with every one, but for the token.
     pub(super) fn dress(&self, target: &Target, request: &mut Request) -> Result<(), Failure> {
         template::check(&self.base, target.tool.path, request.url()).map_err(|what| {
-            Failure::new(FailureClass::Refused, format!("The request was not sent: {what}."))
+            Failure::new(
+                FailureClass::Refused,
+                format!("The request was not sent: {what}."),
+            )
         })?;
         let headers = request.headers_mut();
         headers.remove(API_VERSION);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::json;
 
-use crate::fixture::{Fixture, advance, company_at, read, told, write};
+use crate::fixture::{Fixture, advance, company_at, read, token_text, write};
 use crate::mock::{Moment, Script};
 
 /// What is left beside a pair after a renewal that failed.
@@ -162,7 +162,14 @@ async fn answers_that_tell_nothing_leave_the_intent() {
             "is too large",
         ),
     ] {
-        check(script, FailureClass::Upstream, says, "ry again", Left::Intent).await;
+        check(
+            script,
+            FailureClass::Upstream,
+            says,
+            "ry again",
+            Left::Intent,
+        )
+        .await;
     }
 }
 
@@ -182,7 +189,7 @@ async fn a_silent_highlevel_is_given_ten_seconds() {
 async fn nothing_is_open_where_nothing_was_sent() {
     let fixture = Fixture::ending_in(-5).await;
     let company = company_at("http://127.0.0.1:9", &fixture.path());
-    let failure = told(company.token().await).expect_err("nobody there");
+    let failure = token_text(company.token().await).expect_err("nobody there");
     assert_eq!(failure.class, FailureClass::Upstream);
     assert!(failure.sentence.contains("nothing was sent"), "{failure:?}");
     assert!(!fixture.new_path().exists());
@@ -222,7 +229,7 @@ async fn a_pair_that_cannot_be_written_after_all_is_kept_and_not_used() {
     let mut moments = fixture.mock.moments();
     fixture.mock.delay(Duration::from_millis(100));
     let company = fixture.company.clone();
-    let asking = tokio::spawn(async move { told(company.token().await) });
+    let asking = tokio::spawn(async move { token_text(company.token().await) });
     while moments.recv().await.expect("a moment") != Moment::Asked {}
     fs::remove_file(fixture.path()).expect("removed");
     fs::create_dir(fixture.path()).expect("a folder");

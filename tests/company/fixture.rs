@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use highlevel_mcp::upstream::company::{Company, Oauth, CompanyAppSettings};
+use highlevel_mcp::upstream::company::{Company, CompanyAppSettings, Oauth};
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -69,11 +69,11 @@ impl Fixture {
     }
 
     pub async fn token(&self) -> Result<String, Failure> {
-        told(self.company.token().await)
+        token_text(self.company.token().await)
     }
 }
 
-pub fn told(token: Result<SecretString, Failure>) -> Result<String, Failure> {
+pub fn token_text(token: Result<SecretString, Failure>) -> Result<String, Failure> {
     token.map(|token| token.expose_secret().to_owned())
 }
 

@@ -7,14 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use highlevel_mcp::upstream::caller::Credential;
 use highlevel_mcp::upstream::company::Minter;
-use highlevel_mcp::upstream::failure::{FailureClass, Failure};
+use highlevel_mcp::upstream::failure::{Failure, FailureClass};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, advance, id, now, oauth, told};
+use crate::fixture::{Fixture, advance, id, now, oauth, token_text};
 use crate::mock::{LOCATIONS, Mock, Script};
 
 async fn token(fixture: &Fixture, location: &str) -> Result<String, Failure> {
-    told(fixture.company.location_token(&id(location)).await)
+    token_text(fixture.company.location_token(&id(location)).await)
 }
 
 #[tokio::test]
@@ -110,7 +110,13 @@ async fn those_who_ask_together_get_one_token() {
     assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 2));
 }
 
-async fn check(location: &str, script: Option<Script>, class: FailureClass, says: &str, remedy: &str) {
+async fn check(
+    location: &str,
+    script: Option<Script>,
+    class: FailureClass,
+    says: &str,
+    remedy: &str,
+) {
     let fixture = Fixture::ending_in(10_000).await;
     if let Some(script) = script {
         fixture.mock.next(script);
@@ -193,7 +199,13 @@ async fn refusals_name_the_location_and_what_to_do() {
             "Too many",
             "10 seconds",
         ),
-        (own, say(500, ""), FailureClass::Upstream, "failed", "Try again"),
+        (
+            own,
+            say(500, ""),
+            FailureClass::Upstream,
+            "failed",
+            "Try again",
+        ),
         (
             own,
             Some(Script::Say(200, &[], "<html>".to_owned())),
@@ -235,7 +247,7 @@ async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
     );
     let own = id(LOCATIONS[0]);
     let ask = async |digest: u8, credential: &Credential| {
-        told(minter.location_token([digest; 32], credential, &own).await)
+        token_text(minter.location_token([digest; 32], credential, &own).await)
     };
     assert_eq!(ask(1, &company).await.as_deref(), Ok("Location0.1.token"));
     assert_eq!(ask(1, &company).await.as_deref(), Ok("Location0.1.token"));

@@ -11,7 +11,7 @@ use highlevel_mcp::upstream::company::{Companies, CompanyAppSettings};
 use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, company, id, now, oauth, settings, told, write};
+use crate::fixture::{Fixture, company, id, now, oauth, settings, token_text, write};
 
 /// What becomes of a pair file.
 #[derive(Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ async fn a_missing_file_may_be_written_later() {
             fs::create_dir(fixture.path()).expect("a folder");
         }
         let company = fixture.another();
-        let failure = told(company.token().await).expect_err("no pair");
+        let failure = token_text(company.token().await).expect_err("no pair");
         assert_eq!(failure.class, FailureClass::Auth);
         assert!(failure.sentence.contains("cannot be read"), "{failure:?}");
         assert!(
@@ -170,7 +170,10 @@ async fn a_missing_file_may_be_written_later() {
     assert!(company.token().await.is_err());
     write(&fixture.path(), pair);
     crate::fixture::advance(5).await;
-    assert_eq!(told(company.token().await).as_deref(), Ok(fixture.first()));
+    assert_eq!(
+        token_text(company.token().await).as_deref(),
+        Ok(fixture.first())
+    );
 }
 
 #[tokio::test]
@@ -216,7 +219,10 @@ async fn relative_paths_and_links_are_followed() {
     let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
     let relative = up.join(fixture.path().strip_prefix("/").expect("absolute"));
     let other = company(&fixture.mock, &relative);
-    assert_eq!(told(other.token().await).as_deref(), Ok("company.2.access"));
+    assert_eq!(
+        token_text(other.token().await).as_deref(),
+        Ok("company.2.access")
+    );
 
     let links = tempfile::tempdir().expect("a folder");
     let link = links.path().join("link.json");
@@ -226,7 +232,7 @@ async fn relative_paths_and_links_are_followed() {
     write(&fixture.path(), pair.to_string());
     let linked = company(&fixture.mock, &link);
     assert_eq!(
-        told(linked.token().await).as_deref(),
+        token_text(linked.token().await).as_deref(),
         Ok("company.3.access")
     );
     assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());

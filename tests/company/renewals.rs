@@ -6,7 +6,7 @@ use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::{Fixture, advance, now, told};
+use crate::fixture::{Fixture, advance, now, token_text};
 use crate::mock::{Moment, Script};
 
 #[tokio::test]
@@ -102,7 +102,10 @@ async fn only_the_token_in_use_can_be_refused_and_not_too_young() {
     assert_eq!(fixture.token().await.as_deref(), Ok("company.1.access"));
     assert!(fixture.company.refused(&first));
     let second = fixture.company.token().await.expect("a token");
-    assert_eq!(told(Ok(second.clone())).as_deref(), Ok("company.2.access"));
+    assert_eq!(
+        token_text(Ok(second.clone())).as_deref(),
+        Ok("company.2.access")
+    );
     assert!(fixture.company.refused(&first), "late, and of no effect");
     assert!(
         !fixture.company.refused(&second),
@@ -129,8 +132,8 @@ async fn who_refuses_a_token_is_not_given_it_again() {
         let company = fixture.another();
         let first = company.token().await.expect("a token");
         assert!(company.refused(&first));
-        let second = told(company.token().await);
-        assert_ne!(second, told(Ok(first)));
+        let second = token_text(company.token().await);
+        assert_ne!(second, token_text(Ok(first)));
     }
     assert_eq!(fixture.mock.renewals(), 50);
 }
@@ -147,7 +150,7 @@ async fn those_who_ask_together_renew_once() {
             } else {
                 other.clone()
             };
-            tokio::spawn(async move { told(company.token().await) })
+            tokio::spawn(async move { token_text(company.token().await) })
         })
         .collect();
     for asked in asking {
@@ -249,6 +252,6 @@ fn a_server_that_stops_while_it_renews_renews_at_once_when_it_starts() {
     fixture.mock.pass(Duration::from_secs(25));
     let company = fixture.another();
     let token = highlevel.block_on(company.token());
-    assert_eq!(told(token).as_deref(), Ok("company.2.access"));
+    assert_eq!(token_text(token).as_deref(), Ok("company.2.access"));
     assert_eq!((fixture.mock.renewals(), fixture.mock.rotations()), (2, 1));
 }

@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(1300);
 struct Client(TcpStream);
 
 impl Client {
-    async fn of(server: &TestServer) -> Self {
+    async fn connect(server: &TestServer) -> Self {
         Self(connected(server).await)
     }
 
@@ -75,7 +75,7 @@ fn call() -> String {
 async fn a_connection_is_asked_again_after_each_rest() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_IDLE_TIMEOUT_MS", "2500")];
     let server = TestServer::start_with(NOWHERE, &deadlines).await;
-    let mut client = Client::of(&server).await;
+    let mut client = Client::connect(&server).await;
     let ping = post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     // In a head, at its end and in a body.
     for cut in [1, HEAD.len() - 2, ping.len() - 9] {
@@ -105,7 +105,7 @@ async fn what_was_read_before_a_rest_is_not_lost() {
     let deadlines = [("HIGHLEVEL_MCP_SERVER_HEADER_TIMEOUT_MS", "1000")];
     let server = TestServer::start_with(NOWHERE, &deadlines).await;
     let (begun, rest) = ALIVE.split_at(9);
-    let mut client = Client::of(&server).await;
+    let mut client = Client::connect(&server).await;
     client.send(&format!("{ALIVE}{begun}")).await;
     client.hear(1, "ok\n").await;
     sleep(REST).await;
@@ -122,7 +122,7 @@ async fn no_request_is_lost_where_a_rest_begins() {
     let clients = (0..400).map(|number| {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
-            let mut client = Client::of(&server).await;
+            let mut client = Client::connect(&server).await;
             client.alive().await;
             for round in 0..3 {
                 let pause = 980_000 + 100 * (number + 17 * round) % 40_000;
@@ -140,7 +140,7 @@ async fn no_request_is_lost_where_a_rest_begins() {
 #[tokio::test]
 async fn who_reads_slowly_keeps_the_connection() {
     let server = TestServer::start(NOWHERE).await;
-    let mut client = Client::of(&server).await;
+    let mut client = Client::connect(&server).await;
     let small = socket2::SockRef::from(&client.0).set_recv_buffer_size(65_536);
     small.expect("a small buffer");
     let list = post(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
@@ -171,7 +171,10 @@ async fn a_stop_ends_a_rest_and_no_call() {
     .await;
     let settings = [("HIGHLEVEL_MCP_SERVER_DRAIN_MS", "0"), NO_LIMIT];
     let server = TestServer::start_with(&wire.url, &settings).await;
-    let (mut idle, mut busy) = (Client::of(&server).await, Client::of(&server).await);
+    let (mut idle, mut busy) = (
+        Client::connect(&server).await,
+        Client::connect(&server).await,
+    );
     idle.alive().await;
     busy.alive().await;
     sleep(REST).await;
@@ -212,7 +215,10 @@ async fn who_goes_away_after_a_rest_is_missed() {
         NO_LIMIT,
     ];
     let server = TestServer::start_with(&wire.url, &few).await;
-    let (mut calls, mut rests) = (Client::of(&server).await, Client::of(&server).await);
+    let (mut calls, mut rests) = (
+        Client::connect(&server).await,
+        Client::connect(&server).await,
+    );
     calls.alive().await;
     rests.alive().await;
     sleep(REST).await;
@@ -222,7 +228,7 @@ async fn who_goes_away_after_a_rest_is_missed() {
     drop((calls, rests));
     sleep(Duration::from_millis(100)).await;
     slow.store(false, Ordering::Relaxed);
-    let mut next = Client::of(&server).await;
+    let mut next = Client::connect(&server).await;
     next.send(&call()).await;
     next.hear(1, "}]").await;
     next.alive().await;

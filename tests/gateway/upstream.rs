@@ -228,7 +228,10 @@ async fn an_answer_is_paid_for_until_it_is_dropped() {
     let ask = |name: &str| upstream.send(tool(name), sender("pit-a", &budget), false);
     let reply = ask(READ).await.expect("an answer");
     assert_eq!((budget.used(), reply.charge.bytes()), (length, length));
-    for (name, class) in [(READ, FailureClass::RateLimited), (WRITE, FailureClass::UnknownOutcome)] {
+    for (name, class) in [
+        (READ, FailureClass::RateLimited),
+        (WRITE, FailureClass::UnknownOutcome),
+    ] {
         let failure = ask(name).await.expect_err("no room");
         assert_eq!((failure.class, budget.used()), (class, length), "{failure}");
         assert!(!failure.not_executed(), "{failure}");

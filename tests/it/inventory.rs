@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::catalog::masking::is_secret_name;
 use serde_json::Value;
-use tool::{V3Variant, Role, Tool};
+use tool::{Role, Tool, V3Variant};
 
 /// Every tool whose documented answer holds secrets, and their names. The value of each is masked. An import that
 /// adds one fails here: where the answer is nothing but the secret, leave the operation out by name; else add it.

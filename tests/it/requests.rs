@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use tool::{Effect, Place, Tool};
 
 use test_support::recording::Recording;
-use test_support::server::{KEY, LOCATION, TestServer, TOKEN, VOUCHED};
+use test_support::server::{KEY, LOCATION, TOKEN, TestServer, VOUCHED};
 
 /// Tool, arguments, then method, path with query, `Version` and body of the request that leaves.
 type Row = (

@@ -1,5 +1,6 @@
 //! The house rules that a machine can check.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -201,4 +202,89 @@ fn every_kind_of_caller_has_its_row() {
         let row = format!("| {} ", kind.rights().name);
         assert!(text.contains(&row), "there is no row {row:?}");
     }
+}
+
+/// Types of the program and the generator by name, with the files that define them. What only tests define, and what a
+/// trait demands of an implementor, is left out.
+fn types() -> BTreeMap<String, Vec<String>> {
+    let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in files() {
+        let path = path
+            .strip_prefix(root())
+            .expect("inside")
+            .display()
+            .to_string();
+        let is_test = path.starts_with("tests/") || path.contains("/tests");
+        if is_test || path.starts_with("benches/") {
+            continue;
+        }
+        let file = syn::parse_file(&text).expect("Rust");
+        for item in &file.items {
+            let name = match item {
+                syn::Item::Struct(item) => &item.ident,
+                syn::Item::Enum(item) => &item.ident,
+                syn::Item::Trait(item) => &item.ident,
+                syn::Item::Type(item) => &item.ident,
+                _ => continue,
+            };
+            types
+                .entry(name.to_string())
+                .or_default()
+                .push(path.clone());
+        }
+    }
+    types
+}
+
+#[test]
+fn no_two_types_have_one_name() {
+    let twice: Vec<_> = types()
+        .into_iter()
+        .filter(|(_, paths)| paths.len() > 1)
+        .collect();
+    assert!(twice.is_empty(), "{twice:#?}");
+}
+
+/// Types are nouns. The stages of a call are named after what they have passed.
+#[test]
+fn no_type_is_a_participle() {
+    const STAGES: [&str; 4] = ["Located", "Validated", "Authorized", "Metered"];
+    const OTHERS: [&str; 8] = [
+        "Found", "Given", "Held", "Kept", "Made", "Said", "Sent", "Written",
+    ];
+    let participles: Vec<_> = types()
+        .into_keys()
+        .filter(|name| !STAGES.contains(&name.as_str()))
+        .filter(|name| {
+            let is_one_word = !name[1..].contains(char::is_uppercase);
+            is_one_word && name.ends_with("ed") || OTHERS.contains(&name.as_str())
+        })
+        .collect();
+    assert_eq!(participles, Vec::<String>::new());
+}
+
+/// Names of functions that say nothing of what these do.
+#[test]
+fn every_function_says_what_it_does() {
+    const VAGUE: [&str; 7] = ["of", "at", "said", "told", "written", "plain", "named"];
+    let none: Vec<String> = Vec::new();
+    let is_vague = |_: &Path, text: &str| {
+        VAGUE.iter().any(|name| {
+            ["(", "<"]
+                .iter()
+                .any(|next| text.contains(&format!("fn {name}{next}")))
+        })
+    };
+    assert_eq!(offenders(is_vague), none);
+}
+
+/// A module is `name.rs` and what stands in `name/`.
+#[test]
+fn no_module_is_called_mod() {
+    let none: Vec<String> = Vec::new();
+    let is_mod = |path: &Path, _: &str| {
+        let is_program = !path.starts_with("tests") && !path.starts_with("benches");
+        is_program && path.ends_with("mod.rs")
+    };
+    assert_eq!(offenders(is_mod), none);
 }

@@ -2,7 +2,7 @@
 
 use highlevel_mcp::catalog::TOOLS;
 use serde_json::{Value, json};
-use tool::{V3Variant, Tool};
+use tool::{Tool, V3Variant};
 
 use test_support::recording::Recording;
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};

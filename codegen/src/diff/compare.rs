@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::Mark;
-use super::face::OperationSignature;
 use super::fields::{self, Fields};
+use super::signature::OperationSignature;
 use crate::model::answer::Documentation;
 use tool::Media;
 
 /// Tells everything that changed from `old` to `new`.
-pub fn compare(old: &OperationSignature, new: &OperationSignature, mut tell: impl FnMut(Mark, String)) {
+pub fn compare(
+    old: &OperationSignature,
+    new: &OperationSignature,
+    mut tell: impl FnMut(Mark, String),
+) {
     identity(old, new, &mut tell);
     facts(old, new, &mut tell);
     let arguments = renamed(old, new, &mut tell);
@@ -17,7 +21,11 @@ pub fn compare(old: &OperationSignature, new: &OperationSignature, mut tell: imp
     answer(old, new, &mut tell);
 }
 
-fn identity(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
+fn identity(
+    old: &OperationSignature,
+    new: &OperationSignature,
+    tell: &mut impl FnMut(Mark, String),
+) {
     match (old.is_v3(), new.is_v3()) {
         (false, true) => tell(Mark::Tells, "only v3 has it now: sent as v3".to_owned()),
         (true, false) => tell(
@@ -136,7 +144,11 @@ fn media(media: Option<Media>) -> &'static str {
 
 /// The old arguments, those of the path by their new names. A path names its parameters by place, so that one
 /// whose name went has become the one whose name came.
-fn renamed(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) -> Fields {
+fn renamed(
+    old: &OperationSignature,
+    new: &OperationSignature,
+    tell: &mut impl FnMut(Mark, String),
+) -> Fields {
     let mut arguments = old.arguments.clone();
     let gone = old
         .in_path

@@ -2,13 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::face::OperationSignature;
+use super::signature::OperationSignature;
 
 /// What an operation was, and what it is.
-pub type OperationPair<'a> = (Option<&'a OperationSignature>, Option<&'a OperationSignature>);
+pub type OperationPair<'a> = (
+    Option<&'a OperationSignature>,
+    Option<&'a OperationSignature>,
+);
 
 /// Every face of `old` and `new`, in order of `old`, those that only `new` has behind them.
-pub fn pairs<'a>(old: &'a [OperationSignature], new: &'a [OperationSignature]) -> Vec<OperationPair<'a>> {
+pub fn pairs<'a>(
+    old: &'a [OperationSignature],
+    new: &'a [OperationSignature],
+) -> Vec<OperationPair<'a>> {
     let mut became: BTreeMap<usize, usize> = BTreeMap::new();
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     // An id stands before a place: tables go by it. A document that was renamed keeps its places.
@@ -48,7 +54,10 @@ pub fn pairs<'a>(old: &'a [OperationSignature], new: &'a [OperationSignature]) -
 }
 
 /// The operation of `others` under the same tool name: a tool outlives its older operation where v3 has it too.
-fn same_tool<'a>(face: &OperationSignature, others: &'a [OperationSignature]) -> Option<&'a OperationSignature> {
+fn same_tool<'a>(
+    face: &OperationSignature,
+    others: &'a [OperationSignature],
+) -> Option<&'a OperationSignature> {
     let mut others = others.iter();
     let is_same = |other: &&OperationSignature| {
         !face.edition && !other.edition && other.tool == face.tool && other.is_v3() != face.is_v3()

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::allowlist::{self, Allowlist};
-use crate::editions::{self, Editions, V3};
+use crate::annotations::{self, DocumentKnowledge};
 use crate::error::{Errors, Problem};
-use crate::knowledge::{self, DocumentKnowledge};
 use crate::search::glossary::{self, Glossary};
+use crate::v3::{self, Editions, V3};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     }
     let mut knowledge = BTreeMap::new();
     for (stem, (_, text)) in toml {
-        match knowledge::parse(&stem, &text) {
+        match annotations::parse(&stem, &text) {
             Ok(tables) => drop(knowledge.insert(stem, tables)),
             Err(problem) => problems.push(problem),
         }
@@ -69,7 +69,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
 
     let path = openapi.join("v3.toml");
     let editions = text_of(&path)
-        .and_then(|text| editions::parse(&text))
+        .and_then(|text| v3::parse(&text))
         .unwrap_or_else(|problem| {
             problems.push(problem);
             Editions::default()

@@ -4,18 +4,18 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use crate::error::Problem;
-use crate::model::operation::{OperationArgument, Operation};
+use crate::model::operation::{Operation, OperationArgument};
 use tool::Place;
 
 /// The name of a tool's handler.
 pub fn handler_name(operation: &Operation) -> Ident {
     let edition = if operation.is_newer { "_v3" } else { "" };
-    format_ident!("{}{edition}", plain(&operation.tool, '_'))
+    format_ident!("{}{edition}", identifier_text(&operation.tool, '_'))
 }
 
 /// The module of a document's client.
 pub fn client_module(source: &str) -> Ident {
-    format_ident!("{}", plain(source, '_'))
+    format_ident!("{}", identifier_text(source, '_'))
 }
 
 /// The handler of `operation`, its arguments read off the client function's own signature.
@@ -128,11 +128,11 @@ fn place_name(argument: &OperationArgument) -> &'static str {
 
 /// progenitor turns names into snake case; letters and digits survive in order.
 fn same_name(ident: &Ident, name: &str) -> bool {
-    plain(&ident.to_string(), '\0') == plain(name, '\0')
+    identifier_text(&ident.to_string(), '\0') == identifier_text(name, '\0')
 }
 
 /// Lower-case letters and digits of `name`, everything else as `other` (`\0`: left out).
-fn plain(name: &str, other: char) -> String {
+fn identifier_text(name: &str, other: char) -> String {
     name.trim_start_matches("r#")
         .chars()
         .map(|letter| {

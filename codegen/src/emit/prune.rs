@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::operation::{OperationArgument, Body, Operation};
+use crate::model::operation::{Body, Operation, OperationArgument};
 use tool::Place;
 
 /// The document of `operations` (all of one stem) as the client generator takes it.

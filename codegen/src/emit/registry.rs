@@ -6,10 +6,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use crate::allowlist::Allowlist;
+use crate::annotations::{PagingAnnotation, TenantRole};
 use crate::emit::handlers::handler_name;
-use crate::knowledge::{PagingAnnotation, TenantRole};
 use crate::model::argument::names;
-use crate::model::operation::{OperationArgument, V3Operation, Operation};
+use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use tool::Rule;
 
 /// `TOOLS`, in the order of `operations`.

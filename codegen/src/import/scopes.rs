@@ -30,7 +30,9 @@ pub fn parse(text: &str) -> Result<ScopeTable, Problem> {
                 None => segment.to_owned(),
             })
             .collect();
-        let (scopes, accesses) = table.entry(plain(method, &path.join("/"))).or_default();
+        let (scopes, accesses) = table
+            .entry(operation_key(method, &path.join("/")))
+            .or_default();
         push(scopes, scope);
         access.split(',').for_each(|access| push(accesses, access));
     }
@@ -48,7 +50,7 @@ impl ScopeTable {
                 if !operation.is_object() || names_scope(operation) {
                     continue;
                 }
-                if let Some((scopes, access)) = self.0.get(&plain(method, path)) {
+                if let Some((scopes, access)) = self.0.get(&operation_key(method, path)) {
                     operation["x-scopes"] = json!(scopes);
                     operation["x-access"] = json!(access);
                     counts.add("operation without a scope, taken from the scope table", 1);
@@ -69,7 +71,7 @@ fn names_scope(operation: &Value) -> bool {
 }
 
 /// The table and the documents disagree about slashes at the end.
-fn plain(method: &str, path: &str) -> String {
+fn operation_key(method: &str, path: &str) -> String {
     key(method, path.trim_end_matches('/'))
 }
 

@@ -6,7 +6,7 @@ use crate::document::resolve::resolve;
 use crate::model::schema::json_schema;
 
 /// The documented answer.
-pub struct Answer {
+pub struct DocumentedAnswer {
     /// Schema of the whole answer; null where none is documented.
     whole: Value,
     /// Schema of one row of the list, or of the answer where it holds no list.
@@ -23,7 +23,7 @@ pub enum Documentation {
 }
 
 /// The answer of `operation`, whose list stands at `rows`.
-pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> Answer {
+pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> DocumentedAnswer {
     let whole =
         success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
     let row = match rows {
@@ -31,7 +31,7 @@ pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> Answer
         None => whole.clone(),
     };
     let row = item(&row).clone();
-    Answer { whole, row }
+    DocumentedAnswer { whole, row }
 }
 
 fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
@@ -44,7 +44,7 @@ fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
         .find_map(|media| media.get("schema"))
 }
 
-impl Answer {
+impl DocumentedAnswer {
     /// The names of the documented fields of a row.
     pub fn fields(&self) -> Vec<String> {
         self.properties().map(|(name, _)| name.clone()).collect()

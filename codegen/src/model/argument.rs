@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::annotations::{ArgumentKnowledge, TenantRole};
 use crate::document::resolve::resolve;
-use crate::knowledge::{ArgumentKnowledge, TenantRole};
-use crate::model::operation::{OperationArgument, Body};
+use crate::model::operation::{Body, OperationArgument};
 use crate::model::schema::{json_schema, shown, takes_file};
 use tool::{ListStyle, Media, Place, Rule};
 

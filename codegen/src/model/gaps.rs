@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::knowledge::OperationKnowledge;
-use crate::model::answer::{Answer, Documentation};
+use crate::annotations::OperationKnowledge;
+use crate::model::answer::{Documentation, DocumentedAnswer};
 use crate::model::operation::Operation;
 use tool::PagingStyle;
 
@@ -17,7 +17,7 @@ const MOST_FIELDS: usize = 9;
 pub fn gaps(
     operation: &Operation,
     known: &OperationKnowledge,
-    answer: &Answer,
+    answer: &DocumentedAnswer,
 ) -> Vec<(String, String, &'static str)> {
     let mut gaps = Vec::new();
     let mut gap = |key: &str, what: String, remedy| gaps.push((key.to_owned(), what, remedy));
@@ -25,9 +25,9 @@ pub fn gaps(
         let what = format!("are {}, not 5 to 10", known.phrases.len());
         gap("phrases", what, "write them");
     }
-    let mut seen = BTreeSet::from([plain(&known.title)]);
+    let mut seen = BTreeSet::from([words_only(&known.title)]);
     for phrase in &known.phrases {
-        if !seen.insert(plain(phrase)) {
+        if !seen.insert(words_only(phrase)) {
             let what = format!("say {phrase:?} again, which is the title or another phrase");
             gap("phrases", what, "write it in other words");
         }
@@ -104,7 +104,7 @@ pub fn gaps(
 }
 
 /// Letters and digits of a text, in lower case.
-fn plain(text: &str) -> String {
+fn words_only(text: &str) -> String {
     text.chars()
         .filter(|letter| letter.is_alphanumeric())
         .flat_map(char::to_lowercase)

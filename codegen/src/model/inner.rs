@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::knowledge::{ArgumentKnowledge, TenantRole};
+use crate::annotations::{ArgumentKnowledge, TenantRole};
 use crate::model::operation::{OperationArgument, OperationTenant};
 
 /// One field inside an argument.

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::annotations::{Confirm, DocumentKnowledge, OperationKnowledge};
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
-use crate::editions::Edition;
-use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
-use crate::knowledge::{Confirm, DocumentKnowledge, OperationKnowledge};
 use crate::model::answer::answer;
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
-use crate::model::faults::faults;
 use crate::model::inner::tenants;
+use crate::model::lint::faults;
 use crate::model::naming::tool_name;
-use crate::model::newer::{names as names_of_newer, newer};
-use crate::model::operation::{V3Operation, Operation};
+use crate::model::operation::{Operation, V3Operation};
+use crate::model::v3::{names as names_of_newer, newer};
+use crate::v3::Edition;
+use crate::v3::{V3, V3_VERSION};
 use tool::{Effect, TokenClass};
 
 /// An operation of a document with everything known of it.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::knowledge::{PagingAnnotation, ReadBackAnnotation, RenameAnnotation, TenantRole};
+use crate::annotations::{PagingAnnotation, ReadBackAnnotation, RenameAnnotation, TenantRole};
 use tool::{DateForm, Effect, ListStyle, Media, Place, Rule, TokenClass};
 
 /// One operation as a tool.

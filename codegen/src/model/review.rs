@@ -1,7 +1,7 @@
 //! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
 
-use crate::knowledge::{OperationKnowledge, TenantRole};
-use crate::model::operation::{V3Operation, Operation};
+use crate::annotations::{OperationKnowledge, TenantRole};
+use crate::model::operation::{Operation, V3Operation};
 use tool::{Effect, TokenClass};
 
 /// Every contradiction: the key, what is wrong, the remedy.

@@ -63,7 +63,12 @@ pub fn evaluate(
 
 /// The rank of the group that is found last, from 1: of each group its best member, in the best of
 /// the lists that the intents give.
-pub fn rank_of(index: &Index, ids: &[String], request: &EvaluationRequest, text: &str) -> Option<usize> {
+pub fn rank_of(
+    index: &Index,
+    ids: &[String],
+    request: &EvaluationRequest,
+    text: &str,
+) -> Option<usize> {
     let lists: Vec<Vec<&str>> = text
         .split(" ; ")
         .map(|intent| {

@@ -63,7 +63,7 @@ impl ArgumentPath {
 
     /// The argument of `tool`, also by one of its other names: else a rule on HighLevel's spelling would bind
     /// nothing where the tool shows another.
-    pub fn of(&self, tool: &Tool) -> Option<&'static Argument> {
+    pub fn find_in(&self, tool: &Tool) -> Option<&'static Argument> {
         let own = tool.arguments.iter().find(|one| one.name == self.argument);
         own.or_else(|| {
             let mut arguments = tool.arguments.iter();
@@ -73,7 +73,7 @@ impl ArgumentPath {
 
     /// What `tool` documents of the path.
     pub fn standing(&self, tool: &Tool) -> PathStanding {
-        let Some(argument) = self.of(tool) else {
+        let Some(argument) = self.find_in(tool) else {
             let names = tool.arguments.iter().map(|one| one.name.to_owned());
             return PathStanding::Missing(Missing {
                 inside: false,
@@ -99,7 +99,7 @@ impl ArgumentPath {
         arguments: &'a Arguments,
     ) -> Result<Vec<Cow<'a, Value>>, Unreadable<'a>> {
         let mut found = Vec::new();
-        let Some(argument) = self.of(tool) else {
+        let Some(argument) = self.find_in(tool) else {
             return Ok(found);
         };
         let wire_name = argument.wire_name;

@@ -104,7 +104,11 @@ impl Cap {
     }
 
     /// The caps of one class, such as `{ hour = 50, day = 200 }`.
-    pub fn read(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Vec<(CapWindow, u32)>> {
+    pub fn read(
+        at: &str,
+        value: &Value,
+        problems: &mut PolicyProblems,
+    ) -> Option<Vec<(CapWindow, u32)>> {
         let mut caps = Vec::new();
         let table = problems.table(at, value)?;
         if table.is_empty() {

@@ -54,7 +54,7 @@ const LONGEST_EXCERPT: usize = 60;
 impl Constraint {
     /// Whether `tool` has the argument and is among those that the rule is about.
     pub fn binds(&self, tool: &Tool) -> bool {
-        self.argument.of(tool).is_some() && self.tools.iter().any(|one| one.matches(tool))
+        self.argument.find_in(tool).is_some() && self.tools.iter().any(|one| one.matches(tool))
     }
 
     /// Whether what a call of `tool` will send is allowed.
@@ -131,7 +131,7 @@ impl Test {
 
     /// Whether a value, no list, may be sent. What a test cannot be made on fails it.
     fn passes(&self, value: &Value) -> bool {
-        let text = written(value);
+        let text = comparable_text(value);
         match self {
             Self::OneOf(allowed) => allowed.iter().any(|one| one.is(value, false)),
             Self::NoneOf(denied) => {
@@ -179,8 +179,10 @@ impl Plain {
     fn is(&self, value: &Value, loosely: bool) -> bool {
         match self {
             Self::Number(wanted) => number(value) == Some(*wanted),
-            Self::Flag(wanted) => written(value).is_some_and(|text| text == wanted.to_string()),
-            Self::Text(wanted) => written(value).is_some_and(|text| {
+            Self::Flag(wanted) => {
+                comparable_text(value).is_some_and(|text| text == wanted.to_string())
+            }
+            Self::Text(wanted) => comparable_text(value).is_some_and(|text| {
                 if loosely {
                     text.trim().to_lowercase() == wanted.trim().to_lowercase()
                 } else {
@@ -200,7 +202,7 @@ impl Plain {
 }
 
 /// A plain value as text: numbers travel as text in paths and queries.
-fn written(value: &Value) -> Option<Cow<'_, str>> {
+fn comparable_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
         Value::Number(_) | Value::Bool(_) => Some(Cow::Owned(value.to_string())),

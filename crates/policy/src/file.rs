@@ -66,7 +66,7 @@ fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section
         "arguments",
         "preview_above",
     ];
-    let mut section = Section::at(place);
+    let mut section = Section::empty(place);
     for (key, value) in problems.table(place, value).into_iter().flatten() {
         let at = format!("{place} {key}");
         match key.as_str() {
@@ -103,7 +103,7 @@ fn by_class<T>(
 ) -> BTreeMap<Class, T> {
     let mut values = BTreeMap::new();
     for (key, value) in problems.table(at, value).into_iter().flatten() {
-        match Class::named(key) {
+        match Class::parse(key) {
             Ok(class) => {
                 let value = read(&format!("{at} {key}"), value, problems);
                 values.extend(value.map(|value| (class, value)));

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use caps::{Cap, CapCounts, Taken, CapWindow};
+pub use caps::{Cap, CapCounts, CapWindow, Taken};
 pub use problems::PolicyErrors;
 use quiet::Quiet;
 use section::Section;
@@ -85,12 +85,12 @@ pub struct Denial {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            server: Section::at("[server]"),
+            server: Section::empty("[server]"),
             locations: BTreeMap::new(),
             named: BTreeMap::new(),
             absent: Section {
                 allow: Some(Vec::new()),
-                ..Section::at("[policies] (this key's policy is not in the file)")
+                ..Section::empty("[policies] (this key's policy is not in the file)")
             },
             defaults: PolicyDefaults::default(),
         }
@@ -254,8 +254,8 @@ impl<'a> EffectiveRules<'a> {
         };
         let further = self.location.into_iter().chain(self.named);
         let further = further
-            .flat_map(|section| Class::of(tool).filter_map(move |class| asked(section, class)));
-        let all = Class::of(tool).map(usual).chain(further);
+            .flat_map(|section| Class::all_of(tool).filter_map(move |class| asked(section, class)));
+        let all = Class::all_of(tool).map(usual).chain(further);
         all.max_by_key(|(mode, _)| *mode)
             .unwrap_or((Mode::Refuse, ModeOrigin::NoEffect))
     }

@@ -27,7 +27,7 @@ pub struct Section {
 
 impl Section {
     /// The section that stands at `place` and says nothing.
-    pub fn at(place: &str) -> Self {
+    pub fn empty(place: &str) -> Self {
         Self {
             place: place.to_owned(),
             ..Self::default()

@@ -57,7 +57,7 @@ impl Class {
         }
     }
 
-    pub fn named(name: &str) -> Result<Self, String> {
+    pub fn parse(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|class| class.name() == name);
         found.ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
@@ -76,7 +76,7 @@ impl Class {
     }
 
     /// The effect of `tool`, and `bulk` where it is.
-    pub fn of(tool: &Tool) -> impl Iterator<Item = Self> {
+    pub fn all_of(tool: &Tool) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|class| class.holds(tool))
     }
 }
@@ -87,7 +87,7 @@ impl Selector {
     pub fn parse(text: &str, tools: &'static [Tool]) -> Result<Self, String> {
         let what = match text.split_once(':') {
             Some(("toolset", name)) => What::Toolset(toolset(name, tools)?),
-            Some(("effect", name)) => What::Class(Class::named(name)?),
+            Some(("effect", name)) => What::Class(Class::parse(name)?),
             Some((kind, _)) => {
                 return Err(format!(
                     "{text:?} begins with {kind}:, where only toolset: and effect: are known"

@@ -73,7 +73,12 @@ impl SandboxCall {
     }
 
     /// A record that the token may see. [M] what is not there is a 400; [I] a foreign one is a 403.
-    pub fn record<'s>(&self, state: &'s Records, kind: RecordKind, id: &str) -> Result<&'s Value, Refusal> {
+    pub fn record<'s>(
+        &self,
+        state: &'s Records,
+        kind: RecordKind,
+        id: &str,
+    ) -> Result<&'s Value, Refusal> {
         let Some(record) = state.get(kind, id) else {
             let mut label = kind.to_owned();
             label[..1].make_ascii_uppercase();

@@ -3,13 +3,17 @@
 
 use serde_json::{Map, Value};
 
-use super::documents::{ImportedDocuments, DocumentedOperation};
+use super::documents::{DocumentedOperation, ImportedDocuments};
 
 /// Query parameters as they came, in order.
 pub type QueryValues = Vec<(String, String)>;
 
 /// Every fault of the query: unknown names, missing ones, wrong types.
-pub fn query_faults(documents: &ImportedDocuments, operation: &DocumentedOperation, query: &QueryValues) -> Vec<String> {
+pub fn query_faults(
+    documents: &ImportedDocuments,
+    operation: &DocumentedOperation,
+    query: &QueryValues,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let declared = |name: &str| {
         operation
@@ -78,7 +82,7 @@ fn inside(
     if let Some(allowed) = allowed(schema)
         && !allowed.contains(value)
     {
-        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        let allowed: Vec<String> = allowed.iter().map(value_text).collect();
         faults.push(format!(
             "{shown} must be one of the following values: {}",
             allowed.join(", ")
@@ -156,7 +160,7 @@ fn allowed(schema: &Value) -> Option<&Vec<Value>> {
 /// The fault of a value that came as text.
 fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
     if let Some(allowed) = allowed(schema) {
-        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        let allowed: Vec<String> = allowed.iter().map(value_text).collect();
         return (!allowed.iter().any(|one| one == value)).then(|| {
             format!(
                 "{name} must be one of the following values: {}",
@@ -176,7 +180,7 @@ fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
     }
 }
 
-fn plain(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)

@@ -48,31 +48,31 @@ impl RecordsFile {
 
     /// Everything done inside is written at once.
     pub fn begin(&self) {
-        told(self.0.execute_batch("BEGIN"));
+        report(self.0.execute_batch("BEGIN"));
     }
 
     pub fn commit(&self) {
-        told(self.0.execute_batch("COMMIT"));
+        report(self.0.execute_batch("COMMIT"));
     }
 
     pub fn put(&self, kind: &str, id: &str, record: &Value) {
         let insert = "INSERT INTO records (kind, id, record) VALUES (?1, ?2, ?3)
                       ON CONFLICT (kind, id) DO UPDATE SET record = excluded.record";
         let done = self.0.prepare_cached(insert);
-        told(done.and_then(|mut insert| insert.execute(params![kind, id, record.to_string()])));
+        report(done.and_then(|mut insert| insert.execute(params![kind, id, record.to_string()])));
     }
 
     pub fn remove(&self, kind: &str, id: &str) {
         let delete = "DELETE FROM records WHERE kind = ?1 AND id = ?2";
-        told(self.0.execute(delete, params![kind, id]));
+        report(self.0.execute(delete, params![kind, id]));
     }
 
     pub fn clear(&self) {
-        told(self.0.execute("DELETE FROM records", []));
+        report(self.0.execute("DELETE FROM records", []));
     }
 }
 
-fn told<T>(done: rusqlite::Result<T>) {
+fn report<T>(done: rusqlite::Result<T>) {
     if let Err(error) = done {
         tracing::error!(%error, "the sandbox's file could not be written");
     }

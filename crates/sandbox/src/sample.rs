@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::documents::{ImportedDocuments, DocumentedOperation};
+use super::documents::{DocumentedOperation, ImportedDocuments};
 
 /// Schemas that hold themselves end here.
 const DEEPEST: usize = 6;

@@ -13,7 +13,7 @@ use history::history;
 use super::call::date;
 use super::routes::complete_contact;
 use super::state::{RecordKind, Records};
-use super::tokens::{TokenKind, KnownToken, KnownTokens};
+use super::tokens::{KnownToken, KnownTokens, TokenKind};
 use super::{COMPANY, LOCATION};
 
 const DAY: i64 = 86_400_000;
@@ -123,7 +123,7 @@ pub fn seed(state: &mut Records, now: i64, branches: usize) {
         for number in 0..contacts {
             contact(state, &place, slug, number, &users, &budget);
         }
-        let people: Vec<Value> = of(state, "contact", id);
+        let people: Vec<Value> = records_of(state, "contact", id);
         for (number, person) in people.iter().enumerate() {
             let agency = Agency {
                 users: &users,
@@ -232,7 +232,7 @@ fn put(state: &mut Records, place: &SeedLocation, kind: RecordKind, mut record: 
     record
 }
 
-fn of(state: &Records, kind: RecordKind, location: &str) -> Vec<Value> {
+fn records_of(state: &Records, kind: RecordKind, location: &str) -> Vec<Value> {
     let own = state.all(kind).filter(|one| one["~location"] == location);
     own.cloned().collect()
 }

@@ -107,7 +107,12 @@ impl Records {
     }
 
     /// Lays `changes` over a record and gives it whole.
-    pub fn change(&mut self, kind: RecordKind, id: &str, changes: Map<String, Value>) -> Option<Value> {
+    pub fn change(
+        &mut self,
+        kind: RecordKind,
+        id: &str,
+        changes: Map<String, Value>,
+    ) -> Option<Value> {
         let mut record = self.get(kind, id)?.clone();
         if let Value::Object(members) = &mut record {
             members.extend(changes);

@@ -87,7 +87,7 @@ impl KnownTokens {
     }
 
     /// The token of an `Authorization` header.
-    pub fn of(&self, authorization: Option<&str>, now: i64) -> Result<&KnownToken, Refusal> {
+    pub fn find(&self, authorization: Option<&str>, now: i64) -> Result<&KnownToken, Refusal> {
         let text = authorization
             .and_then(|header| header.strip_prefix("Bearer "))
             .map_or("", str::trim);

@@ -155,7 +155,7 @@ impl World {
             None
         } else {
             let authorization = request.authorization.as_deref();
-            Some(self.tokens.of(authorization, request.now)?.clone())
+            Some(self.tokens.find(authorization, request.now)?.clone())
         };
         if let Some(token) = &token {
             self.count(token, request.now, headers)?;
@@ -321,7 +321,11 @@ fn joined(query: &QueryValues) -> BTreeMap<String, String> {
 }
 
 /// What the document describes: what was found, completed, or a sample of it where nothing is known.
-fn described(operation: &'static DocumentedOperation, call: &SandboxCall, found: Option<Value>) -> Value {
+fn described(
+    operation: &'static DocumentedOperation,
+    call: &SandboxCall,
+    found: Option<Value>,
+) -> Value {
     let mut known: Map<String, Value> = call.members();
     let texts = call.query.iter().chain(&call.path);
     known.extend(texts.map(|(name, value)| (name.clone(), json!(value))));

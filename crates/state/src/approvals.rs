@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::{StoreError, now};
 use approval::is_handle;
-pub use approval::{Approval, Claim, LocationCount, ApprovalState};
-use files::{Files, ApprovalsLock, Summary};
+pub use approval::{Approval, ApprovalState, Claim, LocationCount};
+use files::{ApprovalsLock, Files, Summary};
 pub use preview::{MOST_PREVIEW, cut_preview};
 use queue::Turns;
 

@@ -22,13 +22,13 @@ use tokio::time::timeout;
 
 use day::DayFile;
 pub use follow::Follow;
-pub use line::{AuditedCall, Confirmation, ConfirmationRecord, AuditEntry};
 use line::{AuditEnd, AuditLine, limited};
-pub use records::{AuditRecords, AuditQuery, AuditRecord, RecordState, records};
+pub use line::{AuditEntry, AuditedCall, Confirmation, ConfirmationRecord};
+pub use records::{AuditQuery, AuditRecord, AuditRecords, RecordState, records};
 use writer::{AuditWriter, Job, Out};
 
 use super::StoreError;
-use super::folder::{StateFolder, LONGEST_WAIT};
+use super::folder::{LONGEST_WAIT, StateFolder};
 
 /// What a call ended with that was dropped under way.
 const CUT_OFF: &str = "cut_off";

@@ -91,11 +91,11 @@ impl StateFolder {
     /// After it the file holds `bytes`, and after a loss of power either those or what it held before.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
-        self.written(&path, bytes)
+        self.write(&path, bytes)
             .map_err(|error| StoreError::system(&path, "written", error))
     }
 
-    fn written(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         // Its mode is 0600 from the start.
         let mut beside = NamedTempFile::new_in(&self.0)?;
         beside.write_all(bytes)?;

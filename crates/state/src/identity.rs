@@ -65,7 +65,7 @@ impl Identity {
     }
 
     /// What stands for `credential`.
-    pub fn of(&self, credential: &str) -> String {
+    pub fn name(&self, credential: &str) -> String {
         let tag = hmac::sign(&self.0, credential.as_bytes());
         hex(&tag.as_ref()[..SHOWN.min(tag.as_ref().len())])
     }
@@ -81,7 +81,7 @@ mod tests {
             tempfile::tempdir().expect("a folder"),
             tempfile::tempdir().expect("a folder"),
         );
-        let name = |folder: &Path, of: &str| Identity::open(folder).expect("a key").of(of);
+        let name = |folder: &Path, of: &str| Identity::open(folder).expect("a key").name(of);
         let first = name(one.path(), "pit-a");
         assert_eq!(first.len(), 2 * SHOWN);
         assert_eq!(first, name(one.path(), "pit-a"));

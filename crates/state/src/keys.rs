@@ -220,9 +220,16 @@ impl Keys {
         self.find_at(presented, SteadyClock::now())
     }
 
-    fn find_at(&self, presented: &str, now: Timestamp) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
+    fn find_at(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
         let known = self.0.value();
-        let keys = known.as_ref().as_ref().map_err(|_| KeyRefusal::Unreadable)?;
+        let keys = known
+            .as_ref()
+            .as_ref()
+            .map_err(|_| KeyRefusal::Unreadable)?;
         let parts = presented
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'));
@@ -258,7 +265,11 @@ fn by_id(file: KeyFile) -> KeysById {
 }
 
 /// What a person asks for, before anything is made.
-fn check(name: &str, locations: &KeyLocations, expires: Option<Timestamp>) -> Result<(), StoreError> {
+fn check(
+    name: &str,
+    locations: &KeyLocations,
+    expires: Option<Timestamp>,
+) -> Result<(), StoreError> {
     let what = if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
         format!("a key's name has 1 to {LONGEST_NAME} bytes and no control characters")
     } else if matches!(locations, KeyLocations::Only(aliases) if aliases.is_empty()) {

@@ -36,7 +36,9 @@ type RecordingState = (Arc<Mutex<Vec<RecordedRequest>>>, AnswerFn);
 
 impl Recording {
     /// Starts on a free port.
-    pub async fn start(answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static) -> Self {
+    pub async fn start(
+        answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let shared: RecordingState = (Arc::clone(&requests), Arc::new(answer));
         let router = Router::new().fallback(record).with_state(shared);

@@ -67,11 +67,11 @@ impl Values {
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(written).collect()
+    value.as_array()?.iter().map(query_text).collect()
 }
 
 /// A list item as it stands in a query.
-fn written(item: &Value) -> Option<String> {
+fn query_text(item: &Value) -> Option<String> {
     match item {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(item.to_string()),

@@ -297,7 +297,7 @@ fn same(one: &Value, other: &Value) -> bool {
             one == other || one.as_f64() == other.as_f64()
         }
         (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
-            plain(one) == plain(other)
+            json_text(one) == json_text(other)
         }
         _ => one == other,
     }
@@ -305,19 +305,22 @@ fn same(one: &Value, other: &Value) -> bool {
 
 fn are_unique(items: &[Value]) -> bool {
     let mut seen = BTreeSet::new();
-    items.iter().all(|item| seen.insert(plain(item)))
+    items.iter().all(|item| seen.insert(json_text(item)))
 }
 
 /// The same text for the same values.
-fn plain(value: &Value) -> String {
+fn json_text(value: &Value) -> String {
     match value {
         Value::Number(number) => match number.as_f64() {
             Some(number) => format!("{number:?}"),
             None => number.to_string(),
         },
-        Value::Array(items) => format!("[{}]", Vec::from_iter(items.iter().map(plain)).join(",")),
+        Value::Array(items) => format!(
+            "[{}]",
+            Vec::from_iter(items.iter().map(json_text)).join(",")
+        ),
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, field)| (name, plain(field)));
+            let fields = fields.iter().map(|(name, field)| (name, json_text(field)));
             format!("{:?}", BTreeMap::from_iter(fields))
         }
         _ => value.to_string(),

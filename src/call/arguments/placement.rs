@@ -39,17 +39,17 @@ pub fn place(
         }
         match argument.place {
             Place::Path => {
-                let value = written(argument, schema, value, problems);
+                let value = on_the_wire(argument, schema, value, problems);
                 check_path_value(argument, &value, problems);
                 arguments.path.0.insert(wire_name, value);
             }
             Place::Query => {
                 let value = joined(argument, value, problems);
-                let value = written(argument, schema, value, problems);
+                let value = on_the_wire(argument, schema, value, problems);
                 arguments.query.0.insert(wire_name, value);
             }
             Place::Header => {
-                let value = written(argument, schema, value, problems);
+                let value = on_the_wire(argument, schema, value, problems);
                 check_header_value(argument, &value, problems);
                 arguments.header.0.insert(wire_name, value);
             }
@@ -112,7 +112,12 @@ fn check_header_value(argument: &Argument, value: &Value, problems: &mut Argumen
 }
 
 /// What has no plain type of its own travels as text.
-fn written(argument: &Argument, schema: &Schema, value: Value, problems: &mut ArgumentProblems) -> Value {
+fn on_the_wire(
+    argument: &Argument,
+    schema: &Schema,
+    value: Value,
+    problems: &mut ArgumentProblems,
+) -> Value {
     let kind = schema.root["properties"][argument.name]["type"].as_str();
     let typed = matches!(kind, Some("integer" | "number" | "boolean"));
     if typed || value.is_string() || argument.list_style == Some(ListStyle::Repeated) {

@@ -33,7 +33,11 @@ impl Schema {
     }
 
     /// `values` again, and a problem for everything that they get wrong.
-    pub fn check(&self, values: Map<String, Value>, problems: &mut ArgumentProblems) -> Map<String, Value> {
+    pub fn check(
+        &self,
+        values: Map<String, Value>,
+        problems: &mut ArgumentProblems,
+    ) -> Map<String, Value> {
         let instance = Value::Object(values);
         for broken in self.keywords.broken(&instance, MOST_REPORTED) {
             match broken.fault {
@@ -66,7 +70,7 @@ fn sentence(broken: &Broken<'_>) -> String {
     };
     let given = excerpt(broken.given);
     match &broken.fault {
-        Fault::Kind(kinds) => format!("{about} must be {}, not {given}", named(kinds)),
+        Fault::Kind(kinds) => format!("{about} must be {}, not {given}", kind_names(kinds)),
         Fault::Value(values) => format!("{about} must be one of {}, not {given}", list(values)),
         Fault::Missing(name) => format!("{about} needs {name}"),
         Fault::Unknown(names) => format!("{about} has no field {}", names.join(", ")),
@@ -97,7 +101,7 @@ fn any_of(about: &str, given: &str, forms: &[Vec<Broken<'_>>]) -> String {
     }
 }
 
-fn named(kinds: &[Kind]) -> String {
+fn kind_names(kinds: &[Kind]) -> String {
     let names = kinds.iter().map(|kind| match kind {
         Kind::String => "a string",
         Kind::Integer => "an integer",

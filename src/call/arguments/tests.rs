@@ -38,7 +38,7 @@ fn sent(
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
     let taken = checker.check(tool, given, &caller);
-    taken.map(by_place).map_err(told)
+    taken.map(by_place).map_err(rejection_text)
 }
 
 fn by_place(arguments: Arguments) -> Value {
@@ -58,7 +58,7 @@ fn by_place(arguments: Arguments) -> Value {
     sent
 }
 
-fn told(rejection: Rejection) -> String {
+fn rejection_text(rejection: Rejection) -> String {
     let foreign = rejection.is_foreign_tenant();
     let tenant = if foreign { "tenant: " } else { "" };
     format!("{tenant}{}", rejection.sentence())

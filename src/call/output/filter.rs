@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::path::at;
+use super::path::value_at;
 
 /// One condition; rows must meet all that are given.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,7 +48,7 @@ pub enum Comparison {
 impl Condition {
     pub fn holds(&self, row: &Value) -> bool {
         let steps: Vec<&str> = self.field.split('.').collect();
-        let found = at(row, &steps).unwrap_or(&Value::Null);
+        let found = value_at(row, &steps).unwrap_or(&Value::Null);
         match self.op {
             Comparison::Equal => equal(found, &self.value),
             Comparison::Unequal => !equal(found, &self.value),

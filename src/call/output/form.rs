@@ -14,7 +14,7 @@ pub fn rows(columns: &[String], rows: &[Value]) -> Value {
 /// A header, a line a row, cells between bars; what else there is to say below, as JSON.
 pub fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
     let cell = |value: &Value| {
-        plain(value)
+        cell_text(value)
             .replace(['\n', '\r', '\t'], " ")
             .replace('|', "\\|")
     };
@@ -30,8 +30,8 @@ pub fn csv(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> St
         format!("{}\n", cells.join(","))
     };
     let cell = |value: &Value| match value {
-        Value::Number(_) => plain(value),
-        _ => harmless(plain(value)),
+        Value::Number(_) => cell_text(value),
+        _ => harmless(cell_text(value)),
     };
     lines(columns, rows, notes, cell, line)
 }
@@ -57,15 +57,15 @@ fn lines(
 }
 
 /// What is nested without the quotes of JSON, which CSV would double: `{id: a, name: b}; {id: c, name: d}`.
-fn plain(value: &Value) -> String {
+fn cell_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => joined(items.iter().map(plain), "; "),
+        Value::Array(items) => joined(items.iter().map(cell_text), "; "),
         Value::Object(members) => {
             let members = members
                 .iter()
-                .map(|(name, value)| format!("{name}: {}", plain(value)));
+                .map(|(name, value)| format!("{name}: {}", cell_text(value)));
             format!("{{{}}}", joined(members, ", "))
         }
         other => other.to_string(),

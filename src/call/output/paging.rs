@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{at, rows};
+use super::{rows, value_at};
 use tool::{PagingStyle, Tool};
 
 /// Rows a page where all are wanted: the most that reports of users show HighLevel to take.
@@ -24,7 +24,7 @@ pub fn next_page(
 ) -> Option<Map<String, Value>> {
     let paging = &tool.paging;
     let count = rows(tool, answer)?.len();
-    let says_no = || at(answer, paging.more).is_some_and(|more| more == &json!(false));
+    let says_no = || value_at(answer, paging.more).is_some_and(|more| more == &json!(false));
     if count == 0 || (!paging.more.is_empty() && says_no()) {
         return None;
     }
@@ -40,7 +40,7 @@ pub fn next_page(
             let mut next = Map::new();
             for step in paging.next {
                 let value =
-                    at(answer, step.path).filter(|value| !value.is_null() && *value != "")?;
+                    value_at(answer, step.path).filter(|value| !value.is_null() && *value != "")?;
                 next.insert(step.argument.to_owned(), value.clone());
             }
             let leads_on = next
@@ -53,7 +53,7 @@ pub fn next_page(
             let by_row = paging.style == PagingStyle::Offset;
             let before = number(Some(position)).unwrap_or(if by_row { 0 } else { paging.first });
             let next = before + if by_row { count } else { 1 };
-            let total = at(answer, paging.total)
+            let total = value_at(answer, paging.total)
                 .and_then(|total| total.as_i64().or_else(|| total.as_str()?.parse().ok()));
             let is_all = !paging.total.is_empty()
                 && match total {

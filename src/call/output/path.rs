@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What stands at `steps`: keys of objects, places in lists (`-1` is the last).
-pub fn at<'a>(value: &'a Value, steps: &[&str]) -> Option<&'a Value> {
+pub fn value_at<'a>(value: &'a Value, steps: &[&str]) -> Option<&'a Value> {
     steps.iter().try_fold(value, |value, step| match value {
         Value::Array(items) => {
             let place: i64 = step.parse().ok()?;

@@ -26,7 +26,7 @@ pub enum WriteOutcome {
 
 impl ClientFile {
     /// The given file, or the one that the client reads; project files are those of the current directory.
-    pub fn of(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
+    pub fn new(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
         let usual = || match client {
             Client::ClaudeCode => Some(PathBuf::from(".mcp.json")),
             Client::Vscode => Some(PathBuf::from(".vscode/mcp.json")),
@@ -195,7 +195,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
         let link = folder.path().join("link.json");
         std::os::unix::fs::symlink(&path, &link).expect("linked");
-        let Ok(through) = ClientFile::of(Client::Vscode, Some(link.clone())) else {
+        let Ok(through) = ClientFile::new(Client::Vscode, Some(link.clone())) else {
             panic!("no file");
         };
         let other = json!({"servers": {"ghl": 3}});

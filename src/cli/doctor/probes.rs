@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Finding, CheckMark};
+use super::{CheckMark, Finding};
 use crate::call::CallContext;
 use crate::call::{Answer, Pipeline};
 use crate::upstream::Caller;
@@ -120,7 +120,11 @@ impl Probe {
         if self.few {
             arguments.insert("limit".to_owned(), json!(1));
         }
-        if self.records.iter().any(|(_, kind)| *kind == ProbeKind::User) {
+        if self
+            .records
+            .iter()
+            .any(|(_, kind)| *kind == ProbeKind::User)
+        {
             let now = Timestamp::now();
             let month = SignedDuration::from_hours(30 * 24);
             arguments.insert("startTime".to_owned(), json!((now - month).to_string()));
@@ -130,7 +134,12 @@ impl Probe {
     }
 }
 
-fn judged(tool: &Tool, answer: &Answer, probe: &Probe, known: &HashMap<ProbeKind, String>) -> Finding {
+fn judged(
+    tool: &Tool,
+    answer: &Answer,
+    probe: &Probe,
+    known: &HashMap<ProbeKind, String>,
+) -> Finding {
     if !answer.is_error {
         return Finding::ok(tool.name, "may be used");
     }

@@ -57,7 +57,11 @@ pub async fn run(
 }
 
 /// The operation, where this tool is the one that runs it.
-fn operation(kind: CallToolKind, name: &str, session: &Session<'_>) -> Result<&'static Tool, Failure> {
+fn operation(
+    kind: CallToolKind,
+    name: &str,
+    session: &Session<'_>,
+) -> Result<&'static Tool, Failure> {
     let mut served = TOOLS.iter().filter(|tool| session.serves(tool));
     let Some(tool) = served.find(|tool| tool.is_called(name)) else {
         let shown: String = name.chars().take(LONGEST_NAME).collect();

@@ -84,13 +84,13 @@ fn arguments_to(tool: &Tool, depth: usize) -> String {
 
 fn field(name: &str, required: bool, schema: &Value, depth: usize) -> String {
     let optional = if required { "" } else { "?" };
-    match written(schema, depth).as_str() {
+    match type_text(schema, depth).as_str() {
         "string" => format!("{name}{optional}"),
         kind => format!("{name}{optional}: {kind}"),
     }
 }
 
-fn written(schema: &Value, depth: usize) -> String {
+fn type_text(schema: &Value, depth: usize) -> String {
     if let Some(values) = schema["enum"].as_array() {
         let shown = values.iter().take(MOST_VALUES).map(Value::to_string);
         let more = (values.len() > MOST_VALUES).then(|| "…".to_owned());
@@ -104,7 +104,7 @@ fn written(schema: &Value, depth: usize) -> String {
         return format!("{{{}}}", fields.join(", "));
     }
     if schema["type"] == "array" && schema["items"].is_object() {
-        return format!("{}[]", written(&schema["items"], depth));
+        return format!("{}[]", type_text(&schema["items"], depth));
     }
     kind(schema)
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::pair::{Leftover, Pair};
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// A pair is some 3 kB.
 const LARGEST: u64 = 256 * 1024;

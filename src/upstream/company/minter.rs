@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::minted::LocationTokenCache;
+use super::location_token_cache::LocationTokenCache;
 use super::oauth::{LocationToken, Oauth};
+use crate::upstream::Digest;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
-use crate::upstream::failure::{FailureClass, Failure};
-
-/// What stands for a client's token in this process.
-type Digest = [u8; 32];
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// So many tokens are kept for all clients together.
 const MOST: usize = 2000;

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::pair;
-use super::refusal::{self, TokenError};
+use super::token_error::{self, TokenError};
 use crate::upstream::TenantId;
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// From the first byte sent to the last byte read.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Oauth {
             return read(&answer).map_err(TokenError::unknown);
         }
         let secrets = [&app.client_secret, refresh];
-        Err(refusal::of_renewal(
+        Err(token_error::of_renewal(
             answer.status,
             &answer.headers,
             &answer.body,
@@ -103,7 +103,7 @@ impl Oauth {
             .await
             .map_err(|missed| missed.failure)?;
         if !answer.status.is_success() {
-            return Err(refusal::of_location(
+            return Err(token_error::of_location(
                 answer.status,
                 &answer.headers,
                 &answer.body,

@@ -52,7 +52,7 @@ impl Pair {
         };
         let said = members.get(EXPIRES_AT).and_then(seconds);
         let lasts = members.get(EXPIRES_IN).and_then(seconds);
-        let mut pair = Self::of(members)?;
+        let mut pair = Self::from_members(members)?;
         // The token itself knows best, but nobody vouches for its claims: the earlier of both.
         let claimed = claimed(&pair.access);
         pair.expires_at = match (said, claimed) {
@@ -72,13 +72,13 @@ impl Pair {
         members.extend(answer);
         members.remove(REPLACES);
         let lasts = members.get(EXPIRES_IN).and_then(seconds);
-        let mut pair = Self::of(members)?;
+        let mut pair = Self::from_members(members)?;
         pair.expires_at = end(lasts, &pair.access, asked);
         pair.replaces = Some(self.name());
         Ok(pair)
     }
 
-    fn of(mut members: Map<String, Value>) -> Result<Self, &'static str> {
+    fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
         let mut take = |name| match members.remove(name) {
             Some(Value::String(text)) if is_token(&text) => Some(SecretString::from(text)),
             _ => None,
@@ -173,7 +173,7 @@ fn end(lasts: Option<i64>, token: &SecretString, asked: i64) -> i64 {
 }
 
 fn claimed(token: &SecretString) -> Option<i64> {
-    Claims::of(token.expose_secret())?.expires
+    Claims::parse(token.expose_secret())?.expires
 }
 
 /// What can stand in a header and in a form.

@@ -7,14 +7,14 @@ use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::file::{PairLock, PairFile};
-use super::flight::SingleFlight;
+use super::file::{PairFile, PairLock};
 use super::oauth::{App, Oauth, unusable};
 use super::pair::{Pair, now};
-use super::refusal::{RefreshTokenState, TokenError};
+use super::single_flight::SingleFlight;
 use super::state::{PAUSE, RenewalState};
+use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::TenantId;
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
 const LONGEST_LOCK: Duration = Duration::from_secs(15);
@@ -130,7 +130,9 @@ impl Renewal {
                     Err(missed) => {
                         // What was open before is still, unless HighLevel says that it is over.
                         let is_over = missed.refresh_token == RefreshTokenState::Dead;
-                        if is_over || (missed.refresh_token == RefreshTokenState::Untouched && !cut_off) {
+                        if is_over
+                            || (missed.refresh_token == RefreshTokenState::Untouched && !cut_off)
+                        {
                             self.state().open = false;
                             self.off_thread(move |_| {
                                 prepared.abandon();

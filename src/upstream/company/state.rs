@@ -5,10 +5,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::flight::SingleFlight;
-use super::minted::TOO_YOUNG;
+use super::location_token_cache::TOO_YOUNG;
 use super::pair::{MARGIN, Pair, now};
-use super::refusal::{RefreshTokenState, TokenError};
+use super::single_flight::SingleFlight;
+use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::failure::Failure;
 
 /// From one renewal that failed to the next, where HighLevel asks for no longer pause.

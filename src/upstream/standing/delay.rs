@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// Back off so long when too many calls of one new token are under way.
 const CROWDED: Duration = Duration::from_secs(1);

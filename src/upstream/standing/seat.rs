@@ -3,7 +3,7 @@
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::tries::Try;
-use crate::upstream::verdict::TokenVerdict;
+use crate::upstream::errors::TokenVerdict;
 
 /// Held while the call is under way. Dropped before `end`, the call counts as a refused try: whoever hangs up early
 /// must not get tries for nothing.

@@ -20,7 +20,7 @@ async fn metrics(program: &Program) -> TcpStream {
 }
 
 /// What is said to a request, and after how long the connection ends.
-async fn said(program: &Program, sent: &str) -> (String, Duration) {
+async fn reply_to(program: &Program, sent: &str) -> (String, Duration) {
     let mut stream = metrics(program).await;
     let start = Instant::now();
     stream.write_all(sent.as_bytes()).await.expect("written");
@@ -37,9 +37,9 @@ async fn e12_metrics_have_the_same_door() {
     let program = setup.serve("http://127.0.0.1:9").await;
     let get =
         |host: &str| format!("GET /metrics HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-    let (text, _) = said(&program, &get("127.0.0.1")).await;
+    let (text, _) = reply_to(&program, &get("127.0.0.1")).await;
     assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
-    let (text, took) = said(&program, "GET /metrics HTT").await;
+    let (text, took) = reply_to(&program, "GET /metrics HTT").await;
     println!("half a request at /metrics: ended after {took:?}");
     assert!(
         took < Duration::from_secs(2),
@@ -62,7 +62,7 @@ async fn e12_metrics_have_the_same_door() {
     assert!(held <= 20, "{held} held");
     drop(open);
     sleep(Duration::from_millis(600)).await;
-    let (text, _) = said(&program, &get("evil.example")).await;
+    let (text, _) = reply_to(&program, &get("evil.example")).await;
     assert!(
         text.starts_with("HTTP/1.1 403 "),
         "a foreign Host: {text:.60}"

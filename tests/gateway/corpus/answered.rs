@@ -8,8 +8,10 @@ use highlevel_mcp::budget::Budget;
 use highlevel_mcp::call::output::{Format, GatheredRows, Output};
 use highlevel_mcp::call::shape::shape;
 use highlevel_mcp::config::LimitSettings;
-use highlevel_mcp::upstream::limit::{SlotOutcome, Gate, Permit, Reason, RateLimitHeaders, Wait, retry_after};
-use highlevel_mcp::upstream::{Failure, answer, verdict};
+use highlevel_mcp::upstream::rate_limit::{
+    Gate, Permit, RateLimitHeaders, Reason, SlotOutcome, Wait, retry_after,
+};
+use highlevel_mcp::upstream::{Failure, answer, errors};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -110,11 +112,15 @@ async fn admitted(gate: &Arc<Gate>, begun: &mut Vec<Instant>) -> Option<Permit> 
 fn ended(status: &[u8], headers: &HeaderMap) -> SlotOutcome {
     let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::OK);
     let secret = SecretString::from(TOKEN);
-    let failure = verdict::verdict(tool(LIST), &secret, status, headers, b"{}");
+    let failure = errors::classify_error(tool(LIST), &secret, status, headers, b"{}");
     let wait = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
     assert!(wait <= LONGEST_WAIT, "{failure:?}");
-    told(&failure);
-    SlotOutcome::with(status, RateLimitHeaders::of(headers), retry_after(headers))
+    check_failure(&failure);
+    SlotOutcome::with(
+        status,
+        RateLimitHeaders::parse(headers),
+        retry_after(headers),
+    )
 }
 
 /// HighLevel's answer to a call. An error tells what it may; a success is valid and within the limit in each form, or
@@ -123,7 +129,7 @@ pub fn answers(input: &[u8]) {
     for tool in [LIST, "contacts_get-contact", "contacts_create-contact"].map(tool) {
         for status in [StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY] {
             let secret = SecretString::from(TOKEN);
-            told(&verdict::verdict(
+            check_failure(&errors::classify_error(
                 tool,
                 &secret,
                 status,
@@ -135,7 +141,7 @@ pub fn answers(input: &[u8]) {
             Ok(reply) => [64, 800, 1 << 17]
                 .into_iter()
                 .for_each(|limit| shaped(tool, &reply.body, limit)),
-            Err(failure) => told(&failure),
+            Err(failure) => check_failure(&failure),
         }
     }
 }
@@ -156,7 +162,7 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
                 "{text}"
             );
         }
-        Err(failure) => told(&failure),
+        Err(failure) => check_failure(&failure),
     };
     check(shape(tool, body.to_owned(), limit), true);
     let Ok(answer) = serde_json::from_str(body) else {
@@ -177,7 +183,7 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
 }
 
 /// A failure is short, and does not give the token back.
-fn told(failure: &Failure) {
+fn check_failure(failure: &Failure) {
     let text = failure.text();
     assert!(text.len() < LONGEST_FAILURE, "{} bytes", text.len());
     assert!(!text.contains(TOKEN), "{text}");

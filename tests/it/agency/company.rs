@@ -47,7 +47,8 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
     );
     std::fs::write(path("settings.toml"), settings).expect("written");
     let config = path("settings.toml");
-    let mut server = TestServer::start_with(&sandbox.url, &[("HIGHLEVEL_MCP_CONFIG", &config)]).await;
+    let mut server =
+        TestServer::start_with(&sandbox.url, &[("HIGHLEVEL_MCP_CONFIG", &config)]).await;
     let call = async |server: &TestServer, tool: &str, arguments: Value| {
         // On loopback, without a credential: whoever is on this machine may use what the server has.
         let headers = [("accept-language", "en")];

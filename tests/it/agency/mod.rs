@@ -17,7 +17,7 @@ use highlevel_mcp::call::Snapshot;
 use highlevel_mcp::config::{Config, Flags};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use state::keys::{Keys, KeyLocations};
+use state::keys::{KeyLocations, Keys};
 
 use crate::sandbox::Sandbox;
 use test_support::server::TestServer;

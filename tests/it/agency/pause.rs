@@ -9,7 +9,7 @@ use super::{Agency, contact};
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 
 /// What a write in that branch is told; empty where it is done.
-async fn told(agency: &mut Agency, path: &'static str, contact: &str) -> String {
+async fn tag(agency: &mut Agency, path: &'static str, contact: &str) -> String {
     let tags = json!({"contactId": contact, "tags": ["x"]});
     let done = agency.call(path, OPERATOR, "contacts_add-tags", tags).await;
     done.err()
@@ -52,7 +52,7 @@ async fn what_is_paused_reads_and_does_nothing_else() {
         }
         let before = agency.writes().await.len();
         for (index, path) in paths.into_iter().enumerate() {
-            let told = told(agency, path, &contacts[index]).await;
+            let told = tag(agency, path, &contacts[index]).await;
             assert_eq!(told.contains("wrong texts"), expected[index], "{told}");
             assert_eq!(told.is_empty(), !expected[index], "{told}");
             let read = json!({"contactId": contacts[index]});
@@ -108,7 +108,7 @@ async fn rules_that_are_cut_short_change_nothing() {
     for text in [" ", "# Rules come here.\n", "[server]\n"] {
         let error = agency.try_reload(text, &[1]).expect_err("no rule");
         assert!(error.contains("holds no rule"), "{error}");
-        let refused = told(agency, "/mcp/l/b01", &id).await;
+        let refused = tag(agency, "/mcp/l/b01", &id).await;
         assert!(refused.contains("deny"), "{text:?}: {refused}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{parse, tool};
-use tool::{Arguments, V3Variant, Place, Tool, Values};
+use tool::{Arguments, Place, Tool, V3Variant, Values};
 
 /// The request of `tool` with these arguments, by the names that it shows.
 fn request(tool: &Tool, given: Value) -> Arguments {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use highlevel_mcp::catalog::TOOLS;
 use policy::EffectiveRules;
 use tool::Arguments;
-use tool::{Argument, V3Variant, Place, Tool};
+use tool::{Argument, Place, Tool, V3Variant};
 
 const SELECTORS: [&str; 14] = [
     "effect:read",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Stack, list, text};
 
 /// A stack whose calls go to `path`.
-async fn at(path: &'static str) -> Stack {
+async fn start_at(path: &'static str) -> Stack {
     let mut stack = Stack::start().await;
     stack.server.path = path;
     stack
@@ -35,7 +35,7 @@ async fn seen(stack: &Stack, method: &str, path: &str) -> usize {
 
 #[tokio::test]
 async fn an_operation_is_found_and_called() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let found = stack
         .call(
             "search_operations",
@@ -56,7 +56,7 @@ async fn an_operation_is_found_and_called() {
 
 #[tokio::test]
 async fn each_call_tool_refuses_other_effects() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let cases = [
         ("call_read", "contacts_add-tags", "call_write"),
         ("call_write", "contacts_get-contact", "call_read"),
@@ -96,7 +96,7 @@ async fn each_call_tool_refuses_other_effects() {
 
 #[tokio::test]
 async fn a_dry_run_shows_the_request_and_sends_nothing() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let arguments = json!({
         "operation": "contacts_add-tags", "dryRun": true,
         "arguments": "{\"contactId\": \"c1\", \"tags\": [\"a\"]}",
@@ -110,7 +110,7 @@ async fn a_dry_run_shows_the_request_and_sends_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_undone_is_asked_for_first() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let id = contact(&stack).await;
     let call = |confirm: Option<&str>, id: &str| json!({"operation": "contacts_delete-contact", "arguments": {"contactId": id}, "confirm": confirm});
     let asked = stack
@@ -133,7 +133,7 @@ async fn what_cannot_be_undone_is_asked_for_first() {
 
 #[tokio::test]
 async fn a_key_makes_a_call_happen_once() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let id = contact(&stack).await;
     let call = |tag: &str| json!({"operation": "contacts_add-tags", "idempotencyKey": "k1", "arguments": {"contactId": id, "tags": [tag]}});
     let first = stack.call("call_write", call("a")).await;
@@ -165,7 +165,7 @@ async fn a_key_makes_a_call_happen_once() {
 
 #[tokio::test]
 async fn a_batch_tells_each_outcome() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let id = contact(&stack).await;
     let batch = |on_error: &str| {
         json!({
@@ -250,7 +250,7 @@ async fn a_batch_is_no_longer_than_other_answers() {
 
 #[tokio::test]
 async fn pages_are_followed_and_rows_filtered_in_one_call() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let arguments = json!({
         "operation": "payments_list-transactions",
         "output": {"allPages": true, "maxItems": 10, "fields": ["amount"], "filter": [{"field": "amount", "op": ">", "value": 100}]},
@@ -294,7 +294,7 @@ async fn pages_are_followed_and_rows_filtered_in_one_call() {
 
 #[tokio::test]
 async fn rows_come_in_the_form_that_is_asked_for() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let arguments = json!({
         "operation": "contacts_get-contacts",
         "arguments": {"limit": 2}, "output": {"format": "csv", "fields": ["id", "email"]},
@@ -316,7 +316,7 @@ async fn rows_come_in_the_form_that_is_asked_for() {
 
 #[tokio::test]
 async fn locations_are_listed() {
-    let stack = at("/mcp/orchestrator").await;
+    let stack = start_at("/mcp/orchestrator").await;
     let answer = stack.call("list_locations", json!({})).await;
     assert_eq!(answer["locations"][0]["id"], LOCATION, "{answer}");
     let headers = [("authorization", "Bearer pit-sandbox-agency")];
@@ -329,7 +329,7 @@ async fn locations_are_listed() {
 
 #[tokio::test]
 async fn output_works_on_every_tool() {
-    let stack = at("/mcp/official").await;
+    let stack = start_at("/mcp/official").await;
     let arguments = json!({"limit": 3, "output": {"fields": ["id"], "maxItems": 2}});
     let answer = stack.call("contacts_get-contacts", arguments).await;
     assert_eq!(list(&answer, "/contacts").len(), 2, "{answer}");
@@ -346,7 +346,7 @@ async fn output_works_on_every_tool() {
 
 #[tokio::test]
 async fn a_read_only_surface_neither_finds_nor_calls_what_writes() {
-    let stack = at("/mcp/orchestrator/readonly").await;
+    let stack = start_at("/mcp/orchestrator/readonly").await;
     let names = stack.server.tool_names().await;
     assert_eq!(names, ["search_operations", "call_read", "list_locations"]);
     let found = stack
@@ -369,7 +369,7 @@ async fn a_read_only_surface_neither_finds_nor_calls_what_writes() {
 
 #[tokio::test]
 async fn the_first_server_of_highlevel_is_answered_for() {
-    let stack = at("/mcp/legacy").await;
+    let stack = start_at("/mcp/legacy").await;
     assert_eq!(stack.server.tool_names().await.len(), 36);
     let answer = stack
         .call("contacts_get-contacts", json!({"query_limit": 2}))
@@ -390,7 +390,7 @@ async fn the_first_server_of_highlevel_is_answered_for() {
 
 #[tokio::test]
 async fn the_later_server_of_highlevel_is_answered_for() {
-    let stack = at("/mcp/compat").await;
+    let stack = start_at("/mcp/compat").await;
     let names = stack.server.tool_names().await;
     assert_eq!(
         names,
@@ -447,7 +447,7 @@ async fn the_later_server_of_highlevel_is_answered_for() {
 
 #[tokio::test]
 async fn a_value_that_highlevel_drops_is_told() {
-    let stack = at("/mcp").await;
+    let stack = start_at("/mcp").await;
     let field = json!({"id": "nosuchfield000000001", "value": "x"});
     let contact =
         json!({"firstName": "Ada", "email": "warned@example.com", "customFields": [field]});

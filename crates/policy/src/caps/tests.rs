@@ -10,7 +10,7 @@ enum Step {
 }
 use Step::{Back, Take};
 
-fn at(second: i64) -> Timestamp {
+fn moment(second: i64) -> Timestamp {
     // No round time, so that moments are rounded.
     Timestamp::from_second(1_764_000_007 + second).expect("a time")
 }
@@ -21,7 +21,7 @@ fn check(name: &str, caps: &[Cap], steps: &[Step]) {
     for (index, step) in steps.iter().enumerate() {
         match step {
             Take(second, location, expected) => {
-                let result = counts.take(caps, location, at(*second));
+                let result = counts.take(caps, location, moment(*second));
                 let found = result.as_ref().map(|_| ()).map_err(|denied| {
                     assert!(caps.iter().any(|cap| cap.rule == denied.rule), "{denied}");
                     denied.retry_after.map(|after| after.as_secs())
@@ -125,14 +125,14 @@ fn all_caps_give_a_place_or_none_does() {
 fn a_rule_that_changes_its_number_keeps_its_count() {
     let counts = CapCounts::default();
     for second in [0, 10, 20] {
-        assert!(counts.take(&[hour(3)], "a", at(second)).is_ok());
+        assert!(counts.take(&[hour(3)], "a", moment(second)).is_ok());
     }
-    let lowered = counts.take(&[hour(2)], "a", at(30));
+    let lowered = counts.take(&[hour(2)], "a", moment(30));
     let after = lowered.expect_err("used up").retry_after;
     assert_eq!(after, Some(Duration::from_secs(3_581)));
-    assert!(counts.take(&[hour(4)], "a", at(30)).is_ok());
+    assert!(counts.take(&[hour(4)], "a", moment(30)).is_ok());
     let other = Cap::new("[policies.front-desk]", Class::Send, CapWindow::Hour, 1);
-    assert!(counts.take(&[other], "a", at(30)).is_ok());
+    assert!(counts.take(&[other], "a", moment(30)).is_ok());
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn no_window_ever_holds_more_than_its_cap() {
         let mut refused = 0;
         for _ in 0..2_000 {
             second += random.i64(0..200);
-            match counts.take(&cap, "a", at(second)) {
+            match counts.take(&cap, "a", moment(second)) {
                 Ok(_) => let_in.push(second),
                 Err(denied) => {
                     refused += 1;
                     let wait = denied.retry_after.expect("a wait").as_secs();
                     second += i64::try_from(wait).expect("a wait");
-                    assert!(counts.take(&cap, "a", at(second)).is_ok());
+                    assert!(counts.take(&cap, "a", moment(second)).is_ok());
                     let_in.push(second);
                 }
             }
@@ -166,7 +166,7 @@ fn threads_share_a_count() {
     let counts = CapCounts::default();
     let caller = || {
         (0..100)
-            .filter(|_| counts.take(&[hour(300)], "a", at(0)).is_ok())
+            .filter(|_| counts.take(&[hour(300)], "a", moment(0)).is_ok())
             .count()
     };
     let let_in: usize = std::thread::scope(|scope| {
@@ -183,7 +183,7 @@ fn threads_share_a_count() {
 fn memory_is_bounded_and_tokens_take_no_room_of_locations() {
     let counts = CapCounts::default();
     let take = |kind: &str, name: usize, second| {
-        counts.take(&[hour(1)], &format!("{kind}:{name}"), at(second))
+        counts.take(&[hour(1)], &format!("{kind}:{name}"), moment(second))
     };
     let let_in = (0..MOST_LOCATIONS + 100).filter(|name| take("location", *name, 0).is_ok());
     assert_eq!(let_in.count(), MOST_LOCATIONS);

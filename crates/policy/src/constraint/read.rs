@@ -8,7 +8,7 @@ use super::{Constraint, Plain, Test, place_in_memory};
 use crate::argument::{ArgumentPath, Missing, PathStanding};
 use crate::problems::{PolicyProblems, selectors};
 use crate::selector::{Selector, instead};
-use tool::{V3Variant, Tool};
+use tool::{Tool, V3Variant};
 
 const KEYS: [&str; 8] = [
     "tools",
@@ -23,7 +23,12 @@ const KEYS: [&str; 8] = [
 
 impl Constraint {
     /// `section` is what the rule is called by, `at` where it stands.
-    pub fn read(section: &str, at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Self> {
+    pub fn read(
+        section: &str,
+        at: &str,
+        value: &Value,
+        problems: &mut PolicyProblems,
+    ) -> Option<Self> {
         let before = problems.count();
         let (mut tools, mut argument, mut required) = (None, None, false);
         let mut tests = Vec::new();

@@ -134,9 +134,9 @@ fn passes(contact: &Value, filter: &Value) -> bool {
     let wanted = &filter["value"];
     let texts = |value: &Value| -> Vec<String> {
         match value {
-            Value::Array(items) => items.iter().map(plain).collect(),
+            Value::Array(items) => items.iter().map(search_text).collect(),
             Value::Null => Vec::new(),
-            one => vec![plain(one)],
+            one => vec![search_text(one)],
         }
     };
     let (own_texts, wanted_texts) = (texts(&own), texts(wanted));
@@ -182,7 +182,7 @@ fn sort(contacts: &mut [&Value], order: &Value) {
     let orders: Vec<&Value> = order.as_array().into_iter().flatten().collect();
     for order in orders.into_iter().rev() {
         let field = order["field"].as_str().unwrap_or_default();
-        let key = |contact: &&Value| plain(&value_of(contact, field));
+        let key = |contact: &&Value| search_text(&value_of(contact, field));
         contacts.sort_by_cached_key(key);
         if order["direction"] == "desc" {
             contacts.reverse();
@@ -191,7 +191,7 @@ fn sort(contacts: &mut [&Value], order: &Value) {
 }
 
 /// For comparisons: text in lower case.
-fn plain(value: &Value) -> String {
+fn search_text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_lowercase)

@@ -56,18 +56,19 @@ fn create(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         });
         return Err(refusal);
     }
-    let contact = written(state, call, Map::new());
+    let contact = with_custom_fields(state, call, Map::new());
     Ok(json!({"contact": make(state, call, "contact", Value::Object(contact))}))
 }
 
 fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let found = existing(state, call).map(|(_, contact)| contact.clone());
     let Some(found) = found else {
-        let contact = written(state, call, Map::new());
+        let contact = with_custom_fields(state, call, Map::new());
         let contact = make(state, call, "contact", Value::Object(contact));
         return Ok(json!({"new": true, "contact": contact}));
     };
-    let mut changes = written(state, call, found.as_object().cloned().unwrap_or_default());
+    let mut changes =
+        with_custom_fields(state, call, found.as_object().cloned().unwrap_or_default());
     // [M] docs#313: a gender is taken and dropped for a contact that exists.
     changes.shift_remove("gender");
     // [M] docs#37: the phone of another contact is left out in silence.
@@ -83,7 +84,7 @@ fn upsert(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
 fn update(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("contactId");
     let found = call.record(state, "contact", id)?.clone();
-    let changes = written(state, call, found.as_object().cloned().unwrap_or_default());
+    let changes = with_custom_fields(state, call, found.as_object().cloned().unwrap_or_default());
     Ok(json!({"succeded": true, "contact": state.change("contact", id, changes)}))
 }
 
@@ -111,7 +112,11 @@ fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
 }
 
 /// The contact that the body makes of `contact`.
-fn written(state: &mut Records, call: &SandboxCall, mut contact: Map<String, Value>) -> Map<String, Value> {
+fn with_custom_fields(
+    state: &mut Records,
+    call: &SandboxCall,
+    mut contact: Map<String, Value>,
+) -> Map<String, Value> {
     let location = call.location().to_owned();
     for (name, value) in call.members() {
         match name.as_str() {

@@ -329,7 +329,11 @@ fn cancel(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
 }
 
 /// The contact's conversation, made where there is none.
-fn conversation_of(state: &mut Records, call: &SandboxCall, contact: &str) -> Result<Value, Refusal> {
+fn conversation_of(
+    state: &mut Records,
+    call: &SandboxCall,
+    contact: &str,
+) -> Result<Value, Refusal> {
     let present = state
         .all("conversation")
         .find(|one| one["contactId"] == contact);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
-use crate::tokens::{TokenKind, KnownToken, KnownTokens};
+use crate::tokens::{KnownToken, KnownTokens, TokenKind};
 use crate::{COMPANY, LOCATION};
 
 /// Authorization codes that the sandbox takes, as often as they come.
@@ -13,7 +13,11 @@ const COMPANY_CODE: &str = "sandbox-code-company";
 const LOCATION_CODE: &str = "sandbox-code-location";
 const CLIENT: (&str, &str) = ("sandbox-client", "sandbox-secret");
 
-pub fn answer(state: &Records, tokens: &mut KnownTokens, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub fn answer(
+    state: &Records,
+    tokens: &mut KnownTokens,
+    call: &SandboxCall,
+) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "POST /oauth/token" => token(tokens, call),
         "POST /oauth/locationToken" => location_token(tokens, call),

@@ -25,7 +25,13 @@ const ANSWERED: [&str; 5] = [
 ];
 
 /// What happened with one contact so far.
-pub fn history(state: &mut Records, place: &SeedLocation, agency: &Agency, number: usize, contact: &Value) {
+pub fn history(
+    state: &mut Records,
+    place: &SeedLocation,
+    agency: &Agency,
+    number: usize,
+    contact: &Value,
+) {
     let added = milliseconds(&contact["dateAdded"]);
     let user = agency.users[number % agency.users.len()].clone();
     if number.is_multiple_of(4) {
@@ -69,7 +75,13 @@ pub fn history(state: &mut Records, place: &SeedLocation, agency: &Agency, numbe
     }
 }
 
-fn conversation(state: &mut Records, place: &SeedLocation, number: usize, contact: &Value, added: i64) {
+fn conversation(
+    state: &mut Records,
+    place: &SeedLocation,
+    number: usize,
+    contact: &Value,
+    added: i64,
+) {
     let record = fresh_conversation(contact, added);
     let conversation = put(state, place, "conversation", record);
     let channel = ["SMS", "SMS", "Email", "Call"][number / 3 % 4];

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::approval::{Approval, Lifetime, is_handle};
 use crate::StoreError;
-use crate::folder::{StateFolder, Lock};
+use crate::folder::{Lock, StateFolder};
 use crate::json_file::Stamp;
 
 const FOLDER: &str = "approvals";

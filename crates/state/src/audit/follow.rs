@@ -7,7 +7,9 @@ use jiff::civil::Date;
 
 use super::days;
 use super::line::AuditedCall;
-use super::records::{AuditRecords, FilePosition, AuditQuery, AuditRecord, RecordState, joined, read};
+use super::records::{
+    AuditQuery, AuditRecord, AuditRecords, FilePosition, RecordState, joined, read,
+};
 use crate::StoreError;
 
 /// Where a reader is.

@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
 use super::days;
-use super::line::{AuditedCall, AuditEnd, AuditLine, milliseconds};
+use super::line::{AuditEnd, AuditLine, AuditedCall, milliseconds};
 use crate::StoreError;
 
 /// One call.
@@ -80,7 +80,11 @@ pub fn records(folder: &Path, query: &AuditQuery) -> Result<AuditRecords, StoreE
         if !query.reaches(day) {
             continue;
         }
-        let lines = read(&days::file_path(folder, day), &mut FilePosition::default(), true)?;
+        let lines = read(
+            &days::file_path(folder, day),
+            &mut FilePosition::default(),
+            true,
+        )?;
         found.unreadable.extend(lines.unreadable);
         let records = joined(lines.lines, &mut ends).into_iter().rev();
         found

@@ -93,7 +93,11 @@ fn lines(folder: &Path) -> Vec<Value> {
 /// `{"a":{"b":1,"c":2},"d":"x"}`, as `sha256sum` has it.
 const HASH: &str = "90aa4e2acd979894a05bd2d3d088ed5329051f7dc0be89f7da43f4511650d2ba";
 
-async fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), expected: &[Value]) {
+async fn check_written(
+    full_arguments: bool,
+    act: impl AsyncFn(&Audit, AuditEntry),
+    expected: &[Value],
+) {
     let (folder, audit) = audit(full_arguments);
     let arguments = arguments(json!({"d": "x", "a": {"c": 2, "b": 1}}));
     act(&audit, entry("contacts_create-contact", &arguments)).await;

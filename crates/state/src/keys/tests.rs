@@ -26,7 +26,7 @@ fn create(keys: &Keys, name: &str) -> (KeyRecord, String) {
 }
 
 /// What `find` says, as a word.
-fn said(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
+fn verdict(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
     match keys.find_at(presented, now) {
         Ok(Some(_)) => "found",
         Ok(None) => "unknown",
@@ -68,7 +68,7 @@ fn a_key_is_known_by_its_whole_text_until_its_end() {
         (&wrong_revoked, before, "unknown"),
     ];
     for (presented, now, expected) in rows {
-        assert_eq!(said(&keys, presented, now), expected, "{presented}");
+        assert_eq!(verdict(&keys, presented, now), expected, "{presented}");
     }
     let found = keys.find(text).expect("taken").expect("known");
     assert_eq!(*found, record);
@@ -84,7 +84,12 @@ fn what_makes_no_sense_is_not_made() {
     let none = || KeyLocations::Only(Vec::new());
     let rows = [
         ("", KeyLocations::All, None, "1 to 64 bytes"),
-        ("a\u{1b}[2J", KeyLocations::All, None, "no control characters"),
+        (
+            "a\u{1b}[2J",
+            KeyLocations::All,
+            None,
+            "no control characters",
+        ),
         ("a", none(), None, "reaches nothing"),
         ("a", KeyLocations::All, past, "a time to come"),
         ("taken", KeyLocations::All, None, "called taken already"),
@@ -115,7 +120,7 @@ fn a_name_is_free_again_after_its_key_is_revoked() {
 #[track_caller]
 fn comes_to(keys: &Keys, presented: &str, expected: &str) -> Duration {
     let since = Instant::now();
-    while said(keys, presented, now()) != expected {
+    while verdict(keys, presented, now()) != expected {
         assert!(since.elapsed() < Duration::from_secs(5), "never {expected}");
         sleep(Duration::from_millis(1));
     }
@@ -135,7 +140,7 @@ fn another_process_sees_a_change_within_a_fifth_of_a_second() {
         fs::copy(path(&other), &beside).expect("copied");
         fs::rename(&beside, path(&folder)).expect("renamed");
     };
-    assert_eq!(said(&keys, &text, now()), "unknown");
+    assert_eq!(verdict(&keys, &text, now()), "unknown");
     copy();
     let made = comes_to(&keys, &text, "found");
     assert!(keys.is_valid(&record.id));
@@ -153,10 +158,10 @@ fn what_this_process_changed_it_knows_at_once() {
     let (folder, keys) = opened();
     let other = Keys::open(folder.path()).expect("open");
     let (record, text) = create(&keys, "a");
-    assert_eq!(said(&other, &text, now()), "found");
+    assert_eq!(verdict(&other, &text, now()), "found");
     keys.revoke(&record.id).expect("revoked");
-    assert_eq!(said(&other, &text, now()), "revoked");
-    assert_eq!(said(&keys, &text, now()), "revoked");
+    assert_eq!(verdict(&other, &text, now()), "revoked");
+    assert_eq!(verdict(&keys, &text, now()), "revoked");
 }
 
 #[test]
@@ -244,7 +249,7 @@ fn a_broken_file_lets_nobody_in_and_is_not_written_over() {
     for broken in ["", "{}", &whole[..whole.len() / 2], &unknown] {
         fs::write(&path, broken).expect("written");
         keys.0.refresh();
-        assert_eq!(said(&keys, &text, now()), "unreadable", "{broken}");
+        assert_eq!(verdict(&keys, &text, now()), "unreadable", "{broken}");
         let error = keys.create("b", KeyLocations::All, None, None).map(drop);
         let error = error.expect_err(broken).to_string();
         assert!(error.contains("keys.json is broken"), "{error}");
@@ -252,7 +257,7 @@ fn a_broken_file_lets_nobody_in_and_is_not_written_over() {
     }
     fs::write(&path, &whole).expect("written");
     keys.0.refresh();
-    assert_eq!(said(&keys, &text, now()), "found");
+    assert_eq!(verdict(&keys, &text, now()), "found");
 }
 
 #[test]
@@ -263,7 +268,7 @@ fn a_broken_file_is_logged_once() {
         fs::write(folder.path().join("keys.json"), "{").expect("written");
         for _ in 0..3 {
             keys.0.refresh();
-            assert_eq!(said(&keys, "hlk_", now()), "unreadable");
+            assert_eq!(verdict(&keys, "hlk_", now()), "unreadable");
         }
     });
     assert_eq!(log.matches("keys.json is broken").count(), 1, "{log}");

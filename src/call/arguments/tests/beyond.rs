@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{PIN, sent};
 use tool::{
-    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, V3Variant, Paging, PagingStyle, Place,
-    Role, Rule, TokenClass, Tool,
+    Argument, DateForm, Effect, InnerTenant, ListStyle, Media, Paging, PagingStyle, Place, Role,
+    Rule, TokenClass, Tool, V3Variant,
 };
 
 const PLAIN: Argument = Argument {

@@ -16,7 +16,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    pub async fn of(sandbox: &Sandbox) -> Self {
+    pub async fn read(sandbox: &Sandbox) -> Self {
         let get = async |target: &str| {
             let (status, _, found) = sandbox.send(&format!("GET {target}"), TOKEN, None).await;
             assert_eq!(status, 200, "{target}: {found}");

@@ -56,7 +56,7 @@ async fn every_answer_is_what_its_document_describes() {
     let mut faults = Vec::new();
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
     // The same seed makes the same ids after every reset.
-    let mut ids = Ids::of(&sandbox).await;
+    let mut ids = Ids::read(&sandbox).await;
     let mut changed = false;
     for (stem, document) in documents() {
         let schemas = checkable(&document);

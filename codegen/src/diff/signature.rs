@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, collect, types};
-use crate::described::DescribedDocuments;
 use crate::document::load::Sources;
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
-use crate::editions::Edition;
-use crate::editions::{V3, V3_VERSION};
-use crate::model::answer::{Answer, Documentation, answer};
+use crate::model::answer::{Documentation, DocumentedAnswer, answer};
 use crate::model::argument::media;
 use crate::model::argument::must_be_given;
 use crate::model::lower::{LoweredOperation, scopes, token_class};
-use crate::model::operation::{V3Operation, Operation, key};
+use crate::model::operation::{Operation, V3Operation, key};
+use crate::pipeline::DescribedDocuments;
+use crate::v3::Edition;
+use crate::v3::{V3, V3_VERSION};
 use tool::{Media, Place, TokenClass};
 
 /// One operation of one document.
@@ -145,7 +145,7 @@ fn face(
         row: row
             .map(|(name, schema)| (name.clone(), types(schema)))
             .collect(),
-        named: named(shape, &answer),
+        named: fields_by_name(shape, &answer),
     }
 }
 
@@ -166,7 +166,10 @@ fn arguments(shape: &Operation) -> Fields {
     fields
 }
 
-fn named(shape: &Operation, answer: &Answer) -> BTreeMap<(&'static str, String), Documentation> {
+fn fields_by_name(
+    shape: &Operation,
+    answer: &DocumentedAnswer,
+) -> BTreeMap<(&'static str, String), Documentation> {
     let paging = &shape.paging;
     let whole = [
         ("paging.rows", paging.rows.iter().collect::<Vec<_>>()),

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::day::{DailyQuota, QuotaSlot};
-use super::line::{FairQueue, QueueTicket};
-use super::window::{SlotOutcome, Slot, Rate, RateWindow};
+use super::daily_quota::{DailyQuota, QuotaSlot};
+use super::fair_queue::{FairQueue, QueueTicket};
+use super::rate_window::{Rate, RateWindow, Slot, SlotOutcome};
 use crate::config;
 use crate::upstream::Digest;
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// The window, the day and the line of all calls that HighLevel counts together.
 pub struct Gate {
@@ -130,11 +130,11 @@ impl Gate {
     }
 
     /// Counts the calls of `other` here too, which turned out to belong here.
-    pub fn absorb(&self, other: &Self) {
+    pub fn merge(&self, other: &Self) {
         let now = Instant::now();
         // One after the other, never both locks the other way round: only an unproven window is absorbed.
         let other = other.state();
-        self.state().window.absorb(&other.window, now);
+        self.state().window.merge(&other.window, now);
     }
 
     /// Nothing is counted, under way or waiting, and the day is far from used up.
@@ -220,7 +220,7 @@ impl Permit {
         let mut state = self.gate.state();
         match ended {
             SlotOutcome::Unsent => state.day.unsent(turn),
-            SlotOutcome::Unheard => {}
+            SlotOutcome::NoResponse => {}
             SlotOutcome::Answered(reported) | SlotOutcome::Refused(reported, _) => {
                 state.day.correct(turn, reported);
             }
@@ -234,7 +234,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.finish(SlotOutcome::Unheard);
+        self.finish(SlotOutcome::NoResponse);
     }
 }
 
@@ -247,7 +247,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.gate.state().line.leave(ticket);
+            self.gate.state().line.release(ticket);
             self.gate.changed.notify_waiters();
         }
     }

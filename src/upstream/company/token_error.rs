@@ -7,9 +7,9 @@ use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 
 use crate::upstream::TenantId;
-use crate::upstream::failure::{FailureClass, Failure};
-use crate::upstream::limit::retry_after;
-use crate::upstream::said::{UpstreamErrorBody, proxy};
+use crate::upstream::error_body::{UpstreamErrorBody, proxy};
+use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::rate_limit::retry_after;
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
@@ -129,7 +129,9 @@ pub fn of_renewal(
     let refresh_token = match known(&said, OF_RENEWALS) {
         // A proxy that failed may have asked HighLevel before.
         _ if status.is_server_error() || status.is_informational() => RefreshTokenState::Unknown,
-        Some(known) if status.is_client_error() && known.ends_refresh_token => RefreshTokenState::Dead,
+        Some(known) if status.is_client_error() && known.ends_refresh_token => {
+            RefreshTokenState::Dead
+        }
         _ => RefreshTokenState::Untouched,
     };
     let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {

@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use secrecy::SecretString;
 
-use crate::upstream::failure::{FailureClass, Failure};
-use crate::upstream::limit::{RateLimitHeaders, retry_after};
-use crate::upstream::said::{UpstreamErrorBody, harmless, proxy};
+use crate::upstream::error_body::{UpstreamErrorBody, proxy, redact};
+use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::rate_limit::{RateLimitHeaders, retry_after};
 use known::{KNOWN, KnownMessage};
 use tool::{Effect, Tool};
 
@@ -85,7 +85,7 @@ pub fn judge(
 }
 
 /// The failure that an answer other than 2xx is.
-pub fn verdict(
+pub fn classify_error(
     tool: &Tool,
     token: &SecretString,
     status: StatusCode,
@@ -180,14 +180,23 @@ fn by_status(
     headers: &HeaderMap,
 ) -> Failure {
     match status.as_u16() {
-        400 | 422 => Failure::new(FailureClass::Invalid, "HighLevel does not take these arguments.")
-            .with_remedy("Correct what the message names."),
-        403 => Failure::new(FailureClass::Refused, "HighLevel refuses this to the token.")
-            .with_remedy("Check the token's scopes and its location."),
+        400 | 422 => Failure::new(
+            FailureClass::Invalid,
+            "HighLevel does not take these arguments.",
+        )
+        .with_remedy("Correct what the message names."),
+        403 => Failure::new(
+            FailureClass::Refused,
+            "HighLevel refuses this to the token.",
+        )
+        .with_remedy("Check the token's scopes and its location."),
         404 => Failure::new(FailureClass::NotFound, "HighLevel has nothing there.")
             .with_remedy("Check the id, and that it belongs to this location."),
-        409 => Failure::new(FailureClass::Duplicate, "This conflicts with what is there.")
-            .with_remedy("Read the record and decide anew."),
+        409 => Failure::new(
+            FailureClass::Duplicate,
+            "This conflicts with what is there.",
+        )
+        .with_remedy("Read the record and decide anew."),
         429 => rate_limited(headers),
         300..400 => {
             let target = header(headers, LOCATION.as_str(), token);
@@ -222,7 +231,7 @@ fn by_status(
 }
 
 fn rate_limited(headers: &HeaderMap) -> Failure {
-    let reported = RateLimitHeaders::of(headers);
+    let reported = RateLimitHeaders::parse(headers);
     let asked = retry_after(headers);
     if reported.daily_remaining == Some(0) {
         let failure = Failure::new(
@@ -248,7 +257,7 @@ fn rate_limited(headers: &HeaderMap) -> Failure {
 }
 
 fn header(headers: &HeaderMap, name: &str, token: &SecretString) -> Option<String> {
-    Some(harmless(headers.get(name)?.to_str().ok()?, &[token]))
+    Some(redact(headers.get(name)?.to_str().ok()?, &[token]))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::call::PrincipalId;
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, Shares};
 use crate::catalog::decoding::{MOST_VALUES, is_too_much};
 use crate::config;
-use crate::http::malformed::in_json;
+use crate::http::json_rpc_errors::in_json;
 use crate::http::problem::HttpProblem;
 
 /// When to come back after a refusal for lack of room, in seconds.

@@ -1,11 +1,11 @@
 //! Holds calls to HighLevel's rate limits: one window for each location and app, where a token has proved its
 //! location, and one for each token where it has not.
 
-mod day;
+mod daily_quota;
+mod fair_queue;
 mod gate;
-mod line;
-mod reported;
-mod window;
+mod rate_limit_headers;
+mod rate_window;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,8 +23,8 @@ use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Standing};
 
 pub use gate::{Gate, Permit, Reason, Wait};
-pub use reported::{RateLimitHeaders, retry_after};
-pub use window::SlotOutcome;
+pub use rate_limit_headers::{RateLimitHeaders, retry_after};
+pub use rate_window::SlotOutcome;
 
 /// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
 /// out the window of one that HighLevel accepted.
@@ -99,7 +99,7 @@ impl Limits {
         counted: &CountedUnder,
         standing: Standing,
     ) -> RateLimitAccount {
-        let app = RateLimitedApp::of(credential);
+        let app = RateLimitedApp::new(credential);
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let scope = match (counted, &app) {
             (CountedUnder::Location(location), Some(app)) => {
@@ -120,7 +120,7 @@ impl Limits {
         let scope = book.of_location((app.clone(), location.clone()), &self.settings);
         // A call that was counted there already has nothing to bring along.
         if !Arc::ptr_eq(&scope, &account.scope) {
-            scope.gate.absorb(&account.scope.gate);
+            scope.gate.merge(&account.scope.gate);
         }
     }
 
@@ -137,7 +137,11 @@ impl Limits {
 }
 
 impl RateScopes {
-    fn of_location(&mut self, key: (RateLimitedApp, TenantId), settings: &config::LimitSettings) -> Arc<Scope> {
+    fn of_location(
+        &mut self,
+        key: (RateLimitedApp, TenantId),
+        settings: &config::LimitSettings,
+    ) -> Arc<Scope> {
         if let Some(scope) = self.locations.touch(&key) {
             return Arc::clone(scope);
         }
@@ -188,7 +192,7 @@ fn is_in_use(scope: &Arc<Scope>) -> bool {
 
 impl RateLimitedApp {
     /// `None` where the token does not say: then it is an app of its own.
-    fn of(credential: &Credential) -> Option<Self> {
+    fn new(credential: &Credential) -> Option<Self> {
         match credential {
             Credential::Company(company) => Some(Self::Client(company.client_id().to_owned())),
             _ if credential.is_private_integration() => Some(Self::PrivateIntegration),

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// Under way or just over. Cheap to clone.
 #[derive(Clone)]
@@ -30,10 +30,11 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         // Without one the task was ended: by a panic, or with the runtime.
         let outcome = outcome.ok().and_then(|outcome| outcome.clone());
         outcome.unwrap_or_else(|| {
-            Err(
-                Failure::new(FailureClass::Upstream, "Getting a token from HighLevel broke off.")
-                    .with_remedy("Try again."),
+            Err(Failure::new(
+                FailureClass::Upstream,
+                "Getting a token from HighLevel broke off.",
             )
+            .with_remedy("Try again."))
         })
     }
 }

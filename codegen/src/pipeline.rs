@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::counts::Counts;
 use crate::document::load::Sources;
 use crate::document::{overlay, repair};
-use crate::editions::{V3, V3_VERSION};
 use crate::error::Problem;
 use crate::model::lower::{LoweredOperation, OperationOrigin, lower};
 use crate::model::operation::key;
 use crate::model::twins;
+use crate::v3::{V3, V3_VERSION};
 
 /// What becomes of the sources, whatever is wrong with them.
 pub struct DescribedDocuments {
@@ -77,7 +77,11 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
     (documents, actions, counts)
 }
 
-fn lowered(sources: &Sources, documents: &Documents, problems: &mut Vec<Problem>) -> Vec<LoweredOperation> {
+fn lowered(
+    sources: &Sources,
+    documents: &Documents,
+    problems: &mut Vec<Problem>,
+) -> Vec<LoweredOperation> {
     problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
     let catalogue = sources.editions.catalogue(documents, problems);

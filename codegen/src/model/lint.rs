@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::annotations::{ArgumentKnowledge, OperationKnowledge, TenantRole};
 use crate::error::Problem;
-use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, TenantRole};
-use crate::model::answer::Answer;
+use crate::model::answer::DocumentedAnswer;
 use crate::model::argument::names;
 use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
-use crate::model::operation::{OperationArgument, V3Operation, Operation};
+use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::model::review::contradictions;
 use tool::PagingStyle;
 
@@ -17,7 +17,7 @@ use tool::PagingStyle;
 pub fn faults(
     operation: &Operation,
     known: Option<&OperationKnowledge>,
-    answer: &Answer,
+    answer: &DocumentedAnswer,
     newer_names: &[String],
 ) -> Vec<Problem> {
     let mut faults = Vec::new();

@@ -26,7 +26,7 @@ struct OpenConnections {
 
 /// One connection that was let in; leaves when dropped.
 pub struct ConnectionPermit {
-    doors: Arc<ConnectionLimiter>,
+    limiter: Arc<ConnectionLimiter>,
     address: IpAddr,
 }
 
@@ -42,7 +42,7 @@ impl ConnectionLimiter {
     }
 
     /// `None` where there are too many.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+    pub fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         // Everybody has the proxy's address.
         let most_here = match self.addresses.is_proxy(address) {
             true => self.most,
@@ -58,7 +58,7 @@ impl ConnectionLimiter {
         self.metrics.connections.inc();
         open.by_address.insert(address, here + 1);
         Some(ConnectionPermit {
-            doors: Arc::clone(self),
+            limiter: Arc::clone(self),
             address,
         })
     }
@@ -70,10 +70,10 @@ impl ConnectionLimiter {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let open = self.doors.open.lock();
+        let open = self.limiter.open.lock();
         let mut open = open.unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
-        self.doors.metrics.connections.dec();
+        self.limiter.metrics.connections.dec();
         if let Some(here) = open.by_address.get_mut(&self.address) {
             *here -= 1;
             if *here == 0 {
@@ -94,7 +94,7 @@ mod tests {
             ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS", "3"),
             ("HIGHLEVEL_MCP_SERVER_MAX_CONNECTIONS_PER_ADDRESS", "2"),
         ];
-        let doors = |more: Option<(&str, &str)>| {
+        let limiter = |more: Option<(&str, &str)>| {
             let variables = limits
                 .into_iter()
                 .chain(more)
@@ -103,28 +103,28 @@ mod tests {
             Arc::new(ConnectionLimiter::new(&config.server, Arc::default()))
         };
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let some = doors(None);
-        let first = some.enter(address("2001:db8::1")).expect("room");
-        let _second = some.enter(address("2001:db8::ffff:2")).expect("room");
+        let some = limiter(None);
+        let first = some.acquire(address("2001:db8::1")).expect("room");
+        let _second = some.acquire(address("2001:db8::ffff:2")).expect("room");
         assert!(
-            some.enter(address("2001:db8::3")).is_none(),
+            some.acquire(address("2001:db8::3")).is_none(),
             "the same network"
         );
-        let _third = some.enter(address("10.0.0.1")).expect("room");
-        assert!(some.enter(address("10.0.0.2")).is_none(), "three in all");
+        let _third = some.acquire(address("10.0.0.1")).expect("room");
+        assert!(some.acquire(address("10.0.0.2")).is_none(), "three in all");
         drop(first);
         assert_eq!(some.count(), 2);
-        assert!(some.enter(address("::ffff:10.0.0.1")).is_some());
-        let behind_a_proxy = doors(Some(("HIGHLEVEL_MCP_SERVER_TLS", "proxy")));
+        assert!(some.acquire(address("::ffff:10.0.0.1")).is_some());
+        let behind_a_proxy = limiter(Some(("HIGHLEVEL_MCP_SERVER_TLS", "proxy")));
         let entries: Vec<_> = (0..4)
-            .map(|_| behind_a_proxy.enter(address("10.0.0.1")))
+            .map(|_| behind_a_proxy.acquire(address("10.0.0.1")))
             .collect();
         assert_eq!(entries.iter().flatten().count(), 3);
         let trusted = ("HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES", "10.0.0.1");
-        let behind_a_known_one = doors(Some(trusted));
+        let behind_a_known_one = limiter(Some(trusted));
         let entries = |address: &str| {
             let address = address.parse().expect("an address");
-            let entries = (0..4).map(|_| behind_a_known_one.enter(address));
+            let entries = (0..4).map(|_| behind_a_known_one.acquire(address));
             entries.collect::<Vec<_>>().iter().flatten().count()
         };
         assert_eq!((entries("10.0.0.1"), entries("10.0.0.2")), (3, 2));

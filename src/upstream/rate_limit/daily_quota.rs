@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::reported::RateLimitHeaders;
+use super::rate_limit_headers::RateLimitHeaders;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -110,11 +110,11 @@ impl DailyQuota {
 mod tests {
     use super::*;
 
-    fn at(day: i64, millis: i64) -> Timestamp {
+    fn time_at(day: i64, millis: i64) -> Timestamp {
         Timestamp::from_millisecond(day * DAY_MS + millis).expect("a time")
     }
 
-    fn said(daily: u64, remaining: u64) -> RateLimitHeaders {
+    fn daily_headers(daily: u64, remaining: u64) -> RateLimitHeaders {
         RateLimitHeaders {
             daily: Some(daily),
             daily_remaining: Some(remaining),
@@ -126,50 +126,54 @@ mod tests {
     fn the_last_twentieth_is_for_reads_and_after_it_nothing_goes_until_midnight() {
         let mut day = DailyQuota::new(100);
         for _ in 0..95 {
-            assert_eq!(day.wait(at(1, 0), false), None);
-            day.take(at(1, 0));
+            assert_eq!(day.wait(time_at(1, 0), false), None);
+            day.take(time_at(1, 0));
         }
         assert_eq!(
-            day.wait(at(1, DAY_MS - 5), false),
+            day.wait(time_at(1, DAY_MS - 5), false),
             Some(Duration::from_millis(5))
         );
         for _ in 0..5 {
-            assert_eq!(day.wait(at(1, 0), true), None);
-            day.take(at(1, 0));
+            assert_eq!(day.wait(time_at(1, 0), true), None);
+            day.take(time_at(1, 0));
         }
         assert_eq!(
-            day.wait(at(1, DAY_MS - 1), true),
+            day.wait(time_at(1, DAY_MS - 1), true),
             Some(Duration::from_millis(1))
         );
-        assert_eq!(day.wait(at(2, 0), false), None);
+        assert_eq!(day.wait(time_at(2, 0), false), None);
     }
 
     #[test]
     fn the_greater_count_holds_in_whatever_order_answers_come() {
         let mut day = DailyQuota::new(200_000);
-        let (first, second) = (day.take(at(1, 0)), day.take(at(1, 0)));
-        day.correct(second, said(10_000, 0));
-        day.correct(first, said(10_000, 9_000));
+        let (first, second) = (day.take(time_at(1, 0)), day.take(time_at(1, 0)));
+        day.correct(second, daily_headers(10_000, 0));
+        day.correct(first, daily_headers(10_000, 9_000));
         assert!(
-            day.wait(at(1, 1), true).is_some(),
+            day.wait(time_at(1, 1), true).is_some(),
             "an older answer gives nothing back"
         );
-        let late = day.take(at(2, 0));
-        day.correct(second, said(10_000, 0));
-        assert_eq!(day.wait(at(2, 1), true), None, "an answer of yesterday");
-        day.correct(late, said(10_000, 600));
-        assert_eq!(day.wait(at(2, 1), false), None);
-        day.correct(late, said(10_000, 500));
-        assert!(day.wait(at(2, 1), false).is_some());
-        assert_eq!(day.wait(at(2, 1), true), None);
+        let late = day.take(time_at(2, 0));
+        day.correct(second, daily_headers(10_000, 0));
+        assert_eq!(
+            day.wait(time_at(2, 1), true),
+            None,
+            "an answer of yesterday"
+        );
+        day.correct(late, daily_headers(10_000, 600));
+        assert_eq!(day.wait(time_at(2, 1), false), None);
+        day.correct(late, daily_headers(10_000, 500));
+        assert!(day.wait(time_at(2, 1), false).is_some());
+        assert_eq!(day.wait(time_at(2, 1), true), None);
     }
 
     #[test]
     fn what_never_left_is_not_counted() {
         let mut day = DailyQuota::new(1);
-        let turn = day.take(at(1, 0));
-        assert!(day.wait(at(1, 0), true).is_some());
+        let turn = day.take(time_at(1, 0));
+        assert!(day.wait(time_at(1, 0), true).is_some());
         day.unsent(turn);
-        assert_eq!(day.wait(at(1, 0), true), None);
+        assert_eq!(day.wait(time_at(1, 0), true), None);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::upstream::said::LONGEST_MESSAGE;
+use crate::upstream::error_body::LONGEST_MESSAGE;
 
 fn judge(tool: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Value {
     let tools = crate::catalog::TOOLS;
@@ -17,7 +17,7 @@ fn judge(tool: &str, status: u16, headers: &[(&'static str, &str)], body: &str) 
         })
         .collect();
     let status = StatusCode::from_u16(status).expect("a status");
-    let failure = verdict(tool, &token, status, &headers, body.as_bytes());
+    let failure = classify_error(tool, &token, status, &headers, body.as_bytes());
     serde_json::from_str(&failure.text()).expect("JSON")
 }
 

@@ -10,7 +10,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, advance, sleep};
 
 use super::gate::{Reason, Wait};
-use super::window::{Slot, Rate, RateWindow};
+use super::rate_window::{Rate, RateWindow, Slot};
 use super::*;
 use crate::config::{Config, Flags};
 use sandbox::CountingWindow as Counting;
@@ -57,7 +57,7 @@ impl HighLevel {
                 (name, HeaderValue::from_str(value).expect("a value"))
             })
             .collect();
-        let reported = RateLimitHeaders::of(&headers);
+        let reported = RateLimitHeaders::parse(&headers);
         if verdict.let_in {
             self.counted.push(now);
             SlotOutcome::Answered(reported)
@@ -139,7 +139,7 @@ async fn admitted(gate: &Arc<Gate>, tenant: u8) -> Result<Permit, Wait> {
         .await
 }
 
-fn told(remaining: u64, max: u64) -> SlotOutcome {
+fn answered_with(remaining: u64, max: u64) -> SlotOutcome {
     SlotOutcome::Answered(RateLimitHeaders {
         max: Some(max),
         remaining: Some(remaining),
@@ -155,7 +155,7 @@ async fn who_would_wait_too_long_is_told_how_long() {
         admitted(&gate, 1)
             .await
             .expect("a place")
-            .end(told(50, 100));
+            .end(answered_with(50, 100));
     }
     let expected = Wait {
         reason: Reason::Interval,
@@ -201,7 +201,7 @@ async fn those_in_line_take_turns_and_who_leaves_frees_a_place() {
             let (gate, served) = (Arc::clone(&gate), Arc::clone(&served));
             tokio::spawn(async move {
                 let permit = admitted(&gate, tenant).await;
-                permit.expect("a place").end(SlotOutcome::Unheard);
+                permit.expect("a place").end(SlotOutcome::NoResponse);
                 served.lock().expect("the lock").push(tenant);
             })
         })
@@ -220,7 +220,7 @@ async fn a_pause_that_highlevel_asks_for_is_kept() {
     first
         .expect("a place")
         .end(SlotOutcome::Refused(RateLimitHeaders::default(), pause));
-    second.expect("a place").end(told(99, 100));
+    second.expect("a place").end(answered_with(99, 100));
     let wait = admitted(&gate, 1).await.err().expect("closed");
     assert_eq!(wait.retry_after, Duration::from_secs(30));
     advance(Duration::from_secs(30)).await;
@@ -239,7 +239,7 @@ fn a_window_believes_the_smaller_number_in_whatever_order_answers_come() {
         let mut window = RateWindow::new(rate);
         let places: Vec<Slot> = (0..3).map(|_| window.take(now)).collect();
         for (call, remaining, max) in answers {
-            window.end(places[*call], now, told(*remaining, *max));
+            window.end(places[*call], now, answered_with(*remaining, *max));
         }
         let mut left = 0;
         while window.next(now, left) <= now {

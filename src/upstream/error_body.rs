@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::upstream::failure::{FailureClass, Failure};
+use crate::upstream::failure::{Failure, FailureClass};
 
 /// Longest message of HighLevel's that is passed on, in characters.
 pub const LONGEST_MESSAGE: usize = 1000;
@@ -32,7 +32,7 @@ impl UpstreamErrorBody {
             return Self {
                 message: told
                     .filter(|told| !told.is_empty())
-                    .map(|told| harmless(told, secrets)),
+                    .map(|told| redact(told, secrets)),
                 html,
                 ..Self::default()
             };
@@ -43,9 +43,9 @@ impl UpstreamErrorBody {
             .find(|value| !value.is_null());
         let text = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
         Self {
-            message: told.map(|told| harmless(&sentence(told), secrets)),
+            message: told.map(|told| redact(&sentence(told), secrets)),
             code: text("error").unwrap_or_default(),
-            trace_id: text("traceId").map(|id| harmless(&id, secrets)),
+            trace_id: text("traceId").map(|id| redact(&id, secrets)),
             html: false,
             json: true,
         }
@@ -75,7 +75,7 @@ pub fn proxy(class: FailureClass, status: StatusCode) -> Failure {
 }
 
 /// Some text of HighLevel's, no longer than may be told.
-pub fn harmless(text: &str, secrets: &[&SecretString]) -> String {
+pub fn redact(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(|secret| secret.expose_secret()) {
         if !secret.is_empty() {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::annotations::{ArgumentKnowledge, OperationKnowledge, RenameAnnotation};
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
-use crate::editions::Edition;
-use crate::knowledge::{ArgumentKnowledge, OperationKnowledge, RenameAnnotation};
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::inner::{inner_fields, tenants};
-use crate::model::operation::{OperationArgument, V3Operation, Operation};
+use crate::model::operation::{Operation, OperationArgument, V3Operation};
+use crate::v3::Edition;
 use tool::Place;
 
 /// The v3 edition of `older`, as what it differs in.
@@ -99,7 +99,7 @@ fn renamed(
     let mut told = BTreeMap::new();
     for (name, knowledge) in known {
         let same = names.iter().find(|own| *own == name);
-        let alike = || names.iter().find(|own| plain(own) == plain(name));
+        let alike = || names.iter().find(|own| without_v3(own) == without_v3(name));
         if let Some(own) = same.or_else(alike) {
             told.insert(own.clone(), knowledge.clone());
         }
@@ -110,7 +110,7 @@ fn renamed(
 fn is_same(before: &OperationArgument, argument: &OperationArgument) -> bool {
     before.place == argument.place
         && (before.wire_name == argument.wire_name
-            || plain(&before.wire_name) == plain(&argument.wire_name))
+            || without_v3(&before.wire_name) == without_v3(&argument.wire_name))
 }
 
 /// The parameter of the older path where v3's has another: a path names its parameters as it likes, callers know one.
@@ -176,7 +176,7 @@ fn properties_of<'a>(schema: &'a Value, within: &str) -> Option<&'a Map<String, 
 }
 
 /// Letters and digits in lower case, so that `location_id` is `locationId`; dots and brackets of paths stay.
-fn plain(name: &str) -> String {
+fn without_v3(name: &str) -> String {
     name.chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '[' | ']'))
         .flat_map(char::to_lowercase)

@@ -1,8 +1,8 @@
 //! Whose calls are counted together, and which windows are kept.
 
 use super::*;
+use crate::upstream::errors::TokenVerdict;
 use crate::upstream::standing::Standings;
-use crate::upstream::verdict::TokenVerdict;
 
 /// The windows of a process, and what decides who is counted where.
 struct Process {
@@ -101,7 +101,7 @@ async fn calls_from_before_the_proof_count() {
         admitted(&before.scope.gate, 1)
             .await
             .expect("a place")
-            .end(told(50, 100));
+            .end(answered_with(50, 100));
     }
     process.prove(&before, &location);
     let after = process.account(&credential("pit-a"), Some(&location));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
-use super::reported::RateLimitHeaders;
+use super::rate_limit_headers::RateLimitHeaders;
 
 /// So many calls per interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum SlotOutcome {
     /// It never left.
     Unsent,
     /// It was sent and nothing was heard.
-    Unheard,
+    NoResponse,
     Answered(RateLimitHeaders),
     /// Refused as one too many; the pause that was asked for, if any.
     Refused(RateLimitHeaders, Option<Duration>),
@@ -129,7 +129,7 @@ impl RateWindow {
         let reported = match ended {
             SlotOutcome::Unsent => return,
             // A caller that hung up at once: HighLevel may count the call later than now.
-            SlotOutcome::Unheard => return self.hold_until(now + self.rate.interval),
+            SlotOutcome::NoResponse => return self.hold_until(now + self.rate.interval),
             SlotOutcome::Answered(reported) => reported,
             SlotOutcome::Refused(mut reported, pause) => {
                 match pause {
@@ -151,7 +151,7 @@ impl RateWindow {
     }
 
     /// Counts the calls of `other` too, which turned out to be calls of this one's location.
-    pub fn absorb(&mut self, other: &Self, now: Instant) {
+    pub fn merge(&mut self, other: &Self, now: Instant) {
         for at in &other.freed_at {
             self.hold_until(*at);
         }

@@ -31,7 +31,7 @@ pub struct RateLimitHeaders {
 }
 
 impl RateLimitHeaders {
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn parse(headers: &HeaderMap) -> Self {
         let number = |name| text(headers, &name)?.parse::<u64>().ok();
         Self {
             max: number(MAX).filter(|max| *max > 0),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_says_nothing() {
-        let all = RateLimitHeaders::of(&headers(&[
+        let all = RateLimitHeaders::parse(&headers(&[
             ("x-ratelimit-max", "100"),
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-interval-milliseconds", "10000"),
@@ -121,7 +121,7 @@ mod tests {
             daily_remaining: Some(199_999),
         };
         assert_eq!(all, expected);
-        let garbage = RateLimitHeaders::of(&headers(&[
+        let garbage = RateLimitHeaders::parse(&headers(&[
             ("x-ratelimit-max", "0"),
             ("x-ratelimit-remaining", "-1"),
             ("x-ratelimit-interval-milliseconds", "99999999999"),

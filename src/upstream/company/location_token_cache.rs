@@ -8,9 +8,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::flight::SingleFlight;
 use super::oauth::LocationToken;
 use super::pair::{MARGIN, now};
+use super::single_flight::SingleFlight;
 use crate::upstream::failure::Failure;
 
 /// A token that is refused so soon is not at fault: another one would be refused too.

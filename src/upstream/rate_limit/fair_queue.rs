@@ -85,7 +85,7 @@ impl FairQueue {
     }
 
     /// Takes a ticket out, wherever it stands; whether it was still there.
-    pub fn leave(&mut self, ticket: QueueTicket) -> bool {
+    pub fn release(&mut self, ticket: QueueTicket) -> bool {
         let before = self.length;
         for (_, tickets) in &mut self.tenants {
             tickets.retain(|other| *other != ticket);
@@ -139,8 +139,8 @@ mod tests {
         assert!(!line.holds(a[2]));
         assert!(line.holds(b));
         assert_eq!(line.join(B), None, "2 and 1 are even enough");
-        assert!(line.leave(a[0]));
-        assert!(!line.leave(a[0]));
+        assert!(line.release(a[0]));
+        assert!(!line.release(a[0]));
         assert_eq!(line.first(), Some(a[1]));
     }
 }
