@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address {
     pub alias: Option<String>,
-    /// As `Surface::of` takes it.
+    /// As `Endpoint::parse` takes it.
     pub surface: String,
 }
 

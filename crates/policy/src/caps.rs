@@ -62,7 +62,7 @@ const MOST_TOKENS: usize = 10_000;
 /// When to come back where too much is counted.
 const CROWDED: Duration = Duration::from_secs(60);
 
-/// What the name of a location that HighLevel proved begins with in `Counts::take`.
+/// What the name of a location that HighLevel proved begins with in `CapCounts::take`.
 const LOCATION: &str = "location:";
 
 impl CapWindow {

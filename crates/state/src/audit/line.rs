@@ -39,7 +39,7 @@ pub struct ConfirmationRecord<'a> {
     pub by: Option<&'a str>,
 }
 
-/// One line. The state comes first, so every line begins with `Line::START`.
+/// One line. The state comes first, so every line begins with `AuditLine::START`.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum AuditLine {
