@@ -5,10 +5,10 @@
 
 mod acceptance;
 mod answer;
-pub mod arguments;
+pub(crate) mod arguments;
 mod authorize;
 mod batch;
-pub mod caller;
+pub(crate) mod caller;
 mod confirm_token;
 mod consent;
 mod controls;
@@ -24,7 +24,7 @@ mod request;
 mod respond;
 mod send;
 pub mod shape;
-pub mod shares;
+pub(crate) mod shares;
 mod snapshot;
 mod stop;
 mod subject;

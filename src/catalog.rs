@@ -1,10 +1,10 @@
 //! What there is to call: the generated tools, how their requests are made, and what texts of theirs may be read as.
 
-pub mod body;
-pub mod decoding;
+pub(crate) mod body;
+pub(crate) mod decoding;
 mod generated;
 pub mod masking;
-pub mod prepare;
+pub(crate) mod prepare;
 
 pub use generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
 

@@ -22,7 +22,7 @@ pub mod upstream;
 pub mod catalog;
 
 // Threads that step back for everybody else's; bytes in flight; settings; logs, metrics and traces.
-pub mod background;
+mod background;
 pub mod budget;
 pub mod config;
 pub mod telemetry;

@@ -1,9 +1,9 @@
 //! What an endpoint lists and calls: one or more surfaces, each a way to name the same operations.
 
-pub mod compat;
-pub mod legacy;
+pub(crate) mod compat;
+pub(crate) mod legacy;
 pub mod official;
-pub mod orchestrator;
+pub(crate) mod orchestrator;
 pub mod search;
 pub mod toolset;
 

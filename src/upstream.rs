@@ -1,25 +1,25 @@
 //! The one path to HighLevel.
 
-pub mod accounts;
+pub(crate) mod accounts;
 pub mod answer;
 mod breaker;
 pub mod caller;
-pub mod claims;
+pub(crate) mod claims;
 pub mod company;
 mod configured_location;
 mod error_body;
 pub mod errors;
 pub mod failure;
-pub mod permit;
+pub(crate) mod permit;
 pub mod rate_limit;
 mod recent;
 mod retry;
 mod send;
-pub mod standing;
+pub(crate) mod standing;
 mod template;
 mod tenant_id;
 mod tokens;
-pub mod transport;
+pub(crate) mod transport;
 
 pub use answer::Reply;
 pub use caller::{Caller, LocationBinding};

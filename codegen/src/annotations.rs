@@ -41,8 +41,8 @@ pub struct OperationKnowledge {
     pub twin: Option<String>,
     #[serde(default)]
     pub paging: PagingAnnotation,
-    /// The most telling fields of a row of the list, or of the answer where it is one record; dotted paths.
-    pub fields: Option<Vec<String>>,
+    /// Summary fields: the few that are shown of a row of the list, or of the answer where it is one record; dotted paths.
+    pub summary_fields: Option<Vec<String>>,
     /// A list that HighLevel may drop parts of without saying so, and where the answer shows what it kept.
     pub read_back: Option<ReadBackAnnotation>,
     /// The class of token that is taken, where the document does not say.

@@ -1,6 +1,6 @@
 //! HighLevel's documents: loaded and repaired.
 
 pub mod load;
-pub mod overlay;
-pub mod repair;
+pub(crate) mod overlay;
+pub(crate) mod repair;
 pub mod resolve;

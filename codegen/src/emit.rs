@@ -1,7 +1,7 @@
 //! From operations to Rust: clients by progenitor, a handler per tool, the table of tools.
 
-pub mod client;
-pub mod format;
-pub mod handlers;
-pub mod prune;
-pub mod registry;
+pub(crate) mod client;
+pub(crate) mod format;
+pub(crate) mod handlers;
+pub(crate) mod prune;
+pub(crate) mod registry;

@@ -1,14 +1,14 @@
 //! The printable model of an operation, between the documents and the emitters.
 
-pub mod answer;
-pub mod argument;
-pub mod gaps;
-pub mod inner;
-pub mod lint;
-pub mod lower;
-pub mod naming;
+pub(crate) mod answer;
+pub(crate) mod argument;
+pub(crate) mod gaps;
+pub(crate) mod inner;
+pub(crate) mod lint;
+pub(crate) mod lower;
+pub(crate) mod naming;
 pub mod operation;
-pub mod review;
-pub mod schema;
-pub mod twins;
-pub mod v3;
+pub(crate) mod review;
+pub(crate) mod schema;
+pub(crate) mod twins;
+pub(crate) mod v3;

@@ -171,7 +171,7 @@ impl Output {
         let name = tool.paging.rows.last().copied().unwrap_or("rows");
         match self.format {
             Format::Json => {
-                let list = if self.fields.is_some() || tool.fields.is_empty() {
+                let list = if self.fields.is_some() || tool.summary_fields.is_empty() {
                     Value::Array(projected)
                 } else {
                     form::rows(&self.columns(tool, &projected), &projected)
@@ -212,7 +212,7 @@ impl Output {
         } else {
             LONGEST_TEXT
         };
-        let fields = named.unwrap_or_else(|| tool.fields.to_vec());
+        let fields = named.unwrap_or_else(|| tool.summary_fields.to_vec());
         let whole = |cut: &mut Vec<String>| clipped(row, longest, "", cut);
         if fields.is_empty() || fields.contains(&"*") {
             return whole(cut);
@@ -235,7 +235,11 @@ impl Output {
     fn columns(&self, tool: &Tool, rows: &[Value]) -> Vec<String> {
         let wanted: Vec<String> = match &self.fields {
             Some(fields) => fields.clone(),
-            None => tool.fields.iter().map(ToString::to_string).collect(),
+            None => tool
+                .summary_fields
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         };
         let mut columns: Vec<String> = wanted
             .into_iter()

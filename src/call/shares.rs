@@ -129,6 +129,7 @@ impl Shares {
     }
 
     /// Bytes of the whole process.
+    #[cfg(test)]
     pub fn budget(&self) -> &Budget {
         &self.0.whole
     }

@@ -18,7 +18,7 @@ use crate::upstream::errors::TokenVerdict;
 use crate::upstream::recent::RecentMap;
 use crate::upstream::{Digest, TenantId};
 
-pub use delay::{Delay, DelayReason};
+pub use delay::Delay;
 pub use seat::Seat;
 use tries::Tries;
 

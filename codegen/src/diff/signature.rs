@@ -187,7 +187,7 @@ fn fields_by_name(
     let mut named: BTreeMap<_, _> = whole
         .map(|(key, path)| ((key, path.clone()), answer.holds(path)))
         .collect();
-    let fields = shape.fields.iter();
-    named.extend(fields.map(|path| (("fields", path.clone()), answer.row_holds(path))));
+    let fields = shape.summary_fields.iter();
+    named.extend(fields.map(|path| (("summary_fields", path.clone()), answer.row_holds(path))));
     named
 }

@@ -66,7 +66,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
         idempotent,
         scopes,
         access,
-        fields,
+        summary_fields,
         answers,
         ..
     } = operation;
@@ -137,7 +137,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             inner_tenants: &[#(#inner_tenants),*],
             renames: &[#(#renames),*],
             paging: #paging,
-            fields: &[#(#fields),*],
+            summary_fields: &[#(#summary_fields),*],
             answers: &[#(#answers),*],
             read_back: #read_back,
             token: #token,

@@ -32,17 +32,17 @@ pub fn gaps(
             gap("phrases", what, "write it in other words");
         }
     }
-    match &known.fields {
+    match &known.summary_fields {
         None => gap(
-            "fields",
+            "summary_fields",
             "are not given".to_owned(),
-            "name the telling ones, or []",
+            "name the few that matter most, or []",
         ),
         Some(fields) if fields.len() > MOST_FIELDS => {
             gap(
-                "fields",
+                "summary_fields",
                 format!("are {}, over 9", fields.len()),
-                "keep the telling ones",
+                "keep those that matter most",
             );
         }
         Some(fields) => {
@@ -50,7 +50,7 @@ pub fn gaps(
                 if answer.row_holds(field) == Documentation::No {
                     let what = format!("name {field}, which the documented answer does not have");
                     gap(
-                        "fields",
+                        "summary_fields",
                         what,
                         "correct it, or mend the document in openapi/repairs",
                     );

@@ -136,8 +136,8 @@ fn lower_operation(
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),
         paging,
-        fields: known
-            .and_then(|known| known.fields.clone())
+        summary_fields: known
+            .and_then(|known| known.summary_fields.clone())
             .unwrap_or_default(),
         answers: answer.fields(),
         read_back: known.and_then(|known| known.read_back.clone()),

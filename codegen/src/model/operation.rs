@@ -35,8 +35,8 @@ pub struct Operation {
     /// Tools that are the same operation under another route.
     pub twins: Vec<String>,
     pub paging: PagingAnnotation,
-    /// The most telling fields of a row, or of the answer.
-    pub fields: Vec<String>,
+    /// Summary fields: the few that are shown of a row, or of the answer.
+    pub summary_fields: Vec<String>,
     /// Every documented field of a row, or of the answer; empty where nothing is documented.
     pub answers: Vec<String>,
     pub read_back: Option<ReadBackAnnotation>,

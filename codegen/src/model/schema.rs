@@ -177,18 +177,6 @@ fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// Whether the schema of a property takes null as a value of its own.
-pub fn takes_null(schema: &Value) -> bool {
-    match schema.get("type") {
-        Some(Value::Array(types)) => types.contains(&json!("null")),
-        Some(_) => false,
-        None => schema
-            .get("anyOf")
-            .and_then(Value::as_array)
-            .is_none_or(|branches| branches.iter().any(takes_null)),
-    }
-}
-
 /// The compact form of a lowered schema: accepts all that `schema` accepts, says less. Fields of objects
 /// are shown down to `depth`.
 pub fn shown(schema: &Value, depth: usize) -> Value {

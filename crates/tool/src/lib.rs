@@ -53,8 +53,8 @@ pub struct Tool {
     /// Renames inside the body, applied before the check.
     pub renames: &'static [Rename],
     pub paging: Paging,
-    /// The most telling fields of a row of the list, or of the answer; dotted paths.
-    pub fields: &'static [&'static str],
+    /// Summary fields: the few that are shown of a row of the list, or of the answer; dotted paths.
+    pub summary_fields: &'static [&'static str],
     /// Every documented field of a row, or of the answer; empty where nothing is documented.
     pub answers: &'static [&'static str],
     pub read_back: Option<ReadBack>,

@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use tokio::time::advance;
 
+use super::delay::DelayReason;
 use super::tries::TRIES_A_MINUTE;
 use super::*;
 

@@ -104,7 +104,7 @@ const TOOL: Tool = Tool {
         more: &[],
         total: &[],
     },
-    fields: &[],
+    summary_fields: &[],
     answers: &[],
     read_back: None,
     token: TokenClass::Unknown,
