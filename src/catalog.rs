@@ -4,7 +4,7 @@ pub(crate) mod body;
 pub(crate) mod decoding;
 mod generated;
 pub mod masking;
-pub(crate) mod prepare;
+pub mod prepare;
 
 pub use generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
 

@@ -9,12 +9,12 @@ use tool::{DateForm, Effect, ListStyle, PagingStyle, Rule, TokenClass};
 use crate::error::Problem;
 
 /// The tables of one file, by operationId.
-pub type DocumentKnowledge = BTreeMap<String, OperationKnowledge>;
+pub type DocumentAnnotations = BTreeMap<String, OperationAnnotations>;
 
 /// One operation's table. Every key is documented in `CONTRIBUTING.md`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OperationKnowledge {
+pub struct OperationAnnotations {
     /// Replaces `<document>_<operationId>`, which then stays as an alias.
     pub name: Option<String>,
     #[serde(default)]
@@ -51,7 +51,7 @@ pub struct OperationKnowledge {
     #[serde(default)]
     pub scopes: Vec<String>,
     #[serde(default)]
-    pub arguments: BTreeMap<String, ArgumentKnowledge>,
+    pub arguments: BTreeMap<String, ArgumentAnnotations>,
     #[serde(default)]
     pub renames: Vec<RenameAnnotation>,
 }
@@ -59,7 +59,7 @@ pub struct OperationKnowledge {
 /// What is known of one argument, by HighLevel's name for it, or of a field inside one, by its path.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ArgumentKnowledge {
+pub struct ArgumentAnnotations {
     pub text: Option<String>,
     pub name: Option<String>,
     #[serde(default)]
@@ -131,7 +131,7 @@ pub struct PagingAnnotation {
 }
 
 /// Reads one file's text.
-pub fn parse(document: &str, text: &str) -> Result<DocumentKnowledge, Problem> {
+pub fn parse(document: &str, text: &str) -> Result<DocumentAnnotations, Problem> {
     toml::from_str(text).map_err(|error| {
         Problem::in_document(
             document,

@@ -15,7 +15,7 @@ use pairs::{OperationPair, pairs};
 pub use report::{Change, DiffReport, Mark};
 use signature::{OperationSignature, faces};
 
-/// Compares the documents of `sources` with `new` ones, under the same knowledge.
+/// Compares the documents of `sources` with `new` ones, under the same annotations.
 pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
     let old = faces(sources, &described(sources));
     let mut after = sources.clone();
@@ -59,10 +59,10 @@ fn carry_tables(after: &mut Sources, pairs: &[OperationPair<'_>]) -> bool {
         if old.edition || new.edition || !old.known || new.known {
             continue;
         }
-        let tables = after.knowledge.get(&old.document);
+        let tables = after.annotations.get(&old.document);
         let table = tables.and_then(|tables| tables.get(&old.operation_id));
         if let Some(table) = table.cloned() {
-            let tables = after.knowledge.entry(new.document.clone()).or_default();
+            let tables = after.annotations.entry(new.document.clone()).or_default();
             tables.insert(new.operation_id.clone(), table);
             carried = true;
         }

@@ -2,7 +2,6 @@
 
 pub(crate) mod answer;
 pub(crate) mod argument;
-pub(crate) mod gaps;
 pub(crate) mod inner;
 pub(crate) mod lint;
 pub(crate) mod lower;

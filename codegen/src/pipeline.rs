@@ -1,4 +1,4 @@
-//! Every operation with everything known of it: documents repaired, joined with knowledge and allowlist.
+//! Every operation with everything known of it: documents repaired, joined with annotations and allowlist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,9 +97,14 @@ fn lowered(
             let older = !source.starts_with(V3);
             older.then(|| editions.get(&key(method, path)).copied())?
         };
-        let knowledge = sources.knowledge.get(place.document);
+        let annotations = sources.annotations.get(place.document);
         operations.extend(lower(
-            place, document, is_own, edition, knowledge, &toolsets,
+            place,
+            document,
+            is_own,
+            edition,
+            annotations,
+            &toolsets,
         ));
     }
     problems.extend(stale(sources, &operations));
@@ -138,7 +143,7 @@ fn lowered(
 /// Tables of `openapi/tools/` and lines of the allowlist that fit no operation.
 fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (document, tables) in &sources.knowledge {
+    for (document, tables) in &sources.annotations {
         let mut of_document = operations
             .iter()
             .map(|lowered| &lowered.operation)

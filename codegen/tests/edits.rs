@@ -129,7 +129,7 @@ fn only(sources: &Sources, edits: &[Edit]) -> Sources {
     few.documents
         .retain(|source, _| names.contains(editions.document_of(source)));
     few.overlays.retain(|stem, _| names.contains(&**stem));
-    few.knowledge.retain(|stem, _| names.contains(&**stem));
+    few.annotations.retain(|stem, _| names.contains(&**stem));
     for toolset in few.allowlist.toolsets.values_mut() {
         toolset.tools.retain(|tool| is_of(tool));
     }

@@ -106,7 +106,7 @@ fn check(spoil: impl FnOnce(&mut Sources), expected: &str) {
     }
 }
 
-/// Replaces `from` by `to` in the knowledge file of `stem`.
+/// Replaces `from` by `to` in the annotations file of `stem`.
 fn rewrite(sources: &mut Sources, stem: &str, from: &str, to: &str) {
     let path = format!(
         concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/tools/{}.toml"),
@@ -115,7 +115,7 @@ fn rewrite(sources: &mut Sources, stem: &str, from: &str, to: &str) {
     let text = std::fs::read_to_string(path).expect("a file");
     assert!(text.contains(from), "{from}");
     let tables = annotations::parse(stem, &text.replace(from, to)).expect("tables");
-    sources.knowledge.insert(stem.to_owned(), tables);
+    sources.annotations.insert(stem.to_owned(), tables);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn what_no_longer_applies_fails_by_name() {
     );
     check(
         |sources| {
-            let tables = sources.knowledge.get_mut("contacts").expect("contacts");
+            let tables = sources.annotations.get_mut("contacts").expect("contacts");
             tables.remove("create-task");
         },
         "has no title, description and effect; write a table [create-task] in openapi/tools/contacts.toml",

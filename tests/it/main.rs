@@ -12,6 +12,7 @@ mod clients;
 mod connect;
 mod doctor;
 mod edges;
+mod golden;
 mod host;
 mod inventory;
 mod listing;
@@ -23,3 +24,8 @@ mod telemetry;
 mod tenants;
 mod tidy;
 mod versions;
+
+/// What generated code names.
+mod catalog {
+    pub use highlevel_mcp::catalog::prepare;
+}

@@ -77,7 +77,7 @@ fn identity(
     }
 }
 
-/// The knowledge file of a document.
+/// The annotations file of a document.
 pub fn file(document: &str) -> String {
     format!("openapi/tools/{document}.toml")
 }

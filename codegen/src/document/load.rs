@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::allowlist::{self, Allowlist};
-use crate::annotations::{self, DocumentKnowledge};
+use crate::annotations::{self, DocumentAnnotations};
 use crate::error::{Errors, Problem};
 use crate::search::glossary::{self, Glossary};
 use crate::v3::{self, Editions, V3};
@@ -18,7 +18,7 @@ pub struct Sources {
     /// Those of v3 as `v3/<stem>`.
     pub documents: BTreeMap<String, Value>,
     pub overlays: BTreeMap<String, Value>,
-    pub knowledge: BTreeMap<String, DocumentKnowledge>,
+    pub annotations: BTreeMap<String, DocumentAnnotations>,
     pub allowlist: Allowlist,
     pub editions: Editions,
     pub glossary: Glossary,
@@ -52,10 +52,10 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             )),
         }
     }
-    let mut knowledge = BTreeMap::new();
+    let mut annotations = BTreeMap::new();
     for (stem, (_, text)) in toml {
         match annotations::parse(&stem, &text) {
-            Ok(tables) => drop(knowledge.insert(stem, tables)),
+            Ok(tables) => drop(annotations.insert(stem, tables)),
             Err(problem) => problems.push(problem),
         }
     }
@@ -87,7 +87,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
         Ok(Sources {
             documents,
             overlays,
-            knowledge,
+            annotations,
             allowlist,
             editions,
             glossary,

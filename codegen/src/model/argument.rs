@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::annotations::{ArgumentKnowledge, TenantRole};
+use crate::annotations::{ArgumentAnnotations, TenantRole};
 use crate::document::resolve::resolve;
 use crate::model::operation::{Body, OperationArgument};
 use crate::model::schema::{json_schema, shown, takes_file};
@@ -24,7 +24,7 @@ const LONGEST_SHOWN: usize = 2_000;
 pub fn arguments(
     document: &Value,
     operation: &Value,
-    known: &BTreeMap<String, ArgumentKnowledge>,
+    known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> (Vec<OperationArgument>, Body) {
     let mut arguments: Vec<OperationArgument> = operation
         .get("parameters")
@@ -42,7 +42,7 @@ pub fn arguments(
 fn parameter_argument(
     document: &Value,
     parameter: &Value,
-    known: &BTreeMap<String, ArgumentKnowledge>,
+    known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> Option<OperationArgument> {
     let text = |key| parameter.get(key).and_then(Value::as_str);
     let place = match text("in")? {
@@ -69,7 +69,7 @@ fn parameter_argument(
 fn body_arguments(
     document: &Value,
     operation: &Value,
-    known: &BTreeMap<String, ArgumentKnowledge>,
+    known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> (Vec<OperationArgument>, Body) {
     let Some(request) = operation
         .get("requestBody")
@@ -111,7 +111,7 @@ fn argument(
     place: Place,
     schema: Value,
     required: bool,
-    known: &BTreeMap<String, ArgumentKnowledge>,
+    known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> OperationArgument {
     let known = known.get(wire_name).cloned().unwrap_or_default();
     OperationArgument {

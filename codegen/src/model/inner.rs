@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::annotations::{ArgumentKnowledge, TenantRole};
+use crate::annotations::{ArgumentAnnotations, TenantRole};
 use crate::model::operation::{OperationArgument, OperationTenant};
 
 /// One field inside an argument.
@@ -37,7 +37,7 @@ pub fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
 /// The fields that `known` says name a tenant.
 pub fn tenants(
     arguments: &[OperationArgument],
-    known: &BTreeMap<String, ArgumentKnowledge>,
+    known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> Vec<OperationTenant> {
     inner_fields(arguments)
         .into_iter()

@@ -1,22 +1,24 @@
 //! What must be mended before an operation may be a tool.
 
+mod missing;
+
 use std::collections::BTreeMap;
 
-use crate::annotations::{ArgumentKnowledge, OperationKnowledge, TenantRole};
+use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::error::Problem;
 use crate::model::answer::DocumentedAnswer;
 use crate::model::argument::names;
-use crate::model::gaps::gaps;
 use crate::model::inner::inner_fields;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::model::review::contradictions;
+use missing::missing;
 use tool::PagingStyle;
 
 /// Every fault of `operation`, given what is known of it.
 pub fn faults(
     operation: &Operation,
-    known: Option<&OperationKnowledge>,
+    known: Option<&OperationAnnotations>,
     answer: &DocumentedAnswer,
     newer_names: &[String],
 ) -> Vec<Problem> {
@@ -112,7 +114,7 @@ pub fn faults(
     for (what, name) in clashes(operation) {
         fault(&name, what, "rename one of them");
     }
-    for (key, what, remedy) in gaps(operation, known, answer) {
+    for (key, what, remedy) in missing(operation, known, answer) {
         fault(&key, &what, remedy);
     }
     let pages = operation.paging.style != PagingStyle::None;
@@ -136,7 +138,7 @@ pub fn faults(
 
 /// Arguments of a v3 edition, and fields inside them, that may name a tenant and have no declared role:
 /// neither under their own name nor under the older one.
-fn undeclared(newer: &Operation, known: &OperationKnowledge) -> Vec<String> {
+fn undeclared(newer: &Operation, known: &OperationAnnotations) -> Vec<String> {
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let declared = |name: &str| {
         let mut told = known.arguments.iter();
@@ -152,14 +154,14 @@ fn undeclared(newer: &Operation, known: &OperationKnowledge) -> Vec<String> {
         .collect()
 }
 
-fn only_role(told: &ArgumentKnowledge) -> ArgumentKnowledge {
-    ArgumentKnowledge {
+fn only_role(told: &ArgumentAnnotations) -> ArgumentAnnotations {
+    ArgumentAnnotations {
         role: told.role,
-        ..ArgumentKnowledge::default()
+        ..ArgumentAnnotations::default()
     }
 }
 
-fn known_rule(known: &OperationKnowledge, argument: &OperationArgument) -> bool {
+fn known_rule(known: &OperationAnnotations, argument: &OperationArgument) -> bool {
     known
         .arguments
         .get(&argument.wire_name)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::annotations::{Confirm, DocumentKnowledge, OperationKnowledge};
+use crate::annotations::{Confirm, DocumentAnnotations, OperationAnnotations};
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
@@ -43,7 +43,7 @@ pub fn lower<'a>(
     document: &Value,
     is_own: impl Fn(&str, &str) -> bool,
     edition: impl Fn(&str, &str) -> Option<Edition<'a>>,
-    knowledge: Option<&DocumentKnowledge>,
+    annotations: Option<&DocumentAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
 ) -> Vec<LoweredOperation> {
     let mut lowered = Vec::new();
@@ -55,7 +55,7 @@ pub fn lower<'a>(
             .get("operationId")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let known = knowledge.and_then(|tables| tables.get(operation_id));
+        let known = annotations.and_then(|tables| tables.get(operation_id));
         lowered.push(lower_operation(
             place,
             document,
@@ -74,7 +74,7 @@ fn lower_operation(
     document: &Value,
     (method, path, operation_id): (&str, &str, &str),
     operation: &Value,
-    known: Option<&OperationKnowledge>,
+    known: Option<&OperationAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
     edition: Option<Edition<'_>>,
 ) -> LoweredOperation {

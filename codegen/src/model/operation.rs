@@ -1,4 +1,4 @@
-//! What the pipeline knows of one operation once document, repairs and knowledge are joined.
+//! What the pipeline knows of one operation once document, repairs and annotations are joined.
 
 use serde::Serialize;
 use serde_json::Value;

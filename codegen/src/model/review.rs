@@ -1,13 +1,13 @@
 //! What contradicts itself in the review of one operation: effect, `additive`, `confirm`, `proves`.
 
-use crate::annotations::{OperationKnowledge, TenantRole};
+use crate::annotations::{OperationAnnotations, TenantRole};
 use crate::model::operation::{Operation, V3Operation};
 use tool::{Effect, TokenClass};
 
 /// Every contradiction: the key, what is wrong, the remedy.
 pub fn contradictions(
     operation: &Operation,
-    known: &OperationKnowledge,
+    known: &OperationAnnotations,
 ) -> Vec<(&'static str, &'static str, &'static str)> {
     let mut found = Vec::new();
     // A read carries its reason where something beyond reading is said of it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::annotations::{ArgumentKnowledge, OperationKnowledge, RenameAnnotation};
+use crate::annotations::{ArgumentAnnotations, OperationAnnotations, RenameAnnotation};
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
@@ -17,7 +17,7 @@ use tool::Place;
 /// The v3 edition of `older`, as what it differs in.
 pub fn newer(
     older: &Operation,
-    known: Option<&OperationKnowledge>,
+    known: Option<&OperationAnnotations>,
     edition: &Edition<'_>,
 ) -> V3Operation {
     let empty = BTreeMap::new();
@@ -93,15 +93,15 @@ fn is_like(older: &Operation, newer: &Operation) -> bool {
 /// What is known of arguments, by v3's names for them.
 fn renamed(
     edition: &Edition<'_>,
-    known: &BTreeMap<String, ArgumentKnowledge>,
-) -> BTreeMap<String, ArgumentKnowledge> {
+    known: &BTreeMap<String, ArgumentAnnotations>,
+) -> BTreeMap<String, ArgumentAnnotations> {
     let names = names(edition);
     let mut told = BTreeMap::new();
-    for (name, knowledge) in known {
+    for (name, annotations) in known {
         let same = names.iter().find(|own| *own == name);
         let alike = || names.iter().find(|own| without_v3(own) == without_v3(name));
         if let Some(own) = same.or_else(alike) {
-            told.insert(own.clone(), knowledge.clone());
+            told.insert(own.clone(), annotations.clone());
         }
     }
     told
@@ -183,7 +183,7 @@ fn without_v3(name: &str) -> String {
         .collect()
 }
 
-/// Names of a v3 edition that knowledge may speak of.
+/// Names of a v3 edition that annotations may speak of.
 pub fn names(edition: &Edition<'_>) -> Vec<String> {
     let (own, _) = arguments(edition.document, edition.operation, &BTreeMap::new());
     let inner = inner_fields(&own).into_iter().map(|field| field.path);

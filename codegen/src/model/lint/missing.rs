@@ -1,8 +1,8 @@
-//! What is missing or wrong in the knowledge of one operation that search, paging and projection need.
+//! What is missing or wrong in the annotations of one operation that search, paging and projection need.
 
 use std::collections::BTreeSet;
 
-use crate::annotations::OperationKnowledge;
+use crate::annotations::OperationAnnotations;
 use crate::model::answer::{Documentation, DocumentedAnswer};
 use crate::model::operation::Operation;
 use tool::PagingStyle;
@@ -13,10 +13,10 @@ const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;
 /// Most fields that a projected row has.
 const MOST_FIELDS: usize = 9;
 
-/// Every gap: the key, what is wrong, the remedy.
-pub fn gaps(
+/// Everything that is missing: the key, what is wrong, the remedy.
+pub fn missing(
     operation: &Operation,
-    known: &OperationKnowledge,
+    known: &OperationAnnotations,
     answer: &DocumentedAnswer,
 ) -> Vec<(String, String, &'static str)> {
     let mut gaps = Vec::new();
