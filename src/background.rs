@@ -10,13 +10,14 @@ use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 thread_local! {
     /// The runtime that these threads work for; empty on its own threads.
     static HOME: OnceCell<Handle> = const { OnceCell::new() };
 }
 
-/// How far the threads step back: `nice` of a program that nobody waits for.
+/// How far the threads step back, in steps of `nice`.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
@@ -26,9 +27,6 @@ pub struct Background {
     /// `None`: the system gives no threads.
     runtime: OnceLock<Option<Runtime>>,
 }
-
-/// Ends its task when dropped.
-struct Ending<T>(JoinHandle<T>);
 
 impl Background {
     /// What `future` gives. It ends when this one is dropped, as if it ran here.
@@ -42,7 +40,7 @@ impl Background {
             started.map_err(warn).ok()
         });
         match runtime {
-            Some(runtime) => joined(Ending(runtime.spawn(future))).await,
+            Some(runtime) => join(runtime.spawn(future)).await,
             None => future.await,
         }
     }
@@ -66,13 +64,14 @@ fn start(home: Handle) -> io::Result<Runtime> {
 /// that they share.
 pub async fn at_home<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     match HOME.with(|home| home.get().cloned()) {
-        Some(home) => joined(Ending(home.spawn(future))).await,
+        Some(home) => join(home.spawn(future)).await,
         None => future.await,
     }
 }
 
-async fn joined<T>(mut task: Ending<T>) -> T {
-    match (&mut task.0).await {
+/// What the task gives, which ends when nobody waits for it.
+async fn join<T>(task: JoinHandle<T>) -> T {
+    match AbortOnDropHandle::new(task).await {
         Ok(output) => output,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -85,14 +84,13 @@ async fn joined<T>(mut task: Ending<T>) -> T {
 /// Only Linux has a priority for each thread; elsewhere it would be the whole process's.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "background threads do not step back");
-    }
-}
-
-impl<T> Drop for Ending<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        // The system takes 19 for whatever is more.
+        let lower = getpriority_process(None).map(|own| own + NICE);
+        if let Err(error) = lower.and_then(|nice| setpriority_process(None, nice)) {
+            tracing::debug!(%error, "background threads do not step back");
+        }
     }
 }
 
@@ -165,8 +163,9 @@ mod tests {
             .run(async { (nice().await, at_home(nice()).await) })
             .await;
         assert_eq!(home, own);
-        if cfg!(target_os = "linux") {
-            assert_eq!(apart, (own + NICE).min(19));
-        }
+        #[cfg(target_os = "linux")]
+        assert_eq!(apart, (own + NICE).min(19));
+        #[cfg(not(target_os = "linux"))]
+        assert_eq!(apart, own);
     }
 }

@@ -33,7 +33,7 @@ impl Policy {
                 _ => problems.unknown("", key, &["server", "locations", "policies"]),
             }
         }
-        problems.none(policy)
+        problems.into_result(policy)
     }
 }
 

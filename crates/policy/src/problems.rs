@@ -31,7 +31,7 @@ impl PolicyProblems {
     }
 
     /// `value`, unless something is wrong.
-    pub fn none<T>(self, value: T) -> Result<T, PolicyErrors> {
+    pub fn into_result<T>(self, value: T) -> Result<T, PolicyErrors> {
         match self.found.is_empty() {
             true => Ok(value),
             false => Err(PolicyErrors(self.found)),
