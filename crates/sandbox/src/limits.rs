@@ -1,10 +1,10 @@
-//! HighLevel's rate limits: so many requests per interval and day for each location or company [E].
+//! HighLevel's rate limits: so many requests per interval and day for each location or company `[E]`.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::CountingWindow;
 
-/// [E] milliseconds.
+/// `[E]` milliseconds.
 const INTERVAL: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 
@@ -15,12 +15,12 @@ pub struct Limit {
     pub day: usize,
 }
 
-/// [E] an ordinary account.
+/// `[E]` an ordinary account.
 pub const USUAL: Limit = Limit {
     interval: 100,
     day: 200_000,
 };
-/// [M] one of HighLevel's own sandbox accounts.
+/// `[M]` one of HighLevel's own sandbox accounts.
 pub const SANDBOX_ACCOUNT: Limit = Limit {
     interval: 25,
     day: 10_000,
