@@ -47,7 +47,7 @@ use tool::{Effect, Tool};
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
-    AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, EndpointBinding,
+    AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint,
     LocationScope, Principal,
 };
 use consent::Consent;

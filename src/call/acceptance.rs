@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{Answer, CallContext, CallerKind, ConsentSource, EndpointBinding, Pipeline, Principal};
+use super::{Answer, CallContext, CallerKind, ConsentSource, Pipeline, Principal};
 use crate::catalog;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Standing};
@@ -79,17 +79,27 @@ impl Pipeline {
     /// answer of HighLevel could tell apart is not told, its words neither.
     pub(super) async fn ensure_let_in(&self, context: &CallContext) -> Result<(), Answer> {
         let principal = &context.principal;
-        if principal.kind != CallerKind::Token || principal.endpoint == EndpointBinding::Any {
+        let endpoint = principal.endpoint.as_ref();
+        let Some(endpoint) = endpoint.filter(|_| principal.kind == CallerKind::Token) else {
             return Ok(());
-        }
+        };
         let account = principal.account.as_ref();
         let location = account.and_then(|account| Some((account, account.location.as_ref()?)));
         let Some((account, location)) = location else {
             return Err(not_let_in());
         };
         let location = location.location();
+        let transport = self.transport();
+        let endpoint = format!(
+            "{} {}",
+            endpoint.alias,
+            endpoint.header.as_deref().unwrap_or_default()
+        );
+        if !transport.is_proven(account, location) && transport.is_kept_out(account, &endpoint) {
+            return Err(not_let_in());
+        }
         for probe in PROVING.iter().filter_map(|path| catalog::get(path)) {
-            if self.transport().is_proven(account, location) {
+            if transport.is_proven(account, location) {
                 return Ok(());
             }
             let mut arguments = Map::new();
@@ -106,13 +116,14 @@ impl Pipeline {
                 ) => {
                     return Err(not_tried(class, answer.retry_after));
                 }
-                Some(_) => return Err(not_let_in()),
+                Some(_) => break,
             }
         }
-        match self.transport().is_proven(account, location) {
-            true => Ok(()),
-            false => Err(not_let_in()),
+        if transport.is_proven(account, location) {
+            return Ok(());
         }
+        transport.keep_out(account, endpoint);
+        Err(not_let_in())
     }
 
     /// One read by the usual way, without its answer's content. No rule of a location is about it, no cap either: they

@@ -23,20 +23,18 @@ pub struct Principal {
     pub address: Option<IpAddr>,
     /// `account` is a HighLevel token that the client brought, not one of the server's own.
     pub brings_token: bool,
-    pub endpoint: EndpointBinding,
+    /// The endpoint of a location that the request came to.
+    pub endpoint: Option<LocationEndpoint>,
 }
 
-/// What an endpoint's path binds its requests to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EndpointBinding {
-    #[default]
-    Any,
-    /// `/mcp/l/<alias>`: the account is pinned to that location.
-    Location,
-    /// A HighLevel token came to an alias that there is not, or whose location is not the one that its header names.
-    /// The account is pinned to a location that HighLevel does not have: trying the token there ends in the same sentence as
-    /// at a location that it does not reach.
-    UnknownAlias,
+/// The endpoint of a location, `/mcp/l/<alias>`, as a caller named it: whether there is such a location or not. The
+/// account of a HighLevel token is pinned to the location, or to one that HighLevel does not have where there is none of
+/// that alias, or the header names another: trying the token there ends in one and the same sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocationEndpoint {
+    pub alias: String,
+    /// What the location header names.
+    pub header: Option<String>,
 }
 
 /// How a caller showed who it is. The table of SECURITY.md has a row for each.
@@ -174,7 +172,7 @@ impl Principal {
             key: None,
             address: None,
             brings_token: kind == CallerKind::Token,
-            endpoint: EndpointBinding::Any,
+            endpoint: None,
         }
     }
 
@@ -187,7 +185,7 @@ impl Principal {
             key: None,
             address: None,
             brings_token: false,
-            endpoint: EndpointBinding::Any,
+            endpoint: None,
         }
     }
 }

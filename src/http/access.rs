@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::call::{AccessKeyRef, CallerKind, EndpointBinding, LocationScope, Principal};
+use crate::call::{AccessKeyRef, CallerKind, LocationEndpoint, LocationScope, Principal};
 use crate::config::{self, LocationHeader, OwnAccount, ServerSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::origin::is_loopback;
@@ -115,26 +115,30 @@ impl Access {
         let named = location.as_ref();
         let differs = |at: &Account| named.is_some_and(|given| at.place.location != *given);
         let address = self.addresses.client(visit.peer, visit.headers);
-        let with_address = |principal: Principal, endpoint| Principal {
+        let endpoint = visit.alias.map(|alias| LocationEndpoint {
+            alias: alias.to_owned(),
+            header: named.map(|location| location.as_str().to_owned()),
+        });
+        let with_address = |principal: Principal| Principal {
             address,
             endpoint,
             ..principal
         };
-        let (at, endpoint) = match (&shown, visit.alias, found) {
-            (_, None, _) => (None, EndpointBinding::Any),
+        let at = match (&shown, visit.alias, found) {
+            (_, None, _) => None,
             // Names of customers are not for everybody who makes up a token.
             (Shown::Client(CallerKind::Token, credential), Some(_), at)
                 if at.is_none_or(differs) =>
             {
                 let principal = nowhere(credential.clone(), company)?;
-                return Ok(with_address(principal, EndpointBinding::UnknownAlias));
+                return Ok(with_address(principal));
             }
             (_, _, Some(at)) if differs(at) => {
                 return Err(foreign(
                     "This endpoint is bound to another location than the locationId header names.",
                 ));
             }
-            (_, _, Some(at)) => (Some(at), EndpointBinding::Location),
+            (_, _, Some(at)) => Some(at),
             // A key is not told which other aliases there are.
             (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
             (_, _, None) => {
@@ -164,7 +168,7 @@ impl Access {
             Shown::Key(record) => self.of_key(&record, at, location, accounts)?,
             Shown::Server(kind) => self.of_server(kind, at, location, company, accounts)?,
         };
-        Ok(with_address(principal, endpoint))
+        Ok(with_address(principal))
     }
 
     /// What a request shows of whom it acts for.

@@ -32,6 +32,12 @@ const PROVEN_FOR: Duration = Duration::from_hours(24);
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
+/// An endpoint that let a token in by no read is tried again after so long: its scopes may have been widened.
+const KEPT_OUT_FOR: Duration = Duration::from_mins(1);
+
+/// No endpoint of a location has a longer name, in bytes: an alias, and an id in the header.
+const LONGEST_ENDPOINT: usize = 128;
+
 /// So long after its last refusal a token's refusals are forgotten.
 const REFUSED_FOR: Duration = Duration::from_mins(10);
 
@@ -81,6 +87,9 @@ struct Book {
     accepted: RecentMap<Digest, ()>,
     proofs: RecentMap<Digest, RecentMap<TenantId, ()>>,
     rests: RecentMap<Digest, Rest>,
+    /// Endpoints that let a token in by no read, by the names that their callers gave: a name that is remembered tells
+    /// nothing of whether there is such a location.
+    kept_out: RecentMap<(Digest, String), ()>,
     /// Calls of new tokens that are under way; closed once the token is accepted.
     new_calls: RecentMap<Digest, Arc<Semaphore>>,
     /// By IPv4 address or IPv6 network of 64 bits.
@@ -102,6 +111,7 @@ impl Standings {
                 accepted: RecentMap::new(MOST_ACCEPTED, ACCEPTED_FOR),
                 proofs: RecentMap::new(MOST_PROVING, PROVEN_FOR),
                 rests: RecentMap::new(MOST_STRANGERS, REFUSED_FOR),
+                kept_out: RecentMap::new(MOST_STRANGERS, KEPT_OUT_FOR),
                 new_calls: RecentMap::new(MOST_STRANGERS, LONGEST_REST)
                     .keeping(|calls| Arc::strong_count(calls) > 1),
                 addresses: RecentMap::new(MOST_STRANGERS, tries::FORGOTTEN_AFTER)
@@ -161,6 +171,23 @@ impl Standings {
         locations.insert(location.clone(), ());
         book.proofs.insert(digest, locations);
         true
+    }
+
+    /// No read lets the token in at `endpoint`.
+    pub fn keep_out(&self, digest: Digest, endpoint: String) {
+        if endpoint.len() <= LONGEST_ENDPOINT {
+            self.book().kept_out.insert((digest, endpoint), ());
+        }
+    }
+
+    pub fn is_kept_out(&self, digest: Digest, endpoint: &str) -> bool {
+        let is_name = endpoint.len() <= LONGEST_ENDPOINT;
+        is_name
+            && self
+                .book()
+                .kept_out
+                .peek(&(digest, endpoint.to_owned()))
+                .is_some()
     }
 
     /// HighLevel does not let the token into `location`.

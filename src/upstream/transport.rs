@@ -174,6 +174,20 @@ impl Transport {
         self.is_proven_by(caller, &self.digest(caller), location)
     }
 
+    /// The caller's token was just tried at `endpoint` by every read there is, and let in by none.
+    pub fn keep_out(&self, caller: &Caller, endpoint: String) {
+        self.shared
+            .standings
+            .keep_out(self.digest(caller), endpoint);
+    }
+
+    /// Whether it was, a moment ago.
+    pub fn is_kept_out(&self, caller: &Caller, endpoint: &str) -> bool {
+        self.shared
+            .standings
+            .is_kept_out(self.digest(caller), endpoint)
+    }
+
     /// What a request of `caller` is counted under that names the location `named`.
     pub fn counted_under(&self, caller: &Caller, named: Option<&TenantId>) -> CountedUnder {
         self.counted(caller, self.digest(caller), named)

@@ -371,15 +371,15 @@ fn a_token_does_not_learn_which_aliases_there_are() {
         let found = found.map(|principal| {
             let account = principal.account.expect("an account");
             let location = account.location.expect("pinned");
-            (principal.endpoint, location.location().as_str().to_owned())
+            location.location().as_str().to_owned()
         });
         let found = found.map_err(|problem| problem.status.as_u16());
-        let expected: Result<(EndpointBinding, &str), u16> = expected;
-        let expected = expected.map(|(endpoint, location)| (endpoint, location.to_owned()));
+        let expected: Result<&str, u16> = expected;
+        let expected = expected.map(str::to_owned);
         assert_eq!(found, expected, "{alias} {headers:?}");
     };
-    let bound = Ok((EndpointBinding::Location, "LA"));
-    let unknown = Ok((EndpointBinding::UnknownAlias, NO_LOCATION));
+    let bound = Ok("LA");
+    let unknown = Ok(NO_LOCATION);
     check("acme", &[PIT], bound);
     check("acme", &[PIT, ("locationid", "LA")], bound);
     check("other", &[PIT], unknown);

@@ -240,3 +240,26 @@ async fn made_up_tokens_push_nothing_out_that_highlevel_accepted() {
     }
     assert_eq!((book.accepted.len(), book.proofs.len()), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_let_a_token_in_by_no_read_is_tried_again_a_minute_later() {
+    let standings = Standings::new(Duration::ZERO);
+    standings.keep_out(digest(1), "acme LA".to_owned());
+    assert!(standings.is_kept_out(digest(1), "acme LA"));
+    assert!(!standings.is_kept_out(digest(1), "acme "), "another header");
+    assert!(
+        !standings.is_kept_out(digest(2), "acme LA"),
+        "another token"
+    );
+    advance(Duration::from_secs(30)).await;
+    assert!(
+        standings.is_kept_out(digest(1), "acme LA"),
+        "asking renews nothing"
+    );
+    advance(Duration::from_secs(31)).await;
+    assert!(!standings.is_kept_out(digest(1), "acme LA"));
+    // Whoever names what no location is called costs no memory.
+    let long = "x".repeat(LONGEST_ENDPOINT + 1);
+    standings.keep_out(digest(1), long.clone());
+    assert!(!standings.is_kept_out(digest(1), &long));
+}

@@ -353,6 +353,30 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
 }
 
 #[tokio::test]
+async fn a_token_that_no_read_lets_in_is_not_tried_at_every_call() {
+    let highlevel = StubHighLevel::start_with(Duration::ZERO, |_| {
+        Some(refusal(401, "The token is not authorized for this scope."))
+    })
+    .await;
+    let program = branches(1).serve(&highlevel.url).await;
+    let token = bearer(&format!("pit-of-{}", location(1)));
+    let caller = [("authorization", token.as_str())];
+    for asked in [6, 0, 0] {
+        highlevel.forget();
+        let path = "/mcp/l/b01/x/contacts";
+        let reply = program
+            .call(&caller, path, "contacts_get-contacts", json!({}))
+            .await;
+        assert!(
+            reply.text.contains("does not let this token"),
+            "{}",
+            reply.text
+        );
+        assert_eq!(highlevel.seen().len(), asked, "{:?}", highlevel.seen());
+    }
+}
+
+#[tokio::test]
 async fn what_highlevel_says_to_a_token_that_it_does_not_let_in_is_not_passed_on() {
     let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
         let words = format!("{} is not for you.", seen.target);
