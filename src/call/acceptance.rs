@@ -165,11 +165,10 @@ fn not_tried(class: FailureClass, wait: Option<Duration>) -> Answer {
             "Repeat the call.",
         ),
     };
-    let mut failure = Failure::new(class, what).with_remedy(remedy);
-    if let Some(wait) = wait {
-        failure = failure.with_retry_after(wait);
-    }
-    failure.into()
+    Failure::new(class, what)
+        .with_remedy(remedy)
+        .with_retry_after(wait)
+        .into()
 }
 
 /// Why a call was not made whose token HighLevel has yet to answer.
@@ -179,12 +178,10 @@ fn not_answered(tried: Option<Answer>) -> Answer {
         "Nothing was sent: HighLevel has not answered this token yet, and the read by which it was tried failed. {why}"
     );
     let class = tried.as_ref().and_then(|tried| tried.class);
-    let mut failure = Failure::new(class.unwrap_or(FailureClass::Upstream), what.trim_end())
-        .with_remedy("Repeat the call; nothing was changed.");
-    if let Some(wait) = tried.and_then(|tried| tried.retry_after) {
-        failure = failure.with_retry_after(wait);
-    }
-    failure.into()
+    Failure::new(class.unwrap_or(FailureClass::Upstream), what.trim_end())
+        .with_remedy("Repeat the call; nothing was changed.")
+        .with_retry_after(tried.and_then(|tried| tried.retry_after))
+        .into()
 }
 
 #[cfg(test)]

@@ -112,10 +112,9 @@ impl Pipeline {
             ),
         };
         let what = format!("Nothing was sent: {}.", what.trim_end_matches('.'));
-        let mut failure = Failure::new(FailureClass::Refused, what).with_remedy(remedy);
-        if let Some(wait) = denied.retry_after {
-            failure = failure.with_retry_after(wait);
-        }
+        let failure = Failure::new(FailureClass::Refused, what)
+            .with_remedy(remedy)
+            .with_retry_after(denied.retry_after);
         self.refuse(facts, &failure, Some(&denied.rule), context)
     }
 

@@ -239,10 +239,7 @@ fn rate_limited(headers: &HeaderMap) -> Failure {
             "The calls of this day are used up for this location.",
         )
         .with_remedy("Go on tomorrow.");
-        return match asked {
-            Some(asked) => failure.with_retry_after(asked),
-            None => failure,
-        };
+        return failure.with_retry_after(asked);
     }
     let wait = asked.or(reported.interval).unwrap_or(USUAL_INTERVAL);
     Failure::new(

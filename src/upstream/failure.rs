@@ -82,9 +82,10 @@ impl Failure {
         self
     }
 
-    /// Rounded up: who comes back a moment too early waits again.
-    pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after_ms = u64::try_from(wait.as_micros().div_ceil(1000)).ok();
+    /// Rounded up: who comes back a moment too early waits again. `None` where nobody knows.
+    pub fn with_retry_after(mut self, wait: impl Into<Option<Duration>>) -> Self {
+        let wait = wait.into();
+        self.retry_after_ms = wait.and_then(|wait| wait.as_micros().div_ceil(1000).try_into().ok());
         self
     }
 
