@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::error::Problem;
 
-/// The client of one document, as progenitor writes it. It panics on most of what it does not take; the panic's message becomes the error.
+/// The client of one document, as progenitor writes it. It panics on most of what it does not take; the panic's message
+/// becomes the error.
 pub fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, Problem> {
     let document: OpenAPI = serde_json::from_value(document).map_err(|error| {
         Problem::in_document(

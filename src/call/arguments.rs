@@ -20,7 +20,7 @@ use crate::upstream::Caller;
 use schema::Schema;
 pub use tenant::location_on_the_wire;
 use tool::Arguments;
-use tool::{Tool, V3Variant};
+use tool::Tool;
 
 /// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
 const MOST_TOLD: usize = 20;
@@ -50,15 +50,9 @@ pub struct ArgumentProblem {
 impl Checker {
     /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
     pub fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
-        let editions = tools.iter().flat_map(|tool| {
-            let newer = match tool.newer {
-                V3Variant::Other(newer) => Some(newer),
-                _ => None,
-            };
-            std::iter::once(tool).chain(newer)
-        });
+        let editions = tools.iter().flat_map(Tool::editions);
         let schemas = editions
-            .map(|tool| (place(tool), OnceLock::new()))
+            .map(|tool| (tool.address(), OnceLock::new()))
             .collect();
         Self { schemas, ignored }
     }
@@ -105,7 +99,7 @@ impl Checker {
     fn schema(&self, tool: &Tool) -> Result<&Schema, Rejection> {
         let compiled = self
             .schemas
-            .get(&place(tool))
+            .get(&tool.address())
             .map(|cell| cell.get_or_init(|| Schema::new(tool)));
         match compiled {
             Some(Ok(schema)) => Ok(schema),
@@ -113,10 +107,6 @@ impl Checker {
             None => Err(Rejection::new(format!("{} is not served here", tool.name))),
         }
     }
-}
-
-fn place(tool: &Tool) -> usize {
-    std::ptr::from_ref(tool).addr()
 }
 
 impl Rejection {

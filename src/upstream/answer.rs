@@ -165,16 +165,15 @@ pub fn answered_badly(tool: &Tool) -> FailureClass {
 /// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
 pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Result<Reply, Failure> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
+    let reply = |body| Reply {
+        status,
+        trace_id: None,
+        body,
+        retries: 0,
+        charge,
+    };
     if blank && tool.effect != Effect::Read && status == 204 {
-        let body = r#"{"status":204}"#.to_owned();
-        let retries = 0;
-        return Ok(Reply {
-            status,
-            trace_id: None,
-            body,
-            retries,
-            charge,
-        });
+        return Ok(reply(r#"{"status":204}"#.to_owned()));
     }
     let what = match String::from_utf8(body) {
         _ if blank => "is empty",
@@ -184,16 +183,7 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Resu
             Ok(_) if tool.effect == Effect::Read && !is_list_or_object(&body) => {
                 "is a single value"
             }
-            Ok(_) => {
-                let retries = 0;
-                return Ok(Reply {
-                    status,
-                    trace_id: None,
-                    body,
-                    retries,
-                    charge,
-                });
-            }
+            Ok(_) => return Ok(reply(body)),
             Err(_) if body.starts_with('\u{feff}') => "opens with a byte order mark",
             Err(_) if body.trim_start().starts_with('<') => "is a page of HTML, no JSON",
             Err(error) if error.is_eof() => "is JSON that breaks off",

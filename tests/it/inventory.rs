@@ -122,12 +122,8 @@ fn secrets<'a>(
 
 /// The secrets in the documented answer of `tool`, in any of its editions.
 fn masks(tool: &Tool) -> Vec<String> {
-    let newer = match tool.newer {
-        V3Variant::Other(newer) => Some(newer),
-        _ => None,
-    };
-    let editions = std::iter::once(tool).chain(newer);
-    let names: BTreeSet<String> = editions
+    let names: BTreeSet<String> = tool
+        .editions()
         .filter_map(|one| ANSWERS.get(&key(one.method, one.path)))
         .flatten()
         .cloned()

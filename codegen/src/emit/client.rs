@@ -6,8 +6,8 @@ use syn::parse_quote;
 use crate::emit::format;
 use crate::error::Problem;
 
-/// The client's code, as `progenitor` wrote it. Each function gives the request that progenitor's would send: sending, and with it credential,
-/// limits and retries, is the server's own, and with it half of what `cargo check` takes.
+/// The client's code over what progenitor wrote. Each function gives the request that progenitor's would send: sending,
+/// and with it credential, limits and retries, is the server's own, and with it half of what `cargo check` takes.
 pub fn client(stem: &str, written: TokenStream) -> Result<syn::File, Problem> {
     let mut client = format::parsed(written)?;
     let blocks = client.items.iter_mut().filter_map(|item| match item {

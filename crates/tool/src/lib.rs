@@ -101,6 +101,20 @@ impl Tool {
         }
     }
 
+    /// The tool in every form in which it may be called; all have its name.
+    pub fn editions(&self) -> impl Iterator<Item = &Self> {
+        let newer = match self.newer {
+            V3Variant::Other(newer) => Some(newer),
+            V3Variant::None | V3Variant::Same(_) => None,
+        };
+        std::iter::once(self).chain(newer)
+    }
+
+    /// Its place in memory, which tells the editions of a tool apart.
+    pub fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Whether `name` is the tool's name or one of its others.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)

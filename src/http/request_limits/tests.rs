@@ -42,6 +42,12 @@ fn address(last: u8) -> Option<IpAddr> {
     Some(IpAddr::from([10, 0, 0, last]))
 }
 
+async fn answered_on() -> ([(&'static str, String); 1], &'static str) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default().to_owned();
+    ([("x-thread", name)], "done")
+}
+
 async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Sending) -> Response {
     let intake = Arc::clone(intake);
     let pass = from_fn(move |request: Request, next: Next| {
@@ -52,10 +58,40 @@ async fn answer(intake: &Arc<Intake>, newcomer: Option<Option<IpAddr>>, body: Se
             intake.pass(request, &who, next).await
         }
     });
-    let router = Router::new().route("/", post(|| async { "done" }));
+    let router = Router::new().route("/", post(answered_on));
     let request = Request::post("/").body(Body::new(body));
     let answered = router.layer(pass).oneshot(request.expect("a request"));
     answered.await.expect("an answer")
+}
+
+/// The thread on which a request is answered, while its caller holds so many places beside another one's.
+async fn thread(newcomer: Option<Option<IpAddr>>, bytes: usize, places: usize) -> String {
+    let intake = intake();
+    let id = PrincipalId::Token([1; 32]);
+    let mut held = Vec::new();
+    for _ in 0..places {
+        held.push(intake.shares.enter(&id, None).await.expect("a place"));
+    }
+    let other = PrincipalId::Token([2; 32]);
+    held.push(intake.shares.enter(&other, None).await.expect("a place"));
+    let body = Sending { bytes, ends: true };
+    let answer = answer(&intake, newcomer, body).await;
+    let name = answer.headers().get("x-thread").expect("a name");
+    name.to_str().expect("a text").to_owned()
+}
+
+#[tokio::test]
+async fn much_and_unknown_work_steps_back() {
+    async fn check(newcomer: Option<Option<IpAddr>>, bytes: usize, places: usize, back: bool) {
+        let thread = thread(newcomer, bytes, places).await;
+        let expected = format!("{newcomer:?}, {bytes} bytes, {places} places: on {thread}");
+        assert_eq!(thread == "background", back, "{expected}");
+    }
+    check(None, KIB, 0, false).await;
+    check(None, LARGE - 1, 3, false).await;
+    check(None, LARGE, 0, true).await;
+    check(Some(None), KIB, 0, true).await;
+    check(None, KIB, 4, true).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::pair;
 use super::token_error::{self, TokenError};
+use crate::background::at_home;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 
@@ -151,7 +152,8 @@ impl Oauth {
                 .header(AUTHORIZATION, bearer)
                 .header("version", VERSION);
         }
-        let mut response = request.send().await.map_err(|error| unanswered(&error))?;
+        let response = at_home(request.send()).await;
+        let mut response = response.map_err(|error| unanswered(&error))?;
         Ok(OauthAnswer {
             status: response.status(),
             headers: response.headers().clone(),

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use toml::Value;
 
-use super::{Constraint, Plain, Test, place_in_memory};
+use super::{Constraint, Plain, Test};
 use crate::argument::{ArgumentPath, Missing, PathStanding};
 use crate::problems::{PolicyProblems, selectors};
 use crate::selector::{Selector, instead};
-use tool::{Tool, V3Variant};
+use tool::Tool;
 
 const KEYS: [&str; 8] = [
     "tools",
@@ -75,13 +75,14 @@ fn having(
 ) -> Option<BTreeSet<usize>> {
     let (mut having, mut documented) = (BTreeSet::new(), false);
     let mut missing: Vec<Missing> = Vec::new();
-    let chosen = editions(problems.tools).filter(|tool| tools.iter().any(|one| one.matches(tool)));
+    let editions = problems.tools.iter().flat_map(Tool::editions);
+    let chosen = editions.filter(|tool| tools.iter().any(|one| one.matches(tool)));
     for tool in chosen {
         match argument.standing(tool) {
             PathStanding::Missing(fault) => missing.push(fault),
             standing => {
                 documented |= matches!(standing, PathStanding::Documented);
-                having.insert(place_in_memory(tool));
+                having.insert(tool.address());
             }
         }
     }
@@ -105,17 +106,6 @@ fn having(
     let what = format!("none of the tools has an argument {text}{hint}");
     problems.add(&format!("{at} argument"), what);
     None
-}
-
-/// Every tool in every version that it may be called in.
-fn editions(tools: &'static [Tool]) -> impl Iterator<Item = &'static Tool> {
-    tools.iter().flat_map(|tool| {
-        let newer = match tool.newer {
-            V3Variant::Other(newer) => Some(newer),
-            _ => None,
-        };
-        std::iter::once(tool).chain(newer)
-    })
 }
 
 fn path(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<ArgumentPath> {

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::call::arguments::keywords::Keywords;
 use crate::catalog::TOOLS;
-use tool::V3Variant;
 
 /// Values tried with each schema.
 const TRIED: usize = 60;
@@ -113,11 +112,7 @@ fn every_tool_is_checked_as_json_schema_says() {
     let mut random = Rng::with_seed(7);
     let mut verdicts = [0; 2];
     for tool in TOOLS {
-        let newer = match tool.newer {
-            V3Variant::Other(newer) => Some(newer),
-            _ => None,
-        };
-        for edition in std::iter::once(tool).chain(newer) {
+        for edition in tool.editions() {
             let schema: Value = serde_json::from_str(edition.check_schema).expect("JSON");
             let library = jsonschema::draft202012::new(&schema).expect("a schema");
             let ours = Keywords::deserialize(&schema).expect("known keywords");
