@@ -3,7 +3,8 @@
 //! Server and relay are processes of their own, so that their CPU time is theirs alone; HighLevel and
 //! the callers run in this one. Rounds alternate; the ratio is the median of the rounds. `RELAY_BEFORE` names an earlier
 //! build of the server to put beside this one, `RELAY_SERVER` another build of this one, such as `cargo build --release`
-//! makes it, and `RELAY_TRACES=1` has every call traced.
+//! makes it, and `RELAY_TRACES=1` has every call traced. A write is written down before and after it, on a disk whose
+//! speed is told, too.
 
 #![expect(
     clippy::expect_used,
@@ -17,6 +18,7 @@
 )]
 mod process;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -32,7 +34,7 @@ const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 7;
 
 /// Name, path of HighLevel's answer, tool call, calls per round.
-const CASES: [(&str, &str, &str, &str, usize); 2] = [
+const CASES: [(&str, &str, &str, &str, usize); 3] = [
     (
         "2 KB contact",
         "/contacts/c1",
@@ -46,6 +48,13 @@ const CASES: [(&str, &str, &str, &str, usize); 2] = [
         "contacts_get-contacts",
         "{}",
         800,
+    ),
+    (
+        "2 KB write",
+        "/contacts/c1",
+        "contacts_add-tags",
+        r#"{"contactId":"c1","tags":["vip"]}"#,
+        2000,
     ),
 ];
 
@@ -95,14 +104,16 @@ async fn main() {
         {
             load(target, CONNECTIONS, calls / 4).await;
         }
-        let mut since = vec![];
+        let (mut since, mut more, mut alone) = (vec![], vec![], vec![]);
         let (mut cpu, mut latency, mut server_cpu, mut relay_cpu) =
             (vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             let ours = cpu_per_call(&server, &mcp, calls).await;
             let bare = cpu_per_call(&relay, &plain, calls).await;
             if let Some((before, target)) = &earlier {
-                since.push(ours / cpu_per_call(before, target, calls).await);
+                let earlier = cpu_per_call(before, target, calls).await;
+                since.push(ours / earlier);
+                more.push(ours - earlier);
             }
             cpu.push(ours / bare);
             server_cpu.push(ours);
@@ -110,21 +121,38 @@ async fn main() {
             let ours = load(&mcp, 1, calls / 8).await;
             let bare = load(&plain, 1, calls / 8).await;
             latency.push(ours.as_secs_f64() / bare.as_secs_f64());
+            alone.push(ours.as_secs_f64() * 1e6);
         }
         println!(
-            "  {name:<13} CPU per call {:.2} x ({:.0} beside {:.0} microseconds), latency of one caller {:.2} x",
+            "  {name:<13} CPU per call {:.2} x ({:.0} beside {:.0} microseconds), latency of one caller {:.2} x ({:.0} microseconds)",
             median(cpu),
             median(server_cpu),
             median(relay_cpu),
             median(latency),
+            median(alone),
         );
         if !since.is_empty() {
             println!(
-                "  {name:<13} CPU per call {:.2} x that of the earlier build",
-                median(since)
+                "  {name:<13} CPU per call {:.2} x that of the earlier build, {:.0} microseconds more",
+                median(since),
+                median(more)
             );
         }
     }
+    println!(
+        "  a write of 4 KB that waits for the disk: {:.0} microseconds",
+        median((0..51).map(|_| sync()).collect())
+    );
+}
+
+/// Microseconds that the disk takes for what has to be on it, where the server keeps its state.
+fn sync() -> f64 {
+    std::fs::create_dir_all(STATE.1).expect("a folder");
+    let mut file = tempfile::tempfile_in(STATE.1).expect("a file");
+    let start = Instant::now();
+    file.write_all(&[7; 4096]).expect("written");
+    file.sync_data().expect("on the disk");
+    start.elapsed().as_secs_f64() * 1e6
 }
 
 /// Microseconds of CPU time that one call costs a process.
@@ -191,16 +219,20 @@ async fn highlevel() -> String {
         list.len()
     );
     let router = Router::new()
-        .route("/contacts/c1", get(move || async { json_answer(one) }))
-        .route("/contacts/", get(move || async { json_answer(list) }));
+        .route("/contacts/c1", get(json_answer(one.clone())))
+        .route("/contacts/c1/tags", post(json_answer(one)))
+        .route("/contacts/", get(json_answer(list)));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
 
-fn json_answer(body: String) -> ([(&'static str, &'static str); 1], String) {
-    ([("content-type", "application/json")], body)
+/// Answers every request with this.
+fn json_answer(
+    body: String,
+) -> impl Fn() -> std::future::Ready<([(&'static str, &'static str); 1], String)> + Clone {
+    move || std::future::ready(([("content-type", "application/json")], body.clone()))
 }
 
 /// The baseline: takes a path as a post, gets it from HighLevel with a token, gives the bytes back.

@@ -5,6 +5,8 @@
 
 mod acceptance;
 mod answer;
+mod approval;
+mod approval_runs;
 pub(crate) mod arguments;
 mod authorize;
 mod batch;
@@ -51,9 +53,8 @@ pub use caller::{
     LocationScope, Principal,
 };
 use consent::Consent;
-pub use controls::Controls;
+pub use controls::{Controls, open_store};
 use facts::Facts;
-use idempotency::{IdempotencyStore, ReplayScope};
 use locate::Located;
 use meter::Metered;
 pub use principal_id::PrincipalId;
@@ -73,7 +74,6 @@ struct PipelineInner {
     checker: Checker,
     settings: PipelineSettings,
     telemetry: Telemetry,
-    idempotency: IdempotencyStore,
     confirm_tokens: confirm_token::ConfirmTokens,
     controls: Controls,
 }
@@ -87,7 +87,7 @@ struct PipelineSettings {
 }
 
 impl Pipeline {
-    /// Fails where the system gives no random numbers, or another pipeline sends by `transport` already.
+    /// Fails where another pipeline sends by `transport` already.
     pub fn new(
         tools: &'static [Tool],
         transport: Transport,
@@ -109,8 +109,7 @@ impl Pipeline {
             },
             telemetry,
             transport,
-            idempotency: IdempotencyStore::default(),
-            confirm_tokens: confirm_token::ConfirmTokens::new()?,
+            confirm_tokens: confirm_token::ConfirmTokens::new(controls.store.confirm_key()),
             controls,
         })))
     }
@@ -203,11 +202,10 @@ impl Pipeline {
         context: &CallContext,
     ) -> Answer {
         let (located, paging) = self.plan_pages(located, output);
-        let mut guard = None;
         let answered: Result<Answer, Answer> = async {
             let mut validated = self.validate(located, context)?;
             if let Some(key) = key.filter(|_| !validated.facts().is_read()) {
-                guard = Some(self.claim(&mut validated, key, context)?);
+                Box::pin(self.set_once(&mut validated, key, context)).await?;
             }
             let authorized = self.authorize(validated, asking, context).await?;
             let metered = self.meter(authorized, context).await?;
@@ -215,30 +213,32 @@ impl Pipeline {
             Ok(self.respond(response, paging, context).await)
         }
         .await;
-        let answer = answered.unwrap_or_else(|answer| answer);
-        if let Some(guard) = guard {
-            guard.settle(&answer);
-        }
-        answer
+        answered.unwrap_or_else(|answer| answer)
     }
 
-    /// The right to make the call of an idempotency key, or what is known of it already.
-    fn claim(
+    /// Under its idempotency key the call happens once; where it has, what came of it.
+    async fn set_once(
         &self,
         validated: &mut Validated,
         key: &str,
         context: &CallContext,
-    ) -> Result<idempotency::IdempotencyGuard, Answer> {
-        validated.set_keyed();
+    ) -> Result<(), Answer> {
         let facts = validated.facts();
-        let scope = ReplayScope::Key {
-            location: facts.location.as_ref().map(|id| id.as_str()),
-            operation: facts.tool.name,
-            key,
-        };
-        let caller = self.principal_id(&context.principal);
-        let store = &self.0.idempotency;
-        store.claim(&caller, scope, &validated.fingerprint())
+        let location = facts.location.as_ref().map(|id| id.as_str());
+        let once = idempotency::client_key(
+            self.principal_digest(&context.principal),
+            (location, facts.tool.name, key),
+            &validated.fingerprint(),
+            self.now(),
+        );
+        let known = self.0.controls.store.known_call(&once).await;
+        match known.map_err(|error| self.unwritable(&error))? {
+            Some(known) => Err(idempotency::known_answer(once.kind, known)),
+            None => {
+                validated.set_once(once, key);
+                Ok(())
+            }
+        }
     }
 
     /// A text of ours, within the size of any answer.
@@ -298,6 +298,21 @@ impl Pipeline {
         principal.id(|account| self.0.transport.digest(account))
     }
 
+    /// What rows keep the caller under: the same in every process on the store.
+    fn principal_digest(&self, principal: &Principal) -> [u8; 32] {
+        let account = principal.account.as_ref();
+        let name = match self.principal_id(principal) {
+            PrincipalId::Key(id) => format!("key {id}"),
+            PrincipalId::Server => "server".to_owned(),
+            PrincipalId::Local => "local".to_owned(),
+            PrincipalId::Token(_) => {
+                let credential = account.map(|account| account.credential.identity());
+                format!("token {}", credential.unwrap_or_default())
+            }
+        };
+        self.0.controls.store.identity().digest(&name)
+    }
+
     fn now(&self) -> Timestamp {
         SteadyClock::now()
     }
@@ -314,10 +329,6 @@ impl Pipeline {
         &self.0.checker
     }
 
-    fn idempotency(&self) -> &IdempotencyStore {
-        &self.0.idempotency
-    }
-
     fn confirm_tokens(&self) -> &confirm_token::ConfirmTokens {
         &self.0.confirm_tokens
     }
@@ -328,8 +339,7 @@ impl Pipeline {
 
     /// Whether an access key is good still.
     fn is_key_valid(&self, id: &str) -> bool {
-        let keys = self.0.controls.keys.as_ref();
-        keys.is_none_or(|keys| keys.is_valid(id))
+        self.0.controls.keys.is_valid(id)
     }
 
     /// The most sends that a batch makes without a preview.
@@ -342,7 +352,10 @@ impl Pipeline {
         let named = facts.location.as_ref().filter(|_| facts.names_location);
         match self.0.transport.counted_under(&facts.caller, named) {
             CountedUnder::Location(id) => format!("location:{}", id.as_str()),
-            CountedUnder::Credential(digest) => format!("token:{}", state::hex(&digest)),
+            // The same over restarts, which the digests of the transport are not.
+            CountedUnder::Credential(_) => {
+                format!("token:{}", self.credential_name(&facts.caller.credential))
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod pause;
 mod policy;
 mod sandbox;
 mod serve;
+mod state;
 mod stdio;
 mod terminal;
 mod tools;
@@ -24,11 +25,12 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::sandbox::SandboxListener;
-use crate::call::{Controls, Pipeline, Snapshot};
+use crate::call::{Controls, Pipeline, Snapshot, open_store};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::http::own_account;
 use crate::telemetry::{Telemetry, flush_log};
 use crate::upstream::{Caller, Transport};
+use ::state::Store;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done; 1 a tool failed, or doctor found a fault; 2 used or set up wrongly.";
@@ -51,6 +53,34 @@ struct SettingFlags {
     /// HighLevel's API.
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
+    /// Folder for all that outlives the process; `none`: nothing does, and what changes something is refused.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    state: Option<String>,
+}
+
+/// Whose state a command is about.
+#[derive(Args)]
+struct StateFlags {
+    /// What servers that were started with --sandbox keep.
+    #[arg(long)]
+    sandbox: bool,
+}
+
+impl StateFlags {
+    fn open(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
+        let mut config = Config::load(flags)?;
+        config.upstream.simulated = self.sandbox;
+        if config.state.folder()?.is_none() {
+            return Err(CliError(
+                "there is no state: state.folder is none; give --state FOLDER".to_owned(),
+            ));
+        }
+        let store = open_store(&config)?;
+        if let Some(imported) = store.imported() {
+            eprintln!("{imported}");
+        }
+        Ok((config, store))
+    }
 }
 
 #[derive(Subcommand)]
@@ -68,7 +98,8 @@ enum Command {
     },
     /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
     Call(call::CallCommand),
-    /// Examine settings, network, clock, token and location, and try what the token may use; changes nothing.
+    /// Examine settings, state, network, clock, token and location, and try what the token may use; writes nothing at
+    /// HighLevel.
     Doctor(doctor::Doctor),
     /// Show the settings.
     Config {
@@ -106,6 +137,11 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// What outlives the process: where it is, copies of it, and its keys.
+    State {
+        #[command(subcommand)]
+        command: state::StateCommand,
+    },
     /// Print completions for a shell, to be sourced by it.
     Completions { shell: clap_complete::Shell },
 }
@@ -124,6 +160,7 @@ pub fn run() -> ExitCode {
     let flags = Flags {
         config: cli.sources.config,
         base_url: cli.sources.base_url,
+        state: cli.sources.state,
         ..Flags::default()
     };
     let done = match cli.command {
@@ -142,6 +179,7 @@ pub fn run() -> ExitCode {
         Command::Pause(command) => command.run(&flags),
         Command::Resume(command) => command.run(&flags),
         Command::Audit { command } => command.run(&flags),
+        Command::State { command } => command.run(&flags),
         Command::Completions { shell } => {
             // Into memory first: clap_complete panics where a pipe is closed early.
             let mut script = Vec::new();
@@ -174,7 +212,9 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, CliError
             let config = Config::load(flags)?;
             own_account(&config.account)?;
             let transport = Transport::new(&config.upstream, &config.limits);
-            Snapshot::read(&config, &transport.map_err(CliError)?.oauth()).map_err(CliError)?;
+            let oauth = transport.map_err(CliError)?.oauth();
+            // Whether they are right shows without the server's state.
+            Snapshot::read(&config, &oauth, &::state::Store::in_memory()?).map_err(CliError)?;
             print("the settings are valid\n")?;
         }
     }

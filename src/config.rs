@@ -151,6 +151,7 @@ pub struct Flags {
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
     pub tls: Option<String>,
+    pub state: Option<String>,
 }
 
 /// A sentence for the person who set it: where, what, and what to do.
@@ -216,7 +217,8 @@ impl Config {
             .values()
             .filter_map(|one| one.token.as_ref());
         let secrets = config.companies.values().map(|one| &one.client_secret);
-        config.variables = Variables::collect(tokens.chain(secrets), &all);
+        let sources = tokens.chain(secrets).chain(&config.state.keys);
+        config.variables = Variables::collect(sources, &all);
         Ok(config)
     }
 
@@ -229,6 +231,17 @@ impl Config {
     /// What stands at `source`.
     pub fn secret(&self, source: &SecretSource) -> Result<SecretString, ConfigError> {
         source.read(&self.variables)
+    }
+}
+
+impl Config {
+    /// Whose state is kept: that of one upstream is never another's. `None`: the sandbox's.
+    pub fn state_name(&self) -> Option<String> {
+        match (self.upstream.simulated, self.state.name.as_str()) {
+            (true, _) => None,
+            (false, "") => Some(self.upstream.name()),
+            (false, name) => Some(name.to_owned()),
+        }
     }
 }
 
@@ -253,6 +266,20 @@ impl UpstreamSettings {
              takes a token only"
                 .to_owned(),
         ))
+    }
+
+    /// Host and port.
+    fn name(&self) -> String {
+        let url = self.base_url.parse::<reqwest::Url>().ok();
+        let parts = url
+            .as_ref()
+            .and_then(|url| Some((url.host_str()?, url.port())));
+        match parts {
+            Some((host, Some(port))) => format!("{host}-{port}"),
+            Some((host, None)) => host.to_owned(),
+            // Whoever connects to it says what is wrong.
+            None => "unknown".to_owned(),
+        }
     }
 
     /// Whether tokens travel to another machine without TLS.
@@ -359,6 +386,9 @@ fn merge_flags(table: &mut Table, flags: &Flags) {
         |values: &[String]| Value::Array(values.iter().map(|one| one.as_str().into()).collect());
     if let Some(listen) = &flags.listen {
         set(table, "server", "listen", Value::from(listen.as_str()));
+    }
+    if let Some(state) = &flags.state {
+        set(table, "state", "folder", Value::from(state.as_str()));
     }
     if let Some(tls) = &flags.tls {
         set(table, "server", "tls", Value::from(tls.as_str()));

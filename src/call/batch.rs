@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::meter::wait_for_record;
+use super::subject::BatchRequest;
 use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -53,6 +55,15 @@ impl Pipeline {
                     let mode = inspected.mode;
                     self.name_recipients(subject, mode, request.context).await;
                 }
+                if let (Some(subject), Mode::Human) = (&mut inspected.subject, inspected.mode) {
+                    subject.set_batch(BatchRequest {
+                        arguments: request.arguments.clone(),
+                        items: items.to_vec(),
+                        location: request.options.location.clone(),
+                        on_error: request.options.on_error,
+                        idempotency_key: request.options.idempotency_key.clone(),
+                    });
+                }
                 self.agree(inspected, request).await
             }
         };
@@ -61,7 +72,7 @@ impl Pipeline {
             Err(answer) => return self.log_unsent(request, answer),
         };
         let answer = self.stream(request, items, &consent).await;
-        self.settle(consent, &answer).await;
+        wait_for_record(self.settle(consent, &answer)).await;
         answer
     }
 

@@ -16,7 +16,7 @@ pub struct Principal {
     pub account: Option<Caller>,
     /// Which of the server's own locations may be named beside it.
     pub scope: LocationScope,
-    /// The access key's, by the names that the rules and the audit file know.
+    /// The access key's, by the names that the rules and the audit know.
     pub key: Option<AccessKeyRef>,
     /// Where the request came from, as far as the settings let the server believe it, an IPv6 address as its network of
     /// 64 bits; `None` without a network, and where a proxy tells its clients apart by nothing.

@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::PrincipalId;
-
 /// A person may look at a preview for a while; nobody remembers one for longer.
 pub const LASTS_SECONDS: i64 = 30 * 60;
 
@@ -17,45 +15,44 @@ const TAG_BYTES: usize = 12;
 /// Bytes by which two tokens for the same call differ.
 const NONCE_BYTES: usize = 6;
 
-/// Makes and checks tokens; another instance does not know them.
+/// Makes and checks tokens. Every process on one store knows those of the others.
 pub struct ConfirmTokens {
     key: hmac::Key,
     random: SystemRandom,
 }
 
 impl ConfirmTokens {
-    /// Fails where the system gives no random numbers.
-    pub fn new() -> Result<Self, String> {
-        let random = SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random);
-        let key = key.map_err(|_| "the system gives no random numbers".to_owned())?;
-        Ok(Self { key, random })
+    pub fn new(key: &[u8]) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            random: SystemRandom::new(),
+        }
     }
 
     /// A token for what `digest` stands for. `None` where the system gives no random numbers.
-    pub fn issue(&self, digest: &str, caller_id: &PrincipalId, now: Timestamp) -> Option<String> {
+    pub fn issue(&self, digest: &str, principal: [u8; 32], now: Timestamp) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).ok()?;
         let until = now.as_second() + LASTS_SECONDS;
         let start = format!("{until}.{}", URL_SAFE_NO_PAD.encode(nonce));
-        Some(format!("{start}.{}", self.tag(&start, digest, caller_id)))
+        Some(format!("{start}.{}", self.tag(&start, digest, principal)))
     }
 
-    pub fn fits(&self, token: &str, digest: &str, caller_id: &PrincipalId, now: Timestamp) -> bool {
+    pub fn fits(&self, token: &str, digest: &str, principal: [u8; 32], now: Timestamp) -> bool {
         let Some((start, tag)) = token.rsplit_once('.') else {
             return false;
         };
         let until = start.split('.').next().and_then(|until| until.parse().ok());
-        let expected = self.tag(start, digest, caller_id);
+        let expected = self.tag(start, digest, principal);
         let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
         same && until.is_some_and(|until: i64| now.as_second() <= until)
     }
 
-    fn tag(&self, start: &str, digest: &str, caller_id: &PrincipalId) -> String {
+    fn tag(&self, start: &str, digest: &str, principal: [u8; 32]) -> String {
         let mut context = hmac::Context::with_key(&self.key);
-        // No part holds a line break, so that none runs over into the next.
-        for part in [start, digest, &caller_id.text()] {
-            context.update(part.as_bytes());
+        // No text holds a line break, so that none runs over into the next.
+        for part in [start.as_bytes(), digest.as_bytes(), &principal] {
+            context.update(part);
             context.update(b"\n");
         }
         let tag = context.sign();

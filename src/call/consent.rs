@@ -2,31 +2,38 @@
 
 use serde_json::json;
 
-use super::idempotency::{IdempotencyGuard, ReplayScope};
+use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
 use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
-use state::StoreError;
-use state::approvals::{Approvals, Claim, NewApproval};
-
-/// When an agent may ask again after a call that waits for a person.
-const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(15);
+use state::Pending;
+use state::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
 
 /// How calls were agreed to; one run of one request.
 #[must_use]
 pub struct Consent {
-    /// Mode and name of who agreed, for the audit file; `None` where nobody had to.
+    /// Mode and name of who agreed, for the audit; `None` where nobody had to.
     confirmed: Option<(Mode, String)>,
-    guard: Option<IdempotencyGuard>,
+    /// The run of a confirm token.
+    run: Option<Box<OpenCall>>,
     approval: Option<String>,
 }
 
 impl Consent {
+    /// That a person gave under this handle, for one run.
+    pub(super) fn by_approval(handle: &str) -> Self {
+        Self {
+            confirmed: Some((Mode::Human, handle.to_owned())),
+            run: None,
+            approval: Some(handle.to_owned()),
+        }
+    }
+
     pub(super) fn not_needed() -> Self {
         Self {
             confirmed: None,
-            guard: None,
+            run: None,
             approval: None,
         }
     }
@@ -35,7 +42,7 @@ impl Consent {
     pub(super) fn for_item(&self) -> Self {
         Self {
             confirmed: self.confirmed.clone(),
-            guard: None,
+            run: None,
             approval: None,
         }
     }
@@ -62,8 +69,8 @@ impl Pipeline {
     ) -> Result<Consent, Answer> {
         match mode {
             Mode::Off => Ok(Consent::not_needed()),
-            Mode::Elicit => self.ask_client(subject, context),
-            Mode::Token => self.ask_caller(subject, rule, confirm, context),
+            Mode::Elicit => self.ask_client(subject, context).await,
+            Mode::Token => self.ask_caller(subject, rule, confirm, context).await,
             Mode::Human => self.ask_elsewhere(subject, confirm, context).await,
             Mode::Refuse => {
                 let what = format!("Nothing was sent: {} is not allowed.", subject.tool().name);
@@ -73,30 +80,30 @@ impl Pipeline {
         }
     }
 
-    /// Stores the result for replays, even if the client disconnects.
-    pub(super) async fn settle(&self, consent: Consent, answer: &Answer) {
-        if let Some(guard) = consent.guard {
-            guard.settle(answer);
+    /// Stores the result for replays. It begins at once: a client that leaves now loses nothing.
+    pub(super) fn settle(&self, consent: Consent, answer: &Answer) -> Option<Pending<()>> {
+        if let Some(run) = consent.run {
+            return Some(run.end(CallOutcome {
+                outcome: answer.outcome().to_owned(),
+                status: answer.status,
+                trace_id: None,
+                did_nothing: answer.did_nothing,
+                kept: Some(kept(answer)),
+            }));
         }
-        let Some((handle, approvals)) = consent.approval.zip(self.controls().approvals.as_ref())
-        else {
-            return;
-        };
-        // Both begin at once: a client that leaves now loses nothing.
-        let kept = match answer.did_nothing {
-            true => approvals.release(&handle).await,
-            false => {
-                let kept = approvals.finish(&handle, &answer.text, answer.is_error);
-                kept.await
-            }
-        };
-        if let Err(error) = kept {
-            tracing::error!(%error, handle, "the outcome of an approved call was not kept");
-        }
+        let (handle, approvals) = consent.approval.zip(self.controls().approvals.as_ref())?;
+        Some(match answer.did_nothing {
+            true => approvals.release(&handle),
+            false => approvals.finish(&handle, &answer.text, answer.is_error),
+        })
     }
 
     /// The person at the client, asked by the client itself.
-    fn ask_client(&self, subject: &Subject, context: &CallContext) -> Result<Consent, Answer> {
+    async fn ask_client(
+        &self,
+        subject: &Subject,
+        context: &CallContext,
+    ) -> Result<Consent, Answer> {
         let (tool, facts) = (subject.tool(), subject.facts());
         let refuse = |what: String, remedy: Option<&str>| {
             let mut failure = Failure::new(FailureClass::Refused, what);
@@ -107,7 +114,8 @@ impl Pipeline {
         };
         match &context.elicitation {
             Elicitation::Accepted(token) if self.fits(token, subject) => {
-                self.use_token(token, subject, (Mode::Elicit, "the person at the client"))
+                let by = (Mode::Elicit, "the person at the client");
+                self.use_token(token, subject, by).await
             }
             Elicitation::Accepted(_) => Err(self.refuse_stale(subject, context)),
             Elicitation::Declined => refuse(
@@ -139,7 +147,7 @@ impl Pipeline {
     }
 
     /// Whoever calls, by repeating the call with the token of its preview.
-    fn ask_caller(
+    async fn ask_caller(
         &self,
         subject: &Subject,
         rule: &str,
@@ -158,167 +166,49 @@ impl Pipeline {
             },
             Some(token) if self.fits(token, subject) => {
                 self.use_token(token, subject, (Mode::Token, "the caller"))
+                    .await
             }
             Some(_) => Err(self.refuse_stale(subject, context)),
         }
     }
 
-    /// Somebody else, at the server, in their own time.
-    async fn ask_elsewhere(
-        &self,
-        subject: &Subject,
-        confirm: Option<&str>,
-        context: &CallContext,
-    ) -> Result<Consent, Answer> {
-        let refuse = |what: String| {
-            let failure = Failure::new(FailureClass::Refused, what);
-            Err(self.refuse(subject.facts(), &failure, None, context))
-        };
-        let Some(approvals) = &self.controls().approvals else {
-            return refuse(format!(
-                "Nothing was sent: {} waits for a person, and this server keeps no approvals.",
-                subject.tool().name
-            ));
-        };
-        let kept = match confirm {
-            None => self.request_approval(approvals, subject, context).await,
-            Some(handle) => {
-                self.claim_approval(approvals, handle, subject, context)
-                    .await
-            }
-        };
-        kept.unwrap_or_else(|error| {
-            refuse(format!(
-                "Nothing was sent: the approval cannot be kept: {error}."
-            ))
-        })
-    }
-
-    async fn request_approval(
-        &self,
-        approvals: &Approvals,
-        subject: &Subject,
-        context: &CallContext,
-    ) -> Result<Result<Consent, Answer>, StoreError> {
-        let (facts, tool) = (subject.facts(), subject.tool());
-        let who = self.who(facts, context);
-        let new = NewApproval {
-            digest: approval_digest(subject, &who),
-            tool: tool.name.to_owned(),
-            effect: tool.effect.name().to_owned(),
-            location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
-            // Whoever approves goes by the name: it stands only where HighLevel let the token in.
-            alias: facts.disclosed_location().map(|place| place.alias.clone()),
-            locations: subject.location_counts(),
-            who,
-            preview: subject.requests(),
-            lasts: self.controls().approvals_last,
-        };
-        let (approval, is_new) = approvals.request(new).await?;
-        if let Some(webhook) = self.controls().webhook.as_ref().filter(|_| is_new) {
-            webhook.tell(&approval);
-        }
-        let remedy = "A person decides; repeat the call with the same arguments and this confirm to see what they said.";
-        Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
-    }
-
-    async fn claim_approval(
-        &self,
-        approvals: &Approvals,
-        handle: &str,
-        subject: &Subject,
-        context: &CallContext,
-    ) -> Result<Result<Consent, Answer>, StoreError> {
-        let who = self.who(subject.facts(), context);
-        let claimed = approvals
-            .claim(handle, &approval_digest(subject, &who))
-            .await?;
-        let refused = |what: &str, remedy: &str| {
-            Failure::new(FailureClass::Refused, format!("Nothing was sent: {what}."))
-                .with_remedy(remedy)
-        };
-        let failure = match claimed {
-            Claim::Run => {
-                return Ok(Ok(Consent {
-                    confirmed: Some((Mode::Human, handle.to_owned())),
-                    guard: None,
-                    approval: Some(handle.to_owned()),
-                }));
-            }
-            Claim::Done { outcome, is_error } => {
-                return Ok(Err(Answer {
-                    is_error,
-                    ..Answer::text(outcome)
-                }));
-            }
-            Claim::Pending | Claim::Running => {
-                let what = match claimed {
-                    Claim::Running => "The approved call is still under way.",
-                    _ => "Nothing was sent: nobody has decided yet.",
-                };
-                let failure = Failure::new(FailureClass::NeedsConfirmation, what)
-                    .with_remedy("Ask again later with the same arguments and confirm.");
-                return Ok(Err(Answer::never_sent(
-                    &failure.with_retry_after(ASK_AGAIN),
-                )));
-            }
-            Claim::Denied { note } => {
-                let note = note.map_or_else(String::new, |note| format!(": {note}"));
-                Failure::new(
-                    FailureClass::Refused,
-                    format!("Nothing was sent: a person said no{note}."),
-                )
-            }
-            Claim::Expired => refused(
-                "nobody decided in time",
-                "Call again without confirm to ask anew.",
-            ),
-            Claim::Other => refused(
-                "this confirm is for another call",
-                "Call again without confirm to ask for this one.",
-            ),
-            Claim::Missing => refused(
-                "there is no such approval",
-                "Call again without confirm to ask for one.",
-            ),
-            Claim::Unknown => Failure::new(
-                FailureClass::UnknownOutcome,
-                "The approved call was cut off: it may or may not have happened.",
-            )
-            .with_remedy("Read the record first; call again without confirm to ask anew."),
-        };
-        Ok(Err(self.refuse(subject.facts(), &failure, None, context)))
-    }
-
     fn issue_token(&self, subject: &Subject) -> Option<String> {
         let tokens = self.confirm_tokens();
-        tokens.issue(&subject.digest(), subject.caller_id(), self.now())
+        tokens.issue(&subject.digest(), subject.principal(), self.now())
     }
 
     fn fits(&self, token: &str, subject: &Subject) -> bool {
         let tokens = self.confirm_tokens();
-        tokens.fits(token, &subject.digest(), subject.caller_id(), self.now())
+        tokens.fits(token, &subject.digest(), subject.principal(), self.now())
     }
 
     /// A token is good for one run; what came of it is answered again.
-    fn use_token(
+    async fn use_token(
         &self,
         token: &str,
         subject: &Subject,
         (mode, by): (Mode, &str),
     ) -> Result<Consent, Answer> {
-        let scope = ReplayScope::Confirm(token);
-        let store = self.idempotency();
-        let guard = store.claim(subject.caller_id(), scope, &subject.digest())?;
-        Ok(Consent {
-            confirmed: Some((mode, by.to_owned())),
-            guard: Some(guard),
-            approval: None,
-        })
+        let once = confirm_key(subject.principal(), token, &subject.digest(), self.now());
+        let kind = once.kind;
+        let start = CallStart {
+            once: Some(once),
+            ..CallStart::default()
+        };
+        let begun = self.controls().store.begin(start).await;
+        match begun.map_err(|error| self.unwritable(&error))? {
+            CallBegin::Open(run) => Ok(Consent {
+                confirmed: Some((mode, by.to_owned())),
+                run: Some(Box::new(run)),
+                approval: None,
+            }),
+            CallBegin::Known(known) => Err(known_answer(kind, known)),
+            CallBegin::TooManyKeys | CallBegin::NoPlace(..) => Err(too_many_keys()),
+        }
     }
 
     fn refuse_stale(&self, subject: &Subject, context: &CallContext) -> Answer {
-        let what = "Nothing was sent: this confirm token does not match the operation and its arguments, is older than 30 minutes, or was issued before the server was started.";
+        let what = "Nothing was sent: this confirm token does not match the operation and its arguments, or is older than 30 minutes.";
         let failure = Failure::new(FailureClass::Refused, what)
             .with_remedy("Call again without confirm for a new preview.");
         self.refuse(subject.facts(), &failure, None, context)
@@ -329,11 +219,6 @@ impl Pipeline {
         let failure = Failure::new(FailureClass::Refused, what);
         self.refuse(subject.facts(), &failure, None, context)
     }
-}
-
-/// An approval binds the caller too: by the name that the audit file has, which is the same over restarts.
-fn approval_digest(subject: &Subject, who: &str) -> String {
-    state::sha256(&format!("{} {who}", subject.digest()))
 }
 
 /// What, where, how many.
@@ -352,7 +237,12 @@ fn question(subject: &Subject) -> String {
     )
 }
 
-fn preview(subject: &Subject, confirm: Option<&str>, rule: Option<&str>, remedy: &str) -> Answer {
+pub(super) fn preview(
+    subject: &Subject,
+    confirm: Option<&str>,
+    rule: Option<&str>,
+    remedy: &str,
+) -> Answer {
     let tool = subject.tool();
     let bulk = if tool.bulk { " of many records" } else { "" };
     let what = format!(

@@ -1,70 +1,97 @@
-//! What calls are held to beside the rules, and where they are written down: caps, audit, approvals, emergency stop.
+//! What calls are held to beside the rules, and where they are written down: the store, audit, approvals, emergency stop.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::Snapshot;
 use super::webhook::Webhook;
-use crate::config::{AuditedArguments, Config};
+use crate::config::{AuditedArguments, Config, ConfigError};
 use crate::upstream::Transport;
-use policy::CapCounts;
-use state::StoreError;
 use state::approvals::Approvals;
 use state::audit::Audit;
-use state::identity::Identity;
 use state::keys::Keys;
 use state::pause::Pauses;
+use state::{SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
-/// Everything that calls are held to. The default has no locations, no rules, and keeps nothing.
-#[derive(Default)]
+/// Everything that calls are held to.
 pub struct Controls {
     snapshot: RwLock<Arc<Snapshot>>,
-    pub audit: Option<Audit>,
+    pub store: Store,
+    pub audit: Auditing,
+    /// None where they would be gone with the process.
     pub approvals: Option<Approvals>,
     pub approvals_last: Duration,
+    /// How long a call waits for a person before its client is told to come back.
+    pub approvals_wait: Duration,
     pub webhook: Option<Webhook>,
-    pub identity: Identity,
-    pub counts: CapCounts,
     pub pauses: Pauses,
-    pub keys: Option<Keys>,
+    pub keys: Keys,
+}
+
+/// Whether calls that change something are written down.
+pub enum Auditing {
+    On(Audit),
+    /// The settings want none.
+    Off,
+    /// The settings want it, and there is no place for it.
+    Impossible,
 }
 
 impl Controls {
     /// What the settings want. Fails with a sentence where a file of theirs is not usable.
     pub fn open(config: &Config, transport: &Transport) -> Result<Self, String> {
-        let mut controls = Self {
-            snapshot: RwLock::new(Snapshot::read(config, &transport.oauth())?),
-            ..Self::default()
-        };
-        let folder = match config.state.folder() {
-            Ok(folder) => folder,
-            Err(_) if !config.audit.enabled => return Ok(controls),
-            Err(error) => {
-                return Err(format!(
-                    "{error}; or set audit.enabled to false, and nothing is written down"
-                ));
+        let store = open_store(config)?;
+        let sentence = |error: StoreError| error.to_string();
+        let snapshot = Snapshot::read(config, &transport.oauth(), &store)?;
+        // What a sandbox does reaches nobody.
+        let may_audit = store.is_durable() || config.upstream.simulated;
+        let audit = match config.audit.enabled {
+            false => Auditing::Off,
+            true if !may_audit => Auditing::Impossible,
+            true => {
+                let full = config.audit.arguments == AuditedArguments::Full;
+                let audit = Audit::new(&store, config.audit.keep_days, full);
+                Auditing::On(audit.map_err(sentence)?)
             }
         };
-        let sentence = |error: StoreError| error.to_string();
-        if config.audit.enabled {
-            let full = config.audit.arguments == AuditedArguments::Full;
-            let audit = Audit::open(&folder, config.audit.keep_days, full);
-            controls.audit = Some(audit.map_err(sentence)?);
-        }
-        if !config.approvals.webhook.is_empty() {
-            let webhook =
-                Webhook::new(&config.approvals.webhook, transport.upstream().http.clone())?;
-            controls.webhook = Some(webhook);
-        }
-        let approvals = Approvals::open(&folder).map_err(sentence)?;
+        let webhook = match config.approvals.webhook.as_str() {
+            "" => None,
+            url => Some(Webhook::new(url, transport.upstream().http.clone())?),
+        };
         let most = config.approvals.max_pending_per_caller;
-        controls.approvals = Some(approvals.with_most_pending(most));
+        let approvals = store
+            .is_durable()
+            .then(|| Approvals::new(&store).with_most_pending(most));
         let minutes = u64::from(config.approvals.expire_minutes);
-        controls.approvals_last = Duration::from_secs(minutes * 60);
-        controls.identity = Identity::open(&folder).map_err(sentence)?;
-        controls.pauses = Pauses::open(&folder).map_err(sentence)?;
-        controls.keys = Some(Keys::open(&folder).map_err(sentence)?);
-        Ok(controls)
+        Ok(Self {
+            snapshot: RwLock::new(snapshot),
+            audit,
+            approvals,
+            approvals_last: Duration::from_secs(minutes * 60),
+            approvals_wait: Duration::from_millis(config.approvals.wait_ms),
+            webhook,
+            pauses: Pauses::new(&store),
+            keys: Keys::new(&store),
+            store,
+        })
+    }
+
+    /// No locations, no rules, and nothing is written down.
+    pub fn in_memory() -> Result<Self, String> {
+        let store = Store::in_memory().map_err(|error| error.to_string())?;
+        Ok(Self {
+            snapshot: RwLock::default(),
+            audit: Auditing::Off,
+            approvals: None,
+            approvals_last: Duration::default(),
+            approvals_wait: Duration::default(),
+            webhook: None,
+            pauses: Pauses::new(&store),
+            keys: Keys::new(&store),
+            store,
+        })
     }
 
     /// The locations and rules of this moment.
@@ -78,4 +105,30 @@ impl Controls {
         let current = self.snapshot.write();
         *current.unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
+}
+
+/// What outlives the process, of the upstream that the settings name; in memory where they name no folder.
+pub fn open_store(config: &Config) -> Result<Store, String> {
+    let sentence = |error: ConfigError| error.to_string();
+    let folder = config.state.folder().map_err(sentence)?;
+    let keys = config.state.keys.iter().map(|key| config.secret(key));
+    let keys: Result<Vec<SecretString>, ConfigError> = keys.collect();
+    let file = Some(config.audit.file.as_path()).filter(|file| !file.as_os_str().is_empty());
+    let store = Store::open(&StoreOptions {
+        folder: folder.as_deref(),
+        upstream: config.state_name().as_deref().unwrap_or(SANDBOX),
+        keys: &keys.map_err(sentence)?,
+        audit_file: file,
+    });
+    let store = store.map_err(|error| error.to_string())?;
+    if let Some(imported) = store.imported() {
+        tracing::info!("{imported}");
+    }
+    if let Some(kind) = folder.as_deref().and_then(network_file_system) {
+        tracing::warn!(
+            "the state folder is on {kind}, whose locks do not hold: two processes may break its file; give a state.folder \
+             on a disk of this machine"
+        );
+    }
+    Ok(store)
 }

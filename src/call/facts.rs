@@ -8,6 +8,7 @@ use super::{CallContext, Snapshot};
 use crate::upstream::ConfiguredLocation;
 use crate::upstream::{Caller, TenantId};
 use policy::EffectiveRules;
+use state::calls::OnceKey;
 use tool::{Effect, Tool};
 
 /// The facts of one call.
@@ -27,8 +28,10 @@ pub struct Facts {
     pub location: Option<TenantId>,
     /// The request itself names that location, so that HighLevel holds it to it.
     pub names_location: bool,
-    /// It comes with an idempotency key.
-    pub keyed: bool,
+    /// It comes with an idempotency key, under which it happens once.
+    pub once: Option<OnceKey>,
+    /// That key, as the client made it up.
+    pub idempotency_key: Option<String>,
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
     /// name a location; only who is let in there is told more than what it sent.
     pub may_disclose: bool,

@@ -77,7 +77,8 @@ impl Pipeline {
             caller,
             arguments,
             names_location: false,
-            keyed: false,
+            once: None,
+            idempotency_key: None,
             snapshot: Arc::clone(snapshot),
         })
     }

@@ -1,16 +1,22 @@
-//! Takes a call's place in the caps and begins its line in the audit file, before it is sent.
+//! Has what a call needs in the store before it is sent: its place in the caps, its mark that it happens once, its line
+//! in the audit.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::controls::Auditing;
+use super::idempotency::{kept, known_answer, too_many_keys};
 use super::{Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
-use policy::Taken;
-use state::audit::{AuditEntry, ConfirmationRecord, OpenRecord};
+use policy::Cap;
+use state::audit::{AuditEntry, AuditedCall, ConfirmationRecord};
+use state::calls::{CallBegin, CallOutcome, CallStart, CapPlace, OnceKind, OpenCall};
+use state::{Pending, StoreError};
 use tool::Tool;
 
-/// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit file
+/// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit
 /// says that it was cut off.
 pub struct Metered {
     facts: Facts,
@@ -19,10 +25,12 @@ pub struct Metered {
     record: CallRecord,
 }
 
-/// What is open until a call's outcome is known.
-pub(super) struct CallRecord {
-    open: Option<OpenRecord>,
-    taken: Option<Taken>,
+/// What of a call stands in the store until its outcome is known; nothing of most reads.
+pub(super) struct CallRecord(Option<Box<OpenRecord>>);
+
+struct OpenRecord {
+    call: OpenCall,
+    outcome: CallOutcome,
 }
 
 impl Pipeline {
@@ -42,7 +50,7 @@ impl Pipeline {
             }),
             Err(answer) => {
                 // Nothing was sent: who agreed need not be asked again.
-                Box::pin(self.settle(consent, &answer)).await;
+                wait_for_record(self.settle(consent, &answer)).await;
                 Err(answer)
             }
         }
@@ -54,35 +62,68 @@ impl Pipeline {
         consent: &Consent,
         context: &CallContext,
     ) -> Result<CallRecord, Answer> {
-        let mut record = CallRecord {
-            open: None,
-            taken: None,
-        };
         let caps = facts.rules(context).caps(facts.tool);
-        if !caps.is_empty() {
-            let under = self.counted_under(facts);
-            let taken = self.controls().counts.take(&caps, &under, self.now());
-            record.taken = Some(taken.map_err(|denied| self.deny(facts, denied, context))?);
-        }
-        if let Some(audit) = self.controls().audit.as_ref().filter(|_| !facts.is_read()) {
-            let who = self.who(facts, context);
-            let entry = entry(facts, context, Some(consent), &who);
-            match audit.begin(&entry).await {
-                Ok(open) => record.open = Some(open),
-                Err(error) => {
-                    tracing::error!(%error, "a call was refused that cannot be written down");
-                    record.give_back();
-                    let what = "Nothing was sent: the server cannot write its audit file, and makes no call that it cannot write down.";
-                    let failure = Failure::new(FailureClass::Refused, what)
-                        .with_remedy("Tell the server's operator; its log says what is wrong.");
-                    return Err(Answer::never_sent(&failure));
-                }
+        let who = self.who(facts, context);
+        let audit = match &self.controls().audit {
+            _ if facts.is_read() => None,
+            Auditing::Off => None,
+            Auditing::On(audit) => {
+                let call = audit.call(&entry(facts, context, Some(consent), &who));
+                Some(call.map_err(|error| self.unwritable(&error))?)
             }
+            Auditing::Impossible => {
+                let what = "Nothing was sent: this server keeps no state, and makes no call that it cannot write down.";
+                let remedy = "The server's operator can give it a state folder, or set audit.enabled to false.";
+                let failure = Failure::new(FailureClass::Refused, what).with_remedy(remedy);
+                return Err(Answer::never_sent(&failure));
+            }
+        };
+        if caps.is_empty() && audit.is_none() && facts.once.is_none() {
+            return Ok(CallRecord::new(None));
         }
-        Ok(record)
+        // Boxed: a read pays nothing for it.
+        let open = Box::pin(self.begin_in_store(facts, (caps, audit), context));
+        Ok(CallRecord::new(Some(open.await?)))
     }
 
-    /// Who calls, as the audit file has it: the same over restarts, and nothing that opens anything.
+    async fn begin_in_store(
+        &self,
+        facts: &Facts,
+        (caps, audit): (Vec<Cap>, Option<AuditedCall>),
+        context: &CallContext,
+    ) -> Result<OpenCall, Answer> {
+        let under = match caps.is_empty() {
+            true => String::new(),
+            false => self.counted_under(facts),
+        };
+        let now = self.now();
+        let start = CallStart {
+            once: facts.once.clone(),
+            caps: caps.iter().map(|cap| place(cap, &under, now)).collect(),
+            audit,
+        };
+        let begun = self.controls().store.begin(start).await;
+        match begun.map_err(|error| self.unwritable(&error))? {
+            CallBegin::Open(open) => Ok(open),
+            CallBegin::Known(known) => Err(known_answer(OnceKind::Key, known)),
+            CallBegin::TooManyKeys => Err(too_many_keys()),
+            CallBegin::NoPlace(index, wait) => match caps.get(index) {
+                Some(cap) => Err(self.deny(facts, cap.used_up(&under, wait), context)),
+                None => Err(too_many_keys()),
+            },
+        }
+    }
+
+    /// What is answered where the store takes nothing.
+    pub(super) fn unwritable(&self, error: &StoreError) -> Answer {
+        tracing::error!(%error, "a call was refused that cannot be written down");
+        let what = "Nothing was sent: the server cannot write its store, and makes no call that it cannot write down.";
+        let failure = Failure::new(FailureClass::Refused, what)
+            .with_remedy("Tell the server's operator; its log says what is wrong.");
+        Answer::never_sent(&failure)
+    }
+
+    /// Who calls, as the audit has it: the same over restarts, and nothing that opens anything.
     pub(super) fn who(&self, facts: &Facts, context: &CallContext) -> String {
         match &context.principal.key {
             Some(key) => format!("key:{}", key.id),
@@ -90,8 +131,8 @@ impl Pipeline {
         }
     }
 
-    fn credential_name(&self, credential: &Credential) -> String {
-        let identity = &self.controls().identity;
+    pub(super) fn credential_name(&self, credential: &Credential) -> String {
+        let identity = self.controls().store.identity();
         format!("credential:{}", identity.name(&credential.identity()))
     }
 
@@ -103,8 +144,9 @@ impl Pipeline {
         class: &str,
         rule: Option<&str>,
     ) {
-        let audit = self.controls().audit.as_ref();
-        if let Some(audit) = audit.filter(|_| self.is_accepted(&context.principal)) {
+        if let Auditing::On(audit) = &self.controls().audit
+            && self.is_accepted(&context.principal)
+        {
             let who = self.who(facts, context);
             drop(audit.refused(&entry(facts, context, None, &who), class, rule));
         }
@@ -119,10 +161,12 @@ impl Pipeline {
         failure: &Failure,
     ) {
         let principal = &context.principal;
-        let audit = self.controls().audit.as_ref();
-        let Some(audit) = audit.filter(|_| self.is_accepted(principal)) else {
+        let Auditing::On(audit) = &self.controls().audit else {
             return;
         };
+        if !self.is_accepted(principal) {
+            return;
+        }
         let who = match (&principal.key, &principal.account) {
             (Some(key), _) => format!("key:{}", key.id),
             (None, Some(account)) => self.credential_name(&account.credential),
@@ -152,24 +196,61 @@ impl Metered {
 }
 
 impl CallRecord {
-    /// Writes down what came of it. What provably did not happen leaves its place in the caps.
-    pub(super) async fn end(mut self, replied: &Result<Reply, Failure>) {
+    fn new(call: Option<OpenCall>) -> Self {
+        Self(call.map(|call| {
+            Box::new(OpenRecord {
+                call,
+                outcome: CallOutcome::cut_off(),
+            })
+        }))
+    }
+
+    /// What came of the request.
+    pub(super) fn replied(&mut self, replied: &Result<Reply, Failure>) {
+        let Some(open) = &mut self.0 else {
+            return;
+        };
         let (outcome, status, trace_id) = match replied {
             Ok(reply) => ("ok", Some(reply.status), &reply.trace_id),
             Err(failure) => (failure.class.name(), failure.status, &failure.trace_id),
         };
-        if replied.as_ref().is_err_and(Failure::not_executed) {
-            self.give_back();
-        }
-        if let Some(open) = self.open.take() {
-            open.end(outcome, status, trace_id.as_deref()).await;
-        }
+        open.outcome = CallOutcome {
+            outcome: outcome.to_owned(),
+            status,
+            trace_id: trace_id.clone(),
+            // What provably did not happen leaves its place in the caps.
+            did_nothing: replied.as_ref().is_err_and(Failure::not_executed),
+            kept: None,
+        };
     }
 
-    fn give_back(&mut self) {
-        if let Some(taken) = self.taken.take() {
-            taken.give_back();
-        }
+    /// Writes down what came of it, with the answer that its client gets. It begins at once: a client that leaves now
+    /// loses nothing.
+    pub(super) fn end(self, answer: Option<&Answer>) -> Option<Pending<()>> {
+        let OpenRecord { call, outcome } = *self.0?;
+        let is_once = call.is_once();
+        let kept = answer.filter(|_| is_once).map(kept);
+        Some(call.end(CallOutcome { kept, ..outcome }))
+    }
+}
+
+/// Where what came of a call is not written yet, it is written before the next one begins; the log says so.
+pub(super) async fn wait_for_record(pending: Option<Pending<()>>) {
+    if let Some(pending) = pending
+        && let Err(error) = pending.await
+    {
+        tracing::error!(%error, "what came of a call is not written yet");
+    }
+}
+
+/// What stands for the cap in rows.
+pub(super) fn place(cap: &Cap, under: &str, now: Timestamp) -> CapPlace {
+    CapPlace {
+        bucket: cap.bucket(under),
+        now: now.as_second(),
+        moment: cap.window.moment(now),
+        window: cap.window.seconds(),
+        most: i64::from(cap.most),
     }
 }
 
@@ -195,6 +276,6 @@ fn entry<'a>(
                 mode: mode.name(),
                 by: Some(by),
             }),
-        idempotency_key: facts.keyed,
+        idempotency_key: facts.once.is_some(),
     }
 }

@@ -1,6 +1,4 @@
-//! A caller as counters and records know it.
-
-use state::hex;
+//! A caller as counters of this process know it.
 
 use crate::upstream::Digest;
 
@@ -15,16 +13,4 @@ pub enum PrincipalId {
     Token(Digest),
     /// Programs of this machine without a credential, stdio and commands.
     Local,
-}
-
-impl PrincipalId {
-    /// Tells it from every other caller's; for digests only.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Key(id) => format!("key {id}"),
-            Self::Server => "server".to_owned(),
-            Self::Token(digest) => format!("token {}", hex(digest)),
-            Self::Local => "local".to_owned(),
-        }
-    }
 }

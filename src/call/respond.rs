@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::meter::wait_for_record;
 use super::{Answer, CallContext, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::output::{GatheredRows, Output, most_rows_a_page, next_page};
@@ -65,7 +66,7 @@ impl Pipeline {
         paging: Option<PageLoop<'_>>,
         context: &CallContext,
     ) -> Answer {
-        let (facts, consent, replied) = response.into_parts();
+        let (facts, consent, replied, record) = response.into_parts();
         let shown = match replied {
             Ok(reply) => match paging {
                 None => self.show(&facts, reply),
@@ -79,7 +80,9 @@ impl Pipeline {
         if !facts.is_read() {
             answer.name_location();
         }
-        self.settle(consent, &answer).await;
+        let (ended, settled) = (record.end(Some(&answer)), self.settle(consent, &answer));
+        wait_for_record(ended).await;
+        wait_for_record(settled).await;
         answer
     }
 
@@ -190,7 +193,8 @@ impl Pipeline {
         let validated = self.validate(Located::from_facts(facts), context)?;
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
-        let (_, _, replied) = self.send(metered).await.into_parts();
+        let (_, _, replied, record) = self.send(metered).await.into_parts();
+        wait_for_record(record.end(None)).await;
         replied.map_err(Answer::from)
     }
 }

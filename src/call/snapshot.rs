@@ -8,6 +8,7 @@ use crate::config::{self, Config};
 use crate::upstream::accounts::Accounts;
 use crate::upstream::company::Oauth;
 use policy::{Policy, PolicyDefaults, PolicyErrors};
+use state::Store;
 
 /// Locations and rules that belong together; read again while the server runs.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Fails with a sentence where a location or the file of rules is not usable, or the one names what
     /// the other does not have.
-    pub fn read(config: &Config, oauth: &Oauth) -> Result<Arc<Self>, String> {
-        let locations = Accounts::new(config, oauth).map_err(|error| error.to_string())?;
+    pub fn read(config: &Config, oauth: &Oauth, store: &Store) -> Result<Arc<Self>, String> {
+        let locations = Accounts::new(config, oauth, store).map_err(|error| error.to_string())?;
         let file = &config.policy.file;
         let rules = match file.as_os_str().is_empty() {
             true => Policy::default(),

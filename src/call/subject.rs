@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::recipients::{MOST_NAMED, contact_id};
-use super::{CallContext, Facts, Pipeline, PrincipalId, Validated};
+use super::{CallContext, Facts, OnError, Pipeline, Validated};
 use crate::upstream::ConfiguredLocation;
 use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
 use tool::Tool;
@@ -16,7 +16,7 @@ use tool::Tool;
 pub struct Subject {
     /// Those of the first call: credential, rules and location that the request began with.
     facts: Facts,
-    caller_id: PrincipalId,
+    principal: [u8; 32],
     calls: usize,
     digest: Context,
     requests: Vec<Value>,
@@ -27,13 +27,24 @@ pub struct Subject {
     contacts: Vec<(Facts, String)>,
     /// What is known of them.
     recipients: Vec<Value>,
+    /// Where they are the items of a batch, what was asked.
+    batch: Option<BatchRequest>,
+}
+
+/// A batch as it was asked for.
+pub struct BatchRequest {
+    pub arguments: Map<String, Value>,
+    pub items: Vec<Map<String, Value>>,
+    pub location: Option<String>,
+    pub on_error: OnError,
+    pub idempotency_key: Option<String>,
 }
 
 impl Subject {
     pub fn new(pipeline: &Pipeline, context: &CallContext, facts: &Facts) -> Self {
         Self {
             facts: facts.clone(),
-            caller_id: pipeline.principal_id(&context.principal),
+            principal: pipeline.principal_digest(&context.principal),
             calls: 0,
             digest: Context::new(&SHA256),
             requests: Vec::new(),
@@ -41,7 +52,17 @@ impl Subject {
             locations: BTreeMap::new(),
             contacts: Vec::new(),
             recipients: Vec::new(),
+            batch: None,
         }
+    }
+
+    /// The calls are the items of `batch`.
+    pub fn set_batch(&mut self, batch: BatchRequest) {
+        self.batch = Some(batch);
+    }
+
+    pub fn batch(&self) -> Option<&BatchRequest> {
+        self.batch.as_ref()
     }
 
     /// Adds one call.
@@ -90,8 +111,9 @@ impl Subject {
         &self.facts
     }
 
-    pub fn caller_id(&self) -> &PrincipalId {
-        &self.caller_id
+    /// Stands for whoever asks, in every process.
+    pub fn principal(&self) -> [u8; 32] {
+        self.principal
     }
 
     pub fn calls(&self) -> usize {

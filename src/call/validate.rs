@@ -10,6 +10,7 @@ use crate::catalog::prepare::PrepareError;
 use crate::catalog::prepare::prepare;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, LocationBinding, Outgoing, Sender, Target};
+use state::calls::OnceKey;
 use tool::Arguments;
 
 /// A call whose arguments passed every check, with the request that they make.
@@ -122,8 +123,9 @@ impl Validated {
     }
 
     /// It comes with an idempotency key.
-    pub(super) fn set_keyed(&mut self) {
-        self.facts.keyed = true;
+    pub(super) fn set_once(&mut self, once: OnceKey, key: &str) {
+        self.facts.once = Some(once);
+        self.facts.idempotency_key = Some(key.to_owned());
     }
 
     /// What the request does, without white space or order of keys: equal texts are equal calls.

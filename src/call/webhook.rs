@@ -141,14 +141,15 @@ mod tests {
             who: number.to_string(),
             preview: json!({"body": "x".repeat(100_000)}),
             lasts: Duration::from_secs(60),
+            request: None,
         };
         approvals.request(new).await.expect("asked").0
     }
 
     #[tokio::test]
     async fn a_message_names_how_many_wait_and_has_a_bound() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let approvals = Approvals::open(folder.path()).expect("open");
+        let store = state::Store::in_memory().expect("a store");
+        let approvals = Approvals::new(&store);
         let first = approval(&approvals, 0).await;
         for (count, named) in [(1, 0), (2, 1), (20, 19), (300, 19)] {
             let mut backlog = WebhookBacklog::default();

@@ -3,14 +3,20 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
 use super::terminal::visible;
-use super::{CliError, print};
-use crate::config::{Config, Flags};
-use state::approvals::{self, Approval, ApprovalState};
+use super::{CliError, StateFlags, print};
+use crate::config::Flags;
+use state::approvals::{Approval, ApprovalState, Approvals};
 use state::clock::SteadyClock;
+
+/// How long a command waits for what a server makes of an approved call, and from one look to the next.
+const LONGEST: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Subcommand)]
 pub enum ApprovalsCommand {
@@ -19,8 +25,10 @@ pub enum ApprovalsCommand {
         /// What is decided, done or expired, too.
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        of: StateFlags,
     },
-    /// Let the call be made, once, when its client comes back.
+    /// Let the call be made, once: a running server makes it, or its client when it comes back.
     Approve(Decision),
     /// Refuse the call.
     Deny(Decision),
@@ -36,31 +44,34 @@ pub struct Decision {
     /// Who decides, for the record.
     #[arg(long, value_name = "NAME", default_value = "command line")]
     by: String,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 impl ApprovalsCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let approvals = approvals::Approvals::open(&Config::load(flags)?.state.folder()?)?;
         match self {
-            Self::List { all } => list(&approvals, all)?,
-            Self::Approve(decision) => decision.make(&approvals, true)?,
-            Self::Deny(decision) => decision.make(&approvals, false)?,
+            Self::List { all, of } => list(&Approvals::new(&of.open(flags)?.1), all)?,
+            Self::Approve(decision) => decision.make(flags, true)?,
+            Self::Deny(decision) => decision.make(flags, false)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Decision {
-    fn make(&self, approvals: &approvals::Approvals, approve: bool) -> Result<(), CliError> {
+    fn make(&self, flags: &Flags, approve: bool) -> Result<(), CliError> {
+        let approvals = Approvals::new(&self.of.open(flags)?.1);
         let note = self.note.as_deref();
-        let decided = approvals.decide(&self.handle, approve, &self.by, note)?;
-        let what = if approve {
-            format!(
+        let decided = approvals.decide(&self.handle, approve, &self.by, note);
+        let decided = decided.wait()?;
+        let what = match (approve, decided.runs_alone) {
+            (false, _) => "is denied".to_owned(),
+            (true, false) => format!(
                 "is approved; its client must call again by {:.0}",
                 decided.expires
-            )
-        } else {
-            "is denied".to_owned()
+            ),
+            (true, true) => outcome(&approvals, &decided)?,
         };
         print(format_args!(
             "{} ({}) {what}\n",
@@ -70,14 +81,36 @@ impl Decision {
     }
 }
 
+/// What came of a call that a running server makes, where it comes soon.
+fn outcome(approvals: &Approvals, decided: &Approval) -> Result<String, CliError> {
+    let since = Instant::now();
+    while since.elapsed() < LONGEST {
+        let held = approvals.get(&decided.handle).wait()?;
+        let done = held.filter(|held| held.state == ApprovalState::Done);
+        if let Some(done) = done {
+            let how = if done.is_error { "failed" } else { "was made" };
+            let answer = done.outcome.unwrap_or_default();
+            return Ok(format!(
+                "is approved, and the call {how}: {}",
+                visible(&answer)
+            ));
+        }
+        sleep(LOOK);
+    }
+    Ok(format!(
+        "is approved; a running server makes the call, or its client when it comes back, until {:.0}",
+        decided.expires
+    ))
+}
+
 /// A block each on a terminal, for a preview fits no cell; one JSON object a line in a pipe.
-fn list(approvals: &approvals::Approvals, all: bool) -> Result<(), CliError> {
+fn list(approvals: &Approvals, all: bool) -> Result<(), CliError> {
     let now = SteadyClock::now();
     let waits = |approval: &Approval| {
         approval.state == ApprovalState::Pending && !approval.has_expired(now)
     };
     let mut text = String::new();
-    for approval in approvals.list()? {
+    for approval in approvals.list().wait()? {
         if !all && !waits(&approval) {
             continue;
         }

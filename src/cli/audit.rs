@@ -1,7 +1,6 @@
 //! `audit`: who called what, and how it ended.
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,11 +9,12 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use super::terminal::{Text, table, visible};
-use super::{CliError, print};
-use crate::config::{Config, Flags};
-use state::audit::{AuditQuery, AuditRecord, Follow, RecordState, records};
+use super::{CliError, StateFlags, print};
+use crate::config::Flags;
+use state::Store;
+use state::audit::{AuditQuery, AuditRecord, Follow, RecordState, lines, records};
 
-/// How often the file is looked at.
+/// How often the store is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
 
 const HEADER: [&str; 5] = ["Began", "Outcome", "Tool", "Location", "Who"];
@@ -25,6 +25,8 @@ pub enum AuditCommand {
     Tail(Tail),
     /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
     Search(AuditSearch),
+    /// Every line as it was written, one JSON object each, oldest first.
+    Export(Export),
 }
 
 #[derive(Args)]
@@ -35,6 +37,20 @@ pub struct Tail {
     /// Go on with new ones as they come.
     #[arg(short, long)]
     follow: bool,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// Not before: 2026-11-25T08:00:00Z, or 12h or 7d ago.
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    since: Option<Timestamp>,
+    /// Not after; as --since.
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    until: Option<Timestamp>,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 #[derive(Args)]
@@ -60,20 +76,27 @@ pub struct AuditSearch {
     /// Everything that is known of each, one JSON object a line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 impl AuditCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let folder = Config::load(flags)?.state.folder()?;
         match self {
-            Self::Tail(tail) if tail.follow => follow(&folder, tail.count)?,
+            Self::Tail(tail) if tail.follow => follow(&tail.of.open(flags)?.1, tail.count)?,
             Self::Tail(tail) => {
                 let last = Some(tail.count);
                 let query = AuditQuery {
                     last,
                     ..AuditQuery::default()
                 };
-                show(&folder, &query, false)?;
+                show(&tail.of.open(flags)?.1, &query, false)?;
+            }
+            Self::Export(export) => {
+                let (_, store) = export.of.open(flags)?;
+                lines(&store, export.since, export.until, |lines| {
+                    print_all(&lines).map_err(|CliError(what)| what.into())
+                })?;
             }
             Self::Search(search) => {
                 let query = AuditQuery {
@@ -85,15 +108,15 @@ impl AuditCommand {
                     until: search.until,
                     ..AuditQuery::default()
                 };
-                show(&folder, &query, search.json)?;
+                show(&search.of.open(flags)?.1, &query, search.json)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), CliError> {
-    let found = records(folder, query)?;
+fn show(store: &Store, query: &AuditQuery, json: bool) -> Result<(), CliError> {
+    let found = records(store, query)?;
     tell(&found.unreadable);
     if !json {
         return table(HEADER, found.records.iter().map(row).collect());
@@ -105,9 +128,9 @@ fn show(folder: &Path, query: &AuditQuery, json: bool) -> Result<(), CliError> {
 }
 
 /// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
-fn follow(folder: &Path, count: usize) -> Result<(), CliError> {
+fn follow(store: &Store, count: usize) -> Result<(), CliError> {
     let query = AuditQuery::default();
-    let mut follow = Follow::new(folder);
+    let mut follow = Follow::new(store);
     let mut count = Some(count);
     loop {
         let found = follow.more(&query)?;
@@ -125,9 +148,16 @@ fn follow(folder: &Path, count: usize) -> Result<(), CliError> {
     }
 }
 
-fn tell(unreadable: &[String]) {
+/// By one write: there may be millions.
+fn print_all(lines: &[String]) -> Result<(), CliError> {
+    print(lines.join("\n") + "\n")
+}
+
+fn tell(unreadable: &[i64]) {
     for line in unreadable {
-        eprintln!("{line} is no line of the audit: what was being written was cut off there");
+        eprintln!(
+            "line {line} of the audit is not understood: a later version wrote it, or the store is damaged"
+        );
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::own_account;
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
 use crate::upstream::{Caller, Claims, LocationBinding, TenantId, Transport};
+use ::state::network_file_system;
 use tool::Tool;
 
 /// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
@@ -68,7 +69,7 @@ impl Doctor {
 }
 
 async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool]) -> Vec<Finding> {
-    let mut findings = vec![settings(config, pipeline)];
+    let mut findings = vec![settings(config, pipeline), state(pipeline)];
     let mut obstacle = None;
     if !reach(pipeline.transport(), &mut findings).await {
         obstacle = Some("HighLevel does not answer");
@@ -96,6 +97,27 @@ fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
         &config.upstream.base_url
     };
     Finding::ok("settings", format!("valid; {highlevel}"))
+}
+
+/// Where what outlives the process is.
+fn state(pipeline: &Pipeline) -> Finding {
+    let store = &pipeline.controls().store;
+    let Some(path) = store.path() else {
+        let what = "nothing is kept (state.folder is none): what changes something is refused unless audit.enabled is false";
+        return Finding::new(CheckMark::Warning, "state", what);
+    };
+    let folder = path.parent().and_then(network_file_system);
+    match folder {
+        Some(kind) => {
+            let what = format!(
+                "{} is on {kind}, whose locks do not hold: two processes may break the file; give a state.folder on a \
+                 disk of this machine",
+                path.display()
+            );
+            Finding::fault("state", what)
+        }
+        None => Finding::ok("state", path.display().to_string()),
+    }
 }
 
 /// Whether anything answers there, and what time it has.

@@ -7,21 +7,23 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
 use super::terminal::{Text, table, visible};
-use super::{CliError, print};
+use super::{CliError, StateFlags, print};
 use crate::call::read_rules;
-use crate::config::{Config, Flags};
-use state::keys::{self, KeyLocations, KeyRecord, NewKey};
+use crate::config::Flags;
+use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
     /// Make a key and show it, once.
     Create(Create),
     /// Every key, revoked ones too; never its secret.
-    List,
+    List(StateFlags),
     /// Let nobody in by this key any more.
     Revoke {
         /// Its id or name.
         id: String,
+        #[command(flatten)]
+        of: StateFlags,
     },
 }
 
@@ -50,16 +52,17 @@ pub struct Create {
     /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
     #[arg(long)]
     agency: bool,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 impl KeysCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let config = Config::load(flags)?;
-        let keys = keys::Keys::open(&config.state.folder()?)?;
         match self {
-            Self::Create(create) => create.run(&keys, &config)?,
-            Self::List => {
-                let rows = keys.list()?.iter().map(row).collect();
+            Self::Create(create) => create.run(flags)?,
+            Self::List(of) => {
+                let keys = Keys::new(&of.open(flags)?.1);
+                let rows = keys.list().wait()?.iter().map(row).collect();
                 table(
                     [
                         "Id",
@@ -73,8 +76,9 @@ impl KeysCommand {
                     rows,
                 )?;
             }
-            Self::Revoke { id } => {
-                let record = keys.revoke(&id)?;
+            Self::Revoke { id, of } => {
+                let keys = Keys::new(&of.open(flags)?.1);
+                let record = keys.revoke(&id).wait()?;
                 print(format_args!(
                     "{} ({}) is revoked; running servers refuse it within 0.2 seconds\n",
                     record.id, record.name
@@ -86,7 +90,8 @@ impl KeysCommand {
 }
 
 impl Create {
-    fn run(self, keys: &keys::Keys, config: &Config) -> Result<(), CliError> {
+    fn run(self, flags: &Flags) -> Result<(), CliError> {
+        let (config, store) = self.of.open(flags)?;
         let unknown = |alias: &&String| !config.locations.contains_key(*alias);
         if let Some(alias) = self.locations.iter().find(unknown) {
             let what = format!(
@@ -110,13 +115,14 @@ impl Create {
         } else {
             KeyLocations::Only(self.locations)
         };
-        let (record, key) = keys.make(NewKey {
+        let made = Keys::new(&store).make(NewKey {
             name: &self.name,
             locations,
             policy: self.policy.as_deref(),
             expires: self.expires,
             agency: self.agency,
-        })?;
+        });
+        let (record, key) = made.wait()?;
         let key = key.expose_secret();
         if record.agency {
             eprintln!(

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::terminal::visible;
-use super::{CliError, print};
-use crate::config::{Config, Flags};
+use super::{CliError, StateFlags, print};
+use crate::config::Flags;
 use state::pause::Pauses;
 
 #[derive(Args)]
@@ -17,6 +17,8 @@ pub struct PauseCommand {
     /// Why, for those whose calls are refused.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 #[derive(Args)]
@@ -24,11 +26,13 @@ pub struct Resume {
     /// Alias of the location that goes on; without it the pause of everything ends.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
+    #[command(flatten)]
+    of: StateFlags,
 }
 
 impl PauseCommand {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let config = Config::load(flags)?;
+        let (config, store) = self.of.open(flags)?;
         if let Some(alias) = self.location.as_deref()
             && !config.locations.contains_key(alias)
         {
@@ -36,8 +40,9 @@ impl PauseCommand {
                 "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
             )));
         }
-        let pauses = Pauses::open(&config.state.folder()?)?;
-        let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref())?;
+        let pauses = Pauses::new(&store);
+        let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
+        let paused = paused.wait()?;
         print(format_args!(
             "{} is paused: running servers refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
             place(paused.location.as_deref()),
@@ -49,10 +54,10 @@ impl PauseCommand {
 
 impl Resume {
     pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let pauses = Pauses::open(&Config::load(flags)?.state.folder()?)?;
+        let pauses = Pauses::new(&self.of.open(flags)?.1);
         let alias = self.location.as_deref();
-        let ended = pauses.resume(alias)?;
-        let left = pauses.list()?;
+        let ended = pauses.resume(alias).wait()?;
+        let left = pauses.list().wait()?;
         let left: Vec<&str> = left
             .iter()
             .map(|one| place(one.location.as_deref()))

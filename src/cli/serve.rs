@@ -15,7 +15,6 @@ use crate::config::{self, Config, Flags, Tls};
 use crate::http;
 use crate::surfaces::{Endpoint, OFFICIAL, USUAL, tools_in};
 use crate::telemetry::Telemetry;
-use state::keys::Keys;
 
 /// Takes no arguments, and its answer is short.
 const EXAMPLE: &str = "locations_get-location";
@@ -51,15 +50,8 @@ impl Serve {
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
         refuse_plain_text(&config.server)?;
-        // Without a folder for state nobody can have made a key.
-        let keys = match &pipeline.controls().keys {
-            Some(keys) => Some(keys.clone()),
-            None => {
-                let folder = config.state.folder().ok();
-                folder.as_deref().map(Keys::open).transpose()?
-            }
-        };
-        let mut access = http::Access::new(&config.server, &config.account, keys)?;
+        let keys = pipeline.controls().keys.clone();
+        let mut access = http::Access::new(&config.server, &config.account, Some(keys))?;
         if pipeline.is_simulated() {
             access = access.before_sandbox();
         }
@@ -105,6 +97,8 @@ impl Serve {
                 pipeline.clone(),
                 signal(SignalKind::hangup())?,
             ));
+            let own = http::own_account(&config.account)?;
+            tokio::spawn(pipeline.clone().run_approvals(own));
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;
@@ -128,10 +122,11 @@ impl Serve {
 async fn reload(flags: Flags, pipeline: Pipeline, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         let (flags, oauth) = (flags.clone(), pipeline.transport().oauth());
+        let store = pipeline.controls().store.clone();
         // The keyring blocks, and may ask its user.
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
-            Snapshot::read(&config, &oauth)
+            Snapshot::read(&config, &oauth, &store)
         });
         match read.await.map_err(|error| error.to_string()).flatten() {
             Ok(snapshot) => {

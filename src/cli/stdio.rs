@@ -8,6 +8,7 @@ use super::sandbox::SandboxListener;
 use super::{CliError, account, prepared, runtime};
 use crate::call::{CallerKind, LocationScope, Principal};
 use crate::config::Flags;
+use crate::http::own_account;
 use crate::mcp;
 use crate::surfaces::{Endpoint, USUAL};
 use crate::telemetry::Telemetry;
@@ -42,9 +43,11 @@ impl Stdio {
             (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
         };
         let telemetry = pipeline.telemetry().clone();
-        let handler = mcp::Handler::new(endpoint, pipeline, Some(principal));
+        let own = own_account(&config.account)?;
+        let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
+            tokio::spawn(pipeline.run_approvals(own));
             mcp::serve(handler).await?;
             Ok::<_, CliError>(())
         })?;

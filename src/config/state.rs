@@ -4,15 +4,22 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::ConfigError;
+use super::{ConfigError, SecretSource};
 
-/// Where access keys, approvals and the audit file are.
+/// Where access keys, approvals, the audit and all else that outlives the process is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateSettings {
-    /// Empty: `highlevel-mcp` in the user's folder for state.
+    /// Empty: `highlevel-mcp` in the user's folder for state. `none`: nowhere.
     pub folder: PathBuf,
+    /// Whose state it is; empty: the upstream's.
+    pub name: String,
+    /// What seals secrets in the store; empty: a key file in the folder.
+    pub keys: Vec<SecretSource>,
 }
+
+/// Stands for no folder.
+const NONE: &str = "none";
 
 /// What may be called.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,9 +41,11 @@ pub struct AuditSettings {
     pub enabled: bool,
     pub keep_days: u32,
     pub arguments: AuditedArguments,
+    /// A file that gets every line, too; empty: none.
+    pub file: PathBuf,
 }
 
-/// How much of a call's arguments the audit file holds.
+/// How much of a call's arguments the audit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditedArguments {
@@ -51,6 +60,8 @@ pub struct ApprovalSettings {
     /// URL that is told of each; empty: none.
     pub webhook: String,
     pub expire_minutes: u32,
+    /// How long a call waits for a person before it is answered.
+    pub wait_ms: u64,
     pub max_pending_per_caller: usize,
 }
 
@@ -72,13 +83,22 @@ fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
 }
 
 impl StateSettings {
-    pub fn folder(&self) -> Result<PathBuf, ConfigError> {
+    /// `None`: nothing outlives the process.
+    pub fn folder(&self) -> Result<Option<PathBuf>, ConfigError> {
+        if self.folder.as_os_str() == NONE {
+            return Ok(None);
+        }
         if !self.folder.as_os_str().is_empty() {
-            return Ok(self.folder.clone());
+            return Ok(Some(self.folder.clone()));
         }
         let home = dirs::state_dir().or_else(dirs::data_local_dir);
-        home.map(|home| home.join("highlevel-mcp")).ok_or_else(|| {
-            ConfigError::new("there is no folder for state: set state.folder, or HOME".to_owned())
-        })
+        home.map(|home| Some(home.join("highlevel-mcp")))
+            .ok_or_else(|| {
+                ConfigError::new(
+                    "there is no folder for state: give --state FOLDER, or set HOME; with --state none nothing is kept, \
+                     and what changes something is refused"
+                        .to_owned(),
+                )
+            })
     }
 }

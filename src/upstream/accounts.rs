@@ -9,6 +9,7 @@ use crate::upstream::caller::{Credential, LocationBinding};
 use crate::upstream::company::{self, Companies, Company, Oauth};
 use crate::upstream::configured_location::ConfiguredLocation;
 use crate::upstream::tenant_id::TenantId;
+use state::Store;
 
 /// The configured locations by alias.
 #[derive(Debug, Default)]
@@ -28,8 +29,8 @@ const LONGEST_ALIAS: usize = 40;
 impl Accounts {
     /// Fails where an alias, an id or a secret is not usable: a server that knows half of its
     /// locations would act in the wrong ones sooner or later.
-    pub fn new(config: &Config, oauth: &Oauth) -> Result<Self, ConfigError> {
-        let companies = companies(config, oauth)?;
+    pub fn new(config: &Config, oauth: &Oauth, store: &Store) -> Result<Self, ConfigError> {
+        let companies = companies(config, oauth, store)?;
         let mut accounts = BTreeMap::new();
         let mut by_id: BTreeMap<&str, &str> = BTreeMap::new();
         for (alias, settings) in &config.locations {
@@ -150,6 +151,7 @@ pub fn is_alias(text: &str) -> bool {
 fn companies<'a>(
     config: &'a Config,
     oauth: &Oauth,
+    store: &Store,
 ) -> Result<BTreeMap<&'a str, Company>, ConfigError> {
     let wrong = |alias: &str, what: String| ConfigError::new(format!("[companies.{alias}] {what}"));
     let mut settings = Vec::new();
@@ -166,7 +168,7 @@ fn companies<'a>(
             pair_file: company.pair_file.clone(),
         });
     }
-    let companies = Companies::new(oauth, settings).map_err(ConfigError::new)?;
+    let companies = Companies::new(oauth, store, settings).map_err(ConfigError::new)?;
     let made = companies.iter().cloned();
     Ok(config
         .companies

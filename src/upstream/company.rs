@@ -1,7 +1,7 @@
 //! Companies' OAuth credentials: their tokens, renewed in time, and the tokens of their locations.
 //!
 //! HighLevel renews a pair of tokens by making another and giving up the old one. Whoever loses the new one must
-//! install the app again; so it stands on the disk before anybody uses it, and one process at a time renews.
+//! install the app again; so the store has it before anybody uses it, and one process at a time renews.
 
 mod file;
 mod location_token_cache;
@@ -22,6 +22,8 @@ use secrecy::{ExposeSecret, SecretString};
 use self::state::RenewalState;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
+use ::state::Store;
+use ::state::agency_tokens::AgencyTokens;
 use file::PairFile;
 use location_token_cache::LocationTokenCache;
 pub use minter::Minter;
@@ -39,7 +41,7 @@ pub struct CompanyAppSettings {
     /// Of the app that is installed for the company.
     pub client_id: String,
     pub client_secret: SecretString,
-    /// What `POST /oauth/token` answered when it was installed; kept up to date there.
+    /// What `POST /oauth/token` answered when it was installed; the store takes it over.
     pub pair_file: PathBuf,
 }
 
@@ -56,10 +58,14 @@ pub struct Companies(Arc<[Company]>);
 
 impl Companies {
     /// Fails where two companies are the same or share a file. Reads no file: one may be written later.
-    pub fn new(oauth: &Oauth, settings: Vec<CompanyAppSettings>) -> Result<Self, String> {
+    pub fn new(
+        oauth: &Oauth,
+        store: &Store,
+        settings: Vec<CompanyAppSettings>,
+    ) -> Result<Self, String> {
         let mut companies: Vec<Company> = Vec::new();
         for one in settings {
-            let company = Company::new(oauth, one)?;
+            let company = Company::new(oauth, store, one)?;
             for other in &companies {
                 if other.id() == company.id() {
                     return Err(format!(
@@ -90,7 +96,7 @@ impl Companies {
 
 impl Company {
     /// Fails where a setting cannot be right.
-    pub fn new(oauth: &Oauth, settings: CompanyAppSettings) -> Result<Self, String> {
+    pub fn new(oauth: &Oauth, store: &Store, settings: CompanyAppSettings) -> Result<Self, String> {
         let of = settings.company_id.as_str();
         if settings.client_id.is_empty() {
             return Err(format!("the company {of} has no client_id"));
@@ -102,6 +108,7 @@ impl Company {
             .map_err(|error| format!("the company {of} has no pair_file: {error}"))?;
         Ok(Self {
             renewal: Arc::new(Renewal {
+                tokens: AgencyTokens::new(store, settings.company_id.as_str()),
                 company: settings.company_id,
                 app: App {
                     client_id: settings.client_id,

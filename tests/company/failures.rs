@@ -1,15 +1,17 @@
 //! Renewals that fail: why, what to do, and that the pair is kept.
 
-use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use highlevel_mcp::upstream::failure::FailureClass;
+use rustix::process::{Resource, Rlimit};
 use serde_json::json;
+use state::agency_tokens::AgencyImport;
 
-use crate::fixture::{Fixture, advance, company_at, read, token_text, write};
+use crate::fixture::{Fixture, advance, company_at, token_text};
 use crate::mock::{Moment, Script};
 
-/// What is left beside a pair after a renewal that failed.
+/// What is left of a renewal that failed.
 #[derive(Debug, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -23,12 +25,8 @@ async fn check(script: Script, class: FailureClass, says: &str, remedy: &str, le
         let fixture = Fixture::ending_in(rest).await;
         fixture.mock.next(script.clone());
         let outcome = fixture.token().await;
-        let intent = match left {
-            Left::Nothing => !fixture.new_path().exists(),
-            Left::Intent => read(&fixture.new_path())["replaces"].is_string(),
-        };
-        assert!(intent, "{script:?}: {left:?}");
-        assert_eq!(fixture.pair()["refresh_token"], "refresh.1.token");
+        assert_eq!(fixture.is_open().await, left == Left::Intent, "{script:?}");
+        assert_eq!(fixture.pair().await["refresh_token"], "refresh.1.token");
         if rest > 0 {
             assert_eq!(outcome.as_deref(), Ok(fixture.first()), "{script:?}");
             continue;
@@ -182,7 +180,7 @@ async fn a_silent_highlevel_is_given_ten_seconds() {
     assert!((10..12).contains(&start.elapsed().as_secs()));
     assert_eq!(failure.class, FailureClass::Upstream);
     assert!(failure.sentence.contains("in time"), "{failure:?}");
-    assert!(fixture.new_path().exists());
+    assert!(fixture.is_open().await);
 }
 
 #[tokio::test]
@@ -192,64 +190,98 @@ async fn nothing_is_open_where_nothing_was_sent() {
     let failure = token_text(company.token().await).expect_err("nobody there");
     assert_eq!(failure.class, FailureClass::Upstream);
     assert!(failure.sentence.contains("nothing was sent"), "{failure:?}");
-    assert!(!fixture.new_path().exists());
+    assert!(!fixture.is_open().await);
 }
 
+/// A process that may write no file, and then may again; no test of its own.
 #[tokio::test]
-async fn where_a_pair_cannot_be_kept_none_is_asked_for() {
-    for blocked in ["pair.json.new", "pair.json.lock"] {
-        for rest in [-5, 200] {
-            let fixture = Fixture::ending_in(rest).await;
-            fs::create_dir(fixture.folder.path().join(blocked)).expect("a folder");
-            let outcome = fixture.token().await;
-            assert_eq!(fixture.mock.renewals(), 0, "{blocked}");
-            if rest > 0 {
-                assert_eq!(outcome.as_deref(), Ok(fixture.first()));
-                continue;
-            }
-            let failure = outcome.expect_err("no token");
-            assert_eq!(failure.class, FailureClass::Auth);
-            let names =
-                failure.sentence.contains("pair.json ") && failure.sentence.contains(blocked);
-            assert!(names, "{failure:?}");
-            let folder = fixture.folder.path().display().to_string();
-            assert!(
-                failure
-                    .remedy
-                    .is_some_and(|remedy| remedy.contains(&folder))
-            );
+#[ignore = "the process of the other test"]
+async fn process() {
+    for rest in [-5, 200] {
+        let fixture = Fixture::ending_in(rest).await;
+        // What is kept there before is kept.
+        fixture
+            .tokens
+            .import(of_file(&fixture))
+            .await
+            .expect("imported");
+        longest_file(Some(0));
+        let outcome = fixture.token().await;
+        longest_file(None);
+        assert_eq!(fixture.mock.renewals(), 0);
+        if rest > 0 {
+            assert_eq!(outcome.as_deref(), Ok(fixture.first()));
+            continue;
         }
+        let failure = outcome.expect_err("no token");
+        assert_eq!(failure.class, FailureClass::Auth);
+        for part in ["HighLevel not asked", "highlevel.db"] {
+            assert!(failure.sentence.contains(part), "{failure:?}");
+        }
+        assert!(failure.remedy.is_some());
     }
-}
 
-#[tokio::test]
-async fn a_pair_that_cannot_be_written_after_all_is_kept_and_not_used() {
     let fixture = Fixture::ending_in(-5).await;
-    let old = fs::read(fixture.path()).expect("a file");
     let mut moments = fixture.mock.moments();
     fixture.mock.delay(Duration::from_millis(100));
     let company = fixture.company.clone();
     let asking = tokio::spawn(async move { token_text(company.token().await) });
     while moments.recv().await.expect("a moment") != Moment::Asked {}
-    fs::remove_file(fixture.path()).expect("removed");
-    fs::create_dir(fixture.path()).expect("a folder");
-    let failure = asking.await.expect("no panic").expect_err("not written");
-    assert!(
-        failure.sentence.contains("cannot be written to"),
-        "{failure:?}"
-    );
+    longest_file(Some(0));
+    let failure = asking.await.expect("no panic").expect_err("not kept");
+    longest_file(None);
+    for part in ["cannot keep", "highlevel.db"] {
+        assert!(failure.sentence.contains(part), "{failure:?}");
+    }
     assert!(
         failure
             .remedy
             .is_some_and(|remedy| remedy.contains("memory"))
     );
-    fs::remove_dir(fixture.path()).expect("removed");
-    fs::remove_file(fixture.new_path()).expect("removed");
-    write(&fixture.path(), old);
+    // HighLevel gives it no more.
     fixture.mock.pass(Duration::from_secs(3600));
     assert!(fixture.token().await.is_err(), "too early");
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    assert_eq!(fixture.pair()["refresh_token"], "refresh.2.token");
-    assert_eq!(fixture.mock.renewals(), 1);
+    assert_eq!(fixture.pair().await["refresh_token"], "refresh.2.token");
+    assert_eq!(
+        (fixture.mock.renewals(), fixture.is_open().await),
+        (1, false)
+    );
+}
+
+#[test]
+fn where_a_pair_cannot_be_kept_none_is_asked_for_and_none_is_lost() {
+    let program = std::env::current_exe().expect("this program");
+    // Else the system ends a process that writes too much.
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(program)
+        .args(["--exact", "failures::process", "--ignored"])
+        .output()
+        .expect("a process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+/// How many bytes a file of this process may have.
+fn longest_file(bytes: Option<u64>) {
+    let limit = rustix::process::getrlimit(Resource::Fsize);
+    let current = bytes.or(limit.maximum);
+    let limit = Rlimit { current, ..limit };
+    rustix::process::setrlimit(Resource::Fsize, limit).expect("set");
+}
+
+fn of_file(fixture: &Fixture) -> AgencyImport {
+    let refresh = fixture.installed["refresh_token"]
+        .as_str()
+        .expect("a token");
+    AgencyImport {
+        text: fixture.installed.to_string().into(),
+        names: vec![state::sha256(refresh)],
+        is_open: false,
+    }
 }

@@ -1,4 +1,4 @@
-//! A company with its pair file, and the HighLevel that it is of.
+//! A company with its pair file and its store, and the HighLevel that it is of.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use highlevel_mcp::upstream::company::{Company, CompanyAppSettings, Oauth};
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use state::agency_tokens::{AgencyPair, AgencyTokens};
+use state::{Store, StoreOptions};
 use tempfile::TempDir;
 
 use crate::mock::{CLIENT, COMPANY, Mock};
@@ -18,6 +20,8 @@ pub struct Fixture {
     /// What was written first.
     pub installed: Value,
     pub company: Company,
+    /// Looks at the store as another process does.
+    pub tokens: AgencyTokens,
 }
 
 impl Fixture {
@@ -30,18 +34,17 @@ impl Fixture {
     pub async fn with(members: &Value) -> Self {
         let mock = Mock::start().await;
         let folder = tempfile::tempdir().expect("a folder");
-        let mut installed = mock.install();
-        for (name, value) in members.as_object().expect("members") {
-            installed[name] = value.clone();
-        }
+        let installed = with(mock.install(), members);
         let path = folder.path().join("pair.json");
         write(&path, installed.to_string());
-        let company = company(&mock, &path);
+        let company = company_at(mock.url(), &path);
+        let tokens = AgencyTokens::new(&store_beside(&path), COMPANY);
         Self {
             mock,
             folder,
             installed,
             company,
+            tokens,
         }
     }
 
@@ -49,13 +52,36 @@ impl Fixture {
         self.folder.path().join("pair.json")
     }
 
-    /// Where a renewal has its intent.
-    pub fn new_path(&self) -> PathBuf {
-        self.folder.path().join("pair.json.new")
+    pub async fn kept(&self) -> AgencyPair {
+        kept(&self.tokens).await.expect("a pair")
     }
 
-    pub fn pair(&self) -> Value {
-        read(&self.path())
+    /// As the store has it.
+    pub async fn pair(&self) -> Value {
+        members(&self.kept().await)
+    }
+
+    /// Whether the next process renews at once.
+    pub async fn is_open(&self) -> bool {
+        self.kept().await.is_open
+    }
+
+    /// Whether a file of the store holds `text` as it is.
+    pub fn store_shows(&self, text: &str) -> bool {
+        let state = self.folder.path().join("state");
+        let mut files = fs::read_dir(state).expect("a folder");
+        files.any(|file| {
+            let bytes = fs::read(file.expect("a file").path()).expect("read");
+            let mut windows = bytes.windows(text.len());
+            windows.any(|window| window == text.as_bytes())
+        })
+    }
+
+    /// Installs the app anew: what the operator writes to the file.
+    pub fn install(&self, members: &Value) -> Value {
+        let installed = with(self.mock.install(), members);
+        write(&self.path(), installed.to_string());
+        installed
     }
 
     /// The access token that was written first.
@@ -63,9 +89,9 @@ impl Fixture {
         self.installed["access_token"].as_str().expect("a token")
     }
 
-    /// Another company over the same file, as in another process.
+    /// The same company over a store of its own, as in another process.
     pub fn another(&self) -> Company {
-        company(&self.mock, &self.path())
+        company_at(self.mock.url(), &self.path())
     }
 
     pub async fn token(&self) -> Result<String, Failure> {
@@ -88,12 +114,45 @@ pub fn oauth(base_url: &str) -> Oauth {
     Oauth::new(http, base_url)
 }
 
-pub fn company(mock: &Mock, pair_file: &Path) -> Company {
-    company_at(mock.url(), pair_file)
+/// Its store is beside its pair.
+pub fn company_at(base_url: &str, pair_file: &Path) -> Company {
+    let store = store_beside(pair_file);
+    Company::new(&oauth(base_url), &store, settings(pair_file)).expect("a company")
 }
 
-pub fn company_at(base_url: &str, pair_file: &Path) -> Company {
-    Company::new(&oauth(base_url), settings(pair_file)).expect("a company")
+pub fn store_beside(pair_file: &Path) -> Store {
+    let beside = pair_file.parent().expect("a folder");
+    let folder = fs::canonicalize(beside).expect("a folder").join("state");
+    // It waits, which no task may.
+    let opened = std::thread::spawn(move || {
+        Store::open(&StoreOptions {
+            folder: Some(&folder),
+            upstream: "highlevel",
+            keys: &[],
+            audit_file: None,
+        })
+    });
+    opened.join().expect("no panic").expect("a store")
+}
+
+pub async fn kept(tokens: &AgencyTokens) -> Option<AgencyPair> {
+    tokens.read().await.expect("a store")
+}
+
+pub fn members(pair: &AgencyPair) -> Value {
+    serde_json::from_str(pair.text.expose_secret()).expect("JSON")
+}
+
+/// `pair` with these members laid over; null takes one away.
+pub fn with(mut pair: Value, members: &Value) -> Value {
+    let all = pair.as_object_mut().expect("members");
+    for (name, value) in members.as_object().expect("members") {
+        match value {
+            Value::Null => drop(all.remove(name)),
+            value => drop(all.insert(name.clone(), value.clone())),
+        }
+    }
+    pair
 }
 
 pub fn settings(pair_file: &Path) -> CompanyAppSettings {
@@ -114,11 +173,6 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("a mode");
-}
-
-pub fn read(path: &Path) -> Value {
-    let text = fs::read(path).expect("a file");
-    serde_json::from_slice(&text).expect("JSON")
 }
 
 pub fn now() -> i64 {

@@ -6,8 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod chain;
 mod failures;
 mod fixture;
+mod imports;
 mod killed;
 mod locations;
 mod mock;

@@ -1,7 +1,7 @@
-//! What pair files are taken, and what a renewal makes of them.
+//! What pair files are taken over, and what a renewal makes of them.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use highlevel_mcp::upstream::company::{Companies, CompanyAppSettings};
 use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
+use state::Store;
 
-use crate::fixture::{Fixture, company, id, now, oauth, settings, token_text, write};
+use crate::fixture::{Fixture, company_at, id, now, oauth, settings, token_text, with, write};
 
 /// What becomes of a pair file.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,18 +57,11 @@ async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
 
 /// The installed pair with these members laid over; null takes one away.
 fn pair(members: Value) -> String {
-    let mut pair = json!({
+    let pair = json!({
         "access_token": "company.1.access", "refresh_token": "refresh.1.token", "userType": "Company",
         "companyId": "Company0",
     });
-    let all = pair.as_object_mut().expect("members");
-    for (name, value) in members.as_object().expect("members") {
-        match value {
-            Value::Null => drop(all.remove(name)),
-            value => drop(all.insert(name.clone(), value.clone())),
-        }
-    }
-    pair.to_string()
+    with(pair, &members).to_string()
 }
 
 #[tokio::test]
@@ -177,13 +171,22 @@ async fn a_missing_file_may_be_written_later() {
 }
 
 #[tokio::test]
-async fn a_renewed_file_keeps_what_else_stood_there_for_nobody_else_to_read() {
+async fn a_renewed_pair_keeps_what_else_came_with_it_and_the_file_stays_as_it_is() {
     let members = json!({"note": {"by": "hand"}, "planId": "p", "expires_at": 5, "scope": "old"});
     let fixture = Fixture::with(&members).await;
-    fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o644)).expect("a mode");
-    let before = now();
+    fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o444)).expect("a mode");
+    let about = || {
+        let metadata = fs::metadata(fixture.path()).expect("a file");
+        let times = (metadata.modified().expect("a time"), metadata.ino());
+        (
+            fs::read(fixture.path()).expect("a file"),
+            metadata.mode(),
+            times,
+        )
+    };
+    let (file, before) = (about(), now());
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    let pair = fixture.pair();
+    let pair = fixture.pair().await;
     assert_eq!(pair["access_token"], "company.2.access");
     assert_eq!(pair["refresh_token"], "refresh.2.token");
     assert_eq!(
@@ -193,57 +196,47 @@ async fn a_renewed_file_keeps_what_else_stood_there_for_nobody_else_to_read() {
     assert_eq!(pair["scope"], "oauth.write");
     let end = pair["expires_at"].as_i64().expect("an end");
     assert!((before + 86_399..=now() + 86_399).contains(&end), "{end}");
-    let mode = fs::metadata(fixture.path())
-        .expect("a file")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(about(), file);
     let mut names: Vec<_> = fs::read_dir(fixture.folder.path())
         .expect("a folder")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("text")
-        })
+        .map(|entry| entry.expect("an entry").file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["pair.json", "pair.json.lock"]);
+    assert_eq!(names, ["pair.json", "state"]);
+    assert!(fixture.store_shows("Company0"));
+    for secret in ["company.1", "company.2", "refresh.1", "refresh.2"] {
+        assert!(!fixture.store_shows(secret), "{secret}");
+    }
 }
 
 #[tokio::test]
 async fn relative_paths_and_links_are_followed() {
-    let fixture = Fixture::ending_in(0).await;
+    let fixture = Fixture::ending_in(10_000).await;
     let here = std::env::current_dir().expect("a folder");
     let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
     let relative = up.join(fixture.path().strip_prefix("/").expect("absolute"));
-    let other = company(&fixture.mock, &relative);
+    let other = company_at(fixture.mock.url(), &relative);
     assert_eq!(
         token_text(other.token().await).as_deref(),
-        Ok("company.2.access")
+        Ok("company.1.access")
     );
 
     let links = tempfile::tempdir().expect("a folder");
     let link = links.path().join("link.json");
     symlink(fixture.path(), &link).expect("a link");
-    let mut pair = fixture.pair();
-    pair["expires_at"] = json!(0);
-    write(&fixture.path(), pair.to_string());
-    let linked = company(&fixture.mock, &link);
+    let linked = company_at(fixture.mock.url(), &link);
     assert_eq!(
         token_text(linked.token().await).as_deref(),
-        Ok("company.3.access")
+        Ok("company.1.access")
     );
-    assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
-    assert_eq!(fixture.pair()["access_token"], "company.3.access");
 }
 
 #[test]
 fn settings_that_cannot_be_right_are_refused() {
     let oauth = oauth("http://127.0.0.1:1");
+    let store = Store::in_memory().expect("a store");
     let check = |all: Vec<CompanyAppSettings>, says: &str| {
-        let error = Companies::new(&oauth, all).expect_err(says);
+        let error = Companies::new(&oauth, &store, all).expect_err(says);
         assert!(error.contains(says), "{error}");
         assert!(!error.contains("the-client-secret"), "{error}");
     };
@@ -276,7 +269,7 @@ fn settings_that_cannot_be_right_are_refused() {
         pair_file: PathBuf::from("two.json"),
         ..two
     };
-    let both = Companies::new(&oauth, vec![one.clone(), two]).expect("two companies");
+    let both = Companies::new(&oauth, &store, vec![one.clone(), two]).expect("two companies");
     assert_eq!(
         both.get(&id("Two")).map(|company| company.id()),
         Some(&id("Two"))

@@ -29,7 +29,7 @@ async fn what_highlevel_leaves_out_is_as_before() {
     ));
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("a.b.c"));
-    let pair = fixture.pair();
+    let pair = fixture.pair().await;
     assert_eq!(pair["refresh_token"], "refresh.1.token");
     assert!(pair["expires_at"].as_i64().expect("an end") > now() + 86_000);
 }
@@ -171,7 +171,7 @@ async fn who_goes_away_does_not_stop_a_renewal() {
     let asking = tokio::spawn(async move { company.token().await });
     while moments.recv().await.expect("a moment") != Moment::Asked {}
     asking.abort();
-    while fixture.pair()["refresh_token"] != "refresh.2.token" {
+    while fixture.pair().await["refresh_token"] != "refresh.2.token" {
         sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
@@ -184,7 +184,7 @@ async fn an_answer_that_was_lost_is_fetched_again_though_nobody_asks() {
     fixture.mock.next(Script::Garble(502, "<html>"));
     assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
     let fetched = async {
-        while fixture.pair()["refresh_token"] != "refresh.2.token" {
+        while fixture.pair().await["refresh_token"] != "refresh.2.token" {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -220,7 +220,7 @@ async fn an_answer_that_was_lost_stays_so_until_highlevel_says_otherwise() {
         advance(5).await;
         assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
         assert_eq!(fixture.mock.renewals(), 2);
-        assert_eq!(fixture.new_path().exists(), left, "{then:?}");
+        assert_eq!(fixture.is_open().await, left, "{then:?}");
     }
 }
 

@@ -64,7 +64,7 @@ pub fn pipeline(config: &Config) -> Pipeline {
         transport,
         config,
         Telemetry::default(),
-        Controls::default(),
+        Controls::in_memory().expect("a store"),
     );
     pipeline.expect("a pipeline")
 }

@@ -19,6 +19,7 @@ mod listing;
 mod requests;
 mod rules;
 mod sandbox;
+mod state;
 mod stdio;
 mod telemetry;
 mod tenants;

@@ -111,6 +111,7 @@ fn each_outside_thing_enters_in_one_place() {
                 .any(|one| path.starts_with(one));
             inside
                 && !path.ends_with("tests.rs")
+                && !path.contains("/tests/")
                 && text.contains(word)
                 && !places.iter().any(|place| path.starts_with(place))
         });

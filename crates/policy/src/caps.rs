@@ -1,8 +1,5 @@
-//! How many calls an hour and a day: what was counted for each rule and location or token, in memory.
+//! How many calls an hour and a day. Who counts them is told what a call counts under, and when.
 
-mod pool;
-
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +8,6 @@ use toml::Value;
 use super::Denial;
 use super::problems::PolicyProblems;
 use super::selector::Class;
-use pool::{CapKey, CapPool};
 
 /// So many calls of a class in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,37 +28,7 @@ pub enum CapWindow {
     Day,
 }
 
-/// What was counted. Cheap to clone; one for the whole process.
-#[derive(Clone, Debug, Default)]
-pub struct CapCounts(Arc<Mutex<CapPools>>);
-
-/// The places that one call took; they stay taken unless given back.
-#[derive(Debug)]
-pub struct Taken {
-    counts: CapCounts,
-    /// Each with the moment it was counted at.
-    keys: Vec<(CapKey, i64)>,
-}
-
-#[derive(Debug, Default)]
-struct CapPools {
-    locations: CapPool,
-    /// Everything that is no proven location. Anybody can get tokens, so that what is counted for them may not
-    /// take the room of locations.
-    tokens: CapPool,
-}
-
-/// Most rules and locations that are counted at once. Each takes 60 KB at most, and that only where calls fell
-/// on every moment of its window.
-const MOST_LOCATIONS: usize = 50_000;
-
-/// The same for rules and tokens.
-const MOST_TOKENS: usize = 10_000;
-
-/// When to come back where too much is counted.
-const CROWDED: Duration = Duration::from_secs(60);
-
-/// What the name of a location that HighLevel proved begins with in `CapCounts::take`.
+/// What the name of a location that HighLevel proved begins with.
 const LOCATION: &str = "location:";
 
 impl CapWindow {
@@ -73,7 +39,7 @@ impl CapWindow {
         }
     }
 
-    fn seconds(self) -> i64 {
+    pub fn seconds(self) -> i64 {
         match self {
             Self::Hour => 3_600,
             Self::Day => 86_400,
@@ -82,7 +48,7 @@ impl CapWindow {
 
     /// The moment that a call counts at, in seconds: rounded up, so that never more than the cap are in a
     /// window, and one window takes at most 3,600 numbers, whatever the cap.
-    fn moment(self, now: Timestamp) -> i64 {
+    pub fn moment(self, now: Timestamp) -> i64 {
         let step = self.seconds() / 3_600;
         (now.as_second().div_euclid(step) + 1) * step
     }
@@ -139,16 +105,16 @@ impl Cap {
         }
     }
 
-    fn key(&self, under: &str) -> CapKey {
-        CapKey {
-            under: under.to_owned(),
-            place: self.place.clone(),
-            class: self.class,
-            window: self.window,
-        }
+    /// Stands for the rule and for whose calls it counts: `under` is what HighLevel proved of the caller,
+    /// `location:<id>` or `token:<what stands for it>`, never what the caller merely names.
+    pub fn bucket(&self, under: &str) -> Vec<u8> {
+        let (class, window) = (self.class.name(), self.window.name());
+        // No part holds a line break but the last.
+        [class, window, &self.place, under].join("\n").into_bytes()
     }
 
-    fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denial {
+    /// What is said where no place is free.
+    pub fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denial {
         let (class, window, most) = (self.class.name(), self.window.name(), self.most);
         let whose = match under.starts_with(LOCATION) {
             true => "location",
@@ -164,72 +130,6 @@ impl Cap {
             rule: self.rule.clone(),
             what,
             retry_after,
-        }
-    }
-}
-
-impl CapCounts {
-    /// Takes a place under every one of `caps`, or none at all where one is used up. `under` is what HighLevel
-    /// proved of the caller, `location:<id>` or `token:<what stands for it>`: never what the caller merely names.
-    pub fn take(&self, caps: &[Cap], under: &str, now: Timestamp) -> Result<Taken, Denial> {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = counted.pool(under);
-        let keys: Vec<(CapKey, i64)> = caps
-            .iter()
-            .map(|cap| (cap.key(under), cap.window.moment(now)))
-            .collect();
-        let mut used_up: Option<Denial> = None;
-        for (cap, (key, _)) in caps.iter().zip(&keys) {
-            let (free, retry_after) = pool.free(key, cap, now);
-            // Of several the one that lasts longest: to come back sooner helps nobody.
-            let lasts = |denied: &Denial| denied.retry_after.unwrap_or(Duration::MAX);
-            let denied = (!free).then(|| cap.used_up(under, retry_after));
-            used_up = used_up.into_iter().chain(denied).max_by_key(lasts);
-        }
-        if let Some(denied) = used_up {
-            return Err(denied);
-        }
-        let new = keys.iter().filter(|(key, _)| !pool.counts(key));
-        let new = new.count();
-        let has_room = match under.starts_with(LOCATION) {
-            true => new == 0 || pool.has_room(new, MOST_LOCATIONS, now),
-            false => pool.make_room(new, MOST_TOKENS, now),
-        };
-        if !has_room {
-            return Err(Denial {
-                rule: caps.first().map(|cap| cap.rule.clone()).unwrap_or_default(),
-                what: "Calls of more locations are counted than this server has room for."
-                    .to_owned(),
-                retry_after: Some(CROWDED),
-            });
-        }
-        let keys = keys
-            .into_iter()
-            .map(|(key, moment)| {
-                let moment = pool.add(&key, moment);
-                (key, moment)
-            })
-            .collect();
-        let counts = self.clone();
-        Ok(Taken { counts, keys })
-    }
-}
-
-impl Taken {
-    /// For a call that was never sent, or that HighLevel refused for its token.
-    pub fn give_back(self) {
-        let mut counted = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, moment) in self.keys {
-            counted.pool(&key.under).remove(&key, moment);
-        }
-    }
-}
-
-impl CapPools {
-    fn pool(&mut self, under: &str) -> &mut CapPool {
-        match under.starts_with(LOCATION) {
-            true => &mut self.locations,
-            false => &mut self.tokens,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use caps::{Cap, CapCounts, CapWindow, Taken};
+pub use caps::{Cap, CapWindow};
 pub use problems::PolicyErrors;
 use quiet::Quiet;
 use section::Section;

@@ -1,43 +1,45 @@
-//! Calls that wait for a person: one file each, and each approved one runs once.
-//!
-//! Every change waits for the disk (some milliseconds), and for a process that is changing something: what is async
-//! here does so on threads that may block, everything else blocks.
+//! Calls that wait for a person: each approved one runs once, whoever runs it.
 
 mod approval;
-mod files;
 mod preview;
-mod queue;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
+use super::store::{Durability, KeyRing, Pending, SealedAt, Statement, Store, Transaction};
 use super::{StoreError, now};
-use approval::is_handle;
 pub use approval::{Approval, ApprovalState, Claim, LocationCount};
-use files::{ApprovalsLock, Files, Summary};
+use approval::{KEPT, is_handle};
 pub use preview::{MOST_PREVIEW, cut_preview};
-use queue::Turns;
 
 /// Most calls of one caller that wait at once, where the settings say nothing else: a person could not judge more.
 const MOST_OF_ONE: usize = 20;
 
 /// Most calls that wait at once.
-const MOST_WAITING: usize = 1_000;
+const MOST_WAITING: i64 = 1_000;
 
-/// Most files; of more those go that nobody waits for any more.
-const MOST_FILES: usize = 2_000;
+/// Most that are kept; of more those go that nobody waits for any more.
+const MOST_KEPT: i64 = 2_000;
+
+/// Approved calls that are read at once.
+const AT_ONCE: usize = 20;
 
 const LONGEST_NOTE: usize = 1000;
 
-/// The approvals of a state folder. Cheap to clone.
-#[derive(Clone, Debug)]
+/// Longest request that is kept so that approving runs it, and longest answer that is kept for who asks again.
+pub const MOST_SEALED: usize = 64 << 10;
+
+/// What stands for an answer that is too long to keep.
+const TOO_LONG: &str =
+    "{\"done\":true,\"withheld\":\"The answer was too large to keep; read the record.\"}";
+
+/// The approvals of a store. Cheap to clone.
+#[derive(Clone)]
 pub struct Approvals {
-    files: Files,
-    most_of_one: usize,
-    turns: Arc<Turns>,
+    store: Store,
+    most_of_one: i64,
 }
 
 /// What is to be approved.
@@ -57,92 +59,78 @@ pub struct NewApproval {
     pub preview: Value,
     /// How long it may be decided and run.
     pub lasts: Duration,
+    /// All that is needed to run it without its client; kept sealed, and only up to `MOST_SEALED` bytes.
+    pub request: Option<Vec<u8>>,
+}
+
+/// A call that a person has approved, to be run once.
+#[derive(Clone, Debug)]
+pub struct ApprovedCall {
+    pub handle: String,
+    pub request: Vec<u8>,
 }
 
 impl Approvals {
-    /// Opens or makes `approvals/` in the state folder.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            files: Files::open(folder)?,
-            most_of_one: MOST_OF_ONE,
-            turns: Arc::default(),
-        })
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            most_of_one: limit(MOST_OF_ONE),
+        }
     }
 
     /// The same, with so many calls of one caller that may wait.
     pub fn with_most_pending(self, most_of_one: usize) -> Self {
         Self {
-            most_of_one,
+            most_of_one: limit(most_of_one),
             ..self
         }
     }
 
-    fn turns(&self) -> &Turns {
-        &self.turns
-    }
-
-    fn request_blocking(&self, new: &NewApproval) -> Result<(Approval, bool), StoreError> {
-        let locked = self.files.lock()?;
-        let now = now();
-        let (mut of_caller, mut waiting) = (0, 0);
-        let mut past: Vec<Summary> = Vec::new();
-        for summary in self.files.summaries()? {
-            let lifetime = summary.lifetime;
-            if lifetime.is_over(now) {
-                locked.remove(&summary.handle)?;
-            } else if lifetime.waits(now) {
-                if summary.digest == new.digest
-                    && let Some(approval) = self.files.read(&summary.handle)?
-                {
-                    return Ok((approval, false));
-                }
-                waiting += 1;
-                of_caller += usize::from(summary.who == new.who);
-            } else {
-                if lifetime.is_to_expire(now) {
-                    self.expire(&locked, &summary.handle)?;
-                }
-                past.push(summary);
+    /// Asks for an approval, and says whether it is a new question. Where the same is asked for already and was not
+    /// run, that one; nobody is asked twice.
+    pub fn request(&self, new: NewApproval) -> Pending<(Approval, bool)> {
+        let approval = match Approval::new(&new, now()) {
+            Ok(approval) => approval,
+            Err(error) => return Pending::failed(error),
+        };
+        let request = new.request.filter(|request| request.len() <= MOST_SEALED);
+        let (ring, most_of_one) = (self.store.ring(), self.most_of_one);
+        self.store.change(Durability::Disk, move |transaction| {
+            tidy(transaction)?;
+            let same =
+                "SELECT * FROM approval WHERE digest = $1 AND state IN ('pending', 'approved')";
+            if let Some(row) = transaction.one(sqlx::query(same).bind(approval.digest.clone()))? {
+                return Ok((Approval::from_row(&ring, &row)?, false));
             }
-        }
-        if of_caller >= self.most_of_one {
-            return Err(StoreError::from(format!(
-                "{of_caller} calls of this client wait for an approval already; `highlevel-mcp approvals list` shows them"
-            )));
-        }
-        if waiting >= MOST_WAITING {
-            return Err(StoreError::from(format!(
-                "{waiting} calls wait for an approval already; `highlevel-mcp approvals list` shows them"
-            )));
-        }
-        let too_many = (waiting + past.len() + 1).saturating_sub(MOST_FILES);
-        past.retain(|one| one.lifetime.state != ApprovalState::Running);
-        for summary in past.iter().take(too_many) {
-            locked.remove(&summary.handle)?;
-        }
-        let approval = Approval::new(new, now)?;
-        locked.write(&approval)?;
-        Ok((approval, true))
-    }
-
-    /// From now on no clock revives it.
-    fn expire(&self, locked: &ApprovalsLock, handle: &str) -> Result<(), StoreError> {
-        match self.files.read(handle)? {
-            Some(approval) => locked.write(&Approval {
-                state: ApprovalState::Expired,
-                ..approval
-            }),
-            None => Ok(()),
-        }
+            make_room(transaction, &approval.who, most_of_one)?;
+            let sealed = request
+                .as_deref()
+                .map(|request| ring.seal(sealed_at(&approval.handle, "request"), request));
+            approval.insert(transaction, sealed.transpose()?)?;
+            Ok((approval.clone(), true))
+        })
     }
 
     /// `None` where there is none such.
-    pub fn get(&self, handle: &str) -> Result<Option<Approval>, StoreError> {
-        if is_handle(handle) {
-            self.files.read(handle)
-        } else {
-            Ok(None)
-        }
+    pub fn get(&self, handle: &str) -> Pending<Option<Approval>> {
+        let (ring, handle) = (self.store.ring(), handle.to_owned());
+        self.store
+            .read(move |transaction| find(transaction, &ring, &handle))
+    }
+
+    /// Every approval that is kept, oldest first. One that is broken hides no other: the log names it.
+    pub fn list(&self) -> Pending<Vec<Approval>> {
+        let ring = self.store.ring();
+        self.store.read(move |transaction| {
+            let all = sqlx::query("SELECT * FROM approval ORDER BY created_at, id");
+            let rows = transaction.all(all)?;
+            let readable = |row| {
+                let approval = Approval::from_row(&ring, row);
+                let left_out = |error| tracing::error!(%error, "an approval is left out");
+                approval.map_err(left_out).ok()
+            };
+            Ok(rows.iter().filter_map(readable).collect())
+        })
     }
 
     /// What a person says. Only what is pending can be decided.
@@ -152,108 +140,249 @@ impl Approvals {
         approve: bool,
         by: &str,
         note: Option<&str>,
-    ) -> Result<Approval, StoreError> {
+    ) -> Pending<Approval> {
         if note.is_some_and(|note| note.len() > LONGEST_NOTE) {
-            return Err(StoreError::from(format!(
+            return Pending::failed(StoreError::from(format!(
                 "the note is longer than {LONGEST_NOTE} bytes; shorten it"
             )));
         }
-        let (locked, approval) = self.present(handle)?;
-        let now = now();
-        if let Some(what) = approval.undecidable(now) {
-            return Err(StoreError::from(format!("{handle} {what}")));
-        }
-        let approval = Approval {
-            state: if approve {
-                ApprovalState::Approved
-            } else {
-                ApprovalState::Denied
-            },
-            decided_at: Some(now),
-            decided_by: Some(by.to_owned()),
-            note: note.map(str::to_owned),
-            ..approval
-        };
-        locked.write(&approval)?;
-        Ok(approval)
-    }
-
-    /// What a claim would be told, without making it.
-    fn look(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
-        let claim = self.get(handle)?.map(|held| held.claim(digest, now()));
-        Ok(claim.unwrap_or(Claim::Missing))
-    }
-
-    fn claim_blocking(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
-        let locked = self.files.lock()?;
-        let Some(approval) = self.get(handle)? else {
-            return Ok(Claim::Missing);
-        };
-        let now = now();
-        let claim = approval.claim(digest, now);
-        match claim {
-            // On the disk before the call is made: after a loss of power it is unknown, not approved.
-            Claim::Run => locked.write(&Approval {
-                state: ApprovalState::Running,
-                claimed_at: Some(now),
-                ..approval
-            })?,
-            Claim::Expired if approval.lifetime().is_to_expire(now) => {
-                self.expire(&locked, handle)?;
+        let (ring, handle) = (self.store.ring(), handle.to_owned());
+        let (by, note) = (by.to_owned(), note.map(str::to_owned));
+        self.store.change(Durability::Disk, move |transaction| {
+            let approval = present(transaction, &ring, &handle)?;
+            let now = now();
+            if let Some(what) = approval.undecidable(now) {
+                return Err(StoreError::from(format!("{handle} {what}")));
             }
-            _ => {}
-        }
-        Ok(claim)
+            let approval = Approval {
+                state: match approve {
+                    true => ApprovalState::Approved,
+                    false => ApprovalState::Denied,
+                },
+                decided_at: Some(now),
+                decided_by: Some(by.clone()),
+                note: note.clone(),
+                ..approval
+            };
+            let decide = "UPDATE approval SET state = $2, decided_at = $3, decided_by = $4, note = $5 WHERE id = $1";
+            let decide = sqlx::query(decide)
+                .bind(handle.clone())
+                .bind(approval.state.name())
+                .bind(now.as_millisecond())
+                .bind(by.clone())
+                .bind(note.clone());
+            transaction.run(decide)?;
+            Ok(approval)
+        })
     }
 
-    fn finish_blocking(
+    /// What a client may do that comes with this handle and a call of this digest.
+    pub async fn claim(&self, handle: &str, digest: &str) -> Result<Claim, StoreError> {
+        // Most who ask wait, and change nothing.
+        let held = self.get(handle).await?;
+        let claim = held.map_or(Claim::Missing, |held| held.claim(digest, now()));
+        if !matches!(claim, Claim::Run | Claim::Expired) {
+            return Ok(claim);
+        }
+        // On a task of its own: where the caller has gone when it may run, nobody will, and it is given back.
+        let (sender, receiver) = oneshot::channel();
+        let (approvals, handle, digest) = (self.clone(), handle.to_owned(), digest.to_owned());
+        tokio::spawn(async move {
+            let claimed = approvals.take(&handle, digest).await;
+            if let Err(Ok(Claim::Run)) = sender.send(claimed)
+                && let Err(error) = approvals.release(&handle).await
+            {
+                tracing::error!(%error, handle, "an approval whose caller left was not given back");
+            }
+        });
+        let gone = || StoreError::from("the approvals were not reached".to_owned());
+        receiver.await.map_err(|_| gone())?
+    }
+
+    /// On the disk before the call is made: after a loss of power it is unknown, not approved.
+    fn take(&self, handle: &str, digest: String) -> Pending<Claim> {
+        let (ring, handle) = (self.store.ring(), handle.to_owned());
+        self.store.change(Durability::Disk, move |transaction| {
+            tidy(transaction)?;
+            let Some(approval) = find(transaction, &ring, &handle)? else {
+                return Ok(Claim::Missing);
+            };
+            let now = now();
+            let claim = approval.claim(&digest, now);
+            if claim == Claim::Run {
+                run(transaction, &handle)?;
+            }
+            Ok(claim)
+        })
+    }
+
+    /// The calls that were approved, whose requests are kept and that nobody has run, without those of `skipped`; a few
+    /// at a time. Whoever runs one claims it first. One that cannot be opened holds up no other.
+    pub fn approved(&self, skipped: Vec<String>) -> Pending<Vec<ApprovedCall>> {
+        let ring = self.store.ring();
+        self.store.read(move |transaction| {
+            let now = now().as_millisecond();
+            let handles = transaction.all(sqlx::query(APPROVED).bind(now))?;
+            let mut calls = Vec::new();
+            for row in handles {
+                let handle = row.text("id")?;
+                if calls.len() == AT_ONCE || skipped.contains(&handle) {
+                    continue;
+                }
+                let find = sqlx::query("SELECT request FROM approval WHERE id = $1");
+                let Some(row) = transaction.one(find.bind(handle.clone()))? else {
+                    continue;
+                };
+                match ring.open(sealed_at(&handle, "request"), &row.bytes("request")?) {
+                    Ok(request) => calls.push(ApprovedCall { handle, request }),
+                    Err(error) => {
+                        tracing::warn!(%error, "an approved call runs only if its client comes back");
+                    }
+                }
+            }
+            Ok(calls)
+        })
+    }
+
+    /// Keeps the answer of the call that `claim` said to run. It begins at once: a caller that goes away loses nothing.
+    pub fn finish(&self, handle: &str, outcome: &str, is_error: bool) -> Pending<()> {
+        let outcome = match outcome.len() <= MOST_SEALED {
+            true => outcome,
+            false => TOO_LONG,
+        };
+        let sealed = self
+            .store
+            .ring()
+            .seal(sealed_at(handle, "outcome"), outcome.as_bytes());
+        let sealed = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => return Pending::failed(error),
+        };
+        let finish =
+            "UPDATE approval SET state = 'done', outcome = $2, is_error = $3, request = NULL
+            WHERE id = $1 AND state = 'running'";
+        self.settle(handle, move |handle| {
+            sqlx::query(finish)
+                .bind(handle)
+                .bind(sealed.clone())
+                .bind(i64::from(is_error))
+        })
+    }
+
+    /// Gives the approval back, for a call that provably did nothing: it may be claimed once more. Begins at once.
+    pub fn release(&self, handle: &str) -> Pending<()> {
+        let release = "UPDATE approval SET state = 'approved', claimed_at = NULL WHERE id = $1 AND state = 'running'";
+        self.settle(handle, move |handle| sqlx::query(release).bind(handle))
+    }
+
+    fn settle(
         &self,
         handle: &str,
-        outcome: &str,
-        is_error: bool,
-    ) -> Result<(), StoreError> {
-        let (locked, approval) = self.running(handle)?;
-        locked.write(&Approval {
-            state: ApprovalState::Done,
-            outcome: Some(outcome.to_owned()),
-            is_error,
-            ..approval
+        statement: impl Fn(String) -> Statement<'static> + Send + 'static,
+    ) -> Pending<()> {
+        let handle = handle.to_owned();
+        self.store.change(Durability::Disk, move |transaction| {
+            match transaction.run(statement(handle.clone()))? {
+                0 => Err(StoreError::from(format!(
+                    "{handle} is not running: nothing is left to finish"
+                ))),
+                _ => Ok(()),
+            }
         })
     }
+}
 
-    fn release_blocking(&self, handle: &str) -> Result<(), StoreError> {
-        let (locked, approval) = self.running(handle)?;
-        locked.write(&Approval {
-            state: ApprovalState::Approved,
-            claimed_at: None,
-            ..approval
-        })
-    }
+const APPROVED: &str =
+    "SELECT id FROM approval WHERE state = 'approved' AND expires_at > $1 AND request IS NOT NULL
+    ORDER BY decided_at";
 
-    fn running(&self, handle: &str) -> Result<(ApprovalsLock<'_>, Approval), StoreError> {
-        let (locked, approval) = self.present(handle)?;
-        match approval.state {
-            ApprovalState::Running => Ok((locked, approval)),
-            _ => Err(StoreError::from(format!(
-                "{handle} is not running: nothing is left to finish"
-            ))),
-        }
-    }
+fn run(transaction: &mut Transaction, handle: &str) -> Result<(), StoreError> {
+    let run = "UPDATE approval SET state = 'running', claimed_at = $2 WHERE id = $1";
+    let run = sqlx::query(run).bind(handle.to_owned());
+    transaction.run(run.bind(now().as_millisecond())).map(drop)
+}
 
-    /// Every approval that is kept, oldest first.
-    pub fn list(&self) -> Result<Vec<Approval>, StoreError> {
-        self.files.all()
-    }
+/// What nobody decided, or ran, in time: no clock that is put back revives it. What is over for long goes.
+fn tidy(transaction: &mut Transaction) -> Result<(), StoreError> {
+    let now = now();
+    let expire = "UPDATE approval SET state = 'expired', request = NULL
+        WHERE state IN ('pending', 'approved') AND expires_at <= $1";
+    transaction.run(sqlx::query(expire).bind(now.as_millisecond()))?;
+    let over = now
+        .as_millisecond()
+        .saturating_sub(i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX));
+    let forget =
+        "DELETE FROM approval WHERE state NOT IN ('pending', 'approved') AND created_at < $1";
+    transaction.run(sqlx::query(forget).bind(over)).map(drop)
+}
 
-    fn present(&self, handle: &str) -> Result<(ApprovalsLock<'_>, Approval), StoreError> {
-        let locked = self.files.lock()?;
-        let approval = self.get(handle)?.ok_or_else(|| {
-            StoreError::from(format!(
-                "there is no approval {handle}; `highlevel-mcp approvals list` shows all"
-            ))
-        })?;
-        Ok((locked, approval))
+fn make_room(transaction: &mut Transaction, who: &str, most_of_one: i64) -> Result<(), StoreError> {
+    let count = "SELECT COUNT(*) AS kept,
+            COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') THEN 1 ELSE 0 END), 0) AS waiting,
+            COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') AND who = $1 THEN 1 ELSE 0 END), 0) AS own
+        FROM approval";
+    let Some(counts) = transaction.one(sqlx::query(count).bind(who.to_owned()))? else {
+        return Ok(());
+    };
+    let (kept, waiting, own) = (
+        counts.integer("kept")?,
+        counts.integer("waiting")?,
+        counts.integer("own")?,
+    );
+    if own >= most_of_one {
+        return Err(StoreError::from(format!(
+            "{own} calls of this client wait for an approval already; `highlevel-mcp approvals list` shows them"
+        )));
     }
+    if waiting >= MOST_WAITING {
+        return Err(StoreError::from(format!(
+            "{waiting} calls wait for an approval already; `highlevel-mcp approvals list` shows them"
+        )));
+    }
+    let too_many = (kept + 1 - MOST_KEPT).max(0);
+    let forget = "DELETE FROM approval WHERE id IN (SELECT id FROM approval
+        WHERE state NOT IN ('pending', 'approved', 'running') ORDER BY created_at, id LIMIT $1)";
+    transaction
+        .run(sqlx::query(forget).bind(too_many))
+        .map(drop)
+}
+
+fn find(
+    transaction: &mut Transaction,
+    ring: &KeyRing,
+    handle: &str,
+) -> Result<Option<Approval>, StoreError> {
+    if !is_handle(handle) {
+        return Ok(None);
+    }
+    let find = sqlx::query("SELECT * FROM approval WHERE id = $1").bind(handle.to_owned());
+    let row = transaction.one(find)?;
+    row.map(|row| Approval::from_row(ring, &row)).transpose()
+}
+
+fn present(
+    transaction: &mut Transaction,
+    ring: &KeyRing,
+    handle: &str,
+) -> Result<Approval, StoreError> {
+    find(transaction, ring, handle)?.ok_or_else(|| {
+        StoreError::from(format!(
+            "there is no approval {handle}; `highlevel-mcp approvals list` shows all"
+        ))
+    })
+}
+
+fn sealed_at<'a>(handle: &'a str, column: &'a str) -> SealedAt<'a> {
+    SealedAt {
+        table: "approval",
+        row: handle,
+        column,
+        generation: 0,
+    }
+}
+
+fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

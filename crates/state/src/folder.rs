@@ -1,11 +1,10 @@
-//! A folder of files that several processes change: one at a time, each change whole or not at all.
+//! The state folder: for its owner alone, and each file in it whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
@@ -15,20 +14,14 @@ use super::StoreError;
 const FOLDER_MODE: u32 = 0o700;
 pub const FILE_MODE: u32 = 0o600;
 
-/// Changes take some milliseconds: who holds a lock for longer is stuck.
+/// Changes take some milliseconds: who holds up others for longer is stuck.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
-const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// Everybody may write to such a folder, `/tmp` for one.
 const STICKY: u32 = 0o1000;
 
 #[derive(Clone, Debug)]
 pub struct StateFolder(PathBuf);
-
-/// While it lives, nobody else changes what it stands for. The system lets go of it where the process dies.
-#[must_use]
-pub struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
 impl StateFolder {
     /// Makes it where it is missing, and closes it to everybody but its owner.
@@ -58,36 +51,6 @@ impl StateFolder {
         self.0.join(name)
     }
 
-    /// Waits until nobody else holds the lock of that name, but not for longer than `LONGEST_WAIT`. It is a file of its
-    /// own, for the files that it guards are replaced. Each call opens it anew, so threads of one process exclude each
-    /// other as processes do.
-    pub fn lock(&self, name: &str) -> Result<Lock, StoreError> {
-        let path = self.file(name);
-        let system = |error| StoreError::system(&path, "locked", error);
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(FILE_MODE)
-            .open(&path)
-            .map_err(system)?;
-        let deadline = Instant::now() + LONGEST_WAIT;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::Error(error)) => return Err(system(error)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(StoreError::busy(format!(
-                        "{} has been held by another process for {} seconds; end that process, or try again",
-                        path.display(),
-                        LONGEST_WAIT.as_secs()
-                    )));
-                }
-                // The system has no wait with a deadline.
-                Err(TryLockError::WouldBlock) => sleep(BETWEEN_TRIES),
-            }
-        }
-    }
-
     /// After it the file holds `bytes`, and after a loss of power either those or what it held before.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
@@ -113,6 +76,44 @@ pub fn close(path: &Path, present: u32, mode: u32) -> Result<(), StoreError> {
     }
     fs::set_permissions(path, Permissions::from_mode(mode))
         .map_err(|error| StoreError::system(path, "closed to other users", error))
+}
+
+/// Where locks of files do not hold between machines, and often not between processes: by the number that Linux has for
+/// each kind of file system (statfs(2)).
+#[cfg(target_os = "linux")]
+const NETWORK: [(u64, &str); 9] = [
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "SMB"),
+    (0xfe53_4d42, "SMB"),
+    (0x0102_1997, "9P"),
+    (0x00c3_6400, "Ceph"),
+    (0x5346_414f, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x0bd0_0bd0, "Lustre"),
+];
+
+/// The network file system that a folder is on; `None` where it is on none, or where nobody can say.
+#[cfg(target_os = "linux")]
+pub fn network_file_system(folder: &Path) -> Option<&'static str> {
+    let found = rustix::fs::statfs(folder).ok()?;
+    network_name(u64::try_from(found.f_type).ok()?)
+}
+
+/// Only Linux says it by a number.
+#[cfg(not(target_os = "linux"))]
+pub fn network_file_system(_: &Path) -> Option<&'static str> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn network_name(kind: u64) -> Option<&'static str> {
+    // Some kinds are negative numbers of 32 bits.
+    let kind = kind & 0xffff_ffff;
+    let mut known = NETWORK.iter();
+    known
+        .find(|(number, _)| *number == kind)
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -170,39 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_waits_for_the_one_before() {
-        let around = tempfile::tempdir().expect("a folder");
-        let folder = StateFolder::open(around.path()).expect("open");
-        let first = folder.lock("lock").expect("locked");
-        let (told, hears) = std::sync::mpsc::channel();
-        let other = folder.clone();
-        let waiting = std::thread::spawn(move || {
-            let _second = other.lock("lock").expect("locked");
-            told.send(()).expect("heard");
-        });
-        let patience = std::time::Duration::from_millis(50);
-        assert!(hears.recv_timeout(patience).is_err(), "both hold it");
-        drop(first);
-        waiting.join().expect("ended");
-        assert_eq!(mode(&folder.file("lock")), FILE_MODE);
-        assert!(hears.try_recv().is_ok());
-    }
-
-    #[test]
-    fn nobody_waits_for_a_stuck_lock_for_ever() {
-        let around = tempfile::tempdir().expect("a folder");
-        let folder = StateFolder::open(around.path()).expect("open");
-        let _held = folder.lock("lock").expect("locked");
-        let before = Instant::now();
-        let error = folder.lock("lock").map(drop).expect_err("held").to_string();
-        assert!(
-            error.contains("held by another process for 2 seconds"),
-            "{error}"
-        );
-        let waited = before.elapsed();
-        assert!(
-            waited >= LONGEST_WAIT && waited < 4 * LONGEST_WAIT,
-            "{waited:?}"
-        );
+    #[cfg(target_os = "linux")]
+    fn network_file_systems_are_known_by_their_numbers() {
+        for (kind, name) in [
+            (0x6969, Some("NFS")),
+            (0xff53_4d42, Some("SMB")),
+            (0xffff_ffff_fe53_4d42, Some("SMB")),
+            (0xef53, None),
+            (0x0102_1994, None),
+        ] {
+            assert_eq!(network_name(kind), name, "{kind:#x}");
+        }
+        assert_eq!(network_file_system(Path::new("/")), None);
     }
 }

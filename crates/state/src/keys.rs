@@ -1,7 +1,6 @@
 //! Access keys: each binds a client to locations and to a policy.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,22 +11,18 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::clock::SteadyClock;
-use super::json_file::JsonFile;
-use super::watch::FileMirror;
-use super::{StoreError, now, random, sha256};
+use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
+use super::{StoreError, now, random, sha256, time};
 
 /// A key reads `hlk_<id>_<secret>`.
 const PREFIX: &str = "hlk_";
-
-const NAME: &str = "keys.json";
-const LOCK: &str = "keys.lock";
-const REMEDY: &str = "put it right, or remove it and make new keys";
-const TROUBLE: &str = "the access keys cannot be read; every key is refused";
 
 /// Of an id: 32 of them, so a random byte has no favourites; none that is mistaken for another.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 const LONGEST_NAME: usize = 64;
+
+const TROUBLE: &str = "the access keys cannot be read; every key is refused";
 
 /// One key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,31 +73,23 @@ pub enum KeyRefusal {
     Unreadable,
 }
 
-/// The keys of a state folder, as this process knows them: in memory, and read again by a thread. Cheap to clone.
+/// The keys of a store. Lookups are from memory. Cheap to clone.
 #[derive(Clone)]
-pub struct Keys(Arc<FileMirror<KeyFile, KeysById>>);
+pub struct Keys {
+    store: Store,
+    mirror: Arc<Mirror<KeysById>>,
+}
 
 type KeysById = HashMap<String, Arc<KeyRecord>>;
 
-/// A field that this version does not know may be a restriction: the file is refused, not half understood.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    keys: Vec<KeyRecord>,
-}
-
 impl Keys {
-    /// Opens or makes the folder, and watches the file from now on. Keys that cannot be read are no error here: `find`
-    /// refuses, `list` says why.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let keys = Self::unwatched(folder)?;
-        FileMirror::watch(&keys.0)?;
-        Ok(keys)
-    }
-
-    fn unwatched(folder: &Path) -> Result<Self, StoreError> {
-        let file = JsonFile::open(folder, NAME, LOCK, REMEDY)?;
-        Ok(Self(FileMirror::open(file, by_id, TROUBLE)))
+    /// Blocks until they are read.
+    pub fn new(store: &Store) -> Self {
+        let load = |transaction: &mut Transaction| read_all(transaction).map(by_id);
+        Self {
+            store: store.clone(),
+            mirror: store.mirror(KeysById::new(), load, TROUBLE),
+        }
     }
 
     /// Makes a key without the agency's rights, as `make` does.
@@ -112,7 +99,7 @@ impl Keys {
         locations: KeyLocations,
         policy: Option<&str>,
         expires: Option<Timestamp>,
-    ) -> Result<(KeyRecord, SecretString), StoreError> {
+    ) -> Pending<(KeyRecord, SecretString)> {
         self.make(NewKey {
             name,
             locations,
@@ -122,76 +109,53 @@ impl Keys {
         })
     }
 
-    /// Makes a key; blocks. Its text is shown once: nobody can get it from the file.
-    pub fn make(&self, new: NewKey) -> Result<(KeyRecord, SecretString), StoreError> {
-        let NewKey {
-            name,
-            locations,
-            policy,
-            expires,
-            agency,
-        } = new;
-        check(name, &locations, expires)?;
-        let id: String = random::<8>()?.into_iter().map(letter).collect();
-        let secret = URL_SAFE_NO_PAD.encode(random::<32>()?);
-        let record = KeyRecord {
-            id,
-            name: name.to_owned(),
-            sha256: sha256(&secret),
-            locations,
-            policy: policy.map(str::to_owned),
-            created: now(),
-            expires,
-            revoked: None,
-            agency,
+    /// Makes a key. Its text is shown once: nobody can get it from the store.
+    pub fn make(&self, new: NewKey) -> Pending<(KeyRecord, SecretString)> {
+        let (record, text) = match new.prepare() {
+            Ok(prepared) => prepared,
+            Err(error) => return Pending::failed(error),
         };
-        let record = self.0.change(|file| {
-            let records = &mut file.keys;
-            let taken = records.iter().find(|other| {
-                other.id == record.id
-                    || other.id == name
-                    || other.name == name && other.revoked.is_none()
-            });
-            match taken {
-                Some(other) => Err(StoreError::from(format!(
-                    "the key {} is called {name} already; revoke it, or take another name",
-                    other.id
-                ))),
-                None => {
-                    records.push(record.clone());
-                    Ok(record)
-                }
+        self.store.change(Durability::Disk, move |transaction| {
+            let taken = "SELECT id FROM access_key WHERE id = $1 OR id = $2 OR name = $2 AND ended_at IS NULL";
+            let taken = sqlx::query(taken).bind(record.id.clone()).bind(record.name.clone());
+            if let Some(other) = transaction.one(taken)? {
+                return Err(StoreError::from(format!(
+                    "the key {} is called {} already; revoke it, or take another name",
+                    other.text("id")?,
+                    record.name
+                )));
             }
-        })?;
-        let text = format!("{PREFIX}{}_{secret}", record.id);
-        Ok((record, text.into()))
+            record.insert(transaction)?;
+            transaction.revise()?;
+            Ok((record.clone(), text.clone()))
+        })
     }
 
-    /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds. Blocks.
-    pub fn revoke(&self, id_or_name: &str) -> Result<KeyRecord, StoreError> {
-        self.0.change(|file| {
-            let records = &mut file.keys;
-            let is_id = |record: &&mut KeyRecord| record.id == id_or_name;
-            let is_name =
-                |record: &&mut KeyRecord| record.name == id_or_name && record.revoked.is_none();
-            let place = records.iter_mut().find(is_id);
-            let found = match place {
-                Some(record) => Some(record),
-                None => records.iter_mut().find(is_name),
-            };
-            let record = found.ok_or_else(|| {
+    /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds.
+    pub fn revoke(&self, id_or_name: &str) -> Pending<KeyRecord> {
+        let id_or_name = id_or_name.to_owned();
+        self.store.change(Durability::Disk, move |transaction| {
+            // An id comes before a name.
+            let find = "SELECT * FROM access_key WHERE id = $1 OR name = $1 AND ended_at IS NULL
+                ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
+            let find = sqlx::query(find).bind(id_or_name.clone());
+            let found = transaction.one(find)?.ok_or_else(|| {
                 StoreError::from(format!(
                     "there is no key {id_or_name}; `highlevel-mcp keys list` shows all"
                 ))
             })?;
-            record.revoked.get_or_insert_with(now);
-            Ok(record.clone())
+            let mut record = KeyRecord::from_row(&found)?;
+            let revoked = *record.revoked.get_or_insert_with(now);
+            let end = sqlx::query("UPDATE access_key SET ended_at = $2 WHERE id = $1");
+            transaction.run(end.bind(record.id.clone()).bind(revoked.as_millisecond()))?;
+            transaction.revise()?;
+            Ok(record)
         })
     }
 
-    /// Every key, revoked ones too, oldest first, from the file; blocks.
-    pub fn list(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        Ok(self.0.read()?.keys)
+    /// Every key, revoked ones too, oldest first.
+    pub fn list(&self) -> Pending<Vec<KeyRecord>> {
+        self.store.read(read_all)
     }
 
     /// Whether the key of this id is still good, from memory: for calls that it began earlier.
@@ -200,18 +164,28 @@ impl Keys {
     }
 
     fn is_valid_at(&self, id: &str, now: Timestamp) -> bool {
-        let known = self.0.value();
-        let record = known.as_ref().as_ref().ok().and_then(|keys| keys.get(id));
-        record.is_some_and(|record| {
-            record.revoked.is_none() && record.expires.is_none_or(|expires| now < expires)
-        })
+        self.valid_at(id, now).is_some()
+    }
+
+    /// The key of this id, where it is still good.
+    pub fn valid(&self, id: &str) -> Option<Arc<KeyRecord>> {
+        self.valid_at(id, SteadyClock::now())
+    }
+
+    fn valid_at(&self, id: &str, now: Timestamp) -> Option<Arc<KeyRecord>> {
+        let known = self.mirror.value();
+        let record = known.as_ref().as_ref().ok()?.get(id)?;
+        let is_good =
+            record.revoked.is_none() && record.expires.is_none_or(|expires| now < expires);
+        is_good.then(|| Arc::clone(record))
     }
 
     /// Whether there is a key that was not revoked, from memory. Where they cannot be read, there may be.
     pub fn has_any(&self) -> bool {
-        let known = self.0.value();
-        known.as_ref().as_ref().map_or(true, |by_id| {
-            by_id.values().any(|record| record.revoked.is_none())
+        let known = self.mirror.value();
+        known.as_ref().as_ref().map_or(true, |known| {
+            let mut records = known.values();
+            records.any(|record| record.revoked.is_none())
         })
     }
 
@@ -225,11 +199,9 @@ impl Keys {
         presented: &str,
         now: Timestamp,
     ) -> Result<Option<Arc<KeyRecord>>, KeyRefusal> {
-        let known = self.0.value();
-        let keys = known
-            .as_ref()
-            .as_ref()
-            .map_err(|_| KeyRefusal::Unreadable)?;
+        let known = self.mirror.value();
+        let known = known.as_ref().as_ref();
+        let keys = known.map_err(|_| KeyRefusal::Unreadable)?;
         let parts = presented
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'));
@@ -259,9 +231,80 @@ pub fn looks_like_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
-fn by_id(file: KeyFile) -> KeysById {
+impl NewKey<'_> {
+    fn prepare(self) -> Result<(KeyRecord, SecretString), StoreError> {
+        check(self.name, &self.locations, self.expires)?;
+        let id: String = random::<8>()?.into_iter().map(letter).collect();
+        let secret = URL_SAFE_NO_PAD.encode(random::<32>()?);
+        let text = format!("{PREFIX}{id}_{secret}");
+        let record = KeyRecord {
+            id,
+            name: self.name.to_owned(),
+            sha256: sha256(&secret),
+            locations: self.locations,
+            policy: self.policy.map(str::to_owned),
+            created: now(),
+            expires: self.expires,
+            revoked: None,
+            agency: self.agency,
+        };
+        Ok((record, text.into()))
+    }
+}
+
+fn by_id(records: Vec<KeyRecord>) -> KeysById {
     let pair = |record: KeyRecord| (record.id.clone(), Arc::new(record));
-    file.keys.into_iter().map(pair).collect()
+    records.into_iter().map(pair).collect()
+}
+
+/// Oldest first.
+fn read_all(transaction: &mut Transaction) -> Result<Vec<KeyRecord>, StoreError> {
+    let rows = transaction.all(sqlx::query(
+        "SELECT * FROM access_key ORDER BY created_at, id",
+    ))?;
+    rows.iter().map(KeyRecord::from_row).collect()
+}
+
+impl KeyRecord {
+    pub fn insert(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let locations = serde_json::to_string(&self.locations)
+            .map_err(|error| StoreError::from(format!("a key is no JSON: {error}")))?;
+        let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+        let insert = "INSERT INTO access_key (id, sha256, name, locations, policy, agency, created_at, expires_at, ended_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let insert = sqlx::query(insert)
+            .bind(self.id.clone())
+            .bind(self.sha256.clone())
+            .bind(self.name.clone())
+            .bind(locations)
+            .bind(self.policy.clone())
+            .bind(i64::from(self.agency))
+            .bind(self.created.as_millisecond())
+            .bind(milliseconds(self.expires))
+            .bind(milliseconds(self.revoked));
+        transaction.run(insert).map(drop)
+    }
+
+    fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
+        let id = row.text("id")?;
+        // A word that this version does not know may be a restriction: the keys are refused, not half understood.
+        let locations = serde_json::from_str(&row.text("locations")?).map_err(|error| {
+            StoreError::from(format!(
+                "the locations of the key {id} are not understood: {error}; revoke it, or use the version that made it"
+            ))
+        })?;
+        Ok(Self {
+            id,
+            name: row.text("name")?,
+            sha256: row.text("sha256")?,
+            locations,
+            policy: row.optional_text("policy")?,
+            created: time(row.integer("created_at")?),
+            expires: row.optional_integer("expires_at")?.map(time),
+            revoked: row.optional_integer("ended_at")?.map(time),
+            agency: row.integer("agency")? != 0,
+        })
+    }
 }
 
 /// What a person asks for, before anything is made.

@@ -1,19 +1,27 @@
-//! Durable state of a server: files in its state folder.
+//! Durable state of a server, in the words of what it is: keys, pauses, approvals, calls that happen once, caps,
+//! agency tokens, audit. That it is rows of a database, nobody outside knows.
 
+pub mod agency_tokens;
 pub mod approvals;
 pub mod audit;
+pub mod calls;
 pub mod clock;
 mod folder;
 pub mod identity;
-mod json_file;
+mod import;
 pub mod keys;
+mod opening;
 pub mod pause;
-mod watch;
+mod store;
 
 use std::fmt::{Display, Write};
 use std::path::Path;
 
+pub use folder::network_file_system;
 use jiff::Timestamp;
+pub use opening::SANDBOX;
+pub use store::{Pending, Store, StoreInfo, StoreOptions};
+
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -22,15 +30,24 @@ use ring::rand::{SecureRandom, SystemRandom};
 #[error("{what}")]
 pub struct StoreError {
     what: String,
+    cause: StoreErrorCause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StoreErrorCause {
+    /// What was asked for cannot be.
+    Request,
     /// Another process is in the way: it may be better a moment later.
-    is_busy: bool,
+    Busy,
+    /// Nothing can be written, or read.
+    Storage,
 }
 
 impl From<String> for StoreError {
     fn from(what: String) -> Self {
         Self {
             what,
-            is_busy: false,
+            cause: StoreErrorCause::Request,
         }
     }
 }
@@ -39,18 +56,37 @@ impl StoreError {
     fn busy(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            is_busy: true,
+            cause: StoreErrorCause::Busy,
         }
+    }
+
+    fn storage(what: String) -> Self {
+        Self {
+            what,
+            cause: StoreErrorCause::Storage,
+        }
+    }
+
+    fn closed() -> Self {
+        Self::storage("the store is closed: the server stops".to_owned())
     }
 
     /// Whether another process was in the way.
     pub fn is_busy(&self) -> bool {
-        self.is_busy
+        self.cause == StoreErrorCause::Busy
+    }
+
+    fn is_request(&self) -> bool {
+        self.cause == StoreErrorCause::Request
+    }
+
+    fn is_storage(&self) -> bool {
+        self.cause == StoreErrorCause::Storage
     }
 
     /// The system does not let us use a file or folder.
     fn system(path: &Path, what: &str, error: impl Display) -> Self {
-        Self::from(format!(
+        Self::storage(format!(
             "{} cannot be {what}: {error}; the state folder must belong to the user that runs this, with space on its disk",
             path.display()
         ))
@@ -84,12 +120,7 @@ fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// What the log gets meanwhile.
-#[cfg(test)]
-fn logged(act: impl FnOnce()) -> String {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let out = std::sync::Arc::new(file.reopen().expect("open"));
-    let subscriber = tracing_subscriber::fmt().with_writer(out).finish();
-    tracing::subscriber::with_default(subscriber, act);
-    std::fs::read_to_string(file.path()).expect("read")
+/// Of milliseconds since 1970; what no clock says is the beginning.
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }

@@ -1,26 +1,23 @@
 //! The emergency stop: while it is on, everything but reads is refused, by every process on the state folder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::json_file::JsonFile;
-use super::watch::FileMirror;
-use super::{StoreError, now};
-
-const NAME: &str = "pause.json";
-const LOCK: &str = "pause.lock";
-const REMEDY: &str =
-    "until then everything but reads is refused; remove it, and pause again where that is wanted";
-const TROUBLE: &str = "the emergency stop cannot be read; everything but reads is refused";
+use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
+use super::{StoreError, now, time};
 
 const LONGEST_REASON: usize = 500;
 
-/// What is paused, as this process knows it. Cheap to clone. The default knows no folder, and nothing is paused.
-#[derive(Clone, Default)]
-pub struct Pauses(Option<Arc<FileMirror<PauseFile, Vec<Pause>>>>);
+const TROUBLE: &str = "the emergency stop cannot be read; everything but reads is refused";
+
+/// What is paused, from memory. Cheap to clone.
+#[derive(Clone)]
+pub struct Pauses {
+    store: Store,
+    mirror: Arc<Mirror<Vec<Pause>>>,
+}
 
 /// Why a call that is no read is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,32 +29,25 @@ pub struct Pause {
     pub since: Timestamp,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PauseFile {
-    pauses: Vec<Pause>,
-}
-
 impl Pauses {
-    /// Opens or makes the folder, and watches the file from now on.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let file = JsonFile::open(folder, NAME, LOCK, REMEDY)?;
-        let mirror = FileMirror::open(file, |file: PauseFile| file.pauses, TROUBLE);
-        FileMirror::watch(&mirror)?;
-        Ok(Self(Some(mirror)))
+    /// Blocks until they are read.
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            mirror: store.mirror(Vec::new(), read_all, TROUBLE),
+        }
     }
 
     /// The pause that holds in the location of this alias, or for a call that is in none of the server's own. From
     /// memory; a change by another process is known within 0.2 seconds.
     pub fn paused(&self, alias: Option<&str>) -> Option<Pause> {
-        let known = self.0.as_ref()?.value();
-        match known.as_ref() {
-            Ok(pauses) => {
+        match self.mirror.value().as_ref() {
+            Ok(known) => {
                 let holds = |paused: &&Pause| match paused.location.as_deref() {
                     None => true,
                     location => location == alias,
                 };
-                pauses.iter().find(holds).cloned()
+                known.iter().find(holds).cloned()
             }
             Err(_) => Some(Pause {
                 location: None,
@@ -71,65 +61,91 @@ impl Pauses {
 
     /// Whether anything is paused.
     pub fn is_any(&self) -> bool {
-        let known = self.0.as_ref().map(|mirror| mirror.value());
-        known.is_some_and(|known| {
-            known
-                .as_ref()
-                .as_ref()
-                .map_or(true, |pauses| !pauses.is_empty())
-        })
+        let known = self.mirror.value();
+        let known = known.as_ref().as_ref();
+        known.map_or(true, |known| !known.is_empty())
     }
 
-    /// Everything that is paused, from the file; blocks.
-    pub fn list(&self) -> Result<Vec<Pause>, StoreError> {
-        let mirror = self.0.as_ref();
-        mirror.map_or_else(|| Ok(Vec::new()), |mirror| Ok(mirror.read()?.pauses))
+    /// Everything that is paused.
+    pub fn list(&self) -> Pending<Vec<Pause>> {
+        self.store.read(read_all)
     }
 
-    /// Pauses the location of this alias, or everything; blocks. What is paused already gets the new reason.
-    pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Result<Pause, StoreError> {
+    /// Pauses the location of this alias, or everything. What is paused already gets the new reason.
+    pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Pending<Pause> {
         if reason.is_some_and(|reason| {
             reason.len() > LONGEST_REASON || reason.contains(char::is_control)
         }) {
-            return Err(StoreError::from(format!(
+            return Pending::failed(StoreError::from(format!(
                 "a reason has at most {LONGEST_REASON} bytes and no control characters; shorten it"
             )));
         }
-        self.change(|pauses| {
-            let before = position(pauses, alias).map(|place| pauses.remove(place));
-            let paused = Pause {
-                location: alias.map(str::to_owned),
-                reason: reason.map(str::to_owned),
-                since: before.map_or_else(now, |before| before.since),
+        let pause = Pause {
+            location: alias.map(str::to_owned),
+            reason: reason.map(str::to_owned),
+            since: now(),
+        };
+        self.store.change(Durability::Disk, move |transaction| {
+            let since = find(transaction, pause.location.as_deref())?.map(|before| before.since);
+            let pause = Pause {
+                since: since.unwrap_or(pause.since),
+                ..pause.clone()
             };
-            // The widest first: it is what a refusal names.
-            match alias {
-                None => pauses.insert(0, paused.clone()),
-                Some(_) => pauses.push(paused.clone()),
-            }
-            Ok(paused)
+            pause.put(transaction)?;
+            transaction.revise()?;
+            Ok(pause)
         })
     }
 
-    /// Ends that pause, and no other; blocks. `None` where there was none.
-    pub fn resume(&self, alias: Option<&str>) -> Result<Option<Pause>, StoreError> {
-        self.change(|pauses| Ok(position(pauses, alias).map(|place| pauses.remove(place))))
-    }
-
-    fn change<R>(
-        &self,
-        change: impl FnOnce(&mut Vec<Pause>) -> Result<R, StoreError>,
-    ) -> Result<R, StoreError> {
-        match &self.0 {
-            Some(mirror) => mirror.change(|file| change(&mut file.pauses)),
-            None => Err(StoreError::from(
-                "there is no folder for state: set state.folder, or HOME".to_owned(),
-            )),
-        }
+    /// Ends that pause, and no other. `None` where there was none.
+    pub fn resume(&self, alias: Option<&str>) -> Pending<Option<Pause>> {
+        let alias = alias.map(str::to_owned);
+        self.store.change(Durability::Disk, move |transaction| {
+            let ended = find(transaction, alias.as_deref())?;
+            let end = sqlx::query("DELETE FROM pause WHERE location = $1");
+            transaction.run(end.bind(column(alias.as_deref())))?;
+            transaction.revise()?;
+            Ok(ended)
+        })
     }
 }
 
+/// The widest first: it is what a refusal names.
+fn read_all(transaction: &mut Transaction) -> Result<Vec<Pause>, StoreError> {
+    let rows = transaction.all(sqlx::query("SELECT * FROM pause ORDER BY location"))?;
+    rows.iter().map(Pause::from_row).collect()
+}
+
+fn find(transaction: &mut Transaction, alias: Option<&str>) -> Result<Option<Pause>, StoreError> {
+    let find = sqlx::query("SELECT * FROM pause WHERE location = $1");
+    let row = transaction.one(find.bind(column(alias)))?;
+    row.as_ref().map(Pause::from_row).transpose()
+}
+
+/// An alias is never empty: that stands for all.
+fn column(alias: Option<&str>) -> String {
+    alias.unwrap_or_default().to_owned()
+}
+
 impl Pause {
+    pub fn put(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let put = "INSERT INTO pause (location, reason, since) VALUES ($1, $2, $3)
+            ON CONFLICT (location) DO UPDATE SET reason = $2, since = $3";
+        let put = sqlx::query(put)
+            .bind(column(self.location.as_deref()))
+            .bind(self.reason.clone())
+            .bind(self.since.as_millisecond());
+        transaction.run(put).map(drop)
+    }
+
+    fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            location: Some(row.text("location")?).filter(|alias| !alias.is_empty()),
+            reason: row.optional_text("reason")?,
+            since: time(row.integer("since")?),
+        })
+    }
+
     /// For the caller; it names no location.
     pub fn sentence(&self) -> String {
         let reason = self.reason.as_deref().map(|reason| format!(": {reason}"));
@@ -141,19 +157,12 @@ impl Pause {
     }
 }
 
-fn position(pauses: &[Pause], alias: Option<&str>) -> Option<usize> {
-    pauses
-        .iter()
-        .position(|paused| paused.location.as_deref() == alias)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::thread::sleep;
-    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::store::for_tests;
 
     /// Which of these three are paused: nothing, acme, berlin.
     fn seen(pauses: &Pauses) -> [bool; 3] {
@@ -167,82 +176,108 @@ mod tests {
         let rows: [(PauseAction, [bool; 3]); 6] = [
             (|_| {}, [false; 3]),
             (
-                |pauses| drop(pauses.pause(Some("acme"), None).expect("paused")),
+                |pauses| drop(pauses.pause(Some("acme"), None).wait().expect("paused")),
                 [false, true, false],
             ),
             (
-                |pauses| drop(pauses.pause(None, Some("wrong texts")).expect("paused")),
+                |pauses| {
+                    drop(
+                        pauses
+                            .pause(None, Some("wrong texts"))
+                            .wait()
+                            .expect("paused"),
+                    )
+                },
                 [true; 3],
             ),
             (
-                |pauses| drop(pauses.pause(None, Some("worse")).expect("paused")),
+                |pauses| drop(pauses.pause(None, Some("worse")).wait().expect("paused")),
                 [true; 3],
             ),
             (
-                |pauses| assert!(pauses.resume(None).expect("resumed").is_some()),
+                |pauses| assert!(pauses.resume(None).wait().expect("resumed").is_some()),
                 [false, true, false],
             ),
             (
-                |pauses| assert!(pauses.resume(Some("acme")).expect("resumed").is_some()),
+                |pauses| {
+                    assert!(
+                        pauses
+                            .resume(Some("acme"))
+                            .wait()
+                            .expect("resumed")
+                            .is_some()
+                    )
+                },
                 [false; 3],
             ),
         ];
-        let folder = tempfile::tempdir().expect("a folder");
-        let pauses = Pauses::open(folder.path()).expect("open");
+        let folder = for_tests::folder();
+        let pauses = Pauses::new(&for_tests::open(&folder));
         for (index, (act, expected)) in rows.into_iter().enumerate() {
             act(&pauses);
             assert_eq!(seen(&pauses), expected, "{index}");
             assert_eq!(pauses.is_any(), expected.contains(&true), "{index}");
-            let restarted = Pauses::open(folder.path()).expect("open");
+            let restarted = Pauses::new(&for_tests::open(&folder));
             assert_eq!(seen(&restarted), expected, "{index} after a restart");
         }
-        assert_eq!(pauses.resume(None), Ok(None));
-        assert!(pauses.pause(None, Some(&"x".repeat(501))).is_err());
-        assert_eq!(seen(&Pauses::default()), [false; 3]);
+        assert_eq!(pauses.resume(None).wait(), Ok(None));
+        assert!(pauses.pause(None, Some(&"x".repeat(501))).wait().is_err());
+        assert!(pauses.pause(None, Some("a\u{1b}[2J")).wait().is_err());
+        let fresh = Store::in_memory().expect("open");
+        assert_eq!(seen(&Pauses::new(&fresh)), [false; 3]);
+    }
+
+    #[test]
+    fn a_pause_that_is_paused_again_began_when_it_did_and_the_widest_comes_first() {
+        let pauses = Pauses::new(&Store::in_memory().expect("open"));
+        let pause = |alias, reason| pauses.pause(alias, reason).wait().expect("paused");
+        let first = pause(Some("acme"), None);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        let again = pause(Some("acme"), Some("worse"));
+        assert_eq!(
+            (again.since, again.reason.as_deref()),
+            (first.since, Some("worse"))
+        );
+        let all = pause(None, None);
+        assert_eq!(pauses.list().wait(), Ok(vec![all.clone(), again]));
+        assert_eq!(pauses.paused(Some("acme")), Some(all));
     }
 
     #[test]
     fn a_refusal_says_why_and_names_no_location() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pauses = Pauses::open(folder.path()).expect("open");
-        let paused = pauses
-            .pause(Some("acme"), Some("wrong texts"))
-            .expect("paused");
-        let told = paused.sentence();
+        let pauses = Pauses::new(&Store::in_memory().expect("open"));
+        let paused = pauses.pause(Some("acme"), Some("wrong texts")).wait();
+        let told = paused.expect("paused").sentence();
         assert!(
             told.ends_with("Z: wrong texts.") && !told.contains("acme"),
             "{told}"
         );
     }
 
-    /// By the file alone, as another process changes it.
     #[test]
     fn another_process_is_heard_within_a_fifth_of_a_second() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pauses = Pauses::open(folder.path()).expect("open");
-        let path = folder.path().join(NAME);
-        let paused =
-            "{\"pauses\":[{\"location\":null,\"reason\":null,\"since\":\"2026-11-28T00:00:00Z\"}]}";
-        let rows = [
-            (paused, true),
-            ("{\"pauses\":[]}", false),
-            ("{\"pauses\":", true),
-            ("{\"pauses\":[]}", false),
-            ("", true),
-        ];
-        for (text, expected) in rows {
-            let beside = folder.path().join("beside");
-            fs::write(&beside, text).expect("written");
-            fs::rename(&beside, &path).expect("renamed");
-            let since = Instant::now();
-            while pauses.paused(None).is_some() != expected {
-                assert!(since.elapsed() < Duration::from_secs(5), "{text:?}");
-                sleep(Duration::from_millis(1));
-            }
-        }
+        let folder = for_tests::folder();
+        let [pauses, other] = [(); 2].map(|()| Pauses::new(&for_tests::open(&folder)));
+        let comes_to =
+            |expected| for_tests::comes("heard", || pauses.paused(None).is_some() == expected);
+        other.pause(None, None).wait().expect("paused");
+        comes_to(true);
+        other.resume(None).wait().expect("resumed");
+        comes_to(false);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_paused() {
+        let folder = for_tests::folder();
+        let store = for_tests::open(&folder);
+        let pauses = Pauses::new(&store);
+        let comes_to =
+            |expected| for_tests::comes("heard", || pauses.paused(None).is_some() == expected);
+        fs::remove_file(for_tests::file(&folder)).expect("removed");
+        comes_to(true);
         let told = pauses.paused(None).expect("fails safe").sentence();
         assert!(told.contains("cannot read its emergency stop"), "{told}");
-        let error = pauses.resume(None).expect_err("broken").to_string();
-        assert!(error.contains("pause.json is broken"), "{error}");
+        let error = pauses.resume(None).wait().expect_err("removed").to_string();
+        assert!(error.contains("was removed or replaced"), "{error}");
     }
 }

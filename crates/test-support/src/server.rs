@@ -9,7 +9,7 @@ use highlevel_mcp::upstream::Transport;
 use highlevel_mcp::{catalog, http};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use state::keys::Keys;
+use state::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -61,7 +61,10 @@ impl TestServer {
         };
         let state = tempfile::tempdir().expect("a folder");
         let folder = state.path().to_str().expect("UTF-8");
-        let own = [("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+        let own = [
+            ("HIGHLEVEL_MCP_STATE_FOLDER", folder),
+            ("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0"),
+        ];
         let vouched = variables.contains(&VOUCHED);
         let variables = own.iter().chain(variables);
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
@@ -76,26 +79,21 @@ impl TestServer {
             controls,
         )
         .expect("a pipeline");
-        let keys = Keys::open(&config.state.folder().expect("a folder")).expect("keys");
+        let keys = pipeline.controls().keys.clone();
         let access = http::Access::new(&config.server, &config.account, Some(keys));
         let access = access.expect("an account");
+        let own = http::own_account(&config.account).expect("an account");
+        tokio::spawn(pipeline.clone().run_approvals(own));
         let stopping = http::Stopping::default();
         let router = http::router(&pipeline, access, &stopping, &config);
         let metrics = Arc::clone(&pipeline.telemetry().metrics);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
+        let settings = config.server.clone();
         let running = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            http::run(
-                listener,
-                router,
-                stopping,
-                &config.server,
-                &metrics,
-                shutdown,
-            )
-            .await;
+            http::run(listener, router, stopping, &settings, &metrics, shutdown).await;
         });
         let http = client();
         Self {
@@ -108,6 +106,11 @@ impl TestServer {
             stop: Some(stop),
             running,
         }
+    }
+
+    /// The state of the server.
+    pub fn store(&self) -> Store {
+        self.pipeline.controls().store.clone()
     }
 
     /// A request to `path` with the headers every MCP client sends, and no credential.

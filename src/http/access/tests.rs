@@ -309,21 +309,19 @@ fn the_setting_decides_who_may_use_the_servers_account() {
 }
 
 #[test]
-fn keys_of_the_state_folder_close_the_servers_account() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let keys = Keys::open(folder.path()).expect("keys");
+fn keys_of_the_store_close_the_servers_account() {
+    let store = state::Store::in_memory().expect("a store");
+    let keys = Keys::new(&store);
     let access = Access {
-        keys: Some(Keys::open(folder.path()).expect("keys")),
+        keys: Some(keys.clone()),
         ..access(OWN)
     };
     let is_let_in = || principal(&access, None, &[], &Accounts::default()).is_ok();
     assert!(is_let_in());
     let made = keys.create("one", KeyLocations::All, None, None);
-    let (record, _) = made.expect("a key");
-    std::thread::sleep(std::time::Duration::from_millis(250));
+    let (record, _) = made.wait().expect("a key");
     assert!(!is_let_in(), "there is a key");
-    keys.revoke(&record.id).expect("revoked");
-    std::thread::sleep(std::time::Duration::from_millis(250));
+    keys.revoke(&record.id).wait().expect("revoked");
     assert!(is_let_in(), "there is none that is good");
 }
 
@@ -365,7 +363,8 @@ fn a_token_does_not_learn_which_aliases_there_are() {
     };
     let config = Config::from_sources(&flags, []).expect("settings");
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
-    let accounts = Accounts::new(&config, &transport.oauth()).expect("a location");
+    let store = state::Store::in_memory().expect("a store");
+    let accounts = Accounts::new(&config, &transport.oauth(), &store).expect("a location");
     let check = |alias: &str, headers: &[(&'static str, &str)], expected| {
         let found = principal(&access(KEYED), Some(alias), headers, &accounts);
         let found = found.map(|principal| {

@@ -1,7 +1,6 @@
-//! A company's access and refresh token as `/oauth/token` answers them and as they stand in a file.
+//! A company's access and refresh token as `/oauth/token` answers them and as they are kept.
 
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -18,7 +17,7 @@ const REFRESH: &str = "refresh_token";
 /// Ours: seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 const EXPIRES_IN: &str = "expires_in";
-/// Ours: digest of the refresh token that was given for this pair.
+/// Of versions before the store: digest of the refresh token that was given for this pair.
 const REPLACES: &str = "replaces";
 
 /// An access token with its refresh token, and whatever came with them.
@@ -28,23 +27,21 @@ pub struct Pair {
     pub refresh: SecretString,
     /// Seconds since 1970.
     pub expires_at: i64,
-    replaces: Option<String>,
     others: Map<String, Value>,
 }
 
-/// What a renewal that was cut off left behind.
+/// What a renewal that was cut off left beside a pair file, by a version before the store.
 pub enum Leftover {
-    /// The renewal of a pair that opens with this refresh token, by its digest, was about to be sent.
+    /// The renewal of the pair of this name was about to be sent.
     Intent(String),
-    /// What HighLevel answered.
-    Answer(Box<Pair>),
+    /// What HighLevel answered, and the name of the pair that it was asked for.
+    Answer(Box<Pair>, Option<String>),
     /// Written by halves.
     Torn,
 }
 
 impl Pair {
-    /// Reads the JSON of a pair file; `written` is when the file was, in seconds since 1970. Else what is wrong
-    /// with it.
+    /// Reads a pair's JSON; `written` is when it was written, in seconds since 1970. Else what is wrong with it.
     pub fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
         let value = serde_json::from_slice(json).map_err(|_| "is no JSON")?;
         let Value::Object(members) = value else {
@@ -70,11 +67,9 @@ impl Pair {
         // RFC 6749: no new refresh token means that the old one goes on.
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
         members.extend(answer);
-        members.remove(REPLACES);
         let lasts = members.get(EXPIRES_IN).and_then(seconds);
         let mut pair = Self::from_members(members)?;
         pair.expires_at = end(lasts, &pair.access, asked);
-        pair.replaces = Some(self.name());
         Ok(pair)
     }
 
@@ -86,51 +81,28 @@ impl Pair {
         let access = take(ACCESS).ok_or("holds no access_token")?;
         let refresh = take(REFRESH).ok_or("holds no refresh_token")?;
         members.remove(EXPIRES_AT);
-        let replaces = match members.remove(REPLACES) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
+        members.remove(REPLACES);
         Ok(Self {
             access,
             refresh,
             expires_at: 0,
-            replaces,
             others: members,
         })
     }
 
-    /// The pair as it stands in its file.
-    pub fn json(&self) -> String {
+    /// The pair as it is kept.
+    pub fn json(&self) -> SecretString {
         let mut members = Map::new();
         members.insert(ACCESS.to_owned(), self.access.expose_secret().into());
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
         members.insert(EXPIRES_AT.to_owned(), self.expires_at.into());
         members.extend(self.others.clone());
-        if let Some(replaces) = &self.replaces {
-            members.insert(REPLACES.to_owned(), replaces.as_str().into());
-        }
-        Value::Object(members).to_string()
-    }
-
-    /// What is written before the pair's refresh token is used.
-    pub fn intent(&self) -> String {
-        let mut members = Map::new();
-        members.insert(REPLACES.to_owned(), self.name().into());
-        Value::Object(members).to_string()
+        Value::Object(members).to_string().into()
     }
 
     /// What stands for the pair: a digest of its refresh token, which no two pairs share.
     pub fn name(&self) -> String {
-        let hash = digest(&SHA256, self.refresh.expose_secret().as_bytes());
-        hash.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-
-    /// Whether this is what HighLevel gave for `older`.
-    pub fn follows(&self, older: &Self) -> bool {
-        self.replaces.as_deref() == Some(&older.name())
+        state::sha256(self.refresh.expose_secret())
     }
 
     /// What came with the tokens under `name`.
@@ -144,10 +116,12 @@ impl Leftover {
         let Ok(Value::Object(members)) = serde_json::from_slice(json) else {
             return Self::Torn;
         };
-        match (Pair::parse(json, 0), members.get(REPLACES)) {
-            (Ok(pair), _) => Self::Answer(Box::new(pair)),
-            (Err(_), Some(Value::String(name))) => Self::Intent(name.clone()),
-            (Err(_), _) => Self::Torn,
+        let older = members.get(REPLACES).and_then(Value::as_str);
+        let older = older.map(str::to_owned);
+        match (Pair::parse(json, 0), older) {
+            (Ok(pair), older) => Self::Answer(Box::new(pair), older),
+            (Err(_), Some(name)) => Self::Intent(name),
+            (Err(_), None) => Self::Torn,
         }
     }
 }

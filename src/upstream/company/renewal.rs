@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::file::{PairFile, PairLock};
+use super::file::PairFile;
 use super::oauth::{App, Oauth, unusable};
 use super::pair::{Pair, now};
 use super::single_flight::SingleFlight;
@@ -15,11 +15,13 @@ use super::state::{PAUSE, RenewalState};
 use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
+use state::StoreError;
+use state::agency_tokens::{AgencyImport, AgencyPair, AgencyRenewal, AgencyTokens};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
-const LONGEST_LOCK: Duration = Duration::from_secs(15);
+const LONGEST_LEASE: Duration = Duration::from_secs(15);
 
-/// From one look at the lock to the next.
+/// From one look whether it has to the next.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The token of one company.
@@ -27,6 +29,9 @@ pub struct Renewal {
     pub company: TenantId,
     pub app: App,
     pub oauth: Oauth,
+    /// Where the newest pair is, for all processes.
+    pub tokens: AgencyTokens,
+    /// Where a person puts the first.
     pub file: PairFile,
     pub state: Mutex<RenewalState>,
 }
@@ -93,77 +98,148 @@ impl Renewal {
     }
 
     async fn renew(self: Arc<Self>) -> Result<SecretString, TokenError> {
-        if self.state().held.is_none() {
-            let (pair, cut_off) = self.off_thread(|renewal| renewal.file.read()).await?;
-            self.take(&pair)?;
-            if !cut_off && let Some(token) = self.state().good() {
-                return Ok(token);
+        self.take_over_file().await?;
+        let start = Instant::now();
+        loop {
+            let (kept, pair) = self.newest().await?;
+            {
+                let mut state = self.state();
+                state.take(&pair);
+                // What this process left open is open no more where another one has put a new pair there.
+                state.open = kept.is_open;
+                if let Some(token) = state.good() {
+                    return Ok(token);
+                }
+                let generation = kept.generation;
+                state.unsaved.take_if(|(older, _)| *older != generation);
+            }
+            let lease = match kept.is_leased {
+                true => None,
+                false => self.tokens.begin(&kept).await.map_err(unrenewed)?,
+            };
+            match lease {
+                Some(lease) => {
+                    if let Some(token) = self.replace(&kept, &pair, lease).await? {
+                        return Ok(token);
+                    }
+                }
+                None if start.elapsed() >= LONGEST_LEASE => return Err(self.held_up().into()),
+                None => sleep(LOOK).await,
             }
         }
-        let locked = self.lock().await?;
-        let (locked, pair, cut_off) = self
-            .off_thread(move |_| {
-                locked
-                    .settle()
-                    .map(|(pair, cut_off)| (locked, pair, cut_off))
-            })
-            .await?;
-        self.take(&pair)?;
-        let unsaved = {
-            let mut state = self.state();
-            // What this process left open is open no more where another one has put a new pair there.
-            state.open = cut_off;
-            if let Some(token) = state.good() {
-                return Ok(token);
-            }
-            state.unsaved.take_if(|unsaved| !unsaved.follows(&pair));
-            state.unsaved.clone()
-        };
-        let old = pair.clone();
-        let prepared = self.off_thread(move |_| locked.prepare(&old)).await?;
+    }
+
+    /// Puts another pair in the place of `pair`; `None` where another process has done so meanwhile.
+    async fn replace(
+        &self,
+        kept: &AgencyPair,
+        pair: &Pair,
+        lease: AgencyRenewal,
+    ) -> Result<Option<SecretString>, TokenError> {
+        let unsaved = self.state().unsaved.clone();
         let new = match unsaved {
-            Some(unsaved) => unsaved,
+            Some((_, unsaved)) => unsaved,
             None => {
                 let asked = now();
-                let answer = match self.oauth.renew(&self.app, &pair.refresh).await {
-                    Ok(answer) => answer,
+                let answer = lease.hold(self.oauth.renew(&self.app, &pair.refresh)).await;
+                match answer {
+                    Ok(answer) => pair
+                        .renewed(answer, asked)
+                        .map_err(|what| TokenError::unknown(unusable(what)))?,
                     Err(missed) => {
                         // What was open before is still, unless HighLevel says that it is over.
                         let is_over = missed.refresh_token == RefreshTokenState::Dead;
-                        if is_over
-                            || (missed.refresh_token == RefreshTokenState::Untouched && !cut_off)
-                        {
+                        let is_untouched = missed.refresh_token == RefreshTokenState::Untouched;
+                        if is_over || (is_untouched && !kept.is_open) {
                             self.state().open = false;
-                            self.off_thread(move |_| {
-                                prepared.abandon();
-                                Ok(())
-                            })
-                            .await?;
+                            // Left there it costs one renewal more.
+                            let _ = lease.give_back().await;
                         }
                         return Err(missed);
                     }
-                };
-                pair.renewed(answer, asked)
-                    .map_err(|what| TokenError::unknown(unusable(what)))?
+                }
             }
         };
-        self.state().unsaved = Some(new.clone());
-        let saved = new.clone();
-        self.off_thread(move |_| prepared.commit(&saved)).await?;
+        self.state().unsaved = Some((kept.generation, new.clone()));
+        // Tried again though nobody may ask: it is in this process alone.
+        let is_put = lease.put(new.json()).await;
+        let is_put = is_put.map_err(|error| TokenError::unknown(unsavable(error)))?;
         self.state().unsaved = None;
+        if !is_put {
+            return Ok(None);
+        }
         self.fits(&new)?;
         self.state().renew(&new);
         tracing::info!(
             company = self.company.as_str(),
             "The company's token was renewed."
         );
-        Ok(new.access)
+        Ok(Some(new.access))
     }
 
-    /// Uses the pair of the file where it is another than that in use.
-    fn take(&self, pair: &Pair) -> Result<(), Failure> {
-        self.fits(pair)?;
-        self.state().take(pair);
+    async fn newest(&self) -> Result<(AgencyPair, Pair), Failure> {
+        let kept = self.tokens.read().await.map_err(unrenewed)?;
+        // Nobody takes a row away.
+        let kept = kept.ok_or_else(|| unrenewed("the store holds no pair".to_owned().into()))?;
+        let text = kept.text.expose_secret().as_bytes();
+        let pair = Pair::parse(text, 0);
+        let pair = pair.map_err(|what| unrenewed(format!("what the store holds {what}").into()))?;
+        self.fits(&pair)?;
+        Ok((kept, pair))
+    }
+
+    /// Keeps the pair of the file where it is a new one. What is wrong with a file counts only while there is no other
+    /// pair.
+    async fn take_over_file(self: &Arc<Self>) -> Result<(), Failure> {
+        let known = self.tokens.read().await.map_err(unrenewed)?;
+        let is_needed = known.is_none();
+        if !is_needed && !self.file.path().exists() {
+            return Ok(());
+        }
+        match self.import(known).await {
+            Err(failure) if !is_needed => {
+                tracing::warn!(
+                    company = self.company.as_str(),
+                    "The pair that the store holds stays in use: {}",
+                    failure.sentence
+                );
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn import(self: &Arc<Self>, known: Option<AgencyPair>) -> Result<(), Failure> {
+        let renewal = Arc::clone(self);
+        let read = spawn_blocking(move || {
+            let is_known = |name: &str| {
+                known
+                    .as_ref()
+                    .is_some_and(|pair| pair.was_imported_as(name))
+            };
+            renewal.file.read(is_known)
+        });
+        let read = read.await.unwrap_or_else(|_| {
+            let what = "Reading the company's pair file broke off.";
+            Err(Failure::new(FailureClass::Upstream, what).with_remedy("Try again."))
+        });
+        let Some(from_file) = read? else {
+            return Ok(());
+        };
+        self.fits(&from_file.pair)?;
+        let import = AgencyImport {
+            text: from_file.pair.json(),
+            names: from_file.names.clone(),
+            is_open: from_file.cut_off,
+        };
+        if self.tokens.import(import).await.map_err(unrenewed)? {
+            tracing::info!(
+                company = self.company.as_str(),
+                "The store has taken the pair of {} over. The file stays as it is and may be read-only; its refresh \
+                 token is used up at the first renewal, after which the store alone has one that works.",
+                self.file.path().display()
+            );
+        }
         Ok(())
     }
 
@@ -189,42 +265,32 @@ impl Renewal {
         }
     }
 
-    async fn lock(self: &Arc<Self>) -> Result<PairLock, Failure> {
-        let start = Instant::now();
-        loop {
-            if let Some(locked) = self.off_thread(|renewal| renewal.file.try_lock()).await? {
-                return Ok(locked);
-            }
-            if start.elapsed() >= LONGEST_LOCK {
-                let what = format!(
-                    "Another process has been renewing the pair file {} for {} seconds.",
-                    self.file.path().display(),
-                    LONGEST_LOCK.as_secs()
-                );
-                return Err(Failure::new(FailureClass::Upstream, what)
-                    .with_remedy("Look for a server that hangs, and end it."));
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    /// `work` where it may wait for a disk. It is done to its end even where the server stops meanwhile.
-    async fn off_thread<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let renewal = Arc::clone(self);
-        let done = spawn_blocking(move || work(&renewal)).await;
-        done.unwrap_or_else(|_| {
-            Err(Failure::new(
-                FailureClass::Upstream,
-                "Reading or writing the company's pair file broke off.",
-            )
-            .with_remedy("Try again."))
-        })
+    fn held_up(&self) -> Failure {
+        let what = format!(
+            "Another process has been renewing the token of the company {} for {} seconds.",
+            self.company.as_str(),
+            LONGEST_LEASE.as_secs()
+        );
+        Failure::new(FailureClass::Upstream, what)
+            .with_remedy("Look for a server that hangs, and end it.")
     }
 
     fn state(&self) -> MutexGuard<'_, RenewalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unrenewed(error: StoreError) -> Failure {
+    let what = format!("The company's token was not renewed, and HighLevel not asked: {error}.");
+    Failure::new(FailureClass::Auth, what)
+        .with_remedy("Put that right; the refresh token is what it was.")
+}
+
+fn unsavable(error: StoreError) -> Failure {
+    let what = format!(
+        "HighLevel gave the company a new pair of tokens, which the store cannot keep: {error}."
+    );
+    Failure::new(FailureClass::Auth, what).with_remedy(
+        "Put that right before the server is stopped: it keeps the pair in memory and tries again.",
+    )
 }

@@ -26,8 +26,8 @@ pub struct RenewalState {
     pub held: Option<AccessToken>,
     /// A renewal was sent, and nobody knows what became of it.
     pub open: bool,
-    /// What HighLevel gave for the pair of the file and could not be written there.
-    pub unsaved: Option<Pair>,
+    /// What HighLevel gave for the pair of this generation and could not be put in its place.
+    pub unsaved: Option<(i64, Pair)>,
     pub flight: Option<SingleFlight<SecretString>>,
     /// HighLevel refused what is held.
     refused: bool,
@@ -81,7 +81,7 @@ impl RenewalState {
         }
     }
 
-    /// Uses the pair of the file where it is another than that in use.
+    /// Uses the pair of the store where it is another than that in use.
     pub fn take(&mut self, pair: &Pair) {
         if !self.held.as_ref().is_some_and(|held| held.is(&pair.access)) {
             self.hold(pair, None);

@@ -25,7 +25,8 @@ fn servers_company() -> Credential {
         client_secret: "secret".into(),
         pair_file: std::env::temp_dir().join("pair.json"),
     };
-    Credential::Company(Company::new(&transport.oauth(), settings).expect("a company"))
+    let store = state::Store::in_memory().expect("a store");
+    Credential::Company(Company::new(&transport.oauth(), &store, settings).expect("a company"))
 }
 
 fn jwt(claims: &str) -> Credential {

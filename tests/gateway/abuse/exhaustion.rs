@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use axum::response::IntoResponse;
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::{ConnectOptions, Connection};
+use state::approvals::Approvals;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -147,13 +149,8 @@ async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
             .await
     };
     let pending = || {
-        let folder = std::fs::read_dir(setup.path("state/approvals"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        folder
-            .filter(|entry| entry.file_name().to_string_lossy().contains("apr_"))
-            .count()
+        let approvals = Approvals::new(&setup.store()).list().wait();
+        approvals.expect("listed").len()
     };
     for number in 0..times(120, 1_000) {
         ask(&bearer(&format!("pit-made-up-{}", number % 12)), number).await;
@@ -174,6 +171,15 @@ async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
     );
 }
 
+/// A process that changes the store, and comes to no end.
+async fn hold(path: &std::path::Path) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.expect("a connection");
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection);
+    begun.await.expect("held");
+    connection
+}
+
 #[tokio::test]
 async fn e9_a_held_lock_stops_nobody_else() {
     let highlevel = StubHighLevel::start().await;
@@ -187,12 +193,7 @@ async fn e9_a_held_lock_stops_nobody_else() {
             .await
     };
     ask(Arc::clone(&program), 0).await;
-    let lock = std::fs::File::options()
-        .append(true)
-        .create(true)
-        .open(setup.path("state/approvals/lock"))
-        .expect("a lock");
-    lock.lock().expect("held");
+    let lock = hold(&setup.path("state/tests.db")).await;
     let held: Vec<_> = (1..=16)
         .map(|number| tokio::spawn(ask(Arc::clone(&program), number)))
         .collect();
@@ -204,7 +205,7 @@ async fn e9_a_held_lock_stops_nobody_else() {
     )
     .await;
     println!("beside a held lock: /livez {livez:?}, reads of another {read:?} of 3");
-    drop(lock);
+    lock.close().await.expect("let go");
     for call in held {
         call.abort();
     }

@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches, location};
-use super::budgets::folder_bytes;
 use super::setup::Setup;
 use super::stub::{StubHighLevel, refusal};
 use crate::times;
@@ -83,22 +82,15 @@ async fn a_write_of_a_new_token_is_preceded_by_a_read() {
     assert_ne!(audit_bytes(&setup), 0);
 }
 
-/// What is written down of calls.
+/// Bytes of what is written down of calls.
 pub fn audit_bytes(setup: &Setup) -> u64 {
-    let entries = std::fs::read_dir(setup.path("state"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let audit = entries.filter(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        name.starts_with("audit") && name.ends_with(".jsonl")
+    let mut bytes = 0;
+    let counted = state::audit::lines(&setup.store(), None, None, |lines| {
+        bytes += lines.iter().map(|line| line.len() as u64).sum::<u64>();
+        Ok(())
     });
-    let bytes = audit.map(|entry| match entry.path().is_dir() {
-        true => folder_bytes(&entry.path()),
-        false => entry.metadata().map_or(0, |metadata| metadata.len()),
-    });
-    bytes.sum()
+    counted.expect("read");
+    bytes
 }
 
 #[tokio::test]

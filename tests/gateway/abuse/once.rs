@@ -200,9 +200,7 @@ async fn a9_a_repeat_tells_the_same_outcome() {
     assert_eq!(deletes(&highlevel), 1);
 }
 
-/// Confirm tokens end with the process until they are kept in the durable store, which comes later.
 #[tokio::test]
-#[ignore = "needs confirm tokens that outlive the process"]
 async fn a16_a_command_confirms_what_a_command_asked() {
     let highlevel = StubHighLevel::start().await;
     let setup = Setup::new()

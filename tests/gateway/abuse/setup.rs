@@ -9,7 +9,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
+use state::{Store, StoreOptions};
+
 use super::program::Program;
+
+/// Name of the program's state.
+const STATE: &str = "tests";
 
 /// How the program is set up.
 pub struct Setup {
@@ -32,6 +37,9 @@ impl Setup {
         let (state, settings) = (setup.text_path("state"), setup.text_path("settings.toml"));
         setup
             .set("HIGHLEVEL_MCP_STATE_FOLDER", &state)
+            // Commands are not told where the server's HighLevel is.
+            .set("HIGHLEVEL_MCP_STATE_NAME", STATE)
+            .set("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0")
             .set("HIGHLEVEL_MCP_CONFIG", &settings)
             .set("HIGHLEVEL_MCP_METRICS_LISTEN", "127.0.0.1:0")
             .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000")
@@ -82,6 +90,18 @@ impl Setup {
 
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The program's state, as another process sees it.
+    pub fn store(&self) -> Store {
+        let folder = self.path("state");
+        let opened = Store::open(&StoreOptions {
+            folder: Some(&folder),
+            upstream: STATE,
+            keys: &[],
+            audit_file: None,
+        });
+        opened.expect("the store")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

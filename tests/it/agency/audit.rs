@@ -1,7 +1,8 @@
 //! The audit file beside the sandbox's own log: one record for every request that changes something.
 
 use serde_json::json;
-use state::audit::{AuditQuery, RecordState, records};
+use sqlx::ConnectOptions;
+use state::audit::{AuditQuery, RecordState, lines, records};
 
 use super::{Agency, branch, contact};
 
@@ -62,7 +63,7 @@ async fn every_write_and_every_refusal_is_written_down() {
 
     // A refusal is answered before its line is written.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let found = records(agency.server.state.path(), &AuditQuery::default()).expect("the file");
+    let found = records(&agency.server.store(), &AuditQuery::default()).expect("read");
     assert!(found.unreadable.is_empty());
     let seen = agency.writes().await;
     let done = found
@@ -111,15 +112,11 @@ async fn every_write_and_every_refusal_is_written_down() {
             .is_some_and(|rule| rule.starts_with("[locations.b02] deny"))
     );
     let mut text = String::new();
-    for entry in std::fs::read_dir(agency.server.state.path()).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            text += &std::fs::read_to_string(path).expect("text");
-        }
-    }
+    let read = lines(&agency.server.store(), None, None, |lines| {
+        text += &lines.concat();
+        Ok(())
+    });
+    read.expect("read");
     for secret in [
         "canary-in-the-arguments",
         "pit-sandbox",
@@ -133,24 +130,21 @@ async fn every_write_and_every_refusal_is_written_down() {
 async fn what_cannot_be_written_down_is_not_done() {
     let mut agency = Agency::start(1, "").await;
     let id = contact(&mut agency, OPERATOR, "b01").await;
-    // Where the file would be is a folder from now on.
-    let folder = agency.server.state.path().to_owned();
-    for entry in std::fs::read_dir(&folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            std::fs::remove_file(&path).expect("removed");
-            std::fs::create_dir(&path).expect("made");
-        }
-    }
+    // Another process changes the store, and comes to no end.
+    let path = agency.server.store().path().map(std::path::Path::to_owned);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path.expect("a file"));
+    let mut held = options.connect().await.expect("a connection");
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut held).await;
+    begun.expect("held");
     let tags = json!({"contactId": id, "tags": ["x"]});
     let refused = agency
         .call("/mcp/l/b01", OPERATOR, "contacts_add-tags", tags)
         .await;
     let refused = refused.expect_err("a refusal");
-    assert!(refused["error"].to_string().contains("audit"), "{refused}");
+    assert!(
+        refused["error"].to_string().contains("its store"),
+        "{refused}"
+    );
     assert!(agency.writes().await.is_empty());
     agency
         .call(

@@ -1,7 +1,8 @@
 //! Each way of confirming, on every surface, with clients of both generations of the protocol.
 
 use serde_json::{Value, json};
-use state::approvals::Approvals;
+use state::approvals::{ApprovalState, Approvals};
+use state::keys::Keys;
 
 use super::{Agency, contact};
 
@@ -108,7 +109,7 @@ async fn a_person_elsewhere_decides() {
     let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
     let mut agency = Agency::start(1, rules).await;
     let agency = &mut agency;
-    let approvals = Approvals::open(agency.server.state.path()).expect("approvals");
+    let approvals = Approvals::new(&agency.server.store());
     let path = "/mcp/l/b01/x/contacts";
     let tool = "contacts_delete-contact";
     let given = |id: &str, confirm: Option<&Value>| json!({"contactId": id, "confirm": confirm});
@@ -127,11 +128,12 @@ async fn a_person_elsewhere_decides() {
         waits["retryAfterMs"].is_u64() && waits["class"] == "needs_confirmation",
         "{waits}"
     );
-    let listed = approvals.list().expect("a list");
+    let listed = approvals.list().await.expect("a list");
     assert_eq!((listed.len(), listed[0].alias.as_deref()), (1, Some("b01")));
     let handle_text = handle.as_str().expect("a handle");
     approvals
         .decide(handle_text, true, "Ada", None)
+        .await
         .expect("decided");
     let other = agency
         .call(path, OPERATOR, tool, given("another", Some(&handle)))
@@ -156,6 +158,7 @@ async fn a_person_elsewhere_decides() {
             "Ada",
             Some("she is a client"),
         )
+        .await
         .expect("decided");
     let denied = agency
         .call(path, OPERATOR, tool, given(&id, Some(&handle)))
@@ -163,6 +166,127 @@ async fn a_person_elsewhere_decides() {
     let denied = denied.expect_err("a no").to_string();
     assert!(denied.contains("she is a client"), "{denied}");
     assert_eq!(deleted(agency).await, 1);
+}
+
+/// What a key asked for runs when a person approves it, whether its client comes back or not; of a HighLevel token
+/// nothing is kept, and its client has to.
+#[tokio::test]
+async fn approving_runs_the_call() {
+    let rules = "[server]\nconfirm = { destructive = \"human\", write = \"human\" }\n";
+    let mut agency = Agency::start(2, rules).await;
+    let agency = &mut agency;
+    let approvals = Approvals::new(&agency.server.store());
+    let one = agency.key("one", Some(&["b01"]), None);
+    let all = agency.key("all", None, None);
+    let token = "Bearer pit-sandbox-branch-01";
+    let tags = |location: Option<&str>| json!({"operation": "contacts_add-tags", "location": location, "arguments": {"tags": ["x"]}});
+    // Who asks where, in which location by argument, and whether it runs by itself.
+    let rows = [
+        ("/mcp/l/b01", one.as_str(), None, true),
+        ("/mcp", &all, Some("b02"), true),
+        ("/mcp/l/b02", OPERATOR, None, true),
+        ("/mcp/l/b01", token, None, false),
+    ];
+    for (path, who, location, runs) in rows {
+        for many in [false, true] {
+            let alias = location.unwrap_or(&path[path.len() - 3..]);
+            let id = contact(agency, OPERATOR, alias).await;
+            let mut call = tags(location);
+            match many {
+                true => {
+                    call["items"] = json!([{"contactId": id}, {"contactId": id, "tags": ["y"]}])
+                }
+                false => call["arguments"]["contactId"] = json!(id),
+            }
+            let before = agency.writes().await.len();
+            let asked = agency.call(path, who, "call_write", call.clone()).await;
+            let handle = asked.expect_err("a question")["confirm"].clone();
+            let name = handle.as_str().expect("a handle");
+            approvals
+                .decide(name, true, "Ada", None)
+                .await
+                .expect("decided");
+            let runs_alone = approvals.get(name).await.expect("read").expect("kept");
+            assert_eq!(runs_alone.runs_alone, runs, "{path} {who}");
+            let calls = if many { 2 } else { 1 };
+            for _ in 0..100 {
+                if !runs || agency.writes().await.len() == before + calls {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            let made = agency.writes().await.len() - before;
+            assert_eq!(made, if runs { calls } else { 0 }, "{path} {who} {many}");
+            call["confirm"] = handle;
+            let told = agency.call(path, who, "call_write", call).await;
+            let told = told.expect("the outcome");
+            assert_eq!(told["done"].as_u64(), many.then_some(2), "{told}");
+            assert_eq!(agency.writes().await.len() - before, calls);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_approved_call_is_judged_again_before_it_runs() {
+    let rules = "[server]\nconfirm = { write = \"human\" }\n";
+    let mut agency = Agency::start(1, rules).await;
+    let agency = &mut agency;
+    let approvals = Approvals::new(&agency.server.store());
+    let key = agency.key("one", Some(&["b01"]), None);
+    let id = contact(agency, OPERATOR, "b01").await;
+    let path = "/mcp/l/b01";
+    for revoked in [false, true] {
+        let tags = json!({"contactId": id, "tags": [format!("{revoked}")]});
+        let asked = agency.call(path, &key, "contacts_add-tags", tags).await;
+        let handle = asked.expect_err("a question")["confirm"].clone();
+        match revoked {
+            true => drop(Keys::new(&agency.server.store()).revoke("one").await),
+            false => agency.reload("[server]\ndeny = [\"contacts_add-tags\"]\n", &[1]),
+        }
+        let handle = handle.as_str().expect("a handle");
+        approvals
+            .decide(handle, true, "Ada", None)
+            .await
+            .expect("decided");
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        assert_eq!(agency.writes().await.len(), 0, "revoked: {revoked}");
+        agency.reload(rules, &[1]);
+    }
+}
+
+/// A client that waits gets the answer itself.
+#[tokio::test]
+async fn a_call_waits_for_a_person() {
+    let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
+    let wait = ("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "5000");
+    let mut agency = Agency::start_with(1, rules, &[wait]).await;
+    let id = contact(&mut agency, OPERATOR, "b01").await;
+    let approvals = Approvals::new(&agency.server.store());
+    for (approve, part) in [(false, "said no: later"), (true, "succeded")] {
+        let decide = async {
+            loop {
+                let open = approvals.list().await.expect("listed");
+                let open = open.iter().find(|one| one.state == ApprovalState::Pending);
+                if let Some(one) = open {
+                    let decided = approvals.decide(&one.handle, approve, "Ada", Some("later"));
+                    decided.await.expect("decided");
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let arguments = json!({"contactId": id});
+        let call = agency.call(
+            "/mcp/l/b01/x/contacts",
+            OPERATOR,
+            "contacts_delete-contact",
+            arguments,
+        );
+        let (told, ()) = tokio::join!(call, decide);
+        assert_eq!(told.is_ok(), approve, "{told:?}");
+        assert!(format!("{told:?}").contains(part), "{told:?}");
+    }
+    assert_eq!(deleted(&agency).await, 1);
 }
 
 /// The result of a call by a client of MCP 2026-07-28 that can show questions.
@@ -263,9 +387,10 @@ async fn newer_clients_confirm_the_same_way() {
         let told: Value = serde_json::from_str(text).expect("JSON");
         let confirm = told["confirm"].as_str().expect("a confirm");
         if part == "apr_" {
-            let approvals = Approvals::open(agency.server.state.path()).expect("approvals");
+            let approvals = Approvals::new(&agency.server.store());
             approvals
                 .decide(confirm, true, "Ada", None)
+                .await
                 .expect("decided");
         }
         let arguments = json!({"contactId": id, "confirm": confirm});

@@ -128,8 +128,8 @@ async fn endpoints_of_others_are_closed() {
     check("/mcp/l/b01", &forged, 401).await;
     check("/mcp/l/b01", "Bearer hlk_abcdefgh_x", 401).await;
     check("/mcp/l/b09", "Bearer nothing", 401).await;
-    let keys = state::keys::Keys::open(agency.server.state.path()).expect("keys");
-    keys.revoke("one").expect("revoked");
+    let keys = state::keys::Keys::new(&agency.server.store());
+    keys.revoke("one").wait().expect("revoked");
     // A revocation by another process is seen within this time.
     tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     check("/mcp/l/b01", &one, 401).await;

@@ -43,6 +43,11 @@ pub fn alias(number: usize) -> String {
 
 impl Agency {
     pub async fn start(branches: usize, rules: &str) -> Self {
+        Self::start_with(branches, rules, &[]).await
+    }
+
+    /// With variables of the environment beside the usual ones.
+    pub async fn start_with(branches: usize, rules: &str, further: &[(&str, &str)]) -> Self {
         let options = SandboxOptions {
             branches,
             calls_per_interval: Some(10_000_000),
@@ -71,7 +76,9 @@ impl Agency {
                 "100000".to_owned(),
             ),
         ];
-        let variables = Vec::from(variables.map(|(name, value)| (name.to_owned(), value)));
+        let mut variables = Vec::from(variables.map(|(name, value)| (name.to_owned(), value)));
+        let further = further.iter();
+        variables.extend(further.map(|(name, value)| (name.to_string(), value.to_string())));
         let borrowed = variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
@@ -99,6 +106,7 @@ impl Agency {
         self.server.pipeline.replace_snapshot(Snapshot::read(
             &config,
             &self.server.pipeline.transport().oauth(),
+            &self.server.pipeline.controls().store,
         )?);
         Ok(())
     }
@@ -109,8 +117,9 @@ impl Agency {
             None => KeyLocations::All,
             Some(aliases) => KeyLocations::Only(aliases.iter().map(ToString::to_string).collect()),
         };
-        let keys = Keys::open(self.server.state.path()).expect("keys");
-        let (_, key) = keys.create(name, locations, policy, None).expect("a key");
+        let keys = Keys::new(&self.server.store());
+        let made = keys.create(name, locations, policy, None).wait();
+        let (_, key) = made.expect("a key");
         format!("Bearer {}", key.expose_secret())
     }
 

@@ -30,7 +30,7 @@ async fn ready(agency: &Agency) -> (u16, String) {
 async fn what_is_paused_reads_and_does_nothing_else() {
     let mut agency = Agency::start(2, "").await;
     let agency = &mut agency;
-    let pauses = Pauses::open(agency.server.state.path()).expect("a folder");
+    let pauses = Pauses::new(&agency.server.store());
     let paths = ["/mcp/l/b01", "/mcp/l/b02"];
     let contacts = [
         contact(agency, OPERATOR, "b01").await,
@@ -45,10 +45,11 @@ async fn what_is_paused_reads_and_does_nothing_else() {
     ];
     for (place, expected, says) in cases {
         for alias in [None, Some("b01")] {
-            pauses.resume(alias).expect("resumed");
+            pauses.resume(alias).wait().expect("resumed");
         }
         if let Some(alias) = place {
-            pauses.pause(alias, Some("wrong texts")).expect("paused");
+            let paused = pauses.pause(alias, Some("wrong texts"));
+            paused.wait().expect("paused");
         }
         let before = agency.writes().await.len();
         for (index, path) in paths.into_iter().enumerate() {
@@ -95,8 +96,6 @@ async fn a_pause_is_made_and_ended_by_commands() {
     for (arguments, code, part) in rows {
         desk.run(arguments, code, part).await;
     }
-    std::fs::write(desk.path("state") + "/pause.json", "{").expect("written");
-    desk.run(&["resume"], 2, "pause.json is broken").await;
 }
 
 #[tokio::test]

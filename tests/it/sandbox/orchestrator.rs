@@ -141,7 +141,7 @@ async fn a_key_makes_a_call_happen_once() {
     let second = stack.call("call_write", call("a")).await;
     assert_eq!(first["tags"], second["tags"]);
     assert!(
-        text(&second, "/_repeated").contains("this instance only"),
+        text(&second, "/_repeated").contains("answered before"),
         "{second}"
     );
     assert_eq!(seen(&stack, "POST", "/tags").await, 1);

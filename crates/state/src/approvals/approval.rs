@@ -1,4 +1,4 @@
-//! One approval: what stands in its file, and what that means at a time.
+//! One approval: its row, and what that means at a time.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,17 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::NewApproval;
 use super::preview::cut_preview;
-use crate::{StoreError, random};
+use super::{MOST_SEALED, NewApproval, sealed_at};
+use crate::store::{KeyRing, StoredRow, Transaction};
+use crate::{StoreError, random, time};
 
 const PREFIX: &str = "apr_";
 
 /// Of a handle, behind the prefix: 15 random bytes, which nobody guesses.
 const HANDLE_LENGTH: usize = 20;
 
-/// After so long files go.
-const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// After so long it goes.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A call that has been running for longer is taken for one whose process died.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(10);
@@ -47,6 +48,9 @@ pub struct Approval {
     /// Every location that the call touches.
     #[serde(default)]
     pub locations: Vec<LocationCount>,
+    /// Its request is kept: approving it runs it, whether its client comes back or not.
+    #[serde(skip)]
+    pub runs_alone: bool,
 }
 
 /// How often a call touches a location.
@@ -56,14 +60,6 @@ pub struct LocationCount {
     /// Its alias, or its id where it is none of the server's own.
     pub location: String,
     pub calls: usize,
-}
-
-/// What decides how long an approval waits and its file is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime {
-    pub created: Timestamp,
-    pub expires: Timestamp,
-    pub state: ApprovalState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,20 +126,98 @@ impl Approval {
             outcome: None,
             is_error: false,
             locations: new.locations.clone(),
+            runs_alone: new
+                .request
+                .as_ref()
+                .is_some_and(|request| request.len() <= MOST_SEALED),
+        })
+    }
+
+    pub fn insert(
+        &self,
+        transaction: &mut Transaction,
+        request: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let insert = "INSERT INTO approval (id, digest, who, tool, effect, location, alias, state, created_at, expires_at,
+                decided_at, decided_by, claimed_at, is_error, note, locations, shown, request)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+        let json = |error| StoreError::from(format!("an approval is no JSON: {error}"));
+        let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+        let insert = sqlx::query(insert)
+            .bind(self.handle.clone())
+            .bind(self.digest.clone())
+            .bind(self.who.clone())
+            .bind(self.tool.clone())
+            .bind(self.effect.clone())
+            .bind(self.location.clone())
+            .bind(self.alias.clone())
+            .bind(self.state.name())
+            .bind(self.created.as_millisecond())
+            .bind(self.expires.as_millisecond())
+            .bind(milliseconds(self.decided_at))
+            .bind(self.decided_by.clone())
+            .bind(milliseconds(self.claimed_at))
+            .bind(i64::from(self.is_error))
+            .bind(self.note.clone())
+            .bind(serde_json::to_string(&self.locations).map_err(json)?)
+            .bind(self.preview.to_string())
+            .bind(request);
+        transaction.run(insert).map(drop)
+    }
+
+    pub fn put_outcome(
+        &self,
+        transaction: &mut Transaction,
+        ring: &KeyRing,
+        outcome: &str,
+    ) -> Result<(), StoreError> {
+        let sealed = ring.seal(sealed_at(&self.handle, "outcome"), outcome.as_bytes())?;
+        let put = sqlx::query("UPDATE approval SET outcome = $2 WHERE id = $1");
+        transaction
+            .run(put.bind(self.handle.clone()).bind(sealed))
+            .map(drop)
+    }
+
+    pub(super) fn from_row(ring: &KeyRing, row: &StoredRow) -> Result<Self, StoreError> {
+        let handle = row.text("id")?;
+        let broken = |what: String| {
+            StoreError::from(format!("the approval {handle} is not understood: {what}"))
+        };
+        let state = row.text("state")?;
+        let state = ApprovalState::parse(&state).ok_or_else(|| broken(state))?;
+        let locations = serde_json::from_str(&row.text("locations")?);
+        let preview = serde_json::from_str(&row.text("shown")?);
+        let outcome = row.optional_bytes("outcome")?.map(|sealed| {
+            let opened = ring.open(sealed_at(&handle, "outcome"), &sealed)?;
+            Ok(String::from_utf8_lossy(&opened).into_owned())
+        });
+        Ok(Self {
+            digest: row.text("digest")?,
+            tool: row.text("tool")?,
+            effect: row.text("effect")?,
+            location: row.optional_text("location")?,
+            alias: row.optional_text("alias")?,
+            who: row.text("who")?,
+            preview: preview.map_err(|error| broken(error.to_string()))?,
+            created: time(row.integer("created_at")?),
+            expires: time(row.integer("expires_at")?),
+            state,
+            decided_at: row.optional_integer("decided_at")?.map(time),
+            decided_by: row.optional_text("decided_by")?,
+            note: row.optional_text("note")?,
+            claimed_at: row.optional_integer("claimed_at")?.map(time),
+            outcome: outcome.transpose().map_err(|error: StoreError| error)?,
+            is_error: row.integer("is_error")? != 0,
+            locations: locations.map_err(|error: serde_json::Error| broken(error.to_string()))?,
+            runs_alone: row.optional_bytes("request")?.is_some(),
+            handle,
         })
     }
 
     /// Whether nobody decided in time, or nobody ran it in time.
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.lifetime().has_expired(now)
-    }
-
-    pub(super) fn lifetime(&self) -> Lifetime {
-        Lifetime {
-            created: self.created,
-            expires: self.expires,
-            state: self.state,
-        }
+        let may_wait = matches!(self.state, ApprovalState::Pending | ApprovalState::Approved);
+        self.state == ApprovalState::Expired || may_wait && self.expires <= now
     }
 
     pub(super) fn undecidable(&self, now: Timestamp) -> Option<String> {
@@ -189,33 +263,20 @@ impl Approval {
     }
 }
 
-impl Lifetime {
-    /// Whether nobody decided in time, or nobody ran it in time.
-    pub fn has_expired(self, now: Timestamp) -> bool {
-        self.state == ApprovalState::Expired || self.may_wait() && self.expires <= now
-    }
-
-    /// For a person, or for its client to come back.
-    pub fn waits(self, now: Timestamp) -> bool {
-        self.may_wait() && now < self.expires
-    }
-
-    /// Its time is up, and its file does not say so yet.
-    pub fn is_to_expire(self, now: Timestamp) -> bool {
-        self.may_wait() && self.expires <= now
-    }
-
-    /// Nobody will ask for it any more.
-    pub fn is_over(self, now: Timestamp) -> bool {
-        !self.waits(now) && now.duration_since(self.created) > KEPT
-    }
-
-    fn may_wait(self) -> bool {
-        matches!(self.state, ApprovalState::Pending | ApprovalState::Approved)
-    }
-}
-
 impl ApprovalState {
+    const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Denied,
+        Self::Running,
+        Self::Done,
+        Self::Expired,
+    ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -228,7 +289,7 @@ impl ApprovalState {
     }
 }
 
-/// A handle is the name of a file, and comes from clients.
+/// A handle comes from clients.
 pub fn is_handle(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|rest| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -1,7 +1,7 @@
 //! Approvals from the question to the answer, over several processes.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+mod alone;
+
 use std::sync::Barrier;
 use std::thread;
 
@@ -10,13 +10,19 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::for_tests;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn opened() -> (TempDir, Approvals) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let approvals = Approvals::open(folder.path()).expect("open");
+    let folder = for_tests::folder();
+    let approvals = opened_in(&folder);
     (folder, approvals)
+}
+
+/// As another process has them.
+fn opened_in(folder: &TempDir) -> Approvals {
+    Approvals::new(&for_tests::open(folder))
 }
 
 fn request(approvals: &Approvals, digest: &str, who: &str, lasts: Duration) -> Approval {
@@ -29,10 +35,12 @@ fn asked(
     who: &str,
     lasts: Duration,
 ) -> Result<Approval, StoreError> {
-    let new = new(digest, who, lasts);
-    approvals
-        .request_blocking(&new)
-        .map(|(approval, _)| approval)
+    let asked = approvals.request(new(digest, who, lasts)).wait();
+    asked.map(|(approval, _)| approval)
+}
+
+fn claimed(approvals: &Approvals, handle: &str, digest: &str) -> Result<Claim, StoreError> {
+    for_tests::on_one_thread(approvals.claim(handle, digest))
 }
 
 fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
@@ -46,43 +54,43 @@ fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
         who: who.to_owned(),
         preview: json!({"amount": 5}),
         lasts,
+        request: None,
     }
 }
 
 /// As time does, or a process that dies.
-fn change(folder: &TempDir, handle: &str, changes: &[(&str, Value)]) {
-    let path = folder.path().join(format!("approvals/{handle}.json"));
-    let text = fs::read(&path).expect("read");
-    let mut held: Value = serde_json::from_slice(&text).expect("JSON");
-    for (name, value) in changes {
-        held[name] = value.clone();
-    }
-    fs::write(&path, held.to_string()).expect("written");
+fn change(folder: &TempDir, handle: &str, changes: &str) {
+    let change = format!("UPDATE approval SET {changes} WHERE id = '{handle}'");
+    for_tests::sql(folder, &change);
 }
 
-fn ago(hours: i64) -> Value {
+/// So many hours ago, as a column is set to it.
+fn ago(column: &str, hours: i64) -> String {
     let time = now() - SignedDuration::from_hours(hours);
-    time.to_string().into()
+    format!("{column} = {}", time.as_millisecond())
+}
+
+fn all(changes: &[&str]) -> String {
+    changes.join(", ")
 }
 
 #[test]
 fn a_claim_says_how_the_call_stands() {
     let decided = |approve, note| {
         move |approvals: &Approvals, _: &TempDir, handle: &str| {
-            let decided = approvals.decide(handle, approve, "Ada", note);
+            let decided = approvals.decide(handle, approve, "Ada", note).wait();
             drop(decided.expect("decided"));
         }
     };
     let past = |state: &'static str| {
         move |_: &Approvals, folder: &TempDir, handle: &str| {
-            let claimed = ("claimed_at", ago(1));
-            let expired = ("expires", ago(1));
-            change(folder, handle, &[("state", state.into()), claimed, expired]);
+            let (claimed, expired) = (ago("claimed_at", 1), ago("expires_at", 1));
+            change(folder, handle, &all(&[state, &claimed, &expired]));
         }
     };
     let ran = |approvals: &Approvals, folder: &TempDir, handle: &str| {
         decided(true, None)(approvals, folder, handle);
-        let claim = approvals.claim_blocking(handle, "d");
+        let claim = claimed(approvals, handle, "d");
         assert_eq!(claim, Ok(Claim::Run));
     };
     let denied = |note: Option<&str>| Claim::Denied {
@@ -97,18 +105,17 @@ fn a_claim_says_how_the_call_stands() {
             denied(Some("not on Friday")),
         ),
         (&decided(true, None), Claim::Run),
-        (&past("pending"), Claim::Expired),
-        (&past("approved"), Claim::Expired),
-        (&past("denied"), denied(None)),
+        (&past("state = 'pending'"), Claim::Expired),
+        (&past("state = 'approved'"), Claim::Expired),
+        (&past("state = 'denied'"), denied(None)),
         (&ran, Claim::Running),
         // Its process died.
-        (&past("running"), Claim::Unknown),
+        (&past("state = 'running'"), Claim::Unknown),
         (
             &|approvals, folder, handle| {
                 ran(approvals, folder, handle);
-                approvals
-                    .finish_blocking(handle, "{\"id\":1}", true)
-                    .expect("finished");
+                let finished = approvals.finish(handle, "{\"id\":1}", true).wait();
+                finished.expect("finished");
             },
             Claim::Done {
                 outcome: "{\"id\":1}".to_owned(),
@@ -121,140 +128,140 @@ fn a_claim_says_how_the_call_stands() {
         let handle = request(&approvals, "d", "w", HOUR).handle;
         act(&approvals, &folder, &handle);
         assert_eq!(
-            approvals.claim_blocking(&handle, "e"),
+            claimed(&approvals, &handle, "e"),
             Ok(Claim::Other),
             "{expected:?}"
         );
-        assert_eq!(
-            approvals.claim_blocking(&handle, "d").as_ref(),
-            Ok(expected)
-        );
+        assert_eq!(claimed(&approvals, &handle, "d").as_ref(), Ok(expected));
     }
 }
 
 #[test]
-fn a_handle_is_the_name_of_no_other_file() {
-    let (folder, approvals) = opened();
+fn a_handle_names_one_approval_and_nothing_else() {
+    let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
-    let named = format!("{}/approvals/{handle}", folder.path().display());
     let upwards = "apr_../../../etc/passwd/";
+    let every = "apr_%%%%%%%%%%%%%%%%%%%%";
     for other in [
         "",
         "apr_",
         "../keys",
         upwards,
-        &named,
+        every,
         &handle[..23],
+        &handle.to_uppercase(),
         "apr_aaaaaaaaaaaaaaaaaaaa",
     ] {
-        assert_eq!(approvals.get(other), Ok(None), "{other}");
+        assert_eq!(approvals.get(other).wait(), Ok(None), "{other}");
         assert_eq!(
-            approvals.claim_blocking(other, "d"),
+            claimed(&approvals, other, "d"),
             Ok(Claim::Missing),
             "{other}"
         );
-        let error = approvals.decide(other, true, "Ada", None).expect_err(other);
-        assert!(
-            error.to_string().contains("there is no approval"),
-            "{error}"
-        );
+        let error = approvals.decide(other, true, "Ada", None).wait();
+        let error = error.expect_err(other).to_string();
+        assert!(error.contains("there is no approval"), "{error}");
     }
     assert_eq!(handle.len(), 24);
-    let held = approvals.get(&handle).expect("read").expect("there");
+    let held = approvals.get(&handle).wait().expect("read").expect("there");
     assert_eq!(
         (held.state, &held.preview),
         (ApprovalState::Pending, &json!({"amount": 5}))
     );
-    let path = folder.path().join(format!("approvals/{handle}.json"));
-    assert_eq!(fs::metadata(path).expect("there").mode() & 0o777, 0o600);
 }
 
 #[test]
 fn only_what_is_pending_can_be_decided_and_only_what_runs_finished() {
-    let rows: [(&[(&str, Value)], &str); 5] = [
-        (&[("expires", ago(1))], "its client must ask again"),
+    let rows = [
+        (ago("expires_at", 1), "its client must ask again"),
         (
-            &[("state", "denied".into())],
+            "state = 'denied'".to_owned(),
             "was denied already, by somebody",
         ),
         (
-            &[("state", "approved".into()), ("decided_by", "Ada".into())],
+            "state = 'approved', decided_by = 'Ada'".to_owned(),
             "was approved already, by Ada",
         ),
-        (&[("state", "running".into())], "was approved already"),
-        (&[("state", "done".into())], "was approved already"),
+        ("state = 'running'".to_owned(), "was approved already"),
+        ("state = 'done'".to_owned(), "was approved already"),
     ];
     for (changes, part) in rows {
         let (folder, approvals) = opened();
         let handle = request(&approvals, "d", "w", HOUR).handle;
-        change(&folder, &handle, changes);
-        let before = approvals.get(&handle);
+        change(&folder, &handle, &changes);
+        let before = approvals.get(&handle).wait();
         for approve in [true, false] {
-            let error = approvals.decide(&handle, approve, "Bob", None);
+            let error = approvals.decide(&handle, approve, "Bob", None).wait();
             let error = error.expect_err(part).to_string();
             assert!(error.contains(part), "{error}");
         }
-        assert_eq!(approvals.get(&handle), before);
-        let running = changes.iter().any(|(_, value)| value == "running");
-        assert_eq!(
-            approvals.finish_blocking(&handle, "x", false).is_ok(),
-            running,
-            "{part}"
-        );
+        assert_eq!(approvals.get(&handle).wait(), before);
+        let running = changes.contains("running");
+        let finished = approvals.finish(&handle, "x", false).wait();
+        assert_eq!(finished.is_ok(), running, "{part}");
     }
     let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
     let long = "x".repeat(1001);
-    let error = approvals.decide(&handle, true, "Ada", Some(&long));
+    let error = approvals.decide(&handle, true, "Ada", Some(&long)).wait();
     assert!(error.expect_err("long").to_string().contains("shorten it"));
 }
 
 #[test]
 fn nobody_is_asked_twice_for_the_same() {
-    let rows: [(&[(&str, Value)], bool); 6] = [
-        (&[], true),
-        (&[("state", "approved".into())], true),
-        (&[("expires", ago(1))], false),
-        (&[("state", "denied".into())], false),
-        (&[("state", "running".into())], false),
-        (&[("state", "done".into())], false),
+    let rows = [
+        ("state = 'pending'".to_owned(), true),
+        ("state = 'approved'".to_owned(), true),
+        (ago("expires_at", 1), false),
+        ("state = 'denied'".to_owned(), false),
+        ("state = 'running'".to_owned(), false),
+        ("state = 'done'".to_owned(), false),
     ];
     for (changes, same) in rows {
         let (folder, approvals) = opened();
         let first = request(&approvals, "d", "w", HOUR);
-        change(&folder, &first.handle, changes);
+        change(&folder, &first.handle, &changes);
         let again = request(&approvals, "d", "w", HOUR);
         assert_eq!(again.handle == first.handle, same, "{changes:?}");
         let other = request(&approvals, "e", "w", HOUR);
         assert_ne!(other.handle, again.handle);
-        let list = approvals.list().expect("listed").len();
+        let list = approvals.list().wait().expect("listed").len();
         assert_eq!(list, if same { 2 } else { 3 });
     }
 }
 
 #[test]
-fn old_files_go_when_another_approval_is_asked_for() {
-    let weeks = 8 * 24;
-    let lasting = now() + SignedDuration::from_hours(1);
-    let lasting: Value = lasting.to_string().into();
-    let rows: [(&[(&str, Value)], bool); 5] = [
-        (&[("created", ago(weeks)), ("state", "done".into())], false),
-        (&[("created", ago(weeks)), ("expires", ago(1))], false),
-        (
-            &[("created", ago(weeks)), ("state", "running".into())],
-            false,
-        ),
-        (&[("created", ago(weeks)), ("expires", lasting)], true),
-        (&[("created", ago(6 * 24)), ("state", "done".into())], true),
+fn old_approvals_go_when_another_is_asked_for() {
+    let old = ago("created_at", 8 * 24);
+    let lasting = ago("expires_at", -1);
+    let rows = [
+        (all(&[&old, "state = 'done'"]), false),
+        (all(&[&old, &ago("expires_at", 1)]), false),
+        (all(&[&old, "state = 'running'"]), false),
+        (all(&[&old, &lasting]), true),
+        (all(&[&ago("created_at", 6 * 24), "state = 'done'"]), true),
     ];
     for (changes, kept) in rows {
         let (folder, approvals) = opened();
         let handle = request(&approvals, "d", "w", HOUR).handle;
-        change(&folder, &handle, changes);
+        change(&folder, &handle, &changes);
         request(&approvals, "e", "w", HOUR);
-        let held = approvals.get(&handle).expect("read");
+        let held = approvals.get(&handle).wait().expect("read");
         assert_eq!(held.is_some(), kept, "{changes:?}");
     }
+}
+
+/// So many others like the one of this handle, each of a caller of its own.
+fn copies(folder: &TempDir, handle: &str, count: i64, state: &str) {
+    let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+        INSERT INTO approval SELECT printf('apr_%020d', i), i, i, tool, effect, location, alias, '{state}', created_at,
+            expires_at, decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, outcome
+        FROM approval, n WHERE id = '{handle}'";
+    let insert = insert.replace("{count}", &count.to_string());
+    for_tests::sql(
+        folder,
+        &insert.replace("{state}", state).replace("{handle}", handle),
+    );
 }
 
 #[test]
@@ -277,48 +284,23 @@ fn a_client_cannot_bury_a_person_in_questions() {
         "{error}"
     );
     // By themselves clients are few; together they could be many.
-    let mut one = serde_json::to_value(request(&approvals, "d", "x", HOUR)).expect("JSON");
-    for number in 0..MOST_WAITING - MOST_OF_ONE - 2 {
-        for (name, value) in [
-            ("handle", format!("apr_{number:020}")),
-            ("who", number.to_string()),
-        ] {
-            one[name] = value.into();
-        }
-        let path = folder
-            .path()
-            .join(format!("approvals/apr_{number:020}.json"));
-        fs::write(path, one.to_string()).expect("written");
-    }
+    let handle = request(&approvals, "d", "x", HOUR).handle;
+    let waiting = for_tests::number(&folder, "SELECT COUNT(*) AS n FROM approval");
+    copies(&folder, &handle, MOST_WAITING - waiting, "pending");
     let error = asked(&approvals, "last", "last", HOUR).expect_err("too many");
     assert!(error.to_string().contains("1000 calls wait"), "{error}");
 }
 
 #[test]
-fn files_that_nobody_waits_for_make_room() {
+fn what_nobody_waits_for_makes_room() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "first", "w", HOUR).handle;
-    change(
-        &folder,
-        &first,
-        &[("state", "running".into()), ("created", ago(3))],
-    );
-    let text =
-        fs::read_to_string(folder.path().join(format!("approvals/{first}.json"))).expect("read");
-    let mut done: Value = serde_json::from_str(&text).expect("JSON");
-    for number in 0..MOST_FILES + 50 {
-        let handle = format!("apr_{number:020}");
-        done["handle"] = handle.clone().into();
-        done["state"] = "done".into();
-        fs::write(
-            folder.path().join(format!("approvals/{handle}.json")),
-            done.to_string(),
-        )
-        .expect("written");
-    }
+    let running = all(&["state = 'running'", &ago("created_at", 3)]);
+    change(&folder, &first, &running);
+    copies(&folder, &first, MOST_KEPT + 50, "done");
     request(&approvals, "d", "w", HOUR);
-    let kept = approvals.list().expect("listed");
-    assert_eq!(kept.len(), MOST_FILES);
+    let kept = approvals.list().wait().expect("listed");
+    assert_eq!(i64::try_from(kept.len()), Ok(MOST_KEPT));
     assert!(
         kept.iter().any(|one| one.handle == first),
         "what is running stays"
@@ -330,144 +312,160 @@ fn a_clock_that_is_put_back_revives_nothing_that_was_seen_to_expire() {
     for seen_by_claim in [true, false] {
         let (folder, approvals) = opened();
         let handle = request(&approvals, "d", "w", HOUR).handle;
-        change(
-            &folder,
-            &handle,
-            &[("state", "approved".into()), ("expires", ago(1))],
-        );
+        let past = all(&["state = 'approved'", &ago("expires_at", 1)]);
+        change(&folder, &handle, &past);
         match seen_by_claim {
-            true => assert_eq!(approvals.claim_blocking(&handle, "d"), Ok(Claim::Expired)),
+            true => assert_eq!(claimed(&approvals, &handle, "d"), Ok(Claim::Expired)),
             false => drop(request(&approvals, "e", "w", HOUR)),
         }
-        let later = (now() + SignedDuration::from_hours(1)).to_string();
-        change(&folder, &handle, &[("expires", later.into())]);
-        assert_eq!(approvals.claim_blocking(&handle, "d"), Ok(Claim::Expired));
+        change(&folder, &handle, &ago("expires_at", -1));
+        assert_eq!(claimed(&approvals, &handle, "d"), Ok(Claim::Expired));
+        let error = approvals.decide(&handle, true, "Ada", None).wait();
+        let error = error.expect_err("over").to_string();
+        assert!(error.contains("its client must ask again"), "{error}");
+    }
+}
+
+#[test]
+fn what_did_nothing_may_be_claimed_once_more() {
+    let (_folder, approvals) = opened();
+    for_tests::on_one_thread(async {
+        let ask = || approvals.request(new("d", "w", HOUR));
+        let (asked, is_new) = ask().await.expect("asked");
+        let (again, is_again) = ask().await.expect("asked");
+        assert_eq!((is_new, is_again, &asked), (true, false, &again));
+        let handle = asked.handle;
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
+        let decided = approvals.decide(&handle, true, "Ada", None).await;
+        decided.expect("approved");
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Running));
+        approvals.release(&handle).await.expect("released");
         let error = approvals
-            .decide(&handle, true, "Ada", None)
-            .expect_err("over");
+            .release(&handle)
+            .await
+            .expect_err("it is not running");
         assert!(
-            error.to_string().contains("its client must ask again"),
+            error.to_string().contains("nothing is left to finish"),
             "{error}"
         );
-    }
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
+        // The caller goes away at once, and nothing is lost.
+        drop(approvals.finish(&handle, "no such contact", true));
+        // What was sent after it comes after it.
+        ask().await.expect("asked");
+        let done = Claim::Done {
+            outcome: "no such contact".to_owned(),
+            is_error: true,
+        };
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(done));
+    });
 }
 
-#[tokio::test]
-async fn what_did_nothing_may_be_claimed_once_more() {
-    let (_folder, approvals) = opened();
-    let (asked, is_new) = approvals.request(new("d", "w", HOUR)).await.expect("asked");
-    let (again, is_again) = approvals.request(new("d", "w", HOUR)).await.expect("asked");
-    assert_eq!((is_new, is_again, &asked), (true, false, &again));
-    let handle = asked.handle;
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
-    approvals
-        .decide(&handle, true, "Ada", None)
-        .expect("approved");
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Running));
-    approvals.release(&handle).await.expect("released");
-    assert!(
-        approvals.release(&handle).await.is_err(),
-        "it is not running"
-    );
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
-    // The caller goes away at once, and nothing is lost.
-    drop(approvals.finish(&handle, "no such contact", true));
-    let done = Claim::Done {
-        outcome: "no such contact".to_owned(),
-        is_error: true,
-    };
-    for _ in 0..200 {
-        if approvals.claim(&handle, "d").await != Ok(Claim::Running) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(done));
-}
-
-/// On one thread: whoever blocked it would stop the timer, too.
-#[tokio::test]
-async fn a_lock_that_another_process_holds_stops_nobody_else() {
+/// A client that breaks off at any moment: nobody runs what it was given, so the next may.
+#[test]
+fn a_caller_that_leaves_while_it_claims_gives_it_back() {
     let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
-    let locked = approvals.files.lock().expect("locked");
-    let before = std::time::Instant::now();
-    let asking = (0..10).map(|number| {
-        let approvals = approvals.clone();
-        tokio::spawn(async move { approvals.request(new(&number.to_string(), "x", HOUR)).await })
+    let decided = approvals.decide(&handle, true, "Ada", None).wait();
+    decided.expect("approved");
+    for_tests::on_one_thread(async {
+        for steps in 0..30 {
+            let (of_caller, handle) = (approvals.clone(), handle.clone());
+            let caller = tokio::spawn(async move { of_caller.claim(&handle, "d").await });
+            for _ in 0..steps {
+                tokio::time::sleep(Duration::from_micros(100)).await;
+            }
+            let is_there = caller.is_finished();
+            caller.abort();
+            if is_there || caller.await.is_ok() {
+                break;
+            }
+        }
+        for _ in 0..2_000 {
+            match approvals.claim(&handle, "d").await.expect("claimed") {
+                Claim::Run => return,
+                // It was given to the one that was there, and came to its end.
+                Claim::Running => drop(approvals.release(&handle).await),
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it was not given back");
     });
-    let asking: Vec<_> = asking.collect();
-    let mut longest = Duration::ZERO;
-    for _ in 0..100 {
-        let tick = std::time::Instant::now();
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        longest = longest.max(tick.elapsed());
-    }
-    assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
-    for one in asking {
-        let error = one.await.expect("no panic").expect_err("held");
-        assert!(
-            error.is_busy() && error.to_string().contains("another process"),
-            "{error}"
-        );
-    }
-    let waited = before.elapsed();
-    println!(
-        "a tick of 10 ms took {longest:?} at most; 10 questions were refused within {waited:?}"
-    );
-    assert!(longest < Duration::from_secs(1) && waited < Duration::from_secs(9));
-    drop(locked);
-    approvals
-        .request(new("later", "x", HOUR))
-        .await
-        .expect("asked");
 }
 
-/// Of files that an earlier version wrote.
 #[test]
-fn an_approval_of_an_earlier_version_is_read() {
+fn a_store_that_another_process_holds_stops_nobody_else() {
     let (folder, approvals) = opened();
-    let asked = request(&approvals, "d", "w", HOUR);
-    let path = folder
-        .path()
-        .join(format!("approvals/{}.json", asked.handle));
-    let mut held: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
-    for name in ["is_error", "locations"] {
-        held.as_object_mut().expect("an object").remove(name);
-    }
-    fs::write(&path, held.to_string()).expect("written");
-    assert_eq!(approvals.get(&asked.handle), Ok(Some(asked)));
+    let handle = request(&approvals, "d", "w", HOUR).handle;
+    let stuck = for_tests::stick(&folder);
+    for_tests::on_one_thread(async {
+        let before = std::time::Instant::now();
+        let asking = (0..10).map(|number| {
+            let approvals = approvals.clone();
+            tokio::spawn(
+                async move { approvals.request(new(&number.to_string(), "x", HOUR)).await },
+            )
+        });
+        let asking: Vec<_> = asking.collect();
+        let longest = for_tests::longest_tick().await;
+        assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Pending));
+        for one in asking {
+            let error = one.await.expect("no panic").expect_err("held");
+            assert!(
+                error.is_busy() && error.to_string().contains("another process"),
+                "{error}"
+            );
+        }
+        let waited = before.elapsed();
+        println!(
+            "a tick of 10 ms took {longest:?} at most; 10 questions were refused within {waited:?}"
+        );
+        assert!(longest < Duration::from_secs(1) && waited < Duration::from_secs(9));
+    });
+    drop(stuck);
+    request(&approvals, "later", "x", HOUR);
 }
 
 #[test]
-fn a_broken_file_hides_no_other() {
+fn an_approval_that_cannot_be_read_hides_no_other() {
     let (folder, approvals) = opened();
     let broken = request(&approvals, "d", "w", HOUR).handle;
-    let path = folder.path().join(format!("approvals/{broken}.json"));
-    fs::write(path, "{").expect("written");
-    let other = request(&approvals, "d", "w", HOUR);
-    assert_eq!(approvals.list(), Ok(vec![other]));
-    let error = approvals.claim_blocking(&broken, "d").expect_err("broken");
-    assert!(error.to_string().contains("json is broken"), "{error}");
+    for (changes, part) in [
+        ("state = 'paused'", "is not understood: paused"),
+        ("state = 'done', shown = '{'", "is not understood"),
+        ("shown = '1', locations = '{}'", "is not understood"),
+        (
+            "locations = '[]', outcome = x'0102'",
+            "cannot be opened by the keys of the store",
+        ),
+    ] {
+        change(&folder, &broken, changes);
+        let other = request(&approvals, changes, "w", HOUR);
+        let listed = approvals.list().wait().expect("listed");
+        assert!(listed.contains(&other), "{changes}");
+        assert!(listed.iter().all(|one| one.handle != broken), "{changes}");
+        let error = claimed(&approvals, &broken, "d").expect_err(changes);
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
 
-/// Each thread as a process of its own: it opens the lock by itself.
+/// Each thread as a process of its own, with a connection of its own.
 #[test]
 fn one_of_many_runs_it() {
     let (folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
-    let decided = approvals.decide(&handle, true, "Ada", None);
+    let decided = approvals.decide(&handle, true, "Ada", None).wait();
     decided.expect("approved");
     let together = Barrier::new(16);
     let claims: Vec<Claim> = thread::scope(|scope| {
         let claims: Vec<_> = (0..16)
             .map(|_| {
-                let approvals = Approvals::open(folder.path()).expect("open");
+                let approvals = opened_in(&folder);
                 let (handle, together) = (&handle, &together);
                 scope.spawn(move || {
                     together.wait();
-                    approvals.claim_blocking(handle, "d").expect("claimed")
+                    claimed(&approvals, handle, "d").expect("claimed")
                 })
             })
             .collect();
@@ -480,12 +478,13 @@ fn one_of_many_runs_it() {
 
 #[test]
 fn the_same_asked_for_at_once_is_one_question() {
-    let (folder, approvals) = opened();
+    let folder = for_tests::folder();
+    let approvals = opened_in(&folder);
     thread::scope(|scope| {
         for _ in 0..8 {
-            let approvals = Approvals::open(folder.path()).expect("open");
+            let approvals = opened_in(&folder);
             scope.spawn(move || request(&approvals, "d", "w", HOUR));
         }
     });
-    assert_eq!(approvals.list().expect("listed").len(), 1);
+    assert_eq!(approvals.list().wait().expect("listed").len(), 1);
 }

@@ -1,71 +1,73 @@
-//! Goes along with the audit as it is written, from one day into the next.
+//! Goes along with the audit as it is written.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use jiff::civil::Date;
-
-use super::days;
 use super::line::AuditedCall;
 use super::records::{
-    AuditQuery, AuditRecord, AuditRecords, FilePosition, RecordState, joined, read,
+    AuditQuery, AuditRecord, AuditRecords, Lines, RecordState, joined, unreadable,
 };
 use crate::StoreError;
+use crate::store::Store;
+
+/// Lines that are read at once.
+const AT_ONCE: i64 = 2_000;
 
 /// Where a reader is.
 pub struct Follow {
-    folder: PathBuf,
-    day: Option<Date>,
-    place: FilePosition,
+    store: Store,
+    /// The last line that was read.
+    after: Option<i64>,
     /// Calls without an end so far.
     open: HashMap<String, AuditedCall>,
 }
 
 impl Follow {
-    /// Stands before the first line of the newest file.
-    pub fn new(folder: &Path) -> Self {
+    /// Stands some thousand lines before the last.
+    pub fn new(store: &Store) -> Self {
         Self {
-            folder: folder.to_owned(),
-            day: None,
-            place: FilePosition::default(),
+            store: store.clone(),
+            after: None,
             open: HashMap::new(),
         }
     }
 
     /// What was written since the last time, to be asked twice a second or so. A call comes when it begins and again
-    /// when it ends; once where both happened since.
+    /// when it ends; once where both happened since. Blocks.
     pub fn more(&mut self, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
         let mut found = AuditRecords::default();
         loop {
-            // Asked before the file is read: when there is a newer one, nothing is added to this any more.
-            let days = days::days_with_files(&self.folder)?;
-            let later = match self.day {
-                None => days.last(),
-                Some(day) => days.iter().find(|other| **other > day),
-            };
-            if let Some(day) = self.day {
-                self.read(day, later.is_some(), query, &mut found)?;
-            }
-            let Some(later) = later else {
+            let after = self.after;
+            let lines = self.store.read(move |transaction| match after {
+                Some(after) => {
+                    let next = "SELECT id, line FROM audit WHERE id > $1 ORDER BY id LIMIT $2";
+                    Lines::read(transaction, sqlx::query(next).bind(after).bind(AT_ONCE))
+                }
+                None => {
+                    let last = sqlx::query("SELECT id, line FROM audit ORDER BY id DESC LIMIT $1");
+                    Lines::read(transaction, last.bind(AT_ONCE)).map(Lines::reversed)
+                }
+            });
+            let lines = lines.wait()?;
+            let Some(last) = lines.last_id() else {
+                // Where every line was removed, numbers begin anew.
+                let newest = self.store.read(|transaction| {
+                    let newest = sqlx::query("SELECT COALESCE(MAX(id), 0) AS id FROM audit");
+                    let row = transaction.one(newest)?;
+                    row.map_or(Ok(0), |row| row.integer("id"))
+                });
+                let newest = newest.wait()?;
+                self.after = Some(self.after.unwrap_or(0).min(newest));
                 return Ok(found);
             };
-            self.day = Some(*later);
-            self.place = FilePosition::default();
+            self.after = Some(last);
+            self.add(lines, query, &mut found);
         }
     }
 
-    fn read(
-        &mut self,
-        day: Date,
-        all: bool,
-        query: &AuditQuery,
-        found: &mut AuditRecords,
-    ) -> Result<(), StoreError> {
-        let path = days::file_path(&self.folder, day);
-        let lines = read(&path, &mut self.place, all)?;
-        found.unreadable.extend(lines.unreadable);
+    fn add(&mut self, lines: Lines, query: &AuditQuery, found: &mut AuditRecords) {
+        found.unreadable.extend(unreadable(&lines));
         let mut ends = HashMap::new();
-        let mut records = joined(lines.lines, &mut ends);
+        let mut records = joined(lines, &mut ends);
         let begun = records
             .iter()
             .filter(|record| record.state == RecordState::Begun)
@@ -82,6 +84,5 @@ impl Follow {
         ended.append(&mut records);
         ended.retain(|record| query.fits(record));
         found.records.append(&mut ended);
-        Ok(())
     }
 }

@@ -1,14 +1,18 @@
-//! The lines of an audit file: what is known of a call before it, and how it ended.
+//! The lines of the audit: what is known of a call before it, and how it ended.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::now;
+use crate::store::Transaction;
 use crate::{StoreError, hex, random, sha256};
 
 /// Longest text of a client's, in bytes; the rest is cut off.
 const LONGEST_TEXT: usize = 200;
+
+/// What every line begins with.
+const START: &str = "{\"state\":\"";
 
 /// Most bytes of arguments in full; of more only hash and length are kept.
 const MOST_ARGUMENTS: usize = 64 << 10;
@@ -39,8 +43,8 @@ pub struct ConfirmationRecord<'a> {
     pub by: Option<&'a str>,
 }
 
-/// One line. The state comes first, so every line begins with `AuditLine::START`.
-#[derive(Debug, PartialEq, Serialize)]
+/// One line. The state comes first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum AuditLine {
     Begun(AuditedCall),
@@ -89,7 +93,7 @@ pub struct Confirmation {
 }
 
 /// How a call ended.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEnd {
     pub id: String,
     #[serde(serialize_with = "milliseconds")]
@@ -104,40 +108,37 @@ pub struct AuditEnd {
 }
 
 impl AuditLine {
-    pub const START: &str = "{\"state\":\"";
-
-    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
-        let line = serde_json::to_vec(self);
-        let mut line = line.map_err(|error| {
-            StoreError::from(format!("a line of the audit is no JSON: {error}"))
-        })?;
-        line.push(b'\n');
-        Ok(line)
-    }
-
-    /// A line as it stands in a file. What another process left half written when it died stands before the next
-    /// line without a break: that line is found all the same, and `true` says that something is lost.
-    pub fn parse(text: &[u8]) -> (Option<Self>, bool) {
-        if let Some(line) = Self::parse_whole(text) {
-            return (Some(line), false);
+    pub fn time(&self) -> Timestamp {
+        match self {
+            Self::Begun(call) | Self::Refused(call) => call.time,
+            Self::Done(end) => end.time,
         }
-        // Inside a text its quotes would be escaped.
-        let text = String::from_utf8_lossy(text);
-        let starts = text.match_indices(Self::START).skip(1);
-        let rest = starts.filter_map(|(start, _)| text.get(start..));
-        let mut whole = rest.filter_map(|rest| Self::parse_whole(rest.as_bytes()));
-        (whole.next(), true)
     }
 
-    /// By what it begins with: serde would read the whole line once more to find the state.
-    fn parse_whole(text: &[u8]) -> Option<Self> {
-        let rest = text.strip_prefix(Self::START.as_bytes())?;
-        if rest.starts_with(b"done\"") {
-            serde_json::from_slice(text).map(Self::Done).ok()
-        } else if rest.starts_with(b"begun\"") {
-            serde_json::from_slice(text).map(Self::Begun).ok()
-        } else if rest.starts_with(b"refused\"") {
-            serde_json::from_slice(text).map(Self::Refused).ok()
+    pub fn write(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let (time, text) = (self.time(), self.text()?);
+        let insert = sqlx::query("INSERT INTO audit (at, line) VALUES ($1, $2)");
+        transaction.run(insert.bind(time.as_millisecond()).bind(text.clone()))?;
+        transaction.announce(text);
+        Ok(())
+    }
+
+    /// As JSON.
+    pub fn text(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self)
+            .map_err(|error| StoreError::from(format!("a line of the audit is no JSON: {error}")))
+    }
+
+    /// `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        // By what it begins with: serde would read the whole line once more to find the state.
+        let rest = text.strip_prefix(START)?;
+        if rest.starts_with("done\"") {
+            serde_json::from_str(text).map(Self::Done).ok()
+        } else if rest.starts_with("begun\"") {
+            serde_json::from_str(text).map(Self::Begun).ok()
+        } else if rest.starts_with("refused\"") {
+            serde_json::from_str(text).map(Self::Refused).ok()
         } else {
             None
         }

@@ -1,16 +1,19 @@
 //! Reads the audit: beginnings and ends joined into one record a call.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
-use std::path::Path;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
-use super::days;
 use super::line::{AuditEnd, AuditLine, AuditedCall, milliseconds};
 use crate::StoreError;
+use crate::store::{Statement, Store, Transaction};
+
+/// Lines that are read at once.
+const AT_ONCE: i64 = 5_000;
+
+/// Longest time between lines that came in the other order, and between a call and its end.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,37 +63,69 @@ pub struct AuditQuery {
 pub struct AuditRecords {
     /// In the order in which they began.
     pub records: Vec<AuditRecord>,
-    /// Lines that are none, as `file:line`: half written where a process or the machine died.
-    pub unreadable: Vec<String>,
+    /// Lines that are none, by number.
+    pub unreadable: Vec<i64>,
 }
 
-/// How far a file is read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FilePosition {
-    bytes: u64,
-    lines: u64,
+/// Lines of the store in their order, each with its number; one that is none is empty.
+#[derive(Default)]
+pub struct Lines(Vec<(i64, Option<AuditLine>)>);
+
+impl Lines {
+    pub fn read(transaction: &mut Transaction, statement: Statement) -> Result<Self, StoreError> {
+        let rows = transaction.all(statement)?;
+        let lines = rows.iter().map(|row| {
+            let line = AuditLine::parse(&row.text("line")?);
+            Ok((row.integer("id")?, line))
+        });
+        lines.collect::<Result<_, StoreError>>().map(Self)
+    }
+
+    pub fn reversed(mut self) -> Self {
+        self.0.reverse();
+        self
+    }
+
+    pub fn last_id(&self) -> Option<i64> {
+        self.0.last().map(|(id, _)| *id)
+    }
+
+    /// When the latest of them was written.
+    fn latest(&self) -> Option<Timestamp> {
+        let times = self.0.iter().filter_map(|(_, line)| line.as_ref());
+        times.map(AuditLine::time).max()
+    }
 }
 
-/// What the files in `folder` hold of it.
-pub fn records(folder: &Path, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
+pub fn unreadable(lines: &Lines) -> impl Iterator<Item = i64> {
+    let none = lines.0.iter().filter(|(_, line)| line.is_none());
+    none.map(|(id, _)| *id)
+}
+
+/// What the store holds of it; blocks.
+pub fn records(store: &Store, query: &AuditQuery) -> Result<AuditRecords, StoreError> {
     let mut found = AuditRecords::default();
     let mut ends = HashMap::new();
-    // From the newest day back: who asks for the last ten reads one file.
-    for day in days::days_with_files(folder)?.into_iter().rev() {
-        if !query.reaches(day) {
-            continue;
-        }
-        let lines = read(
-            &days::file_path(folder, day),
-            &mut FilePosition::default(),
-            true,
-        )?;
-        found.unreadable.extend(lines.unreadable);
-        let records = joined(lines.lines, &mut ends).into_iter().rev();
+    let mut before = i64::MAX;
+    // From the newest line back: who asks for the last ten reads few.
+    loop {
+        let lines = store.read(move |transaction| {
+            let page = "SELECT id, line FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2";
+            Lines::read(transaction, sqlx::query(page).bind(before).bind(AT_ONCE))
+        });
+        let lines = lines.wait()?;
+        let Some(last) = lines.last_id() else {
+            break;
+        };
+        before = last;
+        let is_over = query.is_before(lines.latest());
+        found.unreadable.extend(unreadable(&lines));
+        let records = joined(lines.reversed(), &mut ends).into_iter().rev();
         found
             .records
             .extend(records.filter(|record| query.fits(record)));
-        if query.last.is_some_and(|last| found.records.len() >= last) {
+        let is_enough = query.last.is_some_and(|last| found.records.len() >= last);
+        if is_over || is_enough {
             break;
         }
     }
@@ -99,57 +134,39 @@ pub fn records(folder: &Path, query: &AuditQuery) -> Result<AuditRecords, StoreE
     Ok(found)
 }
 
-/// Lines of a file in their order.
-#[derive(Default)]
-pub struct Lines {
-    pub lines: Vec<AuditLine>,
-    pub unreadable: Vec<String>,
-}
-
-/// The lines from `place` on, which moves behind them. A last line without an end is one that is just being written;
-/// `all` says that nobody waits for the rest of it.
-pub fn read(path: &Path, place: &mut FilePosition, all: bool) -> Result<Lines, StoreError> {
-    let mut lines = Lines::default();
-    match read_on(path, place, all, &mut lines) {
-        // Too old, and removed since the folder was listed.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(lines),
-        Err(error) => Err(StoreError::system(path, "read", error)),
-        Ok(()) => Ok(lines),
-    }
-}
-
-fn read_on(path: &Path, place: &mut FilePosition, all: bool, lines: &mut Lines) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(place.bytes))?;
-    let mut file = BufReader::new(file);
-    let mut text = Vec::new();
+/// Every line as it was written, oldest first, in parts; blocks. `since` and `until` are times of lines.
+pub fn lines(
+    store: &Store,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    mut part: impl FnMut(Vec<String>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let since = since.map_or(i64::MIN, Timestamp::as_millisecond);
+    let until = until.map_or(i64::MAX, Timestamp::as_millisecond);
+    let mut after = i64::MIN;
     loop {
-        text.clear();
-        let count = file.read_until(b'\n', &mut text)?;
-        let whole = text.pop_if(|last| *last == b'\n').is_some();
-        if count == 0 || !(whole || all) {
+        let page = store.read(move |transaction| {
+            let page = "SELECT id, line FROM audit WHERE id > $1 AND at >= $2 AND at <= $3 ORDER BY id LIMIT $4";
+            let page = sqlx::query(page).bind(after).bind(since).bind(until);
+            let rows = transaction.all(page.bind(AT_ONCE))?;
+            let last = rows.last().map(|row| row.integer("id")).transpose()?;
+            let texts = rows.iter().map(|row| row.text("line"));
+            Ok((last, texts.collect::<Result<Vec<_>, _>>()?))
+        });
+        let (last, texts) = page.wait()?;
+        let Some(last) = last else {
             return Ok(());
-        }
-        place.bytes += u64::try_from(count).unwrap_or_default();
-        place.lines += 1;
-        // An empty line ends one that broke off.
-        if text.is_empty() {
-            continue;
-        }
-        let (line, lost) = AuditLine::parse(&text);
-        lines.lines.extend(line);
-        if lost {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            lines.unreadable.push(format!("{name}:{}", place.lines));
-        }
+        };
+        after = last;
+        part(texts)?;
     }
 }
 
 /// The calls of these lines with their ends, which may stand in lines that were read before. `ends` keeps those
 /// without a beginning.
-pub fn joined(lines: Vec<AuditLine>, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
+pub fn joined(lines: Lines, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
     let mut calls = Vec::new();
-    for line in lines {
+    for line in lines.0.into_iter().filter_map(|(_, line)| line) {
         match line {
             AuditLine::Done(end) => drop(ends.insert(end.id.clone(), end)),
             AuditLine::Begun(call) => calls.push((RecordState::Begun, call)),
@@ -212,14 +229,12 @@ impl AuditQuery {
             && self.state.is_none_or(|asked| asked == *state)
     }
 
-    /// Whether the file of that day may hold of it; a call may end the day after it began.
-    fn reaches(&self, day: jiff::civil::Date) -> bool {
-        let after = |until| {
-            let last = days::day_at(until);
-            last.checked_add(1.day()).unwrap_or(last)
-        };
-        self.since.is_none_or(|since| day >= days::day_at(since))
-            && self.until.is_none_or(|until| day <= after(until))
+    /// Whether lines up to that time are all before what is asked for.
+    fn is_before(&self, latest: Option<Timestamp>) -> bool {
+        let since = self.since.and_then(|since| since.checked_sub(SLACK).ok());
+        since
+            .zip(latest)
+            .is_some_and(|(since, latest)| latest < since)
     }
 }
 

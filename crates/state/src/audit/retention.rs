@@ -1,73 +1,70 @@
-//! Which files of the audit are too old, by a clock that may be wrong.
+//! Which days of the audit are too old, by a clock that may be wrong.
 //!
-//! What is removed must be old by the clock and by what was known before. `audit.seen` holds the last day that was
+//! What is removed must be old by the clock and by what was known before. The store holds the last day that was
 //! believed. The next day is believed at once; a later one only if the clock still says so after this process has run
 //! for a day; an earlier one at once, for it removes nothing. So one reading of a clock that is 400 days ahead removes
-//! nothing, nor does a restart under one. Whatever the clock says, more than twice as many files as days to keep are
+//! nothing, nor does a restart under one. Whatever the clock says, more than twice as many days as are to be kept are
 //! not kept.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
-use super::days::{days_with_files, file_path};
-use crate::folder::StateFolder;
+use super::day_at;
+use crate::store::{Transaction, meta, put_meta};
+use crate::{StoreError, time};
 
 /// Holds the last day that was believed.
-const SEEN: &str = "audit.seen";
+const SEEN: &str = "audit_seen";
 
 /// How long a clock must be ahead, by another one, before it is believed.
 const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
-#[derive(Debug)]
+/// Lines that are removed at once: others wait meanwhile.
+const AT_ONCE: i64 = 5_000;
+
+#[derive(Debug, Default)]
 pub struct Retention {
-    keep_days: u32,
     /// Since when the clock is further ahead than a day.
     ahead_since: Option<Instant>,
 }
 
 impl Retention {
-    pub fn new(keep_days: u32) -> Self {
-        Self {
-            keep_days,
-            ahead_since: None,
-        }
-    }
-
-    /// Removes what is too old. A file too many is no reason to refuse calls: it is only told.
-    pub fn remove_old(&mut self, folder: &Path, today: Date, at: Instant) {
-        let days = days_with_files(folder).unwrap_or_default();
-        let believed = self.believe(folder, today, at, &days);
-        let keep = i64::from(self.keep_days);
-        let Ok(oldest) = believed.min(today).checked_sub(keep.days()) else {
-            return;
-        };
-        let most = usize::try_from(self.keep_days).unwrap_or(usize::MAX);
+    /// Removes of what is too old as much as may go at once.
+    pub fn remove_old(
+        &mut self,
+        transaction: &mut Transaction,
+        keep_days: u32,
+        today: Date,
+        at: Instant,
+    ) -> Result<(), StoreError> {
+        let days = days(transaction)?;
+        let believed = self.believe(transaction, today, at, &days)?;
+        let oldest = believed.min(today).checked_sub(i64::from(keep_days).days());
+        let most = usize::try_from(keep_days).unwrap_or(usize::MAX);
         let too_many = days.len().saturating_sub(most.saturating_mul(2));
-        let old = days
-            .iter()
-            .enumerate()
-            .filter(|(index, day)| **day < oldest || *index < too_many)
-            .filter(|(_, day)| **day != today);
-        for (_, day) in old {
-            let path = file_path(folder, *day);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    tracing::warn!(%error, path = %path.display(), "an old file of the audit cannot be removed");
-                }
-                _ => {}
-            }
-        }
+        let crowded = days.get(too_many).filter(|_| too_many > 0).copied();
+        let first = oldest.ok().into_iter().chain(crowded).max();
+        let Some(first) = first.map(|first| first.min(today)) else {
+            return Ok(());
+        };
+        let remove = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
+        let remove = sqlx::query(remove).bind(start(first).as_millisecond());
+        transaction.run(remove.bind(AT_ONCE)).map(drop)
     }
 
     /// The day that may be told from, and that is remembered.
-    fn believe(&mut self, folder: &Path, today: Date, at: Instant, days: &[Date]) -> Date {
-        let seen = fs::read_to_string(folder.join(SEEN)).ok();
-        let seen: Option<Date> = seen.and_then(|text| text.trim().parse().ok());
+    fn believe(
+        &mut self,
+        transaction: &mut Transaction,
+        today: Date,
+        at: Instant,
+        days: &[Date],
+    ) -> Result<Date, StoreError> {
+        let seen = meta(transaction, SEEN)?;
+        let seen: Option<Date> = seen.and_then(|text| text.parse().ok());
         // Where nothing is known, nothing is old.
         let before =
             seen.unwrap_or_else(|| days.first().map_or(today, |oldest| *oldest.min(&today)));
@@ -85,14 +82,35 @@ impl Retention {
             }
         };
         if seen != Some(believed) {
-            let written = StateFolder::open(folder)
-                .and_then(|folder| folder.replace(SEEN, format!("{believed}\n").as_bytes()));
-            if let Err(error) = written {
-                tracing::warn!(%error, "the last day of the audit is not remembered; old files stay");
-            }
+            put_meta(transaction, SEEN, &believed.to_string())?;
         }
-        believed
+        Ok(believed)
     }
+}
+
+/// The days that there are lines of, oldest first.
+fn days(transaction: &mut Transaction) -> Result<Vec<Date>, StoreError> {
+    let mut days = Vec::new();
+    let mut from = i64::MIN;
+    loop {
+        // One step a day by the index, however many lines a day has.
+        let next = sqlx::query("SELECT MIN(at) AS at FROM audit WHERE at >= $1");
+        let next = transaction.one(next.bind(from))?;
+        let Some(at) = next.map_or(Ok(None), |row| row.optional_integer("at"))? else {
+            return Ok(days);
+        };
+        let day = day_at(time(at));
+        days.push(day);
+        let Ok(tomorrow) = day.tomorrow() else {
+            return Ok(days);
+        };
+        from = start(tomorrow).as_millisecond();
+    }
+}
+
+fn start(day: Date) -> Timestamp {
+    let start = TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
+    start.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -100,37 +118,47 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::store::for_tests;
 
-    const START: Date = date(2026, 11, 1);
+    const BEGINNING: Date = date(2026, 11, 1);
 
     fn day(number: i64) -> Date {
-        START.checked_add(number.days()).expect("a day")
+        BEGINNING.checked_add(number.days()).expect("a day")
     }
 
-    /// Each step: hours that the machine has run, the clock's day, whether the process is new, and the first day whose
-    /// file is left and how many. The files of the first ten days are there; six days are kept.
+    /// A line of the last millisecond of that day.
+    fn write(transaction: &mut Transaction, number: i64) {
+        let insert = sqlx::query("INSERT INTO audit (at, line) VALUES ($1, '{}')");
+        let at = start(day(number + 1)).as_millisecond() - 1;
+        transaction.run(insert.bind(at)).expect("written");
+    }
+
+    /// Each step: hours that the machine has run, the clock's day, whether the process is new, and the first day of
+    /// which lines are left and how many days. Lines of the first ten days are there; six days are kept.
     #[track_caller]
     fn check(name: &str, seen: Option<i64>, steps: &[(u64, i64, bool, i64, usize)]) {
-        let folder = tempfile::tempdir().expect("a folder");
-        for number in 0..10 {
-            fs::write(file_path(folder.path(), day(number)), "{}\n").expect("written");
-        }
-        if let Some(seen) = seen {
-            fs::write(folder.path().join(SEEN), day(seen).to_string()).expect("written");
-        }
-        let start = Instant::now();
-        let mut retention = Retention::new(6);
-        for (hours, today, restarted, first, count) in steps {
-            if *restarted {
-                retention = Retention::new(6);
+        for_tests::in_memory(|transaction| {
+            for number in 0..10 {
+                write(transaction, number);
             }
-            fs::write(file_path(folder.path(), day(*today)), "{}\n").expect("written");
-            let at = start + Duration::from_secs(hours * 3_600);
-            retention.remove_old(folder.path(), day(*today), at);
-            let left = days_with_files(folder.path()).expect("listed");
-            let found = (left[0], left.len());
-            assert_eq!(found, (day(*first), *count), "{name} at {hours}");
-        }
+            if let Some(seen) = seen {
+                put_meta(transaction, SEEN, &day(seen).to_string()).expect("written");
+            }
+            let beginning = Instant::now();
+            let mut retention = Retention::default();
+            for (hours, today, restarted, first, count) in steps {
+                if *restarted {
+                    retention = Retention::default();
+                }
+                write(transaction, *today);
+                let at = beginning + Duration::from_secs(hours * 3_600);
+                let removed = retention.remove_old(transaction, 6, day(*today), at);
+                removed.expect("removed");
+                let left = days(transaction).expect("read");
+                let found = (left[0], left.len());
+                assert_eq!(found, (day(*first), *count), "{name} at {hours}");
+            }
+        });
     }
 
     #[test]
@@ -204,12 +232,39 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_never_right_fills_no_disk() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for start in 0..50 {
-            fs::write(file_path(folder.path(), day(start * 100)), "{}\n").expect("written");
-            Retention::new(5).remove_old(folder.path(), day(start * 100), Instant::now());
-        }
-        let left = days_with_files(folder.path()).expect("listed");
-        assert_eq!((left.len(), left[0]), (10, day(4_000)));
+        for_tests::in_memory(|transaction| {
+            for number in (0..50).map(|each| each * 100) {
+                write(transaction, number);
+                let removed =
+                    Retention::default().remove_old(transaction, 5, day(number), Instant::now());
+                removed.expect("removed");
+            }
+            let left = days(transaction).expect("read");
+            assert_eq!((left.len(), left[0]), (10, day(4_000)));
+        });
+    }
+
+    /// Others wait while lines are removed.
+    #[test]
+    fn so_many_lines_are_removed_at_once_the_oldest_first() {
+        for_tests::in_memory(|transaction| {
+            put_meta(transaction, SEEN, &day(99).to_string()).expect("written");
+            let fill =
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+                INSERT INTO audit (at, line) SELECT i, '{}' FROM n";
+            transaction.run(sqlx::query(fill)).expect("written");
+            write(transaction, 99);
+            let mut retention = Retention::default();
+            for left in [7_001, 2_001, 1, 1] {
+                let removed = retention.remove_old(transaction, 6, day(99), Instant::now());
+                removed.expect("removed");
+                let kept = "SELECT COUNT(*) AS n, MIN(at) AS first FROM audit";
+                let row = transaction.one(sqlx::query(kept)).expect("read");
+                let row = row.expect("a row");
+                assert_eq!(row.integer("n"), Ok(left));
+                let first = row.integer("first").expect("a number");
+                assert!(left == 1 || first == 12_001 - left + 1, "{first}");
+            }
+        });
     }
 }

@@ -1,18 +1,16 @@
 //! The audit as it is written, and as writing fails.
 
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::thread;
+mod file;
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::civil::{Date, date};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::logged;
+use crate::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
+use crate::store::for_tests;
 
 fn arguments(value: Value) -> Map<String, Value> {
     match value {
@@ -39,35 +37,61 @@ fn entry<'a>(tool: &'a str, arguments: &'a Map<String, Value>) -> AuditEntry<'a>
 
 /// A folder with an audit in it.
 fn audit(full_arguments: bool) -> (TempDir, Audit) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let audit = Audit::open(folder.path(), 30, full_arguments).expect("open");
+    let folder = for_tests::folder();
+    let audit = Audit::new(&for_tests::open(&folder), 30, full_arguments).expect("new");
     (folder, audit)
 }
 
-fn today(folder: &Path) -> PathBuf {
-    days::file_path(folder, days::day_at(now()))
+async fn begin(audit: &Audit, entry: &AuditEntry<'_>) -> Result<OpenCall, StoreError> {
+    let start = CallStart {
+        audit: Some(audit.call(entry).expect("a call")),
+        ..CallStart::default()
+    };
+    match audit.store.begin(start).await? {
+        CallBegin::Open(open) => Ok(open),
+        _ => panic!("nothing is in its way"),
+    }
 }
 
-/// Waits until what is in the queue now is written, or was tried.
-async fn settled(audit: &Audit) {
-    let (job, written) = Job::end(Vec::new());
-    audit.writer.send(job).await.expect("a writer");
-    drop(written.await);
+fn ended(outcome: &str, status: Option<u16>, trace_id: Option<&str>) -> CallOutcome {
+    CallOutcome {
+        outcome: outcome.to_owned(),
+        status,
+        trace_id: trace_id.map(str::to_owned),
+        did_nothing: false,
+        kept: None,
+    }
 }
 
-/// Today's lines in short: which call, in which state, with which outcome.
-fn states(folder: &Path) -> Vec<String> {
-    lines(folder)
+fn ok() -> CallOutcome {
+    ended("ok", None, None)
+}
+
+/// The lines in short: which call, in which state, with which outcome.
+fn states(store: &Store) -> Vec<String> {
+    lines_of(store)
         .iter()
         .map(|line| format!("{} {} {}", line["id"], line["state"], line["outcome"]))
         .collect()
 }
 
-/// Today's lines, with ids and times as words.
-fn lines(folder: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(today(folder)).expect("a file");
+/// The lines, with ids and times as words, when everything that is on its way has come.
+fn lines_of(store: &Store) -> Vec<Value> {
+    let settled = store.change(Durability::System, |_| Ok(()));
+    settled.wait().expect("settled");
+    let mut texts = Vec::new();
+    let read = lines(store, None, None, |part| {
+        texts.extend(part);
+        Ok(())
+    });
+    read.expect("read");
+    parse_lines(&texts)
+}
+
+fn parse_lines(texts: &[String]) -> Vec<Value> {
     let mut ids = Vec::new();
-    text.lines()
+    texts
+        .iter()
         .map(|line| {
             let mut line: Value = serde_json::from_str(line).expect("JSON");
             let id = line["id"].as_str().expect("an id").to_owned();
@@ -93,15 +117,10 @@ fn lines(folder: &Path) -> Vec<Value> {
 /// `{"a":{"b":1,"c":2},"d":"x"}`, as `sha256sum` has it.
 const HASH: &str = "90aa4e2acd979894a05bd2d3d088ed5329051f7dc0be89f7da43f4511650d2ba";
 
-async fn check_written(
-    full_arguments: bool,
-    act: impl AsyncFn(&Audit, AuditEntry),
-    expected: &[Value],
-) {
-    let (folder, audit) = audit(full_arguments);
+fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), expected: &[Value]) {
+    let (_folder, audit) = audit(full_arguments);
     let arguments = arguments(json!({"d": "x", "a": {"c": 2, "b": 1}}));
-    act(&audit, entry("contacts_create-contact", &arguments)).await;
-    settled(&audit).await;
+    for_tests::on_one_thread(act(&audit, entry("contacts_create-contact", &arguments)));
     let begun = json!({
         "id": 0, "time": "now", "who": "key:abcdefgh", "surface": "official",
         "tool": "contacts_create-contact", "effect": "write", "bulk": false, "location": "L1",
@@ -122,54 +141,50 @@ async fn check_written(
             whole
         })
         .collect();
-    assert_eq!(lines(folder.path()), expected);
-    let mode = fs::metadata(today(folder.path())).expect("there").mode() & 0o777;
-    assert_eq!(mode, 0o600);
+    assert_eq!(lines_of(&audit.store), expected);
 }
 
-#[tokio::test]
-async fn a_line_stands_before_a_call_and_one_after() {
+#[test]
+fn a_line_stands_before_a_call_and_one_after() {
     let begun = json!({"state": "begun"});
     check_written(
         false,
         async |audit, entry| {
-            let open = audit.begin(&entry).await.expect("begun");
-            open.end("ok", Some(201), Some("trace-1")).await;
+            let open = begin(audit, &entry).await.expect("begun");
+            let end = open.end(ended("ok", Some(201), Some("trace-1")));
+            end.await.expect("written");
         },
         &[
             begun.clone(),
             json!({"id": 0, "state": "done", "outcome": "ok", "status": 201, "trace_id": "trace-1"}),
         ],
-    )
-    .await;
+    );
     check_written(
         false,
-        async |audit, entry| drop(audit.begin(&entry).await.expect("begun")),
+        async |audit, entry| drop(begin(audit, &entry).await.expect("begun")),
         &[
             begun.clone(),
             json!({"id": 0, "state": "done", "outcome": "cut_off"}),
         ],
-    )
-    .await;
+    );
     // As where the process dies.
     check_written(
         false,
-        async |audit, entry| std::mem::forget(audit.begin(&entry).await.expect("begun")),
+        async |audit, entry| std::mem::forget(begin(audit, &entry).await.expect("begun")),
         &[begun],
-    )
-    .await;
+    );
     check_written(
         false,
         async |audit, entry| {
             drop(audit.refused(&entry, "location", None));
-            audit.refused(&entry, "refused", Some("no-sends")).await;
+            let refused = audit.refused(&entry, "refused", Some("no-sends"));
+            refused.await.expect("written");
         },
         &[
             json!({"state": "refused", "class": "location"}),
             json!({"id": 1, "state": "refused", "class": "refused", "rule": "no-sends"}),
         ],
-    )
-    .await;
+    );
     check_written(
         true,
         async |audit, entry| {
@@ -184,25 +199,24 @@ async fn a_line_stands_before_a_call_and_one_after() {
                 alias: None,
                 ..entry
             };
-            std::mem::forget(audit.begin(&entry).await.expect("begun"));
+            std::mem::forget(begin(audit, &entry).await.expect("begun"));
         },
         &[json!({
             "state": "begun", "location": null, "alias": null, "client": format!("{}…", "ü".repeat(100)),
             "arguments": {"a": {"b": 1, "c": 2}, "d": "x"}, "idempotency_key": true,
             "confirmation": {"mode": "approval", "by": "Ada"},
         })],
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn long_arguments_are_not_kept_in_full() {
+#[test]
+fn long_arguments_are_not_kept_in_full() {
     for (length, kept) in [(65_000, true), (70_000, false)] {
-        let (folder, audit) = audit(true);
+        let (_folder, audit) = audit(true);
         let arguments = arguments(json!({"text": "x".repeat(length)}));
-        let open = audit.begin(&entry("a", &arguments)).await;
+        let open = for_tests::on_one_thread(begin(&audit, &entry("a", &arguments)));
         drop(open.expect("begun"));
-        let line = &lines(folder.path())[0];
+        let line = &lines_of(&audit.store)[0];
         assert_eq!(line.get("arguments").is_some(), kept, "{length}");
         assert_eq!(line["arguments_bytes"], length + 11);
     }
@@ -210,284 +224,186 @@ async fn long_arguments_are_not_kept_in_full() {
 
 #[test]
 fn nothing_is_kept_for_no_days() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let error = Audit::open(folder.path(), 0, false).map(drop);
+    let store = Store::in_memory().expect("open");
+    let error = Audit::new(&store, 0, false).map(drop);
     let error = error.expect_err("refused").to_string();
-    assert!(error.contains("keep them for 1 or more"), "{error}");
-}
-
-/// Writes to it fail as on a full disk.
-#[cfg(target_os = "linux")]
-fn full() -> File {
-    File::options()
-        .write(true)
-        .open("/dev/full")
-        .expect("a full device")
+    assert!(error.contains("keep it for 1 or more"), "{error}");
 }
 
 #[test]
-#[cfg(target_os = "linux")]
-fn a_failure_is_logged_once_and_so_is_its_end() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = DayFile::open(folder.path(), 30, days::day_at(now())).expect("open");
-    let mut out = Out::new(file);
-    let line = || vec![Job::acknowledged(b"{}\n".to_vec()).0];
-    let log = logged(|| {
-        for _ in 0..2 {
-            out.file.stand_in(full());
-            out.write(line());
-            out.write(line());
-            let file = File::options().append(true).open(today(folder.path()));
-            out.file.stand_in(file.expect("open"));
-            out.write(line());
-            out.write(line());
-        }
-    });
-    assert_eq!(
-        log.matches("the audit cannot be written").count(),
-        2,
-        "{log}"
-    );
-    assert_eq!(log.matches("can be written again").count(), 2, "{log}");
-}
-
-#[tokio::test]
-#[cfg(target_os = "linux")]
-async fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
+fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
     let entry = entry("a", &arguments);
-    let (first, second) = (audit.begin(&entry).await, audit.begin(&entry).await);
-    audit.out().file.stand_in(full());
-    first.expect("begun").end("ok", None, None).await;
-    drop(second);
-    audit.refused(&entry, "scope", None).await;
-    for _ in 0..2 {
-        let begun = audit.begin(&entry).await;
-        let error = begun.map(drop).expect_err("full").to_string();
-        assert!(
-            error.contains("jsonl cannot be written: No space left"),
-            "{error}"
-        );
-    }
-    let file = File::options().append(true).open(today(folder.path()));
-    audit.out().file.stand_in(file.expect("open"));
-    drop(audit.begin(&entry).await.expect("begun"));
-    settled(&audit).await;
+    for_tests::on_one_thread(async {
+        let (first, second) = (begin(&audit, &entry).await, begin(&audit, &entry).await);
+        let stuck = for_tests::stick(&folder);
+        let end = first.expect("begun").end(ok());
+        drop(second);
+        let (end, begun) = tokio::join!(end, begin(&audit, &entry));
+        assert!(end.expect_err("held").is_busy());
+        assert!(begun.map(drop).expect_err("held").is_busy());
+        drop(stuck);
+        drop(begin(&audit, &entry).await.expect("begun"));
+    });
+    let states = states(&audit.store);
     let expected = [
         "0 \"begun\" null",
         "1 \"begun\" null",
         "0 \"done\" \"ok\"",
         "1 \"done\" \"cut_off\"",
-        "2 \"begun\" null",
-        "2 \"done\" \"cut_off\"",
     ];
-    assert_eq!(states(folder.path()), expected);
-}
-
-/// On one thread: whoever blocked it would stop the timer, too.
-#[tokio::test]
-async fn a_disk_that_is_stuck_stops_nobody_else() {
-    let (folder, audit) = audit(false);
-    let arguments = Map::new();
-    let entry = entry("a", &arguments);
-    let open = audit.begin(&entry).await.expect("begun");
-    let stuck = Arc::clone(&audit.writer);
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let (holds, held) = std::sync::mpsc::channel::<()>();
-    let holder = thread::spawn(move || {
-        let _out = stuck.out();
-        holds.send(()).expect("heard");
-        released.recv().expect("released");
-    });
-    held.recv().expect("held");
-    let before = Instant::now();
-    drop(open.end("ok", None, None));
-    drop(audit.refused(&entry, "scope", None));
-    let begun = audit.begin(&entry);
-    let ticks = async {
-        let mut longest = Duration::ZERO;
-        for _ in 0..100 {
-            let tick = Instant::now();
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            longest = longest.max(tick.elapsed());
-        }
-        longest
+    assert_eq!(states[..4], expected);
+    // What was refused may have been on its way: it says that it was cut off, as the last one does.
+    let count = |part: &str| {
+        states[4..]
+            .iter()
+            .filter(|line| line.contains(part))
+            .count()
     };
-    let (begun, longest) = tokio::join!(begun, ticks);
-    let error = begun.map(drop).expect_err("stuck").to_string();
-    assert!(error.contains("slow or stuck"), "{error}");
-    println!(
-        "a tick of 10 ms took {longest:?} at most; refused after {:?}",
-        before.elapsed()
-    );
-    assert!(longest < Duration::from_secs(1) && before.elapsed() < Duration::from_secs(9));
-    release.send(()).expect("heard");
-    holder.join().expect("ended");
-    settled(&audit).await;
-    // What was refused had been on its way: it says that it was cut off.
-    let expected = [
-        "0 \"begun\" null",
-        "0 \"done\" \"ok\"",
-        "1 \"refused\" null",
-        "2 \"begun\" null",
-        "2 \"done\" \"cut_off\"",
-    ];
-    assert_eq!(states(folder.path()), expected);
+    let begun = count("begun");
+    assert!(begun == 1 || begun == 2, "{states:?}");
+    assert_eq!(count("\"done\" \"cut_off\""), begun, "{states:?}");
 }
 
-/// The last handle waits for what is on its way, as at the end of a command.
-#[tokio::test]
-async fn nothing_is_lost_where_the_process_ends_in_order() {
+/// As where the process ends right after there was room again.
+#[test]
+fn what_is_owed_is_written_at_the_end_of_the_process() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
-    for _ in 0..500 {
-        let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
-        drop(open.end("ok", None, None));
-    }
+    let open = for_tests::on_one_thread(begin(&audit, &entry("a", &arguments))).expect("begun");
+    let stuck = for_tests::stick(&folder);
+    let error = open.end(ok()).wait().expect_err("held");
+    assert!(error.is_busy(), "{error}");
+    drop(stuck);
     drop(audit);
-    assert_eq!(lines(folder.path()).len(), 1_000);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_waits_for_its_lines_only_shortly() {
-    let (_folder, audit) = audit(false);
-    let arguments = arguments(json!({"text": "x".repeat(200)}));
-    let calls = 2_000;
-    let before = Instant::now();
-    for _ in 0..calls {
-        let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
-        open.end("ok", None, None).await;
-    }
-    let one = before.elapsed() / calls;
-    let before = Instant::now();
-    let many = (0..20).map(|_| {
-        let (audit, arguments) = (audit.clone(), arguments.clone());
-        tokio::spawn(async move {
-            for _ in 0..100 {
-                let open = audit.begin(&entry("a", &arguments)).await.expect("begun");
-                open.end("ok", None, None).await;
-            }
-        })
-    });
-    for one in many.collect::<Vec<_>>() {
-        one.await.expect("no failure");
-    }
-    let together = before.elapsed() / calls;
-    println!(
-        "two lines of a call, acknowledged: {one:?} alone, {together:?} where twenty write at once"
-    );
-    assert!(one < Duration::from_millis(50), "{one:?}");
+    let store = for_tests::open(&folder);
+    assert_eq!(states(&store), ["0 \"begun\" null", "0 \"done\" \"ok\""]);
 }
 
 #[test]
-fn a_link_in_place_of_the_file_is_not_followed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let elsewhere = tempfile::NamedTempFile::new().expect("a file");
-    let path = today(folder.path());
-    std::os::unix::fs::symlink(elsewhere.path(), &path).expect("a link");
-    let error = Audit::open(folder.path(), 30, false).map(drop);
-    let error = error.expect_err("a link").to_string();
-    assert!(error.contains("is a symbolic link"), "{error}");
-    let dangling = folder.path().join("nowhere");
-    fs::remove_file(&path).expect("removed");
-    std::os::unix::fs::symlink(&dangling, &path).expect("a link");
-    assert!(Audit::open(folder.path(), 30, false).is_err());
-    assert!(!dangling.exists());
-    assert_eq!(fs::read(elsewhere.path()).expect("read"), b"");
+fn a_store_that_is_stuck_stops_nobody_else() {
+    let (folder, audit) = audit(false);
+    let arguments = Map::new();
+    let entry = entry("a", &arguments);
+    let open = for_tests::on_one_thread(begin(&audit, &entry)).expect("begun");
+    let stuck = for_tests::stick(&folder);
+    let before = Instant::now();
+    for_tests::on_one_thread(async {
+        drop(open.end(ok()));
+        drop(audit.refused(&entry, "scope", None));
+        let begun = begin(&audit, &entry);
+        let (begun, longest) = tokio::join!(begun, for_tests::longest_tick());
+        let error = begun.map(drop).expect_err("stuck");
+        assert!(error.is_busy(), "{error}");
+        println!(
+            "a tick of 10 ms took {longest:?} at most; refused after {:?}",
+            before.elapsed()
+        );
+        assert!(longest < Duration::from_secs(1) && before.elapsed() < Duration::from_secs(9));
+    });
+    drop(stuck);
+    let refused = audit.refused(&entry, "scope", None).wait();
+    refused.expect("written");
+    let states = states(&audit.store);
+    assert_eq!(states[..2], ["0 \"begun\" null", "0 \"done\" \"ok\""]);
+    let last = states.last().expect("a line");
+    assert!(last.contains("refused"), "{states:?}");
+}
+
+/// The last handle waits for what is on its way, as at the end of a command.
+#[test]
+fn nothing_is_lost_where_the_process_ends_in_order() {
+    let (folder, audit) = audit(false);
+    let arguments = Map::new();
+    for_tests::on_one_thread(async {
+        for _ in 0..500 {
+            let open = begin(&audit, &entry("a", &arguments)).await;
+            drop(open.expect("begun").end(ok()));
+        }
+    });
+    drop(audit);
+    let count = for_tests::number(&folder, "SELECT COUNT(*) AS n FROM audit");
+    assert_eq!(count, 1_000);
+}
+
+#[test]
+fn a_call_waits_for_its_lines_only_shortly() {
+    let (_folder, audit) = audit(false);
+    let arguments = arguments(json!({"text": "x".repeat(200)}));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_time().build();
+    runtime.expect("a runtime").block_on(async {
+        let calls = 500;
+        let before = Instant::now();
+        for _ in 0..calls {
+            let open = begin(&audit, &entry("a", &arguments)).await;
+            open.expect("begun").end(ok()).await.expect("written");
+        }
+        let one = before.elapsed() / calls;
+        let before = Instant::now();
+        let many = (0..20).map(|_| {
+            let (audit, arguments) = (audit.clone(), arguments.clone());
+            tokio::spawn(async move {
+                for _ in 0..25 {
+                    let open = begin(&audit, &entry("a", &arguments)).await;
+                    open.expect("begun").end(ok()).await.expect("written");
+                }
+            })
+        });
+        for one in many.collect::<Vec<_>>() {
+            one.await.expect("no failure");
+        }
+        let together = before.elapsed() / calls;
+        println!(
+            "two lines of a call, acknowledged: {one:?} alone, {together:?} where twenty write at once"
+        );
+        assert!(one < Duration::from_millis(100), "{one:?}");
+    });
 }
 
 /// Several instances as of several processes, each with threads.
 #[test]
 fn lines_of_many_writers_stay_whole() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = for_tests::folder();
     let arguments = arguments(json!({"text": "x".repeat(20_000)}));
     thread::scope(|scope| {
         for _ in 0..3 {
-            let audit = Audit::open(folder.path(), 30, true).expect("open");
+            let audit = Audit::new(&for_tests::open(&folder), 30, true).expect("new");
             for _ in 0..2 {
                 let (audit, arguments) = (audit.clone(), &arguments);
                 scope.spawn(move || {
-                    let mut runtime = tokio::runtime::Builder::new_current_thread();
-                    let runtime = runtime.enable_time().build().expect("a runtime");
-                    runtime.block_on(async {
+                    for_tests::on_one_thread(async {
                         for _ in 0..20 {
-                            let open = audit.begin(&entry("a", arguments)).await;
-                            open.expect("begun").end("ok", None, None).await;
+                            let open = begin(&audit, &entry("a", arguments)).await;
+                            open.expect("begun").end(ok()).await.expect("written");
                         }
                     });
                 });
             }
         }
     });
-    let found = records(folder.path(), &AuditQuery::default()).expect("read");
+    let found = records(&for_tests::open(&folder), &AuditQuery::default()).expect("read");
     let done = |record: &&AuditRecord| record.state == RecordState::Done;
-    assert_eq!(found.unreadable, Vec::<String>::new());
+    assert_eq!(found.unreadable, Vec::<i64>::new());
     assert_eq!(found.records.iter().filter(done).count(), 120);
 }
 
-const FIRST: Date = date(2026, 11, 24);
-const SECOND: Date = date(2026, 11, 25);
-
+/// By the thread that writes, some seconds after a process began.
 #[test]
-fn each_day_has_a_file_and_old_ones_go() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path();
-    let other = [
-        "audit.2026-01-01.jsonl.bak",
-        "audit.20260101.jsonl",
-        "keys.json",
-    ];
-    for name in other {
-        fs::write(path.join(name), "").expect("written");
-    }
-    let mut file = DayFile::open(path, 2, date(2026, 11, 23)).expect("open");
-    for (day, left) in [
-        (date(2026, 11, 23), vec![date(2026, 11, 23)]),
-        (FIRST, vec![date(2026, 11, 23), FIRST]),
-        (SECOND, vec![date(2026, 11, 23), FIRST, SECOND]),
-        (date(2026, 11, 26), vec![FIRST, SECOND, date(2026, 11, 26)]),
-        // Nothing was written for a month, or the clock is wrong: nobody knows yet.
-        (
-            date(2026, 12, 26),
-            vec![FIRST, SECOND, date(2026, 11, 26), date(2026, 12, 26)],
-        ),
-    ] {
-        file.append(day, b"{}\n").expect("written");
-        assert_eq!(days::days_with_files(path).expect("listed"), left, "{day}");
-        // A second process that starts takes nothing away.
-        drop(DayFile::open(path, 2, day).expect("open"));
-        assert_eq!(days::days_with_files(path).expect("listed"), left, "{day}");
-        let held = fs::read_to_string(days::file_path(path, day)).expect("read");
-        assert_eq!(held, "{}\n");
-    }
-    for name in other {
-        assert!(path.join(name).exists(), "{name}");
-    }
-}
-
-#[track_caller]
-fn check_file(before: Option<&str>, act: impl Fn(&mut DayFile, &Path), after: &str) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = days::file_path(folder.path(), FIRST);
-    if let Some(text) = before {
-        fs::write(&path, text).expect("written");
-    }
-    let mut file = DayFile::open(folder.path(), 2, FIRST).expect("open");
-    act(&mut file, &path);
-    file.append(FIRST, b"new\n").expect("written");
-    assert_eq!(fs::read_to_string(&path).expect("read"), after);
-    assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
-}
-
-#[test]
-fn a_new_line_is_never_joined_to_a_torn_one_or_lost_with_its_file() {
-    check_file(None, |_, _| {}, "new\n");
-    check_file(Some("old\n"), |_, _| {}, "old\nnew\n");
-    check_file(Some("ol"), |_, _| {}, "ol\nnew\n");
-    check_file(
-        Some("old\n"),
-        |_, path| fs::remove_file(path).expect("removed"),
-        "new\n",
+fn old_days_go_by_themselves_and_only_where_an_audit_is_written() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    for_tests::sql(
+        &folder,
+        "INSERT INTO meta (name, value) VALUES ('audit_seen', date('now'))",
     );
+    for_tests::sql(&folder, "INSERT INTO audit (at, line) VALUES (0, '{}')");
+    let count = || for_tests::number(&folder, "SELECT COUNT(*) AS n FROM audit");
+    let audit = Audit::new(&store, 30, false).expect("new");
+    for_tests::comes("removed", || {
+        thread::sleep(Duration::from_millis(100));
+        count() == 0
+    });
+    drop(audit);
 }

@@ -1,27 +1,30 @@
-//! Keys as clients show them, as the file holds them, and as other processes see them.
+//! Keys as clients show them, as rows hold them, and as other processes see them.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::thread::{self, sleep};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
-use crate::logged;
+use crate::store::for_tests;
 
 fn opened() -> (TempDir, Keys) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let keys = Keys::open(folder.path()).expect("open");
+    let folder = for_tests::folder();
+    let keys = opened_in(&folder);
     (folder, keys)
 }
 
+/// As another process has them.
+fn opened_in(folder: &TempDir) -> Keys {
+    Keys::new(&for_tests::open(folder))
+}
+
 fn create(keys: &Keys, name: &str) -> (KeyRecord, String) {
-    let (record, text) = keys
-        .create(name, KeyLocations::All, None, None)
-        .expect("created");
+    let made = keys.create(name, KeyLocations::All, None, None).wait();
+    let (record, text) = made.expect("created");
     (record, text.expose_secret().to_owned())
 }
 
@@ -43,11 +46,12 @@ fn a_key_is_known_by_its_whole_text_until_its_end() {
     let berlin = KeyLocations::Only(vec!["berlin".to_owned()]);
     let (record, text) = keys
         .create("n8n", berlin, Some("careful"), Some(later))
+        .wait()
         .expect("created");
     let text = text.expose_secret();
     let (_, other) = create(&keys, "other");
     let (gone, revoked) = create(&keys, "gone");
-    keys.revoke(&gone.id).expect("revoked");
+    keys.revoke(&gone.id).wait().expect("revoked");
     assert_eq!(text.len(), "hlk_abcdefgh_".len() + 43);
     let swapped = format!("{}{}", &text[..13], &other[13..]);
     let short = &text[..text.len() - 1];
@@ -96,12 +100,16 @@ fn what_makes_no_sense_is_not_made() {
         (&record.id, KeyLocations::All, None, "take another name"),
     ];
     for (name, locations, expires, part) in rows {
-        let error = keys.create(name, locations, None, expires).map(drop);
-        let error = error.expect_err(name).to_string();
+        let error = keys.create(name, locations, None, expires).wait();
+        let error = error.map(drop).expect_err(name).to_string();
         assert!(error.contains(part), "{error}");
     }
-    assert_eq!(keys.list().expect("read"), [record]);
-    let error = keys.revoke("nobody").expect_err("unknown").to_string();
+    assert_eq!(keys.list().wait().expect("read"), [record]);
+    let error = keys
+        .revoke("nobody")
+        .wait()
+        .expect_err("unknown")
+        .to_string();
     assert!(error.contains("there is no key nobody"), "{error}");
 }
 
@@ -109,59 +117,55 @@ fn what_makes_no_sense_is_not_made() {
 fn a_name_is_free_again_after_its_key_is_revoked() {
     let (_folder, keys) = opened();
     let (first, _) = create(&keys, "n8n");
-    let revoked = keys.revoke("n8n").expect("revoked");
+    let revoked = keys.revoke("n8n").wait().expect("revoked");
     let (second, _) = create(&keys, "n8n");
-    let again = keys.revoke(&first.id).expect("revoked before");
+    let again = keys.revoke(&first.id).wait().expect("revoked before");
     assert_eq!((&revoked.id, again.revoked), (&first.id, revoked.revoked));
-    assert_eq!(keys.revoke("n8n").expect("revoked").id, second.id);
+    assert_eq!(keys.revoke("n8n").wait().expect("revoked").id, second.id);
 }
 
 /// Fails where `find` does not come to say this word soon; gives how long it took.
 #[track_caller]
 fn comes_to(keys: &Keys, presented: &str, expected: &str) -> Duration {
-    let since = Instant::now();
-    while verdict(keys, presented, now()) != expected {
-        assert!(since.elapsed() < Duration::from_secs(5), "never {expected}");
-        sleep(Duration::from_millis(1));
-    }
-    since.elapsed()
+    for_tests::comes(expected, || verdict(keys, presented, now()) == expected)
 }
 
-/// By the file alone, as another process changes it; nothing is read when a key is looked up.
 #[test]
 fn another_process_sees_a_change_within_a_fifth_of_a_second() {
     let (folder, keys) = opened();
-    let other = tempfile::tempdir().expect("a folder");
-    let elsewhere = Keys::open(other.path()).expect("open");
+    let elsewhere = opened_in(&folder);
     let (record, text) = create(&elsewhere, "a");
-    let path = |folder: &TempDir| folder.path().join(NAME);
-    let copy = || {
-        let beside = folder.path().join("beside");
-        fs::copy(path(&other), &beside).expect("copied");
-        fs::rename(&beside, path(&folder)).expect("renamed");
-    };
-    assert_eq!(verdict(&keys, &text, now()), "unknown");
-    copy();
     let made = comes_to(&keys, &text, "found");
     assert!(keys.is_valid(&record.id));
-    elsewhere.revoke(&record.id).expect("revoked");
-    copy();
+    elsewhere.revoke(&record.id).wait().expect("revoked");
     let revoked = comes_to(&keys, &text, "revoked");
     assert!(!keys.is_valid(&record.id));
-    fs::remove_file(path(&folder)).expect("removed");
-    let removed = comes_to(&keys, &text, "unknown");
-    println!("known after: made {made:?}, revoked {revoked:?}, removed {removed:?}");
+    println!("known after: made {made:?}, revoked {revoked:?}");
+}
+
+/// Whoever reads all the time still hears of others.
+#[test]
+fn a_change_is_seen_by_a_process_that_reads_without_a_pause() {
+    let (folder, keys) = opened();
+    let (record, text) = create(&keys, "a");
+    let elsewhere = opened_in(&folder);
+    elsewhere.revoke(&record.id).wait().expect("revoked");
+    for_tests::comes("revoked", || {
+        keys.list().wait().expect("read");
+        verdict(&keys, &text, now()) == "revoked"
+    });
 }
 
 #[test]
 fn what_this_process_changed_it_knows_at_once() {
-    let (folder, keys) = opened();
-    let other = Keys::open(folder.path()).expect("open");
-    let (record, text) = create(&keys, "a");
-    assert_eq!(verdict(&other, &text, now()), "found");
-    keys.revoke(&record.id).expect("revoked");
-    assert_eq!(verdict(&other, &text, now()), "revoked");
-    assert_eq!(verdict(&keys, &text, now()), "revoked");
+    let (_folder, keys) = opened();
+    let again = keys.clone();
+    for number in 0..50 {
+        let (record, text) = create(&keys, &number.to_string());
+        assert_eq!(verdict(&again, &text, now()), "found");
+        keys.revoke(&record.id).wait().expect("revoked");
+        assert_eq!(verdict(&again, &text, now()), "revoked");
+    }
 }
 
 #[test]
@@ -169,7 +173,7 @@ fn a_key_is_good_until_it_expires_or_is_revoked() {
     let (folder, keys) = opened();
     let later = now() + 24.hours();
     let made = keys.create("a", KeyLocations::All, None, Some(later));
-    let id = made.expect("created").0.id;
+    let id = made.wait().expect("created").0.id;
     let (endless, _) = create(&keys, "b");
     let rows = [
         (&id, now(), true),
@@ -180,17 +184,17 @@ fn a_key_is_good_until_it_expires_or_is_revoked() {
         assert_eq!(keys.is_valid_at(id, now), expected, "{id} at {now}");
     }
     assert!(!keys.is_valid("nobody"));
-    keys.revoke(&endless.id).expect("revoked");
+    keys.revoke(&endless.id).wait().expect("revoked");
     assert!(!keys.is_valid(&endless.id));
-    fs::write(folder.path().join(NAME), "{").expect("written");
-    keys.0.refresh();
-    assert!(!keys.is_valid(&id), "what cannot be read is not good");
+    assert!(keys.is_valid(&id) && keys.has_any());
+    for_tests::sql(&folder, "UPDATE access_key SET locations = '{'");
+    for_tests::comes("what cannot be read is not good", || !keys.is_valid(&id));
+    assert!(keys.has_any(), "there may be one");
 }
 
-/// A file that an earlier version wrote says nothing of agencies.
 #[test]
 fn a_key_is_no_agencys_unless_it_says_so() {
-    let (folder, keys) = opened();
+    let (_folder, keys) = opened();
     let new = |name, agency| NewKey {
         name,
         locations: KeyLocations::All,
@@ -199,88 +203,117 @@ fn a_key_is_no_agencys_unless_it_says_so() {
         agency,
     };
     for (name, agency) in [("plain", false), ("agency", true)] {
-        let (record, text) = keys.make(new(name, agency)).expect("made");
-        let found = keys
-            .find(text.expose_secret())
-            .expect("taken")
-            .expect("known");
+        let (record, text) = keys.make(new(name, agency)).wait().expect("made");
+        let found = keys.find(text.expose_secret()).expect("taken");
+        let found = found.expect("known");
         assert_eq!((record.agency, found.agency), (agency, agency), "{name}");
     }
-    let path = folder.path().join(NAME);
-    let held = fs::read_to_string(&path).expect("read");
-    let mut older: serde_json::Value = serde_json::from_str(&held).expect("JSON");
-    for key in older["keys"].as_array_mut().expect("keys") {
-        key.as_object_mut().expect("a key").remove("agency");
-    }
-    fs::write(&path, older.to_string()).expect("written");
-    let records = keys.list().expect("read");
-    assert_eq!(
-        records.iter().map(|one| one.agency).collect::<Vec<_>>(),
-        [false, false]
-    );
 }
 
 #[test]
-fn the_file_is_for_its_owner_and_holds_no_secret() {
+fn there_is_a_key_until_the_last_is_revoked() {
+    let (_folder, keys) = opened();
+    assert!(!keys.has_any());
+    let (first, _) = create(&keys, "a");
+    let (second, _) = create(&keys, "b");
+    for (id, left) in [(first.id, true), (second.id, false)] {
+        assert!(keys.has_any());
+        keys.revoke(&id).wait().expect("revoked");
+        assert_eq!(keys.has_any(), left);
+    }
+}
+
+#[test]
+fn keys_are_the_same_after_a_restart() {
     let (folder, keys) = opened();
-    let made = keys.create("a", KeyLocations::All, None, None);
+    let (_, text) = create(&keys, "a");
+    let (gone, revoked) = create(&keys, "b");
+    keys.revoke(&gone.id).wait().expect("revoked");
+    let before = keys.list().wait().expect("read");
+    drop(keys);
+    let keys = opened_in(&folder);
+    assert_eq!(keys.list().wait(), Ok(before));
+    assert_eq!(verdict(&keys, &text, now()), "found");
+    assert_eq!(verdict(&keys, &revoked, now()), "revoked");
+}
+
+/// What is not understood may be a restriction.
+#[test]
+fn a_key_that_cannot_be_read_lets_nobody_in_until_it_can() {
+    let (folder, keys) = opened();
+    let (record, text) = create(&keys, "a");
+    let (_, other) = create(&keys, "b");
+    for broken in [
+        "",
+        "{",
+        "\"some\"",
+        "{\"only\":[\"berlin\"],\"hours\":\"9-17\"}",
+    ] {
+        let write = |locations: &str| {
+            let change = "UPDATE access_key SET locations = '{l}' WHERE id = '{id}'";
+            let change = change.replace("{l}", locations).replace("{id}", &record.id);
+            for_tests::sql(&folder, &change);
+        };
+        write(broken);
+        comes_to(&keys, &text, "unreadable");
+        assert_eq!(verdict(&keys, &other, now()), "unreadable");
+        assert_eq!(verdict(&keys, "hlk_", now()), "unreadable");
+        let error = keys.list().wait().expect_err(broken).to_string();
+        let part = format!("the locations of the key {} are not understood", record.id);
+        assert!(error.contains(&part), "{error}");
+        // Another key makes nothing better, and a process that starts knows no more.
+        create(&keys, &format!("more {broken:?}"));
+        assert_eq!(verdict(&keys, &other, now()), "unreadable");
+        assert_eq!(verdict(&opened_in(&folder), &text, now()), "unreadable");
+        write("\"all\"");
+        comes_to(&keys, &text, "found");
+    }
+}
+
+#[test]
+fn a_file_that_was_removed_lets_nobody_in_and_takes_no_change() {
+    let (folder, keys) = opened();
+    let (record, text) = create(&keys, "a");
+    let (path, aside) = (for_tests::file(&folder), folder.path().join("aside"));
+    fs::rename(&path, &aside).expect("moved");
+    comes_to(&keys, &text, "unreadable");
+    assert!(!keys.is_valid(&record.id) && keys.has_any());
+    let error = keys.create("b", KeyLocations::All, None, None).wait();
+    let error = error.map(drop).expect_err("removed").to_string();
+    assert!(error.contains("was removed or replaced"), "{error}");
+    assert_eq!(verdict(&keys, &text, now()), "unreadable");
+    fs::write(&path, "another").expect("written");
+    let error = keys.revoke("a").wait().expect_err("replaced").to_string();
+    assert!(error.contains("was removed or replaced"), "{error}");
+    fs::rename(&aside, &path).expect("put back");
+    comes_to(&keys, &text, "found");
+    create(&keys, "b");
+}
+
+#[test]
+fn a_secret_is_in_no_row_and_in_no_message() {
+    let (folder, keys) = opened();
+    let made = keys.create("a", KeyLocations::All, None, None).wait();
     let debug = format!("{made:?}");
     let text = made.expect("created").1;
     let (_, secret) = text.expose_secret().split_at(13);
-    let path = folder.path().join("keys.json");
-    let held = fs::read_to_string(&path).expect("read");
-    assert!(
-        !held.contains(secret) && held.contains(&sha256(secret)),
-        "{held}"
+    let held = format!("{:?}", keys.list().wait().expect("read"));
+    assert!(held.contains(&sha256(secret)), "{held}");
+    assert!(!held.contains(secret) && !debug.contains(secret), "{debug}");
+    let count = format!(
+        "SELECT COUNT(*) AS n FROM access_key WHERE sha256 = '{}'",
+        sha256(secret)
     );
-    assert!(!debug.contains(secret), "{debug}");
-    assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
-    let folder = fs::metadata(folder.path()).expect("there");
-    assert_eq!(folder.mode() & 0o777, 0o700);
+    assert_eq!(for_tests::number(&folder, &count), 1);
 }
 
-#[test]
-fn a_broken_file_lets_nobody_in_and_is_not_written_over() {
-    let (folder, keys) = opened();
-    let (_, text) = create(&keys, "a");
-    let path = folder.path().join("keys.json");
-    let whole = fs::read_to_string(&path).expect("read");
-    let unknown = whole.replace("\"policy\"", "\"hours\": \"9-17\", \"policy\"");
-    for broken in ["", "{}", &whole[..whole.len() / 2], &unknown] {
-        fs::write(&path, broken).expect("written");
-        keys.0.refresh();
-        assert_eq!(verdict(&keys, &text, now()), "unreadable", "{broken}");
-        let error = keys.create("b", KeyLocations::All, None, None).map(drop);
-        let error = error.expect_err(broken).to_string();
-        assert!(error.contains("keys.json is broken"), "{error}");
-        assert_eq!(fs::read_to_string(&path).expect("read"), broken);
-    }
-    fs::write(&path, &whole).expect("written");
-    keys.0.refresh();
-    assert_eq!(verdict(&keys, &text, now()), "found");
-}
-
-#[test]
-fn a_broken_file_is_logged_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let keys = Keys::unwatched(folder.path()).expect("open");
-    let log = logged(|| {
-        fs::write(folder.path().join("keys.json"), "{").expect("written");
-        for _ in 0..3 {
-            keys.0.refresh();
-            assert_eq!(verdict(&keys, "hlk_", now()), "unreadable");
-        }
-    });
-    assert_eq!(log.matches("keys.json is broken").count(), 1, "{log}");
-}
-
-/// Several instances as of several processes: each opens the file of the lock by itself.
+/// Several instances as of several processes: each has a connection of its own.
 #[test]
 fn keys_that_are_made_at_once_are_all_kept() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = for_tests::folder();
     thread::scope(|scope| {
         for number in 0..4 {
-            let keys = Keys::open(folder.path()).expect("open");
+            let keys = opened_in(&folder);
             scope.spawn(move || {
                 for each in 0..5 {
                     create(&keys, &format!("{number}.{each}"));
@@ -288,14 +321,20 @@ fn keys_that_are_made_at_once_are_all_kept() {
             });
         }
     });
-    let keys = Keys::open(folder.path()).expect("open");
-    let mut names: Vec<String> = keys
-        .list()
-        .expect("read")
-        .into_iter()
-        .map(|record| record.name)
-        .collect();
+    let list = opened_in(&folder).list().wait().expect("read");
+    let mut names: Vec<String> = list.into_iter().map(|record| record.name).collect();
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 20);
+}
+
+/// In one transaction, one of them is refused and the others are not.
+#[test]
+fn one_name_that_is_asked_for_at_once_is_given_once() {
+    let (_folder, keys) = opened();
+    let asked: Vec<_> = (0..20)
+        .map(|number| keys.create(&format!("{}", number % 10), KeyLocations::All, None, None))
+        .collect();
+    let made = asked.into_iter().filter_map(|one| one.wait().ok()).count();
+    assert_eq!((made, keys.list().wait().expect("read").len()), (10, 10));
 }

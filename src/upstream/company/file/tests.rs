@@ -1,32 +1,34 @@
-//! What is made of the files that a dead process left beside a pair.
+//! Which pair is taken over from a file, and what of that which an older version left beside it.
 
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
 
-/// The pair in use, its successor, and one that has to do with neither.
+/// The pair of the file, its successor, and one that has to do with neither.
 const REFRESH: [&str; 3] = ["refresh.1", "refresh.2", "refresh.9"];
 
-fn pair(number: usize) -> Pair {
-    let json = json!({"access_token": "access", "refresh_token": REFRESH[number], "expires_at": 5});
-    Pair::parse(json.to_string().as_bytes(), 0).expect("a pair")
+/// A pair; as an older version wrote it, with the name of the one that it replaces.
+fn json(number: usize, replaces: Option<usize>) -> String {
+    let mut pair =
+        json!({"access_token": "access", "refresh_token": REFRESH[number], "expires_at": 5});
+    if let Some(older) = replaces {
+        pair["replaces"] = state::sha256(REFRESH[older]).into();
+    }
+    pair.to_string()
 }
 
-/// What HighLevel gave for the pair `older`.
-fn successor(older: usize) -> Pair {
-    let answer =
-        json!({"access_token": "access.2", "refresh_token": REFRESH[1], "expires_in": 100});
-    let answer: Map<String, Value> = serde_json::from_value(answer).expect("members");
-    pair(older).renewed(answer, 1000).expect("a pair")
+/// What an older version wrote before it asked.
+fn intent(number: usize) -> String {
+    json!({"replaces": state::sha256(REFRESH[number])}).to_string()
 }
 
 /// The first pair's file, and beside it what a dead process left.
-fn with(left: Option<&str>) -> (TempDir, PairFile) {
+fn folder(left: Option<&str>) -> (TempDir, PairFile) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("pair.json");
-    fs::write(&path, pair(0).json()).expect("written");
+    fs::write(&path, json(0, Some(2))).expect("written");
     if let Some(left) = left {
         fs::write(beside(&path, "new"), left).expect("written");
     }
@@ -34,80 +36,103 @@ fn with(left: Option<&str>) -> (TempDir, PairFile) {
     (folder, file)
 }
 
-fn lock(file: &PairFile) -> PairLock {
-    file.try_lock().expect("a lock").expect("nobody holds it")
+/// By their names.
+fn known(numbers: &[usize]) -> impl Fn(&str) -> bool {
+    move |name| {
+        let mut known = numbers.iter().map(|number| state::sha256(REFRESH[*number]));
+        known.any(|known| known == name)
+    }
 }
 
-/// Which refresh token the pair has after `left` was made use of, and whether it may be used up.
+/// Which pair is taken over, and whether it may be used up.
 #[track_caller]
-fn check(left: Option<&str>, refresh: &str, cut_off: bool) {
-    let (_folder, file) = with(left);
-    let (_, noticed) = file.read().expect("a pair");
-    assert_eq!(noticed, left.is_some(), "{left:?}");
-    let (pair, open) = lock(&file).settle().expect("settled");
+fn check(left: Option<&str>, number: usize, cut_off: bool) {
+    let (folder, file) = folder(left);
+    let before = files(&folder);
+    let taken = file.read(known(&[1, 2])).expect("readable");
+    let taken = taken.expect("a new pair");
+    let refresh = taken.pair.refresh.expose_secret();
     assert_eq!(
-        (pair.refresh.expose_secret(), open),
-        (refresh, cut_off),
+        (refresh, taken.cut_off),
+        (REFRESH[number], cut_off),
         "{left:?}"
     );
-    let (kept, _) = file.read().expect("a pair");
-    assert_eq!(kept.refresh.expose_secret(), refresh, "{left:?}");
+    assert!(!taken.pair.json().expose_secret().contains("replaces"));
+    // Neither the pair of the file nor the one that counts is taken over again.
+    let names: Vec<String> = [0, number]
+        .map(|number| state::sha256(REFRESH[number]))
+        .into();
+    assert_eq!(taken.names, names[..=number], "{left:?}");
+    assert_eq!(files(&folder), before, "{left:?}");
+}
+
+/// Names and bytes.
+fn files(folder: &TempDir) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|file| file.expect("a file").path())
+        .map(|path| (path.clone(), fs::read(path).expect("read")))
+        .collect();
+    files.sort();
+    files
 }
 
 #[test]
-fn only_what_belongs_to_the_pair_is_made_use_of() {
-    let answer = successor(0).json();
-    check(None, REFRESH[0], false);
-    check(Some(&answer), REFRESH[1], false);
-    check(Some(&successor(2).json()), REFRESH[0], false);
-    check(Some(&pair(0).json()), REFRESH[0], false);
-    check(Some(&pair(2).json()), REFRESH[0], false);
-    check(Some(&pair(0).intent()), REFRESH[0], true);
-    check(
-        Some(&format!("{:ROOM$}", pair(0).intent())),
-        REFRESH[0],
-        true,
-    );
-    check(Some(&pair(2).intent()), REFRESH[0], false);
-    check(Some(""), REFRESH[0], true);
-    check(Some("{}"), REFRESH[0], true);
-    check(Some(&answer[..answer.len() / 2]), REFRESH[0], true);
+fn only_what_belongs_to_the_pair_is_taken_over_with_it() {
+    let answer = json(1, Some(0));
+    check(None, 0, false);
+    check(Some(&answer), 1, false);
+    check(Some(&json(1, Some(2))), 0, false);
+    check(Some(&json(1, None)), 0, false);
+    check(Some(&json(0, None)), 0, false);
+    check(Some(&json(2, None)), 0, false);
+    check(Some(&intent(0)), 0, true);
+    check(Some(&format!("{:4096}", intent(0))), 0, true);
+    check(Some(&intent(2)), 0, false);
+    check(Some(""), 0, true);
+    check(Some("{}"), 0, true);
+    check(Some(&answer[..answer.len() / 2]), 0, true);
     // The new pair over the intent, cut off.
-    let torn = format!("{}{}", &answer[..20], &pair(0).intent()[20..]);
-    check(Some(&torn), REFRESH[0], true);
+    let torn = format!("{}{}", &answer[..20], &intent(0)[20..]);
+    check(Some(&torn), 0, true);
 }
 
 #[test]
-fn an_intent_is_written_before_and_an_answer_after() {
-    let (_folder, file) = with(Some("anything"));
-    let new = beside(file.path(), "new");
-    let prepared = lock(&file).prepare(&pair(0)).expect("prepared");
-    let intent = fs::read_to_string(&new).expect("an intent");
-    assert_eq!(
-        (intent.len(), intent.trim_end()),
-        (pair(0).json().len() + ROOM, pair(0).intent().as_str())
-    );
-    assert!(file.try_lock().expect("a lock").is_none(), "one at a time");
-    prepared.commit(&successor(0)).expect("written");
-    assert!(!new.exists());
-    let (kept, cut_off) = file.read().expect("a pair");
-    assert_eq!((kept.json(), cut_off), (successor(0).json(), false));
-    assert_eq!(kept.expires_at, 1100);
-
-    let prepared = lock(&file).prepare(&kept).expect("prepared");
-    prepared.abandon();
-    assert!(!new.exists());
-    drop(lock(&file).prepare(&kept).expect("prepared"));
-    assert!(new.exists(), "as where the process died");
+fn a_pair_that_is_known_is_not_looked_at() {
+    let (folder, file) = folder(Some(&json(1, Some(0))));
+    assert!(file.read(known(&[0])).expect("readable").is_none());
+    let lock = File::create(folder.path().join("pair.json.lock")).expect("a lock");
+    lock.try_lock().expect("free");
+    assert!(file.read(known(&[0])).expect("readable").is_none());
 }
 
-#[cfg(unix)]
 #[test]
-fn what_stands_in_the_way_is_replaced_and_not_written_through() {
-    let (folder, file) = with(None);
-    let target = folder.path().join("elsewhere");
-    fs::write(&target, "untouched").expect("written");
-    std::os::unix::fs::symlink(&target, beside(file.path(), "new")).expect("a link");
-    drop(lock(&file).prepare(&pair(0)).expect("prepared"));
-    assert_eq!(fs::read_to_string(&target).expect("a file"), "untouched");
+fn while_an_older_version_renews_nothing_is_taken_over() {
+    let (folder, file) = folder(None);
+    let lock = File::create(folder.path().join("pair.json.lock")).expect("a lock");
+    lock.try_lock().expect("free");
+    let failure = file.read(known(&[])).err().expect("locked");
+    for part in ["older version", "pair.json,", "pair.json.lock"] {
+        assert!(failure.sentence.contains(part), "{failure:?}");
+    }
+    assert!(failure.remedy.is_some());
+    lock.unlock().expect("unlocked");
+    let both = [(); 2].map(|()| file.read(known(&[])).expect("readable"));
+    assert!(both.iter().all(Option::is_some), "two of this version may");
+    assert!(lock.try_lock().is_err(), "an older one waits");
+    drop(both);
+    lock.try_lock().expect("free again");
+}
+
+#[test]
+fn what_cannot_be_read_beside_the_pair_is_named() {
+    for ending in ["new", "lock"] {
+        let (folder, file) = folder(None);
+        let path = beside(file.path(), ending);
+        std::os::unix::fs::symlink(&path, &path).expect("a link to itself");
+        let failure = file.read(known(&[])).err().expect("unreadable");
+        let name = format!("pair.json.{ending}");
+        assert!(failure.sentence.contains(&name), "{failure:?}");
+        drop(folder);
+    }
 }

@@ -1,18 +1,12 @@
-//! The audit as it is read: joined, searched, torn, and followed.
+//! The audit as it is read: joined, searched, broken, and followed.
 
-use std::fs::{self, File};
-
-use jiff::civil::{Date, date};
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::super::follow::Follow;
 use super::*;
+use crate::store::for_tests;
 
-const FIRST: Date = date(2026, 11, 24);
-const SECOND: Date = date(2026, 11, 25);
-
-/// A line of a file, short enough to be read in a table.
+/// A line, short enough to be read in a table.
 fn line(state: &str, id: &str, time: &str, more: &[(&str, &str)]) -> String {
     let mut line = json!({"state": state, "id": id, "time": format!("2026-11-{time}:00.000Z")});
     if state == "done" {
@@ -32,10 +26,29 @@ fn line(state: &str, id: &str, time: &str, more: &[(&str, &str)]) -> String {
     line.to_string()
 }
 
+/// As they were written, whatever they are; the time of a row is that of its line.
+fn write(store: &Store, lines: &[String]) {
+    let lines = lines.to_vec();
+    let written = store.change(crate::store::Durability::System, move |transaction| {
+        for line in &lines {
+            let time = AuditLine::parse(line).map(|line| line.time().as_millisecond());
+            let insert = sqlx::query("INSERT INTO audit (at, line) VALUES ($1, $2)");
+            transaction.run(insert.bind(time.unwrap_or_default()).bind(line.clone()))?;
+        }
+        Ok(())
+    });
+    written.wait().expect("written");
+}
+
+fn in_memory(lines: &[String]) -> Store {
+    let store = Store::in_memory().expect("open");
+    write(&store, lines);
+    store
+}
+
 /// Two days: `a` and `b` are done, `c` ends the day after, `d` never, `r` was refused.
-fn two_days() -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let first = [
+fn two_days() -> Vec<String> {
+    vec![
         line(
             "begun",
             "a",
@@ -51,8 +64,6 @@ fn two_days() -> TempDir {
         line("done", "b", "24T11:01", &[("outcome", "not_found")]),
         line("done", "a", "24T11:02", &[]),
         line("begun", "c", "24T23:59", &[("who", "key:abcdefgh")]),
-    ];
-    let second = [
         line("done", "c", "25T00:00", &[]),
         line(
             "refused",
@@ -61,14 +72,9 @@ fn two_days() -> TempDir {
             &[("class", "location"), ("rule", "x")],
         ),
         line("begun", "d", "25T10:00", &[("tool", "payments_charge")]),
-        // Its beginning is in a file that was too old.
+        // Its beginning was too old.
         line("done", "z", "25T11:00", &[]),
-    ];
-    for (day, lines) in [(FIRST, first.as_slice()), (SECOND, &second)] {
-        let text = lines.join("\n") + "\n";
-        fs::write(days::file_path(folder.path(), day), text).expect("written");
-    }
-    folder
+    ]
 }
 
 fn ids(found: &AuditRecords) -> String {
@@ -126,20 +132,20 @@ fn records_are_found_by_what_is_known_of_them() {
         (&[("last", "0")], ""),
         (&[("last", "9")], "a b c r d"),
     ];
-    let folder = two_days();
+    let store = in_memory(&two_days());
     for (asked, expected) in rows {
-        let found = records(folder.path(), &query(asked)).expect("read");
+        let found = records(&store, &query(asked)).expect("read");
         assert_eq!(ids(&found), *expected, "{asked:?}");
     }
-    let nowhere = records(&folder.path().join("none"), &AuditQuery::default());
-    assert_eq!(ids(&nowhere.expect("read")), "");
+    let nothing = records(&in_memory(&[]), &AuditQuery::default());
+    assert_eq!(ids(&nothing.expect("read")), "");
 }
 
 #[test]
 fn a_record_holds_beginning_and_end() {
-    let folder = two_days();
+    let store = in_memory(&two_days());
     let query = query(&[("tool", "contacts_delete")]);
-    let found = records(folder.path(), &query).expect("read");
+    let found = records(&store, &query).expect("read");
     let expected = json!([{
         "state": "done", "id": "b", "time": "2026-11-24T11:00:00.000Z", "who": "w", "surface": "w",
         "tool": "contacts_delete", "effect": "w", "bulk": false, "location": "L2", "arguments_sha256": "w",
@@ -153,74 +159,149 @@ fn a_record_holds_beginning_and_end() {
 }
 
 #[test]
-fn torn_lines_are_told_and_hide_no_other() {
+fn lines_that_are_none_are_told_and_hide_no_other() {
     let whole = line("begun", "a", "24T10:00", &[]);
-    let (torn, rest) = whole.split_at(40);
-    let rows = [
-        (format!("{whole}\n{torn}"), "a", "audit.2026-11-24.jsonl:2"),
-        // The last line's end alone is missing.
-        (whole.clone(), "a", ""),
-        (
-            format!("{torn}\n{whole}\n"),
-            "a",
-            "audit.2026-11-24.jsonl:1",
-        ),
-        // Another process wrote on behind a torn line.
-        (
-            format!("{torn}{whole}\n{rest}\n\n"),
-            "a",
-            "audit.2026-11-24.jsonl:1 audit.2026-11-24.jsonl:2",
-        ),
-        ("\u{fffd}\n".to_owned(), "", "audit.2026-11-24.jsonl:1"),
-        (String::new(), "", ""),
+    let torn = whole[..40].to_owned();
+    let later = whole.replace("begun", "forgotten");
+    let rows: &[(&[&String], &str, &[i64])] = &[
+        (&[&whole, &torn], "a", &[2]),
+        (&[&whole], "a", &[]),
+        (&[&torn, &later, &whole, &torn], "a", &[4, 2, 1]),
+        (&[&"\u{fffd}".to_owned()], "", &[1]),
+        (&[&String::new()], "", &[1]),
+        (&[], "", &[]),
     ];
-    for (text, expected, unreadable) in rows {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(days::file_path(folder.path(), FIRST), &text).expect("written");
-        let found = records(folder.path(), &AuditQuery::default()).expect("read");
-        assert_eq!(ids(&found), expected, "{text}");
-        assert_eq!(found.unreadable.join(" "), unreadable, "{text}");
+    for (lines, expected, unreadable) in rows {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).clone()).collect();
+        let found = records(&in_memory(&lines), &AuditQuery::default()).expect("read");
+        assert_eq!(ids(&found), *expected, "{lines:?}");
+        assert_eq!(found.unreadable, *unreadable, "{lines:?}");
     }
 }
 
+/// More lines than are read at once: `a` is the first, and ends last.
+fn many() -> Store {
+    let mut lines = vec![line("begun", "a", "20T10:00", &[("tool", "first")])];
+    for number in 0..6_000 {
+        let (hour, minute) = (10 + number / 600, number / 10 % 60);
+        let time = format!("24T{hour}:{minute:02}");
+        lines.push(line("begun", &number.to_string(), &time, &[]));
+        lines.push(line("done", &number.to_string(), &time, &[]));
+    }
+    lines.push(line("done", "a", "24T22:00", &[("outcome", "late")]));
+    in_memory(&lines)
+}
+
 #[test]
-fn a_reader_follows_into_the_next_day() {
-    use std::io::Write;
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut follow = Follow::new(folder.path());
-    let begun = |id: &str| line("begun", id, "24T10:00", &[]) + "\n";
-    let done = |id: &str| line("done", id, "24T10:01", &[]) + "\n";
-    let (start, end) = (begun("e"), begun("e"));
-    let rows = [
-        (FIRST, String::new(), ""),
-        (
-            FIRST,
-            begun("a") + &begun("b") + &done("b"),
-            "Begun a, Done b",
-        ),
-        (FIRST, String::new(), ""),
-        (FIRST, done("a"), "Done a"),
-        (FIRST, begun("c"), "Begun c"),
-        (SECOND, begun("d") + &done("c"), "Done c, Begun d"),
-        // Half a line waits for its other half.
-        (SECOND, start[..50].to_owned(), ""),
-        (SECOND, end[50..].to_owned(), "Begun e"),
-        (SECOND, done("z"), ""),
+fn a_long_audit_is_read_in_parts_and_whole() {
+    let store = many();
+    let rows: &[(&[(&str, &str)], usize, &str, &str)] = &[
+        (&[], 6_001, "a", "5999"),
+        (&[("outcome", "late")], 1, "a", "a"),
+        (&[("tool", "first")], 1, "a", "a"),
+        (&[("state", "Begun")], 0, "", ""),
+        (&[("last", "3")], 3, "5997", "5999"),
+        (&[("last", "5500")], 5_500, "500", "5999"),
+        // The lines of four days before are not read for it, and not missed.
+        (&[("since", "24T19:58")], 20, "5980", "5999"),
+        (&[("until", "24T10:00")], 11, "a", "9"),
     ];
-    for (day, text, expected) in rows {
-        let path = days::file_path(folder.path(), day);
-        let mut file = File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .expect("open");
-        file.write_all(text.as_bytes()).expect("written");
+    for (asked, count, first, last) in rows {
+        let found = records(&store, &query(asked)).expect("read").records;
+        let id = |record: Option<&AuditRecord>| {
+            record
+                .map(|record| record.call.id.clone())
+                .unwrap_or_default()
+        };
+        let (of_first, of_last) = (id(found.first()), id(found.last()));
+        assert_eq!(
+            (found.len(), of_first.as_str(), of_last.as_str()),
+            (*count, *first, *last),
+            "{asked:?}"
+        );
+    }
+    let mut all = Vec::new();
+    let mut parts = 0;
+    let read = lines(&store, None, None, |part| {
+        parts += 1;
+        all.extend(part);
+        Ok(())
+    });
+    read.expect("read");
+    assert_eq!((parts, all.len()), (3, 12_002));
+    assert!(all[0].contains("20T10:00") && all[12_001].contains("late"));
+}
+
+#[test]
+fn lines_are_given_as_they_were_written_between_two_times() {
+    let store = in_memory(&two_days());
+    let rows = [
+        (None, None, 9),
+        (Some("24T11:01"), None, 7),
+        (None, Some("24T11:01"), 3),
+        (Some("24T11:02"), Some("25T00:00"), 3),
+        (Some("26T00:00"), None, 0),
+    ];
+    for (since, until, count) in rows {
+        let time = |time: Option<&str>| {
+            time.map(|time| format!("2026-11-{time}:00Z").parse().expect("a time"))
+        };
+        let mut found = Vec::new();
+        let read = lines(&store, time(since), time(until), |part| {
+            found.extend(part);
+            Ok(())
+        });
+        read.expect("read");
+        assert_eq!(found.len(), count, "{since:?} {until:?}");
+        let all = two_days();
+        assert!(all.windows(count.max(1)).any(|some| some == found) || count == 0);
+    }
+    let stopped = lines(&store, None, None, |_| {
+        Err(StoreError::from("enough".to_owned()))
+    });
+    assert_eq!(stopped.expect_err("stopped").to_string(), "enough");
+}
+
+/// Lines of another process, as one that shows them.
+#[test]
+fn a_reader_follows() {
+    let folder = for_tests::folder();
+    let (store, other) = (for_tests::open(&folder), for_tests::open(&folder));
+    let mut follow = Follow::new(&store);
+    let begun = |id: &str| line("begun", id, "24T10:00", &[]);
+    let done = |id: &str| line("done", id, "24T10:01", &[]);
+    let rows = [
+        (vec![], ""),
+        (vec![begun("a"), begun("b"), done("b")], "Begun a, Done b"),
+        (vec![], ""),
+        (vec![done("a")], "Done a"),
+        (vec![begun("c")], "Begun c"),
+        (vec![begun("d"), done("c")], "Done c, Begun d"),
+        (vec!["{".to_owned(), begun("e")], "Begun e"),
+        (vec![done("z")], ""),
+        (vec![line("refused", "r", "24T10:02", &[])], "Refused r"),
+    ];
+    for (lines, expected) in rows {
+        write(&other, &lines);
         let found = follow.more(&AuditQuery::default()).expect("read");
         let said: Vec<String> = found
             .records
             .iter()
             .map(|record| format!("{:?} {}", record.state, record.call.id))
             .collect();
-        assert_eq!(said.join(", "), expected, "{text}");
+        assert_eq!(said.join(", "), expected, "{lines:?}");
+        assert_eq!(
+            found.unreadable.len(),
+            usize::from(lines.iter().any(|line| line == "{"))
+        );
     }
+    // One that comes later begins with the last lines, and shows what is asked for.
+    let found = Follow::new(&store)
+        .more(&query(&[("state", "Refused")]))
+        .expect("read");
+    assert_eq!(ids(&found), "r");
+    let found = Follow::new(&many())
+        .more(&AuditQuery::default())
+        .expect("read");
+    assert_eq!(found.records.len(), 999, "of the last 2,000 lines");
 }

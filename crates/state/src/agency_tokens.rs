@@ -1,0 +1,278 @@
+//! Tokens of agencies: the newest pair of each, sealed, and the right to renew it, which one process has at a time.
+//!
+//! HighLevel uses a refresh token up when it gives a new pair, and gives the same pair again for 30 seconds. So a renewal
+//! may be cut off anywhere: that it comes is on the disk before HighLevel is asked, the new pair is before anybody uses
+//! it, and whoever finds the first without the second asks again at once.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::timeout;
+
+use super::clock::SteadyClock;
+use super::store::{Durability, KeyRing, Pending, SealedAt, Statement, Store, StoredRow};
+use super::{StoreError, hex, random};
+
+/// How long the right to renew lasts without a word from its process. Far less than HighLevel's 30 seconds: within them
+/// whoever takes over from a dead process has to ask, and whoever takes over from that one.
+const LEASE: Duration = Duration::from_secs(5);
+
+/// A lease that ends later than this is by a clock that was ahead, and counts for nothing.
+const MOST_AHEAD: Duration = Duration::from_secs(10);
+
+/// From one word to the next.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// What a company's tokens are kept under. Cheap to clone.
+#[derive(Clone)]
+pub struct AgencyTokens {
+    store: Store,
+    company: String,
+}
+
+/// A company's pair as it is kept.
+#[derive(Clone, Debug)]
+pub struct AgencyPair {
+    pub text: SecretString,
+    /// Grows with every pair that takes the place of another.
+    pub generation: i64,
+    /// A renewal is under way or was cut off: the refresh token may be used up.
+    pub is_open: bool,
+    /// Somebody renews it now.
+    pub is_leased: bool,
+    /// What stands for the pairs that came from a file.
+    imported: String,
+}
+
+/// A pair that was kept elsewhere before.
+#[derive(Clone, Debug)]
+pub struct AgencyImport {
+    pub text: SecretString,
+    /// What stands for it, one for each form in which the file may hold it. None of them is taken over again.
+    pub names: Vec<String>,
+    /// Its renewal was cut off.
+    pub is_open: bool,
+}
+
+/// The right to renew a pair, and to put another in its place. Dropped, it is given up, and what came of the renewal is
+/// unknown.
+#[must_use]
+pub struct AgencyRenewal {
+    tokens: AgencyTokens,
+    /// Of this renewal alone: another of the same process is as foreign as one of another.
+    owner: String,
+    generation: i64,
+    is_over: bool,
+}
+
+impl AgencyTokens {
+    pub fn new(store: &Store, company: &str) -> Self {
+        Self {
+            store: store.clone(),
+            company: company.to_owned(),
+        }
+    }
+
+    /// The newest pair; `None` where none was taken over yet.
+    pub fn read(&self) -> Pending<Option<AgencyPair>> {
+        let (ring, company) = (self.store.ring(), self.company.clone());
+        self.store.read(move |transaction| {
+            let find = sqlx::query("SELECT * FROM credential WHERE id = $1").bind(company.clone());
+            let row = transaction.one(find)?;
+            row.map(|row| AgencyPair::from_row(&row, &company, &ring))
+                .transpose()
+        })
+    }
+
+    /// Keeps a pair from elsewhere in the place of what is there, if anything is. Whether it did: not where it had taken
+    /// that pair over before.
+    pub fn import(&self, import: AgencyImport) -> Pending<bool> {
+        let (ring, company) = (self.store.ring(), self.company.clone());
+        self.store.change(Durability::Disk, move |transaction| {
+            let find = sqlx::query("SELECT generation, source FROM credential WHERE id = $1");
+            let before = transaction.one(find.bind(company.clone()))?;
+            let (before, mut source) = match before {
+                None => (0, Vec::new()),
+                Some(row) => (row.integer("generation")?, words(&row.text("source")?)),
+            };
+            if import.names.iter().any(|name| source.contains(name)) {
+                return Ok(false);
+            }
+            source.extend(import.names.iter().cloned());
+            let sealed = seal(&ring, &company, before + 1, &import.text)?;
+            // Whoever renews what was there has nothing to renew any more.
+            let put = "INSERT INTO credential (id, generation, sealed, attempt_at, source) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (id) DO UPDATE SET generation = $2, sealed = $3, attempt_at = $4, source = $5,
+                    lease_owner = NULL, lease_until = NULL";
+            let put = sqlx::query(put)
+                .bind(company.clone())
+                .bind(before + 1)
+                .bind(sealed)
+                .bind(import.is_open.then(now))
+                .bind(source.join(" "));
+            transaction.run(put).map(|_| true)
+        })
+    }
+
+    /// The right to renew `pair`; that it is to be renewed is on the disk with it. `None` where another has that right, or
+    /// has renewed it.
+    pub async fn begin(&self, pair: &AgencyPair) -> Result<Option<AgencyRenewal>, StoreError> {
+        if !self.store.is_durable() {
+            return Err(StoreError::from(
+                "without a state folder the new pair would be gone with the process; give --state FOLDER".to_owned(),
+            ));
+        }
+        // Made first: where nobody waits for it to the end, it is given up.
+        let mut renewal = AgencyRenewal {
+            tokens: self.clone(),
+            owner: hex(&random::<16>()?),
+            generation: pair.generation,
+            is_over: false,
+        };
+        let take = "UPDATE credential SET lease_owner = $2, lease_until = $5, attempt_at = COALESCE(attempt_at, $4)
+            WHERE id = $1 AND generation = $3 AND (lease_until IS NULL OR lease_until <= $4 OR lease_until > $6)";
+        let generation = renewal.generation;
+        let is_ours = renewal.change(move |company, owner| {
+            let take = sqlx::query(take).bind(company).bind(owner).bind(generation);
+            take.bind(now()).bind(after(LEASE)).bind(after(MOST_AHEAD))
+        });
+        if is_ours.await? {
+            return Ok(Some(renewal));
+        }
+        renewal.is_over = true;
+        Ok(None)
+    }
+}
+
+impl AgencyPair {
+    /// Whether that pair came from a file.
+    pub fn was_imported_as(&self, name: &str) -> bool {
+        words(&self.imported).iter().any(|known| known == name)
+    }
+
+    fn from_row(row: &StoredRow, company: &str, ring: &KeyRing) -> Result<Self, StoreError> {
+        let generation = row.integer("generation")?;
+        let text = ring.open(place(company, generation), &row.bytes("sealed")?)?;
+        let text = String::from_utf8(text)
+            .map_err(|_| StoreError::from(format!("the tokens of {company} are no text")))?;
+        let leased = row.optional_integer("lease_until")?;
+        Ok(Self {
+            text: text.into(),
+            generation,
+            is_open: row.optional_integer("attempt_at")?.is_some(),
+            is_leased: leased.is_some_and(|until| (now() + 1..=after(MOST_AHEAD)).contains(&until)),
+            imported: row.text("source")?,
+        })
+    }
+}
+
+impl AgencyRenewal {
+    /// Does `work`, and keeps the right to renew as long as that takes.
+    pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if let Ok(done) = timeout(BEAT, &mut work).await {
+                return done;
+            }
+            let extend =
+                "UPDATE credential SET lease_until = $3 WHERE id = $1 AND lease_owner = $2";
+            // Where it cannot be written another takes over in time, and is given the same pair.
+            drop(self.change(move |company, owner| {
+                sqlx::query(extend)
+                    .bind(company)
+                    .bind(owner)
+                    .bind(after(LEASE))
+            }));
+        }
+    }
+
+    /// Puts a new pair in the place of the one that was to be renewed. It may be used when this has returned `true`, not
+    /// before; `false` where another has put one there, which counts.
+    pub async fn put(mut self, text: SecretString) -> Result<bool, StoreError> {
+        let (ring, generation) = (self.tokens.store.ring(), self.generation);
+        let company = self.tokens.company.clone();
+        let put = "UPDATE credential SET sealed = $3, generation = generation + 1, attempt_at = NULL, lease_owner = NULL,
+            lease_until = NULL WHERE id = $1 AND generation = $2";
+        let put = self
+            .tokens
+            .store
+            .change(Durability::Disk, move |transaction| {
+                let sealed = seal(&ring, &company, generation + 1, &text)?;
+                let put = sqlx::query(put).bind(company.clone()).bind(generation);
+                transaction.run(put.bind(sealed))
+            });
+        let is_put = put.await? > 0;
+        self.is_over = is_put;
+        Ok(is_put)
+    }
+
+    /// The refresh token is certainly what it was: nobody has to ask again.
+    pub async fn give_back(mut self) -> Result<(), StoreError> {
+        let give_back =
+            "UPDATE credential SET attempt_at = NULL, lease_owner = NULL, lease_until = NULL
+            WHERE id = $1 AND lease_owner = $2";
+        let given =
+            self.change(move |company, owner| sqlx::query(give_back).bind(company).bind(owner));
+        given.await?;
+        self.is_over = true;
+        Ok(())
+    }
+
+    /// Changes the row as a statement says that gets company and owner. Whether there was one to change.
+    fn change(
+        &self,
+        mut statement: impl FnMut(String, String) -> Statement<'static> + Send + 'static,
+    ) -> Pending<bool> {
+        let (company, owner) = (self.tokens.company.clone(), self.owner.clone());
+        self.tokens
+            .store
+            .change(Durability::Disk, move |transaction| {
+                let statement = statement(company.clone(), owner.clone());
+                transaction.run(statement).map(|rows| rows > 0)
+            })
+    }
+}
+
+impl Drop for AgencyRenewal {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let end = "UPDATE credential SET lease_owner = NULL, lease_until = NULL WHERE id = $1 AND lease_owner = $2";
+            drop(self.change(move |company, owner| sqlx::query(end).bind(company).bind(owner)));
+        }
+    }
+}
+
+fn seal(
+    ring: &KeyRing,
+    company: &str,
+    generation: i64,
+    text: &SecretString,
+) -> Result<Vec<u8>, StoreError> {
+    ring.seal(place(company, generation), text.expose_secret().as_bytes())
+}
+
+fn place(company: &str, generation: i64) -> SealedAt<'_> {
+    SealedAt {
+        table: "credential",
+        row: company,
+        column: "sealed",
+        generation,
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// In milliseconds since 1970.
+fn now() -> i64 {
+    SteadyClock::now().as_millisecond()
+}
+
+fn after(wait: Duration) -> i64 {
+    now().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! Whose pair counts, and who may renew it, over rows that several stores share as processes do.
+
+use std::fs;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::for_tests::{folder, open};
+
+const COMPANY: &str = "Company0";
+
+/// Text, generation, whether a renewal is open, and whether somebody has the right to it.
+type Standing<'a> = (&'a str, i64, bool, bool);
+
+/// A store of its own for each process.
+fn process(folder: &TempDir) -> AgencyTokens {
+    AgencyTokens::new(&open(folder), COMPANY)
+}
+
+/// A process that took over the pair `first`.
+fn installed(folder: &TempDir) -> AgencyTokens {
+    let tokens = process(folder);
+    let taken = tokens.import(import("first", &["first"], false)).wait();
+    assert_eq!(taken, Ok(true));
+    tokens
+}
+
+fn import(text: &str, names: &[&str], is_open: bool) -> AgencyImport {
+    AgencyImport {
+        text: text.into(),
+        names: names.iter().copied().map(str::to_owned).collect(),
+        is_open,
+    }
+}
+
+fn kept(tokens: &AgencyTokens) -> AgencyPair {
+    tokens.read().wait().expect("read").expect("a pair")
+}
+
+#[track_caller]
+fn check(name: &str, tokens: &AgencyTokens, expected: Standing) {
+    let pair = kept(tokens);
+    let text = pair.text.expose_secret();
+    let found = (text, pair.generation, pair.is_open, pair.is_leased);
+    assert_eq!(found, expected, "{name}");
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.expect("a runtime").block_on(work)
+}
+
+fn begin(tokens: &AgencyTokens) -> Option<AgencyRenewal> {
+    block_on(tokens.begin(&kept(tokens))).expect("begun")
+}
+
+fn put(renewal: AgencyRenewal, text: &str) -> Result<bool, StoreError> {
+    block_on(renewal.put(text.into()))
+}
+
+/// Ends it as a task does that is dropped, and waits until that is written.
+fn drop_now(renewal: AgencyRenewal) {
+    let store = renewal.tokens.store.clone();
+    drop(renewal);
+    let queue = store.change(Durability::System, |_| Ok(()));
+    assert_eq!(queue.wait(), Ok(()));
+}
+
+/// As if so much time had gone by since the lease was given or extended.
+fn let_pass(tokens: &AgencyTokens, milliseconds: i64) {
+    let changed = tokens.store.change(Durability::System, move |transaction| {
+        let earlier = sqlx::query("UPDATE credential SET lease_until = lease_until - $1");
+        transaction.run(earlier.bind(milliseconds))
+    });
+    assert_eq!(changed.wait(), Ok(1));
+}
+
+#[test]
+fn a_pair_from_elsewhere_is_taken_over_once() {
+    let folder = folder();
+    let (one, other) = (process(&folder), process(&folder));
+    assert!(one.read().wait().expect("read").is_none());
+    let rows: [(AgencyImport, bool, Standing); 7] = [
+        (import("a", &["a"], false), true, ("a", 1, false, false)),
+        (import("a", &["a"], false), false, ("a", 1, false, false)),
+        // Installed anew, with a renewal that was cut off.
+        (import("b", &["b"], true), true, ("b", 2, true, false)),
+        // What was there before, as by another process with another file.
+        (import("a", &["a"], false), false, ("b", 2, true, false)),
+        // What an older version left beside the file counts, under both names.
+        (
+            import("d", &["c", "d"], false),
+            true,
+            ("d", 3, false, false),
+        ),
+        (import("c", &["c"], false), false, ("d", 3, false, false)),
+        (import("d", &["d"], false), false, ("d", 3, false, false)),
+    ];
+    for (number, (import, taken, standing)) in rows.into_iter().enumerate() {
+        let tokens = if number % 2 == 0 { &one } else { &other };
+        assert_eq!(tokens.import(import).wait(), Ok(taken), "{number}");
+        check(&number.to_string(), &one, standing);
+    }
+    let known = ["a", "b", "c", "d", "e"].map(|name| kept(&other).was_imported_as(name));
+    assert_eq!(known, [true, true, true, true, false]);
+    let elsewhere = AgencyTokens::new(&open(&folder), "Company1");
+    assert!(elsewhere.read().wait().expect("read").is_none());
+}
+
+#[test]
+fn one_process_renews_at_a_time() {
+    let folder = folder();
+    let first = installed(&folder);
+    let processes: Vec<AgencyTokens> = (0..3).map(|_| process(&folder)).collect();
+    for round in 1..=20 {
+        let renewals: Vec<AgencyRenewal> = thread::scope(|scope| {
+            let begun: Vec<_> = processes
+                .iter()
+                .map(|tokens| scope.spawn(|| begin(tokens)))
+                .collect();
+            let begun = begun.into_iter();
+            begun
+                .filter_map(|begun| begun.join().expect("no panic"))
+                .collect()
+        });
+        assert_eq!(renewals.len(), 1, "{round}");
+        assert!(kept(&first).is_open && kept(&first).is_leased);
+        for renewal in renewals {
+            assert_eq!(put(renewal, &format!("pair {round}")), Ok(true));
+        }
+        let text = format!("pair {round}");
+        check("renewed", &first, (&text, round + 1, false, false));
+    }
+}
+
+#[test]
+fn what_becomes_of_a_renewal_says_whether_another_asks() {
+    let folder = folder();
+    let tokens = installed(&folder);
+    let renewal = begin(&tokens).expect("free");
+    check("under way", &tokens, ("first", 1, true, true));
+    drop_now(renewal);
+    check("cut off", &tokens, ("first", 1, true, false));
+    let renewal = begin(&tokens).expect("free again");
+    assert_eq!(block_on(renewal.give_back()), Ok(()));
+    check("untouched", &tokens, ("first", 1, false, false));
+    let old = kept(&tokens);
+    let renewal = begin(&tokens).expect("free again");
+    assert_eq!(put(renewal, "second"), Ok(true));
+    check("renewed", &tokens, ("second", 2, false, false));
+    let begun = block_on(tokens.begin(&old)).expect("begun");
+    assert!(begun.is_none(), "what was renewed since is not renewed");
+    check("as before", &tokens, ("second", 2, false, false));
+}
+
+#[test]
+fn the_lease_of_a_dead_process_ends() {
+    let folder = folder();
+    let (dead, alive) = (installed(&folder), process(&folder));
+    // Nobody drops what a dead process had.
+    std::mem::forget(begin(&dead).expect("free"));
+    let since = Instant::now();
+    let taken = loop {
+        match begin(&alive) {
+            Some(taken) => break taken,
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+        assert!(since.elapsed() < Duration::from_secs(10));
+    };
+    assert!(since.elapsed() > LEASE - Duration::from_millis(500));
+    check("taken over", &alive, ("first", 1, true, true));
+    drop(taken);
+}
+
+#[test]
+fn who_lives_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
+    let folder = folder();
+    let (slow, other) = (installed(&folder), process(&folder));
+    let renewal = begin(&slow).expect("free");
+    thread::scope(|scope| {
+        let work = scope
+            .spawn(|| block_on(renewal.hold(async { tokio::time::sleep(LEASE * 3 / 2).await })));
+        while !work.is_finished() {
+            assert!(begin(&other).is_none() || work.is_finished());
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    assert_eq!(put(renewal, "second"), Ok(true));
+    std::mem::forget(begin(&slow).expect("free"));
+    let_pass(&slow, -3_000);
+    assert!(begin(&other).is_none(), "clocks differ by a little");
+    let_pass(&slow, -3_600_000);
+    check("no lease", &other, ("second", 2, true, false));
+    assert!(begin(&other).is_some());
+}
+
+#[test]
+fn who_lost_the_lease_puts_nothing_over_a_newer_pair() {
+    let folder = folder();
+    let (slow, other) = (installed(&folder), process(&folder));
+    let late = || {
+        let renewal = begin(&slow).expect("free");
+        let_pass(&other, 6_000);
+        renewal
+    };
+    let renewal = late();
+    let taken = begin(&other).expect("over");
+    drop_now(renewal);
+    check("the other's lease stays", &other, ("first", 1, true, true));
+    assert_eq!(put(taken, "second"), Ok(true));
+
+    let renewal = late();
+    assert_eq!(put(begin(&other).expect("over"), "third"), Ok(true));
+    assert_eq!(put(renewal, "stale"), Ok(false));
+    check("the newer one stays", &other, ("third", 3, false, false));
+
+    // Nobody else came to anything: what HighLevel gave is not thrown away.
+    let renewal = late();
+    let taken = begin(&other).expect("over");
+    assert_eq!(put(renewal, "fourth"), Ok(true));
+    assert_eq!(block_on(taken.give_back()), Ok(()));
+    check("late, and kept", &other, ("fourth", 4, false, false));
+
+    let renewal = begin(&slow).expect("free");
+    let anew = import("anew", &["anew"], false);
+    assert_eq!(other.import(anew).wait(), Ok(true));
+    check("installed anew", &other, ("anew", 5, false, false));
+    assert_eq!(put(renewal, "of the old one"), Ok(false));
+    check("installed anew", &other, ("anew", 5, false, false));
+}
+
+#[test]
+fn a_pair_that_cannot_be_put_leaves_its_renewal_open() {
+    let folder = folder();
+    let (tokens, other) = (installed(&folder), process(&folder));
+    let renewal = begin(&tokens).expect("free");
+    let (begun, is_begun) = channel();
+    let (end, ends) = channel::<()>();
+    let stuck = other.store.change(Durability::Disk, move |_| {
+        let _ = begun.send(());
+        let _ = ends.recv();
+        Ok(())
+    });
+    is_begun.recv().expect("begun");
+    let error = put(renewal, "second").expect_err("held");
+    assert!(error.is_busy(), "{error}");
+    drop(end);
+    assert_eq!(stuck.wait(), Ok(()));
+    let queue = tokens.store.change(Durability::System, |_| Ok(()));
+    assert_eq!(queue.wait(), Ok(()));
+    check("open", &tokens, ("first", 1, true, false));
+    assert_eq!(put(begin(&tokens).expect("free"), "second"), Ok(true));
+    check("later", &other, ("second", 2, false, false));
+}
+
+#[test]
+fn no_file_holds_a_token_in_clear() {
+    let folder = folder();
+    let tokens = process(&folder);
+    let secret = "eyJhbGciOiJSUzI1NiJ9.the-access-token";
+    let text = format!("{{\"access_token\": \"{secret}\"}}");
+    let taken = tokens.import(import(&text, &["name"], false)).wait();
+    assert_eq!(taken, Ok(true));
+    assert_eq!(put(begin(&tokens).expect("free"), &text), Ok(true));
+    let mut bytes = 0;
+    for file in fs::read_dir(folder.path()).expect("a folder") {
+        let held = fs::read(file.expect("a file").path()).expect("read");
+        bytes += held.len();
+        let mut windows = held.windows(secret.len());
+        assert!(!windows.any(|window| window == secret.as_bytes()));
+    }
+    assert!(bytes > 8_192, "the store is in that folder");
+    assert!(!format!("{:?}", kept(&tokens)).contains(secret));
+    check("opened", &tokens, (&text, 2, false, false));
+}
+
+#[test]
+fn what_would_be_gone_with_the_process_is_not_renewed() {
+    let store = Store::in_memory().expect("a store");
+    let tokens = AgencyTokens::new(&store, COMPANY);
+    let taken = tokens.import(import("first", &["first"], false)).wait();
+    assert_eq!(taken, Ok(true));
+    let begun = block_on(tokens.begin(&kept(&tokens)));
+    let error = begun.map(|_| ()).expect_err("in memory").to_string();
+    assert!(error.contains("--state FOLDER"), "{error}");
+    check("as it was", &tokens, ("first", 1, false, false));
+}

@@ -1,0 +1,255 @@
+//! Calls that change something: what is counted, marked and written down before one, and what came of it after.
+//!
+//! Each is one transaction. A call that happens once is known by digests alone; its answer is kept sealed.
+
+mod caps;
+mod once;
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::StoreError;
+use super::audit::{AuditEnd, AuditLine, AuditedCall};
+use super::folder::LONGEST_WAIT;
+use super::store::{Durability, KeyRing, Pending, QueuePlace, Store, Transaction};
+pub use caps::CapPlace;
+use once::OnceState;
+pub(crate) use once::keep_alive;
+pub use once::{
+    ALIVE, AnswerCopy, KnownCall, MOST_KEPT_BYTES, MOST_OF_PRINCIPAL, OnceKey, OnceKind,
+};
+
+/// What has to be there before a call is sent.
+#[derive(Clone, Debug, Default)]
+pub struct CallStart {
+    /// Under it the call happens once.
+    pub once: Option<OnceKey>,
+    /// Each has a place for it.
+    pub caps: Vec<CapPlace>,
+    /// It is written down.
+    pub audit: Option<AuditedCall>,
+}
+
+/// How a call stands that was to begin.
+pub enum CallBegin {
+    /// It may be sent, now, once.
+    Open(OpenCall),
+    /// It was made before, or is under way.
+    Known(KnownCall),
+    /// Its principal has too many keys already, or all have.
+    TooManyKeys,
+    /// No place is free under the cap of this number, and when there is one.
+    NoPlace(usize, Option<Duration>),
+}
+
+/// A call that may be sent. Dropped without an end, what came of it is unknown.
+#[must_use]
+pub struct OpenCall {
+    store: Store,
+    /// Where its end goes, so that an end is never refused and waits for nobody. Empty once it is on its way.
+    reserved: Option<QueuePlace>,
+    start: Box<CallStart>,
+    /// Whoever asked has it: from here on it may have been sent.
+    is_taken: bool,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub struct CallOutcome {
+    /// `ok`, the class of the failure, or `cut_off`.
+    pub outcome: String,
+    /// HighLevel's, where it answered.
+    pub status: Option<u16>,
+    pub trace_id: Option<String>,
+    /// It certainly did nothing: it may be tried again, and its places are free again.
+    pub did_nothing: bool,
+    /// Its answer, for whoever repeats it.
+    pub kept: Option<AnswerCopy>,
+}
+
+enum Begun {
+    Open,
+    Known(KnownCall),
+    TooManyKeys,
+    NoPlace(usize, Option<Duration>),
+}
+
+impl CallOutcome {
+    /// Of a call that was dropped under way.
+    pub fn cut_off() -> Self {
+        Self {
+            outcome: "cut_off".to_owned(),
+            status: None,
+            trace_id: None,
+            did_nothing: false,
+            kept: None,
+        }
+    }
+}
+
+impl Store {
+    /// Has everything there that a call needs before it is sent, in one transaction. Where that fails, or takes longer
+    /// than a disk should, the call must not be made.
+    pub async fn begin(&self, start: CallStart) -> Result<CallBegin, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let store = self.clone();
+        // On a task of its own: what begins when its caller has gone is ended there.
+        tokio::spawn(async move {
+            let begun = store.begin_call(start).await;
+            drop(sender.send(begun));
+        });
+        match timeout(LONGEST_WAIT, receiver).await {
+            Ok(Ok(Ok(CallBegin::Open(mut open)))) => {
+                open.is_taken = true;
+                Ok(CallBegin::Open(open))
+            }
+            Ok(Ok(begun)) => begun,
+            Ok(Err(_)) => Err(StoreError::storage("the store was not reached".to_owned())),
+            Err(_) => Err(StoreError::busy(
+                "the store was not written within 2 seconds; the disk of the state folder is slow or stuck",
+            )),
+        }
+    }
+
+    async fn begin_call(&self, start: CallStart) -> Result<CallBegin, StoreError> {
+        // The mark of a used confirm token must not be forgotten by a loss of power.
+        let kind = start.once.as_ref().map(|key| key.kind);
+        let durability = match kind {
+            Some(OnceKind::Confirm) => Durability::Disk,
+            _ => Durability::System,
+        };
+        let reserved = self.reserve().await?;
+        let (ring, asked) = (self.ring(), start.clone());
+        let has_room = self.housekeeping().has_room();
+        let begun = self.change(durability, move |transaction| {
+            begin(transaction, &ring, has_room, &asked)
+        });
+        Ok(match begun.await? {
+            Begun::Open => {
+                if let Some(key) = &start.once {
+                    self.housekeeping().enter(key.id);
+                }
+                CallBegin::Open(OpenCall {
+                    store: self.clone(),
+                    reserved: Some(reserved),
+                    start: Box::new(start),
+                    is_taken: false,
+                })
+            }
+            Begun::Known(known) => CallBegin::Known(known),
+            Begun::TooManyKeys => CallBegin::TooManyKeys,
+            Begun::NoPlace(index, wait) => CallBegin::NoPlace(index, wait),
+        })
+    }
+
+    /// What is known of a call before it is checked any further.
+    pub fn known_call(&self, key: &OnceKey) -> Pending<Option<KnownCall>> {
+        let (ring, key) = (self.ring(), key.clone());
+        self.read(move |transaction| key.known(transaction, &ring))
+    }
+}
+
+/// Nothing is written where the call may not begin.
+fn begin(
+    transaction: &mut Transaction,
+    ring: &KeyRing,
+    has_room: bool,
+    start: &CallStart,
+) -> Result<Begun, StoreError> {
+    if let Some(key) = &start.once {
+        if key.kind == OnceKind::Key && !has_room {
+            return Ok(Begun::TooManyKeys);
+        }
+        match key.claim(transaction, ring)? {
+            OnceState::Free => {}
+            OnceState::Known(known) => return Ok(Begun::Known(known)),
+            OnceState::TooMany => return Ok(Begun::TooManyKeys),
+        }
+    }
+    // Of several that are full the one that lasts longest: to come back sooner helps nobody.
+    let mut full: Option<(usize, Option<Duration>)> = None;
+    for (index, cap) in start.caps.iter().enumerate() {
+        if let Err(wait) = cap.is_free(transaction)? {
+            let lasts = |wait: Option<Duration>| wait.unwrap_or(Duration::MAX);
+            if full.is_none_or(|(_, other)| lasts(wait) >= lasts(other)) {
+                full = Some((index, wait));
+            }
+        }
+    }
+    if let Some((index, wait)) = full {
+        return Ok(Begun::NoPlace(index, wait));
+    }
+    for cap in &start.caps {
+        cap.take(transaction)?;
+    }
+    if let Some(key) = &start.once {
+        key.insert(transaction)?;
+    }
+    if let Some(call) = &start.audit {
+        AuditLine::Begun(call.clone()).write(transaction)?;
+    }
+    Ok(Begun::Open)
+}
+
+impl OpenCall {
+    /// It is on its way when this returns; where it cannot be written, it is written before the next call begins.
+    pub fn end(mut self, outcome: CallOutcome) -> Pending<()> {
+        self.send(outcome)
+    }
+
+    /// Whether its answer is to be kept.
+    pub fn is_once(&self) -> bool {
+        self.start.once.is_some()
+    }
+
+    fn send(&mut self, outcome: CallOutcome) -> Pending<()> {
+        let Some(reserved) = self.reserved.take() else {
+            return Pending::failed(StoreError::storage("the call has ended already".to_owned()));
+        };
+        let (ring, start) = (self.store.ring(), std::mem::take(&mut self.start));
+        let audit = start.audit.as_ref().map(|call| {
+            let trace_id = outcome.trace_id.as_deref();
+            AuditEnd::new(call.id.clone(), &outcome.outcome, outcome.status, trace_id)
+        });
+        if let Some(key) = &start.once {
+            self.store.housekeeping().leave(key.id);
+        }
+        reserved.send(Durability::System, move |transaction| {
+            if let Some(key) = &start.once {
+                match outcome.did_nothing {
+                    true => once::release(transaction, key.id)?,
+                    false => once::settle(transaction, &ring, key, outcome.kept.as_ref())?,
+                }
+            }
+            for cap in start.caps.iter().filter(|_| outcome.did_nothing) {
+                cap.give_back(transaction)?;
+            }
+            match &audit {
+                Some(end) => AuditLine::Done(end.clone()).write(transaction),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if self.reserved.is_some() {
+            drop(self.send(CallOutcome {
+                did_nothing: !self.is_taken,
+                ..CallOutcome::cut_off()
+            }));
+        }
+    }
+}
+
+/// Forgets what is over, and says whether there is room for more idempotency keys.
+pub(crate) fn sweep(transaction: &mut Transaction) -> Result<bool, StoreError> {
+    caps::sweep(transaction)?;
+    once::sweep(transaction)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! How calls end: as they say, cut off, or when nobody is there any more; each beginning and end is one transaction.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Everything that a call can need.
+fn whole(id: u8) -> CallStart {
+    CallStart {
+        once: Some(key(id)),
+        caps: vec![place("a", 0, 100), place("b", 0, 100)],
+        audit: Some(written_down()),
+    }
+}
+
+/// The outcomes of the calls that ended.
+fn outcomes(store: &Store) -> Vec<String> {
+    let records = crate::audit::records(store, &Default::default()).expect("read");
+    let records = records.records.into_iter();
+    records
+        .map(|record| record.outcome.unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn an_end_says_what_became_of_the_call() {
+    let rows: [(&str, fn(OpenCall), &str, [i64; 3], &str); 5] = [
+        (
+            "made",
+            |open| end(open, made(Some("a"))),
+            "done a",
+            [1, 2, 2],
+            "ok",
+        ),
+        (
+            "without an answer",
+            |open| end(open, made(None)),
+            "unknown",
+            [1, 2, 2],
+            "ok",
+        ),
+        (
+            "did nothing",
+            |open| end(open, did_nothing()),
+            "unknown to all",
+            [0, 0, 2],
+            "ok",
+        ),
+        ("nobody ended it", drop, "unknown", [1, 2, 2], "cut_off"),
+        (
+            "it is under way",
+            std::mem::forget,
+            "under way",
+            [1, 2, 1],
+            "",
+        ),
+    ];
+    for (name, act, expected, rows, outcome) in rows {
+        let store = Store::in_memory().expect("open");
+        act(opened(&store, whole(7)));
+        assert_eq!(known(&store, &key(7)), expected, "{name}");
+        assert_eq!(counts(&store), rows, "{name}");
+        assert_eq!(outcomes(&store), [outcome], "{name}");
+    }
+}
+
+/// It cannot have been sent: it is as if it had never begun.
+#[test]
+fn a_call_whose_caller_has_gone_before_it_began_did_nothing() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    for_tests::on_one_thread(async {
+        let stuck = for_tests::stick(&folder);
+        let caller = store.begin(whole(7));
+        // It waits, and breaks off.
+        let left = timeout(Duration::from_millis(300), caller).await;
+        assert!(left.is_err());
+        drop(stuck);
+        // Its task goes on by itself.
+        let before = Instant::now();
+        while before.elapsed() < for_tests::LONGEST {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let lines = "SELECT COUNT(*) AS n FROM audit";
+            if number(&store, lines) == 2 {
+                break;
+            }
+        }
+    });
+    assert_eq!(counts(&store), [0, 0, 2]);
+    assert_eq!(known(&store, &key(7)), "unknown to all");
+    assert_eq!(outcomes(&store), ["cut_off"]);
+    end(opened(&store, whole(7)), made(Some("a")));
+}
+
+/// Whenever that is.
+#[test]
+fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    for_tests::on_one_thread(async {
+        for step in 0..40 {
+            let caller = store.begin(whole(step));
+            let _ = timeout(Duration::from_micros(100 * u64::from(step)), caller).await;
+        }
+        let open = "SELECT COUNT(*) AS n FROM once WHERE state = 'running'";
+        let before = Instant::now();
+        while number(&store, open) > 0 && before.elapsed() < for_tests::LONGEST {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    });
+    let [keys, places, lines] = counts(&store);
+    let outcomes = outcomes(&store);
+    // Those that came to their callers may have been sent; the others have left no more than their lines.
+    assert_eq!(places, 2 * keys);
+    assert_eq!(lines, 2 * i64::try_from(outcomes.len()).expect("few"));
+    assert!(
+        outcomes.iter().all(|outcome| outcome == "cut_off"),
+        "{outcomes:?}"
+    );
+}
+
+/// Where the store is stuck, a call is refused, and its end is owed.
+#[test]
+fn what_cannot_be_written_refuses_and_owes_ends() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    let (first, second) = (opened(&store, whole(1)), opened(&store, whole(2)));
+    for_tests::on_one_thread(async {
+        let stuck = for_tests::stick(&folder);
+        let before = Instant::now();
+        let (done, nothing) = (first.end(made(Some("a"))), second.end(did_nothing()));
+        let (done, nothing, begun, longest) = tokio::join!(
+            done,
+            nothing,
+            store.begin(whole(3)),
+            for_tests::longest_tick()
+        );
+        for error in [done.expect_err("held"), nothing.expect_err("held")] {
+            assert!(error.is_busy(), "{error}");
+        }
+        assert!(begun.map(drop).expect_err("held").is_busy());
+        assert!(longest < Duration::from_secs(1), "{longest:?}");
+        assert!(before.elapsed() < Duration::from_secs(9));
+        drop(stuck);
+    });
+    // Before the next call begins.
+    drop(opened(&store, whole(4)));
+    settle(&store);
+    for (id, expected) in [(1, "done a"), (2, "unknown to all"), (4, "unknown")] {
+        assert_eq!(known(&store, &key(id)), expected, "{id}");
+    }
+}
+
+/// Without a next call, too.
+#[test]
+fn what_is_owed_is_written_after_some_seconds() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    let open = opened(&store, whole(1));
+    let stuck = for_tests::stick(&folder);
+    assert!(open.end(made(Some("a"))).wait().is_err());
+    drop(stuck);
+    for_tests::comes("written", || known(&store, &key(1)) == "done a");
+}
+
+/// Frames of the log of SQLite that end a transaction.
+fn commits(folder: &TempDir) -> usize {
+    let log = folder.path().join("services.example.com.db-wal");
+    let log = std::fs::read(log).expect("read");
+    let number = |bytes: &[u8], from: usize| {
+        let bytes = bytes.get(from..from + 4).expect("four bytes");
+        u32::from_be_bytes(bytes.try_into().expect("four bytes"))
+    };
+    // https://www.sqlite.org/fileformat2.html#walformat
+    let page = usize::try_from(number(&log, 8)).expect("a size");
+    let frames = log.get(32..).expect("frames").chunks_exact(24 + page);
+    let of_this_log = frames.take_while(|frame| number(frame, 8) == number(&log, 16));
+    of_this_log.filter(|frame| number(frame, 4) > 0).count()
+}
+
+#[test]
+fn a_beginning_is_one_transaction_and_so_is_an_end() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    let outcomes: [fn() -> CallOutcome; 3] = [|| made(Some("a")), || made(None), did_nothing];
+    for (round, outcome) in (0..).zip(outcomes) {
+        let before = commits(&folder);
+        let open = opened(&store, whole(round));
+        let begun = commits(&folder);
+        end(open, outcome());
+        let ended = commits(&folder);
+        // The thread that writes looks after calls under way every five seconds.
+        let beside = usize::from(ended - before > 2);
+        assert_eq!(begun - before + ended - begun, 2 + beside, "{round}");
+    }
+    let before = commits(&folder);
+    let refused = CallStart {
+        caps: vec![place("a", 0, 0)],
+        ..whole(9)
+    };
+    drop(begin_of(&store, refused));
+    drop(begin_of(&store, whole(0)));
+    assert_eq!(
+        commits(&folder),
+        before,
+        "nothing is written where nothing begins"
+    );
+}
+
+/// Many that wait are one.
+#[test]
+fn what_waits_is_written_together() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    let open: Vec<OpenCall> = (0..100).map(|id| opened(&store, whole(id))).collect();
+    let before = commits(&folder);
+    let ends: Vec<_> = open
+        .into_iter()
+        .map(|open| open.end(made(Some("a"))))
+        .collect();
+    for end in ends {
+        end.wait().expect("ended");
+    }
+    let together = commits(&folder) - before;
+    println!("100 ends were {together} transactions");
+    assert!(together < 50, "{together}");
+}

@@ -1,0 +1,97 @@
+//! Opens a store: what was in files is taken over, and what is over is forgotten from now on.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::StoreError;
+use crate::audit::{self, AuditFile, Retention};
+use crate::calls;
+use crate::folder::StateFolder;
+use crate::import::take_over;
+use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction};
+
+/// The upstream whose state knows nothing of files of an earlier version.
+pub const SANDBOX: &str = "sandbox";
+
+/// From one look for what is over to the next.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What is looked after while others write.
+struct Sweeping {
+    housekeeping: Arc<Housekeeping>,
+    last: Option<Instant>,
+    retention: Retention,
+}
+
+impl Store {
+    /// Opens or makes the file, brings its tables up to date, and takes over files of an earlier version. Blocks.
+    pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        // On a thread of its own: the caller's may belong to a runtime, which cannot wait for another.
+        let opened = thread::scope(|scope| scope.spawn(|| open_here(options)).join());
+        opened.unwrap_or_else(|_| {
+            Err(StoreError::storage(
+                "the store was not opened: its thread broke off".to_owned(),
+            ))
+        })
+    }
+
+    /// A store that is gone with the process.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::open(&StoreOptions {
+            folder: None,
+            upstream: "memory",
+            keys: &[],
+            audit_file: None,
+        })
+    }
+}
+
+fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
+    let housekeeping = Arc::new(Housekeeping::default());
+    let mut sweeping = Sweeping {
+        housekeeping: Arc::clone(&housekeeping),
+        last: None,
+        retention: Retention::default(),
+    };
+    let mut file = options.audit_file.map(AuditFile::new);
+    let hooks = StoreHooks {
+        housekeeping,
+        tidy: Box::new(move |transaction| sweeping.sweep(transaction)),
+        announce: file
+            .take()
+            .map(|mut file| Box::new(move |lines: &[String]| file.append(lines)) as _),
+    };
+    let (store, old) = Store::start(options, hooks, |transaction, ring, folder| match folder {
+        Some(folder) if options.upstream != SANDBOX => take_over(transaction, folder, ring),
+        _ => Ok(None),
+    })?;
+    if let (Some(old), Some(folder)) = (old, options.folder)
+        && let Some(sentence) = old.finish(&StateFolder::open(folder)?)?
+    {
+        store.set_imported(sentence);
+    }
+    Ok(store)
+}
+
+impl Sweeping {
+    fn sweep(&mut self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        calls::keep_alive(transaction, &self.housekeeping.under_way())?;
+        let now = Instant::now();
+        if self
+            .last
+            .is_some_and(|last| now.duration_since(last) < SWEEP)
+        {
+            return Ok(());
+        }
+        self.last = Some(now);
+        let has_room = calls::sweep(transaction)?;
+        self.housekeeping.set_full(!has_room);
+        match self.housekeeping.keep_days() {
+            0 => Ok(()),
+            days => self
+                .retention
+                .remove_old(transaction, days, audit::today(), now),
+        }
+    }
+}

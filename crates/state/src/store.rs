@@ -1,0 +1,335 @@
+//! The store: rows of a database, changed by one thread, all changes that wait in one transaction.
+//!
+//! A file of SQLite in the state folder, one for each upstream: what was done in the sandbox is never mixed with what
+//! was done to customers. Several processes may share the file. Without a folder everything is in memory.
+
+mod connection;
+mod housekeeping;
+mod mirror;
+mod rows;
+mod schema;
+mod sealing;
+mod upkeep;
+mod worker;
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use secrecy::SecretString;
+use tempfile::NamedTempFile;
+
+use crate::StoreError;
+use crate::folder::{FILE_MODE, StateFolder, close};
+use crate::identity::Identity;
+use connection::connect;
+pub use housekeeping::Housekeeping;
+pub use mirror::Mirror;
+use mirror::Mirrors;
+use rows::StorePlace;
+pub use rows::{Statement, StoredRow, Transaction};
+pub use schema::{meta, put as put_meta};
+pub use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret};
+pub use upkeep::StoreInfo;
+pub use worker::{Announce, Pending, QueuePlace, Tidy};
+use worker::{Worker, Writing};
+
+/// Name of the key's file, where the settings name no other.
+const KEY_FILE: &str = "store.key";
+
+/// Where state is kept.
+pub struct StoreOptions<'a> {
+    /// `None`: in memory, gone with the process.
+    pub folder: Option<&'a Path>,
+    /// Host and port of the upstream, or `sandbox`: each has a file of its own.
+    pub upstream: &'a str,
+    /// The first seals, all open; none: a key in the folder.
+    pub keys: &'a [SecretString],
+    /// A file that gets every line of the audit, too.
+    pub audit_file: Option<&'a Path>,
+}
+
+/// Whether a change has to be on the disk before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// A crash of the process loses nothing; a loss of power may take the last moments.
+    System,
+    /// A loss of power takes nothing either.
+    Disk,
+}
+
+/// The state of one upstream. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<StoreInner>);
+
+struct StoreInner {
+    /// First: its thread must end before what it uses.
+    writer: Worker,
+    /// None in memory, where one thread does both.
+    reader: Option<Worker>,
+    ring: Arc<KeyRing>,
+    housekeeping: Arc<Housekeeping>,
+    path: Option<PathBuf>,
+    mirrors: Arc<Mirrors>,
+    identity: Identity,
+    confirm_key: [u8; SECRET_BYTES],
+    /// What was taken over from files of an earlier version, for the log.
+    imported: OnceLock<String>,
+}
+
+/// What the thread that writes does beside, which is not the store's business.
+pub struct StoreHooks {
+    pub housekeeping: Arc<Housekeeping>,
+    /// Every few seconds, in a transaction of its own.
+    pub tidy: Box<Tidy>,
+    /// Hears what was announced, once it is written.
+    pub announce: Option<Box<Announce>>,
+}
+
+impl Store {
+    /// Opens or makes the file and brings its tables up to date; `prepare` is done in the same transaction. Blocks, and
+    /// not on a thread of a runtime.
+    pub(crate) fn start<T>(
+        options: &StoreOptions,
+        hooks: StoreHooks,
+        prepare: impl FnOnce(&mut Transaction, &KeyRing, Option<&StateFolder>) -> Result<T, StoreError>,
+    ) -> Result<(Self, T), StoreError> {
+        let folder = options.folder.map(StateFolder::open).transpose()?;
+        let place = match &folder {
+            None => StorePlace::Memory,
+            Some(folder) => {
+                let path = folder.file(&format!("{}.db", file_name(options.upstream)));
+                make_private(&path)?;
+                StorePlace::File(path)
+            }
+        };
+        let key_file = folder.as_ref().map(|folder| folder.file(KEY_FILE));
+        let ring = RingSource {
+            given: options.keys,
+            file: key_file.as_deref(),
+        };
+        let (connection, (ring, identity, confirm_key, prepared)) =
+            connect(&place, |transaction| {
+                schema::bring_up_to_date(transaction)?;
+                let ring = ring.open(transaction)?;
+                let prepared = prepare(transaction, &ring, folder.as_ref())?;
+                let identity = sealing::secret(transaction, &ring, "identity")?;
+                let confirm_key = sealing::secret(transaction, &ring, "confirm")?;
+                Ok((ring, identity, confirm_key, prepared))
+            })?;
+        let mirrors = Arc::new(Mirrors::default());
+        let housekeeping = Arc::clone(&hooks.housekeeping);
+        let writer = Worker::write(connection, Writing::new(Arc::clone(&mirrors), hooks))?;
+        let reader = match &place {
+            StorePlace::Memory => None,
+            StorePlace::File(_) => {
+                let (connection, ()) = connect(&place, |_| Ok(()))?;
+                Some(Worker::read(connection, Arc::downgrade(&mirrors))?)
+            }
+        };
+        let store = Self(Arc::new(StoreInner {
+            writer,
+            reader,
+            ring: Arc::new(ring),
+            housekeeping,
+            path: place.into_path(),
+            mirrors,
+            identity: Identity::new(&identity),
+            confirm_key,
+            imported: OnceLock::new(),
+        }));
+        Ok((store, prepared))
+    }
+
+    /// Whether what is written outlives the process.
+    pub fn is_durable(&self) -> bool {
+        self.0.path.is_some()
+    }
+
+    /// Its file.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// What was taken over from files of an earlier version when it was opened.
+    pub fn imported(&self) -> Option<&str> {
+        self.0.imported.get().map(String::as_str)
+    }
+
+    pub(crate) fn set_imported(&self, sentence: String) {
+        // Once, when it is opened.
+        let _ = self.0.imported.set(sentence);
+    }
+
+    /// Names credentials.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// Under it confirm tokens are signed, by every process on this store.
+    pub fn confirm_key(&self) -> &[u8] {
+        &self.0.confirm_key
+    }
+
+    /// For changes: they must not hold the store itself, which would end on its own thread.
+    pub(crate) fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.0.ring)
+    }
+
+    pub(crate) fn housekeeping(&self) -> &Arc<Housekeeping> {
+        &self.0.housekeeping
+    }
+
+    /// Changes rows. It is on its way when this returns: a caller that goes away loses nothing. `change` may run
+    /// more than once, each time over rows as they were before.
+    pub(crate) fn change<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        self.0.writer.send(durability, change)
+    }
+
+    /// A place for a change that must be written some time: where it cannot be, it is tried again before the next.
+    pub(crate) async fn reserve(&self) -> Result<QueuePlace, StoreError> {
+        self.0.writer.reserve().await
+    }
+
+    /// Reads rows.
+    pub(crate) fn read<T: Send + 'static>(
+        &self,
+        read: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let worker = self.0.reader.as_ref().unwrap_or(&self.0.writer);
+        worker.send(Durability::System, read)
+    }
+
+    /// Rows that every call asks for, from now on in memory. Blocks until they are read.
+    pub(crate) fn mirror<V: Send + Sync + 'static>(
+        &self,
+        empty: V,
+        load: fn(&mut Transaction) -> Result<V, StoreError>,
+        trouble: &'static str,
+    ) -> Arc<Mirror<V>> {
+        let mirror = self.0.mirrors.add(empty, load, trouble);
+        let mirrors = Arc::clone(&self.0.mirrors);
+        let read = self.read(move |transaction| {
+            mirrors.refresh(transaction);
+            Ok(())
+        });
+        if let Err(error) = read.wait() {
+            self.0.mirrors.fail(&error);
+        }
+        mirror
+    }
+}
+
+/// Where the keys come from that seal.
+struct RingSource<'a> {
+    given: &'a [SecretString],
+    file: Option<&'a Path>,
+}
+
+impl RingSource<'_> {
+    /// Never a new key over rows that another has sealed.
+    fn open(&self, transaction: &mut Transaction) -> Result<KeyRing, StoreError> {
+        let is_new = !sealing::is_checked(transaction)?;
+        let ring = match (self.given, self.file) {
+            ([], None) => KeyRing::random()?,
+            ([], Some(path)) => {
+                let text = if is_new {
+                    make_key(path)?
+                } else {
+                    read_key(path)?
+                };
+                KeyRing::new(&[text])?
+            }
+            (given, _) => KeyRing::new(given)?,
+        };
+        sealing::check(transaction, &ring)?;
+        Ok(ring)
+    }
+}
+
+fn read_key(path: &Path) -> Result<SecretString, StoreError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::from(format!(
+            "{} is missing, and without it what the store has sealed cannot be opened; put it back from where you keep \
+             it, or name it in state.keys. Where it is lost: remove the store's file, and make keys, approvals and \
+             installs anew",
+            path.display()
+        ))),
+        Err(error) => Err(StoreError::system(path, "read", error)),
+    }
+}
+
+/// The key of the folder, made where there is none: another upstream's file may have it already.
+fn make_key(path: &Path) -> Result<SecretString, StoreError> {
+    let text = sealing::new_key()?;
+    // Whole or not at all: half a key is no key, and nobody could make another in its place.
+    let written = path.parent().map_or(Ok(None), |folder| {
+        let mut beside = NamedTempFile::new_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        beside.as_file().sync_all()?;
+        match beside.persist_noclobber(path) {
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(None),
+            made => made.map(Some).map_err(|error| error.error),
+        }
+    });
+    match written {
+        Ok(Some(_)) => Ok(text.into()),
+        Ok(None) => read_key(path),
+        Err(error) => Err(StoreError::system(path, "made", error)),
+    }
+}
+
+/// SQLite makes files that everybody may read. One that is there is not opened: to close it again would take from this
+/// process every lock that it has on it.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path);
+    match made {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => {
+            return made
+                .map(drop)
+                .map_err(|error| StoreError::system(path, "made", error));
+        }
+    }
+    let metadata =
+        fs::symlink_metadata(path).map_err(|error| StoreError::system(path, "read", error))?;
+    if !metadata.is_file() {
+        return Err(StoreError::from(format!(
+            "{} is no file of its own; put the file itself there, or give another state folder",
+            path.display()
+        )));
+    }
+    close(path, metadata.mode(), FILE_MODE)
+}
+
+/// Of a host and its port: letters, digits, dots and hyphens.
+fn file_name(upstream: &str) -> String {
+    let plain = |letter: char| match letter {
+        letter if letter.is_ascii_alphanumeric() => letter.to_ascii_lowercase(),
+        '.' => '.',
+        _ => '-',
+    };
+    let name: String = upstream.chars().map(plain).collect();
+    let name = name.trim_matches('.').to_owned();
+    if name.is_empty() {
+        "-".to_owned()
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod for_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The tables, and how a database of an earlier version comes by them.
+//!
+//! A version first adds (expand); what it no longer needs goes with a later one (contract), so that two versions side
+//! by side can use one file. `min_reader` names the oldest version of the tables whose program may still use them.
+
+use super::rows::Transaction;
+use crate::StoreError;
+
+/// Statements that lead from one version of the tables to the next.
+struct Migration {
+    /// The oldest version whose program can use the tables afterwards.
+    min_reader: i64,
+    statements: &'static [&'static str],
+}
+
+/// In order: the first makes version 1.
+const MIGRATIONS: &[Migration] = &[Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT",
+        "CREATE TABLE revision (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT",
+        "INSERT INTO revision (id, n) VALUES (1, 1)",
+        "CREATE TABLE access_key (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, locations TEXT NOT NULL,
+            policy TEXT, agency INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
+            ended_at INTEGER) STRICT",
+        "CREATE TABLE pause (location TEXT PRIMARY KEY, reason TEXT, since INTEGER NOT NULL) STRICT",
+        "CREATE TABLE approval (id TEXT PRIMARY KEY, digest TEXT NOT NULL, who TEXT NOT NULL, tool TEXT NOT NULL,
+            effect TEXT NOT NULL, location TEXT, alias TEXT, state TEXT NOT NULL, created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL, decided_at INTEGER, decided_by TEXT, claimed_at INTEGER,
+            is_error INTEGER NOT NULL, note TEXT, locations TEXT NOT NULL, shown TEXT NOT NULL, request BLOB,
+            outcome BLOB) STRICT",
+        "CREATE INDEX approval_by_state ON approval (state, expires_at)",
+        "CREATE INDEX approval_by_digest ON approval (digest)",
+        "CREATE TABLE once (id BLOB PRIMARY KEY, kind TEXT NOT NULL, principal BLOB NOT NULL, call BLOB NOT NULL,
+            state TEXT NOT NULL, sealed BLOB, bytes INTEGER NOT NULL, alive_until INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX once_by_principal ON once (principal, kind, bytes)",
+        "CREATE INDEX once_by_end ON once (expires_at)",
+        "CREATE TABLE cap (bucket BLOB NOT NULL, moment INTEGER NOT NULL, n INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+            PRIMARY KEY (bucket, moment)) STRICT, WITHOUT ROWID",
+        "CREATE INDEX cap_by_end ON cap (expires_at)",
+        "CREATE TABLE credential (id TEXT PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB NOT NULL,
+            attempt_at INTEGER, lease_owner TEXT, lease_until INTEGER, source TEXT NOT NULL) STRICT",
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, line TEXT NOT NULL) STRICT",
+        "CREATE INDEX audit_by_time ON audit (at)",
+    ],
+}];
+
+/// The version of the tables that this program makes.
+pub fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Makes what is missing. A database of a later version is used where it says that this one may.
+pub fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), StoreError> {
+    transaction.define(
+        "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    )?;
+    // It changes nothing, and fails where the file may only be read: SQLite would say so at the first change.
+    transaction.define("DELETE FROM meta WHERE name = ''")?;
+    let present = number(transaction, "schema")?.unwrap_or(0);
+    if present > newest() {
+        let least = number(transaction, "min_reader")?.unwrap_or(present);
+        if least > newest() {
+            return Err(StoreError::from(format!(
+                "the store was written by a later version (tables {present}, this program knows {}); install that \
+                 version, or restore the backup from before",
+                newest()
+            )));
+        }
+        return Ok(());
+    }
+    for (migration, version) in MIGRATIONS
+        .iter()
+        .zip(1..)
+        .skip_while(|(_, version)| *version <= present)
+    {
+        for statement in migration.statements {
+            transaction.define(statement)?;
+        }
+        put(transaction, "schema", &i64::to_string(&version))?;
+        put(transaction, "min_reader", &migration.min_reader.to_string())?;
+    }
+    Ok(())
+}
+
+/// Grows with every change of keys and pauses.
+pub fn revision(transaction: &mut Transaction) -> Result<i64, StoreError> {
+    let row = transaction.one(sqlx::query("SELECT n FROM revision"))?;
+    row.map_or(Ok(0), |row| row.integer("n"))
+}
+
+/// A fact about the database.
+pub fn meta(transaction: &mut Transaction, name: &str) -> Result<Option<String>, StoreError> {
+    let row = transaction.one(sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name))?;
+    row.map(|row| row.text("value")).transpose()
+}
+
+pub fn put(transaction: &mut Transaction, name: &str, value: &str) -> Result<(), StoreError> {
+    let put = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+    transaction
+        .run(sqlx::query(put).bind(name).bind(value))
+        .map(drop)
+}
+
+pub fn number(transaction: &mut Transaction, name: &str) -> Result<Option<i64>, StoreError> {
+    Ok(meta(transaction, name)?.and_then(|value| value.parse().ok()))
+}

@@ -1,0 +1,192 @@
+//! What people do with the store as a whole: look at it, copy it, change its key.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::rows::Transaction;
+use super::sealing::SealedAt;
+use super::{Durability, Pending, Store, schema};
+use crate::StoreError;
+use crate::folder::FILE_MODE;
+
+/// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
+const SEALED: [SealedColumn; 5] = [
+    SealedColumn::new("secret", "name", "sealed", None),
+    SealedColumn::new("approval", "id", "request", None),
+    SealedColumn::new("approval", "id", "outcome", None),
+    SealedColumn::new("once", "id", "sealed", None),
+    SealedColumn::new("credential", "id", "sealed", Some("generation")),
+];
+
+/// What `state info` shows, with the name of its table.
+const COUNTED: [(&str, &str); 7] = [
+    ("access keys", "access_key"),
+    ("pauses", "pause"),
+    ("approvals", "approval"),
+    ("calls that happen once", "once"),
+    ("counts of caps", "cap"),
+    ("agency tokens", "credential"),
+    ("lines of the audit", "audit"),
+];
+
+/// Rows that are sealed anew in one transaction: others wait meanwhile.
+const AT_ONCE: i64 = 200;
+
+struct SealedColumn {
+    table: &'static str,
+    row: &'static str,
+    column: &'static str,
+    generation: Option<&'static str>,
+}
+
+/// What a store holds.
+#[derive(Clone, Debug)]
+pub struct StoreInfo {
+    /// The file's.
+    pub bytes: u64,
+    /// The version of its tables.
+    pub schema: i64,
+    /// Names of its keys; the first seals.
+    pub keys: Vec<String>,
+    pub counts: Vec<(&'static str, i64)>,
+}
+
+impl Store {
+    pub fn info(&self) -> Pending<StoreInfo> {
+        let keys = self.ring().names();
+        let file = self.path().map(fs::metadata);
+        let bytes = file.and_then(Result::ok).map_or(0, |file| file.len());
+        self.read(move |transaction| {
+            let counts = COUNTED.iter().map(|(name, table)| {
+                let count = format!("SELECT COUNT(*) AS n FROM {table}");
+                let row = transaction.one(sqlx::query(sqlx::AssertSqlSafe(count)))?;
+                Ok((*name, row.map_or(Ok(0), |row| row.integer("n"))?))
+            });
+            let counts = counts.collect::<Result<_, StoreError>>()?;
+            Ok(StoreInfo {
+                bytes,
+                schema: schema::number(transaction, "schema")?.unwrap_or_default(),
+                keys: keys.clone(),
+                counts,
+            })
+        })
+    }
+
+    /// A copy of this moment, and its bytes; blocks. `file` is made.
+    pub fn backup(&self, file: &Path) -> Result<u64, StoreError> {
+        let name = file.to_str().ok_or_else(|| {
+            StoreError::from(format!("{} is no UTF-8; give another name", file.display()))
+        })?;
+        // Nobody else may read it from the start; into an empty file SQLite copies.
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(file);
+        made.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                StoreError::from(format!("{name} is there already; give a name that is free"))
+            }
+            _ => StoreError::system(file, "made", error),
+        })?;
+        let name = name.to_owned();
+        let copied = self.read(move |transaction| {
+            let copy = sqlx::query("VACUUM INTO $1").bind(name.clone());
+            transaction.run(copy).map(drop)
+        });
+        if let Err(error) = copied.wait() {
+            // Half a copy is none.
+            let _ = fs::remove_file(file);
+            return Err(error);
+        }
+        let made = fs::metadata(file).map_err(|error| StoreError::system(file, "read", error))?;
+        Ok(made.len())
+    }
+
+    /// Seals everything under the first key; how many values were sealed anew, of how many. Blocks. Where it is cut off,
+    /// what is done stays done: every key of the ring opens its own.
+    pub fn rekey(&self) -> Result<(usize, usize), StoreError> {
+        let (mut anew, mut all) = (0, 0);
+        for column in &SEALED {
+            let mut after = None;
+            loop {
+                let (ring, from) = (self.ring(), after);
+                let done = self.change(Durability::Disk, move |transaction| {
+                    column.seal_anew(transaction, &ring, from)
+                });
+                let (sealed, looked_at, last) = done.wait()?;
+                anew += sealed;
+                all += looked_at;
+                if last.is_none() {
+                    break;
+                }
+                after = last;
+            }
+        }
+        Ok((anew, all))
+    }
+}
+
+impl SealedColumn {
+    const fn new(
+        table: &'static str,
+        row: &'static str,
+        column: &'static str,
+        generation: Option<&'static str>,
+    ) -> Self {
+        Self {
+            table,
+            row,
+            column,
+            generation,
+        }
+    }
+
+    /// The next rows: how many were sealed anew, how many there were, and the last one's place.
+    fn seal_anew(
+        &self,
+        transaction: &mut Transaction,
+        ring: &super::KeyRing,
+        after: Option<i64>,
+    ) -> Result<(usize, usize, Option<i64>), StoreError> {
+        let Self {
+            table, row, column, ..
+        } = self;
+        let generation = self.generation.unwrap_or("0");
+        let find = format!(
+            "SELECT rowid AS place, {row} AS name, {column} AS sealed, {generation} AS generation FROM {table}
+             WHERE {column} IS NOT NULL AND rowid > $1 ORDER BY rowid LIMIT $2"
+        );
+        let find = sqlx::query(sqlx::AssertSqlSafe(find))
+            .bind(after.unwrap_or(i64::MIN))
+            .bind(AT_ONCE);
+        let rows = transaction.all(find)?;
+        let (mut anew, mut last) = (0, None);
+        for found in &rows {
+            let place = found.integer("place")?;
+            last = Some(place);
+            let sealed = found.bytes("sealed")?;
+            if ring.is_current(&sealed) {
+                continue;
+            }
+            let name = match *table {
+                "once" => crate::hex(&found.bytes("name")?),
+                _ => found.text("name")?,
+            };
+            let at = SealedAt {
+                table,
+                row: &name,
+                column,
+                generation: found.integer("generation")?,
+            };
+            let text = ring.open(at, &sealed)?;
+            let put = format!("UPDATE {table} SET {column} = $2 WHERE rowid = $1");
+            let put = sqlx::query(sqlx::AssertSqlSafe(put)).bind(place);
+            transaction.run(put.bind(ring.seal(at, &text)?))?;
+            anew += 1;
+        }
+        Ok((anew, rows.len(), last))
+    }
+}

@@ -1,0 +1,418 @@
+//! A thread with a connection, and the queue before it.
+
+use std::pin::Pin;
+use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::connection::StoreConnection;
+use super::mirror::Mirrors;
+use super::rows::Transaction;
+use super::{Durability, StoreHooks};
+use crate::StoreError;
+use crate::clock::SteadyClock;
+use crate::folder::LONGEST_WAIT;
+
+/// Most changes that wait, and places that are kept for the ends of calls under way.
+const MOST_JOBS: usize = 16_384;
+
+/// Most changes in one transaction.
+const MOST_TOGETHER: usize = 256;
+
+/// How often a thread looks whether another process has changed keys or pauses: known within twice that.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often the thread that writes looks after what is under way and what is over.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// How long the end of the process waits for what is in the queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The way to the thread. Dropped, it waits for what is in the queue.
+pub struct Worker {
+    queue: Option<Sender<Box<dyn Job>>>,
+    ended: Mutex<blocking::Receiver<()>>,
+}
+
+/// What is done every few seconds.
+pub type Tidy = dyn FnMut(&mut Transaction) -> Result<(), StoreError> + Send;
+
+/// Hears what was announced.
+pub type Announce = dyn FnMut(&[String]) + Send;
+
+/// What the thread that writes does beside.
+pub struct Writing {
+    /// Read again after changes of this process.
+    mirrors: Arc<Mirrors>,
+    hooks: StoreHooks,
+}
+
+/// A place in the queue for later.
+pub struct QueuePlace(OwnedPermit<Box<dyn Job>>);
+
+/// What comes of a change or a reading that is under way. Nobody needs to wait for it.
+#[must_use]
+pub struct Pending<T>(Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>);
+
+/// What the thread does: once, or again where a transaction failed that it was in with others.
+trait Job: Send {
+    fn act(&mut self, transaction: &mut Transaction) -> Result<(), StoreError>;
+    fn end(&mut self, committed: Result<(), StoreError>);
+    fn durability(&self) -> Durability;
+    /// It must be written some time.
+    fn is_owed(&self) -> bool;
+}
+
+struct QueuedChange<T, F> {
+    change: F,
+    durability: Durability,
+    is_owed: bool,
+    value: Option<T>,
+    sender: Option<oneshot::Sender<Result<T, StoreError>>>,
+}
+
+impl<T> Pending<T> {
+    /// Of what was not even tried.
+    pub fn failed(error: StoreError) -> Self {
+        Self(Err(error))
+    }
+
+    /// Blocks; not for tasks that share a thread with others.
+    pub fn wait(self) -> Result<T, StoreError> {
+        let mut pending = std::pin::pin!(self);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match pending.as_mut().poll(&mut context) {
+                Poll::Ready(done) => return done,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+/// Goes on with a thread that waits.
+struct Unpark(thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Err(error) => Poll::Ready(Err(error.clone())),
+            Ok(receiver) => Pin::new(receiver)
+                .poll(context)
+                .map(|received| received.unwrap_or_else(|_| Err(StoreError::closed()))),
+        }
+    }
+}
+
+impl<T, F> QueuedChange<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+{
+    fn boxed(durability: Durability, is_owed: bool, change: F) -> (Box<dyn Job>, Pending<T>) {
+        let (sender, receiver) = oneshot::channel();
+        let change = Self {
+            change,
+            durability,
+            is_owed,
+            value: None,
+            sender: Some(sender),
+        };
+        (Box::new(change), Pending(Ok(receiver)))
+    }
+}
+
+impl<T, F> Job for QueuedChange<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+{
+    fn act(&mut self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        self.value = Some((self.change)(transaction)?);
+        Ok(())
+    }
+
+    fn end(&mut self, committed: Result<(), StoreError>) {
+        let Some(sender) = self.sender.take() else {
+            return;
+        };
+        let value = self.value.take();
+        // Whoever asked may have gone.
+        let _ = match (committed, value) {
+            (Ok(()), Some(value)) => sender.send(Ok(value)),
+            (Ok(()), None) => sender.send(Err(StoreError::closed())),
+            (Err(error), _) => sender.send(Err(error)),
+        };
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn is_owed(&self) -> bool {
+        self.is_owed
+    }
+}
+
+impl QueuePlace {
+    pub fn send<T: Send + 'static>(
+        self,
+        durability: Durability,
+        change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let (job, pending) = QueuedChange::boxed(durability, true, change);
+        self.0.send(job);
+        pending
+    }
+}
+
+impl Worker {
+    /// One that changes rows.
+    pub fn write(connection: StoreConnection, writing: Writing) -> Result<Self, StoreError> {
+        Self::start("state", move |jobs| {
+            write_all(connection, jobs, writing).close();
+        })
+    }
+
+    /// One that reads, and keeps a mirror.
+    pub fn read(connection: StoreConnection, mirrors: Weak<Mirrors>) -> Result<Self, StoreError> {
+        Self::start("state-read", move |jobs| {
+            read_all(connection, jobs, mirrors).close();
+        })
+    }
+
+    fn start(
+        name: &str,
+        work: impl FnOnce(Receiver<Box<dyn Job>>) + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (queue, jobs) = channel(MOST_JOBS);
+        let (says, ended) = blocking::channel();
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            work(jobs);
+            // Nobody may listen any more.
+            let _ = says.send(());
+        });
+        spawned.map_err(|error| {
+            StoreError::storage(format!(
+                "no thread can be started for the store: {error}; raise the limit on threads"
+            ))
+        })?;
+        Ok(Self {
+            queue: Some(queue),
+            ended: Mutex::new(ended),
+        })
+    }
+
+    pub fn send<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let (job, pending) = QueuedChange::boxed(durability, false, change);
+        let Some(queue) = &self.queue else {
+            return Pending(Err(StoreError::closed()));
+        };
+        match queue.try_send(job) {
+            Ok(()) => pending,
+            Err(TrySendError::Closed(_)) => Pending(Err(StoreError::closed())),
+            Err(TrySendError::Full(_)) => Pending(Err(StoreError::busy(
+                "too many changes wait for the store; its disk is slow or stuck",
+            ))),
+        }
+    }
+
+    pub async fn reserve(&self) -> Result<QueuePlace, StoreError> {
+        let queue = self.queue.clone().ok_or_else(StoreError::closed)?;
+        let place = timeout(LONGEST_WAIT, queue.reserve_owned()).await;
+        match place {
+            Ok(place) => place.map(QueuePlace).map_err(|_| StoreError::closed()),
+            Err(_) => Err(StoreError::busy(
+                "the store was not written for 2 seconds; the disk of the state folder is slow or stuck",
+            )),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.queue = None;
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(PATIENCE).is_err() {
+            tracing::error!(
+                "the last changes of the store were not written: its disk is slow or stuck"
+            );
+        }
+    }
+}
+
+/// Changes in the order in which they came; those that wait are one transaction.
+fn write_all(
+    mut connection: StoreConnection,
+    mut jobs: Receiver<Box<dyn Job>>,
+    mut writing: Writing,
+) -> StoreConnection {
+    let mut owed: Vec<Box<dyn Job>> = Vec::new();
+    let mut is_failing = false;
+    let mut beat = Instant::now();
+    loop {
+        let wait = BEAT.saturating_sub(beat.elapsed());
+        let next = async { timeout(wait, jobs.recv()).await };
+        let next = connection.wait_for(next);
+        let mut batch = std::mem::take(&mut owed);
+        // However much there is to write.
+        if beat.elapsed() >= BEAT {
+            beat = Instant::now();
+            let tidy = &mut writing.hooks.tidy;
+            let done =
+                connection.transact(Durability::System, &mut |transaction| tidy(transaction));
+            if let Err(error) = done {
+                tracing::warn!(%error, "what is over was not removed from the store");
+            }
+        }
+        let is_over = matches!(next, Ok(None));
+        batch.extend(next.ok().flatten());
+        while batch.len() < MOST_TOGETHER
+            && let Ok(next) = jobs.try_recv()
+        {
+            batch.push(next);
+        }
+        if batch.is_empty() {
+            match is_over {
+                true => return connection,
+                false => continue,
+            }
+        }
+        let outcomes = writing.write(&mut connection, &mut batch);
+        for (mut job, done) in batch.into_iter().zip(outcomes) {
+            match &done {
+                Err(error) if error.is_storage() => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::error!(%error, "the store cannot be written; until it can, calls that change something are refused");
+                    }
+                }
+                Err(_) => {}
+                Ok(()) => {
+                    if std::mem::take(&mut is_failing) {
+                        tracing::info!("the store can be written again");
+                    }
+                }
+            }
+            let is_lost = done
+                .as_ref()
+                .is_err_and(|error| error.is_storage() || error.is_busy());
+            job.end(done);
+            if is_lost && job.is_owed() {
+                owed.push(job);
+            }
+        }
+        // What is owed was tried once more.
+        if is_over {
+            return connection;
+        }
+    }
+}
+
+impl Writing {
+    pub fn new(mirrors: Arc<Mirrors>, hooks: StoreHooks) -> Self {
+        Self { mirrors, hooks }
+    }
+
+    /// What came of each: all together, or, where one of many is refused, each for itself. Where the disk fails, all
+    /// have failed.
+    fn write(
+        &mut self,
+        connection: &mut StoreConnection,
+        jobs: &mut [Box<dyn Job>],
+    ) -> Vec<Result<(), StoreError>> {
+        let together = self.write_together(connection, jobs);
+        match together {
+            Err(error) if jobs.len() > 1 && error.is_request() => jobs
+                .iter_mut()
+                .map(|job| self.write_together(connection, std::slice::from_mut(job)))
+                .collect(),
+            done => vec![done; jobs.len()],
+        }
+    }
+
+    fn write_together(
+        &mut self,
+        connection: &mut StoreConnection,
+        jobs: &mut [Box<dyn Job>],
+    ) -> Result<(), StoreError> {
+        let durability = jobs.iter().map(|job| job.durability()).max();
+        let durability = durability.unwrap_or(Durability::System);
+        let (is_mirrored, lines) = connection.transact(durability, &mut |transaction| {
+            jobs.iter_mut().try_for_each(|job| job.act(transaction))
+        })?;
+        if let Some(announce) = self.hooks.announce.as_mut().filter(|_| !lines.is_empty()) {
+            announce(&lines);
+        }
+        if is_mirrored {
+            // Before the change is acknowledged: whoever made it goes by it at once.
+            let _ = connection.look(&mut |transaction| {
+                self.mirrors.refresh(transaction);
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+}
+
+fn read_all(
+    mut connection: StoreConnection,
+    mut jobs: Receiver<Box<dyn Job>>,
+    mirrors: Weak<Mirrors>,
+) -> StoreConnection {
+    let mut looked = Instant::now();
+    loop {
+        let wait = INTERVAL.saturating_sub(looked.elapsed());
+        let next = async { timeout(wait, jobs.recv()).await };
+        let next = connection.wait_for(next);
+        // However much there is to read.
+        if looked.elapsed() >= INTERVAL {
+            looked = Instant::now();
+            // A clock that nobody reads would notice a jump only when it is asked.
+            SteadyClock::now();
+            follow(&mirrors, &mut connection);
+        }
+        match next {
+            Ok(None) => return connection,
+            Ok(Some(mut job)) => {
+                let done = connection.look(&mut |transaction| job.act(transaction));
+                job.end(done);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Whether another process has changed what is mirrored, or the file is another one.
+fn follow(mirrors: &Weak<Mirrors>, connection: &mut StoreConnection) {
+    let Some(mirrors) = mirrors.upgrade() else {
+        return;
+    };
+    if let Err(error) = connection.check() {
+        mirrors.fail(&error);
+        return;
+    }
+    let _ = connection.look(&mut |transaction| {
+        mirrors.refresh(transaction);
+        Ok(())
+    });
+}

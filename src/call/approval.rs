@@ -1,0 +1,206 @@
+//! Calls that a person elsewhere has to agree to: asked for, waited for, and run once by whoever comes first.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::approval_runs::StoredRequest;
+use super::consent::preview;
+use super::{Answer, CallContext, Consent, Pipeline, Subject};
+use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
+use state::StoreError;
+use state::approvals::{ApprovalState, Approvals, Claim, NewApproval};
+
+/// When an agent may ask again after a call that waits for a person.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long a client waits for a call that another runs.
+const LONGEST_RUN: Duration = Duration::from_secs(30);
+
+/// From one look at what a person said to the next.
+const LOOK: Duration = Duration::from_millis(250);
+
+impl Pipeline {
+    /// Somebody else, at the server, in their own time.
+    pub(super) async fn ask_elsewhere(
+        &self,
+        subject: &Subject,
+        confirm: Option<&str>,
+        context: &CallContext,
+    ) -> Result<Consent, Answer> {
+        let refuse = |what: String| {
+            let failure = Failure::new(FailureClass::Refused, what);
+            Err(self.refuse(subject.facts(), &failure, None, context))
+        };
+        let Some(approvals) = &self.controls().approvals else {
+            return refuse(format!(
+                "Nothing was sent: {} waits for a person, and this server keeps no approvals.",
+                subject.tool().name
+            ));
+        };
+        let asked = match confirm {
+            None => self.request_approval(approvals, subject, context).await,
+            Some(handle) => {
+                self.claim_approval(approvals, handle, subject, context)
+                    .await
+            }
+        };
+        asked.unwrap_or_else(|error| {
+            refuse(format!(
+                "Nothing was sent: the approval cannot be kept: {error}."
+            ))
+        })
+    }
+
+    async fn request_approval(
+        &self,
+        approvals: &Approvals,
+        subject: &Subject,
+        context: &CallContext,
+    ) -> Result<Result<Consent, Answer>, StoreError> {
+        let (facts, tool) = (subject.facts(), subject.tool());
+        let who = self.who(facts, context);
+        let new = NewApproval {
+            digest: approval_digest(subject, &who),
+            tool: tool.name.to_owned(),
+            effect: tool.effect.name().to_owned(),
+            location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
+            // Whoever approves goes by the name: it stands only where HighLevel let the token in.
+            alias: facts.disclosed_location().map(|place| place.alias.clone()),
+            locations: subject.location_counts(),
+            who,
+            preview: subject.requests(),
+            lasts: self.controls().approvals_last,
+            request: StoredRequest::new(subject, context).and_then(|request| request.bytes()),
+        };
+        let (approval, is_new) = approvals.request(new).await?;
+        if let Some(webhook) = self.controls().webhook.as_ref().filter(|_| is_new) {
+            webhook.tell(&approval);
+        }
+        let longest = self.controls().approvals_wait;
+        if self
+            .wait_while_open(approvals, &approval.handle, longest, context)
+            .await?
+        {
+            let handle = &approval.handle;
+            return self
+                .claim_approval(approvals, handle, subject, context)
+                .await;
+        }
+        let remedy = "A person decides; repeat the call with the same arguments and this confirm to see what they said.";
+        Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
+    }
+
+    async fn claim_approval(
+        &self,
+        approvals: &Approvals,
+        handle: &str,
+        subject: &Subject,
+        context: &CallContext,
+    ) -> Result<Result<Consent, Answer>, StoreError> {
+        let who = self.who(subject.facts(), context);
+        let digest = approval_digest(subject, &who);
+        let mut claimed = approvals.claim(handle, &digest).await?;
+        let longest = match claimed {
+            Claim::Pending => self.controls().approvals_wait,
+            Claim::Running => LONGEST_RUN,
+            _ => Duration::ZERO,
+        };
+        if self
+            .wait_while_open(approvals, handle, longest, context)
+            .await?
+        {
+            claimed = approvals.claim(handle, &digest).await?;
+        }
+        let refused = |what: &str, remedy: &str| {
+            Failure::new(FailureClass::Refused, format!("Nothing was sent: {what}."))
+                .with_remedy(remedy)
+        };
+        let failure = match claimed {
+            Claim::Run => {
+                return Ok(Ok(Consent::by_approval(handle)));
+            }
+            Claim::Done { outcome, is_error } => {
+                return Ok(Err(Answer {
+                    is_error,
+                    ..Answer::text(outcome)
+                }));
+            }
+            Claim::Pending | Claim::Running => {
+                let what = match claimed {
+                    Claim::Running => "The approved call is still under way.",
+                    _ => "Nothing was sent: nobody has decided yet.",
+                };
+                let failure = Failure::new(FailureClass::NeedsConfirmation, what)
+                    .with_remedy("Ask again later with the same arguments and confirm.");
+                return Ok(Err(Answer::never_sent(
+                    &failure.with_retry_after(ASK_AGAIN),
+                )));
+            }
+            Claim::Denied { note } => {
+                let note = note.map_or_else(String::new, |note| format!(": {note}"));
+                Failure::new(
+                    FailureClass::Refused,
+                    format!("Nothing was sent: a person said no{note}."),
+                )
+            }
+            Claim::Expired => refused(
+                "nobody decided in time",
+                "Call again without confirm to ask anew.",
+            ),
+            Claim::Other => refused(
+                "this confirm is for another call",
+                "Call again without confirm to ask for this one.",
+            ),
+            Claim::Missing => refused(
+                "there is no such approval",
+                "Call again without confirm to ask for one.",
+            ),
+            Claim::Unknown => Failure::new(
+                FailureClass::UnknownOutcome,
+                "The approved call was cut off: it may or may not have happened.",
+            )
+            .with_remedy("Read the record first; call again without confirm to ask anew."),
+        };
+        Ok(Err(self.refuse(subject.facts(), &failure, None, context)))
+    }
+
+    /// Waits until a person has decided, and until the call is over where it is being run elsewhere. Whether that came
+    /// in time. It holds no place meanwhile.
+    async fn wait_while_open(
+        &self,
+        approvals: &Approvals,
+        handle: &str,
+        longest: Duration,
+        context: &CallContext,
+    ) -> Result<bool, StoreError> {
+        if longest.is_zero() {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + longest;
+        let mut waits = false;
+        let decided = loop {
+            let state = approvals.get(handle).await?.map(|held| held.state);
+            let is_open = matches!(state, Some(ApprovalState::Pending | ApprovalState::Running));
+            if !is_open || Instant::now() >= deadline {
+                break !is_open;
+            }
+            if !std::mem::replace(&mut waits, true)
+                && let Some(place) = &context.place
+            {
+                place.suspend();
+            }
+            sleep(LOOK).await;
+        };
+        if waits && let Some(place) = &context.place {
+            place.resume().await;
+        }
+        Ok(decided)
+    }
+}
+
+/// An approval binds the caller too: by the name that the audit has, which is the same over restarts.
+fn approval_digest(subject: &Subject, who: &str) -> String {
+    state::sha256(&format!("{} {who}", subject.digest()))
+}

@@ -1,0 +1,271 @@
+//! Approving a call runs it: what was asked is kept sealed, and every server on the store looks for what was approved.
+//!
+//! Of a HighLevel token that a client brought nothing is kept: such a client comes back itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
+
+use super::caller::Elicitation;
+use super::{
+    AccessKeyRef, CallContext, CallerKind, LocationScope, OnError, Options, Pipeline, Principal,
+    Request, Subject,
+};
+use crate::catalog::TOOLS;
+use crate::telemetry::Parent;
+use crate::upstream::Caller;
+use state::approvals::ApprovedCall;
+use state::keys::KeyLocations;
+
+/// From one look for approved calls to the next.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A call that could not be made is tried again after this, then after twice as long each time, for as long as its
+/// approval lasts.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Calls that could not be made are forgotten after this, longer than any approval lasts.
+const FORGOTTEN: Duration = Duration::from_hours(48);
+
+/// All that is needed to make a call without its client.
+#[derive(Serialize, Deserialize)]
+pub struct StoredRequest {
+    tool: String,
+    arguments: Map<String, Value>,
+    /// Alias or id.
+    location: Option<String>,
+    items: Option<Vec<Map<String, Value>>>,
+    goes_on: bool,
+    idempotency_key: Option<String>,
+    caller: StoredCaller,
+    surface: String,
+    client: Option<String>,
+}
+
+/// Who asked, by names that open nothing.
+#[derive(Serialize, Deserialize)]
+struct StoredCaller {
+    kind: StoredKind,
+    /// Of an access key.
+    key: Option<String>,
+    /// The connection acts in the location of this alias.
+    alias: Option<String>,
+    /// It acts for the server's own account.
+    is_own: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredKind {
+    AccessKey,
+    ServerKey,
+    OwnAccount,
+    Local,
+}
+
+/// How often a call was tried that is not made yet, and when the last time.
+struct ApprovalTries {
+    count: u32,
+    last: Instant,
+}
+
+impl Default for ApprovalTries {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            last: Instant::now(),
+        }
+    }
+}
+
+impl ApprovalTries {
+    fn rests(&self) -> bool {
+        let doubled = 2_u32.saturating_pow(self.count.saturating_sub(1));
+        self.last.elapsed() < AGAIN.saturating_mul(doubled)
+    }
+}
+
+impl StoredRequest {
+    /// `None` for a caller that brought its own token.
+    pub fn new(subject: &Subject, context: &CallContext) -> Option<Self> {
+        let principal = &context.principal;
+        if principal.brings_token {
+            return None;
+        }
+        let kind = match principal.kind {
+            CallerKind::AccessKey => StoredKind::AccessKey,
+            CallerKind::ServerKey => StoredKind::ServerKey,
+            CallerKind::OwnAccount => StoredKind::OwnAccount,
+            CallerKind::Local => StoredKind::Local,
+            CallerKind::Token => return None,
+        };
+        let account = principal.account.as_ref();
+        let alias = account.and_then(|account| account.place.as_ref());
+        let facts = subject.facts();
+        let (arguments, items, location, on_error, key) = match subject.batch() {
+            Some(batch) => (
+                batch.arguments.clone(),
+                Some(batch.items.clone()),
+                batch.location.clone(),
+                batch.on_error,
+                batch.idempotency_key.clone(),
+            ),
+            None => {
+                let place = facts.place().filter(|_| account.is_none());
+                let location = place.map(|place| place.alias.clone());
+                let key = facts.idempotency_key.clone();
+                (facts.arguments.clone(), None, location, OnError::Stop, key)
+            }
+        };
+        Some(Self {
+            tool: facts.tool.name.to_owned(),
+            arguments,
+            location,
+            items,
+            goes_on: on_error == OnError::Continue,
+            idempotency_key: key,
+            caller: StoredCaller {
+                kind,
+                key: principal.key.as_ref().map(|key| key.id.clone()),
+                alias: alias.map(|place| place.alias.clone()),
+                is_own: account.is_some() && alias.is_none(),
+            },
+            surface: context.surface.clone(),
+            client: context.client.clone(),
+        })
+    }
+
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        serde_json::to_vec(self).ok()
+    }
+}
+
+impl Pipeline {
+    /// Makes the calls that were approved, for as long as the process lives. `own`: the server's own account.
+    pub async fn run_approvals(self, own: Option<Caller>) {
+        let Some(approvals) = self.controls().approvals.clone() else {
+            return;
+        };
+        let mut tried: HashMap<String, ApprovalTries> = HashMap::new();
+        loop {
+            sleep(LOOK).await;
+            tried.retain(|_, tries| tries.last.elapsed() < FORGOTTEN);
+            let resting = tried.iter().filter(|(_, tries)| tries.rests());
+            let resting = resting.map(|(handle, _)| handle.clone()).collect();
+            let approved = match approvals.approved(resting).await {
+                Ok(approved) => approved,
+                Err(error) => {
+                    tracing::warn!(%error, "approved calls cannot be read");
+                    Vec::new()
+                }
+            };
+            for call in approved {
+                let tries = tried.entry(call.handle.clone()).or_default();
+                tries.last = Instant::now();
+                tries.count += 1;
+                let (pipeline, own) = (self.clone(), own.clone());
+                tokio::spawn(async move { pipeline.run_approved(call, own.as_ref()).await });
+            }
+        }
+    }
+
+    /// By the way of its client: rules, caps and the approval itself are judged as if it came back.
+    async fn run_approved(&self, call: ApprovedCall, own: Option<&Caller>) {
+        let handle = call.handle;
+        let stored: Option<StoredRequest> = serde_json::from_slice(&call.request).ok();
+        let found = stored.and_then(|stored| {
+            let tool = TOOLS.iter().find(|tool| tool.name == stored.tool)?;
+            let principal = self.principal_again(&stored.caller, own)?;
+            Some((stored, tool, principal))
+        });
+        let Some((stored, tool, principal)) = found else {
+            tracing::warn!(
+                handle,
+                "an approved call cannot be made: its key, location or tool is no more"
+            );
+            return;
+        };
+        let context = CallContext {
+            surface: stored.surface,
+            client: stored.client,
+            elicitation: Elicitation::Unsupported,
+            parent: Parent::default(),
+            ..CallContext::with_principal(principal)
+        };
+        let request = Request {
+            tool,
+            arguments: stored.arguments,
+            options: Options {
+                location: stored.location,
+                items: stored.items,
+                confirm: Some(handle.clone()),
+                idempotency_key: stored.idempotency_key,
+                on_error: match stored.goes_on {
+                    true => OnError::Continue,
+                    false => OnError::Stop,
+                },
+                ..Options::default()
+            },
+            context: &context,
+            progress: &|_, _| {},
+        };
+        let answer = self.execute(request).await;
+        tracing::info!(
+            handle,
+            outcome = answer.outcome(),
+            "an approved call was made"
+        );
+    }
+
+    /// The caller as it is now; `None` where it is nobody's any more.
+    fn principal_again(&self, stored: &StoredCaller, own: Option<&Caller>) -> Option<Principal> {
+        let kind = match stored.kind {
+            StoredKind::AccessKey => CallerKind::AccessKey,
+            StoredKind::ServerKey => CallerKind::ServerKey,
+            StoredKind::OwnAccount => CallerKind::OwnAccount,
+            StoredKind::Local => CallerKind::Local,
+        };
+        let snapshot = self.snapshot();
+        let account = match (&stored.alias, stored.is_own) {
+            (Some(alias), _) => Some(snapshot.locations.find(alias)?.caller()),
+            (None, true) => Some(own?.clone()),
+            (None, false) => None,
+        };
+        let (scope, key) = match &stored.key {
+            None => (LocationScope::All, None),
+            Some(id) => {
+                let record = self.controls().keys.valid(id)?;
+                let scope = match &record.locations {
+                    KeyLocations::All => LocationScope::All,
+                    KeyLocations::Only(aliases) => LocationScope::These(aliases.clone()),
+                };
+                if stored
+                    .alias
+                    .as_ref()
+                    .is_some_and(|alias| !scope.contains(alias))
+                {
+                    return None;
+                }
+                let key = AccessKeyRef {
+                    id: record.id.clone(),
+                    policy: record.policy.clone(),
+                    agency: record.agency,
+                };
+                (scope, Some(key))
+            }
+        };
+        Some(Principal {
+            key,
+            scope: match (&account, kind) {
+                (Some(_), CallerKind::AccessKey | CallerKind::Local) => LocationScope::None,
+                (Some(_), _) if !stored.is_own => LocationScope::None,
+                _ => scope,
+            },
+            account,
+            ..Principal::with_scope(kind, LocationScope::None)
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! A company that is renewed again and again, over one store, by processes that die.
+//!
+//! The processes are this test program itself, asked for the one test that a run passes over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use state::agency_tokens::AgencyTokens;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::fixture::{company_at, kept, members, now, store_beside, with, write};
+use crate::mock::{COMPANY, Mock, Moment};
+
+const PAIR: &str = "COMPANY_PAIR_FILE";
+const URL: &str = "COMPANY_BASE_URL";
+const TOKEN: &str = "token: ";
+
+/// What a process got done before it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    Nothing,
+    /// The intent is kept, and HighLevel not asked.
+    Intent,
+    /// HighLevel is asked and has not rotated.
+    Asked,
+    /// The new pair exists at HighLevel only.
+    Rotated,
+    /// The store has it.
+    Kept,
+}
+
+pub const ALL: [Reached; 5] = [
+    Reached::Nothing,
+    Reached::Intent,
+    Reached::Asked,
+    Reached::Rotated,
+    Reached::Kept,
+];
+
+/// When it dies.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    AfterStart(Duration),
+    AfterIntent(Duration),
+    After(Moment, Duration),
+}
+
+/// What the deaths of one company's processes came to.
+#[derive(Default)]
+pub struct Tally {
+    pub deaths: BTreeMap<Reached, usize>,
+    pub runs: usize,
+    pub installs: usize,
+    pub late: usize,
+    pub hours: usize,
+    pub renewals: usize,
+    pub rotations: usize,
+}
+
+/// A company that is renewed again and again by processes that die.
+pub struct Chain {
+    pub mock: Mock,
+    /// Gone with it.
+    _folder: TempDir,
+    pub file: PathBuf,
+    tokens: AgencyTokens,
+    /// From the start of a process to the end of its renewal.
+    usual: Duration,
+}
+
+/// A process that renews, prints its token and ends; no test of its own.
+#[tokio::test]
+#[ignore = "the processes of the other tests"]
+async fn process() {
+    let (Some(pair), Ok(url)) = (std::env::var_os(PAIR), std::env::var(URL)) else {
+        return;
+    };
+    let company = company_at(&url, &PathBuf::from(pair));
+    let token = company.token().await.expect("a token");
+    println!("{TOKEN}{}", token.expose_secret());
+}
+
+pub fn start(mock: &Mock, pair: &Path) -> Child {
+    let program = std::env::current_exe().expect("this program");
+    Command::new(program)
+        .args(["--exact", "chain::process", "--ignored", "--nocapture"])
+        .env(PAIR, pair)
+        .env(URL, mock.url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a process")
+}
+
+/// What the process printed as its token; `None` where it was killed before.
+pub async fn ended(process: Child) -> (Option<String>, ExitStatus, String) {
+    let output = timeout(Duration::from_secs(60), process.wait_with_output());
+    let output = output.await.expect("it ends").expect("output");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let token = text.lines().find_map(|line| line.split_once(TOKEN));
+    let token = token.map(|(_, token)| token.to_owned());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    (token, output.status, format!("{text}{errors}"))
+}
+
+impl When {
+    fn any(usual: Duration) -> Self {
+        let within = |longest: Duration| longest.mul_f64(fastrand::f64());
+        match fastrand::u8(0..5) {
+            0 => Self::AfterStart(within(usual)),
+            1 => Self::AfterIntent(within(Duration::from_millis(3))),
+            2 => Self::After(Moment::Asked, within(Duration::from_millis(6))),
+            3 => Self::After(Moment::Rotated, within(Duration::from_millis(6))),
+            _ => Self::After(Moment::Answered, within(Duration::from_millis(4))),
+        }
+    }
+
+    async fn come(self, mut moments: Receiver<Moment>, tokens: &AgencyTokens) {
+        let pause = match self {
+            Self::AfterStart(pause) => pause,
+            Self::AfterIntent(pause) => {
+                while !kept(tokens).await.is_some_and(|pair| pair.is_open) {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                pause
+            }
+            Self::After(moment, pause) => loop {
+                match moments.recv().await {
+                    Ok(seen) if seen == moment => break pause,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => panic!("the mock is gone"),
+                }
+            },
+        };
+        // tokio's own pauses are whole milliseconds.
+        let slept = tokio::task::spawn_blocking(move || std::thread::sleep(pause));
+        slept.await.expect("slept");
+    }
+}
+
+impl Chain {
+    pub async fn start() -> Self {
+        let mock = Mock::start().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("pair.json");
+        mock.delay(Duration::from_millis(8));
+        Self {
+            tokens: AgencyTokens::new(&store_beside(&file), COMPANY),
+            mock,
+            _folder: folder,
+            file,
+            usual: Duration::from_millis(300),
+        }
+    }
+
+    async fn kept(&self) -> Option<Value> {
+        kept(&self.tokens).await.as_ref().map(members)
+    }
+
+    /// The pair that is to be renewed, ended: in the store, or in the file where the app was installed anew.
+    pub async fn next(&self, installs: bool) -> Value {
+        let ended = json!({"expires_at": now() - 1});
+        match kept(&self.tokens).await {
+            Some(pair) if !installs => {
+                let ended = with(members(&pair), &ended);
+                let renewal = self.tokens.begin(&pair).await.expect("begun");
+                let put = renewal.expect("free").put(ended.to_string().into());
+                assert!(put.await.expect("put"));
+                ended
+            }
+            _ => {
+                let ended = with(self.mock.install(), &ended);
+                write(&self.file, ended.to_string());
+                ended
+            }
+        }
+    }
+
+    async fn reached(&self, before: &[Value], asked: usize, rotated: usize) -> Reached {
+        let pair = kept(&self.tokens).await;
+        let refresh = pair
+            .as_ref()
+            .map(|pair| members(pair)["refresh_token"].clone());
+        match pair {
+            Some(_) if refresh.is_some_and(|refresh| !before.contains(&refresh)) => Reached::Kept,
+            _ if self.mock.rotations() > rotated => Reached::Rotated,
+            _ if self.mock.renewals() > asked => Reached::Asked,
+            Some(pair) if pair.is_open => Reached::Intent,
+            _ => Reached::Nothing,
+        }
+    }
+
+    /// A day, and the death of a process.
+    pub async fn run(&mut self, tally: &mut Tally) {
+        let mock = &self.mock;
+        // The access token ends, and what was used before is used up.
+        mock.pass(Duration::from_secs(86_400));
+        let (asked, rotated) = (mock.renewals(), mock.rotations());
+        let before = self.kept().await;
+        let installs = before.is_none() || fastrand::u8(0..8) == 0;
+        tally.installs += usize::from(installs);
+        let old = self.next(installs).await["refresh_token"].clone();
+        let before: Vec<Value> = before
+            .map(|pair| pair["refresh_token"].clone())
+            .into_iter()
+            .collect();
+        let before = [before, vec![old.clone()]].concat();
+        // Alone; beside another one that dies too; beside one that lives.
+        let (beside, both) = (fastrand::bool(), fastrand::bool());
+
+        let when = When::any(self.usual);
+        let moments = mock.moments();
+        let begun = Instant::now();
+        let mut first = start(mock, &self.file);
+        let mut second = beside.then(|| start(mock, &self.file));
+        let come = timeout(Duration::from_secs(60), when.come(moments, &self.tokens));
+        tokio::select! {
+            come = come => come.expect("a renewal"),
+            // Over before it could be caught.
+            _ = first.wait() => {}
+        }
+        // An error means that it has ended.
+        let _ = first.start_kill();
+        if both && let Some(mut second) = second.take() {
+            second.start_kill().expect("killed");
+            second.wait().await.expect("dead");
+        }
+        first.wait().await.expect("dead");
+        let took = begun.elapsed();
+        let step = self.reached(&before, asked, rotated).await;
+        let run = format!("{when:?}, {step:?}, beside {beside}, both {both}, installs {installs}");
+        let (token, status, _) = ended(first).await;
+        tally.late += usize::from(status.success());
+        let mut tokens: Vec<String> = token.into_iter().collect();
+        match second {
+            Some(second) => {
+                let (token, status, text) = ended(second).await;
+                assert!(status.success(), "{run}: {text}");
+                tokens.push(token.expect("a token"));
+            }
+            None => *tally.deaths.entry(step).or_default() += 1,
+        }
+        if step == Reached::Kept {
+            // What the store has does not need HighLevel's 30 seconds.
+            mock.pass(Duration::from_secs(3600));
+            tally.hours += 1;
+        }
+        let (token, status, text) = ended(start(mock, &self.file)).await;
+        assert!(status.success(), "{run}: {text}");
+        tokens.push(token.expect("a token"));
+        let kept = self.kept().await.expect("a pair");
+        let refresh = kept["refresh_token"].as_str().expect("a token");
+        assert!(
+            mock.takes(refresh) && refresh != old,
+            "{run}: the pair is lost"
+        );
+        assert_eq!(mock.rotations() - rotated, 1, "{run}");
+        let kept = kept["access_token"].as_str().expect("a token");
+        assert!(mock.knows(kept), "{run}");
+        assert!(
+            tokens.iter().all(|token| token == kept),
+            "{run}: {tokens:?}, not {kept}"
+        );
+        self.usual = (self.usual * 7 + took * 3 / 2) / 8;
+    }
+}

@@ -1,0 +1,208 @@
+//! What outlives the process, by the commands about it: info, backup, rekey, the audit, and a server that keeps nothing.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use test_support::recording::{Recording, json as answer};
+
+use crate::stdio::program;
+
+/// A folder, and what commands in it are told.
+struct Desk {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Desk {
+    fn new(further: &[(&str, &str)]) -> Self {
+        let own = further.iter();
+        let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            variables: own.collect(),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// A command on the state in `state`, a folder whose name is not plain.
+    async fn output(&self, arguments: &[&str]) -> Output {
+        let mut variables = vec![("HIGHLEVEL_MCP_STATE_FOLDER", "a state #1/100%")];
+        let own = self.variables.iter();
+        variables.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
+        let mut command = program(arguments, &variables);
+        command.current_dir(self.folder.path());
+        command.output().await.expect("run")
+    }
+
+    /// What it prints; fails where it ends in another way or does not say that.
+    async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
+        let done = self.output(arguments).await;
+        let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(part), "{arguments:?}: no {part:?} in {text}");
+        text.into_owned()
+    }
+}
+
+const TAGS: &str = r#"{"contactId":"c1","tags":["x"]}"#;
+const TOKEN: [(&str, &str); 2] = [
+    ("HIGHLEVEL_TOKEN", "pit-mine"),
+    ("HIGHLEVEL_LOCATION_ID", "L0"),
+];
+
+async fn highlevel() -> Recording {
+    Recording::start(|_| answer(200, r#"{"tags":["x"]}"#)).await
+}
+
+/// What is done in the sandbox stands in its own file, and what is done at one HighLevel in no other's.
+#[tokio::test]
+async fn the_audit_of_one_upstream_is_not_anothers() {
+    let highlevel = highlevel().await;
+    let desk = Desk::new(&TOKEN);
+    let contact = r#"{"firstName":"Ada","email":"ada@example.com"}"#;
+    let create = ["call", "contacts_create-contact", contact, "--sandbox"];
+    desk.run(&create, 0, "ada@example.com").await;
+    let own = ["--base-url", &highlevel.url];
+    let tags = ["call", "contacts_add-tags", TAGS];
+    desk.run(&[&tags[..], &own].concat(), 0, "tags").await;
+    for (further, tool, foreign) in [
+        (&["--sandbox"][..], "create-contact", "add-tags"),
+        (&own, "add-tags", "create-contact"),
+    ] {
+        let tail = desk
+            .run(&[&["audit", "tail"], further].concat(), 0, tool)
+            .await;
+        assert!(!tail.contains(foreign), "{tail}");
+        let export = [&["audit", "export"], further].concat();
+        let export = desk.run(&export, 0, "\"begun\"").await;
+        let lines = export.lines().map(serde_json::from_str::<Value>);
+        let states = lines.map(|line| line.expect("JSON")["state"].clone());
+        assert_eq!(states.collect::<Vec<_>>(), [json!("begun"), json!("done")]);
+    }
+    let nowhere = ["audit", "tail", "--base-url", "http://127.0.0.1:1"];
+    let tail = desk.run(&nowhere, 0, "").await;
+    assert!(!tail.contains("add-tags"), "{tail}");
+}
+
+#[tokio::test]
+async fn a_store_is_looked_at_copied_and_sealed_anew() {
+    let desk = Desk::new(&[]);
+    let create = ["keys", "create", "--name", "n8n", "--all-locations"];
+    desk.run(&create, 0, "Bearer hlk_").await;
+    let info = desk
+        .run(&["state", "info", "--json"], 0, "access keys")
+        .await;
+    let info: Value = serde_json::from_str(&info).expect("JSON");
+    assert_eq!(
+        (&info["holds"]["access keys"], &info["tables"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(info["keys"].as_array().map(Vec::len), Some(1));
+    let file = info["file"].as_str().expect("a file").to_owned();
+    assert!(file.ends_with("services.leadconnectorhq.com.db"), "{file}");
+    desk.run(&["state", "info"], 0, "1 access keys").await;
+    let copy = desk.path("copy.db");
+    desk.run(&["state", "backup", &copy], 0, "holds a copy of")
+        .await;
+    desk.run(&["state", "backup", &copy], 2, "is there already")
+        .await;
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(&copy)
+        .expect("a copy")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // A new key is put first, everything is sealed anew, and the old one goes.
+    let old = desk.folder.path().join("a state #1/100%/store.key");
+    let moved = desk.path("old.key");
+    std::fs::rename(&old, &moved).expect("moved");
+    desk.run(&["keys", "list"], 2, "store.key is missing").await;
+    std::fs::write(
+        desk.path("new.key"),
+        "bmV3IGtleSBvZiAzMiBieXRlcywgYWxsIG9mIHRoZW0=\n",
+    )
+    .expect("written");
+    let keys = |names: &[&str]| {
+        let keys = names
+            .iter()
+            .map(|name| format!("{{ file = \"{}\" }}", desk.path(name)));
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        std::fs::write(
+            desk.path("settings.toml"),
+            format!("[state]\nkeys = [{keys}]\n"),
+        )
+        .expect("written");
+    };
+    let settings = desk.path("settings.toml");
+    let with = |arguments: &[&'static str]| {
+        let words = arguments.iter().map(|word| (*word).to_owned());
+        words
+            .chain(["--config".to_owned(), settings.clone()])
+            .collect::<Vec<String>>()
+    };
+    let run = async |arguments: &[&'static str], code, part| {
+        let arguments = with(arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        desk.run(&arguments, code, part).await
+    };
+    keys(&["new.key"]);
+    run(&["keys", "list"], 2, "another than the one that sealed it").await;
+    keys(&["new.key", "old.key"]);
+    run(&["keys", "list"], 0, "n8n").await;
+    run(&["state", "rekey"], 0, "sealed values were sealed anew").await;
+    keys(&["new.key"]);
+    run(&["keys", "list"], 0, "n8n").await;
+    run(&["state", "rekey"], 0, "0 of ").await;
+    std::fs::write(desk.path("new.key"), "short").expect("written");
+    run(&["keys", "list"], 2, "32 bytes in base64").await;
+}
+
+/// Without a place to write, what is read is read, and what changes something is refused unless nobody wants it written
+/// down.
+#[tokio::test]
+async fn a_server_that_keeps_nothing_reads() {
+    let highlevel = highlevel().await;
+    let off = ("HIGHLEVEL_MCP_AUDIT_ENABLED", "false");
+    for (audited, code, part, sent) in [(true, 1, "keeps no state", 0), (false, 0, "tags", 1)] {
+        let mut variables = TOKEN.to_vec();
+        variables.extend((!audited).then_some(off));
+        let desk = Desk::new(&variables);
+        let own = ["--base-url", &highlevel.url, "--state", "none"];
+        let read = ["call", "contacts_get-contact", r#"{"contactId":"c1"}"#];
+        desk.run(&[&read[..], &own].concat(), 0, "tags").await;
+        highlevel.take();
+        let tags = ["call", "contacts_add-tags", TAGS];
+        desk.run(&[&tags[..], &own].concat(), code, part).await;
+        assert_eq!(highlevel.take().len(), sent);
+        desk.run(&["keys", "list", "--state", "none"], 2, "there is no state")
+            .await;
+        let files = std::fs::read_dir(desk.folder.path())
+            .expect("a folder")
+            .count();
+        assert_eq!(files, 0, "nothing was written");
+    }
+    let desk = Desk::new(&[]);
+    let contact = r#"{"firstName":"Ada","email":"ada@example.com"}"#;
+    let create = [
+        "call",
+        "contacts_create-contact",
+        contact,
+        "--sandbox",
+        "--state",
+        "none",
+    ];
+    desk.run(&create, 0, "ada@example.com").await;
+    desk.run(
+        &["doctor", "--sandbox", "--state", "none"],
+        0,
+        "nothing is kept",
+    )
+    .await;
+    desk.run(&["doctor", "--sandbox"], 0, "sandbox.db").await;
+}
