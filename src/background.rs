@@ -23,14 +23,14 @@ const NICE: i32 = 10;
 
 /// A second runtime, of one thread a core, which starts when it is needed first.
 #[derive(Default)]
-pub struct Background {
+pub(crate) struct Background {
     /// `None`: the system gives no threads.
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl Background {
     /// What `future` gives. It ends when this one is dropped, as if it ran here.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> T {
@@ -62,7 +62,9 @@ fn start(home: Handle) -> io::Result<Runtime> {
 
 /// What `future` gives, which runs on no thread that steps back: others wait for what it begins, such as a connection
 /// that they share.
-pub async fn at_home<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn at_home<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> T {
     match HOME.with(|home| home.get().cloned()) {
         Some(home) => join(home.spawn(future)).await,
         None => future.await,

@@ -2,6 +2,10 @@
 
 pub(crate) mod body;
 pub(crate) mod decoding;
+#[allow(
+    unreachable_pub,
+    reason = "the generator knows nothing of who uses what it makes"
+)]
 mod generated;
 pub mod masking;
 pub mod prepare;

@@ -7,14 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// One connection of one tenant, made at its first use.
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     request: Vec<u8>,
     stream: Option<TcpStream>,
 }
 
 impl Client {
-    pub fn new(url: &str, tenant: usize) -> Self {
+    pub(crate) fn new(url: &str, tenant: usize) -> Self {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"contacts_get-contact","arguments":{"contactId":"c1"}}}"#;
         let request = format!(
             "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-{tenant}\r\nlocationid: L{tenant}\r\n\
@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    pub async fn connect(&mut self) -> &mut TcpStream {
+    pub(crate) async fn connect(&mut self) -> &mut TcpStream {
         if self.stream.is_none() {
             let stream = TcpStream::connect(self.address)
                 .await
@@ -44,7 +44,7 @@ impl Client {
     }
 
     /// Calls the tool: the HTTP status, or 0 where the answer is a tool's error.
-    pub async fn call(&mut self) -> u16 {
+    pub(crate) async fn call(&mut self) -> u16 {
         let request = std::mem::take(&mut self.request);
         let answer = self.ask(&request).await;
         self.request = request;
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    pub async fn get(&mut self, path: &str) -> u16 {
+    pub(crate) async fn get(&mut self, path: &str) -> u16 {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.ask(request.as_bytes()).await.0
     }
@@ -88,7 +88,7 @@ impl Client {
 }
 
 /// So many connections, from five addresses, that have sent half a request.
-pub async fn hold(url: &str, connections: usize) -> Vec<TcpStream> {
+pub(crate) async fn hold(url: &str, connections: usize) -> Vec<TcpStream> {
     let address: SocketAddr = url
         .trim_start_matches("http://")
         .parse()
@@ -110,7 +110,7 @@ pub async fn hold(url: &str, connections: usize) -> Vec<TcpStream> {
     held
 }
 
-pub fn percentile(mut taken: Vec<Duration>, percent: usize) -> Duration {
+pub(crate) fn percentile(mut taken: Vec<Duration>, percent: usize) -> Duration {
     taken.sort_unstable();
     let place = taken.len() * percent / 100;
     taken

@@ -6,19 +6,19 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// The setting of the server's own folder; builds from before it had one refuse it.
-pub const STATE: (&str, &str) = (
+pub(crate) const STATE: (&str, &str) = (
     "HIGHLEVEL_MCP_STATE_FOLDER",
     concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
 );
 
-pub struct Process {
+pub(crate) struct Process {
     pub url: String,
     child: Child,
 }
 
 impl Process {
     /// Starts one that says its address on the first line of stderr.
-    pub async fn start(command: &mut Command) -> Self {
+    pub(crate) async fn start(command: &mut Command) -> Self {
         command.stderr(std::process::Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().expect("started");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
@@ -32,7 +32,7 @@ impl Process {
     }
 
     /// CPU time of all threads so far, in nanoseconds by the scheduler's own count.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let threads = std::fs::read_dir(self.file("task")).expect("Linux");
         let nanos = threads.map(|thread| {
             let stat = std::fs::read_to_string(thread.expect("a thread").path().join("schedstat"));
@@ -44,7 +44,7 @@ impl Process {
     }
 
     /// Memory that it holds now (`VmRSS`) or ever held (`VmHWM`), in KiB.
-    pub fn memory(&self, field: &str) -> u64 {
+    pub(crate) fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(self.file("status")).expect("Linux");
         let line = status
             .lines()

@@ -58,7 +58,7 @@ enum GeneratorCommand {
 }
 
 /// Exit code 0: done; 1: `--check` found a difference; 2: something is wrong, said on stderr.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let cli = GeneratorCli::parse();
     let done = match &cli.command {
         GeneratorCommand::Import(command) => command.run(&cli.openapi),

@@ -11,7 +11,7 @@ use crate::error::Problem;
 
 /// The client of one document, as progenitor writes it. It panics on most of what it does not take; the panic's message
 /// becomes the error.
-pub fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, Problem> {
+pub(crate) fn client_tokens(stem: &str, document: Value) -> Result<TokenStream, Problem> {
     let document: OpenAPI = serde_json::from_value(document).map_err(|error| {
         Problem::in_document(
             stem,

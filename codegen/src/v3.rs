@@ -10,10 +10,10 @@ use crate::error::Problem;
 use crate::model::operation::key;
 
 /// Where v3 documents stand below `openapi/highlevel`, and so how their stems begin.
-pub const V3: &str = "v3/";
+pub(crate) const V3: &str = "v3/";
 
 /// The version that v3 goes by on the wire.
-pub const V3_VERSION: &str = "v3";
+pub(crate) const V3_VERSION: &str = "v3";
 
 /// The file `openapi/v3.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -167,7 +167,7 @@ fn erased(method_and_path: &str) -> String {
 }
 
 /// Reads the file's text.
-pub fn parse(text: &str) -> Result<Editions, Problem> {
+pub(crate) fn parse(text: &str) -> Result<Editions, Problem> {
     toml::from_str(text).map_err(|error| {
         Problem::new(
             "openapi/v3.toml",

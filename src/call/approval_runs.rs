@@ -32,7 +32,7 @@ const FORGOTTEN: Duration = Duration::from_hours(48);
 
 /// All that is needed to make a call without its client.
 #[derive(Serialize, Deserialize)]
-pub struct StoredRequest {
+pub(super) struct StoredRequest {
     tool: String,
     arguments: Map<String, Value>,
     /// Alias or id.
@@ -90,7 +90,7 @@ impl ApprovalTries {
 
 impl StoredRequest {
     /// `None` for a caller that brought its own token.
-    pub fn new(subject: &Subject, context: &CallContext) -> Option<Self> {
+    pub(super) fn new(subject: &Subject, context: &CallContext) -> Option<Self> {
         let principal = &context.principal;
         if principal.brings_token {
             return None;
@@ -138,7 +138,7 @@ impl StoredRequest {
         })
     }
 
-    pub fn bytes(&self) -> Option<Vec<u8>> {
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
         serde_json::to_vec(self).ok()
     }
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::upstream::Caller;
 use schema::Schema;
-pub use tenant::location_on_the_wire;
+pub(crate) use tenant::location_on_the_wire;
 use tool::Arguments;
 use tool::Tool;
 
@@ -26,7 +26,7 @@ use tool::Tool;
 const MOST_TOLD: usize = 20;
 
 /// Checks arguments of any tool. The schema of a tool is compiled at its first call.
-pub struct Checker {
+pub(crate) struct Checker {
     /// By the tool's place in memory: its v3 edition has the same name.
     schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
     ignored: Vec<String>,
@@ -49,7 +49,7 @@ pub struct ArgumentProblem {
 
 impl Checker {
     /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
-    pub fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
+    pub(crate) fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
         let editions = tools.iter().flat_map(Tool::editions);
         let schemas = editions
             .map(|tool| (tool.address(), OnceLock::new()))
@@ -58,7 +58,7 @@ impl Checker {
     }
 
     /// The arguments of one request, or all that is wrong with `given`.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         tool: &Tool,
         given: Map<String, Value>,
@@ -86,7 +86,11 @@ impl Checker {
     }
 
     /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
-    pub fn canonical_names(&self, tool: &Tool, given: Map<String, Value>) -> Map<String, Value> {
+    pub(crate) fn canonical_names(
+        &self,
+        tool: &Tool,
+        given: Map<String, Value>,
+    ) -> Map<String, Value> {
         given
             .into_iter()
             .map(|(name, value)| match names::find(tool, &name) {

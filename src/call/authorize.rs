@@ -8,7 +8,7 @@ use crate::upstream::{Failure, SendPermit};
 use policy::{Denial, Mode};
 
 /// A call that may be sent, once.
-pub struct Authorized {
+pub(super) struct Authorized {
     facts: Facts,
     permit: SendPermit,
     consent: Consent,

@@ -7,7 +7,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// A person may look at a preview for a while; nobody remembers one for longer.
-pub const LASTS_SECONDS: i64 = 30 * 60;
+pub(super) const LASTS_SECONDS: i64 = 30 * 60;
 
 /// Bytes of the tag that a token carries: enough that none is guessed, few enough to repeat.
 const TAG_BYTES: usize = 12;
@@ -16,13 +16,13 @@ const TAG_BYTES: usize = 12;
 const NONCE_BYTES: usize = 6;
 
 /// Makes and checks tokens. Every process on one store knows those of the others.
-pub struct ConfirmTokens {
+pub(super) struct ConfirmTokens {
     key: hmac::Key,
     random: SystemRandom,
 }
 
 impl ConfirmTokens {
-    pub fn new(key: &[u8]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
             random: SystemRandom::new(),
@@ -30,7 +30,12 @@ impl ConfirmTokens {
     }
 
     /// A token for what `digest` stands for. `None` where the system gives no random numbers.
-    pub fn issue(&self, digest: &str, principal: [u8; 32], now: Timestamp) -> Option<String> {
+    pub(super) fn issue(
+        &self,
+        digest: &str,
+        principal: [u8; 32],
+        now: Timestamp,
+    ) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).ok()?;
         let until = now.as_second() + LASTS_SECONDS;
@@ -38,7 +43,13 @@ impl ConfirmTokens {
         Some(format!("{start}.{}", self.tag(&start, digest, principal)))
     }
 
-    pub fn fits(&self, token: &str, digest: &str, principal: [u8; 32], now: Timestamp) -> bool {
+    pub(super) fn fits(
+        &self,
+        token: &str,
+        digest: &str,
+        principal: [u8; 32],
+        now: Timestamp,
+    ) -> bool {
         let Some((start, tag)) = token.rsplit_once('.') else {
             return false;
         };

@@ -12,7 +12,7 @@ use state::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
 
 /// How calls were agreed to; one run of one request.
 #[must_use]
-pub struct Consent {
+pub(super) struct Consent {
     /// Mode and name of who agreed, for the audit; `None` where nobody had to.
     confirmed: Option<(Mode, String)>,
     /// The run of a confirm token.

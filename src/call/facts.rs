@@ -13,7 +13,7 @@ use tool::{Effect, Tool};
 
 /// The facts of one call.
 #[derive(Clone)]
-pub struct Facts {
+pub(super) struct Facts {
     pub tool: &'static Tool,
     /// What is called for the tool, and under which version.
     pub edition: &'static Tool,
@@ -40,22 +40,22 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         self.tool.effect == Effect::Read
     }
 
     /// The configured location that the call is for, as far as the caller may hear of it.
-    pub fn disclosed_location(&self) -> Option<&Arc<ConfiguredLocation>> {
+    pub(super) fn disclosed_location(&self) -> Option<&Arc<ConfiguredLocation>> {
         self.place().filter(|_| self.may_disclose)
     }
 
     /// The configured location that the call is for.
-    pub fn place(&self) -> Option<&Arc<ConfiguredLocation>> {
+    pub(super) fn place(&self) -> Option<&Arc<ConfiguredLocation>> {
         self.caller.place.as_ref()
     }
 
     /// The rules over the call.
-    pub fn rules(&self, context: &CallContext) -> EffectiveRules<'_> {
+    pub(super) fn rules(&self, context: &CallContext) -> EffectiveRules<'_> {
         let alias = self.place().map(|place| place.alias.as_str());
         let key = context.principal.key.as_ref();
         let policy = key.and_then(|key| key.policy.as_deref());
@@ -63,7 +63,7 @@ impl Facts {
     }
 
     /// The same call with other arguments, such as those of the next page.
-    pub fn with_arguments(&self, arguments: Map<String, Value>) -> Self {
+    pub(super) fn with_arguments(&self, arguments: Map<String, Value>) -> Self {
         Self {
             arguments,
             ..self.clone()

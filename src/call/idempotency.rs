@@ -31,7 +31,7 @@ struct StoredAnswer {
 }
 
 /// A key that a client made up: it may use the same text for another location or operation.
-pub fn client_key(
+pub(super) fn client_key(
     principal: [u8; 32],
     (location, operation, key): (Option<&str>, &str, &str),
     call: &str,
@@ -50,7 +50,7 @@ pub fn client_key(
 }
 
 /// The one run of a confirm token.
-pub fn confirm_key(principal: [u8; 32], token: &str, call: &str, now: Timestamp) -> OnceKey {
+pub(super) fn confirm_key(principal: [u8; 32], token: &str, call: &str, now: Timestamp) -> OnceKey {
     let lasts = SignedDuration::from_secs(confirm_token::LASTS_SECONDS);
     OnceKey {
         kind: OnceKind::Confirm,
@@ -62,7 +62,7 @@ pub fn confirm_key(principal: [u8; 32], token: &str, call: &str, now: Timestamp)
 }
 
 /// As it is kept for whoever repeats the call.
-pub fn kept(answer: &Answer) -> AnswerCopy {
+pub(super) fn kept(answer: &Answer) -> AnswerCopy {
     let bytes = |text: &str| {
         let answer = StoredAnswer {
             text: text.to_owned(),
@@ -79,7 +79,7 @@ pub fn kept(answer: &Answer) -> AnswerCopy {
 }
 
 /// What is answered to a call of which this is known.
-pub fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
+pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
     let name = match kind {
         OnceKind::Confirm => "confirm",
         OnceKind::Key => "idempotencyKey",
@@ -118,7 +118,7 @@ pub fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
 }
 
 /// What is answered where no more keys are remembered.
-pub fn too_many_keys() -> Answer {
+pub(super) fn too_many_keys() -> Answer {
     let what = format!(
         "Nothing was sent: {MOST_OF_PRINCIPAL} idempotency keys of this caller are remembered, for a day each."
     );

@@ -14,7 +14,7 @@ use policy::Mode;
 use tool::{Role, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
-pub struct Located(Facts);
+pub(super) struct Located(Facts);
 
 /// Most aliases that an error names.
 const MOST_NAMED: usize = 10;

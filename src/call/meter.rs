@@ -18,7 +18,7 @@ use tool::Tool;
 
 /// A call that may be sent now, counted and written down. Dropped unsent, the caps keep its place and the audit
 /// says that it was cut off.
-pub struct Metered {
+pub(super) struct Metered {
     facts: Facts,
     permit: SendPermit,
     consent: Consent,

@@ -10,21 +10,24 @@ use tool::{ReadBack, Tool};
 const VALUE: [&str; 4] = ["value", "field_value", "fieldValue", "fieldValueString"];
 
 /// What a call sent that HighLevel may drop, by id.
-pub struct SentValues {
+pub(super) struct SentValues {
     back: &'static ReadBack,
     values: Vec<(String, Value)>,
 }
 
 impl SentValues {
     /// `None` where nothing has an id, for then nothing can be compared.
-    pub fn in_arguments(tool: &'static Tool, arguments: &Map<String, Value>) -> Option<Self> {
+    pub(super) fn in_arguments(
+        tool: &'static Tool,
+        arguments: &Map<String, Value>,
+    ) -> Option<Self> {
         let back = tool.read_back.as_ref()?;
         let values = values(back, arguments)?;
         Some(Self { back, values })
     }
 
     /// `text` with a warning for each thing that `answer` does not show.
-    pub fn add_warnings(&self, text: String, answer: &Value) -> String {
+    pub(super) fn add_warnings(&self, text: String, answer: &Value) -> String {
         warned(self.back, &self.values, text, answer)
     }
 }

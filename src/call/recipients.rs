@@ -10,7 +10,7 @@ use policy::Mode;
 use tool::{Effect, Tool};
 
 /// Each is a call; a person who looks at a preview reads no more names.
-pub const MOST_NAMED: usize = 5;
+pub(super) const MOST_NAMED: usize = 5;
 
 /// Arguments that name a contact, wherever they stand in a request.
 const CONTACT_ID: &str = "contactId";
@@ -19,7 +19,7 @@ static GET_CONTACT: LazyLock<Option<&'static Tool>> =
     LazyLock::new(|| catalog::get("/contacts/{contactId}"));
 
 /// The contact that a call reaches.
-pub fn contact_id(validated: &Validated) -> Option<&str> {
+pub(super) fn contact_id(validated: &Validated) -> Option<&str> {
     let arguments = validated.arguments();
     let places = [&arguments.path, &arguments.query];
     let in_body = || arguments.body.as_ref()?.get(CONTACT_ID);

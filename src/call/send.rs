@@ -5,7 +5,7 @@ use super::{Consent, Facts, Metered, Pipeline};
 use crate::upstream::{Failure, Reply};
 
 /// What HighLevel answered to one request.
-pub struct Response {
+pub(super) struct Response {
     facts: Facts,
     consent: Consent,
     replied: Result<Reply, Failure>,

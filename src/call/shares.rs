@@ -17,7 +17,7 @@ use crate::upstream::standing::NEW_CALLS;
 
 /// Places and bytes of the whole process, and what each caller has of them. Cheap to clone.
 #[derive(Clone)]
-pub struct Shares(Arc<SharesInner>);
+pub(crate) struct Shares(Arc<SharesInner>);
 
 struct SharesInner {
     whole: Budget,
@@ -54,14 +54,14 @@ struct Allowance {
 }
 
 /// A part in what one caller, or one address, may hold. While there is one, the others count with it.
-pub struct Share {
+pub(crate) struct Share {
     shares: Shares,
     holder: Holder,
     allowance: Arc<Allowance>,
 }
 
 /// Bytes that a share holds; given back when dropped.
-pub struct ByteLoan {
+pub(crate) struct ByteLoan {
     charge: Charge,
     _share: Arc<Share>,
 }
@@ -87,7 +87,7 @@ struct Permits {
 
 /// Why a call has no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Busy {
+pub(crate) enum Busy {
     #[error(
         "You have more calls under way than one caller may have; come back when some are done."
     )]
@@ -110,11 +110,11 @@ const FEW_CALLS: usize = 4;
 const BYTES_PER_ADDRESS: usize = 4 << 20;
 
 /// The largest request of a token that HighLevel has not answered yet.
-pub const MOST_NEWCOMER_BYTES: usize = 256 << 10;
+pub(crate) const MOST_NEWCOMER_BYTES: usize = 256 << 10;
 
 impl Shares {
     /// `longest_wait`: of a newcomer's call in line.
-    pub fn new(settings: &config::ServerSettings, longest_wait: Duration) -> Self {
+    pub(crate) fn new(settings: &config::ServerSettings, longest_wait: Duration) -> Self {
         let places = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(SharesInner {
             most_places: settings.max_calls.min(Semaphore::MAX_PERMITS),
@@ -130,22 +130,22 @@ impl Shares {
 
     /// Bytes of the whole process.
     #[cfg(test)]
-    pub fn budget(&self) -> &Budget {
+    pub(crate) fn budget(&self) -> &Budget {
         &self.0.whole
     }
 
     /// The part of a caller that the server or HighLevel knows.
-    pub fn caller(&self, id: &PrincipalId) -> Share {
+    pub(crate) fn caller(&self, id: &PrincipalId) -> Share {
         self.share(Holder::Caller(id.clone()))
     }
 
     /// The part of those who come from `address` and are known to nobody; `None`: from anywhere.
-    pub fn address(&self, address: Option<IpAddr>) -> Share {
+    pub(crate) fn address(&self, address: Option<IpAddr>) -> Share {
         self.share(Holder::Address(address))
     }
 
     /// A place for one call. Who has too many is refused at once; a newcomer from `address` waits in line for a while.
-    pub async fn enter(
+    pub(crate) async fn enter(
         &self,
         id: &PrincipalId,
         newcomer: Option<Option<IpAddr>>,
@@ -228,7 +228,7 @@ impl Allowance {
 
 impl Share {
     /// Nothing yet; it grows as bytes come.
-    pub fn loan(self: &Arc<Self>) -> ByteLoan {
+    pub(crate) fn loan(self: &Arc<Self>) -> ByteLoan {
         ByteLoan {
             charge: self.allowance.budget.charge(),
             _share: Arc::clone(self),
@@ -250,16 +250,16 @@ impl Drop for Share {
 
 impl ByteLoan {
     /// Holds `bytes` more.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         self.charge.grow(bytes)
     }
 
     /// Holds `bytes` fewer.
-    pub fn shrink(&mut self, bytes: usize) {
+    pub(crate) fn shrink(&mut self, bytes: usize) {
         self.charge.shrink(bytes);
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.charge.bytes()
     }
 }

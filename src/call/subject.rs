@@ -13,7 +13,7 @@ use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
 use tool::Tool;
 
 /// Calls of one operation that are agreed to together.
-pub struct Subject {
+pub(super) struct Subject {
     /// Those of the first call: credential, rules and location that the request began with.
     facts: Facts,
     principal: [u8; 32],
@@ -32,7 +32,7 @@ pub struct Subject {
 }
 
 /// A batch as it was asked for.
-pub struct BatchRequest {
+pub(super) struct BatchRequest {
     pub arguments: Map<String, Value>,
     pub items: Vec<Map<String, Value>>,
     pub location: Option<String>,
@@ -41,7 +41,7 @@ pub struct BatchRequest {
 }
 
 impl Subject {
-    pub fn new(pipeline: &Pipeline, context: &CallContext, facts: &Facts) -> Self {
+    pub(super) fn new(pipeline: &Pipeline, context: &CallContext, facts: &Facts) -> Self {
         Self {
             facts: facts.clone(),
             principal: pipeline.principal_digest(&context.principal),
@@ -57,16 +57,16 @@ impl Subject {
     }
 
     /// The calls are the items of `batch`.
-    pub fn set_batch(&mut self, batch: BatchRequest) {
+    pub(super) fn set_batch(&mut self, batch: BatchRequest) {
         self.batch = Some(batch);
     }
 
-    pub fn batch(&self) -> Option<&BatchRequest> {
+    pub(super) fn batch(&self) -> Option<&BatchRequest> {
         self.batch.as_ref()
     }
 
     /// Adds one call.
-    pub fn add(&mut self, validated: &Validated) {
+    pub(super) fn add(&mut self, validated: &Validated) {
         self.calls += 1;
         self.digest.update(validated.fingerprint().as_bytes());
         self.digest.update(b"\n");
@@ -91,42 +91,42 @@ impl Subject {
     }
 
     /// The contacts that the first calls reach, each with the facts of its call.
-    pub fn contacts(&self) -> impl Iterator<Item = (&Facts, &str)> {
+    pub(super) fn contacts(&self) -> impl Iterator<Item = (&Facts, &str)> {
         self.contacts.iter().map(|(facts, id)| (facts, id.as_str()))
     }
 
-    pub fn set_recipients(&mut self, recipients: Vec<Value>) {
+    pub(super) fn set_recipients(&mut self, recipients: Vec<Value>) {
         self.recipients = recipients;
     }
 
-    pub fn recipients(&self) -> &[Value] {
+    pub(super) fn recipients(&self) -> &[Value] {
         &self.recipients
     }
 
-    pub fn tool(&self) -> &'static Tool {
+    pub(super) fn tool(&self) -> &'static Tool {
         self.facts.tool
     }
 
-    pub fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &Facts {
         &self.facts
     }
 
     /// Stands for whoever asks, in every process.
-    pub fn principal(&self) -> [u8; 32] {
+    pub(super) fn principal(&self) -> [u8; 32] {
         self.principal
     }
 
-    pub fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.calls
     }
 
     /// Stands for all that is agreed to; the same in every process.
-    pub fn digest(&self) -> String {
+    pub(super) fn digest(&self) -> String {
         state::hex(self.digest.clone().finish().as_ref())
     }
 
     /// The requests, or as many as may be shown and a sentence that says so.
-    pub fn requests(&self) -> Value {
+    pub(super) fn requests(&self) -> Value {
         match self.requests.as_slice() {
             [one] if self.calls == 1 => one.clone(),
             shown if shown.len() < self.calls => {
@@ -142,12 +142,12 @@ impl Subject {
     }
 
     /// How many requests are not shown.
-    pub fn left_off(&self) -> usize {
+    pub(super) fn left_off(&self) -> usize {
         self.calls - self.requests.len()
     }
 
     /// Every location, with the number of its calls where there are several.
-    pub fn locations(&self) -> Vec<Value> {
+    pub(super) fn locations(&self) -> Vec<Value> {
         let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
         let several = self.locations.len() > 1;
         located
@@ -167,7 +167,7 @@ impl Subject {
     }
 
     /// The same for whoever decides: by alias where there is one; `-` stands for the token's own location.
-    pub fn location_counts(&self) -> Vec<LocationCount> {
+    pub(super) fn location_counts(&self) -> Vec<LocationCount> {
         let counts = self.locations.iter().map(|(id, (place, calls))| {
             let name = place.as_ref().map_or(id.as_str(), |place| &place.alias);
             LocationCount {
@@ -179,7 +179,7 @@ impl Subject {
     }
 
     /// The locations in words, each with its number of calls where there are several.
-    pub fn describe_locations(&self) -> String {
+    pub(super) fn describe_locations(&self) -> String {
         let several = self.locations.len() > 1;
         let name = |(id, (place, calls)): (&String, &(Option<Arc<ConfiguredLocation>>, usize))| {
             let name = match place {

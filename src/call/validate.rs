@@ -14,7 +14,7 @@ use state::calls::OnceKey;
 use tool::Arguments;
 
 /// A call whose arguments passed every check, with the request that they make.
-pub struct Validated {
+pub(super) struct Validated {
     facts: Facts,
     arguments: Arguments,
     outgoing: Box<Outgoing>,

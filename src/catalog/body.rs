@@ -14,14 +14,14 @@ use tool::{Media, Tool};
 
 /// A file as the caller gave it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct UploadFile {
+pub(crate) struct UploadFile {
     pub name: String,
     pub media_type: String,
     pub bytes: Vec<u8>,
 }
 
 /// Gives `request`, made with a JSON body, the body that `tool` wants.
-pub fn write(
+pub(crate) fn write(
     tool: &Tool,
     arguments: &Arguments,
     request: &mut Request,
@@ -42,7 +42,7 @@ pub fn write(
 }
 
 /// The file in `value`: base64, a data URI, or either as `data` of an object with `name` and `type`.
-pub fn file(value: &Value) -> Result<UploadFile, &'static str> {
+pub(crate) fn file(value: &Value) -> Result<UploadFile, &'static str> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let data = value.as_str().or_else(|| text("data"));
     let data = data.ok_or("is no file: give base64, a data URI, or {data, name, type}")?;

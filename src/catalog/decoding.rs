@@ -4,16 +4,16 @@ use memchr::memchr2;
 
 /// Values that one request, or one text inside it, may hold: a hundred items of two hundred fields each. Every layer
 /// behind builds a tree of them; a hundred thousand took 32 to 57 ms of a core.
-pub const MOST_VALUES: usize = 20_000;
+pub(crate) const MOST_VALUES: usize = 20_000;
 
 /// Whether `json` holds more values than are allowed.
-pub fn is_too_much(json: &[u8]) -> bool {
+pub(crate) fn is_too_much(json: &[u8]) -> bool {
     // A value takes two bytes at least, itself and what parts it from the next.
     json.len() >= 2 * MOST_VALUES && count_values(json) > MOST_VALUES
 }
 
 /// Fails, in words that follow the name of an argument, where the JSON in `text` holds more values than are allowed.
-pub fn check_size(text: &str) -> Result<(), String> {
+pub(crate) fn check_size(text: &str) -> Result<(), String> {
     match is_too_much(text.as_bytes()) {
         true => Err(format!("holds more than {MOST_VALUES} values; give fewer")),
         false => Ok(()),
@@ -21,7 +21,7 @@ pub fn check_size(text: &str) -> Result<(), String> {
 }
 
 /// How many values `json` holds, itself and those inside it; for several texts of one request, whose sum is limited.
-pub fn count_values(json: &[u8]) -> usize {
+pub(crate) fn count_values(json: &[u8]) -> usize {
     let (mut values, mut index) = (1, 0);
     while let Some(byte) = json.get(index) {
         match byte {
@@ -37,7 +37,7 @@ pub fn count_values(json: &[u8]) -> usize {
 }
 
 /// The place after the string that opens at `open`.
-pub fn end_of_string(bytes: &[u8], open: usize) -> usize {
+pub(crate) fn end_of_string(bytes: &[u8], open: usize) -> usize {
     let mut index = open + 1;
     while let Some(found) = bytes
         .get(index..)

@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Subcommand)]
-pub enum ApprovalsCommand {
+pub(super) enum ApprovalsCommand {
     /// What waits, with all that is needed to judge it.
     List {
         /// What is decided, done or expired, too.
@@ -35,7 +35,7 @@ pub enum ApprovalsCommand {
 }
 
 #[derive(Args)]
-pub struct Decision {
+pub(super) struct Decision {
     /// apr_…, as `approvals list` shows it.
     handle: String,
     /// A word to the client, such as why not.
@@ -49,7 +49,7 @@ pub struct Decision {
 }
 
 impl ApprovalsCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             Self::List { all, of } => list(&Approvals::new(&of.open(flags)?.1), all)?,
             Self::Approve(decision) => decision.make(flags, true)?,

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const HEADER: [&str; 5] = ["Began", "Outcome", "Tool", "Location", "Who"];
 
 #[derive(Subcommand)]
-pub enum AuditCommand {
+pub(super) enum AuditCommand {
     /// The last calls.
     Tail(Tail),
     /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
@@ -30,7 +30,7 @@ pub enum AuditCommand {
 }
 
 #[derive(Args)]
-pub struct Tail {
+pub(super) struct Tail {
     /// How many.
     #[arg(short = 'n', value_name = "N", default_value_t = 10)]
     count: usize,
@@ -42,7 +42,7 @@ pub struct Tail {
 }
 
 #[derive(Args)]
-pub struct Export {
+pub(super) struct Export {
     /// Not before: 2026-11-25T08:00:00Z, or 12h or 7d ago.
     #[arg(long, value_name = "TIME", value_parser = past)]
     since: Option<Timestamp>,
@@ -54,7 +54,7 @@ pub struct Export {
 }
 
 #[derive(Args)]
-pub struct AuditSearch {
+pub(super) struct AuditSearch {
     /// Tool name, such as contacts_*.
     #[arg(long)]
     tool: Option<String>,
@@ -81,7 +81,7 @@ pub struct AuditSearch {
 }
 
 impl AuditCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             Self::Tail(tail) if tail.follow => follow(&tail.of.open(flags)?.1, tail.count)?,
             Self::Tail(tail) => {

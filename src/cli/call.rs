@@ -15,7 +15,7 @@ use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
 
 #[derive(Args)]
-pub struct CallCommand {
+pub(super) struct CallCommand {
     /// Tool name; `highlevel-mcp tools` lists them.
     name: String,
     /// Arguments as a JSON object, or @FILE that holds it, or - to read it from stdin.
@@ -33,7 +33,7 @@ pub struct CallCommand {
 }
 
 impl CallCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let tool = super::tools::find(&tools_in("all")?, &self.name)?;
         let arguments = arguments(&self.arguments)?;
         let sandbox = SandboxListener::when(self.sandbox)?;

@@ -17,7 +17,7 @@ use file::{ClientFile, WriteOutcome};
 const NAME: &str = "ghl";
 
 #[derive(Args)]
-pub struct Connect {
+pub(super) struct Connect {
     client: Client,
     /// Where the server answers.
     #[arg(long, default_value = "http://127.0.0.1:8100/mcp")]
@@ -58,7 +58,7 @@ struct Server {
 
 impl Connect {
     /// Takes the location, and for Claude Desktop the token, from the settings.
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let account = Config::load(flags)?.account;
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let server = Server {
@@ -109,7 +109,7 @@ impl Connect {
 }
 
 /// How two clients reach a server on the sandbox, to be shown where one starts.
-pub fn to_the_sandbox(url: &str) -> Result<String, CliError> {
+pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let server = Server {
         url: url.to_owned(),
         sandbox: true,

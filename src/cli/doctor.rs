@@ -24,7 +24,7 @@ use tool::Tool;
 const CLOCK: i64 = 30;
 
 #[derive(Args)]
-pub struct Doctor {
+pub(super) struct Doctor {
     /// Examine the simulated HighLevel: shows what a healthy account looks like.
     #[arg(long)]
     sandbox: bool,
@@ -49,7 +49,7 @@ enum CheckMark {
 
 impl Doctor {
     /// Exit code 1 where there is a fault.
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = tools_in(OFFICIAL)?;

@@ -13,7 +13,7 @@ use crate::config::Flags;
 use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
 
 #[derive(Subcommand)]
-pub enum KeysCommand {
+pub(super) enum KeysCommand {
     /// Make a key and show it, once.
     Create(Create),
     /// Every key, revoked ones too; never its secret.
@@ -28,7 +28,7 @@ pub enum KeysCommand {
 }
 
 #[derive(Args)]
-pub struct Create {
+pub(super) struct Create {
     /// Who gets it, such as n8n.
     #[arg(long)]
     name: String,
@@ -57,7 +57,7 @@ pub struct Create {
 }
 
 impl KeysCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(create) => create.run(flags)?,
             Self::List(of) => {

@@ -23,7 +23,7 @@ use crate::upstream::caller::Credential;
 const PROBE: &str = "locations_get-location";
 
 #[derive(Subcommand)]
-pub enum LocationsCommand {
+pub(super) enum LocationsCommand {
     /// Every location of the settings.
     List,
     /// Add one to the file of settings.
@@ -35,7 +35,7 @@ pub enum LocationsCommand {
 }
 
 #[derive(Args)]
-pub struct Add {
+pub(super) struct Add {
     /// What calls, endpoints and policies call it: a-z, 0-9, - and _.
     alias: String,
     /// Its id in HighLevel; it stands in the URL of the sub-account.
@@ -66,7 +66,7 @@ struct From {
     company: Option<String>,
 }
 
-pub fn run(command: Option<LocationsCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
+pub(super) fn run(command: Option<LocationsCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
     match command.unwrap_or(LocationsCommand::List) {
         LocationsCommand::List => list(&Config::load(flags)?)?,
         LocationsCommand::Add(add) => add.run(flags)?,

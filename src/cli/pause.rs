@@ -10,7 +10,7 @@ use crate::config::Flags;
 use state::pause::Pauses;
 
 #[derive(Args)]
-pub struct PauseCommand {
+pub(super) struct PauseCommand {
     /// Alias of the location that is paused; without it everything is.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
@@ -22,7 +22,7 @@ pub struct PauseCommand {
 }
 
 #[derive(Args)]
-pub struct Resume {
+pub(super) struct Resume {
     /// Alias of the location that goes on; without it the pause of everything ends.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
@@ -31,7 +31,7 @@ pub struct Resume {
 }
 
 impl PauseCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let (config, store) = self.of.open(flags)?;
         if let Some(alias) = self.location.as_deref()
             && !config.locations.contains_key(alias)
@@ -53,7 +53,7 @@ impl PauseCommand {
 }
 
 impl Resume {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let pauses = Pauses::new(&self.of.open(flags)?.1);
         let alias = self.location.as_deref();
         let ended = pauses.resume(alias).wait()?;

@@ -13,7 +13,7 @@ use crate::surfaces::tools_in;
 use ::policy::Policy as Rules;
 
 #[derive(Subcommand)]
-pub enum PolicyCommand {
+pub(super) enum PolicyCommand {
     /// Name everything that is wrong with a file of rules.
     Check {
         /// File of rules.
@@ -36,7 +36,7 @@ pub enum PolicyCommand {
 }
 
 impl PolicyCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             PolicyCommand::Check { file } => {
                 read_rules(&file)?;

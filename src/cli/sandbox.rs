@@ -12,7 +12,7 @@ use crate::config::Config;
 use ::sandbox::{self, CountingWindow, LOCATION, SandboxOptions, TOKEN};
 
 #[derive(Args)]
-pub struct Sandbox {
+pub(super) struct Sandbox {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8200")]
     listen: SocketAddr,
@@ -40,13 +40,13 @@ pub struct Sandbox {
 }
 
 /// A sandbox inside this process, on a free port.
-pub struct SandboxListener {
+pub(super) struct SandboxListener {
     listener: TcpListener,
     url: String,
 }
 
 impl Sandbox {
-    pub fn run(self) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self) -> Result<ExitCode, CliError> {
         let listen = self.listen;
         let options = SandboxOptions {
             seed: self.seed,
@@ -79,7 +79,7 @@ impl Sandbox {
 
 impl SandboxListener {
     /// Takes a free port; `serve` answers on it.
-    pub fn new() -> Result<Self, CliError> {
+    pub(super) fn new() -> Result<Self, CliError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -87,12 +87,12 @@ impl SandboxListener {
     }
 
     /// One where the command was given `--sandbox`.
-    pub fn when(asked: bool) -> Result<Option<Self>, CliError> {
+    pub(super) fn when(asked: bool) -> Result<Option<Self>, CliError> {
         asked.then(Self::new).transpose()
     }
 
     /// Puts the sandbox and its account in the place of HighLevel and any other account.
-    pub fn stands_in(&self, config: &mut Config) {
+    pub(super) fn stands_in(&self, config: &mut Config) {
         config.upstream.base_url.clone_from(&self.url);
         config.upstream.simulated = true;
         config.account.token = TOKEN.to_owned().into();
@@ -101,7 +101,7 @@ impl SandboxListener {
     }
 
     /// Answers in the background of the runtime that this is called in.
-    pub fn serve(self) -> Result<(), CliError> {
+    pub(super) fn serve(self) -> Result<(), CliError> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         tokio::spawn(sandbox::serve(listener, SandboxOptions::default()));
         Ok(())

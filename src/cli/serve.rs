@@ -20,7 +20,7 @@ use crate::telemetry::Telemetry;
 const EXAMPLE: &str = "locations_get-location";
 
 #[derive(Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
@@ -39,7 +39,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub fn run(self, flags: Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: Flags) -> Result<ExitCode, CliError> {
         let flags = Flags {
             listen: self.listen,
             allowed_hosts: self.allowed_hosts,

@@ -10,7 +10,7 @@ use super::{CliError, StateFlags, print};
 use crate::config::Flags;
 
 #[derive(Subcommand)]
-pub enum StateCommand {
+pub(super) enum StateCommand {
     /// Where it is, how large, and how much of what it holds.
     Info(Info),
     /// A copy of it, whole, while servers go on writing; the key that opens it is not in it.
@@ -26,7 +26,7 @@ pub enum StateCommand {
 }
 
 #[derive(Args)]
-pub struct Info {
+pub(super) struct Info {
     /// As one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,7 +35,7 @@ pub struct Info {
 }
 
 impl StateCommand {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             Self::Info(info) => info.run(flags)?,
             Self::Backup { file, of } => {

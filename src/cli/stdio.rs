@@ -14,7 +14,7 @@ use crate::surfaces::{Endpoint, USUAL};
 use crate::telemetry::Telemetry;
 
 #[derive(Args)]
-pub struct Stdio {
+pub(super) struct Stdio {
     /// Which tools: official, orchestrator, legacy, compat, or toolsets joined by `+`, such as
     /// contacts+calendars; all for every tool. Each with /readonly or without.
     #[arg(long, value_name = "SURFACE", default_value = USUAL, hide_default_value = true)]
@@ -29,7 +29,7 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    pub fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let endpoint = Endpoint::parse(&self.tools)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;

@@ -14,29 +14,29 @@ use super::{CliError, print};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A cell of a table, coloured on a terminal (not where `NO_COLOR` is set).
-pub struct Text {
+pub(super) struct Text {
     text: String,
     color: Option<Color>,
 }
 
 impl Text {
-    pub fn good(text: impl Into<String>) -> Self {
+    pub(super) fn good(text: impl Into<String>) -> Self {
         Self::colored(text, Color::Green)
     }
 
-    pub fn bad(text: impl Into<String>) -> Self {
+    pub(super) fn bad(text: impl Into<String>) -> Self {
         Self::colored(text, Color::Red)
     }
 
-    pub fn aside(text: impl Into<String>) -> Self {
+    pub(super) fn aside(text: impl Into<String>) -> Self {
         Self::colored(text, Color::DarkGrey)
     }
 
-    pub fn warning(text: impl Into<String>) -> Self {
+    pub(super) fn warning(text: impl Into<String>) -> Self {
         Self::colored(text, Color::Yellow)
     }
 
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.text
     }
 
@@ -55,7 +55,7 @@ impl<T: Into<String>> From<T> for Text {
 }
 
 /// On a terminal a table as wide as that, in a pipe the rows alone, one a line, with tabs between the cells.
-pub fn table<const WIDTH: usize>(
+pub(super) fn table<const WIDTH: usize>(
     header: [&str; WIDTH],
     rows: Vec<[Text; WIDTH]>,
 ) -> Result<(), CliError> {
@@ -89,7 +89,7 @@ pub fn table<const WIDTH: usize>(
 
 /// A text of somebody else's on one line: what moves the cursor, or turns the order of letters round, is spelt out, so
 /// that a person judges what is there.
-pub fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     for letter in text.chars() {
         let invisible = letter.is_control()
@@ -104,7 +104,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Waits for `work`; after a second a line on the terminal says for what.
-pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
         return done;

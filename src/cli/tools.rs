@@ -11,7 +11,7 @@ use crate::surfaces::{UnknownToolset, nearest, tools_in};
 use tool::{Effect, Tool};
 
 #[derive(Subcommand)]
-pub enum ToolsCommand {
+pub(super) enum ToolsCommand {
     /// Every tool with its effect and title.
     List {
         /// Toolsets joined by `+`; without it every tool.
@@ -29,7 +29,7 @@ pub enum ToolsCommand {
     },
 }
 
-pub fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
+pub(super) fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
     let tools = |toolsets: Option<String>| -> Result<Vec<&'static Tool>, UnknownToolset> {
         tools_in(toolsets.as_deref().unwrap_or("all"))
     };
@@ -53,7 +53,7 @@ pub fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
 }
 
 /// The tool, or a refusal that names the nearest one.
-pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliError> {
+pub(super) fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliError> {
     let found = tools.iter().copied().find(|tool| tool.is_called(name));
     found.ok_or_else(|| {
         let hint = match nearest(name, |one| tools.iter().any(|tool| tool.name == one.name)) {
@@ -65,7 +65,7 @@ pub fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliErr
 }
 
 /// A Markdown list, as it stands in the README.
-pub fn scopes(tools: &[&Tool]) -> String {
+pub(super) fn scopes(tools: &[&Tool]) -> String {
     let mut by_scope: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tool in tools {
         for scope in tool.scopes {

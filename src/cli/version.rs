@@ -15,6 +15,6 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-pub fn version() -> &'static str {
+pub(super) fn version() -> &'static str {
     &VERSION
 }

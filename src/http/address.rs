@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 /// `/mcp/l/<alias>/<surface>`, without the alias, without the surface, or without both.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Address {
+pub(super) struct Address {
     pub alias: Option<String>,
     /// As `Endpoint::parse` takes it.
     pub surface: String,
@@ -12,7 +12,7 @@ pub struct Address {
 
 impl Address {
     /// Some clients encode the `+` between toolsets.
-    pub fn parse(path: &str) -> Self {
+    pub(super) fn parse(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
         let path = path.strip_prefix("/mcp").unwrap_or(&path);
         let path = path.trim_matches('/');

@@ -10,10 +10,10 @@ use crate::upstream::standing::network;
 
 /// The other end of the connection; an extension of every request.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+pub(super) struct Peer(pub IpAddr);
 
 /// Reads the addresses of clients.
-pub struct ClientAddresses {
+pub(super) struct ClientAddresses {
     trusted: Vec<IpNet>,
     /// A proxy is declared, and nothing says which of its clients is which.
     one_for_all: bool,
@@ -22,7 +22,7 @@ pub struct ClientAddresses {
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl ClientAddresses {
-    pub fn new(settings: &config::ServerSettings) -> Self {
+    pub(super) fn new(settings: &config::ServerSettings) -> Self {
         Self {
             one_for_all: settings.is_behind_proxy() && settings.trusted_proxies.is_empty(),
             trusted: settings.trusted_proxies.clone(),
@@ -30,7 +30,7 @@ impl ClientAddresses {
     }
 
     /// Whether connections from `peer` carry the requests of many clients.
-    pub fn is_proxy(&self, peer: IpAddr) -> bool {
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.one_for_all || self.trusted.iter().any(|network| network.contains(&peer))
     }
@@ -38,7 +38,7 @@ impl ClientAddresses {
     /// The client's address, an IPv6 address as its network; `None` where the proxy tells no client from another.
     /// A client may write what it likes into the headers, and each proxy adds to their end: the last address that is no
     /// proxy's is the client's.
-    pub fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer?;
         if !self.is_proxy(peer) {
             return Some(network(peer));

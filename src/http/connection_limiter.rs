@@ -10,7 +10,7 @@ use crate::telemetry::Metrics;
 use crate::upstream::standing::network;
 
 /// Counts connections.
-pub struct ConnectionLimiter {
+pub(super) struct ConnectionLimiter {
     most: usize,
     most_per_address: usize,
     addresses: ClientAddresses,
@@ -25,13 +25,13 @@ struct OpenConnections {
 }
 
 /// One connection that was let in; leaves when dropped.
-pub struct ConnectionPermit {
+pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     address: IpAddr,
 }
 
 impl ConnectionLimiter {
-    pub fn new(settings: &config::ServerSettings, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(settings: &config::ServerSettings, metrics: Arc<Metrics>) -> Self {
         Self {
             most: settings.max_connections,
             most_per_address: settings.max_connections_per_address,
@@ -42,7 +42,7 @@ impl ConnectionLimiter {
     }
 
     /// `None` where there are too many.
-    pub fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+    pub(super) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         // Everybody has the proxy's address.
         let most_here = match self.addresses.is_proxy(address) {
             true => self.most,
@@ -63,7 +63,7 @@ impl ConnectionLimiter {
         })
     }
 
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 }

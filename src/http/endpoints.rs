@@ -19,7 +19,7 @@ use tool::LONGEST_NAME;
 const MOST_KEPT: usize = 64;
 
 /// The endpoints that were asked for last.
-pub struct Endpoints {
+pub(super) struct Endpoints {
     pipeline: Pipeline,
     max_body_bytes: usize,
     /// As they were asked for: the same toolsets in another order are another entry.
@@ -27,7 +27,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    pub fn new(pipeline: Pipeline, max_body_bytes: usize) -> Self {
+    pub(super) fn new(pipeline: Pipeline, max_body_bytes: usize) -> Self {
         Self {
             pipeline,
             max_body_bytes,
@@ -36,7 +36,7 @@ impl Endpoints {
     }
 
     /// Answers `request` with the tools of the surface of this name.
-    pub async fn answer(&self, surface: &str, request: Request) -> Response {
+    pub(super) async fn answer(&self, surface: &str, request: Request) -> Response {
         match self.service(surface) {
             Ok(service) => match service.oneshot(request).await {
                 Ok(response) => response.into_response(),

@@ -17,7 +17,7 @@ use crate::http::problem::HttpProblem;
 use crate::http::request_limits::{Intake, ShareHolder};
 
 /// What a request has to pass.
-pub struct Guard {
+pub(super) struct Guard {
     pub access: Access,
     pub intake: Intake,
     /// Knows the locations of the moment.
@@ -28,7 +28,7 @@ const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event
 
 /// The principal goes on in the request's extensions, where the MCP handler finds it; the headers that
 /// carried secrets do not.
-pub async fn guard(
+pub(super) async fn guard(
     State(guarded): State<Arc<Guard>>,
     mut request: Request,
     next: Next,

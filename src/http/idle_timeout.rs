@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// hyper's own deadline for a head runs while a connection is idle too, so that it cannot be short for the one
 /// and long for the other.
-pub struct Clock {
+pub(super) struct Clock {
     start: Instant,
     head: Duration,
     idle: Duration,
@@ -34,7 +34,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    pub fn new(head: Duration, idle: Duration) -> Self {
+    pub(super) fn new(head: Duration, idle: Duration) -> Self {
         let clock = Self {
             start: Instant::now(),
             head,
@@ -49,21 +49,21 @@ impl Clock {
     }
 
     /// Bytes have come in.
-    pub fn read(&self) {
+    pub(super) fn read(&self) {
         if self.is_idle.swap(false, Ordering::Relaxed) {
             self.set(self.head);
         }
     }
 
     /// A head is complete.
-    pub fn answering(&self) {
+    pub(super) fn answering(&self) {
         self.is_idle.store(false, Ordering::Relaxed);
         self.deadline.store(NEVER, Ordering::Relaxed);
     }
 
     /// There is an answer; the client has until the idle deadline to read it and to ask again.
     /// Of an answer that is not `whole` nobody knows when it ends.
-    pub fn answered(&self, whole: bool) {
+    pub(super) fn answered(&self, whole: bool) {
         self.set(self.idle);
         self.is_whole.store(whole, Ordering::Relaxed);
         self.is_idle.store(true, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Clock {
 
     /// Returns when a deadline has passed, by a quarter of the head's at most: it looks now and then, for to be told
     /// of every request would cost more than that.
-    pub async fn ran_out(&self) {
+    pub(super) async fn ran_out(&self) {
         loop {
             let left = self.left();
             if left.is_zero() {
@@ -82,7 +82,7 @@ impl Clock {
     }
 
     /// Returns when the connection rests, or up to as long later.
-    pub async fn rests(&self) {
+    pub(super) async fn rests(&self) {
         loop {
             let flags = [&self.is_idle, &self.is_whole, &self.is_written];
             let since = match flags.iter().all(|flag| flag.load(Ordering::Relaxed)) {
@@ -97,7 +97,7 @@ impl Clock {
     }
 
     /// Until the deadline.
-    pub fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         match self.deadline.load(Ordering::Relaxed) {
             NEVER => Duration::MAX,
             deadline => Duration::from_millis(deadline).saturating_sub(self.start.elapsed()),
@@ -112,7 +112,7 @@ impl Clock {
 }
 
 /// A connection that tells its clock when bytes come in, and when all are written.
-pub struct WatchedStream {
+pub(super) struct WatchedStream {
     pub stream: TcpStream,
     /// What was read from it before.
     pub read: Bytes,

@@ -16,7 +16,7 @@ const LONGEST_TEXT: usize = 4096;
 const NO_REQUEST: &str = "fail to deserialize request body";
 
 /// `response`, or what it says as a JSON-RPC error to the request `body`.
-pub async fn in_json(body: &Bytes, response: Response) -> Response {
+pub(super) async fn in_json(body: &Bytes, response: Response) -> Response {
     let is_json = response.headers().get(header::CONTENT_TYPE);
     let is_json = is_json.is_some_and(|media| media.as_bytes().starts_with(b"application/json"));
     if response.status().is_success() || is_json {

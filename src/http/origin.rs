@@ -13,7 +13,7 @@ use crate::config;
 use crate::http::problem::HttpProblem;
 
 /// Hosts and origins that are served.
-pub struct HostRules {
+pub(super) struct HostRules {
     hosts: Vec<String>,
     origins: Vec<String>,
     /// Every IP address is a host that is served.
@@ -24,7 +24,7 @@ pub struct HostRules {
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl HostRules {
-    pub fn new(settings: &config::ServerSettings) -> Self {
+    pub(super) fn new(settings: &config::ServerSettings) -> Self {
         let lower = |list: &[String]| list.iter().map(|one| one.to_lowercase()).collect();
         Self {
             hosts: lower(&settings.allowed_hosts),
@@ -35,7 +35,7 @@ impl HostRules {
 
     /// For metrics at `listen`: programs that read them know the addresses of containers, which nobody can list before.
     /// A web page cannot: what reaches this server by its name for it says that name.
-    pub fn for_metrics(settings: &config::ServerSettings, listen: IpAddr) -> Self {
+    pub(super) fn for_metrics(settings: &config::ServerSettings, listen: IpAddr) -> Self {
         Self {
             any_address: !listen.is_loopback(),
             origins: Vec::new(),
@@ -72,9 +72,9 @@ impl HostRules {
 
 /// The host that a request is for; an extension of every request that passed.
 #[derive(Clone)]
-pub struct CheckedHost(pub Authority);
+pub(super) struct CheckedHost(pub Authority);
 
-pub async fn check_host_and_origin(
+pub(super) async fn check_host_and_origin(
     State(allowed): State<Arc<HostRules>>,
     mut request: Request,
     next: Next,
@@ -125,7 +125,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, HttpProblem> {
 }
 
 /// Whether a request is for this machine by a name that only this machine can mean.
-pub fn is_loopback(authority: &Authority) -> bool {
+pub(super) fn is_loopback(authority: &Authority) -> bool {
     LOOPBACK.contains(&authority.host().to_lowercase().as_str())
 }
 

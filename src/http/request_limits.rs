@@ -30,7 +30,7 @@ const SOON: HeaderValue = HeaderValue::from_static("1");
 const LARGE: usize = 64 << 10;
 
 /// What one server takes.
-pub struct Intake {
+pub(super) struct Intake {
     background: Background,
     max_body_bytes: usize,
     body_timeout: Duration,
@@ -38,7 +38,7 @@ pub struct Intake {
 }
 
 /// Whose share a request is charged to.
-pub struct ShareHolder {
+pub(super) struct ShareHolder {
     pub id: PrincipalId,
     /// The address of one whose token HighLevel has not answered yet.
     pub newcomer: Option<Option<IpAddr>>,
@@ -51,7 +51,7 @@ struct BodyWithLoan {
 }
 
 impl Intake {
-    pub fn new(settings: &config::ServerSettings, shares: Shares) -> Self {
+    pub(super) fn new(settings: &config::ServerSettings, shares: Shares) -> Self {
         Self {
             background: Background::default(),
             max_body_bytes: settings.max_body_bytes,
@@ -62,7 +62,7 @@ impl Intake {
 
     /// Hands the request on. Its body is read before a place is taken: who sends slowly takes no place from others.
     /// The place goes on in the request's extensions, for calls that wait to give it back meanwhile.
-    pub async fn pass(&self, request: Request, who: &ShareHolder, next: Next) -> Response {
+    pub(super) async fn pass(&self, request: Request, who: &ShareHolder, next: Next) -> Response {
         // Until HighLevel has answered a token, anybody may have made it up: its bytes are its address's.
         let share = match who.newcomer {
             Some(address) => self.shares.address(address),

@@ -24,14 +24,14 @@ impl Stopping {
 
 /// What `ready` looks at.
 #[derive(Clone)]
-pub struct Readiness {
+pub(super) struct Readiness {
     pub stopping: Stopping,
     pub pauses: Pauses,
 }
 
 /// For orchestrators: `503` from the moment on that the server is told to stop. Nothing is loaded after start, so
 /// that who can answer is ready before. What is paused still reads, and is ready.
-pub async fn ready(State(now): State<Readiness>) -> (StatusCode, &'static str) {
+pub(super) async fn ready(State(now): State<Readiness>) -> (StatusCode, &'static str) {
     match (now.stopping.has_begun(), now.pauses.is_any()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         (false, true) => (StatusCode::OK, "paused\n"),

@@ -18,7 +18,7 @@ const LONGEST_NAME: usize = 80;
 
 /// The question as the protocol puts it. Its token comes back as the request's state; it stands for the
 /// exact call and its caller, so a state that was tampered with fits nothing.
-pub fn input_required(question: Question) -> InputRequiredResult {
+pub(super) fn input_required(question: Question) -> InputRequiredResult {
     let params = ElicitRequestParams::FormElicitationParams {
         meta: None,
         message: question.text,
@@ -30,7 +30,7 @@ pub fn input_required(question: Question) -> InputRequiredResult {
 }
 
 /// What is known of the person at the client: reachable, or what they answered.
-pub fn elicitation(
+pub(super) fn elicitation(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
 ) -> Elicitation {
@@ -60,7 +60,7 @@ pub fn elicitation(
 }
 
 /// Name and version of the client program, where it says them.
-pub fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+pub(super) fn client(context: &RequestContext<RoleServer>) -> Option<String> {
     // Without a session the library knows no older client, and stands in for it itself.
     let over_http = context.extensions.get::<http::request::Parts>().is_some();
     let info = match over_http {

@@ -9,7 +9,7 @@ use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 use tool::{Effect, Tool};
 
 /// The list changes with a release only.
-pub const FRESH_MS: u64 = 3_600_000;
+pub(super) const FRESH_MS: u64 = 3_600_000;
 
 /// From so many tools on a list shows no titles: they cost 6,000 tokens for all, and names say as much.
 const MANY: usize = 200;

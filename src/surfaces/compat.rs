@@ -19,7 +19,7 @@ use crate::upstream::failure::FailureClass;
 use tool::{Effect, Place, Tool};
 
 /// The four tools.
-pub struct Compat;
+pub(crate) struct Compat;
 
 static LIST: LazyLock<Vec<Arc<MetaListing>>> =
     LazyLock::new(|| metas().into_iter().map(Arc::new).collect());

@@ -12,12 +12,12 @@ use crate::call::Answer;
 use tool::{Argument, Place, Tool};
 
 /// Some tools in that form.
-pub struct Legacy {
+pub(crate) struct Legacy {
     tools: Toolset,
 }
 
 impl Legacy {
-    pub fn new(tools: Toolset) -> Self {
+    pub(crate) fn new(tools: Toolset) -> Self {
         Self { tools }
     }
 }
@@ -48,7 +48,7 @@ impl Surface for Legacy {
 }
 
 /// The advertised schema with every argument under the name that tells its place.
-pub fn schema(tool: &Tool) -> Value {
+pub(crate) fn schema(tool: &Tool) -> Value {
     let mut schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let renamed = |name: &str| {
         let argument = tool.arguments.iter().find(|argument| argument.name == name);

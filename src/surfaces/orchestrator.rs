@@ -15,10 +15,10 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
 
-pub use locations::list as locations;
+pub(crate) use locations::list as locations;
 
 /// The tools that stand for all operations.
-pub struct Orchestrator {
+pub(crate) struct Orchestrator {
     read_only: bool,
 }
 
@@ -37,7 +37,7 @@ const DECODED: [&str; 5] = ["arguments", "items", "output", "queries", "operatio
 
 impl Orchestrator {
     /// `read_only`: without the tools that write.
-    pub fn new(read_only: bool) -> Self {
+    pub(crate) fn new(read_only: bool) -> Self {
         Self { read_only }
     }
 }

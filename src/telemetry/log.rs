@@ -33,7 +33,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 static STDERR: OnceLock<(LineSender, WorkerGuard)> = OnceLock::new();
 
 /// Starts logging; a second call changes nothing.
-pub fn start(settings: &Log) -> Result<(), String> {
+pub(super) fn start(settings: &Log) -> Result<(), String> {
     if STDERR.get().is_some() {
         return Ok(());
     }
@@ -74,7 +74,7 @@ pub fn flush() {
 }
 
 /// Lines that were dropped since the process began.
-pub fn dropped_lines() -> usize {
+pub(super) fn dropped_lines() -> usize {
     let writer = STDERR.get();
     writer.map_or(0, |(writer, _)| writer.dropped())
 }

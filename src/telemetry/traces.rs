@@ -23,14 +23,14 @@ pub struct Parent {
 
 /// Makes spans and sends them.
 #[derive(Clone)]
-pub struct Traces {
+pub(super) struct Traces {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
 }
 
 impl Traces {
     /// To a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
-    pub fn to(endpoint: &str) -> Result<Self, String> {
+    pub(super) fn to(endpoint: &str) -> Result<Self, String> {
         // An error means that one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let exporter = SpanExporter::builder()
@@ -51,7 +51,7 @@ impl Traces {
     }
 
     /// The span of one call; names and attributes are those of OpenTelemetry's conventions for MCP.
-    pub fn begin(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> Span {
+    pub(super) fn begin(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> Span {
         let context = match &parent.traceparent {
             None => Context::new(),
             Some(traceparent) => {
@@ -78,7 +78,7 @@ impl Traces {
         self.tracer.build_with_context(span, &context)
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(LAST_SPANS) {
             tracing::warn!(%error, "the last traces were not sent");
         }

@@ -140,7 +140,7 @@ impl Account {
 }
 
 /// Whether `text` can stand in a path and in a policy.
-pub fn is_alias(text: &str) -> bool {
+pub(crate) fn is_alias(text: &str) -> bool {
     let plain = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
     };

@@ -38,7 +38,7 @@ struct BreakerState<W> {
 
 /// What an answer, or none, says of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub(super) enum Health {
     /// It answered, whatever it answered to this tenant.
     Up,
     /// HighLevel failed over this call. The host is up.
@@ -48,7 +48,7 @@ pub enum Health {
 }
 
 impl Health {
-    pub fn of_answer(status: StatusCode, is_json: bool) -> Self {
+    pub(super) fn of_answer(status: StatusCode, is_json: bool) -> Self {
         match status.as_u16() {
             ..=499 => Self::Up,
             // Of Cloudflare, 520 to 530 are its own.
@@ -129,7 +129,7 @@ impl<W: PartialEq> Breaker<W> {
 }
 
 /// What a call is told that may not go because the host is down.
-pub fn host_is_down(wait: Duration) -> Failure {
+pub(super) fn host_is_down(wait: Duration) -> Failure {
     Failure::new(
         FailureClass::Upstream,
         "HighLevel is down: the last calls all failed. Nothing was sent.",
@@ -139,7 +139,7 @@ pub fn host_is_down(wait: Duration) -> Failure {
 }
 
 /// What a call is told that may not go because all calls of its window fail.
-pub fn scope_is_down(wait: Duration) -> Failure {
+pub(super) fn scope_is_down(wait: Duration) -> Failure {
     Failure::new(
         FailureClass::Upstream,
         "HighLevel is down for this location or token: the last calls all failed. Nothing was sent.",

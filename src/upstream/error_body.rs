@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::upstream::failure::{Failure, FailureClass};
 
 /// Longest message of HighLevel's that is passed on, in characters.
-pub const LONGEST_MESSAGE: usize = 1000;
+pub(super) const LONGEST_MESSAGE: usize = 1000;
 
 /// An error answer, without the secrets that it repeats.
 #[derive(Debug, Default)]
-pub struct UpstreamErrorBody {
+pub(super) struct UpstreamErrorBody {
     pub message: Option<String>,
     /// OAuth's own word for what is wrong; empty where there is none.
     pub code: String,
@@ -23,7 +23,7 @@ pub struct UpstreamErrorBody {
 }
 
 impl UpstreamErrorBody {
-    pub fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
+    pub(super) fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
@@ -52,7 +52,7 @@ impl UpstreamErrorBody {
     }
 
     /// Message and trace id into a failure of this status.
-    pub fn add_to(self, failure: &mut Failure, status: StatusCode) {
+    pub(super) fn add_to(self, failure: &mut Failure, status: StatusCode) {
         failure.status = Some(status.as_u16());
         failure.message = self.message;
         failure.trace_id = self.trace_id;
@@ -60,7 +60,7 @@ impl UpstreamErrorBody {
 }
 
 /// A page of HTML in place of an answer.
-pub fn proxy(class: FailureClass, status: StatusCode) -> Failure {
+pub(super) fn proxy(class: FailureClass, status: StatusCode) -> Failure {
     let sentence = format!(
         "A proxy before HighLevel answered {} with a page of HTML.",
         status.as_u16()
@@ -75,7 +75,7 @@ pub fn proxy(class: FailureClass, status: StatusCode) -> Failure {
 }
 
 /// Some text of HighLevel's, no longer than may be told.
-pub fn redact(text: &str, secrets: &[&SecretString]) -> String {
+pub(super) fn redact(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(|secret| secret.expose_secret()) {
         if !secret.is_empty() {

@@ -13,7 +13,7 @@ const DROPPED_AT_ONCE: usize = 2;
 const PASSED_OVER: usize = 4096;
 
 /// Entries in the order of their last use. Its size is bounded by `most` and the entries that are in use.
-pub struct RecentMap<K, V> {
+pub(super) struct RecentMap<K, V> {
     entries: LinkedHashMap<K, Entry<V>>,
     most: usize,
     idle: Duration,
@@ -27,7 +27,7 @@ struct Entry<V> {
 
 impl<K: Eq + Hash, V> RecentMap<K, V> {
     /// Keeps up to `most` entries, each for `idle` after its last use.
-    pub fn new(most: usize, idle: Duration) -> Self {
+    pub(super) fn new(most: usize, idle: Duration) -> Self {
         Self {
             entries: LinkedHashMap::new(),
             most,
@@ -37,12 +37,12 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
     }
 
     /// Entries for which `in_use` holds are neither evicted nor expired.
-    pub fn keeping(self, in_use: fn(&V) -> bool) -> Self {
+    pub(super) fn keeping(self, in_use: fn(&V) -> bool) -> Self {
         Self { in_use, ..self }
     }
 
     /// The entry, which counts as used.
-    pub fn touch(&mut self, key: &K) -> Option<&mut V> {
+    pub(super) fn touch(&mut self, key: &K) -> Option<&mut V> {
         // Most maps of a quiet server are empty, and a call looks into several.
         if self.entries.is_empty() {
             return None;
@@ -61,7 +61,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
     }
 
     /// The entry, which does not count as used.
-    pub fn peek(&self, key: &K) -> Option<&V> {
+    pub(super) fn peek(&self, key: &K) -> Option<&V> {
         if self.entries.is_empty() {
             return None;
         }
@@ -71,14 +71,14 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
     }
 
     /// The key of the only entry; none where there are several.
-    pub fn only(&self) -> Option<&K> {
+    pub(super) fn only(&self) -> Option<&K> {
         let live = |(_, entry): &(&K, &Entry<V>)| entry.used.elapsed() < self.idle;
         let mut newest = self.entries.iter().rev().take_while(live);
         let (only, _) = newest.next()?;
         newest.next().is_none().then_some(only)
     }
 
-    pub fn insert(&mut self, key: K, value: V) {
+    pub(super) fn insert(&mut self, key: K, value: V) {
         let now = Instant::now();
         self.expire(now);
         self.entries.remove(&key);
@@ -88,12 +88,12 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         self.entries.insert(key, Entry { value, used: now });
     }
 
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         self.entries.remove(key).map(|entry| entry.value)
     }
 
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 

@@ -8,10 +8,10 @@ use reqwest::StatusCode;
 use tool::Effect;
 
 /// Attempts after the first.
-pub const MOST: u8 = 2;
+pub(super) const MOST: u8 = 2;
 
 /// Longest pause that is worth a retry within one call.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The first retry pauses up to this long, the second up to twice that.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -53,7 +53,7 @@ impl Outcome {
 
 /// The pause before the `retry`th retry, from 1: anything up to a bound that doubles, so that clients which
 /// failed together do not come back together.
-pub fn pause(retry: u8) -> Duration {
+pub(super) fn pause(retry: u8) -> Duration {
     let bound = FIRST_PAUSE * 2u32.saturating_pow(u32::from(retry.saturating_sub(1)));
     bound.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
 }

@@ -18,8 +18,8 @@ use crate::upstream::errors::TokenVerdict;
 use crate::upstream::recent::RecentMap;
 use crate::upstream::{Digest, TenantId};
 
-pub use delay::Delay;
-pub use seat::Seat;
+pub(crate) use delay::Delay;
+pub(crate) use seat::Seat;
 use tries::Tries;
 
 /// An accepted token is remembered for so long after HighLevel last accepted it.
@@ -48,7 +48,7 @@ const MOST_LOCATIONS: usize = 2_000;
 const MOST_STRANGERS: usize = 10_000;
 
 /// Calls of a new token that may be under way at once: it may be made up, and each is a request to HighLevel.
-pub const NEW_CALLS: usize = 4;
+pub(crate) const NEW_CALLS: usize = 4;
 
 /// What HighLevel said of a token so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum CountedUnder {
 
 /// A token that wants to call HighLevel.
 #[derive(Clone, Copy, Debug)]
-pub struct Newcomer {
+pub(crate) struct Newcomer {
     pub digest: Digest,
     pub address: Option<IpAddr>,
     /// The server knows the caller: its refusals do not count against an address.
@@ -78,7 +78,7 @@ pub struct Newcomer {
 }
 
 /// The standing of every token of the process.
-pub struct Standings {
+pub(crate) struct Standings {
     book: Mutex<Book>,
     longest_wait: Duration,
 }
@@ -104,7 +104,7 @@ struct Rest {
 
 impl Standings {
     /// `longest_wait`: how long a call waits where too many of new tokens are under way.
-    pub fn new(longest_wait: Duration) -> Self {
+    pub(crate) fn new(longest_wait: Duration) -> Self {
         Self {
             longest_wait,
             book: Mutex::new(Book {
@@ -120,26 +120,26 @@ impl Standings {
         }
     }
 
-    pub fn standing(&self, digest: &Digest) -> Standing {
+    pub(crate) fn standing(&self, digest: &Digest) -> Standing {
         match self.book().accepted.peek(digest) {
             Some(()) => Standing::Accepted,
             None => Standing::New,
         }
     }
 
-    pub fn is_proven(&self, digest: &Digest, location: &TenantId) -> bool {
+    pub(crate) fn is_proven(&self, digest: &Digest, location: &TenantId) -> bool {
         let book = self.book();
         let proofs = book.proofs.peek(digest);
         proofs.is_some_and(|locations| locations.peek(location).is_some())
     }
 
     /// The location that the token proved, where that is one.
-    pub fn only_location(&self, digest: &Digest) -> Option<TenantId> {
+    pub(crate) fn only_location(&self, digest: &Digest) -> Option<TenantId> {
         self.book().proofs.peek(digest)?.only().cloned()
     }
 
     /// Takes what HighLevel's answer said of the token.
-    pub fn record(&self, digest: Digest, verdict: TokenVerdict) {
+    pub(crate) fn record(&self, digest: Digest, verdict: TokenVerdict) {
         let mut book = self.book();
         match verdict {
             TokenVerdict::Accepted => {
@@ -160,7 +160,7 @@ impl Standings {
     }
 
     /// A call succeeded that HighLevel makes only for tokens of `location`. Whether that is news.
-    pub fn prove(&self, digest: Digest, location: &TenantId) -> bool {
+    pub(crate) fn prove(&self, digest: Digest, location: &TenantId) -> bool {
         let mut book = self.book();
         if let Some(locations) = book.proofs.touch(&digest) {
             let is_new = locations.touch(location).is_none();
@@ -174,13 +174,13 @@ impl Standings {
     }
 
     /// No read lets the token in at `endpoint`.
-    pub fn keep_out(&self, digest: Digest, endpoint: String) {
+    pub(crate) fn keep_out(&self, digest: Digest, endpoint: String) {
         if endpoint.len() <= LONGEST_ENDPOINT {
             self.book().kept_out.insert((digest, endpoint), ());
         }
     }
 
-    pub fn is_kept_out(&self, digest: Digest, endpoint: &str) -> bool {
+    pub(crate) fn is_kept_out(&self, digest: Digest, endpoint: &str) -> bool {
         let is_name = endpoint.len() <= LONGEST_ENDPOINT;
         is_name
             && self
@@ -191,14 +191,14 @@ impl Standings {
     }
 
     /// HighLevel does not let the token into `location`.
-    pub fn disprove(&self, digest: &Digest, location: &TenantId) {
+    pub(crate) fn disprove(&self, digest: &Digest, location: &TenantId) {
         if let Some(locations) = self.book().proofs.touch(digest) {
             locations.remove(location);
         }
     }
 
     /// Whether a call could go now, or would be refused without asking HighLevel.
-    pub fn check(&self, newcomer: &Newcomer) -> Result<(), Delay> {
+    pub(crate) fn check(&self, newcomer: &Newcomer) -> Result<(), Delay> {
         let tries = {
             let mut book = self.book();
             book.check_rest(&newcomer.digest)?;
@@ -212,7 +212,7 @@ impl Standings {
     }
 
     /// Waits until a call of a new token may go; `None` where the token is accepted.
-    pub async fn enter(
+    pub(crate) async fn enter(
         &self,
         newcomer: &Newcomer,
         deadline: Instant,
@@ -299,7 +299,7 @@ impl Book {
 }
 
 /// What one client has by itself: an IPv4 address, or an IPv6 network of 64 bits.
-pub fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let mask = u128::MAX << 64;

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 /// Says what differs where `url` is not `template` below `base`.
-pub fn check(base: &Url, template: &str, url: &Url) -> Result<(), String> {
+pub(super) fn check(base: &Url, template: &str, url: &Url) -> Result<(), String> {
     let origin = (url.scheme(), url.host_str(), url.port_or_known_default());
     if origin != (base.scheme(), base.host_str(), base.port_or_known_default()) {
         return Err("it goes to another host than HighLevel's".to_owned());

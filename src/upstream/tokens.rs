@@ -21,7 +21,7 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 const MOST: usize = 10_000;
 
 /// The tokens of calls, for the whole process.
-pub struct Tokens {
+pub(super) struct Tokens {
     minter: Minter,
     /// Tools that HighLevel refused to a token of this class.
     refused: Mutex<RecentMap<ClassRefusal, ()>>,
@@ -41,7 +41,7 @@ enum Source<'a> {
 }
 
 impl Tokens {
-    pub fn new(oauth: Oauth) -> Self {
+    pub(super) fn new(oauth: Oauth) -> Self {
         Self {
             minter: Minter::new(oauth),
             refused: Mutex::new(RecentMap::new(MOST, REMEMBERED)),
@@ -49,7 +49,7 @@ impl Tokens {
     }
 
     /// The token to send, or why none of the caller's would be taken.
-    pub async fn token(
+    pub(super) async fn token(
         &self,
         target: &Target,
         sender: &Sender,
@@ -81,7 +81,7 @@ impl Tokens {
     }
 
     /// HighLevel refused `token`. Whether asking again gives another one.
-    pub fn renews(
+    pub(super) fn renews(
         &self,
         target: &Target,
         sender: &Sender,
@@ -101,7 +101,7 @@ impl Tokens {
     }
 
     /// HighLevel said that the tool takes no token of this class.
-    pub fn remember(&self, target: &Target, sender: &Sender, digest: Digest) {
+    pub(super) fn remember(&self, target: &Target, sender: &Sender, digest: Digest) {
         let Ok(source) = source(target, sender) else {
             return;
         };

@@ -25,7 +25,7 @@ const TOKEN: &str = "token: ";
 
 /// What a process got done before it died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reached {
+pub(crate) enum Reached {
     Nothing,
     /// The intent is kept, and HighLevel not asked.
     Intent,
@@ -37,7 +37,7 @@ pub enum Reached {
     Kept,
 }
 
-pub const ALL: [Reached; 5] = [
+pub(crate) const ALL: [Reached; 5] = [
     Reached::Nothing,
     Reached::Intent,
     Reached::Asked,
@@ -55,7 +55,7 @@ enum When {
 
 /// What the deaths of one company's processes came to.
 #[derive(Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub deaths: BTreeMap<Reached, usize>,
     pub runs: usize,
     pub installs: usize,
@@ -66,7 +66,7 @@ pub struct Tally {
 }
 
 /// A company that is renewed again and again by processes that die.
-pub struct Chain {
+pub(crate) struct Chain {
     pub mock: Mock,
     /// Gone with it.
     _folder: TempDir,
@@ -88,7 +88,7 @@ async fn process() {
     println!("{TOKEN}{}", token.expose_secret());
 }
 
-pub fn start(mock: &Mock, pair: &Path) -> Child {
+pub(crate) fn start(mock: &Mock, pair: &Path) -> Child {
     let program = std::env::current_exe().expect("this program");
     Command::new(program)
         .args(["--exact", "chain::process", "--ignored", "--nocapture"])
@@ -103,7 +103,7 @@ pub fn start(mock: &Mock, pair: &Path) -> Child {
 }
 
 /// What the process printed as its token; `None` where it was killed before.
-pub async fn ended(process: Child) -> (Option<String>, ExitStatus, String) {
+pub(crate) async fn ended(process: Child) -> (Option<String>, ExitStatus, String) {
     let output = timeout(Duration::from_secs(60), process.wait_with_output());
     let output = output.await.expect("it ends").expect("output");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -149,7 +149,7 @@ impl When {
 }
 
 impl Chain {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mock = Mock::start().await;
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("pair.json");
@@ -168,7 +168,7 @@ impl Chain {
     }
 
     /// The pair that is to be renewed, ended: in the store, or in the file where the app was installed anew.
-    pub async fn next(&self, installs: bool) -> Value {
+    pub(crate) async fn next(&self, installs: bool) -> Value {
         let ended = json!({"expires_at": now() - 1});
         match kept(&self.tokens).await {
             Some(pair) if !installs => {
@@ -201,7 +201,7 @@ impl Chain {
     }
 
     /// A day, and the death of a process.
-    pub async fn run(&mut self, tally: &mut Tally) {
+    pub(crate) async fn run(&mut self, tally: &mut Tally) {
         let mock = &self.mock;
         // The access token ends, and what was used before is used up.
         mock.pass(Duration::from_secs(86_400));

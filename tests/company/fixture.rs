@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::mock::{CLIENT, COMPANY, Mock};
 
-pub struct Fixture {
+pub(crate) struct Fixture {
     pub mock: Mock,
     pub folder: TempDir,
     /// What was written first.
@@ -26,12 +26,12 @@ pub struct Fixture {
 
 impl Fixture {
     /// A pair whose access token ends in so many seconds.
-    pub async fn ending_in(seconds: i64) -> Self {
+    pub(crate) async fn ending_in(seconds: i64) -> Self {
         Self::with(&json!({"expires_at": now() + seconds})).await
     }
 
     /// A pair with further members.
-    pub async fn with(members: &Value) -> Self {
+    pub(crate) async fn with(members: &Value) -> Self {
         let mock = Mock::start().await;
         let folder = tempfile::tempdir().expect("a folder");
         let installed = with(mock.install(), members);
@@ -48,26 +48,26 @@ impl Fixture {
         }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("pair.json")
     }
 
-    pub async fn kept(&self) -> AgencyPair {
+    pub(crate) async fn kept(&self) -> AgencyPair {
         kept(&self.tokens).await.expect("a pair")
     }
 
     /// As the store has it.
-    pub async fn pair(&self) -> Value {
+    pub(crate) async fn pair(&self) -> Value {
         members(&self.kept().await)
     }
 
     /// Whether the next process renews at once.
-    pub async fn is_open(&self) -> bool {
+    pub(crate) async fn is_open(&self) -> bool {
         self.kept().await.is_open
     }
 
     /// Whether a file of the store holds `text` as it is.
-    pub fn store_shows(&self, text: &str) -> bool {
+    pub(crate) fn store_shows(&self, text: &str) -> bool {
         let state = self.folder.path().join("state");
         let mut files = fs::read_dir(state).expect("a folder");
         files.any(|file| {
@@ -78,32 +78,32 @@ impl Fixture {
     }
 
     /// Installs the app anew: what the operator writes to the file.
-    pub fn install(&self, members: &Value) -> Value {
+    pub(crate) fn install(&self, members: &Value) -> Value {
         let installed = with(self.mock.install(), members);
         write(&self.path(), installed.to_string());
         installed
     }
 
     /// The access token that was written first.
-    pub fn first(&self) -> &str {
+    pub(crate) fn first(&self) -> &str {
         self.installed["access_token"].as_str().expect("a token")
     }
 
     /// The same company over a store of its own, as in another process.
-    pub fn another(&self) -> Company {
+    pub(crate) fn another(&self) -> Company {
         company_at(self.mock.url(), &self.path())
     }
 
-    pub async fn token(&self) -> Result<String, Failure> {
+    pub(crate) async fn token(&self) -> Result<String, Failure> {
         token_text(self.company.token().await)
     }
 }
 
-pub fn token_text(token: Result<SecretString, Failure>) -> Result<String, Failure> {
+pub(crate) fn token_text(token: Result<SecretString, Failure>) -> Result<String, Failure> {
     token.map(|token| token.expose_secret().to_owned())
 }
 
-pub fn oauth(base_url: &str) -> Oauth {
+pub(crate) fn oauth(base_url: &str) -> Oauth {
     // An error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder()
@@ -115,12 +115,12 @@ pub fn oauth(base_url: &str) -> Oauth {
 }
 
 /// Its store is beside its pair.
-pub fn company_at(base_url: &str, pair_file: &Path) -> Company {
+pub(crate) fn company_at(base_url: &str, pair_file: &Path) -> Company {
     let store = store_beside(pair_file);
     Company::new(&oauth(base_url), &store, settings(pair_file)).expect("a company")
 }
 
-pub fn store_beside(pair_file: &Path) -> Store {
+pub(crate) fn store_beside(pair_file: &Path) -> Store {
     let beside = pair_file.parent().expect("a folder");
     let folder = fs::canonicalize(beside).expect("a folder").join("state");
     // It waits, which no task may.
@@ -135,16 +135,16 @@ pub fn store_beside(pair_file: &Path) -> Store {
     opened.join().expect("no panic").expect("a store")
 }
 
-pub async fn kept(tokens: &AgencyTokens) -> Option<AgencyPair> {
+pub(crate) async fn kept(tokens: &AgencyTokens) -> Option<AgencyPair> {
     tokens.read().await.expect("a store")
 }
 
-pub fn members(pair: &AgencyPair) -> Value {
+pub(crate) fn members(pair: &AgencyPair) -> Value {
     serde_json::from_str(pair.text.expose_secret()).expect("JSON")
 }
 
 /// `pair` with these members laid over; null takes one away.
-pub fn with(mut pair: Value, members: &Value) -> Value {
+pub(crate) fn with(mut pair: Value, members: &Value) -> Value {
     let all = pair.as_object_mut().expect("members");
     for (name, value) in members.as_object().expect("members") {
         match value {
@@ -155,7 +155,7 @@ pub fn with(mut pair: Value, members: &Value) -> Value {
     pair
 }
 
-pub fn settings(pair_file: &Path) -> CompanyAppSettings {
+pub(crate) fn settings(pair_file: &Path) -> CompanyAppSettings {
     CompanyAppSettings {
         company_id: id(COMPANY),
         client_id: CLIENT.0.to_owned(),
@@ -164,24 +164,24 @@ pub fn settings(pair_file: &Path) -> CompanyAppSettings {
     }
 }
 
-pub fn id(text: &str) -> TenantId {
+pub(crate) fn id(text: &str) -> TenantId {
     TenantId::parse(text).expect("an id")
 }
 
 /// For its owner alone.
-pub fn write(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("a mode");
 }
 
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after");
     i64::try_from(since.as_secs()).expect("seconds")
 }
 
 /// Lets the clock of pauses go on without waiting.
-pub async fn advance(seconds: u64) {
+pub(crate) async fn advance(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
     tokio::time::resume();

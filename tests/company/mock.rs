@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
-pub const CLIENT: (&str, &str) = ("client-0", "the-client-secret");
-pub const COMPANY: &str = "Company0";
+pub(crate) const CLIENT: (&str, &str) = ("client-0", "the-client-secret");
+pub(crate) const COMPANY: &str = "Company0";
 /// Locations that the app is installed for.
-pub const LOCATIONS: [&str; 2] = ["Location0", "Location1"];
+pub(crate) const LOCATIONS: [&str; 2] = ["Location0", "Location1"];
 
 const REUSE: Duration = Duration::from_secs(30);
 
 /// Runs until the test ends.
 #[derive(Clone)]
-pub struct Mock(Arc<Shared>);
+pub(crate) struct Mock(Arc<Shared>);
 
 struct Shared {
     url: String,
@@ -39,7 +39,7 @@ struct Shared {
 
 /// What a test may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub(crate) enum Moment {
     Asked,
     Rotated,
     Answered,
@@ -47,7 +47,7 @@ pub enum Moment {
 
 /// What is done in the place of the next usual answer.
 #[derive(Clone, Debug)]
-pub enum Script {
+pub(crate) enum Script {
     /// Status, headers and body; nothing happens.
     Say(u16, &'static [(&'static str, &'static str)], String),
     /// It happens, and the answer never comes.
@@ -78,7 +78,7 @@ struct World {
 }
 
 impl Mock {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let world = World {
             expires_in: 86_399,
@@ -101,45 +101,45 @@ impl Mock {
         mock
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.0.url
     }
 
     /// A pair as it is answered when the app is installed.
-    pub fn install(&self) -> Value {
+    pub(crate) fn install(&self) -> Value {
         self.world().pair()
     }
 
     /// Sets the clock forward.
-    pub fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         self.world().ahead += time;
     }
 
-    pub fn next(&self, script: Script) {
+    pub(crate) fn next(&self, script: Script) {
         self.world().scripts.push_back(script);
     }
 
     /// Answers take up to this long.
-    pub fn delay(&self, longest: Duration) {
+    pub(crate) fn delay(&self, longest: Duration) {
         self.world().longest_delay = longest;
     }
 
     /// What later tokens are said to live, in seconds.
-    pub fn lives(&self, seconds: i64) {
+    pub(crate) fn lives(&self, seconds: i64) {
         self.world().expires_in = seconds;
     }
 
     /// HighLevel knows the company's token no longer.
-    pub fn revoke(&self, token: &str) {
+    pub(crate) fn revoke(&self, token: &str) {
         self.world().companies.remove(token);
     }
 
-    pub fn knows(&self, company_token: &str) -> bool {
+    pub(crate) fn knows(&self, company_token: &str) -> bool {
         self.world().companies.contains(company_token)
     }
 
     /// Whether a pair can be had for the refresh token now.
-    pub fn takes(&self, refresh: &str) -> bool {
+    pub(crate) fn takes(&self, refresh: &str) -> bool {
         let now = self.now();
         match self.world().refresh.get(refresh) {
             Some(None) => true,
@@ -148,25 +148,25 @@ impl Mock {
         }
     }
 
-    pub fn renewals(&self) -> usize {
+    pub(crate) fn renewals(&self) -> usize {
         self.0.renewals.load(Ordering::SeqCst)
     }
 
-    pub fn rotations(&self) -> usize {
+    pub(crate) fn rotations(&self) -> usize {
         self.0.rotations.load(Ordering::SeqCst)
     }
 
-    pub fn mints(&self) -> usize {
+    pub(crate) fn mints(&self) -> usize {
         self.0.mints.load(Ordering::SeqCst)
     }
 
     /// Headers and body of the last request.
-    pub fn last(&self) -> (HeaderMap, String) {
+    pub(crate) fn last(&self) -> (HeaderMap, String) {
         let last = self.world().requests.last().cloned();
         last.expect("a request")
     }
 
-    pub fn moments(&self) -> broadcast::Receiver<Moment> {
+    pub(crate) fn moments(&self) -> broadcast::Receiver<Moment> {
         self.0.moments.subscribe()
     }
 

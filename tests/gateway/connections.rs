@@ -15,11 +15,11 @@ use crate::times;
 use crate::wire::{Step, Wire, read_request, whole};
 use test_support::server::{KEY, TestServer, VOUCHED, client};
 
-pub const NOWHERE: &str = "http://127.0.0.1:9";
-pub const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
-pub const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
+pub(crate) const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
+pub(crate) const HEAD: &str = "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer pit-a\r\ncontent-type: application/json\r\n";
 
-pub async fn connected(server: &TestServer) -> TcpStream {
+pub(crate) async fn connected(server: &TestServer) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
     TcpStream::connect(address).await.expect("a connection")
 }

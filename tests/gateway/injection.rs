@@ -43,7 +43,7 @@ const HOSTILE: [&str; 24] = [
 ];
 
 /// Nothing is sent through it.
-pub static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
+pub(crate) static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::from_sources(&Flags::default(), []).expect("defaults");
     let caller = Caller {
@@ -57,7 +57,7 @@ pub static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
 });
 
 /// Calls all tools, without rules or a file of what was done.
-pub fn pipeline(config: &Config) -> Pipeline {
+pub(crate) fn pipeline(config: &Config) -> Pipeline {
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
     let pipeline = Pipeline::new(
         catalog::TOOLS,
@@ -70,7 +70,7 @@ pub fn pipeline(config: &Config) -> Pipeline {
 }
 
 /// The request that a call would send, or the text of its refusal.
-pub fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, String> {
+pub(crate) fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Result<Value, String> {
     let (pipeline, caller) = &*PIPELINE;
     let context = CallContext::local(caller.clone());
     let mut request = Request::for_tool(tool, arguments, &context).map_err(|one| one.text())?;
@@ -157,7 +157,7 @@ fn least(tool: &Tool) -> Map<String, Value> {
 }
 
 /// Whether the call was refused; else what leaves is the template with `value` in its one place.
-pub fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bool {
+pub(crate) fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bool {
     let mut arguments = least(tool);
     arguments.insert(argument.name.to_owned(), json!(value));
     let Ok(request) = dry_run(tool, arguments) else {
@@ -177,7 +177,7 @@ pub fn check(tool: &'static Tool, argument: &Argument, value: &str) -> bool {
 }
 
 /// The values in the path of `request`, which is the tool's template with one in each place, for the caller's own tenants.
-pub fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, String> {
+pub(crate) fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, String> {
     let place = format!("{}: {request}", tool.name);
     assert_eq!(request["method"], tool.method, "{place}");
     let url = reqwest::Url::parse(request["url"].as_str().expect("a URL")).expect("a URL");

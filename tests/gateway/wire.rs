@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Runs until the test ends.
-pub struct Wire {
+pub(crate) struct Wire {
     pub url: String,
     requests: Arc<AtomicUsize>,
 }
 
 /// What is done with a request that was read.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     /// The bytes one by one, so many milliseconds apart, again and again.
@@ -27,12 +27,12 @@ pub enum Step {
     Close,
 }
 
-pub fn send(bytes: impl AsRef<[u8]>) -> Step {
+pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
     Step::Send(bytes.as_ref().to_vec())
 }
 
 /// A whole answer with this status line, further headers and body.
-pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+pub(crate) fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
     let body = body.as_ref();
     let mut bytes = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
@@ -45,12 +45,12 @@ pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
 
 impl Wire {
     /// Answers the nth request, from 0, by the steps that `script` names for it.
-    pub async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::start_with(move |number, _| script(number)).await
     }
 
     /// The same with the request before the script.
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         script: impl Fn(usize, &str) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -77,7 +77,7 @@ impl Wire {
     }
 
     /// Requests that were read whole.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -130,12 +130,12 @@ async fn flood(stream: &mut TcpStream, bytes: &[u8], times: usize) -> std::io::R
 }
 
 /// The next close of the socket sends a reset in place of an orderly end.
-pub fn reset(stream: &TcpStream) {
+pub(crate) fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Head and body of one request; `None` where the peer has gone.
-pub async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16_384];
     loop {

@@ -229,7 +229,7 @@ fn the_reads_that_a_new_token_is_tried_by_are_tools() {
 
 /// What a reviewer wants to know of a tool: name, effect and what goes with it, request, version, paging, tenants,
 /// token, cost, twins, secrets in the answer, title, reason.
-pub fn line(tool: &Tool, cost: usize) -> String {
+pub(crate) fn line(tool: &Tool, cost: usize) -> String {
     let flags = [
         (tool.bulk, "bulk"),
         (tool.additive, "additive"),

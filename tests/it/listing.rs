@@ -36,7 +36,7 @@ fn name(tool: &Value) -> &str {
     tool["name"].as_str().expect("a name")
 }
 
-pub fn tokens(text: &str) -> usize {
+pub(crate) fn tokens(text: &str) -> usize {
     tiktoken_rs::o200k_base_singleton()
         .encode_ordinary(text)
         .len()

@@ -28,5 +28,5 @@ mod versions;
 
 /// What generated code names.
 mod catalog {
-    pub use highlevel_mcp::catalog::prepare;
+    pub(crate) use highlevel_mcp::catalog::prepare;
 }

@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use test_support::recording::Recording;
 
 /// The program without what the environment of the tests may hold.
-pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
     command
         .args(arguments)
@@ -21,7 +21,7 @@ pub fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 }
 
 /// The state folder of every program that a test starts.
-pub const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
+pub(crate) const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
 
 const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_TOKEN", "pit-stdio"),
@@ -29,7 +29,7 @@ const ACCOUNT: [(&str, &str); 2] = [
 ];
 
 /// A client of a program that speaks MCP over stdin and stdout.
-pub struct Piped {
+pub(crate) struct Piped {
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
@@ -37,7 +37,7 @@ pub struct Piped {
 
 impl Piped {
     /// Starts the program and shakes hands.
-    pub async fn start(mut command: Command) -> Self {
+    pub(crate) async fn start(mut command: Command) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = piped.stderr(Stdio::piped()).spawn().expect("started");
         let stdin = child.stdin.take().expect("stdin");
@@ -56,18 +56,18 @@ impl Piped {
     }
 
     /// A request; what comes is read by `next`.
-    pub async fn send(&mut self, method: &str, params: Value) {
+    pub(crate) async fn send(&mut self, method: &str, params: Value) {
         self.write(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .await;
     }
 
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let line = self.lines.next_line().await.expect("a line");
         serde_json::from_str(&line.expect("a frame")).expect("a frame")
     }
 
     /// The result of a tool call.
-    pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
         self.send("tools/call", params).await;
         self.next().await["result"].take()

@@ -18,7 +18,7 @@ const UNREVIEWED: &str =
 const UNLISTED: &str = "have a table and are in no toolset of openapi/allowlist.toml";
 const UNSENDABLE: &str = "cannot be sent yet";
 
-pub fn run(openapi: &Path) -> Result<ExitCode, Errors> {
+pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
     let sources = load::load(openapi)?;
     let generation = generate(&sources)?;
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();

@@ -11,7 +11,7 @@ use codegen::error::Errors;
 use codegen::import::{self, Origin};
 
 #[derive(Args)]
-pub struct ImportCommand {
+pub(super) struct ImportCommand {
     /// Folder with apps/*.json, what they refer to, and optionally scopes.tsv.
     folder: PathBuf,
     /// Write nothing; exit with 1 where an import would change a file.
@@ -26,7 +26,7 @@ pub struct ImportCommand {
 }
 
 impl ImportCommand {
-    pub fn run(&self, openapi: &Path) -> Result<ExitCode, Errors> {
+    pub(super) fn run(&self, openapi: &Path) -> Result<ExitCode, Errors> {
         let origin = Origin {
             repository: self.repository.clone(),
             commit: self.commit.clone(),
@@ -53,7 +53,7 @@ impl ImportCommand {
 }
 
 /// Prints what an import of `folder` would change.
-pub fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
+pub(super) fn diff(folder: &Path, openapi: &Path) -> Result<ExitCode, Errors> {
     let import = import::read(folder, &Origin::default())?;
     if is_first(openapi) {
         print_first(&import);

@@ -8,7 +8,7 @@ use codegen::document::load;
 use codegen::error::Errors;
 use codegen::generation::generate;
 
-pub fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode, Errors> {
+pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode, Errors> {
     let sources = load::load(openapi)?;
     let generation = generate(&sources)?;
     let mut listed = 0;

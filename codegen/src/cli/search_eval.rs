@@ -9,7 +9,7 @@ use codegen::generation::generate;
 use codegen::search::evaluate::{DEPTHS, EvaluationRequest, Score, evaluate, rank_of};
 use search::Index;
 
-pub fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
+pub(super) fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;
     let index: Index = serde_json::from_str(&generation.index.text()).map_err(|error| {
         let what = format!("cannot be read back: {error}");

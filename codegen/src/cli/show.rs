@@ -8,7 +8,7 @@ use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
 use serde_json::json;
 
-pub fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
+pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
     let generation = generate(&load::load(openapi)?)?;
     let found = generation.operations.iter().find(|lowered| {
         let operation = &lowered.operation;

@@ -9,7 +9,7 @@ use crate::model::answer::Documentation;
 use tool::Media;
 
 /// Tells everything that changed from `old` to `new`.
-pub fn compare(
+pub(super) fn compare(
     old: &OperationSignature,
     new: &OperationSignature,
     mut tell: impl FnMut(Mark, String),
@@ -78,7 +78,7 @@ fn identity(
 }
 
 /// The annotations file of a document.
-pub fn file(document: &str) -> String {
+pub(super) fn file(document: &str) -> String {
     format!("openapi/tools/{document}.toml")
 }
 

@@ -27,11 +27,11 @@ const BOUNDS: [(&str, Option<bool>); 12] = [
 ];
 
 /// Fields by path, such as `customFields[].id`.
-pub type Fields = BTreeMap<String, Field>;
+pub(super) type Fields = BTreeMap<String, Field>;
 
 /// What a field takes.
 #[derive(Clone, Debug, Default)]
-pub struct Field {
+pub(super) struct Field {
     /// Path of what holds it; an argument is held by nothing.
     holder: Option<String>,
     /// Types; none where anything is taken.
@@ -50,12 +50,12 @@ impl Field {
 }
 
 /// Adds the argument `path` of the lowered `schema`, and every field inside it.
-pub fn collect(schema: &Value, path: &str, required: bool, fields: &mut Fields) {
+pub(super) fn collect(schema: &Value, path: &str, required: bool, fields: &mut Fields) {
     walk(schema, path, (None, required), 0, fields);
 }
 
 /// The types that `schema` takes, in words.
-pub fn types(schema: &Value) -> String {
+pub(super) fn types(schema: &Value) -> String {
     let mut fields = Fields::new();
     walk(schema, "", (None, false), DEEPEST, &mut fields);
     fields
@@ -180,7 +180,7 @@ fn both(fields: &mut Fields, other: Fields) {
 }
 
 /// Tells what changed from `old` to `new`. Of a field that came or went, those inside it are not told.
-pub fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, String)) {
+pub(super) fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, String)) {
     for (path, field) in new {
         match old.get(path) {
             Some(before) => compare_field(path, before, field, tell),

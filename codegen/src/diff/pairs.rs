@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::signature::OperationSignature;
 
 /// What an operation was, and what it is.
-pub type OperationPair<'a> = (
+pub(super) type OperationPair<'a> = (
     Option<&'a OperationSignature>,
     Option<&'a OperationSignature>,
 );
 
 /// Every face of `old` and `new`, in order of `old`, those that only `new` has behind them.
-pub fn pairs<'a>(
+pub(super) fn pairs<'a>(
     old: &'a [OperationSignature],
     new: &'a [OperationSignature],
 ) -> Vec<OperationPair<'a>> {

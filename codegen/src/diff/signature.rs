@@ -17,7 +17,7 @@ use crate::v3::{V3, V3_VERSION};
 use tool::{Media, Place, TokenClass};
 
 /// One operation of one document.
-pub struct OperationSignature {
+pub(super) struct OperationSignature {
     pub source: String,
     pub operation_id: String,
     pub method: String,
@@ -49,18 +49,18 @@ pub struct OperationSignature {
 }
 
 impl OperationSignature {
-    pub fn is_v3(&self) -> bool {
+    pub(super) fn is_v3(&self) -> bool {
         self.source.starts_with(V3)
     }
 
     /// `METHOD /path`.
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
 /// Every operation of every document of `sources`.
-pub fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<OperationSignature> {
+pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<OperationSignature> {
     let documents = &described.documents;
     let catalogue = sources.editions.catalogue(documents, &mut Vec::new());
     let mut own: BTreeMap<(&str, String), &LoweredOperation> = BTreeMap::new();

@@ -32,7 +32,11 @@ struct Action {
 
 /// Applies `overlay` to `document`; the number of actions, or every action that is wrong, matches
 /// nothing, changes nothing or gives no evidence.
-pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize, Vec<Problem>> {
+pub(crate) fn apply(
+    stem: &str,
+    overlay: &Value,
+    document: &mut Value,
+) -> Result<usize, Vec<Problem>> {
     let file = format!("openapi/repairs/{stem}.yaml");
     let overlay = Overlay::deserialize(overlay).map_err(|error| {
         vec![Problem::in_document(
@@ -66,7 +70,11 @@ pub fn apply(stem: &str, overlay: &Value, document: &mut Value) -> Result<usize,
 
 /// Applies `overlay` to the v3 editions of its document, of which there may be several: v3 shares most of its shapes.
 /// Gives every action that applies to none of them without saying so, or says so and would apply.
-pub fn apply_to_v3(stem: &str, overlay: &Value, editions: &mut [&mut Value]) -> Vec<Problem> {
+pub(crate) fn apply_to_v3(
+    stem: &str,
+    overlay: &Value,
+    editions: &mut [&mut Value],
+) -> Vec<Problem> {
     // What is wrong with the overlay itself is told where it is applied to the document.
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
     let mut problems = Vec::new();

@@ -8,7 +8,7 @@ use crate::counts::Counts;
 use crate::document::resolve::{resolve, template_names};
 
 /// The extension that holds an operation's `Version` header once it is no parameter any more.
-pub const VERSION: &str = "x-version";
+pub(crate) const VERSION: &str = "x-version";
 
 /// What the API takes where neither operation nor document declares a `Version`: the value that
 /// most operations declare (v2: 424 of 547).
@@ -16,7 +16,7 @@ const USUAL_VERSION: &str = "2021-07-28";
 
 /// Mends `document` in place and counts what it mended. `usual` is the `Version` where neither operation nor
 /// document declares one; `None` for what most documents say.
-pub fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Counts) {
+pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Counts) {
     let usual = usual_version(document, usual.unwrap_or(USUAL_VERSION));
     let snapshot = document.clone();
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {

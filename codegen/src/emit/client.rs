@@ -8,7 +8,7 @@ use crate::error::Problem;
 
 /// The client's code over what progenitor wrote. Each function gives the request that progenitor's would send: sending,
 /// and with it credential, limits and retries, is the server's own, and with it half of what `cargo check` takes.
-pub fn client(stem: &str, written: TokenStream) -> Result<syn::File, Problem> {
+pub(crate) fn client(stem: &str, written: TokenStream) -> Result<syn::File, Problem> {
     let mut client = format::parsed(written)?;
     let blocks = client.items.iter_mut().filter_map(|item| match item {
         syn::Item::Impl(block) if block.trait_.is_none() => Some(block),

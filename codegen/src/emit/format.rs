@@ -5,12 +5,12 @@ use proc_macro2::TokenStream;
 use crate::error::Problem;
 
 /// `tokens` as a formatted file.
-pub fn rust(tokens: TokenStream) -> Result<String, Problem> {
+pub(crate) fn rust(tokens: TokenStream) -> Result<String, Problem> {
     Ok(prettyplease::unparse(&parsed(tokens)?))
 }
 
 /// `tokens` as a syntax tree.
-pub fn parsed(tokens: TokenStream) -> Result<syn::File, Problem> {
+pub(crate) fn parsed(tokens: TokenStream) -> Result<syn::File, Problem> {
     syn::parse2(tokens).map_err(|error| {
         Problem::new(
             "emit",

@@ -8,18 +8,18 @@ use crate::model::operation::{Operation, OperationArgument};
 use tool::Place;
 
 /// The name of a tool's handler.
-pub fn handler_name(operation: &Operation) -> Ident {
+pub(crate) fn handler_name(operation: &Operation) -> Ident {
     let edition = if operation.is_newer { "_v3" } else { "" };
     format_ident!("{}{edition}", identifier_text(&operation.tool, '_'))
 }
 
 /// The module of a document's client.
-pub fn client_module(source: &str) -> Ident {
+pub(crate) fn client_module(source: &str) -> Ident {
     format_ident!("{}", identifier_text(source, '_'))
 }
 
 /// The handler of `operation`, its arguments read off the client function's own signature.
-pub fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream, Problem> {
+pub(crate) fn handler(operation: &Operation, client: &syn::File) -> Result<TokenStream, Problem> {
     let fault = |what: &str| {
         Problem::in_document(
             &operation.document,

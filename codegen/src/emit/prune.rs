@@ -10,7 +10,7 @@ use crate::model::operation::{Body, Operation, OperationArgument};
 use tool::Place;
 
 /// The document of `operations` (all of one stem) as the client generator takes it.
-pub fn client_document(stem: &str, operations: &[&Operation]) -> Value {
+pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     let mut paths = Map::new();
     for operation in operations {
         let parameters: Vec<Value> = operation.arguments.iter().filter_map(parameter).collect();

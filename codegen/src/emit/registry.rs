@@ -13,7 +13,7 @@ use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use tool::Rule;
 
 /// `TOOLS`, in the order of `operations`.
-pub fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
+pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
     let mut handlers = Vec::new();
     let tools: Vec<_> = operations
         .iter()

@@ -7,7 +7,7 @@ use super::folder::{CheckoutFolder, file_of, file_of_document, home_of};
 use crate::error::Problem;
 
 /// `original` with everything it refers to inside it.
-pub fn bundle(
+pub(super) fn bundle(
     stem: &str,
     original: &Value,
     folder: &CheckoutFolder,

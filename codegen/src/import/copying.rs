@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-pub fn copy(from: &Value, to: &mut Map<String, Value>, keys: &[&str]) {
+pub(super) fn copy(from: &Value, to: &mut Map<String, Value>, keys: &[&str]) {
     for key in keys {
         if let Some(value) = from.get(key) {
             to.insert((*key).to_owned(), value.clone());
@@ -10,15 +10,18 @@ pub fn copy(from: &Value, to: &mut Map<String, Value>, keys: &[&str]) {
     }
 }
 
-pub fn each(list: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn each(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
-pub fn mapped(map: &Value, mut one: impl FnMut(&Value) -> Value) -> Value {
+pub(super) fn mapped(map: &Value, mut one: impl FnMut(&Value) -> Value) -> Value {
     mapped_with_names(map, |_, value| Some(one(value)))
 }
 
-pub fn mapped_with_names(map: &Value, mut one: impl FnMut(&str, &Value) -> Option<Value>) -> Value {
+pub(super) fn mapped_with_names(
+    map: &Value,
+    mut one: impl FnMut(&str, &Value) -> Option<Value>,
+) -> Value {
     let entries = map.as_object().into_iter().flatten();
     let mapped: Map<String, Value> = entries
         .filter_map(|(name, value)| Some((name.clone(), one(name, value)?)))

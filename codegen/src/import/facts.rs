@@ -10,7 +10,7 @@ use crate::counts::Counts;
 use crate::document::resolve::template_names;
 
 /// `bundled` as a valid OpenAPI 3.0 document without a sentence of its source.
-pub fn document(stem: &str, bundled: &Value, counts: &mut Counts) -> Value {
+pub(super) fn document(stem: &str, bundled: &Value, counts: &mut Counts) -> Value {
     let mut out = Map::new();
     out.insert("openapi".to_owned(), bundled["openapi"].clone());
     let version = bundled["info"]["version"].as_str().unwrap_or_default();

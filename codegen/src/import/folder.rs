@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::{Errors, Problem};
 
 /// Everything that was read.
-pub struct CheckoutFolder {
+pub(super) struct CheckoutFolder {
     /// By stem: `<stem>` of `apps/<stem>.json`, `v3/<stem>` of `apps/v3/<stem>-v3.json`.
     pub documents: BTreeMap<String, Value>,
     /// Files that documents refer to, by path below the folder.
@@ -21,7 +21,7 @@ pub struct CheckoutFolder {
 }
 
 /// Reads the documents, every file they refer to and the scope table; all problems at once.
-pub fn read(folder: &Path) -> Result<CheckoutFolder, Errors> {
+pub(super) fn read(folder: &Path) -> Result<CheckoutFolder, Errors> {
     let apps = folder.join("apps");
     let mut read = CheckoutFolder {
         documents: BTreeMap::new(),
@@ -151,7 +151,7 @@ fn stem_of(file: &str) -> String {
 }
 
 /// The file of the document `stem`, below the folder.
-pub fn file_of_document(stem: &str) -> String {
+pub(super) fn file_of_document(stem: &str) -> String {
     match stem.strip_prefix("v3/") {
         Some(name) => format!("apps/v3/{name}-v3.json"),
         None => format!("apps/{stem}.json"),
@@ -160,7 +160,7 @@ pub fn file_of_document(stem: &str) -> String {
 
 /// The folder from which the references of the document `stem` lead. Those of v3 are written as if
 /// the documents stood one folder deeper than they do: `../common/` is `apps/v3/common/`.
-pub fn home_of(stem: &str) -> &'static str {
+pub(super) fn home_of(stem: &str) -> &'static str {
     if stem.starts_with("v3/") {
         "apps/v3/apps"
     } else {
@@ -189,7 +189,7 @@ fn foreign_files(document: &Value, home: &str) -> Vec<String> {
 }
 
 /// The path below the folder of the file that `reference`, standing in `home`, leads to.
-pub fn file_of(reference: &str, home: &str) -> Option<String> {
+pub(super) fn file_of(reference: &str, home: &str) -> Option<String> {
     let (file, _) = reference.split_once('#')?;
     if file.is_empty() {
         return None;

@@ -38,7 +38,7 @@ const TYPES: [&str; 6] = ["object", "array", "string", "number", "integer", "boo
 
 /// `schema` without prose and examples; what an example reveals about a wrong type is recorded before it
 /// goes.
-pub fn schema(schema: &Value, counts: &mut Counts) -> Value {
+pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
     let Some(source) = schema.as_object() else {
         return json!({});
     };

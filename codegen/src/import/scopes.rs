@@ -9,10 +9,10 @@ use crate::error::Problem;
 use crate::model::operation::key;
 
 /// Scopes and access type by operation key.
-pub struct ScopeTable(BTreeMap<String, (Vec<String>, Vec<String>)>);
+pub(super) struct ScopeTable(BTreeMap<String, (Vec<String>, Vec<String>)>);
 
 /// Reads the table: method, path, scope and access type per line, under a header line.
-pub fn parse(text: &str) -> Result<ScopeTable, Problem> {
+pub(super) fn parse(text: &str) -> Result<ScopeTable, Problem> {
     let mut table: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for (index, line) in text.lines().enumerate().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Result<ScopeTable, Problem> {
 
 impl ScopeTable {
     /// Writes `x-scopes` and `x-access` into operations whose `security` names no scope.
-    pub fn record(&self, document: &mut Value, counts: &mut Counts) {
+    pub(super) fn record(&self, document: &mut Value, counts: &mut Counts) {
         let Some(paths) = document["paths"].as_object_mut() else {
             return;
         };

@@ -9,7 +9,7 @@ use super::Origin;
 use super::folder::CheckoutFolder;
 
 /// The text of `SOURCE.toml`.
-pub fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> String {
+pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> String {
     let digests: toml::Table = read
         .bytes
         .iter()

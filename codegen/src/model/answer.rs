@@ -6,7 +6,7 @@ use crate::document::resolve::resolve;
 use crate::model::schema::json_schema;
 
 /// The documented answer.
-pub struct DocumentedAnswer {
+pub(crate) struct DocumentedAnswer {
     /// Schema of the whole answer; null where none is documented.
     whole: Value,
     /// Schema of one row of the list, or of the answer where it holds no list.
@@ -15,7 +15,7 @@ pub struct DocumentedAnswer {
 
 /// Whether a path leads to something documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Documentation {
+pub(crate) enum Documentation {
     Yes,
     No,
     /// The document says nothing about what stands there.
@@ -23,7 +23,7 @@ pub enum Documentation {
 }
 
 /// The answer of `operation`, whose list stands at `rows`.
-pub fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> DocumentedAnswer {
+pub(crate) fn answer(document: &Value, operation: &Value, rows: Option<&str>) -> DocumentedAnswer {
     let whole =
         success(document, operation).map_or(Value::Null, |schema| json_schema(document, schema));
     let row = match rows {
@@ -46,22 +46,22 @@ fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
 
 impl DocumentedAnswer {
     /// The names of the documented fields of a row.
-    pub fn fields(&self) -> Vec<String> {
+    pub(crate) fn fields(&self) -> Vec<String> {
         self.properties().map(|(name, _)| name.clone()).collect()
     }
 
     /// The documented fields of a row.
-    pub fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub(crate) fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.row["properties"].as_object().into_iter().flatten()
     }
 
     /// Whether the answer has something at `path`.
-    pub fn holds(&self, path: &str) -> Documentation {
+    pub(crate) fn holds(&self, path: &str) -> Documentation {
         found(&self.whole, path)
     }
 
     /// Whether a row has something at `path`.
-    pub fn row_holds(&self, path: &str) -> Documentation {
+    pub(crate) fn row_holds(&self, path: &str) -> Documentation {
         found(&self.row, path)
     }
 }

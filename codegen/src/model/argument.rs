@@ -21,7 +21,7 @@ const SHOWN_DEPTH: usize = 1;
 const LONGEST_SHOWN: usize = 2_000;
 
 /// The arguments in the order of the document, and what the body is made of.
-pub fn arguments(
+pub(crate) fn arguments(
     document: &Value,
     operation: &Value,
     known: &BTreeMap<String, ArgumentAnnotations>,
@@ -147,7 +147,7 @@ fn tell_apart(arguments: &mut [OperationArgument]) {
 }
 
 /// The name under HighLevel's own convention, `<place>_<wire name>`.
-pub fn prefixed(argument: &OperationArgument) -> String {
+pub(crate) fn prefixed(argument: &OperationArgument) -> String {
     let place = match argument.place {
         Place::Path => "path",
         Place::Query => "query",
@@ -158,7 +158,7 @@ pub fn prefixed(argument: &OperationArgument) -> String {
 }
 
 /// The schema that arguments must pass once the caller's tenant and the defaults are in.
-pub fn check_schema(arguments: &[OperationArgument]) -> Value {
+pub(crate) fn check_schema(arguments: &[OperationArgument]) -> Value {
     let properties: Map<String, Value> = arguments
         .iter()
         .map(|argument| (argument.name.clone(), accepted(argument)))
@@ -172,7 +172,7 @@ pub fn check_schema(arguments: &[OperationArgument]) -> Value {
 }
 
 /// The schema that clients see.
-pub fn advertised_schema(arguments: &[OperationArgument]) -> Value {
+pub(crate) fn advertised_schema(arguments: &[OperationArgument]) -> Value {
     let shown: Vec<&OperationArgument> = arguments
         .iter()
         .filter(|argument| argument.constant.is_none())
@@ -196,7 +196,7 @@ pub fn advertised_schema(arguments: &[OperationArgument]) -> Value {
 }
 
 /// Whether the caller must give the argument, whoever calls.
-pub fn must_be_given(argument: &OperationArgument) -> bool {
+pub(crate) fn must_be_given(argument: &OperationArgument) -> bool {
     let filled = argument.role != TenantRole::None && argument.rule == Rule::Fill;
     argument.required && !filled && argument.default_sent.is_none()
 }
@@ -239,7 +239,7 @@ fn advertised(argument: &OperationArgument, depth: usize) -> Value {
 }
 
 /// How the body is written; `None` for a media type that is not encoded.
-pub fn media(document: &Value, operation: &Value) -> Option<Media> {
+pub(crate) fn media(document: &Value, operation: &Value) -> Option<Media> {
     let body = operation.get("requestBody");
     let content = body
         .and_then(|body| resolve(document, body))
@@ -256,7 +256,7 @@ pub fn media(document: &Value, operation: &Value) -> Option<Media> {
 }
 
 /// Every name that reaches an argument: its own, HighLevel's, the prefixed one, aliases.
-pub fn names(argument: &OperationArgument) -> BTreeSet<String> {
+pub(crate) fn names(argument: &OperationArgument) -> BTreeSet<String> {
     let mut names = BTreeSet::from([argument.name.clone(), prefixed(argument)]);
     // Where two arguments share HighLevel's name, only the prefixed names tell them apart.
     if argument.name != prefixed(argument) {

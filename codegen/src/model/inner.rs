@@ -8,7 +8,7 @@ use crate::annotations::{ArgumentAnnotations, TenantRole};
 use crate::model::operation::{OperationArgument, OperationTenant};
 
 /// One field inside an argument.
-pub struct InnerField {
+pub(crate) struct InnerField {
     /// Where it stands, by HighLevel's names, such as `customFields[].id`.
     pub path: String,
     /// The same from the tool's own name of the argument, `[]` for every item of a list.
@@ -16,13 +16,13 @@ pub struct InnerField {
 }
 
 impl InnerField {
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or_default()
     }
 }
 
 /// Every field inside `arguments`, each once.
-pub fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
+pub(crate) fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
     let mut fields = BTreeMap::new();
     for argument in arguments {
         let steps = vec![argument.name.clone()];
@@ -35,7 +35,7 @@ pub fn inner_fields(arguments: &[OperationArgument]) -> Vec<InnerField> {
 }
 
 /// The fields that `known` says name a tenant.
-pub fn tenants(
+pub(crate) fn tenants(
     arguments: &[OperationArgument],
     known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> Vec<OperationTenant> {

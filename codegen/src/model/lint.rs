@@ -16,7 +16,7 @@ use missing::missing;
 use tool::PagingStyle;
 
 /// Every fault of `operation`, given what is known of it.
-pub fn faults(
+pub(crate) fn faults(
     operation: &Operation,
     known: Option<&OperationAnnotations>,
     answer: &DocumentedAnswer,

@@ -32,13 +32,13 @@ pub struct LoweredOperation {
 
 /// Where an operation stands, and whose name its tool bears.
 #[derive(Clone, Copy)]
-pub struct OperationOrigin<'a> {
+pub(crate) struct OperationOrigin<'a> {
     pub document: &'a str,
     pub source: &'a str,
 }
 
 /// Every operation of `document` that is one of its own.
-pub fn lower<'a>(
+pub(crate) fn lower<'a>(
     place: OperationOrigin<'_>,
     document: &Value,
     is_own: impl Fn(&str, &str) -> bool,
@@ -176,7 +176,7 @@ fn lower_operation(
 
 /// Which tokens the security schemes take. HighLevel says it in prose: `bearer` and `Location-Access` are a
 /// sub-account's token, `Agency-Access` an agency's; `-Only` excludes private integrations.
-pub fn token_class(access: &[String]) -> TokenClass {
+pub(crate) fn token_class(access: &[String]) -> TokenClass {
     let agency = access.iter().any(|scheme| scheme.starts_with("Agency"));
     let location = access.iter().any(|scheme| !scheme.starts_with("Agency"));
     match (location, agency) {
@@ -188,7 +188,7 @@ pub fn token_class(access: &[String]) -> TokenClass {
 }
 
 /// Scopes and security schemes of the document; where it names no scope, the scope table's.
-pub fn scopes(operation: &Value) -> (Vec<String>, Vec<String>) {
+pub(crate) fn scopes(operation: &Value) -> (Vec<String>, Vec<String>) {
     let mut scopes = BTreeSet::new();
     let mut access = BTreeSet::new();
     let security = operation["security"].as_array();

@@ -2,15 +2,15 @@
 
 /// What clients take: langchain, n8n and the model providers agree on this much
 /// (`^[a-zA-Z_][a-zA-Z0-9_-]*$`, with room for a client's own prefix up to 64).
-pub const LONGEST_TOOL_NAME: usize = 54;
+pub(crate) const LONGEST_TOOL_NAME: usize = 54;
 
 /// The name by rule: `<document>_<operationId>`.
-pub fn tool_name(document: &str, operation_id: &str) -> String {
+pub(crate) fn tool_name(document: &str, operation_id: &str) -> String {
     format!("{document}_{operation_id}")
 }
 
 /// What is wrong with a tool name, if anything.
-pub fn tool_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn tool_name_fault(name: &str) -> Option<&'static str> {
     let mut bytes = name.bytes();
     let first = bytes
         .next()
@@ -26,7 +26,7 @@ pub fn tool_name_fault(name: &str) -> Option<&'static str> {
 }
 
 /// What is wrong with an argument name, if anything.
-pub fn argument_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn argument_name_fault(name: &str) -> Option<&'static str> {
     let taken = (1..=64).contains(&name.len())
         && name
             .bytes()
@@ -35,7 +35,7 @@ pub fn argument_name_fault(name: &str) -> Option<&'static str> {
 }
 
 /// Whether an argument of this name can name a tenant, so that its role must be declared.
-pub fn may_name_tenant(wire_name: &str) -> bool {
+pub(crate) fn may_name_tenant(wire_name: &str) -> bool {
     let plain: String = wire_name
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric())

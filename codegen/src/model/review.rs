@@ -5,7 +5,7 @@ use crate::model::operation::{Operation, V3Operation};
 use tool::{Effect, TokenClass};
 
 /// Every contradiction: the key, what is wrong, the remedy.
-pub fn contradictions(
+pub(crate) fn contradictions(
     operation: &Operation,
     known: &OperationAnnotations,
 ) -> Vec<(&'static str, &'static str, &'static str)> {

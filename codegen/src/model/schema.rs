@@ -26,10 +26,10 @@ const KEPT: [&str; 14] = [
 ];
 
 /// Marks the schema of a file.
-pub const FILE: &str = "x-file";
+pub(crate) const FILE: &str = "x-file";
 
 /// `schema` of `document` as JSON Schema 2020-12, references written out; a circle ends in `{}`.
-pub fn json_schema(document: &Value, schema: &Value) -> Value {
+pub(crate) fn json_schema(document: &Value, schema: &Value) -> Value {
     lower(document, schema, &mut Vec::new())
 }
 
@@ -146,7 +146,7 @@ fn file() -> Value {
 }
 
 /// Whether values of `schema`, or those inside its list or map, are files.
-pub fn takes_file(schema: &Value) -> bool {
+pub(crate) fn takes_file(schema: &Value) -> bool {
     let inside = ["items", "additionalProperties"].into_iter();
     schema.get(FILE).is_some() || inside.filter_map(|key| schema.get(key)).any(takes_file)
 }
@@ -179,7 +179,7 @@ fn nullable(mut schema: Value) -> Value {
 
 /// The compact form of a lowered schema: accepts all that `schema` accepts, says less. Fields of objects
 /// are shown down to `depth`.
-pub fn shown(schema: &Value, depth: usize) -> Value {
+pub(crate) fn shown(schema: &Value, depth: usize) -> Value {
     let mut out = Map::new();
     if let Some(types) = schema.get("type") {
         out.insert("type".to_owned(), types.clone());

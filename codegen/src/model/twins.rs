@@ -10,7 +10,7 @@ use crate::model::operation::Operation;
 const OLDER: &str = "-deprecated";
 
 /// Joins what `twin` names in both directions. Tools that are not listed stay out, but are checked.
-pub fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
+pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut joined: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let by_tool: BTreeMap<&str, &Operation> = operations

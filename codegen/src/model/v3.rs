@@ -15,7 +15,7 @@ use crate::v3::Edition;
 use tool::Place;
 
 /// The v3 edition of `older`, as what it differs in.
-pub fn newer(
+pub(crate) fn newer(
     older: &Operation,
     known: Option<&OperationAnnotations>,
     edition: &Edition<'_>,
@@ -184,7 +184,7 @@ fn without_v3(name: &str) -> String {
 }
 
 /// Names of a v3 edition that annotations may speak of.
-pub fn names(edition: &Edition<'_>) -> Vec<String> {
+pub(crate) fn names(edition: &Edition<'_>) -> Vec<String> {
     let (own, _) = arguments(edition.document, edition.operation, &BTreeMap::new());
     let inner = inner_fields(&own).into_iter().map(|field| field.path);
     let names = own.iter().map(|argument| argument.wire_name.clone());

@@ -73,7 +73,7 @@ fn stems(text: &str) -> Vec<String> {
 }
 
 /// Reads the file's text.
-pub fn parse(text: &str) -> Result<Glossary, Problem> {
+pub(crate) fn parse(text: &str) -> Result<Glossary, Problem> {
     toml::from_str(text).map_err(|error| {
         Problem::new(
             "openapi/glossary.toml",

@@ -67,7 +67,7 @@ fn fields(operation: &Operation) -> [(f64, Vec<String>); 6] {
 }
 
 /// The index over `operations`, which the caller has sorted by tool name.
-pub fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText {
+pub(crate) fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText {
     let all: Vec<_> = operations
         .iter()
         .map(|operation| fields(operation))

@@ -9,7 +9,7 @@ use tool::{Argument, ListStyle, Place, Tool};
 
 /// An argument by the name that tools show, and the way to a field inside it: `customFields[].id`.
 #[derive(Clone, Debug)]
-pub struct ArgumentPath {
+pub(crate) struct ArgumentPath {
     /// As it stands in the file.
     pub text: String,
     argument: String,
@@ -18,7 +18,7 @@ pub struct ArgumentPath {
 
 /// What a tool documents of a path.
 #[derive(Debug)]
-pub enum PathStanding {
+pub(crate) enum PathStanding {
     Documented,
     /// It documents a holder and not what is inside.
     Open,
@@ -27,7 +27,7 @@ pub enum PathStanding {
 
 /// A name that a tool does not have, and those that it has in that place.
 #[derive(Debug)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// It is a field, and the tool has the argument.
     pub inside: bool,
     pub name: String,
@@ -36,11 +36,11 @@ pub struct Missing {
 
 /// A value that has no fields, where the path goes on.
 #[derive(Debug)]
-pub struct Unreadable<'a>(pub &'a Value);
+pub(crate) struct Unreadable<'a>(pub &'a Value);
 
 impl ArgumentPath {
     /// `[]` says that a list is meant and may be left out: a rule holds for every item of any list on the way.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut steps = text.split('.').map(|step| {
             let mut name = step;
             while let Some(holder) = name.strip_suffix("[]") {
@@ -63,7 +63,7 @@ impl ArgumentPath {
 
     /// The argument of `tool`, also by one of its other names: else a rule on HighLevel's spelling would bind
     /// nothing where the tool shows another.
-    pub fn find_in(&self, tool: &Tool) -> Option<&'static Argument> {
+    pub(crate) fn find_in(&self, tool: &Tool) -> Option<&'static Argument> {
         let own = tool.arguments.iter().find(|one| one.name == self.argument);
         own.or_else(|| {
             let mut arguments = tool.arguments.iter();
@@ -72,7 +72,7 @@ impl ArgumentPath {
     }
 
     /// What `tool` documents of the path.
-    pub fn standing(&self, tool: &Tool) -> PathStanding {
+    pub(crate) fn standing(&self, tool: &Tool) -> PathStanding {
         let Some(argument) = self.find_in(tool) else {
             let names = tool.arguments.iter().map(|one| one.name.to_owned());
             return PathStanding::Missing(Missing {
@@ -93,7 +93,7 @@ impl ArgumentPath {
     }
 
     /// Every value that a call of `tool` sends there, lists taken apart; none where it is not given.
-    pub fn values<'a>(
+    pub(crate) fn values<'a>(
         &self,
         tool: &Tool,
         arguments: &'a Arguments,

@@ -15,7 +15,7 @@ use tool::Tool;
 
 /// One `[[arguments]]` of a section.
 #[derive(Clone, Debug)]
-pub struct Constraint {
+pub(crate) struct Constraint {
     /// Such as `[server] arguments "pipelineId"`.
     pub rule: String,
     pub tools: Vec<Selector>,
@@ -28,7 +28,7 @@ pub struct Constraint {
 
 /// What every value must pass.
 #[derive(Clone, Debug)]
-pub enum Test {
+pub(crate) enum Test {
     OneOf(Vec<Plain>),
     NoneOf(Vec<Plain>),
     StartsWith(Vec<String>),
@@ -39,7 +39,7 @@ pub enum Test {
 
 /// A value of the file.
 #[derive(Clone, Debug)]
-pub enum Plain {
+pub(crate) enum Plain {
     Text(String),
     Number(f64),
     Flag(bool),
@@ -53,12 +53,12 @@ const LONGEST_EXCERPT: usize = 60;
 
 impl Constraint {
     /// Whether `tool` has the argument and is among those that the rule is about.
-    pub fn binds(&self, tool: &Tool) -> bool {
+    pub(crate) fn binds(&self, tool: &Tool) -> bool {
         self.argument.find_in(tool).is_some() && self.tools.iter().any(|one| one.matches(tool))
     }
 
     /// Whether what a call of `tool` will send is allowed.
-    pub fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
+    pub(crate) fn check(&self, tool: &Tool, arguments: &Arguments) -> Result<(), Denial> {
         if !self.binds(tool) {
             return Ok(());
         }
@@ -102,7 +102,7 @@ impl Constraint {
     }
 
     /// The rule without its place, such as `one of "a", "b"; required`.
-    pub fn wanted(&self, tool: &Tool) -> String {
+    pub(crate) fn wanted(&self, tool: &Tool) -> String {
         let required = self.requires(tool).then(|| "required".to_owned());
         let tests = self.tests.iter().map(Test::wanted);
         Vec::from_iter(tests.chain(required)).join("; ")
@@ -114,7 +114,7 @@ impl Constraint {
 }
 
 impl Test {
-    pub fn key(&self) -> &'static str {
+    pub(crate) fn key(&self) -> &'static str {
         match self {
             Self::OneOf(_) => "one_of",
             Self::NoneOf(_) => "none_of",

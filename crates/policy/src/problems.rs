@@ -107,7 +107,7 @@ impl PolicyProblems {
 }
 
 /// Tools by their selectors; what selects none is a problem.
-pub fn selectors(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Selector> {
+pub(crate) fn selectors(at: &str, value: &Value, problems: &mut PolicyProblems) -> Vec<Selector> {
     let mut selectors = Vec::new();
     for text in problems.texts(at, value) {
         match Selector::parse(text, problems.tools) {

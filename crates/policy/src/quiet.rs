@@ -12,7 +12,7 @@ use super::selector::nearest;
 
 /// Quiet hours of one section.
 #[derive(Clone, Debug)]
-pub struct Quiet {
+pub(crate) struct Quiet {
     /// From the first, to before the second; over midnight where the second is the earlier.
     hours: Option<(Time, Time)>,
     days: Vec<Weekday>,
@@ -34,7 +34,7 @@ const DAYS: [(&str, Weekday); 7] = [
 const MOST_STRETCHES: usize = 64;
 
 impl Quiet {
-    pub fn read(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Self> {
+    pub(crate) fn read(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Self> {
         let (mut from, mut to, mut days, mut zone) = (None, None, Vec::new(), None);
         let before = problems.count();
         for (key, value) in problems.table(at, value)? {
@@ -74,7 +74,7 @@ impl Quiet {
         })
     }
 
-    pub fn holds(&self, now: Timestamp) -> bool {
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
         let local = now.to_zoned_datetime(self.zone.clone());
         self.days.contains(&local.weekday())
             || self.hours.is_some_and(|(from, to)| {
@@ -89,7 +89,7 @@ impl Quiet {
     }
 
     /// `time` by the clock of the zone.
-    pub fn local(&self, time: Timestamp) -> String {
+    pub(crate) fn local(&self, time: Timestamp) -> String {
         let local = time.to_zoned_datetime(self.zone.clone());
         local.strftime("%Y-%m-%d %H:%M").to_string()
     }
@@ -138,7 +138,10 @@ impl fmt::Display for Quiet {
 }
 
 /// When the first moment from `now` on comes at which none of `all` holds, if one comes.
-pub fn end<'a>(all: impl Iterator<Item = &'a Quiet> + Clone, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn end<'a>(
+    all: impl Iterator<Item = &'a Quiet> + Clone,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let mut time = now;
     for _ in 0..MOST_STRETCHES {
         match all.clone().find(|quiet| quiet.holds(time)) {

@@ -11,7 +11,7 @@ use tool::{Effect, Tool};
 
 /// Rules that hold together.
 #[derive(Clone, Debug, Default)]
-pub struct Section {
+pub(crate) struct Section {
     /// Such as `[locations.acme]`.
     pub place: String,
     pub deny: Vec<Selector>,
@@ -27,14 +27,14 @@ pub struct Section {
 
 impl Section {
     /// The section that stands at `place` and says nothing.
-    pub fn empty(place: &str) -> Self {
+    pub(crate) fn empty(place: &str) -> Self {
         Self {
             place: place.to_owned(),
             ..Self::default()
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.hides_anything()
             && self.confirm.is_empty()
             && self.caps.is_empty()
@@ -44,12 +44,12 @@ impl Section {
     }
 
     /// Whether it takes any tool off a list.
-    pub fn hides_anything(&self) -> bool {
+    pub(crate) fn hides_anything(&self) -> bool {
         self.read_only || self.allow.is_some() || !self.deny.is_empty()
     }
 
     /// Whether the tool may be listed: what no argument and no time of day changes.
-    pub fn shows(&self, tool: &Tool) -> Result<(), Denial> {
+    pub(crate) fn shows(&self, tool: &Tool) -> Result<(), Denial> {
         let denied = |key: &str, what: String| {
             Err(Denial {
                 rule: format!("{} {key}", self.place),

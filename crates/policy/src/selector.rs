@@ -18,7 +18,7 @@ pub enum Class {
 
 /// Some tools, as the file names them.
 #[derive(Clone)]
-pub struct Selector {
+pub(crate) struct Selector {
     text: String,
     what: What,
     /// Where twins are found, by name in order.
@@ -84,7 +84,7 @@ impl Class {
 impl Selector {
     /// `toolset:contacts`, `effect:send`, the name of a tool or the beginning of names and a `*`. What no
     /// tool is found by is refused: a rule that binds nothing is a rule misspelled.
-    pub fn parse(text: &str, tools: &'static [Tool]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, tools: &'static [Tool]) -> Result<Self, String> {
         let what = match text.split_once(':') {
             Some(("toolset", name)) => What::Toolset(toolset(name, tools)?),
             Some(("effect", name)) => What::Class(Class::parse(name)?),
@@ -100,12 +100,12 @@ impl Selector {
     }
 
     /// Whether what takes something away is about `tool`: it or one of its twins matches.
-    pub fn matches(&self, tool: &Tool) -> bool {
+    pub(crate) fn matches(&self, tool: &Tool) -> bool {
         self.is_about(tool) || self.twins(tool).any(|twin| self.is_about(twin))
     }
 
     /// Whether what lets something through is about `tool`: an effect must be its own, not a twin's.
-    pub fn admits(&self, tool: &Tool) -> bool {
+    pub(crate) fn admits(&self, tool: &Tool) -> bool {
         match self.what {
             What::Class(_) => self.is_about(tool),
             _ => self.matches(tool),
@@ -143,12 +143,12 @@ impl fmt::Display for Selector {
 }
 
 /// The known name that is most like `name`, if any is.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     tool::nearest(name, known.into_iter().map(|one| (one, one)))
 }
 
 /// The end of a sentence about an unknown name: the one that was meant, or what there is.
-pub fn instead<'a>(
+pub(crate) fn instead<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
     otherwise: &str,

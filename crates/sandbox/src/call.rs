@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::state::{RecordKind, Records};
 use super::tokens::KnownToken;
 
-pub struct SandboxCall {
+pub(crate) struct SandboxCall {
     pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
     pub query: BTreeMap<String, String>,
@@ -22,18 +22,18 @@ pub struct SandboxCall {
 
 impl SandboxCall {
     /// A value of the path; empty where the template has none of that name.
-    pub fn path(&self, name: &str) -> &str {
+    pub(crate) fn path(&self, name: &str) -> &str {
         self.path.get(name).map_or("", String::as_str)
     }
 
-    pub fn query(&self, name: &str) -> Option<&str> {
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
 
-    pub fn number(&self, name: &str) -> Option<usize> {
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
         let value: f64 = self.query(name)?.parse().ok()?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -43,24 +43,24 @@ impl SandboxCall {
         Some(value as usize)
     }
 
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.body.get(name)?.as_str()
     }
 
     /// The body's members.
-    pub fn members(&self) -> Map<String, Value> {
+    pub(crate) fn members(&self) -> Map<String, Value> {
         self.body.as_object().cloned().unwrap_or_default()
     }
 
     /// A list of texts in the body.
-    pub fn texts(&self, name: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         let list = self.body.get(name).and_then(Value::as_array);
         let texts = list.into_iter().flatten().filter_map(Value::as_str);
         texts.map(str::to_owned).collect()
     }
 
     /// The location that the request names, or the token's own.
-    pub fn location(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         named_locations(&self.path, &self.query, &self.body)
             .into_iter()
             .next()
@@ -68,12 +68,12 @@ impl SandboxCall {
     }
 
     /// Now, as RFC 3339.
-    pub fn date(&self) -> String {
+    pub(crate) fn date(&self) -> String {
         date(self.now)
     }
 
     /// A record that the token may see. [M] what is not there is a 400; [I] a foreign one is a 403.
-    pub fn record<'s>(
+    pub(crate) fn record<'s>(
         &self,
         state: &'s Records,
         kind: RecordKind,
@@ -94,7 +94,7 @@ impl SandboxCall {
 }
 
 /// The locations that a request names at the top, wherever HighLevel's names for them stand.
-pub fn named_locations<'r>(
+pub(crate) fn named_locations<'r>(
     path: &'r BTreeMap<String, String>,
     query: &'r BTreeMap<String, String>,
     body: &'r Value,
@@ -117,14 +117,14 @@ pub fn named_locations<'r>(
 }
 
 /// RFC 3339 of milliseconds since 1970.
-pub fn date(milliseconds: i64) -> String {
+pub(crate) fn date(milliseconds: i64) -> String {
     jiff::Timestamp::from_millisecond(milliseconds)
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
         .unwrap_or_default()
 }
 
 /// Milliseconds since 1970 of a record's date.
-pub fn milliseconds(date: &Value) -> i64 {
+pub(crate) fn milliseconds(date: &Value) -> i64 {
     date.as_str()
         .and_then(|text| text.parse::<jiff::Timestamp>().ok())
         .map_or_else(

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::documents::{DocumentedOperation, ImportedDocuments};
 
 /// Query parameters as they came, in order.
-pub type QueryValues = Vec<(String, String)>;
+pub(crate) type QueryValues = Vec<(String, String)>;
 
 /// Every fault of the query: unknown names, missing ones, wrong types.
-pub fn query_faults(
+pub(crate) fn query_faults(
     documents: &ImportedDocuments,
     operation: &DocumentedOperation,
     query: &QueryValues,
@@ -45,7 +45,7 @@ pub fn query_faults(
 
 /// Every fault of a body. Only the top level is closed: whether HighLevel refuses unknown names further
 /// inside is not known [I].
-pub fn body_faults(
+pub(crate) fn body_faults(
     documents: &ImportedDocuments,
     operation: &DocumentedOperation,
     schema: &'static Value,

@@ -6,11 +6,11 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 /// An open file. A record that cannot be written is logged, not lost from memory.
-pub struct RecordsFile(Connection);
+pub(crate) struct RecordsFile(Connection);
 
 impl RecordsFile {
     /// Opens or makes the file.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let unusable = |error: rusqlite::Error| {
             let path = path.display();
             format!("{path} cannot be used for the sandbox's records: {error}; give another --data")
@@ -27,7 +27,7 @@ impl RecordsFile {
     }
 
     /// Kind, id and record of each, in the order in which they were made.
-    pub fn records(&self) -> Result<Vec<(String, String, Value)>, String> {
+    pub(crate) fn records(&self) -> Result<Vec<(String, String, Value)>, String> {
         let broken =
             |error: rusqlite::Error| format!("the sandbox's records cannot be read: {error}");
         let query = "SELECT kind, id, record FROM records ORDER BY place";
@@ -47,27 +47,27 @@ impl RecordsFile {
     }
 
     /// Everything done inside is written at once.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         report(self.0.execute_batch("BEGIN"));
     }
 
-    pub fn commit(&self) {
+    pub(crate) fn commit(&self) {
         report(self.0.execute_batch("COMMIT"));
     }
 
-    pub fn put(&self, kind: &str, id: &str, record: &Value) {
+    pub(crate) fn put(&self, kind: &str, id: &str, record: &Value) {
         let insert = "INSERT INTO records (kind, id, record) VALUES (?1, ?2, ?3)
                       ON CONFLICT (kind, id) DO UPDATE SET record = excluded.record";
         let done = self.0.prepare_cached(insert);
         report(done.and_then(|mut insert| insert.execute(params![kind, id, record.to_string()])));
     }
 
-    pub fn remove(&self, kind: &str, id: &str) {
+    pub(crate) fn remove(&self, kind: &str, id: &str) {
         let delete = "DELETE FROM records WHERE kind = ?1 AND id = ?2";
         report(self.0.execute(delete, params![kind, id]));
     }
 
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         report(self.0.execute("DELETE FROM records", []));
     }
 }

@@ -17,7 +17,7 @@ const V3: &str = "v3/";
 struct EmbeddedFolder;
 
 /// One operation of HighLevel's API, as its document tells it.
-pub struct DocumentedOperation {
+pub(crate) struct DocumentedOperation {
     /// Stem of the document, such as `contacts`, or `v3/contacts` for what only v3 has.
     pub document: &'static str,
     /// Upper-case method and path template: `GET /contacts/{contactId}`.
@@ -34,7 +34,7 @@ pub struct DocumentedOperation {
     pub access: Vec<&'static str>,
 }
 
-pub struct Parameter {
+pub(crate) struct Parameter {
     pub name: &'static str,
     /// `path` or `query`.
     pub place: &'static str,
@@ -42,21 +42,21 @@ pub struct Parameter {
     pub schema: &'static Value,
 }
 
-pub struct DocumentedBody {
+pub(crate) struct DocumentedBody {
     pub required: bool,
     pub media: &'static str,
     pub schema: &'static Value,
 }
 
 /// All documents, with the exceptions applied, and their operations by path.
-pub struct ImportedDocuments {
+pub(crate) struct ImportedDocuments {
     texts: &'static BTreeMap<String, Value>,
     pub operations: Vec<DocumentedOperation>,
     tree: Node,
 }
 
 /// What a request means: the operation and the values of its path.
-pub struct Route {
+pub(crate) struct Route {
     pub operation: &'static DocumentedOperation,
     pub path: BTreeMap<String, String>,
 }
@@ -88,13 +88,13 @@ static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
 static DOCUMENTS: LazyLock<ImportedDocuments> = LazyLock::new(|| ImportedDocuments::new(&TEXTS));
 
 /// The documents of this program, read at the first call.
-pub fn documents() -> &'static ImportedDocuments {
+pub(crate) fn documents() -> &'static ImportedDocuments {
     &DOCUMENTS
 }
 
 impl DocumentedOperation {
     /// Whether the older versions do not have it.
-    pub fn is_of_v3(&self) -> bool {
+    pub(crate) fn is_of_v3(&self) -> bool {
         self.document.starts_with(V3)
     }
 }
@@ -126,7 +126,7 @@ impl ImportedDocuments {
     }
 
     /// The operation at `path` (percent-encoded, slash at the end significant), literal segments first.
-    pub fn route(&'static self, method: &str, path: &str) -> Option<Route> {
+    pub(crate) fn route(&'static self, method: &str, path: &str) -> Option<Route> {
         let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let method = method.to_ascii_lowercase();
         let index = self.tree.find(&segments, &method)?;
@@ -144,7 +144,7 @@ impl ImportedDocuments {
     }
 
     /// `schema` of `operation` without its outermost references and single-branch `allOf`s.
-    pub fn resolved(&self, document: &str, schema: &'static Value) -> &'static Value {
+    pub(crate) fn resolved(&self, document: &str, schema: &'static Value) -> &'static Value {
         let Some(text) = self.texts.get(document) else {
             return schema;
         };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// One place of one document that reads differently.
-pub struct Exception {
+pub(crate) struct Exception {
     pub document: &'static str,
     /// JSON pointer into the document; the place must exist.
     pub place: &'static str,
@@ -14,7 +14,7 @@ pub struct Exception {
     pub repair: &'static str,
 }
 
-pub const EXCEPTIONS: &[Exception] = &[
+pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         document: "conversations",
         place: "/components/schemas/SendMessageBodyDto/required",
@@ -179,7 +179,7 @@ pub const EXCEPTIONS: &[Exception] = &[
 impl Exception {
     /// Puts it into `document`; false where the place is gone. `-` at the end appends to a list, `*name`
     /// is the member of a list with that name, `+name` a new member of an object.
-    pub fn apply(&self, document: &mut Value) -> bool {
+    pub(crate) fn apply(&self, document: &mut Value) -> bool {
         let Ok(instead) = serde_json::from_str(self.instead) else {
             return false;
         };

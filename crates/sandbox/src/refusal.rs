@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub status: u16,
     pub body: Value,
 }
 
 impl Refusal {
     /// `{statusCode, message, error}` [E].
-    pub fn new(status: u16, message: impl Into<Value>) -> Self {
+    pub(crate) fn new(status: u16, message: impl Into<Value>) -> Self {
         let error = match status {
             400 => "Bad Request",
             401 => "Unauthorized",
@@ -26,23 +26,23 @@ impl Refusal {
     }
 
     /// [M] a request without `Version`.
-    pub fn no_version() -> Self {
+    pub(crate) fn no_version() -> Self {
         Self::new(401, "version header was not found.")
     }
 
     /// [M] a `Version` that is none.
-    pub fn bad_version(version: &str) -> Self {
+    pub(crate) fn bad_version(version: &str) -> Self {
         let message = format!("Invalid API version segment '{version}' at position 0");
         Self::new(400, message)
     }
 
     /// [M] no token, or one that is none.
-    pub fn bad_token() -> Self {
+    pub(crate) fn bad_token() -> Self {
         Self::new(401, "Invalid JWT")
     }
 
     /// The sandbox's own: a token that may be somebody's real one.
-    pub fn real_token() -> Self {
+    pub(crate) fn real_token() -> Self {
         Self::new(
             401,
             "Invalid JWT: this is a sandbox and takes no real token; use one of its own, such as pit-sandbox-harbor",
@@ -50,17 +50,17 @@ impl Refusal {
     }
 
     /// [M] a scope is missing, or an agency's PIT on a location's route.
-    pub fn scope() -> Self {
+    pub(crate) fn scope() -> Self {
         Self::new(401, "The token is not authorized for this scope.")
     }
 
     /// [M] an agency's PIT on `/users/`; [I] a PIT where only OAuth tokens are taken.
-    pub fn user_type() -> Self {
+    pub(crate) fn user_type() -> Self {
         Self::new(401, "Token's user type mismatch!")
     }
 
     /// [M] an OAuth Company token on a location's scope; the end of the message is not known.
-    pub fn auth_class() -> Self {
+    pub(crate) fn auth_class() -> Self {
         Self::new(
             401,
             "This authClass type is not allowed to access this scope.",
@@ -69,38 +69,38 @@ impl Refusal {
 
     /// [M: docs#74] a route that is not for the public; [I] a documented path with another method; the end of the
     /// message is not known.
-    pub fn not_public() -> Self {
+    pub(crate) fn not_public() -> Self {
         Self::new(401, "This route is not yet supported by the IAM Service.")
     }
 
     /// [M] somebody else's location.
-    pub fn location() -> Self {
+    pub(crate) fn location() -> Self {
         Self::new(403, "The token does not have access to this location.")
     }
 
     /// [M] a record that is not there is a 400.
-    pub fn not_found(what: &str, id: &str) -> Self {
+    pub(crate) fn not_found(what: &str, id: &str) -> Self {
         Self::new(400, format!("{what} not found for id:{id}"))
     }
 
     /// [E] every fault of a request at once, as a list.
-    pub fn invalid(faults: Vec<String>) -> Self {
+    pub(crate) fn invalid(faults: Vec<String>) -> Self {
         Self::new(422, faults)
     }
 
     /// [M] do not disturb; the contact's part of the message is [I].
-    pub fn dnd(contact: &str) -> Self {
+    pub(crate) fn dnd(contact: &str) -> Self {
         let message = format!("Contact {contact} has dnd enabled, not starting campaign");
         Self::new(400, message)
     }
 
     /// [I] the message: only the status and the headers are documented.
-    pub fn too_many() -> Self {
+    pub(crate) fn too_many() -> Self {
         Self::new(429, "Too many requests, please try again later.")
     }
 
     /// `{error, error_description}` [M] of `/oauth/`.
-    pub fn oauth(description: &str) -> Self {
+    pub(crate) fn oauth(description: &str) -> Self {
         let body = json!({"error": "UnAuthorized!", "error_description": description});
         Self { status: 401, body }
     }

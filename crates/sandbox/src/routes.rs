@@ -12,8 +12,8 @@ mod opportunities;
 mod payments;
 mod records;
 
-pub use contacts::complete as complete_contact;
-pub use conversations::{
+pub(crate) use contacts::complete as complete_contact;
+pub(crate) use conversations::{
     deliver_replies, fresh as fresh_conversation, keep as keep_message, message,
 };
 
@@ -25,7 +25,7 @@ use super::state::{RecordKind, Records};
 use super::tokens::KnownTokens;
 
 /// Does what the operation says. `None`: the sandbox keeps no records of it.
-pub fn answer(
+pub(crate) fn answer(
     state: &mut Records,
     tokens: &mut KnownTokens,
     call: &SandboxCall,

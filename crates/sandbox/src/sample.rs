@@ -8,7 +8,7 @@ use super::documents::{DocumentedOperation, ImportedDocuments};
 const DEEPEST: usize = 6;
 
 /// Makes values for one operation; `known` are the values of the request, taken where names agree.
-pub struct Sampler<'a> {
+pub(crate) struct Sampler<'a> {
     documents: &'a ImportedDocuments,
     document: &'static str,
     known: Map<String, Value>,
@@ -18,7 +18,7 @@ pub struct Sampler<'a> {
 
 impl<'a> Sampler<'a> {
     /// `seed` tells two requests apart; `now` is RFC 3339.
-    pub fn new(
+    pub(crate) fn new(
         documents: &'a ImportedDocuments,
         operation: &DocumentedOperation,
         known: Map<String, Value>,
@@ -35,12 +35,12 @@ impl<'a> Sampler<'a> {
     }
 
     /// A value of `schema`.
-    pub fn sample(&mut self, schema: &'static Value) -> Value {
+    pub(crate) fn sample(&mut self, schema: &'static Value) -> Value {
         self.value(schema, "", 0)
     }
 
     /// `value` with what `schema` requires and it lacks.
-    pub fn completed(&mut self, schema: &'static Value, value: Value) -> Value {
+    pub(crate) fn completed(&mut self, schema: &'static Value, value: Value) -> Value {
         let schema = self.documents.resolved(self.document, schema);
         match value {
             Value::Object(mut members) => {

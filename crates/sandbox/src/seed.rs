@@ -103,7 +103,7 @@ const CONTACTS_OF_A_BRANCH: usize = 3;
 
 /// Fills an empty sandbox, with so many branches beside the usual locations; dates count back and forth
 /// from `now`.
-pub fn seed(state: &mut Records, now: i64, branches: usize) {
+pub(crate) fn seed(state: &mut Records, now: i64, branches: usize) {
     let today = now - now.rem_euclid(DAY);
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
@@ -186,7 +186,7 @@ struct Agency<'a> {
 }
 
 /// The tokens of every location, and the agency's: all of its own making, none looks real.
-pub fn tokens(tokens: &mut KnownTokens, branches: usize) {
+pub(crate) fn tokens(tokens: &mut KnownTokens, branches: usize) {
     let scopes = super::documents()
         .operations
         .iter()

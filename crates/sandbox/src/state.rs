@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::data::RecordsFile;
 
 /// Kind of a record; its name is the key in the store.
-pub type RecordKind = &'static str;
+pub(crate) type RecordKind = &'static str;
 
 /// All records. A member whose name starts with `~` never leaves the sandbox.
-pub struct Records {
+pub(crate) struct Records {
     records: BTreeMap<String, Map<String, Value>>,
     random: fastrand::Rng,
     /// Where the records are kept, too.
@@ -19,7 +19,7 @@ pub struct Records {
 
 impl Records {
     /// An empty one.
-    pub fn new(seed: u64, data: Option<RecordsFile>) -> Self {
+    pub(crate) fn new(seed: u64, data: Option<RecordsFile>) -> Self {
         Self {
             records: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -28,7 +28,7 @@ impl Records {
     }
 
     /// The records that `data` holds; false where it holds none.
-    pub fn load(&mut self) -> Result<bool, String> {
+    pub(crate) fn load(&mut self) -> Result<bool, String> {
         let kept = self.data.as_ref().map(RecordsFile::records).transpose()?;
         let kept = kept.unwrap_or_default();
         let any = !kept.is_empty();
@@ -43,7 +43,7 @@ impl Records {
     }
 
     /// Does what makes many records, and writes them at once.
-    pub fn at_once(&mut self, make: impl FnOnce(&mut Self)) {
+    pub(crate) fn at_once(&mut self, make: impl FnOnce(&mut Self)) {
         if let Some(data) = &self.data {
             data.begin();
         }
@@ -54,7 +54,7 @@ impl Records {
     }
 
     /// Forgets everything; ids start again from `seed`.
-    pub fn clear(&mut self, seed: u64) {
+    pub(crate) fn clear(&mut self, seed: u64) {
         if let Some(data) = &self.data {
             data.clear();
         }
@@ -62,27 +62,27 @@ impl Records {
     }
 
     /// Twenty letters and digits, as HighLevel's ids are.
-    pub fn new_id(&mut self) -> String {
+    pub(crate) fn new_id(&mut self) -> String {
         std::iter::repeat_with(|| self.random.alphanumeric())
             .take(20)
             .collect()
     }
 
-    pub fn random(&mut self) -> &mut fastrand::Rng {
+    pub(crate) fn random(&mut self) -> &mut fastrand::Rng {
         &mut self.random
     }
 
-    pub fn get(&self, kind: RecordKind, id: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, kind: RecordKind, id: &str) -> Option<&Value> {
         self.records.get(kind)?.get(id)
     }
 
     /// Every record of a kind, oldest first.
-    pub fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Value> {
+    pub(crate) fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Value> {
         self.records.get(kind).into_iter().flat_map(Map::values)
     }
 
     /// Makes or replaces the record of that id.
-    pub fn put(&mut self, kind: RecordKind, id: &str, record: Value) {
+    pub(crate) fn put(&mut self, kind: RecordKind, id: &str, record: Value) {
         if let Some(data) = &self.data {
             data.put(kind, id, &record);
         }
@@ -90,14 +90,14 @@ impl Records {
         records.insert(id.to_owned(), record);
     }
 
-    pub fn remove(&mut self, kind: RecordKind, id: &str) -> Option<Value> {
+    pub(crate) fn remove(&mut self, kind: RecordKind, id: &str) -> Option<Value> {
         if let Some(data) = &self.data {
             data.remove(kind, id);
         }
         self.records.get_mut(kind)?.shift_remove(id)
     }
 
-    pub fn remove_where(&mut self, kind: RecordKind, is: impl Fn(&Value) -> bool) {
+    pub(crate) fn remove_where(&mut self, kind: RecordKind, is: impl Fn(&Value) -> bool) {
         let records = self.records.get(kind).into_iter().flatten();
         let gone = records.filter(|(_, record)| is(record));
         let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
@@ -107,7 +107,7 @@ impl Records {
     }
 
     /// Lays `changes` over a record and gives it whole.
-    pub fn change(
+    pub(crate) fn change(
         &mut self,
         kind: RecordKind,
         id: &str,
@@ -123,7 +123,7 @@ impl Records {
 }
 
 /// A record without what never leaves.
-pub fn public(value: Value) -> Value {
+pub(crate) fn public(value: Value) -> Value {
     match value {
         Value::Object(members) => members
             .into_iter()

@@ -16,7 +16,7 @@ const REUSE: i64 = 30_000;
 
 /// What a token is [E: the documents' five security schemes].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
+pub(crate) enum TokenKind {
     LocationPit,
     AgencyPit,
     Location,
@@ -24,7 +24,7 @@ pub enum TokenKind {
 }
 
 #[derive(Clone, Debug)]
-pub struct KnownToken {
+pub(crate) struct KnownToken {
     pub class: TokenKind,
     pub company: String,
     /// Empty for an agency's or company's token.
@@ -37,7 +37,7 @@ pub struct KnownToken {
 
 /// Every token of the sandbox by its text.
 #[derive(Default)]
-pub struct KnownTokens {
+pub(crate) struct KnownTokens {
     access: BTreeMap<String, KnownToken>,
     /// Refresh token → its account, and when it was used and for which answer.
     refresh: BTreeMap<String, (KnownToken, Option<(i64, Value)>)>,
@@ -45,12 +45,12 @@ pub struct KnownTokens {
 }
 
 impl KnownToken {
-    pub fn is_agency(&self) -> bool {
+    pub(crate) fn is_agency(&self) -> bool {
         self.location.is_empty()
     }
 
     /// Whether the operation takes this class of token and its scopes.
-    pub fn may(&self, operation: &DocumentedOperation) -> Result<(), Refusal> {
+    pub(crate) fn may(&self, operation: &DocumentedOperation) -> Result<(), Refusal> {
         let takes = |schemes: &[&str]| {
             operation.access.is_empty() || operation.access.iter().any(|one| schemes.contains(one))
         };
@@ -82,12 +82,16 @@ impl KnownToken {
 }
 
 impl KnownTokens {
-    pub fn add(&mut self, text: &str, token: KnownToken) {
+    pub(crate) fn add(&mut self, text: &str, token: KnownToken) {
         self.access.insert(text.to_owned(), token);
     }
 
     /// The token of an `Authorization` header.
-    pub fn find(&self, authorization: Option<&str>, now: i64) -> Result<&KnownToken, Refusal> {
+    pub(crate) fn find(
+        &self,
+        authorization: Option<&str>,
+        now: i64,
+    ) -> Result<&KnownToken, Refusal> {
         let text = authorization
             .and_then(|header| header.strip_prefix("Bearer "))
             .map_or("", str::trim);
@@ -103,7 +107,7 @@ impl KnownTokens {
     }
 
     /// A new access token and refresh token for an account, as `/oauth/token` answers [E].
-    pub fn mint(&mut self, account: KnownToken, now: i64) -> Value {
+    pub(crate) fn mint(&mut self, account: KnownToken, now: i64) -> Value {
         let access = self.text(&account, now);
         let refresh = self.text(&account, now);
         self.access.insert(
@@ -131,7 +135,7 @@ impl KnownTokens {
     }
 
     /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s.
-    pub fn renew(&mut self, refresh: &str, now: i64) -> Result<Value, Refusal> {
+    pub(crate) fn renew(&mut self, refresh: &str, now: i64) -> Result<Value, Refusal> {
         let Some((account, used)) = self.refresh.get(refresh).cloned() else {
             return Err(Refusal::oauth("Refresh token not found"));
         };

@@ -24,7 +24,7 @@ const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
 const LONGEST_LOG: usize = 10_000;
 
 /// Everything that a sandbox holds.
-pub struct World {
+pub(crate) struct World {
     options: SandboxOptions,
     pub state: Records,
     pub tokens: KnownTokens,
@@ -36,7 +36,7 @@ pub struct World {
 }
 
 /// One request as it arrived.
-pub struct SandboxRequest {
+pub(crate) struct SandboxRequest {
     pub method: String,
     /// Percent-encoded.
     pub path: String,
@@ -49,7 +49,7 @@ pub struct SandboxRequest {
     pub now: i64,
 }
 
-pub struct SandboxReply {
+pub(crate) struct SandboxReply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Value,
@@ -57,7 +57,7 @@ pub struct SandboxReply {
 
 impl World {
     /// With the records of the options' file, or freshly seeded; dates count back from `now`.
-    pub fn new(options: SandboxOptions, now: i64) -> Result<Self, String> {
+    pub(crate) fn new(options: SandboxOptions, now: i64) -> Result<Self, String> {
         let data = options.data.as_deref().map(RecordsFile::open).transpose()?;
         let mut state = Records::new(options.seed, data);
         let kept = state.load()?;
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Back to the beginning.
-    pub fn reset(&mut self, now: i64) {
+    pub(crate) fn reset(&mut self, now: i64) {
         self.state.clear(self.options.seed);
         let branches = self.options.branches;
         self.state.at_once(|state| seed::seed(state, now, branches));
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Answers and logs.
-    pub fn answer(&mut self, request: &SandboxRequest) -> SandboxReply {
+    pub(crate) fn answer(&mut self, request: &SandboxRequest) -> SandboxReply {
         let mut headers = Vec::new();
         self.answered += 1;
         let trace = format!("sandbox-{:08}", self.answered);

@@ -4,7 +4,7 @@ use crate::words::{Word, cut};
 
 /// What a clause wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// To know something.
     Ask,
     /// Something done.
@@ -14,14 +14,14 @@ pub enum Mood {
 
 /// What a word does at the head of a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     Looks,
     Acts,
 }
 
 /// One intent of a request, or the whole.
 #[derive(Debug)]
-pub struct Clause {
+pub(crate) struct Clause {
     pub words: Vec<Word>,
     pub mood: Mood,
     /// Where its first word stands that says what is wanted.
@@ -161,7 +161,7 @@ const TIMES: &[&str] = &[
 
 /// A request as one clause, and the clauses it falls into where there are several. `verb` says what
 /// the beginning of some words does at the head of a clause.
-pub fn clauses(text: &str, verb: impl Fn(&[Word]) -> Option<Verb>) -> (Clause, Vec<Clause>) {
+pub(crate) fn clauses(text: &str, verb: impl Fn(&[Word]) -> Option<Verb>) -> (Clause, Vec<Clause>) {
     let mut parts: Vec<Vec<Word>> = vec![Vec::new()];
     for piece in text.split_inclusive([',', ';', '.', '?', '!', '\n']) {
         let mut before: Option<Word> = None;

@@ -12,20 +12,20 @@ use super::StoreError;
 
 /// For its owner alone.
 const FOLDER_MODE: u32 = 0o700;
-pub const FILE_MODE: u32 = 0o600;
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// Changes take some milliseconds: who holds up others for longer is stuck.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Everybody may write to such a folder, `/tmp` for one.
 const STICKY: u32 = 0o1000;
 
 #[derive(Clone, Debug)]
-pub struct StateFolder(PathBuf);
+pub(crate) struct StateFolder(PathBuf);
 
 impl StateFolder {
     /// Makes it where it is missing, and closes it to everybody but its owner.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new()
             .recursive(true)
             .mode(FOLDER_MODE)
@@ -43,16 +43,16 @@ impl StateFolder {
         Ok(Self(path.to_owned()))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// After it the file holds `bytes`, and after a loss of power either those or what it held before.
-    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.file(name);
         self.write(&path, bytes)
             .map_err(|error| StoreError::system(&path, "written", error))
@@ -70,7 +70,7 @@ impl StateFolder {
 }
 
 /// Takes from a file or folder what `mode` does not allow.
-pub fn close(path: &Path, present: u32, mode: u32) -> Result<(), StoreError> {
+pub(crate) fn close(path: &Path, present: u32, mode: u32) -> Result<(), StoreError> {
     if present & 0o777 & !mode == 0 {
         return Ok(());
     }

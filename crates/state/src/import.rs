@@ -34,7 +34,7 @@ const MARKER: &str = "{\"moved_to\": \"the store beside this file; a later versi
 const IMPORTED: &str = "imported";
 
 /// What was taken over, and is yet to be renamed.
-pub struct OldFiles {
+pub(crate) struct OldFiles {
     files: BTreeMap<String, String>,
     sentence: Option<String>,
 }
@@ -61,7 +61,7 @@ struct ImportCounts {
 }
 
 /// `None` where there is nothing to take over, or to rename.
-pub fn take_over(
+pub(crate) fn take_over(
     transaction: &mut Transaction,
     folder: &StateFolder,
     ring: &KeyRing,
@@ -115,7 +115,7 @@ pub fn take_over(
 
 impl OldFiles {
     /// Once the rows are on the disk; what was taken over, if it was now.
-    pub fn finish(self, folder: &StateFolder) -> Result<Option<String>, StoreError> {
+    pub(crate) fn finish(self, folder: &StateFolder) -> Result<Option<String>, StoreError> {
         for name in self.files.keys() {
             let path = folder.file(name);
             let renamed = folder.file(&format!("{name}.imported"));

@@ -25,15 +25,16 @@ use crate::StoreError;
 use crate::folder::{FILE_MODE, StateFolder, close};
 use crate::identity::Identity;
 use connection::connect;
-pub use housekeeping::Housekeeping;
-pub use mirror::Mirror;
+pub(crate) use housekeeping::Housekeeping;
+pub(crate) use mirror::Mirror;
 use mirror::Mirrors;
 use rows::StorePlace;
-pub use rows::{Statement, StoredRow, Transaction};
-pub use schema::{meta, put as put_meta};
-pub use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret};
+pub(crate) use rows::{Statement, StoredRow, Transaction};
+pub(crate) use schema::{meta, put as put_meta};
+pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret};
 pub use upkeep::StoreInfo;
-pub use worker::{Announce, Pending, QueuePlace, Tidy};
+pub use worker::Pending;
+pub(crate) use worker::{Announce, QueuePlace, Tidy};
 use worker::{Worker, Writing};
 
 /// Name of the key's file, where the settings name no other.
@@ -53,7 +54,7 @@ pub struct StoreOptions<'a> {
 
 /// Whether a change has to be on the disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// A crash of the process loses nothing; a loss of power may take the last moments.
     System,
     /// A loss of power takes nothing either.
@@ -80,7 +81,7 @@ struct StoreInner {
 }
 
 /// What the thread that writes does beside, which is not the store's business.
-pub struct StoreHooks {
+pub(crate) struct StoreHooks {
     pub housekeeping: Arc<Housekeeping>,
     /// Every few seconds, in a transaction of its own.
     pub tidy: Box<Tidy>,

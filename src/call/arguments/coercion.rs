@@ -12,7 +12,11 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 const LONGEST_NUMBER: usize = 64;
 
 /// Coerces every value that has one declared type, inside objects and lists too.
-pub fn coerce(schema: &Value, values: &mut Map<String, Value>, problems: &mut ArgumentProblems) {
+pub(super) fn coerce(
+    schema: &Value,
+    values: &mut Map<String, Value>,
+    problems: &mut ArgumentProblems,
+) {
     let mut coercion = Coercion {
         problems,
         left: MOST_VALUES,

@@ -15,7 +15,7 @@ use tool::{DateForm, Tool};
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// Puts every date argument into its form; what is no date is a problem.
-pub fn lower(
+pub(super) fn lower(
     tool: &Tool,
     schema: &Value,
     values: &mut Map<String, Value>,

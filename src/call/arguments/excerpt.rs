@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The beginning of a value, for an error.
-pub fn excerpt(value: &Value) -> String {
+pub(super) fn excerpt(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// A schema as JSON Schema 2020-12 means it. A keyword that the generator does not write is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Keywords {
+pub(super) struct Keywords {
     #[serde(rename = "type", deserialize_with = "one_or_many")]
     kinds: Vec<Kind>,
     #[serde(rename = "enum")]
@@ -45,7 +45,7 @@ pub struct Keywords {
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(super) enum Kind {
     String,
     Integer,
     Number,
@@ -65,7 +65,7 @@ enum Others {
 
 /// A keyword that a value breaks.
 #[derive(Debug)]
-pub struct Broken<'s> {
+pub(super) struct Broken<'s> {
     /// Where the value stands, such as `customFields[0].id`; empty for the whole.
     pub path: String,
     pub given: &'s Value,
@@ -73,7 +73,7 @@ pub struct Broken<'s> {
 }
 
 #[derive(Debug)]
-pub enum Fault<'s> {
+pub(super) enum Fault<'s> {
     Kind(&'s [Kind]),
     Value(&'s [Value]),
     Missing(&'s str),
@@ -99,7 +99,7 @@ enum Way<'w> {
 
 impl Keywords {
     /// The first `most` things that `value` breaks.
-    pub fn broken<'s>(&'s self, value: &'s Value, most: usize) -> Vec<Broken<'s>> {
+    pub(super) fn broken<'s>(&'s self, value: &'s Value, most: usize) -> Vec<Broken<'s>> {
         self.broken_at(value, Way::Whole, most)
     }
 

@@ -7,7 +7,7 @@ use tool::nearest;
 use tool::{Argument, Tool};
 
 /// `given` by the names of the tool's schema; unknown names and double ones become problems.
-pub fn canonical(
+pub(super) fn canonical(
     tool: &Tool,
     given: Map<String, Value>,
     ignored: &[String],
@@ -35,7 +35,7 @@ pub fn canonical(
 }
 
 /// The argument that `name` means.
-pub fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
+pub(super) fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
     let own = tool.arguments.iter().find(|argument| argument.name == name);
     own.or_else(|| {
         tool.arguments

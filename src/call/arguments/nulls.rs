@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// Removes nulls that mean "not given": all nulls of properties that take none, and, in a call that
 /// gives every argument there is, those of optional nullable properties too.
-pub fn drop_unused(schema: &Value, gives_all: bool, values: &mut Map<String, Value>) {
+pub(super) fn drop_unused(schema: &Value, gives_all: bool, values: &mut Map<String, Value>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };

@@ -16,7 +16,7 @@ const LONGEST_ID: usize = 64;
 const LONGEST_WIDE: usize = 128;
 
 /// The arguments by place and wire name.
-pub fn place(
+pub(super) fn place(
     tool: &Tool,
     schema: &Schema,
     values: Map<String, Value>,

@@ -6,7 +6,7 @@ use super::ArgumentProblems;
 use tool::{Rename, Tool};
 
 /// Applies the tool's renames; a field given under two names is a problem.
-pub fn apply(tool: &Tool, values: &mut Map<String, Value>, problems: &mut ArgumentProblems) {
+pub(super) fn apply(tool: &Tool, values: &mut Map<String, Value>, problems: &mut ArgumentProblems) {
     for rename in tool.renames {
         let Some((first, rest)) = rename.within.split_first() else {
             continue;

@@ -11,7 +11,7 @@ use tool::Tool;
 const MOST_REPORTED: usize = 20;
 
 /// What arguments are checked against.
-pub struct Schema {
+pub(super) struct Schema {
     pub root: Value,
     /// Arguments that clients see.
     pub shown: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Schema {
 
 impl Schema {
     /// Compiles the schema; an error is a fault of the generator, which tests rule out.
-    pub fn new(tool: &Tool) -> Result<Self, String> {
+    pub(super) fn new(tool: &Tool) -> Result<Self, String> {
         let root: Value = serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?;
         let shown: Value =
             serde_json::from_str(tool.advertised_schema).map_err(|e| e.to_string())?;
@@ -33,7 +33,7 @@ impl Schema {
     }
 
     /// `values` again, and a problem for everything that they get wrong.
-    pub fn check(
+    pub(super) fn check(
         &self,
         values: Map<String, Value>,
         problems: &mut ArgumentProblems,
@@ -56,7 +56,7 @@ impl Schema {
     }
 
     /// Whether HighLevel needs the argument.
-    pub fn requires(&self, name: &str) -> bool {
+    pub(super) fn requires(&self, name: &str) -> bool {
         let required = self.root["required"].as_array();
         required.is_some_and(|names| names.iter().any(|one| one == name))
     }

@@ -11,7 +11,7 @@ use tool::Arguments;
 use tool::{Place, Role, Rule, Tool};
 
 /// Fills what the caller's tenant fills, and refuses every other location and company under a pin.
-pub fn bind(
+pub(super) fn bind(
     tool: &Tool,
     schema: &Schema,
     caller: &Caller,
@@ -118,7 +118,7 @@ fn collect<'a>(value: &'a Value, steps: &[&str], found: &mut Vec<&'a Value>) {
 }
 
 /// The location that a request with `arguments` names itself.
-pub fn location_on_the_wire(tool: &Tool, arguments: &Arguments) -> Option<TenantId> {
+pub(crate) fn location_on_the_wire(tool: &Tool, arguments: &Arguments) -> Option<TenantId> {
     let of_location = tool
         .arguments
         .iter()

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 const FEWEST_ROWS: usize = 3;
 
 /// Takes out of `rows` the texts and flags that all of them have alike. A row keeps one member at least.
-pub fn in_common(rows: &mut [Value]) -> Map<String, Value> {
+pub(super) fn in_common(rows: &mut [Value]) -> Map<String, Value> {
     let mut shared = Map::new();
     let Some((Value::Object(first), others)) = rows.split_first() else {
         return shared;
@@ -30,7 +30,7 @@ pub fn in_common(rows: &mut [Value]) -> Map<String, Value> {
 }
 
 /// Dates that are members of `rows`, to the minute: seconds cost a third of a date and tell nobody anything.
-pub fn shorten_dates(rows: &mut [Value]) {
+pub(super) fn shorten_dates(rows: &mut [Value]) {
     let members = rows.iter_mut().filter_map(Value::as_object_mut);
     for value in members.flat_map(Map::values_mut) {
         if let Some(shorter) = value.as_str().and_then(to_the_minute) {

@@ -65,7 +65,7 @@ impl Condition {
 }
 
 /// One condition or a list of them.
-pub fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Condition>, D::Error> {
+pub(super) fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Condition>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum OneOrMany {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// `{"columns": [name, …], "rows": [[value, …], …]}`: names once and not in every row.
-pub fn rows(columns: &[String], rows: &[Value]) -> Value {
+pub(super) fn rows(columns: &[String], rows: &[Value]) -> Value {
     let cells = |row: &Value| {
         let cells = columns.iter().map(|column| row.get(column).cloned());
         cells.map(Option::unwrap_or_default).collect::<Value>()
@@ -12,7 +12,7 @@ pub fn rows(columns: &[String], rows: &[Value]) -> Value {
 }
 
 /// A header, a line a row, cells between bars; what else there is to say below, as JSON.
-pub fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
+pub(super) fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
     let cell = |value: &Value| {
         cell_text(value)
             .replace(['\n', '\r', '\t'], " ")
@@ -24,7 +24,7 @@ pub fn table(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> 
 
 /// RFC 4180. A text that a spreadsheet would take for a formula begins with an apostrophe
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
-pub fn csv(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
+pub(super) fn csv(columns: &[String], rows: &[Value], notes: &Map<String, Value>) -> String {
     let line = |cells: Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
         format!("{}\n", cells.join(","))

@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use super::Client;
 use crate::cli::CliError;
 
-pub struct ClientFile {
+pub(super) struct ClientFile {
     pub path: PathBuf,
 }
 
 /// What became of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub enum WriteOutcome {
+pub(super) enum WriteOutcome {
     /// It held the same before, and was left alone.
     Already,
     New,
@@ -26,7 +26,7 @@ pub enum WriteOutcome {
 
 impl ClientFile {
     /// The given file, or the one that the client reads; project files are those of the current directory.
-    pub fn new(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
+    pub(super) fn new(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
         let usual = || match client {
             Client::ClaudeCode => Some(PathBuf::from(".mcp.json")),
             Client::Vscode => Some(PathBuf::from(".vscode/mcp.json")),
@@ -47,7 +47,7 @@ impl ClientFile {
     }
 
     /// Puts every member of `entry` in: what has the same name is replaced, everything else stays.
-    pub fn add(&self, entry: &Value) -> Result<WriteOutcome, CliError> {
+    pub(super) fn add(&self, entry: &Value) -> Result<WriteOutcome, CliError> {
         let before = match fs::read_to_string(&self.path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,

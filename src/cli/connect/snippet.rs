@@ -12,7 +12,7 @@ const UNKNOWN: &str = "pit-…";
 
 impl Server {
     /// What the client's file is to hold beside what it holds already; `None` where the client has no such file.
-    pub fn entry(&self, client: Client) -> Result<Option<Value>, CliError> {
+    pub(super) fn entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let url = &self.url;
         let entry = |member: &str, entry: Value| Some(json!({member: {NAME: entry}}));
         Ok(match client {
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// The entry to show: the same, but no token in it.
-    pub fn without_token(&self, client: Client) -> Result<Value, CliError> {
+    pub(super) fn without_token(&self, client: Client) -> Result<Value, CliError> {
         match client {
             Client::ClaudeDesktop => self.desktop(UNKNOWN),
             _ => Ok(self.entry(client)?.unwrap_or_default()),
@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// What a person pastes, and where. Needs no token, and shows none.
-    pub fn printed(&self, client: Client) -> Result<String, CliError> {
+    pub(super) fn printed(&self, client: Client) -> Result<String, CliError> {
         Ok(match client {
             Client::ClaudeCode => self.claude_mcp_add(),
             Client::N8n => self.n8n(),

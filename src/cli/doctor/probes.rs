@@ -65,7 +65,7 @@ const PROBES: &[Probe] = probes! {
 const NOBODY: &str = "doctor00000000000000";
 
 /// One finding a tool. `scopes`: those of the token, where it tells. With an `obstacle` nothing is tried.
-pub async fn run(
+pub(super) async fn run(
     pipeline: &Pipeline,
     tools: &[&'static Tool],
     caller: &Caller,

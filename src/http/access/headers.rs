@@ -6,7 +6,7 @@ use crate::http::problem::HttpProblem;
 use crate::upstream::TenantId;
 
 /// The bearer token, where there is an Authorization header.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -28,7 +28,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, HttpProblem> {
 }
 
 /// Says what is wrong with a bearer token without repeating it.
-pub fn not_a_token(bearer: &str) -> HttpProblem {
+pub(super) fn not_a_token(bearer: &str) -> HttpProblem {
     let what = if bearer.contains("${") || bearer.contains("{{") {
         "The bearer token is a variable that the client did not fill in; set the variable where the client runs."
     } else {
@@ -38,7 +38,7 @@ pub fn not_a_token(bearer: &str) -> HttpProblem {
 }
 
 /// One header that names a tenant.
-pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, HttpProblem> {
+pub(super) fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, HttpProblem> {
     let mut values = headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());
     let invalid = |what: &str| {
@@ -56,10 +56,10 @@ pub fn tenant(headers: &HeaderMap, name: &str) -> Result<Option<TenantId>, HttpP
     }
 }
 
-pub fn foreign(what: &str) -> HttpProblem {
+pub(super) fn foreign(what: &str) -> HttpProblem {
     HttpProblem::new(StatusCode::FORBIDDEN, "forbidden", what)
 }
 
-pub fn unauthorized(error: &'static str, what: &str) -> HttpProblem {
+pub(super) fn unauthorized(error: &'static str, what: &str) -> HttpProblem {
     HttpProblem::new(StatusCode::UNAUTHORIZED, error, what)
 }

@@ -36,7 +36,7 @@ struct CallArguments {
     reason: Option<String>,
 }
 
-pub async fn run(
+pub(super) async fn run(
     kind: CallToolKind,
     arguments: Map<String, Value>,
     session: &Session<'_>,

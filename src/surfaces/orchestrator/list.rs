@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::CallToolKind;
 use crate::surfaces::{MetaHints, MetaListing};
 
-pub const SEARCH: &str = "search_operations";
-pub const LOCATIONS: &str = "list_locations";
+pub(super) const SEARCH: &str = "search_operations";
+pub(super) const LOCATIONS: &str = "list_locations";
 
 static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
     let metas = [
@@ -56,12 +56,12 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
 });
 
 /// The orchestrator's tools.
-pub fn metas() -> impl Iterator<Item = &'static Arc<MetaListing>> {
+pub(super) fn metas() -> impl Iterator<Item = &'static Arc<MetaListing>> {
     METAS.iter()
 }
 
 /// Whether a tool only reads.
-pub fn reads(meta: &MetaListing) -> bool {
+pub(super) fn reads(meta: &MetaListing) -> bool {
     meta.hints.is_some_and(|hints| hints.read_only)
 }
 

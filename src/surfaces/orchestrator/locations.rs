@@ -16,7 +16,7 @@ use tool::Tool;
 const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezone"];
 
 /// The server's locations that the caller may name, and those of its own account.
-pub async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
+pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     let principal = &session.context.principal;
     let snapshot = session.pipeline.snapshot();
     let reachable = snapshot.locations.iter().map(|account| &account.place);

@@ -18,10 +18,10 @@ const DEEPEST: usize = 2;
 const LONGEST: usize = 800;
 
 /// Most returned fields that are named.
-pub const MOST_RETURNED: usize = 20;
+pub(super) const MOST_RETURNED: usize = 20;
 
 /// `(contactId, limit?: number, …3)`: what has no type is a text. What the connection fills in is left out.
-pub fn signature(tool: &Tool) -> String {
+pub(super) fn signature(tool: &Tool) -> String {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let is_filled = |name: &str| {
         tool.arguments.iter().any(|argument| {
@@ -53,7 +53,7 @@ pub fn signature(tool: &Tool) -> String {
 
 /// Every argument with its text, enums and the fields inside it: `{contactId, tags?: string[] /* … */}`.
 /// What has no type is a text.
-pub fn arguments(tool: &Tool) -> String {
+pub(super) fn arguments(tool: &Tool) -> String {
     let mut written = arguments_to(tool, DEEPEST);
     for depth in (0..DEEPEST).rev() {
         if written.len() > LONGEST {

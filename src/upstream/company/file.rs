@@ -17,13 +17,13 @@ use crate::upstream::failure::{Failure, FailureClass};
 const LARGEST: u64 = 256 * 1024;
 
 /// Where a pair is put.
-pub struct PairFile {
+pub(super) struct PairFile {
     path: PathBuf,
     warned: AtomicBool,
 }
 
 /// A pair to be taken over. No older version renews it while this exists.
-pub struct PairFromFile {
+pub(super) struct PairFromFile {
     pub pair: Pair,
     /// What stands for it, and for the pair that the file still holds.
     pub names: Vec<String>,
@@ -33,19 +33,22 @@ pub struct PairFromFile {
 }
 
 impl PairFile {
-    pub fn new(path: &Path) -> io::Result<Self> {
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: std::path::absolute(path)?,
             warned: AtomicBool::new(false),
         })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The pair, with what an older version left beside it; `None` where it is known by its name.
-    pub fn read(&self, is_known: impl Fn(&str) -> bool) -> Result<Option<PairFromFile>, Failure> {
+    pub(super) fn read(
+        &self,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<Option<PairFromFile>, Failure> {
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let pair = read_pair(&path)?;
         self.warn_of_readers(&path);

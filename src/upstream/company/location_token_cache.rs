@@ -14,10 +14,10 @@ use super::single_flight::SingleFlight;
 use crate::upstream::failure::Failure;
 
 /// A token that is refused so soon is not at fault: another one would be refused too.
-pub const TOO_YOUNG: Duration = Duration::from_secs(60);
+pub(super) const TOO_YOUNG: Duration = Duration::from_secs(60);
 
 /// Tokens by what they are for. In memory only.
-pub struct LocationTokenCache<K> {
+pub(super) struct LocationTokenCache<K> {
     most: usize,
     book: Mutex<TokenBook<K>>,
 }
@@ -37,7 +37,7 @@ struct CachedToken {
 
 impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     /// Keeps up to `most` tokens.
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             most,
             book: Mutex::new(TokenBook {
@@ -49,7 +49,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     }
 
     /// The token that is kept for `key`, or what `mint` comes to.
-    pub async fn token(
+    pub(super) async fn token(
         self: &Arc<Self>,
         key: K,
         mint: impl Future<Output = Result<LocationToken, Failure>> + Send + 'static,
@@ -77,7 +77,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     }
 
     /// HighLevel refused `token`. Whether asking again gives another one.
-    pub fn forget(&self, key: &K, token: &SecretString) -> bool {
+    pub(super) fn forget(&self, key: &K, token: &SecretString) -> bool {
         let mut book = self.book();
         let Some(kept) = book.tokens.get(key) else {
             return true;

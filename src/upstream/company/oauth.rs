@@ -185,7 +185,7 @@ fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
 }
 
 /// HighLevel says success, but nothing can be made of what it answers.
-pub fn unusable(what: &str) -> Failure {
+pub(super) fn unusable(what: &str) -> Failure {
     Failure::new(
         FailureClass::Upstream,
         format!("HighLevel's answer to the request for a token {what}."),

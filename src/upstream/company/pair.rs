@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::upstream::Claims;
 
 /// How long before its end a token counts as over, in seconds: a call that starts with it must end with it.
-pub const MARGIN: i64 = 300;
+pub(super) const MARGIN: i64 = 300;
 
 /// What HighLevel's tokens live, in seconds, where an answer does not say.
 const USUAL_LIFE: i64 = 86_399;
@@ -22,7 +22,7 @@ const REPLACES: &str = "replaces";
 
 /// An access token with its refresh token, and whatever came with them.
 #[derive(Clone)]
-pub struct Pair {
+pub(super) struct Pair {
     pub access: SecretString,
     pub refresh: SecretString,
     /// Seconds since 1970.
@@ -31,7 +31,7 @@ pub struct Pair {
 }
 
 /// What a renewal that was cut off left beside a pair file, by a version before the store.
-pub enum Leftover {
+pub(super) enum Leftover {
     /// The renewal of the pair of this name was about to be sent.
     Intent(String),
     /// What HighLevel answered, and the name of the pair that it was asked for.
@@ -42,7 +42,7 @@ pub enum Leftover {
 
 impl Pair {
     /// Reads a pair's JSON; `written` is when it was written, in seconds since 1970. Else what is wrong with it.
-    pub fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
+    pub(super) fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
         let value = serde_json::from_slice(json).map_err(|_| "is no JSON")?;
         let Value::Object(members) = value else {
             return Err("is no JSON object");
@@ -62,7 +62,11 @@ impl Pair {
     }
 
     /// The pair that HighLevel answered at or after `asked` when this one was to be renewed.
-    pub fn renewed(&self, answer: Map<String, Value>, asked: i64) -> Result<Self, &'static str> {
+    pub(super) fn renewed(
+        &self,
+        answer: Map<String, Value>,
+        asked: i64,
+    ) -> Result<Self, &'static str> {
         let mut members = self.others.clone();
         // RFC 6749: no new refresh token means that the old one goes on.
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
@@ -91,7 +95,7 @@ impl Pair {
     }
 
     /// The pair as it is kept.
-    pub fn json(&self) -> SecretString {
+    pub(super) fn json(&self) -> SecretString {
         let mut members = Map::new();
         members.insert(ACCESS.to_owned(), self.access.expose_secret().into());
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
@@ -101,18 +105,18 @@ impl Pair {
     }
 
     /// What stands for the pair: a digest of its refresh token, which no two pairs share.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         state::sha256(self.refresh.expose_secret())
     }
 
     /// What came with the tokens under `name`.
-    pub fn other(&self, name: &str) -> Option<&str> {
+    pub(super) fn other(&self, name: &str) -> Option<&str> {
         self.others.get(name)?.as_str()
     }
 }
 
 impl Leftover {
-    pub fn read(json: &[u8]) -> Self {
+    pub(super) fn read(json: &[u8]) -> Self {
         let Ok(Value::Object(members)) = serde_json::from_slice(json) else {
             return Self::Torn;
         };
@@ -127,12 +131,12 @@ impl Leftover {
 }
 
 /// Seconds since 1970.
-pub fn now() -> i64 {
+pub(super) fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
 /// The access token of an answer to a request that was sent at `asked`, and when it ends.
-pub fn granted(answer: &Map<String, Value>, asked: i64) -> Option<(SecretString, i64)> {
+pub(super) fn granted(answer: &Map<String, Value>, asked: i64) -> Option<(SecretString, i64)> {
     let text = answer.get(ACCESS)?.as_str()?;
     let token = is_token(text).then(|| SecretString::from(text))?;
     let lasts = answer.get(EXPIRES_IN).and_then(seconds);

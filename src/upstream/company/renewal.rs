@@ -25,7 +25,7 @@ const LONGEST_LEASE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The token of one company.
-pub struct Renewal {
+pub(super) struct Renewal {
     pub company: TenantId,
     pub app: App,
     pub oauth: Oauth,
@@ -37,7 +37,7 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    pub async fn token(self: &Arc<Self>) -> Result<SecretString, Failure> {
+    pub(super) async fn token(self: &Arc<Self>) -> Result<SecretString, Failure> {
         let flight = {
             let mut state = self.state();
             if let Some(token) = state.good() {
@@ -53,7 +53,7 @@ impl Renewal {
         outcome.or_else(|failure| self.state().still().ok_or(failure))
     }
 
-    pub fn refused(&self, token: &SecretString) -> bool {
+    pub(super) fn refused(&self, token: &SecretString) -> bool {
         self.state().refuse(token)
     }
 

@@ -6,11 +6,11 @@ use crate::upstream::failure::{Failure, FailureClass};
 
 /// Under way or just over. Cheap to clone.
 #[derive(Clone)]
-pub struct SingleFlight<T>(watch::Receiver<Option<Result<T, Failure>>>);
+pub(super) struct SingleFlight<T>(watch::Receiver<Option<Result<T, Failure>>>);
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Starts `work` in a task of its own: who waits for it may go away.
-    pub fn start(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
+    pub(super) fn start(work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(None);
         tokio::spawn(async move {
             let outcome = work.await;
@@ -20,12 +20,12 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     }
 
     /// Whether the work has ended, well or not.
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.0.has_changed().is_err()
     }
 
     /// What the work comes to.
-    pub async fn wait(mut self) -> Result<T, Failure> {
+    pub(super) async fn wait(mut self) -> Result<T, Failure> {
         let outcome = self.0.wait_for(Option::is_some).await;
         // Without one the task was ended: by a panic, or with the runtime.
         let outcome = outcome.ok().and_then(|outcome| outcome.clone());

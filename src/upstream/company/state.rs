@@ -12,7 +12,7 @@ use super::token_error::{RefreshTokenState, TokenError};
 use crate::upstream::failure::Failure;
 
 /// From one renewal that failed to the next, where HighLevel asks for no longer pause.
-pub const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
 /// Longest pause that HighLevel is granted.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const INSISTENCE: u32 = 5;
 
 #[derive(Default)]
-pub struct RenewalState {
+pub(super) struct RenewalState {
     pub held: Option<AccessToken>,
     /// A renewal was sent, and nobody knows what became of it.
     pub open: bool,
@@ -36,7 +36,7 @@ pub struct RenewalState {
     insisted: u32,
 }
 
-pub struct AccessToken {
+pub(super) struct AccessToken {
     token: SecretString,
     expires_at: i64,
     /// When HighLevel gave it to this process.
@@ -45,7 +45,7 @@ pub struct AccessToken {
 
 impl RenewalState {
     /// The token that needs no renewal.
-    pub fn good(&self) -> Option<SecretString> {
+    pub(super) fn good(&self) -> Option<SecretString> {
         let held = self.held.as_ref().filter(|_| !self.refused && !self.open)?;
         // A token that lives for less than the margin must not be renewed at every call.
         let good = held.is_younger_than(PAUSE) || held.expires_at > now() + MARGIN;
@@ -53,25 +53,25 @@ impl RenewalState {
     }
 
     /// What can be used while no renewal comes to anything.
-    pub fn still(&self) -> Option<SecretString> {
+    pub(super) fn still(&self) -> Option<SecretString> {
         let held = self.held.as_ref().filter(|_| !self.refused)?;
         (held.expires_at > now()).then(|| held.token.clone())
     }
 
     /// Why there is no renewal now, with the rest of the pause.
-    pub fn resting(&self) -> Option<Failure> {
+    pub(super) fn resting(&self) -> Option<Failure> {
         let (failure, next) = self.failed.as_ref()?;
         let rest = next.saturating_duration_since(Instant::now());
         (!rest.is_zero()).then(|| failure.clone().with_retry_after(rest))
     }
 
-    pub fn under_way(&self) -> Option<SingleFlight<SecretString>> {
+    pub(super) fn under_way(&self) -> Option<SingleFlight<SecretString>> {
         let flight = self.flight.as_ref()?;
         (!flight.is_over()).then(|| flight.clone())
     }
 
     /// Whether there is, or can be, another token than `token`, which HighLevel refused.
-    pub fn refuse(&mut self, token: &SecretString) -> bool {
+    pub(super) fn refuse(&mut self, token: &SecretString) -> bool {
         match &self.held {
             Some(held) if held.is(token) => {
                 self.refused |= !held.is_younger_than(TOO_YOUNG);
@@ -82,25 +82,25 @@ impl RenewalState {
     }
 
     /// Uses the pair of the store where it is another than that in use.
-    pub fn take(&mut self, pair: &Pair) {
+    pub(super) fn take(&mut self, pair: &Pair) {
         if !self.held.as_ref().is_some_and(|held| held.is(&pair.access)) {
             self.hold(pair, None);
         }
     }
 
     /// Uses what HighLevel just gave.
-    pub fn renew(&mut self, pair: &Pair) {
+    pub(super) fn renew(&mut self, pair: &Pair) {
         self.hold(pair, Some(Instant::now()));
     }
 
-    pub fn succeed(&mut self) {
+    pub(super) fn succeed(&mut self) {
         self.open = false;
         self.failed = None;
         self.insisted = 0;
     }
 
     /// Whether to try again though nobody may ask.
-    pub fn fail(&mut self, missed: &TokenError) -> bool {
+    pub(super) fn fail(&mut self, missed: &TokenError) -> bool {
         self.open |= missed.refresh_token == RefreshTokenState::Unknown;
         let asked = Duration::from_millis(missed.failure.retry_after_ms.unwrap_or(0));
         let pause = asked.clamp(PAUSE, LONGEST_PAUSE);

@@ -119,7 +119,7 @@ impl From<Failure> for TokenError {
 }
 
 /// Why there is no new pair.
-pub fn of_renewal(
+pub(super) fn of_renewal(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
@@ -148,7 +148,7 @@ pub fn of_renewal(
 }
 
 /// Why there is no token of `location`.
-pub fn of_location(
+pub(super) fn of_location(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],

@@ -3,7 +3,7 @@
 use crate::upstream::failure::FailureClass;
 
 /// A known message.
-pub struct KnownMessage {
+pub(super) struct KnownMessage {
     pub status: u16,
     /// Part of the message, in lower case.
     pub says: &'static str,
@@ -14,7 +14,7 @@ pub struct KnownMessage {
 }
 
 /// Texts as users reported them; none was checked against the live service by us.
-pub const KNOWN: &[KnownMessage] = &[
+pub(super) const KNOWN: &[KnownMessage] = &[
     KnownMessage {
         status: 401,
         says: "version header was not found",

@@ -12,7 +12,7 @@ const DAY_MS: i64 = 86_400_000;
 const READS_ONLY_PERCENT: u64 = 95;
 
 /// Counts calls of one day by UTC; HighLevel does not say when its day begins.
-pub struct DailyQuota {
+pub(super) struct DailyQuota {
     seed: u64,
     limit: u64,
     number: i64,
@@ -24,13 +24,13 @@ pub struct DailyQuota {
 
 /// Where one call stands in the day.
 #[derive(Clone, Copy, Debug)]
-pub struct QuotaSlot {
+pub(super) struct QuotaSlot {
     number: i64,
     taken: u64,
 }
 
 impl DailyQuota {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             seed,
             limit: seed,
@@ -42,7 +42,7 @@ impl DailyQuota {
     }
 
     /// How long a call has to wait for the next day; `None` where it may go.
-    pub fn wait(&mut self, now: Timestamp, reads: bool) -> Option<Duration> {
+    pub(super) fn wait(&mut self, now: Timestamp, reads: bool) -> Option<Duration> {
         self.begin(now);
         let allowed = if reads {
             self.limit
@@ -54,7 +54,7 @@ impl DailyQuota {
         (self.used >= allowed).then(|| Duration::from_millis(left.unsigned_abs()))
     }
 
-    pub fn take(&mut self, now: Timestamp) -> QuotaSlot {
+    pub(super) fn take(&mut self, now: Timestamp) -> QuotaSlot {
         self.begin(now);
         self.used += 1;
         self.taken += 1;
@@ -65,7 +65,7 @@ impl DailyQuota {
     }
 
     /// Takes HighLevel's own count where it is the greater one. One of yesterday says nothing of today.
-    pub fn correct(&mut self, turn: QuotaSlot, reported: RateLimitHeaders) {
+    pub(super) fn correct(&mut self, turn: QuotaSlot, reported: RateLimitHeaders) {
         if turn.number != self.number {
             return;
         }
@@ -84,13 +84,13 @@ impl DailyQuota {
     }
 
     /// Whether forgetting the day's count could let too many calls through.
-    pub fn is_half_used(&mut self, now: Timestamp) -> bool {
+    pub(super) fn is_half_used(&mut self, now: Timestamp) -> bool {
         self.begin(now);
         self.used > 0 && self.used.saturating_mul(2) >= self.limit
     }
 
     /// A call that never left is not counted.
-    pub fn unsent(&mut self, turn: QuotaSlot) {
+    pub(super) fn unsent(&mut self, turn: QuotaSlot) {
         if turn.number == self.number {
             self.used = self.used.saturating_sub(1);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Digest;
 
 /// At most `depth` tickets in all.
-pub struct FairQueue {
+pub(super) struct FairQueue {
     depth: usize,
     length: usize,
     next: u64,
@@ -15,10 +15,10 @@ pub struct FairQueue {
 
 /// One waiting call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueTicket(u64);
+pub(super) struct QueueTicket(u64);
 
 impl FairQueue {
-    pub fn new(depth: usize) -> Self {
+    pub(super) fn new(depth: usize) -> Self {
         Self {
             depth,
             length: 0,
@@ -27,12 +27,12 @@ impl FairQueue {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
 
     /// How many would be served before a newcomer of `tenant`, at most.
-    pub fn ahead(&self, tenant: Digest) -> u64 {
+    pub(super) fn ahead(&self, tenant: Digest) -> u64 {
         let own = self.waiting(tenant);
         let before = |(other, tickets): &(Digest, VecDeque<QueueTicket>)| {
             if *other == tenant {
@@ -46,7 +46,7 @@ impl FairQueue {
 
     /// Joins the line. Where it is full, the last call of the tenant with the most waiting ones makes room,
     /// unless the newcomer's own tenant is that one: `None`.
-    pub fn join(&mut self, tenant: Digest) -> Option<QueueTicket> {
+    pub(super) fn join(&mut self, tenant: Digest) -> Option<QueueTicket> {
         if self.length >= self.depth {
             let own = self.waiting(tenant);
             let longest = self
@@ -68,12 +68,12 @@ impl FairQueue {
     }
 
     /// Whose turn it is.
-    pub fn first(&self) -> Option<QueueTicket> {
+    pub(super) fn first(&self) -> Option<QueueTicket> {
         self.tenants.front()?.1.front().copied()
     }
 
     /// The first one goes; its tenant has its next turn after all others.
-    pub fn serve(&mut self) {
+    pub(super) fn serve(&mut self) {
         let Some((tenant, mut tickets)) = self.tenants.pop_front() else {
             return;
         };
@@ -85,7 +85,7 @@ impl FairQueue {
     }
 
     /// Takes a ticket out, wherever it stands; whether it was still there.
-    pub fn release(&mut self, ticket: QueueTicket) -> bool {
+    pub(super) fn release(&mut self, ticket: QueueTicket) -> bool {
         let before = self.length;
         for (_, tickets) in &mut self.tenants {
             tickets.retain(|other| *other != ticket);
@@ -95,7 +95,7 @@ impl FairQueue {
         self.length < before
     }
 
-    pub fn holds(&self, ticket: QueueTicket) -> bool {
+    pub(super) fn holds(&self, ticket: QueueTicket) -> bool {
         self.tenants
             .iter()
             .any(|(_, tickets)| tickets.contains(&ticket))

@@ -10,7 +10,7 @@ use super::rate_limit_headers::RateLimitHeaders;
 
 /// So many calls per interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub(super) struct Rate {
     pub calls: u64,
     pub interval: Duration,
     /// How much of `calls` is used, in percent.
@@ -23,7 +23,7 @@ pub struct Rate {
 /// before it had time to get there. So a place is free again one interval after the answer, less the
 /// fastest time that any call took there and back. Where no call was fast both ways that time is too long;
 /// what `Rate::percent` keeps back covers it.
-pub struct RateWindow {
+pub(super) struct RateWindow {
     seed: Rate,
     rate: Rate,
     under_way: u64,
@@ -42,7 +42,7 @@ pub struct RateWindow {
 
 /// One place in the window, for one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     since: Instant,
     /// The window's counts when it was taken.
     taken: u64,
@@ -78,7 +78,7 @@ impl SlotOutcome {
 }
 
 impl RateWindow {
-    pub fn new(seed: Rate) -> Self {
+    pub(super) fn new(seed: Rate) -> Self {
         Self {
             seed,
             rate: seed,
@@ -94,7 +94,7 @@ impl RateWindow {
     }
 
     /// When a call has a place that comes after `ahead` others; `now` where there is one.
-    pub fn next(&mut self, now: Instant, ahead: u64) -> Instant {
+    pub(super) fn next(&mut self, now: Instant, ahead: u64) -> Instant {
         self.forget(now);
         let used = self.under_way + self.freed_at.len() as u64;
         let capacity = (self.rate.calls * self.rate.percent / 100).max(1);
@@ -113,7 +113,7 @@ impl RateWindow {
     }
 
     /// Takes a place; `next` must have said `now`.
-    pub fn take(&mut self, now: Instant) -> Slot {
+    pub(super) fn take(&mut self, now: Instant) -> Slot {
         self.under_way += 1;
         self.taken += 1;
         Slot {
@@ -124,7 +124,7 @@ impl RateWindow {
     }
 
     /// Gives a place back when its call has ended.
-    pub fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) {
+    pub(super) fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
             SlotOutcome::Unsent => return,
@@ -151,7 +151,7 @@ impl RateWindow {
     }
 
     /// Counts the calls of `other` too, which turned out to be calls of this one's location.
-    pub fn merge(&mut self, other: &Self, now: Instant) {
+    pub(super) fn merge(&mut self, other: &Self, now: Instant) {
         for at in &other.freed_at {
             self.hold_until(*at);
         }
@@ -161,7 +161,7 @@ impl RateWindow {
     }
 
     /// Nothing is counted or under way.
-    pub fn is_idle(&mut self, now: Instant) -> bool {
+    pub(super) fn is_idle(&mut self, now: Instant) -> bool {
         self.forget(now);
         self.under_way == 0 && self.freed_at.is_empty() && self.closed_until.is_none()
     }

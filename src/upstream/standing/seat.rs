@@ -7,7 +7,7 @@ use crate::upstream::errors::TokenVerdict;
 
 /// Held while the call is under way. Dropped before `end`, the call counts as a refused try: whoever hangs up early
 /// must not get tries for nothing.
-pub struct Seat {
+pub(crate) struct Seat {
     /// One of the token's few calls.
     _place: OwnedSemaphorePermit,
     /// `None` once ended.
@@ -23,7 +23,7 @@ impl Seat {
     }
 
     /// Takes what became of the call.
-    pub fn end(mut self, verdict: TokenVerdict) {
+    pub(crate) fn end(mut self, verdict: TokenVerdict) {
         let Some(attempt) = self.attempt.take() else {
             return;
         };

@@ -10,25 +10,25 @@ use tokio::time::{Instant, timeout_at};
 use super::delay::Delay;
 
 /// Refused tries that an address has in a minute. HighLevel may block the server's own address for more.
-pub const TRIES_A_MINUTE: usize = 30;
+pub(super) const TRIES_A_MINUTE: usize = 30;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// An address without calls is forgotten after so long: the longest call and a minute.
-pub const FORGOTTEN_AFTER: Duration = Duration::from_mins(3);
+pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_mins(3);
 
 /// Wait where all tries are under way.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
 /// The tries of one address.
-pub struct Tries {
+pub(super) struct Tries {
     free: Arc<Semaphore>,
     /// When refused tries are free again, ascending.
     spent: Mutex<VecDeque<Instant>>,
 }
 
 /// One try, under way.
-pub struct Try {
+pub(super) struct Try {
     tries: Arc<Tries>,
     permit: OwnedSemaphorePermit,
 }
@@ -44,7 +44,7 @@ impl Default for Tries {
 
 impl Tries {
     /// Whether the address has tries left, those under way included.
-    pub fn check(&self) -> Result<(), Delay> {
+    pub(super) fn check(&self) -> Result<(), Delay> {
         let now = Instant::now();
         let spent = self.refill(now);
         match spent.front() {
@@ -54,7 +54,7 @@ impl Tries {
     }
 
     /// Waits for a try until `patience` is over. Tries under way that succeed are free at once.
-    pub async fn enter(self: &Arc<Self>, patience: Instant) -> Result<Try, Delay> {
+    pub(super) async fn enter(self: &Arc<Self>, patience: Instant) -> Result<Try, Delay> {
         loop {
             self.check()?;
             let next = self.refill(Instant::now()).front().copied();
@@ -85,14 +85,14 @@ impl Tries {
 
 impl Try {
     /// HighLevel did not accept the token.
-    pub fn spend(self) {
+    pub(super) fn spend(self) {
         self.permit.forget();
         let mut spent = self.tries.refill(Instant::now());
         spent.push_back(Instant::now() + MINUTE);
     }
 
     /// The try costs nothing.
-    pub fn give_back(self) {
+    pub(super) fn give_back(self) {
         drop(self);
     }
 }

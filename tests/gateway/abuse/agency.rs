@@ -6,23 +6,23 @@ use super::setup::Setup;
 use super::stub::{AGENCY, AGENCY_TOKEN};
 
 /// The access key of the settings.
-pub const OPERATOR: &str = "operator-0123456789abcdef0123456789";
+pub(super) const OPERATOR: &str = "operator-0123456789abcdef0123456789";
 
 /// As a header.
-pub const BY_OPERATOR: [(&str, &str); 1] = [("x-access-key", OPERATOR)];
+pub(super) const BY_OPERATOR: [(&str, &str); 1] = [("x-access-key", OPERATOR)];
 
 /// The id of a location.
-pub fn location(number: usize) -> String {
+pub(super) fn location(number: usize) -> String {
     format!("locBranch{number:011}")
 }
 
 /// A client that shows a token.
-pub fn bearer(token: &str) -> String {
+pub(super) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
 /// The locations b01, b02 and so on, each with a token that HighLevel knows, and an operator with a key.
-pub fn branches(number: usize) -> Setup {
+pub(super) fn branches(number: usize) -> Setup {
     let setup = Setup::new().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", OPERATOR);
     let mut text = String::new();
     for number in 1..=number {
@@ -39,7 +39,7 @@ pub fn branches(number: usize) -> Setup {
 }
 
 /// The same locations, reached by the agency's token.
-pub fn company(number: usize) -> Setup {
+pub(super) fn company(number: usize) -> Setup {
     let setup = Setup::new().set("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", OPERATOR);
     let pair = serde_json::json!({
         "access_token": AGENCY_TOKEN, "refresh_token": "agency-refresh", "token_type": "Bearer",

@@ -16,7 +16,7 @@ use test_support::server::client;
 const ATTACKERS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
-pub enum Attack {
+pub(super) enum Attack {
     Toolsets,
     LongNames,
     DryRuns,
@@ -28,7 +28,7 @@ pub enum Attack {
     Domains,
 }
 
-pub const ATTACKS: [Attack; 9] = [
+pub(super) const ATTACKS: [Attack; 9] = [
     Attack::Toolsets,
     Attack::LongNames,
     Attack::DryRuns,
@@ -114,7 +114,12 @@ impl Attack {
     }
 
     /// Attacks the server at this address until told to stop.
-    pub fn start(self, url: &str, stop: &Arc<AtomicBool>, runtime: &Handle) -> Vec<JoinHandle<()>> {
+    pub(super) fn start(
+        self,
+        url: &str,
+        stop: &Arc<AtomicBool>,
+        runtime: &Handle,
+    ) -> Vec<JoinHandle<()>> {
         let next = Arc::new(AtomicUsize::new(0));
         let attackers = (0..ATTACKERS).map(|_| {
             let (url, stop, next, http) = (

@@ -20,7 +20,7 @@ const MIB: usize = 1024;
 const SEND: &str = "conversations_send-a-new-message";
 
 /// Longest answer with its envelope.
-pub const LONGEST_ANSWER: usize = 131_072 + 8_192;
+pub(super) const LONGEST_ANSWER: usize = 131_072 + 8_192;
 
 /// How much more memory `program` holds than at first, in MiB.
 fn grown(program: &Program, before: usize) -> usize {
@@ -28,7 +28,10 @@ fn grown(program: &Program, before: usize) -> usize {
 }
 
 /// A reply within this time, or none.
-pub async fn within(limit: Duration, reply: impl Future<Output = ToolReply>) -> Option<ToolReply> {
+pub(super) async fn within(
+    limit: Duration,
+    reply: impl Future<Output = ToolReply>,
+) -> Option<ToolReply> {
     timeout(limit, reply).await.ok()
 }
 
@@ -207,7 +210,7 @@ async fn e4_what_waits_for_a_person_is_small() {
 }
 
 /// As many requests with a body that lacks its last byte.
-pub async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<TcpStream> {
+pub(super) async fn unfinished(program: &Program, many: usize, headers: &str) -> Vec<TcpStream> {
     const BODY: usize = 4 << 20;
     let address = program.url.trim_start_matches("http://");
     let body = vec![b' '; BODY - 1];

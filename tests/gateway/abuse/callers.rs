@@ -11,7 +11,7 @@ use super::program::Program;
 use super::stub::AGENCY_TOKEN;
 
 /// A kind of caller.
-pub struct CallerProfile {
+pub(super) struct CallerProfile {
     pub name: &'static str,
     pub channel: Channel,
     headers: Vec<(&'static str, String)>,
@@ -21,7 +21,7 @@ pub struct CallerProfile {
 
 /// What it calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
+pub(super) enum Channel {
     /// A server with three locations of an agency, and keys.
     Locations,
     /// A server with an account of its own.
@@ -31,14 +31,14 @@ pub enum Channel {
 }
 
 /// One call as it will be made.
-pub struct RandomCall {
+pub(super) struct RandomCall {
     pub path: String,
     pub tool: String,
     pub arguments: Value,
 }
 
 /// The program speaking MCP over stdin and stdout.
-pub struct StdioProgram {
+pub(super) struct StdioProgram {
     _child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
@@ -47,7 +47,7 @@ pub struct StdioProgram {
 impl CallerProfile {
     /// Every kind there is. `keys`: Authorization headers of access keys for the first location, for the first two, and
     /// for all of them with the agency's token.
-    pub fn all(keys: &[String; 3]) -> Vec<Self> {
+    pub(super) fn all(keys: &[String; 3]) -> Vec<Self> {
         let branches = |numbers: &[usize]| -> (BTreeSet<String>, BTreeSet<String>) {
             let ids = numbers.iter().map(|number| location(*number));
             ids.map(|id| (format!("minted-{id}"), id)).unzip()
@@ -128,7 +128,7 @@ impl CallerProfile {
     }
 
     /// One call over HTTP, confirmed where that is asked for.
-    pub async fn call(&self, program: &Program, call: RandomCall) {
+    pub(super) async fn call(&self, program: &Program, call: RandomCall) {
         let headers = self.headers.iter();
         let headers: Vec<(&str, &str)> = headers
             .map(|(name, value)| (*name, value.as_str()))
@@ -147,7 +147,7 @@ impl CallerProfile {
 
 impl StdioProgram {
     /// Shakes hands with a program that was just started.
-    pub async fn greet(mut child: Child) -> Self {
+    pub(super) async fn greet(mut child: Child) -> Self {
         let stdin = child.stdin.take().expect("stdin");
         let stdout = child.stdout.take().expect("stdout");
         let mut program = Self {
@@ -163,7 +163,7 @@ impl StdioProgram {
         program
     }
 
-    pub async fn call(&mut self, call: RandomCall) {
+    pub(super) async fn call(&mut self, call: RandomCall) {
         let params = json!({"name": call.tool, "arguments": call.arguments});
         self.request("tools/call", params).await;
     }

@@ -83,7 +83,7 @@ async fn a_write_of_a_new_token_is_preceded_by_a_read() {
 }
 
 /// Bytes of what is written down of calls.
-pub fn audit_bytes(setup: &Setup) -> u64 {
+pub(super) fn audit_bytes(setup: &Setup) -> u64 {
     let mut bytes = 0;
     let counted = state::audit::lines(&setup.store(), None, None, |lines| {
         bytes += lines.iter().map(|line| line.len() as u64).sum::<u64>();

@@ -11,10 +11,10 @@ use tokio::time::{sleep, timeout};
 use test_support::server::client;
 
 /// Headers that show who calls.
-pub type Headers<'a> = [(&'a str, &'a str)];
+pub(super) type Headers<'a> = [(&'a str, &'a str)];
 
 /// The program serving, until dropped.
-pub struct Program {
+pub(super) struct Program {
     pub url: String,
     /// Address of /metrics.
     pub metrics: String,
@@ -27,7 +27,7 @@ pub struct Program {
 
 /// What a client got.
 #[derive(Clone, Debug)]
-pub struct ToolReply {
+pub(super) struct ToolReply {
     pub status: u16,
     /// The text of a tool's result, or else the whole body.
     pub text: String,
@@ -39,7 +39,7 @@ pub struct ToolReply {
 
 impl Program {
     /// `log` is what it said so far.
-    pub fn new(
+    pub(super) fn new(
         child: Child,
         url: &str,
         metrics: String,
@@ -60,7 +60,7 @@ impl Program {
     }
 
     /// Reads its log until it ends.
-    pub fn collect(&self, stderr: BufReader<ChildStderr>) {
+    pub(super) fn collect(&self, stderr: BufReader<ChildStderr>) {
         let log = Arc::clone(&self.log);
         tokio::spawn(async move {
             let mut lines = stderr.lines();
@@ -76,12 +76,12 @@ impl Program {
     }
 
     /// Memory that it holds, in KiB.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.status("VmRSS:")
     }
 
     /// The most that it ever held, in KiB.
-    pub fn peak_memory(&self) -> usize {
+    pub(super) fn peak_memory(&self) -> usize {
         self.status("VmHWM:")
     }
 
@@ -94,7 +94,7 @@ impl Program {
     }
 
     /// The lines of its log that hold this in their message.
-    pub fn lines(&self, message: &str) -> Vec<Value> {
+    pub(super) fn lines(&self, message: &str) -> Vec<Value> {
         let log = self.log.lock().expect("the lock");
         let fits = |line: &&Value| {
             line["message"]
@@ -105,14 +105,14 @@ impl Program {
     }
 
     /// Its log so far, as one text.
-    pub fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         let log = self.log.lock().expect("the lock");
         let lines: Vec<String> = log.iter().map(Value::to_string).collect();
         lines.join("\n")
     }
 
     /// Sends SIGHUP and waits until the program says what came of it.
-    pub async fn reload(&self) {
+    pub(super) async fn reload(&self) {
         const OUTCOMES: [&str; 2] = [
             "read locations and rules again",
             "locations and rules stay as they were",
@@ -131,7 +131,7 @@ impl Program {
         panic!("the program does not say what came of SIGHUP");
     }
 
-    pub async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-INT", &pid]).status().await;
         assert!(sent.expect("kill").success());
@@ -139,7 +139,7 @@ impl Program {
         assert!(ended.is_ok(), "it does not stop");
     }
 
-    pub fn post(&self, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn post(&self, path: &str) -> reqwest::RequestBuilder {
         self.http
             .post(format!("{}{path}", self.url))
             .header("content-type", "application/json")
@@ -147,7 +147,7 @@ impl Program {
     }
 
     /// A JSON-RPC request.
-    pub async fn rpc(
+    pub(super) async fn rpc(
         &self,
         headers: &Headers<'_>,
         path: &str,
@@ -163,7 +163,7 @@ impl Program {
     }
 
     /// A call of a tool.
-    pub async fn call(
+    pub(super) async fn call(
         &self,
         headers: &Headers<'_>,
         path: &str,
@@ -175,7 +175,7 @@ impl Program {
     }
 
     /// The same, confirmed where that is asked for.
-    pub async fn confirmed(
+    pub(super) async fn confirmed(
         &self,
         headers: &Headers<'_>,
         path: &str,
@@ -192,7 +192,7 @@ impl Program {
     }
 
     /// How long /livez takes; a minute where it does not answer.
-    pub async fn livez(&self) -> Duration {
+    pub(super) async fn livez(&self) -> Duration {
         let start = Instant::now();
         let get = self.http.get(format!("{}/livez", self.url)).send();
         match timeout(Duration::from_mins(1), get).await {
@@ -203,7 +203,7 @@ impl Program {
 }
 
 impl ToolReply {
-    pub async fn read(request: reqwest::RequestBuilder) -> Self {
+    pub(super) async fn read(request: reqwest::RequestBuilder) -> Self {
         let reply = request.send().await.expect("a reply");
         let status = reply.status().as_u16();
         let body = reply.text().await.expect("text");
@@ -220,7 +220,7 @@ impl ToolReply {
     }
 
     /// Of a failure.
-    pub fn class(&self) -> &str {
+    pub(super) fn class(&self) -> &str {
         self.value["class"].as_str().unwrap_or_default()
     }
 }

@@ -17,7 +17,7 @@ use super::program::Program;
 const STATE: &str = "tests";
 
 /// How the program is set up.
-pub struct Setup {
+pub(super) struct Setup {
     folder: Arc<tempfile::TempDir>,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let setup = Self {
             folder: Arc::new(tempfile::tempdir().expect("a folder")),
             variables: Vec::new(),
@@ -47,53 +47,53 @@ impl Setup {
     }
 
     /// With a variable of the environment; a later one of the same name counts.
-    pub fn set(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// With a file of rules.
-    pub fn rules(self, rules: &str) -> Self {
+    pub(super) fn rules(self, rules: &str) -> Self {
         self.write("rules.toml", rules);
         let path = self.text_path("rules.toml");
         self.set("HIGHLEVEL_MCP_POLICY_FILE", &path)
     }
 
     /// With further arguments of `serve`.
-    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+    pub(super) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(ToString::to_string));
         self
     }
 
     /// Run by another program, such as `taskset -c 0`.
-    pub fn wrapped(mut self, wrapper: &[&str]) -> Self {
+    pub(super) fn wrapped(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(ToString::to_string).collect();
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn text_path(&self, name: &str) -> String {
+    pub(super) fn text_path(&self, name: &str) -> String {
         self.path(name).to_str().expect("UTF-8").to_owned()
     }
 
     /// Writes a file into the folder, for its owner alone.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
         std::fs::write(&path, text).expect("written");
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("closed");
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
     /// The program's state, as another process sees it.
-    pub fn store(&self) -> Store {
+    pub(super) fn store(&self) -> Store {
         let folder = self.path("state");
         let opened = Store::open(&StoreOptions {
             folder: Some(&folder),
@@ -119,7 +119,7 @@ impl Setup {
     }
 
     /// Runs a command to its end: its exit code, and what it printed.
-    pub async fn run(&self, arguments: &[&str]) -> (i32, String) {
+    pub(super) async fn run(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = self.command(arguments);
         let run = command.stdin(Stdio::null()).output();
         let done = timeout(Duration::from_secs(20), run).await;
@@ -129,7 +129,7 @@ impl Setup {
     }
 
     /// A new access key, as the value of an Authorization header.
-    pub async fn key(&self, name: &str, further: &[&str]) -> String {
+    pub(super) async fn key(&self, name: &str, further: &[&str]) -> String {
         let create = ["keys", "create", "--name", name];
         let (code, text) = self.run(&[&create, further].concat()).await;
         assert_eq!(code, 0, "{further:?}: {text}");
@@ -139,7 +139,7 @@ impl Setup {
     }
 
     /// The program over stdin and stdout, with every tool.
-    pub fn start_stdio(&self, highlevel: &str) -> Child {
+    pub(super) fn start_stdio(&self, highlevel: &str) -> Child {
         let mut command = self.command(&["stdio", "--tools", "all", "--base-url", highlevel]);
         command
             .stdin(Stdio::piped())
@@ -148,20 +148,20 @@ impl Setup {
         command.spawn().expect("started")
     }
 
-    pub async fn serve(&self, highlevel: &str) -> Program {
+    pub(super) async fn serve(&self, highlevel: &str) -> Program {
         let started = self.try_serve(highlevel).await;
         started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
     }
 
     /// Or what it says where it does not start.
-    pub async fn try_serve(&self, highlevel: &str) -> Result<Program, String> {
+    pub(super) async fn try_serve(&self, highlevel: &str) -> Result<Program, String> {
         let (program, stderr) = self.start(highlevel).await?;
         program.collect(stderr);
         Ok(program)
     }
 
     /// The same without anybody who reads its log after the first lines.
-    pub async fn serve_unread(&self, highlevel: &str) -> (Program, BufReader<ChildStderr>) {
+    pub(super) async fn serve_unread(&self, highlevel: &str) -> (Program, BufReader<ChildStderr>) {
         let started = self.start(highlevel).await;
         started.unwrap_or_else(|log| panic!("the program does not start: {log}"))
     }

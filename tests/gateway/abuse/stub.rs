@@ -13,19 +13,19 @@ use tokio::net::TcpListener;
 use test_support::recording::json as answer;
 
 /// The agency's own token, and the agency.
-pub const AGENCY_TOKEN: &str = "agency-token";
-pub const AGENCY: &str = "comAgency00000000001";
+pub(super) const AGENCY_TOKEN: &str = "agency-token";
+pub(super) const AGENCY: &str = "comAgency00000000001";
 
 /// Runs until the test ends. `pit-of-X` and `pit-of-X-2` are tokens of the location X, `minted-X` what the agency's
 /// token is exchanged for there; every other token is unknown.
-pub struct StubHighLevel {
+pub(super) struct StubHighLevel {
     pub url: String,
     seen: Arc<Mutex<Vec<Arrival>>>,
 }
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub(super) struct Arrival {
     pub method: String,
     /// Path and query as they were written.
     pub target: String,
@@ -45,12 +45,12 @@ struct StubState {
 }
 
 impl StubHighLevel {
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_with(Duration::ZERO, |_| None).await
     }
 
     /// One that takes so long for an answer, and first asks `script` for it where the token is known.
-    pub async fn start_with(
+    pub(super) async fn start_with(
         latency: Duration,
         script: impl Fn(&Arrival) -> Option<Response> + Send + Sync + 'static,
     ) -> Self {
@@ -68,33 +68,33 @@ impl StubHighLevel {
     }
 
     /// Everything that arrived so far.
-    pub fn seen(&self) -> Vec<Arrival> {
+    pub(super) fn seen(&self) -> Vec<Arrival> {
         self.seen.lock().expect("the lock").clone()
     }
 
     /// How many requests that arrived so far are such.
-    pub fn count(&self, is_such: impl Fn(&Arrival) -> bool) -> usize {
+    pub(super) fn count(&self, is_such: impl Fn(&Arrival) -> bool) -> usize {
         let seen = self.seen.lock().expect("the lock");
         seen.iter().filter(|one| is_such(one)).count()
     }
 
     /// Requests that HighLevel let change something.
-    pub fn writes(&self) -> usize {
+    pub(super) fn writes(&self) -> usize {
         self.count(|seen| seen.changes())
     }
 
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.seen.lock().expect("the lock").clear();
     }
 }
 
 impl Arrival {
-    pub fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
     /// A value of the query.
-    pub fn query(&self, name: &str) -> Option<String> {
+    pub(super) fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         let found = pairs.find(|(key, _)| key == name);
@@ -102,7 +102,7 @@ impl Arrival {
     }
 
     /// Every location that the request names.
-    pub fn locations(&self) -> Vec<String> {
+    pub(super) fn locations(&self) -> Vec<String> {
         let text = |name: &str| self.body[name].as_str().map(str::to_owned);
         const NAMES: [&str; 3] = ["locationId", "location_id", "subAccountId"];
         // Elsewhere altId is an id of the caller's own.
@@ -117,7 +117,7 @@ impl Arrival {
     }
 
     /// It changed something: a write that was let in.
-    pub fn changes(&self) -> bool {
+    pub(super) fn changes(&self) -> bool {
         self.method != "GET" && self.status < 300 && !self.path().starts_with("/oauth/")
     }
 
@@ -194,7 +194,7 @@ fn respond(world: &StubState, seen: &Arrival) -> Response<Body> {
 }
 
 /// An error as HighLevel writes it.
-pub fn refusal(status: u16, message: &str) -> Response {
+pub(super) fn refusal(status: u16, message: &str) -> Response {
     answer(
         status,
         json!({"statusCode": status, "message": message}).to_string(),

@@ -46,7 +46,7 @@ const LIMITS: LimitSettings = LimitSettings {
 
 /// Answers, one after the other: a status and lines of headers each, then an empty line. No window opens wider than the
 /// settings say, nor stays shut for longer than is believed.
-pub fn rate_headers(input: &[u8]) {
+pub(super) fn rate_headers(input: &[u8]) {
     let mut builder = runtime::Builder::new_current_thread();
     let paused = builder.enable_time().start_paused(true).build();
     paused.expect("a runtime").block_on(async {
@@ -125,7 +125,7 @@ fn ended(status: &[u8], headers: &HeaderMap) -> SlotOutcome {
 
 /// HighLevel's answer to a call. An error tells what it may; a success is valid and within the limit in each form, or
 /// refused.
-pub fn answers(input: &[u8]) {
+pub(super) fn answers(input: &[u8]) {
     for tool in [LIST, "contacts_get-contact", "contacts_create-contact"].map(tool) {
         for status in [StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY] {
             let secret = SecretString::from(TOKEN);

@@ -63,7 +63,7 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
 
 /// `METHOD TARGET`, lines of headers, an empty line, the body. It is answered soon, in JSON where it has a body, and
 /// reaches HighLevel only as a call that succeeds, under the request's own token.
-pub fn router(input: &[u8]) {
+pub(super) fn router(input: &[u8]) {
     let (lines, body) = parted(input);
     let Some((first, lines)) = lines.split_first() else {
         return;
@@ -123,7 +123,7 @@ fn credential(headers: &HeaderMap) -> Option<String> {
 }
 
 /// `params` of a `tools/call`; a name that no tool has stands for some tool. Refused, or the request is the tool's.
-pub fn arguments(input: &[u8]) {
+pub(super) fn arguments(input: &[u8]) {
     let Ok(mut call) = serde_json::from_slice::<Value>(input) else {
         return;
     };
@@ -139,7 +139,7 @@ pub fn arguments(input: &[u8]) {
 
 /// `tool argument` and, from the next line on, its value. Refused, or one value of the request; and written into the
 /// path as it is, it makes no other path either.
-pub fn urls(input: &[u8]) {
+pub(super) fn urls(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (which, value) = text.split_once('\n').unwrap_or((&text, ""));
     let (name, argument) = which.split_once(' ').unwrap_or((which, ""));

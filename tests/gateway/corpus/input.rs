@@ -5,7 +5,7 @@ use highlevel_mcp::catalog;
 use tool::Tool;
 
 /// Lines up to an empty one, and what comes after it.
-pub fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+pub(super) fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (mut lines, mut rest) = (Vec::new(), input);
     while !rest.is_empty() {
         let end = rest.iter().position(|byte| *byte == b'\n');
@@ -21,7 +21,7 @@ pub fn parted(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
 }
 
 /// Those that are headers.
-pub fn headers(lines: &[&[u8]]) -> HeaderMap {
+pub(super) fn headers(lines: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':');
@@ -37,14 +37,14 @@ pub fn headers(lines: &[&[u8]]) -> HeaderMap {
 }
 
 /// The tool of this name; any other name stands for one of them.
-pub fn tool(name: &str) -> &'static Tool {
+pub(super) fn tool(name: &str) -> &'static Tool {
     let named = catalog::TOOLS.iter().find(|tool| tool.is_called(name));
     let tool = named.or_else(|| some(catalog::TOOLS, name));
     tool.expect("a tool")
 }
 
 /// The one that `key` stands for.
-pub fn some<'a, T>(list: &'a [T], key: &str) -> Option<&'a T> {
+pub(super) fn some<'a, T>(list: &'a [T], key: &str) -> Option<&'a T> {
     let sum = key.bytes().fold(0_usize, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(byte.into())
     });

@@ -15,13 +15,13 @@ use crate::stdio::{Piped, program};
 use test_support::server::client;
 
 /// A folder with a file of settings, rules and tokens, in front of a sandbox.
-pub struct Desk {
+pub(super) struct Desk {
     sandbox: Sandbox,
     folder: tempfile::TempDir,
 }
 
 impl Desk {
-    pub async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let options = SandboxOptions {
             branches: 3,
             ..SandboxOptions::default()
@@ -35,7 +35,7 @@ impl Desk {
         Self { sandbox, folder }
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder
             .path()
             .join(name)
@@ -45,7 +45,7 @@ impl Desk {
     }
 
     /// A command of this desk.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let (config, state, rules) = (
             self.path("settings.toml"),
             self.path("state"),
@@ -65,13 +65,13 @@ impl Desk {
     }
 
     /// What a command prints, which has to hold this and end so.
-    pub async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
+    pub(super) async fn run(&self, arguments: &[&str], code: i32, part: &str) -> String {
         let done = self.command(arguments).output().await.expect("run");
         Self::judge(arguments, &done, code, part)
     }
 
     /// What a command printed, no token among it.
-    pub fn judge(arguments: &[&str], done: &Output, code: i32, part: &str) -> String {
+    pub(super) fn judge(arguments: &[&str], done: &Output, code: i32, part: &str) -> String {
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(part), "{arguments:?}: no {part:?} in {text}");
@@ -82,7 +82,7 @@ impl Desk {
         text.into_owned()
     }
 
-    pub async fn add(&self, number: usize) {
+    pub(super) async fn add(&self, number: usize) {
         let (alias, id) = (super::alias(number), branch(number));
         let (name, token) = (
             format!("Branch {number}"),

@@ -23,7 +23,7 @@ use crate::sandbox::Sandbox;
 use test_support::server::TestServer;
 
 /// A server with so many locations of its own, `b01` and so on, in front of a sandbox.
-pub struct Agency {
+pub(crate) struct Agency {
     pub sandbox: Sandbox,
     pub server: TestServer,
     settings: tempfile::TempDir,
@@ -32,22 +32,22 @@ pub struct Agency {
 }
 
 /// The id of a branch of the sandbox.
-pub fn branch(number: usize) -> String {
+pub(crate) fn branch(number: usize) -> String {
     format!("locBranch{number:011}")
 }
 
 /// The alias that the server gives it.
-pub fn alias(number: usize) -> String {
+pub(crate) fn alias(number: usize) -> String {
     format!("b{number:02}")
 }
 
 impl Agency {
-    pub async fn start(branches: usize, rules: &str) -> Self {
+    pub(crate) async fn start(branches: usize, rules: &str) -> Self {
         Self::start_with(branches, rules, &[]).await
     }
 
     /// With variables of the environment beside the usual ones.
-    pub async fn start_with(branches: usize, rules: &str, further: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(branches: usize, rules: &str, further: &[(&str, &str)]) -> Self {
         let options = SandboxOptions {
             branches,
             calls_per_interval: Some(10_000_000),
@@ -92,11 +92,11 @@ impl Agency {
     }
 
     /// Has the server read other rules and other branches, as SIGHUP does.
-    pub fn reload(&self, rules: &str, branches: &[usize]) {
+    pub(crate) fn reload(&self, rules: &str, branches: &[usize]) {
         self.try_reload(rules, branches).expect("usable settings");
     }
 
-    pub fn try_reload(&self, rules: &str, branches: &[usize]) -> Result<(), String> {
+    pub(crate) fn try_reload(&self, rules: &str, branches: &[usize]) -> Result<(), String> {
         write(&self.settings, branches, rules);
         let variables = self
             .variables
@@ -112,7 +112,7 @@ impl Agency {
     }
 
     /// A key of the server's, as a client sends it.
-    pub fn key(&self, name: &str, aliases: Option<&[&str]>, policy: Option<&str>) -> String {
+    pub(crate) fn key(&self, name: &str, aliases: Option<&[&str]>, policy: Option<&str>) -> String {
         let locations = match aliases {
             None => KeyLocations::All,
             Some(aliases) => KeyLocations::Only(aliases.iter().map(ToString::to_string).collect()),
@@ -124,7 +124,7 @@ impl Agency {
     }
 
     /// A call with this Authorization at this endpoint; `Err` where the tool says error.
-    pub async fn call(
+    pub(crate) async fn call(
         &mut self,
         path: &'static str,
         authorization: &str,
@@ -139,7 +139,7 @@ impl Agency {
     }
 
     /// The names on the list of this endpoint.
-    pub async fn listed(
+    pub(crate) async fn listed(
         &mut self,
         path: &'static str,
         authorization: &str,
@@ -158,7 +158,7 @@ impl Agency {
     }
 
     /// Requests that changed something, as the sandbox saw them.
-    pub async fn writes(&self) -> Vec<Value> {
+    pub(crate) async fn writes(&self) -> Vec<Value> {
         let mut seen = self.sandbox.requests().await;
         seen.retain(|request| request["method"] != "GET");
         seen
@@ -189,7 +189,7 @@ fn write(folder: &tempfile::TempDir, branches: &[usize], rules: &str) {
 }
 
 /// A contact of a branch, by a read that its key may do.
-pub async fn contact(agency: &mut Agency, authorization: &str, location: &str) -> String {
+pub(crate) async fn contact(agency: &mut Agency, authorization: &str, location: &str) -> String {
     let arguments = json!({"location": location, "limit": 1});
     let found = agency
         .call("/mcp", authorization, "contacts_get-contacts", arguments)

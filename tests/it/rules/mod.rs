@@ -17,7 +17,7 @@ fn parse(text: &str) -> Result<Policy, PolicyErrors> {
 }
 
 /// A tool of the catalogue.
-pub fn tool(name: &str) -> &'static Tool {
+pub(crate) fn tool(name: &str) -> &'static Tool {
     let mut tools = TOOLS.iter();
     tools.find(|tool| tool.name == name).expect(name)
 }

@@ -18,13 +18,13 @@ use tokio::net::TcpListener;
 use test_support::server::{TestServer, client};
 
 /// A sandbox on a free port, until the test ends.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     pub url: String,
     http: reqwest::Client,
 }
 
 impl Sandbox {
-    pub async fn start(options: SandboxOptions) -> Self {
+    pub(crate) async fn start(options: SandboxOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(serve(listener, options));
@@ -33,7 +33,7 @@ impl Sandbox {
     }
 
     /// A request such as `GET /contacts/x`; status, headers and answer.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         request: &str,
         token: &str,
@@ -53,39 +53,41 @@ impl Sandbox {
     }
 
     /// The requests so far, as the sandbox saw them.
-    pub async fn requests(&self) -> Vec<Value> {
+    pub(crate) async fn requests(&self) -> Vec<Value> {
         let request = self.http.get(format!("{}/__sandbox/requests", self.url));
         let (_, _, log) = answer(request).await;
         log["requests"].as_array().cloned().unwrap_or_default()
     }
 }
 
-pub async fn answer(request: reqwest::RequestBuilder) -> (u16, reqwest::header::HeaderMap, Value) {
+pub(crate) async fn answer(
+    request: reqwest::RequestBuilder,
+) -> (u16, reqwest::header::HeaderMap, Value) {
     let reply = request.send().await.expect("a reply");
     let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
     (status, headers, reply.json().await.unwrap_or_default())
 }
 
 /// The MCP server in front of a sandbox, and its calls with the sandbox's token.
-pub struct Stack {
+pub(crate) struct Stack {
     pub sandbox: Sandbox,
     pub server: TestServer,
 }
 
 impl Stack {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// With variables of the server's environment.
-    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(SandboxOptions::default()).await;
         let server = TestServer::start_with(&sandbox.url, variables).await;
         Self { sandbox, server }
     }
 
     /// The answer of a tool, or its error as JSON.
-    pub async fn try_call(&self, tool: &str, arguments: Value) -> Result<Value, Value> {
+    pub(crate) async fn try_call(&self, tool: &str, arguments: Value) -> Result<Value, Value> {
         let bearer = format!("Bearer {TOKEN}");
         let headers = [("authorization", bearer.as_str()), ("locationid", LOCATION)];
         let (text, is_error) = self.server.call_with(&headers, tool, arguments).await;
@@ -94,20 +96,20 @@ impl Stack {
     }
 
     /// The answer of a tool that must succeed.
-    pub async fn call(&self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.try_call(tool, arguments).await;
         answer.unwrap_or_else(|error| panic!("{tool}: {error}"))
     }
 }
 
 /// A member that must be text.
-pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("no text at {pointer} of {value}"))
 }
 
 /// A member that must be a list.
-pub fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+pub(crate) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     let found = value.pointer(pointer).and_then(Value::as_array);
     found.unwrap_or_else(|| panic!("no list at {pointer} of {value}"))
 }

@@ -14,7 +14,7 @@ const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;
 const MOST_FIELDS: usize = 9;
 
 /// Everything that is missing: the key, what is wrong, the remedy.
-pub fn missing(
+pub(super) fn missing(
     operation: &Operation,
     known: &OperationAnnotations,
     answer: &DocumentedAnswer,

@@ -23,7 +23,7 @@ const KEYS: [&str; 8] = [
 
 impl Constraint {
     /// `section` is what the rule is called by, `at` where it stands.
-    pub fn read(
+    pub(crate) fn read(
         section: &str,
         at: &str,
         value: &Value,

@@ -14,7 +14,7 @@ const LATEST: i64 = 100_000_000_000_000;
 /// Hours in which the sandbox's calendars are open, in UTC; not at weekends.
 const OPEN: std::ops::Range<i64> = 9..17;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "DELETE /calendars/events/{eventId}" => delete(state, call),
         "PUT /calendars/groups/{groupId}/status" => set_group_status(state, call),

@@ -11,7 +11,7 @@ use crate::state::{RecordKind, Records};
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /products/" => Ok(products(state, call)),
         "DELETE /products/{productId}" => delete(state, call),

@@ -13,7 +13,7 @@ const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
 /// Newest first; the cursor is the date in milliseconds and the id of the last row [E].
-pub fn list(state: &Records, call: &SandboxCall) -> Value {
+pub(super) fn list(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let mut found: Vec<&Value> = of_location(state, "contact", call.location())
         .filter(|contact| mentions(contact, &needle))
@@ -54,7 +54,7 @@ pub fn list(state: &Records, call: &SandboxCall) -> Value {
 }
 
 /// [M] docs#31: `locationId` and `pageLimit` are required though the document says nothing.
-pub fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
+pub(super) fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let mut faults = Vec::new();
     if call.text("locationId").is_none() {
         faults.push("locationId should not be empty".to_owned());
@@ -104,7 +104,7 @@ fn newest_first(contacts: &mut [&Value]) {
     contacts.sort_by_key(|contact| std::cmp::Reverse(milliseconds(&contact["dateAdded"])));
 }
 
-pub fn mentions(contact: &Value, needle: &str) -> bool {
+pub(super) fn mentions(contact: &Value, needle: &str) -> bool {
     let texts = ["/contactName", "/email", "/phone", "/companyName"];
     records::mentions(contact, &texts, needle)
 }

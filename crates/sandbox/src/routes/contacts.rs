@@ -8,7 +8,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /contacts/" => Ok(list(state, call)),
         "POST /contacts/search" => search(state, call),
@@ -152,7 +152,7 @@ fn with_custom_fields(
 }
 
 /// The members that HighLevel derives.
-pub fn complete(contact: &mut Map<String, Value>) {
+pub(crate) fn complete(contact: &mut Map<String, Value>) {
     let text = |contact: &Map<String, Value>, name: &str| {
         let value = contact.get(name).and_then(Value::as_str);
         value.unwrap_or_default().to_owned()

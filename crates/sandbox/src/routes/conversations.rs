@@ -17,7 +17,7 @@ const LARGEST_PAGE: usize = 100;
 /// A contact that replies does so after this long, in milliseconds.
 const REPLY_AFTER: i64 = 2_000;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /conversations/search" => search(state, call),
         "GET /conversations/{conversationId}" => {
@@ -345,7 +345,7 @@ fn conversation_of(
 }
 
 /// An empty conversation with `contact`.
-pub fn fresh(contact: &Value, now: i64) -> Value {
+pub(crate) fn fresh(contact: &Value, now: i64) -> Value {
     json!({
         "contactId": contact["id"], "fullName": contact["contactName"], "contactName": contact["contactName"],
         "email": contact["email"], "phone": contact["phone"], "assignedTo": contact["assignedTo"],
@@ -372,7 +372,13 @@ fn add(
 }
 
 /// A message of `conversation`, without an id.
-pub fn message(conversation: &Value, channel: &str, direction: &str, body: &str, at: i64) -> Value {
+pub(crate) fn message(
+    conversation: &Value,
+    channel: &str,
+    direction: &str,
+    body: &str,
+    at: i64,
+) -> Value {
     let (name, number) = kind_of(channel);
     let content = if channel == "Email" {
         "text/html"
@@ -389,7 +395,12 @@ pub fn message(conversation: &Value, channel: &str, direction: &str, body: &str,
 }
 
 /// Keeps a message and tells its conversation.
-pub fn keep(state: &mut Records, conversation: &Value, mut message: Value, at: i64) -> Value {
+pub(crate) fn keep(
+    state: &mut Records,
+    conversation: &Value,
+    mut message: Value,
+    at: i64,
+) -> Value {
     let id = state.new_id();
     message["id"] = json!(id);
     state.put("message", &id, message.clone());
@@ -414,7 +425,7 @@ pub fn keep(state: &mut Records, conversation: &Value, mut message: Value, at: i
 }
 
 /// Replies whose time has come are messages.
-pub fn deliver_replies(state: &mut Records, now: i64) {
+pub(crate) fn deliver_replies(state: &mut Records, now: i64) {
     let due = state
         .all("~reply")
         .filter(|reply| reply["at"].as_i64() <= Some(now));

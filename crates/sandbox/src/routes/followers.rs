@@ -6,7 +6,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     let (kind, id) = match call.operation.path {
         "/contacts/{contactId}/followers" => ("contact", call.path("contactId")),
         "/opportunities/{id}/followers" => ("opportunity", call.path("id")),

@@ -8,7 +8,7 @@ use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /locations/search" => Ok(search(state, call)),
         "PUT /locations/{locationId}" => change(state, call),

@@ -13,7 +13,7 @@ const COMPANY_CODE: &str = "sandbox-code-company";
 const LOCATION_CODE: &str = "sandbox-code-location";
 const CLIENT: (&str, &str) = ("sandbox-client", "sandbox-secret");
 
-pub fn answer(
+pub(super) fn answer(
     state: &Records,
     tokens: &mut KnownTokens,
     call: &SandboxCall,

@@ -13,7 +13,7 @@ const LARGEST_PAGE: usize = 100;
 /// What a search looks at.
 const TEXTS: &[&str] = &["/name", "/contact/name", "/contact/email"];
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /opportunities/search" => Ok(search(state, call)),
         "POST /opportunities/search" => Ok(search_by_body(state, call)),

@@ -11,7 +11,7 @@ use crate::state::Records;
 const PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
 
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     let list = |kind| {
         let (rows, total) = found(state, call, kind);
         Ok(json!({"data": rows, "totalCount": total}))

@@ -18,7 +18,7 @@ enum RecordAction {
     Delete,
 }
 
-pub struct Row {
+pub(super) struct Row {
     key: &'static str,
     act: RecordAction,
     kind: RecordKind,
@@ -102,17 +102,22 @@ const ROWS: &[Row] = rows! {
 };
 
 /// The row of an operation.
-pub fn row(key: &str) -> Option<&'static Row> {
+pub(super) fn row(key: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.key == key)
 }
 
 /// `None` where the operation has no row.
-pub fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
+pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     row(&call.operation.key).map(|row| done(row, state, call))
 }
 
 /// Adds an id, the owner and the dates to a new record and keeps it.
-pub fn make(state: &mut Records, call: &SandboxCall, kind: RecordKind, mut record: Value) -> Value {
+pub(super) fn make(
+    state: &mut Records,
+    call: &SandboxCall,
+    kind: RecordKind,
+    mut record: Value,
+) -> Value {
     let id = state.new_id();
     if let Value::Object(members) = &mut record {
         let id_name = match kind {
@@ -131,7 +136,7 @@ pub fn make(state: &mut Records, call: &SandboxCall, kind: RecordKind, mut recor
 }
 
 /// The location's records of a kind, oldest first.
-pub fn of_location<'s>(
+pub(super) fn of_location<'s>(
     state: &'s Records,
     kind: RecordKind,
     location: &'s str,
@@ -142,7 +147,7 @@ pub fn of_location<'s>(
 }
 
 /// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
-pub fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
+pub(super) fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
     needle.is_empty()
         || pointers.iter().any(|pointer| {
             let text = record.pointer(pointer).and_then(Value::as_str);
@@ -151,7 +156,7 @@ pub fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
 }
 
 /// Whether a record was made between the days `startAt` and `endAt` of the query, the last to its end [E].
-pub fn in_days(call: &SandboxCall, record: &Value) -> bool {
+pub(super) fn in_days(call: &SandboxCall, record: &Value) -> bool {
     let day = |name: &str| {
         let text = format!("{}T00:00:00Z", call.query(name)?);
         Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())

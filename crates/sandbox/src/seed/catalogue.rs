@@ -14,12 +14,12 @@ const PRODUCTS: [(&str, &str, u32); 4] = [
 ];
 
 /// The form and the survey of a location.
-pub struct SeedCatalogue {
+pub(super) struct SeedCatalogue {
     form: Value,
     survey: Value,
 }
 
-pub fn catalogue(state: &mut Records, place: &SeedLocation) -> SeedCatalogue {
+pub(super) fn catalogue(state: &mut Records, place: &SeedLocation) -> SeedCatalogue {
     let made = date(place.today - 200 * DAY);
     let mut keep = |kind: RecordKind, mut record: Value| {
         record["_id"] = json!(state.new_id());
@@ -54,7 +54,7 @@ pub fn catalogue(state: &mut Records, place: &SeedLocation) -> SeedCatalogue {
 }
 
 /// A contact sent the form, or answered the survey.
-pub fn answered(
+pub(super) fn answered(
     state: &mut Records,
     place: &SeedLocation,
     catalogue: &SeedCatalogue,

@@ -25,7 +25,7 @@ const ANSWERED: [&str; 5] = [
 ];
 
 /// What happened with one contact so far.
-pub fn history(
+pub(super) fn history(
     state: &mut Records,
     place: &SeedLocation,
     agency: &Agency,

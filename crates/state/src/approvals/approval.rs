@@ -17,7 +17,7 @@ const PREFIX: &str = "apr_";
 const HANDLE_LENGTH: usize = 20;
 
 /// After so long it goes.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A call that has been running for longer is taken for one whose process died.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(10);
@@ -290,7 +290,7 @@ impl ApprovalState {
 }
 
 /// A handle comes from clients.
-pub fn is_handle(text: &str) -> bool {
+pub(super) fn is_handle(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|rest| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         rest.len() == HANDLE_LENGTH && rest.bytes().all(plain)

@@ -9,14 +9,14 @@ use crate::folder::FILE_MODE;
 
 /// Appends to a file by name: where somebody moved it away, a new one is made. What cannot be written there is in the
 /// store all the same.
-pub struct AuditFile {
+pub(crate) struct AuditFile {
     path: PathBuf,
     file: Option<File>,
     is_failing: bool,
 }
 
 impl AuditFile {
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
@@ -25,7 +25,7 @@ impl AuditFile {
     }
 
     /// Whole lines by one write: between lines of other processes, never inside one.
-    pub fn append(&mut self, lines: &[String]) {
+    pub(crate) fn append(&mut self, lines: &[String]) {
         if lines.is_empty() {
             return;
         }

@@ -46,7 +46,7 @@ pub struct ConfirmationRecord<'a> {
 /// One line. The state comes first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum AuditLine {
+pub(crate) enum AuditLine {
     Begun(AuditedCall),
     Done(AuditEnd),
     Refused(AuditedCall),
@@ -108,14 +108,14 @@ pub struct AuditEnd {
 }
 
 impl AuditLine {
-    pub fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         match self {
             Self::Begun(call) | Self::Refused(call) => call.time,
             Self::Done(end) => end.time,
         }
     }
 
-    pub fn write(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let (time, text) = (self.time(), self.text()?);
         let insert = sqlx::query("INSERT INTO audit (at, line) VALUES ($1, $2)");
         transaction.run(insert.bind(time.as_millisecond()).bind(text.clone()))?;
@@ -124,13 +124,13 @@ impl AuditLine {
     }
 
     /// As JSON.
-    pub fn text(&self) -> Result<String, StoreError> {
+    pub(crate) fn text(&self) -> Result<String, StoreError> {
         serde_json::to_string(self)
             .map_err(|error| StoreError::from(format!("a line of the audit is no JSON: {error}")))
     }
 
     /// `None` where it is none.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         // By what it begins with: serde would read the whole line once more to find the state.
         let rest = text.strip_prefix(START)?;
         if rest.starts_with("done\"") {
@@ -188,7 +188,7 @@ impl AuditEnd {
     }
 }
 
-pub fn limited(text: &str) -> String {
+pub(super) fn limited(text: &str) -> String {
     let kept = text.get(..text.floor_char_boundary(LONGEST_TEXT));
     match kept {
         Some(kept) if kept.len() < text.len() => format!("{kept}…"),
@@ -197,6 +197,9 @@ pub fn limited(text: &str) -> String {
 }
 
 /// Always three digits: the lines sort as texts do.
-pub fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn milliseconds<S: Serializer>(
+    time: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
 }

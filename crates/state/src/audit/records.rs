@@ -69,10 +69,13 @@ pub struct AuditRecords {
 
 /// Lines of the store in their order, each with its number; one that is none is empty.
 #[derive(Default)]
-pub struct Lines(Vec<(i64, Option<AuditLine>)>);
+pub(super) struct Lines(Vec<(i64, Option<AuditLine>)>);
 
 impl Lines {
-    pub fn read(transaction: &mut Transaction, statement: Statement) -> Result<Self, StoreError> {
+    pub(super) fn read(
+        transaction: &mut Transaction,
+        statement: Statement,
+    ) -> Result<Self, StoreError> {
         let rows = transaction.all(statement)?;
         let lines = rows.iter().map(|row| {
             let line = AuditLine::parse(&row.text("line")?);
@@ -81,12 +84,12 @@ impl Lines {
         lines.collect::<Result<_, StoreError>>().map(Self)
     }
 
-    pub fn reversed(mut self) -> Self {
+    pub(super) fn reversed(mut self) -> Self {
         self.0.reverse();
         self
     }
 
-    pub fn last_id(&self) -> Option<i64> {
+    pub(super) fn last_id(&self) -> Option<i64> {
         self.0.last().map(|(id, _)| *id)
     }
 
@@ -97,7 +100,7 @@ impl Lines {
     }
 }
 
-pub fn unreadable(lines: &Lines) -> impl Iterator<Item = i64> {
+pub(super) fn unreadable(lines: &Lines) -> impl Iterator<Item = i64> {
     let none = lines.0.iter().filter(|(_, line)| line.is_none());
     none.map(|(id, _)| *id)
 }
@@ -164,7 +167,7 @@ pub fn lines(
 
 /// The calls of these lines with their ends, which may stand in lines that were read before. `ends` keeps those
 /// without a beginning.
-pub fn joined(lines: Lines, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
+pub(super) fn joined(lines: Lines, ends: &mut HashMap<String, AuditEnd>) -> Vec<AuditRecord> {
     let mut calls = Vec::new();
     for line in lines.0.into_iter().filter_map(|(_, line)| line) {
         match line {

@@ -26,14 +26,14 @@ const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 const AT_ONCE: i64 = 5_000;
 
 #[derive(Debug, Default)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// Since when the clock is further ahead than a day.
     ahead_since: Option<Instant>,
 }
 
 impl Retention {
     /// Removes of what is too old as much as may go at once.
-    pub fn remove_old(
+    pub(crate) fn remove_old(
         &mut self,
         transaction: &mut Transaction,
         keep_days: u32,

@@ -75,7 +75,7 @@ impl CapPlace {
 }
 
 /// Forgets windows that are over.
-pub fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
+pub(super) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let now = SteadyClock::now().as_second();
     let sweep = "DELETE FROM cap WHERE expires_at <= $1";
     transaction.run(sqlx::query(sweep).bind(now)).map(drop)

@@ -152,7 +152,7 @@ fn counts(transaction: &mut Transaction, principal: [u8; 32]) -> Result<(i64, i6
 }
 
 /// The call did nothing: its key is free again.
-pub fn release(transaction: &mut Transaction, id: [u8; 32]) -> Result<(), StoreError> {
+pub(super) fn release(transaction: &mut Transaction, id: [u8; 32]) -> Result<(), StoreError> {
     let release = "DELETE FROM once WHERE id = $1 AND state = 'running'";
     transaction
         .run(sqlx::query(release).bind(id.to_vec()))
@@ -160,7 +160,7 @@ pub fn release(transaction: &mut Transaction, id: [u8; 32]) -> Result<(), StoreE
 }
 
 /// The call was made; without an answer nobody knows whether.
-pub fn settle(
+pub(super) fn settle(
     transaction: &mut Transaction,
     ring: &KeyRing,
     key: &OnceKey,
@@ -190,7 +190,7 @@ pub fn settle(
 }
 
 /// The process of these calls still lives.
-pub fn keep_alive(
+pub(crate) fn keep_alive(
     transaction: &mut Transaction,
     under_way: &HashSet<[u8; 32]>,
 ) -> Result<(), StoreError> {
@@ -203,7 +203,7 @@ pub fn keep_alive(
 }
 
 /// Forgets what has expired, and says whether there is room for more keys.
-pub fn sweep(transaction: &mut Transaction) -> Result<bool, StoreError> {
+pub(super) fn sweep(transaction: &mut Transaction) -> Result<bool, StoreError> {
     let now = SteadyClock::now().as_millisecond();
     let sweep =
         "DELETE FROM once WHERE expires_at <= $1 AND (state <> 'running' OR alive_until <= $1)";

@@ -21,7 +21,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_');
 
 /// A connection and what runs its statements.
-pub struct StoreConnection {
+pub(super) struct StoreConnection {
     runtime: Runtime,
     connection: AnyConnection,
     place: StorePlace,
@@ -32,7 +32,7 @@ pub struct StoreConnection {
 }
 
 /// A connection on which `first` was done in a transaction of its own.
-pub fn connect<T>(
+pub(super) fn connect<T>(
     place: &StorePlace,
     first: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
 ) -> Result<(StoreConnection, T), StoreError> {
@@ -99,18 +99,18 @@ fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnection, StoreErr
 
 impl StoreConnection {
     /// On the thread that it belongs to.
-    pub fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(super) fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
     /// When it returns, everything is in the file, where no other process has that open.
-    pub fn close(self) {
+    pub(super) fn close(self) {
         // What SQLite could not write now it does when the file is opened again.
         let _ = self.runtime.block_on(self.connection.close());
     }
 
     /// Fails where the file is not there any more, or another is in its place: nobody would find what is written.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         match &self.place {
             StorePlace::File(path) if self.inode != inode(&self.place) => {
                 Err(StoreError::storage(format!(
@@ -144,7 +144,7 @@ impl StoreConnection {
     }
 
     /// Does `act` in a transaction; whether the mirror must be read again, and lines of the audit that were written.
-    pub fn transact(
+    pub(super) fn transact(
         &mut self,
         durability: Durability,
         act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
@@ -189,7 +189,7 @@ impl StoreConnection {
     }
 
     /// Reads without a transaction of its own: every statement sees one moment.
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {

@@ -19,17 +19,17 @@ const ROLE: &str = "STATE_TEST_ROLE";
 const FOLDER: &str = "STATE_TEST_FOLDER";
 
 /// No test waits longer for what is to come soon.
-pub const LONGEST: Duration = Duration::from_secs(20);
+pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-pub fn open(folder: &TempDir) -> Store {
+pub(crate) fn open(folder: &TempDir) -> Store {
     Store::open(&options(folder)).expect("open")
 }
 
-pub fn options(folder: &TempDir) -> StoreOptions<'_> {
+pub(crate) fn options(folder: &TempDir) -> StoreOptions<'_> {
     StoreOptions {
         folder: Some(folder.path()),
         upstream: "services.example.com",
@@ -39,12 +39,12 @@ pub fn options(folder: &TempDir) -> StoreOptions<'_> {
 }
 
 /// The store's file.
-pub fn file(folder: &TempDir) -> PathBuf {
+pub(crate) fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("services.example.com.db")
 }
 
 /// Does it in a transaction of its own, by a connection of its own, as another process does.
-pub fn beside<T>(
+pub(crate) fn beside<T>(
     folder: &TempDir,
     act: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
 ) -> T {
@@ -54,7 +54,7 @@ pub fn beside<T>(
 }
 
 /// Changes rows as no program does, and tells every process.
-pub fn sql(folder: &TempDir, statement: &str) {
+pub(crate) fn sql(folder: &TempDir, statement: &str) {
     beside(folder, |transaction| {
         transaction.run(sqlx::query(AssertSqlSafe(statement.to_owned())))?;
         transaction.revise()
@@ -62,7 +62,7 @@ pub fn sql(folder: &TempDir, statement: &str) {
 }
 
 /// The one number of a query that calls it `n`.
-pub fn number(folder: &TempDir, query: &str) -> i64 {
+pub(crate) fn number(folder: &TempDir, query: &str) -> i64 {
     beside(folder, |transaction| {
         let row = transaction.one(sqlx::query(AssertSqlSafe(query.to_owned())))?;
         row.expect("a row").integer("n")
@@ -70,7 +70,7 @@ pub fn number(folder: &TempDir, query: &str) -> i64 {
 }
 
 /// Tables in memory, for what needs no threads.
-pub fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
+pub(crate) fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
     let done = connect(&StorePlace::Memory, |transaction| {
         super::schema::bring_up_to_date(transaction)?;
         Ok(act(transaction))
@@ -79,7 +79,7 @@ pub fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
 }
 
 /// From now on the connection that writes can make the file no larger, as on a full disk.
-pub fn fill(store: &Store) {
+pub(crate) fn fill(store: &Store) {
     let filled = store.change(super::Durability::System, |transaction| {
         let row = transaction.one(sqlx::query("PRAGMA page_count"))?;
         let pages = row.expect("a row").integer("page_count")?;
@@ -90,12 +90,12 @@ pub fn fill(store: &Store) {
 }
 
 /// Holds the file as a process does that is stuck in the middle of a change; ends with it.
-pub struct Stuck {
+pub(crate) struct Stuck {
     release: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-pub fn stick(folder: &TempDir) -> Stuck {
+pub(crate) fn stick(folder: &TempDir) -> Stuck {
     let place = StorePlace::File(file(folder));
     let ((holds, held), (release, released)) = (channel(), channel::<()>());
     let thread = thread::spawn(move || {
@@ -122,14 +122,14 @@ impl Drop for Stuck {
 }
 
 /// On one thread: whoever blocked it would stop the timer, too. A store is opened before it, never in it.
-pub fn on_one_thread<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn on_one_thread<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().build().expect("a runtime");
     runtime.block_on(future)
 }
 
 /// The longest of many ticks of 10 milliseconds.
-pub async fn longest_tick() -> Duration {
+pub(crate) async fn longest_tick() -> Duration {
     let mut longest = Duration::ZERO;
     for _ in 0..100 {
         let tick = Instant::now();
@@ -141,7 +141,7 @@ pub async fn longest_tick() -> Duration {
 
 /// How long it took to become so; fails where it does not.
 #[track_caller]
-pub fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(crate) fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < LONGEST, "never: {what}");
@@ -151,7 +151,7 @@ pub fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
 }
 
 /// A test of this binary as a process of its own, with something to do in the folder.
-pub fn child(test: &str, role: &str, folder: &TempDir) -> Command {
+pub(crate) fn child(test: &str, role: &str, folder: &TempDir) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command
         .args(["--exact", test, "--include-ignored", "--nocapture"])
@@ -161,13 +161,13 @@ pub fn child(test: &str, role: &str, folder: &TempDir) -> Command {
 }
 
 /// In a child: what it is to do, and where.
-pub fn role() -> Option<(String, PathBuf)> {
+pub(crate) fn role() -> Option<(String, PathBuf)> {
     let role = std::env::var(ROLE).ok()?;
     Some((role, std::env::var_os(FOLDER)?.into()))
 }
 
 /// Ends with the test.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
-pub struct Housekeeping {
+pub(crate) struct Housekeeping {
     /// Calls that happen once, of this process.
     under_way: Mutex<HashSet<[u8; 32]>>,
     /// Too many keys are remembered.
@@ -15,32 +15,32 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    pub fn enter(&self, id: [u8; 32]) {
+    pub(crate) fn enter(&self, id: [u8; 32]) {
         self.lock().insert(id);
     }
 
-    pub fn leave(&self, id: [u8; 32]) {
+    pub(crate) fn leave(&self, id: [u8; 32]) {
         self.lock().remove(&id);
     }
 
-    pub fn under_way(&self) -> HashSet<[u8; 32]> {
+    pub(crate) fn under_way(&self) -> HashSet<[u8; 32]> {
         self.lock().clone()
     }
 
     /// Whether more idempotency keys may come.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         !self.is_full.load(Ordering::Relaxed)
     }
 
-    pub fn set_full(&self, is_full: bool) {
+    pub(crate) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
-    pub fn keep_days(&self) -> u32 {
+    pub(crate) fn keep_days(&self) -> u32 {
         self.keep_days.load(Ordering::Relaxed)
     }
 
-    pub fn set_keep_days(&self, days: u32) {
+    pub(crate) fn set_keep_days(&self, days: u32) {
         self.keep_days.store(days, Ordering::Relaxed);
     }
 

@@ -7,7 +7,7 @@ use super::schema;
 use crate::StoreError;
 
 /// Rows in the form that lookups want. To look at it reads none.
-pub struct Mirror<V> {
+pub(crate) struct Mirror<V> {
     load: fn(&mut Transaction) -> Result<V, StoreError>,
     /// What follows where they cannot be read, for the log.
     trouble: &'static str,
@@ -18,7 +18,7 @@ pub struct Mirror<V> {
 
 /// All mirrors of a store, and the revision of rows that they show.
 #[derive(Default)]
-pub struct Mirrors {
+pub(super) struct Mirrors {
     revision: Mutex<Option<i64>>,
     all: Mutex<Vec<Weak<dyn Reload>>>,
 }
@@ -30,7 +30,7 @@ trait Reload: Send + Sync {
 }
 
 impl<V: Send + Sync + 'static> Mirror<V> {
-    pub fn value(&self) -> Arc<Result<V, StoreError>> {
+    pub(crate) fn value(&self) -> Arc<Result<V, StoreError>> {
         Arc::clone(&self.value.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -62,7 +62,7 @@ impl<V: Send + Sync + 'static> Reload for Mirror<V> {
 
 impl Mirrors {
     /// A mirror that is kept for as long as somebody has it; it shows `empty` until `refresh` comes by.
-    pub fn add<V: Send + Sync + 'static>(
+    pub(super) fn add<V: Send + Sync + 'static>(
         &self,
         empty: V,
         load: fn(&mut Transaction) -> Result<V, StoreError>,
@@ -86,7 +86,7 @@ impl Mirrors {
     }
 
     /// Reads again what has changed since the last time.
-    pub fn refresh(&self, transaction: &mut Transaction) {
+    pub(super) fn refresh(&self, transaction: &mut Transaction) {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         match schema::revision(transaction) {
             Ok(revision) if *known == Some(revision) => {}
@@ -105,7 +105,7 @@ impl Mirrors {
     }
 
     /// Until they can be read again.
-    pub fn fail(&self, error: &StoreError) {
+    pub(super) fn fail(&self, error: &StoreError) {
         *self.revision.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.tell(error);
     }

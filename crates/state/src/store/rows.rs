@@ -11,13 +11,13 @@ use crate::StoreError;
 
 /// Where rows are.
 #[derive(Clone, Debug)]
-pub enum StorePlace {
+pub(super) enum StorePlace {
     Memory,
     File(PathBuf),
 }
 
 impl StorePlace {
-    pub fn into_path(self) -> Option<PathBuf> {
+    pub(super) fn into_path(self) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
             Self::File(path) => Some(path),
@@ -40,7 +40,7 @@ pub struct Transaction<'a> {
 pub struct StoredRow(AnyRow);
 
 /// A statement with its parameters.
-pub type Statement<'q> = Query<'q, Any, AnyArguments>;
+pub(crate) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
 impl Transaction<'_> {
     /// The number of rows that it changed.
@@ -131,7 +131,7 @@ impl StoredRow {
 }
 
 /// Why the database did not do what it was to.
-pub fn explain(place: &StorePlace, error: &sqlx::Error) -> StoreError {
+pub(super) fn explain(place: &StorePlace, error: &sqlx::Error) -> StoreError {
     let path = match place {
         StorePlace::Memory => {
             return StoreError::storage(format!("the store in memory failed: {error}"));

@@ -47,12 +47,12 @@ const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 /// The version of the tables that this program makes.
-pub fn newest() -> i64 {
+pub(super) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 /// Makes what is missing. A database of a later version is used where it says that this one may.
-pub fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), StoreError> {
+pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), StoreError> {
     transaction.define(
         "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     )?;
@@ -85,24 +85,31 @@ pub fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), StoreError>
 }
 
 /// Grows with every change of keys and pauses.
-pub fn revision(transaction: &mut Transaction) -> Result<i64, StoreError> {
+pub(super) fn revision(transaction: &mut Transaction) -> Result<i64, StoreError> {
     let row = transaction.one(sqlx::query("SELECT n FROM revision"))?;
     row.map_or(Ok(0), |row| row.integer("n"))
 }
 
 /// A fact about the database.
-pub fn meta(transaction: &mut Transaction, name: &str) -> Result<Option<String>, StoreError> {
+pub(crate) fn meta(
+    transaction: &mut Transaction,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
     let row = transaction.one(sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name))?;
     row.map(|row| row.text("value")).transpose()
 }
 
-pub fn put(transaction: &mut Transaction, name: &str, value: &str) -> Result<(), StoreError> {
+pub(crate) fn put(
+    transaction: &mut Transaction,
+    name: &str,
+    value: &str,
+) -> Result<(), StoreError> {
     let put = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
     transaction
         .run(sqlx::query(put).bind(name).bind(value))
         .map(drop)
 }
 
-pub fn number(transaction: &mut Transaction, name: &str) -> Result<Option<i64>, StoreError> {
+pub(super) fn number(transaction: &mut Transaction, name: &str) -> Result<Option<i64>, StoreError> {
     Ok(meta(transaction, name)?.and_then(|value| value.parse().ok()))
 }

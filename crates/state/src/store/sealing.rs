@@ -18,7 +18,7 @@ const FORM: u8 = 1;
 
 const KEY_BYTES: usize = 32;
 /// Of a secret in the store.
-pub const SECRET_BYTES: usize = 32;
+pub(crate) const SECRET_BYTES: usize = 32;
 const ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 
@@ -141,19 +141,19 @@ impl SealedAt<'_> {
 }
 
 /// A key as text, for a file.
-pub fn new_key() -> Result<String, StoreError> {
+pub(super) fn new_key() -> Result<String, StoreError> {
     Ok(format!("{}\n", STANDARD.encode(random::<KEY_BYTES>()?)))
 }
 
 /// Whether a key has been used with this database.
-pub fn is_checked(transaction: &mut Transaction) -> Result<bool, StoreError> {
+pub(super) fn is_checked(transaction: &mut Transaction) -> Result<bool, StoreError> {
     let row =
         transaction.one(sqlx::query("SELECT sealed FROM secret WHERE name = $1").bind(CHECK))?;
     Ok(row.is_some())
 }
 
 /// Fails where the ring is another than that which this database was sealed with.
-pub fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(), StoreError> {
+pub(super) fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(), StoreError> {
     let wrong = |_| {
         StoreError::from(format!(
             "the key of the store is another than the one that sealed it; give the right one in state.keys, or put {} \
@@ -168,7 +168,7 @@ pub fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(), StoreE
 }
 
 /// The secret of that name, made where there is none.
-pub fn secret(
+pub(super) fn secret(
     transaction: &mut Transaction,
     ring: &KeyRing,
     name: &str,
@@ -182,7 +182,7 @@ pub fn secret(
 }
 
 /// Puts a secret there that came from elsewhere.
-pub fn put_secret(
+pub(crate) fn put_secret(
     transaction: &mut Transaction,
     ring: &KeyRing,
     name: &str,

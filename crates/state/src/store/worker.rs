@@ -36,26 +36,26 @@ const BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way to the thread. Dropped, it waits for what is in the queue.
-pub struct Worker {
+pub(super) struct Worker {
     queue: Option<Sender<Box<dyn Job>>>,
     ended: Mutex<blocking::Receiver<()>>,
 }
 
 /// What is done every few seconds.
-pub type Tidy = dyn FnMut(&mut Transaction) -> Result<(), StoreError> + Send;
+pub(crate) type Tidy = dyn FnMut(&mut Transaction) -> Result<(), StoreError> + Send;
 
 /// Hears what was announced.
-pub type Announce = dyn FnMut(&[String]) + Send;
+pub(crate) type Announce = dyn FnMut(&[String]) + Send;
 
 /// What the thread that writes does beside.
-pub struct Writing {
+pub(super) struct Writing {
     /// Read again after changes of this process.
     mirrors: Arc<Mirrors>,
     hooks: StoreHooks,
 }
 
 /// A place in the queue for later.
-pub struct QueuePlace(OwnedPermit<Box<dyn Job>>);
+pub(crate) struct QueuePlace(OwnedPermit<Box<dyn Job>>);
 
 /// What comes of a change or a reading that is under way. Nobody needs to wait for it.
 #[must_use]
@@ -171,7 +171,7 @@ where
 }
 
 impl QueuePlace {
-    pub fn send<T: Send + 'static>(
+    pub(crate) fn send<T: Send + 'static>(
         self,
         durability: Durability,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
@@ -184,14 +184,17 @@ impl QueuePlace {
 
 impl Worker {
     /// One that changes rows.
-    pub fn write(connection: StoreConnection, writing: Writing) -> Result<Self, StoreError> {
+    pub(super) fn write(connection: StoreConnection, writing: Writing) -> Result<Self, StoreError> {
         Self::start("state", move |jobs| {
             write_all(connection, jobs, writing).close();
         })
     }
 
     /// One that reads, and keeps a mirror.
-    pub fn read(connection: StoreConnection, mirrors: Weak<Mirrors>) -> Result<Self, StoreError> {
+    pub(super) fn read(
+        connection: StoreConnection,
+        mirrors: Weak<Mirrors>,
+    ) -> Result<Self, StoreError> {
         Self::start("state-read", move |jobs| {
             read_all(connection, jobs, mirrors).close();
         })
@@ -219,7 +222,7 @@ impl Worker {
         })
     }
 
-    pub fn send<T: Send + 'static>(
+    pub(super) fn send<T: Send + 'static>(
         &self,
         durability: Durability,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
@@ -237,7 +240,7 @@ impl Worker {
         }
     }
 
-    pub async fn reserve(&self) -> Result<QueuePlace, StoreError> {
+    pub(super) async fn reserve(&self) -> Result<QueuePlace, StoreError> {
         let queue = self.queue.clone().ok_or_else(StoreError::closed)?;
         let place = timeout(LONGEST_WAIT, queue.reserve_owned()).await;
         match place {
@@ -329,7 +332,7 @@ fn write_all(
 }
 
 impl Writing {
-    pub fn new(mirrors: Arc<Mirrors>, hooks: StoreHooks) -> Self {
+    pub(super) fn new(mirrors: Arc<Mirrors>, hooks: StoreHooks) -> Self {
         Self { mirrors, hooks }
     }
 

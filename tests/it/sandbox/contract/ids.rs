@@ -10,13 +10,13 @@ use crate::sandbox::{Sandbox, answer, list, text};
 use test_support::server::client;
 
 /// Ids of records that a sandbox holds, by the names that paths and bodies have for them.
-pub struct Ids {
+pub(super) struct Ids {
     url: String,
     known: BTreeMap<&'static str, String>,
 }
 
 impl Ids {
-    pub async fn read(sandbox: &Sandbox) -> Self {
+    pub(super) async fn read(sandbox: &Sandbox) -> Self {
         let get = async |target: &str| {
             let (status, _, found) = sandbox.send(&format!("GET {target}"), TOKEN, None).await;
             assert_eq!(status, 200, "{target}: {found}");
@@ -161,7 +161,7 @@ impl Ids {
     }
 
     /// Asks as the document says, with a token that the operation takes.
-    pub async fn ask(
+    pub(super) async fn ask(
         &self,
         document: &Value,
         path: &str,
@@ -272,7 +272,7 @@ impl Ids {
     }
 
     /// Makes what the operation of `path` wants and no seed has: a message on schedule, a blocked time.
-    pub async fn prepare(&mut self, path: &str) {
+    pub(super) async fn prepare(&mut self, path: &str) {
         let (target, body, name, member) = match path {
             _ if path.ends_with("/messages/{messageId}/schedule") => (
                 "/conversations/messages",
