@@ -264,7 +264,7 @@ fn account(
             let known: Vec<&str> = snapshot
                 .locations
                 .iter()
-                .map(|one| one.place.alias.as_str())
+                .map(|one| one.configured.alias.as_str())
                 .collect();
             CliError(format!(
                 "there is no [locations.{alias}] in the settings; there are: {}",

@@ -139,7 +139,7 @@ async fn no_secret_is_in_anything_the_server_says() {
             credential: Credential::parse(token).expect("a token"),
             location: TenantId::parse("L0").map(LocationBinding::Pin),
             company: TenantId::parse("C0"),
-            place: None,
+            configured: None,
             home: None,
         };
         check("a caller", &format!("{caller:#?}"));

@@ -137,7 +137,7 @@ impl Pipeline {
         let facts = self.find_account(tool, arguments, None, context, &self.snapshot());
         let asked = async {
             let mut facts = facts?;
-            facts.caller.place = None;
+            facts.caller.configured = None;
             self.read(facts, ConsentSource::ServerProbe, context).await
         };
         let answered = asked.await.map(|_| Answer::default());

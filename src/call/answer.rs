@@ -26,7 +26,7 @@ pub struct Answer {
     /// When a call that was refused at the limit may come back.
     pub retry_after: Option<Duration>,
     /// What the server calls that location, where it is one of its own and the caller may hear it.
-    pub place: Option<Arc<ConfiguredLocation>>,
+    pub configured: Option<Arc<ConfiguredLocation>>,
     /// The class of the failure, where it is one.
     pub class: Option<FailureClass>,
     /// A question to put to the person at the client before the call is made.
@@ -101,8 +101,10 @@ impl Answer {
         let Some(location) = self.location.as_ref().filter(|_| !self.is_error) else {
             return;
         };
-        let shown = match &self.place {
-            Some(place) => json!({"alias": place.alias, "name": place.name, "id": location}),
+        let shown = match &self.configured {
+            Some(configured) => {
+                json!({"alias": configured.alias, "name": configured.name, "id": location})
+            }
             None => json!({"id": location}),
         };
         self.text = match self.text.strip_suffix('}') {

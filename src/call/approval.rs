@@ -67,7 +67,9 @@ impl Pipeline {
             effect: tool.effect.name().to_owned(),
             location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
             // Whoever approves goes by the name: it stands only where HighLevel let the token in.
-            alias: facts.disclosed_location().map(|place| place.alias.clone()),
+            alias: facts
+                .disclosed_location()
+                .map(|configured| configured.alias.clone()),
             locations: subject.location_counts(),
             who,
             preview: subject.requests(),

@@ -103,7 +103,7 @@ impl StoredRequest {
             CallerKind::Token => return None,
         };
         let account = principal.account.as_ref();
-        let alias = account.and_then(|account| account.place.as_ref());
+        let alias = account.and_then(|account| account.configured.as_ref());
         let facts = subject.facts();
         let (arguments, items, location, on_error, key) = match subject.batch() {
             Some(batch) => (
@@ -114,8 +114,8 @@ impl StoredRequest {
                 batch.idempotency_key.clone(),
             ),
             None => {
-                let place = facts.place().filter(|_| account.is_none());
-                let location = place.map(|place| place.alias.clone());
+                let configured = facts.configured().filter(|_| account.is_none());
+                let location = configured.map(|configured| configured.alias.clone());
                 let key = facts.idempotency_key.clone();
                 (facts.arguments.clone(), None, location, OnError::Stop, key)
             }
@@ -130,7 +130,7 @@ impl StoredRequest {
             caller: StoredCaller {
                 kind,
                 key: principal.key.as_ref().map(|key| key.id.clone()),
-                alias: alias.map(|place| place.alias.clone()),
+                alias: alias.map(|configured| configured.alias.clone()),
                 is_own: account.is_some() && alias.is_none(),
             },
             surface: context.surface.clone(),

@@ -128,7 +128,7 @@ impl Pipeline {
     ) -> Answer {
         self.write_refusal(facts, context, failure.class.name(), rule);
         Answer {
-            place: facts.disclosed_location().cloned(),
+            configured: facts.disclosed_location().cloned(),
             ..Answer::never_sent(failure)
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Facts {
     /// What is called for the tool, and under which version.
     pub edition: &'static Tool,
     pub version: &'static str,
-    /// The account that it acts for; its place is that of the location it is for, where that is one of the server's.
+    /// The account that it acts for; its configured location is that of the location it is for, where that is one of the server's.
     pub caller: Caller,
     /// It may go out with the agency's own token.
     pub agency: bool,
@@ -46,17 +46,19 @@ impl Facts {
 
     /// The configured location that the call is for, as far as the caller may hear of it.
     pub(super) fn disclosed_location(&self) -> Option<&Arc<ConfiguredLocation>> {
-        self.place().filter(|_| self.may_disclose)
+        self.configured().filter(|_| self.may_disclose)
     }
 
     /// The configured location that the call is for.
-    pub(super) fn place(&self) -> Option<&Arc<ConfiguredLocation>> {
-        self.caller.place.as_ref()
+    pub(super) fn configured(&self) -> Option<&Arc<ConfiguredLocation>> {
+        self.caller.configured.as_ref()
     }
 
     /// The rules over the call.
     pub(super) fn rules(&self, context: &CallContext) -> EffectiveRules<'_> {
-        let alias = self.place().map(|place| place.alias.as_str());
+        let alias = self
+            .configured()
+            .map(|configured| configured.alias.as_str());
         let key = context.principal.key.as_ref();
         let policy = key.and_then(|key| key.policy.as_deref());
         self.snapshot.rules.over(alias, policy)

@@ -64,7 +64,7 @@ impl Pipeline {
             && let Some(only) = self.transport().only_location(&caller)
         {
             let known = snapshot.locations.of_location(only.as_str());
-            caller.place = known.map(|account| account.place.clone());
+            caller.configured = known.map(|account| account.configured.clone());
             may_disclose = true;
         }
         Ok(Facts {
@@ -130,7 +130,7 @@ impl Pipeline {
         });
         let places = own.into_iter().chain(reachable.into_iter().map(Some));
         let mut aliases = places
-            .map(|account| account.map(|account| account.place.alias.as_str()))
+            .map(|account| account.map(|account| account.configured.alias.as_str()))
             .peekable();
         match aliases.peek() {
             None => shown(None),
@@ -192,9 +192,9 @@ fn account(
             },
         },
     };
-    if let (None, Some(location)) = (&caller.place, &caller.location) {
+    if let (None, Some(location)) = (&caller.configured, &caller.location) {
         let known = accounts.of_location(location.location().as_str());
-        caller.place = known.map(|account| account.place.clone());
+        caller.configured = known.map(|account| account.configured.clone());
     }
     Ok(caller)
 }
@@ -209,14 +209,17 @@ fn account_named(
             .location
             .as_ref()
             .map(|bound| bound.location().as_str());
-        let alias = account.place.as_ref().map(|place| place.alias.as_str());
+        let alias = account
+            .configured
+            .as_ref()
+            .map(|configured| configured.alias.as_str());
         id == Some(text) || alias == Some(text)
     });
     if let Some(own) = own {
         return Ok(own.clone());
     }
     let found = accounts.find(text).or_else(|| accounts.of_location(text));
-    if let Some(account) = found.filter(|one| principal.scope.contains(&one.place.alias)) {
+    if let Some(account) = found.filter(|one| principal.scope.contains(&one.configured.alias)) {
         return Ok(account.caller());
     }
     let bound = principal.account.as_ref().map(|account| &account.location);
@@ -230,7 +233,7 @@ fn account_named(
     }
     // A client's own token, which its connection binds to no location.
     if let (Some(account), Some(id)) = (&principal.account, TenantId::parse(text))
-        && account.place.is_none()
+        && account.configured.is_none()
     {
         return Ok(Caller {
             location: Some(LocationBinding::Pin(id)),
@@ -262,8 +265,8 @@ fn by_arguments<'a>(
         let name = names.copied().find(|name| arguments.contains_key(*name))?;
         let given = arguments.get(name)?.as_str()?;
         let found = accounts.find(given).or_else(|| accounts.of_location(given));
-        let account = found.filter(|account| scope.contains(&account.place.alias))?;
-        arguments.insert(name.to_owned(), json!(account.place.location.as_str()));
+        let account = found.filter(|account| scope.contains(&account.configured.alias))?;
+        arguments.insert(name.to_owned(), json!(account.configured.location.as_str()));
         Some(account)
     })
 }
@@ -290,13 +293,15 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
 fn reachable<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Vec<&'a Account> {
     accounts
         .iter()
-        .filter(|account| scope.contains(&account.place.alias))
+        .filter(|account| scope.contains(&account.configured.alias))
         .collect()
 }
 
 fn listed(accounts: &[&Account]) -> String {
     let names = accounts.iter().take(MOST_NAMED);
-    let names: Vec<&str> = names.map(|account| account.place.alias.as_str()).collect();
+    let names: Vec<&str> = names
+        .map(|account| account.configured.alias.as_str())
+        .collect();
     let more = match accounts.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more; list_locations names them"),

@@ -268,7 +268,9 @@ fn entry<'a>(
         effect: facts.tool.effect.name(),
         bulk: facts.tool.bulk,
         location: facts.location.as_ref().map(|id| id.as_str()),
-        alias: facts.place().map(|place| place.alias.as_str()),
+        alias: facts
+            .configured()
+            .map(|configured| configured.alias.as_str()),
         arguments: &facts.arguments,
         confirmation: consent
             .and_then(Consent::confirmed)

@@ -76,7 +76,7 @@ impl Pipeline {
         };
         let mut answer = shown.unwrap_or_else(Answer::from);
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
-        answer.place = facts.disclosed_location().cloned();
+        answer.configured = facts.disclosed_location().cloned();
         if !facts.is_read() {
             answer.name_location();
         }

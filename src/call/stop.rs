@@ -66,7 +66,7 @@ impl Stoppable {
     pub(super) fn new(facts: &Facts, context: &CallContext) -> Self {
         let key = context.principal.key.as_ref();
         Self {
-            alias: facts.place().map(|place| place.alias.clone()),
+            alias: facts.configured().map(|place| place.alias.clone()),
             is_read: facts.is_read(),
             may_disclose: facts.may_disclose,
             key: key.map(|key| key.id.clone()),

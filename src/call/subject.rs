@@ -1,4 +1,4 @@
-//! What somebody is asked to agree to: all calls of one request, by digest, by place and by what they would send.
+//! What somebody is asked to agree to: all calls of one request, by digest, by location and by what they would send.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,8 +73,8 @@ impl Subject {
         let facts = validated.facts();
         let location = facts.location.as_ref();
         let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
-        let place = facts.disclosed_location().cloned();
-        self.locations.entry(id).or_insert((place, 0)).1 += 1;
+        let location = facts.disclosed_location().cloned();
+        self.locations.entry(id).or_insert((location, 0)).1 += 1;
         if self.contacts.len() < MOST_NAMED
             && let Some(contact) = contact_id(validated)
         {
@@ -151,10 +151,10 @@ impl Subject {
         let located = self.locations.iter().filter(|(id, _)| !id.is_empty());
         let several = self.locations.len() > 1;
         located
-            .map(|(id, (place, calls))| {
-                let mut shown = match place {
-                    Some(place) => {
-                        json!({"alias": place.alias, "name": place.name, "id": id})
+            .map(|(id, (location, calls))| {
+                let mut shown = match location {
+                    Some(location) => {
+                        json!({"alias": location.alias, "name": location.name, "id": id})
                     }
                     None => json!({"id": id}),
                 };
@@ -168,8 +168,10 @@ impl Subject {
 
     /// The same for whoever decides: by alias where there is one; `-` stands for the token's own location.
     pub(super) fn location_counts(&self) -> Vec<LocationCount> {
-        let counts = self.locations.iter().map(|(id, (place, calls))| {
-            let name = place.as_ref().map_or(id.as_str(), |place| &place.alias);
+        let counts = self.locations.iter().map(|(id, (location, calls))| {
+            let name = location
+                .as_ref()
+                .map_or(id.as_str(), |location| &location.alias);
             LocationCount {
                 location: if name.is_empty() { "-" } else { name }.to_owned(),
                 calls: *calls,
@@ -181,17 +183,18 @@ impl Subject {
     /// The locations in words, each with its number of calls where there are several.
     pub(super) fn describe_locations(&self) -> String {
         let several = self.locations.len() > 1;
-        let name = |(id, (place, calls)): (&String, &(Option<Arc<ConfiguredLocation>>, usize))| {
-            let name = match place {
-                Some(place) => format!("{} ({})", place.name, place.alias),
-                None if id.is_empty() => "the token's own location".to_owned(),
-                None => format!("location {id}"),
+        let name =
+            |(id, (location, calls)): (&String, &(Option<Arc<ConfiguredLocation>>, usize))| {
+                let name = match location {
+                    Some(location) => format!("{} ({})", location.name, location.alias),
+                    None if id.is_empty() => "the token's own location".to_owned(),
+                    None => format!("location {id}"),
+                };
+                match several {
+                    true => format!("{calls} in {name}"),
+                    false => format!("in {name}"),
+                }
             };
-            match several {
-                true => format!("{calls} in {name}"),
-                false => format!("in {name}"),
-            }
-        };
         let names: Vec<String> = self.locations.iter().map(name).collect();
         names.join(", ")
     }

@@ -59,7 +59,7 @@ impl Pipeline {
             let known = named
                 .as_ref()
                 .and_then(|location| facts.snapshot.locations.of_location(location.as_str()));
-            facts.caller.place = known.map(|account| account.place.clone());
+            facts.caller.configured = known.map(|account| account.configured.clone());
             facts.location = named;
             let location = facts.location.as_ref();
             facts.may_disclose = self.may_hear_of(&context.principal, &facts.caller, location);

@@ -163,8 +163,8 @@ fn block(approval: &Approval, now: jiff::Timestamp) -> Result<String, CliError> 
     if approval.locations.len() > 1 {
         for one in &approval.locations {
             let calls = if one.calls == 1 { "call" } else { "calls" };
-            let place = visible(&one.location);
-            writeln!(text, "            {place}: {} {calls}", one.calls)?;
+            let location = visible(&one.location);
+            writeln!(text, "            {location}: {} {calls}", one.calls)?;
         }
     }
     writeln!(text, "  Who       {}", visible(who))?;

@@ -109,7 +109,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliError> {
     let wanted = snapshot
         .locations
         .iter()
-        .filter(|account| aliases.is_empty() || aliases.contains(&account.place.alias));
+        .filter(|account| aliases.is_empty() || aliases.contains(&account.configured.alias));
     let mut failed = 0;
     let mut rows = Vec::new();
     let runtime = runtime()?;
@@ -122,7 +122,7 @@ fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliError> {
                 (Text::bad("fault"), what)
             }
         };
-        rows.push([mark, account.place.alias.as_str().into(), what.into()]);
+        rows.push([mark, account.configured.alias.as_str().into(), what.into()]);
     }
     table(["", "Alias", "Finding"], rows)?;
     Ok(ExitCode::from(u8::from(failed > 0)))

@@ -45,7 +45,7 @@ impl PauseCommand {
         let paused = paused.wait()?;
         print(format_args!(
             "{} is paused: running servers refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
-            place(paused.location.as_deref()),
+            describe(paused.location.as_deref()),
             option(paused.location.as_deref())
         ))?;
         Ok(ExitCode::SUCCESS)
@@ -60,24 +60,24 @@ impl Resume {
         let left = pauses.list().wait()?;
         let left: Vec<&str> = left
             .iter()
-            .map(|one| place(one.location.as_deref()))
+            .map(|one| describe(one.location.as_deref()))
             .collect();
         let left = match left.as_slice() {
             [] => String::new(),
             left => format!("; still paused: {}", visible(&left.join(", "))),
         };
-        let place = visible(place(alias));
+        let what_of = visible(describe(alias));
         let what = if ended.is_some() {
             "goes on"
         } else {
             "was not paused"
         };
-        print(format_args!("{place} {what}{left}\n"))?;
+        print(format_args!("{what_of} {what}{left}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn place(alias: Option<&str>) -> &str {
+fn describe(alias: Option<&str>) -> &str {
     alias.unwrap_or("everything")
 }
 

@@ -113,7 +113,7 @@ impl Access {
         let company = tenant(visit.headers, COMPANY)?;
         let found = visit.alias.and_then(|alias| accounts.find(alias));
         let named = location.as_ref();
-        let differs = |at: &Account| named.is_some_and(|given| at.place.location != *given);
+        let differs = |at: &Account| named.is_some_and(|given| at.configured.location != *given);
         let address = self.addresses.client(visit.peer, visit.headers);
         let endpoint = visit.alias.map(|alias| LocationEndpoint {
             alias: alias.to_owned(),
@@ -148,7 +148,7 @@ impl Access {
         };
         let principal = match shown {
             Shown::Client(kind, credential) => {
-                let location = at.map(|at| at.place.location.clone()).or(location);
+                let location = at.map(|at| at.configured.location.clone()).or(location);
                 let pins = at.is_some() || self.location_header == LocationHeader::Pin;
                 let account = Caller {
                     credential,
@@ -157,7 +157,7 @@ impl Access {
                         false => LocationBinding::Default(id),
                     }),
                     company,
-                    place: at.map(|at| at.place.clone()),
+                    configured: at.map(|at| at.configured.clone()),
                     home: None,
                 };
                 Principal {
@@ -299,7 +299,7 @@ impl Access {
             },
         };
         if let Some(named) = named
-            && !scope.contains(&named.place.alias)
+            && !scope.contains(&named.configured.alias)
         {
             return Err(foreign(UNREACHED));
         }
@@ -394,7 +394,7 @@ fn nowhere(credential: Credential, company: Option<TenantId>) -> Result<Principa
         credential,
         location: Some(LocationBinding::Pin(location)),
         company,
-        place: None,
+        configured: None,
         home: None,
     };
     Ok(Principal::with_account(CallerKind::Token, account))
@@ -426,7 +426,7 @@ pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, 
         home: location.clone(),
         location: location.map(LocationBinding::Pin),
         company,
-        place: None,
+        configured: None,
     }))
 }
 

@@ -18,7 +18,7 @@ pub struct Accounts(BTreeMap<String, Account>);
 /// One of them.
 #[derive(Clone, Debug)]
 pub struct Account {
-    pub place: Arc<ConfiguredLocation>,
+    pub configured: Arc<ConfiguredLocation>,
     pub credential: Credential,
     pub company: Option<TenantId>,
 }
@@ -74,7 +74,7 @@ impl Accounts {
             } else {
                 &settings.name
             };
-            let place = Arc::new(ConfiguredLocation {
+            let configured = Arc::new(ConfiguredLocation {
                 alias: alias.clone(),
                 name: name.clone(),
                 location,
@@ -82,7 +82,7 @@ impl Accounts {
             accounts.insert(
                 alias.clone(),
                 Account {
-                    place,
+                    configured,
                     credential,
                     company,
                 },
@@ -104,7 +104,7 @@ impl Accounts {
     pub fn of_location(&self, location: &str) -> Option<&Account> {
         self.0
             .values()
-            .find(|account| account.place.location.as_str() == location)
+            .find(|account| account.configured.location.as_str() == location)
     }
 
     /// Those whose tokens reach any of the locations.
@@ -131,10 +131,10 @@ impl Account {
     pub fn caller(&self) -> Caller {
         Caller {
             credential: self.credential.clone(),
-            location: Some(LocationBinding::Pin(self.place.location.clone())),
+            location: Some(LocationBinding::Pin(self.configured.location.clone())),
             company: self.company.clone(),
-            place: Some(Arc::clone(&self.place)),
-            home: Some(self.place.location.clone()),
+            configured: Some(Arc::clone(&self.configured)),
+            home: Some(self.configured.location.clone()),
         }
     }
 }

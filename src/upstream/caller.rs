@@ -17,7 +17,7 @@ pub struct Caller {
     pub location: Option<LocationBinding>,
     pub company: Option<TenantId>,
     /// The location, where it is one of the server's own.
-    pub place: Option<Arc<ConfiguredLocation>>,
+    pub configured: Option<Arc<ConfiguredLocation>>,
     /// The location that the server's settings give to the credential. No client can name it.
     pub home: Option<TenantId>,
 }

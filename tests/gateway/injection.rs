@@ -50,7 +50,7 @@ pub(crate) static PIPELINE: LazyLock<(Pipeline, Caller)> = LazyLock::new(|| {
         credential: Credential::parse("pit-a").expect("a token"),
         location: TenantId::parse("L0").map(LocationBinding::Pin),
         company: TenantId::parse("C0"),
-        place: None,
+        configured: None,
         home: None,
     };
     (pipeline(&config), caller)

@@ -78,7 +78,7 @@ fn caller(token: &str) -> Caller {
         credential: Credential::parse(token).expect("a token"),
         location: None,
         company: None,
-        place: None,
+        configured: None,
         home: None,
     }
 }

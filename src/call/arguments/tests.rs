@@ -32,7 +32,7 @@ fn sent(
             _ => LocationBinding::Default(id(name)),
         }),
         company: Some(id("company")),
-        place: None,
+        configured: None,
         home: None,
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);

@@ -19,10 +19,10 @@ const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezo
 pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     let principal = &session.context.principal;
     let snapshot = session.pipeline.snapshot();
-    let reachable = snapshot.locations.iter().map(|account| &account.place);
+    let reachable = snapshot.locations.iter().map(|account| &account.configured);
     let reachable: Vec<Value> = reachable
-        .filter(|place| principal.scope.contains(&place.alias))
-        .map(|place| json!({"alias": place.alias, "id": place.location.as_str(), "name": place.name}))
+        .filter(|location| principal.scope.contains(&location.alias))
+        .map(|location| json!({"alias": location.alias, "id": location.location.as_str(), "name": location.name}))
         .collect();
     let Some(account) = &principal.account else {
         let mut locations = reachable;
@@ -42,7 +42,7 @@ pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     };
     if let (false, Ok(mut told)) = (answer.is_error, serde_json::from_str::<Value>(&answer.text)) {
         let rows = told.get_mut("locations").and_then(Value::as_array_mut);
-        let known = |row: &Value| reachable.iter().any(|place| place["id"] == row["id"]);
+        let known = |row: &Value| reachable.iter().any(|location| location["id"] == row["id"]);
         if let Some(rows) = rows {
             rows.retain(|row| !known(row));
             rows.extend(reachable);
@@ -83,7 +83,7 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             credential: Credential::Company(company.clone()),
             location: None,
             company: Some(company.id().clone()),
-            place: None,
+            configured: None,
             home: None,
         };
         // As the same caller, of which only the account is another.
@@ -166,8 +166,8 @@ async fn one(session: &Session<'_>, location: &str) -> Result<Answer, Failure> {
             .filter_map(|name| Some(((*name).to_owned(), told.get(name)?.clone())));
         let mut row: Map<String, Value> = fields.collect();
         let account = session.context.principal.account.as_ref();
-        if let Some(place) = account.and_then(|account| account.place.as_ref()) {
-            row.insert("alias".to_owned(), json!(place.alias));
+        if let Some(configured) = account.and_then(|account| account.configured.as_ref()) {
+            row.insert("alias".to_owned(), json!(configured.alias));
         }
         answer.text = json!({"locations": [row], "bound": true}).to_string();
     }

@@ -73,7 +73,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                             credential: credential.clone(),
                             location: None,
                             company: None,
-                            place: None,
+                            configured: None,
                             home: None,
                         },
                         known: false,

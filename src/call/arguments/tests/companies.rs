@@ -48,7 +48,7 @@ fn another_company_is_refused_wherever_it_stands() {
         credential: Credential::parse("pit-1").expect("a token"),
         location: Some(LocationBinding::Pin(id("L0"))),
         company: Some(id("company")),
-        place: None,
+        configured: None,
         home: None,
     };
     let (all, refused) = refusing(&caller);
