@@ -22,6 +22,7 @@ pub mod output;
 mod principal_id;
 mod read_back;
 mod recipients;
+mod refusal_budget;
 mod request;
 mod respond;
 mod send;
@@ -53,7 +54,7 @@ pub use caller::{
     LocationScope, Principal,
 };
 use consent::Consent;
-pub use controls::{Controls, open_store};
+pub use controls::{Controls, missing_store, open_store, restore_store};
 use facts::Facts;
 use locate::Located;
 use meter::Metered;
@@ -76,6 +77,7 @@ struct PipelineInner {
     telemetry: Telemetry,
     confirm_tokens: confirm_token::ConfirmTokens,
     controls: Controls,
+    refusals: refusal_budget::RefusalBudget,
 }
 
 /// What of the settings the pipeline goes by.
@@ -111,6 +113,7 @@ impl Pipeline {
             transport,
             confirm_tokens: confirm_token::ConfirmTokens::new(controls.store.confirm_key()),
             controls,
+            refusals: refusal_budget::RefusalBudget::default(),
         })))
     }
 
@@ -210,6 +213,7 @@ impl Pipeline {
             let authorized = self.authorize(validated, asking, context).await?;
             let metered = self.meter(authorized, context).await?;
             let response = self.send(metered).await;
+            let response = response.ok_or_else(respond::broken_off)?;
             Ok(self.respond(response, paging, context).await)
         }
         .await;
@@ -327,6 +331,11 @@ impl Pipeline {
 
     fn checker(&self) -> &Checker {
         &self.0.checker
+    }
+
+    /// Whether one more refusal of this caller is written down.
+    fn may_write_refusal(&self, who: &str) -> bool {
+        self.0.refusals.take(who)
     }
 
     fn confirm_tokens(&self) -> &confirm_token::ConfirmTokens {

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::sandbox::SandboxListener;
-use crate::call::{Controls, Pipeline, Snapshot, open_store};
+use crate::call::{Controls, Pipeline, Snapshot, missing_store, open_store};
 use crate::config::{Config, DEFAULTS, Flags};
 use crate::http::own_account;
 use crate::telemetry::{Telemetry, flush_log};
@@ -67,14 +67,36 @@ struct StateFlags {
 }
 
 impl StateFlags {
+    /// What is there: a command that made an empty store would stop, show or copy nothing, and say that all is well.
     fn open(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
+        let config = self.config(flags)?;
+        if let Some(path) = missing_store(&config)? {
+            return Err(CliError(format!(
+                "there is no store {}: no server has kept anything there; give --state, --base-url or --sandbox as the \
+                 server has them",
+                path.display()
+            )));
+        }
+        Self::open_or_make(config)
+    }
+
+    /// The same for what comes before the first server.
+    fn make(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
+        Self::open_or_make(self.config(flags)?)
+    }
+
+    fn config(&self, flags: &Flags) -> Result<Config, CliError> {
         let mut config = Config::load(flags)?;
         config.upstream.simulated = self.sandbox;
-        if config.state.folder()?.is_none() {
-            return Err(CliError(
+        match config.state.folder()? {
+            Some(_) => Ok(config),
+            None => Err(CliError(
                 "there is no state: state.folder is none; give --state FOLDER".to_owned(),
-            ));
+            )),
         }
+    }
+
+    fn open_or_make(config: Config) -> Result<(Config, Store), CliError> {
         let store = open_store(&config)?;
         if let Some(imported) = store.imported() {
             eprintln!("{imported}");

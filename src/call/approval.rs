@@ -1,5 +1,7 @@
 //! Calls that a person elsewhere has to agree to: asked for, waited for, and run once by whoever comes first.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -17,6 +19,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(15);
 
 /// How long a client waits for a call that another runs.
 const LONGEST_RUN: Duration = Duration::from_secs(30);
+
+/// Most calls of one caller that wait; each keeps a connection.
+const MOST_WAITING: usize = 10;
 
 /// From one look at what a person said to the next.
 const LOOK: Duration = Duration::from_millis(250);
@@ -121,7 +126,7 @@ impl Pipeline {
         };
         let failure = match claimed {
             Claim::Run => {
-                return Ok(Ok(Consent::by_approval(handle)));
+                return Ok(Ok(Consent::by_approval(approvals, handle)));
             }
             Claim::Done { outcome, is_error } => {
                 return Ok(Err(Answer {
@@ -155,10 +160,11 @@ impl Pipeline {
                 "this confirm is for another call",
                 "Call again without confirm to ask for this one.",
             ),
-            Claim::Missing => refused(
-                "there is no such approval",
-                "Call again without confirm to ask for one.",
-            ),
+            Claim::Missing => Failure::new(
+                FailureClass::Refused,
+                "There is no such approval, or none any more: whether its call was made cannot be told.",
+            )
+            .with_remedy("Read the record first; call again without confirm to ask for one."),
             Claim::Unknown => Failure::new(
                 FailureClass::UnknownOutcome,
                 "The approved call was cut off: it may or may not have happened.",
@@ -177,13 +183,15 @@ impl Pipeline {
         longest: Duration,
         context: &CallContext,
     ) -> Result<bool, StoreError> {
-        if longest.is_zero() {
+        let principal = self.principal_digest(&context.principal);
+        let waiter = (!longest.is_zero()).then(|| self.controls().waiters.enter(principal));
+        let Some(_waiter) = waiter.flatten() else {
             return Ok(false);
-        }
+        };
         let deadline = Instant::now() + longest;
         let mut waits = false;
         let decided = loop {
-            let state = approvals.get(handle).await?.map(|held| held.state);
+            let state = approvals.state(handle).await?;
             let is_open = matches!(state, Some(ApprovalState::Pending | ApprovalState::Running));
             if !is_open || Instant::now() >= deadline {
                 break !is_open;
@@ -202,7 +210,68 @@ impl Pipeline {
     }
 }
 
+/// Calls that wait for a person while their clients wait for them: a few of each caller.
+#[derive(Clone, Default)]
+pub struct Waiters(Arc<Mutex<HashMap<[u8; 32], usize>>>);
+
+/// One of them.
+struct Waiter {
+    waiters: Waiters,
+    principal: [u8; 32],
+}
+
+impl Waiters {
+    /// `None` where so many wait already that this one is answered at once.
+    fn enter(&self, principal: [u8; 32]) -> Option<Waiter> {
+        let mut waiting = self.lock();
+        let count = waiting.entry(principal).or_default();
+        if *count >= MOST_WAITING {
+            return None;
+        }
+        *count += 1;
+        Some(Waiter {
+            waiters: self.clone(),
+            principal,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let mut waiting = self.waiters.lock();
+        if let Some(count) = waiting.get_mut(&self.principal) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.principal);
+            }
+        }
+    }
+}
+
 /// An approval binds the caller too: by the name that the audit has, which is the same over restarts.
 fn approval_digest(subject: &Subject, who: &str) -> String {
     state::sha256(&format!("{} {who}", subject.digest()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_keeps_few_connections_by_waiting() {
+        let waiters = Waiters::default();
+        let enter = |principal, count: usize| {
+            let entered = (0..count).map(|_| waiters.enter([principal; 32]));
+            entered.collect::<Vec<_>>()
+        };
+        let one = enter(1, 12);
+        assert_eq!(one.iter().flatten().count(), MOST_WAITING);
+        assert_eq!(enter(2, 3).iter().flatten().count(), 3);
+        drop(one);
+        assert!(waiters.lock().is_empty());
+    }
 }

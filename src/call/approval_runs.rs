@@ -216,7 +216,7 @@ impl Pipeline {
         tracing::info!(
             handle,
             outcome = answer.outcome(),
-            "an approved call was made"
+            "an approved call was tried"
         );
     }
 

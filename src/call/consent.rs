@@ -8,6 +8,7 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use state::Pending;
+use state::approvals::Approvals;
 use state::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
 
 /// How calls were agreed to; one run of one request.
@@ -17,17 +18,37 @@ pub(super) struct Consent {
     confirmed: Option<(Mode, String)>,
     /// The run of a confirm token.
     run: Option<Box<OpenCall>>,
-    approval: Option<String>,
+    approval: Option<ApprovedRun>,
+}
+
+/// The run of an approved call. Dropped without an end, nobody knows what came of it.
+struct ApprovedRun {
+    approvals: Approvals,
+    handle: String,
+}
+
+impl Drop for ApprovedRun {
+    fn drop(&mut self) {
+        self.approvals.leave(&self.handle);
+    }
 }
 
 impl Consent {
     /// That a person gave under this handle, for one run.
-    pub(super) fn by_approval(handle: &str) -> Self {
+    pub(super) fn by_approval(approvals: &Approvals, handle: &str) -> Self {
         Self {
             confirmed: Some((Mode::Human, handle.to_owned())),
             run: None,
-            approval: Some(handle.to_owned()),
+            approval: Some(ApprovedRun {
+                approvals: approvals.clone(),
+                handle: handle.to_owned(),
+            }),
         }
+    }
+
+    /// Whether what came of the call is kept for whoever repeats it.
+    pub(super) fn is_once(&self) -> bool {
+        self.run.is_some() || self.approval.is_some()
     }
 
     pub(super) fn not_needed() -> Self {
@@ -91,10 +112,13 @@ impl Pipeline {
                 kept: Some(kept(answer)),
             }));
         }
-        let (handle, approvals) = consent.approval.zip(self.controls().approvals.as_ref())?;
+        let run = consent.approval?;
         Some(match answer.did_nothing {
-            true => approvals.release(&handle),
-            false => approvals.finish(&handle, &answer.text, answer.is_error),
+            true => run.approvals.release(&run.handle),
+            false => {
+                let (text, is_error) = (&answer.text, answer.is_error);
+                run.approvals.finish(&run.handle, text, is_error)
+            }
         })
     }
 

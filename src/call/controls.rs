@@ -1,11 +1,13 @@
 //! What calls are held to beside the rules, and where they are written down: the store, audit, approvals, emergency stop.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::Snapshot;
+use super::approval::Waiters;
 use super::webhook::Webhook;
 use crate::config::{AuditedArguments, Config, ConfigError};
 use crate::upstream::Transport;
@@ -25,6 +27,7 @@ pub struct Controls {
     pub approvals_last: Duration,
     /// How long a call waits for a person before its client is told to come back.
     pub approvals_wait: Duration,
+    pub waiters: Waiters,
     pub webhook: Option<Webhook>,
     pub pauses: Pauses,
     pub keys: Keys,
@@ -71,6 +74,7 @@ impl Controls {
             approvals,
             approvals_last: Duration::from_secs(minutes * 60),
             approvals_wait: Duration::from_millis(config.approvals.wait_ms),
+            waiters: Waiters::default(),
             webhook,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
@@ -87,6 +91,7 @@ impl Controls {
             approvals: None,
             approvals_last: Duration::default(),
             approvals_wait: Duration::default(),
+            waiters: Waiters::default(),
             webhook: None,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
@@ -107,28 +112,49 @@ impl Controls {
     }
 }
 
+/// The file of what outlives the process, where there is none yet, nor files of an earlier version.
+pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, ConfigError> {
+    let name = config.state_name();
+    let folder = config.state.folder()?;
+    Ok(folder.and_then(|folder| state::missing_file(&folder, name.as_deref().unwrap_or(SANDBOX))))
+}
+
+/// Puts a backup in the place of what outlives the process; where that is now, if there was any.
+pub fn restore_store(config: &Config, backup: &Path) -> Result<Option<PathBuf>, String> {
+    with_options(config, |options| Store::restore(options, backup))
+}
+
 /// What outlives the process, of the upstream that the settings name; in memory where they name no folder.
 pub fn open_store(config: &Config) -> Result<Store, String> {
-    let sentence = |error: ConfigError| error.to_string();
-    let folder = config.state.folder().map_err(sentence)?;
-    let keys = config.state.keys.iter().map(|key| config.secret(key));
-    let keys: Result<Vec<SecretString>, ConfigError> = keys.collect();
-    let file = Some(config.audit.file.as_path()).filter(|file| !file.as_os_str().is_empty());
-    let store = Store::open(&StoreOptions {
-        folder: folder.as_deref(),
-        upstream: config.state_name().as_deref().unwrap_or(SANDBOX),
-        keys: &keys.map_err(sentence)?,
-        audit_file: file,
-    });
-    let store = store.map_err(|error| error.to_string())?;
+    let store = with_options(config, Store::open)?;
     if let Some(imported) = store.imported() {
         tracing::info!("{imported}");
     }
-    if let Some(kind) = folder.as_deref().and_then(network_file_system) {
+    let folder = store.path().and_then(Path::parent);
+    if let Some(kind) = folder.and_then(network_file_system) {
         tracing::warn!(
             "the state folder is on {kind}, whose locks do not hold: two processes may break its file; give a state.folder \
              on a disk of this machine"
         );
     }
     Ok(store)
+}
+
+/// Does it with where the settings have the store.
+fn with_options<T>(
+    config: &Config,
+    act: impl FnOnce(&StoreOptions) -> Result<T, StoreError>,
+) -> Result<T, String> {
+    let sentence = |error: ConfigError| error.to_string();
+    let folder = config.state.folder().map_err(sentence)?;
+    let keys = config.state.keys.iter().map(|key| config.secret(key));
+    let keys: Result<Vec<SecretString>, ConfigError> = keys.collect();
+    let file = Some(config.audit.file.as_path()).filter(|file| !file.as_os_str().is_empty());
+    let done = act(&StoreOptions {
+        folder: folder.as_deref(),
+        upstream: config.state_name().as_deref().unwrap_or(SANDBOX),
+        keys: &keys.map_err(sentence)?,
+        audit_file: file,
+    });
+    done.map_err(|error| error.to_string())
 }

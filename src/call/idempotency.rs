@@ -98,7 +98,8 @@ pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
             Err(_) => known_answer(kind, KnownCall::Unknown),
         },
         KnownCall::UnderWay => {
-            let what = format!("Nothing was sent: the call with this {name} is still under way.");
+            let what =
+                format!("Nothing was sent again: the call with this {name} is still under way.");
             let failure = Failure::new(FailureClass::Refused, what);
             Answer::never_sent(&failure.with_retry_after(Duration::from_secs(2)))
         }

@@ -148,7 +148,9 @@ impl Pipeline {
             && self.is_accepted(&context.principal)
         {
             let who = self.who(facts, context);
-            drop(audit.refused(&entry(facts, context, None, &who), class, rule));
+            if self.may_write_refusal(&who) {
+                drop(audit.refused(&entry(facts, context, None, &who), class, rule));
+            }
         }
     }
 
@@ -172,6 +174,9 @@ impl Pipeline {
             (None, Some(account)) => self.credential_name(&account.credential),
             (None, None) => "operator".to_owned(),
         };
+        if !self.may_write_refusal(&who) {
+            return;
+        }
         let entry = AuditEntry {
             who: &who,
             client: context.client.as_deref(),
@@ -203,6 +208,11 @@ impl CallRecord {
                 outcome: CallOutcome::cut_off(),
             })
         }))
+    }
+
+    /// Whether what came of it is kept for whoever repeats it.
+    pub(super) fn is_once(&self) -> bool {
+        self.0.as_ref().is_some_and(|open| open.call.is_once())
     }
 
     /// What came of the request.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::meter::wait_for_record;
-use super::{Answer, CallContext, ConsentSource, Facts, Located, Pipeline, Response};
+use super::meter::{CallRecord, wait_for_record};
+use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::output::{GatheredRows, Output, most_rows_a_page, next_page};
 use crate::call::read_back::SentValues;
@@ -74,6 +74,22 @@ impl Pipeline {
             },
             Err(failure) => Err(failure),
         };
+        self.conclude(&facts, (consent, record), shown).await
+    }
+
+    /// The answer to a call whose client has left is kept for when it comes again.
+    pub(super) async fn respond_to_nobody(&self, response: Response) {
+        let (facts, consent, replied, record) = response.into_parts();
+        let shown = replied.and_then(|reply| self.show(&facts, reply));
+        self.conclude(&facts, (consent, record), shown).await;
+    }
+
+    async fn conclude(
+        &self,
+        facts: &Facts,
+        (consent, record): (Consent, CallRecord),
+        shown: Result<Answer, Failure>,
+    ) -> Answer {
         let mut answer = shown.unwrap_or_else(Answer::from);
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
         answer.configured = facts.disclosed_location().cloned();
@@ -193,10 +209,20 @@ impl Pipeline {
         let validated = self.validate(Located::from_facts(facts), context)?;
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
-        let (_, _, replied, record) = self.send(metered).await.into_parts();
+        let response = self.send(metered).await.ok_or_else(broken_off)?;
+        let (_, _, replied, record) = response.into_parts();
         wait_for_record(record.end(None)).await;
         replied.map_err(Answer::from)
     }
+}
+
+/// The task that made a call is gone: the server stops.
+pub(super) fn broken_off() -> Answer {
+    use crate::upstream::failure::FailureClass;
+    let what = "The call broke off: it may or may not have happened.";
+    Failure::new(FailureClass::UnknownOutcome, what)
+        .with_remedy("Read the record first.")
+        .into()
 }
 
 fn no_room() -> Failure {

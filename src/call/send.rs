@@ -1,5 +1,7 @@
 //! Sends what may be sent.
 
+use tokio::sync::oneshot;
+
 use super::meter::CallRecord;
 use super::{Consent, Facts, Metered, Pipeline};
 use crate::upstream::{Failure, Reply};
@@ -13,17 +15,36 @@ pub(super) struct Response {
 }
 
 impl Pipeline {
-    /// Dropping the future ends the call to HighLevel; its record then says that it was cut off.
-    pub(super) async fn send(&self, metered: Metered) -> Response {
+    /// Dropping the future ends the call to HighLevel, and its record then says that it was cut off. What happens once is
+    /// made to its end all the same: a client that lost its connection hears what came of it when it comes again.
+    pub(super) async fn send(&self, metered: Metered) -> Option<Response> {
         let (facts, permit, consent, mut record) = metered.into_parts();
-        let replied = self.transport().send(permit).await;
-        record.replied(&replied);
-        Response {
-            facts,
-            consent,
-            replied,
-            record,
+        if !record.is_once() && !consent.is_once() {
+            let replied = self.transport().send(permit).await;
+            record.replied(&replied);
+            return Some(Response {
+                facts,
+                consent,
+                replied,
+                record,
+            });
         }
+        let (sender, receiver) = oneshot::channel();
+        let pipeline = self.clone();
+        tokio::spawn(async move {
+            let replied = pipeline.transport().send(permit).await;
+            record.replied(&replied);
+            let response = Box::new(Response {
+                facts,
+                consent,
+                replied,
+                record,
+            });
+            if let Err(response) = sender.send(response) {
+                pipeline.respond_to_nobody(*response).await;
+            }
+        });
+        receiver.await.ok().map(|response| *response)
     }
 }
 

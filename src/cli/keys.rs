@@ -91,7 +91,7 @@ impl KeysCommand {
 
 impl Create {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
-        let (config, store) = self.of.open(flags)?;
+        let (config, store) = self.of.make(flags)?;
         let unknown = |alias: &&String| !config.locations.contains_key(*alias);
         if let Some(alias) = self.locations.iter().find(unknown) {
             let what = format!(

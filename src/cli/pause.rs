@@ -1,5 +1,6 @@
 //! `pause` and `resume`: the emergency stop, for every running server on the state folder.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -44,8 +45,9 @@ impl PauseCommand {
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;
         print(format_args!(
-            "{} is paused: running servers refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
+            "{} is paused: running servers on {} refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
             describe(paused.location.as_deref()),
+            store.path().unwrap_or(Path::new("-")).display(),
             option(paused.location.as_deref())
         ))?;
         Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{CliError, StateFlags, print};
+use crate::call::restore_store;
 use crate::config::Flags;
 
 #[derive(Subcommand)]
@@ -16,6 +17,13 @@ pub(super) enum StateCommand {
     /// A copy of it, whole, while servers go on writing; the key that opens it is not in it.
     Backup {
         /// A file that is not there yet.
+        file: PathBuf,
+        #[command(flatten)]
+        of: StateFlags,
+    },
+    /// Put a copy in the place of it, while no server runs; what was there is kept beside it.
+    Restore {
+        /// A file that `state backup` made.
         file: PathBuf,
         #[command(flatten)]
         of: StateFlags,
@@ -44,6 +52,17 @@ impl StateCommand {
                 print(format_args!(
                     "{} holds a copy of {bytes} bytes; keep the key that opens it elsewhere\n",
                     file.display()
+                ))?;
+            }
+            Self::Restore { file, of } => {
+                let config = of.config(flags)?;
+                let before = restore_store(&config, &file)?;
+                let before =
+                    before.map(|path| format!("; what was there is {} now", path.display()));
+                print(format_args!(
+                    "{} is restored{}\n",
+                    file.display(),
+                    before.unwrap_or_default()
                 ))?;
             }
             Self::Rekey(of) => {

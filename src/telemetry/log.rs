@@ -45,7 +45,8 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
         .map_err(|error| format!("{error}"))?;
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("highlevel_mcp", level);
+        .with_target("highlevel_mcp", level)
+        .with_target("state", level);
     let is_terminal = io::stderr().is_terminal();
     let as_json = match settings.format {
         LogFormat::Auto => !is_terminal,

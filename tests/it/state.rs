@@ -3,6 +3,8 @@
 use std::process::Output;
 
 use serde_json::{Value, json};
+use state::keys::{KeyLocations, Keys};
+use state::{Store, StoreOptions};
 use tempfile::TempDir;
 use test_support::recording::{Recording, json as answer};
 
@@ -85,8 +87,7 @@ async fn the_audit_of_one_upstream_is_not_anothers() {
         assert_eq!(states.collect::<Vec<_>>(), [json!("begun"), json!("done")]);
     }
     let nowhere = ["audit", "tail", "--base-url", "http://127.0.0.1:1"];
-    let tail = desk.run(&nowhere, 0, "").await;
-    assert!(!tail.contains("add-tags"), "{tail}");
+    desk.run(&nowhere, 2, "there is no store").await;
 }
 
 #[tokio::test]
@@ -161,6 +162,94 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
     run(&["state", "rekey"], 0, "0 of ").await;
     std::fs::write(desk.path("new.key"), "short").expect("written");
     run(&["keys", "list"], 2, "32 bytes in base64").await;
+}
+
+/// The changes of the old file that stand beside it never get into the copy.
+#[tokio::test]
+async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
+    let desk = Desk::new(&[]);
+    let create = ["keys", "create", "--name", "first", "--all-locations"];
+    desk.run(&create, 0, "Bearer hlk_").await;
+    let copy = desk.path("copy.db");
+    desk.run(&["state", "backup", &copy], 0, "holds a copy of")
+        .await;
+    let folder = desk.folder.path().join("a state #1/100%");
+    let open = || {
+        let opened = Store::open(&StoreOptions {
+            folder: Some(&folder),
+            upstream: "services.leadconnectorhq.com",
+            keys: &[],
+            audit_file: None,
+        });
+        opened.expect("a store")
+    };
+    let server = open();
+    let second = Keys::new(&server).create("second", KeyLocations::All, None, None);
+    second.await.expect("made");
+    let restore = ["state", "restore", copy.as_str()];
+    desk.run(&restore, 2, "is in use by another process").await;
+    desk.run(&["keys", "list"], 0, "second").await;
+    drop(server);
+    // As a server leaves it that was killed.
+    let file = folder.join("services.leadconnectorhq.com.db");
+    let (beside, kept) = (file.with_extension("db-wal"), desk.path("kept-wal"));
+    let server = open();
+    let third = Keys::new(&server).create("third", KeyLocations::All, None, None);
+    third.await.expect("made");
+    std::fs::copy(&beside, &kept).expect("kept");
+    drop(server);
+    std::fs::copy(&kept, &beside).expect("put back");
+    desk.run(&restore, 0, "is restored; what was there is")
+        .await;
+    let list = desk.run(&["keys", "list"], 0, "first").await;
+    assert!(
+        !list.contains("second") && !list.contains("third"),
+        "{list}"
+    );
+    // A damaged copy, and what is none, change nothing.
+    let mut bytes = std::fs::read(&copy).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(7);
+    std::fs::write(desk.path("damaged.db"), &bytes).expect("written");
+    let damaged = desk.path("damaged.db");
+    let output = desk.output(&["state", "restore", &damaged]).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    std::fs::write(desk.path("none.db"), "no database").expect("written");
+    let none = desk.path("none.db");
+    let output = desk.output(&["state", "restore", &none]).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    desk.run(&["keys", "list"], 0, "first").await;
+    // A store that somebody emptied is not taken for a new one.
+    std::fs::write(&file, "").expect("emptied");
+    std::fs::copy(&kept, &beside).expect("put back");
+    desk.run(&["keys", "list"], 2, "is empty or gone").await;
+    desk.run(&restore, 0, "is restored").await;
+    desk.run(&["keys", "list"], 0, "first").await;
+}
+
+/// A command that made an empty store would stop, show or copy nothing, and say that all is well.
+#[tokio::test]
+async fn no_command_makes_a_store_but_the_first_key() {
+    let desk = Desk::new(&[]);
+    let copy = desk.path("copy.db");
+    let commands: [&[&str]; 7] = [
+        &["pause"],
+        &["resume"],
+        &["keys", "list"],
+        &["approvals", "list"],
+        &["audit", "tail"],
+        &["state", "info"],
+        &["state", "backup", &copy],
+    ];
+    for command in commands {
+        desk.run(command, 2, "there is no store").await;
+    }
+    let create = ["keys", "create", "--name", "n8n", "--all-locations"];
+    desk.run(&create, 0, "Bearer hlk_").await;
+    desk.run(&["pause"], 0, "services.leadconnectorhq.com.db")
+        .await;
+    desk.run(&["pause", "--sandbox"], 2, "there is no store")
+        .await;
 }
 
 /// Without a place to write, what is read is read, and what changes something is refused unless nobody wants it written

@@ -3,11 +3,14 @@
 mod approval;
 mod preview;
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::calls::ALIVE;
 use super::store::{Durability, KeyRing, Pending, SealedAt, Statement, Store, Transaction};
 use super::{StoreError, now};
 pub use approval::{Approval, ApprovalState, Claim, LocationCount};
@@ -20,8 +23,14 @@ const MOST_OF_ONE: usize = 20;
 /// Most calls that wait at once.
 const MOST_WAITING: i64 = 1_000;
 
-/// Most that are kept; of more those go that nobody waits for any more.
+/// Callers of one location that may have as many calls waiting as one may.
+const MOST_CALLERS_OF_LOCATION: i64 = 5;
+
+/// Most that are kept; of more those go that were denied or came to nothing.
 const MOST_KEPT: i64 = 2_000;
+
+/// Most that are kept with what came of them.
+const MOST_DONE: i64 = 20_000;
 
 /// Approved calls that are read at once.
 const AT_ONCE: usize = 20;
@@ -97,12 +106,18 @@ impl Approvals {
         let (ring, most_of_one) = (self.store.ring(), self.most_of_one);
         self.store.change(Durability::Disk, move |transaction| {
             tidy(transaction)?;
-            let same =
-                "SELECT * FROM approval WHERE digest = $1 AND state IN ('pending', 'approved')";
-            if let Some(row) = transaction.one(sqlx::query(same).bind(approval.digest.clone()))? {
+            // One that runs is the same question too, as long as its process lives.
+            let same = "SELECT * FROM approval WHERE digest = $1
+                AND (state IN ('pending', 'approved') OR state = 'running' AND claimed_at > $2)";
+            let alive = approval
+                .created
+                .as_millisecond()
+                .saturating_sub(i64::try_from(ALIVE.as_millis()).unwrap_or(i64::MAX));
+            let same = sqlx::query(same).bind(approval.digest.clone()).bind(alive);
+            if let Some(row) = transaction.one(same)? {
                 return Ok((Approval::from_row(&ring, &row)?, false));
             }
-            make_room(transaction, &approval.who, most_of_one)?;
+            make_room(transaction, &approval, most_of_one)?;
             let sealed = request
                 .as_deref()
                 .map(|request| ring.seal(sealed_at(&approval.handle, "request"), request));
@@ -116,6 +131,17 @@ impl Approvals {
         let (ring, handle) = (self.store.ring(), handle.to_owned());
         self.store
             .read(move |transaction| find(transaction, &ring, &handle))
+    }
+
+    /// How it stands, to be asked often. `None` where there is none such.
+    pub fn state(&self, handle: &str) -> Pending<Option<ApprovalState>> {
+        let handle = handle.to_owned();
+        self.store.read(move |transaction| {
+            let find = sqlx::query("SELECT state FROM approval WHERE id = $1");
+            let row = transaction.one(find.bind(handle.clone()))?;
+            let state = row.map(|row| row.text("state")).transpose()?;
+            Ok(state.and_then(|state| ApprovalState::parse(&state)))
+        })
     }
 
     /// Every approval that is kept, oldest first. One that is broken hides no other: the log names it.
@@ -202,6 +228,7 @@ impl Approvals {
     /// On the disk before the call is made: after a loss of power it is unknown, not approved.
     fn take(&self, handle: &str, digest: String) -> Pending<Claim> {
         let (ring, handle) = (self.store.ring(), handle.to_owned());
+        let housekeeping = Arc::clone(self.store.housekeeping());
         self.store.change(Durability::Disk, move |transaction| {
             tidy(transaction)?;
             let Some(approval) = find(transaction, &ring, &handle)? else {
@@ -211,9 +238,15 @@ impl Approvals {
             let claim = approval.claim(&digest, now);
             if claim == Claim::Run {
                 run(transaction, &handle)?;
+                housekeeping.enter_approved(&handle);
             }
             Ok(claim)
         })
+    }
+
+    /// Nobody runs it here any more: without an end it is soon one of which nobody knows what came of it.
+    pub fn leave(&self, handle: &str) {
+        self.store.housekeeping().leave_approved(handle);
     }
 
     /// The calls that were approved, whose requests are kept and that nobody has run, without those of `skipped`; a few
@@ -281,20 +314,33 @@ impl Approvals {
         statement: impl Fn(String) -> Statement<'static> + Send + 'static,
     ) -> Pending<()> {
         let handle = handle.to_owned();
-        self.store.change(Durability::Disk, move |transaction| {
-            match transaction.run(statement(handle.clone()))? {
+        self.store.owe(
+            move |transaction| match transaction.run(statement(handle.clone()))? {
                 0 => Err(StoreError::from(format!(
                     "{handle} is not running: nothing is left to finish"
                 ))),
                 _ => Ok(()),
-            }
-        })
+            },
+        )
     }
 }
 
 const APPROVED: &str =
     "SELECT id FROM approval WHERE state = 'approved' AND expires_at > $1 AND request IS NOT NULL
     ORDER BY decided_at";
+
+/// The process that makes these calls still lives.
+pub(crate) fn keep_alive(
+    transaction: &mut Transaction,
+    handles: &HashSet<String>,
+) -> Result<(), StoreError> {
+    for handle in handles {
+        let extend = "UPDATE approval SET claimed_at = $2 WHERE id = $1 AND state = 'running'";
+        let extend = sqlx::query(extend).bind(handle.clone());
+        transaction.run(extend.bind(now().as_millisecond()))?;
+    }
+    Ok(())
+}
 
 fn run(transaction: &mut Transaction, handle: &str) -> Result<(), StoreError> {
     let run = "UPDATE approval SET state = 'running', claimed_at = $2 WHERE id = $1";
@@ -316,35 +362,52 @@ fn tidy(transaction: &mut Transaction) -> Result<(), StoreError> {
     transaction.run(sqlx::query(forget).bind(over)).map(drop)
 }
 
-fn make_room(transaction: &mut Transaction, who: &str, most_of_one: i64) -> Result<(), StoreError> {
+fn make_room(
+    transaction: &mut Transaction,
+    new: &Approval,
+    most_of_one: i64,
+) -> Result<(), StoreError> {
     let count = "SELECT COUNT(*) AS kept,
             COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') THEN 1 ELSE 0 END), 0) AS waiting,
-            COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') AND who = $1 THEN 1 ELSE 0 END), 0) AS own
+            COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') AND who = $1 THEN 1 ELSE 0 END), 0) AS own,
+            COALESCE(SUM(CASE WHEN state IN ('pending', 'approved') AND location = $2 THEN 1 ELSE 0 END), 0) AS there
         FROM approval";
-    let Some(counts) = transaction.one(sqlx::query(count).bind(who.to_owned()))? else {
+    let count = sqlx::query(count)
+        .bind(new.who.clone())
+        .bind(new.location.clone().unwrap_or_default());
+    let Some(counts) = transaction.one(count)? else {
         return Ok(());
     };
-    let (kept, waiting, own) = (
-        counts.integer("kept")?,
-        counts.integer("waiting")?,
-        counts.integer("own")?,
-    );
-    if own >= most_of_one {
-        return Err(StoreError::from(format!(
-            "{own} calls of this client wait for an approval already; `highlevel-mcp approvals list` shows them"
-        )));
+    // Whoever has many tokens of one location has no more than that location's share.
+    for (column, most, whose) in [
+        ("own", most_of_one, " of this client"),
+        (
+            "there",
+            most_of_one.saturating_mul(MOST_CALLERS_OF_LOCATION),
+            " of this location",
+        ),
+        ("waiting", MOST_WAITING, ""),
+    ] {
+        let waiting = counts.integer(column)?;
+        if waiting >= most {
+            return Err(StoreError::from(format!(
+                "{waiting} calls{whose} wait for an approval already; `highlevel-mcp approvals list` shows them"
+            )));
+        }
     }
-    if waiting >= MOST_WAITING {
-        return Err(StoreError::from(format!(
-            "{waiting} calls wait for an approval already; `highlevel-mcp approvals list` shows them"
-        )));
-    }
+    let kept = counts.integer("kept")?;
     let too_many = (kept + 1 - MOST_KEPT).max(0);
+    // What was done is told to whoever asks again, for as long as it is kept: no other's question pushes it out.
     let forget = "DELETE FROM approval WHERE id IN (SELECT id FROM approval
-        WHERE state NOT IN ('pending', 'approved', 'running') ORDER BY created_at, id LIMIT $1)";
-    transaction
-        .run(sqlx::query(forget).bind(too_many))
-        .map(drop)
+        WHERE state IN ('denied', 'expired') ORDER BY created_at, id LIMIT $1)";
+    let forgotten = transaction.run(sqlx::query(forget).bind(too_many))?;
+    let left = kept - i64::try_from(forgotten).unwrap_or_default();
+    if left >= MOST_DONE {
+        return Err(StoreError::from(format!(
+            "{left} approvals are kept, each for a week; ask again later"
+        )));
+    }
+    Ok(())
 }
 
 fn find(

@@ -67,6 +67,12 @@ impl StateFolder {
         // The new name is in the folder, which has a memory of its own to be written.
         File::open(&self.0)?.sync_all()
     }
+
+    /// After it the names of its files are on the disk.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        let synced = File::open(&self.0).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| StoreError::system(&self.0, "written", error))
+    }
 }
 
 /// Takes from a file or folder what `mode` does not allow.

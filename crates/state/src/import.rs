@@ -27,6 +27,9 @@ const IDENTITY: &str = "identity.key";
 const APPROVALS: &str = "approvals";
 const SEEN: &str = "audit.seen";
 
+/// Lines of the audit that are taken over by one statement.
+const AT_ONCE: usize = 500;
+
 /// What stands in a marker; no version that reads these files takes it.
 const MARKER: &str = "{\"moved_to\": \"the store beside this file; a later version of highlevel-mcp has taken it over\"}\n";
 
@@ -97,8 +100,6 @@ pub(crate) fn take_over(
         take(transaction, folder, ring, name, &mut counts)?;
     }
     transaction.revise()?;
-    // Lines of old files are no new ones.
-    transaction.keep_quiet();
     let stamps = serde_json::to_string(&files)
         .map_err(|error| StoreError::from(format!("names of files are no JSON: {error}")))?;
     put_meta(transaction, IMPORTED, &stamps)?;
@@ -185,18 +186,29 @@ fn take(
         _ => {
             let file =
                 fs::File::open(&path).map_err(|error| StoreError::system(&path, "read", error))?;
+            let mut part = Vec::with_capacity(AT_ONCE);
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(|error| StoreError::system(&path, "read", error))?;
                 // Half a line was left where a process died.
-                if let Some(line) = AuditLine::parse(&String::from_utf8_lossy(&line)) {
-                    line.write(transaction)?;
-                    transaction.keep_quiet();
-                    counts.lines += 1;
+                part.extend(AuditLine::parse(&String::from_utf8_lossy(&line)));
+                if part.len() == AT_ONCE {
+                    counts.lines += part.len();
+                    AuditLine::write_all(&part, transaction)?;
+                    part.clear();
                 }
             }
+            counts.lines += part.len();
+            AuditLine::write_all(&part, transaction)?;
         }
     }
     Ok(())
+}
+
+/// Whether a version before the store has kept anything there.
+pub(crate) fn has_old_files(folder: &Path) -> bool {
+    [KEYS, PAUSES, IDENTITY]
+        .iter()
+        .any(|name| folder.join(name).exists())
 }
 
 /// By name, each with what tells it from a later one of that name.

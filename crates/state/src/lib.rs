@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use folder::network_file_system;
 use jiff::Timestamp;
-pub use opening::SANDBOX;
+pub use opening::{SANDBOX, missing_file};
 pub use store::{Pending, Store, StoreInfo, StoreOptions};
 
 use ring::digest::{SHA256, digest};

@@ -1,15 +1,17 @@
 //! Opens a store: what was in files is taken over, and what is over is forgotten from now on.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::StoreError;
+use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
 use crate::folder::StateFolder;
-use crate::import::take_over;
-use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction};
+use crate::import::{has_old_files, take_over};
+use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 
 /// The upstream whose state knows nothing of files of an earlier version.
 pub const SANDBOX: &str = "sandbox";
@@ -22,6 +24,12 @@ struct Sweeping {
     housekeeping: Arc<Housekeeping>,
     last: Option<Instant>,
     retention: Retention,
+}
+
+/// The store's file in a folder, where there is none yet, nor files of an earlier version.
+pub fn missing_file(folder: &Path, upstream: &str) -> Option<PathBuf> {
+    let path = folder.join(file_name(upstream));
+    (!path.exists() && !has_old_files(folder)).then_some(path)
 }
 
 impl Store {
@@ -77,6 +85,7 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
 impl Sweeping {
     fn sweep(&mut self, transaction: &mut Transaction) -> Result<(), StoreError> {
         calls::keep_alive(transaction, &self.housekeeping.under_way())?;
+        approvals::keep_alive(transaction, &self.housekeeping.approved())?;
         let now = Instant::now();
         if self
             .last

@@ -6,6 +6,7 @@
 mod connection;
 mod housekeeping;
 mod mirror;
+mod restore;
 mod rows;
 mod schema;
 mod sealing;
@@ -101,7 +102,8 @@ impl Store {
         let place = match &folder {
             None => StorePlace::Memory,
             Some(folder) => {
-                let path = folder.file(&format!("{}.db", file_name(options.upstream)));
+                let path = folder.file(&file_name(options.upstream));
+                refuse_emptied(&path)?;
                 make_private(&path)?;
                 StorePlace::File(path)
             }
@@ -113,7 +115,11 @@ impl Store {
         };
         let (connection, (ring, identity, confirm_key, prepared)) =
             connect(&place, |transaction| {
-                schema::bring_up_to_date(transaction)?;
+                if schema::bring_up_to_date(transaction)?
+                    && let StorePlace::File(path) = &place
+                {
+                    tracing::info!("made a new store, {}", path.display());
+                }
                 let ring = ring.open(transaction)?;
                 let prepared = prepare(transaction, &ring, folder.as_ref())?;
                 let identity = sealing::secret(transaction, &ring, "identity")?;
@@ -190,7 +196,15 @@ impl Store {
         durability: Durability,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        self.0.writer.send(durability, change)
+        self.0.writer.send(durability, false, change)
+    }
+
+    /// A change that must be written some time, and on the disk: where it cannot be now, it is tried again before the next.
+    pub(crate) fn owe(
+        &self,
+        change: impl FnMut(&mut Transaction) -> Result<(), StoreError> + Send + 'static,
+    ) -> Pending<()> {
+        self.0.writer.send(Durability::Disk, true, change)
     }
 
     /// A place for a change that must be written some time: where it cannot be, it is tried again before the next.
@@ -204,7 +218,7 @@ impl Store {
         read: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
         let worker = self.0.reader.as_ref().unwrap_or(&self.0.writer);
-        worker.send(Durability::System, read)
+        worker.send(Durability::System, false, read)
     }
 
     /// Rows that every call asks for, from now on in memory. Blocks until they are read.
@@ -256,7 +270,12 @@ impl RingSource<'_> {
 
 fn read_key(path: &Path) -> Result<SecretString, StoreError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(text.into()),
+        Ok(text) => {
+            let metadata =
+                fs::metadata(path).map_err(|error| StoreError::system(path, "read", error))?;
+            close(path, metadata.mode(), FILE_MODE)?;
+            Ok(text.into())
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::from(format!(
             "{} is missing, and without it what the store has sealed cannot be opened; put it back from where you keep \
              it, or name it in state.keys. Where it is lost: remove the store's file, and make keys, approvals and \
@@ -314,20 +333,32 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     close(path, metadata.mode(), FILE_MODE)
 }
 
+/// A store is never taken for a new one because somebody emptied or removed its file: what was written last stands
+/// beside it.
+fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let beside = path.with_extension("db-wal");
+    if bytes(path) > 0 || bytes(&beside) == 0 {
+        return Ok(());
+    }
+    Err(StoreError::from(format!(
+        "{} is empty or gone, and {} holds changes of it; put the file back, restore a backup (`highlevel-mcp state \
+         restore`), or remove both where nothing of it is wanted",
+        path.display(),
+        beside.display()
+    )))
+}
+
 /// Of a host and its port: letters, digits, dots and hyphens.
-fn file_name(upstream: &str) -> String {
+pub(crate) fn file_name(upstream: &str) -> String {
     let plain = |letter: char| match letter {
         letter if letter.is_ascii_alphanumeric() => letter.to_ascii_lowercase(),
         '.' => '.',
         _ => '-',
     };
     let name: String = upstream.chars().map(plain).collect();
-    let name = name.trim_matches('.').to_owned();
-    if name.is_empty() {
-        "-".to_owned()
-    } else {
-        name
-    }
+    let name = name.trim_matches('.');
+    format!("{}.db", if name.is_empty() { "-" } else { name })
 }
 
 #[cfg(test)]

@@ -163,10 +163,14 @@ async fn a9_an_approval_outlives_a_429() {
     let setup = branches(1).rules("[server]\nconfirm = { destructive = \"human\" }\n");
     let program = setup.serve(&highlevel.url).await;
     let call = approved(&setup, &program).await;
-    let first = program
-        .call(&BY_OPERATOR, CONTACTS, DELETE, call.clone())
-        .await;
-    assert!(!first.ok, "{}", first.text);
+    // The server itself made the call, and heard the 429.
+    for _ in 0..50 {
+        if deletes(&highlevel) == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(deletes(&highlevel), 1);
     tokio::time::sleep(Duration::from_millis(4_500)).await;
     let second = program
         .call(&BY_OPERATOR, CONTACTS, DELETE, call.clone())
@@ -198,6 +202,39 @@ async fn a9_a_repeat_tells_the_same_outcome() {
         );
     }
     assert_eq!(deletes(&highlevel), 1);
+}
+
+/// The lost connection is what such keys are for.
+#[tokio::test]
+async fn who_lost_the_connection_hears_what_came_of_the_call() {
+    let highlevel = StubHighLevel::start_with(Duration::from_millis(800), |_| None).await;
+    let setup = branches(1);
+    let program = setup.serve(&highlevel.url).await;
+    let asked = program
+        .call(&BY_OPERATOR, CONTACTS, DELETE, json!({"contactId": "c1"}))
+        .await;
+    let confirmed = json!({"contactId": "c1", "confirm": asked.value["confirm"]});
+    for (path, tool, arguments) in [
+        ("/mcp/l/b01", "call_write", tagged("k1")),
+        (CONTACTS, DELETE, confirmed),
+    ] {
+        highlevel.forget();
+        let call = program.call(&BY_OPERATOR, path, tool, arguments.clone());
+        let left = tokio::time::timeout(Duration::from_millis(300), call).await;
+        assert!(left.is_err(), "{tool} was answered at once");
+        let early = program
+            .call(&BY_OPERATOR, path, tool, arguments.clone())
+            .await;
+        assert!(early.text.contains("still under way"), "{}", early.text);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let later = program.call(&BY_OPERATOR, path, tool, arguments).await;
+        assert!(
+            later.ok && later.text.contains("_repeated"),
+            "{}",
+            later.text
+        );
+        assert_eq!(highlevel.writes(), 1, "{tool}");
+    }
 }
 
 #[tokio::test]

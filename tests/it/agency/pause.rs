@@ -71,13 +71,14 @@ async fn a_pause_is_made_and_ended_by_commands() {
     let desk = Desk::new().await;
     std::fs::write(desk.path("settings.toml"), "").expect("written");
     desk.add(1).await;
-    let rows: [(&[&str], i32, &str); 8] = [
-        (&["resume"], 0, "everything was not paused"),
+    let rows: [(&[&str], i32, &str); 9] = [
+        (&["resume"], 2, "there is no store"),
+        (&["keys", "create", "--name", "a", "--all-locations"], 0, ""),
         (&["pause", "--location", "b09"], 2, "no [locations.b09]"),
         (
             &["pause", "--location", "b01"],
             0,
-            "b01 is paused: running servers refuse",
+            "b01 is paused: running servers on ",
         ),
         (
             &["pause", "--reason", "wrong texts"],

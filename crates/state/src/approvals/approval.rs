@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::preview::cut_preview;
 use super::{MOST_SEALED, NewApproval, sealed_at};
+use crate::calls::ALIVE;
 use crate::store::{KeyRing, StoredRow, Transaction};
 use crate::{StoreError, random, time};
 
@@ -19,8 +20,8 @@ const HANDLE_LENGTH: usize = 20;
 /// After so long it goes.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A call that has been running for longer is taken for one whose process died.
-const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(10);
+/// A call of which nothing was heard for longer is taken for one whose process died.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_secs(ALIVE.as_secs().cast_signed());
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -251,7 +252,7 @@ impl Approval {
             },
             ApprovalState::Approved => Claim::Run,
             ApprovalState::Running => match self.claimed_at {
-                Some(claimed) if now.duration_since(claimed) < LONGEST_RUN => Claim::Running,
+                Some(claimed) if now.duration_since(claimed) < LONGEST_SILENCE => Claim::Running,
                 _ => Claim::Unknown,
             },
             ApprovalState::Done => Claim::Done {
@@ -273,7 +274,7 @@ impl ApprovalState {
         Self::Expired,
     ];
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 

@@ -123,6 +123,24 @@ impl AuditLine {
         Ok(())
     }
 
+    /// Many at once, which nobody hears of.
+    pub(crate) fn write_all(
+        lines: &[Self],
+        transaction: &mut Transaction,
+    ) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let rows = (0..lines.len()).map(|row| format!("(${}, ${})", 2 * row + 1, 2 * row + 2));
+        let rows: Vec<String> = rows.collect();
+        let insert = format!("INSERT INTO audit (at, line) VALUES {}", rows.join(", "));
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(insert));
+        for line in lines {
+            insert = insert.bind(line.time().as_millisecond()).bind(line.text()?);
+        }
+        transaction.run(insert).map(drop)
+    }
+
     /// As JSON.
     pub(crate) fn text(&self) -> Result<String, StoreError> {
         serde_json::to_string(self)

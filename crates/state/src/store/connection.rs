@@ -103,6 +103,22 @@ impl StoreConnection {
         self.runtime.block_on(future)
     }
 
+    /// Takes all changes into the file; whether nobody else has it open, who would forbid that.
+    pub(crate) fn leave_wal(&mut self) -> Result<bool, StoreError> {
+        let statement = sqlx::query("PRAGMA journal_mode = DELETE");
+        let row = statement.fetch_optional(&mut self.connection);
+        let row = self.runtime.block_on(row);
+        match row.map_err(|error| explain(&self.place, &error)) {
+            Ok(row) => {
+                use sqlx::Row as _;
+                let mode = row.and_then(|row| row.try_get::<String, _>(0).ok());
+                Ok(mode.as_deref() == Some("delete"))
+            }
+            Err(error) if error.is_busy() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// When it returns, everything is in the file, where no other process has that open.
     pub(super) fn close(self) {
         // What SQLite could not write now it does when the file is opened again.

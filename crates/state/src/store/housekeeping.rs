@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Housekeeping {
     /// Calls that happen once, of this process.
     under_way: Mutex<HashSet<[u8; 32]>>,
+    /// Handles of approved calls that this process makes.
+    approved: Mutex<HashSet<String>>,
     /// Too many keys are remembered.
     is_full: AtomicBool,
     /// Days that the audit is kept; 0: no audit is written here.
@@ -16,15 +18,27 @@ pub(crate) struct Housekeeping {
 
 impl Housekeeping {
     pub(crate) fn enter(&self, id: [u8; 32]) {
-        self.lock().insert(id);
+        lock(&self.under_way).insert(id);
     }
 
     pub(crate) fn leave(&self, id: [u8; 32]) {
-        self.lock().remove(&id);
+        lock(&self.under_way).remove(&id);
     }
 
     pub(crate) fn under_way(&self) -> HashSet<[u8; 32]> {
-        self.lock().clone()
+        lock(&self.under_way).clone()
+    }
+
+    pub(crate) fn enter_approved(&self, handle: &str) {
+        lock(&self.approved).insert(handle.to_owned());
+    }
+
+    pub(crate) fn leave_approved(&self, handle: &str) {
+        lock(&self.approved).remove(handle);
+    }
+
+    pub(crate) fn approved(&self) -> HashSet<String> {
+        lock(&self.approved).clone()
     }
 
     /// Whether more idempotency keys may come.
@@ -43,10 +57,8 @@ impl Housekeeping {
     pub(crate) fn set_keep_days(&self, days: u32) {
         self.keep_days.store(days, Ordering::Relaxed);
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(set: &Mutex<HashSet<T>>) -> MutexGuard<'_, HashSet<T>> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
 }

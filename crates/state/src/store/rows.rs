@@ -77,11 +77,6 @@ impl Transaction<'_> {
         self.lines.push(line);
     }
 
-    /// Nobody is told what was changed so far.
-    pub fn keep_quiet(&mut self) {
-        self.lines.clear();
-    }
-
     /// Keys or pauses are others now: every process reads them again.
     pub fn revise(&mut self) -> Result<(), StoreError> {
         self.is_mirrored = true;
@@ -156,7 +151,7 @@ pub(super) fn explain(place: &StorePlace, error: &sqlx::Error) -> StoreError {
              system must allow writing"
         )),
         Some(11 | 26) => StoreError::storage(format!(
-            "{path} is broken: {error}; put it back from a backup (`highlevel-mcp state backup` makes them)"
+            "{path} is broken: {error}; stop every server on it, and put a backup in its place by `highlevel-mcp state restore`"
         )),
         _ => StoreError::storage(format!(
             "{path} cannot be used: {error}; the state folder must belong to the user that runs this, with space on its \

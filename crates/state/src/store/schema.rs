@@ -51,8 +51,8 @@ pub(super) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// Makes what is missing. A database of a later version is used where it says that this one may.
-pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), StoreError> {
+/// Makes what is missing; whether that was everything. A database of a later version is used where it says that this one may.
+pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<bool, StoreError> {
     transaction.define(
         "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     )?;
@@ -68,7 +68,7 @@ pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), Stor
                 newest()
             )));
         }
-        return Ok(());
+        return Ok(false);
     }
     for (migration, version) in MIGRATIONS
         .iter()
@@ -81,7 +81,7 @@ pub(super) fn bring_up_to_date(transaction: &mut Transaction) -> Result<(), Stor
         put(transaction, "schema", &i64::to_string(&version))?;
         put(transaction, "min_reader", &migration.min_reader.to_string())?;
     }
-    Ok(())
+    Ok(present == 0)
 }
 
 /// Grows with every change of keys and pauses.

@@ -225,9 +225,10 @@ impl Worker {
     pub(super) fn send<T: Send + 'static>(
         &self,
         durability: Durability,
+        is_owed: bool,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        let (job, pending) = QueuedChange::boxed(durability, false, change);
+        let (job, pending) = QueuedChange::boxed(durability, is_owed, change);
         let Some(queue) = &self.queue else {
             return Pending(Err(StoreError::closed()));
         };

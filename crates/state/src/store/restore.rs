@@ -1,0 +1,116 @@
+//! Puts a backup in the place of a store. To copy one over it would leave the last changes of the old file beside the new.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::connection::{StoreConnection, connect};
+use super::rows::StorePlace;
+use super::{KEY_FILE, RingSource, Store, StoreOptions, file_name, schema};
+use crate::StoreError;
+use crate::folder::{FILE_MODE, StateFolder, close};
+
+impl Store {
+    /// Where the store is that was there before, if one was. Blocks. Fails where the backup is damaged or sealed by
+    /// another key, and where a process uses the store.
+    pub fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, StoreError> {
+        // On a thread of its own, as a store is opened.
+        let restored = std::thread::scope(|scope| scope.spawn(|| restore(options, backup)).join());
+        restored.unwrap_or_else(|_| {
+            Err(StoreError::storage(
+                "the backup was not restored: its thread broke off".to_owned(),
+            ))
+        })
+    }
+}
+
+fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let Some(folder) = options.folder else {
+        return Err(StoreError::from(
+            "there is no state folder to restore into; give one".to_owned(),
+        ));
+    };
+    let folder = StateFolder::open(folder)?;
+    let path = folder.file(&file_name(options.upstream));
+    let copy = path.with_extension("restoring");
+    remove(&copy)?;
+    fs::copy(backup, &copy).map_err(|error| StoreError::system(backup, "copied", error))?;
+    let checked = close(&copy, 0o777, FILE_MODE).and_then(|()| check(options, &folder, &copy));
+    let freed = checked.and_then(|()| free(&path));
+    if let Err(error) = freed {
+        remove(&copy)?;
+        return Err(error);
+    }
+    let before = path.exists().then(|| path.with_extension("before-restore"));
+    if let Some(before) = &before {
+        rename(&path, before)?;
+    }
+    for ending in ["db-wal", "db-shm"] {
+        remove(&path.with_extension(ending))?;
+    }
+    rename(&copy, &path)?;
+    folder.sync()?;
+    Ok(before)
+}
+
+/// Whether it is whole, of a version that this program knows, and opened by its key.
+fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<(), StoreError> {
+    let key_file = folder.file(KEY_FILE);
+    let checked = connect(&StorePlace::File(copy.to_owned()), |transaction| {
+        let found = transaction.one(sqlx::query("PRAGMA integrity_check"))?;
+        let found = found.map_or(Ok(String::new()), |row| row.text("integrity_check"))?;
+        if found != "ok" {
+            return Err(StoreError::from(format!("the backup is damaged: {found}")));
+        }
+        if schema::number(transaction, "schema")?.is_none() {
+            return Err(StoreError::from(
+                "the file is no backup of a store; `highlevel-mcp state backup` makes them"
+                    .to_owned(),
+            ));
+        }
+        schema::bring_up_to_date(transaction)?;
+        let ring = RingSource {
+            given: options.keys,
+            file: Some(&key_file),
+        };
+        ring.open(transaction).map(drop)
+    });
+    checked.map(|(connection, ())| connection.close())
+}
+
+/// Fails where a process has the store open: only the last one may take its changes into the file. A store that cannot be
+/// opened is nobody's.
+fn free(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let in_use = || {
+        StoreError::busy(format!(
+            "{} is in use by another process; stop every server and command on it, and restore again",
+            path.display()
+        ))
+    };
+    let opened = connect(&StorePlace::File(path.to_owned()), |_| Ok(()));
+    match opened {
+        Ok((mut connection, ())) => {
+            let alone = StoreConnection::leave_wal(&mut connection);
+            connection.close();
+            if alone? { Ok(()) } else { Err(in_use()) }
+        }
+        Err(error) if error.is_busy() => Err(in_use()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|error| StoreError::system(from, "renamed", error))
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StoreError::system(path, "removed", error))
+        }
+        _ => Ok(()),
+    }
+}
