@@ -7,7 +7,7 @@ use serde_json::Map;
 use tempfile::TempDir;
 
 use super::*;
-use crate::audit::{Audit, AuditEntry};
+use crate::audit::Audit;
 use crate::store::for_tests;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -58,19 +58,7 @@ fn place(bucket: &str, ago: i64, most: i64) -> CapPlace {
 fn written_down() -> AuditedCall {
     let store = Store::in_memory().expect("open");
     let arguments = Map::new();
-    let entry = AuditEntry {
-        who: "w",
-        client: None,
-        surface: "s",
-        tool: "t",
-        effect: "e",
-        bulk: false,
-        location: None,
-        alias: None,
-        arguments: &arguments,
-        confirmation: None,
-        idempotency_key: true,
-    };
+    let entry = for_tests::entry(&arguments);
     let audit = Audit::new(&store, 30, false).expect("new");
     audit.call(&entry).expect("a call")
 }

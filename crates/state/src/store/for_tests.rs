@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
@@ -13,6 +14,7 @@ use super::connection::connect;
 use super::rows::StorePlace;
 use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
+use crate::audit::AuditEntry;
 
 /// Tells a child what it is to do.
 const ROLE: &str = "STATE_TEST_ROLE";
@@ -35,6 +37,23 @@ pub(crate) fn options(folder: &TempDir) -> StoreOptions<'_> {
         upstream: "services.example.com",
         keys: &[],
         audit_file: None,
+    }
+}
+
+/// What is written down of a call, in short.
+pub(crate) fn entry(arguments: &Map<String, Value>) -> AuditEntry<'_> {
+    AuditEntry {
+        who: "w",
+        client: None,
+        surface: "s",
+        tool: "t",
+        effect: "e",
+        bulk: false,
+        location: None,
+        alias: None,
+        arguments,
+        confirmation: None,
+        idempotency_key: true,
     }
 }
 

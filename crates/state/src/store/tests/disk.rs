@@ -208,19 +208,7 @@ fn what_goes_wrong_is_logged_once_and_so_is_its_end() {
     let audit = crate::audit::Audit::new(&store, 30, false).expect("new");
     let arguments = serde_json::Map::new();
     let refuse = || {
-        let entry = crate::audit::AuditEntry {
-            who: "w",
-            client: None,
-            surface: "s",
-            tool: "t",
-            effect: "e",
-            bulk: false,
-            location: None,
-            alias: None,
-            arguments: &arguments,
-            confirmation: None,
-            idempotency_key: false,
-        };
+        let entry = for_tests::entry(&arguments);
         audit.refused(&entry, "scope", None).wait()
     };
     let file = for_tests::file(&folder);

@@ -149,19 +149,7 @@ fn three_processes_share_every_count() {
 fn change_for_ever(store: &Store) {
     let audit = crate::audit::Audit::new(store, 30, false).expect("new");
     let arguments = serde_json::Map::new();
-    let entry = crate::audit::AuditEntry {
-        who: "w",
-        client: None,
-        surface: "s",
-        tool: "t",
-        effect: "e",
-        bulk: false,
-        location: None,
-        alias: None,
-        arguments: &arguments,
-        confirmation: None,
-        idempotency_key: true,
-    };
+    let entry = for_tests::entry(&arguments);
     let start = |kind, number: u8| CallStart {
         once: Some(once(kind, number)),
         caps: vec![cap(1_000_000)],
