@@ -17,12 +17,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts one that says its address on the first line of stderr.
+    /// Starts one that says its address on a line of stderr.
     pub(crate) async fn start(command: &mut Command) -> Self {
         command.stderr(std::process::Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().expect("started");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
-        let line = lines.next_line().await.expect("a line").expect("a line");
+        let line = loop {
+            let line = lines
+                .next_line()
+                .await
+                .expect("a line")
+                .expect("an address");
+            if line.contains("http://") {
+                break line;
+            }
+        };
         let address = line.split("http://").nth(1).expect("an address");
         let end = address.find(['/', ' ']).unwrap_or(address.len());
         let url = format!("http://{}", &address[..end]);
