@@ -11,14 +11,12 @@ use tokio::time::{Instant, sleep};
 
 use super::caller::Elicitation;
 use super::{
-    AccessKeyRef, CallContext, CallerKind, LocationScope, OnError, Options, Pipeline, Principal,
-    Request, Subject,
+    CallContext, CallerKind, LocationScope, OnError, Options, Pipeline, Principal, Request, Subject,
 };
 use crate::catalog::TOOLS;
 use crate::telemetry::Parent;
 use crate::upstream::Caller;
 use state::approvals::ApprovedCall;
-use state::keys::KeyLocations;
 
 /// From one look for approved calls to the next.
 const LOOK: Duration = Duration::from_millis(500);
@@ -238,10 +236,7 @@ impl Pipeline {
             None => (LocationScope::All, None),
             Some(id) => {
                 let record = self.controls().keys.valid(id)?;
-                let scope = match &record.locations {
-                    KeyLocations::All => LocationScope::All,
-                    KeyLocations::Only(aliases) => LocationScope::These(aliases.clone()),
-                };
+                let scope = LocationScope::from(&record.locations);
                 if stored
                     .alias
                     .as_ref()
@@ -249,12 +244,7 @@ impl Pipeline {
                 {
                     return None;
                 }
-                let key = AccessKeyRef {
-                    id: record.id.clone(),
-                    policy: record.policy.clone(),
-                    agency: record.agency,
-                };
-                (scope, Some(key))
+                (scope, Some(record.as_ref().into()))
             }
         };
         Some(Principal {

@@ -7,6 +7,7 @@ use super::shares::CallPlace;
 use crate::budget::Budget;
 use crate::telemetry::Parent;
 use crate::upstream::{Caller, Digest};
+use state::keys::{KeyLocations, KeyRecord};
 
 /// Whom a connection acts for, as the host or the command line made sure of.
 #[derive(Clone, Debug)]
@@ -118,6 +119,25 @@ pub enum AgencyRight {
     BySetting,
     /// Where the connection names no location.
     Unbound,
+}
+
+impl From<&KeyRecord> for AccessKeyRef {
+    fn from(record: &KeyRecord) -> Self {
+        Self {
+            id: record.id.clone(),
+            policy: record.policy.clone(),
+            agency: record.agency,
+        }
+    }
+}
+
+impl From<&KeyLocations> for LocationScope {
+    fn from(locations: &KeyLocations) -> Self {
+        match locations {
+            KeyLocations::All => Self::All,
+            KeyLocations::Only(aliases) => Self::These(aliases.clone()),
+        }
+    }
 }
 
 impl CallerKind {

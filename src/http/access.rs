@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::call::{AccessKeyRef, CallerKind, LocationEndpoint, LocationScope, Principal};
+use crate::call::{CallerKind, LocationEndpoint, LocationScope, Principal};
 use crate::config::{self, LocationHeader, OwnAccount, ServerSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::origin::is_loopback;
@@ -23,7 +23,7 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
-use state::keys::{KeyLocations, KeyRecord, KeyRefusal, Keys, looks_like_key};
+use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};
 
 /// Who may call, and as whom.
 pub struct Access {
@@ -283,10 +283,7 @@ impl Access {
         location: Option<TenantId>,
         accounts: &Accounts,
     ) -> Result<Principal, HttpProblem> {
-        let scope = match &record.locations {
-            KeyLocations::All => LocationScope::All,
-            KeyLocations::Only(aliases) => LocationScope::These(aliases.clone()),
-        };
+        let scope = LocationScope::from(&record.locations);
         let named = match (at, location) {
             (Some(at), _) => Some(at),
             (None, Some(id)) => {
@@ -310,11 +307,7 @@ impl Access {
             } else {
                 scope
             },
-            key: Some(AccessKeyRef {
-                id: record.id.clone(),
-                policy: record.policy.clone(),
-                agency: record.agency,
-            }),
+            key: Some(record.into()),
             ..Principal::with_scope(CallerKind::AccessKey, LocationScope::None)
         })
     }

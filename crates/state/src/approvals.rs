@@ -4,7 +4,6 @@ mod approval;
 mod preview;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -215,6 +214,9 @@ impl Approvals {
         let (approvals, handle, digest) = (self.clone(), handle.to_owned(), digest.to_owned());
         tokio::spawn(async move {
             let claimed = approvals.take(&handle, digest).await;
+            if claimed == Ok(Claim::Run) {
+                approvals.store.housekeeping().enter_approved(&handle);
+            }
             if let Err(Ok(Claim::Run)) = sender.send(claimed)
                 && let Err(error) = approvals.release(&handle).await
             {
@@ -228,7 +230,6 @@ impl Approvals {
     /// On the disk before the call is made: after a loss of power it is unknown, not approved.
     fn take(&self, handle: &str, digest: String) -> Pending<Claim> {
         let (ring, handle) = (self.store.ring(), handle.to_owned());
-        let housekeeping = Arc::clone(self.store.housekeeping());
         self.store.change(Durability::Disk, move |transaction| {
             tidy(transaction)?;
             let Some(approval) = find(transaction, &ring, &handle)? else {
@@ -238,7 +239,6 @@ impl Approvals {
             let claim = approval.claim(&digest, now);
             if claim == Claim::Run {
                 run(transaction, &handle)?;
-                housekeeping.enter_approved(&handle);
             }
             Ok(claim)
         })
@@ -313,6 +313,7 @@ impl Approvals {
         handle: &str,
         statement: impl Fn(String) -> Statement<'static> + Send + 'static,
     ) -> Pending<()> {
+        self.leave(handle);
         let handle = handle.to_owned();
         self.store.owe(
             move |transaction| match transaction.run(statement(handle.clone()))? {

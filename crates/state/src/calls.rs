@@ -5,6 +5,7 @@
 mod caps;
 mod once;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -50,7 +51,7 @@ pub struct OpenCall {
     store: Store,
     /// Where its end goes, so that an end is never refused and waits for nobody. Empty once it is on its way.
     reserved: Option<QueuePlace>,
-    start: Box<CallStart>,
+    start: Arc<CallStart>,
     /// Whoever asked has it: from here on it may have been sent.
     is_taken: bool,
 }
@@ -121,7 +122,8 @@ impl Store {
             _ => Durability::System,
         };
         let reserved = self.reserve().await?;
-        let (ring, asked) = (self.ring(), start.clone());
+        let start = Arc::new(start);
+        let (ring, asked) = (self.ring(), Arc::clone(&start));
         let has_room = self.housekeeping().has_room();
         let begun = self.change(durability, move |transaction| {
             begin(transaction, &ring, has_room, &asked)
@@ -134,7 +136,7 @@ impl Store {
                 CallBegin::Open(OpenCall {
                     store: self.clone(),
                     reserved: Some(reserved),
-                    start: Box::new(start),
+                    start,
                     is_taken: false,
                 })
             }
@@ -208,7 +210,7 @@ impl OpenCall {
         let Some(reserved) = self.reserved.take() else {
             return Pending::failed(StoreError::storage("the call has ended already".to_owned()));
         };
-        let (ring, start) = (self.store.ring(), std::mem::take(&mut self.start));
+        let (ring, start) = (self.store.ring(), Arc::clone(&self.start));
         let audit = start.audit.as_ref().map(|call| {
             let trace_id = outcome.trace_id.as_deref();
             AuditEnd::new(call.id.clone(), &outcome.outcome, outcome.status, trace_id)

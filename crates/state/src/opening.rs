@@ -62,13 +62,13 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
         last: None,
         retention: Retention::default(),
     };
-    let mut file = options.audit_file.map(AuditFile::new);
     let hooks = StoreHooks {
         housekeeping,
         tidy: Box::new(move |transaction| sweeping.sweep(transaction)),
-        announce: file
-            .take()
-            .map(|mut file| Box::new(move |lines: &[String]| file.append(lines)) as _),
+        announce: options.audit_file.map(|path| {
+            let mut file = AuditFile::new(path);
+            Box::new(move |lines: &[String]| file.append(lines)) as _
+        }),
     };
     let (store, old) = Store::start(options, hooks, |transaction, ring, folder| match folder {
         Some(folder) if options.upstream != SANDBOX => take_over(transaction, folder, ring),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{Config, Flags, Tls};
 use crate::upstream::Transport;
+use state::keys::KeyLocations;
 
 /// What a server is set to.
 #[derive(Clone, Copy)]

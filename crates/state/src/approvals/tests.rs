@@ -301,7 +301,11 @@ fn what_did_nothing_may_be_claimed_once_more() {
         decided.expect("approved");
         assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Run));
         assert_eq!(approvals.claim(&handle, "d").await, Ok(Claim::Running));
+        let runs_here = || approvals.store.housekeeping().approved();
+        assert!(runs_here().contains(&handle));
         approvals.release(&handle).await.expect("released");
+        // Kept alive by nobody: another process may run it next, and die.
+        assert!(runs_here().is_empty());
         let error = approvals
             .release(&handle)
             .await
