@@ -42,7 +42,7 @@ impl Pipeline {
                 subject.add(&validated);
                 Box::pin(self.ask(&subject, (mode, &rule), confirm, context)).await?
             }
-            ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::not_needed(),
+            ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::default(),
             ConsentSource::Batch(consent) if consent.covers(mode) => consent.for_item(),
             ConsentSource::Batch(_) => {
                 let what =

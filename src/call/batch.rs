@@ -1,19 +1,21 @@
 //! One operation for many argument objects: a stream whose items are located, checked and judged again just before each
 //! is sent, so that a rule, a pause or a revoked key acts on what is yet to go.
 
+mod run;
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::meter::wait_for_record;
 use super::subject::BatchRequest;
 use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
+use run::{BatchRun, outcome};
 use tool::Effect;
 
 /// Most calls in one batch.
@@ -71,9 +73,9 @@ impl Pipeline {
             Ok(consent) => consent,
             Err(answer) => return self.log_unsent(request, answer),
         };
-        let answer = self.stream(request, items, &consent).await;
-        wait_for_record(self.settle(consent, &answer)).await;
-        answer
+        let mut run = BatchRun::new(self, request, items.len(), consent);
+        self.stream(request, items, &mut run).await;
+        run.end().await
     }
 
     /// The requests that a batch would send, as many as one answer holds.
@@ -153,88 +155,70 @@ impl Pipeline {
         request: &Request<'_>,
     ) -> Result<Consent, Answer> {
         let Some(subject) = inspected.subject else {
-            return Ok(Consent::not_needed());
+            return Ok(Consent::default());
         };
         let (mode, rule) = (inspected.mode, inspected.rule.as_str());
         let confirm = request.options.confirm.as_deref();
-        self.ask(&subject, (mode, rule), confirm, request.context)
-            .await
+        let consent = self.ask(&subject, (mode, rule), confirm, request.context);
+        let mut consent = consent.await?;
+        self.begin_run(&mut consent).await?;
+        Ok(consent)
     }
 
-    /// Sends one item after the other, and tells the outcome of each in no more bytes than any answer may have: what
-    /// was read and finds no room is left for the next batch, what was written is told without HighLevel's answer.
+    /// Sends one item after the other. What is read and finds no room in the answer is left for the next batch, what is
+    /// written is told without HighLevel's answer.
     async fn stream(
         &self,
         request: &Request<'_>,
         items: &[Map<String, Value>],
-        consent: &Consent,
-    ) -> Answer {
-        let (started, many) = (Instant::now(), items.len());
+        run: &mut BatchRun<'_>,
+    ) {
+        let started = Instant::now();
         let room = self.settings().max_answer_bytes;
-        let mut outcomes: Vec<String> = Vec::new();
-        let (mut failed, mut taken) = (0, 0);
-        let mut did_nothing = true;
-        let mut stopped = None;
         for (index, item) in items.iter().enumerate() {
-            let answer = self.run_item(request, item, index, started, consent).await;
+            let answer = self.run_item(request, item, index, started, run).await;
             let mut outcome = outcome(index, &answer);
-            let fits = answer.is_error || index == 0 || taken + outcome.len() <= room;
+            let fits = answer.is_error || index == 0 || run.taken + outcome.len() <= room;
             if !fits && request.tool.effect == Effect::Read {
-                stopped = Some("The answer is full (output.fields makes it smaller)");
-                break;
+                run.stopped = Some("The answer is full (output.fields makes it smaller)");
+                return;
             }
-            (request.progress)(index + 1, many);
+            (request.progress)(index + 1, items.len());
             if !fits {
                 let bytes = answer.text.len();
                 let note = format!("HighLevel's answer of {bytes} bytes has no room here.");
                 outcome = json!({"item": index, "ok": true, "withheld": note}).to_string();
             }
-            taken += outcome.len();
-            outcomes.push(outcome);
-            failed += usize::from(answer.is_error);
-            did_nothing &= answer.did_nothing;
-            if answer.class == Some(FailureClass::Auth) {
-                let key = request.context.principal.key.as_ref();
-                stopped = Some(match key {
-                    Some(key) if !self.is_key_valid(&key.id) => "The access key is good no longer",
-                    _ => "HighLevel does not accept the token",
-                });
-                break;
-            }
-            // A made-up token is tried once, not once an item.
-            if !self.is_accepted(&request.context.principal) {
-                stopped = Some("HighLevel has not accepted the token yet");
-                break;
-            }
-            if answer.is_error && request.options.on_error == OnError::Stop {
-                stopped = Some("An item failed");
-                break;
-            }
-            if started.elapsed() > LONGEST {
-                stopped = Some("The time of one call is used up");
-                break;
+            run.add(outcome, &answer);
+            run.stopped = self.stop_after(request, &answer, started);
+            if run.stopped.is_some() {
+                return;
             }
         }
-        let run = outcomes.len();
-        let stopped = stopped.filter(|_| run < many);
-        // A key stands for an item by its place.
-        let key = request.options.idempotency_key.as_ref();
-        let key = key.map_or("", |_| ", under another idempotencyKey");
-        let stopped = stopped.map_or_else(String::new, |why| {
-            let how = format!("{why}; call again with the items from {run} on{key}.");
-            format!(",\"stopped\":{}", json!(how))
-        });
-        let text = format!(
-            "{{\"done\":{},\"failed\":{failed},\"notRun\":{}{stopped},\"outcomes\":[{}]}}",
-            run - failed,
-            many - run,
-            outcomes.join(",")
-        );
-        Answer {
-            is_error: failed > 0,
-            did_nothing,
-            ..Answer::text(text)
+    }
+
+    /// Why no further item is sent.
+    fn stop_after(
+        &self,
+        request: &Request<'_>,
+        answer: &Answer,
+        started: Instant,
+    ) -> Option<&'static str> {
+        let principal = &request.context.principal;
+        if answer.class == Some(FailureClass::Auth) {
+            return Some(match &principal.key {
+                Some(key) if !self.is_key_valid(&key.id) => "The access key is good no longer",
+                _ => "HighLevel does not accept the token",
+            });
         }
+        // A made-up token is tried once, not once an item.
+        if !self.is_accepted(principal) {
+            return Some("HighLevel has not accepted the token yet");
+        }
+        if answer.is_error && request.options.on_error == OnError::Stop {
+            return Some("An item failed");
+        }
+        (started.elapsed() > LONGEST).then_some("The time of one call is used up")
     }
 
     /// One item, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
@@ -245,7 +229,7 @@ impl Pipeline {
         item: &Map<String, Value>,
         index: usize,
         started: Instant,
-        consent: &Consent,
+        run: &BatchRun<'_>,
     ) -> Answer {
         let key = request.options.idempotency_key.as_ref();
         let key = key.map(|key| format!("{key}#{index}"));
@@ -257,9 +241,13 @@ impl Pipeline {
             let answer = match self.locate_item(request, item, &snapshot) {
                 Err(answer) => answer,
                 Ok(located) => {
-                    let asking = ConsentSource::Batch(consent);
-                    self.run_located(located, asking, output, key.as_deref(), request.context)
-                        .await
+                    run.is_sending.store(true, Relaxed);
+                    let asking = ConsentSource::Batch(&run.consent);
+                    let answer =
+                        self.run_located(located, asking, output, key.as_deref(), request.context);
+                    let answer = answer.await;
+                    run.is_sending.store(false, Relaxed);
+                    answer
                 }
             };
             self.log(watch, &answer);
@@ -291,15 +279,4 @@ impl Pipeline {
         let location = request.options.location.as_deref();
         self.locate(request.tool, arguments, location, request.context, snapshot)
     }
-}
-
-fn outcome(index: usize, answer: &Answer) -> String {
-    let name = if answer.is_error { "error" } else { "answer" };
-    let value = serde_json::from_str::<Box<RawValue>>(&answer.text);
-    let value = value.map_or_else(
-        |_| json!(answer.text).to_string(),
-        |raw| raw.get().to_owned(),
-    );
-    let ok = !answer.is_error;
-    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}}}")
 }

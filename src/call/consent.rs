@@ -9,14 +9,17 @@ use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use state::Pending;
 use state::approvals::Approvals;
-use state::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
+use state::calls::{CallBegin, CallOutcome, CallStart, OnceKey, OpenCall};
 
 /// How calls were agreed to; one run of one request.
 #[must_use]
+#[derive(Default)]
 pub(super) struct Consent {
     /// Mode and name of who agreed, for the audit; `None` where nobody had to.
     confirmed: Option<(Mode, String)>,
-    /// The run of a confirm token.
+    /// A confirm token that is yet to be marked as used, before anything is sent.
+    unmarked: Option<Box<OnceKey>>,
+    /// The run of a confirm token for a batch.
     run: Option<Box<OpenCall>>,
     approval: Option<ApprovedRun>,
 }
@@ -38,11 +41,11 @@ impl Consent {
     pub(super) fn by_approval(approvals: &Approvals, handle: &str) -> Self {
         Self {
             confirmed: Some((Mode::Human, handle.to_owned())),
-            run: None,
             approval: Some(ApprovedRun {
                 approvals: approvals.clone(),
                 handle: handle.to_owned(),
             }),
+            ..Self::default()
         }
     }
 
@@ -51,20 +54,16 @@ impl Consent {
         self.run.is_some() || self.approval.is_some()
     }
 
-    pub(super) fn not_needed() -> Self {
-        Self {
-            confirmed: None,
-            run: None,
-            approval: None,
-        }
+    /// The mark of a confirm token, which a single call takes in the transaction in which it begins.
+    pub(super) fn take_mark(&mut self) -> Option<OnceKey> {
+        self.unmarked.take().map(|once| *once)
     }
 
     /// The same for one call of a batch; what came of it is kept with the batch.
     pub(super) fn for_item(&self) -> Self {
         Self {
             confirmed: self.confirmed.clone(),
-            run: None,
-            approval: None,
+            ..Self::default()
         }
     }
 
@@ -89,9 +88,9 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Consent, Answer> {
         match mode {
-            Mode::Off => Ok(Consent::not_needed()),
-            Mode::Elicit => self.ask_client(subject, context).await,
-            Mode::Token => self.ask_caller(subject, rule, confirm, context).await,
+            Mode::Off => Ok(Consent::default()),
+            Mode::Elicit => self.ask_client(subject, context),
+            Mode::Token => self.ask_caller(subject, rule, confirm, context),
             Mode::Human => self.ask_elsewhere(subject, confirm, context).await,
             Mode::Refuse => {
                 let what = format!("Nothing was sent: {} is not allowed.", subject.tool().name);
@@ -123,11 +122,7 @@ impl Pipeline {
     }
 
     /// The person at the client, asked by the client itself.
-    async fn ask_client(
-        &self,
-        subject: &Subject,
-        context: &CallContext,
-    ) -> Result<Consent, Answer> {
+    fn ask_client(&self, subject: &Subject, context: &CallContext) -> Result<Consent, Answer> {
         let (tool, facts) = (subject.tool(), subject.facts());
         let refuse = |what: String, remedy: Option<&str>| {
             let mut failure = Failure::new(FailureClass::Refused, what);
@@ -139,7 +134,7 @@ impl Pipeline {
         match &context.elicitation {
             Elicitation::Accepted(token) if self.fits(token, subject) => {
                 let by = (Mode::Elicit, "the person at the client");
-                self.use_token(token, subject, by).await
+                Ok(self.agreed_by_token(token, subject, by))
             }
             Elicitation::Accepted(_) => Err(self.refuse_stale(subject, context)),
             Elicitation::Declined => refuse(
@@ -171,7 +166,7 @@ impl Pipeline {
     }
 
     /// Whoever calls, by repeating the call with the token of its preview.
-    async fn ask_caller(
+    fn ask_caller(
         &self,
         subject: &Subject,
         rule: &str,
@@ -189,8 +184,7 @@ impl Pipeline {
                 None => Err(self.refuse_random(subject, context)),
             },
             Some(token) if self.fits(token, subject) => {
-                self.use_token(token, subject, (Mode::Token, "the caller"))
-                    .await
+                Ok(self.agreed_by_token(token, subject, (Mode::Token, "the caller")))
             }
             Some(_) => Err(self.refuse_stale(subject, context)),
         }
@@ -206,27 +200,32 @@ impl Pipeline {
         tokens.fits(token, &subject.digest(), subject.principal(), self.now())
     }
 
-    /// A token is good for one run; what came of it is answered again.
-    async fn use_token(
-        &self,
-        token: &str,
-        subject: &Subject,
-        (mode, by): (Mode, &str),
-    ) -> Result<Consent, Answer> {
+    /// A token is good for one run, which begins with its mark.
+    fn agreed_by_token(&self, token: &str, subject: &Subject, (mode, by): (Mode, &str)) -> Consent {
         let once = confirm_key(subject.principal(), token, &subject.digest(), self.now());
-        let kind = once.kind;
+        Consent {
+            confirmed: Some((mode, by.to_owned())),
+            unmarked: Some(Box::new(once)),
+            ..Consent::default()
+        }
+    }
+
+    /// Marks a batch's confirm token as used; what came of a run before it is answered again.
+    pub(super) async fn begin_run(&self, consent: &mut Consent) -> Result<(), Answer> {
+        let Some(mark) = consent.take_mark() else {
+            return Ok(());
+        };
         let start = CallStart {
-            once: Some(once),
+            once: vec![mark],
             ..CallStart::default()
         };
         let begun = self.controls().store.begin(start).await;
         match begun.map_err(|error| self.unwritable(&error))? {
-            CallBegin::Open(run) => Ok(Consent {
-                confirmed: Some((mode, by.to_owned())),
-                run: Some(Box::new(run)),
-                approval: None,
-            }),
-            CallBegin::Known(known) => Err(known_answer(kind, known)),
+            CallBegin::Open(run) => {
+                consent.run = Some(Box::new(run));
+                Ok(())
+            }
+            CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys | CallBegin::NoPlace(..) => Err(too_many_keys()),
         }
     }

@@ -12,7 +12,7 @@ use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Cap;
 use state::audit::{AuditEntry, AuditedCall, ConfirmationRecord};
-use state::calls::{CallBegin, CallOutcome, CallStart, CapPlace, OnceKind, OpenCall};
+use state::calls::{CallBegin, CallOutcome, CallStart, CapPlace, OnceKey, OpenCall};
 use state::{Pending, StoreError};
 use tool::Tool;
 
@@ -40,8 +40,8 @@ impl Pipeline {
         authorized: Authorized,
         context: &CallContext,
     ) -> Result<Metered, Answer> {
-        let (facts, permit, consent) = authorized.into_parts();
-        match self.begin_record(&facts, &consent, context).await {
+        let (facts, permit, mut consent) = authorized.into_parts();
+        match self.begin_record(&facts, &mut consent, context).await {
             Ok(record) => Ok(Metered {
                 facts,
                 permit,
@@ -59,7 +59,7 @@ impl Pipeline {
     async fn begin_record(
         &self,
         facts: &Facts,
-        consent: &Consent,
+        consent: &mut Consent,
         context: &CallContext,
     ) -> Result<CallRecord, Answer> {
         let caps = facts.rules(context).caps(facts.tool);
@@ -78,18 +78,20 @@ impl Pipeline {
                 return Err(Answer::never_sent(&failure));
             }
         };
-        if caps.is_empty() && audit.is_none() && facts.once.is_none() {
+        let confirmed = consent.take_mark();
+        if caps.is_empty() && audit.is_none() && facts.once.is_none() && confirmed.is_none() {
             return Ok(CallRecord::new(None));
         }
         // Boxed: a read pays nothing for it.
-        let open = Box::pin(self.begin_in_store(facts, (caps, audit), context));
+        let once = confirmed.into_iter().chain(facts.once.clone()).collect();
+        let open = Box::pin(self.begin_in_store(facts, (once, caps, audit), context));
         Ok(CallRecord::new(Some(open.await?)))
     }
 
     async fn begin_in_store(
         &self,
         facts: &Facts,
-        (caps, audit): (Vec<Cap>, Option<AuditedCall>),
+        (once, caps, audit): (Vec<OnceKey>, Vec<Cap>, Option<AuditedCall>),
         context: &CallContext,
     ) -> Result<OpenCall, Answer> {
         let under = match caps.is_empty() {
@@ -98,14 +100,14 @@ impl Pipeline {
         };
         let now = self.now();
         let start = CallStart {
-            once: facts.once.clone(),
+            once,
             caps: caps.iter().map(|cap| place(cap, &under, now)).collect(),
             audit,
         };
         let begun = self.controls().store.begin(start).await;
         match begun.map_err(|error| self.unwritable(&error))? {
             CallBegin::Open(open) => Ok(open),
-            CallBegin::Known(known) => Err(known_answer(OnceKind::Key, known)),
+            CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys => Err(too_many_keys()),
             CallBegin::NoPlace(index, wait) => match caps.get(index) {
                 Some(cap) => Err(self.deny(facts, cap.used_up(&under, wait), context)),

@@ -57,14 +57,14 @@ fn a_confirm_token_fits_one_preview_of_one_caller_for_half_an_hour() {
 /// What a call comes to: it may run, or what is answered in its place.
 async fn begin(store: &Store, once: OnceKey) -> Result<OpenCall, Answer> {
     let kind = once.kind;
-    let once = Some(once);
+    let once = vec![once];
     let start = CallStart {
         once,
         ..CallStart::default()
     };
     match store.begin(start).await.expect("a store") {
         CallBegin::Open(open) => Ok(open),
-        CallBegin::Known(known) => Err(known_answer(kind, known)),
+        CallBegin::Known(_, known) => Err(known_answer(kind, known)),
         _ => panic!("no room"),
     }
 }

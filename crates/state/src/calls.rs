@@ -25,8 +25,8 @@ pub use once::{
 /// What has to be there before a call is sent.
 #[derive(Clone, Debug, Default)]
 pub struct CallStart {
-    /// Under it the call happens once.
-    pub once: Option<OnceKey>,
+    /// Under each of them the call happens once.
+    pub once: Vec<OnceKey>,
     /// Each has a place for it.
     pub caps: Vec<CapPlace>,
     /// It is written down.
@@ -37,8 +37,8 @@ pub struct CallStart {
 pub enum CallBegin {
     /// It may be sent, now, once.
     Open(OpenCall),
-    /// It was made before, or is under way.
-    Known(KnownCall),
+    /// It was made before under a key of this kind, or is under way.
+    Known(OnceKind, KnownCall),
     /// Its principal has too many keys already, or all have.
     TooManyKeys,
     /// No place is free under the cap of this number, and when there is one.
@@ -72,7 +72,7 @@ pub struct CallOutcome {
 
 enum Begun {
     Open,
-    Known(KnownCall),
+    Known(OnceKind, KnownCall),
     TooManyKeys,
     NoPlace(usize, Option<Duration>),
 }
@@ -116,10 +116,10 @@ impl Store {
 
     async fn begin_call(&self, start: CallStart) -> Result<CallBegin, StoreError> {
         // The mark of a used confirm token must not be forgotten by a loss of power.
-        let kind = start.once.as_ref().map(|key| key.kind);
-        let durability = match kind {
-            Some(OnceKind::Confirm) => Durability::Disk,
-            _ => Durability::System,
+        let is_confirmed = start.once.iter().any(|key| key.kind == OnceKind::Confirm);
+        let durability = match is_confirmed {
+            true => Durability::Disk,
+            false => Durability::System,
         };
         let reserved = self.reserve().await?;
         let start = Arc::new(start);
@@ -130,7 +130,7 @@ impl Store {
         });
         Ok(match begun.await? {
             Begun::Open => {
-                if let Some(key) = &start.once {
+                for key in &start.once {
                     self.housekeeping().enter(key.id);
                 }
                 CallBegin::Open(OpenCall {
@@ -140,7 +140,7 @@ impl Store {
                     is_taken: false,
                 })
             }
-            Begun::Known(known) => CallBegin::Known(known),
+            Begun::Known(kind, known) => CallBegin::Known(kind, known),
             Begun::TooManyKeys => CallBegin::TooManyKeys,
             Begun::NoPlace(index, wait) => CallBegin::NoPlace(index, wait),
         })
@@ -160,13 +160,13 @@ fn begin(
     has_room: bool,
     start: &CallStart,
 ) -> Result<Begun, StoreError> {
-    if let Some(key) = &start.once {
+    for key in &start.once {
         if key.kind == OnceKind::Key && !has_room {
             return Ok(Begun::TooManyKeys);
         }
         match key.claim(transaction, ring)? {
             OnceState::Free => {}
-            OnceState::Known(known) => return Ok(Begun::Known(known)),
+            OnceState::Known(known) => return Ok(Begun::Known(key.kind, known)),
             OnceState::TooMany => return Ok(Begun::TooManyKeys),
         }
     }
@@ -186,7 +186,7 @@ fn begin(
     for cap in &start.caps {
         cap.take(transaction)?;
     }
-    if let Some(key) = &start.once {
+    for key in &start.once {
         key.insert(transaction)?;
     }
     if let Some(call) = &start.audit {
@@ -203,7 +203,7 @@ impl OpenCall {
 
     /// Whether its answer is to be kept.
     pub fn is_once(&self) -> bool {
-        self.start.once.is_some()
+        !self.start.once.is_empty()
     }
 
     fn send(&mut self, outcome: CallOutcome) -> Pending<()> {
@@ -215,11 +215,11 @@ impl OpenCall {
             let trace_id = outcome.trace_id.as_deref();
             AuditEnd::new(call.id.clone(), &outcome.outcome, outcome.status, trace_id)
         });
-        if let Some(key) = &start.once {
+        for key in &start.once {
             self.store.housekeeping().leave(key.id);
         }
         reserved.send(Durability::System, move |transaction| {
-            if let Some(key) = &start.once {
+            for key in &start.once {
                 match outcome.did_nothing {
                     true => once::release(transaction, key.id)?,
                     false => once::settle(transaction, &ring, key, outcome.kept.as_ref())?,

@@ -38,7 +38,7 @@ fn other_call(key: OnceKey) -> OnceKey {
 
 fn under(key: OnceKey) -> CallStart {
     CallStart {
-        once: Some(key),
+        once: vec![key],
         ..CallStart::default()
     }
 }
@@ -79,7 +79,7 @@ fn opened(store: &Store, start: CallStart) -> OpenCall {
 fn word(begun: &CallBegin) -> String {
     match begun {
         CallBegin::Open(_) => "open".to_owned(),
-        CallBegin::Known(known) => known_word(Some(known)),
+        CallBegin::Known(_, known) => known_word(Some(known)),
         CallBegin::TooManyKeys => "too many keys".to_owned(),
         CallBegin::NoPlace(index, wait) => {
             let wait = wait.map_or("never".to_owned(), |wait| {

@@ -42,7 +42,7 @@ fn begin(store: &Store, start: CallStart) -> Result<OpenCall, StoreError> {
 }
 
 fn begin_once(store: &Store, id: u8) -> Result<OpenCall, StoreError> {
-    let once = Some(once(OnceKind::Key, id));
+    let once = vec![once(OnceKind::Key, id)];
     begin(
         store,
         CallStart {

@@ -84,7 +84,7 @@ fn a_call_takes_a_place_under_every_cap_or_under_none() {
 fn a_call_without_a_place_leaves_nothing() {
     let store = Store::in_memory().expect("open");
     let start = CallStart {
-        once: Some(key(1)),
+        once: vec![key(1)],
         caps: vec![place("a", 0, 1), place("b", 0, 0)],
         audit: Some(written_down()),
     };
@@ -98,7 +98,7 @@ fn a_call_without_a_place_leaves_nothing() {
 fn a_call_that_is_known_takes_no_place() {
     let store = Store::in_memory().expect("open");
     let start = || CallStart {
-        once: Some(key(1)),
+        once: vec![key(1)],
         caps: vec![place("a", 0, 1)],
         audit: Some(written_down()),
     };

@@ -7,7 +7,7 @@ use super::*;
 /// Everything that a call can need.
 fn whole(id: u8) -> CallStart {
     CallStart {
-        once: Some(key(id)),
+        once: vec![confirm(id + 100), key(id)],
         caps: vec![place("a", 0, 100), place("b", 0, 100)],
         audit: Some(written_down()),
     }
@@ -29,14 +29,14 @@ fn an_end_says_what_became_of_the_call() {
             "made",
             |open| end(open, made(Some("a"))),
             "done a",
-            [1, 2, 2],
+            [2, 2, 2],
             "ok",
         ),
         (
             "without an answer",
             |open| end(open, made(None)),
             "unknown",
-            [1, 2, 2],
+            [2, 2, 2],
             "ok",
         ),
         (
@@ -46,12 +46,12 @@ fn an_end_says_what_became_of_the_call() {
             [0, 0, 2],
             "ok",
         ),
-        ("nobody ended it", drop, "unknown", [1, 2, 2], "cut_off"),
+        ("nobody ended it", drop, "unknown", [2, 2, 2], "cut_off"),
         (
             "it is under way",
             std::mem::forget,
             "under way",
-            [1, 2, 1],
+            [2, 2, 1],
             "",
         ),
     ];
@@ -112,7 +112,7 @@ fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
     let [keys, places, lines] = counts(&store);
     let outcomes = outcomes(&store);
     // Those that came to their callers may have been sent; the others have left no more than their lines.
-    assert_eq!(places, 2 * keys);
+    assert_eq!(places, keys, "each has two of either");
     assert_eq!(lines, 2 * i64::try_from(outcomes.len()).expect("few"));
     assert!(
         outcomes.iter().all(|outcome| outcome == "cut_off"),

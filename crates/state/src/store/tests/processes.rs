@@ -89,7 +89,7 @@ fn race(store: &Store, name: &str) {
             _ => panic!("free or full"),
         }
         let start = CallStart {
-            once: Some(once(OnceKind::Key, round)),
+            once: vec![once(OnceKind::Key, round)],
             ..CallStart::default()
         };
         match for_tests::on_one_thread(store.begin(start)).expect("begun") {
@@ -97,7 +97,7 @@ fn race(store: &Store, name: &str) {
                 println!("{SAID}claim {round}");
                 open.end(answered("ok")).wait().expect("ended");
             }
-            CallBegin::Known(KnownCall::UnderWay | KnownCall::Done(_)) => {}
+            CallBegin::Known(_, KnownCall::UnderWay | KnownCall::Done(_)) => {}
             _ => panic!("free or known"),
         }
     }
@@ -151,7 +151,7 @@ fn change_for_ever(store: &Store) {
     let arguments = serde_json::Map::new();
     let entry = for_tests::entry(&arguments);
     let start = |kind, number: u8| CallStart {
-        once: Some(once(kind, number)),
+        once: vec![once(kind, number)],
         caps: vec![cap(1_000_000)],
         audit: Some(audit.call(&entry).expect("a call")),
     };
@@ -243,11 +243,11 @@ fn check_kept(folder: &TempDir, said: &[String]) {
     );
     assert_eq!(known("255"), KnownCall::Unknown);
     let start = CallStart {
-        once: Some(once(OnceKind::Key, 255)),
+        once: vec![once(OnceKind::Key, 255)],
         ..CallStart::default()
     };
     let again = for_tests::on_one_thread(store.begin(start)).expect("asked");
-    assert!(matches!(again, CallBegin::Known(KnownCall::Unknown)));
+    assert!(matches!(again, CallBegin::Known(_, KnownCall::Unknown)));
 }
 
 /// A process that lives says so, however long its call takes, and however much else it has to write.

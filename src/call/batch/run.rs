@@ -1,0 +1,120 @@
+//! What came of a batch so far, and its answer; kept for whoever repeats the batch, though its client left in the middle.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::super::meter::wait_for_record;
+use super::super::respond::broken_off;
+use super::super::{Answer, Consent, Pipeline, Request};
+
+/// A batch under way. Dropped before its end, what came of it so far is the answer for whoever repeats it.
+pub(super) struct BatchRun<'a> {
+    pipeline: &'a Pipeline,
+    pub(super) consent: Consent,
+    items: usize,
+    /// A key stands for an item by its place, so that the rest needs another.
+    has_key: bool,
+    outcomes: Vec<String>,
+    /// Bytes of the outcomes.
+    pub(super) taken: usize,
+    failed: usize,
+    did_nothing: bool,
+    /// Why the rest was not sent.
+    pub(super) stopped: Option<&'static str>,
+    /// An item is on its way, and may have happened.
+    pub(super) is_sending: AtomicBool,
+    is_over: bool,
+}
+
+impl<'a> BatchRun<'a> {
+    pub(super) fn new(
+        pipeline: &'a Pipeline,
+        request: &Request<'_>,
+        items: usize,
+        consent: Consent,
+    ) -> Self {
+        Self {
+            pipeline,
+            consent,
+            items,
+            has_key: request.options.idempotency_key.is_some(),
+            outcomes: Vec::new(),
+            taken: 0,
+            failed: 0,
+            did_nothing: true,
+            stopped: None,
+            is_sending: AtomicBool::new(false),
+            is_over: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, outcome: String, answer: &Answer) {
+        self.taken += outcome.len();
+        self.outcomes.push(outcome);
+        self.failed += usize::from(answer.is_error);
+        self.did_nothing &= answer.did_nothing;
+    }
+
+    /// The answer, stored for replays.
+    pub(super) async fn end(mut self) -> Answer {
+        self.is_over = true;
+        let answer = self.answer();
+        let consent = std::mem::take(&mut self.consent);
+        wait_for_record(self.pipeline.settle(consent, &answer)).await;
+        answer
+    }
+
+    fn answer(&self) -> Answer {
+        let (run, failed) = (self.outcomes.len(), self.failed);
+        let left = self.items - run;
+        let stopped = self.stopped.filter(|_| left > 0).map(|why| {
+            let key = match self.has_key {
+                true => ", under another idempotencyKey",
+                false => "",
+            };
+            let how = format!("{why}; call again with the items from {run} on{key}.");
+            format!(",\"stopped\":{}", json!(how))
+        });
+        let text = format!(
+            "{{\"done\":{},\"failed\":{failed},\"notRun\":{left}{},\"outcomes\":[{}]}}",
+            run - failed,
+            stopped.unwrap_or_default(),
+            self.outcomes.join(",")
+        );
+        Answer {
+            is_error: failed > 0,
+            did_nothing: self.did_nothing,
+            ..Answer::text(text)
+        }
+    }
+}
+
+impl Drop for BatchRun<'_> {
+    fn drop(&mut self) {
+        if self.is_over || !self.consent.is_once() {
+            return;
+        }
+        if self.is_sending.load(Relaxed) {
+            let answer = broken_off();
+            self.add(outcome(self.outcomes.len(), &answer), &answer);
+        }
+        self.stopped = Some("The client left");
+        let answer = self.answer();
+        let consent = std::mem::take(&mut self.consent);
+        drop(self.pipeline.settle(consent, &answer));
+    }
+}
+
+pub(super) fn outcome(index: usize, answer: &Answer) -> String {
+    let name = if answer.is_error { "error" } else { "answer" };
+    let value = serde_json::from_str::<Box<RawValue>>(&answer.text);
+    let value = value.map_or_else(
+        |_| json!(answer.text).to_string(),
+        |raw| raw.get().to_owned(),
+    );
+    let ok = !answer.is_error;
+    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}}}")
+}
