@@ -9,6 +9,7 @@ pub(crate) mod decoding;
 mod generated;
 pub mod masking;
 pub mod prepare;
+pub(crate) mod uploads;
 
 pub use generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
 

@@ -2,6 +2,9 @@
 //!
 //! reqwest's own multipart form is a stream, which cannot be sent again after a refusal; these are bytes.
 
+use std::borrow::Cow;
+use std::io;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use reqwest::Request;
@@ -56,8 +59,12 @@ pub(crate) fn file(value: &Value) -> Result<UploadFile, &'static str> {
         }
         None => ("", data),
     };
-    let encoded: String = encoded.split_ascii_whitespace().collect();
-    let decode = |engine: base64::engine::GeneralPurpose| engine.decode(&encoded).ok();
+    // A copy only where there is white space: files are large.
+    let encoded: Cow<'_, str> = match encoded.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        true => encoded.split_ascii_whitespace().collect(),
+        false => Cow::Borrowed(encoded),
+    };
+    let decode = |engine: base64::engine::GeneralPurpose| engine.decode(&*encoded).ok();
     let bytes = [STANDARD, STANDARD_NO_PAD, URL_SAFE]
         .into_iter()
         .find_map(decode);
@@ -99,12 +106,14 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
         for value in several {
-            parts.push((name, is_file.then(|| file(value)).transpose(), value));
+            parts.push((name, is_file, value));
         }
     }
     let boundary = boundary(body);
     let mut out = Vec::new();
-    for (name, part, value) in parts {
+    for (name, is_file, value) in parts {
+        // One after the other: each may be megabytes.
+        let part = is_file.then(|| file(value)).transpose();
         let part = part.map_err(|what| PrepareError(format!("{name} {what}")))?;
         let mut head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
@@ -117,6 +126,7 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
                     quoted(&file.name),
                     file.media_type
                 );
+                out.reserve_exact(head.len() + file.bytes.len() + boundary.len() + 16);
                 out.extend_from_slice(head.as_bytes());
                 out.extend_from_slice(&file.bytes);
             }
@@ -134,13 +144,30 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
 
 /// A text that stands nowhere in the body, whoever wrote it: nobody knows the digest of a body that holds it.
 fn boundary(body: &Value) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, body.to_string().as_bytes());
+    let mut digest = DigestWriter(ring::digest::Context::new(&ring::digest::SHA256));
+    // Writing into it does not fail.
+    let _ = serde_json::to_writer(&mut digest, body);
+    let digest = digest.0.finish();
     let hex: String = digest
         .as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("highlevel-mcp-{hex}")
+}
+
+/// A digest of what is written, which is kept nowhere.
+struct DigestWriter(ring::digest::Context);
+
+impl io::Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Names as browsers quote them (<https://html.spec.whatwg.org/#multipart-form-data>).

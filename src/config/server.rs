@@ -29,6 +29,8 @@ pub struct ServerSettings {
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub max_body_bytes: usize,
+    /// Of the files in one request.
+    pub max_upload_bytes: usize,
     pub max_calls: usize,
     pub max_calls_per_caller: usize,
     pub max_bytes_in_flight: usize,
@@ -71,6 +73,9 @@ pub enum LocationHeader {
 /// Shorter keys can be guessed: nothing counts wrong tries.
 const SHORTEST_KEY: usize = 24;
 
+/// Room for the arguments beside files, in bytes.
+const BESIDE_FILES: usize = 64 << 10;
+
 impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let key = self.access_key.expose_secret();
@@ -81,6 +86,14 @@ impl ServerSettings {
             )));
         }
         Ok(())
+    }
+
+    /// The largest request of a known caller, in bytes: files are base64 there, in lines perhaps, whose breaks take room too.
+    pub fn largest_request(&self) -> usize {
+        let encoded = self.max_upload_bytes.div_ceil(3).saturating_mul(4);
+        let lines = encoded / 16;
+        let files = encoded.saturating_add(lines).saturating_add(BESIDE_FILES);
+        self.max_body_bytes.max(files)
     }
 
     /// A proxy stands before the server, so that its peer is not its client.

@@ -21,16 +21,16 @@ const MOST_KEPT: usize = 64;
 /// The endpoints that were asked for last.
 pub(super) struct Endpoints {
     pipeline: Pipeline,
-    max_body_bytes: usize,
+    largest_request: usize,
     /// As they were asked for: the same toolsets in another order are another entry.
     services: Mutex<LruCache<String, mcp::Service>>,
 }
 
 impl Endpoints {
-    pub(super) fn new(pipeline: Pipeline, max_body_bytes: usize) -> Self {
+    pub(super) fn new(pipeline: Pipeline, largest_request: usize) -> Self {
         Self {
             pipeline,
-            max_body_bytes,
+            largest_request,
             services: Mutex::new(LruCache::new(MOST_KEPT)),
         }
     }
@@ -63,7 +63,7 @@ impl Endpoints {
             HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
         })?;
         let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
-        let service = mcp::service(&handler, self.max_body_bytes);
+        let service = mcp::service(&handler, self.largest_request);
         services().insert(asked.to_owned(), service.clone());
         Ok(service)
     }

@@ -13,12 +13,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::background::Background;
 use crate::call::PrincipalId;
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, Shares};
 use crate::catalog::decoding::{MOST_VALUES, is_too_much};
+use crate::catalog::uploads;
 use crate::config;
 use crate::http::json_rpc_errors::in_json;
 use crate::http::problem::HttpProblem;
@@ -29,10 +30,21 @@ const SOON: HeaderValue = HeaderValue::from_static("1");
 /// To read a megabyte of JSON takes milliseconds, so many bytes a fraction of one.
 const LARGE: usize = 64 << 10;
 
+/// The largest body that is read to its end although it is refused, in bytes.
+const MOST_DISCARDED: usize = 128 << 20;
+
+/// JSON may begin with it, and the library does not take it.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// So much of a body has the time that the settings give: who sends files needs longer, and who sends nothing has no more.
+const PIECE: usize = 4 << 20;
+
 /// What one server takes.
 pub(super) struct Intake {
     background: Background,
     max_body_bytes: usize,
+    /// Of an operation that takes files.
+    largest_request: usize,
     body_timeout: Duration,
     shares: Shares,
 }
@@ -55,6 +67,7 @@ impl Intake {
         Self {
             background: Background::default(),
             max_body_bytes: settings.max_body_bytes,
+            largest_request: settings.largest_request(),
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             shares,
         }
@@ -70,8 +83,8 @@ impl Intake {
         };
         let mut loan = Arc::new(share).loan();
         let most = match who.newcomer {
-            Some(_) => self.max_body_bytes.min(MOST_NEWCOMER_BYTES),
-            None => self.max_body_bytes,
+            Some(_) => self.largest_request.min(MOST_NEWCOMER_BYTES),
+            None => self.largest_request,
         };
         let (mut request, body) = match self.read(request, most, &mut loan).await {
             Ok(taken) => taken,
@@ -103,16 +116,35 @@ impl Intake {
         let announced = parts.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if let Some(length) = announced.filter(|length| *length > most) {
-            if length <= self.max_body_bytes {
+            if length <= MOST_DISCARDED {
                 discard(body, self.body_timeout).await;
             }
             return Err(self.too_large(most));
         }
-        let read = timeout(self.body_timeout, self.chunks(body, most, loan)).await;
-        let bytes = read.map_err(|_| {
-            let what = "The request took too long to come in.";
-            HttpProblem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
-        })??;
+        let mut body = body;
+        let bytes = match self.chunks(&mut body, announced, most, loan).await {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                loan.shrink(loan.bytes());
+                let ends = announced.is_some_and(|length| length <= MOST_DISCARDED);
+                if ends && problem.status != StatusCode::REQUEST_TIMEOUT {
+                    discard(body, self.body_timeout).await;
+                }
+                return Err(problem);
+            }
+        };
+        if bytes.len() > self.max_body_bytes && !uploads::names_one(&bytes) {
+            let what = format!(
+                "The request is larger than {} bytes, the most for an operation that takes no files.",
+                self.max_body_bytes
+            );
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Err(HttpProblem::new(status, "invalid_request", what));
+        }
+        let bytes = match bytes.starts_with(BYTE_ORDER_MARK) {
+            true => bytes.slice(BYTE_ORDER_MARK.len()..),
+            false => bytes,
+        };
         if is_too_much(&bytes) {
             let what =
                 format!("The request holds more than {MOST_VALUES} values; send fewer at a time.");
@@ -122,15 +154,23 @@ impl Intake {
         Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
     }
 
-    /// Every chunk is charged when it comes.
+    /// Every chunk is charged when it comes, and each piece of the body has as long as a whole one that is no larger.
     async fn chunks(
         &self,
-        mut body: Body,
+        body: &mut Body,
+        announced: Option<usize>,
         most: usize,
         loan: &mut ByteLoan,
     ) -> Result<Bytes, HttpProblem> {
         let (mut first, mut rest) = (Bytes::new(), Vec::new());
-        while let Some(frame) = body.frame().await {
+        let mut until = Instant::now() + self.body_timeout;
+        let mut pieces = 0;
+        loop {
+            let frame = timeout_at(until, body.frame()).await.map_err(|_| {
+                let what = "The request took too long to come in.";
+                HttpProblem::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", what)
+            })?;
+            let Some(frame) = frame else { break };
             let broken = |_| {
                 let what = "The request breaks off.";
                 HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
@@ -147,12 +187,21 @@ impl Intake {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 HttpProblem::new(status, "temporarily_unavailable", what)
             })?;
+            if loan.bytes() / PIECE > pieces {
+                pieces = loan.bytes() / PIECE;
+                until = Instant::now() + self.body_timeout;
+            }
             // Most requests are one chunk, which needs no copy.
             if first.is_empty() {
                 first = chunk;
             } else {
                 if rest.is_empty() {
                     rest.extend_from_slice(&first);
+                }
+                if pieces > 0 && rest.capacity() < rest.len() + chunk.len() {
+                    // Once, where the client says how much comes: a vector that grows holds twice as much meanwhile.
+                    let whole = announced.unwrap_or_default().saturating_sub(rest.len());
+                    rest.reserve_exact(whole.max(rest.len() / 2).max(chunk.len()));
                 }
                 rest.extend_from_slice(&chunk);
             }
@@ -161,8 +210,10 @@ impl Intake {
     }
 
     fn too_large(&self, most: usize) -> HttpProblem {
-        let new = match most < self.max_body_bytes {
-            true => ", the most for a token that HighLevel has not answered yet",
+        let new = match most < self.largest_request {
+            true => {
+                ", the most for a token that HighLevel has not answered yet: make a small call with it first"
+            }
             false => "",
         };
         let what = format!("The request is larger than {most} bytes{new}.");
@@ -170,7 +221,7 @@ impl Intake {
     }
 }
 
-/// Reads a body of a usual size that is not taken, so that its client sees the answer and not a broken connection.
+/// Reads a body that is not taken, so that its client sees the answer and not a broken connection.
 async fn discard(mut body: Body, longest: Duration) {
     let read = async { while let Some(Ok(_)) = body.frame().await {} };
     drop(timeout(longest, read).await);

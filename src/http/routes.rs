@@ -33,7 +33,7 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         stopping: stopping.clone(),
         pauses: pipeline.controls().pauses.clone(),
     };
-    let endpoints = Endpoints::new(pipeline.clone(), settings.max_body_bytes);
+    let endpoints = Endpoints::new(pipeline.clone(), settings.largest_request());
     let mcp = Router::new()
         .route("/mcp", any(endpoint))
         .route("/mcp/", any(endpoint))

@@ -12,12 +12,12 @@ pub type Service = StreamableHttpService<Handler, NeverSessionManager>;
 
 /// Stateless, JSON answers. Host and Origin are checked before, in `host`, with errors that say
 /// which setting would allow them.
-pub fn service(handler: &Handler, max_body_bytes: usize) -> Service {
+pub fn service(handler: &Handler, largest_request: usize) -> Service {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .disable_allowed_hosts()
-        .with_max_request_body_bytes(max_body_bytes);
+        .with_max_request_body_bytes(largest_request);
     let handler = handler.clone();
     StreamableHttpService::new(
         move || Ok(handler.clone()),

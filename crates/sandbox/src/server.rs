@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,6 +18,9 @@ use super::world::{SandboxRequest, World};
 /// [M] Cloudflare refuses it before HighLevel; [I] the page's text.
 const BANNED: &str = "Python-urllib";
 
+/// The largest body that is taken, in bytes: HighLevel's forms take files of 50 MB each, several at once.
+const LARGEST_BODY: usize = 256 << 20;
+
 type SharedWorld = Arc<(Mutex<World>, SandboxOptions)>;
 
 /// Serves a sandbox on `listener` until the future is dropped.
@@ -28,6 +31,7 @@ pub async fn serve(listener: TcpListener, options: SandboxOptions) -> std::io::R
         .route("/__sandbox/reset", post(reset))
         .route("/__sandbox/requests", get(requests))
         .fallback(answer)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(shared);
     axum::serve(listener, router).await
 }

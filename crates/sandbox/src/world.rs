@@ -23,6 +23,9 @@ const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
 /// A sandbox may run for weeks.
 const LONGEST_LOG: usize = 10_000;
 
+/// The largest body that the log keeps, in bytes.
+const LARGEST_LOGGED: usize = 64 << 10;
+
 /// Everything that a sandbox holds.
 pub(crate) struct World {
     options: SandboxOptions,
@@ -106,7 +109,7 @@ impl World {
             members.insert("traceId".to_owned(), json!(trace));
         }
         headers.push(("x-trace-id", trace));
-        let sent = serde_json::from_slice::<Value>(&request.body);
+        let sent = logged(&request.body);
         if self.log.len() == LONGEST_LOG {
             self.log.pop_front();
         }
@@ -115,7 +118,7 @@ impl World {
             "path": request.path,
             "query": request.query,
             "version": request.version,
-            "body": sent.unwrap_or_else(|_| json!(String::from_utf8_lossy(&request.body))),
+            "body": sent,
             "status": status,
         }));
         SandboxReply {
@@ -306,6 +309,14 @@ fn body_of(request: &SandboxRequest) -> Result<Value, Refusal> {
     }
     serde_json::from_slice(&request.body)
         .map_err(|error| Refusal::new(400, format!("Unexpected token in JSON: {error}")))
+}
+
+/// A body as the log keeps it: of a large one its size alone.
+fn logged(body: &[u8]) -> Value {
+    if body.len() > LARGEST_LOGGED {
+        return json!(format!("{} bytes", body.len()));
+    }
+    serde_json::from_slice(body).unwrap_or_else(|_| json!(String::from_utf8_lossy(body)))
 }
 
 /// Values of a name that is repeated are joined by commas.

@@ -104,6 +104,7 @@ async fn a_body_has_its_most() {
     check(None, 300 * KIB, 200).await;
     check(None, 4096 * KIB, 200).await;
     check(None, 4096 * KIB + 1, 413).await;
+    check(None, 40 << 20, 413).await;
     check(Some(None), 256 * KIB, 200).await;
     check(Some(None), 256 * KIB + 1, 413).await;
 }
@@ -154,4 +155,38 @@ async fn bytes_are_held_until_the_answer_is_sent() {
     assert_eq!(intake.shares.budget().used(), 4, "the answer's, no more");
     drop(response);
     assert_eq!(intake.shares.budget().used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_piece_of_a_body_has_its_time() {
+    /// Chunks of so many bytes, each after so many seconds.
+    async fn check(chunks: usize, bytes: usize, seconds: u64, expected: u16) {
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            for _ in 0..chunks {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                let chunk = Bytes::from(vec![b' '; bytes]);
+                if sender.send(Ok::<_, axum::Error>(chunk)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
+        });
+        let request = Request::post("/").body(Body::from_stream(stream));
+        let intake = intake();
+        let mut loan = Arc::new(intake.shares.caller(&PrincipalId::Local)).loan();
+        let most = intake.largest_request;
+        let read = intake
+            .read(request.expect("a request"), most, &mut loan)
+            .await;
+        let status = read.map_or_else(|problem| problem.status.as_u16(), |_| 200);
+        assert_eq!(status, expected, "{chunks} × {bytes} every {seconds} s");
+    }
+    // Eighteen seconds, in which 4 MiB and more came, and in which they did not.
+    check(2, 4096 * KIB, 9, 413).await;
+    check(2, 1024 * KIB, 9, 408).await;
+    check(4, KIB, 3, 200).await;
+    check(2, KIB, 9, 408).await;
 }

@@ -1,0 +1,26 @@
+//! Which requests may be larger than others: those of operations that take files.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::TOOLS;
+
+/// Every name of an operation that takes files.
+static NAMES: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
+    let mut names = BTreeSet::new();
+    for tool in TOOLS {
+        if tool.arguments.iter().any(|argument| argument.file) {
+            names.extend([tool.name, tool.operation_id]);
+            names.extend(tool.aliases);
+        }
+    }
+    names.into_iter().map(Finder::new).collect()
+});
+
+/// Whether a request names such an operation, whatever surface it came by. Looked at before anything is parsed: of a
+/// larger request that names none nobody makes a tree.
+pub(crate) fn names_one(request: &[u8]) -> bool {
+    NAMES.iter().any(|name| name.find(request).is_some())
+}
