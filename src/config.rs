@@ -1,6 +1,7 @@
 //! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
 
 mod accounts;
+mod environment;
 mod server;
 mod state;
 
@@ -159,14 +160,7 @@ pub struct Flags {
 #[error("{0}")]
 pub struct ConfigError(String);
 
-const ENVIRONMENT_PREFIX: &str = "HIGHLEVEL_MCP_";
 const CONFIG_VARIABLE: &str = "HIGHLEVEL_MCP_CONFIG";
-const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
-    ("HIGHLEVEL_TOKEN", "token"),
-    ("HIGHLEVEL_LOCATION_ID", "location_id"),
-    ("HIGHLEVEL_COMPANY_ID", "company_id"),
-];
-
 impl Config {
     /// Joins flags, this process's environment, the file and the defaults.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
@@ -181,7 +175,7 @@ impl Config {
         let (own, others): (Vec<_>, Vec<_>) = environment
             .into_iter()
             .partition(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"));
-        let variables: Vec<(String, String)> = own
+        let mut variables: Vec<(String, String)> = own
             .into_iter()
             .map(
                 |(name, value)| match (name.into_string(), value.into_string()) {
@@ -193,16 +187,19 @@ impl Config {
                 },
             )
             .collect::<Result<_, _>>()?;
-        let mut table: Table = DEFAULTS
+        // A whole section comes before its keys.
+        variables.sort();
+        let defaults: Table = DEFAULTS
             .parse()
             .map_err(|error| ConfigError(format!("the defaults are broken: {error}")))?;
+        let mut table = defaults.clone();
         let named = variables.iter().find(|(name, _)| name == CONFIG_VARIABLE);
         let file = flags.config.clone().or(named.map(|(_, path)| path.into()));
         if let Some(path) = file {
             merge_file(&mut table, &path)?;
         }
         for (name, value) in &variables {
-            merge_variable(&mut table, name, value)?;
+            environment::merge(&mut table, &defaults, name, value)?;
         }
         merge_flags(&mut table, flags);
         let mut config = parsed(table, "the settings")?;
@@ -341,46 +338,6 @@ fn merge_file(table: &mut Table, path: &Path) -> Result<(), ConfigError> {
     parsed(table.clone(), &place.to_string()).map(drop)
 }
 
-fn merge_variable(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
-    let account = ACCOUNT_VARIABLES
-        .iter()
-        .find(|(variable, _)| *variable == name);
-    if let Some((_, key)) = account {
-        set(table, "account", key, Value::from(value));
-        return Ok(());
-    }
-    let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
-        return Ok(());
-    };
-    if name == CONFIG_VARIABLE {
-        return Ok(());
-    }
-    let path = path.to_lowercase();
-    let known = path
-        .split_once('_')
-        .and_then(|(section, key)| Some((section, key, table.get(section)?.get(key)?.clone())));
-    let Some((section, key, default)) = known else {
-        return Err(ConfigError(format!(
-            "the environment variable {name} is no setting; `highlevel-mcp config` prints all of them"
-        )));
-    };
-    let typed = match default {
-        // A number that may be switched off, where the setting takes that.
-        Value::Integer(_) if value.trim() == "off" => Some(Value::from("off")),
-        Value::Integer(_) => value.trim().parse().ok().map(Value::Integer),
-        Value::Boolean(_) => value.trim().parse().ok().map(Value::Boolean),
-        Value::Array(_) => Some(Value::Array(listed(value))),
-        _ => Some(Value::from(value)),
-    };
-    let Some(typed) = typed else {
-        return Err(ConfigError(format!(
-            "the environment variable {name} must be a whole number, or true or false where the setting is"
-        )));
-    };
-    set(table, section, key, typed);
-    Ok(())
-}
-
 fn merge_flags(table: &mut Table, flags: &Flags) {
     let texts =
         |values: &[String]| Value::Array(values.iter().map(|one| one.as_str().into()).collect());
@@ -423,14 +380,6 @@ fn set(table: &mut Table, section: &str, key: &str, value: Value) {
     if let Some(Value::Table(section)) = table.get_mut(section) {
         section.insert(key.to_owned(), value);
     }
-}
-
-fn listed(value: &str) -> Vec<Value> {
-    let items = value.split(',').map(str::trim);
-    items
-        .filter(|item| !item.is_empty())
-        .map(Value::from)
-        .collect()
 }
 
 #[cfg(test)]
