@@ -18,6 +18,8 @@ pub(super) struct HostRules {
     origins: Vec<String>,
     /// Every IP address is a host that is served.
     any_address: bool,
+    /// A proxy that speaks TLS stands before the server.
+    behind_tls: bool,
 }
 
 /// Served whatever the settings say.
@@ -30,6 +32,7 @@ impl HostRules {
             hosts: lower(&settings.allowed_hosts),
             origins: lower(&settings.allowed_origins),
             any_address: false,
+            behind_tls: settings.tls == config::Tls::Proxy,
         }
     }
 
@@ -57,16 +60,33 @@ impl HostRules {
                 "The host {name} is not served here; start the server with --allowed-host {name} to serve it."
             )));
         }
-        let Some(origin) = headers.get(header::ORIGIN) else {
-            return Ok(());
-        };
-        let origin = origin.to_str().unwrap_or_default().to_lowercase();
-        if !self.origins.contains(&origin) {
-            return Err(refused(format!(
-                "The web page {origin} may not call; start the server with --allowed-origin {origin} to allow it."
-            )));
+        for origin in headers.get_all(header::ORIGIN) {
+            let origin = origin.to_str().unwrap_or_default().to_lowercase();
+            if !self.origins.contains(&origin) && !self.is_own_page(&origin, authority) {
+                return Err(refused(format!(
+                    "The web page {origin} may not call; start the server with --allowed-origin {origin} to allow it."
+                )));
+            }
         }
         Ok(())
+    }
+
+    /// Whether the page is one of this server's: of the host that the request is for, which was found to be served, and
+    /// of its port. What names resolve to is of no matter: a page that reaches this server by a name of its own says that
+    /// name as its host. Pages of other ports of this machine are other programs'.
+    fn is_own_page(&self, origin: &str, authority: &Authority) -> bool {
+        let (page, usual_port) = match (origin.split_once("://"), self.behind_tls) {
+            (Some(("https", page)), _) => (page, 443),
+            (Some(("http", page)), false) => (page, 80),
+            _ => return false,
+        };
+        let Ok(page) = page.parse::<Authority>() else {
+            return false;
+        };
+        let port = |one: &Authority| one.port_u16().unwrap_or(usual_port);
+        let is_same = page.host().eq_ignore_ascii_case(authority.host());
+        let are_local = is_loopback(&page) && is_loopback(authority);
+        (is_same || are_local) && port(&page) == port(authority) && !page.as_str().contains('@')
     }
 }
 
@@ -136,6 +156,8 @@ fn address(host: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn check(host: &str, origin: Option<&str>, expected: Result<(), &str>) {
@@ -146,6 +168,7 @@ mod tests {
             ],
             origins: vec!["https://app.example.com".to_owned()],
             any_address: false,
+            behind_tls: false,
         };
         let mut headers = HeaderMap::new();
         if let Some(origin) = origin {
@@ -190,6 +213,95 @@ mod tests {
             Err("--allowed-origin https://evil.example "),
         );
         check("localhost", Some("null"), Err("--allowed-origin null "));
+    }
+
+    #[test]
+    fn pages_of_the_server_itself_may_call() {
+        let foreign = Err("may not call");
+        check("localhost:8100", Some("http://localhost:8100"), Ok(()));
+        check("127.0.0.1:8100", Some("http://127.0.0.1:8100"), Ok(()));
+        check("127.0.0.1:8100", Some("http://localhost:8100"), Ok(()));
+        check("LOCALHOST:8100", Some("http://[::1]:8100"), Ok(()));
+        check("localhost", Some("http://localhost:80"), Ok(()));
+        check("mcp.example.com", Some("https://MCP.example.com"), Ok(()));
+        check(
+            "mcp.example.com:443",
+            Some("https://mcp.example.com"),
+            Ok(()),
+        );
+        // Another program of this machine, and the same names beside another host.
+        check("localhost:8100", Some("http://localhost:3000"), foreign);
+        check("localhost:8100", Some("http://localhost"), foreign);
+        check("mcp.example.com", Some("http://localhost"), foreign);
+        check(
+            "localhost:8100",
+            Some("http://mcp.example.com:8100"),
+            foreign,
+        );
+        check("localhost:8100", Some("http://evil.example:8100"), foreign);
+        check(
+            "localhost:8100",
+            Some("http://localhost.evil.example:8100"),
+            foreign,
+        );
+        check(
+            "localhost:8100",
+            Some("http://evil@localhost:8100"),
+            foreign,
+        );
+        check(
+            "localhost:8100",
+            Some("http://localhost:8100/page"),
+            foreign,
+        );
+        check("localhost:8100", Some("file://localhost:8100"), foreign);
+        check("localhost:8100", Some("localhost:8100"), foreign);
+        check("localhost:8100", Some(""), foreign);
+        // A name that leads here is no host of ours, whatever its page says.
+        check(
+            "evil.example:8100",
+            Some("http://evil.example:8100"),
+            Err("--allowed-host"),
+        );
+        check(
+            "evil.example:8100",
+            Some("http://localhost:8100"),
+            Err("--allowed-host"),
+        );
+    }
+
+    #[test]
+    fn behind_tls_a_page_without_it_is_foreign() {
+        fn check(tls: &str, origin: &'static str, expected: bool) {
+            let variables = [
+                ("HIGHLEVEL_MCP_SERVER_TLS".into(), tls.into()),
+                (
+                    "HIGHLEVEL_MCP_SERVER_ALLOWED_HOSTS".into(),
+                    "mcp.example.com".into(),
+                ),
+            ];
+            let config = config::Config::from_sources(&config::Flags::default(), variables);
+            let rules = HostRules::new(&config.expect("settings").server);
+            let headers =
+                HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
+            let checked = rules.check(&Authority::from_static("mcp.example.com"), &headers);
+            assert_eq!(checked.is_ok(), expected, "{tls} {origin}");
+        }
+        check("proxy", "https://mcp.example.com", true);
+        check("proxy", "http://mcp.example.com", false);
+        check("off", "http://mcp.example.com", true);
+    }
+
+    #[test]
+    fn every_origin_of_a_request_is_looked_at() {
+        let config = config::Config::from_sources(&config::Flags::default(), []);
+        let rules = HostRules::new(&config.expect("defaults").server);
+        let mut headers = HeaderMap::new();
+        for origin in ["http://localhost:8100", "http://evil.example"] {
+            headers.append(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        let host = Authority::from_static("localhost:8100");
+        assert!(rules.check(&host, &headers).is_err());
     }
 
     #[test]

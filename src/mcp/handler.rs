@@ -6,8 +6,9 @@ use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+    CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation,
+    InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -44,6 +45,9 @@ const KNOWN_METHODS: [&str; 5] = [
     "tools/list",
     "tools/call",
 ];
+
+/// Those that MCP 2026-07-28 has no more.
+const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 
 /// Serves one surface. Cheap to clone.
 #[derive(Clone)]
@@ -131,6 +135,20 @@ impl ServerHandler for Handler {
         self.0.info.clone()
     }
 
+    /// The handshake of the versions before 2026-07-28. A request that says of itself to be of that one has none, even
+    /// where its parameters are those of a handshake.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        if has_no_handshake(context.meta.protocol_version().as_ref()) {
+            return Err(no_method("initialize"));
+        }
+        context.peer.set_peer_info(request.clone());
+        self.negotiate_initialize(&request)
+    }
+
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
@@ -140,9 +158,16 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        _: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        // All tools are on one page, so that no cursor was ever given.
+        let cursor = page.and_then(|page| page.cursor);
+        if cursor.is_some_and(|cursor| !cursor.is_empty()) {
+            let what =
+                "There is no such cursor: tools/list has one page; call it without a cursor.";
+            return Err(ErrorData::invalid_params(what, None));
+        }
         let broken =
             |error| ErrorData::internal_error(format!("A tool's schema is broken: {error}"), None);
         let mut list = list(&self.0.endpoint).map_err(broken)?;
@@ -163,17 +188,18 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method: String = request.method.chars().take(64).collect();
-        Err(if KNOWN_METHODS.contains(&method.as_str()) {
+        let is_removed = REMOVED_METHODS.contains(&method.as_str())
+            && has_no_handshake(context.protocol_version().as_ref());
+        Err(if KNOWN_METHODS.contains(&method.as_str()) && !is_removed {
             let what = format!(
                 "The parameters of {method} are not of the form that the protocol gives them."
             );
             ErrorData::invalid_params(what, None)
         } else {
-            let what = format!("There is no method {method}.");
-            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, what, None)
+            no_method(&method)
         })
     }
 
@@ -211,6 +237,16 @@ impl ServerHandler for Handler {
         };
         Ok(result.into())
     }
+}
+
+fn no_method(method: &str) -> ErrorData {
+    let what = format!("There is no method {method}.");
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, what, None)
+}
+
+/// Whether requests of this version stand for themselves.
+fn has_no_handshake(version: Option<&ProtocolVersion>) -> bool {
+    version.is_some_and(|version| !version.has_initialize())
 }
 
 /// What the server says of itself.

@@ -9,6 +9,7 @@
 mod agency;
 mod answers;
 mod clients;
+mod conformance;
 mod connect;
 mod doctor;
 mod edges;
