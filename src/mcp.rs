@@ -1,12 +1,14 @@
 //! The only place that knows rmcp.
 
 mod asking;
+mod frame;
 mod handler;
 mod http;
 mod listing;
 mod stdio;
 
+pub use frame::{FrameFault, FrameId, FrameRefusal};
 pub use handler::Handler;
 pub use http::{Service, service};
 pub use listing::list;
-pub use stdio::{StdioError, serve};
+pub use stdio::{StdioError, StdioLimits, serve};

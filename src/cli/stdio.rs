@@ -1,6 +1,7 @@
 //! `stdio`: MCP over stdin and stdout for one account.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -45,10 +46,15 @@ impl Stdio {
         let telemetry = pipeline.telemetry().clone();
         let own = own_account(&config.account)?;
         let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));
+        let limits = mcp::StdioLimits {
+            frame_bytes: config.server.largest_request(),
+            bytes_in_flight: config.server.max_bytes_in_flight,
+            grace: Duration::from_millis(config.server.shutdown_grace_ms),
+        };
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             tokio::spawn(pipeline.run_approvals(own));
-            mcp::serve(handler).await?;
+            mcp::serve(handler, limits).await?;
             Ok::<_, CliError>(())
         })?;
         telemetry.finish();

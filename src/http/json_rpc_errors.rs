@@ -3,10 +3,9 @@
 use axum::body::{Bytes, to_bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::de::IgnoredAny;
-use serde_json::json;
 
-const PARSE_ERROR: i32 = -32700;
+use crate::mcp::{FrameFault, FrameId, FrameRefusal};
+
 const INVALID_REQUEST: i32 = -32600;
 
 /// The library's own words are a sentence; its limit is ours.
@@ -25,32 +24,30 @@ pub(super) async fn in_json(body: &Bytes, response: Response) -> Response {
     let (mut parts, text) = response.into_parts();
     let text = to_bytes(text, LONGEST_TEXT).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let (code, message) = match text.strip_prefix(NO_REQUEST) {
+    let invalid = |message: &str| FrameRefusal {
+        ids: FrameId::find(body).into_iter().collect(),
+        code: INVALID_REQUEST,
+        message: message.trim().to_owned(),
+    };
+    let refusal = match text.strip_prefix(NO_REQUEST) {
         Some(why) => {
             parts.status = StatusCode::BAD_REQUEST;
-            not_a_request(body, why.trim())
+            match FrameFault::find(body, why.trim()) {
+                FrameFault::Refused(refusal) => refusal,
+                FrameFault::Unanswered => invalid(why),
+            }
         }
-        None => (INVALID_REQUEST, text.trim().to_owned()),
+        None => invalid(&text),
     };
-    let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
+    // One request has one answer: several ids are those of a batch.
+    let id = match &*refusal.ids {
+        [id] => Some(id),
+        _ => None,
+    };
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_TYPE);
-    let mut answer = (parts.status, axum::Json(error)).into_response();
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut answer = (parts.status, json, refusal.frame(id)).into_response();
     answer.headers_mut().extend(parts.headers);
     answer
-}
-
-fn not_a_request(body: &[u8], why: &str) -> (i32, String) {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    match serde_json::from_slice::<IgnoredAny>(body) {
-        Err(error) => (PARSE_ERROR, format!("The request is no JSON: {error}.")),
-        Ok(_) if first == Some(&b'[') => {
-            let what = "The protocol has no batches; send one request at a time.";
-            (INVALID_REQUEST, what.to_owned())
-        }
-        Ok(_) => {
-            let what = format!("This is no JSON-RPC 2.0 request: {why}.");
-            (INVALID_REQUEST, what)
-        }
-    }
 }

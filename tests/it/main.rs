@@ -13,6 +13,7 @@ mod conformance;
 mod connect;
 mod doctor;
 mod edges;
+mod frames;
 mod golden;
 mod host;
 mod inventory;
@@ -25,6 +26,7 @@ mod stdio;
 mod telemetry;
 mod tenants;
 mod tidy;
+mod uploads;
 mod versions;
 
 /// What generated code names.

@@ -1,0 +1,166 @@
+//! What can be read of a frame that is no request: under which id to say so, and what is wrong with it.
+//!
+//! rmcp drops a line that is no JSON, and whoever sent it waits for ever.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use id::IdScanner;
+
+pub(super) mod id;
+
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+
+/// The id of a request as its client wrote it.
+#[derive(Clone, Debug, Serialize)]
+pub struct FrameId(Box<RawValue>);
+
+/// What is wrong with a frame that is no request.
+#[derive(Debug)]
+pub enum FrameFault {
+    /// It is answered by an error.
+    Refused(FrameRefusal),
+    /// A notification or an answer, to which nobody waits for one.
+    Unanswered,
+}
+
+/// Why a frame is refused, and for whom.
+#[derive(Debug)]
+pub struct FrameRefusal {
+    /// Of those who wait for an answer; empty where none can be read.
+    pub ids: Vec<FrameId>,
+    pub code: i32,
+    pub message: String,
+}
+
+/// An error as JSON-RPC writes it.
+#[derive(Serialize)]
+struct ErrorFrame<'a> {
+    jsonrpc: &'static str,
+    id: Option<&'a FrameId>,
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: i32,
+    message: &'a str,
+}
+
+impl FrameFault {
+    /// Of `frame`, which is no message that the protocol knows; `why`: in the words of whoever tried to read it.
+    pub fn find(frame: &[u8], why: &str) -> Self {
+        let value = match serde_json::from_slice::<Value>(frame) {
+            Ok(value) => value,
+            Err(error) => {
+                return Self::Refused(FrameRefusal {
+                    ids: FrameId::find(frame).into_iter().collect(),
+                    code: PARSE_ERROR,
+                    message: format!("The request is no JSON: {error}."),
+                });
+            }
+        };
+        match value {
+            Value::Object(members) => Self::of_object(&members, why),
+            Value::Array(items) => {
+                let ids = items.iter().filter_map(|item| {
+                    let request = item.as_object().filter(|one| !is_answer(one))?;
+                    FrameId::new(request.get("id")?)
+                });
+                Self::Refused(FrameRefusal {
+                    ids: ids.collect(),
+                    code: INVALID_REQUEST,
+                    message: "The protocol has no batches; send one request at a time.".to_owned(),
+                })
+            }
+            _ => Self::Refused(FrameRefusal {
+                ids: Vec::new(),
+                code: INVALID_REQUEST,
+                message: "A JSON-RPC request is an object.".to_owned(),
+            }),
+        }
+    }
+
+    fn of_object(members: &Map<String, Value>, why: &str) -> Self {
+        let given = members.get("id");
+        let is_id = |id: &Value| id.is_string() || id.is_i64();
+        let message = if is_answer(members) {
+            return Self::Unanswered;
+        } else if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+            "`jsonrpc` must be \"2.0\"".to_owned()
+        } else if !members.get("method").is_some_and(Value::is_string) {
+            "`method` must be the name of a method".to_owned()
+        } else if given.is_none() {
+            return Self::Unanswered;
+        } else if !given.is_some_and(is_id) {
+            "`id` must be a text or a whole number of at most 64 bits".to_owned()
+        } else {
+            why.to_owned()
+        };
+        Self::Refused(FrameRefusal {
+            ids: given.and_then(FrameId::new).into_iter().collect(),
+            code: INVALID_REQUEST,
+            message: format!("This is no JSON-RPC 2.0 request: {message}."),
+        })
+    }
+}
+
+impl FrameRefusal {
+    /// Of a frame that is not read any further.
+    pub(super) fn invalid(id: Option<FrameId>, message: String) -> Self {
+        Self {
+            ids: id.into_iter().collect(),
+            code: INVALID_REQUEST,
+            message,
+        }
+    }
+
+    /// The answer under each id, or the one under `null`.
+    pub(super) fn frames(&self) -> Vec<String> {
+        if self.ids.is_empty() {
+            return vec![self.frame(None)];
+        }
+        self.ids.iter().map(|id| self.frame(Some(id))).collect()
+    }
+
+    /// The answer under one id.
+    pub fn frame(&self, id: Option<&FrameId>) -> String {
+        let frame = ErrorFrame {
+            jsonrpc: "2.0",
+            id,
+            error: ErrorBody {
+                code: self.code,
+                message: &self.message,
+            },
+        };
+        // Texts and numbers are always written.
+        serde_json::to_string(&frame).unwrap_or_default()
+    }
+}
+
+impl FrameId {
+    /// The id of a frame, whatever else is wrong with it.
+    pub fn find(frame: &[u8]) -> Option<Self> {
+        let mut scanner = IdScanner::default();
+        scanner.feed(frame);
+        scanner.finish()
+    }
+
+    /// `None` for what is no id in JSON-RPC.
+    fn new(value: &Value) -> Option<Self> {
+        let is_id = value.is_string() || value.is_number();
+        let text = is_id.then(|| value.to_string())?;
+        RawValue::from_string(text).ok().map(Self)
+    }
+}
+
+/// Whether the members are those of an answer. It has no answer itself, whatever is wrong with it.
+fn is_answer(members: &Map<String, Value>) -> bool {
+    let has = |name: &str| members.contains_key(name);
+    !has("method") && (has("result") || has("error"))
+}
+
+#[cfg(test)]
+mod tests;
