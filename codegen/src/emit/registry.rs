@@ -87,6 +87,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     });
     let paging = paging(&operation.paging);
     let media = variant("Media", operation.media);
+    let answer_media = optional(operation.answer_media.as_ref());
     let token = variant("TokenClass", operation.token);
     let advertised = operation.advertised_schema.to_string();
     let check = operation.check_schema.to_string();
@@ -142,6 +143,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             read_back: #read_back,
             token: #token,
             media: #media,
+            answer_media: #answer_media,
             advertised_schema: #advertised,
             check_schema: #check,
             handler: #handler,

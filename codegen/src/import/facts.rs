@@ -199,8 +199,24 @@ fn response(response: &Value, counts: &mut Counts) -> Value {
     }
     if response.get("content").is_some() {
         out.insert("content".to_owned(), media(&response["content"], counts));
+    } else if let Some(told) = content_type(response) {
+        out.insert("content".to_owned(), json!({told: {}}));
+        counts.add("media type of an answer that only a header tells", 1);
     }
     Value::Object(out)
+}
+
+/// The media type that the description of the header `Content-Type` is; OpenAPI ignores a header of this name.
+fn content_type(response: &Value) -> Option<&str> {
+    let mut headers = response["headers"].as_object()?.iter();
+    let (_, header) = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"))?;
+    let told = header["description"].as_str()?;
+    let (kind, form) = told.split_once('/')?;
+    let is_token = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-+.".contains(&byte);
+        !text.is_empty() && text.bytes().all(allowed)
+    };
+    (is_token(kind) && is_token(form)).then_some(told)
 }
 
 fn header(header: &Value, counts: &mut Counts) -> Value {

@@ -105,6 +105,14 @@ fn facts_stay_and_prose_goes() {
         schema,
         json!({"x-dangling-ref": "#/components/schemas/Gone"}),
     );
+    let answers = |told: &str| json!({"responses": {"200": {"headers": {"content-type": {"schema": {}, "description": told}}}}});
+    let content = "/responses/200/content";
+    check(answers("audio/x-wav"), content, json!({"audio/x-wav": {}}));
+    check(
+        answers("The type, audio/x-wav."),
+        "/responses/200",
+        json!({"description": "", "headers": {"content-type": {"schema": {}}}}),
+    );
 }
 
 #[test]

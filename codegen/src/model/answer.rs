@@ -34,14 +34,26 @@ pub(crate) fn answer(document: &Value, operation: &Value, rows: Option<&str>) ->
     DocumentedAnswer { whole, row }
 }
 
+/// Media type of the documented success; `None` where none has a body.
+pub(crate) fn answer_media(document: &Value, operation: &Value) -> Option<String> {
+    let documented = contents(document, operation).map(|(media, _)| media.clone());
+    documented.reduce(|first, other| if other == tool::JSON { other } else { first })
+}
+
 fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
-    operation["responses"]
-        .as_object()?
-        .iter()
+    contents(document, operation).find_map(|(_, content)| content.get("schema"))
+}
+
+/// What the documented successes hold, by media type.
+fn contents<'a>(
+    document: &'a Value,
+    operation: &'a Value,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let responses = operation["responses"].as_object().into_iter().flatten();
+    responses
         .filter(|(status, _)| status.starts_with('2'))
         .filter_map(|(_, response)| resolve(document, response)?["content"].as_object())
-        .flat_map(|content| content.values())
-        .find_map(|media| media.get("schema"))
+        .flatten()
 }
 
 impl DocumentedAnswer {

@@ -8,7 +8,7 @@ use crate::annotations::{Confirm, DocumentAnnotations, OperationAnnotations};
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
-use crate::model::answer::answer;
+use crate::model::answer::{answer, answer_media};
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::inner::tenants;
 use crate::model::lint::faults;
@@ -147,6 +147,7 @@ fn lower_operation(
         renames: known.map(|known| known.renames.clone()).unwrap_or_default(),
         body,
         media: media.unwrap_or_default(),
+        answer_media: answer_media(document, operation),
         newer: V3Operation::None,
         is_newer: false,
         check_schema: check_schema(&arguments),

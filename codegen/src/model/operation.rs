@@ -49,6 +49,8 @@ pub struct Operation {
     pub renames: Vec<RenameAnnotation>,
     pub body: Body,
     pub media: Media,
+    /// Media type of the documented answer; none where a success is documented without a body.
+    pub answer_media: Option<String>,
     /// The same in v3.
     pub newer: V3Operation,
     /// It is the v3 edition of an older operation.

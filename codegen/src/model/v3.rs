@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::annotations::{ArgumentAnnotations, OperationAnnotations, RenameAnnotation};
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
+use crate::model::answer::answer_media;
 use crate::model::argument::{advertised_schema, arguments, check_schema, media};
 use crate::model::inner::{inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
@@ -51,6 +52,7 @@ pub(crate) fn newer(
         renames: turned(older, &check_schema),
         body,
         media: media(edition.document, edition.operation).unwrap_or_default(),
+        answer_media: answer_media(edition.document, edition.operation),
         advertised_schema: advertised_schema(&own),
         check_schema,
         inner_tenants,

@@ -8,6 +8,9 @@ pub use nearest::{LONGEST_NAME, nearest, nearest_shown};
 
 use serde::{Deserialize, Serialize};
 
+/// Media type of nearly every documented answer.
+pub const JSON: &str = "application/json";
+
 /// One operation of HighLevel's API as a tool.
 #[derive(Clone)]
 pub struct Tool {
@@ -61,6 +64,8 @@ pub struct Tool {
     pub token: TokenClass,
     /// How the body is written.
     pub media: Media,
+    /// Media type of the documented answer; `None` where a success is documented without a body.
+    pub answer_media: Option<&'static str>,
     /// JSON Schema shown to clients: everything it refuses, the check refuses too.
     pub advertised_schema: &'static str,
     /// JSON Schema that arguments must pass before anything is sent.
@@ -108,6 +113,11 @@ impl Tool {
             V3Variant::None | V3Variant::Same(_) => None,
         };
         std::iter::once(self).chain(newer)
+    }
+
+    /// Whether its documented answer is neither JSON nor nothing, such as a recording.
+    pub fn answers_media(&self) -> Option<&'static str> {
+        self.answer_media.filter(|media| *media != JSON)
     }
 
     /// Its place in memory, which tells the editions of a tool apart.
