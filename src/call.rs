@@ -83,6 +83,7 @@ struct PipelineInner {
 /// What of the settings the pipeline goes by.
 struct PipelineSettings {
     max_answer_bytes: usize,
+    max_file_bytes: usize,
     ignored_arguments: Vec<String>,
     /// The settings' access key may act with the agency's own token.
     access_key_agency: bool,
@@ -106,6 +107,7 @@ impl Pipeline {
             checker: Checker::new(tools, ignored.clone()),
             settings: PipelineSettings {
                 max_answer_bytes: config.tools.max_answer_bytes,
+                max_file_bytes: config.tools.max_file_bytes,
                 ignored_arguments: ignored,
                 access_key_agency: config.server.access_key_agency,
             },

@@ -245,7 +245,16 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, CliError
 
 /// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
 fn print(text: impl Display) -> Result<(), CliError> {
-    match write!(std::io::stdout(), "{text}") {
+    unless_closed(write!(std::io::stdout(), "{text}"))
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = std::io::stdout();
+    unless_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+fn unless_closed(written: std::io::Result<()>) -> Result<(), CliError> {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
@@ -257,7 +266,15 @@ fn prepared(
     sandbox: Option<&SandboxListener>,
     telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
 ) -> Result<(Config, Pipeline), CliError> {
-    let mut config = Config::load(flags)?;
+    prepared_by(Config::load(flags)?, sandbox, telemetry)
+}
+
+/// The same with settings that the command has changed.
+fn prepared_by(
+    mut config: Config,
+    sandbox: Option<&SandboxListener>,
+    telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
+) -> Result<(Config, Pipeline), CliError> {
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
     }

@@ -90,6 +90,8 @@ pub struct ToolsSettings {
     pub ignored_arguments: Vec<String>,
     /// Largest answer that a client gets, in bytes.
     pub max_answer_bytes: usize,
+    /// Largest file in an answer, in bytes of base64.
+    pub max_file_bytes: usize,
 }
 
 /// The server's own account; empty where it has none.

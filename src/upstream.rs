@@ -7,6 +7,7 @@ pub mod caller;
 pub(crate) mod claims;
 pub mod company;
 mod configured_location;
+mod content_type;
 mod error_body;
 pub mod errors;
 pub mod failure;
@@ -21,7 +22,7 @@ mod tenant_id;
 mod tokens;
 pub(crate) mod transport;
 
-pub use answer::Reply;
+pub use answer::{Reply, UpstreamFile};
 pub use caller::{Caller, LocationBinding};
 pub use claims::Claims;
 pub use configured_location::ConfiguredLocation;

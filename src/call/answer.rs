@@ -7,11 +7,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::budget::Charge;
-use crate::upstream::ConfiguredLocation;
-use crate::upstream::Failure;
+use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 use crate::upstream::failure::FailureClass;
 
-/// What a client gets: one text block.
+/// What a client gets: one text block, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub text: String,
@@ -33,6 +32,8 @@ pub struct Answer {
     pub question: Option<Box<Question>>,
     /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
     pub did_nothing: bool,
+    /// A recording, an image or a document; `text` says what it is. Texts are no files.
+    pub file: Option<Arc<UpstreamFile>>,
     /// The bytes that it holds, counted until it is gone.
     pub charge: Option<Arc<Charge>>,
 }
@@ -96,9 +97,21 @@ impl Answer {
         self.class.map_or("ok", FailureClass::name)
     }
 
-    /// Says in the answer to what writes which location it touched.
-    pub fn name_location(&mut self) {
-        let Some(location) = self.location.as_ref().filter(|_| !self.is_error) else {
+    /// Makes the answer to what writes the object that it is on every surface: HighLevel's own with `_location`, which
+    /// says what the call touched; `{"answer": …}` around a list, a single value or a text.
+    pub fn complete_write(&mut self) {
+        if self.is_error {
+            return;
+        }
+        let is_object = self.text.starts_with('{') && self.text.ends_with('}');
+        if !is_object {
+            let is_json = serde_json::from_str::<&RawValue>(&self.text).is_ok();
+            self.text = match is_json {
+                true => format!("{{\"answer\":{}}}", self.text),
+                false => json!({"answer": self.text}).to_string(),
+            };
+        }
+        let Some(location) = &self.location else {
             return;
         };
         let shown = match &self.configured {
@@ -107,16 +120,10 @@ impl Answer {
             }
             None => json!({"id": location}),
         };
-        self.text = match self.text.strip_suffix('}') {
-            Some("{") => format!("{{\"_location\":{shown}}}"),
-            Some(open) => format!("{open},\"_location\":{shown}}}"),
-            // A list or a single value has no member to add to.
-            None if serde_json::from_str::<&RawValue>(&self.text).is_ok() => {
-                format!("{{\"answer\":{},\"_location\":{shown}}}", self.text)
-            }
-            // A table, which nobody asks a write for.
-            None => return,
-        };
+        self.text.pop();
+        let comma = if self.text.len() > 1 { "," } else { "" };
+        self.text
+            .push_str(&format!("{comma}\"_location\":{shown}}}"));
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
 use crate::catalog;
+use crate::catalog::decoding::from_json;
 use policy::Mode;
 use tool::{Effect, Tool};
 
@@ -78,7 +79,7 @@ impl Pipeline {
             .read(facts, ConsentSource::Caller(None), context)
             .await
             .ok()?;
-        let answer: Value = serde_json::from_str(&reply.body).ok()?;
+        let answer: Value = from_json(reply.body.as_bytes()).ok()?;
         let contact = &answer["contact"];
         let part = |name: &str| contact[name].as_str().filter(|text| !text.is_empty());
         let whole = part("name").or(part("contactName")).map(str::to_owned);

@@ -9,9 +9,10 @@ use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipelin
 use crate::budget::Charge;
 use crate::call::output::{GatheredRows, Output, most_rows_a_page, next_page};
 use crate::call::read_back::SentValues;
-use crate::call::shape::shape;
+use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
+use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
-use crate::upstream::{Failure, Reply};
+use crate::upstream::{Failure, Reply, UpstreamFile};
 use tool::Effect;
 
 /// A page of text is so many times as large once it is a tree of values (measured on lists of contacts: 2.8 to 3.6).
@@ -68,7 +69,7 @@ impl Pipeline {
     ) -> Answer {
         let (facts, consent, replied, record) = response.into_parts();
         let shown = match replied {
-            Ok(reply) => match paging {
+            Ok(reply) => match paging.filter(|_| reply.file.is_none()) {
                 None => self.show(&facts, reply),
                 Some(paging) => Box::pin(self.show_pages(&facts, reply, paging, context)).await,
             },
@@ -94,7 +95,7 @@ impl Pipeline {
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
         answer.configured = facts.disclosed_location().cloned();
         if !facts.is_read() {
-            answer.name_location();
+            answer.complete_write();
         }
         let (ended, settled) = (record.end(Some(&answer)), self.settle(consent, &answer));
         wait_for_record(ended).await;
@@ -103,7 +104,10 @@ impl Pipeline {
     }
 
     /// The answer as HighLevel sent it.
-    fn show(&self, facts: &Facts, reply: Reply) -> Result<Answer, Failure> {
+    fn show(&self, facts: &Facts, mut reply: Reply) -> Result<Answer, Failure> {
+        if let Some(file) = reply.file.take() {
+            return self.show_file(facts, reply, file);
+        }
         let answer = Answer::from(&reply);
         let text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
         // Few calls send what may be dropped; only their answers are read.
@@ -115,6 +119,34 @@ impl Pipeline {
         };
         Ok(Answer {
             text,
+            charge: Some(Arc::new(reply.charge)),
+            ..answer
+        })
+    }
+
+    /// A text as it is; what else there is beside the words that say what it is.
+    fn show_file(
+        &self,
+        facts: &Facts,
+        mut reply: Reply,
+        file: UpstreamFile,
+    ) -> Result<Answer, Failure> {
+        let answer = Answer::from(&reply);
+        if file.is_text() {
+            let text = String::from_utf8_lossy(&file.bytes);
+            let text = fitting_text(facts.tool, &text, self.settings().max_answer_bytes)?;
+            return Ok(Answer {
+                text,
+                charge: Some(Arc::new(reply.charge)),
+                ..answer
+            });
+        }
+        check_file(facts.tool, file.bytes.len(), self.settings().max_file_bytes)?;
+        let room = reply.charge.grow(encoded_bytes(file.bytes.len()));
+        room.map_err(|_| no_room())?;
+        Ok(Answer {
+            text: reply.body,
+            file: Some(Arc::new(file)),
             charge: Some(Arc::new(reply.charge)),
             ..answer
         })
@@ -149,7 +181,7 @@ impl Pipeline {
             }
             room.map_err(|_| no_room())?;
             held.push(charge);
-            let Ok(page) = serde_json::from_str::<Value>(&body) else {
+            let Ok(page) = from_json::<Value>(body.as_bytes()) else {
                 answer.text = shape(tool, body, most)?;
                 return Ok(answer);
             };

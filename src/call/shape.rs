@@ -6,7 +6,7 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::catalog::decoding::end_of_string;
+use crate::catalog::decoding::{REPLACEMENT, walk_string};
 use crate::catalog::masking::{mask_secrets, may_end_in_secret};
 use crate::upstream::failure::{Failure, FailureClass};
 use tool::{Effect, Tool};
@@ -45,6 +45,44 @@ pub fn too_large(tool: &Tool, bytes: usize, max_bytes: usize, remedy: String) ->
     withheld(tool, what, remedy)
 }
 
+/// A text of HighLevel's that is no JSON, without secrets.
+pub(super) fn fitting_text(tool: &Tool, text: &str, max_bytes: usize) -> Result<String, Failure> {
+    let text = mask_secrets(text.to_owned());
+    match text.len() {
+        bytes if bytes > max_bytes => Err(too_large(
+            tool,
+            bytes,
+            max_bytes,
+            beyond("tools.max_answer_bytes"),
+        )),
+        _ => Ok(text),
+    }
+}
+
+/// How many bytes a file takes in an answer, where it is base64.
+pub(super) fn encoded_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// Fails where a file of so many bytes is not given.
+pub(super) fn check_file(tool: &Tool, bytes: usize, max_bytes: usize) -> Result<(), Failure> {
+    let encoded = encoded_bytes(bytes);
+    if encoded <= max_bytes {
+        return Ok(());
+    }
+    let what = format!(
+        "The file has {bytes} bytes, in an answer {encoded}, more than the {max_bytes} that may be given."
+    );
+    Err(withheld(tool, what, beyond("tools.max_file_bytes")))
+}
+
+/// How to get what cannot be asked for in parts.
+fn beyond(setting: &str) -> String {
+    format!(
+        "Get it by `highlevel-mcp call TOOL ARGUMENTS --output FILE`, or have the operator raise {setting}."
+    )
+}
+
 fn withheld(tool: &Tool, what: String, remedy: String) -> Failure {
     Failure::new(FailureClass::Upstream, what).with_remedy(match tool.effect {
         Effect::Read => remedy,
@@ -52,17 +90,26 @@ fn withheld(tool: &Tool, what: String, remedy: String) -> Failure {
     })
 }
 
-/// `json` without the white space between its tokens, every other byte as it was, how deep it is nested, and whether
-/// one of its names may be that of a secret: a pass of its own for that takes a quarter of a large answer's time.
+/// `json` without the white space between its tokens and with U+FFFD for halves of surrogate pairs, which strict parsers
+/// refuse; every other byte as it was. Also how deep it is nested, and whether one of its names may be that of a secret:
+/// a pass of its own for that takes a quarter of a large answer's time.
 fn minified(json: String) -> (String, usize, bool) {
     let bytes = json.as_bytes();
     let mut out = Vec::new();
     let (mut kept, mut index) = (0, 0);
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut may_hold_secrets = false;
+    let mut lone_surrogates = Vec::new();
     while let Some(byte) = bytes.get(index) {
         match byte {
-            b'"' => index = end_of_string(bytes, index),
+            b'"' => {
+                index = walk_string(bytes, index, |at| lone_surrogates.push(at));
+                for at in lone_surrogates.drain(..) {
+                    out.extend_from_slice(&bytes[kept..at]);
+                    out.extend_from_slice(REPLACEMENT.as_bytes());
+                    kept = at + REPLACEMENT.len();
+                }
+            }
             b':' => {
                 may_hold_secrets |= may_end_in_secret(&bytes[..index]);
                 index += 1;
@@ -88,7 +135,7 @@ fn minified(json: String) -> (String, usize, bool) {
         return (json, deepest, may_hold_secrets);
     }
     out.extend_from_slice(&bytes[kept..]);
-    // Only ASCII was taken out, so that this is UTF-8 still.
+    // Only ASCII was taken out or replaced, so that this is UTF-8 still.
     let text = String::from_utf8(out).unwrap_or(json);
     (text, deepest, may_hold_secrets)
 }
@@ -175,6 +222,17 @@ mod tests {
             "{ \"a\\\" b\" : [ 1.0 , 1e400 , 12345678901234567890123 ] ,\n\t\"\\\\\":\" \" }";
         let expected = r#"{"a\" b":[1.0,1e400,12345678901234567890123],"\\":" "}"#;
         check("contacts_get-contact", body, 1000, Ok(expected));
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_are_replaced() {
+        check(
+            "contacts_get-contact",
+            r#"{"\udc00" : "hi \ud83d", "b":"\ud83d\ude00\\ud83d\ud83d"}"#,
+            1000,
+            Ok(r#"{"\ufffd":"hi \ufffd","b":"\ud83d\ude00\\ud83d\ufffd"}"#),
+        );
+        check("contacts_get-contact", r#"["\uDE00"]"#, 1000, Ok(r#"["\ufffd"]"#));
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! Looks at JSON as text: where a string ends, and how many values there are, before anything builds a tree of them.
+//! Looks at JSON as text: where a string ends, how many values there are before anything builds a tree of them, and what
+//! its writer meant where parsers refuse it.
+
+use std::fmt::Write;
 
 use memchr::memchr2;
+use serde::de::DeserializeOwned;
 
 /// Values that one request, or one text inside it, may hold: a hundred items of two hundred fields each. Every layer
 /// behind builds a tree of them; a hundred thousand took 32 to 57 ms of a core.
@@ -38,6 +42,16 @@ pub(crate) fn count_values(json: &[u8]) -> usize {
 
 /// The place after the string that opens at `open`.
 pub(crate) fn end_of_string(bytes: &[u8], open: usize) -> usize {
+    walk_string(bytes, open, |_| ())
+}
+
+/// The place after the string that opens at `open`; `lone_surrogate` is told where one begins.
+#[inline]
+pub(crate) fn walk_string(
+    bytes: &[u8],
+    open: usize,
+    mut lone_surrogate: impl FnMut(usize),
+) -> usize {
     let mut index = open + 1;
     while let Some(found) = bytes
         .get(index..)
@@ -47,14 +61,113 @@ pub(crate) fn end_of_string(bytes: &[u8], open: usize) -> usize {
         if bytes[index] == b'"' {
             return index + 1;
         }
-        index += 2;
+        let (length, is_lone) = escape(bytes, index);
+        if is_lone {
+            lone_surrogate(index);
+        }
+        index += length;
     }
     bytes.len()
 }
 
+/// Stands in place of the escape of a lone surrogate, and is as long.
+pub(crate) const REPLACEMENT: &str = "\\ufffd";
+
+/// The bytes of the escape at `at`, a pair of surrogates as one, and whether it is a surrogate without the other.
+fn escape(bytes: &[u8], at: usize) -> (usize, bool) {
+    if bytes.get(at + 1) != Some(&b'u') {
+        return (2, false);
+    }
+    let unit = |at: usize| {
+        let digits = std::str::from_utf8(bytes.get(at..at + 6)?.strip_prefix(b"\\u")?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(at), unit(at + 6)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, false),
+        (Some(0xd800..=0xdfff), _) => (6, true),
+        _ => (2, false),
+    }
+}
+
+/// Reads JSON of HighLevel's. Where that is refused, it is read as it was meant.
+pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(json)
+        .or_else(|error| serde_json::from_str(&repaired(json)).map_err(|_| error))
+}
+
+/// `json` without what parsers refuse in the answers of programs that write JSON by hand or cut texts by JavaScript's
+/// `slice`: bytes that are not UTF-8 and halves of surrogate pairs are U+FFFD, control characters inside strings are
+/// escaped, a byte order mark is left out.
+pub(crate) fn repaired(json: &[u8]) -> String {
+    let text = String::from_utf8_lossy(json);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let (mut kept, mut index) = (0, 0);
+    let mut is_inside = false;
+    while let Some(byte) = bytes.get(index) {
+        let mut length = 1;
+        match byte {
+            b'"' => is_inside = !is_inside,
+            b'\\' if is_inside => {
+                let is_lone;
+                (length, is_lone) = escape(bytes, index);
+                if is_lone {
+                    out.push_str(text.get(kept..index).unwrap_or_default());
+                    out.push_str(REPLACEMENT);
+                    kept = index + length;
+                }
+            }
+            control @ 0..=0x1f if is_inside => {
+                out.push_str(text.get(kept..index).unwrap_or_default());
+                let _ = write!(out, "\\u{control:04x}");
+                kept = index + 1;
+            }
+            _ => {}
+        }
+        index += length;
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
+    out
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
+
+    #[test]
+    fn what_parsers_refuse_is_read_as_it_was_meant() {
+        fn check(written: &[u8], expected: Value) {
+            let read = from_json::<Value>(written).map_err(|error| error.to_string());
+            assert_eq!(read, Ok(expected), "{}", String::from_utf8_lossy(written));
+        }
+        check(br#"{"a":"hi \ud83d","b":3}"#, json!({"a": "hi \u{fffd}", "b": 3}));
+        check(br#""\uD83D\uDE00""#, json!("\u{1f600}"));
+        check(br#""\ud83d\ud83d\ude00""#, json!("\u{fffd}\u{1f600}"));
+        check(br#""\ude00\ud83d""#, json!("\u{fffd}\u{fffd}"));
+        check(br#""\\ud83d""#, json!("\\ud83d"));
+        check(br#"{"\udfff":"\u00e9\ud800x"}"#, json!({"\u{fffd}": "\u{e9}\u{fffd}x"}));
+        check(b"{\"a\":\n\"one\ntwo\tthree\"}", json!({"a": "one\ntwo\tthree"}));
+        check(b"[\"\xff\xfe\",\"\xed\xa0\x80\"]", json!(["\u{fffd}\u{fffd}", "\u{fffd}\u{fffd}\u{fffd}"]));
+        check(b"\xef\xbb\xbf{}", json!({}));
+        for broken in [&b"{"[..], b"\"\\ud83", b"nope", b"<html>", b"", b"\"a\\"] {
+            assert!(from_json::<Value>(broken).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_read_before_is_read_the_same(text in ".*", units in prop::collection::vec(any::<u16>(), 0..8)) {
+            let clean = json!([text, "\u{1f600}"]).to_string();
+            prop_assert_eq!(&repaired(clean.as_bytes()), &clean);
+            let escapes: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let read = from_json::<String>(format!("\"{escapes}\"").as_bytes());
+            prop_assert_eq!(read.ok(), Some(String::from_utf16_lossy(&units)));
+        }
+    }
 
     #[test]
     fn values_are_counted_and_not_what_strings_hold() {

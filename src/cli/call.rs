@@ -1,6 +1,7 @@
 //! `call`: one tool call from the terminal.
 
 use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::sandbox::SandboxListener;
 use super::terminal::waiting;
-use super::{CliError, account, prepared, print, runtime};
+use super::{CliError, account, prepared_by, print, print_bytes, runtime};
 use crate::call::{CallContext, Request};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
 
@@ -27,6 +28,9 @@ pub(super) struct CallCommand {
     /// Act in one of the server's own locations, by its alias.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
+    /// Write the answer to FILE, whole: a recording or document as it is, anything else as one line of JSON.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Call a simulated HighLevel, with made-up records that last as long as this call.
     #[arg(long)]
     sandbox: bool,
@@ -37,7 +41,13 @@ impl CallCommand {
         let tool = super::tools::find(&tools_in("all")?, &self.name)?;
         let arguments = arguments(&self.arguments)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
-        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
+        let mut config = Config::load(flags)?;
+        // Limits are for models; a file or a pipe takes what HighLevel gives.
+        config.tools.max_file_bytes = usize::MAX;
+        if self.output.is_some() {
+            config.tools.max_answer_bytes = usize::MAX;
+        }
+        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start_quietly)?;
         let caller = account(&config, &pipeline, self.location.as_deref())?;
         let context = CallContext {
             surface: "call".to_owned(),
@@ -57,18 +67,35 @@ impl CallCommand {
             true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
             false => answer.text,
         };
-        show(&text, answer.is_error)
+        let bytes = answer.file.as_ref().map(|file| file.bytes.as_slice());
+        match (&self.output, bytes) {
+            (Some(path), _) if !answer.is_error => {
+                let written = std::fs::write(path, bytes.unwrap_or(text.as_bytes()));
+                let shown = path.display();
+                written.map_err(|error| CliError(format!("{shown} cannot be written: {error}")))?;
+                // What a file is, is said; the rest is in it.
+                if bytes.is_some() {
+                    show(&text)?;
+                }
+            }
+            (_, Some(bytes)) if !std::io::stdout().is_terminal() => print_bytes(bytes)?,
+            (_, None) => show(&text)?,
+            (_, Some(_)) => {
+                show(&text)?;
+                eprintln!("give --output FILE to have it written there");
+            }
+        }
+        Ok(ExitCode::from(u8::from(answer.is_error)))
     }
 }
 
 /// Indented on a terminal, one line in a pipe.
-fn show(text: &str, is_error: bool) -> Result<ExitCode, CliError> {
+fn show(text: &str) -> Result<(), CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
-        Some(value) => print(format_args!("{value:#}\n"))?,
-        None => print(format_args!("{text}\n"))?,
+        Some(value) => print(format_args!("{value:#}\n")),
+        None => print(format_args!("{text}\n")),
     }
-    Ok(ExitCode::from(u8::from(is_error)))
 }
 
 fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {

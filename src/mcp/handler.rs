@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation,
     InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ProtocolVersion, ServerCapabilities, ServerConfig,
+    ProgressNotificationParam, ProtocolVersion, ResourceContents, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -229,7 +231,13 @@ impl ServerHandler for Handler {
         if let Some(question) = answer.question {
             return Ok(asking::input_required(*question).into());
         }
-        let content = vec![ContentBlock::text(answer.text)];
+        let content = match answer.file {
+            None => vec![ContentBlock::text(answer.text)],
+            Some(file) => {
+                let about = ContentBlock::text(answer.text);
+                vec![about, embedded(&file.media_type, &file.bytes, file.operation)]
+            }
+        };
         let result = if answer.is_error {
             CallToolResult::error(content)
         } else {
@@ -247,6 +255,22 @@ fn no_method(method: &str) -> ErrorData {
 /// Whether requests of this version stand for themselves.
 fn has_no_handshake(version: Option<&ProtocolVersion>) -> bool {
     version.is_some_and(|version| !version.has_initialize())
+}
+
+/// A file in the form that MCP has for its media type.
+fn embedded(media_type: &str, bytes: &[u8], operation: &str) -> ContentBlock {
+    let data = BASE64.encode(bytes);
+    match media_type.split('/').next() {
+        Some("audio") => ContentBlock::audio(data, media_type),
+        Some("image") => ContentBlock::image(data, media_type),
+        _ => ContentBlock::resource(ResourceContents::BlobResourceContents {
+            // Names what is embedded; the server has no resources to read.
+            uri: format!("highlevel:{operation}"),
+            mime_type: Some(media_type.to_owned()),
+            blob: data,
+            meta: None,
+        }),
+    }
 }
 
 /// What the server says of itself.

@@ -1,12 +1,16 @@
-//! Reads what HighLevel answers to the end, and takes it only where it is whole and JSON.
+//! Reads what HighLevel answers to the end, and takes it only where it is whole: JSON, a file, or nothing where that is
+//! an answer.
 
 use std::error::Error;
 use std::time::Duration;
 
 use reqwest::Response;
 use serde::de::IgnoredAny;
+use serde_json::json;
 
 use crate::budget::{Charge, Full};
+use crate::catalog::decoding::repaired;
+use crate::upstream::content_type::{ContentKind, media_type};
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::retry::Outcome;
 use tool::{Effect, Tool};
@@ -17,12 +21,30 @@ pub struct Reply {
     pub status: u16,
     /// HighLevel's own id of the call, where a header tells it.
     pub trace_id: Option<String>,
-    /// JSON text.
+    /// JSON text; what is to be said of the file, where it is one.
     pub body: String,
+    /// What is no JSON: a recording, an image, a text.
+    pub file: Option<UpstreamFile>,
     /// Attempts beyond the first.
     pub retries: u8,
     /// The body's bytes, given back when the answer is dropped.
     pub charge: Charge,
+}
+
+/// An answer of another media type than JSON.
+#[derive(Debug)]
+pub struct UpstreamFile {
+    /// In lower case, without parameters: `audio/x-wav`.
+    pub media_type: String,
+    pub bytes: Vec<u8>,
+    /// The tool that it answers.
+    pub operation: &'static str,
+}
+
+impl UpstreamFile {
+    pub fn is_text(&self) -> bool {
+        self.media_type.starts_with("text/")
+    }
 }
 
 /// When an answer that found no room may be asked for again.
@@ -162,33 +184,45 @@ pub fn answered_badly(tool: &Tool) -> FailureClass {
     }
 }
 
-/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
-pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Result<Reply, Failure> {
-    let blank = body.iter().all(u8::is_ascii_whitespace);
-    let reply = |body| Reply {
+/// A 2xx answer, if it is one: proxies answer 200 with a page of HTML. `content_type` is the header as it came.
+pub fn accepted(
+    tool: &Tool,
+    status: u16,
+    content_type: Option<&str>,
+    body: Vec<u8>,
+    charge: Charge,
+) -> Result<Reply, Failure> {
+    let reply = |body, file| Reply {
         status,
         trace_id: None,
         body,
+        file,
         retries: 0,
         charge,
     };
-    if blank && tool.effect != Effect::Read && status == 204 {
-        return Ok(reply(r#"{"status":204}"#.to_owned()));
+    let text = body.trim_ascii();
+    let is_blank = text.is_empty() || text == b"null" && tool.answer_media.is_none();
+    if is_blank && may_be_empty(tool, status) {
+        return Ok(reply(json!({"status": status}).to_string(), None));
     }
-    let what = match String::from_utf8(body) {
-        _ if blank => "is empty",
-        Err(_) => "is not UTF-8 text",
-        Ok(body) => match serde_json::from_str::<IgnoredAny>(&body) {
-            // Two operations that write answer `true` or a text; none that reads does.
-            Ok(_) if tool.effect == Effect::Read && !is_list_or_object(&body) => {
-                "is a single value"
-            }
-            Ok(_) => return Ok(reply(body)),
-            Err(_) if body.starts_with('\u{feff}') => "opens with a byte order mark",
-            Err(_) if body.trim_start().starts_with('<') => "is a page of HTML, no JSON",
-            Err(error) if error.is_eof() => "is JSON that breaks off",
-            Err(_) => "is no JSON",
-        },
+    let media_type = media_type(content_type, tool.answers_media());
+    if !is_blank && is_file(tool, &media_type, text) {
+        let about = json!({"mediaType": media_type, "bytes": body.len()});
+        let file = UpstreamFile {
+            media_type,
+            bytes: body,
+            operation: tool.name,
+        };
+        return Ok(reply(about.to_string(), Some(file)));
+    }
+    let what = match json_text(body) {
+        _ if is_blank => "is empty",
+        // Writes answer `true` or a text; what reads does where its document describes no answer.
+        Ok(body) if tool.effect != Effect::Read || takes_anything(tool, &body) => {
+            return Ok(reply(body, None));
+        }
+        Ok(_) => "is a single value",
+        Err(what) => what,
     };
     let class = answered_badly(tool);
     let mut failure = Failure::new(
@@ -203,6 +237,52 @@ pub fn accepted(tool: &Tool, status: u16, body: Vec<u8>, charge: Charge) -> Resu
     Err(failure)
 }
 
-fn is_list_or_object(json: &str) -> bool {
-    json.trim_start().starts_with(['{', '['])
+/// Whether nothing is an answer: the document describes none, or the status says so. A bare 200 where JSON is due may be
+/// a proxy's.
+fn may_be_empty(tool: &Tool, status: u16) -> bool {
+    let is_write = tool.effect != Effect::Read;
+    tool.answer_media.is_none()
+        || matches!(status, 204 | 205)
+        || is_write && matches!(status, 201 | 202)
+}
+
+/// Whether the answer of this media type is to be handed on as it is. `text` is its body.
+fn is_file(tool: &Tool, media_type: &str, text: &[u8]) -> bool {
+    match ContentKind::of_media_type(media_type) {
+        // Servers label JSON as anything.
+        ContentKind::Text | ContentKind::Binary => {
+            tool.answers_media().is_some() || !text.starts_with(b"{") && !text.starts_with(b"[")
+        }
+        // Node frameworks send a bare text, such as `OK`, as HTML.
+        ContentKind::Page => {
+            (tool.effect != Effect::Read || tool.answer_media.is_none())
+                && media_type == "text/html"
+                && !text.starts_with(b"<")
+        }
+        ContentKind::Json | ContentKind::Unknown => false,
+    }
+}
+
+/// `body` as JSON, repaired where that makes it JSON, or what it is instead.
+fn json_text(body: Vec<u8>) -> Result<String, &'static str> {
+    let check = |text: &str| serde_json::from_str::<IgnoredAny>(text);
+    let text = match String::from_utf8(body) {
+        Ok(text) => match check(&text) {
+            Ok(_) => return Ok(text),
+            Err(_) => text.into_bytes(),
+        },
+        Err(error) => error.into_bytes(),
+    };
+    let repaired = repaired(&text);
+    match check(&repaired) {
+        Ok(_) => Ok(repaired),
+        Err(_) if repaired.trim_start().starts_with('<') => Err("is a page of HTML, no JSON"),
+        Err(error) if error.is_eof() => Err("is JSON that breaks off"),
+        Err(_) => Err("is no JSON"),
+    }
+}
+
+/// Whether `json` is what a read may answer.
+fn takes_anything(tool: &Tool, json: &str) -> bool {
+    tool.answer_media.is_none() || json.trim_start().starts_with(['{', '['])
 }

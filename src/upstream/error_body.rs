@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::catalog::decoding::from_json;
 use crate::upstream::failure::{Failure, FailureClass};
 
 /// Longest message of HighLevel's that is passed on, in characters.
@@ -24,7 +25,7 @@ pub(super) struct UpstreamErrorBody {
 
 impl UpstreamErrorBody {
     pub(super) fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
-        let Ok(json) = serde_json::from_slice::<Value>(body) else {
+        let Ok(json) = from_json::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
             let html = text.starts_with('<');

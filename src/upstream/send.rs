@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Request;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 
 use crate::background::at_home;
+use crate::catalog::decoding::from_json;
 use crate::upstream::Transport;
 use crate::upstream::answer::{self, Reply};
 use crate::upstream::breaker::{self, Health};
@@ -258,7 +259,9 @@ impl Transport {
             let outcome = Outcome::from_status(status);
             return Err(AttemptError::Failed(failure, outcome, asked, verdict));
         }
-        match body.and_then(|body| answer::accepted(tool, status.as_u16(), body, charge)) {
+        let media = response.headers().get(CONTENT_TYPE);
+        let media = media.and_then(|value| value.to_str().ok());
+        match body.and_then(|body| answer::accepted(tool, status.as_u16(), media, body, charge)) {
             Ok(reply) => Ok(Reply { trace_id, ..reply }),
             Err(mut failure) => {
                 failure.sent = true;
@@ -286,7 +289,7 @@ impl Transport {
 }
 
 fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    from_json::<IgnoredAny>(body).is_ok()
 }
 
 fn add_token(request: &mut Request, token: &SecretString) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ use crate::upstream::Digest;
 use crate::upstream::answer;
 use crate::upstream::breaker::Breaker;
 use crate::upstream::company::Oauth;
+use crate::upstream::content_type::accept;
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
 use crate::upstream::rate_limit::Limits;
@@ -23,7 +24,7 @@ use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
 use crate::upstream::tokens::Tokens;
 use crate::upstream::{Caller, TenantId, template};
-use tool::VersionPreference;
+use tool::{JSON, VersionPreference};
 
 /// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
@@ -246,7 +247,14 @@ impl Transport {
         let headers = request.headers_mut();
         headers.remove(API_VERSION);
         headers.insert(VERSION, HeaderValue::from_static(target.version));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let accept = match target.tool.answers_media() {
+            None => HeaderValue::from_static(JSON),
+            Some(media) => HeaderValue::try_from(accept(media)).map_err(|_| {
+                let what = "The request was not sent: the media type of its answer is no header.";
+                Failure::new(FailureClass::Refused, what)
+            })?,
+        };
+        headers.insert(ACCEPT, accept);
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct DocumentedOperation {
     pub body: Option<DocumentedBody>,
     /// Status of the documented success; 200 where none is.
     pub status: u16,
+    /// Media type of the documented success; `None` where it has no body.
+    pub media: Option<&'static str>,
     /// Schema of the documented success.
     pub answer: Option<&'static Value>,
     pub scopes: Vec<&'static str>,
@@ -218,13 +220,11 @@ fn operation_of(
         .into_iter()
         .flatten()
         .find(|(status, _)| status.starts_with('2'));
-    let answer = success.and_then(|(_, answer)| {
-        let (_, content) = resolve(text, answer)["content"]
-            .as_object()?
-            .iter()
-            .next()?;
-        content.get("schema")
+    let content = success.and_then(|(_, answer)| {
+        let content = resolve(text, answer)["content"].as_object()?;
+        content.iter().next()
     });
+    let answer = content.and_then(|(_, content)| content.get("schema"));
     let texts = |value: &'static Value| {
         let list: Vec<&'static str> = value
             .as_array()
@@ -257,6 +257,7 @@ fn operation_of(
         status: success
             .and_then(|(status, _)| status.parse().ok())
             .unwrap_or(200),
+        media: content.map(|(media, _)| media.as_str()),
         answer,
         scopes,
         access,

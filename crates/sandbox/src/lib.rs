@@ -6,6 +6,7 @@ mod check;
 mod data;
 mod documents;
 mod exceptions;
+mod files;
 pub mod limits;
 mod refusal;
 mod routes;

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::SandboxOptions;
-use super::world::{SandboxRequest, World};
+use super::world::{SandboxBody, SandboxRequest, World};
 
 /// [M] Cloudflare refuses it before HighLevel; [I] the page's text.
 const BANNED: &str = "Python-urllib";
@@ -70,7 +71,13 @@ async fn answer(
     tokio::time::sleep(shared.1.latency).await;
     let reply = lock(&shared).answer(&request);
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(reply.body)).into_response();
+    let mut response = match reply.body {
+        SandboxBody::Json(body) => (status, Json(body)).into_response(),
+        SandboxBody::Empty => status.into_response(),
+        SandboxBody::File(media, bytes) => {
+            (status, [(CONTENT_TYPE, media)], bytes).into_response()
+        }
+    };
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response

@@ -9,6 +9,7 @@ use super::call::{SandboxCall, date, named_locations};
 use super::check::{QueryValues, body_faults, query_faults};
 use super::data::RecordsFile;
 use super::documents::{DocumentedOperation, documents};
+use super::files::file;
 use super::limits::{Limit, ResourceLimits, SANDBOX_ACCOUNT, USUAL};
 use super::refusal::Refusal;
 use super::routes;
@@ -16,6 +17,9 @@ use super::sample::Sampler;
 use super::state::{Records, public};
 use super::tokens::{KnownToken, KnownTokens};
 use super::{SandboxOptions, seed};
+
+/// Media type of all answers but a few files.
+const JSON: &str = "application/json";
 
 /// [M] values of `Version` that answer on any route.
 const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
@@ -55,7 +59,14 @@ pub(crate) struct SandboxRequest {
 pub(crate) struct SandboxReply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    pub body: Value,
+    pub body: SandboxBody,
+}
+
+pub(crate) enum SandboxBody {
+    Json(Value),
+    /// The document describes a success without a body.
+    Empty,
+    File(&'static str, Vec<u8>),
 }
 
 impl World {
@@ -99,15 +110,15 @@ impl World {
         let mut headers = Vec::new();
         self.answered += 1;
         let trace = format!("sandbox-{:08}", self.answered);
-        let (status, mut body) = match self.judged(request, &mut headers) {
-            Ok((status, body)) => (status, public(body)),
-            Err(refusal) => (refusal.status, refusal.body),
+        let (status, body) = match self.judged(request, &mut headers) {
+            Ok(answered) => answered,
+            Err(mut refusal) => {
+                if let Value::Object(members) = &mut refusal.body {
+                    members.insert("traceId".to_owned(), json!(trace));
+                }
+                (refusal.status, SandboxBody::Json(refusal.body))
+            }
         };
-        if status >= 400
-            && let Value::Object(members) = &mut body
-        {
-            members.insert("traceId".to_owned(), json!(trace));
-        }
         headers.push(("x-trace-id", trace));
         let sent = logged(&request.body);
         if self.log.len() == LONGEST_LOG {
@@ -132,7 +143,7 @@ impl World {
         &mut self,
         request: &SandboxRequest,
         headers: &mut Vec<(&'static str, String)>,
-    ) -> Result<(u16, Value), Refusal> {
+    ) -> Result<(u16, SandboxBody), Refusal> {
         let Some(route) = documents().route(&request.method, &request.path) else {
             let others = ["GET", "POST", "PUT", "PATCH", "DELETE"];
             if others
@@ -206,7 +217,12 @@ impl World {
         }
         routes::deliver_replies(&mut self.state, call.now);
         let found = routes::answer(&mut self.state, &mut self.tokens, &call)?;
-        Ok((operation.status, described(operation, &call, found)))
+        let body = match (operation.media, found) {
+            (None, None) => SandboxBody::Empty,
+            (Some(media), None) if media != JSON => SandboxBody::File(media, file(media)),
+            (_, found) => SandboxBody::Json(public(described(operation, &call, found))),
+        };
+        Ok((operation.status, body))
     }
 
     fn count(

@@ -254,7 +254,8 @@ impl Kind {
             | (Self::Null, Value::Null) => true,
             // 1.0 is an integer.
             (Self::Integer, Value::Number(number)) => {
-                !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+                let is_whole = |number: f64| number.fract() == 0.0;
+                number.as_f64().is_some_and(is_whole)
             }
             _ => false,
         }

@@ -116,5 +116,9 @@ pub(super) fn outcome(index: usize, answer: &Answer) -> String {
         |raw| raw.get().to_owned(),
     );
     let ok = !answer.is_error;
-    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}}}")
+    let withheld = match answer.file {
+        Some(_) => ",\"withheld\":\"A batch carries no files: call the operation by itself for it.\"",
+        None => "",
+    };
+    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}{withheld}}}")
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::pair;
 use super::token_error::{self, TokenError};
 use crate::background::at_home;
+use crate::catalog::decoding::from_json;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 
@@ -175,7 +176,7 @@ async fn body_of(response: &mut Response) -> Result<Vec<u8>, TokenError> {
 
 /// A 2xx answer, if it is one: proxies answer 200 with a page of HTML.
 fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
-    match serde_json::from_slice(&answer.body) {
+    match from_json(&answer.body) {
         Ok(Value::Object(members)) => Ok(members),
         _ if answer.body.trim_ascii_start().starts_with(b"<") => {
             Err(unusable("is a page of HTML, no JSON"))

@@ -137,7 +137,7 @@ pub(super) fn answers(input: &[u8]) {
                 input,
             ));
         }
-        match answer::accepted(tool, 200, input.to_vec(), Budget::default().charge()) {
+        match answer::accepted(tool, 200, None, input.to_vec(), Budget::default().charge()) {
             Ok(reply) => [64, 800, 1 << 17]
                 .into_iter()
                 .for_each(|limit| shaped(tool, &reply.body, limit)),

@@ -109,6 +109,7 @@ const TOOL: Tool = Tool {
     read_back: None,
     token: TokenClass::Unknown,
     media: Media::Json,
+    answer_media: Some(tool::JSON),
     advertised_schema: r#"{"properties":{"key":{},"any":{},"body":{}}}"#,
     check_schema: r#"{"properties":{
         "key":{"type":"string"},"any":{},"ids":{"type":"array","items":{"type":"string"}},
