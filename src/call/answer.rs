@@ -7,8 +7,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::budget::Charge;
-use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 use crate::upstream::failure::FailureClass;
+use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 
 /// What a client gets: one text block, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]

@@ -232,7 +232,12 @@ mod tests {
             1000,
             Ok(r#"{"\ufffd":"hi \ufffd","b":"\ud83d\ude00\\ud83d\ufffd"}"#),
         );
-        check("contacts_get-contact", r#"["\uDE00"]"#, 1000, Ok(r#"["\ufffd"]"#));
+        check(
+            "contacts_get-contact",
+            r#"["\uDE00"]"#,
+            1000,
+            Ok(r#"["\ufffd"]"#),
+        );
     }
 
     #[test]

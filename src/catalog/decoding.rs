@@ -144,14 +144,26 @@ mod tests {
             let read = from_json::<Value>(written).map_err(|error| error.to_string());
             assert_eq!(read, Ok(expected), "{}", String::from_utf8_lossy(written));
         }
-        check(br#"{"a":"hi \ud83d","b":3}"#, json!({"a": "hi \u{fffd}", "b": 3}));
+        check(
+            br#"{"a":"hi \ud83d","b":3}"#,
+            json!({"a": "hi \u{fffd}", "b": 3}),
+        );
         check(br#""\uD83D\uDE00""#, json!("\u{1f600}"));
         check(br#""\ud83d\ud83d\ude00""#, json!("\u{fffd}\u{1f600}"));
         check(br#""\ude00\ud83d""#, json!("\u{fffd}\u{fffd}"));
         check(br#""\\ud83d""#, json!("\\ud83d"));
-        check(br#"{"\udfff":"\u00e9\ud800x"}"#, json!({"\u{fffd}": "\u{e9}\u{fffd}x"}));
-        check(b"{\"a\":\n\"one\ntwo\tthree\"}", json!({"a": "one\ntwo\tthree"}));
-        check(b"[\"\xff\xfe\",\"\xed\xa0\x80\"]", json!(["\u{fffd}\u{fffd}", "\u{fffd}\u{fffd}\u{fffd}"]));
+        check(
+            br#"{"\udfff":"\u00e9\ud800x"}"#,
+            json!({"\u{fffd}": "\u{e9}\u{fffd}x"}),
+        );
+        check(
+            b"{\"a\":\n\"one\ntwo\tthree\"}",
+            json!({"a": "one\ntwo\tthree"}),
+        );
+        check(
+            b"[\"\xff\xfe\",\"\xed\xa0\x80\"]",
+            json!(["\u{fffd}\u{fffd}", "\u{fffd}\u{fffd}\u{fffd}"]),
+        );
         check(b"\xef\xbb\xbf{}", json!({}));
         for broken in [&b"{"[..], b"\"\\ud83", b"nope", b"<html>", b"", b"\"a\\"] {
             assert!(from_json::<Value>(broken).is_err());

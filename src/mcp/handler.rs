@@ -235,7 +235,10 @@ impl ServerHandler for Handler {
             None => vec![ContentBlock::text(answer.text)],
             Some(file) => {
                 let about = ContentBlock::text(answer.text);
-                vec![about, embedded(&file.media_type, &file.bytes, file.operation)]
+                vec![
+                    about,
+                    embedded(&file.media_type, &file.bytes, file.operation),
+                ]
             }
         };
         let result = if answer.is_error {

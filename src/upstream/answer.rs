@@ -201,7 +201,7 @@ pub fn accepted(
         charge,
     };
     let text = body.trim_ascii();
-    let is_blank = text.is_empty() || text == b"null" && tool.answer_media.is_none();
+    let is_blank = text.is_empty() || text == b"null" && tool.may_answer_nothing();
     if is_blank && may_be_empty(tool, status) {
         return Ok(reply(json!({"status": status}).to_string(), None));
     }
@@ -241,7 +241,7 @@ pub fn accepted(
 /// a proxy's.
 fn may_be_empty(tool: &Tool, status: u16) -> bool {
     let is_write = tool.effect != Effect::Read;
-    tool.answer_media.is_none()
+    tool.may_answer_nothing()
         || matches!(status, 204 | 205)
         || is_write && matches!(status, 201 | 202)
 }

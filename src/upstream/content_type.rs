@@ -60,18 +60,48 @@ mod tests {
             assert_eq!(ContentKind::of_media_type(&found), kind, "{header}");
         }
         let wav = Some("audio/x-wav");
-        check("Audio/X-Wav; rate=8000", wav, "audio/x-wav", ContentKind::Binary);
+        check(
+            "Audio/X-Wav; rate=8000",
+            wav,
+            "audio/x-wav",
+            ContentKind::Binary,
+        );
         check("", wav, "audio/x-wav", ContentKind::Binary);
-        check("application/octet-stream", wav, "audio/x-wav", ContentKind::Binary);
+        check(
+            "application/octet-stream",
+            wav,
+            "audio/x-wav",
+            ContentKind::Binary,
+        );
         check("audio/mpeg", wav, "audio/mpeg", ContentKind::Binary);
         check("", None, "", ContentKind::Unknown);
-        check("application/json; charset=utf-8", wav, "application/json", ContentKind::Json);
-        check("application/problem+json", None, "application/problem+json", ContentKind::Json);
+        check(
+            "application/json; charset=utf-8",
+            wav,
+            "application/json",
+            ContentKind::Json,
+        );
+        check(
+            "application/problem+json",
+            None,
+            "application/problem+json",
+            ContentKind::Json,
+        );
         check("text/html", None, "text/html", ContentKind::Page);
-        check("application/xhtml+xml", None, "application/xhtml+xml", ContentKind::Page);
+        check(
+            "application/xhtml+xml",
+            None,
+            "application/xhtml+xml",
+            ContentKind::Page,
+        );
         check("text/csv", None, "text/csv", ContentKind::Text);
         check("image/svg+xml", None, "image/svg+xml", ContentKind::Binary);
-        check("application/pdf", None, "application/pdf", ContentKind::Binary);
+        check(
+            "application/pdf",
+            None,
+            "application/pdf",
+            ContentKind::Binary,
+        );
         check("nonsense", None, "nonsense", ContentKind::Unknown);
     }
 }

@@ -74,9 +74,7 @@ async fn answer(
     let mut response = match reply.body {
         SandboxBody::Json(body) => (status, Json(body)).into_response(),
         SandboxBody::Empty => status.into_response(),
-        SandboxBody::File(media, bytes) => {
-            (status, [(CONTENT_TYPE, media)], bytes).into_response()
-        }
+        SandboxBody::File(media, bytes) => (status, [(CONTENT_TYPE, media)], bytes).into_response(),
     };
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -120,6 +120,12 @@ impl Tool {
         self.answer_media.filter(|media| *media != JSON)
     }
 
+    /// Whether a success without a body is what its document describes. Where a table says where its list stands, the
+    /// document is only incomplete.
+    pub fn may_answer_nothing(&self) -> bool {
+        self.answer_media.is_none() && self.paging.rows.is_empty()
+    }
+
     /// Its place in memory, which tells the editions of a tool apart.
     pub fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
