@@ -45,6 +45,12 @@ pub struct OperationAnnotations {
     pub summary_fields: Option<Vec<String>>,
     /// A list that HighLevel may drop parts of without saying so, and where the answer shows what it kept.
     pub read_back: Option<ReadBackAnnotation>,
+    /// Arguments of which HighLevel needs one or more.
+    #[serde(default)]
+    pub at_least_one: Vec<String>,
+    /// Arguments of which HighLevel takes one.
+    #[serde(default)]
+    pub at_most_one: Vec<String>,
     /// The class of token that is taken, where the document does not say.
     pub token: Option<TokenClass>,
     /// Scopes, where neither document nor scope table names one.

@@ -2,20 +2,55 @@
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::catalog::decoding::from_json;
+use crate::catalog::masking::mask_secrets;
 use crate::upstream::failure::{Failure, FailureClass};
 
 /// Longest message of HighLevel's that is passed on, in characters.
 pub(super) const LONGEST_MESSAGE: usize = 1000;
 
+/// Largest `meta` that is passed on, in bytes of JSON.
+pub(super) const LARGEST_META: usize = 1024;
+
+/// Longest `code` that is passed on, in characters.
+const LONGEST_CODE: usize = 100;
+
+/// Most sentences of a list that are passed on.
+const MOST_SENTENCES: usize = 20;
+
+/// A list of faults may hold lists of faults; deeper than this nobody nests them.
+const DEEPEST: usize = 6;
+
+/// Where a sentence stands, the one that says most first.
+const SENTENCES: [&str; 6] = [
+    "message",
+    "error_description",
+    "error",
+    "msg",
+    "description",
+    "detail",
+];
+
+/// Where lists of faults stand beside the sentence.
+const LISTS: [&str; 5] = ["errors", "details", "validationErrors", "issues", "data"];
+
+/// Where a fault says what it is about.
+const SUBJECTS: [&str; 4] = ["property", "field", "path", "param"];
+
 /// An error answer, without the secrets that it repeats.
 #[derive(Debug, Default)]
 pub(super) struct UpstreamErrorBody {
     pub message: Option<String>,
+    /// The sentences that the message is made of, whole: what an error means is read from these.
+    pub sentences: Vec<String>,
     /// OAuth's own word for what is wrong; empty where there is none.
-    pub code: String,
+    pub oauth_code: String,
+    /// HighLevel's own word for what is wrong, such as `OPPORTUNITY_NO_DUPLICATE`.
+    pub code: Option<String>,
+    /// Facts about the error, such as the record that exists already.
+    pub meta: Option<Map<String, Value>>,
     pub trace_id: Option<String>,
     /// It comes from what stands before HighLevel, not from its API.
     pub html: bool,
@@ -26,36 +61,61 @@ pub(super) struct UpstreamErrorBody {
 impl UpstreamErrorBody {
     pub(super) fn read(body: &[u8], secrets: &[&SecretString]) -> Self {
         let Ok(json) = from_json::<Value>(body) else {
-            let text = String::from_utf8_lossy(body);
-            let text = text.trim();
-            let html = text.starts_with('<');
-            let told = if html { title(text) } else { Some(text) };
-            return Self {
-                message: told
-                    .filter(|told| !told.is_empty())
-                    .map(|told| redact(told, secrets)),
-                html,
-                ..Self::default()
-            };
+            return Self::of_text(&String::from_utf8_lossy(body), secrets);
         };
-        let told = ["message", "error_description", "error", "msg"]
-            .iter()
-            .filter_map(|key| json.get(key))
-            .find(|value| !value.is_null());
         let text = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
+        let mut sentences = Vec::new();
+        collect_sentences(&json, 0, &mut sentences);
+        let message = match sentences.is_empty() {
+            true => SENTENCES
+                .iter()
+                .find_map(|key| json.get(key))
+                .filter(|value| !value.is_null())
+                .map(Value::to_string),
+            false => Some(sentences.join("; ")),
+        };
+        let nested = ["error", "message"]
+            .iter()
+            .find_map(|key| json.get(key).filter(|value| value.is_object()));
+        let found = |key: &str| {
+            json.get(key)
+                .or_else(|| nested.and_then(|one| one.get(key)))
+        };
         Self {
-            message: told.map(|told| redact(&sentence(told), secrets)),
-            code: text("error").unwrap_or_default(),
+            message: message.map(|message| redact(&message, secrets)),
+            sentences,
+            oauth_code: text("error").unwrap_or_default(),
+            code: ["canonicalCode", "code"]
+                .iter()
+                .find_map(|key| found(key).and_then(Value::as_str))
+                .filter(|code| !code.is_empty())
+                .map(|code| without(code, secrets).chars().take(LONGEST_CODE).collect()),
+            meta: found("meta").and_then(|meta| bounded(meta, secrets)),
             trace_id: text("traceId").map(|id| redact(&id, secrets)),
             html: false,
             json: true,
         }
     }
 
-    /// Message and trace id into a failure of this status.
+    fn of_text(text: &str, secrets: &[&SecretString]) -> Self {
+        let text = text.trim();
+        let html = text.starts_with('<');
+        let sentence = if html { title(text) } else { Some(text) };
+        let sentence = sentence.filter(|sentence| !sentence.is_empty());
+        Self {
+            message: sentence.map(|sentence| redact(sentence, secrets)),
+            sentences: sentence.map(str::to_owned).into_iter().collect(),
+            html,
+            ..Self::default()
+        }
+    }
+
+    /// Message, code, facts and trace id into a failure of this status.
     pub(super) fn add_to(self, failure: &mut Failure, status: StatusCode) {
         failure.status = Some(status.as_u16());
         failure.message = self.message;
+        failure.code = self.code;
+        failure.meta = self.meta;
         failure.trace_id = self.trace_id;
     }
 }
@@ -77,22 +137,111 @@ pub(super) fn proxy(class: FailureClass, status: StatusCode) -> Failure {
 
 /// Some text of HighLevel's, no longer than may be told.
 pub(super) fn redact(text: &str, secrets: &[&SecretString]) -> String {
+    without(text, secrets)
+        .chars()
+        .take(LONGEST_MESSAGE)
+        .collect()
+}
+
+fn without(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(|secret| secret.expose_secret()) {
         if !secret.is_empty() {
             text = text.replace(secret, "[a secret]");
         }
     }
-    text.chars().take(LONGEST_MESSAGE).collect()
+    text
 }
 
-/// A message is a text, a list of texts, or an object.
-fn sentence(message: &Value) -> String {
-    match message {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(sentence).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
+/// The sentences of an error: a text, a list of them, or an object that holds one under a usual name, with the lists
+/// of faults beside it.
+fn collect_sentences(value: &Value, depth: usize, sentences: &mut Vec<String>) {
+    if depth > DEEPEST || sentences.len() >= MOST_SENTENCES {
+        return;
     }
+    match value {
+        Value::String(text) => {
+            let text = text.trim();
+            if !text.is_empty() && !sentences.iter().any(|one| one == text) {
+                sentences.push(text.to_owned());
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                collect_sentences(item, depth + 1, sentences);
+            }
+        }
+        Value::Object(fields) => collect_fault(fields, depth, sentences),
+        _ => {}
+    }
+}
+
+fn collect_fault(fields: &Map<String, Value>, depth: usize, sentences: &mut Vec<String>) {
+    let start = sentences.len();
+    // One of them is enough: `error` beside a message is the status in words.
+    for value in SENTENCES.iter().filter_map(|key| fields.get(*key)) {
+        collect_sentences(value, depth + 1, sentences);
+        if sentences.len() > start {
+            break;
+        }
+    }
+    // What a validator of classes says: the faults of one property, by their kinds.
+    if let Some(Value::Object(constraints)) = fields.get("constraints") {
+        for constraint in constraints.values() {
+            collect_sentences(constraint, depth + 1, sentences);
+        }
+    } else if let Some(subject) = SUBJECTS.iter().find_map(|key| fields.get(*key))
+        && let Some(subject) = subject_text(subject)
+        && let [one] = sentences.get_mut(start..).unwrap_or_default()
+        && !one.contains(&subject)
+    {
+        *one = format!("{subject}: {one}");
+    }
+    for value in LISTS
+        .iter()
+        .chain(&["children"])
+        .filter_map(|key| fields.get(*key))
+    {
+        // A single text may be anything, such as a stack of calls.
+        if value.is_array() || (value.is_object() && sentences.len() == start) {
+            collect_sentences(value, depth + 1, sentences);
+        }
+    }
+}
+
+/// A name, or the way to a field as a list of names and places.
+fn subject_text(subject: &Value) -> Option<String> {
+    match subject {
+        Value::String(name) if !name.is_empty() => Some(name.clone()),
+        Value::Array(steps) if !steps.is_empty() => {
+            let steps = steps.iter().map(|step| match step {
+                Value::String(step) => step.clone(),
+                other => other.to_string(),
+            });
+            Some(Vec::from_iter(steps).join("."))
+        }
+        _ => None,
+    }
+}
+
+/// `meta` without secrets, and without what is too much of it.
+fn bounded(meta: &Value, secrets: &[&SecretString]) -> Option<Map<String, Value>> {
+    let fields = meta.as_object()?;
+    let mut size = 2;
+    let mut kept = Map::new();
+    for (name, value) in fields {
+        // With its name before it, for names tell what is a secret.
+        let text = mask_secrets(serde_json::json!({ name: value }).to_string());
+        let text = without(&text, secrets);
+        if size + text.len() > LARGEST_META {
+            continue;
+        }
+        if let Ok(Value::Object(field)) = serde_json::from_str(&text) {
+            size += text.len();
+            kept.extend(field);
+        }
+    }
+    (!kept.is_empty()).then_some(kept)
 }
 
 fn title(html: &str) -> Option<&str> {
@@ -100,3 +249,6 @@ fn title(html: &str) -> Option<&str> {
     let text = html.get(start..)?;
     text.get(..text.find('<')?).map(str::trim)
 }
+
+#[cfg(test)]
+mod tests;

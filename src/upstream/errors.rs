@@ -1,6 +1,8 @@
-//! Reads a cause out of HighLevel's error answers: one row a known message, then one a status.
+//! Reads a cause out of HighLevel's error answers: one row a known error, then one a status.
 
+mod existing;
 mod known;
+mod phrase;
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use secrecy::SecretString;
 use crate::upstream::error_body::{UpstreamErrorBody, proxy, redact};
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::rate_limit::{RateLimitHeaders, retry_after};
-use known::{KNOWN, KnownMessage};
+use known::{KnownError, UNKNOWN_TOKEN};
 use tool::{Effect, Tool};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
@@ -36,16 +38,17 @@ const PUBLIC: &[&str] = &["/chat-widget/public/config/{id}"];
 impl TokenVerdict {
     /// By an answer's status, its message, and whether it is JSON.
     pub fn new(status: StatusCode, message: Option<&str>, is_json: bool) -> Self {
+        let known = KnownError::find(status.as_u16(), None, message.as_slice());
+        Self::with_known(status, known, is_json)
+    }
+
+    fn with_known(status: StatusCode, known: Option<&KnownError>, is_json: bool) -> Self {
         match status.as_u16() {
-            401 if is_json => {
-                let lower = message.unwrap_or_default().to_lowercase();
-                match find_known(401, &lower) {
-                    Some(known) if known.says.is_empty() => Self::Doubtful,
-                    Some(known) if known.class == FailureClass::Auth => Self::Unknown,
-                    Some(_) => Self::Accepted,
-                    None => Self::Doubtful,
-                }
-            }
+            401 if is_json => match known {
+                Some(known) if known.class == FailureClass::Auth => Self::Unknown,
+                Some(_) => Self::Accepted,
+                None => Self::Doubtful,
+            },
             // Too many calls of a location: whose token it is was not looked at, and a good one is no try.
             408 | 429 => Self::Silent,
             200..=299 | 400..=499 if is_json => Self::Accepted,
@@ -73,8 +76,9 @@ pub fn judge(
 ) -> (Failure, TokenVerdict) {
     let said = UpstreamErrorBody::read(body, &[token]);
     let is_json = said.json;
-    let verdict = TokenVerdict::new(status, said.message.as_deref(), is_json);
-    let mut failure = explain(tool, token, status, headers, said);
+    let known = KnownError::find(status.as_u16(), said.code.as_deref(), &said.sentences);
+    let verdict = TokenVerdict::with_known(status, known, is_json);
+    let mut failure = explain(tool, token, (status, headers), known, said);
     // Who is refused for the token or the limit is refused before anything is done.
     failure.sent = match status.as_u16() {
         429 => false,
@@ -98,17 +102,22 @@ pub fn classify_error(
 fn explain(
     tool: &Tool,
     token: &SecretString,
-    status: StatusCode,
-    headers: &HeaderMap,
+    (status, headers): (StatusCode, &HeaderMap),
+    known: Option<&KnownError>,
     said: UpstreamErrorBody,
 ) -> Failure {
-    let lower = said.message.as_deref().unwrap_or_default().to_lowercase();
-    let known = find_known(status.as_u16(), &lower);
     let mut failure = match known {
         _ if said.html => proxy(lost(tool, status), status),
-        Some(known) => Failure::new(known.class, filled(known.sentence, tool))
-            .with_remedy(filled(known.remedy, tool)),
-        None => by_status(tool, token, status, headers),
+        // What a failure of HighLevel's says of its cause does not say what became of a write.
+        Some(known) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+            Failure::new(known.class, filled(known.sentence, tool))
+                .with_remedy(filled(known.remedy, tool))
+                .with_retry_after(known.wait_ms.map(Duration::from_millis))
+        }
+        _ if status == StatusCode::UNAUTHORIZED => {
+            Failure::new(FailureClass::Auth, UNKNOWN_TOKEN.0).with_remedy(UNKNOWN_TOKEN.1)
+        }
+        _ => by_status(tool, token, status, headers),
     };
     if status == StatusCode::UNPROCESSABLE_ENTITY && !tool.idempotent && tool.effect != Effect::Read
     {
@@ -119,14 +128,9 @@ fn explain(
         failure.remedy = Some(remedy.trim_start().to_owned());
     }
     said.add_to(&mut failure, status);
+    existing::name_existing(&mut failure, tool);
     failure.trace_id = failure.trace_id.or_else(|| trace_id(headers, token));
     failure
-}
-
-fn find_known(status: u16, lower: &str) -> Option<&'static KnownMessage> {
-    KNOWN
-        .iter()
-        .find(|known| known.status == status && lower.contains(known.says))
 }
 
 /// HighLevel's own id of a call, where a header tells it.

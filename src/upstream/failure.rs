@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// A failed call. Its JSON is what a client gets, the sentence first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +16,12 @@ pub struct Failure {
     /// What HighLevel said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// HighLevel's own word for what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// HighLevel's facts about the error, such as the record that exists already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Map<String, Value>>,
     /// HTTP status of HighLevel's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -68,6 +75,8 @@ impl Failure {
             sentence: sentence.into(),
             class,
             message: None,
+            code: None,
+            meta: None,
             status: None,
             trace_id: None,
             remedy: None,

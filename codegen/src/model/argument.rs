@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::annotations::{ArgumentAnnotations, TenantRole};
+use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::document::resolve::resolve;
 use crate::model::operation::{Body, OperationArgument};
 use crate::model::schema::{json_schema, shown, takes_file};
@@ -169,6 +169,34 @@ pub(crate) fn check_schema(arguments: &[OperationArgument]) -> Value {
         .map(|argument| argument.name.as_str())
         .collect();
     root(properties, required)
+}
+
+/// `check_schema` where one of several arguments must be given, or only one may be. No root of a schema that clients
+/// see may say so.
+pub(crate) fn with_choices(mut check_schema: Value, known: Option<&OperationAnnotations>) -> Value {
+    let Some(known) = known else {
+        return check_schema;
+    };
+    let has = |name: &&String| check_schema["properties"].get(name.as_str()).is_some();
+    let least: Vec<&String> = known.at_least_one.iter().filter(has).collect();
+    let most: Vec<&String> = known.at_most_one.iter().filter(has).collect();
+    let mut choices = Vec::new();
+    if !least.is_empty() {
+        let forms: Vec<Value> = least
+            .iter()
+            .map(|name| json!({"required": [name]}))
+            .collect();
+        choices.push(json!({"anyOf": forms}));
+    }
+    for (index, one) in most.iter().enumerate() {
+        for other in most.iter().skip(index + 1) {
+            choices.push(json!({"not": {"required": [one, other]}}));
+        }
+    }
+    if !choices.is_empty() {
+        check_schema["allOf"] = choices.into();
+    }
+    check_schema
 }
 
 /// The schema that clients see.

@@ -9,7 +9,7 @@ use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
 use crate::model::answer::{answer, answer_media};
-use crate::model::argument::{advertised_schema, arguments, check_schema, media};
+use crate::model::argument::{advertised_schema, arguments, check_schema, media, with_choices};
 use crate::model::inner::tenants;
 use crate::model::lint::faults;
 use crate::model::naming::tool_name;
@@ -150,7 +150,7 @@ fn lower_operation(
         answer_media: answer_media(document, operation),
         newer: V3Operation::None,
         is_newer: false,
-        check_schema: check_schema(&arguments),
+        check_schema: with_choices(check_schema(&arguments), known),
         advertised_schema: advertised_schema(&arguments),
         inner_tenants,
         arguments,

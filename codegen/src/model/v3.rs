@@ -9,7 +9,7 @@ use crate::annotations::{ArgumentAnnotations, OperationAnnotations, RenameAnnota
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
 use crate::model::answer::answer_media;
-use crate::model::argument::{advertised_schema, arguments, check_schema, media};
+use crate::model::argument::{advertised_schema, arguments, check_schema, media, with_choices};
 use crate::model::inner::{inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::v3::Edition;
@@ -39,7 +39,7 @@ pub(crate) fn newer(
     }
     let version = edition.operation[VERSION].as_str().unwrap_or_default();
     let inner_tenants = tenants(&own, &told);
-    let check_schema = check_schema(&own);
+    let check_schema = with_choices(check_schema(&own), known);
     let newer = Operation {
         source: edition.source.to_owned(),
         operation_id: edition.operation["operationId"]

@@ -78,6 +78,8 @@ pub(super) enum Fault<'s> {
     Value(&'s [Value]),
     Missing(&'s str),
     Unknown(Vec<&'s str>),
+    /// Fields that exclude each other.
+    Together(&'s [String]),
     Empty,
     Pattern(&'s str),
     /// What breaks each of the forms that the value may take.
@@ -146,8 +148,11 @@ impl Keywords {
             let forms = forms.map(|form| form.broken_at(given, way, usize::MAX));
             fault(Fault::AnyOf(forms.collect()))?;
         }
-        if self.not.as_ref().is_some_and(|not| not.holds(given)) {
-            fault(Fault::Bound("be something else".to_owned()))?;
+        if let Some(not) = self.not.as_ref().filter(|not| not.holds(given)) {
+            fault(match not.required.as_slice() {
+                [] => Fault::Bound("be something else".to_owned()),
+                names => Fault::Together(names),
+            })?;
         }
         match given {
             Value::Number(_) => {

@@ -74,6 +74,9 @@ fn sentence(broken: &Broken<'_>) -> String {
         Fault::Value(values) => format!("{about} must be one of {}, not {given}", list(values)),
         Fault::Missing(name) => format!("{about} needs {name}"),
         Fault::Unknown(names) => format!("{about} has no field {}", names.join(", ")),
+        Fault::Together(names) => {
+            format!("{about} takes {}, not both", names.join(" or "))
+        }
         Fault::Empty => format!("{about} is empty"),
         Fault::Pattern(pattern) => format!("{about} must match {pattern}, not {given}"),
         Fault::AnyOf(forms) => any_of(about, &given, forms),

@@ -1,7 +1,9 @@
 //! What arguments become, by the official tools and by one with everything that they do not have.
 
 mod beyond;
+mod choices;
 mod companies;
+mod ids;
 mod keywords;
 mod official;
 

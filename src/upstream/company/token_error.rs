@@ -217,7 +217,7 @@ fn known(said: &UpstreamErrorBody, rows: &'static [KnownRefusal]) -> Option<&'st
         return None;
     }
     let message = said.message.as_deref().unwrap_or_default();
-    let text = format!("{} {message}", said.code).to_lowercase();
+    let text = format!("{} {message}", said.oauth_code).to_lowercase();
     let fits = |known: &&KnownRefusal| {
         let all = |words: &&[&str]| words.iter().all(|word| text.contains(word));
         known.says.iter().any(all)

@@ -135,7 +135,13 @@ fn known_messages_have_a_cause_each() {
             "unknown_outcome",
             "before you repeat",
         ),
-        (CREATE, 503, "", "unknown_outcome", "before you repeat"),
+        (
+            CREATE,
+            503,
+            "Service Unavailable",
+            "unknown_outcome",
+            "before you repeat",
+        ),
         (
             READ,
             429,

@@ -133,6 +133,18 @@ fn arguments(tool: &Tool) -> Map<String, Value> {
         };
         arguments.insert(argument.name.to_owned(), value);
     }
+    // Of arguments that exclude each other the first.
+    for choice in schema["allOf"].as_array().into_iter().flatten() {
+        let names = choice.pointer("/not/required").and_then(Value::as_array);
+        for name in names
+            .into_iter()
+            .flatten()
+            .skip(1)
+            .filter_map(Value::as_str)
+        {
+            arguments.remove(name);
+        }
+    }
     for (name, argument, value) in SPECIAL {
         if name == tool.name {
             arguments.insert(argument.to_owned(), json!(value));

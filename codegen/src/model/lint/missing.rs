@@ -80,6 +80,20 @@ pub(super) fn missing(
             );
         }
     }
+    for (key, names) in [
+        ("at_least_one", &known.at_least_one),
+        ("at_most_one", &known.at_most_one),
+    ] {
+        for name in names {
+            if !operation.arguments.iter().any(|one| one.name == *name) {
+                gap(
+                    key,
+                    format!("names {name}, which is no argument"),
+                    "correct it",
+                );
+            }
+        }
+    }
     if let Some(back) = &known.read_back {
         let sent = operation.arguments.iter().any(|one| one.name == back.sent);
         if !sent || answer.holds(&back.found) == Documentation::No {
