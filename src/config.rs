@@ -4,6 +4,7 @@ mod accounts;
 mod environment;
 mod server;
 mod state;
+mod text;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ pub use self::state::{
 };
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
+pub use text::{decode, read_stdin, read_text, trimmed};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -181,7 +183,7 @@ impl Config {
             .into_iter()
             .map(
                 |(name, value)| match (name.into_string(), value.into_string()) {
-                    (Ok(name), Ok(value)) => Ok((name, value)),
+                    (Ok(name), Ok(value)) => Ok((name, trimmed(&value).to_owned())),
                     (name, _) => Err(ConfigError(format!(
                         "the environment variable {} is not UTF-8; correct it",
                         name.unwrap_or_else(|name| name.to_string_lossy().into_owned())
@@ -205,6 +207,7 @@ impl Config {
         }
         merge_flags(&mut table, flags);
         let mut config = parsed(table, "the settings")?;
+        config.account.trim();
         config.server.check()?;
         config.upstream.check()?;
         let readable = others.into_iter().filter_map(|(name, value)| {
@@ -295,6 +298,14 @@ impl UpstreamSettings {
 }
 
 impl AccountSettings {
+    /// A token that is read from a file by a shell ends with a line.
+    fn trim(&mut self) {
+        use secrecy::ExposeSecret;
+        self.token = SecretString::from(trimmed(self.token.expose_secret()));
+        self.location_id = trimmed(&self.location_id).to_owned();
+        self.company_id = trimmed(&self.company_id).to_owned();
+    }
+
     pub fn is_empty(&self) -> bool {
         use secrecy::ExposeSecret;
         self.token.expose_secret().is_empty()
@@ -323,7 +334,7 @@ fn parsed(table: Table, place: &str) -> Result<Config, ConfigError> {
 /// Lays the file over `table` and checks the whole, so that an error names the file.
 fn merge_file(table: &mut Table, path: &Path) -> Result<(), ConfigError> {
     let place = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         ConfigError(format!(
             "{place} cannot be read: {error}; correct --config or {CONFIG_VARIABLE}"
         ))

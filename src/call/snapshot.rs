@@ -45,7 +45,7 @@ impl Snapshot {
 pub fn read_rules(file: &Path) -> Result<Policy, PolicyErrors> {
     let place = file.display().to_string();
     let wrong = |what: String| PolicyErrors(vec![format!("{place} {what}")]);
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = config::read_text(file).map_err(|error| {
         wrong(format!(
             "cannot be read: {error}; correct the path or the file's permissions"
         ))

@@ -1,7 +1,7 @@
 //! `call`: one tool call from the terminal.
 
-use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use super::sandbox::SandboxListener;
 use super::terminal::waiting;
 use super::{CliError, account, prepared_by, print, print_bytes, runtime};
 use crate::call::{CallContext, Request};
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, read_stdin, read_text};
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
 
@@ -101,13 +101,8 @@ fn show(text: &str) -> Result<(), CliError> {
 fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
     let unreadable = |place: &str, error| CliError(format!("{place} cannot be read: {error}"));
     let text = match given.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, error))?,
-        None if given == "-" => {
-            let mut text = String::new();
-            let read = std::io::stdin().read_to_string(&mut text);
-            read.map_err(|error| unreadable("stdin", error))?;
-            text
-        }
+        Some(file) => read_text(Path::new(file)).map_err(|error| unreadable(file, error))?,
+        None if given == "-" => read_stdin().map_err(|error| unreadable("stdin", error))?,
         None => given.to_owned(),
     };
     serde_json::from_str(&text).map_err(|error| {

@@ -1,6 +1,5 @@
 //! `locations`: the server's own locations, and whether each can be reached.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,7 +12,7 @@ use super::terminal::{Text, table, waiting};
 use super::{CliError, prepared, print, runtime};
 use crate::call::CallContext;
 use crate::call::Pipeline;
-use crate::config::{Config, Flags, SecretSource};
+use crate::config::{Config, Flags, SecretSource, read_stdin, read_text, trimmed};
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
 use crate::upstream::accounts::is_alias;
@@ -203,9 +202,7 @@ impl Add {
         if !from.token_keyring {
             return Ok(None);
         }
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        let secret = SecretString::from(text.trim());
+        let secret = SecretString::from(trimmed(&read_stdin()?));
         if Credential::from_secret(&secret).is_none() {
             let what = "stdin holds no HighLevel token: it is neither pit-… nor a JWT";
             return Err(CliError(what.to_owned()));
@@ -233,7 +230,7 @@ fn settings(flags: &Flags) -> Result<(PathBuf, DocumentMut), CliError> {
                 .to_owned(),
         )
     })?;
-    let text = match std::fs::read_to_string(&path) {
+    let text = match read_text(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => {
             read.map_err(|error| CliError(format!("{} cannot be read: {error}", path.display())))?

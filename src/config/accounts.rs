@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, read_text, trimmed};
 
 /// `[locations.<alias>]`: one sub-account that the server has a credential for.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,7 +72,7 @@ impl SecretSource {
                     ))
                 })?,
         };
-        let plain = text.expose_secret().trim();
+        let plain = trimmed(text.expose_secret());
         if plain.is_empty() {
             return Err(ConfigError::new(format!("{self} is empty")));
         }
@@ -117,7 +117,7 @@ impl Variables {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, ConfigError> {
-    let read = std::fs::read_to_string(path).map(SecretString::from);
+    let read = read_text(path).map(SecretString::from);
     read.map_err(|error| ConfigError::new(format!("{} cannot be read: {error}", path.display())))
 }
 

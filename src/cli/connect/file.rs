@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Client;
 use crate::cli::CliError;
+use crate::config::read_text;
 
 pub(super) struct ClientFile {
     pub path: PathBuf,
@@ -48,7 +49,7 @@ impl ClientFile {
 
     /// Puts every member of `entry` in: what has the same name is replaced, everything else stays.
     pub(super) fn add(&self, entry: &Value) -> Result<WriteOutcome, CliError> {
-        let before = match fs::read_to_string(&self.path) {
+        let before = match read_text(&self.path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(self.refused(&format!("cannot be read: {error}"))),

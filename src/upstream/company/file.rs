@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::pair::{Leftover, Pair};
+use crate::config::decode;
 use crate::upstream::failure::{Failure, FailureClass};
 
 /// A pair is some 3 kB.
@@ -128,7 +129,8 @@ fn lock(path: &Path) -> Result<Option<File>, Failure> {
 fn read_pair(path: &Path) -> Result<Pair, Failure> {
     let (json, written) =
         read_all(path).map_err(|error| unusable(path, &format!("cannot be read: {error}")))?;
-    Pair::parse(&json, written).map_err(|what| unusable(path, what))
+    let json = decode(json).map_err(|error| unusable(path, &format!("cannot be read: {error}")))?;
+    Pair::parse(json.as_bytes(), written).map_err(|what| unusable(path, what))
 }
 
 fn unusable(path: &Path, what: &str) -> Failure {

@@ -19,6 +19,7 @@ pub(super) struct KnownError {
     pub wait_ms: Option<u64>,
     /// Where somebody reported it; `code:` for what several programs on GitHub compare answers with, or recorded of
     /// them. None was checked against the live service by us.
+    #[cfg(test)]
     pub source: &'static str,
     /// As it was reported.
     #[cfg(test)]
@@ -51,6 +52,7 @@ macro_rules! known {
             sentence: $sentence,
             remedy: $remedy,
             wait_ms: known!(@wait $($wait)?),
+            #[cfg(test)]
             source: $source,
             #[cfg(test)]
             example: $example,

@@ -302,6 +302,7 @@ fn dates_are_lowered_to_the_form_each_field_takes() {
         let mut arguments = json!({*argument: given});
         if *tool == "calendars_get-calendar-events" {
             arguments["endTime"] = json!("2");
+            arguments["calendarId"] = json!("c");
         }
         let sent = check(tool, Some(DEFAULT), arguments).expect(tool);
         assert_eq!(sent["query"][wire_name], *expected, "{tool} given {given}");
@@ -410,7 +411,7 @@ fn nothing_but_an_id_stands_in_a_path() {
         "a;b",
         "a\0",
     ];
-    let longest = "a".repeat(65);
+    let longest = "a".repeat(129);
     for tool in crate::catalog::TOOLS {
         // Those that take dots are tried in `beyond`.
         let paths = tool
