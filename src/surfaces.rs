@@ -100,7 +100,7 @@ pub const OFFICIAL: &str = "official";
 pub const USUAL: &str = "";
 
 /// The toolset of the tools that HighLevel's own server had in the end.
-const OFFICIAL_36: &str = "official-36";
+pub(crate) const OFFICIAL_36: &str = "official-36";
 
 /// At the end of the name of any endpoint: without what writes.
 const READ_ONLY: &str = "/readonly";

@@ -1,7 +1,10 @@
 //! `doctor`: whether everything between here and HighLevel's records is in order, and what to do where it is not.
 
+mod live;
 mod probes;
 
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +13,7 @@ use secrecy::ExposeSecret;
 
 use super::sandbox::SandboxListener;
 use super::terminal::{Text, table, waiting};
-use super::{CliError, prepared, runtime};
+use super::{CliError, prepared, print, runtime};
 use crate::call::Pipeline;
 use crate::config::{Config, Flags};
 use crate::http::own_account;
@@ -28,6 +31,16 @@ pub(super) struct Doctor {
     /// Examine the simulated HighLevel: shows what a healthy account looks like.
     #[arg(long)]
     sandbox: bool,
+    /// Call the reads of HighLevel's 36 official tools, and write what they answer to FILE by names and types only, for
+    /// an issue (docs/live.md).
+    #[arg(long, value_name = "FILE")]
+    live_report: Option<PathBuf>,
+    /// For the report also make, change, tag, annotate and delete a throw-away contact.
+    #[arg(long, requires = "live_report")]
+    writes: bool,
+    /// Do not ask before --writes.
+    #[arg(long, requires = "writes")]
+    yes: bool,
 }
 
 /// One line of the report.
@@ -50,6 +63,9 @@ enum CheckMark {
 impl Doctor {
     /// Exit code 1 where there is a fault.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        if let Some(file) = &self.live_report {
+            return self.report(file, flags);
+        }
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = tools_in(OFFICIAL)?;
@@ -66,6 +82,59 @@ impl Doctor {
         table(["", "What", "Finding"], rows)?;
         Ok(ExitCode::from(u8::from(faults > 0)))
     }
+}
+
+impl Doctor {
+    /// Exit code 1 where the throw-away contact may be left.
+    fn report(&self, file: &Path, flags: &Flags) -> Result<ExitCode, CliError> {
+        let sandbox = SandboxListener::when(self.sandbox)?;
+        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
+        let mut caller = super::account(&config, &pipeline, None)?;
+        let claims = Claims::parse(config.account.token.expose_secret());
+        if !location(&mut caller, claims.as_ref(), &mut Vec::new()) {
+            let what =
+                "no location: set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)";
+            return Err(CliError(what.to_owned()));
+        }
+        if self.writes && !self.yes && !agreed()? {
+            return Err(CliError("nothing was called".to_owned()));
+        }
+        let throw_away = runtime()?.block_on(async {
+            sandbox.map(SandboxListener::serve).transpose()?;
+            let report = live::write_report((&config, &pipeline), caller, file, self.writes);
+            waiting("asking HighLevel", report).await
+        })?;
+        pipeline.telemetry().finish();
+        print(format_args!(
+            "{} holds names and types of what HighLevel answered, and no values; read it before you share it\n",
+            file.display()
+        ))?;
+        match throw_away {
+            live::ThrowAway::NotMade | live::ThrowAway::Deleted => Ok(ExitCode::SUCCESS),
+            live::ThrowAway::Left(name) => {
+                print(format_args!(
+                    "the contact \"highlevel-mcp live report {name}\" may still be there: look for it in HighLevel and delete it\n"
+                ))?;
+                Ok(ExitCode::from(1))
+            }
+        }
+    }
+}
+
+/// Asks the person at the terminal; nobody is there to ask elsewhere.
+fn agreed() -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        let what = "--writes changes the account: give --yes where nobody can be asked";
+        return Err(CliError(what.to_owned()));
+    }
+    eprint!(
+        "This makes a contact in your account, changes it, adds a note and the tag \"highlevel-mcp live report\", and \
+         deletes it. Workflows that start with a new contact or tag will start. Go on? [y/N] "
+    );
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool]) -> Vec<Finding> {

@@ -16,6 +16,7 @@ use crate::upstream::breaker::{self, Health};
 use crate::upstream::caller::Credential;
 use crate::upstream::errors::{self, TokenVerdict};
 use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::observer::Observation;
 use crate::upstream::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
 use crate::upstream::rate_limit::{self, RateLimitAccount, RateLimitHeaders, SlotOutcome};
 use crate::upstream::retry::{self, Outcome};
@@ -251,6 +252,14 @@ impl Transport {
         let body = answer::body(tool, &mut response, most, &mut charge).await;
         let is_json = status.is_server_error() && body.as_deref().is_ok_and(is_json);
         self.judge_health(flow, Health::of_answer(status, is_json));
+        if let Some(observer) = self.shared.observer.get() {
+            observer.record(Observation {
+                tool,
+                status: status.as_u16(),
+                headers: response.headers().clone(),
+                body: body.as_deref().unwrap_or_default().to_vec(),
+            });
+        }
         if !status.is_success() {
             // Without a body the status says enough.
             let body = body.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The one path to HighLevel: what all calls of the process share, and what is known of their tokens.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::upstream::breaker::Breaker;
 use crate::upstream::company::Oauth;
 use crate::upstream::content_type::accept;
 use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::observer::{Observation, Observer};
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
 use crate::upstream::rate_limit::Limits;
 use crate::upstream::retry::RetryBudget;
@@ -64,6 +65,7 @@ pub(super) struct SharedTransport {
     /// By the callers that could not reach HighLevel.
     pub breaker: Breaker<Digest>,
     authority: Mutex<Option<Authority>>,
+    pub observer: OnceLock<Observer>,
 }
 
 impl Transport {
@@ -102,8 +104,20 @@ impl Transport {
                 retries: RetryBudget::of_all(),
                 breaker: Breaker::default(),
                 authority: Mutex::new(Some(Authority::new())),
+                observer: OnceLock::new(),
             }),
         })
+    }
+
+    /// From now on every answer is kept until it is taken.
+    pub fn observe(&self) {
+        self.shared.observer.get_or_init(Observer::default);
+    }
+
+    /// The answers that came since the last time.
+    pub fn take_observations(&self) -> Vec<Observation> {
+        let observer = self.shared.observer.get();
+        observer.map(Observer::take).unwrap_or_default()
     }
 
     /// What the generated handlers build requests for.

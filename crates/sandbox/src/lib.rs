@@ -4,6 +4,7 @@
 mod call;
 mod check;
 mod data;
+mod documented;
 mod documents;
 mod exceptions;
 mod files;
@@ -17,6 +18,7 @@ mod state;
 mod tokens;
 mod world;
 
+pub use documented::{DocumentedShape, documented_answer};
 use documents::documents;
 pub use server::serve;
 

@@ -1,0 +1,36 @@
+//! Keeps HighLevel's answers as they came, for a command that reports on them; no server does.
+
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::header::HeaderMap;
+
+use tool::Tool;
+
+/// Most answers that wait to be taken.
+const MOST: usize = 100;
+
+/// One answer, whatever its status.
+pub struct Observation {
+    /// The edition that was called.
+    pub tool: &'static Tool,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// The answers since they were last taken.
+#[derive(Default)]
+pub(super) struct Observer(Mutex<Vec<Observation>>);
+
+impl Observer {
+    pub(super) fn record(&self, observation: Observation) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST {
+            all.push(observation);
+        }
+    }
+
+    pub(super) fn take(&self) -> Vec<Observation> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
