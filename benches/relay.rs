@@ -18,44 +18,55 @@
 )]
 mod process;
 
+use std::future::ready;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::post;
 use process::{Process, STATE};
 use serde_json::{Value, json};
+use test_support::recording::{Recording, json as answer};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 7;
 
-/// Name, path of HighLevel's answer, tool call, calls per round.
-const CASES: [(&str, &str, &str, &str, usize); 3] = [
-    (
-        "2 KB contact",
-        "/contacts/c1",
-        "contacts_get-contact",
-        r#"{"contactId":"c1"}"#,
-        4000,
-    ),
-    (
-        "100 KB list",
-        "/contacts/?locationId=L0",
-        "contacts_get-contacts",
-        "{}",
-        800,
-    ),
-    (
-        "2 KB write",
-        "/contacts/c1",
-        "contacts_add-tags",
-        r#"{"contactId":"c1","tags":["vip"]}"#,
-        2000,
-    ),
+struct Case {
+    name: &'static str,
+    /// Of HighLevel's answer.
+    path: &'static str,
+    tool: &'static str,
+    arguments: &'static str,
+    /// In a round.
+    calls: usize,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "2 KB contact",
+        path: "/contacts/c1",
+        tool: "contacts_get-contact",
+        arguments: r#"{"contactId":"c1"}"#,
+        calls: 4000,
+    },
+    Case {
+        name: "100 KB list",
+        path: "/contacts/?locationId=L0",
+        tool: "contacts_get-contacts",
+        arguments: "{}",
+        calls: 800,
+    },
+    Case {
+        name: "2 KB write",
+        path: "/contacts/c1",
+        tool: "contacts_add-tags",
+        arguments: r#"{"contactId":"c1","tags":["vip"]}"#,
+        calls: 2000,
+    },
 ];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -88,7 +99,14 @@ async fn main() {
     let own = std::env::current_exe().expect("a path");
     let relay = Process::start(Command::new(own).env("RELAY_UPSTREAM", &upstream)).await;
     println!("Server beside relay, {CONNECTIONS} connections, median of {ROUNDS} rounds:");
-    for (name, path, tool, arguments, calls) in CASES {
+    for case in CASES {
+        let Case {
+            name,
+            path,
+            tool,
+            arguments,
+            calls,
+        } = case;
         let arguments: Value = serde_json::from_str(arguments).unwrap();
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
         let (mcp, plain) = (
@@ -218,21 +236,14 @@ async fn highlevel() -> String {
         one.len(),
         list.len()
     );
-    let router = Router::new()
-        .route("/contacts/c1", get(json_answer(one.clone())))
-        .route("/contacts/c1/tags", post(json_answer(one)))
-        .route("/contacts/", get(json_answer(list)));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
-}
-
-/// Answers every request with this.
-fn json_answer(
-    body: String,
-) -> impl Fn() -> std::future::Ready<([(&'static str, &'static str); 1], String)> + Clone {
-    move || std::future::ready(([("content-type", "application/json")], body.clone()))
+    let recording = Recording::unrecorded(move |request| {
+        ready(match request.path() {
+            "/contacts/c1" | "/contacts/c1/tags" => answer(200, &*one),
+            "/contacts/" => answer(200, &*list),
+            _ => answer(404, ""),
+        })
+    });
+    recording.await.url
 }
 
 /// The baseline: takes a path as a post, gets it from HighLevel with a token, gives the bytes back.

@@ -15,11 +15,9 @@ mod process;
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::Request;
 use client::{Client, hold, percentile};
 use process::{Process, STATE};
-use tokio::net::TcpSocket;
+use test_support::recording::{Recording, json};
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -273,20 +271,9 @@ async fn serve(upstream: &str, settings: &[(&str, &str)]) -> Process {
 
 /// Answers everything after `latency`.
 async fn highlevel(latency: Duration) -> String {
-    let answer = move |_: Request| async move {
+    let recording = Recording::unrecorded(move |_| async move {
         sleep(latency).await;
-        (
-            [("content-type", "application/json")],
-            r#"{"contact":{"id":"c1"}}"#,
-        )
-    };
-    let router = Router::new().fallback(answer);
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket
-        .bind("127.0.0.1:0".parse().expect("an address"))
-        .expect("a port");
-    let listener = socket.listen(4096).expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+        json(200, r#"{"contact":{"id":"c1"}}"#)
+    });
+    recording.await.url
 }

@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::fixture::{company_at, kept, members, now, store_beside, with, write};
-use crate::mock::{COMPANY, Mock, Moment};
+use crate::token_endpoints::{COMPANY, Moment, TokenEndpoints};
 
 const PAIR: &str = "COMPANY_PAIR_FILE";
 const URL: &str = "COMPANY_BASE_URL";
@@ -67,7 +67,7 @@ pub(crate) struct Tally {
 
 /// A company that is renewed again and again by processes that die.
 pub(crate) struct Chain {
-    pub mock: Mock,
+    pub highlevel: TokenEndpoints,
     /// Gone with it.
     _folder: TempDir,
     pub file: PathBuf,
@@ -88,12 +88,12 @@ async fn process() {
     println!("{TOKEN}{}", token.expose_secret());
 }
 
-pub(crate) fn start(mock: &Mock, pair: &Path) -> Child {
+pub(crate) fn start(highlevel: &TokenEndpoints, pair: &Path) -> Child {
     let program = std::env::current_exe().expect("this program");
     Command::new(program)
         .args(["--exact", "chain::process", "--ignored", "--nocapture"])
         .env(PAIR, pair)
-        .env(URL, mock.url())
+        .env(URL, highlevel.url())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -138,7 +138,7 @@ impl When {
                 match moments.recv().await {
                     Ok(seen) if seen == moment => break pause,
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => panic!("the mock is gone"),
+                    Err(RecvError::Closed) => panic!("HighLevel is gone"),
                 }
             },
         };
@@ -150,13 +150,13 @@ impl When {
 
 impl Chain {
     pub(crate) async fn start() -> Self {
-        let mock = Mock::start().await;
+        let highlevel = TokenEndpoints::start().await;
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("pair.json");
-        mock.delay(Duration::from_millis(8));
+        highlevel.delay(Duration::from_millis(8));
         Self {
             tokens: AgencyTokens::new(&store_beside(&file), COMPANY),
-            mock,
+            highlevel,
             _folder: folder,
             file,
             usual: Duration::from_millis(300),
@@ -179,7 +179,7 @@ impl Chain {
                 ended
             }
             _ => {
-                let ended = with(self.mock.install(), &ended);
+                let ended = with(self.highlevel.install(), &ended);
                 write(&self.file, ended.to_string());
                 ended
             }
@@ -193,8 +193,8 @@ impl Chain {
             .map(|pair| members(pair)["refresh_token"].clone());
         match pair {
             Some(_) if refresh.is_some_and(|refresh| !before.contains(&refresh)) => Reached::Kept,
-            _ if self.mock.rotations() > rotated => Reached::Rotated,
-            _ if self.mock.renewals() > asked => Reached::Asked,
+            _ if self.highlevel.rotations() > rotated => Reached::Rotated,
+            _ if self.highlevel.renewals() > asked => Reached::Asked,
             Some(pair) if pair.is_open => Reached::Intent,
             _ => Reached::Nothing,
         }
@@ -202,10 +202,10 @@ impl Chain {
 
     /// A day, and the death of a process.
     pub(crate) async fn run(&mut self, tally: &mut Tally) {
-        let mock = &self.mock;
+        let highlevel = &self.highlevel;
         // The access token ends, and what was used before is used up.
-        mock.pass(Duration::from_secs(86_400));
-        let (asked, rotated) = (mock.renewals(), mock.rotations());
+        highlevel.pass(Duration::from_secs(86_400));
+        let (asked, rotated) = (highlevel.renewals(), highlevel.rotations());
         let before = self.kept().await;
         let installs = before.is_none() || fastrand::u8(0..8) == 0;
         tally.installs += usize::from(installs);
@@ -219,10 +219,10 @@ impl Chain {
         let (beside, both) = (fastrand::bool(), fastrand::bool());
 
         let when = When::any(self.usual);
-        let moments = mock.moments();
+        let moments = highlevel.moments();
         let begun = Instant::now();
-        let mut first = start(mock, &self.file);
-        let mut second = beside.then(|| start(mock, &self.file));
+        let mut first = start(highlevel, &self.file);
+        let mut second = beside.then(|| start(highlevel, &self.file));
         let come = timeout(Duration::from_secs(60), when.come(moments, &self.tokens));
         tokio::select! {
             come = come => come.expect("a renewal"),
@@ -252,21 +252,21 @@ impl Chain {
         }
         if step == Reached::Kept {
             // What the store has does not need HighLevel's 30 seconds.
-            mock.pass(Duration::from_secs(3600));
+            highlevel.pass(Duration::from_secs(3600));
             tally.hours += 1;
         }
-        let (token, status, text) = ended(start(mock, &self.file)).await;
+        let (token, status, text) = ended(start(highlevel, &self.file)).await;
         assert!(status.success(), "{run}: {text}");
         tokens.push(token.expect("a token"));
         let kept = self.kept().await.expect("a pair");
         let refresh = kept["refresh_token"].as_str().expect("a token");
         assert!(
-            mock.takes(refresh) && refresh != old,
+            highlevel.takes(refresh) && refresh != old,
             "{run}: the pair is lost"
         );
-        assert_eq!(mock.rotations() - rotated, 1, "{run}");
+        assert_eq!(highlevel.rotations() - rotated, 1, "{run}");
         let kept = kept["access_token"].as_str().expect("a token");
-        assert!(mock.knows(kept), "{run}");
+        assert!(highlevel.knows(kept), "{run}");
         assert!(
             tokens.iter().all(|token| token == kept),
             "{run}: {tokens:?}, not {kept}"

@@ -9,7 +9,7 @@ use serde_json::json;
 use state::agency_tokens::AgencyImport;
 
 use crate::fixture::{Fixture, advance, company_at, token_text};
-use crate::mock::{Moment, Script};
+use crate::token_endpoints::{Moment, Script};
 
 /// What is left of a renewal that failed.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ enum Left {
 async fn check(script: Script, class: FailureClass, says: &str, remedy: &str, left: Left) {
     for rest in [-5, 200] {
         let fixture = Fixture::ending_in(rest).await;
-        fixture.mock.next(script.clone());
+        fixture.highlevel.next(script.clone());
         let outcome = fixture.token().await;
         assert_eq!(fixture.is_open().await, left == Left::Intent, "{script:?}");
         assert_eq!(fixture.pair().await["refresh_token"], "refresh.1.token");
@@ -174,7 +174,7 @@ async fn answers_that_tell_nothing_leave_the_intent() {
 #[tokio::test]
 async fn a_silent_highlevel_is_given_ten_seconds() {
     let fixture = Fixture::ending_in(-5).await;
-    fixture.mock.next(Script::Lose);
+    fixture.highlevel.next(Script::Lose);
     let start = std::time::Instant::now();
     let failure = fixture.token().await.expect_err("silence");
     assert!((10..12).contains(&start.elapsed().as_secs()));
@@ -208,7 +208,7 @@ async fn process() {
         longest_file(Some(0));
         let outcome = fixture.token().await;
         longest_file(None);
-        assert_eq!(fixture.mock.renewals(), 0);
+        assert_eq!(fixture.highlevel.renewals(), 0);
         if rest > 0 {
             assert_eq!(outcome.as_deref(), Ok(fixture.first()));
             continue;
@@ -222,8 +222,8 @@ async fn process() {
     }
 
     let fixture = Fixture::ending_in(-5).await;
-    let mut moments = fixture.mock.moments();
-    fixture.mock.delay(Duration::from_millis(100));
+    let mut moments = fixture.highlevel.moments();
+    fixture.highlevel.delay(Duration::from_millis(100));
     let company = fixture.company.clone();
     let asking = tokio::spawn(async move { token_text(company.token().await) });
     while moments.recv().await.expect("a moment") != Moment::Asked {}
@@ -239,13 +239,13 @@ async fn process() {
             .is_some_and(|remedy| remedy.contains("memory"))
     );
     // HighLevel gives it no more.
-    fixture.mock.pass(Duration::from_secs(3600));
+    fixture.highlevel.pass(Duration::from_secs(3600));
     assert!(fixture.token().await.is_err(), "too early");
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
     assert_eq!(fixture.pair().await["refresh_token"], "refresh.2.token");
     assert_eq!(
-        (fixture.mock.renewals(), fixture.is_open().await),
+        (fixture.highlevel.renewals(), fixture.is_open().await),
         (1, false)
     );
 }

@@ -12,10 +12,10 @@ use state::agency_tokens::{AgencyPair, AgencyTokens};
 use state::{Store, StoreOptions};
 use tempfile::TempDir;
 
-use crate::mock::{CLIENT, COMPANY, Mock};
+use crate::token_endpoints::{CLIENT, COMPANY, TokenEndpoints};
 
 pub(crate) struct Fixture {
-    pub mock: Mock,
+    pub highlevel: TokenEndpoints,
     pub folder: TempDir,
     /// What was written first.
     pub installed: Value,
@@ -32,15 +32,15 @@ impl Fixture {
 
     /// A pair with further members.
     pub(crate) async fn with(members: &Value) -> Self {
-        let mock = Mock::start().await;
+        let highlevel = TokenEndpoints::start().await;
         let folder = tempfile::tempdir().expect("a folder");
-        let installed = with(mock.install(), members);
+        let installed = with(highlevel.install(), members);
         let path = folder.path().join("pair.json");
         write(&path, installed.to_string());
-        let company = company_at(mock.url(), &path);
+        let company = company_at(highlevel.url(), &path);
         let tokens = AgencyTokens::new(&store_beside(&path), COMPANY);
         Self {
-            mock,
+            highlevel,
             folder,
             installed,
             company,
@@ -79,7 +79,7 @@ impl Fixture {
 
     /// Installs the app anew: what the operator writes to the file.
     pub(crate) fn install(&self, members: &Value) -> Value {
-        let installed = with(self.mock.install(), members);
+        let installed = with(self.highlevel.install(), members);
         write(&self.path(), installed.to_string());
         installed
     }
@@ -91,7 +91,7 @@ impl Fixture {
 
     /// The same company over a store of its own, as in another process.
     pub(crate) fn another(&self) -> Company {
-        company_at(self.mock.url(), &self.path())
+        company_at(self.highlevel.url(), &self.path())
     }
 
     pub(crate) async fn token(&self) -> Result<String, Failure> {

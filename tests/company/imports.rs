@@ -6,7 +6,7 @@ use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, advance, now, token_text, with, write};
-use crate::mock::Script;
+use crate::token_endpoints::Script;
 
 /// What happens to the file, and to what an older version leaves beside it.
 enum Change {
@@ -45,7 +45,7 @@ async fn check(change: Change, token: &str, renewals: usize, name: &str) {
             let old = fixture.install(&later);
             let replaces = state::sha256(old["refresh_token"].as_str().expect("a token"));
             let members = json!({"expires_at": now() + 10_000, "replaces": replaces});
-            let new = with(fixture.mock.install(), &members);
+            let new = with(fixture.highlevel.install(), &members);
             write(&fixture.path().with_extension("json.new"), new.to_string());
         }
         WithIntent => {
@@ -58,7 +58,7 @@ async fn check(change: Change, token: &str, renewals: usize, name: &str) {
     for round in 0..2 {
         let got = token_text(fixture.another().token().await);
         assert_eq!(got.as_deref(), Ok(token), "{name}, {round}");
-        assert_eq!(fixture.mock.renewals(), renewals, "{name}, {round}");
+        assert_eq!(fixture.highlevel.renewals(), renewals, "{name}, {round}");
     }
 }
 
@@ -124,19 +124,21 @@ async fn an_older_version_is_not_disturbed_while_it_renews() {
     fixture.install(&json!({"expires_at": now() + 10_000}));
     let other = token_text(fixture.another().token().await);
     assert_eq!(other.as_deref(), Ok(fixture.first()));
-    assert_eq!(fixture.mock.renewals(), 0);
+    assert_eq!(fixture.highlevel.renewals(), 0);
 }
 
 #[tokio::test]
 async fn a_running_server_takes_a_new_install_over_where_the_old_one_is_dead() {
     let fixture = Fixture::ending_in(-5).await;
     let dead = r#"{"error": "invalid_grant"}"#;
-    fixture.mock.next(Script::Say(400, &[], dead.to_owned()));
+    fixture
+        .highlevel
+        .next(Script::Say(400, &[], dead.to_owned()));
     let failure = fixture.token().await.expect_err("dead");
     let remedy = failure.remedy.expect("a remedy");
     assert!(remedy.contains("pair file"), "{remedy}");
     fixture.install(&json!({"expires_at": now() + 10_000}));
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    assert_eq!(fixture.mock.renewals(), 1);
+    assert_eq!(fixture.highlevel.renewals(), 1);
 }

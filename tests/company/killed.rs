@@ -20,7 +20,8 @@ async fn no_death_loses_the_pair() {
                     chain.run(&mut tally).await;
                     tally.runs += 1;
                 }
-                (tally.renewals, tally.rotations) = (chain.mock.renewals(), chain.mock.rotations());
+                (tally.renewals, tally.rotations) =
+                    (chain.highlevel.renewals(), chain.highlevel.rotations());
                 tally
             })
         })
@@ -61,14 +62,14 @@ async fn processes_that_start_together_renew_once() {
         let chain = Chain::start().await;
         chain.next(true).await;
         let started: Vec<Child> = (0..processes)
-            .map(|_| start(&chain.mock, &chain.file))
+            .map(|_| start(&chain.highlevel, &chain.file))
             .collect();
         for process in started {
             let (token, status, text) = ended(process).await;
             assert!(status.success(), "{text}");
             assert_eq!(token.as_deref(), Some("company.2.access"), "{text}");
         }
-        let asked = (chain.mock.renewals(), chain.mock.rotations());
+        let asked = (chain.highlevel.renewals(), chain.highlevel.rotations());
         assert_eq!(asked, (1, 1), "{processes}");
     }
 }

@@ -10,7 +10,7 @@ use highlevel_mcp::upstream::failure::{Failure, FailureClass};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, advance, id, now, oauth, token_text};
-use crate::mock::{LOCATIONS, Mock, Script};
+use crate::token_endpoints::{LOCATIONS, Script, TokenEndpoints};
 
 async fn token(fixture: &Fixture, location: &str) -> Result<String, Failure> {
     token_text(fixture.company.location_token(&id(location)).await)
@@ -21,7 +21,7 @@ async fn a_location_token_is_minted_once_and_kept_in_memory_only() {
     let fixture = Fixture::ending_in(10_000).await;
     let first = token(&fixture, LOCATIONS[0]).await.expect("a token");
     assert_eq!(first, "Location0.2.token");
-    let (headers, body) = fixture.mock.last();
+    let (headers, body) = fixture.highlevel.last();
     assert_eq!(body, "companyId=Company0&locationId=Location0");
     assert_eq!(headers["version"], "2021-07-28");
     assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
@@ -34,7 +34,7 @@ async fn a_location_token_is_minted_once_and_kept_in_memory_only() {
         token(&fixture, LOCATIONS[1]).await.as_deref(),
         Ok("Location1.3.token")
     );
-    assert_eq!(fixture.mock.mints(), 2);
+    assert_eq!(fixture.highlevel.mints(), 2);
     let pair = fixture.pair().await.to_string();
     for secret in [&first, "locations.refresh"] {
         assert!(!pair.contains(secret) && !fixture.store_shows(secret));
@@ -67,21 +67,30 @@ async fn the_companys_token_is_renewed_first_where_it_must_be() {
         token(&fixture, LOCATIONS[0]).await.as_deref(),
         Ok("Location0.3.token")
     );
-    assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 1));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.mints()),
+        (1, 1)
+    );
 
     let fixture = Fixture::ending_in(10_000).await;
-    fixture.mock.revoke(fixture.first());
+    fixture.highlevel.revoke(fixture.first());
     assert_eq!(
         token(&fixture, LOCATIONS[0]).await.as_deref(),
         Ok("Location0.3.token")
     );
-    assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 2));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.mints()),
+        (1, 2)
+    );
 
     // A new token that is refused too is not renewed again.
-    fixture.mock.revoke("company.2.access");
+    fixture.highlevel.revoke("company.2.access");
     let failure = token(&fixture, LOCATIONS[1]).await.expect_err("refused");
     assert_eq!(failure.class, FailureClass::Auth);
-    assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 3));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.mints()),
+        (1, 3)
+    );
 
     // No pair, no request.
     let fixture = Fixture::with(&json!({"companyId": "Other"})).await;
@@ -89,13 +98,13 @@ async fn the_companys_token_is_renewed_first_where_it_must_be() {
         token(&fixture, LOCATIONS[0]).await.expect_err("none").class,
         FailureClass::Auth
     );
-    assert_eq!(fixture.mock.mints(), 0);
+    assert_eq!(fixture.highlevel.mints(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_together_get_one_token() {
     let fixture = Fixture::ending_in(-5).await;
-    fixture.mock.delay(Duration::from_millis(50));
+    fixture.highlevel.delay(Duration::from_millis(50));
     let asking: Vec<_> = (0..200)
         .map(|number| {
             let company = fixture.company.clone();
@@ -106,7 +115,10 @@ async fn those_who_ask_together_get_one_token() {
     for asked in asking {
         assert!(asked.await.expect("no panic").is_ok());
     }
-    assert_eq!((fixture.mock.renewals(), fixture.mock.mints()), (1, 2));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.mints()),
+        (1, 2)
+    );
 }
 
 async fn check(
@@ -118,7 +130,7 @@ async fn check(
 ) {
     let fixture = Fixture::ending_in(10_000).await;
     if let Some(script) = script {
-        fixture.mock.next(script);
+        fixture.highlevel.next(script);
     }
     let failure = token(&fixture, location).await.expect_err(says);
     let text = failure.text();
@@ -133,7 +145,7 @@ async fn check(
     );
     assert!(!text.contains("company.1.access"), "{text}");
     assert_eq!(
-        (fixture.mock.renewals(), fixture.mock.mints()),
+        (fixture.highlevel.renewals(), fixture.highlevel.mints()),
         (0, 1),
         "{text}"
     );
@@ -239,8 +251,8 @@ fn credential(claims: &Value) -> Credential {
 
 #[tokio::test]
 async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
-    let mock = Mock::start().await;
-    let minter = Minter::new(oauth(mock.url()));
+    let highlevel = TokenEndpoints::start().await;
+    let minter = Minter::new(oauth(highlevel.url()));
     let company = credential(
         &json!({"authClass": "Company", "authClassId": "Company0", "exp": now() + 1000}),
     );
@@ -266,7 +278,7 @@ async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
     assert_eq!(ask(3, &ending).await.as_deref(), Ok("Location0.4.token"));
     assert_eq!(ask(3, &ending).await.as_deref(), Ok("Location0.5.token"));
 
-    let mints = mock.mints();
+    let mints = highlevel.mints();
     for claims in [
         json!({"authClass": "Location", "authClassId": "Company0"}),
         json!({"authClass": "Company", "authClassId": "no/id"}),
@@ -281,5 +293,5 @@ async fn a_clients_company_token_is_exchanged_and_nobody_elses() {
     }
     let pit = Credential::parse("pit-1").expect("a credential");
     assert!(Minter::takes(&company) && !Minter::takes(&pit));
-    assert_eq!(mock.mints(), mints);
+    assert_eq!(highlevel.mints(), mints);
 }

@@ -12,6 +12,6 @@ mod fixture;
 mod imports;
 mod killed;
 mod locations;
-mod mock;
 mod pairs;
 mod renewals;
+mod token_endpoints;

@@ -32,7 +32,7 @@ async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
         .take(200)
         .collect::<String>();
     let got = match fixture.token().await {
-        Ok(token) if fixture.mock.renewals() == 0 => {
+        Ok(token) if fixture.highlevel.renewals() == 0 => {
             assert!(text.contains(&token), "{text}");
             Used
         }
@@ -41,7 +41,7 @@ async fn check(text: impl AsRef<[u8]>, fate: Fate, says: &str) {
             Renewed
         }
         Err(failure) => {
-            assert_eq!(fixture.mock.renewals(), 0, "{text}");
+            assert_eq!(fixture.highlevel.renewals(), 0, "{text}");
             let sentence = &failure.sentence;
             assert!(
                 sentence.contains("pair.json") && sentence.contains(says),
@@ -215,7 +215,7 @@ async fn relative_paths_and_links_are_followed() {
     let here = std::env::current_dir().expect("a folder");
     let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
     let relative = up.join(fixture.path().strip_prefix("/").expect("absolute"));
-    let other = company_at(fixture.mock.url(), &relative);
+    let other = company_at(fixture.highlevel.url(), &relative);
     assert_eq!(
         token_text(other.token().await).as_deref(),
         Ok("company.1.access")
@@ -224,7 +224,7 @@ async fn relative_paths_and_links_are_followed() {
     let links = tempfile::tempdir().expect("a folder");
     let link = links.path().join("link.json");
     symlink(fixture.path(), &link).expect("a link");
-    let linked = company_at(fixture.mock.url(), &link);
+    let linked = company_at(fixture.highlevel.url(), &link);
     assert_eq!(
         token_text(linked.token().await).as_deref(),
         Ok("company.1.access")

@@ -7,22 +7,22 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, advance, now, token_text};
-use crate::mock::{Moment, Script};
+use crate::token_endpoints::{Moment, Script};
 
 #[tokio::test]
 async fn what_highlevel_leaves_out_is_as_before() {
     let fixture = Fixture::ending_in(-5).await;
-    fixture.mock.next(Script::With(
+    fixture.highlevel.next(Script::With(
         json!({"refresh_token": null, "expires_in": null}),
     ));
     assert!(fixture.token().await.is_err(), "null is no token");
-    let (_, body) = fixture.mock.last();
+    let (_, body) = fixture.highlevel.last();
     assert_eq!(
         body,
         "client_id=client-0&client_secret=the-client-secret&grant_type=refresh_token\
          &refresh_token=refresh.1.token&user_type=Company"
     );
-    fixture.mock.next(Script::Say(
+    fixture.highlevel.next(Script::Say(
         200,
         &[],
         r#"{"access_token": "a.b.c"}"#.to_owned(),
@@ -39,7 +39,7 @@ async fn failed_renewals_are_five_seconds_apart() {
     for rest in [-5, 200] {
         let fixture = Fixture::ending_in(rest).await;
         for round in 1..=3 {
-            fixture.mock.next(Script::Say(401, &[], String::new()));
+            fixture.highlevel.next(Script::Say(401, &[], String::new()));
             for _ in 0..10 {
                 match fixture.token().await {
                     Ok(token) => assert_eq!((token.as_str(), rest), (fixture.first(), 200)),
@@ -49,7 +49,7 @@ async fn failed_renewals_are_five_seconds_apart() {
                     }
                 }
             }
-            assert_eq!(fixture.mock.renewals(), round);
+            assert_eq!(fixture.highlevel.renewals(), round);
             advance(5).await;
         }
         assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
@@ -65,7 +65,9 @@ async fn a_longer_pause_is_kept_where_highlevel_asks_for_one() {
     ];
     for (asked, pause) in rows {
         let fixture = Fixture::ending_in(-5).await;
-        fixture.mock.next(Script::Say(429, asked, String::new()));
+        fixture
+            .highlevel
+            .next(Script::Say(429, asked, String::new()));
         assert!(fixture.token().await.is_err());
         advance(pause - 1).await;
         assert!(fixture.token().await.is_err(), "{asked:?}");
@@ -81,13 +83,13 @@ async fn a_longer_pause_is_kept_where_highlevel_asks_for_one() {
 #[tokio::test]
 async fn tokens_that_live_shorter_than_the_margin_are_not_renewed_at_every_call() {
     let fixture = Fixture::ending_in(-5).await;
-    fixture.mock.lives(100);
+    fixture.highlevel.lives(100);
     for _ in 0..10 {
         assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
     }
     advance(5).await;
     assert_eq!(fixture.token().await.as_deref(), Ok("company.3.access"));
-    assert_eq!(fixture.mock.renewals(), 2);
+    assert_eq!(fixture.highlevel.renewals(), 2);
 }
 
 #[tokio::test]
@@ -112,10 +114,10 @@ async fn only_the_token_in_use_can_be_refused_and_not_too_young() {
         "another one would be refused too"
     );
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    assert_eq!(fixture.mock.renewals(), 1);
+    assert_eq!(fixture.highlevel.renewals(), 1);
     advance(60).await;
     assert!(fixture.company.refused(&second));
-    fixture.mock.next(Script::Say(401, &[], String::new()));
+    fixture.highlevel.next(Script::Say(401, &[], String::new()));
     let failure = fixture
         .token()
         .await
@@ -135,13 +137,13 @@ async fn who_refuses_a_token_is_not_given_it_again() {
         let second = token_text(company.token().await);
         assert_ne!(second, token_text(Ok(first)));
     }
-    assert_eq!(fixture.mock.renewals(), 50);
+    assert_eq!(fixture.highlevel.renewals(), 50);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_together_renew_once() {
     let fixture = Fixture::ending_in(-5).await;
-    fixture.mock.delay(Duration::from_millis(100));
+    fixture.highlevel.delay(Duration::from_millis(100));
     let other = fixture.another();
     let asking: Vec<_> = (0..200)
         .map(|number| {
@@ -159,14 +161,14 @@ async fn those_who_ask_together_renew_once() {
             Ok("company.2.access")
         );
     }
-    assert_eq!(fixture.mock.renewals(), 1);
+    assert_eq!(fixture.highlevel.renewals(), 1);
 }
 
 #[tokio::test]
 async fn who_goes_away_does_not_stop_a_renewal() {
     let fixture = Fixture::ending_in(-5).await;
-    let mut moments = fixture.mock.moments();
-    fixture.mock.delay(Duration::from_millis(100));
+    let mut moments = fixture.highlevel.moments();
+    fixture.highlevel.delay(Duration::from_millis(100));
     let company = fixture.company.clone();
     let asking = tokio::spawn(async move { company.token().await });
     while moments.recv().await.expect("a moment") != Moment::Asked {}
@@ -175,13 +177,13 @@ async fn who_goes_away_does_not_stop_a_renewal() {
         sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    assert_eq!(fixture.mock.renewals(), 1);
+    assert_eq!(fixture.highlevel.renewals(), 1);
 }
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_fetched_again_though_nobody_asks() {
     let fixture = Fixture::ending_in(200).await;
-    fixture.mock.next(Script::Garble(502, "<html>"));
+    fixture.highlevel.next(Script::Garble(502, "<html>"));
     assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
     let fetched = async {
         while fixture.pair().await["refresh_token"] != "refresh.2.token" {
@@ -192,7 +194,10 @@ async fn an_answer_that_was_lost_is_fetched_again_though_nobody_asks() {
         .await
         .expect("fetched again");
     assert_eq!(fixture.token().await.as_deref(), Ok("company.2.access"));
-    assert_eq!((fixture.mock.renewals(), fixture.mock.rotations()), (2, 1));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.rotations()),
+        (2, 1)
+    );
 }
 
 #[tokio::test]
@@ -214,12 +219,12 @@ async fn an_answer_that_was_lost_stays_so_until_highlevel_says_otherwise() {
         ),
     ] {
         let fixture = Fixture::ending_in(200).await;
-        fixture.mock.next(Script::Garble(500, ""));
-        fixture.mock.next(then.clone());
+        fixture.highlevel.next(Script::Garble(500, ""));
+        fixture.highlevel.next(then.clone());
         assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
         advance(5).await;
         assert_eq!(fixture.token().await.as_deref(), Ok(fixture.first()));
-        assert_eq!(fixture.mock.renewals(), 2);
+        assert_eq!(fixture.highlevel.renewals(), 2);
         assert_eq!(fixture.is_open().await, left, "{then:?}");
     }
 }
@@ -235,23 +240,26 @@ fn a_server_that_stops_while_it_renews_renews_at_once_when_it_starts() {
     let highlevel = runtime();
     // Good for hours: only the intent says that its successor is waiting.
     let fixture = highlevel.block_on(Fixture::ending_in(10_000));
-    fixture.mock.next(Script::Lose);
+    fixture.highlevel.next(Script::Lose);
     let server = runtime();
     server.block_on(async {
         let first = fixture.company.token().await.expect("a token");
         assert!(fixture.company.refused(&first));
-        let mut moments = fixture.mock.moments();
+        let mut moments = fixture.highlevel.moments();
         let company = fixture.company.clone();
         tokio::spawn(async move { company.token().await });
         while moments.recv().await.expect("a moment") != Moment::Asked {}
-        while fixture.mock.rotations() == 0 {
+        while fixture.highlevel.rotations() == 0 {
             sleep(Duration::from_millis(5)).await;
         }
     });
     server.shutdown_background();
-    fixture.mock.pass(Duration::from_secs(25));
+    fixture.highlevel.pass(Duration::from_secs(25));
     let company = fixture.another();
     let token = highlevel.block_on(company.token());
     assert_eq!(token_text(token).as_deref(), Ok("company.2.access"));
-    assert_eq!((fixture.mock.renewals(), fixture.mock.rotations()), (2, 1));
+    assert_eq!(
+        (fixture.highlevel.renewals(), fixture.highlevel.rotations()),
+        (2, 1)
+    );
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
 use crate::times;
-use crate::wire::{Step, Wire, read_request, whole};
 use test_support::server::{KEY, TestServer, VOUCHED, client};
+use test_support::wire::{Step, Wire, read_request, whole};
 
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 pub(crate) const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
@@ -138,14 +138,14 @@ async fn a_client_that_goes_away_frees_its_place() {
     let (highlevel, seen) = waiting(CALLERS).await;
     // No more than there are callers: a place that stays taken is one that another call lacks.
     let few = [("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "8"), NO_LIMIT];
-    let server = Arc::new(TestServer::start_with(&highlevel, &few).await);
+    let server = Arc::new(TestServer::start_with(&highlevel.url, &few).await);
     // Of a token that HighLevel has not answered, few calls may be under way.
     let first = json!({"contactId": ANSWERED});
     let own = [("authorization", "Bearer pit-a"), ("locationid", "L0")];
     let (text, is_error) = server.call_with(&own, "contacts_get-contact", first).await;
     assert!(!is_error, "{text}");
     let held = connected(&server).await;
-    assert_ne!(open_sockets([&server.url, &highlevel]), 0);
+    assert_ne!(open_sockets([&server.url, &highlevel.url]), 0);
     drop(held);
     let callers = seen.into_iter().enumerate().map(|(caller, mut seen)| {
         let server = Arc::clone(&server);
@@ -181,7 +181,7 @@ async fn a_client_that_goes_away_frees_its_place() {
         took[took.len() - 1],
     );
     sleep(Duration::from_millis(100)).await;
-    let open = open_sockets([&server.url, &highlevel]);
+    let open = open_sockets([&server.url, &highlevel.url]);
     assert!(open <= 4, "{open} sockets are open");
 }
 
@@ -195,35 +195,28 @@ enum Seen {
 const ANSWERED: &str = "answered";
 
 /// A HighLevel that else never answers, and what it sees of the call for each contact, by its number.
-async fn waiting(contacts: usize) -> (String, Vec<UnboundedReceiver<Seen>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
+async fn waiting(contacts: usize) -> (Wire, Vec<UnboundedReceiver<Seen>>) {
     let (tell, seen): (Vec<_>, Vec<_>) = (0..contacts).map(|_| unbounded_channel()).unzip();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let tell = tell.clone();
-            tokio::spawn(async move {
-                let request = read_request(&mut stream).await.expect("a request");
-                let head = String::from_utf8_lossy(&request);
-                let path = head.split(' ').nth(1).expect("a path");
-                if path.ends_with(ANSWERED) {
-                    let answer =
-                        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
-                    let _ = stream.write_all(answer).await;
-                    return;
-                }
-                let contact: usize = path
-                    .rsplit('/')
-                    .next()
-                    .and_then(|id| id.parse().ok())
-                    .expect("a number");
-                let _ = tell[contact].send(Seen::Asked);
-                let _ = stream.read(&mut [0]).await;
-                let _ = tell[contact].send(Seen::Gone);
-            });
+    let wire = Wire::connections(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let request = read_request(&mut stream).await.expect("a request");
+            let head = String::from_utf8_lossy(&request);
+            let path = head.split(' ').nth(1).expect("a path");
+            let contact = path.rsplit('/').next().expect("an id");
+            if contact == ANSWERED {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                let _ = stream.write_all(answer).await;
+                return;
+            }
+            let contact: usize = contact.parse().expect("a number");
+            let _ = tell[contact].send(Seen::Asked);
+            let _ = stream.read(&mut [0]).await;
+            let _ = tell[contact].send(Seen::Gone);
         }
-    });
-    (url, seen)
+    })
+    .await;
+    (wire, seen)
 }
 
 /// Sockets that some process has open from or to one of these: other tests have their own at the same time.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 
-use crate::wire::{Step, Wire, send, whole};
 use test_support::server::{TestServer, VOUCHED};
+use test_support::wire::{Step, Wire, send, whole};
 
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -327,22 +327,16 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_call_before_the_token_le
         .with_single_cert(vec![key.cert.der().clone()], private)
         .expect("a server");
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let accepted = tokio::spawn(async move {
-        let mut failed = 0;
-        while let Ok((stream, _)) = listener.accept().await {
-            match acceptor.accept(stream).await {
-                Ok(_) => return None,
-                Err(_) => failed += 1,
-            }
-            if failed == 3 {
-                break;
-            }
+    let (handshake, mut handshakes) = unbounded_channel();
+    let wire = Wire::connections(move |stream| {
+        let (acceptor, handshake) = (acceptor.clone(), handshake.clone());
+        async move {
+            let _ = handshake.send(acceptor.accept(stream).await.is_ok());
         }
-        Some(failed)
-    });
-    let server = TestServer::start(&format!("https://localhost:{port}")).await;
+    })
+    .await;
+    let url = wire.url.replace("http://127.0.0.1", "https://localhost");
+    let server = TestServer::start(&url).await;
     let (text, is_error) = server
         .call("contacts_get-contact", json!({"contactId": "c1"}))
         .await;
@@ -350,11 +344,10 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_call_before_the_token_le
         is_error && text.contains("nothing was sent") && text.contains("certificate"),
         "{text}"
     );
-    assert_eq!(
-        accepted.await.expect("accepted"),
-        Some(3),
-        "no handshake was completed"
-    );
+    for _ in 0..3 {
+        let is_complete = handshakes.recv().await;
+        assert_eq!(is_complete, Some(false), "no handshake was completed");
+    }
 }
 
 /// 1 MiB that becomes 1 GiB: stopped at the largest answer that is taken.

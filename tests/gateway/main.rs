@@ -17,7 +17,6 @@ mod rest;
 mod retries;
 mod tenants;
 mod upstream;
-mod wire;
 
 /// `usual` times in every run, `full` times where the full numbers are asked for.
 pub fn times(usual: usize, full: usize) -> usize {

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::connections::{HEAD, NO_LIMIT, NOWHERE, connected};
-use crate::wire::{Step, Wire, whole};
 use test_support::server::TestServer;
+use test_support::wire::{Step, Wire, whole};
 
 const ALIVE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 

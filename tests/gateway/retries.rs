@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::times;
-use crate::wire::{Step, Wire, reset, whole};
 use test_support::server::{TestServer, VOUCHED};
+use test_support::wire::{Step, Wire, reset, send, whole};
 
 const NO_LIMIT: (&str, &str) = ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "10000000");
 
@@ -26,11 +26,18 @@ const TOOLS: [(&str, &str); 4] = [
     ),
 ];
 
-/// HighLevel does `first` to the first request and answers every other one: how often each tool is sent, and
-/// whether it succeeds.
-async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usize, bool)) {
+/// What HighLevel does to the first request, while it answers every other one.
+struct Row {
+    name: &'static str,
+    first: Vec<Step>,
+    /// Whether it is sent again, and then succeeds.
+    read_again: bool,
+    write_again: bool,
+}
+
+async fn check(row: Row) {
     for (tool, arguments) in TOOLS {
-        let first = first.clone();
+        let first = row.first.clone();
         let wire = Wire::start(move |number| match number {
             0 => first.clone(),
             _ => vec![whole("200 OK", "", "{}")],
@@ -40,7 +47,13 @@ async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usiz
         let arguments: Value = serde_json::from_str(arguments).expect("JSON");
         let (text, is_error) = server.call(tool, arguments).await;
         let is_read = tool.contains("get") || tool.contains("search");
-        let expected = if is_read { reads } else { writes };
+        let again = if is_read {
+            row.read_again
+        } else {
+            row.write_again
+        };
+        let expected = (1 + usize::from(again), again);
+        let name = row.name;
         assert_eq!(
             (wire.requests(), !is_error),
             expected,
@@ -51,94 +64,56 @@ async fn check(name: &str, first: Vec<Step>, reads: (usize, bool), writes: (usiz
 
 #[tokio::test]
 async fn reads_are_repeated_and_writes_only_where_nothing_happened() {
-    let too_many = |headers: &str| vec![whole("429 Too Many Requests", headers, "{}")];
-    let again = (2, true);
-    let once = (1, false);
-    check("a reset", vec![Step::Reset], again, once).await;
-    check("an end", vec![Step::Close], again, once).await;
-    check("502", vec![whole("502 Bad Gateway", "", "{}")], again, once).await;
-    check(
-        "503",
-        vec![whole("503 Service Unavailable", "", "{}")],
-        again,
-        once,
-    )
-    .await;
-    check(
-        "503 for a second",
-        vec![whole("503 Service Unavailable", "retry-after: 1\r\n", "{}")],
-        again,
-        once,
-    )
-    .await;
-    check(
-        "503 for a minute",
-        vec![whole(
-            "503 Service Unavailable",
-            "retry-after: 60\r\n",
-            "{}",
-        )],
-        once,
-        once,
-    )
-    .await;
-    check(
-        "504",
-        vec![whole("504 Gateway Timeout", "", "")],
-        again,
-        once,
-    )
-    .await;
-    check(
-        "500",
-        vec![whole("500 Internal Server Error", "", "{}")],
-        once,
-        once,
-    )
-    .await;
-    check("400", vec![whole("400 Bad Request", "", "{}")], once, once).await;
-    check("401", vec![whole("401 Unauthorized", "", "{}")], once, once).await;
-    check(
-        "half an answer",
-        vec![
-            crate::wire::send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
-            Step::Close,
-        ],
-        once,
-        once,
-    )
-    .await;
+    let answer = |status: &str, headers: &str| vec![whole(status, headers, "{}")];
+    let unavailable = |headers: &str| answer("503 Service Unavailable", headers);
+    let too_many = |headers: &str| answer("429 Too Many Requests", headers);
+    let half = send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{");
+    let read = |name, first| Row {
+        name,
+        first,
+        read_again: true,
+        write_again: false,
+    };
+    let never = |name, first| Row {
+        name,
+        first,
+        read_again: false,
+        write_again: false,
+    };
     // Nothing was done, so that everything is repeated, as soon as HighLevel says or not at all.
-    check("429", too_many("retry-after: 0\r\n"), again, again).await;
-    check(
-        "429 for a second",
-        too_many("retry-after: 1\r\n"),
-        again,
-        again,
-    )
-    .await;
-    check("429 for an interval", too_many(""), once, once).await;
-    check(
-        "429 for an hour",
-        too_many("retry-after: 3600\r\n"),
-        once,
-        once,
-    )
-    .await;
-    check(
-        "429 for ever",
-        too_many("retry-after: 99999999999999999999\r\n"),
-        once,
-        once,
-    )
-    .await;
-    check(
-        "429 until a garbled date",
-        too_many("retry-after: Thu, 99 Foo\r\n"),
-        once,
-        once,
-    )
-    .await;
+    let both = |name, first| Row {
+        name,
+        first,
+        read_again: true,
+        write_again: true,
+    };
+    for row in [
+        read("a reset", vec![Step::Reset]),
+        read("an end", vec![Step::Close]),
+        read("502", answer("502 Bad Gateway", "")),
+        read("503", unavailable("")),
+        read("503 for a second", unavailable("retry-after: 1\r\n")),
+        never("503 for a minute", unavailable("retry-after: 60\r\n")),
+        read("504", vec![whole("504 Gateway Timeout", "", "")]),
+        never("500", answer("500 Internal Server Error", "")),
+        never("400", answer("400 Bad Request", "")),
+        never("401", answer("401 Unauthorized", "")),
+        never("half an answer", vec![half, Step::Close]),
+        both("429", too_many("retry-after: 0\r\n")),
+        both("429 for a second", too_many("retry-after: 1\r\n")),
+        never("429 for an interval", too_many("")),
+        never("429 for an hour", too_many("retry-after: 3600\r\n")),
+        never(
+            "429 for ever",
+            too_many("retry-after: 99999999999999999999\r\n"),
+        ),
+        never(
+            "429 until a garbled date",
+            too_many("retry-after: Thu, 99 Foo\r\n"),
+        ),
+    ] {
+        check(row).await;
+    }
 }
 
 #[tokio::test]
@@ -201,46 +176,40 @@ async fn retries_stay_within_their_budget() {
 async fn no_reset_makes_a_write_happen_twice() {
     let calls = times(3_000, 10_000);
     let seen: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let counts = Arc::clone(&seen);
-    tokio::spawn(async move {
-        let random = fastrand::Rng::with_seed(11);
-        let random = Mutex::new(random);
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let counts = Arc::clone(&counts);
-            // So many bytes are read, and so many of the answer written, before the connection is reset.
-            let (read, written) = {
-                let mut random = random.lock().expect("the lock");
-                (random.usize(0..1200), random.usize(0..60))
-            };
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                let mut buffer = [0; 64];
-                while request.len() < read {
-                    match tokio::time::timeout(Duration::from_millis(3), stream.read(&mut buffer))
-                        .await
-                    {
-                        Ok(Ok(count)) if count > 0 => request.extend_from_slice(&buffer[..count]),
-                        _ => break,
-                    }
+    let (counts, random) = (Arc::clone(&seen), Mutex::new(fastrand::Rng::with_seed(11)));
+    let wire = Wire::connections(move |mut stream| {
+        let counts = Arc::clone(&counts);
+        // So many bytes are read, and so many of the answer written, before the connection is reset.
+        let (read, written) = {
+            let mut random = random.lock().expect("the lock");
+            (random.usize(0..1200), random.usize(0..60))
+        };
+        async move {
+            let mut request = Vec::new();
+            let mut buffer = [0; 64];
+            while request.len() < read {
+                let next = timeout(Duration::from_millis(3), stream.read(&mut buffer)).await;
+                match next {
+                    Ok(Ok(count)) if count > 0 => request.extend_from_slice(&buffer[..count]),
+                    _ => break,
                 }
-                let text = String::from_utf8_lossy(&request);
-                // An id that was read whole; less than that makes no call.
-                if let Some((id, _)) = text
-                    .find("call-")
-                    .and_then(|start| text[start..].split_once('@'))
-                {
-                    let id = id.to_owned();
-                    *counts.lock().expect("the lock").entry(id).or_default() += 1;
-                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"contact\":{}}";
-                    let _ = stream.write_all(&answer[..written.min(answer.len())]).await;
-                }
-                reset(&stream);
-            });
+            }
+            let text = String::from_utf8_lossy(&request);
+            // An id that was read whole; less than that makes no call.
+            let id = text
+                .split_once("call-")
+                .and_then(|(_, rest)| rest.split_once('@'));
+            if let Some((id, _)) = id {
+                let id = id.to_owned();
+                *counts.lock().expect("the lock").entry(id).or_default() += 1;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"contact\":{}}";
+                let _ = stream.write_all(&answer[..written.min(answer.len())]).await;
+            }
+            reset(&stream);
         }
-    });
-    let server = Arc::new(TestServer::start_with(&url, &[NO_LIMIT, VOUCHED]).await);
+    })
+    .await;
+    let server = Arc::new(TestServer::start_with(&wire.url, &[NO_LIMIT, VOUCHED]).await);
     let callers = (0..8).map(|caller| {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
@@ -280,30 +249,20 @@ async fn no_reset_makes_a_write_happen_twice() {
 /// Nobody listens: calls fail at once, and one tries every five seconds.
 #[tokio::test]
 async fn an_outage_fails_fast_and_is_probed_seldom() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let outage = Duration::from_secs(u64::try_from(times(11, 60)).expect("seconds"));
-    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let seen = Arc::clone(&attempts);
     let up_at = Instant::now() + outage;
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            if Instant::now() < up_at {
-                seen.lock().expect("the lock").push(Instant::now());
-                reset(&stream);
-                let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
-                let _ = crate::wire::read_request(&mut stream).await;
-                let _ = stream.write_all(answer).await;
-                let _ = stream.shutdown().await;
-            } else {
-                let _ = crate::wire::read_request(&mut stream).await;
-                let _ = stream
-                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-                    .await;
-            }
+    let wire = Wire::start(move |_| {
+        if Instant::now() >= up_at {
+            return vec![whole("200 OK", "", "{}")];
         }
-    });
-    let server = TestServer::start_with(&url, &[NO_LIMIT]).await;
+        seen.lock().expect("the lock").push(Instant::now());
+        let page = whole("503 Service Unavailable", "connection: close\r\n", "<html>");
+        vec![page, Step::Close]
+    })
+    .await;
+    let server = TestServer::start_with(&wire.url, &[NO_LIMIT]).await;
     let mut fast = Vec::new();
     let start = Instant::now();
     while Instant::now() < up_at {

@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::times;
-use crate::wire::{Step, Wire, read_request, reset, whole};
 use test_support::server::TestServer;
+use test_support::wire::{Step, Wire, read_request, reset, whole};
 
 const CREDENTIALS: usize = 64;
 const LOCATIONS: usize = 8;

@@ -15,9 +15,9 @@ use highlevel_mcp::upstream::{
     Transport,
 };
 use reqwest::{Method, Request};
+use test_support::recording::{Recording, json as answer};
+use test_support::wire::{Step, Wire, whole};
 use tool::Tool;
-
-use crate::wire::{Step, Wire, whole};
 
 const READ: &str = "contacts_get-contact";
 const WRITE: &str = "contacts_create-contact";
@@ -117,29 +117,26 @@ async fn the_right_to_send_is_given_once() {
 
 #[tokio::test]
 async fn eight_calls_of_a_new_token_go_four_at_a_time() {
-    // Calls that arrived before the first was answered: that answer accepts the token, and then all may go.
-    let (arrived, at_first) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let highlevel = {
-        let (arrived, at_first) = (Arc::clone(&arrived), Arc::clone(&at_first));
-        axum::Router::new().fallback(move || {
-            let (arrived, at_first) = (Arc::clone(&arrived), Arc::clone(&at_first));
-            async move {
-                arrived.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                let all = arrived.load(Ordering::SeqCst);
-                let _ = at_first.compare_exchange(0, all, Ordering::SeqCst, Ordering::SeqCst);
-                axum::Json(serde_json::json!({"contact": {}}))
-            }
-        })
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-    let listener = listener.expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, highlevel).await });
-    let upstream = Upstream::new(&base);
+    // Calls that arrived, and those of them before the first was answered: that answer accepts the token, and then all
+    // may go.
+    let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let shared = Arc::clone(&counts);
+    let highlevel = Recording::start_async(move |_| {
+        let counts = Arc::clone(&shared);
+        async move {
+            let [arrived, at_first] = &*counts;
+            arrived.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let all = arrived.load(Ordering::SeqCst);
+            let _ = at_first.compare_exchange(0, all, Ordering::SeqCst, Ordering::SeqCst);
+            answer(200, r#"{"contact":{}}"#)
+        }
+    })
+    .await;
+    let upstream = Upstream::new(&highlevel.url);
     let budget = Budget::default();
     for (standing, expected) in [(Standing::New, 4), (Standing::Accepted, 8)] {
-        for counter in [&arrived, &at_first] {
+        for counter in &*counts {
             counter.store(0, Ordering::SeqCst);
         }
         assert_eq!(upstream.transport.standing(&caller("pit-a")), standing);
@@ -149,7 +146,7 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
             .iter()
             .filter(|call| call.is_err())
             .count();
-        let most = at_first.load(Ordering::SeqCst);
+        let most = counts[1].load(Ordering::SeqCst);
         println!(
             "8 calls at once of a token that is {standing:?}: {most} under way, {refused} refused"
         );
@@ -160,19 +157,42 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
 #[tokio::test]
 async fn only_a_success_that_proves_a_location_proves_it() {
     let forbidden = r#"{"message":"The token does not have access to this location."}"#;
-    // Status, body, whether the operation proves, whether the request names the location; then whether it is proven.
+    /// A call, and whether it proves the location.
+    struct Row {
+        status: &'static str,
+        body: &'static str,
+        /// Of the operation.
+        proves: bool,
+        /// The request names the location.
+        names: bool,
+        proven: bool,
+    }
+    let usual = Row {
+        status: "200 OK",
+        body: "{}",
+        proves: true,
+        names: true,
+        proven: false,
+    };
     #[rustfmt::skip]
     let rows = [
-        ("200 OK", "{}", true, true, true),
-        ("200 OK", "{}", true, false, false),
-        ("200 OK", "{}", false, true, false),
-        ("200 OK", "<html>", true, true, false),
-        ("403 Forbidden", forbidden, true, true, false),
-        ("404 Not Found", "{}", true, true, false),
-        ("400 Bad Request", "{}", true, true, false),
+        Row { proven: true, ..usual },
+        Row { names: false, ..usual },
+        Row { proves: false, ..usual },
+        Row { body: "<html>", ..usual },
+        Row { status: "403 Forbidden", body: forbidden, ..usual },
+        Row { status: "404 Not Found", ..usual },
+        Row { status: "400 Bad Request", ..usual },
     ];
     let location = TenantId::parse("L0").expect("an id");
-    for (status, body, proves, names, proven) in rows {
+    for row in rows {
+        let Row {
+            status,
+            body,
+            proves,
+            names,
+            proven,
+        } = row;
         let wire = Wire::start(move |number| match number {
             0 => vec![whole(status, "", body)],
             _ => vec![whole("403 Forbidden", "", forbidden)],

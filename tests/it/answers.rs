@@ -7,179 +7,91 @@ use axum::response::IntoResponse;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use test_support::recording::{Recording, json as answer};
 use test_support::server::{TestServer, VOUCHED};
+use test_support::until;
+use test_support::wire::{Step, Wire, send, whole};
 
-/// Each tool once: arguments, HighLevel's status and message, the class that clients see.
-fn refusals() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
+/// A call that HighLevel refuses.
+struct Refusal {
+    tool: &'static str,
+    arguments: Value,
+    status: u16,
+    message: &'static str,
+    /// What clients see.
+    class: &'static str,
+}
+
+/// Each tool once.
+#[rustfmt::skip]
+fn refusals() -> Vec<Refusal> {
     let scope = "The token is not authorized for this scope.";
     let contact = json!({"contactId": "c1"});
     let window = json!({"calendarId": "a", "startTime": "1", "endTime": "2"});
     vec![
-        (
-            "calendars_get-appointment-notes",
-            json!({"appointmentId": "a"}),
-            401,
-            scope,
-            "scope",
-        ),
-        (
-            "calendars_get-calendar-events",
-            window,
-            422,
-            "startTime must be a number string",
-            "invalid",
-        ),
-        (
-            "contacts_add-tags",
-            json!({"contactId": "c1", "tags": ["a"]}),
-            400,
-            "Contact not found for id:c1",
-            "not_found",
-        ),
-        (
-            "contacts_create-contact",
-            json!({"email": "a@example.com"}),
-            400,
-            "This location does not allow duplicated contacts.",
-            "duplicate",
-        ),
-        (
-            "contacts_get-all-tasks",
-            contact.clone(),
-            401,
-            "Invalid JWT",
-            "auth",
-        ),
-        (
-            "contacts_get-contact",
-            contact,
-            401,
-            "Token's user type mismatch!",
-            "token_class",
-        ),
-        (
-            "contacts_get-contacts",
-            json!({}),
-            403,
-            "The token does not have access to this location.",
-            "location",
-        ),
-        (
-            "contacts_remove-tags",
-            json!({"contactId": "c1", "tags": ["a"]}),
-            500,
-            "Internal server error",
-            "unknown_outcome",
-        ),
-        (
-            "contacts_update-contact",
-            json!({"contactId": "c1", "city": "Rome"}),
-            422,
-            "property x should not exist",
-            "invalid",
-        ),
-        (
-            "contacts_upsert-contact",
-            json!({"phone": "+15550100"}),
-            429,
-            "Too many requests",
-            "rate_limited",
-        ),
-        (
-            "conversations_get-messages",
-            json!({"conversationId": "a"}),
-            404,
-            "Conversation not found",
-            "not_found",
-        ),
-        (
-            "conversations_search-conversation",
-            json!({}),
-            401,
-            "This authClass type is not allowed to access this scope.",
-            "token_class",
-        ),
-        (
-            "conversations_send-a-new-message",
-            json!({"type": "SMS", "contactId": "c1", "message": "m"}),
-            400,
-            "Cannot send message as DND is active for SMS.",
-            "dnd",
-        ),
-        (
-            "locations_get-custom-fields",
-            json!({}),
-            401,
-            "version header was not found.",
-            "upstream",
-        ),
-        (
-            "locations_get-location",
-            json!({}),
-            401,
-            "This route is not yet supported by the IAM Service.",
-            "refused",
-        ),
-        (
-            "opportunities_get-opportunity",
-            json!({"id": "o"}),
-            400,
-            "Opportunity not found",
-            "not_found",
-        ),
-        (
-            "opportunities_get-pipelines",
-            json!({}),
-            500,
-            "Internal server error",
-            "upstream",
-        ),
-        (
-            "opportunities_search-opportunity",
-            json!({}),
-            401,
-            scope,
-            "scope",
-        ),
-        (
-            "opportunities_update-opportunity",
-            json!({"id": "o", "status": "won"}),
-            503,
-            "",
-            "unknown_outcome",
-        ),
-        (
-            "payments_get-order-by-id",
-            json!({"orderId": "o"}),
-            422,
-            "altType should not be empty",
-            "invalid",
-        ),
-        (
-            "payments_list-transactions",
-            json!({}),
-            403,
-            "Forbidden resource",
-            "refused",
-        ),
+        Refusal { tool: "calendars_get-appointment-notes", arguments: json!({"appointmentId": "a"}),
+            status: 401, message: scope, class: "scope" },
+        Refusal { tool: "calendars_get-calendar-events", arguments: window,
+            status: 422, message: "startTime must be a number string", class: "invalid" },
+        Refusal { tool: "contacts_add-tags", arguments: json!({"contactId": "c1", "tags": ["a"]}),
+            status: 400, message: "Contact not found for id:c1", class: "not_found" },
+        Refusal { tool: "contacts_create-contact", arguments: json!({"email": "a@example.com"}),
+            status: 400, message: "This location does not allow duplicated contacts.", class: "duplicate" },
+        Refusal { tool: "contacts_get-all-tasks", arguments: contact.clone(),
+            status: 401, message: "Invalid JWT", class: "auth" },
+        Refusal { tool: "contacts_get-contact", arguments: contact,
+            status: 401, message: "Token's user type mismatch!", class: "token_class" },
+        Refusal { tool: "contacts_get-contacts", arguments: json!({}),
+            status: 403, message: "The token does not have access to this location.", class: "location" },
+        Refusal { tool: "contacts_remove-tags", arguments: json!({"contactId": "c1", "tags": ["a"]}),
+            status: 500, message: "Internal server error", class: "unknown_outcome" },
+        Refusal { tool: "contacts_update-contact", arguments: json!({"contactId": "c1", "city": "Rome"}),
+            status: 422, message: "property x should not exist", class: "invalid" },
+        Refusal { tool: "contacts_upsert-contact", arguments: json!({"phone": "+15550100"}),
+            status: 429, message: "Too many requests", class: "rate_limited" },
+        Refusal { tool: "conversations_get-messages", arguments: json!({"conversationId": "a"}),
+            status: 404, message: "Conversation not found", class: "not_found" },
+        Refusal { tool: "conversations_search-conversation", arguments: json!({}),
+            status: 401, message: "This authClass type is not allowed to access this scope.", class: "token_class" },
+        Refusal { tool: "conversations_send-a-new-message", arguments: json!({"type": "SMS", "contactId": "c1", "message": "m"}),
+            status: 400, message: "Cannot send message as DND is active for SMS.", class: "dnd" },
+        Refusal { tool: "locations_get-custom-fields", arguments: json!({}),
+            status: 401, message: "version header was not found.", class: "upstream" },
+        Refusal { tool: "locations_get-location", arguments: json!({}),
+            status: 401, message: "This route is not yet supported by the IAM Service.", class: "refused" },
+        Refusal { tool: "opportunities_get-opportunity", arguments: json!({"id": "o"}),
+            status: 400, message: "Opportunity not found", class: "not_found" },
+        Refusal { tool: "opportunities_get-pipelines", arguments: json!({}),
+            status: 500, message: "Internal server error", class: "upstream" },
+        Refusal { tool: "opportunities_search-opportunity", arguments: json!({}),
+            status: 401, message: scope, class: "scope" },
+        Refusal { tool: "opportunities_update-opportunity", arguments: json!({"id": "o", "status": "won"}),
+            status: 503, message: "", class: "unknown_outcome" },
+        Refusal { tool: "payments_get-order-by-id", arguments: json!({"orderId": "o"}),
+            status: 422, message: "altType should not be empty", class: "invalid" },
+        Refusal { tool: "payments_list-transactions", arguments: json!({}),
+            status: 403, message: "Forbidden resource", class: "refused" },
     ]
 }
 
 #[tokio::test]
 async fn every_official_tool_passes_on_a_refusal_with_its_cause() {
-    let listed: Vec<&str> = refusals().iter().map(|row| row.0).collect();
+    let listed: Vec<&str> = refusals().iter().map(|row| row.tool).collect();
     let tools: Vec<&str> = highlevel_mcp::catalog::TOOLS
         .iter()
         .filter(|tool| tool.toolsets.contains(&"official"))
         .map(|tool| tool.name)
         .collect();
     assert_eq!(listed, tools, "a row for every official tool");
-    for (tool, arguments, status, message, class) in refusals() {
+    for row in refusals() {
+        let Refusal {
+            tool,
+            arguments,
+            status,
+            message,
+            class,
+        } = row;
         let body = json!({"statusCode": status, "message": message, "traceId": "t-1"}).to_string();
         let highlevel = Recording::start(move |_| answer(status, body.clone())).await;
         let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
@@ -213,28 +125,6 @@ fn arguments(tool: &str) -> Value {
     }
 }
 
-/// A HighLevel that writes these bytes and hangs up; for what no HTTP library would send.
-async fn raw(bytes: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(&bytes).await;
-        }
-    });
-    url
-}
-
-fn response(headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
 async fn check(url: &str, tool: &str, class: &str, part: &str) {
     let server = TestServer::start_with(
         url,
@@ -250,50 +140,46 @@ async fn check(url: &str, tool: &str, class: &str, part: &str) {
 
 #[tokio::test]
 async fn what_is_no_json_is_an_error_that_says_what_it_is() {
-    let html = response("content-type: text/html\r\n", b"<html>Just a moment</html>");
-    let cases: Vec<(Vec<u8>, &str)> = vec![
-        (html, "is a page of HTML"),
-        (response("", b""), "is empty"),
-        (response("", b"  \n"), "is empty"),
-        (response("", b"{\"a\": [1, 2"), "breaks off"),
-        (response("", b"{\"a\": nope}"), "is no JSON"),
-        (response("", b"{\"a\": \"\xff\"}"), "is not UTF-8"),
+    let html = "<html>Just a moment</html>";
+    let cases = [
         (
-            response("content-encoding: gzip\r\n", b"not gzip"),
+            whole("200 OK", "content-type: text/html\r\n", html),
+            "is a page of HTML",
+        ),
+        (whole("200 OK", "", ""), "is empty"),
+        (whole("200 OK", "", "  \n"), "is empty"),
+        (whole("200 OK", "", "{\"a\": [1, 2"), "breaks off"),
+        (whole("200 OK", "", "{\"a\": nope}"), "is no JSON"),
+        (whole("200 OK", "", b"{\"a\": \"\xff\"}"), "is not UTF-8"),
+        (
+            whole("200 OK", "content-encoding: gzip\r\n", "not gzip"),
             "compressed in a way",
         ),
     ];
-    for (bytes, part) in cases {
-        let url = raw(bytes).await;
-        check(&url, READ, "upstream", part).await;
-        check(
-            &url,
-            WRITE,
-            "unknown_outcome",
-            if part.starts_with("compressed") {
-                part
-            } else {
-                "success, but its answer"
-            },
-        )
-        .await;
+    for (step, part) in cases {
+        let wire = Wire::start(move |_| vec![step.clone(), Step::Close]).await;
+        check(&wire.url, READ, "upstream", part).await;
+        let part = match part {
+            "compressed in a way" => part,
+            _ => "success, but its answer",
+        };
+        check(&wire.url, WRITE, "unknown_outcome", part).await;
     }
-    let mut cut_off = response("", b"{\"a\": 1}");
-    cut_off.truncate(cut_off.len() - 3);
-    let url = raw(cut_off).await;
-    check(&url, READ, "upstream", "broke before").await;
-    check(&url, WRITE, "unknown_outcome", "broke before").await;
-    let url = raw(Vec::new()).await;
-    check(&url, WRITE, "unknown_outcome", "broke before").await;
+    let cut_off = send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"a\":");
+    let wire = Wire::start(move |_| vec![cut_off.clone(), Step::Close]).await;
+    check(&wire.url, READ, "upstream", "broke before").await;
+    check(&wire.url, WRITE, "unknown_outcome", "broke before").await;
+    let wire = Wire::start(|_| vec![Step::Close]).await;
+    check(&wire.url, WRITE, "unknown_outcome", "broke before").await;
 }
 
 #[tokio::test]
 async fn silence_distance_and_redirects_are_told_apart() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let silent = Wire::start(|_| vec![Step::Pause(Duration::from_secs(60))]).await;
+    let url = silent.url.clone();
     check(&url, READ, "upstream", "did not answer in time").await;
     check(&url, WRITE, "unknown_outcome", "did not answer in time").await;
-    drop(silent);
+    silent.stop().await;
     check(&url, READ, "upstream", "cannot be reached").await;
     check(
         &url,
@@ -364,20 +250,8 @@ async fn answers_beyond_the_limits_are_cut_at_a_row_or_refused() {
 /// Closing the connection ends the call to HighLevel.
 #[tokio::test]
 async fn the_call_ends_when_the_client_goes_away() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let (arrived, arrival) = oneshot::channel();
-    let (closed, closing) = oneshot::channel();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("a connection");
-        let mut bytes = [0; 4096];
-        let read = stream.read(&mut bytes).await.expect("a request");
-        arrived.send(read).expect("someone waits");
-        // Ends when the server hangs up.
-        while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
-        closed.send(()).expect("someone waits");
-    });
-    let server = TestServer::start_with(&url, &[VOUCHED]).await;
+    let highlevel = Wire::start(|_| vec![Step::Pause(Duration::from_secs(60))]).await;
+    let server = TestServer::start_with(&highlevel.url, &[VOUCHED]).await;
     let call = tokio::spawn({
         let request = server
             .post("/mcp")
@@ -385,11 +259,7 @@ async fn the_call_ends_when_the_client_goes_away() {
             .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": READ, "arguments": arguments(READ)}}));
         request.send()
     });
-    arrival.await.expect("the request left");
+    until("the request left", || highlevel.requests() == 1).await;
     call.abort();
-    let closing = tokio::time::timeout(Duration::from_secs(5), closing).await;
-    assert!(
-        closing.is_ok(),
-        "HighLevel still waits for a client that is gone"
-    );
+    until("the server hangs up", || highlevel.open() == 0).await;
 }

@@ -1,14 +1,17 @@
 //! The HTTP interface: who is let in, both generations of the protocol, slow and large requests, the end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
+use test_support::recording::{Recording, json as answer};
 use test_support::server::TestServer;
+use test_support::until;
 
 async fn server() -> TestServer {
     TestServer::start("http://127.0.0.1:9").await
@@ -21,74 +24,52 @@ fn ping() -> Value {
 #[tokio::test]
 async fn every_refusal_has_a_status_and_says_what_to_do() {
     let server = server().await;
-    let pit = ("authorization", "Bearer pit-a");
-    let rows: &[(&str, &[(&str, &str)], u16, &str)] = &[
-        ("/mcp", &[pit], 200, ""),
-        ("/mcp/", &[pit], 200, ""),
-        ("/mcp/official", &[pit], 200, ""),
-        ("/mcp/official/", &[pit], 200, ""),
-        ("/mcp/x/contacts+calendars", &[pit], 200, ""),
-        ("/mcp/x/all/", &[pit], 200, ""),
-        (
-            "/mcp/x/contacts+nothing",
-            &[pit],
-            404,
-            "there is no toolset nothing; there are ad-manager, ",
-        ),
-        ("/mcp/x/all", &[], 401, "Authorization: Bearer pit-"),
-        ("/mcp", &[], 401, "Authorization: Bearer pit-"),
-        (
-            "/mcp/",
-            &[("authorization", "Bearer sk-1")],
-            401,
-            "no HighLevel token",
-        ),
-        (
-            "/mcp",
-            &[pit, ("locationid", "a b")],
-            400,
-            "locationid header",
-        ),
-        (
-            "/mcp",
-            &[pit, ("host", "evil.example")],
-            403,
-            "--allowed-host evil.example",
-        ),
-        (
-            "/mcp",
-            &[pit, ("origin", "https://evil.example")],
-            403,
-            "--allowed-origin https://evil.example",
-        ),
-        ("/elsewhere", &[pit], 404, "MCP is at /mcp"),
-        (
-            "/.well-known/oauth-protected-resource",
-            &[],
-            404,
-            "it offers no OAuth",
-        ),
-        (
-            "/.well-known/oauth-authorization-server/mcp",
-            &[],
-            404,
-            "it offers no OAuth",
-        ),
-        ("/register", &[], 404, "it offers no OAuth"),
+    struct Row {
+        path: &'static str,
+        headers: &'static [(&'static str, &'static str)],
+        status: u16,
+        says: &'static str,
+    }
+    const PIT: (&str, &str) = ("authorization", "Bearer pit-a");
+    #[rustfmt::skip]
+    let rows = [
+        Row { path: "/mcp", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/official", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/official/", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/x/contacts+calendars", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/x/all/", headers: &[PIT], status: 200, says: "" },
+        Row { path: "/mcp/x/contacts+nothing", headers: &[PIT], status: 404, says: "there is no toolset nothing; there are ad-manager, " },
+        Row { path: "/mcp/x/all", headers: &[], status: 401, says: "Authorization: Bearer pit-" },
+        Row { path: "/mcp", headers: &[], status: 401, says: "Authorization: Bearer pit-" },
+        Row { path: "/mcp/", headers: &[("authorization", "Bearer sk-1")], status: 401, says: "no HighLevel token" },
+        Row { path: "/mcp", headers: &[PIT, ("locationid", "a b")], status: 400, says: "locationid header" },
+        Row { path: "/mcp", headers: &[PIT, ("host", "evil.example")], status: 403, says: "--allowed-host evil.example" },
+        Row { path: "/mcp", headers: &[PIT, ("origin", "https://evil.example")], status: 403, says: "--allowed-origin https://evil.example" },
+        Row { path: "/elsewhere", headers: &[PIT], status: 404, says: "MCP is at /mcp" },
+        Row { path: "/.well-known/oauth-protected-resource", headers: &[], status: 404, says: "it offers no OAuth" },
+        Row { path: "/.well-known/oauth-authorization-server/mcp", headers: &[], status: 404, says: "it offers no OAuth" },
+        Row { path: "/register", headers: &[], status: 404, says: "it offers no OAuth" },
     ];
-    for (path, headers, status, part) in rows {
+    for row in rows {
+        let Row {
+            path,
+            headers,
+            status,
+            says,
+        } = row;
         let mut request = server.post(path).json(&ping());
-        for (name, value) in *headers {
+        for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let reply = request.send().await.expect("a reply");
-        assert_eq!(reply.status().as_u16(), *status, "{path} {headers:?}");
+        assert_eq!(reply.status().as_u16(), status, "{path} {headers:?}");
         let challenge = reply.headers().contains_key("www-authenticate");
-        assert_eq!(challenge, *status == 401, "{path}");
+        assert_eq!(challenge, status == 401, "{path}");
         let body: Value = reply.json().await.expect("JSON");
-        if *status != 200 {
+        if status != 200 {
             let told = body["error_description"].as_str().expect("a description");
-            assert!(told.contains(part), "{path}: {told}");
+            assert!(told.contains(says), "{path}: {told}");
         }
     }
     for probe in ["/livez", "/readyz"] {
@@ -213,27 +194,24 @@ async fn a_request_beyond_the_limit_is_refused() {
 
 #[tokio::test]
 async fn a_call_under_way_is_finished_before_the_server_stops() {
-    let highlevel = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", highlevel.local_addr().expect("an address"));
-    let (arrived, arrival) = oneshot::channel();
-    let (finish, finished) = oneshot::channel();
-    tokio::spawn(async move {
-        let (mut stream, _) = highlevel.accept().await.expect("a connection");
-        let mut request = [0; 4096];
-        let read = stream.read(&mut request).await.expect("a request");
-        arrived.send(read).expect("someone waits");
-        finished.await.expect("told to finish");
-        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"late\":true}";
-        stream.write_all(answer.as_bytes()).await.expect("written");
-    });
-    let server = TestServer::start(&url).await;
+    let finish = Arc::new(Notify::new());
+    let finished = Arc::clone(&finish);
+    let highlevel = Recording::start_async(move |_| {
+        let finished = Arc::clone(&finished);
+        async move {
+            finished.notified().await;
+            answer(200, r#"{"late":true}"#)
+        }
+    })
+    .await;
+    let server = TestServer::start(&highlevel.url).await;
     let request = server
         .post("/mcp")
         .header("authorization", "Bearer pit-a")
         .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "contacts_get-contact", "arguments": {"contactId": "c"}}}));
     let url = server.url.clone();
     let call = tokio::spawn(request.send());
-    arrival.await.expect("the call is under way");
+    until("the call is under way", || highlevel.count(|_| true) == 1).await;
     let asked = Instant::now();
     let stopping = tokio::spawn(server.stop());
     // The listener is closed before the call is finished.
@@ -246,7 +224,7 @@ async fn a_call_under_way_is_finished_before_the_server_stops() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(!stopping.is_finished(), "the call was cut off");
-    finish.send(()).expect("HighLevel waits");
+    finish.notify_one();
     stopping.await.expect("stopped");
     assert!(asked.elapsed() < Duration::from_secs(5));
     let reply: Value = call

@@ -122,6 +122,48 @@ fn each_outside_thing_enters_in_one_place() {
     }
 }
 
+/// Where tests and benchmarks listen: the two fakes of `test-support` play HighLevel, and whatever else is called.
+#[test]
+fn nothing_but_the_two_fakes_plays_highlevel() {
+    const WORDS: [&str; 5] = [
+        "TcpListener",
+        "UnixListener",
+        "TcpSocket",
+        "axum::serve",
+        "http::listen",
+    ];
+    /// With what it listens for.
+    const PLACES: [(&str, &str); 6] = [
+        (
+            "crates/test-support/src/lib.rs",
+            "every listener is made there",
+        ),
+        ("crates/test-support/src/recording.rs", "the fake over HTTP"),
+        ("benches/relay.rs", "the bare relay to compare with"),
+        ("benches/gateway/client.rs", "clients of several addresses"),
+        ("tests/it/sandbox/mod.rs", "the sandbox on a free port"),
+        ("tests/it/tidy.rs", "these words"),
+    ];
+    let is_test = |path: &str| {
+        let folders = [
+            "tests/",
+            "benches/",
+            "codegen/tests/",
+            "crates/test-support/",
+        ];
+        folders.iter().any(|folder| path.starts_with(folder))
+            || path.ends_with("tests.rs")
+            || path.contains("/tests/")
+    };
+    let mut listeners = offenders(|path, text| {
+        is_test(&path.to_string_lossy()) && WORDS.iter().any(|word| text.contains(word))
+    });
+    let mut places = PLACES.map(|(path, _)| path);
+    listeners.sort();
+    places.sort();
+    assert_eq!(listeners, places);
+}
+
 /// No stage knows a document by name; that `locations` may name a tenant is about an argument.
 #[test]
 fn no_stage_knows_a_document_by_name() {

@@ -1,13 +1,14 @@
-//! A HighLevel that records every request and answers as a test tells it.
+//! The fake HighLevel over HTTP: it records every request and answers as a test tells it.
 
-use std::sync::{Arc, Mutex};
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use tokio::net::TcpListener;
+use serde_json::Value;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -17,11 +18,53 @@ pub struct RecordedRequest {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    status: Arc<OnceLock<u16>>,
 }
 
 impl RecordedRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The bearer token; empty where there is none.
+    pub fn token(&self) -> &str {
+        let token = self.header("authorization");
+        let token = token.and_then(|header| header.strip_prefix("Bearer "));
+        token.unwrap_or_default()
+    }
+
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// A value of the query.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.target.split_once('?')?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(key, _)| key == name);
+        found.map(|(_, value)| value.into_owned())
+    }
+
+    /// The body as a form: an object of texts.
+    pub fn form(&self) -> Value {
+        let fields = form_urlencoded::parse(&self.body).into_owned();
+        Value::Object(fields.map(|(name, value)| (name, value.into())).collect())
+    }
+
+    /// The body as JSON, or else as a form.
+    pub fn fields(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| self.form())
+    }
+
+    /// Of the answer; `None` until it is given.
+    pub fn status(&self) -> Option<u16> {
+        self.status.get().copied()
+    }
+
+    /// It changed something: a write that was let in, and no exchange of a token.
+    pub fn is_done_write(&self) -> bool {
+        let is_write = self.method != Method::GET && !self.path().starts_with("/oauth/");
+        is_write && self.status().is_some_and(|status| status < 300)
     }
 }
 
@@ -31,21 +74,37 @@ pub struct Recording {
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
-type AnswerFn = Arc<dyn Fn(&RecordedRequest) -> Response + Send + Sync>;
-type RecordingState = (Arc<Mutex<Vec<RecordedRequest>>>, AnswerFn);
-
 impl Recording {
     /// Starts on a free port.
     pub async fn start(
         answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static,
     ) -> Self {
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let shared: RecordingState = (Arc::clone(&requests), Arc::new(answer));
-        let router = Router::new().fallback(record).with_state(shared);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self::start_async(move |request| ready(answer(&request))).await
+    }
+
+    /// One whose answers take their time. An answer that its caller no longer waits for is not given.
+    pub async fn start_async<F>(
+        answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let requests = Arc::default();
+        let url = serve(answer, Some(Arc::clone(&requests)));
         Self { url, requests }
+    }
+
+    /// One that keeps no requests, for loads whose record would fill the memory.
+    pub async fn unrecorded<F>(
+        answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        Self {
+            url: serve(answer, None),
+            requests: Arc::default(),
+        }
     }
 
     /// One that answers everything with this status and body.
@@ -55,7 +114,26 @@ impl Recording {
 
     /// What arrived so far, taken out.
     pub fn take(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut self.requests.lock().expect("the lock"))
+        std::mem::take(&mut self.requests())
+    }
+
+    /// What arrived so far, from the first or since it was taken out.
+    pub fn seen(&self) -> Vec<RecordedRequest> {
+        self.requests().clone()
+    }
+
+    /// How many of these are such.
+    pub fn count(&self, is_such: impl Fn(&RecordedRequest) -> bool) -> usize {
+        self.requests().iter().filter(|one| is_such(one)).count()
+    }
+
+    /// How many of these changed something.
+    pub fn writes(&self) -> usize {
+        self.count(RecordedRequest::is_done_write)
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Vec<RecordedRequest>> {
+        self.requests.lock().expect("the lock")
     }
 }
 
@@ -65,20 +143,39 @@ pub fn json(status: u16, body: impl Into<String>) -> Response {
     (status, header, body.into()).into_response()
 }
 
-async fn record(
-    State((requests, answer)): State<RecordingState>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let recorded = RecordedRequest {
-        method,
-        target: uri.to_string(),
-        headers,
-        body,
+/// Serves on a free port: the URL.
+fn serve<F>(
+    answer: impl Fn(RecordedRequest) -> F + Send + Sync + 'static,
+    requests: Option<Arc<Mutex<Vec<RecordedRequest>>>>,
+) -> String
+where
+    F: Future<Output = Response> + Send + 'static,
+{
+    let shared = Arc::new((answer, requests));
+    let respond = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (answer, requests) = &*shared;
+            let request = RecordedRequest {
+                method,
+                target: uri.to_string(),
+                headers,
+                body,
+                status: Arc::default(),
+            };
+            if let Some(requests) = requests {
+                requests.lock().expect("the lock").push(request.clone());
+            }
+            let status = Arc::clone(&request.status);
+            let response = answer(request).await;
+            // Set by nobody else.
+            let _ = status.set(response.status().as_u16());
+            response
+        }
     };
-    let response = answer(&recorded);
-    requests.lock().expect("the lock").push(recorded);
-    response
+    let router = Router::new().fallback(respond);
+    let router = router.layer(DefaultBodyLimit::disable());
+    let (listener, url) = super::listen();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }

@@ -10,7 +10,6 @@ use highlevel_mcp::{catalog, http};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use state::Store;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub const TOKEN: &str = "pit-test";
@@ -87,8 +86,7 @@ impl TestServer {
         let stopping = http::Stopping::default();
         let router = http::router(&pipeline, access, &stopping, &config);
         let metrics = Arc::clone(&pipeline.telemetry().metrics);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (listener, url) = super::listen();
         let (stop, stopped) = oneshot::channel::<()>();
         let settings = config.server.clone();
         let running = tokio::spawn(async move {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::highlevel::{AGENCY, AGENCY_TOKEN};
 use super::setup::Setup;
-use super::stub::{AGENCY, AGENCY_TOKEN};
 
 /// The access key of the settings.
 pub(super) const OPERATOR: &str = "operator-0123456789abcdef0123456789";

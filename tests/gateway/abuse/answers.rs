@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, branches};
 use super::budgets::{LONGEST_ANSWER, within};
+use super::highlevel::highlevel;
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use crate::times;
 
 #[tokio::test]
 async fn e10_limits_hold_after_every_decoding() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let start = Instant::now();
     let domains = vec!["contacts"; times(2_000, 19_000)];

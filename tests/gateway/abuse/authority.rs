@@ -3,16 +3,18 @@
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, company, location};
+use super::highlevel::{AGENCY, AGENCY_TOKEN, highlevel};
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::{AGENCY, AGENCY_TOKEN, StubHighLevel};
+use test_support::recording::Recording;
 
 const EVERYTHING: &str = "/mcp/l/b01/x/all";
 
 /// Requests that went out with the agency's own token, beyond those that exchange it.
-fn by_agency(highlevel: &StubHighLevel) -> Vec<String> {
+fn by_agency(highlevel: &Recording) -> Vec<String> {
     let seen = highlevel.seen().into_iter();
-    let seen = seen.filter(|one| one.token == AGENCY_TOKEN && one.path() != "/oauth/locationToken");
+    let seen =
+        seen.filter(|one| one.token() == AGENCY_TOKEN && one.path() != "/oauth/locationToken");
     seen.map(|one| format!("{} {}", one.method, one.target))
         .collect()
 }
@@ -42,7 +44,7 @@ fn agency_operations() -> [(&'static str, Value); 8] {
 
 #[tokio::test]
 async fn a1_a_key_of_one_location_never_acts_for_the_agency() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = company(2);
     let key = setup.key("n8n", &["--location", "b01"]).await;
     let program = setup.serve(&highlevel.url).await;
@@ -69,7 +71,7 @@ async fn a1_a_key_of_one_location_never_acts_for_the_agency() {
 
 #[tokio::test]
 async fn a1_agency_stands_on_a_key_made_by_the_command_line() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = company(2);
     let key = setup
         .key("office", &["--location", "b01", "--agency"])
@@ -90,7 +92,7 @@ async fn a1_agency_stands_on_a_key_made_by_the_command_line() {
 
 #[tokio::test]
 async fn a1_company_id_is_bound_like_a_location() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = company(1);
     let program = setup.serve(&highlevel.url).await;
     let mut sent = 0;
@@ -121,7 +123,7 @@ fn with_own_account() -> Setup {
 
 #[tokio::test]
 async fn a2_behind_a_declared_proxy_nobody_uses_the_own_account_without_a_key() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let arguments = ["--tls", "proxy", "--allowed-host", "mcp.example.com"];
     let setup = with_own_account().arguments(&arguments);
     let program = setup.serve(&highlevel.url).await;
@@ -157,12 +159,12 @@ const FORWARDING: [&str; 19] = [
 
 #[tokio::test]
 async fn a2_any_sign_of_a_proxy_keeps_the_own_account_back() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = with_own_account().arguments(&["--allowed-host", "mcp.example.com"]);
     let program = setup.serve(&highlevel.url).await;
     let (status, text) = is_served(&program, &[]).await;
     assert_eq!(status, 200, "this machine: {text}");
-    highlevel.forget();
+    highlevel.take();
     let mut served = Vec::new();
     for header in FORWARDING {
         let (status, _) = is_served(&program, &[(header, "203.0.113.7")]).await;
@@ -182,7 +184,7 @@ async fn a2_any_sign_of_a_proxy_keeps_the_own_account_back() {
 
 #[tokio::test]
 async fn a2_a_setting_turns_the_own_account_off() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     for (setting, bare, keyed) in [("local", 200, 200), ("key", 401, 200), ("off", 401, 401)] {
         let setup = || with_own_account().set("HIGHLEVEL_MCP_SERVER_OWN_ACCOUNT", setting);
         let without = setup();
@@ -200,7 +202,7 @@ async fn a2_a_setting_turns_the_own_account_off() {
 
 #[tokio::test]
 async fn a2_once_keys_exist_local_agents_need_one_too() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = company(2);
     let key = setup.key("n8n", &["--location", "b01"]).await;
     let program = setup.serve(&highlevel.url).await;

@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::{BY_OPERATOR, branches};
+use super::highlevel::highlevel;
 use super::program::{Program, ToolReply};
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use crate::times;
 use test_support::recording::{Recording, json as answer};
 
@@ -122,7 +122,7 @@ async fn e2_a_long_name_is_simply_unknown() {
 
 #[tokio::test]
 async fn e3_no_answer_is_longer_than_any_may_be() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[server]\nconfirm = { send = \"token\" }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let text = "x".repeat(300_000);
@@ -157,7 +157,7 @@ async fn e3_no_answer_is_longer_than_any_may_be() {
 
 #[tokio::test]
 async fn e4_a_key_keeps_no_arguments() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let call = async |number: usize, bytes: usize| {
         let key = format!("k{number}");
@@ -183,7 +183,7 @@ async fn e4_a_key_keeps_no_arguments() {
 
 #[tokio::test]
 async fn e4_what_waits_for_a_person_is_small() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { write = \"human\" }\n")
@@ -229,7 +229,7 @@ pub(super) async fn unfinished(program: &Program, many: usize, headers: &str) ->
 
 #[tokio::test]
 async fn e5_unfinished_bodies_have_one_budget() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     for (who, headers, most) in [
         ("a stranger", "authorization: Bearer pit-x\r\n", 32),
         (

@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::agency::{OPERATOR, location};
+use super::highlevel::AGENCY_TOKEN;
 use super::program::Program;
-use super::stub::AGENCY_TOKEN;
 
 /// A kind of caller.
 pub(super) struct CallerProfile {

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::agency::{OPERATOR, company, location};
 use super::callers::{CallerProfile, Channel, RandomCall, StdioProgram};
+use super::highlevel::{AGENCY, AGENCY_TOKEN, highlevel, locations};
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::{AGENCY, AGENCY_TOKEN, Arrival, StubHighLevel};
 use crate::times;
+use test_support::recording::RecordedRequest;
 
 /// An operation as one surface lists it.
 struct OperationSchema {
@@ -199,18 +200,21 @@ fn case(operations: &Operations, random: &mut Rng) -> RandomCall {
 }
 
 /// What a request has that is not its caller's.
-fn foreign(kind: &CallerProfile, seen: &Arrival) -> Option<String> {
-    let named = seen.locations();
+fn foreign(kind: &CallerProfile, seen: &RecordedRequest) -> Option<String> {
+    let named = locations(seen);
     // A token at an alias that there is not is bound to a location that nobody has.
     let elsewhere = named
         .iter()
         .find(|id| !kind.locations.contains(*id) && *id != "no-such-location");
-    let exchange = seen.token == AGENCY_TOKEN && seen.path() == "/oauth/locationToken";
-    let own = kind.tokens.contains(&seen.token) || exchange;
+    let exchange = seen.token() == AGENCY_TOKEN && seen.path() == "/oauth/locationToken";
+    let own = kind.tokens.contains(seen.token()) || exchange;
     match (own, elsewhere) {
         (false, _) => Some(format!(
             "{}: {} {} with {}",
-            kind.name, seen.method, seen.target, seen.token
+            kind.name,
+            seen.method,
+            seen.target,
+            seen.token()
         )),
         (_, Some(id)) => Some(format!(
             "{}: {} {} names {id}",
@@ -222,7 +226,7 @@ fn foreign(kind: &CallerProfile, seen: &Arrival) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_leaves_is_the_callers_own() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     // Nothing but what is examined shall hold calls back.
     let rules = "[server]\nconfirm = { money = \"off\", destructive = \"off\", bulk = \"off\" }\ncaps = { send = { hour = 100000000 } }\n";
     let setup = company(3).rules(rules);
@@ -247,7 +251,7 @@ async fn what_leaves_is_the_callers_own() {
     let mut random = Rng::with_seed(19);
     while done < most {
         let kind = &kinds[done / ROUND % kinds.len()];
-        highlevel.forget();
+        highlevel.take();
         let cases = (0..ROUND).map(|_| case(&operations, &mut random));
         let cases: Vec<RandomCall> = cases.collect();
         let program = match kind.channel {

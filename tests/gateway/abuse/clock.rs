@@ -7,9 +7,9 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, branches};
+use super::highlevel::highlevel;
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
@@ -64,11 +64,11 @@ async fn ask(program: &Program) -> Value {
 
 #[tokio::test]
 async fn confirm_tokens_live_thirty_minutes() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     for (minutes, goes) in [(0, true), (29, true), (32, false)] {
-        highlevel.forget();
+        highlevel.take();
         let call = ask(&program).await;
         pass(&setup, minutes * MINUTE).await;
         let reply = program.call(&BY_OPERATOR, CONTACTS, DELETE, call).await;
@@ -84,7 +84,7 @@ async fn confirm_tokens_live_thirty_minutes() {
 
 #[tokio::test]
 async fn a_clock_that_goes_back_revives_no_token() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     let call = async |call: &Value| {
@@ -111,7 +111,7 @@ async fn a_clock_that_goes_back_revives_no_token() {
 
 #[tokio::test]
 async fn a_clock_that_goes_back_revives_no_approval() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[server]\nconfirm = { destructive = \"human\" }\n";
     let setup = with_clock(branches(1).rules(rules)).await;
     let program = setup.serve(&highlevel.url).await;
@@ -132,7 +132,7 @@ async fn a_clock_that_goes_back_revives_no_approval() {
 
 #[tokio::test]
 async fn e11_a_clock_that_jumps_ahead_deletes_no_line_of_the_audit() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = with_clock(branches(1)).await;
     let program = setup.serve(&highlevel.url).await;
     let tag = async || {

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::agency::{BY_OPERATOR, bearer, branches};
+use super::highlevel::{highlevel, refusal, scripted, slow};
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::{StubHighLevel, refusal};
 use crate::times;
 use test_support::recording::{Recording, json as answer};
 
@@ -35,7 +35,7 @@ async fn served(program: &Program, token: &str, location: &str, many: usize) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e6_a_batch_that_waits_holds_no_place() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", "30")
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "128");
@@ -75,7 +75,7 @@ async fn e6_a_batch_that_waits_holds_no_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_has_its_share_of_places() {
-    let highlevel = StubHighLevel::start_with(Duration::from_millis(300), |_| None).await;
+    let highlevel = slow(Duration::from_millis(300)).await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS_PER_CALLER", "4")
         .set("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "16");
@@ -95,7 +95,7 @@ async fn a_caller_has_its_share_of_places() {
 #[tokio::test]
 async fn e7_one_tenants_failures_cut_off_nobody() {
     for (kind, json_body) in [("500 as JSON", true), ("502 of a gateway", false)] {
-        let highlevel = StubHighLevel::start_with(Duration::ZERO, move |seen| {
+        let highlevel = scripted(move |seen| {
             if !seen.target.contains("boom") {
                 return None;
             }
@@ -133,7 +133,7 @@ async fn e7_one_tenants_failures_cut_off_nobody() {
 
 #[tokio::test]
 async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { destructive = \"human\" }\n")
@@ -182,7 +182,7 @@ async fn hold(path: &std::path::Path) -> sqlx::SqliteConnection {
 
 #[tokio::test]
 async fn e9_a_held_lock_stops_nobody_else() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(1).rules("[server]\nconfirm = { destructive = \"human\" }\n");
     let program = Arc::new(setup.serve(&highlevel.url).await);
     let ask = |program: Arc<Program>, number: usize| async move {
@@ -215,7 +215,7 @@ async fn e9_a_held_lock_stops_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e9_a_log_that_nobody_reads_stops_nobody() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let (program, stderr) = Setup::new().serve_unread(&highlevel.url).await;
     // Requests without a credential, each of which is a line, many in one connection.
     let request = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";

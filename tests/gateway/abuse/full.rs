@@ -1,13 +1,12 @@
 //! The program on one core under each attack for twenty seconds, and ten minutes of everything: with `GATEWAY_FULL=1`
 //! and `--release` only. `ATTACK=Toolsets` runs that one.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
@@ -15,10 +14,11 @@ use tokio::time::{sleep, timeout};
 use super::agency::bearer;
 use super::attack::{ATTACKS, Attack};
 use super::budgets::unfinished;
+use super::highlevel::highlevel;
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use crate::times;
+use test_support::recording::{Recording, json as answer};
 
 /// Of the settings, in MiB, and what the program may hold beyond it and beyond what it held idle.
 const BUDGET: usize = 256;
@@ -76,11 +76,9 @@ async fn measure(program: &Program, seconds: u64) -> Measurement {
 
 /// A server that answers everything at once with nothing.
 async fn dummy() -> String {
-    let router = Router::new().fallback(|| async { "{}" });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    Recording::unrecorded(|_| ready(answer(200, "{}")))
+        .await
+        .url
 }
 
 /// A runtime for an attack: whoever watches the server waits for nothing else, not for the making of a megabyte, and
@@ -99,7 +97,7 @@ fn generator() -> Runtime {
 }
 
 /// The program on the first core, everything else on the others.
-async fn pinned(highlevel: &StubHighLevel) -> (Setup, Program) {
+async fn pinned(highlevel: &Recording) -> (Setup, Program) {
     let own = std::process::id().to_string();
     let apart = Command::new("taskset")
         .args(["-a", "-p", "-c", "1", &own])
@@ -130,7 +128,7 @@ async fn under_each_attack_others_are_served() {
             .is_none_or(|only| *only == format!("{attack:?}"))
     };
     for attack in ATTACKS.into_iter().filter(chosen) {
-        let highlevel = StubHighLevel::start().await;
+        let highlevel = highlevel().await;
         let (setup, program) = pinned(&highlevel).await;
         measure(&program, 1).await;
         let stop = Arc::new(AtomicBool::new(false));
@@ -179,14 +177,14 @@ async fn a_soak_is_flat() {
         println!("left out: GATEWAY_FULL is not set");
         return;
     }
-    let highlevel = Arc::new(StubHighLevel::start().await);
+    let highlevel = Arc::new(highlevel().await);
     let (setup, program) = pinned(&highlevel).await;
     let forgetting = {
         let highlevel = Arc::clone(&highlevel);
         tokio::spawn(async move {
             loop {
                 sleep(Duration::from_secs(1)).await;
-                highlevel.forget();
+                highlevel.take();
             }
         })
     };

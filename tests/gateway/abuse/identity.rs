@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches, location};
+use super::highlevel::{highlevel, refusal, scripted, slow};
 use super::setup::Setup;
-use super::stub::{StubHighLevel, refusal};
 use crate::times;
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_new_token_sends_its_first_call_alone() {
         ),
     ];
     for (tool, arguments) in rows {
-        let highlevel = StubHighLevel::start().await;
+        let highlevel = highlevel().await;
         let program = Setup::new().serve(&highlevel.url).await;
         let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
         let reply = program.call(&caller, "/mcp", tool, arguments.clone()).await;
@@ -51,7 +51,7 @@ async fn a_new_token_sends_its_first_call_alone() {
 
 #[tokio::test]
 async fn a_write_of_a_new_token_is_preceded_by_a_read() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new();
     let program = setup.serve(&highlevel.url).await;
     let arguments = json!({"contactId": "c1", "tags": ["a"]});
@@ -68,7 +68,7 @@ async fn a_write_of_a_new_token_is_preceded_by_a_read() {
         "10 writes of strangers: {written} writes reached HighLevel, {kept} bytes of audit file"
     );
     assert_eq!((written, kept), (0, 0));
-    highlevel.forget();
+    highlevel.take();
     let caller = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
     for _ in 0..3 {
         let reply = program
@@ -95,7 +95,7 @@ pub(super) fn audit_bytes(setup: &Setup) -> u64 {
 
 #[tokio::test]
 async fn a_new_token_sends_small_bodies() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = Setup::new().serve(&highlevel.url).await;
     let arguments = json!({"contactId": "c1", "tags": ["x".repeat(300_000)]});
     for (token, goes) in [
@@ -115,7 +115,7 @@ async fn a_new_token_sends_small_bodies() {
             .call(&caller, "/mcp", "contacts_add-tags", arguments.clone())
             .await;
         assert_eq!(reply.ok, goes, "{token}: {:.300}", reply.text);
-        let large = highlevel.count(|seen| seen.token == token && seen.method == "POST");
+        let large = highlevel.count(|seen| seen.token() == token && seen.method == "POST");
         println!("300 KB by {token}: {} {large} sent", reply.status);
         assert_eq!(large, usize::from(goes), "{token}");
     }
@@ -123,7 +123,7 @@ async fn a_new_token_sends_small_bodies() {
 
 #[tokio::test]
 async fn beside_the_servers_access_key_a_token_is_known_at_once() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let arguments = json!({"contactId": "c1", "tags": ["x".repeat(300_000)]});
     let call = async |key: &str, arguments: Value| {
@@ -150,7 +150,7 @@ async fn beside_the_servers_access_key_a_token_is_known_at_once() {
 
 #[tokio::test]
 async fn a_first_turn_of_eight_parallel_calls_is_served() {
-    let highlevel = StubHighLevel::start_with(Duration::from_millis(100), |_| None).await;
+    let highlevel = slow(Duration::from_millis(100)).await;
     let program = Setup::new().serve(&highlevel.url).await;
     for turn in 0..times(5, 50) {
         let token = bearer(&format!("pit-of-L{turn}"));
@@ -192,7 +192,7 @@ fn narrow() -> Setup {
 
 #[tokio::test]
 async fn neither_a_403_nor_a_404_proves_a_location() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         seen.target
             .contains("missing")
             .then(|| refusal(404, "Not found"))
@@ -229,8 +229,8 @@ async fn neither_a_403_nor_a_404_proves_a_location() {
 
 #[tokio::test]
 async fn a_401_for_scope_is_an_acceptance() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
-        let refused = seen.token.contains("L1");
+    let highlevel = scripted(|seen| {
+        let refused = seen.token().contains("L1");
         refused.then(|| refusal(401, "The token is not authorized for this scope."))
     })
     .await;
@@ -255,7 +255,7 @@ async fn a_401_for_scope_is_an_acceptance() {
 
 #[tokio::test]
 async fn a_stranger_that_names_an_alias_learns_as_little_as_highlevel_tells() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
     let reply = program
@@ -272,7 +272,7 @@ async fn a_stranger_that_names_an_alias_learns_as_little_as_highlevel_tells() {
 
 #[tokio::test]
 async fn a_token_of_elsewhere_cannot_tell_which_aliases_there_are() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules =
         "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\ncaps = { read = { hour = 1 } }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
@@ -318,7 +318,7 @@ async fn a_token_of_elsewhere_cannot_tell_which_aliases_there_are() {
 
 #[tokio::test]
 async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         let open = seen.path().starts_with("/opportunities/") || seen.path().ends_with("/c1");
         (!open).then(|| refusal(401, "The token is not authorized for this scope."))
     })
@@ -330,7 +330,7 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
     let caller = [("authorization", token.as_str())];
     let contact = json!({"contactId": "c1"});
     for asked in [5, 1] {
-        highlevel.forget();
+        highlevel.take();
         let reply = program
             .call(
                 &caller,
@@ -346,15 +346,13 @@ async fn a_token_is_let_in_by_any_read_that_it_has_the_scope_for() {
 
 #[tokio::test]
 async fn a_token_that_no_read_lets_in_is_not_tried_at_every_call() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |_| {
-        Some(refusal(401, "The token is not authorized for this scope."))
-    })
-    .await;
+    let highlevel =
+        scripted(|_| Some(refusal(401, "The token is not authorized for this scope."))).await;
     let program = branches(1).serve(&highlevel.url).await;
     let token = bearer(&format!("pit-of-{}", location(1)));
     let caller = [("authorization", token.as_str())];
     for asked in [6, 0, 0] {
-        highlevel.forget();
+        highlevel.take();
         let path = "/mcp/l/b01/x/contacts";
         let reply = program
             .call(&caller, path, "contacts_get-contacts", json!({}))
@@ -370,7 +368,7 @@ async fn a_token_that_no_read_lets_in_is_not_tried_at_every_call() {
 
 #[tokio::test]
 async fn what_highlevel_says_to_a_token_that_it_does_not_let_in_is_not_passed_on() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         let words = format!("{} is not for you.", seen.target);
         Some(refusal(401, &words))
     })

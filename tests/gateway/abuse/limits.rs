@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::agency::bearer;
 use super::budgets::unfinished;
+use super::highlevel::highlevel;
 use super::program::{Headers, Program};
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 
 async fn metrics(program: &Program) -> TcpStream {
     let address = program.metrics.trim_start_matches("http://");
@@ -96,7 +96,7 @@ async fn outcome(program: &Program, stranger: &Headers<'_>, other: &Headers<'_>)
 
 #[tokio::test]
 async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new()
         .set(
             "HIGHLEVEL_MCP_SERVER_TRUSTED_PROXIES",
@@ -114,7 +114,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
     ];
     for (stranger, other) in rows {
         let program = setup.serve(&highlevel.url).await;
-        highlevel.forget();
+        highlevel.take();
         let (from, to) = (
             [("x-forwarded-for", stranger)],
             [("x-forwarded-for", other)],
@@ -123,7 +123,7 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
             outcome(&program, &from, &to).await,
             "{stranger} beside {other}"
         );
-        let made_up = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+        let made_up = highlevel.count(|seen| seen.token().starts_with("pit-made-up"));
         println!("{made_up} of 40 made-up tokens of {stranger} reached HighLevel");
         assert!((25..=31).contains(&made_up), "{made_up}");
     }
@@ -131,13 +131,13 @@ async fn behind_trusted_proxies_an_address_is_the_hop_before_them() {
 
 #[tokio::test]
 async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     for arguments in [&[][..], &["--tls", "proxy", "--allowed-host", "localhost"]] {
         let program = Setup::new()
             .arguments(arguments)
             .serve(&highlevel.url)
             .await;
-        highlevel.forget();
+        highlevel.take();
         for number in 0..120 {
             let token = bearer(&format!("pit-made-up-{number}"));
             let address = format!("198.51.100.{number}");
@@ -160,7 +160,7 @@ async fn an_address_made_up_in_a_header_is_believed_by_nobody() {
 
 #[tokio::test]
 async fn who_finds_no_room_for_its_bytes_is_told_at_once() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_IN_FLIGHT", "16777216")
         .set("HIGHLEVEL_MCP_SERVER_MAX_BYTES_PER_CALLER", "6291456");

@@ -9,15 +9,15 @@ use futures_util::stream::iter;
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches};
+use super::highlevel::{highlevel, refusal, scripted, slow};
 use super::program::Program;
 use super::setup::Setup;
-use super::stub::{StubHighLevel, refusal};
-use test_support::recording::json as answer;
+use test_support::recording::{Recording, json as answer};
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
 
-fn deletes(highlevel: &StubHighLevel) -> usize {
+fn deletes(highlevel: &Recording) -> usize {
     highlevel.count(|seen| seen.method == "DELETE")
 }
 
@@ -27,7 +27,7 @@ fn tagged(key: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a6_nobodys_calls_make_anothers_run_again() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(1);
     let program = setup.serve(&highlevel.url).await;
     let asked = program
@@ -82,7 +82,7 @@ async fn a6_nobodys_calls_make_anothers_run_again() {
 
 #[tokio::test]
 async fn a7_two_keys_of_one_location_share_nothing() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(1);
     let a = setup.key("a", &["--location", "b01"]).await;
     let b = setup.key("b", &["--location", "b01"]).await;
@@ -119,7 +119,7 @@ async fn a7_two_keys_of_one_location_share_nothing() {
 
 #[tokio::test]
 async fn a7_two_equal_questions_have_two_tokens() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let mut tokens = std::collections::BTreeSet::new();
     for _ in 0..20 {
@@ -150,7 +150,7 @@ async fn approved(setup: &Setup, program: &Program) -> Value {
 async fn a9_an_approval_outlives_a_429() {
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, move |seen| {
+    let highlevel = scripted(move |seen| {
         let first = seen.method == "DELETE" && counted.fetch_add(1, Ordering::SeqCst) == 0;
         first.then(|| {
             let mut response = refusal(429, "Too Many Requests");
@@ -183,7 +183,7 @@ async fn a9_an_approval_outlives_a_429() {
 
 #[tokio::test]
 async fn a9_a_repeat_tells_the_same_outcome() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         let gone = seen.method == "DELETE" || seen.target.contains("gone");
         gone.then(|| answer(400, r#"{"message":"Contact not found for id:c1"}"#))
     })
@@ -207,7 +207,7 @@ async fn a9_a_repeat_tells_the_same_outcome() {
 /// The lost connection is what such keys are for.
 #[tokio::test]
 async fn who_lost_the_connection_hears_what_came_of_the_call() {
-    let highlevel = StubHighLevel::start_with(Duration::from_millis(800), |_| None).await;
+    let highlevel = slow(Duration::from_millis(800)).await;
     let setup = branches(1);
     let program = setup.serve(&highlevel.url).await;
     let asked = program
@@ -218,7 +218,7 @@ async fn who_lost_the_connection_hears_what_came_of_the_call() {
         ("/mcp/l/b01", "call_write", tagged("k1")),
         (CONTACTS, DELETE, confirmed),
     ] {
-        highlevel.forget();
+        highlevel.take();
         let call = program.call(&BY_OPERATOR, path, tool, arguments.clone());
         let left = tokio::time::timeout(Duration::from_millis(300), call).await;
         assert!(left.is_err(), "{tool} was answered at once");
@@ -239,7 +239,7 @@ async fn who_lost_the_connection_hears_what_came_of_the_call() {
 
 #[tokio::test]
 async fn a16_a_command_confirms_what_a_command_asked() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new()
         .set("HIGHLEVEL_TOKEN", "pit-of-L0")
         .set("HIGHLEVEL_LOCATION_ID", "L0")

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, branches, location};
+use super::highlevel::{highlevel, scripted, slow};
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use test_support::recording::json as answer;
+use test_support::until;
 
 const SEND: &str = "conversations_send-a-new-message";
 
@@ -32,7 +33,7 @@ fn batch() -> Value {
 
 async fn check(stop: OperatorAction) {
     const USUAL: &str = "[server]\ncaps = { send = { hour = 1000 } }\n";
-    let highlevel = StubHighLevel::start_with(Duration::from_millis(150), |_| None).await;
+    let highlevel = slow(Duration::from_millis(150)).await;
     let setup = branches(2).rules(USUAL);
     let key = setup.key("n8n", &["--location", "b01"]).await;
     let program = Arc::new(setup.serve(&highlevel.url).await);
@@ -45,16 +46,8 @@ async fn check(stop: OperatorAction) {
                 .await
         })
     };
-    for _ in 0..500 {
-        if highlevel.writes() >= 4 {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    assert!(
-        highlevel.writes() >= 4,
-        "{stop:?}: the batch does not begin"
-    );
+    let begins = format!("{stop:?}: the batch begins");
+    until(&begins, || highlevel.writes() >= 4).await;
     let path = setup.text_path("rules.toml");
     let commands: &[&str] = match stop {
         OperatorAction::Revoke => &["keys", "revoke", "n8n"],
@@ -113,7 +106,7 @@ async fn a10_a_batch_ends_with_a_pause_of_its_location() {
 
 /// A call that HighLevel's limit holds back for a second, and what is done meanwhile.
 async fn check_waiting(commands: &[&str], says: &str) {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |arrival| {
+    let highlevel = scripted(|arrival| {
         let later = Response::builder().status(429).header("retry-after", "1");
         let later = later.body("{}".into()).expect("an answer");
         (arrival.method != "GET").then_some(later)
@@ -135,12 +128,7 @@ async fn check_waiting(commands: &[&str], says: &str) {
         })
     };
     let attempts = || highlevel.count(|arrival| arrival.method != "GET");
-    for _ in 0..500 {
-        if attempts() > 0 {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    until("a first attempt", || attempts() > 0).await;
     let (code, text) = setup.run(commands).await;
     assert_eq!(code, 0, "{commands:?}: {text}");
     let reply = running.await.expect("a reply");
@@ -161,7 +149,7 @@ async fn a10_a_call_that_waits_is_stopped_before_it_leaves() {
 
 #[tokio::test]
 async fn a_pause_lets_reads_through_and_survives_a_restart() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(2);
     let program = setup.serve(&highlevel.url).await;
     let other = setup.serve(&highlevel.url).await;
@@ -214,7 +202,7 @@ async fn a_pause_lets_reads_through_and_survives_a_restart() {
 /// Settings that change under calls: token and location are those of one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a15_a_call_sees_the_settings_of_one_moment() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(2);
     let both = setup.read("settings.toml");
     let swapped = both
@@ -249,9 +237,9 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
         program.reload().await;
         reloads += 1;
     }
-    let mixed = highlevel.count(|seen| seen.status == 403 || seen.status == 401);
+    let mixed = highlevel.count(|seen| matches!(seen.status(), Some(401 | 403)));
     let calls_to = |number: usize| {
-        highlevel.count(|seen| seen.token == format!("pit-of-{}", location(number)))
+        highlevel.count(|seen| seen.token() == format!("pit-of-{}", location(number)))
     };
     println!(
         "{reloads} reloads, {} and {} calls, {mixed} of two moments",
@@ -272,7 +260,7 @@ fn named_quiet(preview: &Value) -> Vec<&str> {
 /// Sections that a person must see first: more than five sends at once, whatever surface they come by.
 #[tokio::test]
 async fn a_batch_of_more_than_five_sends_is_previewed() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         let quiet = json!({"contact": {"id": "contact0", "firstName": "Ada", "dnd": true}});
         let is_asked = seen.method == "GET" && seen.path() == "/contacts/contact0";
         is_asked.then(|| answer(200, quiet.to_string()))
@@ -285,23 +273,36 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
             .collect();
         json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": all})
     };
-    let mut rows = vec![("usual", "5", 5, true), ("usual", "5", 6, false)];
-    rows.extend([
-        ("set", "2", 2, true),
-        ("set", "2", 3, false),
-        ("off", "off", 24, true),
-    ]);
-    for (kind, setting, many, goes) in rows {
+    /// A batch of so many, and whether it goes without a question.
+    struct Row {
+        setting: Option<&'static str>,
+        many: usize,
+        goes: bool,
+    }
+    #[rustfmt::skip]
+    let rows = [
+        Row { setting: None, many: 5, goes: true },
+        Row { setting: None, many: 6, goes: false },
+        Row { setting: Some("2"), many: 2, goes: true },
+        Row { setting: Some("2"), many: 3, goes: false },
+        Row { setting: Some("off"), many: 24, goes: true },
+    ];
+    for Row {
+        setting,
+        many,
+        goes,
+    } in rows
+    {
         let mut setup = Setup::new();
-        if kind != "usual" {
+        if let Some(setting) = setting {
             setup = setup.set("HIGHLEVEL_MCP_POLICY_PREVIEW_ABOVE", setting);
         }
         let program = setup.serve(&highlevel.url).await;
         for path in ["/mcp", "/mcp/orchestrator"] {
-            highlevel.forget();
+            highlevel.take();
             let reply = program.call(&key, path, "call_send", items(many)).await;
             let sent = highlevel.writes();
-            println!("{setting} {path}: {sent} of {many} sent without a question");
+            println!("{setting:?} {path}: {sent} of {many} sent without a question");
             assert_eq!(sent, if goes { many } else { 0 }, "{path}: {}", reply.text);
             if !goes {
                 assert_eq!(reply.class(), "needs_confirmation", "{}", reply.text);

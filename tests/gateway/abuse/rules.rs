@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches, location};
+use super::highlevel::{highlevel, refusal, scripted};
 use super::setup::Setup;
-use super::stub::{StubHighLevel, refusal};
 use crate::times;
 
 const SEND: &str = "conversations_send-a-new-message";
@@ -23,7 +23,7 @@ async fn a3_naming_another_location_evades_no_cap() {
         ("own account", Vec::new()),
         ("client's token", vec![("authorization", token.as_str())]),
     ] {
-        let highlevel = StubHighLevel::start().await;
+        let highlevel = highlevel().await;
         let setup = Setup::new()
             .rules(rules)
             .set("HIGHLEVEL_TOKEN", "pit-of-L0");
@@ -46,7 +46,7 @@ async fn a3_naming_another_location_evades_no_cap() {
 
 #[tokio::test]
 async fn a4_a_stranger_uses_up_nobodys_cap() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[server]\ncaps = { write = { hour = 5 } }\n";
     let program = Setup::new().rules(rules).serve(&highlevel.url).await;
     let call = async |token: &str, location: &str| {
@@ -80,7 +80,7 @@ async fn a4_a_stranger_uses_up_nobodys_cap() {
 
 #[tokio::test]
 async fn a4_a_call_refused_for_its_scope_gives_the_place_back() {
-    let highlevel = StubHighLevel::start_with(Duration::ZERO, |seen| {
+    let highlevel = scripted(|seen| {
         let refused = seen.target.contains("noscope");
         refused.then(|| refusal(401, "The token is not authorized for this scope."))
     })
@@ -101,7 +101,7 @@ async fn a4_a_call_refused_for_its_scope_gives_the_place_back() {
 
 #[tokio::test]
 async fn a4_callers_without_a_location_share_no_counter() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[server]\ncaps = { send = { hour = 5 } }\n";
     let program = Setup::new().rules(rules).serve(&highlevel.url).await;
     for token in ["pit-of-L1", "pit-of-L2"] {
@@ -120,7 +120,7 @@ async fn a4_callers_without_a_location_share_no_counter() {
 #[tokio::test]
 async fn a5_a_cap_that_parses_is_enforced() {
     for class in ["read", "write", "send", "money", "destructive", "bulk"] {
-        let highlevel = StubHighLevel::start().await;
+        let highlevel = highlevel().await;
         let rules = format!(
             "[server]\nconfirm = {{ money = \"off\", destructive = \"off\", bulk = \"off\" }}\ncaps = {{ {class} = {{ hour = 1 }} }}\n"
         );
@@ -166,7 +166,7 @@ async fn a5_a_cap_that_parses_is_enforced() {
 
 #[tokio::test]
 async fn a_default_cap_holds_sends_back_and_names_its_setting() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let mut refused = String::new();
     for number in 0..110 {
@@ -182,7 +182,7 @@ async fn a_default_cap_holds_sends_back_and_names_its_setting() {
     assert!(refused.contains("sends_per_hour"), "{refused}");
     let setup = branches(1).set("HIGHLEVEL_MCP_POLICY_SENDS_PER_HOUR", "3");
     let program = setup.serve(&highlevel.url).await;
-    highlevel.forget();
+    highlevel.take();
     for number in 0..6 {
         program
             .call(&BY_OPERATOR, "/mcp/l/b01", SEND, message(number))
@@ -193,7 +193,7 @@ async fn a_default_cap_holds_sends_back_and_names_its_setting() {
 
 #[tokio::test]
 async fn a8_a_preview_names_every_location_and_count() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     for mode in ["token", "human"] {
         let rules = format!("[server]\nconfirm = {{ write = \"{mode}\" }}\n");
         let setup = branches(3).rules(&rules);
@@ -221,7 +221,7 @@ async fn a8_a_preview_names_every_location_and_count() {
 
 #[tokio::test]
 async fn a11_rules_judge_page_requests_too() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[[server.arguments]]\ntools = [\"contacts_get-contacts\"]\nargument = \"limit\"\nat_most = 10\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     for limit in [json!({"limit": 5}), json!({"limit": 10}), json!({})] {
@@ -243,7 +243,7 @@ async fn a11_rules_judge_page_requests_too() {
 
 #[tokio::test]
 async fn a3_a_locations_own_token_passes_its_rules_by_naming_nothing() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[locations.b01]\ndeny = [\"contacts_delete-contact\"]\n";
     let setup = branches(1).rules(rules);
     let program = setup.serve(&highlevel.url).await;
@@ -278,7 +278,7 @@ async fn a3_a_locations_own_token_passes_its_rules_by_naming_nothing() {
 
 #[tokio::test]
 async fn a12_an_empty_file_of_rules_is_an_error() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     for rules in ["", "\n", "# only a comment\n"] {
         let setup = branches(1).rules(rules);
         let started = setup.try_serve(&highlevel.url).await;
@@ -291,7 +291,7 @@ async fn a12_an_empty_file_of_rules_is_an_error() {
 
 #[tokio::test]
 async fn a12_the_old_rules_stay_where_the_file_is_emptied() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = branches(1).rules("[server]\ndeny = [\"contacts_*\"]\n");
     let program = setup.serve(&highlevel.url).await;
     for rules in ["", "[ser"] {

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::agency::{BY_OPERATOR, bearer, branches, location};
+use super::highlevel::{highlevel, scripted};
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use test_support::recording::json as answer;
 
 #[tokio::test]
 async fn a13_a_stranger_hears_nothing_that_it_did_not_send() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[locations.b01]\ndeny = [\"contacts_add-tags\"]\n";
     let setup = branches(1).rules(rules);
     let program = setup.serve(&highlevel.url).await;
@@ -52,7 +52,7 @@ fn wrapped(operation: &str) -> Value {
 
 #[tokio::test]
 async fn a14_no_text_names_what_is_denied() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let denied = "contacts_delete-contact";
     let rules = format!("[server]\ndeny = [\"{denied}\"]\n");
     let program = branches(1).rules(&rules).serve(&highlevel.url).await;
@@ -100,7 +100,7 @@ async fn a14_no_text_names_what_is_denied() {
 
 #[tokio::test]
 async fn a14_twins_are_under_one_rule() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let (_, list) = Setup::new().run(&["tools", "list"]).await;
     let names: Vec<&str> = list
         .lines()
@@ -140,7 +140,7 @@ async fn tokens_and_passwords_in_answers_are_masked() {
         "refresh-canary",
         "sk-canary",
     ];
-    let highlevel = StubHighLevel::start_with(std::time::Duration::ZERO, |_| {
+    let highlevel = scripted(|_| {
         let told = json!({"id": "u1", "name": "Ada", "password": SECRETS[0], "access_token": SECRETS[1],
             "nested": [{"refresh_token": SECRETS[2], "accessToken": SECRETS[1]}], "refreshToken": SECRETS[3]});
         Some(answer(200, told.to_string()))

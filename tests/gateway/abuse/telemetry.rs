@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::agency::{BY_OPERATOR, bearer, branches};
+use super::highlevel::highlevel;
 use super::identity::audit_bytes;
 use super::program::{Program, ToolReply};
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use crate::times;
 
 /// How many calls /metrics has counted.
@@ -36,7 +36,7 @@ fn call_lines(program: &Program) -> usize {
 
 #[tokio::test]
 async fn e15_every_call_is_a_line_and_a_count_whatever_came_of_it() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let rules = "[server]\ndeny = [\"contacts_create-contact\"]\ncaps = { send = { hour = 1 } }\n";
     let program = branches(1).rules(rules).serve(&highlevel.url).await;
     let everything = "/mcp/l/b01/x/all";
@@ -119,7 +119,7 @@ async fn e15_every_call_is_a_line_and_a_count_whatever_came_of_it() {
 
 #[tokio::test]
 async fn e11_strangers_fill_no_disk() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new();
     let program = setup.serve(&highlevel.url).await;
     // Accepted before the address has tried too many tokens.

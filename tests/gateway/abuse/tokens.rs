@@ -5,14 +5,14 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::agency::{bearer, branches};
+use super::highlevel::highlevel;
 use super::setup::Setup;
-use super::stub::StubHighLevel;
 use crate::times;
 
 /// A day of forty workflows as n8n runs them: one call an hour each, all from one address, restarts between.
 #[tokio::test]
 async fn a_day_of_forty_workflows_meets_no_refusal() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let setup = Setup::new();
     let mut refused = Vec::new();
     let mut program = setup.serve(&highlevel.url).await;
@@ -71,7 +71,7 @@ async fn a_day_of_forty_workflows_meets_no_refusal() {
 /// The same with a stranger who tries more tokens than an address may: who is accepted is not touched.
 #[tokio::test]
 async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = Setup::new().serve(&highlevel.url).await;
     let workflows: Vec<(String, String)> = (0..40)
         .map(|number| (bearer(&format!("pit-of-W{number}")), format!("W{number}")))
@@ -96,7 +96,7 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
                 .await;
         }
     }
-    let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+    let reached = highlevel.count(|seen| seen.token().starts_with("pit-made-up"));
     println!("{refused} of 160 calls refused; {reached} of 400 made-up tokens reached HighLevel");
     assert_eq!(refused, 0);
     assert!((25..=62).contains(&reached), "{reached}");
@@ -104,7 +104,7 @@ async fn beside_a_stranger_who_is_held_back_the_accepted_are_served() {
 
 #[tokio::test]
 async fn e14_made_up_tokens_hardly_reach_highlevel() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = branches(1).serve(&highlevel.url).await;
     let accepted = [("authorization", "Bearer pit-of-L1"), ("locationid", "L1")];
     let ask = async |caller: &[(&str, &str)]| {
@@ -123,7 +123,7 @@ async fn e14_made_up_tokens_hardly_reach_highlevel() {
         }
     }
     let took = start.elapsed();
-    let reached = highlevel.count(|seen| seen.token.starts_with("pit-made-up"));
+    let reached = highlevel.count(|seen| seen.token().starts_with("pit-made-up"));
     println!(
         "{reached} of {many} made-up tokens reached HighLevel in {took:?}; {refused} calls of an accepted one refused"
     );
@@ -136,7 +136,7 @@ async fn e14_made_up_tokens_hardly_reach_highlevel() {
 
 #[tokio::test]
 async fn e14_a_token_that_highlevel_does_not_know_rests() {
-    let highlevel = StubHighLevel::start().await;
+    let highlevel = highlevel().await;
     let program = Setup::new().serve(&highlevel.url).await;
     let caller = [("authorization", "Bearer pit-nobody"), ("locationid", "L1")];
     let mut text = String::new();

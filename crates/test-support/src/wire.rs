@@ -1,21 +1,25 @@
-//! A HighLevel of scripted bytes: what HTTP libraries refuse to send.
+//! The fake HighLevel of bytes: what HTTP libraries refuse to send, and what becomes of connections.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// Runs until the test ends.
-pub(crate) struct Wire {
+pub struct Wire {
     pub url: String,
     requests: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+    accepting: JoinHandle<()>,
 }
 
-/// What is done with a request that was read.
+/// What is done to a request that was read.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     /// The bytes one by one, so many milliseconds apart, again and again.
@@ -27,58 +31,95 @@ pub(crate) enum Step {
     Close,
 }
 
-pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
+pub fn send(bytes: impl AsRef<[u8]>) -> Step {
     Step::Send(bytes.as_ref().to_vec())
 }
 
-/// A whole answer with this status line, further headers and body.
-pub(crate) fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
+/// A whole answer with this status line, further headers and body; JSON unless the headers say otherwise.
+pub fn whole(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Step {
     let body = body.as_ref();
-    let mut bytes = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    bytes.extend_from_slice(body);
-    Step::Send(bytes)
+    let kind = match headers.contains("content-type:") {
+        true => "",
+        false => "content-type: application/json\r\n",
+    };
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\n{kind}{headers}content-length: {length}\r\n\r\n");
+    Step::Send([head.as_bytes(), body].concat())
 }
 
 impl Wire {
     /// Answers the nth request, from 0, by the steps that `script` names for it.
-    pub(crate) async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub async fn start(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::start_with(move |number, _| script(number)).await
     }
 
     /// The same with the request before the script.
-    pub(crate) async fn start_with(
+    pub async fn start_with(
         script: impl Fn(usize, &str) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let requests = Arc::new(AtomicUsize::new(0));
-        let (counter, script) = (Arc::clone(&requests), Arc::new(script));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (counter, script) = (Arc::clone(&counter), Arc::clone(&script));
-                tokio::spawn(async move {
-                    while let Some(request) = read_request(&mut stream).await {
-                        let number = counter.fetch_add(1, Ordering::SeqCst);
-                        let steps = script(number, &String::from_utf8_lossy(&request));
-                        if !play(&mut stream, steps).await {
-                            return;
-                        }
+        let shared = Arc::new((Arc::clone(&requests), script));
+        let mut wire = Self::connections(move |mut stream| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (requests, script) = &*shared;
+                while let Some(request) = read_request(&mut stream).await {
+                    let number = requests.fetch_add(1, Ordering::SeqCst);
+                    let steps = script(number, &String::from_utf8_lossy(&request));
+                    if !play(&mut stream, steps).await {
+                        return;
                     }
-                    // The peer ended it: a reset keeps its port from waiting a minute, thousands at a time.
-                    reset(&stream);
+                }
+                // The peer ended it: a reset keeps its port from waiting a minute, thousands at a time.
+                reset(&stream);
+            }
+        })
+        .await;
+        wire.requests = requests;
+        wire
+    }
+
+    /// Hands each connection to `serve`.
+    pub async fn connections<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (listener, url) = super::listen();
+        let open = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&open);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (counter, served) = (Arc::clone(&counter), serve(stream));
+                counter.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    served.await;
+                    counter.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { url, requests }
+        Self {
+            url,
+            requests: Arc::default(),
+            open,
+            accepting,
+        }
     }
 
     /// Requests that were read whole.
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Nobody listens there any more.
+    pub async fn stop(self) {
+        self.accepting.abort();
+        // It was ended.
+        let _ = self.accepting.await;
     }
 }
 
@@ -130,12 +171,12 @@ async fn flood(stream: &mut TcpStream, bytes: &[u8], times: usize) -> std::io::R
 }
 
 /// The next close of the socket sends a reset in place of an orderly end.
-pub(crate) fn reset(stream: &TcpStream) {
+pub fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Head and body of one request; `None` where the peer has gone.
-pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16_384];
     loop {
