@@ -1,6 +1,7 @@
 //! What is sent again, how often, and what never is.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,18 +27,18 @@ const TOOLS: [(&str, &str); 4] = [
     ),
 ];
 
-/// What HighLevel does to the first request, while it answers every other one.
-struct Row {
-    name: &'static str,
-    first: Vec<Step>,
-    /// Whether it is sent again, and then succeeds.
-    read_again: bool,
-    write_again: bool,
+/// The calls that are sent again, and then succeed.
+#[derive(Clone, Copy, PartialEq)]
+enum Repeated {
+    Nothing,
+    Reads,
+    Everything,
 }
 
-async fn check(row: Row) {
+/// HighLevel does `first` to the first request and answers every other one.
+async fn check(name: &str, first: Vec<Step>, repeated: Repeated) {
     for (tool, arguments) in TOOLS {
-        let first = row.first.clone();
+        let first = first.clone();
         let wire = Wire::start(move |number| match number {
             0 => first.clone(),
             _ => vec![whole("200 OK", "", "{}")],
@@ -47,72 +48,46 @@ async fn check(row: Row) {
         let arguments: Value = serde_json::from_str(arguments).expect("JSON");
         let (text, is_error) = server.call(tool, arguments).await;
         let is_read = tool.contains("get") || tool.contains("search");
-        let again = if is_read {
-            row.read_again
-        } else {
-            row.write_again
+        let again = match repeated {
+            Repeated::Reads => is_read,
+            other => other == Repeated::Everything,
         };
+        let outcome = (wire.requests(), !is_error);
         let expected = (1 + usize::from(again), again);
-        let name = row.name;
-        assert_eq!(
-            (wire.requests(), !is_error),
-            expected,
-            "{name}, {tool}: {text}"
-        );
+        assert_eq!(outcome, expected, "{name}, {tool}: {text}");
     }
 }
 
 #[tokio::test]
 async fn reads_are_repeated_and_writes_only_where_nothing_happened() {
+    use Repeated::{Everything, Nothing, Reads};
     let answer = |status: &str, headers: &str| vec![whole(status, headers, "{}")];
     let unavailable = |headers: &str| answer("503 Service Unavailable", headers);
     let too_many = |headers: &str| answer("429 Too Many Requests", headers);
     let half = send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{");
-    let read = |name, first| Row {
-        name,
-        first,
-        read_again: true,
-        write_again: false,
-    };
-    let never = |name, first| Row {
-        name,
-        first,
-        read_again: false,
-        write_again: false,
-    };
-    // Nothing was done, so that everything is repeated, as soon as HighLevel says or not at all.
-    let both = |name, first| Row {
-        name,
-        first,
-        read_again: true,
-        write_again: true,
-    };
-    for row in [
-        read("a reset", vec![Step::Reset]),
-        read("an end", vec![Step::Close]),
-        read("502", answer("502 Bad Gateway", "")),
-        read("503", unavailable("")),
-        read("503 for a second", unavailable("retry-after: 1\r\n")),
-        never("503 for a minute", unavailable("retry-after: 60\r\n")),
-        read("504", vec![whole("504 Gateway Timeout", "", "")]),
-        never("500", answer("500 Internal Server Error", "")),
-        never("400", answer("400 Bad Request", "")),
-        never("401", answer("401 Unauthorized", "")),
-        never("half an answer", vec![half, Step::Close]),
-        both("429", too_many("retry-after: 0\r\n")),
-        both("429 for a second", too_many("retry-after: 1\r\n")),
-        never("429 for an interval", too_many("")),
-        never("429 for an hour", too_many("retry-after: 3600\r\n")),
-        never(
-            "429 for ever",
-            too_many("retry-after: 99999999999999999999\r\n"),
-        ),
-        never(
-            "429 until a garbled date",
-            too_many("retry-after: Thu, 99 Foo\r\n"),
-        ),
+    let without_end = "retry-after: 99999999999999999999\r\n";
+    let garbled = "retry-after: Thu, 99 Foo\r\n";
+    for (name, first, repeated) in [
+        ("a reset", vec![Step::Reset], Reads),
+        ("an end", vec![Step::Close], Reads),
+        ("502", answer("502 Bad Gateway", ""), Reads),
+        ("503", unavailable(""), Reads),
+        ("503, 1 s", unavailable("retry-after: 1\r\n"), Reads),
+        ("503, 60 s", unavailable("retry-after: 60\r\n"), Nothing),
+        ("504", vec![whole("504 Gateway Timeout", "", "")], Reads),
+        ("500", answer("500 Internal Server Error", ""), Nothing),
+        ("400", answer("400 Bad Request", ""), Nothing),
+        ("401", answer("401 Unauthorized", ""), Nothing),
+        ("half an answer", vec![half, Step::Close], Nothing),
+        // Nothing was done, so that everything is repeated, as soon as HighLevel says or not at all.
+        ("429", too_many("retry-after: 0\r\n"), Everything),
+        ("429, 1 s", too_many("retry-after: 1\r\n"), Everything),
+        ("429 for an interval", too_many(""), Nothing),
+        ("429, 1 h", too_many("retry-after: 3600\r\n"), Nothing),
+        ("429 for ever", too_many(without_end), Nothing),
+        ("429 until a garbled date", too_many(garbled), Nothing),
     ] {
-        check(row).await;
+        check(name, first, repeated).await;
     }
 }
 
@@ -252,9 +227,10 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
     let outage = Duration::from_secs(u64::try_from(times(11, 60)).expect("seconds"));
     let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let seen = Arc::clone(&attempts);
-    let up_at = Instant::now() + outage;
+    let is_up = Arc::new(AtomicBool::new(false));
+    let comes_up = Arc::clone(&is_up);
     let wire = Wire::start(move |_| {
-        if Instant::now() >= up_at {
+        if is_up.load(Ordering::SeqCst) {
             return vec![whole("200 OK", "", "{}")];
         }
         seen.lock().expect("the lock").push(Instant::now());
@@ -265,7 +241,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
     let server = TestServer::start_with(&wire.url, &[NO_LIMIT]).await;
     let mut fast = Vec::new();
     let start = Instant::now();
-    while Instant::now() < up_at {
+    while start.elapsed() < outage {
         let before = attempts.lock().expect("the lock").len();
         let called = Instant::now();
         let (text, is_error) = server
@@ -278,6 +254,8 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let took = start.elapsed();
+    comes_up.store(true, Ordering::SeqCst);
     fast.sort_unstable();
     let opened = attempts.lock().expect("the lock")[4];
     let probes = attempts
@@ -291,7 +269,7 @@ async fn an_outage_fails_fast_and_is_probed_seldom() {
         "{outage:?} of outage: 5 failures, then {probes} probes; {} calls refused, p99 in {p99:?}",
         fast.len()
     );
-    assert!(probes as u64 <= (up_at - start).as_secs() / 5, "{probes}");
+    assert!(probes as u64 <= took.as_secs() / 5, "{probes}");
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (text, is_error) = server
         .call(TOOLS[2].0, json!({"email": "a@example.com"}))

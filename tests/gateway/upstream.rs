@@ -158,6 +158,7 @@ async fn eight_calls_of_a_new_token_go_four_at_a_time() {
 async fn only_a_success_that_proves_a_location_proves_it() {
     let forbidden = r#"{"message":"The token does not have access to this location."}"#;
     /// A call, and whether it proves the location.
+    #[derive(Clone, Copy, Debug)]
     struct Row {
         status: &'static str,
         body: &'static str,
@@ -186,40 +187,33 @@ async fn only_a_success_that_proves_a_location_proves_it() {
     ];
     let location = TenantId::parse("L0").expect("an id");
     for row in rows {
-        let Row {
-            status,
-            body,
-            proves,
-            names,
-            proven,
-        } = row;
+        let proven = row.proven;
         let wire = Wire::start(move |number| match number {
-            0 => vec![whole(status, "", body)],
+            0 => vec![whole(row.status, "", row.body)],
             _ => vec![whole("403 Forbidden", "", forbidden)],
         })
         .await;
         let upstream = Upstream::new(&wire.url);
         let transport = &upstream.transport;
         let budget = Budget::default();
-        let tool = proving(READ, proves);
+        let tool = proving(READ, row.proves);
         let sender = || sender("pit-a", &budget);
-        let _ = upstream.send(tool, sender(), names).await;
-        let row = format!("{status} {body}, proves {proves}, names {names}");
+        let _ = upstream.send(tool, sender(), row.names).await;
         assert_eq!(
             transport.is_proven(&caller("pit-a"), &location),
             proven,
-            "{row}"
+            "{row:?}"
         );
         let counted = transport.counted_under(&caller("pit-a"), Some(&location));
         let is_location = matches!(counted, CountedUnder::Location(_));
-        assert_eq!(is_location, proven, "{row}");
+        assert_eq!(is_location, proven, "{row:?}");
         // A request that names none is one of the only location that the token reaches.
         let unnamed = transport.counted_under(&caller("pit-a"), None);
-        assert_eq!(unnamed, counted, "{row}");
-        assert!(!transport.is_proven(&caller("pit-b"), &location), "{row}");
+        assert_eq!(unnamed, counted, "{row:?}");
+        assert!(!transport.is_proven(&caller("pit-b"), &location), "{row:?}");
         // HighLevel lets it in no longer.
         let _ = upstream.send(tool, sender(), true).await;
-        assert!(!transport.is_proven(&caller("pit-a"), &location), "{row}");
+        assert!(!transport.is_proven(&caller("pit-a"), &location), "{row:?}");
     }
 }
 
