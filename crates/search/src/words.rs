@@ -135,9 +135,6 @@ const JOINED: &[&str] = &[
     "whatsapp", "linkedin", "tiktok", "youtube", "imessage", "paypal",
 ];
 
-/// What an apostrophe parts from a word without changing what it says.
-const ENDINGS: &[&str] = &["s", "re", "ll", "ve", "d", "m"];
-
 /// Words after which `'s` is `is`, and whether or not it is written with its mark.
 const ASKED: &[&str] = &["who", "what", "where", "when", "how"];
 
@@ -151,8 +148,6 @@ pub struct Word {
     pub silent: bool,
     /// It begins with a capital and goes on with small letters.
     pub capital: bool,
-    /// It ends in `'s`.
-    pub owns: bool,
     /// It names somebody; `cut` does not know.
     pub is_name: bool,
 }
@@ -180,13 +175,10 @@ pub fn cut(text: &str) -> Vec<Word> {
                 written,
                 silent: true,
                 capital: false,
-                owns: false,
                 is_name: false,
             });
             continue;
         }
-        let owns = tail == ["s"];
-        let tail = tail.into_iter().filter(|piece| !ENDINGS.contains(piece));
         for part in std::iter::once(head).chain(tail).chain(is).flat_map(humps) {
             let lower = part.to_lowercase();
             if lower.is_empty() {
@@ -198,7 +190,6 @@ pub fn cut(text: &str) -> Vec<Word> {
                     || lower.chars().all(|letter| letter.is_ascii_digit()),
                 capital: letters.next().is_some_and(char::is_uppercase)
                     && letters.any(char::is_lowercase),
-                owns,
                 is_name: false,
                 stem: stemmer.stem(&lower).into_owned(),
                 written: lower,
