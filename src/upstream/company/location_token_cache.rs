@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hashlink::LruCache;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -18,32 +19,26 @@ pub(super) const TOO_YOUNG: Duration = Duration::from_secs(60);
 
 /// Tokens by what they are for. In memory only.
 pub(super) struct LocationTokenCache<K> {
-    most: usize,
     book: Mutex<TokenBook<K>>,
 }
 
 struct TokenBook<K> {
-    tokens: HashMap<K, CachedToken>,
+    tokens: LruCache<K, CachedToken>,
     flights: HashMap<K, SingleFlight<SecretString>>,
-    /// Counts uses, so that the token can be told that was used longest ago.
-    uses: u64,
 }
 
 struct CachedToken {
     granted: LocationToken,
     got: Instant,
-    used: u64,
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     /// Keeps up to `most` tokens.
     pub(super) fn new(most: usize) -> Self {
         Self {
-            most,
             book: Mutex::new(TokenBook {
-                tokens: HashMap::new(),
+                tokens: LruCache::new(most),
                 flights: HashMap::new(),
-                uses: 0,
             }),
         }
     }
@@ -66,7 +61,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
                     let (minted, own) = (Arc::clone(self), key.clone());
                     let flight = SingleFlight::start(async move {
                         let outcome = mint.await;
-                        minted.book().end(own, outcome, minted.most)
+                        minted.book().end(own, outcome)
                     });
                     book.flights.insert(key, flight.clone());
                     flight
@@ -79,7 +74,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
     /// HighLevel refused `token`. Whether asking again gives another one.
     pub(super) fn forget(&self, key: &K, token: &SecretString) -> bool {
         let mut book = self.book();
-        let Some(kept) = book.tokens.get(key) else {
+        let Some(kept) = book.tokens.peek(key) else {
             return true;
         };
         if kept.granted.token.expose_secret() != token.expose_secret() {
@@ -99,9 +94,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> LocationTokenCache<K> {
 
 impl<K: Clone + Eq + Hash> TokenBook<K> {
     fn good(&mut self, key: &K) -> Option<SecretString> {
-        self.uses += 1;
-        let kept = self.tokens.get_mut(key)?;
-        kept.used = self.uses;
+        let kept = self.tokens.get(key)?;
         kept.granted.is_good().then(|| kept.granted.token.clone())
     }
 
@@ -109,30 +102,16 @@ impl<K: Clone + Eq + Hash> TokenBook<K> {
         &mut self,
         key: K,
         outcome: Result<LocationToken, Failure>,
-        most: usize,
     ) -> Result<SecretString, Failure> {
         self.flights.remove(&key);
         // What is over is dropped here and not when it is asked for: nobody may ever do.
         self.tokens.retain(|_, kept| kept.granted.is_good());
         let granted = outcome?;
         let token = granted.token.clone();
-        if !granted.is_good() {
-            return Ok(token);
+        if granted.is_good() {
+            let got = Instant::now();
+            self.tokens.insert(key, CachedToken { granted, got });
         }
-        while self.tokens.len() >= most {
-            let oldest = self.tokens.iter().min_by_key(|(_, kept)| kept.used);
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
-                return Ok(token);
-            };
-            self.tokens.remove(&oldest);
-        }
-        self.uses += 1;
-        let kept = CachedToken {
-            granted,
-            got: Instant::now(),
-            used: self.uses,
-        };
-        self.tokens.insert(key, kept);
         Ok(token)
     }
 }
