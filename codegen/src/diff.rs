@@ -115,9 +115,6 @@ fn tell(
                 new.source
             );
             add(old, true, Mark::Tells, what);
-            if old.tool != new.tool {
-                come(new, &mut add);
-            }
         }
         (Some(old), Some(new)) => {
             let what = format!("renamed to {}: it is its v3 edition now", new.tool);

@@ -34,7 +34,7 @@ pub struct Catalogue {
     successors: BTreeMap<String, String>,
 }
 
-/// Where the v3 edition stands.
+/// Where an operation stands: the v3 edition of an older one, where not said otherwise.
 #[derive(Clone, Copy)]
 pub struct Edition<'a> {
     pub source: &'a str,
@@ -60,11 +60,9 @@ impl Editions {
         problems: &mut Vec<Problem>,
     ) -> Catalogue {
         let keys = |newer: bool| -> BTreeSet<String> {
-            documents
-                .iter()
-                .filter(|(source, _)| source.starts_with(V3) == newer)
-                .flat_map(|(_, document)| operations(document))
-                .map(|(method, path, ..)| key(method, path))
+            let all = every_operation(documents);
+            all.filter(|one| one.is_v3() == newer)
+                .map(|one| one.key())
                 .collect()
         };
         let (older, newer) = (keys(false), keys(true));
@@ -120,12 +118,9 @@ impl Catalogue {
 
     /// How many operations of `documents` are v3 editions at the older method and path, and how many at another.
     pub fn count(&self, documents: &BTreeMap<String, Value>) -> (usize, usize) {
-        let newer = documents
-            .iter()
-            .filter(|(source, _)| source.starts_with(V3));
-        let keys = newer.flat_map(|(_, document)| operations(document));
-        let editions = keys
-            .map(|(method, path, ..)| key(method, path))
+        let editions = every_operation(documents)
+            .filter(Edition::is_v3)
+            .map(|one| one.key())
             .filter(|own| self.older_of(own).is_some());
         let (moved, same): (Vec<_>, Vec<_>) =
             editions.partition(|own| self.successors.contains_key(own));
@@ -137,27 +132,36 @@ impl Catalogue {
         &self,
         documents: &'a BTreeMap<String, Value>,
     ) -> BTreeMap<String, Edition<'a>> {
-        let mut editions = BTreeMap::new();
-        for (source, document) in documents
-            .iter()
-            .filter(|(source, _)| source.starts_with(V3))
-        {
-            for (method, path, _, operation) in operations(document) {
-                let own = key(method, path);
-                if let Some(older) = self.older_of(&own) {
-                    let edition = Edition {
-                        source,
-                        document,
-                        method,
-                        path,
-                        operation,
-                    };
-                    editions.insert(older.to_owned(), edition);
-                }
-            }
-        }
-        editions
+        let newer = every_operation(documents).filter(Edition::is_v3);
+        newer
+            .filter_map(|one| Some((self.older_of(&one.key())?.to_owned(), one)))
+            .collect()
     }
+}
+
+impl Edition<'_> {
+    pub(crate) fn key(&self) -> String {
+        key(self.method, self.path)
+    }
+
+    fn is_v3(&self) -> bool {
+        self.source.starts_with(V3)
+    }
+}
+
+/// Every operation of `documents`, older and v3.
+pub(crate) fn every_operation(
+    documents: &BTreeMap<String, Value>,
+) -> impl Iterator<Item = Edition<'_>> {
+    documents.iter().flat_map(|(source, document)| {
+        operations(document).map(move |(method, path, _, operation)| Edition {
+            source,
+            document,
+            method,
+            path,
+            operation,
+        })
+    })
 }
 
 /// `METHOD /path` with parameter names erased.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Mark;
-use super::fields::{self, Fields};
+use super::fields;
 use super::signature::OperationSignature;
 use crate::model::answer::Documentation;
 use tool::Media;
@@ -16,8 +16,7 @@ pub(super) fn compare(
 ) {
     identity(old, new, &mut tell);
     facts(old, new, &mut tell);
-    let arguments = renamed(old, new, &mut tell);
-    fields::compare(&arguments, &new.arguments, &mut tell);
+    fields::compare(&old.arguments, &new.arguments, &mut tell);
     answer(old, new, &mut tell);
 }
 
@@ -142,39 +141,6 @@ fn media(media: Option<Media>) -> &'static str {
     }
 }
 
-/// The old arguments, those of the path by their new names. A path names its parameters by place, so that one
-/// whose name went has become the one whose name came.
-fn renamed(
-    old: &OperationSignature,
-    new: &OperationSignature,
-    tell: &mut impl FnMut(Mark, String),
-) -> Fields {
-    let mut arguments = old.arguments.clone();
-    let gone = old
-        .in_path
-        .iter()
-        .filter(|name| !new.in_path.contains(name));
-    let come = new
-        .in_path
-        .iter()
-        .filter(|name| !old.in_path.contains(name));
-    if old.in_path.len() != new.in_path.len() {
-        return arguments;
-    }
-    for (before, now) in gone.zip(come) {
-        if !arguments.contains_key(now)
-            && let Some(field) = arguments.remove(before)
-        {
-            arguments.insert(now.clone(), field);
-            tell(
-                Mark::Breaks,
-                format!("argument {before} is called {now} now"),
-            );
-        }
-    }
-    arguments
-}
-
 fn answer(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
     let is_lost = |place: &(&'static str, String)| {
         let before = old.named.get(place);
@@ -194,17 +160,10 @@ fn answer(old: &OperationSignature, new: &OperationSignature, tell: &mut impl Fn
     if rows_went {
         return;
     }
-    for (name, kind) in &new.row {
-        match old.row.get(name) {
-            None => tell(Mark::Tells, format!("answer has {name} too")),
-            Some(before) if before != kind => {
-                let what = format!("answer's {name} retyped from {before} to {kind}");
-                tell(Mark::Tells, what);
-            }
-            Some(_) => {}
-        }
+    for name in new.row.difference(&old.row) {
+        tell(Mark::Tells, format!("answer has {name} too"));
     }
-    let gone = old.row.keys().filter(|name| !new.row.contains_key(*name));
+    let gone = old.row.difference(&new.row);
     for name in gone.filter(|name| !told.contains_key(name.as_str())) {
         tell(Mark::Tells, format!("answer no longer has {name}"));
     }

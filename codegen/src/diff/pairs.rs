@@ -18,10 +18,9 @@ pub(super) fn pairs<'a>(
     let mut became: BTreeMap<usize, usize> = BTreeMap::new();
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     // An id stands before a place: tables go by it. A document that was renamed keeps its places.
-    let identities: [fn(&OperationSignature) -> (bool, &str, &str, &str); 4] = [
+    let identities: [fn(&OperationSignature) -> (bool, &str, &str, &str); 3] = [
         |face| (face.is_v3(), &face.source, &face.key, &face.operation_id),
         |face| (face.is_v3(), &face.source, "", &face.operation_id),
-        |face| (face.is_v3(), &face.source, &face.key, ""),
         |face| (face.is_v3(), "", &face.key, ""),
     ];
     for identity in identities {

@@ -1,20 +1,18 @@
 //! What a caller sees of each operation, older and of v3, by the names of its tool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::{Fields, collect, types};
+use super::fields::{Fields, collect};
 use crate::document::load::Sources;
 use crate::document::repair::VERSION;
-use crate::document::resolve::operations;
 use crate::model::answer::{Documentation, DocumentedAnswer, answer};
 use crate::model::argument::media;
 use crate::model::argument::must_be_given;
 use crate::model::lower::{LoweredOperation, scopes, token_class};
 use crate::model::operation::{Operation, V3Operation, key};
 use crate::pipeline::DescribedDocuments;
-use crate::v3::Edition;
-use crate::v3::{V3, V3_VERSION};
-use tool::{Media, Place, TokenClass};
+use crate::v3::{Edition, V3, V3_VERSION, every_operation};
+use tool::{Media, TokenClass};
 
 /// One operation of one document.
 pub(super) struct OperationSignature {
@@ -34,16 +32,14 @@ pub(super) struct OperationSignature {
     /// It is the v3 edition of an older operation.
     pub edition: bool,
     pub arguments: Fields,
-    /// The tool's names of the path's parameters, in order.
-    pub in_path: Vec<String>,
     pub version: String,
     pub scopes: Vec<String>,
     pub token: TokenClass,
     /// `None` where it is not encoded.
     pub media: Option<Media>,
     pub deprecated: bool,
-    /// The types of the documented fields of a row, or of the answer.
-    pub row: BTreeMap<String, String>,
+    /// The documented fields of a row, or of the answer.
+    pub row: BTreeSet<String>,
     /// What our table names of the answer, by key of the table and path, and whether it is there.
     pub named: BTreeMap<(&'static str, String), Documentation>,
 }
@@ -74,26 +70,17 @@ pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<Op
         own.insert((&operation.source, key), lowered);
     }
     let mut faces = Vec::new();
-    for (source, document) in documents {
-        for (method, path, _, operation) in operations(document) {
-            let edition = Edition {
-                source,
-                document,
-                method,
-                path,
-                operation,
+    for edition in every_operation(documents) {
+        let key = edition.key();
+        let before = || older.get(catalogue.older_of(&key)?);
+        if let Some(lowered) = own.get(&(edition.source, key.clone())) {
+            faces.push(face(&edition, key, lowered, &lowered.operation, false));
+        } else if let Some(lowered) = before() {
+            let shape = match &lowered.operation.newer {
+                V3Operation::Other(newer) => newer,
+                _ => &lowered.operation,
             };
-            let key = key(method, path);
-            let before = || older.get(catalogue.older_of(&key)?);
-            if let Some(lowered) = own.get(&(source.as_str(), key.clone())) {
-                faces.push(face(&edition, key, lowered, &lowered.operation, false));
-            } else if let Some(lowered) = before() {
-                let shape = match &lowered.operation.newer {
-                    V3Operation::Other(newer) => newer,
-                    _ => &lowered.operation,
-                };
-                faces.push(face(&edition, key, lowered, shape, true));
-            }
+            faces.push(face(&edition, key, lowered, shape, true));
         }
     }
     faces
@@ -115,7 +102,6 @@ fn face(
         scopes.clone_from(&tool.scopes);
         token = tool.token;
     }
-    let row = answer.properties();
     OperationSignature {
         source: at.source.to_owned(),
         operation_id: at.operation["operationId"]
@@ -131,20 +117,12 @@ fn face(
         known: lowered.known,
         edition,
         arguments: arguments(shape),
-        in_path: shape
-            .arguments
-            .iter()
-            .filter(|argument| argument.place == Place::Path)
-            .map(|argument| argument.name.clone())
-            .collect(),
         version: version(at, edition),
         scopes,
         token,
         media: media(at.document, at.operation),
         deprecated: at.operation["deprecated"] == true,
-        row: row
-            .map(|(name, schema)| (name.clone(), types(schema)))
-            .collect(),
+        row: answer.properties().map(|(name, _)| name.clone()).collect(),
         named: fields_by_name(shape, &answer),
     }
 }
