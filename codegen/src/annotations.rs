@@ -134,6 +134,20 @@ pub struct PagingAnnotation {
     pub more: Option<String>,
     /// Path of the number of all rows.
     pub total: Option<String>,
+    /// How the list goes on behind the rows that page numbers reach.
+    pub deep: Option<DeepPagingAnnotation>,
+}
+
+/// What leads on where page numbers end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeepPagingAnnotation {
+    /// Rows that page numbers reach.
+    pub rows: i64,
+    /// Argument that takes the place of the page number.
+    pub argument: String,
+    /// Members of a row that may hold its value.
+    pub members: Vec<String>,
 }
 
 /// Reads one file's text.

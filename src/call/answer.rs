@@ -10,10 +10,12 @@ use crate::budget::Charge;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 
-/// What a client gets: one text block, and a file beside it where HighLevel answered one.
+/// What a client gets: one text block, or two, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub text: String,
+    /// JSON in a block of its own, beside a text that programs parse as something else.
+    pub notes: Option<String>,
     pub is_error: bool,
     /// The location that the call was for, where that is known.
     pub location: Option<String>,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::meter::{CallRecord, wait_for_record};
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
-use crate::call::output::{GatheredRows, Output, most_rows_a_page, next_page};
+use crate::call::output::{GatheredRows, Output, most_rows_a_page};
 use crate::call::read_back::SentValues;
 use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
 use crate::catalog::decoding::from_json;
@@ -24,6 +24,8 @@ pub(super) struct PageLoop<'a> {
     /// Most pages that are read.
     pages: usize,
     arguments: Map<String, Value>,
+    /// The page size that was added to the caller's arguments.
+    added_size: Option<&'static str>,
 }
 
 impl Pipeline {
@@ -46,16 +48,16 @@ impl Pipeline {
         let mut arguments = self
             .checker()
             .canonical_names(tool, std::mem::take(&mut facts.arguments));
-        if pages > 1
-            && let Some((size, rows)) = most_rows_a_page(tool)
-        {
-            arguments.entry(size).or_insert_with(|| json!(rows));
+        let largest = most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        if let Some((size, rows)) = largest {
+            arguments.insert(size.to_owned(), json!(rows));
         }
         facts.arguments = arguments.clone();
         let paging = PageLoop {
             output,
             pages,
             arguments,
+            added_size: largest.map(|(size, _)| size),
         };
         (Located::from_facts(facts), Some(paging))
     }
@@ -166,8 +168,9 @@ impl Pipeline {
             output,
             pages,
             mut arguments,
+            added_size,
         } = paging;
-        let mut gathered = GatheredRows::default();
+        let mut gathered = GatheredRows::for_call(arguments.clone(), added_size, pages);
         let mut held: Vec<Charge> = Vec::new();
         let mut reply = first;
         let mut answer = Answer::from(&reply);
@@ -175,8 +178,8 @@ impl Pipeline {
             let mut charge = reply.charge;
             let body = mask_secrets(reply.body);
             let room = charge.grow(TREE_FACTOR * body.len());
-            if room.is_err() && gathered.pages > 0 {
-                gathered.stopped = Some("The server has no room for more pages now.".to_owned());
+            if room.is_err() && gathered.pages() > 0 {
+                gathered.stop_for_room();
                 break;
             }
             room.map_err(|_| no_room())?;
@@ -194,13 +197,10 @@ impl Pipeline {
                 };
                 return Ok(answer);
             }
-            let ends = output.is_enough(&gathered) || gathered.pages >= pages;
-            match next_page(tool, &arguments, &page) {
-                Some(next) if !ends => arguments.extend(next),
-                next => {
-                    gathered.next = next;
-                    break;
-                }
+            let ends = output.is_enough(&gathered) || gathered.pages() >= pages;
+            match gathered.next_arguments(&arguments) {
+                Some(next) if !ends => arguments = next,
+                _ => break,
             }
             drop(page);
             match Box::pin(self.read_page(facts, arguments.clone(), context)).await {
@@ -209,13 +209,13 @@ impl Pipeline {
                     answer = Answer::from(&reply);
                 }
                 Err(stopped) => {
-                    gathered.stopped = Some(stopped.sentence());
-                    answer = Answer::default();
+                    gathered.fail(&stopped.text);
                     break;
                 }
             }
         }
-        answer.text = output.list(tool, gathered, most)?;
+        let list = output.list(tool, gathered, most)?;
+        (answer.text, answer.notes) = (list.text, list.notes);
         Ok(answer)
     }
 

@@ -6,10 +6,11 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::call::output::CutNote;
 use crate::catalog::decoding::{REPLACEMENT, walk_string};
 use crate::catalog::masking::{mask_secrets, may_end_in_secret};
 use crate::upstream::failure::{Failure, FailureClass};
-use tool::{Effect, Tool};
+use tool::{Effect, PagingStyle, Tool};
 
 /// Room for `_cut` and what holds it.
 const NOTE_BYTES: usize = 512;
@@ -167,7 +168,14 @@ fn cut(tool: &Tool, text: &str, room: usize) -> Option<String> {
     if shown == 0 {
         return None;
     }
-    let note = json!({"shown": shown, "of": rows.len(), "next": ask_for_less(tool, Some(shown))});
+    let note = CutNote {
+        shown: Some(shown),
+        of: Some(json!(rows.len())),
+        why: vec!["The answer is full.".to_owned()],
+        next: vec![ask_for_less(tool, Some(shown))],
+        ..CutNote::default()
+    };
+    let note = note.json()?;
     let whole = format!("{before}[{kept}]{after}");
     if rows_at.is_empty() {
         return None;
@@ -184,8 +192,12 @@ fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// How to get the rest, or a smaller answer, in the operation's own arguments.
-fn ask_for_less(tool: &Tool, shown: Option<usize>) -> String {
-    match (tool.paging.page_size, tool.paging.narrow, shown) {
+pub(super) fn ask_for_less(tool: &Tool, shown: Option<usize>) -> String {
+    let paging = &tool.paging;
+    if let (PagingStyle::Offset, Some(position), Some(shown)) = (paging.style, paging.position, shown) {
+        return format!("Add {shown} to {position} for what follows.");
+    }
+    match (paging.page_size, paging.narrow, shown) {
         (Some(size), _, Some(shown)) => {
             format!("Repeat the call with {size}={shown} or less, then go on from its last row.")
         }
@@ -246,7 +258,7 @@ mod tests {
         let rows = [row.as_str(); 10].join(",");
         let contacts = format!(r#"{{"contacts":[{rows}],"meta":{{"total":10}}}}"#);
         let two = format!(
-            r#"{{"contacts":[{row},{row}],"meta":{{"total":10}},"_cut":{{"shown":2,"of":10,"next":"Repeat the call with limit=2 or less, then go on from its last row."}}}}"#
+            r#"{{"contacts":[{row},{row}],"meta":{{"total":10}},"_cut":{{"shown":2,"of":10,"why":"The answer is full.","next":"Repeat the call with limit=2 or less, then go on from its last row."}}}}"#
         );
         check(
             "contacts_get-contacts",
@@ -256,7 +268,7 @@ mod tests {
         );
         let messages = format!(r#"{{"messages":{{"messages":[{rows}],"nextPage":true}}}}"#);
         let one = format!(
-            r#"{{"messages":{{"messages":[{row}],"nextPage":true}},"_cut":{{"shown":1,"of":10,"next":"Repeat the call with limit=1 or less, then go on from its last row."}}}}"#
+            r#"{{"messages":{{"messages":[{row}],"nextPage":true}},"_cut":{{"shown":1,"of":10,"why":"The answer is full.","next":"Repeat the call with limit=1 or less, then go on from its last row."}}}}"#
         );
         check(
             "conversations_get-messages",
@@ -266,7 +278,7 @@ mod tests {
         );
         let tasks = format!(r#"{{"tasks":[{rows}]}}"#);
         let none = format!(
-            r#"{{"tasks":[{row}],"_cut":{{"shown":1,"of":10,"next":"HighLevel offers no way to ask for less here."}}}}"#
+            r#"{{"tasks":[{row}],"_cut":{{"shown":1,"of":10,"why":"The answer is full.","next":"HighLevel offers no way to ask for less here."}}}}"#
         );
         check(
             "contacts_get-all-tasks",

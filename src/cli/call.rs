@@ -67,6 +67,9 @@ impl CallCommand {
             true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
             false => answer.text,
         };
+        if let Some(notes) = &answer.notes {
+            eprintln!("{notes}");
+        }
         let bytes = answer.file.as_ref().map(|file| file.bytes.as_slice());
         match (&self.output, bytes) {
             (Some(path), _) if !answer.is_error => {
@@ -94,6 +97,7 @@ fn show(text: &str) -> Result<(), CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
         Some(value) => print(format_args!("{value:#}\n")),
+        None if text.ends_with('\n') => print(format_args!("{text}")),
         None => print(format_args!("{text}\n")),
     }
 }

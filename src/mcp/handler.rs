@@ -231,16 +231,11 @@ impl ServerHandler for Handler {
         if let Some(question) = answer.question {
             return Ok(asking::input_required(*question).into());
         }
-        let content = match answer.file {
-            None => vec![ContentBlock::text(answer.text)],
-            Some(file) => {
-                let about = ContentBlock::text(answer.text);
-                vec![
-                    about,
-                    embedded(&file.media_type, &file.bytes, file.operation),
-                ]
-            }
-        };
+        let texts = std::iter::once(answer.text).chain(answer.notes);
+        let texts = texts.map(ContentBlock::text);
+        let file = answer.file.as_ref();
+        let file = file.map(|file| embedded(&file.media_type, &file.bytes, file.operation));
+        let content = texts.chain(file).collect();
         let result = if answer.is_error {
             CallToolResult::error(content)
         } else {

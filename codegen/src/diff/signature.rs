@@ -167,5 +167,7 @@ fn fields_by_name(
         .collect();
     let fields = shape.summary_fields.iter();
     named.extend(fields.map(|path| (("summary_fields", path.clone()), answer.row_holds(path))));
+    let members = paging.deep.iter().flat_map(|deep| &deep.members);
+    named.extend(members.map(|path| (("paging.deep", path.clone()), answer.row_holds(path))));
     named
 }

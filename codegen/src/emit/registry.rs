@@ -27,7 +27,7 @@ pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> Toke
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
         use ::tool::{
-            Argument, DateForm, Effect, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
+            Argument, DateForm, DeepPaging, Effect, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
             Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
         };
 
@@ -172,6 +172,10 @@ fn paging(paging: &PagingAnnotation) -> TokenStream {
         let steps = path.split('.');
         quote!(Next { argument: #argument, path: &[#(#steps),*] })
     });
+    let deep = optional(paging.deep.as_ref().map(|deep| {
+        let (rows, argument, members) = (deep.rows, &deep.argument, &deep.members);
+        quote!(DeepPaging { rows: #rows, argument: #argument, members: &[#(#members),*] })
+    }));
     quote! {
         Paging {
             style: #style,
@@ -183,6 +187,7 @@ fn paging(paging: &PagingAnnotation) -> TokenStream {
             next: &[#(#next),*],
             more: #more,
             total: #total,
+            deep: #deep,
         }
     }
 }

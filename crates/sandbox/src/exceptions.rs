@@ -146,8 +146,20 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         document: "opportunities",
+        place: "/components/schemas/OpportunitySearchBodyDTO/properties/searchAfter/items",
+        instead: "{}",
+        repair: "$.components.schemas.OpportunitySearchBodyDTO.properties.searchAfter.items.type",
+    },
+    Exception {
+        document: "objects",
+        place: "/components/schemas/SearchRecordsBody/properties/searchAfter/items",
+        instead: "{}",
+        repair: "$.components.schemas.SearchRecordsBody.properties.searchAfter.items.type",
+    },
+    Exception {
+        document: "opportunities",
         place: "/components/schemas/OpportunitySearchBodyDTO/required",
-        instead: r#"["locationId", "limit", "page"]"#,
+        instead: r#"["locationId", "limit"]"#,
         repair: "$.components.schemas.OpportunitySearchBodyDTO.required",
     },
     Exception {

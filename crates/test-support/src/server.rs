@@ -167,13 +167,16 @@ impl TestServer {
         let params = json!({"name": tool, "arguments": arguments});
         let reply = self.rpc_with(headers, "tools/call", params).await;
         let result = &reply["result"];
-        let [content] = result["content"].as_array().map_or(&[][..], Vec::as_slice) else {
-            panic!("{tool}: not one content block: {reply}");
-        };
-        let text = content["text"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{reply}"));
-        (text.to_owned(), result["isError"] == true)
+        let blocks = result["content"].as_array().map_or(&[][..], Vec::as_slice);
+        let texts = blocks.iter().map(|block| block["text"].as_str());
+        // Beside rows as CSV there is a second one.
+        let texts: Option<Vec<&str>> = texts.collect();
+        match texts.as_deref() {
+            Some([_] | [_, _]) => {}
+            _ => panic!("{tool}: not one text or two: {reply}"),
+        }
+        let text = texts.unwrap_or_default().join("\n");
+        (text, result["isError"] == true)
     }
 
     pub async fn tool_names(&self) -> Vec<String> {

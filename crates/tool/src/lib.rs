@@ -286,6 +286,19 @@ pub struct Paging {
     pub more: &'static [&'static str],
     /// Path of the number of all rows; empty where it is not told.
     pub total: &'static [&'static str],
+    /// How the list goes on behind the rows that page numbers reach.
+    pub deep: Option<DeepPaging>,
+}
+
+/// HighLevel counts pages up to a number of rows; behind them a member of the last row leads on.
+#[derive(Clone)]
+pub struct DeepPaging {
+    /// Rows that page numbers reach.
+    pub rows: i64,
+    /// Argument that takes the place of the page number.
+    pub argument: &'static str,
+    /// Members of a row that may hold its value.
+    pub members: &'static [&'static str],
 }
 
 /// A list that HighLevel may drop parts of without saying so.

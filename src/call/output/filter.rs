@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::list::PLAIN;
 use super::path::value_at;
 
 /// One condition; rows must meet all that are given.
@@ -20,7 +21,7 @@ pub struct Condition {
     pub value: Value,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Comparison {
     #[default]
     #[serde(rename = "=", alias = "==", alias = "is")]
@@ -47,8 +48,7 @@ pub enum Comparison {
 
 impl Condition {
     pub fn holds(&self, row: &Value) -> bool {
-        let steps: Vec<&str> = self.field.split('.').collect();
-        let found = value_at(row, &steps).unwrap_or(&Value::Null);
+        let found = self.found(row).unwrap_or(&Value::Null);
         match self.op {
             Comparison::Equal => equal(found, &self.value),
             Comparison::Unequal => !equal(found, &self.value),
@@ -61,6 +61,38 @@ impl Condition {
             Comparison::After => moments(found, &self.value).is_some_and(|(a, b)| a > b),
             Comparison::Exists => found.is_null() == (self.value == Value::Bool(false)),
         }
+    }
+}
+
+impl Condition {
+    /// Whether `row` has the field.
+    pub(super) fn finds(&self, row: &Value) -> bool {
+        self.found(row).is_some()
+    }
+
+    /// Whether it is about the field being there.
+    pub(super) fn asks_presence(&self) -> bool {
+        self.op == Comparison::Exists
+    }
+
+    /// Why it can hold of no row, whatever that has.
+    pub(super) fn fault(&self) -> Option<String> {
+        let compares_times = matches!(self.op, Comparison::Before | Comparison::After);
+        (compares_times && moment(&self.value).is_none()).then(|| {
+            let value: String = self.value.to_string().chars().take(40).collect();
+            format!(
+                "before and after take a date (YYYY-MM-DD), RFC 3339 or an epoch: {value} is none."
+            )
+        })
+    }
+
+    /// A row that is no object is its own field.
+    fn found<'v>(&self, row: &'v Value) -> Option<&'v Value> {
+        if !row.is_object() && self.field == PLAIN {
+            return Some(row);
+        }
+        let steps: Vec<&str> = self.field.split('.').collect();
+        row.get(&self.field).or_else(|| value_at(row, &steps))
     }
 }
 

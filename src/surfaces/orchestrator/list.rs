@@ -105,7 +105,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
             "properties": {
                 "fields": {
                     "type": "array", "items": {"type": "string"},
-                    "description": "dotted paths; [\"*\"] for all",
+                    "description": "dotted paths; [\"*\"] for all; texts up to 20,000 characters instead of 300",
                 },
                 "filter": {
                     "type": "array",
@@ -113,8 +113,9 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                     "description": "{field, op, value}; op: = != > >= < <= contains before after exists",
                 },
                 "format": {"type": "string", "enum": ["json", "table", "csv"]},
-                "maxItems": {"type": "integer"},
-                "allPages": {"type": "boolean"},
+                "maxItems": {"type": "integer", "description": "500 if absent"},
+                "allPages": {"type": "boolean", "description": "true: 5 pages; a number: so many, at most 50"},
+                "spreadsheetSafe": {"type": "boolean", "description": "csv for Excel"},
             },
         });
     } else {

@@ -15,6 +15,9 @@ use tool::Tool;
 /// What is told of each location.
 const FIELDS: [&str; 6] = ["id", "name", "companyId", "city", "country", "timezone"];
 
+/// What is told of locations that a list does not show.
+const FURTHER: &str = "Name a location that is not shown by its alias or id in `location`.";
+
 /// The server's locations that the caller may name, and those of its own account.
 pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     let principal = &session.context.principal;
@@ -61,8 +64,7 @@ fn list_within(mut answer: Value, mut locations: Vec<Value>, most: usize) -> Ans
         let shown = locations.len();
         answer["locations"] = json!(locations);
         if shown < all {
-            let next = "Name a location that is not shown by its alias or id in `location`.";
-            answer["_cut"] = json!({"shown": shown, "of": all, "next": next});
+            answer["_cut"] = json!({"shown": shown, "of": all, "why": "The answer is full.", "next": FURTHER});
         }
         let text = answer.to_string();
         if text.len() <= most || shown == 0 {
@@ -150,6 +152,12 @@ async fn of_company(session: &Session<'_>) -> Result<Answer, Failure> {
     let mut answer = session.pipeline.execute(request).await;
     if answer.is_error {
         answer.text = hinted(&answer.text);
+    } else if let Ok(mut told) = serde_json::from_str::<Map<String, Value>>(&answer.text) {
+        // The tool that lists locations takes no page.
+        if let (Some(_), Some(note)) = (told.shift_remove("next"), told.get_mut("_cut")) {
+            note["next"] = json!(FURTHER);
+        }
+        answer.text = Value::Object(told).to_string();
     }
     Ok(answer)
 }

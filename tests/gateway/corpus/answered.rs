@@ -175,7 +175,8 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
         };
         let mut gathered = GatheredRows::default();
         if output.gather(tool, &answer, &mut gathered) {
-            check(output.list(tool, gathered, limit), format == Format::Json);
+            let list = output.list(tool, gathered, limit);
+            check(list.map(|list| list.text), format == Format::Json);
         } else {
             check(shape(tool, output.record(tool, &answer), limit), true);
         }

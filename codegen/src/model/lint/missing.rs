@@ -11,7 +11,7 @@ use tool::PagingStyle;
 const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;
 
 /// Most fields that a projected row has.
-const MOST_FIELDS: usize = 9;
+const MOST_FIELDS: usize = 10;
 
 /// Everything that is missing: the key, what is wrong, the remedy.
 pub(super) fn missing(
@@ -41,7 +41,7 @@ pub(super) fn missing(
         Some(fields) if fields.len() > MOST_FIELDS => {
             gap(
                 "summary_fields",
-                format!("are {}, over 9", fields.len()),
+                format!("are {}, over 10", fields.len()),
                 "keep those that matter most",
             );
         }
@@ -59,7 +59,9 @@ pub(super) fn missing(
         }
     }
     let paging = &operation.paging;
+    let deep = paging.deep.iter();
     let arguments = paging.position.iter().chain(paging.next.keys());
+    let arguments = arguments.chain(deep.clone().map(|deep| &deep.argument));
     for argument in arguments.chain(&paging.page_size) {
         if !operation.arguments.iter().any(|one| one.name == *argument) {
             gap(
@@ -92,6 +94,16 @@ pub(super) fn missing(
                     "correct it",
                 );
             }
+        }
+    }
+    for member in deep.flat_map(|deep| &deep.members) {
+        if answer.row_holds(member) == Documentation::No {
+            let what = format!("names {member}, which the documented row does not have");
+            gap(
+                "paging",
+                what,
+                "correct it, or mend the document in openapi/repairs",
+            );
         }
     }
     if let Some(back) = &known.read_back {

@@ -103,6 +103,7 @@ const TOOL: Tool = Tool {
         next: &[],
         more: &[],
         total: &[],
+        deep: None,
     },
     summary_fields: &[],
     answers: &[],

@@ -1,0 +1,263 @@
+//! Rows of one page or several, and where a list is gone on with behind any of them.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::{Map, Value, json};
+
+use super::companions::companions;
+use super::paging::{Evidence, Following, after_row, changed, following, rows_before, total};
+use super::{Output, rows, value_at};
+use tool::{PagingStyle, Tool};
+
+/// Rows gathered so far.
+#[derive(Debug, Default)]
+pub struct GatheredRows {
+    /// What passed the filter.
+    pub(super) rows: Vec<GatheredRow>,
+    /// How many there were before it.
+    pub(super) seen: usize,
+    pages: Vec<PageEnd>,
+    /// Pages that are wanted.
+    pub(super) wanted: usize,
+    /// Arguments of the first page.
+    arguments: Map<String, Value>,
+    /// The page size that the call was given beside its own arguments.
+    added_size: Option<&'static str>,
+    /// Rows of the list before the first page.
+    before: Option<i64>,
+    known_rows: HashSet<u64>,
+    known_cursors: HashSet<String>,
+    pub(super) following: Following,
+    /// What stands beside the lists; of two pages what the later one has.
+    pub(super) companions: Map<String, Value>,
+    /// As HighLevel tells it, and as a number.
+    pub(super) total: Option<Value>,
+    pub(super) total_count: Option<i64>,
+    /// Why a later page could not be read.
+    pub(super) failure: Option<Value>,
+    /// The server had no room for another page.
+    pub(super) no_room: bool,
+    /// A row is no object.
+    pub(super) is_plain: bool,
+    /// Which conditions of the filter found their field in any row.
+    pub(super) found_fields: Vec<bool>,
+}
+
+/// A row that passed the filter, and its place among all that were seen.
+#[derive(Debug)]
+pub(super) struct GatheredRow {
+    pub value: Value,
+    place: usize,
+}
+
+/// Where a page ends, and what to change in the arguments for the one behind it.
+#[derive(Debug)]
+struct PageEnd {
+    end: usize,
+    change: Option<Map<String, Value>>,
+}
+
+impl GatheredRows {
+    /// For a call with these arguments that reads so many pages. `added_size` names the page size that was added to them.
+    pub fn for_call(
+        arguments: Map<String, Value>,
+        added_size: Option<&'static str>,
+        wanted: usize,
+    ) -> Self {
+        Self {
+            arguments,
+            added_size,
+            wanted,
+            ..Self::default()
+        }
+    }
+
+    /// Pages that were read.
+    pub fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The arguments of the page behind those that were read, where there may be one.
+    pub fn next_arguments(&self, arguments: &Map<String, Value>) -> Option<Map<String, Value>> {
+        let Following::Page { change, .. } = &self.following else {
+            return None;
+        };
+        let mut next = arguments.clone();
+        changed(&mut next, change);
+        Some(next)
+    }
+
+    /// No further page was read, for this reason.
+    pub fn fail(&mut self, answer: &str) {
+        const TOLD: [&str; 7] = [
+            "error",
+            "class",
+            "status",
+            "message",
+            "traceId",
+            "remedy",
+            "retryAfterMs",
+        ];
+        let parsed = serde_json::from_str::<Map<String, Value>>(answer);
+        let mut failure = parsed.unwrap_or_else(|_| Map::from_iter([("error".to_owned(), json!(answer))]));
+        failure.retain(|name, _| TOLD.contains(&name.as_str()));
+        self.failure = Some(Value::Object(failure));
+    }
+
+    /// No further page was read, for the server holds as much as it may.
+    pub fn stop_for_room(&mut self) {
+        self.no_room = true;
+    }
+
+    /// Adds the rows of `answer`, and finds out what follows them.
+    pub(super) fn add(&mut self, output: &Output, tool: &Tool, answer: &Value) -> bool {
+        let Some(rows) = rows(tool, answer) else {
+            return false;
+        };
+        if self.pages.is_empty() {
+            self.before = rows_before(tool, &self.arguments);
+            let cursor = tool.paging.next.iter().filter_map(|step| {
+                let value = self.arguments.get(step.argument)?;
+                Some((step.argument.to_owned(), value.clone()))
+            });
+            self.known_cursors.insert(key(&cursor.collect()));
+        }
+        if !tool.paging.total.is_empty() {
+            self.total = value_at(answer, tool.paging.total).cloned();
+            self.total_count = total(tool, answer);
+        }
+        self.companions.extend(companions(tool, answer, output.is_whole()));
+        let is_later = !self.pages.is_empty() && !rows.is_empty();
+        let identities: Vec<u64> = rows.iter().map(identity).collect();
+        if is_later && identities.iter().all(|one| self.known_rows.contains(one)) {
+            let why = "HighLevel gave rows of earlier pages again, so that reading ended there.";
+            self.following = Following::Lost(why.to_owned());
+            return true;
+        }
+        self.known_rows.extend(identities);
+        let earlier = self.seen;
+        self.found_fields.resize(output.filter.len(), false);
+        for row in rows {
+            for (condition, found) in output.filter.iter().zip(&mut self.found_fields) {
+                *found |= condition.finds(row);
+            }
+            if output.filter.iter().all(|condition| condition.holds(row)) {
+                self.rows.push(GatheredRow {
+                    value: row.clone(),
+                    place: self.seen,
+                });
+            }
+            self.is_plain |= !row.is_object();
+            self.seen += 1;
+        }
+        let seen = i64::try_from(earlier).unwrap_or(i64::MAX);
+        let before = self.before.map(|before| before.saturating_add(seen));
+        let following = following(tool, &self.page_arguments(), answer, rows, (before, earlier));
+        self.following = self.checked(tool, following);
+        let change = match &self.following {
+            Following::Page { change, .. } => Some(change.clone()),
+            _ => None,
+        };
+        self.pages.push(PageEnd {
+            end: self.seen,
+            change,
+        });
+        true
+    }
+
+    /// The arguments of the page that is being added.
+    fn page_arguments(&self) -> Map<String, Value> {
+        let mut arguments = self.arguments.clone();
+        for page in &self.pages {
+            page.change.iter().for_each(|change| changed(&mut arguments, change));
+        }
+        arguments
+    }
+
+    /// What follows, unless its cursor led to an earlier page; with the page size that a number of pages is counted in.
+    fn checked(&mut self, tool: &Tool, following: Following) -> Following {
+        let Following::Page { mut change, evidence } = following else {
+            return following;
+        };
+        if matches!(tool.paging.style, PagingStyle::Cursor | PagingStyle::LastId)
+            && !self.known_cursors.insert(key(&change))
+        {
+            let why = "HighLevel gave the cursor of an earlier page again, so that reading ended there.";
+            return Following::Lost(why.to_owned());
+        }
+        if let (PagingStyle::Page, Some(size)) = (tool.paging.style, self.added_size)
+            && let Some(value) = self.arguments.get(size)
+        {
+            change.insert(size.to_owned(), value.clone());
+        }
+        Following::Page { change, evidence }
+    }
+
+    /// Whether the list is taken to end with the one page that was asked for.
+    pub(super) fn ends_here(&self) -> bool {
+        match self.following {
+            Following::End => true,
+            Following::Page { evidence, .. } => {
+                evidence == Evidence::Slight && self.wanted <= 1 && self.failure.is_none()
+            }
+            Following::Lost(_) => false,
+        }
+    }
+
+    /// What to change in the arguments of the first page for what stands behind the first `shown` rows; `None` where
+    /// nothing does, or HighLevel has no way to that place.
+    pub(super) fn resume(&self, tool: &Tool, shown: usize) -> Option<Map<String, Value>> {
+        let change_after = |pages: usize| {
+            let mut all = Map::new();
+            for page in self.pages.iter().take(pages) {
+                all.extend(page.change.clone()?);
+            }
+            Some(all)
+        };
+        let Some(following) = self.rows.get(shown) else {
+            return match self.following {
+                Following::Page { .. } => change_after(self.pages.len()),
+                _ => None,
+            };
+        };
+        let last = self.rows.get(shown.checked_sub(1)?)?;
+        if let Some(pages) = self.pages.iter().position(|page| last.place < page.end)
+            && self.pages.get(pages).is_some_and(|page| page.end <= following.place)
+        {
+            return change_after(pages + 1);
+        }
+        match tool.paging.style {
+            PagingStyle::Offset => {
+                let position = tool.paging.position?;
+                let place = i64::try_from(last.place).ok()?;
+                let next = self.before?.checked_add(place)?.checked_add(1)?;
+                Some(Map::from_iter([(position.to_owned(), json!(next))]))
+            }
+            PagingStyle::Page | PagingStyle::Cursor | PagingStyle::LastId => {
+                after_row(tool, &self.arguments, &last.value)
+            }
+            PagingStyle::None | PagingStyle::Window => None,
+        }
+    }
+
+    /// The most rows, of `most` at most, behind which the list can be gone on with; `most` where there are none.
+    pub(super) fn resumable(&self, tool: &Tool, most: usize) -> usize {
+        let mut counts = (1..=most).rev();
+        let found = counts.find(|shown| self.resume(tool, *shown).is_some());
+        found.unwrap_or(most)
+    }
+}
+
+fn key(cursor: &Map<String, Value>) -> String {
+    Value::Object(cursor.clone()).to_string()
+}
+
+/// What a row is known by: its id, or all of it.
+fn identity(row: &Value) -> u64 {
+    let id = ["id", "_id"].iter().find_map(|name| row.get(name));
+    let id = id.filter(|id| id.is_string() || id.is_number());
+    let mut hasher = DefaultHasher::new();
+    id.unwrap_or(row).to_string().hash(&mut hasher);
+    hasher.finish()
+}

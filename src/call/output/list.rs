@@ -1,0 +1,333 @@
+//! The text of a list: its rows in the form that was asked for, what stands beside them, and what is missing.
+
+use serde_json::{Map, Value, json};
+
+use super::cut::CutNote;
+use super::gather::GatheredRows;
+use super::paging::{Evidence, Following};
+use super::project::{IDS, clipped};
+use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form};
+use crate::call::shape::{ask_for_less, too_large};
+use crate::upstream::Failure;
+use tool::Tool;
+
+/// Largest member beside a list that is shown where nobody asked for it, in bytes of JSON.
+const LARGEST_COMPANION: usize = 4_096;
+
+/// Where a row is no object, its one column, and the field by which it is filtered.
+pub(super) const PLAIN: &str = "value";
+
+/// Members of an answer that are ours; HighLevel's of these names are shown by their paths.
+const OURS: [&str; 8] = [
+    "every_row",
+    "matched",
+    "looked_at",
+    "total",
+    "next",
+    "incomplete",
+    "_warnings",
+    "_cut",
+];
+
+/// A list as text.
+#[derive(Debug)]
+pub struct ListText {
+    pub text: String,
+    /// What there is to say beside rows that are CSV, as JSON: in the same text they would be no CSV.
+    pub notes: Option<String>,
+}
+
+/// How many of the rows are shown, and whether that is for want of room.
+#[derive(Clone, Copy)]
+struct ShownRows {
+    count: usize,
+    is_full: bool,
+}
+
+impl Output {
+    /// The text of as many gathered rows as `max_bytes` hold.
+    pub fn list(
+        &self,
+        tool: &Tool,
+        gathered: GatheredRows,
+        max_bytes: usize,
+    ) -> Result<ListText, Failure> {
+        let all = self
+            .max_items
+            .unwrap_or(usize::MAX)
+            .min(gathered.rows.len());
+        let mut most = all;
+        let (mut beside, mut left_out) = self.beside(&gathered);
+        loop {
+            let is_full = most < all;
+            let count = if is_full {
+                gathered.resumable(tool, most)
+            } else {
+                most
+            };
+            let shown = ShownRows { count, is_full };
+            let list = self.text(tool, &gathered, shown, (&beside, &left_out))?;
+            let bytes = list.text.len() + list.notes.as_ref().map_or(0, String::len);
+            if bytes <= max_bytes {
+                return Ok(list);
+            }
+            if most > 1 {
+                most = (most * max_bytes / bytes).clamp(1, most - 1);
+            } else if beside.is_empty() {
+                let remedy = "Name the fields that are needed in output.fields.".to_owned();
+                return Err(too_large(tool, bytes, max_bytes, remedy));
+            } else {
+                left_out.extend(std::mem::take(&mut beside).into_iter().map(|(name, _)| name));
+                most = all;
+            }
+        }
+    }
+
+    /// What stands beside the list, without what is too large, and the names of that.
+    fn beside(&self, gathered: &GatheredRows) -> (Map<String, Value>, Vec<String>) {
+        let (mut beside, mut left_out) = (Map::new(), Vec::new());
+        let named = |name: &str| self.fields.iter().flatten().any(|field| field == name);
+        for (name, value) in &gathered.companions {
+            if self.is_whole() || named(name) || value.to_string().len() <= LARGEST_COMPANION {
+                let is_ours = OURS.contains(&name.as_str());
+                if name == "total" && gathered.total.as_ref() == Some(value) {
+                    continue;
+                }
+                let shown = if is_ours { format!("answer.{name}") } else { name.clone() };
+                beside.insert(shown, value.clone());
+            } else {
+                left_out.push(name.clone());
+            }
+        }
+        (beside, left_out)
+    }
+
+    fn text(
+        &self,
+        tool: &Tool,
+        gathered: &GatheredRows,
+        shown: ShownRows,
+        (beside, left_out): (&Map<String, Value>, &[String]),
+    ) -> Result<ListText, Failure> {
+        let mut cut = Vec::new();
+        let mut projected: Vec<Value> = gathered
+            .rows
+            .iter()
+            .take(shown.count)
+            .map(|row| self.project(tool, &row.value, &mut cut))
+            .collect();
+        let mut notes = Map::new();
+        for (name, value) in beside {
+            let value = clipped(value, self.longest_text(), name, &mut cut);
+            notes.insert(name.clone(), value);
+        }
+        if self.fields.is_none() {
+            brief::shorten_dates(&mut projected);
+            let shared = brief::in_common(&mut projected);
+            if !shared.is_empty() {
+                notes.insert("every_row".to_owned(), Value::Object(shared));
+            }
+        }
+        if !self.filter.is_empty() {
+            notes.insert("matched".to_owned(), json!(gathered.rows.len()));
+            notes.insert("looked_at".to_owned(), json!(gathered.seen));
+        }
+        if let Some(total) = &gathered.total {
+            notes.insert("total".to_owned(), total.clone());
+        }
+        let (mut note, next) = self.cut_note(tool, gathered, shown);
+        notes.extend(next.map(|next| ("next".to_owned(), Value::Object(next))));
+        if let Some(failure) = &gathered.failure {
+            notes.insert("incomplete".to_owned(), failure.clone());
+        }
+        let warnings = self.filter_warnings(gathered);
+        if !warnings.is_empty() {
+            notes.insert("_warnings".to_owned(), json!(warnings));
+        }
+        note_texts(cut, self.longest_text(), &mut note);
+        if !left_out.is_empty() {
+            note.left_out = left_out.to_vec();
+            note.next
+                .push("Name what is left out in output.fields.".to_owned());
+        }
+        notes.extend(note.json().map(|note| ("_cut".to_owned(), note)));
+        self.formed(tool, projected, notes)
+    }
+
+    fn formed(
+        &self,
+        tool: &Tool,
+        rows: Vec<Value>,
+        notes: Map<String, Value>,
+    ) -> Result<ListText, Failure> {
+        if self.format == Format::Json {
+            let is_plain = rows.iter().any(|row| !row.is_object());
+            let list = if is_plain || self.fields.is_some() || tool.summary_fields.is_empty() {
+                Value::Array(rows)
+            } else {
+                form::rows(&self.columns(tool, &rows), &rows)
+            };
+            let mut answer = Map::from_iter([(list_name(tool).to_owned(), list)]);
+            answer.extend(notes);
+            return Ok(ListText {
+                text: Value::Object(answer).to_string(),
+                notes: None,
+            });
+        }
+        let rows: Vec<Value> = rows
+            .into_iter()
+            .map(|row| if row.is_object() { row } else { json!({PLAIN: row}) })
+            .collect();
+        let columns = self.columns(tool, &rows);
+        let notes = (!notes.is_empty()).then(|| Value::Object(notes).to_string());
+        if self.format == Format::Csv {
+            let text = form::csv(&columns, &rows, self.spreadsheet_safe)?;
+            return Ok(ListText { text, notes });
+        }
+        let mut text = form::table(&columns, &rows);
+        if let Some(notes) = notes {
+            text += &format!("# {notes}\n");
+        }
+        Ok(ListText { text, notes: None })
+    }
+
+    /// Why these are not all rows, and what leads to the others.
+    fn cut_note(
+        &self,
+        tool: &Tool,
+        gathered: &GatheredRows,
+        shown: ShownRows,
+    ) -> (CutNote, Option<Map<String, Value>>) {
+        let count = shown.count;
+        let is_part = count < gathered.rows.len();
+        if !is_part && gathered.ends_here() {
+            return (CutNote::default(), None);
+        }
+        let next = gathered.resume(tool, count);
+        let mut how = next
+            .as_ref()
+            .map(|_| "Add next to the arguments.".to_owned());
+        let why = if shown.is_full {
+            how = how.or_else(|| Some(ask_for_less(tool, Some(count))));
+            "The answer is full.".to_owned()
+        } else if let Some(most) = self.max_items.filter(|most| is_part || *most <= count) {
+            let raise = || "Raise maxItems: what follows can only be reached with rows left out.";
+            how = how.or_else(|| is_part.then(|| raise().to_owned()));
+            format!("maxItems is {most}.")
+        } else {
+            let (why, way) = self.why_ended(tool, gathered);
+            if let (Some(way), Some(_)) = (way, &next) {
+                how = Some(format!("Add next to the arguments, or {way}."));
+            } else if let (Following::Lost(_), Some(narrow)) = (&gathered.following, tool.paging.narrow) {
+                how = Some(format!("Ask for {narrow}."));
+            }
+            why
+        };
+        let mut why = vec![why];
+        if let (false, Following::Page { evidence, .. }) = (is_part, &gathered.following)
+            && *evidence != Evidence::Certain
+        {
+            why.push("There may be more.".to_owned());
+        }
+        let ends = gathered.following == Following::End;
+        let note = CutNote {
+            shown: Some(count),
+            of: match gathered.total_count {
+                Some(total) if self.filter.is_empty() => {
+                    let is_sound = i64::try_from(count).is_ok_and(|count| count <= total);
+                    is_sound.then(|| json!(total))
+                }
+                _ => (ends && is_part).then(|| json!(gathered.rows.len())),
+            },
+            why,
+            next: how.into_iter().collect(),
+            ..CutNote::default()
+        };
+        (note, next)
+    }
+
+    /// Why no further page was read, and what reads more of them.
+    fn why_ended(&self, tool: &Tool, gathered: &GatheredRows) -> (String, Option<&'static str>) {
+        if let Following::Lost(why) = &gathered.following {
+            return (why.clone(), None);
+        }
+        if gathered.failure.is_some() {
+            return ("A further page failed: see incomplete.".to_owned(), None);
+        }
+        if gathered.no_room {
+            let why = "The server has no room for more pages now.";
+            return (why.to_owned(), None);
+        }
+        if gathered.pages() < gathered.wanted && self.is_enough(gathered) {
+            let why = format!("{USUAL_ROWS} rows are read where maxItems does not say more.");
+            return (why, None);
+        }
+        let is_read = tool.effect == tool::Effect::Read;
+        match gathered.pages() {
+            1 => ("One page was read.".to_owned(), is_read.then_some("set output.allPages")),
+            pages => {
+                let way = "give output.allPages a number of pages";
+                (format!("{pages} pages were read."), Some(way))
+            }
+        }
+    }
+
+    /// What is wrong with conditions that could hold of no row.
+    fn filter_warnings(&self, gathered: &GatheredRows) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        let is_plain = gathered.is_plain;
+        for (condition, found) in self.filter.iter().zip(&gathered.found_fields) {
+            if gathered.seen > 0 && !found && !condition.asks_presence() {
+                let hint = if is_plain {
+                    format!(": rows are no objects, filter by {PLAIN}")
+                } else {
+                    String::new()
+                };
+                warnings.push(format!("No row has the field {}{hint}.", condition.field));
+            }
+            warnings.extend(condition.fault());
+        }
+        warnings
+    }
+
+    /// The columns of a table: the wanted fields that any row has, or all that rows have.
+    fn columns(&self, tool: &Tool, rows: &[Value]) -> Vec<String> {
+        let wanted = self.wanted(tool);
+        let ids: &[&str] = match (&self.fields, wanted.iter().any(|field| IDS.contains(field))) {
+            (None, false) => &IDS,
+            _ => &[],
+        };
+        let mut columns: Vec<String> = ids
+            .iter()
+            .chain(&wanted)
+            .filter(|field| rows.iter().any(|row| row.get(**field).is_some()))
+            .map(ToString::to_string)
+            .collect();
+        for name in rows.iter().filter_map(Value::as_object).flat_map(Map::keys) {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        columns
+    }
+}
+
+fn list_name(tool: &Tool) -> &'static str {
+    tool.paging.rows.last().copied().unwrap_or("rows")
+}
+
+/// Adds which texts are cut after how many characters.
+pub(super) fn note_texts(mut cut: Vec<String>, longest: usize, note: &mut CutNote) {
+    cut.sort();
+    cut.dedup();
+    if cut.is_empty() {
+        return;
+    }
+    note.why.push(format!("Texts end in … after {longest} characters."));
+    if longest == LONGEST_TEXT {
+        note.next.push(format!(
+            "Name a field in output.fields for up to {LONGEST_NAMED_TEXT} characters."
+        ));
+    }
+    note.texts = cut;
+}
