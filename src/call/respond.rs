@@ -48,7 +48,8 @@ impl Pipeline {
         let mut arguments = self
             .checker()
             .canonical_names(tool, std::mem::take(&mut facts.arguments));
-        let largest = most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        let largest =
+            most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
         if let Some((size, rows)) = largest {
             arguments.insert(size.to_owned(), json!(rows));
         }

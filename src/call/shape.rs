@@ -194,7 +194,9 @@ fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
 /// How to get the rest, or a smaller answer, in the operation's own arguments.
 pub(super) fn ask_for_less(tool: &Tool, shown: Option<usize>) -> String {
     let paging = &tool.paging;
-    if let (PagingStyle::Offset, Some(position), Some(shown)) = (paging.style, paging.position, shown) {
+    if let (PagingStyle::Offset, Some(position), Some(shown)) =
+        (paging.style, paging.position, shown)
+    {
         return format!("Add {shown} to {position} for what follows.");
     }
     match (paging.page_size, paging.narrow, shown) {

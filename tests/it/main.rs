@@ -19,6 +19,7 @@ mod golden;
 mod host;
 mod inventory;
 mod listing;
+mod lists;
 mod readers;
 mod requests;
 mod rules;

@@ -15,7 +15,11 @@ pub(super) fn companions(tool: &Tool, answer: &Value, all: bool) -> Map<String, 
             break;
         };
         for (name, value) in holder.iter().filter(|(name, _)| name != step) {
-            let steps: Vec<&str> = path[..depth].iter().copied().chain([name.as_str()]).collect();
+            let steps: Vec<&str> = path[..depth]
+                .iter()
+                .copied()
+                .chain([name.as_str()])
+                .collect();
             if !all && (is_empty(value) || is_paging(tool, &steps)) {
                 continue;
             }

@@ -100,7 +100,8 @@ impl GatheredRows {
             "retryAfterMs",
         ];
         let parsed = serde_json::from_str::<Map<String, Value>>(answer);
-        let mut failure = parsed.unwrap_or_else(|_| Map::from_iter([("error".to_owned(), json!(answer))]));
+        let mut failure =
+            parsed.unwrap_or_else(|_| Map::from_iter([("error".to_owned(), json!(answer))]));
         failure.retain(|name, _| TOLD.contains(&name.as_str()));
         self.failure = Some(Value::Object(failure));
     }
@@ -127,7 +128,8 @@ impl GatheredRows {
             self.total = value_at(answer, tool.paging.total).cloned();
             self.total_count = total(tool, answer);
         }
-        self.companions.extend(companions(tool, answer, output.is_whole()));
+        self.companions
+            .extend(companions(tool, answer, output.is_whole()));
         let is_later = !self.pages.is_empty() && !rows.is_empty();
         let identities: Vec<u64> = rows.iter().map(identity).collect();
         if is_later && identities.iter().all(|one| self.known_rows.contains(one)) {
@@ -153,7 +155,13 @@ impl GatheredRows {
         }
         let seen = i64::try_from(earlier).unwrap_or(i64::MAX);
         let before = self.before.map(|before| before.saturating_add(seen));
-        let following = following(tool, &self.page_arguments(), answer, rows, (before, earlier));
+        let following = following(
+            tool,
+            &self.page_arguments(),
+            answer,
+            rows,
+            (before, earlier),
+        );
         self.following = self.checked(tool, following);
         let change = match &self.following {
             Following::Page { change, .. } => Some(change.clone()),
@@ -170,20 +178,27 @@ impl GatheredRows {
     fn page_arguments(&self) -> Map<String, Value> {
         let mut arguments = self.arguments.clone();
         for page in &self.pages {
-            page.change.iter().for_each(|change| changed(&mut arguments, change));
+            page.change
+                .iter()
+                .for_each(|change| changed(&mut arguments, change));
         }
         arguments
     }
 
     /// What follows, unless its cursor led to an earlier page; with the page size that a number of pages is counted in.
     fn checked(&mut self, tool: &Tool, following: Following) -> Following {
-        let Following::Page { mut change, evidence } = following else {
+        let Following::Page {
+            mut change,
+            evidence,
+        } = following
+        else {
             return following;
         };
         if matches!(tool.paging.style, PagingStyle::Cursor | PagingStyle::LastId)
             && !self.known_cursors.insert(key(&change))
         {
-            let why = "HighLevel gave the cursor of an earlier page again, so that reading ended there.";
+            let why =
+                "HighLevel gave the cursor of an earlier page again, so that reading ended there.";
             return Following::Lost(why.to_owned());
         }
         if let (PagingStyle::Page, Some(size)) = (tool.paging.style, self.added_size)
@@ -223,7 +238,10 @@ impl GatheredRows {
         };
         let last = self.rows.get(shown.checked_sub(1)?)?;
         if let Some(pages) = self.pages.iter().position(|page| last.place < page.end)
-            && self.pages.get(pages).is_some_and(|page| page.end <= following.place)
+            && self
+                .pages
+                .get(pages)
+                .is_some_and(|page| page.end <= following.place)
         {
             return change_after(pages + 1);
         }

@@ -77,7 +77,11 @@ impl Output {
                 let remedy = "Name the fields that are needed in output.fields.".to_owned();
                 return Err(too_large(tool, bytes, max_bytes, remedy));
             } else {
-                left_out.extend(std::mem::take(&mut beside).into_iter().map(|(name, _)| name));
+                left_out.extend(
+                    std::mem::take(&mut beside)
+                        .into_iter()
+                        .map(|(name, _)| name),
+                );
                 most = all;
             }
         }
@@ -93,7 +97,11 @@ impl Output {
                 if name == "total" && gathered.total.as_ref() == Some(value) {
                     continue;
                 }
-                let shown = if is_ours { format!("answer.{name}") } else { name.clone() };
+                let shown = if is_ours {
+                    format!("answer.{name}")
+                } else {
+                    name.clone()
+                };
                 beside.insert(shown, value.clone());
             } else {
                 left_out.push(name.clone());
@@ -176,7 +184,13 @@ impl Output {
         }
         let rows: Vec<Value> = rows
             .into_iter()
-            .map(|row| if row.is_object() { row } else { json!({PLAIN: row}) })
+            .map(|row| {
+                if row.is_object() {
+                    row
+                } else {
+                    json!({PLAIN: row})
+                }
+            })
             .collect();
         let columns = self.columns(tool, &rows);
         let notes = (!notes.is_empty()).then(|| Value::Object(notes).to_string());
@@ -218,7 +232,9 @@ impl Output {
             let (why, way) = self.why_ended(tool, gathered);
             if let (Some(way), Some(_)) = (way, &next) {
                 how = Some(format!("Add next to the arguments, or {way}."));
-            } else if let (Following::Lost(_), Some(narrow)) = (&gathered.following, tool.paging.narrow) {
+            } else if let (Following::Lost(_), Some(narrow)) =
+                (&gathered.following, tool.paging.narrow)
+            {
                 how = Some(format!("Ask for {narrow}."));
             }
             why
@@ -264,7 +280,10 @@ impl Output {
         }
         let is_read = tool.effect == tool::Effect::Read;
         match gathered.pages() {
-            1 => ("One page was read.".to_owned(), is_read.then_some("set output.allPages")),
+            1 => (
+                "One page was read.".to_owned(),
+                is_read.then_some("set output.allPages"),
+            ),
             pages => {
                 let way = "give output.allPages a number of pages";
                 (format!("{pages} pages were read."), Some(way))
@@ -323,7 +342,8 @@ pub(super) fn note_texts(mut cut: Vec<String>, longest: usize, note: &mut CutNot
     if cut.is_empty() {
         return;
     }
-    note.why.push(format!("Texts end in … after {longest} characters."));
+    note.why
+        .push(format!("Texts end in … after {longest} characters."));
     if longest == LONGEST_TEXT {
         note.next.push(format!(
             "Name a field in output.fields for up to {LONGEST_NAMED_TEXT} characters."

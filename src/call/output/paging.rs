@@ -50,10 +50,16 @@ pub fn most_rows_a_page(tool: &Tool) -> Option<(&'static str, i64)> {
 /// How many rows of the list stand before the page that `arguments` ask for; `None` where nobody knows.
 pub(super) fn rows_before(tool: &Tool, arguments: &Map<String, Value>) -> Option<i64> {
     let paging = &tool.paging;
-    if paging.deep.as_ref().is_some_and(|deep| is_given(arguments, deep.argument)) {
+    if paging
+        .deep
+        .as_ref()
+        .is_some_and(|deep| is_given(arguments, deep.argument))
+    {
         return None;
     }
-    let position = paging.position.and_then(|name| number(arguments.get(name)?));
+    let position = paging
+        .position
+        .and_then(|name| number(arguments.get(name)?));
     match paging.style {
         PagingStyle::None | PagingStyle::Window => Some(0),
         PagingStyle::Cursor | PagingStyle::LastId => {
@@ -120,7 +126,11 @@ pub(super) fn following(
     };
     let size = page_size(tool, arguments);
     match step {
-        Ok((change, _)) if change.iter().all(|(name, value)| arguments.get(name) == Some(value)) => {
+        Ok((change, _))
+            if change
+                .iter()
+                .all(|(name, value)| arguments.get(name) == Some(value)) =>
+        {
             Following::Lost("HighLevel gave the cursor of this page again.".to_owned())
         }
         Ok((change, is_told)) => Following::Page {
@@ -134,9 +144,9 @@ pub(super) fn following(
             },
         },
         Err(Some(why)) => Following::Lost(why),
-        Err(None) if says_so => {
-            Following::Lost("HighLevel says that there is more, and not where it begins.".to_owned())
-        }
+        Err(None) if says_so => Following::Lost(
+            "HighLevel says that there is more, and not where it begins.".to_owned(),
+        ),
         Err(None) => Following::End,
     }
 }
@@ -290,7 +300,12 @@ fn page_size(tool: &Tool, arguments: &Map<String, Value>) -> Option<i64> {
 /// A whole number, or the text of one.
 fn number(value: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "counts are far below 2^53")]
-    let whole = || value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64);
+    let whole = || {
+        value
+            .as_f64()
+            .filter(|number| number.fract() == 0.0)
+            .map(|number| number as i64)
+    };
     let text = || value.as_str()?.trim().parse().ok();
     value.as_i64().or_else(whole).or_else(text)
 }

@@ -64,7 +64,8 @@ fn list_within(mut answer: Value, mut locations: Vec<Value>, most: usize) -> Ans
         let shown = locations.len();
         answer["locations"] = json!(locations);
         if shown < all {
-            answer["_cut"] = json!({"shown": shown, "of": all, "why": "The answer is full.", "next": FURTHER});
+            answer["_cut"] =
+                json!({"shown": shown, "of": all, "why": "The answer is full.", "next": FURTHER});
         }
         let text = answer.to_string();
         if text.len() <= most || shown == 0 {

@@ -113,7 +113,7 @@ fn object(schema: &Value, depth: usize) -> Value {
 }
 
 /// Every argument of a tool. Tenants are those of the caller, also inside arguments.
-fn arguments(tool: &Tool) -> Map<String, Value> {
+pub(crate) fn arguments(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut arguments = Map::new();
     for argument in tool

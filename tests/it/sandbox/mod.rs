@@ -3,7 +3,7 @@
 mod commands;
 mod contract;
 mod cost;
-mod every;
+pub(crate) mod every;
 mod official;
 mod orchestrator;
 mod prompts;

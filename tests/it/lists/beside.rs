@@ -1,0 +1,123 @@
+//! What stands beside a list in HighLevel's answer stands beside the rows that are shown.
+
+use serde_json::{Value, json};
+use test_support::recording::json;
+
+use super::{lists, needed, none, put, read, read_blocks, serve, serve_each, tool};
+use tool::Tool;
+
+/// An answer with two rows, and members beside the list at every level above it.
+fn answer(tool: &Tool) -> Value {
+    let mut answer = json!({});
+    put(
+        &mut answer,
+        tool.paging.rows,
+        json!([{"id": "r1", "name": "A"}, {"id": "r2", "name": "B"}]),
+    );
+    answer["fingerprintId"] = json!("fp_1");
+    answer["folders"] = json!([{"id": "f1"}]);
+    if let [holder, _] = tool.paging.rows {
+        answer[*holder]["csv"] = json!({"status": "done"});
+    }
+    answer
+}
+
+#[tokio::test]
+async fn members_beside_every_list_are_shown_in_every_form() {
+    let mut faults = Vec::new();
+    let (_highlevel, server, asked) = serve_each(&[], |tool, _| answer(tool)).await;
+    for tool in lists().filter(|tool| !tool.paging.rows.is_empty()) {
+        asked.set(tool);
+        for output in [
+            json!({}),
+            json!({"fields": ["id"]}),
+            json!({"fields": ["*"]}),
+            json!({"format": "table"}),
+            json!({"format": "csv"}),
+            json!({"filter": {"field": "name", "value": "A"}}),
+        ] {
+            let blocks = read_blocks(&server, tool.name, &needed(tool), &output).await;
+            let blocks = match blocks {
+                Ok(blocks) => blocks,
+                Err(error) => {
+                    faults.push(format!("{}: {error}", tool.name));
+                    break;
+                }
+            };
+            let last = blocks.last().expect("a block");
+            let beside = last.lines().last().unwrap_or_default();
+            let beside: Value =
+                serde_json::from_str(beside.trim_start_matches("# ")).unwrap_or_default();
+            let nested = tool.paging.rows.len() < 2 || beside["csv"] == json!({"status": "done"});
+            let told = (&beside["fingerprintId"], &beside["folders"]);
+            if told != (&json!("fp_1"), &json!([{"id": "f1"}])) || !nested {
+                faults.push(format!("{} {output}: {blocks:?}", tool.name));
+            }
+        }
+    }
+    none(&faults);
+}
+
+#[tokio::test]
+async fn what_only_leads_from_page_to_page_is_not_repeated() {
+    let (_highlevel, server) = serve(&[], |_| {
+        let meta =
+            json!({"total": 2, "startAfter": 1, "startAfterId": "a", "nextPageUrl": "https://x"});
+        json(
+            200,
+            json!({"contacts": [{"id": "a"}, {"id": "b"}], "meta": meta, "count": 2, "extra": {}})
+                .to_string(),
+        )
+    })
+    .await;
+    let needs = needed(tool("contacts_get-contacts"));
+    let answer = read(&server, "contacts_get-contacts", &needs, &json!({})).await;
+    let expected =
+        json!({"contacts": {"columns": ["id"], "rows": [["a"], ["b"]]}, "count": 2, "total": 2});
+    assert_eq!(answer, expected);
+    let whole = read(
+        &server,
+        "contacts_get-contacts",
+        &needs,
+        &json!({"fields": ["*"]}),
+    )
+    .await;
+    assert_eq!(whole["meta"]["nextPageUrl"], "https://x", "{whole}");
+    assert_eq!(whole["extra"], json!({}), "{whole}");
+}
+
+/// Of two pages what the later one has; what HighLevel calls as we do by its path; what is large only when it is named.
+#[tokio::test]
+async fn members_of_several_pages_are_joined() {
+    let large = json!([{"id": "f", "name": "x".repeat(5_000)}]);
+    let folders = large.clone();
+    let (_highlevel, server) = serve(&[], move |request| {
+        let is_first = !request.target.contains("offset=1");
+        let body = if is_first {
+            json!({"data": [{"_id": "a"}], "totalCount": 2, "next": "n", "sums": {"USD": 1}, "first": 1, "folders": folders})
+        } else {
+            json!({"data": [{"_id": "b"}], "totalCount": 2, "sums": {"USD": 2}, "folders": folders})
+        };
+        json(200, body.to_string())
+    })
+    .await;
+    let needs = needed(tool("payments_list-transactions"));
+    let all = json!({"allPages": true});
+    let answer = read(&server, "payments_list-transactions", &needs, &all).await;
+    let found = [
+        &answer["sums"],
+        &answer["first"],
+        &answer["answer.next"],
+        &answer["folders"],
+    ];
+    assert_eq!(
+        found,
+        [&json!({"USD": 2}), &json!(1), &json!("n"), &Value::Null],
+        "{answer}"
+    );
+    assert_eq!(answer["_cut"]["leftOut"], json!(["folders"]), "{answer}");
+    let named = json!({"allPages": true, "fields": ["_id", "folders"]});
+    let answer = read(&server, "payments_list-transactions", &needs, &named).await;
+    assert_eq!(answer["folders"], large, "{answer}");
+    assert!(answer["_cut"].is_null(), "{answer}");
+}

@@ -1,0 +1,91 @@
+//! The summary of every list shows the record's id, who it is about and how much.
+
+use super::{lists, none};
+use tool::Tool;
+
+/// Groups of documented fields of which a summary shows one, and those that it shows whenever they are documented.
+const ANY: [&[&str]; 3] = [
+    &["id", "_id"],
+    &[
+        "name",
+        "title",
+        "firstName",
+        "lastName",
+        "contactName",
+        "fullName",
+        "fileName",
+        "label",
+        "subject",
+        "summary",
+        "question",
+        "tag",
+        "agentName",
+        "body",
+        "content",
+    ],
+    &[
+        "amount",
+        "total",
+        "monetaryValue",
+        "amountCharged",
+        "commissionAmount",
+        "discountValue",
+        "grandTotal",
+        "revenue",
+    ],
+];
+const EACH: [&str; 3] = ["email", "phone", "amountPaid"];
+
+fn shows(tool: &Tool, field: &str) -> bool {
+    let mut fields = tool.summary_fields.iter();
+    fields.any(|shown| *shown == field || shown.split('.').next() == Some(field))
+}
+
+#[test]
+fn every_list_shows_what_tells_its_rows_apart() {
+    let mut faults = Vec::new();
+    for tool in lists().filter(|tool| !tool.answers.is_empty()) {
+        for group in ANY {
+            let mut documented = group.iter().filter(|field| tool.answers.contains(field));
+            let shown = group.iter().any(|field| shows(tool, field));
+            if let (Some(field), false) = (documented.next(), shown) {
+                faults.push(format!("{} does not show {field} or its like", tool.name));
+            }
+        }
+        for field in EACH {
+            if tool.answers.contains(&field) && !shows(tool, field) {
+                faults.push(format!("{} does not show {field}", tool.name));
+            }
+        }
+    }
+    none(&faults);
+}
+
+/// Their documents do not say what a row has.
+#[test]
+fn messages_and_invoices_show_what_their_own_hints_need() {
+    let check = |name: &str, fields: &[&str]| {
+        let tool = super::tool(name);
+        let lacks: Vec<&&str> = fields
+            .iter()
+            .filter(|field| !tool.summary_fields.contains(field))
+            .collect();
+        assert!(lacks.is_empty(), "{name} lacks {lacks:?}");
+    };
+    check(
+        "conversations_get-messages",
+        &["id", "meta.email.messageIds"],
+    );
+    check(
+        "conversations_search-conversation",
+        &["id", "phone", "email"],
+    );
+    check(
+        "affiliate-manager_list-affiliates",
+        &["_id", "phone", "email"],
+    );
+    check(
+        "invoices_list-invoices",
+        &["_id", "title", "total", "amountPaid", "amountDue"],
+    );
+}
