@@ -218,20 +218,18 @@ impl Output {
             return (CutNote::default(), None);
         }
         let next = gathered.resume(tool, count);
-        let mut how = next
-            .as_ref()
-            .map(|_| "Add next to the arguments.".to_owned());
+        let mut how = next.as_ref().map(|_| "Call again with next.".to_owned());
         let why = if shown.is_full {
             how = how.or_else(|| Some(ask_for_less(tool, Some(count))));
             "The answer is full.".to_owned()
         } else if let Some(most) = self.max_items.filter(|most| is_part || *most <= count) {
-            let raise = || "Raise maxItems: what follows can only be reached with rows left out.";
+            let raise = || "Raise maxItems.";
             how = how.or_else(|| is_part.then(|| raise().to_owned()));
             format!("maxItems is {most}.")
         } else {
             let (why, way) = self.why_ended(tool, gathered);
             if let (Some(way), Some(_)) = (way, &next) {
-                how = Some(format!("Add next to the arguments, or {way}."));
+                how = Some(format!("Call again with next, or {way}."));
             } else if let (Following::Lost(_), Some(narrow)) =
                 (&gathered.following, tool.paging.narrow)
             {

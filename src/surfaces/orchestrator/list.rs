@@ -24,8 +24,8 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         call_tool(
             CallToolKind::Read,
             "Call a read",
-            "Run an operation that only reads. Lists come back as columns and rows of their telling fields; output names \
-             fields (rows are objects then), filters rows and follows pages.",
+            "Run an operation that only reads. Lists are columns and rows of their telling fields, with \
+             output.fields objects.",
         ),
         call_tool(
             CallToolKind::Write,
@@ -105,7 +105,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
             "properties": {
                 "fields": {
                     "type": "array", "items": {"type": "string"},
-                    "description": "dotted paths; [\"*\"] for all; texts up to 20,000 characters instead of 300",
+                    "description": "dotted paths; [\"*\"] for all. Texts end at 300 characters, named ones at 20,000",
                 },
                 "filter": {
                     "type": "array",
@@ -114,8 +114,8 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                 },
                 "format": {"type": "string", "enum": ["json", "table", "csv"]},
                 "maxItems": {"type": "integer", "description": "500 if absent"},
-                "allPages": {"type": "boolean", "description": "true: 5 pages; a number: so many, at most 50"},
-                "spreadsheetSafe": {"type": "boolean", "description": "csv for Excel"},
+                "allPages": {"type": "boolean", "description": "5 pages; a number: so many, at most 50"},
+                "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
             },
         });
     } else {

@@ -58,7 +58,7 @@ async fn next_leaves_no_row_out() {
                     Some(next) => {
                         if !cut["next"]
                             .as_str()
-                            .is_some_and(|how| how.starts_with("Add next"))
+                            .is_some_and(|how| how.starts_with("Call again with next"))
                         {
                             faults.push(format!("{}: next, and {cut}", tool.name));
                         }
@@ -144,14 +144,14 @@ async fn every_cap_says_what_it_is() {
         all(json!({"allPages": 20})),
         (500, 5),
         "500 rows are read",
-        "Add next",
+        "Call again with next",
     )
     .await;
     check(
         all(json!({"allPages": 20, "maxItems": 800})),
         (800, 8),
         "maxItems is 800.",
-        "Add next",
+        "Call again with next",
     )
     .await;
     check(
