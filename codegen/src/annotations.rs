@@ -76,6 +76,9 @@ pub struct ArgumentAnnotations {
     pub list: Option<ListStyle>,
     #[serde(default)]
     pub wide: bool,
+    /// A null empties it, which its document's schema does not say.
+    #[serde(default)]
+    pub clear: bool,
     pub default_sent: Option<Value>,
     pub constant: Option<Value>,
 }

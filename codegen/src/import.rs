@@ -3,11 +3,13 @@
 
 mod bundle;
 mod copying;
+mod examples;
 mod facts;
 mod folder;
 mod schema;
 mod scopes;
 mod source;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -59,13 +61,14 @@ pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
     let mut problems = Vec::new();
     let mut report = Report::default();
     for (stem, original) in &read.documents {
-        let bundled = match bundle::bundle(stem, original, &read, &mut report) {
+        let mut bundled = match bundle::bundle(stem, original, &read, &mut report) {
             Ok(bundled) => bundled,
             Err(wrong) => {
                 problems.extend(wrong);
                 continue;
             }
         };
+        examples::record(&mut bundled, &mut report.counts);
         let mut document = facts::document(stem, &bundled, &mut report.counts);
         scopes.record(&mut document, &mut report.counts);
         documents.insert(stem.clone(), document);

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::counts::Counts;
-use crate::document::resolve::{resolve, template_names};
+use crate::document::resolve::resolve;
 
 /// The extension that holds an operation's `Version` header once it is no parameter any more.
 pub(crate) const VERSION: &str = "x-version";
@@ -20,7 +20,7 @@ pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Cou
     let usual = usual_version(document, usual.unwrap_or(USUAL_VERSION));
     let snapshot = document.clone();
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
-        for (path, item) in paths {
+        for (_, item) in paths {
             let Some(item) = item.as_object_mut() else {
                 continue;
             };
@@ -30,7 +30,7 @@ pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Cou
                 let Some(operation) = operation.as_object_mut() else {
                     continue;
                 };
-                repair_parameters(&snapshot, path, shared.as_ref(), operation, &usual, counts);
+                repair_parameters(&snapshot, shared.as_ref(), operation, &usual, counts);
                 repair_body(operation, counts);
             }
         }
@@ -40,7 +40,6 @@ pub(crate) fn repair(document: &mut Value, usual: Option<&str>, counts: &mut Cou
 
 fn repair_parameters(
     document: &Value,
-    path: &str,
     shared: Option<&Value>,
     operation: &mut Map<String, Value>,
     usual: &str,
@@ -84,15 +83,6 @@ fn repair_parameters(
         });
     operation.insert(VERSION.to_owned(), json!(version));
 
-    let names = template_names(path);
-    parameters.retain(|parameter| {
-        let (place, name) = identity(parameter);
-        let shadows = place == "query" && names.contains(&name);
-        if shadows {
-            counts.add("query parameter that shadows a path parameter, dropped", 1);
-        }
-        !shadows
-    });
     for parameter in &mut parameters {
         // What keeps a document from being OpenAPI at all, the import has mended and marked.
         if parameter.get("x-declared-required").is_some() {
@@ -219,18 +209,6 @@ fn repair_schema(schema: &mut Map<String, Value>, counts: &mut Counts) {
     if schema.get("$ref").is_some_and(Value::is_string) && schema.len() > 1 {
         counts.add("reference with siblings", 1);
     }
-    // A number or list shown as a text is an example copied from elsewhere, such as an id for the
-    // least score: its type stays.
-    let text = |key| schema.get(key).and_then(Value::as_str);
-    let contradicted = match (text("type"), text("x-example-type")) {
-        (Some("object"), Some(_)) => true,
-        (Some("string"), Some(shown)) => shown == "object" || shown == "array",
-        _ => false,
-    };
-    if contradicted {
-        schema.shift_remove("type");
-        counts.add("type that its own example contradicts, now unknown", 1);
-    }
     repair_enum(schema, counts);
     // A map of properties may name one `required` or `properties`: only lists and maps count.
     let names: Option<Vec<String>> = schema
@@ -318,12 +296,6 @@ mod tests {
             "path parameter in the template, not declared",
         );
         check(
-            json!({"parameters": [id, {"name": "id", "in": "query", "schema": {}}]}),
-            "/parameters",
-            json!([id]),
-            "query parameter that shadows a path parameter, dropped",
-        );
-        check(
             json!({"parameters": [id, {"name": "limit", "in": "query", "schema": {"type": "number"}}]}),
             "/parameters/1/schema/type",
             json!("integer"),
@@ -336,18 +308,6 @@ mod tests {
             at,
             json!({"nullable": true, "$ref": "#/a"}),
             "allOf of one schema, unwrapped",
-        );
-        check(
-            body(json!({"type": "object", "x-example-type": "string"})),
-            at,
-            json!({"x-example-type": "string"}),
-            "type that its own example contradicts, now unknown",
-        );
-        check(
-            body(json!({"type": "string", "x-example-type": "object"})),
-            at,
-            json!({"x-example-type": "object"}),
-            "type that its own example contradicts, now unknown",
         );
         check(
             body(json!({"type": "number", "enum": ["1"]})),

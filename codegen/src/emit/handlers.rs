@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use crate::emit::prune::client_name;
 use crate::error::Problem;
 use crate::model::operation::{Operation, OperationArgument};
 use tool::Place;
@@ -94,7 +95,7 @@ fn value(operation: &Operation, name: &Ident, kind: &str) -> Option<TokenStream>
         .arguments
         .iter()
         .filter(|argument| !matches!(argument.place, Place::Body | Place::WholeBody))
-        .find(|argument| same_name(name, &argument.wire_name))?;
+        .find(|argument| same_name(name, &client_name(operation, argument)))?;
     let place = place_name(argument);
     let optional = kind.starts_with("Option<");
     let bare = kind.trim_start_matches("Option<").trim_end_matches('>');

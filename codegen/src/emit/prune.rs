@@ -13,7 +13,9 @@ use tool::Place;
 pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     let mut paths = Map::new();
     for operation in operations {
-        let parameters: Vec<Value> = operation.arguments.iter().filter_map(parameter).collect();
+        let parameters = operation.arguments.iter();
+        let parameters = parameters.filter_map(|argument| parameter(operation, argument));
+        let parameters: Vec<Value> = parameters.collect();
         let mut entry = json!({
             "operationId": operation.operation_id,
             "parameters": parameters,
@@ -26,7 +28,7 @@ pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
             });
         }
         let item = paths
-            .entry(operation.path.clone())
+            .entry(client_path(operation))
             .or_insert_with(|| json!({}));
         item[operation.method.to_lowercase()] = entry;
     }
@@ -37,7 +39,33 @@ pub(crate) fn client_document(stem: &str, operations: &[&Operation]) -> Value {
     })
 }
 
-fn parameter(argument: &OperationArgument) -> Option<Value> {
+/// The name that the client generator knows a parameter by. Names of the path are on no wire, so that one which a filter
+/// of the query has too takes another: the generator has one set of names.
+pub(crate) fn client_name(operation: &Operation, argument: &OperationArgument) -> String {
+    let is_shared = |other: &OperationArgument| {
+        other.place != argument.place && other.wire_name == argument.wire_name
+    };
+    match argument.place {
+        Place::Path if operation.arguments.iter().any(is_shared) => {
+            format!("path_{}", argument.wire_name)
+        }
+        _ => argument.wire_name.clone(),
+    }
+}
+
+fn client_path(operation: &Operation) -> String {
+    let in_path = operation.arguments.iter();
+    let in_path = in_path.filter(|argument| argument.place == Place::Path);
+    in_path.fold(operation.path.clone(), |path, argument| {
+        let name = client_name(operation, argument);
+        path.replace(
+            &format!("{{{}}}", argument.wire_name),
+            &format!("{{{name}}}"),
+        )
+    })
+}
+
+fn parameter(operation: &Operation, argument: &OperationArgument) -> Option<Value> {
     let place = match argument.place {
         Place::Path => "path",
         Place::Query => "query",
@@ -45,7 +73,7 @@ fn parameter(argument: &OperationArgument) -> Option<Value> {
         Place::Body | Place::WholeBody => return None,
     };
     Some(json!({
-        "name": argument.wire_name,
+        "name": client_name(operation, argument),
         "in": place,
         "required": argument.required,
         "schema": plain_type(argument),

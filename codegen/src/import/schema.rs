@@ -1,12 +1,14 @@
-//! Keeps the facts of a schema, and what its own example, default or enum says against it.
+//! Keeps the facts of a schema, and what its own default or enum says against it.
 
 use serde_json::{Map, Value, json};
 
 use super::copying::{copy, each, mapped};
+use super::examples::{EXAMPLE_LACKS, EXAMPLE_TYPE};
+use super::types::is_a;
 use crate::counts::Counts;
 
 /// Schema keywords whose values are facts as they stand.
-const SCHEMA_FACTS: [&str; 24] = [
+const SCHEMA_FACTS: [&str; 26] = [
     "type",
     "format",
     "enum",
@@ -31,13 +33,14 @@ const SCHEMA_FACTS: [&str; 24] = [
     "maxProperties",
     "discriminator",
     "x-dangling-ref",
+    EXAMPLE_TYPE,
+    EXAMPLE_LACKS,
 ];
 
 /// The types that OpenAPI 3.0 has.
 const TYPES: [&str; 6] = ["object", "array", "string", "number", "integer", "boolean"];
 
-/// `schema` without prose and examples; what an example reveals about a wrong type is recorded before it
-/// goes.
+/// `schema` without prose and examples; what these say against it is marked before.
 pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
     let Some(source) = schema.as_object() else {
         return json!({});
@@ -84,13 +87,6 @@ pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
         });
         counts.add("enum value given twice, kept once", before - values.len());
     }
-    if let (Some(declared), Some(shown)) =
-        (out.get("type").and_then(Value::as_str), shown_type(source))
-        && contradicts(declared, shown.1)
-    {
-        out.insert("x-example-type".to_owned(), json!(shown.0));
-        counts.add("type that its own example contradicts, recorded", 1);
-    }
     if source.get("properties").is_some_and(Value::is_object) {
         let properties = mapped(&schema["properties"], |value| self::schema(value, counts));
         out.insert("properties".to_owned(), properties);
@@ -117,39 +113,6 @@ pub(super) fn schema(schema: &Value, counts: &mut Counts) -> Value {
     Value::Object(out)
 }
 
-/// The JSON type of the example, and the example.
-fn shown_type(schema: &Map<String, Value>) -> Option<(&'static str, &Value)> {
-    let example = schema
-        .get("example")
-        .or_else(|| match schema.get("examples")? {
-            Value::Array(examples) => examples.first(),
-            Value::Object(examples) => examples.values().next()?.get("value"),
-            _ => None,
-        })?;
-    let kind = match example {
-        Value::Null => return None,
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    Some((kind, example))
-}
-
-/// Whether an example shows that the declared type is wrong. A string that holds a value of the
-/// declared type (`"20"` for a number) is only sloppily written.
-fn contradicts(declared: &str, example: &Value) -> bool {
-    let written = match example {
-        Value::String(text) => serde_json::from_str::<Value>(&text.replace('\'', "\"")).ok(),
-        _ => None,
-    };
-    let scalar = !(example.is_array() || example.is_object());
-    !(is_a(declared, example)
-        || declared == "string" && scalar
-        || written.is_some_and(|written| is_a(declared, &written)))
-}
-
 /// Whether a default is none that its schema takes.
 fn breaks(default: &Value, schema: &Map<String, Value>, source: &Map<String, Value>) -> bool {
     let kind = schema.get("type").and_then(Value::as_str);
@@ -164,15 +127,4 @@ fn breaks(default: &Value, schema: &Map<String, Value>, source: &Map<String, Val
             || values.is_some_and(|values| !values.contains(default))
             || default.is_object()
                 && (elsewhere || names.into_iter().any(|name| default.get(name).is_none())))
-}
-
-fn is_a(kind: &str, value: &Value) -> bool {
-    match kind {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        _ => value.is_string(),
-    }
 }

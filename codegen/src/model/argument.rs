@@ -9,12 +9,15 @@ use serde_json::{Map, Value, json};
 use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::document::resolve::resolve;
 use crate::model::operation::{Body, OperationArgument};
-use crate::model::schema::{json_schema, shown, takes_file};
+use crate::model::schema::{json_schema, nullable, shown, takes_file, takes_null};
 use tool::{ListStyle, Media, Place, Rule};
 
 /// The fields of an argument are shown down to this depth, those further in by no more than their
 /// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
 const SHOWN_DEPTH: usize = 1;
+
+/// The argument of ours that names what is to be emptied.
+pub(crate) const CLEAR: &str = "clear";
 
 /// In bytes: a list of arguments that is longer shows none of the fields inside them. 26 of 649 tools would
 /// take a tenth of the tokens of the list of all; `search_operations` tells the fields of one.
@@ -84,9 +87,10 @@ fn body_arguments(
         .and_then(|content| content.values().next())
         .and_then(|media| media.get("schema"))
         .map_or_else(|| json!({}), |schema| json_schema(document, schema));
-    let plain = !["anyOf", "allOf", "items"]
+    let plain = !["allOf", "items"]
         .iter()
-        .any(|key| schema.get(key).is_some());
+        .any(|key| schema.get(key).is_some())
+        && schema.get("anyOf").is_none_or(only_demands);
     match schema.get("properties").and_then(Value::as_object) {
         Some(properties) if plain && !properties.is_empty() => {
             let needed = schema.get("required").and_then(Value::as_array);
@@ -106,6 +110,46 @@ fn body_arguments(
     }
 }
 
+/// Whether the forms of a body differ in nothing but what must be given.
+fn only_demands(forms: &Value) -> bool {
+    let mut forms = forms.as_array().into_iter().flatten();
+    forms.all(|form| {
+        let keys = form.as_object().into_iter().flat_map(Map::keys);
+        keys.eq(["required"])
+    })
+}
+
+/// Of which arguments one or the other must be given, as forms of an `anyOf`.
+pub(crate) fn demanded_forms(
+    document: &Value,
+    operation: &Value,
+    arguments: &[OperationArgument],
+) -> Option<Value> {
+    let body = resolve(document, operation.get("requestBody")?)?;
+    let media = body.get("content")?.as_object()?.values().next()?;
+    let forms = json_schema(document, media.get("schema")?)
+        .get("anyOf")?
+        .clone();
+    let is_flat = arguments
+        .iter()
+        .any(|argument| argument.place == Place::Body);
+    if !is_flat || !only_demands(&forms) {
+        return None;
+    }
+    let name = |wire_name: &Value| {
+        let mut in_body = arguments
+            .iter()
+            .filter(|argument| argument.place == Place::Body);
+        let argument = in_body.find(|argument| *wire_name == argument.wire_name)?;
+        Some(json!(argument.name))
+    };
+    let forms = forms.as_array()?.iter().map(|form| {
+        let names = form["required"].as_array()?.iter().map(name);
+        Some(json!({"required": names.collect::<Option<Value>>()?}))
+    });
+    forms.collect()
+}
+
 fn argument(
     wire_name: &str,
     place: Place,
@@ -114,6 +158,11 @@ fn argument(
     known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> OperationArgument {
     let known = known.get(wire_name).cloned().unwrap_or_default();
+    let schema = if known.clear {
+        nullable(schema)
+    } else {
+        schema
+    };
     OperationArgument {
         name: known.name.unwrap_or_else(|| wire_name.to_owned()),
         wire_name: wire_name.to_owned(),
@@ -133,14 +182,23 @@ fn argument(
     }
 }
 
-/// Arguments of one name keep apart by their place: `path_x`, `query_x`, `body_x`.
+/// Arguments of one name keep apart by their place: `path_x`, `query_x`, `body_x`. What stands in the path keeps its
+/// name beside a query filter of the same, which few calls give.
 fn tell_apart(arguments: &mut [OperationArgument]) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for argument in arguments.iter() {
         *counts.entry(argument.name.clone()).or_default() += 1;
     }
+    let filtered: BTreeSet<String> = arguments
+        .iter()
+        .filter(|argument| argument.place == Place::Query && !argument.required)
+        .map(|argument| argument.name.clone())
+        .collect();
     for argument in arguments {
-        if counts.get(&argument.name).is_some_and(|count| *count > 1) {
+        let keeps = argument.place == Place::Path
+            && filtered.contains(&argument.name)
+            && counts.get(&argument.name) == Some(&2);
+        if !keeps && counts.get(&argument.name).is_some_and(|count| *count > 1) {
             argument.name = prefixed(argument);
         }
     }
@@ -158,7 +216,7 @@ pub(crate) fn prefixed(argument: &OperationArgument) -> String {
 }
 
 /// The schema that arguments must pass once the caller's tenant and the defaults are in.
-pub(crate) fn check_schema(arguments: &[OperationArgument]) -> Value {
+pub(crate) fn check_schema(arguments: &[OperationArgument], forms: Option<Value>) -> Value {
     let properties: Map<String, Value> = arguments
         .iter()
         .map(|argument| (argument.name.clone(), accepted(argument)))
@@ -168,7 +226,11 @@ pub(crate) fn check_schema(arguments: &[OperationArgument]) -> Value {
         .filter(|argument| argument.required)
         .map(|argument| argument.name.as_str())
         .collect();
-    root(properties, required)
+    let mut root = root(properties, required);
+    if let Some(forms) = forms {
+        root["anyOf"] = forms;
+    }
+    root
 }
 
 /// `check_schema` where one of several arguments must be given, or only one may be. No root of a schema that clients
@@ -215,6 +277,12 @@ pub(crate) fn advertised_schema(arguments: &[OperationArgument]) -> Value {
     if json!(properties).to_string().len() > LONGEST_SHOWN {
         properties = written(0);
     }
+    let clearable = clearable(arguments);
+    if !clearable.is_empty() {
+        let name = json!({"type": "string", "enum": clearable});
+        let clear = json!({"type": "array", "items": name, "description": "fields to empty"});
+        properties.insert(CLEAR.to_owned(), clear);
+    }
     let required: Vec<&str> = shown
         .iter()
         .filter(|argument| must_be_given(argument))
@@ -239,23 +307,58 @@ fn root(properties: Map<String, Value>, required: Vec<&str>) -> Value {
 
 /// A list that travels as one joined text is taken as either.
 fn accepted(argument: &OperationArgument) -> Value {
-    match argument.list {
-        Some(ListStyle::Comma) if argument.schema.get("type") == Some(&json!("string")) => {
+    let kind = argument.schema.get("type").and_then(Value::as_str);
+    let items = match (argument.list, kind) {
+        (Some(ListStyle::Comma), Some("string")) => {
             let mut items = json!({"type": "string"});
             if let Some(values) = argument.schema.get("enum") {
                 items["enum"] = values.clone();
             }
-            json!({"type": ["string", "array"], "items": items})
+            items
         }
-        _ => argument.schema.clone(),
+        (Some(ListStyle::Comma), Some("array")) => argument.schema["items"].clone(),
+        _ => return argument.schema.clone(),
+    };
+    json!({"type": ["array", "string"], "items": items})
+}
+
+/// The arguments that a caller may empty: those whose documents take a null.
+pub(crate) fn clearable(arguments: &[OperationArgument]) -> Vec<&str> {
+    let may_be_cleared = |argument: &&OperationArgument| {
+        argument.place == Place::Body && argument.constant.is_none() && takes_null(&argument.schema)
+    };
+    let clearable = arguments.iter().filter(may_be_cleared);
+    clearable.map(|argument| argument.name.as_str()).collect()
+}
+
+/// Leaves only the fields of the body itself demanded: a partial update says what it changes, inside a field too.
+pub(crate) fn demand_nothing_nested(arguments: &mut [OperationArgument]) {
+    fn relax(schema: &mut Value) {
+        if let Some(object) = schema.as_object_mut() {
+            object.shift_remove("required");
+        }
+        relax_inside(schema);
+    }
+    fn relax_inside(schema: &mut Value) {
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (_, property) in properties.into_iter().flatten() {
+            relax(property);
+        }
+    }
+    for argument in arguments {
+        match argument.place {
+            Place::Body => relax(&mut argument.schema),
+            Place::WholeBody => relax_inside(&mut argument.schema),
+            _ => {}
+        }
     }
 }
 
 fn advertised(argument: &OperationArgument, depth: usize) -> Value {
     let mut schema = shown(&accepted(argument), depth);
     // A date may be given as text whatever HighLevel wants it as.
-    if argument.date.is_some() && schema["type"] != json!("string") {
-        schema["type"] = json!(["string", "number"]);
+    if argument.date.is_some() {
+        schema["type"] = json!("string");
     }
     let file = argument
         .file

@@ -9,12 +9,15 @@ use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
 use crate::model::answer::{answer, answer_media};
-use crate::model::argument::{advertised_schema, arguments, check_schema, media, with_choices};
+use crate::model::argument::{
+    advertised_schema, arguments, check_schema, demand_nothing_nested, demanded_forms, media,
+    with_choices,
+};
 use crate::model::inner::tenants;
 use crate::model::lint::faults;
 use crate::model::naming::tool_name;
 use crate::model::operation::{Operation, V3Operation};
-use crate::model::v3::{names as names_of_newer, newer};
+use crate::model::v3::{name_as_v3_does, names as names_of_newer, newer};
 use crate::v3::Edition;
 use crate::v3::{V3, V3_VERSION};
 use tool::{Effect, TokenClass};
@@ -88,7 +91,11 @@ fn lower_operation(
     }
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
-    let (arguments, body) = arguments(document, operation, known_arguments);
+    let (mut arguments, body) = arguments(document, operation, known_arguments);
+    if method == "patch" {
+        demand_nothing_nested(&mut arguments);
+    }
+    let forms = demanded_forms(document, operation, &arguments);
     let inner_tenants = tenants(&arguments, known_arguments);
     let (mut scopes, access) = scopes(operation);
     let mut token = token_class(&access);
@@ -150,7 +157,7 @@ fn lower_operation(
         answer_media: answer_media(document, operation),
         newer: V3Operation::None,
         is_newer: false,
-        check_schema: with_choices(check_schema(&arguments), known),
+        check_schema: with_choices(check_schema(&arguments, forms), known),
         advertised_schema: advertised_schema(&arguments),
         inner_tenants,
         arguments,
@@ -163,6 +170,7 @@ fn lower_operation(
     let mut newer_names = Vec::new();
     if let Some(edition) = edition {
         operation.newer = newer(&operation, known, &edition);
+        name_as_v3_does(&mut operation.arguments, path, edition.path);
         newer_names = names_of_newer(&edition);
     }
     LoweredOperation {

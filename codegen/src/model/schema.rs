@@ -28,6 +28,12 @@ const KEPT: [&str; 14] = [
 /// Marks the schema of a file.
 pub(crate) const FILE: &str = "x-file";
 
+/// The type that the document's own example has where the declared one is another.
+const EXAMPLE_TYPE: &str = "x-example-type";
+
+/// Fields that the document's own example leaves out where they are declared as required.
+const EXAMPLE_LACKS: &str = "x-example-lacks";
+
 /// `schema` of `document` as JSON Schema 2020-12, references written out; a circle ends in `{}`.
 pub(crate) fn json_schema(document: &Value, schema: &Value) -> Value {
     lower(document, schema, &mut Vec::new())
@@ -48,8 +54,14 @@ fn lower<'a>(document: &'a Value, schema: &'a Value, above: &mut Vec<&'a str>) -
     if reference.is_some() {
         above.pop();
     }
-    let nullable_here = reference.is_some() && schema.get("nullable") == Some(&json!(true));
-    if nullable_here {
+    if reference.is_none() {
+        return lowered;
+    }
+    let lowered = match schema.get(EXAMPLE_TYPE).and_then(Value::as_str) {
+        Some(shown) => either(lowered, shown),
+        None => lowered,
+    };
+    if schema.get("nullable") == Some(&json!(true)) {
         nullable(lowered)
     } else {
         lowered
@@ -73,12 +85,12 @@ fn lower_object<'a>(
             out.insert(key.to_owned(), value.clone());
         }
     }
-    if out
-        .get("required")
-        .and_then(Value::as_array)
-        .is_some_and(Vec::is_empty)
-    {
-        out.shift_remove("required");
+    if let Some(Value::Array(required)) = out.get_mut("required") {
+        let lacked = schema.get(EXAMPLE_LACKS).and_then(Value::as_array);
+        required.retain(|name| lacked.is_none_or(|lacked| !lacked.contains(name)));
+        if required.is_empty() {
+            out.shift_remove("required");
+        }
     }
     // OpenAPI 3.0 says whether a bound is exclusive; JSON Schema gives the exclusive bound.
     for (bound, exclusive) in [
@@ -127,11 +139,30 @@ fn lower_object<'a>(
             out.insert(key.to_owned(), Value::Array(branches));
         }
     }
-    let out = Value::Object(out);
+    let mut out = Value::Object(out);
+    if let Some(shown) = schema.get(EXAMPLE_TYPE).and_then(Value::as_str) {
+        out = either(out, shown);
+    }
     if schema.get("nullable") == Some(&json!(true)) {
         nullable(out)
     } else {
         out
+    }
+}
+
+/// Whether `schema` takes a null by name; what has no type at all says nothing of one.
+pub(crate) fn takes_null(schema: &Value) -> bool {
+    let types = schema.get("type").and_then(Value::as_array);
+    let values = schema.get("enum").and_then(Value::as_array);
+    let names_null = schema.get("type").is_some_and(|name| name == "null")
+        || types.is_some_and(|types| types.iter().any(|name| name == "null"));
+    let has_null = |values: &Vec<Value>| values.contains(&Value::Null);
+    match (names_null, values) {
+        (true, values) => values.is_none_or(has_null),
+        (false, _) => {
+            let forms = schema.get("anyOf").and_then(Value::as_array);
+            forms.into_iter().flatten().any(takes_null)
+        }
     }
 }
 
@@ -151,8 +182,34 @@ pub(crate) fn takes_file(schema: &Value) -> bool {
     schema.get(FILE).is_some() || inside.filter_map(|key| schema.get(key)).any(takes_file)
 }
 
+/// `schema`, or a value of the type that its document's own example has. Which of both HighLevel takes nobody outside
+/// knows. An object without fields is what documents call an enum or a union, so that the example's type comes first.
+fn either(mut schema: Value, shown: &str) -> Value {
+    let Some(object) = schema.as_object_mut() else {
+        return schema;
+    };
+    let declared = match object.get("type") {
+        Some(Value::String(declared)) if declared != shown => declared.clone(),
+        _ => return schema,
+    };
+    if object.contains_key("enum") {
+        // An enum would be one of the example's type, too.
+        return json!({"anyOf": [schema, {"type": shown}]});
+    }
+    let is_unknown = declared == "object" && !object.contains_key("properties");
+    let types = match is_unknown {
+        true => json!([shown, declared]),
+        false => json!([declared, shown]),
+    };
+    object.insert("type".to_owned(), types);
+    if shown == "array" {
+        object.entry("items").or_insert_with(|| json!({}));
+    }
+    schema
+}
+
 /// `nullable` means nothing in JSON Schema: null becomes one of the types and values.
-fn nullable(mut schema: Value) -> Value {
+pub(crate) fn nullable(mut schema: Value) -> Value {
     let Some(object) = schema.as_object_mut() else {
         return schema;
     };
@@ -177,39 +234,51 @@ fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// The compact form of a lowered schema: accepts all that `schema` accepts, says less. Fields of objects
-/// are shown down to `depth`.
+/// The compact form of a lowered schema: says less, and names one type where several are taken, the first. Some
+/// clients refuse a list of types, a null among them, and enums of anything but texts. Fields of objects are shown down
+/// to `depth`.
 pub(crate) fn shown(schema: &Value, depth: usize) -> Value {
     let mut out = Map::new();
-    if let Some(types) = schema.get("type") {
-        out.insert("type".to_owned(), types.clone());
-    } else if let Some(types) = branch_types(schema) {
-        out.insert("type".to_owned(), types);
+    if let Some(name) = shown_type(schema) {
+        out.insert("type".to_owned(), name.into());
     }
-    if let Some(values) = schema.get("enum").and_then(Value::as_array)
-        && values.len() <= LONGEST_SHOWN_ENUM
+    let values = schema.get("enum").and_then(Value::as_array);
+    let texts: Vec<&Value> = values
+        .into_iter()
+        .flatten()
+        .filter(|value| !value.is_null())
+        .collect();
+    if !texts.is_empty()
+        && texts.len() <= LONGEST_SHOWN_ENUM
+        && texts.iter().all(|value| value.is_string())
     {
-        if values.iter().all(Value::is_string) {
-            out.entry("type").or_insert_with(|| json!("string"));
-        }
-        out.insert("enum".to_owned(), json!(values));
+        out.entry("type").or_insert_with(|| json!("string"));
+        out.insert("enum".to_owned(), json!(texts));
     }
+    // Of a value that may have other forms the fields are those of the form that is shown.
+    let form = match schema.get("type") {
+        Some(_) => schema,
+        None => branches(schema)
+            .find(|branch| shown_type(branch) == shown_type(schema))
+            .unwrap_or(schema),
+    };
     if names_type(&out, "array") {
-        let items = schema
+        let items = form
             .get("items")
             .map_or_else(|| json!({}), |items| shown(items, depth));
         out.insert("items".to_owned(), items);
     }
-    if let Some(properties) = schema.get("properties").and_then(Value::as_object)
+    if let Some(properties) = form.get("properties").and_then(Value::as_object)
         && depth > 0
         && !properties.is_empty()
+        && (!out.contains_key("type") || names_type(&out, "object"))
     {
         let properties: Map<String, Value> = properties
             .iter()
             .map(|(name, property)| (name.clone(), shown(property, depth - 1)))
             .collect();
         out.insert("properties".to_owned(), Value::Object(properties));
-        if let Some(required) = schema.get("required") {
+        if let Some(required) = form.get("required") {
             out.insert("required".to_owned(), required.clone());
         }
     }
@@ -217,27 +286,33 @@ pub(crate) fn shown(schema: &Value, depth: usize) -> Value {
 }
 
 fn names_type(schema: &Map<String, Value>, name: &str) -> bool {
-    match schema.get("type") {
-        Some(Value::String(one)) => one == name,
-        Some(Value::Array(types)) => types.iter().any(|one| one == name),
-        _ => false,
-    }
+    schema.get("type").is_some_and(|one| one == name)
 }
 
-/// The types of all branches of an `anyOf`, where each branch names one.
-fn branch_types(schema: &Value) -> Option<Value> {
-    let branches = schema.get("anyOf")?.as_array()?;
-    let mut types: Vec<&Value> = Vec::new();
-    for branch in branches {
-        match branch.get("type")? {
-            Value::Array(several) => types.extend(several),
-            one => types.push(one),
+fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
+    let branches = schema.get("anyOf").and_then(Value::as_array);
+    let branches = branches.into_iter().flatten();
+    branches.filter(|branch| branch.get("type").is_none_or(|name| name != "null"))
+}
+
+/// The first type, null aside, of a schema or of its branches where each names one. A text stands for numbers too where
+/// branches take both: a word cannot be given as a number.
+fn shown_type(schema: &Value) -> Option<&str> {
+    match schema.get("type") {
+        Some(Value::String(name)) => Some(name),
+        Some(Value::Array(names)) => {
+            let mut names = names.iter().filter_map(Value::as_str);
+            names.find(|name| *name != "null")
         }
-    }
-    types.dedup();
-    match types.as_slice() {
-        [one] => Some((*one).clone()),
-        several => Some(json!(several)),
+        _ => {
+            let names: Option<Vec<&str>> = branches(schema).map(shown_type).collect();
+            let names = names?;
+            let scalar = |name: &&str| !matches!(*name, "array" | "object");
+            match names.iter().all(scalar) && names.contains(&"string") {
+                true => Some("string"),
+                false => names.first().copied(),
+            }
+        }
     }
 }
 
@@ -262,7 +337,7 @@ mod tests {
         check(
             json!({"type": "string", "nullable": true, "default": "x", "format": "email"}),
             json!({"type": ["string", "null"]}),
-            json!({"type": ["string", "null"]}),
+            json!({"type": "string"}),
         );
         check(
             json!({"type": "array", "items": {"$ref": "#/components/schemas/Tag"}}),
@@ -282,12 +357,37 @@ mod tests {
         check(
             json!({"oneOf": [{"type": "string"}, {"type": "number", "nullable": true}]}),
             json!({"anyOf": [{"type": "string"}, {"type": ["number", "null"]}]}),
-            json!({"type": ["string", "number", "null"]}),
+            json!({"type": "string"}),
         );
         check(
             json!({"type": "string", "enum": ["a"], "nullable": true}),
             json!({"type": ["string", "null"], "enum": ["a", null]}),
-            json!({"type": ["string", "null"], "enum": ["a", null]}),
+            json!({"type": "string", "enum": ["a"]}),
+        );
+        check(
+            json!({"type": "number", "enum": [0, 1]}),
+            json!({"type": "number", "enum": [0, 1]}),
+            json!({"type": "number"}),
+        );
+        check(
+            json!({"type": "object", "x-example-type": "string"}),
+            json!({"type": ["string", "object"]}),
+            json!({"type": "string"}),
+        );
+        check(
+            json!({"$ref": "#/components/schemas/Tag", "x-example-type": "array", "nullable": true}),
+            json!({"type": ["string", "array", "null"], "maxLength": 9, "items": {}}),
+            json!({"type": "string"}),
+        );
+        check(
+            json!({"type": "string", "enum": ["a"], "x-example-type": "object"}),
+            json!({"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "object"}]}),
+            json!({"type": "string"}),
+        );
+        check(
+            json!({"type": "object", "required": ["a", "b"], "x-example-lacks": ["b"], "properties": {"a": {}, "b": {}}}),
+            json!({"type": "object", "required": ["a"], "properties": {"a": {}, "b": {}}}),
+            json!({"type": "object", "required": ["a"], "properties": {"a": {}, "b": {}}}),
         );
     }
 }

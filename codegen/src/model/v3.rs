@@ -9,7 +9,10 @@ use crate::annotations::{ArgumentAnnotations, OperationAnnotations, RenameAnnota
 use crate::document::repair::VERSION;
 use crate::document::resolve::template_names;
 use crate::model::answer::answer_media;
-use crate::model::argument::{advertised_schema, arguments, check_schema, media, with_choices};
+use crate::model::argument::{
+    advertised_schema, arguments, check_schema, demand_nothing_nested, demanded_forms, media,
+    names as names_of_argument, with_choices,
+};
 use crate::model::inner::{inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::v3::Edition;
@@ -25,6 +28,9 @@ pub(crate) fn newer(
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
     let told = renamed(edition, known_arguments);
     let (mut own, body) = arguments(edition.document, edition.operation, &told);
+    if edition.method == "patch" {
+        demand_nothing_nested(&mut own);
+    }
     for argument in &mut own {
         let before = older
             .arguments
@@ -39,7 +45,8 @@ pub(crate) fn newer(
     }
     let version = edition.operation[VERSION].as_str().unwrap_or_default();
     let inner_tenants = tenants(&own, &told);
-    let check_schema = with_choices(check_schema(&own), known);
+    let forms = demanded_forms(edition.document, edition.operation, &own);
+    let check_schema = with_choices(check_schema(&own, forms), known);
     let newer = Operation {
         source: edition.source.to_owned(),
         operation_id: edition.operation["operationId"]
@@ -129,6 +136,24 @@ fn in_same_place<'a>(
     }
     let mut arguments = older.arguments.iter();
     arguments.find(|one| one.place == Place::Path && one.wire_name == *name)
+}
+
+/// Takes what v3 calls the parameters of the path as other names of the same: callers know the one or the other.
+pub(crate) fn name_as_v3_does(arguments: &mut [OperationArgument], path: &str, newer_path: &str) {
+    let (before, now) = (template_names(path), template_names(newer_path));
+    if before.len() != now.len() {
+        return;
+    }
+    for (name, newer) in before.into_iter().zip(now) {
+        let is_taken = |one: &OperationArgument| names_of_argument(one).contains(newer);
+        if arguments.iter().any(is_taken) {
+            continue;
+        }
+        let mut in_path = arguments.iter_mut().filter(|one| one.place == Place::Path);
+        if let Some(argument) = in_path.find(|one| one.wire_name == name) {
+            argument.aliases.push(newer.to_owned());
+        }
+    }
 }
 
 /// The renames of the older operation as v3 needs them: a name that v3 has and the older one does not is where
