@@ -59,6 +59,7 @@ use facts::Facts;
 use locate::Located;
 use meter::Metered;
 pub use principal_id::PrincipalId;
+pub(crate) use request::output_schema;
 pub use request::{LOCATION, OnError, Options, Progress, Request};
 use send::Response;
 pub use snapshot::{Snapshot, read_rules, rule_defaults};
@@ -141,14 +142,37 @@ impl Pipeline {
     }
 
     /// Calls one operation by its own arguments, with `output`, `location` and `confirm` beside them.
-    pub async fn call(
+    pub fn call<'a>(
+        &'a self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        context: &'a CallContext,
+    ) -> impl Future<Output = Answer> + 'a {
+        self.call_with(tool, arguments, context, false)
+    }
+
+    /// The same, where a null empties what its schema lets be null.
+    pub fn call_with_nulls<'a>(
+        &'a self,
+        tool: &'static Tool,
+        arguments: Map<String, Value>,
+        context: &'a CallContext,
+    ) -> impl Future<Output = Answer> + 'a {
+        self.call_with(tool, arguments, context, true)
+    }
+
+    async fn call_with(
         &self,
         tool: &'static Tool,
         arguments: Map<String, Value>,
         context: &CallContext,
+        nulls_blank: bool,
     ) -> Answer {
         match Request::for_tool(tool, arguments, context) {
-            Ok(request) => self.execute(request).await,
+            Ok(mut request) => {
+                request.options.nulls_blank = nulls_blank;
+                self.execute(request).await
+            }
             Err(failure) => self.log_refusal(tool, &failure, context),
         }
     }
@@ -180,13 +204,19 @@ impl Pipeline {
         let snapshot = self.snapshot();
         if options.dry_run {
             let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-            let shown = self.validate(located, context)?.preview();
-            return Ok(self.fit(json!({"dryRun": true, "request": shown}).to_string()));
+            let located = located.with_nulls(options.nulls_blank);
+            let validated = self.validate(located, context)?;
+            let mut shown = json!({"dryRun": true, "request": validated.preview()});
+            if !validated.facts().warnings().is_empty() {
+                shown["_warnings"] = json!(validated.facts().warnings());
+            }
+            return Ok(self.fit(shown.to_string()));
         }
         if request.tool.effect != Effect::Read || options.confirm.is_some() {
             self.ensure_accepted(context).await?;
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
+        let located = located.with_nulls(options.nulls_blank);
         // Whoever may have made a token up asks nobody to agree, to a read neither.
         if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;

@@ -8,6 +8,7 @@ pub(crate) mod decoding;
 )]
 mod generated;
 pub mod masking;
+pub(crate) mod numbers;
 pub mod prepare;
 pub(crate) mod uploads;
 

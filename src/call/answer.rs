@@ -99,6 +99,27 @@ impl Answer {
         self.class.map_or("ok", FailureClass::name)
     }
 
+    /// Adds what the caller should know of its arguments, beside what the answer warns of already. A list, a single
+    /// value and a table have no member to add to.
+    pub fn add_warnings(&mut self, warnings: &[String]) {
+        const MEMBER: &str = ",\"_warnings\":";
+        let Some(whole) = self.text.strip_suffix('}').filter(|_| !warnings.is_empty()) else {
+            return;
+        };
+        let (open, earlier) = match whole.rsplit_once(MEMBER) {
+            Some((open, list)) => match serde_json::from_str::<Vec<String>>(list) {
+                Ok(earlier) => (open, earlier),
+                Err(_) => (whole, Vec::new()),
+            },
+            None => (whole, Vec::new()),
+        };
+        let all: Vec<&String> = earlier.iter().chain(warnings).collect();
+        self.text = match open {
+            "{" => format!("{{\"_warnings\":{}}}", json!(all)),
+            open => format!("{open}{MEMBER}{}}}", json!(all)),
+        };
+    }
+
     /// Makes the answer to what writes the object that it is on every surface: HighLevel's own with `_location`, which
     /// says what the call touched; `{"answer": …}` around a list, a single value or a text.
     pub fn complete_write(&mut self) {

@@ -38,6 +38,9 @@ pub(super) struct StoredRequest {
     items: Option<Vec<Map<String, Value>>>,
     goes_on: bool,
     idempotency_key: Option<String>,
+    /// Of an earlier version there is none whose nulls blanked anything.
+    #[serde(default)]
+    nulls_blank: bool,
     caller: StoredCaller,
     surface: String,
     client: Option<String>,
@@ -125,6 +128,10 @@ impl StoredRequest {
             items,
             goes_on: on_error == OnError::Continue,
             idempotency_key: key,
+            nulls_blank: match subject.batch() {
+                Some(batch) => batch.nulls_blank,
+                None => facts.nulls_blank,
+            },
             caller: StoredCaller {
                 kind,
                 key: principal.key.as_ref().map(|key| key.id.clone()),
@@ -201,6 +208,7 @@ impl Pipeline {
                 items: stored.items,
                 confirm: Some(handle.clone()),
                 idempotency_key: stored.idempotency_key,
+                nulls_blank: stored.nulls_blank,
                 on_error: match stored.goes_on {
                     true => OnError::Continue,
                     false => OnError::Stop,

@@ -1,13 +1,19 @@
 //! From what a caller gave to what a request takes: every change and every check of arguments.
 
+mod absent;
+mod clear;
 mod coercion;
 mod dates;
 mod excerpt;
+mod forms;
 mod keywords;
+mod lists;
 mod names;
 mod nulls;
+pub(crate) mod own;
 mod placement;
 mod renames;
+mod roles;
 mod schema;
 mod tenant;
 
@@ -30,6 +36,13 @@ pub(crate) struct Checker {
     /// By the tool's place in memory: its v3 edition has the same name.
     schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
     ignored: Vec<String>,
+}
+
+/// Arguments that passed every check, and what whoever gave them should know.
+#[derive(Debug)]
+pub(crate) struct CheckedArguments {
+    pub arguments: Arguments,
+    pub warnings: Vec<String>,
 }
 
 /// Why arguments were refused: every fault of one call.
@@ -57,32 +70,45 @@ impl Checker {
         Self { schemas, ignored }
     }
 
-    /// The arguments of one request, or all that is wrong with `given`.
+    /// The arguments of one request, or all that is wrong with `given`. `nulls_blank`: a null empties what its schema
+    /// lets be null, as HighLevel's own servers have it; else only what `clear` names is emptied.
     pub(crate) fn check(
         &self,
         tool: &Tool,
-        given: Map<String, Value>,
+        mut given: Map<String, Value>,
         caller: &Caller,
-    ) -> Result<Arguments, Rejection> {
+        nulls_blank: bool,
+    ) -> Result<CheckedArguments, Rejection> {
         let schema = self.schema(tool)?;
         let mut problems = ArgumentProblems::default();
+        let cleared = clear::take(tool, schema, &mut given, &mut problems);
         let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
         let gives_all = schema.shown.iter().all(|name| values.contains_key(name));
-        dates::lower(tool, &schema.root, &mut values, &mut problems);
-        coercion::coerce(&schema.root, &mut values, &mut problems);
-        nulls::drop_unused(&schema.root, gives_all, &mut values);
+        let (root, clearable) = (&schema.root, &schema.clearable);
+        let mut nulls = absent::drop_arguments(tool, root, clearable, nulls_blank, &mut values);
+        dates::lower(tool, root, &mut values, &mut problems);
+        coercion::coerce(root, &mut values, &mut problems);
+        if nulls_blank {
+            nulls::drop_unused(root, gives_all, &mut values);
+        }
+        absent::drop_fields(tool, root, nulls_blank, &mut values, &mut problems);
+        lists::settle(tool, root, &mut values);
         renames::apply(tool, &mut values, &mut problems);
+        clear::apply(&cleared, &mut values, &mut problems);
         tenant::bind(tool, schema, caller, &mut values, &mut problems);
         fill_absent(tool, &mut values);
         let values = schema.check(values, &mut problems);
         let arguments = placement::place(tool, schema, values, &mut problems);
-        if problems.0.is_empty() {
-            Ok(arguments)
-        } else {
-            Err(Rejection {
+        if !problems.0.is_empty() {
+            return Err(Rejection {
                 problems: problems.0,
-            })
+            });
         }
+        nulls.retain(|name| !cleared.contains(&name.as_str()));
+        Ok(CheckedArguments {
+            arguments,
+            warnings: null_warning(&nulls).into_iter().collect(),
+        })
     }
 
     /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
@@ -144,8 +170,12 @@ impl Rejection {
 struct ArgumentProblems(Vec<ArgumentProblem>);
 
 impl ArgumentProblems {
+    /// The same problem is one, however many find it.
     fn add(&mut self, what: impl Into<String>) {
-        self.push(what.into(), false);
+        let what = what.into();
+        if !self.0.iter().any(|problem| problem.what == what) {
+            self.push(what, false);
+        }
     }
 
     /// Whether more problems would not be told.
@@ -177,6 +207,18 @@ impl ArgumentProblems {
     fn add_foreign_tenant(&mut self, what: String) {
         self.push(what, true);
     }
+}
+
+/// What a null does that seems meant to empty something.
+fn null_warning(names: &[String]) -> Option<String> {
+    let first = names.first()?;
+    let (names, are) = (
+        names.join(", "),
+        if names.len() == 1 { "is" } else { "are" },
+    );
+    Some(format!(
+        "{names} {are} null, which changes nothing; to empty one give clear: [\"{first}\"]"
+    ))
 }
 
 /// What is sent where the caller gives nothing, such as `altType`.

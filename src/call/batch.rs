@@ -64,6 +64,7 @@ impl Pipeline {
                         location: request.options.location.clone(),
                         on_error: request.options.on_error,
                         idempotency_key: request.options.idempotency_key.clone(),
+                        nulls_blank: request.options.nulls_blank,
                     });
                 }
                 self.agree(inspected, request).await
@@ -276,7 +277,9 @@ impl Pipeline {
     ) -> Result<super::Located, Answer> {
         let mut arguments = request.arguments.clone();
         arguments.extend(item.clone());
-        let location = request.options.location.as_deref();
-        self.locate(request.tool, arguments, location, request.context, snapshot)
+        let options = &request.options;
+        let location = options.location.as_deref();
+        let located = self.locate(request.tool, arguments, location, request.context, snapshot)?;
+        Ok(located.with_nulls(options.nulls_blank))
     }
 }

@@ -292,6 +292,9 @@ pub(super) fn preview(
         [one] => asked["location"] = one.clone(),
         several => asked["locations"] = json!(several),
     }
+    if !subject.facts().warnings().is_empty() {
+        asked["_warnings"] = json!(subject.facts().warnings());
+    }
     if let Some(rule) = rule.filter(|_| subject.facts().may_disclose) {
         asked["rule"] = json!(rule);
     }

@@ -24,6 +24,10 @@ pub(super) struct Facts {
     pub agency: bool,
     /// As they were given, but for what named the location; of a read only until they are checked.
     pub arguments: Map<String, Value>,
+    /// A null among them empties what its schema lets be null, as HighLevel's own servers have it.
+    pub nulls_blank: bool,
+    /// What whoever gave them should know, once they are checked.
+    pub warnings: Option<Box<ArgumentWarnings>>,
     /// The location that it is for, as far as arguments or connection say.
     pub location: Option<TenantId>,
     /// The request itself names that location, so that HighLevel holds it to it.
@@ -39,7 +43,22 @@ pub(super) struct Facts {
     pub snapshot: Arc<Snapshot>,
 }
 
+/// Behind a pointer, for few calls have any and every layer moves the facts of a call.
+#[derive(Clone)]
+pub(super) struct ArgumentWarnings(Vec<String>);
+
+impl ArgumentWarnings {
+    pub(super) fn new(warnings: Vec<String>) -> Option<Box<Self>> {
+        (!warnings.is_empty()).then(|| Box::new(Self(warnings)))
+    }
+}
+
 impl Facts {
+    /// What whoever gave the arguments should know.
+    pub(super) fn warnings(&self) -> &[String] {
+        self.warnings.as_ref().map_or(&[], |warnings| &warnings.0)
+    }
+
     pub(super) fn is_read(&self) -> bool {
         self.tool.effect == Effect::Read
     }

@@ -76,6 +76,8 @@ impl Pipeline {
             location,
             caller,
             arguments,
+            nulls_blank: false,
+            warnings: None,
             names_location: false,
             once: None,
             idempotency_key: None,
@@ -150,6 +152,12 @@ impl Located {
         Self(facts)
     }
 
+    /// The same call by what its options say of nulls.
+    pub(super) fn with_nulls(mut self, nulls_blank: bool) -> Self {
+        self.0.nulls_blank = nulls_blank;
+        self
+    }
+
     /// Whether the rules have somebody agree to the call.
     pub(super) fn needs_consent(&self, context: &CallContext) -> bool {
         self.0.rules(context).confirmation_mode(self.0.tool) != Mode::Off
@@ -171,8 +179,9 @@ fn account(
     let own = tool.arguments.iter().any(|one| one.name == LOCATION);
     let named = match own {
         true => None,
-        false => arguments.remove(LOCATION).filter(|named| !named.is_null()),
+        false => arguments.remove(LOCATION),
     };
+    let named = named.filter(|named| !named.is_null() && *named != "");
     let named = named
         .as_ref()
         .map(|named| named.as_str().unwrap_or_default());

@@ -1,10 +1,12 @@
 //! What a surface asks of the pipeline: one operation, its arguments, and how the call is to be made.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::CallContext;
+use crate::call::arguments::own::OwnArguments;
 use crate::call::output::Output;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -18,6 +20,9 @@ pub const LOCATION: &str = "location";
 
 /// The argument that confirms a call which was asked about.
 const CONFIRM: &str = "confirm";
+
+/// The arguments that stand beside an operation's own.
+const BESIDE: [&str; 3] = [OUTPUT, LOCATION, CONFIRM];
 
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 128;
@@ -51,6 +56,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Under it the call happens once.
     pub idempotency_key: Option<String>,
+    /// A null empties what its schema lets be null, as HighLevel's own servers have it.
+    pub nulls_blank: bool,
 }
 
 /// What happens to the calls after one that failed.
@@ -70,16 +77,23 @@ impl<'a> Request<'a> {
         mut arguments: Map<String, Value>,
         context: &'a CallContext,
     ) -> Result<Self, Failure> {
-        let mut taken = |name: &str| {
-            let own = tool.arguments.iter().any(|one| one.name == name);
-            let value = if own { None } else { arguments.remove(name) };
-            value.filter(|value| !value.is_null())
-        };
-        let options = Options {
-            output: option(OUTPUT, taken(OUTPUT))?,
-            location: option(LOCATION, taken(LOCATION))?,
-            confirm: option(CONFIRM, taken(CONFIRM))?,
-            ..Options::default()
+        let own = tool.arguments.iter().map(|argument| argument.name);
+        let own: Vec<&str> = own.filter(|name| BESIDE.contains(name)).collect();
+        let mut beside = Map::new();
+        for name in BESIDE.iter().filter(|name| !own.contains(name)) {
+            beside.extend(arguments.remove_entry(*name));
+        }
+        let options = match beside.is_empty() {
+            true => Options::default(),
+            false => {
+                let given: GivenOptions = OWN.read(beside, |_| false)?;
+                Options {
+                    output: given.output,
+                    location: given.location,
+                    confirm: given.confirm,
+                    ..Options::default()
+                }
+            }
         };
         Ok(Self {
             tool,
@@ -105,29 +119,56 @@ impl Options {
     }
 }
 
-/// One of our own arguments, which may come as its JSON text.
-fn option<T: DeserializeOwned>(name: &str, value: Option<Value>) -> Result<Option<T>, Failure> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    if name == LOCATION && !value.is_string() {
-        let what = "Nothing was sent: location must be the alias or id of a location, as a text.";
-        return Err(Failure::new(FailureClass::Location, what));
-    }
-    let parsed = match &value {
-        Value::String(text) if name == OUTPUT => {
-            crate::catalog::decoding::check_size(text).map_err(|what| {
-                Failure::new(
-                    FailureClass::Invalid,
-                    format!("Nothing was sent: {name} {what}."),
-                )
-            })?;
-            serde_json::from_str(text)
-        }
-        _ => serde_json::from_value(value),
-    };
-    parsed.map(Some).map_err(|error| {
-        let what = format!("Nothing was sent: {name} is not of its form: {error}.");
-        Failure::new(FailureClass::Invalid, what)
+/// What stands beside the arguments of an operation.
+#[derive(Deserialize)]
+struct GivenOptions {
+    output: Option<Output>,
+    location: Option<String>,
+    confirm: Option<String>,
+}
+
+static OWN: LazyLock<OwnArguments> = LazyLock::new(|| {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            OUTPUT: output_schema(),
+            LOCATION: {"type": "string"},
+            CONFIRM: {"type": "string"},
+        },
+    });
+    OwnArguments::new("this tool", schema)
+});
+
+/// What `output` may be, whatever it stands beside.
+pub(crate) fn output_schema() -> Value {
+    let comparisons = [
+        "=", "==", "is", "!=", "not", ">", ">=", "<", "<=", "contains", "before", "after", "exists",
+    ];
+    let condition = json!({
+        "field": {"type": "string"},
+        "op": {"type": "string", "enum": comparisons},
+        "value": {},
+    });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "fields": {"type": "array", "items": {"type": "string"}},
+            // One condition or a list of them.
+            "filter": {
+                "type": ["array", "object"],
+                "items": {
+                    "type": "object", "properties": condition, "required": ["field"],
+                    "additionalProperties": false,
+                },
+                "properties": condition,
+                "required": ["field"],
+                "additionalProperties": false,
+            },
+            "format": {"type": "string", "enum": ["json", "table", "csv"]},
+            "maxItems": {"type": "integer", "minimum": 0},
+            "allPages": {"type": ["boolean", "integer"], "minimum": 0},
+            "spreadsheetSafe": {"type": "boolean"},
+        },
     })
 }

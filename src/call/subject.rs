@@ -38,6 +38,7 @@ pub(super) struct BatchRequest {
     pub location: Option<String>,
     pub on_error: OnError,
     pub idempotency_key: Option<String>,
+    pub nulls_blank: bool,
 }
 
 impl Subject {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, CallContext, Facts, Located, Pipeline};
 use crate::call::arguments::{Rejection, location_on_the_wire};
+use crate::call::facts::ArgumentWarnings;
 use crate::catalog::body;
 use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
@@ -49,7 +50,10 @@ impl Pipeline {
             true => std::mem::take(&mut facts.arguments),
             false => facts.arguments.clone(),
         };
-        let arguments = self.checker().check(edition, given, &facts.caller)?;
+        let checker = self.checker();
+        let checked = checker.check(edition, given, &facts.caller, facts.nulls_blank)?;
+        let arguments = checked.arguments;
+        facts.warnings = ArgumentWarnings::new(checked.warnings);
         let mut request = prepare(edition, self.transport().upstream(), &arguments)?;
         body::write(edition, &arguments, &mut request)?;
         refuse_masked(&request)?;

@@ -16,14 +16,6 @@ pub(crate) fn is_too_much(json: &[u8]) -> bool {
     json.len() >= 2 * MOST_VALUES && count_values(json) > MOST_VALUES
 }
 
-/// Fails, in words that follow the name of an argument, where the JSON in `text` holds more values than are allowed.
-pub(crate) fn check_size(text: &str) -> Result<(), String> {
-    match is_too_much(text.as_bytes()) {
-        true => Err(format!("holds more than {MOST_VALUES} values; give fewer")),
-        false => Ok(()),
-    }
-}
-
 /// How many values `json` holds, itself and those inside it; for several texts of one request, whose sum is limited.
 pub(crate) fn count_values(json: &[u8]) -> usize {
     let (mut values, mut index) = (1, 0);

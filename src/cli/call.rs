@@ -11,6 +11,7 @@ use super::sandbox::SandboxListener;
 use super::terminal::waiting;
 use super::{CliError, account, prepared_by, print, print_bytes, runtime};
 use crate::call::{CallContext, Request};
+use crate::catalog::numbers::mark_inexact_numbers;
 use crate::config::{Config, Flags, read_stdin, read_text};
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
@@ -109,7 +110,10 @@ fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
         None if given == "-" => read_stdin().map_err(|error| unreadable("stdin", error))?,
         None => given.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| {
+    // Programs of Windows begin a file with a byte order mark.
+    let text = text.trim_start_matches('\u{feff}');
+    let text = mark_inexact_numbers(text.as_bytes());
+    serde_json::from_slice(&text).map_err(|error| {
         CliError(format!(
             "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -"
         ))

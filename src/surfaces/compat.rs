@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::orchestrator::locations;
 use super::{Calling, Listing, MetaListing, Session, Surface, nearest, unknown_name};
+use crate::call::arguments::own::OwnArguments;
 use crate::call::{Answer, LOCATION, Options};
 use crate::catalog::TOOLS;
 use crate::surfaces::search::{Detail, EffectName, Search, search, shown};
@@ -42,7 +44,13 @@ impl Surface for Compat {
     ) -> Calling<'a> {
         Box::pin(async move {
             match name {
-                LIST_LOCATIONS => session.answer(LIST_LOCATIONS, locations(session)).await,
+                LIST_LOCATIONS => {
+                    let work = async {
+                        read::<Map<String, Value>>(&OWN.list_locations, arguments, session)?;
+                        locations(session).await
+                    };
+                    session.answer(LIST_LOCATIONS, work).await
+                }
                 SEARCH => session.answer(SEARCH, find(arguments, session)).await,
                 DESCRIBE => {
                     let work = async { describe(arguments, session) };
@@ -155,17 +163,63 @@ fn metas() -> [MetaListing; 4] {
     ]
 }
 
-fn read<T: serde::de::DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
-        Failure::new(
-            FailureClass::Invalid,
-            format!("Nothing was sent: the arguments are wrong: {error}."),
-        )
-    })
+/// What each of the four takes.
+struct CompatArguments {
+    list_locations: OwnArguments,
+    search: OwnArguments,
+    describe: OwnArguments,
+    execute: OwnArguments,
+}
+
+static OWN: LazyLock<CompatArguments> = LazyLock::new(|| {
+    let text = json!({"type": "string"});
+    let object = |properties: Value, required: &[&str]| {
+        json!({
+            "type": "object", "properties": properties, "required": required,
+            "additionalProperties": false,
+        })
+    };
+    let search = json!({
+        "query": text,
+        "domains": {"type": "array", "items": text},
+        "kind": {"type": "string", "enum": ["read", "write"]},
+        "limit": {"type": "integer", "minimum": 1},
+    });
+    let params = json!({
+        "path": {"type": "object"},
+        "query": {"type": "object"},
+        "body": {"type": ["object", "array"]},
+        "locationId": text,
+    });
+    let execute = json!({
+        "operationId": text,
+        "params": object(params, &[]),
+        "idempotencyKey": text,
+        "reason": text,
+        "confirm": text,
+        "dryRun": {"type": "boolean"},
+    });
+    CompatArguments {
+        list_locations: OwnArguments::new(LIST_LOCATIONS, object(json!({}), &[])),
+        search: OwnArguments::new(SEARCH, object(search, &["query"])),
+        describe: OwnArguments::new(
+            DESCRIBE,
+            object(json!({"operationId": text}), &["operationId"]),
+        ),
+        execute: OwnArguments::new(EXECUTE, object(execute, &["operationId"])),
+    }
+});
+
+fn read<T: DeserializeOwned>(
+    own: &OwnArguments,
+    arguments: Map<String, Value>,
+    session: &Session<'_>,
+) -> Result<T, Failure> {
+    own.read(arguments, |name| session.pipeline.is_ignored(name))
 }
 
 async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
-    let asked: SearchArguments = read(arguments)?;
+    let asked: SearchArguments = read(&OWN.search, arguments, session)?;
     let search_in = |domain: Option<String>| {
         let one = Search {
             queries: vec![asked.query.clone()],
@@ -209,7 +263,7 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
 }
 
 fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
-    let asked: DescribeArguments = read(arguments)?;
+    let asked: DescribeArguments = read(&OWN.describe, arguments, session)?;
     let tool = operation(&asked.operation_id, session)?;
     let mut told = shown(tool, Detail::Schema);
     told["operationId"] = json!(tool.name);
@@ -219,7 +273,7 @@ fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answ
 }
 
 async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
-    let asked: ExecuteArguments = read(arguments)?;
+    let asked: ExecuteArguments = read(&OWN.execute, arguments, session)?;
     let tool = operation(&asked.operation_id, session)?;
     let mut flat = Map::new();
     for (place, values) in [("path", asked.params.path), ("query", asked.params.query)] {
@@ -258,6 +312,7 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
         confirm: asked.confirm,
         dry_run,
         idempotency_key: asked.idempotency_key,
+        nulls_blank: true,
         ..Options::default()
     };
     let request = session.request(tool, flat, options);

@@ -39,7 +39,9 @@ impl Surface for Legacy {
     ) -> Calling<'a> {
         match self.tools.get(name) {
             Some(tool) => {
-                let calling = session.pipeline.call(tool, arguments, session.context);
+                let calling = session
+                    .pipeline
+                    .call_with_nulls(tool, arguments, session.context);
                 Box::pin(async move { wrap(tool, calling.await) })
             }
             None => Box::pin(async { unknown_name(name) }),
@@ -55,6 +57,8 @@ pub(crate) fn schema(tool: &Tool) -> Value {
         argument.map_or_else(|| name.to_owned(), prefixed)
     };
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        // Here a null empties what it is given for, and nothing of ours is listed.
+        properties.retain(|name, _| tool.arguments.iter().any(|argument| argument.name == name));
         let properties_by_place: Map<String, Value> = std::mem::take(properties)
             .into_iter()
             .map(|(name, property)| (renamed(&name), property))

@@ -4,12 +4,13 @@ mod call;
 mod list;
 mod locations;
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
 
 use super::{Calling, Listing, Session, Surface, unknown_name};
 use crate::call::Answer;
-use crate::catalog::decoding;
+use crate::call::arguments::own::OwnArguments;
 use crate::surfaces::search::{Search, search};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -32,8 +33,27 @@ pub enum CallToolKind {
     Destructive,
 }
 
-/// Arguments that may come as their JSON text.
-const DECODED: [&str; 5] = ["arguments", "items", "output", "queries", "operations"];
+static SEARCH_ARGUMENTS: LazyLock<OwnArguments> = LazyLock::new(|| {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "queries": texts,
+            "operations": texts,
+            "domain": {"type": "string"},
+            "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
+            "limit": {"type": "integer", "minimum": 1},
+            "detail": {"type": "string", "enum": ["names", "signature", "schema"]},
+        },
+    });
+    OwnArguments::new(list::SEARCH, schema)
+});
+
+static LOCATIONS_ARGUMENTS: LazyLock<OwnArguments> = LazyLock::new(|| {
+    let schema = json!({"type": "object", "additionalProperties": false, "properties": {}});
+    OwnArguments::new(list::LOCATIONS, schema)
+});
 
 impl Orchestrator {
     /// `read_only`: without the tools that write.
@@ -68,7 +88,13 @@ impl Surface for Orchestrator {
                         Err(failure) => session.answer(meta.name, async { Err(failure) }).await,
                     },
                     None if meta.name == list::LOCATIONS => {
-                        session.answer(meta.name, locations(session)).await
+                        let work = async {
+                            let is_ignored = |name: &str| session.pipeline.is_ignored(name);
+                            LOCATIONS_ARGUMENTS
+                                .read::<Map<String, Value>>(arguments, is_ignored)?;
+                            locations(session).await
+                        };
+                        session.answer(meta.name, work).await
                     }
                     None => {
                         let work = async { find(arguments, session) };
@@ -82,35 +108,17 @@ impl Surface for Orchestrator {
 }
 
 fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
-    let asked: Search = read(list::SEARCH, arguments, session)?;
+    let asked: Search =
+        SEARCH_ARGUMENTS.read(arguments, |name| session.pipeline.is_ignored(name))?;
     let found = search(&asked, |tool| session.finds(tool));
     let found = found.map_err(|what| Failure::new(FailureClass::Invalid, what))?;
     Ok(session.pipeline.fit(found.to_string()))
 }
 
-/// `arguments` as a `T`; what clients add by themselves is dropped, and objects may come as their JSON text.
-fn read<T: DeserializeOwned>(
-    tool: &str,
-    mut arguments: Map<String, Value>,
-    session: &Session<'_>,
-) -> Result<T, Failure> {
-    let wrong = |what: String| {
-        let what = format!("Nothing was sent: the arguments of {tool} are wrong: {what}.");
-        Failure::new(FailureClass::Invalid, what)
-    };
-    arguments.retain(|name, value| !value.is_null() && !session.pipeline.is_ignored(name));
-    for (name, value) in &mut arguments {
-        if let (true, Some(text)) = (DECODED.contains(&name.as_str()), value.as_str()) {
-            decoding::check_size(text).map_err(|what| wrong(format!("{name} {what}")))?;
-            if let Ok(parsed @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
-                *value = parsed;
-            }
-        }
-    }
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| wrong(error.to_string()))
-}
-
 impl CallToolKind {
+    /// In the order in which they are declared.
+    pub(super) const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Send, Self::Destructive];
+
     /// The call tool that runs `tool`.
     pub fn of_tool(tool: &Tool) -> Self {
         match tool.effect {

@@ -8,6 +8,7 @@
 
 mod agency;
 mod answers;
+mod arguments;
 mod bodies;
 mod clients;
 mod conformance;

@@ -1,9 +1,11 @@
-//! Turns values into their one declared type where nothing is lost, and refuses numbers that lost digits.
+//! Turns values into a type that their schema takes where nothing is lost, and refuses numbers that lost digits.
 
 use serde_json::{Map, Number, Value};
 
 use super::ArgumentProblems;
+use super::forms::Forms;
 use crate::catalog::decoding::{MOST_VALUES, count_values};
+use crate::catalog::numbers::{inexact_number, marked_number};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -11,7 +13,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Most bytes of a text that is taken for a number.
 const LONGEST_NUMBER: usize = 64;
 
-/// Coerces every value that has one declared type, inside objects and lists too.
+/// Coerces every value whose type is declared, inside objects and lists too.
 pub(super) fn coerce(
     schema: &Value,
     values: &mut Map<String, Value>,
@@ -21,7 +23,7 @@ pub(super) fn coerce(
         problems,
         left: MOST_VALUES,
     };
-    coercion.fields(Some(schema), values, "");
+    coercion.fields(&Forms::new(Some(schema)), values, "");
 }
 
 struct Coercion<'a> {
@@ -31,105 +33,148 @@ struct Coercion<'a> {
 }
 
 impl Coercion<'_> {
-    fn fields(&mut self, schema: Option<&Value>, values: &mut Map<String, Value>, path: &str) {
-        let properties = schema.and_then(|schema| schema.get("properties"));
+    fn fields(&mut self, forms: &Forms<'_>, values: &mut Map<String, Value>, path: &str) {
         for (name, value) in values {
-            let schema = properties.and_then(|properties| properties.get(name));
             let path = match path {
                 "" => name.clone(),
                 path => format!("{path}.{name}"),
             };
-            self.value(schema, value, &path);
+            self.value(&forms.field(name), value, &path);
         }
     }
 
-    fn value(&mut self, schema: Option<&Value>, value: &mut Value, path: &str) {
-        if let Some(kind) = schema.and_then(one_type) {
-            if !self.has_room(kind, value) {
-                self.problems.add(format!(
-                    "{path} is a text that holds, with others, more than {MOST_VALUES} values; send fewer at a time"
-                ));
-                return;
-            }
-            if let Some(coerced) = coerced(kind, value) {
-                *value = coerced;
+    fn value(&mut self, forms: &Forms<'_>, value: &mut Value, path: &str) {
+        if forms.is_typed() {
+            match self.coerced(forms, value, path) {
+                Ok(Some(coerced)) => *value = coerced,
+                Ok(None) => {}
+                Err(()) => return,
             }
         }
         match value {
-            Value::Number(number) if lost_digits(number) => self.problems.add(format!(
-                "{path} is a number too large to be kept exactly, give it as a string"
-            )),
-            Value::Object(object) => self.fields(schema, object, path),
+            Value::Number(number) if lost_digits(number) => self.add_inexact(forms, path, number),
+            Value::String(text) => {
+                if let Some(number) = marked_number(text) {
+                    self.add_inexact(forms, path, &number);
+                }
+            }
+            Value::Object(object) => self.fields(forms, object, path),
             Value::Array(items) => {
-                let schema = schema.and_then(|schema| schema.get("items"));
+                let forms = forms.items();
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.value(schema, item, &format!("{path}[{index}]"));
+                    self.value(&forms, item, &format!("{path}[{index}]"));
                 }
             }
             _ => {}
         }
     }
 
-    /// Counts what `value` decodes to, where it is a text that stands for an object or a list.
-    fn has_room(&mut self, kind: &str, value: &Value) -> bool {
-        let Value::String(text) = value else {
-            return true;
+    /// `value` as a type that is taken, where it is another that says the same; fails where a text may not be decoded.
+    fn coerced(
+        &mut self,
+        forms: &Forms<'_>,
+        value: &Value,
+        path: &str,
+    ) -> Result<Option<Value>, ()> {
+        let text = match value {
+            Value::String(text) => text,
+            value => return Ok(as_other(forms, value)),
         };
-        if !matches!(kind, "object" | "array") {
-            return true;
+        if may_hold_values(forms, text) {
+            if !self.has_room(text) {
+                self.problems.add(format!(
+                    "{path} is a text that holds, with others, more than {MOST_VALUES} values; send fewer at a time"
+                ));
+                return Err(());
+            }
+            let parsed = serde_json::from_str(text)
+                .ok()
+                .filter(|parsed| match parsed {
+                    Value::Object(_) => forms.takes("object"),
+                    _ => true,
+                });
+            if let Some(parsed) = parsed {
+                if let Some(number) = inexact_number(text.as_bytes()) {
+                    self.add_inexact(&Forms::default(), path, &number);
+                    return Err(());
+                }
+                return Ok(Some(parsed));
+            }
         }
+        if forms.takes("string") {
+            return Ok(None);
+        }
+        Ok(whole(forms, text)
+            .or_else(|| truth(forms, text))
+            .or_else(|| self.number(forms, text, path)))
+    }
+
+    /// As a number from the first: no list or object is built to find that it is none.
+    fn number(&mut self, forms: &Forms<'_>, text: &str, path: &str) -> Option<Value> {
+        if !forms.takes("number") || text.len() > LONGEST_NUMBER {
+            return None;
+        }
+        let number = serde_json::from_str(text).ok().map(Value::Number)?;
+        if let Some(inexact) = inexact_number(text.as_bytes()) {
+            self.add_inexact(forms, path, &inexact);
+        }
+        Some(number)
+    }
+
+    fn add_inexact(&mut self, forms: &Forms<'_>, path: &str, number: &impl std::fmt::Display) {
+        let instead = match forms.is_typed() && !forms.takes("string") {
+            true => "give fewer digits",
+            false => "give it as a string",
+        };
+        self.problems.add(format!(
+            "{path} holds the number {number}, which cannot be kept exactly; {instead}"
+        ));
+    }
+
+    /// Counts what `text` decodes to.
+    fn has_room(&mut self, text: &str) -> bool {
         let left = self.left.checked_sub(count_values(text.as_bytes()));
         self.left = left.unwrap_or_default();
         left.is_some()
     }
 }
 
-/// The type of a schema that declares one, `null` beside it not counted.
-fn one_type(schema: &Value) -> Option<&str> {
-    match schema.get("type")? {
-        Value::String(kind) => Some(kind),
-        Value::Array(kinds) => {
-            let mut kinds = kinds
-                .iter()
-                .filter_map(Value::as_str)
-                .filter(|kind| *kind != "null");
-            kinds.next().filter(|_| kinds.next().is_none())
-        }
-        _ => None,
+/// Whether `text` may be the JSON text of an object or a list that is taken.
+fn may_hold_values(forms: &Forms<'_>, text: &str) -> bool {
+    match text.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => forms.takes("object"),
+        Some(b'[') => forms.takes("array"),
+        _ => false,
     }
 }
 
-/// `value` as a `kind`, where it is another type that says the same.
-fn coerced(kind: &str, value: &Value) -> Option<Value> {
-    match (kind, value) {
-        ("integer", Value::String(text)) => {
-            let number: i64 = text.parse().ok()?;
-            (number.to_string() == *text).then(|| number.into())
-        }
-        ("integer", Value::Number(number)) if number.is_f64() => {
+fn whole(forms: &Forms<'_>, text: &str) -> Option<Value> {
+    let number: i64 = text.parse().ok().filter(|_| forms.takes("integer"))?;
+    (number.to_string() == *text).then(|| number.into())
+}
+
+fn truth(forms: &Forms<'_>, text: &str) -> Option<Value> {
+    let truth: bool = text.parse().ok()?;
+    forms.takes("boolean").then_some(Value::Bool(truth))
+}
+
+/// A number or a truth value as another type.
+fn as_other(forms: &Forms<'_>, value: &Value) -> Option<Value> {
+    match value {
+        Value::Number(number) if number.is_f64() && forms.takes("integer") => {
             let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
             #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
             let whole = (number.abs() < EXACT).then_some(number as i64)?;
             Some(whole.into())
         }
-        // As a number from the first: no list or object is built to find that it is none.
-        ("number", Value::String(text)) if text.len() <= LONGEST_NUMBER => {
-            serde_json::from_str(text).ok().map(Value::Number)
-        }
-        ("boolean", Value::String(text)) => match text.as_str() {
-            "true" => Some(Value::Bool(true)),
-            "false" => Some(Value::Bool(false)),
-            _ => None,
-        },
+        Value::Number(_) if forms.takes("number") || forms.takes("integer") => None,
         // A whole number written as a float (1e3) has lost the form in which it was given.
-        ("string", Value::Number(number)) if !lost_form(number) => {
+        Value::Number(number) if forms.takes("string") && !lost_form(number) => {
             Some(Value::String(number.to_string()))
         }
-        ("string", Value::Bool(truth)) => Some(Value::String(truth.to_string())),
-        ("object" | "array", Value::String(text)) => serde_json::from_str(text)
-            .ok()
-            .filter(|parsed: &Value| parsed.is_object() == (kind == "object"))
-            .filter(|parsed| parsed.is_object() || parsed.is_array()),
+        Value::Bool(truth) if forms.takes("string") && !forms.takes("boolean") => {
+            Some(Value::String(truth.to_string()))
+        }
         _ => None,
     }
 }

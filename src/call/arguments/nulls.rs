@@ -1,8 +1,5 @@
-//! Tells a null that clears a field from one that only fills a place.
-//!
-//! OpenAI's strict mode sends every property a schema has and null for those the model left out
-//! (<https://platform.openai.com/docs/guides/structured-outputs>). Sent on, such a null would empty a
-//! field of a contact.
+//! Tells a null that clears a field from one that only fills a place, where nulls clear as they do at HighLevel's own
+//! servers: in a call that gives every argument there is, as OpenAI's strict mode does, they clear nothing.
 
 use serde_json::{Map, Value};
 

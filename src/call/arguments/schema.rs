@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
+use super::forms::Forms;
 use super::keywords::{Broken, Fault, Keywords, Kind};
-use tool::Tool;
+use tool::{Place, Tool};
 
 /// More faults than this help nobody.
 const MOST_REPORTED: usize = 20;
@@ -15,6 +16,8 @@ pub(super) struct Schema {
     pub root: Value,
     /// Arguments that clients see.
     pub shown: Vec<String>,
+    /// Arguments whose value may be emptied.
+    pub clearable: Vec<String>,
     keywords: Keywords,
 }
 
@@ -25,8 +28,19 @@ impl Schema {
         let shown: Value =
             serde_json::from_str(tool.advertised_schema).map_err(|e| e.to_string())?;
         let shown = shown["properties"].as_object();
+        let forms = Forms::new(Some(&root));
+        let arguments = tool.arguments.iter();
+        let clearable = arguments.filter(|argument| {
+            argument.place == Place::Body && forms.field(argument.name).takes_null()
+        });
         Ok(Self {
-            shown: shown.into_iter().flat_map(Map::keys).cloned().collect(),
+            shown: shown
+                .into_iter()
+                .flat_map(Map::keys)
+                .filter(|name| tool.arguments.iter().any(|argument| argument.name == *name))
+                .cloned()
+                .collect(),
+            clearable: clearable.map(|argument| argument.name.to_owned()).collect(),
             keywords: serde_json::from_str(tool.check_schema).map_err(|e| e.to_string())?,
             root,
         })
@@ -38,27 +52,36 @@ impl Schema {
         values: Map<String, Value>,
         problems: &mut ArgumentProblems,
     ) -> Map<String, Value> {
-        let instance = Value::Object(values);
-        for broken in self.keywords.broken(&instance, MOST_REPORTED) {
-            match broken.fault {
-                Fault::Missing(name) => {
-                    let holder = broken.path;
-                    let separator = if holder.is_empty() { "" } else { "." };
-                    problems.add_missing(&format!("{holder}{separator}{name}"), "");
-                }
-                _ => problems.add(sentence(&broken)),
-            }
-        }
-        match instance {
-            Value::Object(values) => values,
-            _ => Map::new(),
-        }
+        check_with(&self.keywords, values, problems)
     }
 
     /// Whether HighLevel needs the argument.
     pub(super) fn requires(&self, name: &str) -> bool {
         let required = self.root["required"].as_array();
         required.is_some_and(|names| names.iter().any(|one| one == name))
+    }
+}
+
+/// `values` again, and a problem for everything that they get wrong by `keywords`.
+pub(super) fn check_with(
+    keywords: &Keywords,
+    values: Map<String, Value>,
+    problems: &mut ArgumentProblems,
+) -> Map<String, Value> {
+    let instance = Value::Object(values);
+    for broken in keywords.broken(&instance, MOST_REPORTED) {
+        match broken.fault {
+            Fault::Missing(name) => {
+                let holder = broken.path;
+                let separator = if holder.is_empty() { "" } else { "." };
+                problems.add_missing(&format!("{holder}{separator}{name}"), "");
+            }
+            _ => problems.add(sentence(&broken)),
+        }
+    }
+    match instance {
+        Value::Object(values) => values,
+        _ => Map::new(),
     }
 }
 

@@ -3,13 +3,15 @@
 mod beyond;
 mod choices;
 mod companies;
+mod every;
 mod ids;
 mod keywords;
+mod nothing;
 mod official;
 
 use serde_json::{Value, json};
 
-use super::{Checker, Rejection};
+use super::{CheckedArguments, Checker, Rejection};
 use crate::upstream::Caller;
 use crate::upstream::TenantId;
 use crate::upstream::caller::{Credential, LocationBinding};
@@ -26,6 +28,16 @@ fn sent(
     location: Option<&str>,
     given: &Value,
 ) -> Result<Value, String> {
+    let taken = checked(tools, tool, location, given).map(|checked| checked.arguments);
+    taken.map(by_place).map_err(rejection_text)
+}
+
+fn checked(
+    tools: &'static [Tool],
+    tool: &Tool,
+    location: Option<&str>,
+    given: &Value,
+) -> Result<CheckedArguments, Rejection> {
     let id = |id| TenantId::parse(id).expect("an id");
     let caller = Caller {
         credential: Credential::parse("pit-1").expect("a token"),
@@ -39,8 +51,7 @@ fn sent(
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
-    let taken = checker.check(tool, given, &caller);
-    taken.map(by_place).map_err(rejection_text)
+    checker.check(tool, given, &caller, false)
 }
 
 fn by_place(arguments: Arguments) -> Value {

@@ -1,11 +1,14 @@
 //! One operation through a call tool: the right one for its effect, confirmed, once for each key.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
-use super::{CallToolKind, read};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::CallToolKind;
+use crate::call::arguments::own::OwnArguments;
 use crate::call::output::Output;
-use crate::call::{Answer, OnError, Options};
+use crate::call::{Answer, OnError, Options, output_schema};
 use crate::catalog::TOOLS;
 use crate::surfaces::{Session, nearest};
 use crate::upstream::Failure;
@@ -36,12 +39,36 @@ struct CallArguments {
     reason: Option<String>,
 }
 
+/// The same arguments for every call tool: what one lists is what it is mostly called with.
+static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
+    let text = json!({"type": "string"});
+    let schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "operation": text,
+            "arguments": {"type": "object"},
+            "items": {"type": "array", "items": {"type": "object"}},
+            "onError": {"type": "string", "enum": ["stop", "continue"]},
+            "output": output_schema(),
+            "location": text,
+            "dryRun": {"type": "boolean"},
+            "idempotencyKey": text,
+            "confirm": text,
+            "reason": text,
+        },
+        "required": ["operation"],
+    });
+    CallToolKind::ALL.map(|kind| OwnArguments::new(kind.tool_name(), schema.clone()))
+});
+
 pub(super) async fn run(
     kind: CallToolKind,
     arguments: Map<String, Value>,
     session: &Session<'_>,
 ) -> Result<Answer, Failure> {
-    let given: CallArguments = read(kind.tool_name(), arguments, session)?;
+    let own = &ARGUMENTS[kind as usize];
+    let given: CallArguments = own.read(arguments, |name| session.pipeline.is_ignored(name))?;
     let tool = operation(kind, &given.operation, session)?;
     let options = Options {
         output: Some(given.output),
@@ -51,6 +78,7 @@ pub(super) async fn run(
         on_error: given.on_error,
         dry_run: given.dry_run,
         idempotency_key: given.idempotency_key,
+        nulls_blank: false,
     };
     let request = session.request(tool, given.arguments, options);
     Ok(session.pipeline.execute(request).await)

@@ -69,8 +69,8 @@ fn arguments_to(tool: &Tool, depth: usize) -> String {
     let shown_properties = shown["properties"].as_object().into_iter().flatten();
     let fields: Vec<String> = shown_properties
         .map(|(name, told)| {
-            // The list may show less of an argument than there is.
-            let whole = &checked["properties"][name];
+            // The list may show less of an argument than there is; what is checked here alone is only there.
+            let whole = checked["properties"].get(name).unwrap_or(told);
             let field = field(name, is_required(&shown, name), whole, depth);
             let text = told["description"].as_str();
             let text = text

@@ -195,7 +195,8 @@ fn headers_and_wide_path_values_keep_their_rules() {
         json!({"key": "custom_objects.pet"}),
         Ok(json!({"path": {"key": "custom_objects.pet"}})),
     );
-    for key in ["..", ".", "", "a/b", "%2e%2e"] {
+    check(None, json!({"key": ""}), Err("key is missing"));
+    for key in ["..", ".", "a/b", "%2e%2e"] {
         check(
             None,
             json!({"key": key}),
@@ -254,7 +255,7 @@ fn a_pin_holds_inside_arguments_and_in_lists() {
     check(
         Some(PIN),
         item(json!({"locationId": null})),
-        Err("body[].locationId is null"),
+        Ok(item(json!({}))),
     );
 }
 

@@ -31,7 +31,7 @@ fn refusing(caller: &Caller) -> (usize, usize) {
             let tells = |company: &str| {
                 let given = nested(steps, company);
                 let given = given.as_object().cloned().expect("an object");
-                let problem = checker.check(tool, given, caller).err();
+                let problem = checker.check(tool, given, caller, false).err();
                 problem.is_some_and(|problem| problem.sentence().contains("bound to company"))
             };
             assert!(!tells("company"), "{}: its own", tool.name);

@@ -1,0 +1,128 @@
+//! What an argument or a field holds, by the words of its name: an id, an email address, a phone number, a date.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Id,
+    Email,
+    Phone,
+    Date,
+    Other,
+}
+
+/// Ids of users that no name calls so.
+const USERS: [&str; 4] = ["assignedTo", "assigned_to", "followers", "mentions"];
+
+/// Ends of names that hold an address or a number where the name begins with what it is of.
+const ADDRESSES: [&str; 5] = ["address", "from", "to", "cc", "bcc"];
+
+/// Beginnings of names of phone numbers that end in "number".
+const PHONES: [&str; 5] = ["phone", "from", "to", "inbound", "outbound"];
+
+/// Ends of names of dates that begin with "date".
+const DATES: [&str; 5] = ["birth", "added", "updated", "from", "to"];
+
+/// What a value under `name` means.
+pub(super) fn meaning(name: &str) -> Meaning {
+    if USERS.contains(&name) {
+        return Meaning::Id;
+    }
+    let words = words(name);
+    let (first, last) = match words.as_slice() {
+        [] => return Meaning::Other,
+        [one] => (one.as_str(), one.as_str()),
+        [first, .., last] => (first.as_str(), last.as_str()),
+    };
+    match last {
+        "id" | "ids" => Meaning::Id,
+        "email" | "emails" => Meaning::Email,
+        "phone" | "phones" => Meaning::Phone,
+        last if first == "email" && ADDRESSES.contains(&last) => Meaning::Email,
+        "date" => Meaning::Date,
+        last if first == "date" && DATES.contains(&last) => Meaning::Date,
+        "number" if words.len() > 1 && PHONES.contains(&first) => Meaning::Phone,
+        _ => Meaning::Other,
+    }
+}
+
+/// The words of a name in camel case, or with lines between them, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_inside = false;
+    for letter in name.chars() {
+        if !letter.is_ascii_alphanumeric() {
+            is_inside = false;
+            continue;
+        }
+        let ends = letter.is_ascii_uppercase()
+            && words
+                .last()
+                .is_some_and(|word| word.ends_with(|last: char| last.is_ascii_lowercase()));
+        match words.last_mut() {
+            Some(word) if is_inside && !ends => word.push(letter),
+            _ => words.push(letter.to_string()),
+        }
+        is_inside = true;
+    }
+    words.iter().map(|word| word.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_they_hold() {
+        #[track_caller]
+        fn check(names: &[&str], expected: Meaning) {
+            for name in names {
+                assert_eq!(meaning(name), expected, "{name}");
+            }
+        }
+        check(
+            &[
+                "id",
+                "contactId",
+                "contact_id",
+                "locationID",
+                "ids",
+                "userIds",
+                "emailMessageId",
+                "assignedTo",
+            ],
+            Meaning::Id,
+        );
+        check(
+            &[
+                "email",
+                "replyToEmail",
+                "emails",
+                "emailFrom",
+                "emailAddress",
+            ],
+            Meaning::Email,
+        );
+        check(&["dueDate", "dateOfBirth", "date"], Meaning::Date);
+        check(
+            &["phone", "contactPhone", "phoneNumber", "fromNumber"],
+            Meaning::Phone,
+        );
+        check(
+            &[
+                "",
+                "paid",
+                "name",
+                "emailSubject",
+                "phoneType",
+                "invoiceNumber",
+                "number",
+                "valid",
+                "to",
+                "idea",
+                "dateFormat",
+                "update",
+                "query",
+            ],
+            Meaning::Other,
+        );
+    }
+}
