@@ -95,13 +95,13 @@ impl Pipeline {
         shown: Result<Answer, Failure>,
     ) -> Answer {
         let mut answer = shown.unwrap_or_else(Answer::from);
-        if !answer.is_error {
-            answer.add_warnings(facts.warnings());
-        }
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
         answer.configured = facts.disclosed_location().cloned();
         if !facts.is_read() {
             answer.complete_write();
+        }
+        if !answer.is_error {
+            answer.add_warnings(facts.warnings());
         }
         let (ended, settled) = (record.end(Some(&answer)), self.settle(consent, &answer));
         wait_for_record(ended).await;

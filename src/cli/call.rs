@@ -11,7 +11,6 @@ use super::sandbox::SandboxListener;
 use super::terminal::waiting;
 use super::{CliError, account, prepared_by, print, print_bytes, runtime};
 use crate::call::{CallContext, Request};
-use crate::catalog::numbers::mark_inexact_numbers;
 use crate::config::{Config, Flags, read_stdin, read_text};
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
@@ -112,8 +111,7 @@ fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
     };
     // Programs of Windows begin a file with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
-    let text = mark_inexact_numbers(text.as_bytes());
-    serde_json::from_slice(&text).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         CliError(format!(
             "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -"
         ))

@@ -1,6 +1,5 @@
 //! Takes in a request's body, whole and in time, and no more calls and bytes at once than the caller's share.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +19,6 @@ use crate::background::Background;
 use crate::call::PrincipalId;
 use crate::call::shares::{Busy, ByteLoan, MOST_NEWCOMER_BYTES, Shares};
 use crate::catalog::decoding::{MOST_VALUES, is_too_much};
-use crate::catalog::numbers::mark_inexact_numbers;
 use crate::catalog::uploads;
 use crate::config;
 use crate::http::json_rpc_errors::in_json;
@@ -153,10 +151,6 @@ impl Intake {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             return Err(HttpProblem::new(status, "invalid_request", what));
         }
-        let bytes = match mark_inexact_numbers(&bytes) {
-            Cow::Borrowed(_) => bytes,
-            Cow::Owned(marked) => marked.into(),
-        };
         Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
     }
 

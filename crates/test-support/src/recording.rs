@@ -22,6 +22,17 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
+    /// A GET of `target` that nobody sent.
+    pub fn get(target: &str) -> Self {
+        Self {
+            method: Method::GET,
+            target: target.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            status: Arc::default(),
+        }
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

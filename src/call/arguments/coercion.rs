@@ -3,9 +3,9 @@
 use serde_json::{Map, Number, Value};
 
 use super::ArgumentProblems;
+use super::excerpt::excerpt;
 use super::forms::Forms;
 use crate::catalog::decoding::{MOST_VALUES, count_values};
-use crate::catalog::numbers::{inexact_number, marked_number};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -52,11 +52,11 @@ impl Coercion<'_> {
             }
         }
         match value {
-            Value::Number(number) if lost_digits(number) => self.add_inexact(forms, path, number),
-            Value::String(text) => {
-                if let Some(number) = marked_number(text) {
-                    self.add_inexact(forms, path, &number);
-                }
+            Value::Number(number) if number.as_f64().is_none() => {
+                let shown = excerpt(value);
+                self.problems.add(format!(
+                    "{path} holds the number {shown}, which readers of JSON do not take; give it as a string"
+                ));
             }
             Value::Object(object) => self.fields(forms, object, path),
             Value::Array(items) => {
@@ -93,12 +93,8 @@ impl Coercion<'_> {
                     Value::Object(_) => forms.takes("object"),
                     _ => true,
                 });
-            if let Some(parsed) = parsed {
-                if let Some(number) = inexact_number(text.as_bytes()) {
-                    self.add_inexact(&Forms::default(), path, &number);
-                    return Err(());
-                }
-                return Ok(Some(parsed));
+            if parsed.is_some() {
+                return Ok(parsed);
             }
         }
         if forms.takes("string") {
@@ -106,29 +102,7 @@ impl Coercion<'_> {
         }
         Ok(whole(forms, text)
             .or_else(|| truth(forms, text))
-            .or_else(|| self.number(forms, text, path)))
-    }
-
-    /// As a number from the first: no list or object is built to find that it is none.
-    fn number(&mut self, forms: &Forms<'_>, text: &str, path: &str) -> Option<Value> {
-        if !forms.takes("number") || text.len() > LONGEST_NUMBER {
-            return None;
-        }
-        let number = serde_json::from_str(text).ok().map(Value::Number)?;
-        if let Some(inexact) = inexact_number(text.as_bytes()) {
-            self.add_inexact(forms, path, &inexact);
-        }
-        Some(number)
-    }
-
-    fn add_inexact(&mut self, forms: &Forms<'_>, path: &str, number: &impl std::fmt::Display) {
-        let instead = match forms.is_typed() && !forms.takes("string") {
-            true => "give fewer digits",
-            false => "give it as a string",
-        };
-        self.problems.add(format!(
-            "{path} holds the number {number}, which cannot be kept exactly; {instead}"
-        ));
+            .or_else(|| number(forms, text)))
     }
 
     /// Counts what `text` decodes to.
@@ -151,6 +125,13 @@ fn may_hold_values(forms: &Forms<'_>, text: &str) -> bool {
 fn whole(forms: &Forms<'_>, text: &str) -> Option<Value> {
     let number: i64 = text.parse().ok().filter(|_| forms.takes("integer"))?;
     (number.to_string() == *text).then(|| number.into())
+}
+
+/// As a number from the first: no list or object is built to find that it is none.
+fn number(forms: &Forms<'_>, text: &str) -> Option<Value> {
+    let is_taken = forms.takes("number") && text.len() <= LONGEST_NUMBER;
+    let number = serde_json::from_str(text).ok();
+    number.filter(|_| is_taken).map(Value::Number)
 }
 
 fn truth(forms: &Forms<'_>, text: &str) -> Option<Value> {
@@ -181,8 +162,4 @@ fn as_other(forms: &Forms<'_>, value: &Value) -> Option<Value> {
 
 fn lost_form(number: &Number) -> bool {
     number.is_f64() && number.as_f64().is_some_and(|number| number.fract() == 0.0)
-}
-
-fn lost_digits(number: &Number) -> bool {
-    lost_form(number) && number.as_f64().is_some_and(|number| number.abs() >= EXACT)
 }

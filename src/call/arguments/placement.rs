@@ -6,6 +6,7 @@ use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::schema::Schema;
 use crate::catalog::body::file;
+use crate::catalog::numbers::is_kept;
 use tool::Arguments;
 use tool::{Argument, ListStyle, Place, Tool};
 
@@ -116,6 +117,19 @@ fn on_the_wire(
     problems: &mut ArgumentProblems,
 ) -> Value {
     let kind = schema.root["properties"][argument.name]["type"].as_str();
+    // Beside a body, which carries the digits as they are, numbers travel as values of 64 bits.
+    let fits = match (kind, &value) {
+        (Some("integer"), Value::Number(number)) => number.as_i64().is_some(),
+        (Some("number"), Value::Number(number)) => is_kept(&number.to_string()),
+        _ => true,
+    };
+    if !fits {
+        problems.add(format!(
+            "{} holds the number {}, which cannot be kept exactly; give fewer digits",
+            argument.name,
+            excerpt(&value)
+        ));
+    }
     let typed = matches!(kind, Some("integer" | "number" | "boolean"));
     if typed || value.is_string() || argument.list_style == Some(ListStyle::Repeated) {
         return value;

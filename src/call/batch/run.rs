@@ -119,7 +119,9 @@ pub(super) fn outcome(index: usize, answer: &Answer) -> String {
     let notes = answer.notes.as_ref();
     let notes = notes.map_or_else(String::new, |notes| format!(",\"notes\":{notes}"));
     let withheld = match answer.file {
-        Some(_) => ",\"withheld\":\"A batch carries no files: call the operation by itself for it.\"",
+        Some(_) => {
+            ",\"withheld\":\"A batch carries no files: call the operation by itself for it.\""
+        }
         None => "",
     };
     format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}{notes}{withheld}}}")

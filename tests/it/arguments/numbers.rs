@@ -1,4 +1,4 @@
-//! Numbers of more digits than a program keeps leave as they were given, or not at all.
+//! Numbers leave with the digits that they were given with, or not at all.
 
 use serde_json::Value;
 use test_support::server::KEY;
@@ -19,11 +19,12 @@ async fn no_digit_is_lost_in_silence() {
         ("9007199254740993", Some("9007199254740993")),
         ("18446744073709551615", Some("18446744073709551615")),
         ("0.1", Some("0.1")),
-        ("100.50", Some("100.5")),
+        ("100.50", Some("100.50")),
         ("\"3.141592653589793238\"", Some("\"3.141592653589793238\"")),
-        ("3.141592653589793238", None),
-        ("12345678901234567890123", None),
-        ("1e-400", None),
+        ("3.141592653589793238", Some("3.141592653589793238")),
+        ("12345678901234567890123", Some("12345678901234567890123")),
+        ("1e-400", Some("1e-400")),
+        ("1e400", None),
     ];
     for (value, expected) in rows {
         let calls = [
@@ -64,7 +65,7 @@ async fn no_digit_is_lost_in_silence() {
                 None => {
                     assert_eq!(sent.len(), 0, "{arguments}");
                     assert!(
-                        text.contains(value) && text.contains("cannot be kept exactly"),
+                        text.contains(value) && text.contains("give it as a string"),
                         "{text}"
                     );
                 }

@@ -232,17 +232,8 @@ fn started(tool: &Tool, request: &RecordedRequest) -> bool {
         || place.is_some_and(|place| place > first)
 }
 
-fn asking(target: &str) -> RecordedRequest {
-    RecordedRequest {
-        method: axum::http::Method::GET,
-        target: target.to_owned(),
-        headers: axum::http::HeaderMap::new(),
-        body: axum::body::Bytes::new(),
-    }
-}
-
 fn first(tool: &Tool, list: &LongList) -> Value {
-    list.page(tool, &asking("/"))
+    list.page(tool, &RecordedRequest::get("/"))
 }
 
 /// The second half, with the cursors of the first.

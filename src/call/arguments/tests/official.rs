@@ -145,14 +145,6 @@ fn values_are_coerced_without_loss_or_refused() {
         (
             "opportunities_update-opportunity",
             None,
-            json!({"id": "o", "monetaryValue": 1e300}),
-            &[
-                "monetaryValue holds the number 1e+300, which cannot be kept exactly; give fewer digits",
-            ],
-        ),
-        (
-            "opportunities_update-opportunity",
-            None,
             json!({"id": "o", "status": "all"}),
             &[r#"status must be one of "open", "won", "lost", "abandoned", not "all""#],
         ),
