@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::meter::{CallRecord, wait_for_record};
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
-use crate::call::output::{GatheredRows, Output, most_rows_a_page};
+use crate::call::output::{Format, GatheredRows, Output, most_rows_a_page};
 use crate::call::read_back::SentValues;
 use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
 use crate::catalog::decoding::from_json;
@@ -26,6 +26,21 @@ pub(super) struct PageLoop<'a> {
     arguments: Map<String, Value>,
     /// The page size that was added to the caller's arguments.
     added_size: Option<&'static str>,
+}
+
+impl PageLoop<'_> {
+    /// Whether the answer is shown as `output` says. What a write answers is relayed in full on every surface, unless
+    /// the caller asks for less.
+    fn applies(&self, facts: &Facts, reply: &Reply) -> bool {
+        let Output {
+            fields,
+            filter,
+            format,
+            ..
+        } = self.output;
+        let is_usual = fields.is_none() && filter.is_empty() && *format == Format::Json;
+        reply.file.is_none() && (facts.is_read() || !is_usual)
+    }
 }
 
 impl Pipeline {
@@ -72,7 +87,7 @@ impl Pipeline {
     ) -> Answer {
         let (facts, consent, replied, record) = response.into_parts();
         let shown = match replied {
-            Ok(reply) => match paging.filter(|_| reply.file.is_none()) {
+            Ok(reply) => match paging.filter(|paging| paging.applies(&facts, &reply)) {
                 None => self.show(&facts, reply),
                 Some(paging) => Box::pin(self.show_pages(&facts, reply, paging, context)).await,
             },

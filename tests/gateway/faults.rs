@@ -115,19 +115,14 @@ fn faults() -> Vec<(&'static str, Vec<Step>, &'static str)> {
             "breaks off",
         ),
         (
-            "a byte order mark",
-            vec![ok("\u{feff}{}")],
-            "byte order mark",
-        ),
-        (
             "no UTF-8",
-            vec![whole("200 OK", "", b"{\"a\":\"\xff\xfe\"}")],
-            "not UTF-8",
+            vec![whole("200 OK", "", b"{\"a\":\xff\xfe}")],
+            "is no JSON",
         ),
         (
-            "half of a surrogate pair",
-            vec![whole("200 OK", "", b"{\"a\":\"\xed\xa0\x80\"}")],
-            "not UTF-8",
+            "half of an escape",
+            vec![whole("200 OK", "", b"{\"a\":\"\\ud8\"}")],
+            "is no JSON",
         ),
         (
             "no gzip",

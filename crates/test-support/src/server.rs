@@ -168,15 +168,15 @@ impl TestServer {
         let reply = self.rpc_with(headers, "tools/call", params).await;
         let result = &reply["result"];
         let blocks = result["content"].as_array().map_or(&[][..], Vec::as_slice);
-        let texts = blocks.iter().map(|block| block["text"].as_str());
-        // Beside rows as CSV there is a second one.
-        let texts: Option<Vec<&str>> = texts.collect();
-        match texts.as_deref() {
-            Some([_] | [_, _]) => {}
-            _ => panic!("{tool}: not one text or two: {reply}"),
-        }
-        let text = texts.unwrap_or_default().join("\n");
-        (text, result["isError"] == true)
+        // Beside rows as CSV there is a second text, beside the text about a file that file.
+        let texts: Vec<&str> = blocks
+            .iter()
+            .filter(|block| block["type"] == "text")
+            .filter_map(|block| block["text"].as_str())
+            .collect();
+        let is_whole = (1..=2).contains(&blocks.len()) && !texts.is_empty();
+        assert!(is_whole, "{tool}: not one or two blocks: {reply}");
+        (texts.join("\n"), result["isError"] == true)
     }
 
     pub async fn tool_names(&self) -> Vec<String> {
