@@ -367,3 +367,22 @@ fn described(
         (None, None) => json!({"success": true}),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_keeps_no_large_bodies() {
+        fn check(body: &[u8], expected: &Value) {
+            assert_eq!(logged(body), *expected);
+        }
+        check(br#"{"a":1}"#, &json!({"a": 1}));
+        check(b"a part", &json!("a part"));
+        check(
+            &vec![b'x'; LARGEST_LOGGED],
+            &json!("x".repeat(LARGEST_LOGGED)),
+        );
+        check(&vec![b'x'; LARGEST_LOGGED + 1], &json!("65537 bytes"));
+    }
+}

@@ -1,5 +1,6 @@
 //! Finds the id of a frame in its bytes as they come, whatever else is wrong with the frame.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::FrameId;
@@ -154,7 +155,10 @@ impl IdScanner {
     fn found(&mut self) -> ScanState {
         let text = std::mem::take(&mut self.text);
         let short = (text.len() <= LONGEST_ID).then_some(text);
-        let text = short.and_then(|text| String::from_utf8(text).ok());
+        // What is no JSON itself, such as 1e400 or half a character, nobody could read in an answer.
+        let text = short
+            .filter(|text| serde_json::from_slice::<Value>(text).is_ok())
+            .and_then(|text| String::from_utf8(text).ok());
         self.id = text
             .and_then(|text| RawValue::from_string(text).ok())
             .map(FrameId);

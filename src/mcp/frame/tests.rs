@@ -65,6 +65,8 @@ fn what_is_no_json_is_answered_under_its_id() {
         (br#"{"id":null,"b":"\ud83d"}"#, &[]),
         (br#"{"id":{"id":7},"b":"\ud83d"}"#, &[]),
         (br#"{"id":1e,"b":2}"#, &[]),
+        (br#"{"id":1e400,"b":2}"#, &[]),
+        (br#"{"id":"\ud83d","b":2}"#, &[]),
         (br#"{"params":{"id":7,"#, &[]),
         (br#"[{"id":7,"b":"\ud83d"}]"#, &[]),
         (b"hello", &[]),
