@@ -17,6 +17,7 @@ mod controls;
 mod facts;
 mod idempotency;
 mod locate;
+mod location_zone;
 mod meter;
 pub mod output;
 mod principal_id;
@@ -79,6 +80,7 @@ struct PipelineInner {
     confirm_tokens: confirm_token::ConfirmTokens,
     controls: Controls,
     refusals: refusal_budget::RefusalBudget,
+    zones: location_zone::ZoneCache,
 }
 
 /// What of the settings the pipeline goes by.
@@ -117,6 +119,7 @@ impl Pipeline {
             confirm_tokens: confirm_token::ConfirmTokens::new(controls.store.confirm_key()),
             controls,
             refusals: refusal_budget::RefusalBudget::default(),
+            zones: location_zone::ZoneCache::default(),
         })))
     }
 
@@ -151,8 +154,8 @@ impl Pipeline {
         self.call_with(tool, arguments, context, false)
     }
 
-    /// The same, where a null empties what its schema lets be null.
-    pub fn call_with_nulls<'a>(
+    /// The same, with arguments that are read as HighLevel's own servers read them.
+    pub fn call_as_highlevel<'a>(
         &'a self,
         tool: &'static Tool,
         arguments: Map<String, Value>,
@@ -166,11 +169,11 @@ impl Pipeline {
         tool: &'static Tool,
         arguments: Map<String, Value>,
         context: &CallContext,
-        nulls_blank: bool,
+        as_highlevel: bool,
     ) -> Answer {
         match Request::for_tool(tool, arguments, context) {
             Ok(mut request) => {
-                request.options.nulls_blank = nulls_blank;
+                request.options.as_highlevel = as_highlevel;
                 self.execute(request).await
             }
             Err(failure) => self.log_refusal(tool, &failure, context),
@@ -196,7 +199,7 @@ impl Pipeline {
     ) -> Result<Answer, Answer> {
         request.options.check()?;
         if let Some(items) = items {
-            return self.preview_batch(request, &items);
+            return self.preview_batch(request, &items).await;
         }
         let (context, options) = (request.context, &request.options);
         let arguments = std::mem::take(&mut request.arguments);
@@ -204,8 +207,8 @@ impl Pipeline {
         let snapshot = self.snapshot();
         if options.dry_run {
             let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-            let located = located.with_nulls(options.nulls_blank);
-            let validated = self.validate(located, context)?;
+            let located = located.read_as_highlevel(options.as_highlevel);
+            let validated = self.validate(located, context).await?;
             let mut shown = json!({"dryRun": true, "request": validated.preview()});
             if !validated.facts().warnings().is_empty() {
                 shown["_warnings"] = json!(validated.facts().warnings());
@@ -216,7 +219,7 @@ impl Pipeline {
             self.ensure_accepted(context).await?;
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-        let located = located.with_nulls(options.nulls_blank);
+        let located = located.read_as_highlevel(options.as_highlevel);
         // Whoever may have made a token up asks nobody to agree, to a read neither.
         if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;
@@ -238,7 +241,7 @@ impl Pipeline {
     ) -> Answer {
         let (located, paging) = self.plan_pages(located, output);
         let answered: Result<Answer, Answer> = async {
-            let mut validated = self.validate(located, context)?;
+            let mut validated = self.validate(located, context).await?;
             if let Some(key) = key.filter(|_| !validated.facts().is_read()) {
                 Box::pin(self.set_once(&mut validated, key, context)).await?;
             }
@@ -365,6 +368,10 @@ impl Pipeline {
         &self.0.checker
     }
 
+    fn zones(&self) -> &location_zone::ZoneCache {
+        &self.0.zones
+    }
+
     /// Whether one more refusal of this caller is written down.
     fn may_write_refusal(&self, who: &str) -> bool {
         self.0.refusals.take(who)
@@ -420,7 +427,12 @@ impl Pipeline {
     }
 
     /// The answer to a call whose own arguments could not be read, with its line in the log.
-    fn log_refusal(&self, tool: &Tool, failure: &Failure, context: &CallContext) -> Answer {
+    pub(crate) fn log_refusal(
+        &self,
+        tool: &Tool,
+        failure: &Failure,
+        context: &CallContext,
+    ) -> Answer {
         let effect = tool.effect.name();
         let watch = self.0.telemetry.call(tool.name, effect, &context.parent);
         let answer = Answer::never_sent(failure);

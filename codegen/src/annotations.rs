@@ -58,6 +58,11 @@ pub struct OperationAnnotations {
     pub scopes: Vec<String>,
     #[serde(default)]
     pub arguments: BTreeMap<String, ArgumentAnnotations>,
+    /// Argument that names the time zone of the call's own times.
+    pub timezone: Option<String>,
+    /// Start and end of each window of time: arguments, or fields inside them by their dotted path.
+    #[serde(default)]
+    pub windows: Vec<[String; 2]>,
     #[serde(default)]
     pub renames: Vec<RenameAnnotation>,
 }

@@ -10,6 +10,9 @@ use crate::budget::Charge;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 
+/// What opens the list of warnings in an answer that has some already.
+const WARNINGS: &str = "\"_warnings\":[";
+
 /// What a client gets: one text block, or two, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -99,25 +102,15 @@ impl Answer {
         self.class.map_or("ok", FailureClass::name)
     }
 
-    /// Adds what the caller should know of its arguments, beside what the answer warns of already. A list, a single
-    /// value and a table have no member to add to.
-    pub fn add_warnings(&mut self, warnings: &[String]) {
-        const MEMBER: &str = ",\"_warnings\":";
-        let Some(whole) = self.text.strip_suffix('}').filter(|_| !warnings.is_empty()) else {
+    /// Says beside what HighLevel answered what its reader must know: in a table, in the text that stands beside it.
+    pub(super) fn add_warnings(&mut self, warnings: &[String]) {
+        if warnings.is_empty() || self.is_error {
             return;
-        };
-        let (open, earlier) = match whole.rsplit_once(MEMBER) {
-            Some((open, list)) => match serde_json::from_str::<Vec<String>>(list) {
-                Ok(earlier) => (open, earlier),
-                Err(_) => (whole, Vec::new()),
-            },
-            None => (whole, Vec::new()),
-        };
-        let all: Vec<&String> = earlier.iter().chain(warnings).collect();
-        self.text = match open {
-            "{" => format!("{{\"_warnings\":{}}}", json!(all)),
-            open => format!("{open}{MEMBER}{}}}", json!(all)),
-        };
+        }
+        match with_warnings(&self.text, warnings) {
+            Some(text) => self.text = text,
+            None => self.notes = with_warnings(self.notes.as_deref().unwrap_or("{}"), warnings),
+        }
     }
 
     /// Makes the answer to what writes the object that it is on every surface: HighLevel's own with `_location`, which
@@ -148,6 +141,26 @@ impl Answer {
         self.text
             .push_str(&format!("{comma}\"_location\":{shown}}}"));
     }
+}
+
+/// `text` with the warnings as its last member, behind those that are its last member already; `None` where it is no JSON.
+fn with_warnings(text: &str, warnings: &[String]) -> Option<String> {
+    let list = json!(warnings).to_string();
+    let list = list.trim_start_matches('[');
+    let told = text.rfind(WARNINGS).filter(|from| {
+        let rest = text.get(from + WARNINGS.len() - 1..);
+        let rest = rest.and_then(|rest| rest.strip_suffix('}'));
+        rest.is_some_and(|rest| serde_json::from_str::<Vec<String>>(rest).is_ok())
+    });
+    Some(match text.strip_suffix('}') {
+        Some("{") => format!("{{{WARNINGS}{list}}}"),
+        Some(open) if told.is_some() => format!("{},{list}}}", open.trim_end_matches(']')),
+        Some(open) => format!("{open},{WARNINGS}{list}}}"),
+        None if serde_json::from_str::<&RawValue>(text).is_ok() => {
+            format!("{{\"answer\":{text},{WARNINGS}{list}}}")
+        }
+        None => return None,
+    })
 }
 
 impl From<Failure> for Answer {

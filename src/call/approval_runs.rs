@@ -38,9 +38,9 @@ pub(super) struct StoredRequest {
     items: Option<Vec<Map<String, Value>>>,
     goes_on: bool,
     idempotency_key: Option<String>,
-    /// Of an earlier version there is none whose nulls blanked anything.
+    /// An earlier version kept none whose arguments were read otherwise.
     #[serde(default)]
-    nulls_blank: bool,
+    as_highlevel: bool,
     caller: StoredCaller,
     surface: String,
     client: Option<String>,
@@ -128,9 +128,9 @@ impl StoredRequest {
             items,
             goes_on: on_error == OnError::Continue,
             idempotency_key: key,
-            nulls_blank: match subject.batch() {
-                Some(batch) => batch.nulls_blank,
-                None => facts.nulls_blank,
+            as_highlevel: match subject.batch() {
+                Some(batch) => batch.as_highlevel,
+                None => facts.as_highlevel,
             },
             caller: StoredCaller {
                 kind,
@@ -208,7 +208,7 @@ impl Pipeline {
                 items: stored.items,
                 confirm: Some(handle.clone()),
                 idempotency_key: stored.idempotency_key,
-                nulls_blank: stored.nulls_blank,
+                as_highlevel: stored.as_highlevel,
                 on_error: match stored.goes_on {
                     true => OnError::Continue,
                     false => OnError::Stop,

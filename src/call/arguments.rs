@@ -22,7 +22,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use crate::upstream::Caller;
+use crate::upstream::{Caller, TenantId};
+pub(crate) use dates::LocalZone;
 use schema::Schema;
 pub(crate) use tenant::location_on_the_wire;
 use tool::Arguments;
@@ -49,6 +50,8 @@ pub(crate) struct CheckedArguments {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {
     pub problems: Vec<ArgumentProblem>,
+    /// Nothing is wrong, but a time has no offset, and nobody asked yet for the location's zone.
+    pub(crate) needs_zone: bool,
 }
 
 /// One fault of one argument.
@@ -70,14 +73,16 @@ impl Checker {
         Self { schemas, ignored }
     }
 
-    /// The arguments of one request, or all that is wrong with `given`. `nulls_blank`: a null empties what its schema
-    /// lets be null, as HighLevel's own servers have it; else only what `clear` names is emptied.
+    /// The arguments of one request, or all that is wrong with `given`. `as_highlevel`: a null empties what its schema
+    /// lets be null, as HighLevel's own servers have it; else only what `clear` names is emptied. `zone` is that of times
+    /// without an offset.
     pub(crate) fn check(
         &self,
         tool: &Tool,
         mut given: Map<String, Value>,
         caller: &Caller,
-        nulls_blank: bool,
+        as_highlevel: bool,
+        zone: &LocalZone,
     ) -> Result<CheckedArguments, Rejection> {
         let schema = self.schema(tool)?;
         let mut problems = ArgumentProblems::default();
@@ -85,13 +90,13 @@ impl Checker {
         let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
         let gives_all = schema.shown.iter().all(|name| values.contains_key(name));
         let (root, clearable) = (&schema.root, &schema.clearable);
-        let mut nulls = absent::drop_arguments(tool, root, clearable, nulls_blank, &mut values);
-        dates::lower(tool, root, &mut values, &mut problems);
+        let mut nulls = absent::drop_arguments(tool, root, clearable, as_highlevel, &mut values);
         coercion::coerce(root, &mut values, &mut problems);
-        if nulls_blank {
+        let needs_zone = dates::lower(tool, root, &mut values, zone, &mut problems);
+        if as_highlevel {
             nulls::drop_unused(root, gives_all, &mut values);
         }
-        absent::drop_fields(tool, root, nulls_blank, &mut values, &mut problems);
+        absent::drop_fields(tool, root, as_highlevel, &mut values, &mut problems);
         lists::settle(tool, root, &mut values);
         renames::apply(tool, &mut values, &mut problems);
         clear::apply(&cleared, &mut values, &mut problems);
@@ -99,8 +104,9 @@ impl Checker {
         fill_absent(tool, &mut values);
         let values = schema.check(values, &mut problems);
         let arguments = placement::place(tool, schema, values, &mut problems);
-        if !problems.0.is_empty() {
+        if needs_zone || !problems.0.is_empty() {
             return Err(Rejection {
+                needs_zone: problems.0.is_empty(),
                 problems: problems.0,
             });
         }
@@ -126,6 +132,15 @@ impl Checker {
             .collect()
     }
 
+    /// The location that `given` names as one of the tool's own arguments.
+    pub(crate) fn named_location(tool: &Tool, given: &Map<String, Value>) -> Option<TenantId> {
+        let named = given.iter().find_map(|(name, value)| {
+            let argument = names::find(tool, name)?;
+            argument.names_location().then(|| value.as_str()).flatten()
+        });
+        TenantId::parse(named?)
+    }
+
     fn schema(&self, tool: &Tool) -> Result<&Schema, Rejection> {
         let compiled = self
             .schemas
@@ -146,6 +161,7 @@ impl Rejection {
                 what,
                 foreign_tenant: false,
             }],
+            needs_zone: false,
         }
     }
 

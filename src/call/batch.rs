@@ -42,7 +42,7 @@ impl Pipeline {
         request: &Request<'_>,
         items: &[Map<String, Value>],
     ) -> Answer {
-        let agreed = match self.inspect(request, items) {
+        let agreed = match self.inspect(request, items).await {
             Err(answer) => Err(answer),
             Ok(mut inspected) if inspected.mode == Mode::Off => {
                 inspected.subject = None;
@@ -64,7 +64,7 @@ impl Pipeline {
                         location: request.options.location.clone(),
                         on_error: request.options.on_error,
                         idempotency_key: request.options.idempotency_key.clone(),
-                        nulls_blank: request.options.nulls_blank,
+                        as_highlevel: request.options.as_highlevel,
                     });
                 }
                 self.agree(inspected, request).await
@@ -80,16 +80,19 @@ impl Pipeline {
     }
 
     /// The requests that a batch would send, as many as one answer holds.
-    pub(super) fn preview_batch(
+    pub(super) async fn preview_batch(
         &self,
         request: &Request<'_>,
         items: &[Map<String, Value>],
     ) -> Result<Answer, Answer> {
-        let inspected = self.inspect(request, items)?;
+        let inspected = self.inspect(request, items).await?;
         let shown = inspected.subject.map(|subject| {
             let mut shown = json!({"dryRun": true, "request": subject.requests()});
             if subject.left_off() > 0 {
                 shown["notShown"] = json!(subject.left_off());
+            }
+            if !subject.warnings().is_empty() {
+                shown["_warnings"] = json!(subject.warnings());
             }
             shown
         });
@@ -97,7 +100,7 @@ impl Pipeline {
     }
 
     /// Checks and judges every item, one at a time: a hundred copies of large arguments are never held at once.
-    fn inspect(
+    async fn inspect(
         &self,
         request: &Request<'_>,
         items: &[Map<String, Value>],
@@ -128,7 +131,7 @@ impl Pipeline {
         let mut most_unseen: Option<usize> = None;
         for item in items {
             let located = self.locate_item(request, item, &snapshot)?;
-            let validated = self.validate(located, request.context)?;
+            let validated = self.validate(located, request.context).await?;
             let (mode, rule) = self.judge(&validated, request.context)?;
             if mode > inspected.mode {
                 (inspected.mode, inspected.rule) = (mode, rule);
@@ -280,6 +283,6 @@ impl Pipeline {
         let options = &request.options;
         let location = options.location.as_deref();
         let located = self.locate(request.tool, arguments, location, request.context, snapshot)?;
-        Ok(located.with_nulls(options.nulls_blank))
+        Ok(located.read_as_highlevel(options.as_highlevel))
     }
 }

@@ -292,8 +292,8 @@ pub(super) fn preview(
         [one] => asked["location"] = one.clone(),
         several => asked["locations"] = json!(several),
     }
-    if !subject.facts().warnings().is_empty() {
-        asked["_warnings"] = json!(subject.facts().warnings());
+    if !subject.warnings().is_empty() {
+        asked["_warnings"] = json!(subject.warnings());
     }
     if let Some(rule) = rule.filter(|_| subject.facts().may_disclose) {
         asked["rule"] = json!(rule);

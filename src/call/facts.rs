@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{CallContext, Snapshot};
+use crate::call::arguments::LocalZone;
 use crate::upstream::ConfiguredLocation;
 use crate::upstream::{Caller, TenantId};
 use policy::EffectiveRules;
@@ -24,10 +25,10 @@ pub(super) struct Facts {
     pub agency: bool,
     /// As they were given, but for what named the location; of a read only until they are checked.
     pub arguments: Map<String, Value>,
-    /// A null among them empties what its schema lets be null, as HighLevel's own servers have it.
-    pub nulls_blank: bool,
-    /// What whoever gave them should know, once they are checked.
-    pub warnings: Option<Box<ArgumentWarnings>>,
+    /// They are read as HighLevel's own servers read them.
+    pub as_highlevel: bool,
+    /// What its answer says beside what HighLevel answered.
+    pub warnings: Option<Box<CallWarnings>>,
     /// The location that it is for, as far as arguments or connection say.
     pub location: Option<TenantId>,
     /// The request itself names that location, so that HighLevel holds it to it.
@@ -39,24 +40,26 @@ pub(super) struct Facts {
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
     /// name a location; only who is let in there is told more than what it sent.
     pub may_disclose: bool,
+    /// The zone of its times without an offset.
+    pub zone: LocalZone,
     /// The locations and rules that it is judged by.
     pub snapshot: Arc<Snapshot>,
 }
 
 /// Behind a pointer, for few calls have any and every layer moves the facts of a call.
-#[derive(Clone)]
-pub(super) struct ArgumentWarnings(Vec<String>);
-
-impl ArgumentWarnings {
-    pub(super) fn new(warnings: Vec<String>) -> Option<Box<Self>> {
-        (!warnings.is_empty()).then(|| Box::new(Self(warnings)))
-    }
-}
+#[derive(Clone, Default)]
+pub(super) struct CallWarnings(Vec<String>);
 
 impl Facts {
-    /// What whoever gave the arguments should know.
+    /// What whoever asked should know.
     pub(super) fn warnings(&self) -> &[String] {
         self.warnings.as_ref().map_or(&[], |warnings| &warnings.0)
+    }
+
+    pub(super) fn warn(&mut self, warnings: Vec<String>) {
+        if !warnings.is_empty() {
+            self.warnings.get_or_insert_default().0.extend(warnings);
+        }
     }
 
     pub(super) fn is_read(&self) -> bool {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
 };
+use crate::call::arguments::LocalZone;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure, LocationBinding, TenantId};
@@ -76,11 +77,12 @@ impl Pipeline {
             location,
             caller,
             arguments,
-            nulls_blank: false,
+            as_highlevel: false,
             warnings: None,
             names_location: false,
             once: None,
             idempotency_key: None,
+            zone: LocalZone::Unasked,
             snapshot: Arc::clone(snapshot),
         })
     }
@@ -152,9 +154,12 @@ impl Located {
         Self(facts)
     }
 
-    /// The same call by what its options say of nulls.
-    pub(super) fn with_nulls(mut self, nulls_blank: bool) -> Self {
-        self.0.nulls_blank = nulls_blank;
+    /// The same call by what its options say of how arguments are read.
+    pub(super) fn read_as_highlevel(mut self, as_highlevel: bool) -> Self {
+        self.0.as_highlevel = as_highlevel;
+        if as_highlevel {
+            self.0.zone = LocalZone::Utc;
+        }
         self
     }
 

@@ -56,8 +56,9 @@ pub struct Options {
     pub dry_run: bool,
     /// Under it the call happens once.
     pub idempotency_key: Option<String>,
-    /// A null empties what its schema lets be null, as HighLevel's own servers have it.
-    pub nulls_blank: bool,
+    /// Arguments are read as HighLevel's own two servers read them: a null empties what its schema lets be null, and a
+    /// time without an offset is UTC.
+    pub as_highlevel: bool,
 }
 
 /// What happens to the calls after one that failed.

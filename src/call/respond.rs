@@ -112,11 +112,9 @@ impl Pipeline {
         let mut answer = shown.unwrap_or_else(Answer::from);
         answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
         answer.configured = facts.disclosed_location().cloned();
+        answer.add_warnings(facts.warnings());
         if !facts.is_read() {
             answer.complete_write();
-        }
-        if !answer.is_error {
-            answer.add_warnings(facts.warnings());
         }
         let (ended, settled) = (record.end(Some(&answer)), self.settle(consent, &answer));
         wait_for_record(ended).await;
@@ -257,7 +255,7 @@ impl Pipeline {
         asking: ConsentSource<'_>,
         context: &CallContext,
     ) -> Result<Reply, Answer> {
-        let validated = self.validate(Located::from_facts(facts), context)?;
+        let validated = self.validate(Located::from_facts(facts), context).await?;
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
         let response = self.send(metered).await.ok_or_else(broken_off)?;

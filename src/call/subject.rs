@@ -27,6 +27,8 @@ pub(super) struct Subject {
     contacts: Vec<(Facts, String)>,
     /// What is known of them.
     recipients: Vec<Value>,
+    /// What whoever asks should know of the calls.
+    warnings: Vec<String>,
     /// Where they are the items of a batch, what was asked.
     batch: Option<BatchRequest>,
 }
@@ -38,7 +40,7 @@ pub(super) struct BatchRequest {
     pub location: Option<String>,
     pub on_error: OnError,
     pub idempotency_key: Option<String>,
-    pub nulls_blank: bool,
+    pub as_highlevel: bool,
 }
 
 impl Subject {
@@ -53,6 +55,7 @@ impl Subject {
             locations: BTreeMap::new(),
             contacts: Vec::new(),
             recipients: Vec::new(),
+            warnings: Vec::new(),
             batch: None,
         }
     }
@@ -72,6 +75,11 @@ impl Subject {
         self.digest.update(validated.fingerprint().as_bytes());
         self.digest.update(b"\n");
         let facts = validated.facts();
+        for warning in facts.warnings() {
+            if !self.warnings.contains(warning) {
+                self.warnings.push(warning.clone());
+            }
+        }
         let location = facts.location.as_ref();
         let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
         let location = facts.disclosed_location().cloned();
@@ -94,6 +102,10 @@ impl Subject {
     /// The contacts that the first calls reach, each with the facts of its call.
     pub(super) fn contacts(&self) -> impl Iterator<Item = (&Facts, &str)> {
         self.contacts.iter().map(|(facts, id)| (facts, id.as_str()))
+    }
+
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub(super) fn set_recipients(&mut self, recipients: Vec<Value>) {

@@ -1,10 +1,9 @@
 //! Checks a call's arguments and builds its request, once.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Answer, CallContext, Facts, Located, Pipeline};
 use crate::call::arguments::{Rejection, location_on_the_wire};
-use crate::call::facts::ArgumentWarnings;
 use crate::catalog::body;
 use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
@@ -21,21 +20,36 @@ pub(super) struct Validated {
     outgoing: Box<Outgoing>,
 }
 
+/// Why there is no request.
+enum Unbuilt {
+    /// A time without an offset needs the location's zone first.
+    NeedsZone,
+    Refused(Failure),
+}
+
 impl Pipeline {
     /// What is wrong with the arguments is written down and told, all of it at once.
-    pub(super) fn validate(
+    pub(super) async fn validate(
         &self,
         located: Located,
         context: &CallContext,
     ) -> Result<Validated, Answer> {
         let mut facts = located.into_facts();
-        match self.build(&mut facts, context) {
+        let built = match self.build(&mut facts, context) {
+            // Boxed: few calls have a time without an offset.
+            Err(Unbuilt::NeedsZone) => {
+                Box::pin(self.set_zone(&mut facts, context)).await?;
+                self.build(&mut facts, context)
+            }
+            built => built,
+        };
+        match built {
             Ok((arguments, outgoing)) => Ok(Validated {
                 facts,
                 arguments,
                 outgoing,
             }),
-            Err(failure) => Err(self.refuse(&facts, &failure, None, context)),
+            Err(unbuilt) => Err(self.refuse(&facts, &unbuilt.into(), None, context)),
         }
     }
 
@@ -43,20 +57,28 @@ impl Pipeline {
         &self,
         facts: &mut Facts,
         context: &CallContext,
-    ) -> Result<(Arguments, Box<Outgoing>), Failure> {
+    ) -> Result<(Arguments, Box<Outgoing>), Unbuilt> {
         let edition = facts.edition;
         // Of a read nobody asks afterwards what it was given.
-        let given = match facts.is_read() {
+        let given = match facts.is_read() && !edition.takes_dates() {
             true => std::mem::take(&mut facts.arguments),
             false => facts.arguments.clone(),
         };
         let checker = self.checker();
-        let checked = checker.check(edition, given, &facts.caller, facts.nulls_blank)?;
+        let checked = checker.check(
+            edition,
+            given,
+            &facts.caller,
+            facts.as_highlevel,
+            &facts.zone,
+        )?;
         let arguments = checked.arguments;
-        facts.warnings = ArgumentWarnings::new(checked.warnings);
-        let mut request = prepare(edition, self.transport().upstream(), &arguments)?;
-        body::write(edition, &arguments, &mut request)?;
-        refuse_masked(&request)?;
+        facts.warn(checked.warnings);
+        let mut request = prepare(edition, self.transport().upstream(), &arguments)
+            .map_err(|error| Unbuilt::Refused(error.into()))?;
+        body::write(edition, &arguments, &mut request)
+            .map_err(|error| Unbuilt::Refused(error.into()))?;
+        refuse_masked(&request).map_err(Unbuilt::Refused)?;
         let named = location_on_the_wire(edition, &arguments);
         facts.names_location = named.is_some();
         if named.is_some() && named != facts.location {
@@ -81,7 +103,11 @@ impl Pipeline {
             address: context.principal.address,
             budget: context.budget(),
         };
-        let outgoing = self.transport().outgoing(target, sender, request)?;
+        if facts.is_read() {
+            facts.arguments = Map::new();
+        }
+        let outgoing = self.transport().outgoing(target, sender, request);
+        let outgoing = outgoing.map_err(|error| Unbuilt::Refused(error.into()))?;
         Ok((arguments, outgoing))
     }
 }
@@ -145,6 +171,27 @@ impl Validated {
             bound.map(LocationBinding::location).map(|id| id.as_str()),
         ])
         .to_string()
+    }
+}
+
+impl From<Rejection> for Unbuilt {
+    fn from(rejection: Rejection) -> Self {
+        match rejection.needs_zone {
+            true => Self::NeedsZone,
+            false => Self::Refused(rejection.into()),
+        }
+    }
+}
+
+impl From<Unbuilt> for Failure {
+    fn from(unbuilt: Unbuilt) -> Self {
+        match unbuilt {
+            Unbuilt::Refused(failure) => failure,
+            Unbuilt::NeedsZone => {
+                let what = "Nothing was sent: a time has no offset, and the location's time zone is not known.";
+                Self::new(FailureClass::Invalid, what).with_remedy("Give the time an offset.")
+            }
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Location {
     pub token: Option<SecretSource>,
     /// Alias of the company whose token reaches the location.
     pub company: Option<String>,
+    /// IANA name of its time zone, for times without an offset; asked of HighLevel where it is not given.
+    pub timezone: Option<String>,
 }
 
 /// `[companies.<alias>]`: an agency whose OAuth token is exchanged for those of its locations.

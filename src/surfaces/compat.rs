@@ -312,7 +312,7 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
         confirm: asked.confirm,
         dry_run,
         idempotency_key: asked.idempotency_key,
-        nulls_blank: true,
+        as_highlevel: true,
         ..Options::default()
     };
     let request = session.request(tool, flat, options);

@@ -41,7 +41,7 @@ impl Surface for Legacy {
             Some(tool) => {
                 let calling = session
                     .pipeline
-                    .call_with_nulls(tool, arguments, session.context);
+                    .call_as_highlevel(tool, arguments, session.context);
                 Box::pin(async move { wrap(tool, calling.await) })
             }
             None => Box::pin(async { unknown_name(name) }),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::config::{Config, ConfigError};
 use crate::upstream::Caller;
 use crate::upstream::caller::{Credential, LocationBinding};
@@ -74,10 +76,17 @@ impl Accounts {
             } else {
                 &settings.name
             };
+            let timezone = settings.timezone.as_deref().map(TimeZone::get).transpose();
+            let timezone = timezone.map_err(|_| {
+                let what =
+                    "timezone: is no time zone; give an IANA name such as America/Los_Angeles";
+                wrong(what.to_owned())
+            })?;
             let configured = Arc::new(ConfiguredLocation {
                 alias: alias.clone(),
                 name: name.clone(),
                 location,
+                timezone,
             });
             accounts.insert(
                 alias.clone(),

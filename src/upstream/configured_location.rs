@@ -1,5 +1,7 @@
 //! A location of the server's own.
 
+use jiff::tz::TimeZone;
+
 use crate::upstream::tenant_id::TenantId;
 
 /// What the server calls a location of its own.
@@ -8,4 +10,6 @@ pub struct ConfiguredLocation {
     pub alias: String,
     pub name: String,
     pub location: TenantId,
+    /// Its time zone, where the settings say it.
+    pub timezone: Option<TimeZone>,
 }

@@ -28,7 +28,8 @@ struct Refusal {
 fn refusals() -> Vec<Refusal> {
     let scope = "The token is not authorized for this scope.";
     let contact = json!({"contactId": "c1"});
-    let window = json!({"calendarId": "a", "startTime": "1", "endTime": "2"});
+    let window =
+        json!({"calendarId": "a", "startTime": "1769850000000", "endTime": "1769936400000"});
     vec![
         Refusal { tool: "calendars_get-appointment-notes", arguments: json!({"appointmentId": "a"}),
             status: 401, message: scope, class: "scope" },

@@ -30,6 +30,7 @@ mod stdio;
 mod telemetry;
 mod tenants;
 mod tidy;
+mod times;
 mod uploads;
 mod versions;
 

@@ -190,7 +190,7 @@ fn rows() -> Vec<Row> {
         ),
         (
             "payments_list-transactions",
-            json!({"entityId": "or1", "startAt": "2026-01-31T09:00:00Z", "limit": 10, "offset": 20}),
+            json!({"entityId": "or1", "startAt": "2026-01-31T09:00:00+01:00", "limit": 10, "offset": 20}),
             "GET",
             "/payments/transactions?altId=L0&altType=location&entityId=or1&limit=10&offset=20&startAt=2026-01-31",
             USUAL,

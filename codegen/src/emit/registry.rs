@@ -27,7 +27,7 @@ pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> Toke
         // Which of these are used depends on the tools.
         #[allow(unused_imports)]
         use ::tool::{
-            Argument, DateForm, DeepPaging, Effect, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
+            Argument, DateForm, DateWindow, DeepPaging, Effect, InnerDate, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
             Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
         };
 
@@ -85,6 +85,15 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
         let role = role(tenant.role, Rule::Explicit);
         quote!(InnerTenant { steps: &[#(#steps),*], role: #role })
     });
+    let inner_dates = operation.inner_dates.iter().map(|date| {
+        let (steps, form) = (&date.steps, variant("DateForm", date.form));
+        quote!(InnerDate { steps: &[#(#steps),*], form: #form })
+    });
+    let timezone = optional(operation.timezone.as_ref());
+    let windows = operation
+        .windows
+        .iter()
+        .map(|[start, end]| quote!(DateWindow { start: #start, end: #end }));
     let paging = paging(&operation.paging);
     let media = variant("Media", operation.media);
     let answer_media = optional(operation.answer_media.as_ref());
@@ -136,6 +145,9 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             access: &[#(#access),*],
             arguments: &[#(#arguments),*],
             inner_tenants: &[#(#inner_tenants),*],
+            inner_dates: &[#(#inner_dates),*],
+            timezone: #timezone,
+            windows: &[#(#windows),*],
             renames: &[#(#renames),*],
             paging: #paging,
             summary_fields: &[#(#summary_fields),*],

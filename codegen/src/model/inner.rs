@@ -1,11 +1,11 @@
-//! Fields inside arguments: which there are, and which of them name a tenant.
+//! Fields inside arguments: which there are, and which of them name a tenant or hold a date.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::annotations::{ArgumentAnnotations, TenantRole};
-use crate::model::operation::{OperationArgument, OperationTenant};
+use crate::model::operation::{OperationArgument, OperationDate, OperationTenant};
 
 /// One field inside an argument.
 pub(crate) struct InnerField {
@@ -46,6 +46,23 @@ pub(crate) fn tenants(
             (role != TenantRole::None).then_some(OperationTenant {
                 steps: field.steps,
                 role,
+            })
+        })
+        .collect()
+}
+
+/// The fields that `known` says hold a date or time.
+pub(crate) fn dates(
+    arguments: &[OperationArgument],
+    known: &BTreeMap<String, ArgumentAnnotations>,
+) -> Vec<OperationDate> {
+    inner_fields(arguments)
+        .into_iter()
+        .filter_map(|field| {
+            let form = known.get(&field.path)?.date?;
+            Some(OperationDate {
+                steps: field.steps,
+                form,
             })
         })
         .collect()

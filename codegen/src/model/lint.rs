@@ -1,8 +1,9 @@
 //! What must be mended before an operation may be a tool.
 
+pub(crate) mod dates;
 mod missing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::error::Problem;
@@ -12,6 +13,7 @@ use crate::model::inner::inner_fields;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::model::review::contradictions;
+use dates::misread_dates;
 use missing::missing;
 use tool::PagingStyle;
 
@@ -21,6 +23,7 @@ pub(crate) fn faults(
     known: Option<&OperationAnnotations>,
     answer: &DocumentedAnswer,
     newer_names: &[String],
+    documented_dates: &BTreeSet<String>,
 ) -> Vec<Problem> {
     let mut faults = Vec::new();
     let mut fault = |place: &str, what: &str, remedy: &str| {
@@ -71,9 +74,9 @@ pub(crate) fn faults(
         if !is_argument && !is_inner {
             let what = format!("describes an argument that the operation does not have in {file}");
             fault(name, &what, "correct the name or remove the table");
-        } else if !is_argument && *told != only_role(told) {
-            let what = "says more of a field inside an argument than its role";
-            fault(name, what, "leave the role alone");
+        } else if !is_argument && *told != of_inner_field(told) {
+            let what = "says more of a field inside an argument than its role or date";
+            fault(name, what, "leave the role or the date alone");
         }
     }
     for field in &inner {
@@ -117,6 +120,9 @@ pub(crate) fn faults(
     for (key, what, remedy) in missing(operation, known, answer) {
         fault(&key, &what, remedy);
     }
+    for (key, what, remedy) in misread_dates(operation, known, documented_dates) {
+        fault(&key, what, remedy);
+    }
     let pages = operation.paging.style != PagingStyle::None;
     let smaller = operation.paging.page_size.is_some() || operation.paging.narrow.is_some();
     if pages && (operation.paging.rows.is_none() || !smaller) {
@@ -154,9 +160,10 @@ fn undeclared(newer: &Operation, known: &OperationAnnotations) -> Vec<String> {
         .collect()
 }
 
-fn only_role(told: &ArgumentAnnotations) -> ArgumentAnnotations {
+fn of_inner_field(told: &ArgumentAnnotations) -> ArgumentAnnotations {
     ArgumentAnnotations {
         role: told.role,
+        date: told.date,
         ..ArgumentAnnotations::default()
     }
 }

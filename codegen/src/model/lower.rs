@@ -13,7 +13,8 @@ use crate::model::argument::{
     advertised_schema, arguments, check_schema, demand_nothing_nested, demanded_forms, media,
     with_choices,
 };
-use crate::model::inner::tenants;
+use crate::model::inner::{dates, tenants};
+use crate::model::lint::dates::documented_dates;
 use crate::model::lint::faults;
 use crate::model::naming::tool_name;
 use crate::model::operation::{Operation, V3Operation};
@@ -97,6 +98,7 @@ fn lower_operation(
     }
     let forms = demanded_forms(document, operation, &arguments);
     let inner_tenants = tenants(&arguments, known_arguments);
+    let inner_dates = dates(&arguments, known_arguments);
     let (mut scopes, access) = scopes(operation);
     let mut token = token_class(&access);
     if let Some(known) = known {
@@ -111,6 +113,7 @@ fn lower_operation(
     let answer = answer(document, operation, paging.rows.as_deref());
     let media = media(document, operation);
     let effect = known.map_or(Effect::Write, |known| known.effect);
+    let raw = operation;
     let mut operation = Operation {
         aliases,
         title: known.map(|known| known.title.clone()).unwrap_or_default(),
@@ -160,6 +163,9 @@ fn lower_operation(
         check_schema: with_choices(check_schema(&arguments, forms), known),
         advertised_schema: advertised_schema(&arguments),
         inner_tenants,
+        inner_dates,
+        timezone: known.and_then(|known| known.timezone.clone()),
+        windows: known.map(|known| known.windows.clone()).unwrap_or_default(),
         arguments,
     };
     // What only v3 has is sent as v3, whatever its document says: one document still names an older
@@ -168,13 +174,15 @@ fn lower_operation(
         V3_VERSION.clone_into(&mut operation.version);
     }
     let mut newer_names = Vec::new();
+    let mut dates = documented_dates(document, raw);
     if let Some(edition) = edition {
+        dates.extend(documented_dates(edition.document, edition.operation));
         operation.newer = newer(&operation, known, &edition);
         name_as_v3_does(&mut operation.arguments, path, edition.path);
         newer_names = names_of_newer(&edition);
     }
     LoweredOperation {
-        faults: faults(&operation, known, &answer, &newer_names),
+        faults: faults(&operation, known, &answer, &newer_names, &dates),
         known: known.is_some(),
         unsendable: media
             .is_none()

@@ -46,6 +46,12 @@ pub struct Operation {
     pub arguments: Vec<OperationArgument>,
     /// Fields inside arguments that name a tenant.
     pub inner_tenants: Vec<OperationTenant>,
+    /// Fields inside arguments that hold a date or time.
+    pub inner_dates: Vec<OperationDate>,
+    /// Argument that names the time zone of the call's own times.
+    pub timezone: Option<String>,
+    /// Start and end of each window of time.
+    pub windows: Vec<[String; 2]>,
     pub renames: Vec<RenameAnnotation>,
     pub body: Body,
     pub media: Media,
@@ -94,6 +100,14 @@ pub struct OperationTenant {
     /// From the argument's name inwards, `[]` for every item of a list.
     pub steps: Vec<String>,
     pub role: TenantRole,
+}
+
+/// A field inside an argument that holds a date or time.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperationDate {
+    /// From the argument's name inwards, `[]` for every item of a list.
+    pub steps: Vec<String>,
+    pub form: DateForm,
 }
 
 /// How the request body is made up.

@@ -13,7 +13,7 @@ use crate::model::argument::{
     advertised_schema, arguments, check_schema, demand_nothing_nested, demanded_forms, media,
     names as names_of_argument, with_choices,
 };
-use crate::model::inner::{inner_fields, tenants};
+use crate::model::inner::{dates, inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::v3::Edition;
 use tool::Place;
@@ -45,6 +45,7 @@ pub(crate) fn newer(
     }
     let version = edition.operation[VERSION].as_str().unwrap_or_default();
     let inner_tenants = tenants(&own, &told);
+    let inner_dates = dates(&own, &told);
     let forms = demanded_forms(edition.document, edition.operation, &own);
     let check_schema = with_choices(check_schema(&own, forms), known);
     let newer = Operation {
@@ -63,6 +64,7 @@ pub(crate) fn newer(
         advertised_schema: advertised_schema(&own),
         check_schema,
         inner_tenants,
+        inner_dates,
         arguments: own,
         newer: V3Operation::None,
         is_newer: true,

@@ -53,6 +53,12 @@ pub struct Tool {
     pub arguments: &'static [Argument],
     /// Fields inside arguments that name a tenant.
     pub inner_tenants: &'static [InnerTenant],
+    /// Fields inside arguments that hold a date or time.
+    pub inner_dates: &'static [InnerDate],
+    /// Argument that names the time zone of the call's own times.
+    pub timezone: Option<&'static str>,
+    /// Arguments that are the start and the end of one window.
+    pub windows: &'static [DateWindow],
     /// Renames inside the body, applied before the check.
     pub renames: &'static [Rename],
     pub paging: Paging,
@@ -129,6 +135,12 @@ impl Tool {
     /// Its place in memory, which tells the editions of a tool apart.
     pub fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether any of its arguments, or a field inside one, is a date or time.
+    pub fn takes_dates(&self) -> bool {
+        let mut arguments = self.arguments.iter();
+        !self.inner_dates.is_empty() || arguments.any(|one| one.date_form.is_some())
     }
 
     /// Whether `name` is the tool's name or one of its others.
@@ -231,6 +243,19 @@ pub struct InnerTenant {
     pub role: Role,
 }
 
+/// A field inside an argument that holds a date or time.
+pub struct InnerDate {
+    /// From the argument's name inwards, such as `["rules", "[]", "date"]`; `[]` is every item.
+    pub steps: &'static [&'static str],
+    pub form: DateForm,
+}
+
+/// The start and the end of one window: dotted paths from the arguments' names inwards.
+pub struct DateWindow {
+    pub start: &'static str,
+    pub end: &'static str,
+}
+
 /// The form HighLevel wants a date in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -247,6 +272,21 @@ pub enum DateForm {
     MonthDayYear,
     /// RFC 3339
     DateTime,
+    /// A local day as `YYYY-MM-DDT00:00:00.000Z`, whatever its zone.
+    UtcMidnight,
+    /// `YYYY-MM-DD hh:mm AM`, local time in the zone that the call names.
+    #[serde(rename = "local-12h")]
+    LocalTwelveHour,
+    /// `YYYY-MM-DD HH:mm:ss`, the same.
+    #[serde(rename = "local-24h")]
+    LocalTwentyFourHour,
+}
+
+impl DateForm {
+    /// Whether HighLevel takes a day, and no time of it.
+    pub fn is_day(self) -> bool {
+        matches!(self, Self::Date | Self::MonthDayYear | Self::UtcMidnight)
+    }
 }
 
 /// How a list of values travels in the query.

@@ -1,108 +1,270 @@
-//! Lowers dates to the form that each field needs.
+//! Lowers every date and time of a call to the form that its field takes.
 //!
-//! HighLevel takes four forms in the official tools alone: epoch milliseconds as text and as a number,
-//! `YYYY-MM-DD` and `mm-dd-yyyy`. A model writes RFC 3339. Without an offset a time is taken as UTC.
+//! HighLevel takes eight forms of them. A caller may give any: RFC 3339, a zone in brackets (RFC 9557), seconds or
+//! milliseconds since 1970, a day. What has no offset is in the zone that the value names, else in that of the
+//! operation's own argument for it, else in the location's; where that is not known a write is refused, for a guess
+//! books an appointment eight hours early.
 
-use jiff::civil::{Date, DateTime};
+mod form;
+mod given;
+mod zone;
+
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ZonedDateTime};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::ArgumentProblems;
-use tool::{DateForm, Tool};
+use super::excerpt::excerpt;
+use form::{edge_of_day, in_zone, write_day, write_local, write_moment};
+use given::{DateFault, GivenKind, GivenTime, read};
+use tool::{DateForm, Effect, Place, Tool};
+pub(crate) use zone::LocalZone;
+use zone::WORDS;
 
-/// Epoch values from here on are milliseconds: as seconds they would lie after the year 5138.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
-
-/// Puts every date argument into its form; what is no date is a problem.
+/// Puts every date of a call into its form; what is none is a problem. Answers whether the location's zone is needed,
+/// and nobody asked for it yet: what came out is then not to be sent.
 pub(super) fn lower(
     tool: &Tool,
     schema: &Value,
     values: &mut Map<String, Value>,
+    zone: &LocalZone,
     problems: &mut ArgumentProblems,
-) {
-    for argument in tool.arguments {
-        let (Some(form), Some(value)) = (argument.date_form, values.get_mut(argument.name)) else {
+) -> bool {
+    let arguments = tool.arguments.iter();
+    let dates = arguments.filter_map(|one| Some((one, one.date_form?)));
+    let mut lowering = Lowering {
+        tool,
+        is_read: tool.effect == Effect::Read,
+        own_zone: own_zone(tool, values),
+        zone,
+        needs_zone: false,
+        found: Vec::new(),
+        problems,
+    };
+    for (argument, form) in dates {
+        let Some(value) = values.get_mut(argument.name) else {
             continue;
         };
+        // An empty text of a filter is no filter.
+        let is_required = |name: &str| {
+            let names = schema["required"].as_array().into_iter().flatten();
+            names.into_iter().any(|one| one == name)
+        };
+        if value == "" && argument.place == Place::Query && !is_required(argument.name) {
+            continue;
+        }
         let as_text = schema["properties"][argument.name]["type"] == "string";
-        match lowered(form, as_text, value) {
-            Some(date) => *value = date,
-            None if value.is_string() || value.is_number() => problems.add(format!(
-                "{} must be a date such as 2026-01-31T09:00:00Z, not {value}",
-                argument.name
+        lowering.date(form, as_text, value, argument.name.to_owned());
+    }
+    for date in tool.inner_dates {
+        if let Some((first, rest)) = date.steps.split_first()
+            && let Some(value) = values.get_mut(*first)
+        {
+            lowering.inner(date.form, value, rest, (*first).to_owned());
+        }
+    }
+    lowering.check_windows();
+    lowering.needs_zone
+}
+
+struct Lowering<'a> {
+    tool: &'a Tool,
+    is_read: bool,
+    /// What the operation's own argument for the zone says, where it is given: no zone where its name is not known.
+    own_zone: Option<Result<TimeZone, String>>,
+    zone: &'a LocalZone,
+    needs_zone: bool,
+    /// Every date so far, by its dotted path, with the text that it was given as.
+    found: Vec<(String, Timestamp, String)>,
+    problems: &'a mut ArgumentProblems,
+}
+
+impl Lowering<'_> {
+    fn inner(&mut self, form: DateForm, value: &mut Value, steps: &[&str], path: String) {
+        match (steps.split_first(), value) {
+            (None, value) if value == "" => {}
+            (None, value) => {
+                let as_text = value.is_string();
+                self.date(form, as_text, value, path);
+            }
+            (Some((&"[]", rest)), Value::Array(items)) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.inner(form, item, rest, format!("{path}[{index}]"));
+                }
+            }
+            (Some((name, rest)), Value::Object(object)) => {
+                if let Some(value) = object.get_mut(*name) {
+                    self.inner(form, value, rest, format!("{path}.{name}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn date(&mut self, form: DateForm, as_text: bool, value: &mut Value, path: String) {
+        let given = match read(value) {
+            None => return,
+            Some(Ok(given)) => given,
+            Some(Err(DateFault::Meaning(what))) => {
+                return self.problems.add(format!("{path} {what}"));
+            }
+            Some(Err(DateFault::Form)) => {
+                let what = match value.is_number() {
+                    true => ", or seconds or milliseconds since 1970",
+                    false => "",
+                };
+                return self.problems.add(format!(
+                    "{path} must be a date such as 2026-01-31T09:00:00Z{what}, not {}",
+                    excerpt(value)
+                ));
+            }
+        };
+        let is_zero = matches!(
+            given.kind,
+            GivenKind::Moment { at, rfc3339: None, .. } if at == Timestamp::UNIX_EPOCH
+        );
+        if is_zero && !self.is_read {
+            return self
+                .problems
+                .add(format!("{path} is 1970, which is no date to write"));
+        }
+        match self.lowered(form, as_text, given, &path) {
+            Ok((lowered, at)) => {
+                self.found.push((path, at, excerpt(value)));
+                *value = lowered;
+            }
+            Err(what) => self.problems.add(format!("{path} {what}")),
+        }
+    }
+
+    /// The value to send, and what windows are compared by: the moment, or the day's midnight.
+    fn lowered(
+        &mut self,
+        form: DateForm,
+        as_text: bool,
+        given: GivenTime,
+        path: &str,
+    ) -> Result<(Value, Timestamp), String> {
+        let GivenTime { kind, zone } = given;
+        let local = match (form, &kind) {
+            // Where HighLevel takes local times, those without an offset are in its zone already.
+            (DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour, kind) if zone.is_none() => {
+                match kind {
+                    GivenKind::Local(local) => Some(*local),
+                    GivenKind::Day(day) => Some(day.to_datetime(Time::midnight())),
+                    GivenKind::Moment { .. } => None,
+                }
+            }
+            _ => None,
+        };
+        if let Some(local) = local {
+            return Ok((write_local(form, local), as_utc(local)?));
+        }
+        let day = match &kind {
+            GivenKind::Day(day) => Some(*day),
+            GivenKind::Local(local) => Some(local.date()),
+            GivenKind::Moment { day, .. } => *day,
+        };
+        if let Some(day) = day.filter(|_| form.is_day()) {
+            return Ok((
+                write_day(form, day),
+                as_utc(day.to_datetime(Time::midnight()))?,
+            ));
+        }
+        let is_local_form = matches!(
+            form,
+            DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour
+        );
+        let (moment, rfc3339) = match kind {
+            GivenKind::Moment { at, rfc3339, .. } => {
+                // Only a day or a local time depends on where the moment is.
+                let zone = match form.is_day() || is_local_form {
+                    true => self.zone_of(if is_local_form { None } else { zone })?,
+                    false => TimeZone::UTC,
+                };
+                (at.to_zoned_datetime(zone), rfc3339)
+            }
+            GivenKind::Local(local) => {
+                let zone = self.zone_of(zone)?;
+                (in_zone(local, &zone, self.is_read)?, None)
+            }
+            GivenKind::Day(day) => {
+                let zone = self.zone_of(zone)?;
+                let is_end = self.tool.windows.iter().any(|window| window.end == path);
+                (edge_of_day(day, &zone, is_end)?, None)
+            }
+        };
+        let moment = match is_local_form {
+            true => moment.with_time_zone(self.zone_of(None)?),
+            false => moment,
+        };
+        let at = match form.is_day() {
+            true => as_utc(moment.date().to_datetime(Time::midnight()))?,
+            false => moment.timestamp(),
+        };
+        Ok((write_moment(form, as_text, &moment, rfc3339), at))
+    }
+
+    /// The zone of what has no offset, or why it is not known.
+    fn zone_of(&mut self, named: Option<TimeZone>) -> Result<TimeZone, String> {
+        if let Some(zone) = named {
+            return Ok(zone);
+        }
+        match (&self.own_zone, self.zone) {
+            (Some(own), _) => own.clone(),
+            (None, LocalZone::Known(zone)) => Ok(zone.clone()),
+            (None, LocalZone::Utc) => Ok(TimeZone::UTC),
+            (None, LocalZone::Unasked) => {
+                self.needs_zone = true;
+                Ok(TimeZone::UTC)
+            }
+            (None, LocalZone::Unknown(_)) if self.is_read => Ok(TimeZone::UTC),
+            (None, LocalZone::Unknown(why)) => Err(format!(
+                "depends on the location's time zone, which is not known ({why}); {WORDS}"
             )),
-            None => {}
+        }
+    }
+
+    /// A window runs from the earlier to the later: HighLevel answers a reversed one with nothing, and no word.
+    fn check_windows(&mut self) {
+        if self.needs_zone {
+            return;
+        }
+        let found = |path: &str| self.found.iter().find(|(name, ..)| name == path);
+        let reversed: Vec<String> = self
+            .tool
+            .windows
+            .iter()
+            .filter_map(|window| {
+                let ((start, from, first), (end, until, last)) =
+                    (found(window.start)?, found(window.end)?);
+                (from > until).then(|| {
+                    format!(
+                        "{start} ({first}) is after {end} ({last}); give the earlier one as {start}"
+                    )
+                })
+            })
+            .collect();
+        for what in reversed {
+            self.problems.add(what);
         }
     }
 }
 
-fn lowered(form: DateForm, as_text: bool, value: &Value) -> Option<Value> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.as_i64()?.to_string(),
-        _ => return None,
-    };
-    // An epoch value in an epoch field is the caller's own choice of unit.
-    let epoch: Option<i64> = text.parse().ok();
-    let (seconds, milliseconds) = (
-        form == DateForm::EpochSeconds,
-        form == DateForm::EpochMilliseconds,
-    );
-    if let (Some(number), true) = (epoch, seconds || milliseconds) {
-        return Some(if as_text { json!(text) } else { json!(number) });
-    }
-    let moment = match epoch {
-        Some(epoch) if epoch >= MILLISECONDS_FROM => utc(Timestamp::from_millisecond(epoch).ok()?),
-        Some(epoch) => utc(Timestamp::from_second(epoch).ok()?),
-        None => read(&text)?,
-    };
-    let date = moment.date();
-    Some(match form {
-        DateForm::EpochMilliseconds => number(moment.timestamp().as_millisecond(), as_text),
-        DateForm::EpochSeconds => number(moment.timestamp().as_second(), as_text),
-        DateForm::Date => json!(date.to_string()),
-        DateForm::MonthDayYear => {
-            json!(format!(
-                "{:02}-{:02}-{:04}",
-                date.month(),
-                date.day(),
-                date.year()
-            ))
-        }
-        DateForm::DateTime if text.parse::<Timestamp>().is_ok() => json!(text),
-        DateForm::DateTime => json!(moment.timestamp().to_string()),
-    })
+/// What the operation's own argument for the zone says.
+fn own_zone(tool: &Tool, values: &Map<String, Value>) -> Option<Result<TimeZone, String>> {
+    let name = tool.timezone?;
+    let given = values.get(name)?.as_str().filter(|text| !text.is_empty())?;
+    Some(TimeZone::get(given).map_err(|_| {
+        format!("depends on {name}, whose value is no time zone that is known; give an IANA name such as America/Los_Angeles")
+    }))
 }
 
-fn number(number: i64, as_text: bool) -> Value {
-    if as_text {
-        json!(number.to_string())
-    } else {
-        json!(number)
-    }
+fn as_utc(local: DateTime) -> Result<Timestamp, String> {
+    let moment = TimeZone::UTC.to_ambiguous_timestamp(local).compatible();
+    moment.map_err(|_| "is out of range".to_owned())
 }
 
-/// RFC 3339 with its own offset, a time without one, a date, or `mm-dd-yyyy`.
-fn read(text: &str) -> Option<ZonedDateTime> {
-    if let Ok(pieces) = jiff::fmt::temporal::DateTimeParser::new().parse_pieces(text)
-        && let Some(offset) = pieces.to_numeric_offset()
-    {
-        let time = pieces.time()?;
-        let moment = offset.to_timestamp(pieces.date().to_datetime(time)).ok()?;
-        return Some(moment.to_zoned_datetime(TimeZone::fixed(offset)));
-    }
-    let civil = text
-        .parse::<DateTime>()
-        .ok()
-        .or_else(|| month_day_year(text).map(DateTime::from))?;
-    civil.to_zoned_datetime(TimeZone::UTC).ok()
-}
-
-fn month_day_year(text: &str) -> Option<Date> {
-    Date::strptime("%m-%d-%Y", text).ok()
-}
-
-fn utc(moment: Timestamp) -> ZonedDateTime {
-    moment.to_zoned_datetime(TimeZone::UTC)
-}
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,7 @@ impl OwnArguments {
         match problems.0.is_empty() {
             true => Ok(checked),
             false => Err(Rejection {
+                needs_zone: false,
                 problems: problems.0,
             }),
         }

@@ -11,7 +11,7 @@ mod official;
 
 use serde_json::{Value, json};
 
-use super::{CheckedArguments, Checker, Rejection};
+use super::{CheckedArguments, Checker, LocalZone, Rejection};
 use crate::upstream::Caller;
 use crate::upstream::TenantId;
 use crate::upstream::caller::{Credential, LocationBinding};
@@ -51,7 +51,7 @@ fn checked(
     };
     let checker = Checker::new(tools, vec!["toolCallId".to_owned()]);
     let given = given.as_object().cloned().expect("an object");
-    checker.check(tool, given, &caller, false)
+    checker.check(tool, given, &caller, false, &LocalZone::Utc)
 }
 
 fn by_place(arguments: Arguments) -> Value {

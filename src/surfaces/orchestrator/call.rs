@@ -78,7 +78,7 @@ pub(super) async fn run(
         on_error: given.on_error,
         dry_run: given.dry_run,
         idempotency_key: given.idempotency_key,
-        nulls_blank: false,
+        as_highlevel: false,
     };
     let request = session.request(tool, given.arguments, options);
     Ok(session.pipeline.execute(request).await)

@@ -92,6 +92,9 @@ const TOOL: Tool = Tool {
             role: Role::Location(Rule::Explicit),
         },
     ],
+    inner_dates: &[],
+    timezone: None,
+    windows: &[],
     renames: &[],
     paging: Paging {
         style: PagingStyle::None,

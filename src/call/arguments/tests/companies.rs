@@ -31,7 +31,9 @@ fn refusing(caller: &Caller) -> (usize, usize) {
             let tells = |company: &str| {
                 let given = nested(steps, company);
                 let given = given.as_object().cloned().expect("an object");
-                let problem = checker.check(tool, given, caller, false).err();
+                let problem = checker
+                    .check(tool, given, caller, false, &LocalZone::Utc)
+                    .err();
                 problem.is_some_and(|problem| problem.sentence().contains("bound to company"))
             };
             assert!(!tells("company"), "{}: its own", tool.name);

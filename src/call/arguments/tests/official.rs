@@ -301,7 +301,7 @@ fn dates_are_lowered_to_the_form_each_field_takes() {
     for (tool, argument, wire_name, given, expected) in rows {
         let mut arguments = json!({*argument: given});
         if *tool == "calendars_get-calendar-events" {
-            arguments["endTime"] = json!("2");
+            arguments["endTime"] = json!("2026-02-01T00:00:00Z");
             arguments["calendarId"] = json!("c");
         }
         let sent = check(tool, Some(DEFAULT), arguments).expect(tool);

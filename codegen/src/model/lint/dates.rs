@@ -1,0 +1,111 @@
+//! Dates that nobody marked, and windows and time zones that name none.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::annotations::OperationAnnotations;
+use crate::document::resolve::resolve;
+use crate::model::operation::{Operation, V3Operation};
+use tool::DateForm;
+
+/// Schemas may refer to themselves.
+const DEEPEST: usize = 12;
+
+/// Everything that is wrong: the argument or key, what is wrong, the remedy. `documented`: what the document calls a
+/// date or time.
+pub(super) fn misread_dates(
+    operation: &Operation,
+    known: &OperationAnnotations,
+    documented: &BTreeSet<String>,
+) -> Vec<(String, &'static str, &'static str)> {
+    let is_marked = |name: &str| {
+        let told = known.arguments.get(name);
+        told.is_some_and(|told| told.date.is_some())
+    };
+    let unmarked = documented.iter().filter(|name| !is_marked(name));
+    let mut faults: Vec<_> = unmarked
+        .map(|name| {
+            let what = "is a date by its document, and has no `date` in its table";
+            (name.clone(), what, "give it its form")
+        })
+        .collect();
+    let remedy = "correct it";
+    if let Some(name) = &operation.timezone
+        && !operation.arguments.iter().any(|one| one.name == *name)
+    {
+        faults.push((format!("timezone {name}"), "is no argument", remedy));
+    }
+    for [start, end] in &operation.windows {
+        let forms = (form(operation, start), form(operation, end));
+        let what = match forms {
+            (Some(start), Some(end)) if start == end => continue,
+            (Some(_), Some(_)) => "are dates of two forms",
+            _ => "are not both dates",
+        };
+        faults.push((format!("windows {start} {end}"), what, remedy));
+    }
+    faults
+}
+
+/// The form of a date, by its dotted path; of the older operation or of its v3 edition.
+fn form(operation: &Operation, path: &str) -> Option<DateForm> {
+    let argument = operation.arguments.iter().find(|one| one.name == path);
+    let inner = || {
+        let mut dates = operation.inner_dates.iter();
+        dates.find(|date| date.steps.join(".") == path)
+    };
+    let own = argument
+        .and_then(|argument| argument.date)
+        .or_else(|| Some(inner()?.form));
+    own.or_else(|| match &operation.newer {
+        V3Operation::Other(newer) => form(newer, path),
+        V3Operation::None | V3Operation::Same(_) => None,
+    })
+}
+
+/// Every parameter and field of the body that the document calls a date or time, by the key of its table.
+pub(crate) fn documented_dates(document: &Value, operation: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        search(document, &parameter["schema"], name, &mut found, DEEPEST);
+    }
+    let body = operation.get("requestBody");
+    let content = body.and_then(|body| resolve(document, body)?.get("content")?.as_object());
+    for media in content.into_iter().flatten().map(|(_, media)| media) {
+        search(document, &media["schema"], "", &mut found, DEEPEST);
+    }
+    found
+}
+
+fn search(
+    document: &Value,
+    schema: &Value,
+    path: &str,
+    found: &mut BTreeSet<String>,
+    deepest: usize,
+) {
+    let (Some(schema), Some(deepest)) = (resolve(document, schema), deepest.checked_sub(1)) else {
+        return;
+    };
+    if matches!(schema["format"].as_str(), Some("date" | "date-time")) {
+        found.insert(path.to_owned());
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        search(document, property, &path, found, deepest);
+    }
+    if let Some(items) = schema.get("items") {
+        let path = if path.is_empty() { "body" } else { path };
+        search(document, items, &format!("{path}[]"), found, deepest);
+    }
+    for branches in ["anyOf", "oneOf", "allOf"] {
+        for branch in schema[branches].as_array().into_iter().flatten() {
+            search(document, branch, path, found, deepest);
+        }
+    }
+}
