@@ -48,6 +48,7 @@ use state::clock::SteadyClock;
 use state::pause::Pause;
 use tool::{Effect, Tool};
 
+pub use crate::upstream::UpstreamFile;
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{

@@ -37,10 +37,8 @@ pub struct Answer {
     pub question: Option<Box<Question>>,
     /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
     pub did_nothing: bool,
-    /// A recording, an image or a document; `text` says what it is. Texts are no files.
-    pub file: Option<Arc<UpstreamFile>>,
-    /// The bytes that it holds, counted until it is gone.
-    pub charge: Option<Arc<Charge>>,
+    /// The bytes that it holds, counted until it is gone, and among them a file.
+    pub held: Option<Arc<(Charge, Option<UpstreamFile>)>>,
 }
 
 /// Asked where a person has to agree.
@@ -89,6 +87,11 @@ impl Answer {
             did_nothing: true,
             ..Self::failed(failure)
         }
+    }
+
+    /// A recording, an image or a document; `text` says what it is. Texts are no files.
+    pub fn file(&self) -> Option<&UpstreamFile> {
+        self.held.as_ref()?.1.as_ref()
     }
 
     /// Why it failed, in one sentence.

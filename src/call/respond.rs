@@ -138,7 +138,7 @@ impl Pipeline {
         };
         Ok(Answer {
             text,
-            charge: Some(Arc::new(reply.charge)),
+            held: Some(Arc::new((reply.charge, None))),
             ..answer
         })
     }
@@ -156,7 +156,7 @@ impl Pipeline {
             let text = fitting_text(facts.tool, &text, self.settings().max_answer_bytes)?;
             return Ok(Answer {
                 text,
-                charge: Some(Arc::new(reply.charge)),
+                held: Some(Arc::new((reply.charge, None))),
                 ..answer
             });
         }
@@ -165,8 +165,7 @@ impl Pipeline {
         room.map_err(|_| no_room())?;
         Ok(Answer {
             text: reply.body,
-            file: Some(Arc::new(file)),
-            charge: Some(Arc::new(reply.charge)),
+            held: Some(Arc::new((reply.charge, Some(file)))),
             ..answer
         })
     }

@@ -65,12 +65,12 @@ impl CallCommand {
         let preview = self.dry_run && !answer.is_error;
         let text = match preview {
             true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
-            false => answer.text,
+            false => answer.text.clone(),
         };
         if let Some(notes) = &answer.notes {
             eprintln!("{notes}");
         }
-        let bytes = answer.file.as_ref().map(|file| file.bytes.as_slice());
+        let bytes = answer.file().map(|file| file.bytes.as_slice());
         match (&self.output, bytes) {
             (Some(path), _) if !answer.is_error => {
                 let written = std::fs::write(path, bytes.unwrap_or(text.as_bytes()));

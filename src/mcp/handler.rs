@@ -15,7 +15,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 
 use crate::call::shares::CallPlace;
-use crate::call::{CallContext, Pipeline, Principal, Progress};
+use crate::call::{CallContext, Pipeline, Principal, Progress, UpstreamFile};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::surfaces::{Endpoint, Session, Surface};
@@ -231,11 +231,9 @@ impl ServerHandler for Handler {
         if let Some(question) = answer.question {
             return Ok(asking::input_required(*question).into());
         }
+        let file = answer.file().map(embedded);
         let texts = std::iter::once(answer.text).chain(answer.notes);
-        let texts = texts.map(ContentBlock::text);
-        let file = answer.file.as_ref();
-        let file = file.map(|file| embedded(&file.media_type, &file.bytes, file.operation));
-        let content = texts.chain(file).collect();
+        let content = texts.map(ContentBlock::text).chain(file).collect();
         let result = if answer.is_error {
             CallToolResult::error(content)
         } else {
@@ -256,7 +254,12 @@ fn has_no_handshake(version: Option<&ProtocolVersion>) -> bool {
 }
 
 /// A file in the form that MCP has for its media type.
-fn embedded(media_type: &str, bytes: &[u8], operation: &str) -> ContentBlock {
+fn embedded(file: &UpstreamFile) -> ContentBlock {
+    let UpstreamFile {
+        media_type,
+        bytes,
+        operation,
+    } = file;
     let data = BASE64.encode(bytes);
     match media_type.split('/').next() {
         Some("audio") => ContentBlock::audio(data, media_type),
@@ -264,7 +267,7 @@ fn embedded(media_type: &str, bytes: &[u8], operation: &str) -> ContentBlock {
         _ => ContentBlock::resource(ResourceContents::BlobResourceContents {
             // Names what is embedded; the server has no resources to read.
             uri: format!("highlevel:{operation}"),
-            mime_type: Some(media_type.to_owned()),
+            mime_type: Some(media_type.clone()),
             blob: data,
             meta: None,
         }),

@@ -118,7 +118,7 @@ pub(super) fn outcome(index: usize, answer: &Answer) -> String {
     let ok = !answer.is_error;
     let notes = answer.notes.as_ref();
     let notes = notes.map_or_else(String::new, |notes| format!(",\"notes\":{notes}"));
-    let withheld = match answer.file {
+    let withheld = match answer.file() {
         Some(_) => {
             ",\"withheld\":\"A batch carries no files: call the operation by itself for it.\""
         }
