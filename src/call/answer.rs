@@ -171,3 +171,33 @@ impl From<Failure> for Answer {
         Self::failed(&failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_stands_beside_the_answer() {
+        for (text, expected) in [
+            ("{}", r#"{"_warnings":["w"]}"#),
+            (r#"{"a":[1]}"#, r#"{"a":[1],"_warnings":["w"]}"#),
+            (
+                r#"{"a":1,"_warnings":["v"]}"#,
+                r#"{"a":1,"_warnings":["v","w"]}"#,
+            ),
+            (
+                r#"{"a":{"_warnings":["v"]}}"#,
+                r#"{"a":{"_warnings":["v"]},"_warnings":["w"]}"#,
+            ),
+            ("[1]", r#"{"answer":[1],"_warnings":["w"]}"#),
+        ] {
+            let mut answer = Answer::text(text.to_owned());
+            answer.add_warnings(&["w".to_owned()]);
+            assert_eq!(answer.text, expected);
+        }
+        let mut table = Answer::text("id,name\n1,a".to_owned());
+        table.add_warnings(&["w".to_owned()]);
+        assert_eq!(table.text, "id,name\n1,a");
+        assert_eq!(table.notes.as_deref(), Some(r#"{"_warnings":["w"]}"#));
+    }
+}

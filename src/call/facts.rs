@@ -66,6 +66,19 @@ impl Facts {
         self.tool.effect == Effect::Read
     }
 
+    /// What a read whose zone cannot be learnt has to say.
+    pub(super) fn zone_warning(&self) -> Option<String> {
+        let LocalZone::Unknown(why) = &self.zone else {
+            return None;
+        };
+        self.is_read().then(|| {
+            format!(
+                "Times without an offset were taken as UTC: the location's time zone is not known ({why}). Give an \
+                 offset such as -08:00, or a zone such as [America/Los_Angeles]."
+            )
+        })
+    }
+
     /// The configured location that the call is for, as far as the caller may hear of it.
     pub(super) fn disclosed_location(&self) -> Option<&Arc<ConfiguredLocation>> {
         self.configured().filter(|_| self.may_disclose)

@@ -63,7 +63,7 @@ impl ZoneCache {
 
 impl Pipeline {
     /// Learns the zone of the call's times without an offset. A read of which it is not known takes them as UTC, and says
-    /// so; what was stopped in the meantime asks nobody.
+    /// so. What was stopped in the meantime asks nobody.
     pub(super) async fn set_zone(
         &self,
         facts: &mut Facts,
@@ -73,6 +73,7 @@ impl Pipeline {
             return Err(self.refuse(facts, &failure, rule, context));
         }
         facts.zone = self.find_zone(facts, context).await;
+        facts.warn(facts.zone_warning().into_iter().collect());
         if let LocalZone::Unknown(why) = &facts.zone
             && facts.is_read()
         {
@@ -90,7 +91,7 @@ impl Pipeline {
             .or_else(|| facts.location.clone())
             .or_else(|| self.transport().only_location(&facts.caller));
         let Some(location) = location else {
-            return LocalZone::Unknown("the call names no location".to_owned());
+            return LocalZone::unknown("the call names no location");
         };
         if self.may_hear_of(&context.principal, &facts.caller, Some(&location))
             && let Some(account) = facts.snapshot.locations.of_location(location.as_str())
@@ -98,16 +99,16 @@ impl Pipeline {
         {
             return LocalZone::Known(zone.clone());
         }
-        let key = (self.transport().digest(&facts.caller), location.clone());
-        if let Some(zone) = self.zones().get(&key, Instant::now()) {
-            return zone;
-        }
         let rules = facts.rules(context);
         let readable = GET_LOCATION
             .filter(|tool| rules.shows(tool).is_ok() && rules.confirmation_mode(tool) == Mode::Off);
         let Some(tool) = readable else {
-            return LocalZone::Unknown("the rules do not let it be read".to_owned());
+            return LocalZone::unknown("the rules do not let it be read");
         };
+        let key = (self.transport().digest(&facts.caller), location.clone());
+        if let Some(zone) = self.zones().get(&key, Instant::now()) {
+            return zone;
+        }
         let (edition, version) = tool.edition(self.transport().preferred());
         let asking = Facts {
             tool,
@@ -120,10 +121,13 @@ impl Pipeline {
         };
         let zone = match self.read_location(asking, context).await {
             Ok(reply) => zone_in(&reply.body),
-            Err(answer) => LocalZone::Unknown(format!(
-                "reading the location failed: {}",
-                answer.sentence().trim_end_matches('.')
-            )),
+            Err(answer) => {
+                let why = answer.sentence();
+                LocalZone::unknown(&format!(
+                    "reading the location failed: {}",
+                    why.trim_end_matches('.')
+                ))
+            }
         };
         self.zones().keep(key, zone.clone(), Instant::now());
         zone
@@ -145,8 +149,8 @@ fn zone_in(body: &str) -> LocalZone {
     let name = location["timezone"].as_str().unwrap_or_default();
     match TimeZone::get(name) {
         Ok(zone) => LocalZone::Known(zone),
-        Err(_) if name.is_empty() => LocalZone::Unknown("HighLevel has none for it".to_owned()),
-        Err(_) => LocalZone::Unknown("HighLevel's name for it is no IANA zone".to_owned()),
+        Err(_) if name.is_empty() => LocalZone::unknown("HighLevel has none for it"),
+        Err(_) => LocalZone::unknown("HighLevel's name for it is no IANA zone"),
     }
 }
 
@@ -190,7 +194,7 @@ mod tests {
         ] {
             let said = match zone_in(body) {
                 LocalZone::Known(_) => "known".to_owned(),
-                LocalZone::Unknown(why) => why,
+                LocalZone::Unknown(why) => why.to_string(),
                 LocalZone::Unasked | LocalZone::Utc => String::new(),
             };
             assert!(said.contains(expected), "{body}: {said}");

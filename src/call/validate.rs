@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, CallContext, Facts, Located, Pipeline};
-use crate::call::arguments::{Rejection, location_on_the_wire};
+use crate::call::arguments::{LocalZone, Rejection, location_on_the_wire};
 use crate::catalog::body;
 use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
@@ -34,23 +34,42 @@ impl Pipeline {
         located: Located,
         context: &CallContext,
     ) -> Result<Validated, Answer> {
-        let mut facts = located.into_facts();
-        let built = match self.build(&mut facts, context) {
+        match self.validate_now(located.into_facts(), context) {
+            Ok(validated) => validated,
             // Boxed: few calls have a time without an offset.
-            Err(Unbuilt::NeedsZone) => {
-                Box::pin(self.set_zone(&mut facts, context)).await?;
-                self.build(&mut facts, context)
-            }
-            built => built,
-        };
-        match built {
-            Ok((arguments, outgoing)) => Ok(Validated {
+            Err(facts) => Box::pin(self.validate_in_zone(facts, context)).await,
+        }
+    }
+
+    /// The facts come back where the zone of the location is needed first.
+    fn validate_now(
+        &self,
+        mut facts: Facts,
+        context: &CallContext,
+    ) -> Result<Result<Validated, Answer>, Box<Facts>> {
+        match self.build(&mut facts, context) {
+            Ok((arguments, outgoing)) => Ok(Ok(Validated {
                 facts,
                 arguments,
                 outgoing,
-            }),
-            Err(unbuilt) => Err(self.refuse(&facts, &unbuilt.into(), None, context)),
+            })),
+            Err(Unbuilt::NeedsZone) if matches!(facts.zone, LocalZone::Unasked) => {
+                Err(Box::new(facts))
+            }
+            Err(unbuilt) => Ok(Err(self.refuse(&facts, &unbuilt.into(), None, context))),
         }
+    }
+
+    async fn validate_in_zone(
+        &self,
+        mut facts: Box<Facts>,
+        context: &CallContext,
+    ) -> Result<Validated, Answer> {
+        self.set_zone(&mut facts, context).await?;
+        let validated = self.validate_now(*facts, context);
+        validated.unwrap_or_else(|facts| {
+            Err(self.refuse(&facts, &Unbuilt::NeedsZone.into(), None, context))
+        })
     }
 
     fn build(

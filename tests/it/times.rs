@@ -270,3 +270,27 @@ async fn the_forms_of_highlevels_own_servers_take_utc() {
     );
     assert_eq!(body(&task)["dueDate"], "2026-12-01T09:00:00Z");
 }
+
+#[tokio::test]
+async fn a_zone_in_the_settings_asks_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("settings.toml");
+    let text = "[locations.acme]\nlocation_id = \"L0\"\ntoken = { env = \"ACME\" }\ntimezone = \"Asia/Tokyo\"\n";
+    std::fs::write(&settings, text).expect("a file");
+    let settings = settings.display().to_string();
+    let highlevel = in_los_angeles().await;
+    let variables = [
+        VOUCHED,
+        UNCONFIRMED,
+        ("HIGHLEVEL_MCP_CONFIG", settings.as_str()),
+        ("ACME", "pit-acme"),
+    ];
+    let mut server = TestServer::start_with(&highlevel.url, &variables).await;
+    server.path = "/mcp/x/all";
+    let (text, is_error) = server
+        .call("contacts_create-task", task("2026-12-01"))
+        .await;
+    assert!(!is_error, "{text}");
+    let [request] = <[_; 1]>::try_from(highlevel.take()).expect("one request");
+    assert_eq!(body(&request)["dueDate"], "2026-12-01T00:00:00+09:00");
+}

@@ -161,6 +161,17 @@ pub(crate) fn arguments(tool: &Tool) -> Map<String, Value> {
             set(value, rest, own);
         }
     }
+    for date in tool.inner_dates {
+        let given = match date.form {
+            DateForm::DateTime => "2026-01-31T09:00:00Z",
+            _ => "2026-01-31",
+        };
+        if let Some((first, rest)) = date.steps.split_first()
+            && let Some(value) = arguments.get_mut(*first)
+        {
+            set(value, rest, given);
+        }
+    }
     arguments
 }
 

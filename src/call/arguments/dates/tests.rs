@@ -25,7 +25,7 @@ fn zone(name: &str) -> LocalZone {
 }
 
 fn unknown() -> LocalZone {
-    LocalZone::Unknown("the reason".to_owned())
+    LocalZone::unknown("the reason")
 }
 
 fn tool(name: &str) -> &'static Tool {

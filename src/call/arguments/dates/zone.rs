@@ -1,5 +1,7 @@
 //! In which zone a time without an offset is.
 
+use std::sync::Arc;
+
 use jiff::tz::{Offset, TimeZone};
 
 /// The zone of the location that a call is for, as far as it is known.
@@ -10,9 +12,15 @@ pub(crate) enum LocalZone {
     Unasked,
     Known(TimeZone),
     /// It cannot be learnt, and why.
-    Unknown(String),
+    Unknown(Arc<String>),
     /// Times without an offset are UTC, as HighLevel's own two servers take them.
     Utc,
+}
+
+impl LocalZone {
+    pub(crate) fn unknown(why: &str) -> Self {
+        Self::Unknown(Arc::new(why.to_owned()))
+    }
 }
 
 /// How to write a time whose zone is not known.
