@@ -126,7 +126,7 @@ impl Pipeline {
             facts.arguments = Map::new();
         }
         let outgoing = self.transport().outgoing(target, sender, request);
-        let outgoing = outgoing.map_err(|error| Unbuilt::Refused(error.into()))?;
+        let outgoing = outgoing.map_err(Unbuilt::Refused)?;
         Ok((arguments, outgoing))
     }
 }
