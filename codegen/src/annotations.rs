@@ -121,6 +121,9 @@ pub struct ReadBackAnnotation {
     pub sent: String,
     /// Dotted path in the answer.
     pub found: String,
+    /// Arguments that are single texts, beside that list in the answer under the same names.
+    #[serde(default)]
+    pub texts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -9,65 +9,152 @@ use tool::{ReadBack, Tool};
 /// Names under which a custom field's value travels.
 const VALUE: [&str; 4] = ["value", "field_value", "fieldValue", "fieldValueString"];
 
-/// What a call sent that HighLevel may drop, by id.
+/// What a call sent that HighLevel may drop.
 pub(super) struct SentValues {
     back: &'static ReadBack,
-    values: Vec<(String, Value)>,
+    values: Vec<SentItem>,
+    texts: Vec<(&'static str, String)>,
+}
+
+/// An item of the list.
+struct SentItem {
+    name: String,
+    value: Value,
+    /// It was named by its key, and answers name items by id alone.
+    by_key: bool,
 }
 
 impl SentValues {
-    /// `None` where nothing has an id, for then nothing can be compared.
+    /// `None` where nothing was sent that can be compared.
     pub(super) fn in_arguments(
         tool: &'static Tool,
         arguments: &Map<String, Value>,
     ) -> Option<Self> {
-        let back = tool.read_back.as_ref()?;
-        let values = values(back, arguments)?;
-        Some(Self { back, values })
+        Self::of_read_back(tool.read_back.as_ref()?, arguments)
+    }
+
+    fn of_read_back(back: &'static ReadBack, arguments: &Map<String, Value>) -> Option<Self> {
+        let values = values(back, arguments);
+        let given = |name: &&'static str| Some((*name, argument(name, arguments)?.as_str()?));
+        let texts: Vec<(&str, String)> = back
+            .texts
+            .iter()
+            .filter_map(given)
+            .filter(|(_, text)| !text.trim().is_empty())
+            .map(|(name, text)| (name, text.to_owned()))
+            .collect();
+        let is_empty = values.is_empty() && texts.is_empty();
+        (!is_empty).then_some(Self {
+            back,
+            values,
+            texts,
+        })
     }
 
     /// `text` with a warning for each thing that `answer` does not show.
     pub(super) fn add_warnings(&self, text: String, answer: &Value) -> String {
-        warned(self.back, &self.values, text, answer)
+        let mut warnings = Vec::new();
+        // An answer that shows no such list says nothing of what was kept.
+        if let Some(kept) = value_at(answer, self.back.found).and_then(Value::as_array) {
+            warnings.extend(self.values.iter().filter_map(|sent| warning(sent, kept)));
+        }
+        let holder = self.back.found.split_last();
+        let holder = holder.and_then(|(_, holder)| value_at(answer, holder)?.as_object());
+        for (name, sent) in holder.iter().flat_map(|_| &self.texts) {
+            let found = holder.and_then(|holder| holder.get(*name)?.as_str());
+            let is_kept = match found {
+                Some(found) => is_alike(sent, found),
+                // Only of a contact that was there before HighLevel drops some, and such an answer says so.
+                None => answer["new"] != false,
+            };
+            if !is_kept {
+                let found = found.map_or("nothing".to_owned(), |found| json!(found).to_string());
+                let sent = json!(sent);
+                warnings.push(format!(
+                    "HighLevel's answer shows {found} as {name}, not {sent}: another contact may have it, or this \
+                     operation changes it on new contacts only"
+                ));
+            }
+        }
+        match text.strip_suffix('}') {
+            Some(open) if !warnings.is_empty() => {
+                format!("{open},\"_warnings\":{}}}", json!(warnings))
+            }
+            _ => text,
+        }
     }
 }
 
-fn values(back: &ReadBack, arguments: &Map<String, Value>) -> Option<Vec<(String, Value)>> {
-    let given = arguments
-        .iter()
-        .find(|(name, _)| name.trim_start_matches("body_") == back.sent)
-        .and_then(|(_, value)| value.as_array())?;
-    let sent: Vec<(String, Value)> = given
-        .iter()
-        .filter_map(|item| Some((item["id"].as_str()?.to_owned(), value(item)?.clone())))
-        .filter(|(_, value)| !is_empty(value))
-        .collect();
-    (!sent.is_empty()).then_some(sent)
+fn argument<'a>(name: &str, arguments: &'a Map<String, Value>) -> Option<&'a Value> {
+    let mut arguments = arguments.iter();
+    let found = arguments.find(|(given, _)| given.trim_start_matches("body_") == name);
+    found.map(|(_, value)| value)
 }
 
-fn warned(back: &ReadBack, sent: &[(String, Value)], text: String, answer: &Value) -> String {
-    // An answer that shows no such list says nothing of what was kept.
-    let Some(kept) = value_at(answer, back.found).and_then(Value::as_array) else {
-        return text;
-    };
-    let warnings: Vec<String> = sent
-        .iter()
-        .filter_map(|(id, value)| warning(id, value, kept))
-        .collect();
-    match text.strip_suffix('}') {
-        Some(open) if !warnings.is_empty() => format!("{open},\"_warnings\":{}}}", json!(warnings)),
-        _ => text,
-    }
+fn values(back: &ReadBack, arguments: &Map<String, Value>) -> Vec<SentItem> {
+    let given = argument(back.sent, arguments).and_then(Value::as_array);
+    let items = given.into_iter().flatten().filter_map(|item| {
+        let (name, by_key) = match (item["id"].as_str(), item["key"].as_str()) {
+            (Some(id), _) => (id, false),
+            (None, Some(key)) => (key, true),
+            (None, None) => return None,
+        };
+        Some(SentItem {
+            name: name.to_owned(),
+            value: value(item)?.clone(),
+            by_key,
+        })
+    });
+    items.filter(|item| !is_empty(&item.value)).collect()
 }
 
-fn warning(id: &str, sent: &Value, kept: &[Value]) -> Option<String> {
+fn warning(sent: &SentItem, kept: &[Value]) -> Option<String> {
     let hint = "where the field has options, spell one exactly";
-    match kept.iter().find(|item| item["id"] == id) {
-        None => Some(format!("HighLevel did not keep the value of {id}: {hint}")),
+    let SentItem {
+        name,
+        value: given,
+        by_key,
+    } = sent;
+    if *by_key {
+        let named = kept.iter().find(|item| {
+            let keys = [&item["key"], &item["fieldKey"]];
+            keys.iter().any(|key| key.as_str() == Some(name))
+        });
+        // Without a name of its own it may be any item that holds the value.
+        let is_kept = match named {
+            Some(item) => value(item).is_none_or(|found| is_same(given, found)),
+            None => {
+                let mut found = kept.iter().filter_map(value);
+                found.any(|found| is_same(given, found))
+            }
+        };
+        return (!is_kept).then(|| {
+            format!(
+                "HighLevel's answer shows no custom field with the value given for {name}: {hint}"
+            )
+        });
+    }
+    match kept.iter().find(|item| item["id"] == name.as_str()) {
+        None => Some(format!(
+            "HighLevel did not keep the value of {name}: {hint}"
+        )),
         Some(item) => {
             let found = value(item)?;
-            (!is_same(sent, found)).then(|| format!("{id} holds {found}, not {sent}: {hint}"))
+            (!is_same(given, found)).then(|| format!("{name} holds {found}, not {given}: {hint}"))
         }
+    }
+}
+
+/// Whether two texts are one in HighLevel: phones with or without their country, whatever the case.
+fn is_alike(sent: &str, found: &str) -> bool {
+    let digits = |text: &str| {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let is_phone = digits.len() >= 7 && !text.contains(char::is_alphabetic);
+        is_phone.then(|| digits.trim_start_matches('0').to_owned())
+    };
+    match (digits(sent), digits(found)) {
+        (Some(sent), Some(found)) => found.ends_with(&sent) || sent.ends_with(&found),
+        _ => sent.trim().to_lowercase() == found.trim().to_lowercase(),
     }
 }
 
@@ -116,14 +203,18 @@ mod tests {
     #[test]
     fn what_was_dropped_is_said() {
         fn check(given: Value, answer: Value, expected: &str) {
-            let back = ReadBack {
+            const BACK: ReadBack = ReadBack {
                 sent: "customFields",
                 found: &["contact", "customFields"],
+                texts: &["email", "phone", "gender"],
             };
-            let arguments = Map::from_iter([("customFields".to_owned(), given)]);
+            let arguments = match given {
+                Value::Object(arguments) => arguments,
+                fields => Map::from_iter([("customFields".to_owned(), fields)]),
+            };
             let text = answer.to_string();
-            let told = match values(&back, &arguments) {
-                Some(sent) => warned(&back, &sent, text.clone(), &answer),
+            let told = match SentValues::of_read_back(&BACK, &arguments) {
+                Some(sent) => sent.add_warnings(text.clone(), &answer),
                 None => text.clone(),
             };
             assert_eq!(told != text, !expected.is_empty(), "{told}");
@@ -155,12 +246,56 @@ mod tests {
             answer(json!([{"id": "f", "value": "z"}])),
             "f holds",
         );
-        check(json!([{"key": "k", "value": "a"}]), answer(json!([])), "");
+        let by_key = json!([{"key": "k", "value": "a"}]);
+        check(
+            by_key.clone(),
+            answer(json!([])),
+            "shows no custom field with the value given for k",
+        );
+        check(
+            by_key.clone(),
+            answer(json!([{"id": "f", "value": "z"}])),
+            "given for k",
+        );
+        check(
+            by_key.clone(),
+            answer(json!([{"id": "f", "value": "a"}])),
+            "",
+        );
+        check(
+            by_key,
+            answer(json!([{"id": "f", "value": "a"}, {"fieldKey": "k", "value": "z"}])),
+            "given for k",
+        );
         check(json!([{"id": "f", "value": ""}]), answer(json!([])), "");
         check(
             json!([{"id": "f", "value": "a"}]),
             json!({"succeeded": true}),
             "",
         );
+        let person = json!({"email": "A@b.example", "phone": "(415) 555-0100", "gender": "female"});
+        let contact = |more: Value| json!({"new": false, "contact": more});
+        check(
+            person.clone(),
+            contact(json!({"email": "a@b.example", "phone": "+14155550100", "gender": "Female"})),
+            "",
+        );
+        check(
+            person.clone(),
+            contact(json!({"email": "a@b.example", "gender": "female"})),
+            "shows nothing as phone",
+        );
+        check(
+            person.clone(),
+            contact(json!({"email": "a@b.example", "phone": "+14155550199", "gender": "female"})),
+            "as phone, not",
+        );
+        check(
+            person.clone(),
+            contact(json!({"email": "a@b.example", "phone": "+14155550100", "gender": "male"})),
+            "as gender, not",
+        );
+        check(person.clone(), json!({"contact": {"id": "c"}}), "");
+        check(person, json!({"traceId": "t"}), "");
     }
 }

@@ -21,6 +21,7 @@ mod host;
 mod inventory;
 mod listing;
 mod lists;
+mod live;
 mod readers;
 mod requests;
 mod rules;

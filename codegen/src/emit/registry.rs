@@ -104,7 +104,8 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
         None => quote!(None),
         Some(back) => {
             let (sent, found) = (&back.sent, back.found.split('.'));
-            quote!(Some(ReadBack { sent: #sent, found: &[#(#found),*] }))
+            let texts = &back.texts;
+            quote!(Some(ReadBack { sent: #sent, found: &[#(#found),*], texts: &[#(#texts),*] }))
         }
     };
     let handler = handlers.len();

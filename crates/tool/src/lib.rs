@@ -348,6 +348,8 @@ pub struct ReadBack {
     pub sent: &'static str,
     /// Where the answer shows what was kept.
     pub found: &'static [&'static str],
+    /// Arguments that the answer shows beside that list, under the same names.
+    pub texts: &'static [&'static str],
 }
 
 /// How one page leads to the next.

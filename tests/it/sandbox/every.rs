@@ -16,7 +16,7 @@ const AGENCY: (&str, &str) = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY_AGENCY", "true");
 const DEEPEST: usize = 3;
 
 /// For patterns that digits do not match.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 8] = [
     "America/New_York",
     "+15550000000",
     "#ffffff",
@@ -24,6 +24,7 @@ const TEXTS: [&str; 7] = [
     "2026-01-31",
     "https://example.com/a",
     "09:00",
+    "image/png",
 ];
 
 /// Values that no schema says: ids of the sandbox, and words that the document has in its prose only.

@@ -107,7 +107,8 @@ pub(super) fn missing(
         }
     }
     if let Some(back) = &known.read_back {
-        let sent = operation.arguments.iter().any(|one| one.name == back.sent);
+        let has = |name: &String| operation.arguments.iter().any(|one| one.name == *name);
+        let sent = has(&back.sent) && back.texts.iter().all(has);
         if !sent || answer.holds(&back.found) == Documentation::No {
             let what = "names no argument, or what the documented answer does not have".to_owned();
             gap("read_back", what, "correct it");
