@@ -71,7 +71,10 @@ impl UpstreamErrorBody {
                 .iter()
                 .find_map(|key| json.get(key))
                 .filter(|value| !value.is_null())
-                .map(Value::to_string),
+                .map(|value| match value {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                }),
             false => Some(sentences.join("; ")),
         };
         let nested = ["error", "message"]
