@@ -26,8 +26,7 @@ use crate::upstream::{Caller, TenantId};
 pub(crate) use dates::LocalZone;
 use schema::Schema;
 pub(crate) use tenant::location_on_the_wire;
-use tool::Arguments;
-use tool::Tool;
+use tool::{Arguments, Effect, Tool};
 
 /// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
 const MOST_TOLD: usize = 20;
@@ -117,19 +116,23 @@ impl Checker {
         })
     }
 
-    /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse.
+    /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse. Of a read what
+    /// says nothing is left out: the next page goes by what is there.
     pub(crate) fn canonical_names(
         &self,
         tool: &Tool,
         given: Map<String, Value>,
     ) -> Map<String, Value> {
-        given
+        let named = given
             .into_iter()
             .map(|(name, value)| match names::find(tool, &name) {
                 Some(argument) => (argument.name.to_owned(), value),
                 None => (name, value),
-            })
-            .collect()
+            });
+        match tool.effect {
+            Effect::Read => named.filter(|(_, value)| !value.is_null()).collect(),
+            _ => named.collect(),
+        }
     }
 
     /// The location that `given` names as one of the tool's own arguments.

@@ -117,3 +117,27 @@ fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_come_from_a_file_with_or_without_its_mark() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<Value>) {
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            std::fs::write(file.path(), text).expect("written");
+            let read = arguments(&format!("@{}", file.path().display()));
+            assert_eq!(read.ok().map(Value::Object), expected, "{text:?}");
+        }
+        let given = json!({"contactId": "c"});
+        check(r#"{"contactId": "c"}"#, Some(given.clone()));
+        check("\u{feff}{\"contactId\": \"c\"}\r\n", Some(given));
+        check("\u{feff}", None);
+        check("[]", None);
+        // The check of arguments refuses it by name.
+        check(r#"{"a": 1e-400}"#, Some(json!({"a": "\u{f8f1}1e-400"})));
+    }
+}

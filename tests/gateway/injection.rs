@@ -122,11 +122,13 @@ fn sample(schema: &Value) -> Value {
 }
 
 fn required(schema: &Value) -> Map<String, Value> {
-    let names = schema["required"].as_array().into_iter().flatten();
     // Of several of which one must be given the first.
     let choices = schema["allOf"].as_array().into_iter().flatten();
-    let chosen = choices.filter_map(|choice| choice.pointer("/anyOf/0/required/0"));
-    let names = names.chain(chosen).filter_map(Value::as_str);
+    let choices = choices.chain([schema]);
+    let chosen = choices.filter_map(|choice| choice.pointer("/anyOf/0/required"));
+    let names = [&schema["required"]].into_iter().chain(chosen);
+    let names = names.filter_map(Value::as_array).flatten();
+    let names = names.filter_map(Value::as_str);
     names
         .map(|name| (name.to_owned(), sample(&schema["properties"][name])))
         .collect()

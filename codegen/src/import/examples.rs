@@ -11,6 +11,9 @@ pub(super) const EXAMPLE_TYPE: &str = "x-example-type";
 /// Fields that are required and that the example leaves out.
 pub(super) const EXAMPLE_LACKS: &str = "x-example-lacks";
 
+/// A word that is none of an enum's.
+pub(super) const EXAMPLE_VALUE: &str = "x-example-value";
+
 /// Most items of a list that are looked at.
 const MOST_ITEMS: usize = 10;
 
@@ -21,6 +24,7 @@ const MOST_STEPS: usize = 20;
 enum Contradiction {
     Type(&'static str),
     Lacks(String),
+    Value(String),
 }
 
 /// Marks every schema of `document` that an example of its own contradicts.
@@ -41,7 +45,11 @@ pub(super) fn record(document: &mut Value, counts: &mut Counts) {
                 schema.insert(EXAMPLE_TYPE.to_owned(), json!(kind));
                 counts.add("type that its own example contradicts, recorded", 1);
             }
-            Contradiction::Type(_) => {}
+            Contradiction::Value(word) if !schema.contains_key(EXAMPLE_VALUE) => {
+                schema.insert(EXAMPLE_VALUE.to_owned(), json!(word));
+                counts.add("enum that its own example is not of, recorded", 1);
+            }
+            Contradiction::Type(_) | Contradiction::Value(_) => {}
             Contradiction::Lacks(name) => {
                 let names = schema.entry(EXAMPLE_LACKS).or_insert_with(|| json!([]));
                 if let Some(names) = names.as_array_mut()
@@ -127,6 +135,10 @@ impl ExampleSearch<'_> {
             return;
         }
         match example {
+            Value::String(word) if is_word(word) && is_missing(schema, word) => {
+                self.found
+                    .push((inside, Contradiction::Value(word.clone())));
+            }
             Value::Object(given) => {
                 let properties = schema.get("properties").and_then(Value::as_object);
                 let required = schema.get("required").and_then(Value::as_array);
@@ -174,6 +186,24 @@ impl ExampleSearch<'_> {
     }
 }
 
+/// A value rather than a sentence or a list of values.
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+}
+
+/// Whether `schema` has an enum of texts without `word`.
+fn is_missing(schema: &Value, word: &str) -> bool {
+    let values = schema.get("enum").and_then(Value::as_array);
+    values.is_some_and(|values| {
+        values
+            .iter()
+            .all(|value| value.is_string() && value != word)
+    })
+}
+
 fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
@@ -217,6 +247,16 @@ mod tests {
             json!({"properties": {"address": address}, "example": {"address": {"street": "s"}}}),
             "Address/x-example-lacks",
             json!(["city"]),
+        );
+        check(
+            json!({"type": "string", "enum": ["image", "video"], "example": "IMAGE"}),
+            "A/x-example-value",
+            json!("IMAGE"),
+        );
+        check(
+            json!({"type": "string", "enum": ["a", "b"], "example": "a or b"}),
+            "A",
+            json!({"type": "string", "enum": ["a", "b"], "example": "a or b"}),
         );
         // A property may be called like a keyword.
         check(

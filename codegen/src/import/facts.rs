@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::copying::{copy, each, mapped, mapped_with_names};
-use super::examples::EXAMPLE_TYPE;
+use super::examples::{EXAMPLE_TYPE, EXAMPLE_VALUE};
 use super::schema::schema;
 use crate::counts::Counts;
 use crate::document::resolve::template_names;
@@ -164,11 +164,18 @@ fn parameter(parameter: &Value, counts: &mut Counts) -> Value {
         .get("schema")
         .cloned()
         .unwrap_or_else(|| json!({}));
-    for key in ["type", "anyOf", "default", "enum", EXAMPLE_TYPE] {
+    for key in [
+        "type",
+        "anyOf",
+        "default",
+        "enum",
+        EXAMPLE_TYPE,
+        EXAMPLE_VALUE,
+    ] {
         let (Some(value), Some(described)) = (parameter.get(key), described.as_object_mut()) else {
             continue;
         };
-        if key != EXAMPLE_TYPE {
+        if !key.starts_with("x-") {
             counts.add("part of a schema written beside it, moved into it", 1);
         }
         described.entry(key).or_insert_with(|| value.clone());

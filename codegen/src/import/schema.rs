@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::copying::{copy, each, mapped};
-use super::examples::{EXAMPLE_LACKS, EXAMPLE_TYPE};
+use super::examples::{EXAMPLE_LACKS, EXAMPLE_TYPE, EXAMPLE_VALUE};
 use super::types::is_a;
 use crate::counts::Counts;
 
 /// Schema keywords whose values are facts as they stand.
-const SCHEMA_FACTS: [&str; 26] = [
+const SCHEMA_FACTS: [&str; 27] = [
     "type",
     "format",
     "enum",
@@ -35,6 +35,7 @@ const SCHEMA_FACTS: [&str; 26] = [
     "x-dangling-ref",
     EXAMPLE_TYPE,
     EXAMPLE_LACKS,
+    EXAMPLE_VALUE,
 ];
 
 /// The types that OpenAPI 3.0 has.

@@ -31,6 +31,9 @@ pub(crate) const FILE: &str = "x-file";
 /// The type that the document's own example has where the declared one is another.
 const EXAMPLE_TYPE: &str = "x-example-type";
 
+/// A word that the document's own example has and its enum has not.
+const EXAMPLE_VALUE: &str = "x-example-value";
+
 /// Fields that the document's own example leaves out where they are declared as required.
 const EXAMPLE_LACKS: &str = "x-example-lacks";
 
@@ -91,6 +94,12 @@ fn lower_object<'a>(
         if required.is_empty() {
             out.shift_remove("required");
         }
+    }
+    if let (Some(Value::Array(values)), Some(word)) =
+        (out.get_mut("enum"), schema.get(EXAMPLE_VALUE))
+        && !values.contains(word)
+    {
+        values.push(word.clone());
     }
     // OpenAPI 3.0 says whether a bound is exclusive; JSON Schema gives the exclusive bound.
     for (bound, exclusive) in [
@@ -383,6 +392,11 @@ mod tests {
             json!({"type": "string", "enum": ["a"], "x-example-type": "object"}),
             json!({"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "object"}]}),
             json!({"type": "string"}),
+        );
+        check(
+            json!({"type": "string", "enum": ["image"], "x-example-value": "IMAGE"}),
+            json!({"type": "string", "enum": ["image", "IMAGE"]}),
+            json!({"type": "string", "enum": ["image", "IMAGE"]}),
         );
         check(
             json!({"type": "object", "required": ["a", "b"], "x-example-lacks": ["b"], "properties": {"a": {}, "b": {}}}),

@@ -77,10 +77,13 @@ fn inside(
     name: &str,
     faults: &mut Vec<String>,
 ) {
+    // A reference may be doubted where it is made.
+    let is_doubted = schema.get("x-example-type").is_some();
     let schema = documents.resolved(document, schema);
     let shown = if name.is_empty() { "body" } else { name };
     if let Some(allowed) = allowed(schema)
         && !allowed.contains(value)
+        && schema.get("x-example-value") != Some(value)
     {
         let allowed: Vec<String> = allowed.iter().map(value_text).collect();
         faults.push(format!(
@@ -90,7 +93,7 @@ fn inside(
         return;
     }
     // A type that the document's own example contradicts is not trusted.
-    if schema.get("x-example-type").is_some() {
+    if is_doubted || schema.get("x-example-type").is_some() {
         return;
     }
     match (schema.get("type").and_then(Value::as_str), value) {
@@ -133,7 +136,11 @@ fn object(
         }
     };
     let required = schema.get("required").and_then(Value::as_array);
-    for member in required.into_iter().flatten().filter_map(Value::as_str) {
+    // What the document's own example leaves out is not demanded.
+    let lacked = schema.get("x-example-lacks").and_then(Value::as_array);
+    let required = required.into_iter().flatten();
+    let required = required.filter(|name| lacked.is_none_or(|lacked| !lacked.contains(name)));
+    for member in required.filter_map(Value::as_str) {
         if members.get(member).is_none_or(Value::is_null) {
             faults.push(format!("{} should not be empty", path(member)));
         }
@@ -161,7 +168,8 @@ fn allowed(schema: &Value) -> Option<&Vec<Value>> {
 fn text_fault(name: &str, value: &str, schema: &Value) -> Option<String> {
     if let Some(allowed) = allowed(schema) {
         let allowed: Vec<String> = allowed.iter().map(value_text).collect();
-        return (!allowed.iter().any(|one| one == value)).then(|| {
+        let shown = schema.get("x-example-value").and_then(Value::as_str);
+        return (shown != Some(value) && !allowed.iter().any(|one| one == value)).then(|| {
             format!(
                 "{name} must be one of the following values: {}",
                 allowed.join(", ")

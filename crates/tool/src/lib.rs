@@ -72,7 +72,7 @@ pub struct Tool {
     pub media: Media,
     /// Media type of the documented answer; `None` where a success is documented without a body.
     pub answer_media: Option<&'static str>,
-    /// JSON Schema shown to clients: everything it refuses, the check refuses too.
+    /// JSON Schema shown to clients: less than the check takes, in words that any client knows.
     pub advertised_schema: &'static str,
     /// JSON Schema that arguments must pass before anything is sent.
     pub check_schema: &'static str,

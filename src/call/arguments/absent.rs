@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::forms::Forms;
+use super::keywords::Way;
 use super::roles::{Meaning, meaning};
 use tool::{Place, Role, Tool};
 
@@ -60,18 +61,19 @@ pub(super) fn drop_fields(
     problems: &mut ArgumentProblems,
 ) {
     let forms = Forms::new(Some(schema));
+    let mut inside = Inside {
+        nulls_blank,
+        problems,
+    };
     for (name, value) in values.iter_mut() {
         let mut arguments = tool.arguments.iter();
         let argument = arguments.find(|one| one.name == name);
-        let meaning = match argument {
-            Some(argument) if argument.place == Place::Path => Meaning::Id,
-            _ => meaning(name),
+        let holder = FieldHolder {
+            name,
+            in_path: argument.is_some_and(|argument| argument.place == Place::Path),
         };
-        let mut inside = Inside {
-            nulls_blank,
-            problems: &mut *problems,
-        };
-        inside.value(&forms.field(name), meaning, value, name);
+        let way = Way::Field(&Way::Whole, name);
+        inside.value(&forms.field(name), holder, value, way);
     }
 }
 
@@ -80,52 +82,70 @@ struct Inside<'a> {
     problems: &'a mut ArgumentProblems,
 }
 
+/// Whose value it is, or whose list's.
+#[derive(Clone, Copy)]
+struct FieldHolder<'a> {
+    name: &'a str,
+    in_path: bool,
+}
+
 impl Inside<'_> {
-    fn value(&mut self, forms: &Forms<'_>, meaning: Meaning, value: &mut Value, path: &str) {
+    fn value(
+        &mut self,
+        forms: &Forms<'_>,
+        holder: FieldHolder<'_>,
+        value: &mut Value,
+        way: Way<'_>,
+    ) {
         match value {
-            Value::String(text) => self.refuse_word(meaning, text, path),
+            Value::String(text) => self.refuse_word(holder, text, way),
             Value::Array(items) => {
                 let forms = forms.items();
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.value(&forms, meaning, item, &format!("{path}[{index}]"));
+                    self.value(&forms, holder, item, Way::Item(&way, index));
                 }
             }
             Value::Object(fields) => {
                 if !self.nulls_blank {
-                    fields.retain(|name, value| {
-                        !(forms.names(name) && is_nothing(forms, name, value))
-                    });
+                    fields.retain(|name, value| !is_nothing(forms, name, value));
                 }
                 for (name, value) in fields {
-                    let inside = format!("{path}.{name}");
-                    self.value(&forms.field(name), self::meaning(name), value, &inside);
+                    let holder = FieldHolder {
+                        name,
+                        in_path: false,
+                    };
+                    self.value(&forms.field(name), holder, value, Way::Field(&way, name));
                 }
             }
             _ => {}
         }
     }
 
-    fn refuse_word(&mut self, meaning: Meaning, text: &str, path: &str) {
-        let what = match meaning {
+    fn refuse_word(&mut self, holder: FieldHolder<'_>, text: &str, way: Way<'_>) {
+        if !WORDS_FOR_NOTHING.contains(&text) {
+            return;
+        }
+        let what = match meaning(holder.name) {
+            _ if holder.in_path => "an id",
             Meaning::Id => "an id",
             Meaning::Email => "an email",
             Meaning::Phone => "a phone number",
             Meaning::Date | Meaning::Other => return,
         };
-        if WORDS_FOR_NOTHING.contains(&text) {
-            self.problems.add(format!(
-                "{path} must be {what}, not the word {}; leave it out where there is none",
-                excerpt(&Value::from(text))
-            ));
-        }
+        self.problems.add(format!(
+            "{way} must be {what}, not the word {}; leave it out where there is none",
+            excerpt(&Value::from(text))
+        ));
     }
 }
 
 /// Whether a described field says nothing.
 fn is_nothing(forms: &Forms<'_>, name: &str, value: &Value) -> bool {
     match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty() && is_no_text(name, &forms.field(name)),
+        Value::Null => forms.names(name),
+        Value::String(text) => {
+            text.is_empty() && forms.names(name) && is_no_text(name, &forms.field(name))
+        }
         _ => false,
     }
 }

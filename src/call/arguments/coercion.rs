@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value};
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
 use super::forms::Forms;
+use super::keywords::Way;
 use crate::catalog::decoding::{MOST_VALUES, count_values};
 
 /// From here on not every whole number is a 64-bit float, so that digits may be gone.
@@ -23,7 +24,7 @@ pub(super) fn coerce(
         problems,
         left: MOST_VALUES,
     };
-    coercion.fields(&Forms::new(Some(schema)), values, "");
+    coercion.fields(&Forms::new(Some(schema)), values, Way::Whole);
 }
 
 struct Coercion<'a> {
@@ -33,19 +34,15 @@ struct Coercion<'a> {
 }
 
 impl Coercion<'_> {
-    fn fields(&mut self, forms: &Forms<'_>, values: &mut Map<String, Value>, path: &str) {
+    fn fields(&mut self, forms: &Forms<'_>, values: &mut Map<String, Value>, way: Way<'_>) {
         for (name, value) in values {
-            let path = match path {
-                "" => name.clone(),
-                path => format!("{path}.{name}"),
-            };
-            self.value(&forms.field(name), value, &path);
+            self.value(&forms.field(name), value, Way::Field(&way, name));
         }
     }
 
-    fn value(&mut self, forms: &Forms<'_>, value: &mut Value, path: &str) {
+    fn value(&mut self, forms: &Forms<'_>, value: &mut Value, way: Way<'_>) {
         if forms.is_typed() {
-            match self.coerced(forms, value, path) {
+            match self.coerced(forms, value, way) {
                 Ok(Some(coerced)) => *value = coerced,
                 Ok(None) => {}
                 Err(()) => return,
@@ -55,14 +52,14 @@ impl Coercion<'_> {
             Value::Number(number) if number.as_f64().is_none() => {
                 let shown = excerpt(value);
                 self.problems.add(format!(
-                    "{path} holds the number {shown}, which readers of JSON do not take; give it as a string"
+                    "{way} holds the number {shown}, which readers of JSON do not take; give it as a string"
                 ));
             }
-            Value::Object(object) => self.fields(forms, object, path),
+            Value::Object(object) => self.fields(forms, object, way),
             Value::Array(items) => {
                 let forms = forms.items();
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.value(&forms, item, &format!("{path}[{index}]"));
+                    self.value(&forms, item, Way::Item(&way, index));
                 }
             }
             _ => {}
@@ -74,7 +71,7 @@ impl Coercion<'_> {
         &mut self,
         forms: &Forms<'_>,
         value: &Value,
-        path: &str,
+        way: Way<'_>,
     ) -> Result<Option<Value>, ()> {
         let text = match value {
             Value::String(text) => text,
@@ -83,7 +80,7 @@ impl Coercion<'_> {
         if may_hold_values(forms, text) {
             if !self.has_room(text) {
                 self.problems.add(format!(
-                    "{path} is a text that holds, with others, more than {MOST_VALUES} values; send fewer at a time"
+                    "{way} is a text that holds, with others, more than {MOST_VALUES} values; send fewer at a time"
                 ));
                 return Err(());
             }

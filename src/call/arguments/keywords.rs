@@ -93,7 +93,7 @@ type Tell<'t, 's> = dyn FnMut(Broken<'s>) -> ControlFlow<()> + 't;
 
 /// The way to a value, written out only where something is broken.
 #[derive(Clone, Copy)]
-enum Way<'w> {
+pub(super) enum Way<'w> {
     Whole,
     Field(&'w Way<'w>, &'w str),
     Item(&'w Way<'w>, usize),

@@ -2,6 +2,7 @@
 //! was meant.
 
 mod clearing;
+mod documents;
 mod numbers;
 mod own;
 
