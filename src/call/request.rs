@@ -84,6 +84,12 @@ impl<'a> Request<'a> {
         for name in BESIDE.iter().filter(|name| !own.contains(name)) {
             beside.extend(arguments.remove_entry(*name));
         }
+        let named = beside.get(LOCATION);
+        if named.is_some_and(|named| named.is_array() || named.is_object()) {
+            let what =
+                "Nothing was sent: location must be the alias or id of a location, as a text.";
+            return Err(Failure::new(FailureClass::Location, what));
+        }
         let options = match beside.is_empty() {
             true => Options::default(),
             false => {
