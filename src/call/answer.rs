@@ -18,13 +18,13 @@ const WARNINGS: &str = "\"_warnings\":[";
 pub struct Answer {
     pub text: String,
     /// JSON in a block of its own, beside a text that programs parse as something else.
-    pub notes: Option<String>,
+    pub notes: Option<Box<str>>,
     pub is_error: bool,
     /// The location that the call was for, where that is known.
-    pub location: Option<String>,
+    pub location: Option<Box<str>>,
     /// HighLevel's status and its own id of the call, where it answered.
     pub status: Option<u16>,
-    pub trace_id: Option<String>,
+    pub trace_id: Option<Box<str>>,
     /// Requests to HighLevel beyond the first.
     pub retries: u8,
     /// When a call that was refused at the limit may come back.
@@ -70,7 +70,7 @@ impl Answer {
         Self {
             status: failure.status,
             class: Some(failure.class),
-            trace_id: failure.trace_id.clone(),
+            trace_id: failure.trace_id.as_deref().map(Into::into),
             retries: failure.retries,
             retry_after: failure
                 .retry_after_ms

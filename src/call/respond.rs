@@ -110,7 +110,7 @@ impl Pipeline {
         shown: Result<Answer, Failure>,
     ) -> Answer {
         let mut answer = shown.unwrap_or_else(Answer::from);
-        answer.location = facts.location.as_ref().map(|id| id.as_str().to_owned());
+        answer.location = facts.location.as_ref().map(|id| id.as_str().into());
         answer.configured = facts.disclosed_location().cloned();
         answer.add_warnings(facts.warnings());
         if !facts.is_read() {
@@ -231,7 +231,7 @@ impl Pipeline {
             }
         }
         let list = output.list(tool, gathered, most)?;
-        (answer.text, answer.notes) = (list.text, list.notes);
+        (answer.text, answer.notes) = (list.text, list.notes.map(Into::into));
         Ok(answer)
     }
 
@@ -287,7 +287,7 @@ impl From<&Reply> for Answer {
     fn from(reply: &Reply) -> Self {
         Self {
             status: Some(reply.status),
-            trace_id: reply.trace_id.clone(),
+            trace_id: reply.trace_id.as_deref().map(Into::into),
             retries: reply.retries,
             ..Self::default()
         }

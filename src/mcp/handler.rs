@@ -232,7 +232,7 @@ impl ServerHandler for Handler {
             return Ok(asking::input_required(*question).into());
         }
         let file = answer.file().map(embedded);
-        let texts = std::iter::once(answer.text).chain(answer.notes);
+        let texts = std::iter::once(answer.text).chain(answer.notes.map(String::from));
         let content = texts.map(ContentBlock::text).chain(file).collect();
         let result = if answer.is_error {
             CallToolResult::error(content)

@@ -6,7 +6,7 @@ use super::cut::CutNote;
 use super::gather::GatheredRows;
 use super::paging::{Evidence, Following};
 use super::project::{IDS, clipped};
-use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form};
+use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form, value_at};
 use crate::call::shape::{ask_for_less, too_large};
 use crate::upstream::Failure;
 use tool::Tool;
@@ -44,6 +44,12 @@ struct ShownRows {
     is_full: bool,
 }
 
+impl ListText {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.notes.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Output {
     /// The text of as many gathered rows as `max_bytes` hold.
     pub fn list(
@@ -65,23 +71,27 @@ impl Output {
             } else {
                 most
             };
-            let shown = ShownRows { count, is_full };
-            let list = self.text(tool, &gathered, shown, (&beside, &left_out))?;
-            let bytes = list.text.len() + list.notes.as_ref().map_or(0, String::len);
+            let text = |shown| self.text(tool, &gathered, shown, (&beside, &left_out));
+            let list = text(ShownRows { count, is_full })?;
+            let bytes = list.bytes();
             if bytes <= max_bytes {
                 return Ok(list);
             }
-            if most > 1 {
-                most = (most * max_bytes / bytes).clamp(1, most - 1);
+            let frame = text(ShownRows {
+                count: 0,
+                is_full: true,
+            })?;
+            // What each row takes, as far as that can be told, of the room that is left for rows.
+            let room = max_bytes.saturating_sub(frame.bytes());
+            let taken = bytes.saturating_sub(frame.bytes()).max(1);
+            if most > 1 && (room > 0 || beside.is_empty()) {
+                most = (count.saturating_mul(room) / taken).clamp(1, most - 1);
             } else if beside.is_empty() {
                 let remedy = "Name the fields that are needed in output.fields.".to_owned();
                 return Err(too_large(tool, bytes, max_bytes, remedy));
             } else {
-                left_out.extend(
-                    std::mem::take(&mut beside)
-                        .into_iter()
-                        .map(|(name, _)| name),
-                );
+                left_out.extend(beside.into_iter().map(|(name, _)| name));
+                beside = Map::new();
                 most = all;
             }
         }
@@ -90,9 +100,8 @@ impl Output {
     /// What stands beside the list, without what is too large, and the names of that.
     fn beside(&self, gathered: &GatheredRows) -> (Map<String, Value>, Vec<String>) {
         let (mut beside, mut left_out) = (Map::new(), Vec::new());
-        let named = |name: &str| self.fields.iter().flatten().any(|field| field == name);
         for (name, value) in &gathered.companions {
-            if self.is_whole() || named(name) || value.to_string().len() <= LARGEST_COMPANION {
+            if self.is_whole() || self.names(name) || value.to_string().len() <= LARGEST_COMPANION {
                 let is_ours = OURS.contains(&name.as_str());
                 if name == "total" && gathered.total.as_ref() == Some(value) {
                     continue;
@@ -148,15 +157,21 @@ impl Output {
         if let Some(failure) = &gathered.failure {
             notes.insert("incomplete".to_owned(), failure.clone());
         }
-        let warnings = self.filter_warnings(gathered);
+        let warnings = self.warnings(tool, gathered);
         if !warnings.is_empty() {
             notes.insert("_warnings".to_owned(), json!(warnings));
         }
         note_texts(cut, self.longest_text(), &mut note);
         if !left_out.is_empty() {
             note.left_out = left_out.to_vec();
-            note.next
-                .push("Name what is left out in output.fields.".to_owned());
+            let is_named = left_out
+                .iter()
+                .any(|name| self.is_whole() || self.names(name));
+            note.next.push(if is_named {
+                "What is left out is too large beside these rows.".to_owned()
+            } else {
+                "Name what is left out in output.fields.".to_owned()
+            });
         }
         notes.extend(note.json().map(|note| ("_cut".to_owned(), note)));
         self.formed(tool, projected, notes)
@@ -220,7 +235,10 @@ impl Output {
         let next = gathered.resume(tool, count);
         let mut how = next.as_ref().map(|_| "Call again with next.".to_owned());
         let why = if shown.is_full {
-            how = how.or_else(|| Some(ask_for_less(tool, Some(count))));
+            how = how.or_else(|| {
+                let less = ask_for_less(tool, Some(count));
+                Some(format!("{less} Or name fewer fields in output.fields."))
+            });
             "The answer is full.".to_owned()
         } else if let Some(most) = self.max_items.filter(|most| is_part || *most <= count) {
             let raise = || "Raise maxItems.";
@@ -289,13 +307,12 @@ impl Output {
         }
     }
 
-    /// What is wrong with conditions that could hold of no row.
-    fn filter_warnings(&self, gathered: &GatheredRows) -> Vec<String> {
+    /// What was asked for and no row has: conditions that hold of nothing then, and fields that are not documented either.
+    fn warnings(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
         let mut warnings: Vec<String> = Vec::new();
-        let is_plain = gathered.is_plain;
         for (condition, found) in self.filter.iter().zip(&gathered.found_fields) {
             if gathered.seen > 0 && !found && !condition.asks_presence() {
-                let hint = if is_plain {
+                let hint = if gathered.is_plain {
                     format!(": rows are no objects, filter by {PLAIN}")
                 } else {
                     String::new()
@@ -303,6 +320,20 @@ impl Output {
                 warnings.push(format!("No row has the field {}{hint}.", condition.field));
             }
             warnings.extend(condition.fault());
+        }
+        for field in self.fields.iter().flatten().filter(|field| *field != "*") {
+            let steps: Vec<&str> = field.split('.').collect();
+            let is_documented = steps
+                .first()
+                .is_some_and(|step| tool.answers.contains(step));
+            let mut rows = gathered.rows.iter().map(|row| &row.value);
+            let is_known = gathered.is_plain
+                || is_documented
+                || gathered.companions.contains_key(field)
+                || rows.any(|row| row.get(field).is_some() || value_at(row, &steps).is_some());
+            if !gathered.rows.is_empty() && !is_known {
+                warnings.push(format!("No row has the field {field}."));
+            }
         }
         warnings
     }

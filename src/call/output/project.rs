@@ -15,6 +15,11 @@ impl Output {
         fields.any(|field| field == "*")
     }
 
+    /// Whether a field of this name is asked for.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.fields.iter().flatten().any(|field| field == name)
+    }
+
     /// The longest text that is shown whole.
     pub(super) fn longest_text(&self) -> usize {
         match self.fields {

@@ -131,6 +131,10 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             locations.push(json!({"company": id, "error": told["error"]}));
             continue;
         }
+        if !told["_cut"].is_null() {
+            let id = company.id().as_str();
+            locations.push(json!({"company": id, "hint": "has more locations than are listed"}));
+        }
         for row in told["locations"].as_array().into_iter().flatten() {
             if !locations.iter().any(|known| known["id"] == row["_id"]) {
                 locations.push(json!({"id": row["_id"], "name": row["name"], "hint": "has no alias in the server's settings yet"}));

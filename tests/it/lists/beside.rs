@@ -121,3 +121,43 @@ async fn members_of_several_pages_are_joined() {
     assert_eq!(answer["folders"], large, "{answer}");
     assert!(answer["_cut"].is_null(), "{answer}");
 }
+
+/// What stands beside the rows takes their room away: it goes where not one row would be left.
+#[tokio::test]
+async fn members_that_fill_an_answer_are_left_out() {
+    async fn check(bytes: usize, is_left_out: bool) {
+        const MOST: usize = 4_000;
+        let most = MOST.to_string();
+        let settings = [("HIGHLEVEL_MCP_TOOLS_MAX_ANSWER_BYTES", most.as_str())];
+        let (_highlevel, server) = serve(&settings, move |_| {
+            let rows: Vec<Value> = (0..1_000).map(|n| json!({"_id": n})).collect();
+            json(
+                200,
+                json!({"data": rows, "totalCount": 1_000, "sums": "x".repeat(bytes)}).to_string(),
+            )
+        })
+        .await;
+        let needs = needed(tool("payments_list-transactions"));
+        let whole = json!({"fields": ["*"]});
+        let answer = read(&server, "payments_list-transactions", &needs, &whole).await;
+        assert!(answer.to_string().len() <= MOST);
+        assert!(
+            answer["data"]
+                .as_array()
+                .is_some_and(|rows| !rows.is_empty()),
+            "{answer}"
+        );
+        assert_eq!(answer["sums"].is_null(), is_left_out, "{answer}");
+        let left_out = if is_left_out {
+            json!(["sums"])
+        } else {
+            Value::Null
+        };
+        assert_eq!(answer["_cut"]["leftOut"], left_out, "{answer}");
+        let shown = answer["_cut"]["shown"].clone();
+        assert_eq!(answer["next"]["offset"], shown, "{answer}");
+    }
+    check(1_000, false).await;
+    check(3_000, false).await;
+    check(5_000, true).await;
+}

@@ -137,11 +137,13 @@ async fn rows_that_are_no_objects_are_values() {
 }
 
 #[tokio::test]
-async fn a_condition_that_no_row_could_meet_is_told() {
+async fn what_is_asked_for_and_no_row_has_is_told() {
     async fn check(rows: Value, filter: Value, warning: &str) {
+        check_output(rows, json!({"filter": filter}), warning).await;
+    }
+    async fn check_output(rows: Value, output: Value, warning: &str) {
         let body = json!({"contacts": rows}).to_string();
         let (_highlevel, server) = serve(&[], move |_| json(200, body.clone())).await;
-        let output = json!({"filter": filter});
         let answer = read(&server, "contacts_get-contacts", &Map::new(), &output).await;
         let warnings = answer["_warnings"].to_string();
         assert_eq!(warnings != "null", !warning.is_empty(), "{answer}");
@@ -166,4 +168,10 @@ async fn a_condition_that_no_row_could_meet_is_told() {
     let last_week = json!({"field": "dateAdded", "op": "after", "value": "last week"});
     check(contact, last_week, "is none").await;
     check(json!([]), is("nonsense"), "").await;
+    // A field that is documented may be in no row.
+    let contact = json!([{"id": "a"}]);
+    let fields = |names: Value| json!({"fields": names});
+    check_output(contact.clone(), fields(json!(["id", "email"])), "").await;
+    let warning = "No row has the field nonsense.";
+    check_output(contact, fields(json!(["nonsense"])), warning).await;
 }
