@@ -90,8 +90,7 @@ impl Output {
                 let remedy = "Name the fields that are needed in output.fields.".to_owned();
                 return Err(too_large(tool, bytes, max_bytes, remedy));
             } else {
-                left_out.extend(beside.into_iter().map(|(name, _)| name));
-                beside = Map::new();
+                left_out.extend(take_largest(&mut beside, max_bytes / 2));
                 most = all;
             }
         }
@@ -358,6 +357,30 @@ impl Output {
         }
         columns
     }
+}
+
+/// Takes out the largest members, so that the others have no more than `room` bytes; all where they have.
+fn take_largest(beside: &mut Map<String, Value>, room: usize) -> Vec<String> {
+    let sizes = beside
+        .iter()
+        .map(|(name, value)| (value.to_string().len(), name.clone()));
+    let mut sizes: Vec<(usize, String)> = sizes.collect();
+    sizes.sort();
+    let mut sum = 0;
+    let mut kept: Vec<String> = Vec::new();
+    for (size, name) in sizes {
+        sum += size;
+        if sum <= room {
+            kept.push(name);
+        }
+    }
+    if kept.len() == beside.len() {
+        kept.clear();
+    }
+    let all = std::mem::take(beside);
+    let (stay, go): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| kept.contains(name));
+    beside.extend(stay);
+    go.into_iter().map(|(name, _)| name).collect()
 }
 
 fn list_name(tool: &Tool) -> &'static str {
