@@ -3,22 +3,41 @@
 mod call;
 mod log;
 mod metrics;
+#[cfg(feature = "otlp")]
 mod traces;
 
 use std::sync::Arc;
 
 use crate::config::{Config, Level};
-pub use call::{CallEnd, CallWatch};
+pub use call::CallWatch;
 pub use log::flush as flush_log;
 pub use metrics::Metrics;
-pub use traces::Parent;
+#[cfg(feature = "otlp")]
 use traces::Traces;
 
 /// Cheap to clone; one for the whole process.
 #[derive(Clone, Default)]
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
+    #[cfg(feature = "otlp")]
     traces: Option<Traces>,
+}
+
+/// The client's span, from `_meta` or the headers of a request: the W3C's `traceparent` and `tracestate`.
+#[derive(Clone, Debug, Default)]
+pub struct Parent {
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallEnd<'a> {
+    /// HighLevel's status, where it answered.
+    pub status: Option<u16>,
+    pub retries: u8,
+    /// HighLevel's own id of the call.
+    pub trace_id: Option<&'a str>,
 }
 
 impl Telemetry {
@@ -26,13 +45,21 @@ impl Telemetry {
     /// settings say where to. To be called outside of a runtime. A second call does not change the log.
     pub fn start(config: &Config) -> Result<Self, String> {
         log::start(&config.log)?;
-        let traces = match config.traces.endpoint.as_str() {
-            "" => None,
-            endpoint => Some(Traces::to(endpoint)?),
-        };
+        let endpoint = config.traces.endpoint.as_str();
+        #[cfg(not(feature = "otlp"))]
+        if !endpoint.is_empty() {
+            return Err(format!(
+                "traces.endpoint {endpoint:?} cannot be used: this program is built without the feature `otlp`; leave \
+                 it empty, or build with it"
+            ));
+        }
         Ok(Self {
             metrics: Arc::default(),
-            traces,
+            #[cfg(feature = "otlp")]
+            traces: match endpoint {
+                "" => None,
+                _ => Some(Traces::to(endpoint)?),
+            },
         })
     }
 
@@ -52,9 +79,28 @@ impl Telemetry {
 
     /// Sends what traces and lines of the log are left.
     pub fn finish(&self) {
+        #[cfg(feature = "otlp")]
         if let Some(traces) = &self.traces {
             traces.finish();
         }
         log::flush();
+    }
+}
+
+#[cfg(all(test, not(feature = "otlp")))]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+
+    #[test]
+    fn without_the_feature_a_collector_says_what_to_do() {
+        let collector = ("HIGHLEVEL_MCP_TRACES_ENDPOINT", "http://127.0.0.1:4318");
+        let variables = [(collector.0.into(), collector.1.into())];
+        let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+        let sentence = Telemetry::start(&config).err().unwrap_or_default();
+        assert!(
+            sentence.contains("feature `otlp`; leave it empty"),
+            "{sentence}"
+        );
     }
 }

@@ -52,6 +52,7 @@ pub enum SecretSource {
 pub struct Variables(BTreeMap<String, SecretString>);
 
 /// Under which the keyring keeps what is ours.
+#[cfg(feature = "keyring")]
 const SERVICE: &str = "highlevel-mcp";
 
 impl SecretSource {
@@ -65,6 +66,9 @@ impl SecretSource {
                     ConfigError::new(format!("the environment variable {name} is not set; set it where the server runs"))
                 })?
             }
+            #[cfg(not(feature = "keyring"))]
+            Self::Keyring(user) => return Err(without_keyring(user)),
+            #[cfg(feature = "keyring")]
             Self::Keyring(user) => entry(user)?
                 .get_password()
                 .map(SecretString::from)
@@ -86,8 +90,18 @@ impl SecretSource {
         let Self::Keyring(user) = self else {
             return Err(ConfigError::new(format!("{self} is no keyring entry")));
         };
-        let kept = entry(user)?.set_password(secret.expose_secret());
-        kept.map_err(|error| ConfigError::new(format!("the keyring does not take {user}: {error}")))
+        #[cfg(not(feature = "keyring"))]
+        let kept = {
+            let _ = secret;
+            Err(without_keyring(user))
+        };
+        #[cfg(feature = "keyring")]
+        let kept = entry(user)?
+            .set_password(secret.expose_secret())
+            .map_err(|error| {
+                ConfigError::new(format!("the keyring does not take {user}: {error}"))
+            });
+        kept
     }
 }
 
@@ -123,10 +137,38 @@ fn read_file(path: &Path) -> Result<SecretString, ConfigError> {
     read.map_err(|error| ConfigError::new(format!("{} cannot be read: {error}", path.display())))
 }
 
+#[cfg(not(feature = "keyring"))]
+fn without_keyring(user: &str) -> ConfigError {
+    ConfigError::new(format!(
+        "the keyring entry {user} cannot be used: this program is built without the feature `keyring`; keep the secret \
+         in a file or a variable, or build with it"
+    ))
+}
+
+#[cfg(feature = "keyring")]
 fn entry(user: &str) -> Result<keyring::Entry, ConfigError> {
     keyring::Entry::new(SERVICE, user).map_err(|error| {
         ConfigError::new(format!(
             "the system's keyring cannot be used: {error}; keep the token in a file instead"
         ))
     })
+}
+
+#[cfg(all(test, not(feature = "keyring")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_feature_an_entry_of_the_keyring_says_what_to_do() {
+        let entry = SecretSource::Keyring("acme".to_owned());
+        let read = entry.read(&Variables::default()).map(|_| ());
+        for refused in [read, entry.keep(&SecretString::from("pit-x"))] {
+            let sentence = refused.map_err(|error| error.to_string());
+            let sentence = sentence.expect_err("there is no keyring");
+            assert!(
+                sentence.contains("feature `keyring`; keep the secret in a file"),
+                "{sentence}"
+            );
+        }
+    }
 }

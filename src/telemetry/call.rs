@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span as _, Status};
-use opentelemetry_sdk::trace::Span;
-
 use super::metrics::{CallLabels, EffectLabel};
-use super::{Parent, Telemetry};
+#[cfg(feature = "otlp")]
+use super::traces::CallSpan;
+use super::{CallEnd, Parent, Telemetry};
 
 /// Watches a call until `end`; dropped before, the call was cancelled.
 pub struct CallWatch {
@@ -16,18 +14,9 @@ pub struct CallWatch {
     effect: &'static str,
     location: Option<String>,
     start: Instant,
-    span: Option<Span>,
+    #[cfg(feature = "otlp")]
+    span: Option<CallSpan>,
     ended: bool,
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CallEnd<'a> {
-    /// HighLevel's status, where it answered.
-    pub status: Option<u16>,
-    pub retries: u8,
-    /// HighLevel's own id of the call.
-    pub trace_id: Option<&'a str>,
 }
 
 impl CallWatch {
@@ -35,17 +24,20 @@ impl CallWatch {
         telemetry: &Telemetry,
         tool: &'static str,
         effect: &'static str,
-        parent: &Parent,
+        #[cfg_attr(not(feature = "otlp"), expect(unused_variables))] parent: &Parent,
     ) -> Self {
         telemetry.metrics.under_way.inc();
-        let traces = telemetry.traces.as_ref();
         Self {
             telemetry: telemetry.clone(),
             tool,
             effect,
             location: None,
             start: Instant::now(),
-            span: traces.map(|traces| traces.begin(tool, effect, parent)),
+            #[cfg(feature = "otlp")]
+            span: telemetry
+                .traces
+                .as_ref()
+                .map(|traces| traces.begin(tool, effect, parent)),
             ended: false,
         }
     }
@@ -89,29 +81,10 @@ impl CallWatch {
             trace_id = end.trace_id,
             "call"
         );
-        let Some(span) = &mut self.span else {
-            return;
-        };
-        if let Some(location) = &self.location {
-            span.set_attribute(KeyValue::new("highlevel.location.id", location.clone()));
+        #[cfg(feature = "otlp")]
+        if let Some(span) = self.span.take() {
+            span.end(outcome, end, self.location.take());
         }
-        if let Some(status) = end.status {
-            span.set_attribute(KeyValue::new(
-                "http.response.status_code",
-                i64::from(status),
-            ));
-        }
-        if end.retries > 0 {
-            span.set_attribute(KeyValue::new(
-                "http.request.resend_count",
-                i64::from(end.retries),
-            ));
-        }
-        if outcome != "ok" {
-            span.set_attribute(KeyValue::new("error.type", outcome));
-            span.set_status(Status::error(outcome));
-        }
-        span.end();
     }
 }
 

@@ -4,22 +4,17 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{SpanKind, Tracer, TracerProvider};
+use opentelemetry::trace::{Span as _, SpanKind, Status, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 
+use super::{CallEnd, Parent};
+
 /// Longest time that the last spans are given to leave.
 const LAST_SPANS: Duration = Duration::from_secs(2);
-
-/// The client's span, from `_meta` or the headers of a request: the W3C's `traceparent` and `tracestate`.
-#[derive(Clone, Debug, Default)]
-pub struct Parent {
-    pub traceparent: Option<String>,
-    pub tracestate: Option<String>,
-}
 
 /// Makes spans and sends them.
 #[derive(Clone)]
@@ -27,6 +22,9 @@ pub(super) struct Traces {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
 }
+
+/// The span of a call that is under way.
+pub(super) struct CallSpan(Span);
 
 impl Traces {
     /// To a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
@@ -51,7 +49,12 @@ impl Traces {
     }
 
     /// The span of one call; names and attributes are those of OpenTelemetry's conventions for MCP.
-    pub(super) fn begin(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> Span {
+    pub(super) fn begin(
+        &self,
+        tool: &'static str,
+        effect: &'static str,
+        parent: &Parent,
+    ) -> CallSpan {
         let context = match &parent.traceparent {
             None => Context::new(),
             Some(traceparent) => {
@@ -75,12 +78,38 @@ impl Traces {
                 KeyValue::new("gen_ai.tool.name", tool),
                 KeyValue::new("highlevel.effect", effect),
             ]);
-        self.tracer.build_with_context(span, &context)
+        CallSpan(self.tracer.build_with_context(span, &context))
     }
 
     pub(super) fn finish(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(LAST_SPANS) {
             tracing::warn!(%error, "the last traces were not sent");
         }
+    }
+}
+
+impl CallSpan {
+    pub(super) fn end(mut self, outcome: &'static str, end: CallEnd, location: Option<String>) {
+        let span = &mut self.0;
+        if let Some(location) = location {
+            span.set_attribute(KeyValue::new("highlevel.location.id", location));
+        }
+        if let Some(status) = end.status {
+            span.set_attribute(KeyValue::new(
+                "http.response.status_code",
+                i64::from(status),
+            ));
+        }
+        if end.retries > 0 {
+            span.set_attribute(KeyValue::new(
+                "http.request.resend_count",
+                i64::from(end.retries),
+            ));
+        }
+        if outcome != "ok" {
+            span.set_attribute(KeyValue::new("error.type", outcome));
+            span.set_status(Status::error(outcome));
+        }
+        span.end();
     }
 }

@@ -28,6 +28,7 @@ mod rules;
 mod sandbox;
 mod state;
 mod stdio;
+#[cfg(feature = "otlp")]
 mod telemetry;
 mod tenants;
 mod tidy;

@@ -5,6 +5,7 @@ mod commands;
 mod company;
 mod confirmation;
 mod forty;
+#[cfg(feature = "keyring")]
 mod keyring;
 mod locations;
 mod pause;
