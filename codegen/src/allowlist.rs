@@ -101,11 +101,5 @@ impl Allowlist {
 
 /// Reads the file's text.
 pub fn parse(text: &str) -> Result<Allowlist, Problem> {
-    toml::from_str(text).map_err(|error| {
-        Problem::new(
-            "openapi/allowlist.toml",
-            error.to_string().trim_end().to_owned(),
-            "correct the key or value there",
-        )
-    })
+    toml::from_str(text).map_err(|error| Problem::in_toml("openapi/allowlist.toml", &error))
 }

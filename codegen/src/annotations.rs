@@ -163,12 +163,8 @@ pub struct DeepPagingAnnotation {
 
 /// Reads one file's text.
 pub fn parse(document: &str, text: &str) -> Result<DocumentAnnotations, Problem> {
-    toml::from_str(text).map_err(|error| {
-        Problem::in_document(
-            document,
-            format!("openapi/tools/{document}.toml"),
-            error.to_string().trim_end().to_owned(),
-            "correct the key or value there",
-        )
+    toml::from_str(text).map_err(|error| Problem {
+        document: Some(document.to_owned()),
+        ..Problem::in_toml(format!("openapi/tools/{document}.toml"), &error)
     })
 }

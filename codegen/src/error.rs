@@ -38,6 +38,12 @@ impl Problem {
             ..Self::new(place, what, remedy)
         }
     }
+
+    /// The file at `place` cannot be read as what it is to be.
+    pub(crate) fn in_toml(place: impl Into<String>, error: &toml::de::Error) -> Self {
+        let what = error.to_string().trim_end().to_owned();
+        Self::new(place, what, "correct the key or value there")
+    }
 }
 
 impl fmt::Display for Problem {

@@ -172,11 +172,5 @@ fn erased(method_and_path: &str) -> String {
 
 /// Reads the file's text.
 pub(crate) fn parse(text: &str) -> Result<Editions, Problem> {
-    toml::from_str(text).map_err(|error| {
-        Problem::new(
-            "openapi/v3.toml",
-            error.to_string().trim_end().to_owned(),
-            "correct the key or value there",
-        )
-    })
+    toml::from_str(text).map_err(|error| Problem::in_toml("openapi/v3.toml", &error))
 }

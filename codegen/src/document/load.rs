@@ -59,29 +59,10 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             Err(problem) => problems.push(problem),
         }
     }
-    let path = openapi.join("allowlist.toml");
-    let allowlist = text_of(&path)
-        .and_then(|text| allowlist::parse(&text))
-        .unwrap_or_else(|problem| {
-            problems.push(problem);
-            Allowlist::default()
-        });
-
-    let path = openapi.join("v3.toml");
-    let editions = text_of(&path)
-        .and_then(|text| v3::parse(&text))
-        .unwrap_or_else(|problem| {
-            problems.push(problem);
-            Editions::default()
-        });
-
-    let path = openapi.join("glossary.toml");
-    let glossary = text_of(&path)
-        .and_then(|text| glossary::parse(&text))
-        .unwrap_or_else(|problem| {
-            problems.push(problem);
-            Glossary::default()
-        });
+    let path = |name: &str| openapi.join(name);
+    let allowlist = one(&path("allowlist.toml"), allowlist::parse, &mut problems);
+    let editions = one(&path("v3.toml"), v3::parse, &mut problems);
+    let glossary = one(&path("glossary.toml"), glossary::parse, &mut problems);
 
     if problems.is_empty() {
         Ok(Sources {
@@ -95,6 +76,19 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     } else {
         Err(Errors(problems))
     }
+}
+
+/// What `parse` makes of the file at `path`.
+fn one<T: Default>(
+    path: &Path,
+    parse: fn(&str) -> Result<T, Problem>,
+    problems: &mut Vec<Problem>,
+) -> T {
+    let parsed = text_of(path).and_then(|text| parse(&text));
+    parsed.unwrap_or_else(|problem| {
+        problems.push(problem);
+        T::default()
+    })
 }
 
 /// The v3 documents; none before they were imported.

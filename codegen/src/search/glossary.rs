@@ -74,11 +74,5 @@ fn stems(text: &str) -> Vec<String> {
 
 /// Reads the file's text.
 pub(crate) fn parse(text: &str) -> Result<Glossary, Problem> {
-    toml::from_str(text).map_err(|error| {
-        Problem::new(
-            "openapi/glossary.toml",
-            error.to_string().trim_end().to_owned(),
-            "correct the key or value there",
-        )
-    })
+    toml::from_str(text).map_err(|error| Problem::in_toml("openapi/glossary.toml", &error))
 }

@@ -113,13 +113,9 @@ impl KeyRing {
 
 impl SealingKey {
     fn new(bytes: &[u8; KEY_BYTES]) -> Self {
-        let mut id = [0; ID_BYTES];
         let whole = digest(&SHA256, &[b"key id ", &bytes[..]].concat());
-        for (to, from) in id.iter_mut().zip(whole.as_ref()) {
-            *to = *from;
-        }
         Self {
-            id,
+            id: whole.as_ref().first_chunk().copied().unwrap_or_default(),
             cipher: XChaCha20Poly1305::new(&Key::from(*bytes)),
         }
     }
