@@ -112,7 +112,10 @@ impl Answer {
         }
         match with_warnings(&self.text, warnings) {
             Some(text) => self.text = text,
-            None => self.notes = with_warnings(self.notes.as_deref().unwrap_or("{}"), warnings),
+            None => {
+                let notes = with_warnings(self.notes.as_deref().unwrap_or("{}"), warnings);
+                self.notes = notes.map(String::into_boxed_str);
+            }
         }
     }
 
