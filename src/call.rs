@@ -48,7 +48,6 @@ use state::clock::SteadyClock;
 use state::pause::Pause;
 use tool::{Effect, Tool};
 
-pub use crate::upstream::UpstreamFile;
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
@@ -137,7 +136,8 @@ impl Pipeline {
             }
             items => {
                 let watch = self.watch(&request);
-                let answer = self.execute_one(&mut request, items).await;
+                // Boxed: the layers above move a pointer instead of all that a call needs on its way.
+                let answer = Box::pin(self.execute_one(&mut request, items)).await;
                 let answer = answer.unwrap_or_else(|answer| answer);
                 self.log(watch, &answer);
                 answer

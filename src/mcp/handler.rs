@@ -15,11 +15,12 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 
 use crate::call::shares::CallPlace;
-use crate::call::{CallContext, Pipeline, Principal, Progress, UpstreamFile};
+use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
 use crate::mcp::listing::{FRESH_MS, list};
 use crate::surfaces::{Endpoint, Session, Surface};
 use crate::telemetry::{CallEnd, Parent};
+use crate::upstream::UpstreamFile;
 use tool::LONGEST_NAME;
 
 /// One client reads no more than 2,048 characters.

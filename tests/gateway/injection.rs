@@ -107,7 +107,7 @@ fn sample(schema: &Value) -> Value {
             let pattern = json!({"pattern": schema.get("pattern").unwrap_or(&json!(""))});
             let fits = jsonschema::validator_for(&pattern).expect("a pattern");
             let texts = [
-                "170000000000",
+                "1700000000000",
                 "09:00",
                 "America/New_York",
                 "#ffffff",

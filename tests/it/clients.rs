@@ -55,12 +55,19 @@ async fn openai_strict_mode_blanks_nothing() {
     arguments.insert("city".to_owned(), json!("Rome"));
     let body = body_of("contacts_update-contact", Value::Object(arguments)).await;
     assert_eq!(body, json!({"city": "Rome"}));
-    // Without the rest of strict mode's arguments the same null is meant.
-    let arguments = json!({"contactId": "c1", "lastName": null});
-    assert_eq!(
-        body_of("contacts_update-contact", arguments).await,
-        json!({"lastName": null})
-    );
+    // What is to be emptied is named; a null alone says nothing.
+    for (asked, sent) in [
+        (
+            json!({"contactId": "c1", "lastName": null, "city": "Rome"}),
+            json!({"city": "Rome"}),
+        ),
+        (
+            json!({"contactId": "c1", "clear": ["lastName"]}),
+            json!({"lastName": null}),
+        ),
+    ] {
+        assert_eq!(body_of("contacts_update-contact", asked).await, sent);
+    }
 }
 
 /// HighLevel's own server takes arguments under prefixed names.

@@ -78,7 +78,7 @@ async fn every_frame_with_an_id_is_answered() {
         (HALF.as_bytes(), json!(7), -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":\"seven\",\"method\":\"ping\",\"params\":{\"q\":\"a\tb\"}}", json!("seven"), -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"ping\",\"params\":{\"q\":\"\xff\xfe\"}}", json!(8), -32700),
-        (br#"{"jsonrpc":"2.0","method":"ping","params":{"q":1e999},"id":9}"#, json!(9), -32700),
+        (br#"{"jsonrpc":"2.0","method":"ping","params":{"q":+1},"id":9}"#, json!(9), -32700),
         (br#"{"jsonrpc":"2.0","id":10,"method":"tools/ca"#, json!(10), -32700),
         (b"what is this", Value::Null, -32700),
         (br#"{"jsonrpc":"2.0","id":11}"#, json!(11), -32600),
@@ -188,7 +188,7 @@ async fn over_http_an_error_has_the_id_of_its_request() {
             -32700,
         ),
         (
-            br#"{"jsonrpc":"2.0","id":9,"method":"ping","params":{"q":1e999}}"#,
+            br#"{"jsonrpc":"2.0","id":9,"method":"ping","params":{"q":+1}}"#,
             400,
             json!(9),
             -32700,

@@ -64,7 +64,10 @@ fn paged() -> Vec<&'static Tool> {
 /// What a call of `tool` needs, without its pages.
 fn needed(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
-    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let mut required = schema["required"].as_array().cloned().unwrap_or_default();
+    // Of several of which one must be given the first.
+    let choices = schema["allOf"].as_array().into_iter().flatten();
+    required.extend(choices.filter_map(|choice| choice.pointer("/anyOf/0/required/0").cloned()));
     let paging = &tool.paging;
     let own = [paging.position, paging.page_size];
     let mut needed = arguments(tool);

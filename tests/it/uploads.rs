@@ -1,39 +1,28 @@
 //! Files as large as the tools' texts say, over HTTP and stdio, to HighLevel and to the sandbox.
 
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use highlevel_mcp::catalog::TOOLS;
 use highlevel_mcp::config::{Config, Flags};
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
 use tool::{Place, Tool};
 
 use crate::stdio::{Piped, program};
+use test_support::recording::Recording;
 use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 
 /// As people count it.
 const MB: usize = 1_000_000;
 
-/// A HighLevel that takes bodies of any size: its URL, and the sizes of those that came.
-async fn highlevel() -> (String, Arc<Mutex<Vec<usize>>>) {
-    let sizes = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&sizes);
-    let record = move |body: Bytes| {
-        kept.lock().expect("the lock").push(body.len());
-        async { axum::Json(json!({"fileId": "f1"})) }
-    };
-    let router = Router::new()
-        .fallback(record)
-        .layer(DefaultBodyLimit::disable());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (url, sizes)
+/// A HighLevel that takes bodies of any size.
+async fn highlevel() -> Recording {
+    Recording::always(200, r#"{"fileId":"f1"}"#).await
+}
+
+/// The bytes of the bodies that came.
+fn sizes(highlevel: &Recording) -> Vec<usize> {
+    let taken = highlevel.take().into_iter();
+    taken.map(|request| request.body.len()).collect()
 }
 
 fn uploads() -> impl Iterator<Item = &'static Tool> {
@@ -86,15 +75,15 @@ fn texts_name_sizes_that_fit() {
 
 #[tokio::test]
 async fn every_operation_with_files_takes_more_than_other_requests_may_hold() {
-    let (url, sizes) = highlevel().await;
-    let mut server = TestServer::start_with(&url, &[VOUCHED, UNCONFIRMED]).await;
+    let highlevel = highlevel().await;
+    let mut server = TestServer::start_with(&highlevel.url, &[VOUCHED, UNCONFIRMED]).await;
     server.vouched = true;
     server.path = "/mcp/x/all";
     let mut count = 0;
     for tool in uploads() {
         let (text, is_error) = server.call(tool.name, arguments(tool, 5 * MB)).await;
         assert!(!is_error, "{}: {text}", tool.name);
-        let sent = std::mem::take(&mut *sizes.lock().expect("the lock"));
+        let sent = sizes(&highlevel);
         assert!(
             sent.iter().any(|size| *size > 5 * MB),
             "{}: {sent:?}",
@@ -106,7 +95,7 @@ async fn every_operation_with_files_takes_more_than_other_requests_may_hold() {
     let tool = "medias_upload-media-content";
     let (text, is_error) = server.call(tool, json!({"file": file(25 * MB)})).await;
     assert!(!is_error, "{text}");
-    let sent = std::mem::take(&mut *sizes.lock().expect("the lock"));
+    let sent = sizes(&highlevel);
     assert!(sent.iter().any(|size| *size > 25 * MB), "{sent:?}");
     server.path = "/mcp";
     let call = json!({"operation": tool, "arguments": {"file": file(5 * MB)}});
@@ -117,9 +106,9 @@ async fn every_operation_with_files_takes_more_than_other_requests_may_hold() {
 
 #[tokio::test]
 async fn other_requests_and_unknown_callers_may_not_be_as_large() {
-    let (url, sizes) = highlevel().await;
+    let highlevel = highlevel().await;
     let small = ("HIGHLEVEL_MCP_SERVER_MAX_BYTES_PER_CALLER", "10000000");
-    let server = TestServer::start_with(&url, &[VOUCHED, small]).await;
+    let server = TestServer::start_with(&highlevel.url, &[VOUCHED, small]).await;
     let key = ("x-access-key", test_support::server::KEY);
     // Tool, file or text, headers, status, words.
     for (tool, argument, bytes, vouched, status, part) in [
@@ -189,7 +178,7 @@ async fn other_requests_and_unknown_callers_may_not_be_as_large() {
             "{tool} {bytes}: {found} {text}"
         );
     }
-    assert_eq!(sizes.lock().expect("the lock").len(), 1);
+    assert_eq!(sizes(&highlevel).len(), 1);
     server.stop().await;
 }
 

@@ -32,12 +32,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         document: "conversations",
-        place: "/paths/~1conversations~1{conversationId}~1messages/get/parameters/*type",
-        instead: r#"{"name": "type", "in": "query", "schema": {"type": "string"}}"#,
-        repair: "$.paths['/conversations/{conversationId}/messages'].get.parameters",
-    },
-    Exception {
-        document: "conversations",
         place: "/paths/~1conversations~1search/get/parameters/*startAfterDate",
         instead: r#"{"name": "startAfterDate", "in": "query", "schema": {"type": "number"}}"#,
         repair: "$.paths['/conversations/search'].get.parameters",

@@ -247,6 +247,6 @@ mod tests {
             assert_eq!(capitals, expected, "{text}");
         }
         check("text Maria an SMS", &[false, true, false, false]);
-        check("Maria's iPhone", &[true, false, true]);
+        check("Maria's iPhone", &[true, false, false, true]);
     }
 }

@@ -105,5 +105,8 @@ fn what_the_rows_lack_hides_nothing() {
     let mut gathered = GatheredRows::default();
     assert!(output.gather(tool, &json!({"contacts": [{"id": "1"}]}), &mut gathered));
     let list = output.list(tool, gathered, 9999).expect("room");
-    assert_eq!(list.text, r#"{"contacts":[{"id":"1"}]}"#);
+    assert_eq!(
+        list.text,
+        r#"{"contacts":[{"id":"1"}],"_warnings":["No row has the field gone."]}"#
+    );
 }

@@ -19,7 +19,7 @@ use crate::config::{Config, DEFAULTS};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Claims, LocationBinding, Observation};
 use ::sandbox::documented_answer;
-use plan::{KnownRecords, READS, Step, WRITES};
+use plan::{KnownRecords, PlannedCall, READS, WRITES};
 use report::{LiveReport, ReportedCall, header_names};
 use shape::{ObservedShape, Texts, collect_texts};
 use tool::Tool;
@@ -147,7 +147,7 @@ fn without_values(calls: Vec<ObservedCall>, own: [String; 2]) -> Vec<ReportedCal
 }
 
 impl LiveCalls<'_> {
-    async fn make(&mut self, step: &Step) {
+    async fn make(&mut self, step: &PlannedCall) {
         let (arguments, is_made_up) = step.arguments(&self.known);
         let answer = self.call(step.tool, arguments, is_made_up).await;
         step.learn(&answer, &mut self.known);

@@ -155,9 +155,13 @@ impl IdScanner {
     fn found(&mut self) -> ScanState {
         let text = std::mem::take(&mut self.text);
         let short = (text.len() <= LONGEST_ID).then_some(text);
-        // What is no JSON itself, such as 1e400 or half a character, nobody could read in an answer.
+        // What not every reader of JSON takes, such as 1e400 or half a character, nobody could read in an answer.
+        let is_readable = |text: &Vec<u8>| match serde_json::from_slice(text) {
+            Ok(Value::Number(number)) => number.as_f64().is_some(),
+            read => read.is_ok(),
+        };
         let text = short
-            .filter(|text| serde_json::from_slice::<Value>(text).is_ok())
+            .filter(is_readable)
             .and_then(|text| String::from_utf8(text).ok());
         self.id = text
             .and_then(|text| RawValue::from_string(text).ok())

@@ -282,7 +282,7 @@ async fn a_token_of_elsewhere_cannot_tell_which_aliases_there_are() {
     dry["dryRun"] = json!(true);
     let mut batch = wrapped("contacts_add-tags");
     batch["items"] = json!([{}, {}]);
-    let compat = json!({"operationId": "get-contact", "params": {"contactId": "c1"}});
+    let compat = json!({"operationId": "get-contact", "params": {"path": {"contactId": "c1"}}});
     let rows = [
         ("", "call_write", wrapped("contacts_add-tags")),
         ("", "call_write", dry),

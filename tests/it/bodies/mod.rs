@@ -97,11 +97,13 @@ async fn called(
     (content.clone(), result["isError"] == true)
 }
 
-/// The text of an answer that is one text block.
+/// The text of an answer that has a second text block at most, of what is said beside CSV.
 fn only_text((content, is_error): (Vec<Value>, bool)) -> (String, bool) {
-    let [block] = content.as_slice() else {
-        panic!("not one block: {content:?}");
+    let is_text = |block: &&Value| block["type"] == "text";
+    let [block, beside @ ..] = content.as_slice() else {
+        panic!("no block");
     };
+    assert!(beside.len() <= 1 && content.iter().all(|one| is_text(&one)));
     let text = block["text"].as_str().expect("a text");
     (text.to_owned(), is_error)
 }

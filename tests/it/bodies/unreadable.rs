@@ -147,7 +147,7 @@ async fn numbers_keep_their_digits_on_every_surface() {
     for (format, between, end) in [
         ("json", ",\"amount\":", "}"),
         ("table", "|", "\n"),
-        ("csv", ",", "\n"),
+        ("csv", ",", "\r\n"),
     ] {
         let output = json!({"fields": ["id", "amount"], "format": format, "maxItems": 1000});
         let (text, is_error) = only_text(called(&mut server, CALLS, LIST, Some(output)).await);

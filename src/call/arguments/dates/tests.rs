@@ -45,7 +45,7 @@ fn sample(schema: &Value) -> Value {
         .as_str()
         .or_else(|| schema["type"][0].as_str());
     match kind {
-        Some("array") => json!([]),
+        Some("array") => json!([sample(&schema["items"])]),
         Some("number" | "integer") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),
         Some("object") => {
@@ -63,7 +63,13 @@ fn sample(schema: &Value) -> Value {
 /// `given` with some value for all else that must be given.
 fn with_required(tool: &Tool, mut given: Map<String, Value>) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("a schema");
-    for name in schema["required"].as_array().into_iter().flatten() {
+    let required = schema["required"].as_array().into_iter().flatten();
+    // Of several of which one must be given the first.
+    let choices = schema["allOf"].as_array().into_iter().flatten();
+    let chosen = choices
+        .chain([&schema])
+        .filter_map(|choice| choice.pointer("/anyOf/0/required/0"));
+    for name in required.chain(chosen) {
         let name = name.as_str().expect("a name");
         let argument = tool.arguments.iter().find(|one| one.name == name);
         let argument = argument.expect("an argument");

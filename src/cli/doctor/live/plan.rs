@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// One call.
-pub(super) struct Step {
+pub(super) struct PlannedCall {
     pub tool: &'static str,
-    arguments: &'static [(&'static str, StepInput)],
+    arguments: &'static [(&'static str, CallInput)],
     /// Where the answer names records for later calls.
     tells: &'static [(&'static str, &'static str)],
 }
 
 /// Where an argument comes from.
-enum StepInput {
+enum CallInput {
     Text(&'static str),
     Count(u32),
     /// A record of this kind that an earlier answer named.
@@ -25,11 +25,11 @@ enum StepInput {
     InAMonth,
 }
 
-use StepInput::{Count, InAMonth, MonthAgo, Record, Records, Text};
+use CallInput::{Count, InAMonth, MonthAgo, Record, Records, Text};
 
 macro_rules! steps {
     ($($tool:literal [$($name:literal = $input:expr),*] [$($kind:literal $pointer:literal),*];)*) => {
-        &[$(Step {
+        &[$(PlannedCall {
             tool: $tool,
             arguments: &[$(($name, $input)),*],
             tells: &[$(($kind, $pointer)),*],
@@ -38,7 +38,7 @@ macro_rules! steps {
 }
 
 /// Every read of the official 36.
-pub(super) const READS: &[Step] = steps! {
+pub(super) const READS: &[PlannedCall] = steps! {
     "locations_get-location" [] [];
     "locations_get-custom-fields" [] [];
     "contacts_get-contacts" ["limit" = Count(3)] ["contact" "/contacts/0/id", "user" "/contacts/0/assignedTo"];
@@ -66,7 +66,7 @@ pub(super) const READS: &[Step] = steps! {
 };
 
 /// What is done to the throw-away contact, between making and deleting it.
-pub(super) const WRITES: &[Step] = steps! {
+pub(super) const WRITES: &[PlannedCall] = steps! {
     "contacts_update-contact" ["contactId" = Record("made"), "city" = Text("Nowhere")] [];
     "contacts_add-tags" ["contactId" = Record("made"), "tags" = Records("tag")] [];
     "contacts_create-note" ["contactId" = Record("made"), "body" = Text("Made by a live report of highlevel-mcp.")] [];
@@ -80,7 +80,7 @@ const NOBODY: &str = "doctor00000000000000";
 /// Ids of records by their kinds.
 pub(super) type KnownRecords = HashMap<&'static str, String>;
 
-impl Step {
+impl PlannedCall {
     /// The arguments, and whether one of them names a record that there is not.
     pub(super) fn arguments(&self, known: &KnownRecords) -> (Map<String, Value>, bool) {
         let now = Timestamp::now();
