@@ -35,7 +35,7 @@ pub fn report(sources: &Sources, new: &Documents) -> DiffReport {
     let gone: BTreeSet<&str> = pairs
         .iter()
         .filter_map(|pair| match pair {
-            (Some(old), None) if !old.edition => Some(old.tool.as_str()),
+            (Some(old), None) if !old.is_v3_variant => Some(old.tool.as_str()),
             _ => None,
         })
         .collect();
@@ -56,7 +56,7 @@ fn carry_tables(after: &mut Sources, pairs: &[OperationPair<'_>]) -> bool {
         let (Some(old), Some(new)) = *pair else {
             continue;
         };
-        if old.edition || new.edition || !old.known || new.known {
+        if old.is_v3_variant || new.is_v3_variant || !old.known || new.known {
             continue;
         }
         let tables = after.annotations.get(&old.document);
@@ -103,24 +103,26 @@ fn tell(
         times.count() > 1
     };
     match *pair {
-        (Some(old), Some(new)) if old.edition == new.edition => {
-            compare(old, new, |mark, what| add(old, old.edition, mark, what));
+        (Some(old), Some(new)) if old.is_v3_variant == new.is_v3_variant => {
+            compare(old, new, |mark, what| {
+                add(old, old.is_v3_variant, mark, what)
+            });
         }
         // Its tool is told of as a whole already.
         (Some(old), Some(new)) if is_elsewhere(old) || is_elsewhere(new) => {}
-        (Some(old), Some(new)) if old.edition => {
+        (Some(old), Some(new)) if old.is_v3_variant => {
             let what = format!(
-                "no edition any more: {} of {} is where no older operation is; if it is the same, add it to [successors] of openapi/v3.toml",
+                "no variant any more: {} of {} is where no older operation is; if it is the same, add it to [successors] of openapi/v3.toml",
                 new.place(),
                 new.source
             );
             add(old, true, Mark::Tells, what);
         }
         (Some(old), Some(new)) => {
-            let what = format!("renamed to {}: it is its v3 edition now", new.tool);
+            let what = format!("renamed to {}: it is its v3 variant now", new.tool);
             add(old, false, Mark::Breaks, what);
         }
-        (Some(old), None) if old.edition => {
+        (Some(old), None) if old.is_v3_variant => {
             if !gone.contains(old.tool.as_str()) {
                 let what = "gone: the older operation is sent".to_owned();
                 add(old, true, Mark::Tells, what);
@@ -134,14 +136,14 @@ fn tell(
             };
             add(old, false, mark, "gone".to_owned());
         }
-        (None, Some(new)) if new.edition => {
-            let what = format!("new edition: {} of {}", new.place(), new.source);
+        (None, Some(new)) if new.is_v3_variant => {
+            let what = format!("new variant: {} of {}", new.place(), new.source);
             add(new, true, Mark::Tells, what);
         }
         (None, Some(new)) => {
             come(new, &mut add);
             let mut before = pairs.iter().filter_map(|(old, _)| *old);
-            if new.known && before.any(|old| old.tool == new.tool && !old.edition) {
+            if new.known && before.any(|old| old.tool == new.tool && !old.is_v3_variant) {
                 let what = format!(
                     "effect unreviewed: its table in {} is that of another operation",
                     file(&new.document)

@@ -26,9 +26,9 @@ pub struct Generation {
     pub rust: String,
     /// The search index over the tools.
     pub index: IndexText,
-    /// v3 editions of the operations, at their own method and path.
-    pub editions: usize,
-    /// v3 editions of the operations that v3 has moved.
+    /// v3 variants of the operations, at their own method and path.
+    pub v3_variants: usize,
+    /// v3 variants of the operations that v3 has moved.
     pub successors: usize,
     /// What the repairs by class mended, and how often.
     pub repairs: Counts,
@@ -48,8 +48,8 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
     if !problems.is_empty() {
         return Err(Errors(problems));
     }
-    let catalogue = sources.editions.catalogue(&documents, &mut Vec::new());
-    let (editions, successors) = catalogue.count(&documents);
+    let catalogue = sources.v3.catalogue(&documents, &mut Vec::new());
+    let (variants, successors) = catalogue.count(&documents);
     let chosen: Vec<&Operation> = operations
         .iter()
         .map(|lowered| &lowered.operation)
@@ -61,7 +61,7 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
         rust,
         index,
         operations,
-        editions,
+        v3_variants: variants,
         successors,
         repairs,
         overlay_actions,
@@ -95,13 +95,11 @@ pub fn write(generation: &Generation, out_dir: &Path) -> Result<(), Problem> {
 
 fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-    let newer = chosen
-        .iter()
-        .filter_map(|operation| match &operation.newer {
-            V3Operation::Other(newer) => Some(&**newer),
-            _ => None,
-        });
-    let every: Vec<&Operation> = chosen.iter().copied().chain(newer).collect();
+    let v3 = chosen.iter().filter_map(|operation| match &operation.v3 {
+        V3Operation::Other(v3) => Some(&**v3),
+        _ => None,
+    });
+    let every: Vec<&Operation> = chosen.iter().copied().chain(v3).collect();
     for operation in every {
         by_document
             .entry(&operation.source)

@@ -61,13 +61,13 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
     }
     let mut counts = Counts::default();
     for (stem, overlay) in &sources.overlays {
-        let newer = documents.iter_mut().filter(|(source, _)| {
-            source.starts_with(V3) && sources.editions.document_of(source) == stem
-        });
-        let mut newer: Vec<&mut Value> = newer.map(|(_, document)| document).collect();
-        // A document without a v3 edition has nothing to apply to.
-        if !newer.is_empty() {
-            problems.extend(overlay::apply_to_v3(stem, overlay, &mut newer));
+        let v3 = documents
+            .iter_mut()
+            .filter(|(source, _)| source.starts_with(V3) && sources.v3.document_of(source) == stem);
+        let mut v3: Vec<&mut Value> = v3.map(|(_, document)| document).collect();
+        // A document without a v3 variant has nothing to apply to.
+        if !v3.is_empty() {
+            problems.extend(overlay::apply_to_v3(stem, overlay, &mut v3));
         }
     }
     for (source, document) in &mut documents {
@@ -84,25 +84,25 @@ fn lowered(
 ) -> Vec<LoweredOperation> {
     problems.extend(sources.allowlist.problems());
     let toolsets = sources.allowlist.toolsets_by_tool();
-    let catalogue = sources.editions.catalogue(documents, problems);
-    let editions = catalogue.editions(documents);
+    let catalogue = sources.v3.catalogue(documents, problems);
+    let variants = catalogue.v3_variants(documents);
     let mut operations = Vec::new();
     for (source, document) in documents {
         let place = OperationOrigin {
-            document: sources.editions.document_of(source),
+            document: sources.v3.document_of(source),
             source,
         };
         let is_own = |method: &str, path: &str| catalogue.is_own(source, method, path);
-        let edition = |method: &str, path: &str| {
+        let variant = |method: &str, path: &str| {
             let older = !source.starts_with(V3);
-            older.then(|| editions.get(&key(method, path)).copied())?
+            older.then(|| variants.get(&key(method, path)).copied())?
         };
         let annotations = sources.annotations.get(place.document);
         operations.extend(lower(
             place,
             document,
             is_own,
-            edition,
+            variant,
             annotations,
             &toolsets,
         ));

@@ -18,7 +18,7 @@ pub(crate) const V3_VERSION: &str = "v3";
 /// The file `openapi/v3.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Editions {
+pub struct V3Documents {
     /// Older name of a v3 document, where HighLevel renamed it.
     #[serde(default)]
     pub documents: BTreeMap<String, String>,
@@ -34,9 +34,9 @@ pub struct Catalogue {
     successors: BTreeMap<String, String>,
 }
 
-/// Where an operation stands: the v3 edition of an older one, where not said otherwise.
+/// An operation, and where it stands in its document.
 #[derive(Clone, Copy)]
-pub struct Edition<'a> {
+pub struct DocumentedOperation<'a> {
     pub source: &'a str,
     pub document: &'a Value,
     pub method: &'a str,
@@ -44,7 +44,7 @@ pub struct Edition<'a> {
     pub operation: &'a Value,
 }
 
-impl Editions {
+impl V3Documents {
     /// The document whose name the tools of `source` bear: `contacts` for `contacts` and `v3/contacts`.
     pub fn document_of<'a>(&'a self, source: &'a str) -> &'a str {
         match source.strip_prefix(V3) {
@@ -59,13 +59,13 @@ impl Editions {
         documents: &BTreeMap<String, Value>,
         problems: &mut Vec<Problem>,
     ) -> Catalogue {
-        let keys = |newer: bool| -> BTreeSet<String> {
+        let keys = |v3: bool| -> BTreeSet<String> {
             let all = every_operation(documents);
-            all.filter(|one| one.is_v3() == newer)
+            all.filter(|one| one.is_v3() == v3)
                 .map(|one| one.key())
                 .collect()
         };
-        let (older, newer) = (keys(false), keys(true));
+        let (older, v3) = (keys(false), keys(true));
         let mut stale = |what: String| {
             problems.push(Problem::new(
                 "openapi/v3.toml",
@@ -82,12 +82,12 @@ impl Editions {
             }
         }
         for (successor, before) in &self.successors {
-            for (one, known) in [(successor, &newer), (before, &older)] {
+            for (one, known) in [(successor, &v3), (before, &older)] {
                 if !known.contains(&erased(one)) {
                     stale(format!("{one} is no operation of its documents"));
                 }
             }
-            if newer.contains(&erased(before)) {
+            if v3.contains(&erased(before)) {
                 stale(format!("{before} did not move: v3 has it too"));
             }
         }
@@ -110,36 +110,36 @@ impl Catalogue {
             || !(self.older.contains(&key) || self.successors.contains_key(&key))
     }
 
-    /// The key of the older operation whose v3 edition has the key `own`; the same where it did not move.
+    /// The key of the older operation whose v3 variant has the key `own`; the same where it did not move.
     pub fn older_of(&self, own: &str) -> Option<&str> {
         let older = self.successors.get(own).map_or(own, String::as_str);
         self.older.get(older).map(String::as_str)
     }
 
-    /// How many operations of `documents` are v3 editions at the older method and path, and how many at another.
+    /// How many operations of `documents` are v3 variants at the older method and path, and how many at another.
     pub fn count(&self, documents: &BTreeMap<String, Value>) -> (usize, usize) {
-        let editions = every_operation(documents)
-            .filter(Edition::is_v3)
+        let variants = every_operation(documents)
+            .filter(DocumentedOperation::is_v3)
             .map(|one| one.key())
             .filter(|own| self.older_of(own).is_some());
         let (moved, same): (Vec<_>, Vec<_>) =
-            editions.partition(|own| self.successors.contains_key(own));
+            variants.partition(|own| self.successors.contains_key(own));
         (same.len(), moved.len())
     }
 
-    /// The v3 editions of older operations, by the key of the older one.
-    pub fn editions<'a>(
+    /// The v3 variants of older operations, by the key of the older one.
+    pub fn v3_variants<'a>(
         &self,
         documents: &'a BTreeMap<String, Value>,
-    ) -> BTreeMap<String, Edition<'a>> {
-        let newer = every_operation(documents).filter(Edition::is_v3);
-        newer
+    ) -> BTreeMap<String, DocumentedOperation<'a>> {
+        every_operation(documents)
+            .filter(DocumentedOperation::is_v3)
             .filter_map(|one| Some((self.older_of(&one.key())?.to_owned(), one)))
             .collect()
     }
 }
 
-impl Edition<'_> {
+impl DocumentedOperation<'_> {
     pub(crate) fn key(&self) -> String {
         key(self.method, self.path)
     }
@@ -152,9 +152,9 @@ impl Edition<'_> {
 /// Every operation of `documents`, older and v3.
 pub(crate) fn every_operation(
     documents: &BTreeMap<String, Value>,
-) -> impl Iterator<Item = Edition<'_>> {
+) -> impl Iterator<Item = DocumentedOperation<'_>> {
     documents.iter().flat_map(|(source, document)| {
-        operations(document).map(move |(method, path, _, operation)| Edition {
+        operations(document).map(move |(method, path, _, operation)| DocumentedOperation {
             source,
             document,
             method,
@@ -171,6 +171,6 @@ fn erased(method_and_path: &str) -> String {
 }
 
 /// Reads the file's text.
-pub(crate) fn parse(text: &str) -> Result<Editions, Problem> {
+pub(crate) fn parse(text: &str) -> Result<V3Documents, Problem> {
     toml::from_str(text).map_err(|error| Problem::in_toml("openapi/v3.toml", &error))
 }

@@ -118,23 +118,23 @@ links_get-link-clicks (GET /links/{linkId}/clicks, no tool)
 
 /// The sources of the documents that `edits` touch, older and v3: all of them take seconds a row.
 fn only(sources: &Sources, edits: &[Edit]) -> Sources {
-    let editions = &sources.editions;
+    let variants = &sources.v3;
     let stems = edits.iter().filter_map(|edit| edit.at.first());
-    let names: BTreeSet<&str> = stems.map(|stem| editions.document_of(stem)).collect();
+    let names: BTreeSet<&str> = stems.map(|stem| variants.document_of(stem)).collect();
     let is_of = |tool: &str| {
         let document = tool.split_once('_').map(|(document, _)| document);
         document.is_some_and(|document| names.contains(document))
     };
     let mut few = sources.clone();
     few.documents
-        .retain(|source, _| names.contains(editions.document_of(source)));
+        .retain(|source, _| names.contains(variants.document_of(source)));
     few.overlays.retain(|stem, _| names.contains(&**stem));
     few.annotations.retain(|stem, _| names.contains(&**stem));
     for toolset in few.allowlist.toolsets.values_mut() {
         toolset.tools.retain(|tool| is_of(tool));
     }
     few.allowlist.left_out.retain(|tool, _| is_of(tool));
-    few.editions
+    few.v3
         .documents
         .retain(|_, document| names.contains(&**document));
     let has = |place: &str| {
@@ -142,7 +142,7 @@ fn only(sources: &Sources, edits: &[Edit]) -> Sources {
         let mut documents = few.documents.values();
         documents.any(|document| document["paths"].get(path).is_some())
     };
-    few.editions.successors.retain(|_, before| has(before));
+    few.v3.successors.retain(|_, before| has(before));
     few
 }
 

@@ -42,10 +42,10 @@ fn every_operation_is_a_tool_or_an_edition_of_one_or_left_out_by_name() {
     assert_eq!(sources.allowlist.left_out.len(), left_out);
     let documents = sources.documents.values();
     let all: usize = documents.map(|one| resolve::operations(one).count()).sum();
-    let editions = generation.editions + generation.successors;
-    assert_eq!(all, editions + tools + left_out, "no operation is lost");
+    let variants = generation.v3_variants + generation.successors;
+    assert_eq!(all, variants + tools + left_out, "no operation is lost");
     assert_eq!(
-        sources.editions.successors.len(),
+        sources.v3.successors.len(),
         generation.successors,
         "every line of v3.toml is met"
     );

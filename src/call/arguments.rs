@@ -33,7 +33,7 @@ const MOST_TOLD: usize = 20;
 
 /// Checks arguments of any tool. The schema of a tool is compiled at its first call.
 pub(crate) struct Checker {
-    /// By the tool's place in memory: its v3 edition has the same name.
+    /// By the tool's place in memory: its v3 variant has the same name.
     schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
     ignored: Vec<String>,
 }
@@ -65,8 +65,8 @@ pub struct ArgumentProblem {
 impl Checker {
     /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
     pub(crate) fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
-        let editions = tools.iter().flat_map(Tool::editions);
-        let schemas = editions
+        let variants = tools.iter().flat_map(Tool::variants);
+        let schemas = variants
             .map(|tool| (tool.address(), OnceLock::new()))
             .collect();
         Self { schemas, ignored }

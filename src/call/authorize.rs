@@ -77,7 +77,7 @@ impl Pipeline {
         // The arguments may have led to another location than the connection's.
         let allowed = rules
             .shows(facts.tool)
-            .and_then(|()| rules.permits(facts.edition, validated.arguments(), || self.now()));
+            .and_then(|()| rules.permits(facts.variant, validated.arguments(), || self.now()));
         if let Err(denied) = allowed {
             return Err(self.deny(facts, denied, context));
         }

@@ -17,7 +17,7 @@ use tool::{Effect, Tool};
 pub(super) struct Facts {
     pub tool: &'static Tool,
     /// What is called for the tool, and under which version.
-    pub edition: &'static Tool,
+    pub variant: &'static Tool,
     pub version: &'static str,
     /// The account that it acts for; its configured location is that of the location it is for, where that is one of the server's.
     pub caller: Caller,

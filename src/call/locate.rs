@@ -56,7 +56,7 @@ impl Pipeline {
                 return Err(Answer::never_sent(&failure));
             }
         };
-        let (edition, version) = tool.edition(self.transport().preferred());
+        let (variant, version) = tool.variant(self.transport().preferred());
         let bound = caller.location.as_ref();
         let location = bound.map(|bound| bound.location().clone());
         let mut may_disclose = self.may_hear_of(principal, &caller, location.as_ref());
@@ -70,7 +70,7 @@ impl Pipeline {
         }
         Ok(Facts {
             tool,
-            edition,
+            variant,
             version,
             agency: self.may_use_agency(principal),
             may_disclose,

@@ -86,7 +86,7 @@ impl Pipeline {
     }
 
     async fn find_zone(&self, facts: &Facts, context: &CallContext) -> LocalZone {
-        let named = Checker::named_location(facts.edition, &facts.arguments);
+        let named = Checker::named_location(facts.variant, &facts.arguments);
         let location = named
             .or_else(|| facts.location.clone())
             .or_else(|| self.transport().only_location(&facts.caller));
@@ -109,10 +109,10 @@ impl Pipeline {
         if let Some(zone) = self.zones().get(&key, Instant::now()) {
             return zone;
         }
-        let (edition, version) = tool.edition(self.transport().preferred());
+        let (variant, version) = tool.variant(self.transport().preferred());
         let asking = Facts {
             tool,
-            edition,
+            variant,
             version,
             arguments: Map::from_iter([("locationId".to_owned(), json!(location.as_str()))]),
             once: None,

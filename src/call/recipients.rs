@@ -66,10 +66,10 @@ impl Pipeline {
         contact: &str,
         context: &CallContext,
     ) -> Option<(String, bool)> {
-        let (edition, version) = tool.edition(self.transport().preferred());
+        let (variant, version) = tool.variant(self.transport().preferred());
         let facts = Facts {
             tool,
-            edition,
+            variant,
             version,
             arguments: Map::from_iter([(CONTACT_ID.to_owned(), json!(contact))]),
             ..facts.clone()

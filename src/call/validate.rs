@@ -77,15 +77,15 @@ impl Pipeline {
         facts: &mut Facts,
         context: &CallContext,
     ) -> Result<(Arguments, Box<Outgoing>), Unbuilt> {
-        let edition = facts.edition;
+        let variant = facts.variant;
         // Of a read nobody asks afterwards what it was given.
-        let given = match facts.is_read() && !edition.takes_dates() {
+        let given = match facts.is_read() && !variant.takes_dates() {
             true => std::mem::take(&mut facts.arguments),
             false => facts.arguments.clone(),
         };
         let checker = self.checker();
         let checked = checker.check(
-            edition,
+            variant,
             given,
             &facts.caller,
             facts.as_highlevel,
@@ -93,12 +93,12 @@ impl Pipeline {
         )?;
         let arguments = checked.arguments;
         facts.warn(checked.warnings);
-        let mut request = prepare(edition, self.transport().upstream(), &arguments)
+        let mut request = prepare(variant, self.transport().upstream(), &arguments)
             .map_err(|error| Unbuilt::Refused(error.into()))?;
-        body::write(edition, &arguments, &mut request)
+        body::write(variant, &arguments, &mut request)
             .map_err(|error| Unbuilt::Refused(error.into()))?;
         refuse_masked(&request).map_err(Unbuilt::Refused)?;
-        let named = location_on_the_wire(edition, &arguments);
+        let named = location_on_the_wire(variant, &arguments);
         facts.names_location = named.is_some();
         if named.is_some() && named != facts.location {
             let known = named
@@ -110,7 +110,7 @@ impl Pipeline {
             facts.may_disclose = self.may_hear_of(&context.principal, &facts.caller, location);
         }
         let target = Target {
-            tool: edition,
+            tool: variant,
             version: facts.version,
             location: facts.location.clone(),
             names_location: facts.names_location,

@@ -11,7 +11,7 @@ const MOST: usize = 100;
 
 /// One answer, whatever its status.
 pub struct Observation {
-    /// The edition that was called.
+    /// The variant that was called.
     pub tool: &'static Tool,
     pub status: u16,
     pub headers: HeaderMap,

@@ -25,7 +25,7 @@ pub struct Sender {
 /// What is called, and where.
 #[derive(Clone)]
 pub struct Target {
-    /// As it is sent: the edition that the settings prefer.
+    /// As it is sent: the variant that the settings prefer.
     pub tool: &'static Tool,
     /// Value of the `Version` header.
     pub version: &'static str,

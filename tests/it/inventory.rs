@@ -120,10 +120,10 @@ fn secrets<'a>(
     }
 }
 
-/// The secrets in the documented answer of `tool`, in any of its editions.
+/// The secrets in the documented answer of `tool`, in any of its variants.
 fn masks(tool: &Tool) -> Vec<String> {
     let names: BTreeSet<String> = tool
-        .editions()
+        .variants()
         .filter_map(|one| ANSWERS.get(&key(one.method, one.path)))
         .flatten()
         .cloned()
@@ -259,7 +259,7 @@ pub(crate) fn line(tool: &Tool, cost: usize) -> String {
         format!("{}:{role}", tenant.steps.join("."))
     });
     let tenants: Vec<String> = tenants.chain(inner).collect();
-    let newer = match tool.newer {
+    let v3 = match tool.v3 {
         V3Variant::None => "-",
         V3Variant::Same(_) => "same",
         V3Variant::Other(_) => "other",
@@ -270,7 +270,7 @@ pub(crate) fn line(tool: &Tool, cost: usize) -> String {
         tool.name.to_owned(),
         format!("{} {}", tool.effect.name(), flags.join(" ")),
         format!("{} {}", tool.method, tool.path),
-        format!("version {} (v3: {newer})", tool.version),
+        format!("version {} (v3: {v3})", tool.version),
         format!(
             "paging {:?} {}",
             tool.paging.style,

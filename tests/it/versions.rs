@@ -10,16 +10,11 @@ use test_support::server::{TestServer, UNCONFIRMED, VOUCHED};
 const V3: (&str, &str) = ("HIGHLEVEL_MCP_UPSTREAM_PREFER_VERSION", "v3");
 
 /// A call under both versions: the target, version and body that leave.
-async fn check(
-    tool: &str,
-    arguments: Value,
-    older: (&str, &str, Value),
-    newer: (&str, &str, Value),
-) {
+async fn check(tool: &str, arguments: Value, older: (&str, &str, Value), v3: (&str, &str, Value)) {
     let highlevel = Recording::always(200, "{}").await;
     for (variables, expected) in [
         (&[UNCONFIRMED, VOUCHED][..], older),
-        (&[UNCONFIRMED, VOUCHED, V3][..], newer),
+        (&[UNCONFIRMED, VOUCHED, V3][..], v3),
     ] {
         let mut server = TestServer::start_with(&highlevel.url, variables).await;
         server.path = "/mcp/x/all";
@@ -100,15 +95,15 @@ async fn names_are_the_same_under_both_versions() {
 /// An argument may be gone in v3, but none has another name there.
 #[test]
 fn no_argument_is_renamed_by_the_version() {
-    let newer = |tool: &'static Tool| match tool.newer {
-        V3Variant::Other(newer) => Some((tool, newer)),
+    let v3 = |tool: &'static Tool| match tool.v3 {
+        V3Variant::Other(v3) => Some((tool, v3)),
         _ => None,
     };
-    let pairs: Vec<_> = TOOLS.iter().filter_map(newer).collect();
+    let pairs: Vec<_> = TOOLS.iter().filter_map(v3).collect();
     assert!(pairs.len() > 50, "{}", pairs.len());
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
-    for (older, newer) in pairs {
-        for argument in newer.arguments {
+    for (older, v3) in pairs {
+        for argument in v3.arguments {
             let before = older
                 .arguments
                 .iter()

@@ -72,8 +72,8 @@ fn print_standings(sources: &Sources, generation: &Generation) {
         sources.documents.len()
     );
     println!(
-        "{:>6}  are v3 editions of older ones at the same path",
-        generation.editions
+        "{:>6}  are v3 variants of older ones at the same path",
+        generation.v3_variants
     );
     println!(
         "{:>6}  are v3 successors of older ones at another path",

@@ -33,8 +33,8 @@ fn identity(
         ),
         _ => {}
     }
-    // Nobody meets the id of an edition: the tool bears the older one.
-    if old.operation_id != new.operation_id && !old.edition {
+    // Nobody meets the id of a variant: the tool bears the older one.
+    if old.operation_id != new.operation_id && !old.is_v3_variant {
         let ids = format!(
             "operationId {} is {} now",
             old.operation_id, new.operation_id
@@ -44,7 +44,7 @@ fn identity(
         } else {
             tell(Mark::Breaks, format!("renamed to {}: {ids}", new.tool));
         }
-    } else if old.tool != new.tool && !old.edition {
+    } else if old.tool != new.tool && !old.is_v3_variant {
         let documents = format!("document {} is {} now", old.document, new.document);
         tell(
             Mark::Breaks,
@@ -64,7 +64,7 @@ fn identity(
         let what = format!("path moved from {} to {}", old.path, new.path);
         tell(Mark::Tells, what);
     }
-    if old.known && !old.edition {
+    if old.known && !old.is_v3_variant {
         tell(
             Mark::Review,
             format!(

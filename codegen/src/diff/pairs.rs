@@ -59,7 +59,10 @@ fn same_tool<'a>(
 ) -> Option<&'a OperationSignature> {
     let mut others = others.iter();
     let is_same = |other: &&OperationSignature| {
-        !face.edition && !other.edition && other.tool == face.tool && other.is_v3() != face.is_v3()
+        !face.is_v3_variant
+            && !other.is_v3_variant
+            && other.tool == face.tool
+            && other.is_v3() != face.is_v3()
     };
     others.find(is_same)
 }

@@ -47,8 +47,8 @@ impl fmt::Display for Change {
             Mark::Breaks => "BREAKS",
             Mark::Review => "REVIEW",
         };
-        let edition = if self.under_v3 { "under v3: " } else { "" };
-        write!(f, "{mark} {edition}{}", self.what)
+        let variant = if self.under_v3 { "under v3: " } else { "" };
+        write!(f, "{mark} {variant}{}", self.what)
     }
 }
 

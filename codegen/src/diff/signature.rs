@@ -11,7 +11,7 @@ use crate::model::argument::must_be_given;
 use crate::model::lower::{LoweredOperation, scopes, token_class};
 use crate::model::operation::{Operation, V3Operation, key};
 use crate::pipeline::DescribedDocuments;
-use crate::v3::{Edition, V3, V3_VERSION, every_operation};
+use crate::v3::{DocumentedOperation, V3, V3_VERSION, every_operation};
 use tool::{Media, TokenClass};
 
 /// One operation of one document.
@@ -29,8 +29,8 @@ pub(super) struct OperationSignature {
     pub listed: bool,
     /// Someone wrote a table for it.
     pub known: bool,
-    /// It is the v3 edition of an older operation.
-    pub edition: bool,
+    /// It is the v3 variant of an older operation.
+    pub is_v3_variant: bool,
     pub arguments: Fields,
     pub version: String,
     pub scopes: Vec<String>,
@@ -58,7 +58,7 @@ impl OperationSignature {
 /// Every operation of every document of `sources`.
 pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<OperationSignature> {
     let documents = &described.documents;
-    let catalogue = sources.editions.catalogue(documents, &mut Vec::new());
+    let catalogue = sources.v3.catalogue(documents, &mut Vec::new());
     let mut own: BTreeMap<(&str, String), &LoweredOperation> = BTreeMap::new();
     let mut older: BTreeMap<String, &LoweredOperation> = BTreeMap::new();
     for lowered in &described.operations {
@@ -70,17 +70,17 @@ pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<Op
         own.insert((&operation.source, key), lowered);
     }
     let mut faces = Vec::new();
-    for edition in every_operation(documents) {
-        let key = edition.key();
+    for one in every_operation(documents) {
+        let key = one.key();
         let before = || older.get(catalogue.older_of(&key)?);
-        if let Some(lowered) = own.get(&(edition.source, key.clone())) {
-            faces.push(face(&edition, key, lowered, &lowered.operation, false));
+        if let Some(lowered) = own.get(&(one.source, key.clone())) {
+            faces.push(face(&one, key, lowered, &lowered.operation, false));
         } else if let Some(lowered) = before() {
-            let shape = match &lowered.operation.newer {
-                V3Operation::Other(newer) => newer,
+            let shape = match &lowered.operation.v3 {
+                V3Operation::Other(v3) => v3,
                 _ => &lowered.operation,
             };
-            faces.push(face(&edition, key, lowered, shape, true));
+            faces.push(face(&one, key, lowered, shape, true));
         }
     }
     faces
@@ -88,17 +88,17 @@ pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<Op
 
 /// `shape` has the arguments by the tool's names; the rest stands in the document itself.
 fn face(
-    at: &Edition<'_>,
+    at: &DocumentedOperation<'_>,
     key: String,
     lowered: &LoweredOperation,
     shape: &Operation,
-    edition: bool,
+    is_v3_variant: bool,
 ) -> OperationSignature {
     let tool = &lowered.operation;
     let answer = answer(at.document, at.operation, shape.paging.rows.as_deref());
     let (mut scopes, access) = scopes(at.operation);
     let mut token = token_class(&access);
-    if !edition {
+    if !is_v3_variant {
         scopes.clone_from(&tool.scopes);
         token = tool.token;
     }
@@ -115,9 +115,9 @@ fn face(
         tool: tool.tool.clone(),
         listed: !tool.toolsets.is_empty(),
         known: lowered.known,
-        edition,
+        is_v3_variant,
         arguments: arguments(shape),
-        version: version(at, edition),
+        version: version(at, is_v3_variant),
         scopes,
         token,
         media: media(at.document, at.operation),
@@ -128,9 +128,9 @@ fn face(
 }
 
 /// What only v3 has is sent as v3, whatever its document says.
-fn version(at: &Edition<'_>, edition: bool) -> String {
+fn version(at: &DocumentedOperation<'_>, is_v3_variant: bool) -> String {
     let declared = at.operation[VERSION].as_str().unwrap_or_default();
-    let is_only_v3 = at.source.starts_with(V3) && !edition;
+    let is_only_v3 = at.source.starts_with(V3) && !is_v3_variant;
     if is_only_v3 { V3_VERSION } else { declared }.to_owned()
 }
 

@@ -10,7 +10,7 @@ use crate::allowlist::{self, Allowlist};
 use crate::annotations::{self, DocumentAnnotations};
 use crate::error::{Errors, Problem};
 use crate::search::glossary::{self, Glossary};
-use crate::v3::{self, Editions, V3};
+use crate::v3::{self, V3, V3Documents};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub struct Sources {
     pub overlays: BTreeMap<String, Value>,
     pub annotations: BTreeMap<String, DocumentAnnotations>,
     pub allowlist: Allowlist,
-    pub editions: Editions,
+    pub v3: V3Documents,
     pub glossary: Glossary,
 }
 
@@ -35,7 +35,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     };
 
     let mut json = files("highlevel", "json", &mut problems);
-    json.extend(newer(openapi, &mut problems));
+    json.extend(v3_texts(openapi, &mut problems));
     let yaml = files("repairs", "yaml", &mut problems);
     let toml = files("tools", "toml", &mut problems);
 
@@ -61,7 +61,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     }
     let path = |name: &str| openapi.join(name);
     let allowlist = one(&path("allowlist.toml"), allowlist::parse, &mut problems);
-    let editions = one(&path("v3.toml"), v3::parse, &mut problems);
+    let v3_documents = one(&path("v3.toml"), v3::parse, &mut problems);
     let glossary = one(&path("glossary.toml"), glossary::parse, &mut problems);
 
     if problems.is_empty() {
@@ -70,7 +70,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             overlays,
             annotations,
             allowlist,
-            editions,
+            v3: v3_documents,
             glossary,
         })
     } else {
@@ -92,7 +92,7 @@ fn one<T: Default>(
 }
 
 /// The v3 documents; none before they were imported.
-fn newer(openapi: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, (PathBuf, String)> {
+fn v3_texts(openapi: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, (PathBuf, String)> {
     let folder = openapi.join("highlevel").join(V3);
     if !folder.exists() {
         return BTreeMap::new();

@@ -20,7 +20,7 @@ struct Action {
     #[serde(rename = "x-evidence")]
     evidence: Option<Value>,
     update: Option<Value>,
-    /// In place of `update` for the v3 edition of the document.
+    /// In place of `update` for the v3 variant of the document.
     #[serde(rename = "x-update-v3")]
     update_v3: Option<Value>,
     /// v3 has mended it, or does not have the place.
@@ -68,12 +68,12 @@ pub(crate) fn apply(
     }
 }
 
-/// Applies `overlay` to the v3 editions of its document, of which there may be several: v3 shares most of its shapes.
+/// Applies `overlay` to the v3 variants of its document, of which there may be several: v3 shares most of its shapes.
 /// Gives every action that applies to none of them without saying so, or says so and would apply.
 pub(crate) fn apply_to_v3(
     stem: &str,
     overlay: &Value,
-    editions: &mut [&mut Value],
+    variants: &mut [&mut Value],
 ) -> Vec<Problem> {
     // What is wrong with the overlay itself is told where it is applied to the document.
     let actions = Overlay::deserialize(overlay).map_or_else(|_| Vec::new(), |one| one.actions);
@@ -83,19 +83,19 @@ pub(crate) fn apply_to_v3(
             action.update = Some(update);
         }
         let mut applies = false;
-        for edition in editions.iter_mut() {
+        for variant in variants.iter_mut() {
             let in_v3 = Action {
-                target: target_in_v3(&action.target, edition),
+                target: target_in_v3(&action.target, variant),
                 ..action.clone()
             };
             applies |= match action.not_in_v3 {
-                true => apply_action(&in_v3, &mut edition.clone()).is_ok(),
-                false => apply_action(&in_v3, edition).is_ok(),
+                true => apply_action(&in_v3, &mut variant.clone()).is_ok(),
+                false => apply_action(&in_v3, variant).is_ok(),
             };
         }
         let (what, remedy) = match (action.not_in_v3, applies) {
             (false, false) => (
-                "applies to no v3 edition of the document",
+                "applies to no v3 variant of the document",
                 "correct the target or x-update-v3, or say x-not-in-v3: true where v3 needs no repair",
             ),
             (true, true) => (
@@ -125,10 +125,10 @@ fn target_in_v3(target: &str, document: &Value) -> String {
         let (before, from) = rest.split_at(start);
         let end = from.find(|letter| !is_name(letter)).unwrap_or(from.len());
         let (name, after) = from.split_at(end);
-        let newer = format!("{name}V3");
+        let v3 = format!("{name}V3");
         out.push_str(before);
-        out.push_str(if !exists(name) && exists(&newer) {
-            &newer
+        out.push_str(if !exists(name) && exists(&v3) {
+            &v3
         } else {
             name
         });
@@ -284,9 +284,9 @@ mod tests {
             action["description"] = json!("why");
             action["x-evidence"] = json!(["docs#1"]);
             let overlay = json!({"overlay": "1.0.0", "info": {}, "actions": [action]});
-            let mut editions = [json!({"a": {"type": "object"}}), json!({"b": {}})];
-            let mut editions: Vec<&mut Value> = editions.iter_mut().collect();
-            let problems = apply_to_v3("d", &overlay, &mut editions);
+            let mut variants = [json!({"a": {"type": "object"}}), json!({"b": {}})];
+            let mut variants: Vec<&mut Value> = variants.iter_mut().collect();
+            let problems = apply_to_v3("d", &overlay, &mut variants);
             assert_eq!(problems.len(), expected.len(), "{problems:?}");
             for (problem, part) in problems.iter().zip(expected) {
                 assert!(problem.to_string().contains(part), "{problem}");
@@ -298,7 +298,7 @@ mod tests {
         claimed["x-not-in-v3"] = json!(true);
         check(claimed, &["action 1 ($.b): says x-not-in-v3"]);
         let gone = json!({"target": "$.c", "update": {"type": "string"}});
-        check(gone.clone(), &["action 1 ($.c): applies to no v3 edition"]);
+        check(gone.clone(), &["action 1 ($.c): applies to no v3 variant"]);
         let mut told = gone;
         told["x-not-in-v3"] = json!(true);
         check(told, &[]);
@@ -307,7 +307,7 @@ mod tests {
         check(own, &[]);
         let same =
             json!({"target": "$.a", "update": {"type": "null"}, "x-update-v3": {"type": "object"}});
-        check(same, &["applies to no v3 edition"]);
+        check(same, &["applies to no v3 variant"]);
     }
 
     #[test]

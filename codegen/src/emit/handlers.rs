@@ -10,8 +10,8 @@ use tool::Place;
 
 /// The name of a tool's handler.
 pub(crate) fn handler_name(operation: &Operation) -> Ident {
-    let edition = if operation.is_newer { "_v3" } else { "" };
-    format_ident!("{}{edition}", identifier_text(&operation.tool, '_'))
+    let suffix = if operation.is_v3_variant { "_v3" } else { "" };
+    format_ident!("{}{suffix}", identifier_text(&operation.tool, '_'))
 }
 
 /// The module of a document's client.

@@ -110,15 +110,15 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
     };
     let handler = handlers.len();
     handlers.push(handler_name(operation));
-    let newer = match &operation.newer {
+    let v3 = match &operation.v3 {
         V3Operation::None => quote!(V3Variant::None),
         V3Operation::Same(version) => quote!(V3Variant::Same(#version)),
-        V3Operation::Other(newer) => {
-            let newer = self::tool(newer, handlers);
+        V3Operation::Other(v3) => {
+            let v3 = self::tool(v3, handlers);
             // A constant of its own, for a table holds no reference to what stands in itself.
             quote!(V3Variant::Other({
-                static NEWER: Tool = #newer;
-                &NEWER
+                static V3: Tool = #v3;
+                &V3
             }))
         }
     };
@@ -160,7 +160,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             advertised_schema: #advertised,
             check_schema: #check,
             handler: #handler,
-            newer: #newer,
+            v3: #v3,
         }
     }
 }

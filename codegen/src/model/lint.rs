@@ -22,7 +22,7 @@ pub(crate) fn faults(
     operation: &Operation,
     known: Option<&OperationAnnotations>,
     answer: &DocumentedAnswer,
-    newer_names: &[String],
+    v3_names: &[String],
     documented_dates: &BTreeSet<String>,
 ) -> Vec<Problem> {
     let mut faults = Vec::new();
@@ -68,7 +68,7 @@ pub(crate) fn faults(
     for (name, told) in &known.arguments {
         let is_argument = operation.arguments.iter().any(|one| one.wire_name == *name);
         let is_inner = inner.iter().any(|field| field.path == *name);
-        if !is_argument && !is_inner && newer_names.contains(name) {
+        if !is_argument && !is_inner && v3_names.contains(name) {
             continue;
         }
         if !is_argument && !is_inner {
@@ -107,8 +107,8 @@ pub(crate) fn faults(
             fault(&argument.name, "has a rule but no role", "give it a `role`");
         }
     }
-    if let V3Operation::Other(newer) = &operation.newer {
-        for name in undeclared(newer, known) {
+    if let V3Operation::Other(v3) = &operation.v3 {
+        for name in undeclared(v3, known) {
             let what = "may name a tenant in v3, but its role is not declared";
             let remedy = format!("give it a `role` (or \"none\") in {file}");
             fault(&name, what, &remedy);
@@ -142,17 +142,17 @@ pub(crate) fn faults(
     faults
 }
 
-/// Arguments of a v3 edition, and fields inside them, that may name a tenant and have no declared role:
+/// Arguments of a v3 variant, and fields inside them, that may name a tenant and have no declared role:
 /// neither under their own name nor under the older one.
-fn undeclared(newer: &Operation, known: &OperationAnnotations) -> Vec<String> {
+fn undeclared(v3: &Operation, known: &OperationAnnotations) -> Vec<String> {
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let declared = |name: &str| {
         let mut told = known.arguments.iter();
         told.any(|(one, told)| told.role.is_some() && plain(one) == plain(name))
     };
-    let inner = inner_fields(&newer.arguments).into_iter();
+    let inner = inner_fields(&v3.arguments).into_iter();
     let inner = inner.map(|field| (field.name().to_owned(), field.path));
-    let own = newer.arguments.iter();
+    let own = v3.arguments.iter();
     own.map(|one| (one.wire_name.clone(), one.wire_name.clone()))
         .chain(inner)
         .filter(|(name, path)| may_name_tenant(name) && !declared(path))

@@ -18,8 +18,8 @@ use crate::model::lint::dates::documented_dates;
 use crate::model::lint::faults;
 use crate::model::naming::tool_name;
 use crate::model::operation::{Operation, V3Operation};
-use crate::model::v3::{name_as_v3_does, names as names_of_newer, newer};
-use crate::v3::Edition;
+use crate::model::v3::{name_as_v3_does, names as names_of_v3, v3_operation};
+use crate::v3::DocumentedOperation;
 use crate::v3::{V3, V3_VERSION};
 use tool::{Effect, TokenClass};
 
@@ -46,7 +46,7 @@ pub(crate) fn lower<'a>(
     place: OperationOrigin<'_>,
     document: &Value,
     is_own: impl Fn(&str, &str) -> bool,
-    edition: impl Fn(&str, &str) -> Option<Edition<'a>>,
+    variant: impl Fn(&str, &str) -> Option<DocumentedOperation<'a>>,
     annotations: Option<&DocumentAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
 ) -> Vec<LoweredOperation> {
@@ -67,7 +67,7 @@ pub(crate) fn lower<'a>(
             operation,
             known,
             toolsets,
-            edition(method, path),
+            variant(method, path),
         ));
     }
     lowered
@@ -80,7 +80,7 @@ fn lower_operation(
     operation: &Value,
     known: Option<&OperationAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
-    edition: Option<Edition<'_>>,
+    variant: Option<DocumentedOperation<'_>>,
 ) -> LoweredOperation {
     let by_rule = tool_name(place.document, operation_id);
     let tool = known
@@ -158,8 +158,8 @@ fn lower_operation(
         body,
         media: media.unwrap_or_default(),
         answer_media: answer_media(document, operation),
-        newer: V3Operation::None,
-        is_newer: false,
+        v3: V3Operation::None,
+        is_v3_variant: false,
         check_schema: with_choices(check_schema(&arguments, forms), known),
         advertised_schema: advertised_schema(&arguments),
         inner_tenants,
@@ -173,16 +173,16 @@ fn lower_operation(
     if place.source.starts_with(V3) {
         V3_VERSION.clone_into(&mut operation.version);
     }
-    let mut newer_names = Vec::new();
+    let mut v3_names = Vec::new();
     let mut dates = documented_dates(document, raw);
-    if let Some(edition) = edition {
-        dates.extend(documented_dates(edition.document, edition.operation));
-        operation.newer = newer(&operation, known, &edition);
-        name_as_v3_does(&mut operation.arguments, path, edition.path);
-        newer_names = names_of_newer(&edition);
+    if let Some(variant) = variant {
+        dates.extend(documented_dates(variant.document, variant.operation));
+        operation.v3 = v3_operation(&operation, known, &variant);
+        name_as_v3_does(&mut operation.arguments, path, variant.path);
+        v3_names = names_of_v3(&variant);
     }
     LoweredOperation {
-        faults: faults(&operation, known, &answer, &newer_names, &dates),
+        faults: faults(&operation, known, &answer, &v3_names, &dates),
         known: known.is_some(),
         unsendable: media
             .is_none()

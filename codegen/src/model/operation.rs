@@ -58,10 +58,10 @@ pub struct Operation {
     /// Media type of the documented answer; none where a success is documented without a body.
     pub answer_media: Option<String>,
     /// The same in v3.
-    pub newer: V3Operation,
-    /// It is the v3 edition of an older operation.
+    pub v3: V3Operation,
+    /// It is the v3 variant of an older operation.
     #[serde(skip)]
-    pub is_newer: bool,
+    pub is_v3_variant: bool,
     /// JSON Schema 2020-12 that arguments must pass.
     #[serde(skip)]
     pub check_schema: Value,

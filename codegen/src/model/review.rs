@@ -44,12 +44,12 @@ fn unproven(operation: &Operation) -> Option<&'static str> {
         let mut arguments = operation.arguments.iter();
         arguments.any(|one| one.role == TenantRole::Location && one.required)
     };
-    let every_edition = match &operation.newer {
-        V3Operation::Other(newer) => names_location(operation) && names_location(newer),
+    let every_variant = match &operation.v3 {
+        V3Operation::Other(v3) => names_location(operation) && names_location(v3),
         _ => names_location(operation),
     };
     match operation.token {
-        _ if !every_edition => Some("is given where no required argument names a location"),
+        _ if !every_variant => Some("is given where no required argument names a location"),
         TokenClass::Agency => Some("is given where only an agency's token is taken"),
         TokenClass::Unknown => Some("is given where HighLevel does not say which token is taken"),
         TokenClass::Location | TokenClass::Either => None,

@@ -1,4 +1,4 @@
-//! The v3 edition of an operation that the older documents have too: the same tool and argument names,
+//! The v3 variant of an operation that the older documents have too: the same tool and argument names,
 //! v3's own version, path and names on the wire.
 
 use std::collections::BTreeMap;
@@ -15,20 +15,20 @@ use crate::model::argument::{
 };
 use crate::model::inner::{dates, inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
-use crate::v3::Edition;
+use crate::v3::DocumentedOperation;
 use tool::Place;
 
-/// The v3 edition of `older`, as what it differs in.
-pub(crate) fn newer(
+/// The v3 variant of `older`, as what it differs in.
+pub(crate) fn v3_operation(
     older: &Operation,
     known: Option<&OperationAnnotations>,
-    edition: &Edition<'_>,
+    variant: &DocumentedOperation<'_>,
 ) -> V3Operation {
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
-    let told = renamed(edition, known_arguments);
-    let (mut own, body) = arguments(edition.document, edition.operation, &told);
-    if edition.method == "patch" {
+    let told = renamed(variant, known_arguments);
+    let (mut own, body) = arguments(variant.document, variant.operation, &told);
+    if variant.method == "patch" {
         demand_nothing_nested(&mut own);
     }
     for argument in &mut own {
@@ -36,49 +36,49 @@ pub(crate) fn newer(
             .arguments
             .iter()
             .find(|before| is_same(before, argument))
-            .or_else(|| in_same_place(older, edition.path, argument));
+            .or_else(|| in_same_place(older, variant.path, argument));
         if let Some(before) = before {
             argument.name.clone_from(&before.name);
             argument.aliases.clone_from(&before.aliases);
             argument.aliases.push(before.wire_name.clone());
         }
     }
-    let version = edition.operation[VERSION].as_str().unwrap_or_default();
+    let version = variant.operation[VERSION].as_str().unwrap_or_default();
     let inner_tenants = tenants(&own, &told);
     let inner_dates = dates(&own, &told);
-    let forms = demanded_forms(edition.document, edition.operation, &own);
+    let forms = demanded_forms(variant.document, variant.operation, &own);
     let check_schema = with_choices(check_schema(&own, forms), known);
-    let newer = Operation {
-        source: edition.source.to_owned(),
-        operation_id: edition.operation["operationId"]
+    let v3 = Operation {
+        source: variant.source.to_owned(),
+        operation_id: variant.operation["operationId"]
             .as_str()
             .unwrap_or_default()
             .to_owned(),
-        method: edition.method.to_uppercase(),
-        path: edition.path.to_owned(),
+        method: variant.method.to_uppercase(),
+        path: variant.path.to_owned(),
         version: version.to_owned(),
         renames: turned(older, &check_schema),
         body,
-        media: media(edition.document, edition.operation).unwrap_or_default(),
-        answer_media: answer_media(edition.document, edition.operation),
+        media: media(variant.document, variant.operation).unwrap_or_default(),
+        answer_media: answer_media(variant.document, variant.operation),
         advertised_schema: advertised_schema(&own),
         check_schema,
         inner_tenants,
         inner_dates,
         arguments: own,
-        newer: V3Operation::None,
-        is_newer: true,
+        v3: V3Operation::None,
+        is_v3_variant: true,
         ..older.clone()
     };
-    if is_like(older, &newer) {
+    if is_like(older, &v3) {
         V3Operation::Same(version.to_owned())
     } else {
-        V3Operation::Other(Box::new(newer))
+        V3Operation::Other(Box::new(v3))
     }
 }
 
 /// Whether one request serves both, the version aside. Names of path parameters are nobody's concern.
-fn is_like(older: &Operation, newer: &Operation) -> bool {
+fn is_like(older: &Operation, v3: &Operation) -> bool {
     let wire = |argument: &OperationArgument| match argument.place {
         Place::Path => String::new(),
         _ => argument.wire_name.clone(),
@@ -94,19 +94,19 @@ fn is_like(older: &Operation, newer: &Operation) -> bool {
         face.sort();
         face
     };
-    erased(older) == erased(newer)
-        && face(older) == face(newer)
-        && older.check_schema == newer.check_schema
-        && older.media == newer.media
-        && older.body == newer.body
+    erased(older) == erased(v3)
+        && face(older) == face(v3)
+        && older.check_schema == v3.check_schema
+        && older.media == v3.media
+        && older.body == v3.body
 }
 
 /// What is known of arguments, by v3's names for them.
 fn renamed(
-    edition: &Edition<'_>,
+    variant: &DocumentedOperation<'_>,
     known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> BTreeMap<String, ArgumentAnnotations> {
-    let names = names(edition);
+    let names = names(variant);
     let mut told = BTreeMap::new();
     for (name, annotations) in known {
         let same = names.iter().find(|own| *own == name);
@@ -146,14 +146,14 @@ pub(crate) fn name_as_v3_does(arguments: &mut [OperationArgument], path: &str, n
     if before.len() != now.len() {
         return;
     }
-    for (name, newer) in before.into_iter().zip(now) {
-        let is_taken = |one: &OperationArgument| names_of_argument(one).contains(newer);
+    for (name, v3) in before.into_iter().zip(now) {
+        let is_taken = |one: &OperationArgument| names_of_argument(one).contains(v3);
         if arguments.iter().any(is_taken) {
             continue;
         }
         let mut in_path = arguments.iter_mut().filter(|one| one.place == Place::Path);
         if let Some(argument) = in_path.find(|one| one.wire_name == name) {
-            argument.aliases.push(newer.to_owned());
+            argument.aliases.push(v3.to_owned());
         }
     }
 }
@@ -212,9 +212,9 @@ fn without_v3(name: &str) -> String {
         .collect()
 }
 
-/// Names of a v3 edition that annotations may speak of.
-pub(crate) fn names(edition: &Edition<'_>) -> Vec<String> {
-    let (own, _) = arguments(edition.document, edition.operation, &BTreeMap::new());
+/// Names of a v3 variant that annotations may speak of.
+pub(crate) fn names(variant: &DocumentedOperation<'_>) -> Vec<String> {
+    let (own, _) = arguments(variant.document, variant.operation, &BTreeMap::new());
     let inner = inner_fields(&own).into_iter().map(|field| field.path);
     let names = own.iter().map(|argument| argument.wire_name.clone());
     names.chain(inner).collect()

@@ -122,7 +122,7 @@ impl ArgumentPath {
         Ok(found)
     }
 
-    /// The fields as this edition of the tool sends them: what is `field_value` in one is `fieldValue` in
+    /// The fields as this variant of the tool sends them: what is `field_value` in one is `fieldValue` in
     /// another, and a rule on either binds both.
     fn fields_in(&self, tool: &Tool, argument: &Argument) -> Vec<&str> {
         let mut fields: Vec<&str> = Vec::new();

@@ -202,7 +202,7 @@ impl<'a> EffectiveRules<'a> {
         self.sections().any(Section::hides_anything)
     }
 
-    /// Whether the call may be made now, by the arguments that it will send. `tool` is the edition that is
+    /// Whether the call may be made now, by the arguments that it will send. `tool` is the variant that is
     /// called. Confirmation and caps come after.
     pub fn permits(
         &self,

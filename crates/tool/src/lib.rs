@@ -79,7 +79,7 @@ pub struct Tool {
     /// Which of the generated handlers builds its request.
     pub handler: usize,
     /// The same operation in HighLevel's v3.
-    pub newer: V3Variant,
+    pub v3: V3Variant,
 }
 
 /// What v3 has of an operation of the older documents.
@@ -104,21 +104,21 @@ pub enum VersionPreference {
 
 impl Tool {
     /// What is called for this tool, and under which version.
-    pub fn edition(&'static self, preferred: VersionPreference) -> (&'static Self, &'static str) {
-        match (preferred, self.newer) {
+    pub fn variant(&'static self, preferred: VersionPreference) -> (&'static Self, &'static str) {
+        match (preferred, self.v3) {
             (VersionPreference::V3, V3Variant::Same(version)) => (self, version),
-            (VersionPreference::V3, V3Variant::Other(newer)) => (newer, newer.version),
+            (VersionPreference::V3, V3Variant::Other(v3)) => (v3, v3.version),
             _ => (self, self.version),
         }
     }
 
     /// The tool in every form in which it may be called; all have its name.
-    pub fn editions(&self) -> impl Iterator<Item = &Self> {
-        let newer = match self.newer {
-            V3Variant::Other(newer) => Some(newer),
+    pub fn variants(&self) -> impl Iterator<Item = &Self> {
+        let v3 = match self.v3 {
+            V3Variant::Other(v3) => Some(v3),
             V3Variant::None | V3Variant::Same(_) => None,
         };
-        std::iter::once(self).chain(newer)
+        std::iter::once(self).chain(v3)
     }
 
     /// Whether its documented answer is neither JSON nor nothing, such as a recording.
@@ -132,7 +132,7 @@ impl Tool {
         self.answer_media.is_none() && self.paging.rows.is_empty()
     }
 
-    /// Its place in memory, which tells the editions of a tool apart.
+    /// Its place in memory, which tells the variants of a tool apart.
     pub fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }

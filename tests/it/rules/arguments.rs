@@ -278,7 +278,7 @@ fn lists_and_fields_inside_are_held_too() {
 #[test]
 fn a_field_is_held_by_the_name_of_either_version() {
     let older = tool(CREATE);
-    let V3Variant::Other(newer) = older.newer else {
+    let V3Variant::Other(v3) = older.v3 else {
         panic!("{CREATE} has no other version");
     };
     for path in ["customFields[].field_value", "customFields.fieldValue"] {
@@ -286,7 +286,7 @@ fn a_field_is_held_by_the_name_of_either_version() {
             "[server]\narguments = [{{ tools = [\"*\"], argument = \"{path}\", one_of = [\"a\"], required = true }}]"
         );
         let policy = parse(&rules).expect(path);
-        for (tool, field) in [(older, "field_value"), (newer, "fieldValue")] {
+        for (tool, field) in [(older, "field_value"), (v3, "fieldValue")] {
             for (value, passes) in [("a", true), ("b", false)] {
                 let sent = request(tool, json!({"customFields": [{ field: value }]}));
                 let found = policy

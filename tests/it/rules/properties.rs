@@ -190,19 +190,18 @@ fn more_sections_let_less_through() {
 
 /// Rules are made for a tool and hold for whichever version of it is called.
 #[test]
-fn every_edition_of_a_tool_is_under_the_same_rules() {
-    let (mut editions, mut renamed) = (0, Vec::new());
+fn every_variant_of_a_tool_is_under_the_same_rules() {
+    let (mut variants, mut renamed) = (0, Vec::new());
     for tool in TOOLS {
-        let V3Variant::Other(newer) = tool.newer else {
+        let V3Variant::Other(v3) = tool.v3 else {
             continue;
         };
-        editions += 1;
+        variants += 1;
         assert_eq!(
             (tool.name, tool.effect, tool.bulk, tool.toolsets),
-            (newer.name, newer.effect, newer.bulk, newer.toolsets)
+            (v3.name, v3.effect, v3.bulk, v3.toolsets)
         );
-        let gone =
-            |argument: &&Argument| newer.arguments.iter().all(|one| one.name != argument.name);
+        let gone = |argument: &&Argument| v3.arguments.iter().all(|one| one.name != argument.name);
         renamed.extend(
             tool.arguments
                 .iter()
@@ -210,7 +209,7 @@ fn every_edition_of_a_tool_is_under_the_same_rules() {
                 .map(|argument| format!("{} {}", tool.name, argument.name)),
         );
     }
-    assert!(editions > 50, "{editions}");
+    assert!(variants > 50, "{variants}");
     // Its pages are told apart by other arguments in v3.
     assert_eq!(
         renamed,

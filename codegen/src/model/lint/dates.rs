@@ -48,7 +48,7 @@ pub(super) fn misread_dates(
     faults
 }
 
-/// The form of a date, by its dotted path; of the older operation or of its v3 edition.
+/// The form of a date, by its dotted path; of the older operation or of its v3 variant.
 fn form(operation: &Operation, path: &str) -> Option<DateForm> {
     let argument = operation.arguments.iter().find(|one| one.name == path);
     let inner = || {
@@ -58,8 +58,8 @@ fn form(operation: &Operation, path: &str) -> Option<DateForm> {
     let own = argument
         .and_then(|argument| argument.date)
         .or_else(|| Some(inner()?.form));
-    own.or_else(|| match &operation.newer {
-        V3Operation::Other(newer) => form(newer, path),
+    own.or_else(|| match &operation.v3 {
+        V3Operation::Other(v3) => form(v3, path),
         V3Operation::None | V3Operation::Same(_) => None,
     })
 }

@@ -75,8 +75,8 @@ fn having(
 ) -> Option<BTreeSet<usize>> {
     let (mut having, mut documented) = (BTreeSet::new(), false);
     let mut missing: Vec<Missing> = Vec::new();
-    let editions = problems.tools.iter().flat_map(Tool::editions);
-    let chosen = editions.filter(|tool| tools.iter().any(|one| one.matches(tool)));
+    let variants = problems.tools.iter().flat_map(Tool::variants);
+    let chosen = variants.filter(|tool| tools.iter().any(|one| one.matches(tool)));
     for tool in chosen {
         match argument.standing(tool) {
             PathStanding::Missing(fault) => missing.push(fault),

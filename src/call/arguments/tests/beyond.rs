@@ -123,7 +123,7 @@ const TOOL: Tool = Tool {
         "body":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"a":{"type":"integer","minimum":1},"locationId":{},"shares":{}}}}
     },"required":["key"]}"#,
     handler: usize::MAX,
-    newer: V3Variant::None,
+    v3: V3Variant::None,
 };
 
 static TOOLS: [Tool; 1] = [TOOL];

@@ -102,7 +102,7 @@ fn a_window_of_events_is_of_somebody() {
 #[test]
 fn what_texts_call_exclusive_is() {
     let mut held = 0;
-    for tool in TOOLS.iter().flat_map(Tool::editions) {
+    for tool in TOOLS.iter().flat_map(Tool::variants) {
         let shown: Map<String, Value> = serde_json::from_str(tool.advertised_schema).expect("JSON");
         let check: Value = serde_json::from_str(tool.check_schema).expect("JSON");
         let choices = check["allOf"].as_array().cloned().unwrap_or_default();

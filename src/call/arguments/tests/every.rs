@@ -18,7 +18,7 @@ fn problems(tool: &'static Tool, given: Value) -> Vec<String> {
 #[test]
 fn a_null_is_absent_for_every_argument_of_every_tool() {
     let mut failed = Vec::new();
-    for tool in TOOLS.iter().flat_map(Tool::editions) {
+    for tool in TOOLS.iter().flat_map(Tool::variants) {
         let without = problems(tool, json!({}));
         for argument in tool.arguments {
             let with = problems(tool, json!({argument.name: null}));
@@ -33,7 +33,7 @@ fn a_null_is_absent_for_every_argument_of_every_tool() {
 #[test]
 fn nothing_in_a_url_is_an_empty_text_or_list() {
     let mut failed = Vec::new();
-    for tool in TOOLS.iter().flat_map(Tool::editions) {
+    for tool in TOOLS.iter().flat_map(Tool::variants) {
         let without = problems(tool, json!({}));
         let in_url = |place: Place| matches!(place, Place::Path | Place::Query | Place::Header);
         for argument in tool.arguments.iter().filter(|one| in_url(one.place)) {

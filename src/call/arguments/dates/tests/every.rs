@@ -1,4 +1,4 @@
-//! Every date of every tool, in both editions, given in every form: what goes out is what a table worked out by hand says.
+//! Every date of every tool, in both variants, given in every form: what goes out is what a table worked out by hand says.
 
 use serde_json::{Map, Value, json};
 
@@ -130,8 +130,8 @@ fn is_end(tool: &Tool, path: &str) -> bool {
 }
 
 /// Every tool in every form in which it may be called.
-fn editions() -> impl Iterator<Item = &'static Tool> {
-    TOOLS.iter().flat_map(Tool::editions)
+fn variants() -> impl Iterator<Item = &'static Tool> {
+    TOOLS.iter().flat_map(Tool::variants)
 }
 
 /// Of the dates that must be given all get the same value, and `name` too.
@@ -150,7 +150,7 @@ fn given(tool: &Tool, name: &str, value: &Value) -> Value {
 #[test]
 fn every_date_goes_out_as_its_field_takes_it() {
     let (mut faults, mut checked) = (Vec::new(), 0);
-    for tool in editions() {
+    for tool in variants() {
         let schema: Value = serde_json::from_str(tool.check_schema).expect("a schema");
         let dates = tool.arguments.iter();
         for (argument, form) in dates.filter_map(|one| Some((one, one.date_form?))) {
@@ -218,7 +218,7 @@ fn every_date_goes_out_as_its_field_takes_it() {
 #[test]
 fn every_date_inside_an_argument_goes_out_as_its_field_takes_it() {
     let mut checked = 0;
-    for tool in editions() {
+    for tool in variants() {
         for date in tool.inner_dates {
             checked += 1;
             for row in rows() {
@@ -289,7 +289,7 @@ const NO_DATES: [(&str, &str, &str); 0] = [];
 #[test]
 fn every_argument_with_the_name_of_a_date_is_marked() {
     let mut faults = Vec::new();
-    for tool in editions() {
+    for tool in variants() {
         for argument in tool.arguments {
             let name = argument.wire_name.to_lowercase().replace('_', "");
             let is_known = NO_DATES
@@ -309,7 +309,7 @@ const NO_WINDOWS: [&str; 4] = ["issueDate", "dueDate", "expiryDate", "scheduleDa
 #[test]
 fn every_two_dates_of_an_operation_are_a_window() {
     let mut faults = Vec::new();
-    for tool in editions() {
+    for tool in variants() {
         let dates = tool.arguments.iter().filter(|one| one.date_form.is_some());
         let names: Vec<&str> = dates
             .map(|one| one.name)
