@@ -36,7 +36,7 @@ pub struct Catalogue {
 
 /// An operation, and where it stands in its document.
 #[derive(Clone, Copy)]
-pub struct DocumentedOperation<'a> {
+pub struct SourceOperation<'a> {
     pub source: &'a str,
     pub document: &'a Value,
     pub method: &'a str,
@@ -119,7 +119,7 @@ impl Catalogue {
     /// How many operations of `documents` are v3 variants at the older method and path, and how many at another.
     pub fn count(&self, documents: &BTreeMap<String, Value>) -> (usize, usize) {
         let variants = every_operation(documents)
-            .filter(DocumentedOperation::is_v3)
+            .filter(SourceOperation::is_v3)
             .map(|one| one.key())
             .filter(|own| self.older_of(own).is_some());
         let (moved, same): (Vec<_>, Vec<_>) =
@@ -131,15 +131,15 @@ impl Catalogue {
     pub fn v3_variants<'a>(
         &self,
         documents: &'a BTreeMap<String, Value>,
-    ) -> BTreeMap<String, DocumentedOperation<'a>> {
+    ) -> BTreeMap<String, SourceOperation<'a>> {
         every_operation(documents)
-            .filter(DocumentedOperation::is_v3)
+            .filter(SourceOperation::is_v3)
             .filter_map(|one| Some((self.older_of(&one.key())?.to_owned(), one)))
             .collect()
     }
 }
 
-impl DocumentedOperation<'_> {
+impl SourceOperation<'_> {
     pub(crate) fn key(&self) -> String {
         key(self.method, self.path)
     }
@@ -152,9 +152,9 @@ impl DocumentedOperation<'_> {
 /// Every operation of `documents`, older and v3.
 pub(crate) fn every_operation(
     documents: &BTreeMap<String, Value>,
-) -> impl Iterator<Item = DocumentedOperation<'_>> {
+) -> impl Iterator<Item = SourceOperation<'_>> {
     documents.iter().flat_map(|(source, document)| {
-        operations(document).map(move |(method, path, _, operation)| DocumentedOperation {
+        operations(document).map(move |(method, path, _, operation)| SourceOperation {
             source,
             document,
             method,

@@ -150,7 +150,7 @@ impl FrameId {
 
     /// `None` for what is no id in JSON-RPC.
     fn new(value: &Value) -> Option<Self> {
-        let is_id = value.is_string() || value.is_number();
+        let is_id = value.is_string() || value.as_f64().is_some();
         let text = is_id.then(|| value.to_string())?;
         RawValue::from_string(text).ok().map(Self)
     }

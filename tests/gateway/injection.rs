@@ -75,6 +75,8 @@ pub(crate) fn dry_run(tool: &'static Tool, arguments: Map<String, Value>) -> Res
     let context = CallContext::local(caller.clone());
     let mut request = Request::for_tool(tool, arguments, &context).map_err(|one| one.text())?;
     request.options.dry_run = true;
+    // Else a time without an offset asks for the location's zone.
+    request.options.as_highlevel = true;
     // Nothing is waited for where nothing is sent.
     let answer = pipeline.execute(request).now_or_never();
     let answer = answer.expect("an answer at once");
@@ -138,6 +140,11 @@ fn required(schema: &Value) -> Map<String, Value> {
 fn least(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut arguments = required(&schema);
+    for argument in tool.arguments.iter().filter(|one| one.date_form.is_some()) {
+        if let Some(date) = arguments.get_mut(argument.name) {
+            *date = json!("2026-01-31T09:00:00Z");
+        }
+    }
     for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {
         let given = arguments.remove(argument.name);
         // What is never filled in, the caller says itself.

@@ -11,7 +11,7 @@ use crate::model::argument::must_be_given;
 use crate::model::lower::{LoweredOperation, scopes, token_class};
 use crate::model::operation::{Operation, V3Operation, key};
 use crate::pipeline::DescribedDocuments;
-use crate::v3::{DocumentedOperation, V3, V3_VERSION, every_operation};
+use crate::v3::{SourceOperation, V3, V3_VERSION, every_operation};
 use tool::{Media, TokenClass};
 
 /// One operation of one document.
@@ -88,7 +88,7 @@ pub(super) fn faces(sources: &Sources, described: &DescribedDocuments) -> Vec<Op
 
 /// `shape` has the arguments by the tool's names; the rest stands in the document itself.
 fn face(
-    at: &DocumentedOperation<'_>,
+    at: &SourceOperation<'_>,
     key: String,
     lowered: &LoweredOperation,
     shape: &Operation,
@@ -128,7 +128,7 @@ fn face(
 }
 
 /// What only v3 has is sent as v3, whatever its document says.
-fn version(at: &DocumentedOperation<'_>, is_v3_variant: bool) -> String {
+fn version(at: &SourceOperation<'_>, is_v3_variant: bool) -> String {
     let declared = at.operation[VERSION].as_str().unwrap_or_default();
     let is_only_v3 = at.source.starts_with(V3) && !is_v3_variant;
     if is_only_v3 { V3_VERSION } else { declared }.to_owned()

@@ -19,7 +19,7 @@ use crate::model::lint::faults;
 use crate::model::naming::tool_name;
 use crate::model::operation::{Operation, V3Operation};
 use crate::model::v3::{name_as_v3_does, names as names_of_v3, v3_operation};
-use crate::v3::DocumentedOperation;
+use crate::v3::SourceOperation;
 use crate::v3::{V3, V3_VERSION};
 use tool::{Effect, TokenClass};
 
@@ -46,7 +46,7 @@ pub(crate) fn lower<'a>(
     place: OperationOrigin<'_>,
     document: &Value,
     is_own: impl Fn(&str, &str) -> bool,
-    variant: impl Fn(&str, &str) -> Option<DocumentedOperation<'a>>,
+    variant: impl Fn(&str, &str) -> Option<SourceOperation<'a>>,
     annotations: Option<&DocumentAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
 ) -> Vec<LoweredOperation> {
@@ -80,7 +80,7 @@ fn lower_operation(
     operation: &Value,
     known: Option<&OperationAnnotations>,
     toolsets: &BTreeMap<&str, Vec<&str>>,
-    variant: Option<DocumentedOperation<'_>>,
+    variant: Option<SourceOperation<'_>>,
 ) -> LoweredOperation {
     let by_rule = tool_name(place.document, operation_id);
     let tool = known

@@ -15,14 +15,14 @@ use crate::model::argument::{
 };
 use crate::model::inner::{dates, inner_fields, tenants};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
-use crate::v3::DocumentedOperation;
+use crate::v3::SourceOperation;
 use tool::Place;
 
 /// The v3 variant of `older`, as what it differs in.
 pub(crate) fn v3_operation(
     older: &Operation,
     known: Option<&OperationAnnotations>,
-    variant: &DocumentedOperation<'_>,
+    variant: &SourceOperation<'_>,
 ) -> V3Operation {
     let empty = BTreeMap::new();
     let known_arguments = known.map_or(&empty, |known| &known.arguments);
@@ -103,7 +103,7 @@ fn is_like(older: &Operation, v3: &Operation) -> bool {
 
 /// What is known of arguments, by v3's names for them.
 fn renamed(
-    variant: &DocumentedOperation<'_>,
+    variant: &SourceOperation<'_>,
     known: &BTreeMap<String, ArgumentAnnotations>,
 ) -> BTreeMap<String, ArgumentAnnotations> {
     let names = names(variant);
@@ -213,7 +213,7 @@ fn without_v3(name: &str) -> String {
 }
 
 /// Names of a v3 variant that annotations may speak of.
-pub(crate) fn names(variant: &DocumentedOperation<'_>) -> Vec<String> {
+pub(crate) fn names(variant: &SourceOperation<'_>) -> Vec<String> {
     let (own, _) = arguments(variant.document, variant.operation, &BTreeMap::new());
     let inner = inner_fields(&own).into_iter().map(|field| field.path);
     let names = own.iter().map(|argument| argument.wire_name.clone());

@@ -13,6 +13,7 @@ use super::highlevel::{highlevel, refusal, scripted, slow};
 use super::program::Program;
 use super::setup::Setup;
 use test_support::recording::{Recording, json as answer};
+use test_support::until;
 
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 const DELETE: &str = "contacts_delete-contact";
@@ -252,4 +253,34 @@ async fn a16_a_command_confirms_what_a_command_asked() {
         let (_, text) = setup.run(&["call", DELETE, &again]).await;
         assert_eq!(deletes(&highlevel), 1, "{text}");
     }
+}
+
+/// What was sent of it is told to whoever repeats it, and nothing is sent again.
+#[tokio::test]
+async fn a_batch_whose_client_leaves_says_what_came_of_it() {
+    let highlevel = slow(Duration::from_millis(400)).await;
+    let setup = branches(1);
+    let program = setup.serve(&highlevel.url).await;
+    let items = ["c1", "c2", "c3"].map(|id| json!({"contactId": id}));
+    let mut batch = json!({"operation": DELETE, "items": items});
+    let call = async |batch: &Value| {
+        let (path, tool) = ("/mcp/l/b01", "call_destructive");
+        program.call(&BY_OPERATOR, path, tool, batch.clone()).await
+    };
+    batch["confirm"] = call(&batch).await.value["confirm"].clone();
+    tokio::select! {
+        reply = call(&batch) => panic!("it was to be left: {}", reply.text),
+        () = until("two items are sent", || deletes(&highlevel) == 2) => {}
+    }
+    let mut told = call(&batch).await;
+    while told.text.contains("under way") {
+        told = call(&batch).await;
+    }
+    let outcomes = &told.value["outcomes"];
+    assert_eq!(outcomes[0]["ok"], true, "{}", told.text);
+    assert_eq!(outcomes[1]["error"]["class"], "unknown_outcome");
+    assert_eq!(told.value["notRun"], 1);
+    let stopped = told.value["stopped"].as_str().unwrap_or_default();
+    assert!(stopped.contains("items from 2 on"), "{stopped}");
+    assert_eq!(deletes(&highlevel), 2);
 }
