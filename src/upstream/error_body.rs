@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
-use crate::upstream::failure::{Failure, FailureClass};
+use crate::upstream::failure::{ErrorDetails, Failure, FailureClass};
 
 /// Longest message of HighLevel's that is passed on, in characters.
 pub(super) const LONGEST_MESSAGE: usize = 1000;
@@ -117,8 +117,12 @@ impl UpstreamErrorBody {
     pub(super) fn add_to(self, failure: &mut Failure, status: StatusCode) {
         failure.status = Some(status.as_u16());
         failure.message = self.message;
-        failure.code = self.code;
-        failure.meta = self.meta;
+        let details = ErrorDetails {
+            code: self.code,
+            meta: self.meta,
+        };
+        let is_empty = details.code.is_none() && details.meta.is_none();
+        failure.details = (!is_empty).then(|| Box::new(details));
         failure.trace_id = self.trace_id;
     }
 }

@@ -125,7 +125,7 @@ fn explain(
         // A contact was created in spite of a 422 (highlevel-api-docs issue 64).
         let remedy =
             format!("{remedy} Look whether it was created all the same before you repeat it.");
-        failure.remedy = Some(remedy.trim_start().to_owned());
+        failure.remedy = Some(remedy.trim_start().into());
     }
     said.add_to(&mut failure, status);
     existing::name_existing(&mut failure, tool);

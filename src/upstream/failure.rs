@@ -16,12 +16,8 @@ pub struct Failure {
     /// What HighLevel said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// HighLevel's own word for what is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// HighLevel's facts about the error, such as the record that exists already.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub meta: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    pub details: Option<Box<ErrorDetails>>,
     /// HTTP status of HighLevel's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -29,7 +25,7 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub remedy: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
     /// Attempts beyond the first.
@@ -38,6 +34,17 @@ pub struct Failure {
     /// The request left, and HighLevel may have done what it asks.
     #[serde(skip)]
     pub sent: bool,
+}
+
+/// What HighLevel says of an error beside its message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorDetails {
+    /// HighLevel's own word for what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Facts, such as the record that exists already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Map<String, Value>>,
 }
 
 /// What kind of cause it is, and so who can do something about it.
@@ -75,8 +82,7 @@ impl Failure {
             sentence: sentence.into(),
             class,
             message: None,
-            code: None,
-            meta: None,
+            details: None,
             status: None,
             trace_id: None,
             remedy: None,
@@ -87,7 +93,7 @@ impl Failure {
     }
 
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.remedy = Some(remedy.into().into_boxed_str());
         self
     }
 

@@ -140,9 +140,14 @@ fn required(schema: &Value) -> Map<String, Value> {
 fn least(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut arguments = required(&schema);
-    for argument in tool.arguments.iter().filter(|one| one.date_form.is_some()) {
-        if let Some(date) = arguments.get_mut(argument.name) {
-            *date = json!("2026-01-31T09:00:00Z");
+    for argument in tool.arguments {
+        let fitting = match (argument.date_form, argument.file) {
+            (Some(_), _) => "2026-01-31T09:00:00Z",
+            (_, true) => "ABCD",
+            _ => continue,
+        };
+        if let Some(Value::String(_) | Value::Number(_)) = arguments.get(argument.name) {
+            arguments.insert(argument.name.to_owned(), json!(fitting));
         }
     }
     for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {

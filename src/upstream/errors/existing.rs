@@ -18,7 +18,8 @@ struct Siblings {
 
 /// Says in a duplicate's failure which record there is, as far as HighLevel told it, and what to call for it.
 pub(super) fn name_existing(failure: &mut Failure, tool: &Tool) {
-    let Some(meta) = failure.meta.as_ref() else {
+    let details = failure.details.as_ref();
+    let Some(meta) = details.and_then(|details| details.meta.as_ref()) else {
         return;
     };
     let (FailureClass::Duplicate, Some((name, id))) = (failure.class, id(meta)) else {
@@ -49,7 +50,7 @@ pub(super) fn name_existing(failure: &mut Failure, tool: &Tool) {
         }
         _ => "Read that one, and decide which of the two to change.".to_owned(),
     };
-    failure.remedy = Some(remedy);
+    failure.remedy = Some(remedy.into_boxed_str());
 }
 
 /// `existingId` or another name of an id, with its value.
