@@ -142,12 +142,14 @@ fn least(tool: &Tool) -> Map<String, Value> {
     let mut arguments = required(&schema);
     for argument in tool.arguments {
         let fitting = match (argument.date_form, argument.file) {
-            (Some(_), _) => "2026-01-31T09:00:00Z",
-            (_, true) => "ABCD",
+            (Some(_), _) => json!("2026-01-31T09:00:00Z"),
+            (_, true) => json!("ABCD"),
             _ => continue,
         };
-        if let Some(Value::String(_) | Value::Number(_)) = arguments.get(argument.name) {
-            arguments.insert(argument.name.to_owned(), json!(fitting));
+        match arguments.get_mut(argument.name) {
+            Some(Value::Array(items)) => *items = vec![fitting],
+            Some(value @ (Value::String(_) | Value::Number(_))) => *value = fitting,
+            _ => {}
         }
     }
     for argument in tool.arguments.iter().filter(|one| one.role != Role::None) {
