@@ -87,7 +87,7 @@ impl Checker {
         let mut problems = ArgumentProblems::default();
         let cleared = clear::take(tool, schema, &mut given, &mut problems);
         let mut values = names::canonical(tool, given, &self.ignored, &mut problems);
-        let gives_all = schema.shown.iter().all(|name| values.contains_key(name));
+        let gives_all = as_highlevel && schema.shown.iter().all(|name| values.contains_key(name));
         let (root, clearable) = (&schema.root, &schema.clearable);
         let mut nulls = absent::drop_arguments(tool, root, clearable, as_highlevel, &mut values);
         coercion::coerce(root, &mut values, &mut problems);

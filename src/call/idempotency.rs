@@ -138,11 +138,8 @@ fn sha256(text: &str) -> [u8; 32] {
 }
 
 fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
-    let mut whole = [0; 32];
-    for (to, from) in whole.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
-        *to = *from;
-    }
-    whole
+    let whole = digest(&SHA256, bytes);
+    whole.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 fn mark_repeated(text: &str) -> String {

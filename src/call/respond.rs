@@ -127,20 +127,16 @@ impl Pipeline {
         if let Some(file) = reply.file.take() {
             return self.show_file(facts, reply, file);
         }
-        let answer = Answer::from(&reply);
-        let text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
+        let mut answer = Answer::from(&reply);
+        answer.text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
+        answer.held = Some(Arc::new((reply.charge, None)));
         // Few calls send what may be dropped; only their answers are read.
-        let sent = SentValues::in_arguments(facts.tool, &facts.arguments);
-        let read = sent.and_then(|sent| Some((sent, serde_json::from_str(&text).ok()?)));
-        let text = match read {
-            Some((sent, read)) => sent.add_warnings(text, &read),
-            None => text,
-        };
-        Ok(Answer {
-            text,
-            held: Some(Arc::new((reply.charge, None))),
-            ..answer
-        })
+        if let Some(sent) = SentValues::in_arguments(facts.tool, &facts.arguments)
+            && let Ok(read) = serde_json::from_str(&answer.text)
+        {
+            answer.add_warnings(&sent.warnings(&read));
+        }
+        Ok(answer)
     }
 
     /// A text as it is; what else there is beside the words that say what it is.
@@ -206,11 +202,10 @@ impl Pipeline {
             };
             drop(body);
             if !output.gather(tool, &page, &mut gathered) {
-                let text = shape(tool, output.record(tool, &page), most)?;
-                answer.text = match SentValues::in_arguments(tool, &facts.arguments) {
-                    Some(sent) => sent.add_warnings(text, &page),
-                    None => text,
-                };
+                answer.text = shape(tool, output.record(tool, &page), most)?;
+                if let Some(sent) = SentValues::in_arguments(tool, &facts.arguments) {
+                    answer.add_warnings(&sent.warnings(&page));
+                }
                 return Ok(answer);
             }
             let ends = output.is_enough(&gathered) || gathered.pages() >= pages;
