@@ -56,6 +56,18 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         document: "payments",
+        place: "/paths/~1payments~1coupon/get/parameters/*id",
+        instead: r#"{"name": "id", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "$.paths['/payments/coupon'].get.parameters",
+    },
+    Exception {
+        document: "payments",
+        place: "/paths/~1payments~1coupon/get/parameters/*code",
+        instead: r#"{"name": "code", "in": "query", "schema": {"type": "string"}}"#,
+        repair: "$.paths['/payments/coupon'].get.parameters",
+    },
+    Exception {
+        document: "payments",
         place: "/paths/~1payments~1orders~1{orderId}/get/parameters/-",
         instead: r#"{"name": "altType", "in": "query", "required": true, "schema": {"type": "string", "enum": ["location"]}}"#,
         repair: "$.paths['/payments/orders/{orderId}'].get",

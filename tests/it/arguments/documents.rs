@@ -86,6 +86,36 @@ async fn a_filter_beside_a_path_of_the_same_name_and_types_that_disagree() {
                 body: coupon_body(object),
             },
             Row {
+                tool: "payments_get-coupon",
+                given: json!({"code": "SPRING"}),
+                target: "/payments/coupon?altId=L0&altType=location&code=SPRING",
+                body: Value::Null,
+            },
+            Row {
+                tool: "payments_get-coupon",
+                given: json!({"id": "c1"}),
+                target: "/payments/coupon?altId=L0&altType=location&id=c1",
+                body: Value::Null,
+            },
+            Row {
+                tool: "social-media-posting_create-post",
+                given: json!({"accountIds": ["a"], "userId": "u", "summary": "hello", "media": [{"url": "https://example.com/a.png", "type": "image/png"}]}),
+                target: "/social-media-posting/L0/posts",
+                body: json!({
+                    "accountIds": ["a"], "userId": "u", "summary": "hello", "type": "post",
+                    "media": [{"url": "https://example.com/a.png", "type": "image/png"}],
+                }),
+            },
+            Row {
+                tool: "social-media-posting_get-posts",
+                given: json!({"type": "scheduled", "limit": 20, "fromDate": "2026-11-01T00:00:00Z", "toDate": "2026-12-01T00:00:00Z"}),
+                target: "/social-media-posting/L0/posts/list",
+                body: json!({
+                    "type": "scheduled", "limit": "20", "skip": "0", "includeUsers": "false",
+                    "fromDate": "2026-11-01T00:00:00Z", "toDate": "2026-12-01T00:00:00Z",
+                }),
+            },
+            Row {
                 tool: "ad-manager_google-upsert-audience",
                 given: json!({"name": "n", "resourceName": "r", "dimensions": {"ageRanges": ages}}),
                 target: "/ad-publishing/google/audiences",
