@@ -22,6 +22,9 @@ pub(super) struct Sandbox {
     /// So many further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     branches: usize,
+    /// So many contacts in the first location, in place of 220; the oldest of very many is two years old.
+    #[arg(long, value_name = "NUMBER")]
+    contacts: Option<usize>,
     /// Added to every answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -51,6 +54,7 @@ impl Sandbox {
         let options = SandboxOptions {
             seed: self.seed,
             branches: self.branches,
+            contacts: self.contacts,
             latency: Duration::from_millis(self.latency),
             faults: self.faults,
             window: self.window,

@@ -125,10 +125,22 @@ pub(crate) fn date(milliseconds: i64) -> String {
 
 /// Milliseconds since 1970 of a record's date.
 pub(crate) fn milliseconds(date: &Value) -> i64 {
-    date.as_str()
-        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-        .map_or_else(
-            || date.as_i64().unwrap_or_default(),
-            jiff::Timestamp::as_millisecond,
+    moment(date).unwrap_or_default()
+}
+
+/// Milliseconds since 1970: of a number, or of a text with or without a time of day. [M] a time without an offset is
+/// UTC's; [I] a day alone is its beginning.
+pub(crate) fn moment(date: &Value) -> Option<i64> {
+    let Some(text) = date.as_str() else {
+        return date.as_i64();
+    };
+    let moment = text.parse::<jiff::Timestamp>().or_else(|_| {
+        let local: jiff::civil::DateTime = text.parse()?;
+        Ok::<_, jiff::Error>(
+            local
+                .to_zoned_datetime(jiff::tz::TimeZone::UTC)?
+                .timestamp(),
         )
+    });
+    moment.ok().map(jiff::Timestamp::as_millisecond)
 }

@@ -9,6 +9,7 @@ mod documents;
 mod exceptions;
 mod files;
 pub mod limits;
+mod multipart;
 mod refusal;
 mod routes;
 mod sample;
@@ -40,6 +41,8 @@ pub struct SandboxOptions {
     /// Further locations of the first company, each with a few contacts and a token of its own:
     /// `locBranch00000000001`, `pit-sandbox-branch-01` and so on.
     pub branches: usize,
+    /// Contacts of the first location, 220 without it.
+    pub contacts: Option<usize>,
     /// Added to every answer.
     pub latency: Duration,
     /// Status and how often, from 0 to 1, it is given instead of an answer.

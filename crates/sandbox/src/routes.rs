@@ -1,21 +1,35 @@
 //! What each operation does to the records; what is not here answers from its document alone.
 
+mod blogs;
 mod calendars;
 mod catalogue;
+mod contact_check;
+mod contact_fields;
+mod contact_filters;
 mod contact_search;
+mod contact_tags;
 mod contacts;
 mod conversations;
+mod enrolments;
+mod field_test;
 mod followers;
+mod free_slots;
+mod invoices;
+mod links;
 mod locations;
+mod medias;
+mod messages;
 mod oauth;
 mod opportunities;
 mod payments;
 mod records;
+mod social;
+mod users;
 
 pub(crate) use contacts::complete as complete_contact;
-pub(crate) use conversations::{
-    deliver_replies, fresh as fresh_conversation, keep as keep_message, message,
-};
+pub(crate) use conversations::fresh as fresh_conversation;
+pub(crate) use links::link_key;
+pub(crate) use messages::{deliver_replies, keep as keep_message, message};
 
 use serde_json::Value;
 
@@ -35,13 +49,24 @@ pub(crate) fn answer(
         return oauth::answer(state, tokens, call).transpose();
     }
     let found = match call.operation.document {
-        "contacts" => contacts::answer(state, call),
-        "conversations" => conversations::answer(state, call),
-        "opportunities" => opportunities::answer(state, call),
+        "blogs" => blogs::answer(state, call),
         "calendars" => calendars::answer(state, call),
-        "locations" | "users" => locations::answer(state, call),
+        "campaigns" => enrolments::answer(state, call),
+        "contacts" => contacts::answer(state, call)
+            .or_else(|| contact_tags::answer(state, call))
+            .or_else(|| enrolments::answer(state, call)),
+        "conversations" => {
+            conversations::answer(state, call).or_else(|| messages::answer(state, call))
+        }
+        "invoices" => invoices::answer(state, call),
+        "links" => links::answer(state, call),
+        "locations" => locations::answer(state, call),
+        "medias" => medias::answer(state, call),
+        "opportunities" => opportunities::answer(state, call),
+        "payments" => payments::answer(state, call),
         "products" | "forms" | "surveys" => catalogue::answer(state, call),
-        "payments" | "invoices" => payments::answer(state, call),
+        "social-media-posting" => social::answer(state, call),
+        "users" => users::answer(state, call),
         _ => None,
     };
     let found = found

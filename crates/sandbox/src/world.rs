@@ -11,6 +11,7 @@ use super::data::RecordsFile;
 use super::documents::{DocumentedOperation, documents};
 use super::files::file;
 use super::limits::{Limit, ResourceLimits, SANDBOX_ACCOUNT, USUAL};
+use super::multipart::parts;
 use super::refusal::Refusal;
 use super::routes;
 use super::sample::Sampler;
@@ -84,12 +85,10 @@ impl World {
             answered: 0,
             options,
         };
-        let branches = world.options.branches;
-        seed::tokens(&mut world.tokens, branches);
+        seed::tokens(&mut world.tokens, &world.options);
         if !kept {
-            world
-                .state
-                .at_once(|state| seed::seed(state, now, branches));
+            let options = &world.options;
+            world.state.at_once(|state| seed::seed(state, now, options));
         }
         Ok(world)
     }
@@ -97,10 +96,10 @@ impl World {
     /// Back to the beginning.
     pub(crate) fn reset(&mut self, now: i64) {
         self.state.clear(self.options.seed);
-        let branches = self.options.branches;
-        self.state.at_once(|state| seed::seed(state, now, branches));
+        let options = &self.options;
+        self.state.at_once(|state| seed::seed(state, now, options));
         self.tokens = KnownTokens::default();
-        seed::tokens(&mut self.tokens, branches);
+        seed::tokens(&mut self.tokens, options);
         self.limits = ResourceLimits::new(self.options.window);
         self.log.clear();
     }
@@ -320,8 +319,10 @@ fn body_of(request: &SandboxRequest) -> Result<Value, Refusal> {
         return Ok(Value::Object(fields.collect()));
     }
     if request.media.starts_with("multipart/") {
-        // The parts are not read: the five uploads answer from their schemas.
-        return Ok(Value::Null);
+        return Ok(match parts(&request.media, &request.body) {
+            none if none.is_empty() => Value::Null,
+            parts => Value::Object(parts),
+        });
     }
     serde_json::from_slice(&request.body)
         .map_err(|error| Refusal::new(400, format!("Unexpected token in JSON: {error}")))

@@ -1,14 +1,19 @@
 //! The sandbox, and the server in front of it.
 
 mod commands;
+mod contacts;
 mod contract;
 mod cost;
 pub(crate) mod every;
+mod invoices;
+mod library;
 mod official;
 mod orchestrator;
 mod prompts;
 mod quirks;
 mod records;
+mod seed;
+mod slots;
 mod width;
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN, serve};
@@ -66,6 +71,19 @@ pub(crate) async fn answer(
     let reply = request.send().await.expect("a reply");
     let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
     (status, headers, reply.json().await.unwrap_or_default())
+}
+
+/// A 2xx answer of the sandbox.
+pub(crate) async fn ok(sandbox: &Sandbox, request: &str, body: Option<Value>) -> Value {
+    let (status, _, answer) = sandbox.send(request, TOKEN, body).await;
+    assert!((200..300).contains(&status), "{request}: {status} {answer}");
+    answer
+}
+
+/// A 400 of the sandbox.
+pub(crate) async fn refused(sandbox: &Sandbox, request: &str, body: Value) {
+    let (status, _, answer) = sandbox.send(request, TOKEN, Some(body)).await;
+    assert_eq!(status, 400, "{request}: {answer}");
 }
 
 /// The MCP server in front of a sandbox, and its calls with the sandbox's token.

@@ -181,7 +181,7 @@ async fn absurd_numbers_are_answered() {
     let rows: Vec<(String, Option<Value>, u16)> = vec![
         (slots(least, most), None, 400),
         (slots(most, most), None, 200),
-        ("POST /contacts/search".to_owned(), page(u64::MAX), 200),
+        ("POST /contacts/search".to_owned(), page(u64::MAX), 422),
         (opportunities, None, 200),
         (transactions, None, 200),
         (change.clone(), length(0), 200),

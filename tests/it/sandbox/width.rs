@@ -3,19 +3,7 @@
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
 use serde_json::{Value, json};
 
-use super::{Sandbox, list, text};
-
-/// A 2xx answer of the sandbox.
-async fn ok(sandbox: &Sandbox, request: &str, body: Option<Value>) -> Value {
-    let (status, _, answer) = sandbox.send(request, TOKEN, body).await;
-    assert!((200..300).contains(&status), "{request}: {status} {answer}");
-    answer
-}
-
-async fn refused(sandbox: &Sandbox, request: &str, body: Value) {
-    let (status, _, answer) = sandbox.send(request, TOKEN, Some(body)).await;
-    assert_eq!(status, 400, "{request}: {answer}");
-}
+use super::{Sandbox, list, ok, refused, text};
 
 fn account(mut more: Value) -> Value {
     more["altId"] = json!(LOCATION);
@@ -222,7 +210,7 @@ async fn a_blocked_time_is_not_free_until_it_is_deleted() {
     let calendar = text(&calendars, "/calendars/1/id");
     let now = jiff::Timestamp::now().as_millisecond();
     let slots = format!(
-        "GET /calendars/{calendar}/free-slots?startDate={now}&endDate={}",
+        "GET /calendars/{calendar}/free-slots?timezone=UTC&startDate={now}&endDate={}",
         now + 7 * 86_400_000
     );
     let before = ok(&sandbox, &slots, None).await;

@@ -1,18 +1,12 @@
-//! Events, appointments with their notes, and the times that are still free.
+//! Events, blocked times, and appointments with their notes.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::free_slots::{check_free, free_slots, slot_length};
 use super::records::{make, of_location};
-use crate::call::{SandboxCall, milliseconds};
+use crate::call::{SandboxCall, date, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
-
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
-/// The year 5138: later times are no dates of anybody's.
-const LATEST: i64 = 100_000_000_000_000;
-/// Hours in which the sandbox's calendars are open, in UTC; not at weekends.
-const OPEN: std::ops::Range<i64> = 9..17;
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
@@ -61,65 +55,6 @@ fn events(state: &Records, call: &SandboxCall, kind: &'static str) -> Result<Val
     Ok(json!({"events": found.collect::<Vec<_>>()}))
 }
 
-/// By day, as text with an offset [E]; taken times are left out.
-fn free_slots(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
-    let id = call.path("calendarId");
-    let calendar = call.record(state, "calendar", id)?;
-    let length = slot_length(calendar);
-    let bound = |name: &str| -> i64 {
-        let text = call.query(name).unwrap_or_default();
-        let at: i64 = text.parse().unwrap_or_default();
-        at.clamp(0, LATEST)
-    };
-    let (start, end) = (bound("startDate"), bound("endDate"));
-    if end - start > 31 * DAY {
-        // [E] the range may not exceed 31 days.
-        return Err(Refusal::new(
-            400,
-            "The date range cannot be more than 31 days",
-        ));
-    }
-    let taken: Vec<(i64, i64)> = busy(state)
-        .filter(|event| event["calendarId"] == id)
-        .map(|event| {
-            (
-                milliseconds(&event["startTime"]),
-                milliseconds(&event["endTime"]),
-            )
-        })
-        .collect();
-    let mut days = Map::new();
-    let mut day = start - start.rem_euclid(DAY);
-    while day <= end {
-        // 1970-01-01 was a Thursday.
-        let weekday = (day / DAY + 3).rem_euclid(7);
-        let mut slots = Vec::new();
-        let mut at = day + OPEN.start * 60 * MINUTE;
-        while weekday < 5 && at + length <= day + OPEN.end * 60 * MINUTE {
-            let free = taken
-                .iter()
-                .all(|(from, to)| at + length <= *from || at >= *to);
-            if free && at >= start.max(call.now) && at <= end {
-                let text = crate::call::date(at);
-                slots.push(json!(text.replace(".000Z", "+00:00")));
-            }
-            at += length;
-        }
-        if !slots.is_empty() {
-            let name: String = crate::call::date(day).chars().take(10).collect();
-            days.insert(name, json!({"slots": slots}));
-        }
-        day += DAY;
-    }
-    Ok(Value::Object(days))
-}
-
-/// What takes a time: appointments and blocked slots.
-fn busy(state: &Records) -> impl Iterator<Item = &Value> {
-    let events = state.all("event").chain(state.all("block"));
-    events.filter(|event| event["appointmentStatus"] != "cancelled")
-}
-
 /// An appointment or a blocked slot.
 fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("eventId");
@@ -140,42 +75,6 @@ fn set_group_status(state: &mut Records, call: &SandboxCall) -> Result<Value, Re
     Ok(json!({"success": true}))
 }
 
-/// Milliseconds; a calendar may be given any number, and what is absurd is cut to a day.
-fn slot_length(calendar: &Value) -> i64 {
-    let unit = if calendar["slotDurationUnit"] == "hours" {
-        60
-    } else {
-        1
-    };
-    let length = calendar["slotDuration"].as_i64().unwrap_or(30);
-    length.saturating_mul(unit).clamp(1, 24 * 60) * MINUTE
-}
-
-/// [I] a taken time is a 400; a free one is not demanded where the caller says so.
-fn check_free(state: &Records, event: &Value) -> Result<(), Refusal> {
-    if event["ignoreFreeSlotValidation"] == true {
-        return Ok(());
-    }
-    let (start, end) = (
-        milliseconds(&event["startTime"]),
-        milliseconds(&event["endTime"]),
-    );
-    let taken = busy(state).any(|other| {
-        other["calendarId"] == event["calendarId"]
-            && other["id"] != event["id"]
-            && milliseconds(&other["startTime"]) < end
-            && milliseconds(&other["endTime"]) > start
-    });
-    if taken {
-        Err(Refusal::new(
-            400,
-            "The slot you have selected is no longer available.",
-        ))
-    } else {
-        Ok(())
-    }
-}
-
 fn book(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let contact = call.text("contactId").unwrap_or_default();
     let contact = call.record(state, "contact", contact)?.clone();
@@ -191,7 +90,7 @@ fn book(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let length = slot_length(&calendar);
     let user = calendar["teamMembers"][0]["userId"].clone();
     for (name, usual) in [
-        ("endTime", json!(crate::call::date(start + length))),
+        ("endTime", json!(date(start + length))),
         ("title", contact["contactName"].clone()),
         ("appointmentStatus", json!("confirmed")),
         ("assignedUserId", user.clone()),
@@ -202,21 +101,45 @@ fn book(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
         members.entry(name).or_insert(usual);
     }
     let event = Value::Object(members);
-    check_free(state, &event)?;
-    Ok(make(state, call, "event", event))
+    check_free(state, call, &event)?;
+    Ok(undated(make(state, call, "event", event)))
 }
 
+/// [M: docs#246] the answer to a change does not say when it was.
+fn undated(mut event: Value) -> Value {
+    if let Value::Object(members) = &mut event {
+        for name in ["dateAdded", "dateUpdated", "createdAt", "updatedAt"] {
+            members.shift_remove(name);
+        }
+    }
+    event
+}
+
+/// [I] a start alone moves the end with it.
 fn edit(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
     let id = call.path("eventId");
     let mut event = call.record(state, "event", id)?.clone();
-    let changes = call.members();
+    let mut changes = call.members();
+    let (start, end) = (
+        milliseconds(&event["startTime"]),
+        milliseconds(&event["endTime"]),
+    );
+    let moves = changes.contains_key("startTime");
+    if moves && !changes.contains_key("endTime") {
+        let moved = milliseconds(&call.body["startTime"]) + (end - start);
+        changes.insert("endTime".to_owned(), json!(date(moved)));
+    }
     for (name, value) in &changes {
         event[name] = value.clone();
     }
-    if changes.contains_key("startTime") {
-        check_free(state, &event)?;
+    // [I] what is only called off, or marked as held, may stand where it stood.
+    if moves || changes.contains_key("endTime") || changes.contains_key("calendarId") {
+        check_free(state, call, &event)?;
     }
-    Ok(state.change("event", id, changes).unwrap_or_default())
+    changes.insert("dateUpdated".to_owned(), json!(call.date()));
+    Ok(undated(
+        state.change("event", id, changes).unwrap_or_default(),
+    ))
 }
 
 /// [E] limit and offset are both required.

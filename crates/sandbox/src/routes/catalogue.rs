@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::records::{in_days, make, mentions, of_location};
-use crate::call::{SandboxCall, milliseconds};
+use super::records::{in_days, make, mentions, newest_first, of_location};
+use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
 
@@ -78,7 +78,7 @@ fn submissions(state: &Records, call: &SandboxCall, kind: RecordKind, parent: &s
                 && in_days(call, one)
         })
         .collect();
-    found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
+    newest_first(&mut found, "createdAt");
     let total = found.len();
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let current = call.number("page").unwrap_or(1).max(1);

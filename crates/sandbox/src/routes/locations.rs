@@ -1,23 +1,39 @@
-//! Locations of an agency, custom fields by model, tasks across contacts, users.
+//! Locations of an agency, custom fields by model, tasks across contacts.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::contact_search::mentions;
 use super::records::{make, of_location};
 use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::Records;
 
+/// [I] of all that there are.
+const TIME_ZONES: [&str; 12] = [
+    "America/Los_Angeles",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Chicago",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Europe/London",
+    "Europe/Berlin",
+    "Asia/Kolkata",
+    "Asia/Singapore",
+    "Australia/Sydney",
+    "Pacific/Honolulu",
+];
+
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
         "GET /locations/search" => Ok(search(state, call)),
+        "POST /locations/" => Ok(create(state, call)),
         "PUT /locations/{locationId}" => change(state, call),
+        "DELETE /locations/{locationId}" => delete(state, call),
+        "GET /locations/{locationId}/timezones" => Ok(json!({"timeZones": TIME_ZONES})),
         "GET /locations/{locationId}/customFields" => Ok(custom_fields(state, call)),
         "POST /locations/{locationId}/customFields" => Ok(make_custom_field(state, call)),
+        "PUT /locations/{locationId}/customFields/{id}" => change_custom_field(state, call),
         "POST /locations/{locationId}/tasks/search" => Ok(tasks(state, call)),
-        "GET /users/" => Ok(users(state, call)),
-        "POST /users/search/filter-by-email" => Ok(users_by_email(state, call)),
-        "GET /users/search" => Ok(users(state, call)),
         _ => return None,
     })
 }
@@ -37,6 +53,42 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
         call.number("limit").unwrap_or(10),
     );
     json!({"locations": own.skip(skip).take(limit).collect::<Vec<_>>()})
+}
+
+/// A location without anybody and anything, in the token's company. [I] its time zone where none is given.
+fn create(state: &mut Records, call: &SandboxCall) -> Value {
+    let mut members = call.members();
+    for (name, usual) in [
+        ("timezone", json!("America/Los_Angeles")),
+        ("country", json!("US")),
+        (
+            "settings",
+            json!({"allowDuplicateContact": false, "allowDuplicateOpportunity": false}),
+        ),
+    ] {
+        members.entry(name).or_insert(usual);
+    }
+    // The accounts of others that it is to use are nobody's business.
+    for name in ["twilio", "mailgun", "snapshotId"] {
+        members.remove(name);
+    }
+    if let Some(person) = members.remove("prospectInfo") {
+        members.entry("email").or_insert(person["email"].clone());
+    }
+    let made = make(state, call, "location", Value::Object(members));
+    let id = made["id"].as_str().unwrap_or_default();
+    let own = [("locationId", json!(id)), ("~location", json!(id))];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let own = Map::from_iter(own);
+    state.change("location", id, own).unwrap_or_default()
+}
+
+/// [I] what the location holds is out of reach with it.
+fn delete(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
+    let id = call.path("locationId");
+    call.record(state, "location", id)?;
+    state.remove("location", id);
+    Ok(json!({"success": true, "message": "Location deleted successfully"}))
 }
 
 fn change(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
@@ -69,16 +121,44 @@ fn make_custom_field(state: &mut Records, call: &SandboxCall) -> Value {
             }
         })
         .collect();
+    // [M: docs#300] a key may be given.
+    let given = call.text("fieldKey").filter(|key| !key.is_empty());
+    let key = given.map_or(key, |given| {
+        let bare = given.strip_prefix(&format!("{model}."));
+        bare.unwrap_or(given).to_owned()
+    });
     members.insert("fieldKey".to_owned(), json!(format!("{model}.{key}")));
     members.insert("model".to_owned(), json!(model));
-    let options: Vec<&str> = call.body["textBoxListOptions"]
-        .as_array()
+    keep_options(&mut members);
+    json!({"customField": make(state, call, "customField", Value::Object(members))})
+}
+
+fn change_custom_field(state: &mut Records, call: &SandboxCall) -> Result<Value, Refusal> {
+    let id = call.path("id");
+    let before = call.record(state, "customField", id)?.clone();
+    let mut changes = call.members();
+    let gives = ["textBoxListOptions", "options"].iter();
+    let gives = gives.into_iter().any(|name| changes.contains_key(*name));
+    keep_options(&mut changes);
+    if !gives {
+        changes.insert(
+            "picklistOptions".to_owned(),
+            before["picklistOptions"].clone(),
+        );
+    }
+    Ok(json!({"customField": state.change("customField", id, changes)}))
+}
+
+/// [E] what is given as `textBoxListOptions`, or as `options` [M: docs#300], is answered as `picklistOptions`.
+fn keep_options(members: &mut Map<String, Value>) {
+    let given = ["textBoxListOptions", "options"].map(|name| members.remove(name));
+    let given = given.iter().flatten().find_map(Value::as_array);
+    let options: Vec<&str> = given
         .into_iter()
         .flatten()
         .filter_map(|option| option["label"].as_str().or(option.as_str()))
         .collect();
     members.insert("picklistOptions".to_owned(), json!(options));
-    json!({"customField": make(state, call, "customField", Value::Object(members))})
 }
 
 fn tasks(state: &Records, call: &SandboxCall) -> Value {
@@ -101,36 +181,4 @@ fn tasks(state: &Records, call: &SandboxCall) -> Value {
     };
     let page = found.skip(number("skip", 0)).take(number("limit", 25));
     json!({"tasks": page.collect::<Vec<_>>()})
-}
-
-fn users(state: &Records, call: &SandboxCall) -> Value {
-    let location = call.query("locationId").unwrap_or(&call.token.location);
-    let needle = call.query("query").unwrap_or_default().to_lowercase();
-    let found: Vec<&Value> = state
-        .all("user")
-        .filter(|user| {
-            let locations = user["roles"]["locationIds"].as_array();
-            let there = locations.is_some_and(|ids| ids.iter().any(|id| *id == *location));
-            (there || location.is_empty() && user["~company"] == *call.token.company)
-                && (mentions(user, &needle)
-                    || user["name"]
-                        .as_str()
-                        .is_some_and(|name| name.to_lowercase().contains(&needle)))
-        })
-        .collect();
-    let count = found.len();
-    json!({"users": found, "count": count})
-}
-
-/// [E] `emails` is a list joined by commas.
-fn users_by_email(state: &Records, call: &SandboxCall) -> Value {
-    let emails = call.text("emails").unwrap_or_default();
-    let wanted: Vec<&str> = emails.split(',').map(str::trim).collect();
-    let found = state.all("user").filter(|user| {
-        let email = user["email"].as_str().unwrap_or_default();
-        user["~company"] == *call.token.company && wanted.contains(&email)
-    });
-    let found: Vec<&Value> = found.collect();
-    let count = found.len();
-    json!({"users": found, "count": count})
 }

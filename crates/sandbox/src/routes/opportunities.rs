@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::records::{make, mentions, of_location};
+use super::records::{make, mentions, newest_first, of_location};
 use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
@@ -10,8 +10,9 @@ use crate::state::Records;
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
-/// What a search looks at.
-const TEXTS: &[&str] = &["/name", "/contact/name", "/contact/email"];
+/// What a search looks at, of a deal and of its contact.
+const TEXTS: &[&str] = &["/name"];
+const TEXTS_OF_CONTACT: &[&str] = &["/contactName", "/email"];
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
@@ -33,10 +34,9 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     };
     let needle = call.query("q").unwrap_or_default().to_lowercase();
     let (start, end) = (day(call.query("date")), day(call.query("endDate")));
-    let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
-        .map(|one| with_contact(state, one))
+    let mut found: Vec<&Value> = of_location(state, "opportunity", call.location())
         .filter(|one| {
-            let at = milliseconds(&one["createdAt"]);
+            let at = || milliseconds(&one["createdAt"]);
             let status = call.query("status").filter(|status| *status != "all");
             status.is_none_or(|status| one["status"] == *status)
                 && is(one, "pipeline_id", "pipelineId")
@@ -44,16 +44,15 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
                 && is(one, "contact_id", "contactId")
                 && is(one, "assigned_to", "assignedTo")
                 && is(one, "id", "id")
-                && mentions(one, TEXTS, &needle)
-                && start.is_none_or(|start| at >= start)
-                && end.is_none_or(|end| at < end + 86_400_000)
+                && is_about(state, one, &needle)
+                && start.is_none_or(|start| at() >= start)
+                && end.is_none_or(|end| at() < end + 86_400_000)
         })
         .collect();
-    let rising = call.query("order") == Some("added_asc");
-    found.sort_by_key(|one| {
-        let at = milliseconds(&one["createdAt"]);
-        if rising { at } else { -at }
-    });
+    newest_first(&mut found, "createdAt");
+    if call.query("order") == Some("added_asc") {
+        found.reverse();
+    }
     let total = found.len();
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let after = call.query("startAfterId").and_then(|id| {
@@ -63,7 +62,8 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     let page = call.number("page").unwrap_or(1).max(1);
     // A page beyond the last is empty.
     let start = after.unwrap_or_else(|| (page - 1).saturating_mul(limit).min(total));
-    let page: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
+    let page = found.into_iter().skip(start).take(limit);
+    let page: Vec<Value> = page.map(|one| with_contact(state, one)).collect();
     let current = start / limit + 1;
     let mut meta = json!({
         "total": total,
@@ -84,11 +84,10 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
 /// Newest first; `searchAfter` is the `sort` of the last row [I].
 fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.text("query").unwrap_or_default().to_lowercase();
-    let mut found: Vec<Value> = of_location(state, "opportunity", call.location())
-        .map(|one| with_contact(state, one))
-        .filter(|one| mentions(one, TEXTS, &needle))
+    let mut found: Vec<&Value> = of_location(state, "opportunity", call.location())
+        .filter(|one| is_about(state, one, &needle))
         .collect();
-    found.sort_by_key(|one| std::cmp::Reverse(milliseconds(&one["createdAt"])));
+    newest_first(&mut found, "createdAt");
     let total = found.len();
     let number = |name: &str, usual: usize| {
         let given = call.body[name].as_u64();
@@ -103,12 +102,21 @@ fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
         .saturating_mul(limit)
         .min(total);
     let rows = found.into_iter().skip(after.unwrap_or(page)).take(limit);
-    let rows = rows.map(|mut one| {
+    let rows = rows.map(|one| {
+        let mut one = with_contact(state, one);
         let at = milliseconds(&one["createdAt"]).to_string();
         one["sort"] = json!([at, one["id"]]);
         one
     });
     json!({"opportunities": rows.collect::<Vec<_>>(), "total": total, "aggregations": {}})
+}
+
+/// Whether a deal or its contact mentions the lower-case `needle`.
+fn is_about(state: &Records, opportunity: &Value, needle: &str) -> bool {
+    let id = opportunity["contactId"].as_str().unwrap_or_default();
+    let contact = state.get("contact", id);
+    mentions(opportunity, TEXTS, needle)
+        || contact.is_some_and(|contact| mentions(contact, TEXTS_OF_CONTACT, needle))
 }
 
 /// Milliseconds of `mm-dd-yyyy` [E].

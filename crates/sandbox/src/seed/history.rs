@@ -35,9 +35,11 @@ pub(super) fn history(
     let added = milliseconds(&contact["dateAdded"]);
     let user = agency.users[number % agency.users.len()].clone();
     if number.is_multiple_of(4) {
+        // Due tomorrow, today, long ago, next week.
+        let due = [1, 0, -2, 7][number / 8 % 4];
         let record = json!({
             "title": "Call back", "body": "Ask about the offer", "assignedTo": user,
-            "dueDate": date(place.today + DAY), "completed": number.is_multiple_of(8), "contactId": contact["id"],
+            "dueDate": date(place.at_hour(due, 17)), "completed": number.is_multiple_of(8), "contactId": contact["id"],
         });
         put(state, place, "task", record);
     }
@@ -147,9 +149,12 @@ fn appointment(
     user: &str,
     calendar: &Value,
 ) {
+    // No two at the same time: the days around this one from ten to three, then those before.
     let days = i64::try_from(number / 9 % 10).unwrap_or_default() - 3;
-    let half_hours = i64::try_from(number / 90 % 6).unwrap_or_default();
-    let start = place.today + days * DAY + 10 * HOUR + half_hours * HOUR;
+    let earlier = i64::try_from(number / 540 * 10).unwrap_or_default();
+    let hours = i8::try_from(number / 90 % 6).unwrap_or_default();
+    let days = days - earlier;
+    let start = place.at_hour(days, 10 + hours);
     let record = json!({
         "title": contact["contactName"], "calendarId": calendar["id"], "contactId": contact["id"],
         "groupId": calendar["groupId"], "appointmentStatus": if days < 0 { "showed" } else { "confirmed" },
@@ -176,12 +181,20 @@ fn payment(state: &mut Records, place: &SeedLocation, number: usize, contact: &V
         let id: String = state.new_id();
         let mut record = owner.as_object().cloned().unwrap_or_default();
         record.extend(more.as_object().cloned().unwrap_or_default());
+        record.retain(|_, value| !value.is_null());
         record.insert("_id".to_owned(), json!(id));
         record.insert("~location".to_owned(), json!(place.id));
         state.put(kind, &id, Value::Object(record));
         id
     };
     let paid = number % 21 != 17;
+    // Some got all of it back, some a third. [I] the words for it.
+    let refunded = match number % 35 {
+        10 => amount,
+        24 => amount / 3,
+        _ => 0,
+    };
+    let item = json!({"name": "Consultation", "currency": "USD", "amount": amount, "qty": 1});
     if paid {
         let order = with(
             "order",
@@ -195,9 +208,9 @@ fn payment(state: &mut Records, place: &SeedLocation, number: usize, contact: &V
         with(
             "transaction",
             json!({
-                "status": "succeeded", "entityType": "order", "entityId": order, "entitySourceType": "invoice",
+                "status": if refunded == amount { "refunded" } else { "succeeded" }, "entityType": "order", "entityId": order, "entitySourceType": "invoice",
                 "entitySource": {"type": "invoice", "id": "consultation", "name": "Consultation"},
-                "paymentProviderType": "stripe", "amountRefunded": 0, "fulfilledAt": date(added + DAY),
+                "paymentProviderType": "stripe", "amountRefunded": refunded, "fulfilledAt": date(added + DAY),
             }),
         );
     }
@@ -208,7 +221,8 @@ fn payment(state: &mut Records, place: &SeedLocation, number: usize, contact: &V
             "amountPaid": if paid { amount } else { 0 }, "amountDue": if paid { 0 } else { amount }, "total": amount, "businessDetails": {"name": place.id},
             "contactDetails": {"id": contact["id"], "name": contact["contactName"], "email": contact["email"]},
             "issueDate": date(added).get(..10), "dueDate": date(added + 14 * DAY).get(..10),
-            "discount": {"type": "percentage", "value": 0}, "invoiceItems": [],
+            "discount": {"type": "percentage", "value": 0}, "invoiceItems": [item],
+            "totalSummary": {"subTotal": amount, "discount": 0, "tax": 0},
         }),
     );
 }

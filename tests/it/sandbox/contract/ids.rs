@@ -1,18 +1,17 @@
-//! Asks an operation as its document says, with ids of records that the sandbox holds.
+//! Ids of records that the sandbox holds, for every name that a path or a body has for them.
 
 use std::collections::BTreeMap;
 
 use ::sandbox::{COMPANY, LOCATION, TOKEN};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::resolved;
-use crate::sandbox::{Sandbox, answer, list, text};
+use crate::sandbox::{Sandbox, answer, list, ok, text};
 use test_support::server::client;
 
 /// Ids of records that a sandbox holds, by the names that paths and bodies have for them.
 pub(super) struct Ids {
-    url: String,
-    known: BTreeMap<&'static str, String>,
+    pub(super) url: String,
+    pub(super) known: BTreeMap<&'static str, String>,
 }
 
 impl Ids {
@@ -51,11 +50,41 @@ impl Ids {
             "/conversations/search?locationId={LOCATION}&limit=100"
         ))
         .await;
+        let blogs = get(&format!(
+            "/blogs/site/all?locationId={LOCATION}&skip=0&limit=1"
+        ))
+        .await;
+        let blog = id(&blogs, "/data/0/_id");
+        let posts = format!("locationId={LOCATION}&blogId={blog}&limit=1&offset=0");
+        let posts = get(&format!("/blogs/posts/all?{posts}")).await;
+        let links = get(&format!("/links/?locationId={LOCATION}")).await;
+        let files = format!("{account}&type=file&sortBy=name&sortOrder=asc");
+        let files = get(&format!("/medias/files?{files}")).await;
+        let workflows = get(&format!("/workflows/?locationId={LOCATION}")).await;
+        let campaigns = get(&format!("/campaigns/?locationId={LOCATION}")).await;
+        let accounts = get(&format!("/social-media-posting/{LOCATION}/accounts")).await;
+        let socials = json!({
+            "skip": "0", "limit": "1", "fromDate": "2020-01-01", "toDate": "2040-01-01", "includeUsers": "false",
+        });
+        let socials = ok(
+            sandbox,
+            &format!("POST /social-media-posting/{LOCATION}/posts/list"),
+            Some(socials),
+        )
+        .await;
         let mut all = list(&all, "/conversations").iter();
         let mails = all.find(|one| one["lastMessageType"] == "TYPE_EMAIL");
         let mails = id(mails.expect("a conversation by email"), "/id");
         let mails = get(&format!("/conversations/{mails}/messages")).await;
         let known = BTreeMap::from([
+            ("blog", blog),
+            ("blogPost", id(&posts, "/blogs/0/_id")),
+            ("link", id(&links, "/links/0/id")),
+            ("media", id(&files, "/files/0/_id")),
+            ("workflow", id(&workflows, "/workflows/0/id")),
+            ("campaign", id(&campaigns, "/campaigns/0/id")),
+            ("socialAccount", id(&accounts, "/results/accounts/0/id")),
+            ("socialPost", id(&socials, "/results/posts/0/_id")),
             ("group", id(&groups, "/groups/0/id")),
             ("price", id(&prices, "/prices/0/_id")),
             ("product", product),
@@ -120,7 +149,7 @@ impl Ids {
     }
 
     /// The id that a path wants in the place of `name`.
-    fn of_path(&self, path: &str, name: &str) -> String {
+    pub(super) fn of_path(&self, path: &str, name: &str) -> String {
         let record = match (name, path) {
             ("locationId" | "location_id" | "altId", _) => return LOCATION.to_owned(),
             ("companyId", _) => return COMPANY.to_owned(),
@@ -147,6 +176,16 @@ impl Ids {
             ("orderId", _) => "order",
             ("transactionId", _) => "transaction",
             ("invoiceId", _) => "invoice",
+            ("blogId", _) => "blog",
+            ("postId", "/blogs/posts/{postId}") => "blogPost",
+            ("linkId", _) => "link",
+            ("workflowId", path) if path.starts_with("/contacts/") => "workflow",
+            ("campaignId", path) if path.starts_with("/contacts/") => "campaign",
+            ("id", "/medias/{id}") => "media",
+            ("id", "/social-media-posting/{locationId}/accounts/{id}") => "socialAccount",
+            ("id", "/social-media-posting/{locationId}/posts/{id}") => "socialPost",
+            ("email", _) => return "someone@example.org".to_owned(),
+            ("fromDate" | "toDate", _) => return "2031-05-05".to_owned(),
             ("pipelineId", _) => "pipeline",
             ("pipelineStageId", _) => "stage",
             ("id", path) if path.contains("/contacts/{contactId}/notes") => "note",
@@ -158,117 +197,6 @@ impl Ids {
             _ => return "x1".to_owned(),
         };
         self.known[record].clone()
-    }
-
-    /// Asks as the document says, with a token that the operation takes.
-    pub(super) async fn ask(
-        &self,
-        document: &Value,
-        path: &str,
-        method: &str,
-        operation: &Value,
-    ) -> (u16, Value) {
-        let template = path
-            .split('/')
-            .map(|segment| match segment.strip_prefix('{') {
-                Some(name) => self.of_path(path, name.trim_end_matches('}')),
-                None => segment.to_owned(),
-            });
-        let mut target = template.collect::<Vec<_>>().join("/");
-        let shared = document["paths"][path]["parameters"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        let own = operation["parameters"].as_array().into_iter().flatten();
-        let mut query = Vec::new();
-        for parameter in shared.chain(own).map(|one| resolved(document, one)) {
-            let needed = parameter["required"] == true || parameter["name"] == "calendarId";
-            if parameter["in"] == "query" && needed {
-                let name = text(parameter, "/name");
-                let value = self.value(document, path, name, &parameter["schema"], 0);
-                let value = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                query.push(format!("{name}={value}"));
-            }
-        }
-        if path == "/payments/orders/{orderId}" {
-            query.push("altType=location".to_owned());
-        }
-        if !query.is_empty() {
-            target = format!("{target}?{}", query.join("&"));
-        }
-        let schemes: Vec<&String> = operation["security"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_object)
-            .flat_map(Map::keys)
-            .collect();
-        let takes = |one: &str| schemes.iter().any(|scheme| *scheme == one);
-        let minted;
-        let token = if schemes.is_empty() || takes("bearer") || takes("Location-Access") {
-            TOKEN
-        } else if takes("Agency-Access") {
-            "pit-sandbox-agency"
-        } else {
-            let company = takes("Agency-Access-Only");
-            minted = self
-                .minted(if company { "company" } else { "location" })
-                .await;
-            &minted
-        };
-        let url = format!("{}{target}", self.url);
-        let mut request = client()
-            .request(method.to_uppercase().parse().expect("a method"), url)
-            .header("version", "2021-07-28")
-            .bearer_auth(token);
-        let content = resolved(document, &operation["requestBody"])["content"].as_object();
-        if let Some((media, content)) = content.and_then(|content| content.iter().next()) {
-            let body = self.value(document, path, "", &content["schema"], 0);
-            if media == "application/x-www-form-urlencoded" {
-                let grant = ("grant_type", "authorization_code");
-                let fields = body
-                    .as_object()
-                    .expect("fields")
-                    .iter()
-                    .map(|(name, value)| {
-                        let value = match name.as_str() {
-                            "client_id" => "sandbox-client",
-                            "client_secret" => "sandbox-secret",
-                            "grant_type" => grant.1,
-                            _ => value.as_str().unwrap_or_default(),
-                        };
-                        format!("{name}={value}")
-                    });
-                let mut fields: Vec<String> = fields.collect();
-                if path == "/oauth/token" {
-                    fields.push("code=sandbox-code-location".to_owned());
-                }
-                request = request.header("content-type", media).body(fields.join("&"));
-            } else if media == "multipart/form-data" {
-                request = request
-                    .header("content-type", "multipart/form-data; boundary=b")
-                    .body("--b--\r\n");
-            } else {
-                request = request.json(&body);
-            }
-        }
-        let (status, _, found) = answer(request).await;
-        (status, found)
-    }
-
-    /// An OAuth token of the company or the location.
-    async fn minted(&self, class: &str) -> String {
-        let form = format!(
-            "client_id=sandbox-client&client_secret=sandbox-secret&grant_type=authorization_code&code=sandbox-code-{class}"
-        );
-        let request = client()
-            .post(format!("{}/oauth/token", self.url))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form);
-        let (_, _, tokens) = answer(request).await;
-        text(&tokens, "/access_token").to_owned()
     }
 
     /// Makes what the operation of `path` wants and no seed has: a message on schedule, a blocked time.
@@ -301,63 +229,5 @@ impl Ids {
             .json(&body);
         let (_, _, made) = answer(request).await;
         self.known.insert(name, text(&made, member).to_owned());
-    }
-
-    /// A value of the schema with what it requires, and records that exist where a name asks for one.
-    fn value(
-        &self,
-        document: &Value,
-        path: &str,
-        name: &str,
-        schema: &Value,
-        depth: usize,
-    ) -> Value {
-        let schema = resolved(document, schema);
-        if let Some(allowed) = schema["enum"].as_array() {
-            // Three documents put the list of values into a list.
-            let first = allowed.first().cloned().unwrap_or_default();
-            return first.get(0).cloned().unwrap_or(first);
-        }
-        if schema.get("x-example-type").is_some() {
-            return json!("x1");
-        }
-        match schema["type"].as_str() {
-            Some("string") => json!(match name {
-                "altType" => "location".to_owned(),
-                "startTime" | "endTime" if path.contains("appointments") =>
-                    "2031-05-05T09:00:00Z".to_owned(),
-                "startTime" | "endTime" => "1999999999999".to_owned(),
-                "status" if path.starts_with("/opportunities") => "open".to_owned(),
-                "message" => "Hello".to_owned(),
-                "type" if path.ends_with("/messages/inbound") => "SMS".to_owned(),
-                name => self.of_path(path, name),
-            }),
-            Some("number" | "integer") => json!(1),
-            Some("boolean") => json!(true),
-            Some("array") => json!([]),
-            Some("object") | None if depth < 8 => {
-                let mut members = Map::new();
-                let required = schema["required"].as_array().into_iter().flatten();
-                let needed = ["message", "contactId", "email"];
-                let required = required.filter_map(Value::as_str);
-                let useful = needed
-                    .into_iter()
-                    .filter(|_| path.ends_with("/messages") && depth == 0);
-                for name in required.chain(useful) {
-                    let member = &schema["properties"][name];
-                    if !member.is_null() {
-                        members.insert(
-                            name.to_owned(),
-                            self.value(document, path, name, member, depth + 1),
-                        );
-                    }
-                }
-                if path == "/contacts/search" && depth == 0 {
-                    return json!({"locationId": LOCATION, "pageLimit": 3});
-                }
-                Value::Object(members)
-            }
-            _ => json!({}),
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Every operation of the documents, asked as its document says, answers as its document says.
 
+mod ask;
 mod ids;
 
 use std::collections::BTreeMap;
@@ -32,15 +33,19 @@ const MENDED: &[(&str, &str, &str)] = &[
 ];
 
 /// Documents whose records the sandbox keeps.
-const STATEFUL: [&str; 9] = [
+const STATEFUL: [&str; 13] = [
+    "blogs",
     "calendars",
     "contacts",
     "conversations",
     "invoices",
+    "links",
     "locations",
+    "medias",
     "opportunities",
     "payments",
     "products",
+    "social-media-posting",
     "users",
 ];
 

@@ -1,0 +1,58 @@
+//! Values of a contact's custom fields, as HighLevel keeps them and as it drops them in silence.
+
+use serde_json::{Value, json};
+
+use super::records::of_location;
+use crate::state::Records;
+
+/// Values by id over those there were. [E] the id or the key names a field, the value is `field_value`,
+/// `fieldValue` or `value`; [M] one that a picklist does not offer is dropped in silence.
+pub(super) fn custom_fields(
+    state: &Records,
+    location: &str,
+    before: &Value,
+    given: &Value,
+) -> Value {
+    let mut fields = before.as_array().cloned().unwrap_or_default();
+    for one in given.as_array().into_iter().flatten() {
+        let key = one["key"].as_str().map(|key| match key.split_once('.') {
+            Some(_) => key.to_owned(),
+            None => format!("contact.{key}"),
+        });
+        let field = of_location(state, "customField", location).find(|field| {
+            field["id"] == one["id"] || key.as_ref().is_some_and(|key| field["fieldKey"] == **key)
+        });
+        let names = ["field_value", "fieldValue", "value"];
+        let value = names.iter().find_map(|name| one.get(*name));
+        let Some((field, value)) = field.zip(value) else {
+            continue;
+        };
+        let Some(value) = kept(field, value) else {
+            continue;
+        };
+        fields.retain(|present| present["id"] != field["id"]);
+        fields.push(json!({"id": field["id"], "value": value}));
+    }
+    Value::Array(fields)
+}
+
+/// What a field keeps of a value; `None` where nothing.
+fn kept(field: &Value, value: &Value) -> Option<Value> {
+    let offered = field["picklistOptions"].as_array();
+    if let Some(offered) = offered.filter(|offered| !offered.is_empty()) {
+        // [I] of several values those that are offered.
+        return match value.as_array() {
+            Some(values) => {
+                let fit = values.iter().filter(|one| offered.contains(one));
+                let fit: Vec<Value> = fit.cloned().collect();
+                (!fit.is_empty() || values.is_empty()).then_some(json!(fit))
+            }
+            None => offered.contains(value).then(|| value.clone()),
+        };
+    }
+    // [I] a date has no time of day.
+    match (field["dataType"].as_str(), value.as_str()) {
+        (Some("DATE"), Some(text)) => Some(json!(text.chars().take(10).collect::<String>())),
+        _ => Some(value.clone()),
+    }
+}
