@@ -12,6 +12,7 @@ mod import;
 pub mod keys;
 mod opening;
 pub mod pause;
+pub mod questions;
 mod store;
 
 use std::fmt::{Display, Write};

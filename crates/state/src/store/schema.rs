@@ -14,7 +14,9 @@ struct Migration {
 }
 
 /// In order: the first makes version 1.
-const MIGRATIONS: &[Migration] = &[Migration {
+const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS];
+
+const FIRST: Migration = Migration {
     min_reader: 1,
     statements: &[
         "CREATE TABLE secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT",
@@ -44,7 +46,16 @@ const MIGRATIONS: &[Migration] = &[Migration {
         "CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, line TEXT NOT NULL) STRICT",
         "CREATE INDEX audit_by_time ON audit (at)",
     ],
-}];
+};
+
+/// Questions to people at clients.
+const QUESTIONS: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE question (id TEXT PRIMARY KEY, principal BLOB NOT NULL, call TEXT NOT NULL,
+            expires_at INTEGER NOT NULL, answer TEXT) STRICT",
+    ],
+};
 
 /// The version of the tables that this program makes.
 pub(super) fn newest() -> i64 {
