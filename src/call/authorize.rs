@@ -81,10 +81,10 @@ impl Pipeline {
         if let Err(denied) = allowed {
             return Err(self.deny(facts, denied, context));
         }
-        if rules.confirmation_mode(facts.tool) == Mode::Off {
+        if rules.asks_nobody(facts.tool) {
             return Ok((Mode::Off, String::new()));
         }
-        let (mode, rule) = rules.confirmation(facts.tool);
+        let (mode, rule) = rules.confirmation(facts.tool, context.elicitation.can_ask());
         if mode == Mode::Refuse {
             let denied = Denial {
                 what: format!("{} is not allowed here", facts.tool.name),

@@ -99,6 +99,13 @@ pub enum Elicitation {
     Declined,
 }
 
+impl Elicitation {
+    /// Whether there is, or was, a way to the person.
+    pub(super) fn can_ask(&self) -> bool {
+        !matches!(self, Self::Unsupported)
+    }
+}
+
 /// What one kind of caller may spend. SECURITY.md has the same table in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerRights {

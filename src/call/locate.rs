@@ -11,7 +11,6 @@ use crate::call::arguments::LocalZone;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure, LocationBinding, TenantId};
-use policy::Mode;
 use tool::{Role, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
@@ -165,7 +164,7 @@ impl Located {
 
     /// Whether the rules have somebody agree to the call.
     pub(super) fn needs_consent(&self, context: &CallContext) -> bool {
-        self.0.rules(context).confirmation_mode(self.0.tool) != Mode::Off
+        !self.0.rules(context).asks_nobody(self.0.tool)
     }
 
     pub(super) fn into_facts(self) -> Facts {

@@ -13,7 +13,6 @@ use super::{Answer, CallContext, ConsentSource, Facts, Pipeline};
 use crate::call::arguments::{Checker, LocalZone};
 use crate::catalog;
 use crate::upstream::{Digest, Reply, TenantId};
-use policy::Mode;
 use tool::Tool;
 
 /// A location moves to another zone about never, and its operator sees what is sent.
@@ -100,8 +99,8 @@ impl Pipeline {
             return LocalZone::Known(zone.clone());
         }
         let rules = facts.rules(context);
-        let readable = GET_LOCATION
-            .filter(|tool| rules.shows(tool).is_ok() && rules.confirmation_mode(tool) == Mode::Off);
+        let readable =
+            GET_LOCATION.filter(|tool| rules.shows(tool).is_ok() && rules.asks_nobody(tool));
         let Some(tool) = readable else {
             return LocalZone::unknown("the rules do not let it be read");
         };

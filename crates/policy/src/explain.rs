@@ -21,13 +21,21 @@ impl EffectiveRules<'_> {
             Err(denied) => format!("no, by {}", denied.rule),
         };
         line(&mut text, "Listed", &listed);
-        let (mode, rule) = self.confirmation(tool);
-        let also = match mode {
-            Mode::Off => "no confirmation",
-            Mode::Refuse => "never let through",
-            _ => mode.name(),
+        let shown = |can_ask: bool| {
+            let (mode, rule) = self.confirmation(tool, can_ask);
+            let also = match mode {
+                Mode::Off => "no confirmation",
+                Mode::Refuse => "never let through",
+                _ => mode.name(),
+            };
+            format!("{also}, by {rule}")
         };
-        line(&mut text, "Confirm", &format!("{also}, by {rule}"));
+        let mut confirmed = vec![shown(true)];
+        let cannot = shown(false);
+        if !confirmed.contains(&cannot) {
+            confirmed.push(format!("where the client cannot ask its user: {cannot}"));
+        }
+        lines(&mut text, "Confirm", confirmed);
         let caps = self.caps(tool).into_iter().map(|cap| cap.rule);
         lines(&mut text, "Caps", caps.collect());
         if let Some(most) = self.preview_above().filter(|_| Class::Send.holds(tool)) {

@@ -6,6 +6,7 @@ use ::tool::Tool;
 use toml::{Table, Value};
 
 use super::caps::Cap;
+use super::class_mode::ClassMode;
 use super::constraint::Constraint;
 use super::problems::{PolicyErrors, PolicyProblems, selectors};
 use super::quiet::Quiet;
@@ -114,15 +115,16 @@ fn by_class<T>(
     values
 }
 
-fn mode(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<Mode> {
-    let mode = Mode::ALL
-        .into_iter()
-        .find(|mode| value.as_str() == Some(mode.name()));
+fn mode(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<ClassMode> {
+    let mode = value.as_str().and_then(ClassMode::parse);
     if mode.is_none() {
         let known = Mode::ALL.map(Mode::name).join(", ");
         problems.add(
             at,
-            format_args!("{value} is no confirmation; there are {known}"),
+            format_args!(
+                "{value} is no confirmation; there are {known}, and for clients that cannot ask: elicit or token, \
+                 elicit or human"
+            ),
         );
     }
     mode

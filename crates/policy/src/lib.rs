@@ -6,6 +6,7 @@
 
 mod argument;
 mod caps;
+mod class_mode;
 mod constraint;
 mod explain;
 mod file;
@@ -52,7 +53,7 @@ pub struct PolicyDefaults {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     Off,
-    /// The client asks its user.
+    /// The client asks its user; one that cannot is refused, unless a section says what holds for it instead.
     Elicit,
     /// A second call with the token of the first.
     Token,
@@ -178,11 +179,12 @@ enum ModeOrigin<'a> {
 }
 
 impl ModeOrigin<'_> {
-    fn text(&self, mode: Mode, tool: &Tool) -> String {
+    fn text(&self, tool: &Tool) -> String {
         match self {
             Self::Section(section, class) => {
-                let (place, class, name) = (&section.place, class.name(), mode.name());
-                format!("{place} confirm {class} = {name:?}")
+                let mode = section.confirm.get(class).map(|mode| mode.text());
+                let (place, mode) = (&section.place, mode.unwrap_or_default());
+                format!("{place} confirm {} = {mode:?}", class.name())
             }
             Self::Person => format!("the default for {}", tool.name),
             Self::Default(class) => format!("the default for {}", class.name()),
@@ -228,19 +230,20 @@ impl<'a> EffectiveRules<'a> {
 
     /// The strictest confirmation that any section or default asks for, and where that stands. A default
     /// holds where `[server]` does not name the class: a location or a key adds to it and takes nothing off.
-    pub fn confirmation(&self, tool: &Tool) -> (Mode, String) {
-        let (mode, origin) = self.strictest(tool);
-        (mode, origin.text(mode, tool))
+    /// `can_ask`: the client can ask its user.
+    pub fn confirmation(&self, tool: &Tool, can_ask: bool) -> (Mode, String) {
+        let (mode, origin) = self.strictest(tool, can_ask);
+        (mode, origin.text(tool))
     }
 
-    /// The same without where it stands: every call asks that.
-    pub fn confirmation_mode(&self, tool: &Tool) -> Mode {
-        self.strictest(tool).0
+    /// Whether a call needs no confirmation, whatever its client can: every call asks that.
+    pub fn asks_nobody(&self, tool: &Tool) -> bool {
+        self.strictest(tool, true).0 == Mode::Off
     }
 
-    fn strictest(&self, tool: &Tool) -> (Mode, ModeOrigin<'a>) {
+    fn strictest(&self, tool: &Tool, can_ask: bool) -> (Mode, ModeOrigin<'a>) {
         let asked = |section: &'a Section, class: Class| {
-            let mode = *section.confirm.get(&class)?;
+            let mode = section.confirm.get(&class)?.of_client(can_ask);
             Some((mode, ModeOrigin::Section(section, class)))
         };
         let usual = |class: Class| match asked(self.server, class) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Denial;
 use super::caps::CapWindow;
+use super::class_mode::ClassMode;
 use super::constraint::Constraint;
 use super::quiet::Quiet;
 use super::selector::{Class, Selector};
-use super::{Denial, Mode};
 use tool::{Effect, Tool};
 
 /// Rules that hold together.
@@ -17,7 +18,7 @@ pub(crate) struct Section {
     pub deny: Vec<Selector>,
     pub allow: Option<Vec<Selector>>,
     pub read_only: bool,
-    pub confirm: BTreeMap<Class, Mode>,
+    pub confirm: BTreeMap<Class, ClassMode>,
     pub caps: BTreeMap<Class, Vec<(CapWindow, u32)>>,
     pub quiet: Option<Quiet>,
     pub constraints: Vec<Constraint>,

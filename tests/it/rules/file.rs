@@ -31,7 +31,7 @@ fn every_key_of_every_section_is_read() {
         deny = ["toolset:payments", "effect:destructive", "contacts_delete-*"]
         allow = ["effect:read", "contacts_*", "conversations_send-a-new-message"]
         read_only = false
-        confirm = { read = "off", write = "elicit", send = "token", money = "human", bulk = "refuse" }
+        confirm = { read = "off", write = "elicit", send = "token", money = "elicit or human", bulk = "refuse" }
         caps = { send = { hour = 50, day = 200 }, money = { day = 5 }, bulk = { hour = 1 } }
         quiet = { from = "20:00", to = "08:00", zone = "Europe/Berlin", days = ["sat", "sun"] }
         preview_above = 3
@@ -81,7 +81,7 @@ fn all_faults_are_told_at_once_with_their_places() {
             " [locations.acme]: alow is no key; did you mean allow?",
             " [locations.acme] deny: sned is no effect; did you mean send?",
             " [locations.acme] deny: contact is no toolset; did you mean contacts?",
-            " [policies.\"front desk\"] confirm send: \"ask\" is no confirmation; there are off, elicit, token, human, refuse",
+            " [policies.\"front desk\"] confirm send: \"ask\" is no confirmation; there are off, elicit, token, human, refuse, and for clients that cannot ask: elicit or token, elicit or human",
             " [policies.\"front desk\"] confirm: sent is no effect; did you mean send?",
             ": servers is no key; did you mean server?",
         ],

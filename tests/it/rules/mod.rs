@@ -98,8 +98,54 @@ fn a_policy_that_there_is_not_lets_nothing_through() {
 fn check_confirmed(rules: &str, name: &str, mode: Mode, rule: &str) {
     let policy = parse(rules).expect(rules);
     let over = policy.over(Some("acme"), Some("front-desk"));
-    let found = over.confirmation(tool(name));
+    let found = over.confirmation(tool(name), true);
     assert_eq!(found, (mode, rule.to_owned()), "{rules}: {name}");
+}
+
+/// Each kind of client is held to the strictest that any section has for it.
+#[test]
+fn a_client_that_cannot_ask_is_held_to_what_the_rules_have_for_it() {
+    let rows = [
+        ("elicit", "off", Mode::Elicit, Mode::Elicit),
+        ("elicit or token", "off", Mode::Elicit, Mode::Token),
+        ("elicit or human", "off", Mode::Elicit, Mode::Human),
+        ("elicit or human", "token", Mode::Token, Mode::Human),
+        (
+            "elicit or human",
+            "elicit or token",
+            Mode::Elicit,
+            Mode::Human,
+        ),
+        ("elicit or token", "human", Mode::Human, Mode::Human),
+    ];
+    for (server, location, can_ask, cannot) in rows {
+        let rules = format!(
+            "[server]\nconfirm.money = {server:?}\n[locations.acme]\nconfirm.money = {location:?}"
+        );
+        let policy = parse(&rules).expect(&rules);
+        let over = policy.over(Some("acme"), None);
+        let found = [true, false].map(|can_ask| over.confirmation(tool(INVOICE), can_ask).0);
+        assert_eq!(found, [can_ask, cannot], "{rules}");
+    }
+    let rules = parse("[server]\nconfirm.money = \"elicit or human\"").expect("rules");
+    let told = rules
+        .over(None, None)
+        .explain(tool(INVOICE), Timestamp::UNIX_EPOCH);
+    let expected = "Confirm   elicit, by [server] confirm money = \"elicit or human\"\n          \
+                    where the client cannot ask its user: human, by [server] confirm money = \"elicit or human\"\n";
+    assert!(told.contains(expected), "{told}");
+    for bad in [
+        "token or human",
+        "elicit or off",
+        "elicit or elicit",
+        "elicit or refuse",
+        "elicit  or token",
+    ] {
+        assert!(
+            parse(&format!("[server]\nconfirm.money = {bad:?}")).is_err(),
+            "{bad}"
+        );
+    }
 }
 
 #[test]

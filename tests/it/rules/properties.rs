@@ -57,7 +57,15 @@ fn section(random: &mut Rng, place: &str) -> Made {
     if random.u8(0..6) == 0 {
         text += "read_only = true\n";
     }
-    let modes = ["off", "elicit", "token", "human", "refuse"];
+    let modes = [
+        "off",
+        "elicit",
+        "elicit or token",
+        "elicit or human",
+        "token",
+        "human",
+        "refuse",
+    ];
     for class in some(
         random,
         &["read", "write", "send", "money", "destructive", "bulk"],
@@ -165,11 +173,11 @@ fn more_sections_let_less_through() {
                     assert!(!shown || less.shows(tool).is_ok(), "{text}: {}", tool.name);
                     let passes = less.permits(tool, &arguments, || now).is_ok();
                     assert!(!permits || passes, "{text}: {} {arguments:?}", tool.name);
-                    assert!(
-                        more.confirmation(tool).0 >= less.confirmation(tool).0,
-                        "{text}: {}",
-                        tool.name
-                    );
+                    for can_ask in [true, false] {
+                        let [more, less] =
+                            [more, less].map(|rules| rules.confirmation(tool, can_ask).0);
+                        assert!(more >= less, "{text}: {}", tool.name);
+                    }
                     let caps = more.caps(tool);
                     assert!(
                         less.caps(tool).iter().all(|cap| caps.contains(cap)),

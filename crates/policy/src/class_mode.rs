@@ -1,0 +1,50 @@
+//! How a section has calls of a class confirmed: one mode, or asking the user with another where the client cannot.
+
+use super::Mode;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClassMode {
+    mode: Mode,
+    /// Where the client cannot ask its user, in place of `elicit`.
+    otherwise: Option<Mode>,
+}
+
+/// Stands between `elicit` and what holds for other clients.
+const OR: &str = " or ";
+
+impl ClassMode {
+    /// As it stands in the file; `None` for what is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mode = |name: &str| Mode::ALL.into_iter().find(|mode| mode.name() == name);
+        match text.split_once(OR) {
+            None => mode(text).map(|mode| Self {
+                mode,
+                otherwise: None,
+            }),
+            Some((first, other)) => {
+                let (first, other) = (mode(first)?, mode(other)?);
+                let fits = first == Mode::Elicit && matches!(other, Mode::Token | Mode::Human);
+                fits.then_some(Self {
+                    mode: first,
+                    otherwise: Some(other),
+                })
+            }
+        }
+    }
+
+    /// What holds for a client that can ask its user, or for one that cannot.
+    pub(crate) fn of_client(self, can_ask: bool) -> Mode {
+        match self.otherwise {
+            Some(otherwise) if !can_ask => otherwise,
+            _ => self.mode,
+        }
+    }
+
+    /// As it stands in the file.
+    pub(crate) fn text(self) -> String {
+        match self.otherwise {
+            None => self.mode.name().to_owned(),
+            Some(otherwise) => format!("{}{OR}{}", self.mode.name(), otherwise.name()),
+        }
+    }
+}
