@@ -11,6 +11,7 @@ pub(crate) mod arguments;
 mod authorize;
 mod batch;
 pub(crate) mod caller;
+mod client_line;
 mod confirm_token;
 mod consent;
 mod controls;
@@ -54,6 +55,7 @@ pub use caller::{
     AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint,
     LocationScope, Principal,
 };
+pub use client_line::{ClientAnswer, ClientLine, LONGEST_QUESTION};
 use consent::Consent;
 pub use controls::{Controls, missing_store, open_store, restore_store};
 use facts::Facts;
@@ -339,7 +341,7 @@ impl Pipeline {
     }
 
     /// What rows keep the caller under: the same in every process on the store.
-    fn principal_digest(&self, principal: &Principal) -> [u8; 32] {
+    pub fn principal_digest(&self, principal: &Principal) -> [u8; 32] {
         let account = principal.account.as_ref();
         let name = match self.principal_id(principal) {
             PrincipalId::Key(id) => format!("key {id}"),

@@ -5,6 +5,7 @@ mod address;
 mod client_address;
 mod connection_limiter;
 mod connections;
+mod elicitation;
 mod endpoints;
 mod guard;
 mod idle_timeout;
@@ -15,6 +16,7 @@ mod problem;
 mod request_limits;
 mod routes;
 mod stopping;
+mod streamed_body;
 
 pub use access::{Access, AccessError, own_account};
 pub use connections::{listen, run};

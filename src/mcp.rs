@@ -5,10 +5,12 @@ mod frame;
 mod handler;
 mod http;
 mod listing;
+mod questions;
 mod stdio;
 
 pub use frame::{FrameFault, FrameId, FrameRefusal};
 pub use handler::Handler;
 pub use http::{Service, service};
 pub use listing::list;
+pub use questions::{PostedFrame, question_frame, withdrawal_frame};
 pub use stdio::{StdioError, StdioLimits, serve};

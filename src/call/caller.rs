@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::PrincipalId;
 use super::shares::CallPlace;
+use super::{ClientLine, PrincipalId};
 use crate::budget::Budget;
 use crate::telemetry::Parent;
 use crate::upstream::{Caller, Digest};
@@ -87,12 +87,14 @@ pub struct CallContext {
 }
 
 /// Whether a person at the client can be asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Elicitation {
     #[default]
     Unsupported,
-    /// The client can show a question.
+    /// The client can show a question, and comes back with the answer.
     Supported,
+    /// The client can be asked while the call waits.
+    Reachable(ClientLine),
     /// Said yes to the question that this token stands for.
     Accepted(String),
     /// Said no.

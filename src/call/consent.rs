@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
-use super::{Answer, CallContext, Elicitation, Pipeline, Question, Subject};
+use super::{Answer, CallContext, ClientAnswer, Elicitation, Pipeline, Question, Subject};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
@@ -89,7 +89,7 @@ impl Pipeline {
     ) -> Result<Consent, Answer> {
         match mode {
             Mode::Off => Ok(Consent::default()),
-            Mode::Elicit => self.ask_client(subject, context),
+            Mode::Elicit => self.ask_client(subject, context).await,
             Mode::Token => self.ask_caller(subject, rule, confirm, context),
             Mode::Human => self.ask_elsewhere(subject, confirm, context).await,
             Mode::Refuse => {
@@ -122,7 +122,11 @@ impl Pipeline {
     }
 
     /// The person at the client, asked by the client itself.
-    fn ask_client(&self, subject: &Subject, context: &CallContext) -> Result<Consent, Answer> {
+    async fn ask_client(
+        &self,
+        subject: &Subject,
+        context: &CallContext,
+    ) -> Result<Consent, Answer> {
         let (tool, facts) = (subject.tool(), subject.facts());
         let refuse = |what: String, remedy: Option<&str>| {
             let mut failure = Failure::new(FailureClass::Refused, what);
@@ -131,16 +135,28 @@ impl Pipeline {
             }
             Err(self.refuse(facts, &failure, None, context))
         };
+        let by = (Mode::Elicit, "the person at the client");
+        let declined = || format!("Nothing was sent: the user said no to {}.", tool.name);
         match &context.elicitation {
             Elicitation::Accepted(token) if self.fits(token, subject) => {
-                let by = (Mode::Elicit, "the person at the client");
                 Ok(self.agreed_by_token(token, subject, by))
             }
             Elicitation::Accepted(_) => Err(self.refuse_stale(subject, context)),
-            Elicitation::Declined => refuse(
-                format!("Nothing was sent: the user said no to {}.", tool.name),
-                None,
-            ),
+            Elicitation::Declined => refuse(declined(), None),
+            Elicitation::Reachable(line) => {
+                let asked = line.ask(question(subject), context.place.as_ref());
+                match asked.await {
+                    ClientAnswer::Accepted => match self.issue_token(subject) {
+                        Some(token) => Ok(self.agreed_by_token(&token, subject, by)),
+                        None => Err(self.refuse_random(subject, context)),
+                    },
+                    ClientAnswer::Declined => refuse(declined(), None),
+                    ClientAnswer::Unanswered(why) => {
+                        let remedy = "Repeat the call, and the user is asked again.";
+                        refuse(format!("Nothing was sent: {why}."), Some(remedy))
+                    }
+                }
+            }
             Elicitation::Supported => {
                 let Some(token) = self.issue_token(subject) else {
                     return Err(self.refuse_random(subject, context));
@@ -159,7 +175,7 @@ impl Pipeline {
                     tool.name
                 ),
                 Some(
-                    "Use a client that supports elicitation, or have the operator set confirm to token or human.",
+                    "Use a client that supports elicitation, or have the operator set confirm to \"elicit or token\" or \"elicit or human\".",
                 ),
             ),
         }

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -27,6 +27,7 @@ use crate::http::client_address::Peer;
 use crate::http::connection_limiter::{ConnectionLimiter, ConnectionPermit};
 use crate::http::idle_timeout::{Clock, WatchedStream};
 use crate::http::stopping::Stopping;
+use crate::http::streamed_body::StreamedBody;
 use crate::telemetry::Metrics;
 
 /// Pause after a failed accept: out of file descriptors, for one, passes.
@@ -193,7 +194,11 @@ impl Serving {
                     }
                     watched.answered(answer.body().size_hint().exact().is_some());
                 }
-                answer
+                let clock = watched;
+                answer.map(|answer| match answer.body().size_hint().exact() {
+                    Some(_) => answer,
+                    None => answer.map(|body| Body::new(StreamedBody { body, clock })),
+                })
             })
         });
         let stream = WatchedStream {

@@ -17,6 +17,7 @@ use crate::call::shares::Shares;
 use crate::config::Config;
 use crate::http::access::Access;
 use crate::http::address::Address;
+use crate::http::elicitation::{Asking, SESSION, ask_along};
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
 use crate::http::origin::{HostRules, check_host_and_origin};
@@ -44,10 +45,13 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         intake: Intake::new(settings, shares),
         pipeline: pipeline.clone(),
     };
+    let idle = Duration::from_millis(settings.idle_timeout_ms);
+    let asking = Arc::new(Asking::new(pipeline, stopping, idle));
     // Outside the guard: a preflight request carries no credential. Origins were checked before.
     let guarded = ServiceBuilder::new()
         .layer(cors())
-        .layer(from_fn_with_state(Arc::new(guarded), guard));
+        .layer(from_fn_with_state(Arc::new(guarded), guard))
+        .layer(from_fn_with_state(asking, ask_along));
     mcp.layer(guarded)
         // Clients that see a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
@@ -72,6 +76,7 @@ fn cors() -> CorsLayer {
         .allow_origin(AllowOrigin::mirror_request())
         .allow_methods([Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([SESSION])
 }
 
 async fn alive() -> &'static str {

@@ -1,14 +1,16 @@
-//! Asks the person at a client before a call is made, where the client can ask (MRTR of MCP 2026-07-28).
+//! Asks the person at a client before a call is made, where the client can ask: by an answer that is a question (MRTR of
+//! MCP 2026-07-28), or while the call waits (the versions before).
 
 use std::collections::BTreeMap;
 
 use rmcp::model::{
-    CallToolRequestParams, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
-    ElicitationSchema, InputRequest, InputRequiredResult, ProtocolVersion,
+    CallToolRequestParams, ElicitRequest, ElicitResult, ElicitationAction, InputRequest,
+    InputRequiredResult, ProtocolVersion,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use crate::call::{Elicitation, Question};
+use super::questions::{self, form, has_forms};
+use crate::call::{ClientLine, Elicitation, Question};
 
 /// The name of the one question.
 const CONFIRM: &str = "confirm";
@@ -19,12 +21,7 @@ const LONGEST_NAME: usize = 80;
 /// The question as the protocol puts it. Its token comes back as the request's state; it stands for the
 /// exact call and its caller, so a state that was tampered with fits nothing.
 pub(super) fn input_required(question: Question) -> InputRequiredResult {
-    let params = ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: question.text,
-        requested_schema: ElicitationSchema::new(BTreeMap::new()),
-    };
-    let asked = InputRequest::Elicitation(ElicitRequest::new(params));
+    let asked = InputRequest::Elicitation(ElicitRequest::new(form(question.text)));
     let requests = BTreeMap::from([(CONFIRM.to_owned(), asked)]);
     InputRequiredResult::new(Some(requests), Some(question.token))
 }
@@ -37,11 +34,10 @@ pub(super) fn elicitation(
     let recent = context
         .protocol_version()
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    let declared = context.client_capabilities();
-    let elicitation = declared.and_then(|declared| declared.elicitation);
-    // A client that names neither form has forms: the older way of declaring them.
-    let forms = elicitation.is_some_and(|has| has.form.is_some() || has.url.is_none());
-    if !recent || !forms {
+    if !recent {
+        return line(context).map_or(Elicitation::Unsupported, Elicitation::Reachable);
+    }
+    if !shows_forms(context) {
         return Elicitation::Unsupported;
     }
     let answers = request.input_responses.as_ref();
@@ -57,6 +53,19 @@ pub(super) fn elicitation(
         }
         _ => Elicitation::Supported,
     }
+}
+
+/// The way to the person while the call waits. Over HTTP the host has laid it, for it remembers the handshake.
+fn line(context: &RequestContext<RoleServer>) -> Option<ClientLine> {
+    match context.extensions.get::<http::request::Parts>() {
+        Some(parts) => parts.extensions.get::<ClientLine>().cloned(),
+        None => shows_forms(context).then(|| questions::line(&context.peer)),
+    }
+}
+
+fn shows_forms(context: &RequestContext<RoleServer>) -> bool {
+    let declared = context.client_capabilities();
+    declared.is_some_and(|declared| has_forms(&declared))
 }
 
 /// Name and version of the client program, where it says them.

@@ -148,6 +148,11 @@ impl FrameId {
         scanner.finish()
     }
 
+    /// As its client writes it.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
     /// `None` for what is no id in JSON-RPC.
     fn new(value: &Value) -> Option<Self> {
         let is_id = value.is_string() || value.as_f64().is_some();

@@ -274,6 +274,9 @@ async fn an_allowed_web_page_may_call() {
         ),
         (StatusCode::OK, &page.parse().expect("a value"))
     );
+    // It may read the session that it has to send again.
+    let exposed = &reply.headers()["access-control-expose-headers"];
+    assert_eq!(exposed, "mcp-session-id");
 }
 
 /// curl sends `Accept: */*`, which the protocol library would refuse.

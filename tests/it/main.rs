@@ -15,6 +15,7 @@ mod conformance;
 mod connect;
 mod doctor;
 mod edges;
+mod elicitation;
 mod frames;
 mod golden;
 mod host;

@@ -1,11 +1,13 @@
 //! Requests from lines, answers as lines: what rmcp's own reader drops is answered here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rmcp::ErrorData;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
@@ -51,6 +53,8 @@ struct StdoutWriter<W> {
 struct OpenRequests {
     last: i64,
     requests: HashMap<i64, OpenRequest>,
+    /// Questions to the client that it has not answered, no more than there are open requests.
+    questions: HashSet<RequestId>,
 }
 
 struct OpenRequest {
@@ -113,6 +117,11 @@ where
                 input.refusing = None;
             }
             if let Some(until) = input.until {
+                // Nobody is left to answer them, and their calls end in words.
+                if let Some(id) = inner.output.take_question() {
+                    let gone = ErrorData::internal_error("stdin has ended", None);
+                    return Some(JsonRpcMessage::error(gone, Some(id)));
+                }
                 inner.output.finish(until).await;
                 return None;
             }
@@ -207,11 +216,47 @@ impl<W: AsyncWrite + Unpin> StdoutWriter<W> {
                 }
                 Some(JsonRpcMessage::Notification(notification))
             }
-            answer => Some(answer),
+            answer => {
+                let id = match &answer {
+                    JsonRpcMessage::Response(response) => Some(&response.id),
+                    JsonRpcMessage::Error(error) => error.id.as_ref(),
+                    _ => None,
+                };
+                if let Some(id) = id {
+                    open.questions.remove(id);
+                }
+                Some(answer)
+            }
+        }
+    }
+
+    /// Any question that is not answered, as one that will not be.
+    fn take_question(&self) -> Option<RequestId> {
+        let mut open = self.open_requests();
+        let id = open.questions.iter().next()?.clone();
+        open.questions.take(&id)
+    }
+
+    /// What goes out may be a question, or the end of the wait for its answer.
+    fn note_question(&self, message: &ServerJsonRpcMessage) {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                self.open_requests().questions.insert(request.id.clone());
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.open_requests().questions.remove(id);
+                }
+            }
+            _ => {}
         }
     }
 
     async fn send(&self, mut message: ServerJsonRpcMessage) -> io::Result<()> {
+        self.note_question(&message);
         let id = match &mut message {
             JsonRpcMessage::Response(response) => Some(&mut response.id),
             JsonRpcMessage::Error(error) => error.id.as_mut(),

@@ -1,0 +1,77 @@
+//! The way to the person at a client while their call waits, for clients that are asked by a request of the server.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shares::CallPlace;
+
+/// Longest wait for a person at a client. Clients give up a call of their own after a while, too.
+pub const LONGEST_QUESTION: Duration = Duration::from_secs(120);
+
+/// Puts one question, in words, to whoever is at the client. Cheap to clone.
+#[derive(Clone)]
+pub struct ClientLine(Arc<AskClient>);
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAnswer {
+    Accepted,
+    Declined,
+    /// Nobody said yes or no, for this reason.
+    Unanswered(&'static str),
+}
+
+type AskClient = dyn Fn(String) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>> + Send + Sync;
+
+impl ClientLine {
+    /// `ask` ends by itself after `LONGEST_QUESTION`.
+    pub fn new(
+        ask: impl Fn(String) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// The call holds no place while the person thinks.
+    pub(super) async fn ask(&self, text: String, place: Option<&CallPlace>) -> ClientAnswer {
+        if let Some(place) = place {
+            place.suspend();
+        }
+        let answer = (self.0)(text).await;
+        if let Some(place) = place {
+            place.resume().await;
+        }
+        answer
+    }
+}
+
+impl fmt::Debug for ClientLine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientLine")
+    }
+}
+
+impl ClientAnswer {
+    pub const LATE: Self = Self::Unanswered("nobody answered the client's question in two minutes");
+    pub const GONE: Self = Self::Unanswered("the client left before its user answered");
+
+    /// The word for a call that its client gave up.
+    pub const WITHDRAWN: &str = "withdrawn";
+
+    /// By the protocol's word for what the person did, or ours; any other is a client that could not ask.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            Self::WITHDRAWN => {
+                Self::Unanswered("the client gave the call up before its user answered")
+            }
+            "accept" => Self::Accepted,
+            "decline" => Self::Declined,
+            "cancel" => Self::Unanswered("the user closed the question without an answer"),
+            _ => Self::Unanswered("the client could not ask its user"),
+        }
+    }
+}

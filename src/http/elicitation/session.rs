@@ -1,0 +1,117 @@
+//! Sessions that nothing remembers: that a caller's client can ask its user, signed, for a while.
+
+use axum::http::HeaderName;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use state::clock::SteadyClock;
+
+/// The header that carries one.
+pub(in crate::http) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// Longer than a client runs: it opens nothing, and whoever comes with it shows a credential at every request.
+const LASTS_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// Bytes by which two sessions differ.
+const NONCE_BYTES: usize = 8;
+
+/// Bytes of the signature.
+const TAG_BYTES: usize = 16;
+
+/// Longer ones are not looked at.
+const LONGEST: usize = 64;
+
+/// Makes and checks sessions. Every process on one store knows those of the others.
+pub(super) struct SessionSigner {
+    key: hmac::Key,
+    random: SystemRandom,
+}
+
+impl SessionSigner {
+    /// `secret`: under it other things are signed too, so that the key is one made from it.
+    pub(super) fn new(secret: &[u8]) -> Self {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::sign(&secret, b"mcp session");
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+            random: SystemRandom::new(),
+        }
+    }
+
+    /// `None` where the system gives no random numbers: then there is no session.
+    pub(super) fn issue(&self, principal: [u8; 32]) -> Option<String> {
+        let mut nonce = [0; NONCE_BYTES];
+        self.random.fill(&mut nonce).ok()?;
+        let until = SteadyClock::now().as_second().saturating_add(LASTS_SECONDS);
+        let start = format!("{until}.{}", URL_SAFE_NO_PAD.encode(nonce));
+        let tag = self.tag(&start, principal);
+        Some(format!("{start}.{tag}"))
+    }
+
+    /// Whether it is this caller's, and not over.
+    pub(super) fn fits(&self, session: &[u8], principal: [u8; 32]) -> bool {
+        let session = session.get(..session.len().min(LONGEST + 1));
+        let session = session.and_then(|session| std::str::from_utf8(session).ok());
+        let Some((start, tag)) = session.and_then(|session| session.rsplit_once('.')) else {
+            return false;
+        };
+        let expected = self.tag(start, principal);
+        let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
+        let until = start.split('.').next().and_then(|until| until.parse().ok());
+        same && until.is_some_and(|until: i64| SteadyClock::now().as_second() <= until)
+    }
+
+    fn tag(&self, start: &str, principal: [u8; 32]) -> String {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(&principal);
+        context.update(start.as_bytes());
+        let tag = context.sign();
+        let tag = tag.as_ref();
+        URL_SAFE_NO_PAD.encode(&tag[..TAG_BYTES.min(tag.len())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: [u8; 32] = [1; 32];
+    const BOB: [u8; 32] = [2; 32];
+
+    #[test]
+    fn a_session_is_its_callers_until_it_is_over() {
+        let signer = SessionSigner::new(b"secret");
+        let session = signer.issue(ADA).expect("random");
+        assert!(session.len() <= LONGEST, "{session}");
+        assert_ne!(signer.issue(ADA).expect("random"), session);
+        let (start, tag) = session.rsplit_once('.').expect("a tag");
+        let nonce = start.rsplit_once('.').expect("a nonce").1;
+        let signed = |until: &str| {
+            let start = format!("{until}.{nonce}");
+            format!("{start}.{}", signer.tag(&start, ADA))
+        };
+        let rows = [
+            (session.clone(), ADA, true),
+            (session.clone(), BOB, false),
+            (
+                SessionSigner::new(b"other").issue(ADA).expect("random"),
+                ADA,
+                false,
+            ),
+            (signed("99999999999"), ADA, true),
+            (signed("1"), ADA, false),
+            (signed("soon"), ADA, false),
+            (format!("9{start}.{tag}"), ADA, false),
+            (format!("{session}x"), ADA, false),
+            (format!("{session}{}", "x".repeat(10_000)), ADA, false),
+            (start.to_owned(), ADA, false),
+            (String::new(), ADA, false),
+            ("..".to_owned(), ADA, false),
+        ];
+        for (session, who, expected) in rows {
+            assert_eq!(signer.fits(session.as_bytes(), who), expected, "{session}");
+        }
+        assert!(!signer.fits(b"\xff.\xff", ADA));
+    }
+}
