@@ -1,4 +1,4 @@
-//! Durable state of a server, in the words of what it is: keys, pauses, approvals, calls that happen once, caps,
+//! Durable state of a server, in the words of what it is: keys, pauses, approvals, previewed requests, calls that happen once, caps,
 //! agency tokens, audit. That it is rows of a database, nobody outside knows.
 
 pub mod agency_tokens;
@@ -12,6 +12,7 @@ mod import;
 pub mod keys;
 mod opening;
 pub mod pause;
+pub mod prepared;
 pub mod questions;
 mod store;
 

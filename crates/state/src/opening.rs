@@ -11,6 +11,7 @@ use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
 use crate::folder::StateFolder;
 use crate::import::{has_old_files, take_over};
+use crate::prepared;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 
 /// The upstream whose state knows nothing of files of an earlier version.
@@ -94,6 +95,7 @@ impl Sweeping {
             return Ok(());
         }
         self.last = Some(now);
+        prepared::sweep(transaction)?;
         let has_room = calls::sweep(transaction)?;
         self.housekeeping.set_full(!has_room);
         match self.housekeeping.keep_days() {

@@ -14,7 +14,7 @@ struct Migration {
 }
 
 /// In order: the first makes version 1.
-const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS];
+const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED];
 
 const FIRST: Migration = Migration {
     min_reader: 1,
@@ -54,6 +54,18 @@ const QUESTIONS: Migration = Migration {
     statements: &[
         "CREATE TABLE question (id TEXT PRIMARY KEY, principal BLOB NOT NULL, call TEXT NOT NULL,
             expires_at INTEGER NOT NULL, answer TEXT) STRICT",
+    ],
+};
+
+/// Requests that were previewed.
+const PREPARED: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE prepared (id TEXT PRIMARY KEY, principal BLOB NOT NULL, request BLOB NOT NULL,
+            bytes INTEGER NOT NULL, mode TEXT, agreed_by TEXT, created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX prepared_by_principal ON prepared (principal, created_at)",
+        "CREATE INDEX prepared_by_end ON prepared (expires_at)",
     ],
 };
 

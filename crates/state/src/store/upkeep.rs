@@ -12,20 +12,22 @@ use crate::StoreError;
 use crate::folder::FILE_MODE;
 
 /// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
-const SEALED: [SealedColumn; 5] = [
+const SEALED: [SealedColumn; 6] = [
     SealedColumn::new("secret", "name", "sealed", None),
     SealedColumn::new("approval", "id", "request", None),
     SealedColumn::new("approval", "id", "outcome", None),
     SealedColumn::new("once", "id", "sealed", None),
+    SealedColumn::new("prepared", "id", "request", None),
     SealedColumn::new("credential", "id", "sealed", Some("generation")),
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 7] = [
+const COUNTED: [(&str, &str); 8] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
     ("calls that happen once", "once"),
+    ("previewed requests", "prepared"),
     ("counts of caps", "cap"),
     ("agency tokens", "credential"),
     ("lines of the audit", "audit"),

@@ -4,6 +4,7 @@ use super::*;
 use crate::agency_tokens::{AgencyImport, AgencyTokens};
 use crate::approvals::ApprovalState;
 use crate::calls::KnownCall;
+use crate::prepared::NewPreparation;
 
 fn with_keys(folder: &TempDir, keys: &[SecretString]) -> Result<Store, StoreError> {
     Store::open(&StoreOptions {
@@ -25,6 +26,13 @@ fn fill_all(store: &Store) {
         is_open: false,
     };
     assert_eq!(tokens(store).import(import).wait(), Ok(true));
+    let prepared = NewPreparation {
+        id: [9; 32],
+        principal: [1; 32],
+        request: b"the sealed preview".to_vec(),
+        expires_at: crate::now() + jiff::SignedDuration::from_mins(30),
+    };
+    assert_eq!(store.prepare(prepared).wait(), Ok(true));
 }
 
 /// Everything that was sealed can be opened.
@@ -35,6 +43,8 @@ fn check_all(store: &Store) {
         known,
         Ok(Some(KnownCall::Done(b"the sealed answer".to_vec())))
     );
+    let prepared = store.prepared([9; 32]).wait().expect("read");
+    assert_eq!(prepared.expect("kept").request, b"the sealed preview");
     let pair = tokens(store).read().wait().expect("read").expect("a pair");
     assert_eq!(pair.text.expose_secret(), "the sealed pair");
     let approvals = Approvals::new(store);
@@ -84,8 +94,8 @@ fn a_store_is_sealed_anew_under_another_key() {
     let store = with_keys(&folder, &both).expect("open");
     check_all(&store);
     let (anew, all) = store.rekey().expect("sealed");
-    assert_eq!((anew, all), (157, 157));
-    assert_eq!(store.rekey(), Ok((0, 157)));
+    assert_eq!((anew, all), (158, 158));
+    assert_eq!(store.rekey(), Ok((0, 158)));
     check_all(&store);
     drop(store);
     let store = with_keys(&folder, &only(&new)).expect("open");
@@ -136,7 +146,7 @@ fn a_store_says_what_it_holds() {
     assert_eq!((info.keys.len(), info.keys[0].len()), (1, 8));
     assert!(info.bytes > 0);
     let counts: Vec<i64> = info.counts.iter().map(|(_, count)| *count).collect();
-    assert_eq!(counts, [1, 1, 2, 1, 0, 1, 0]);
+    assert_eq!(counts, [1, 1, 2, 1, 1, 0, 1, 0]);
     let memory = Store::in_memory().expect("open").info().wait();
     assert_eq!(memory.expect("read").bytes, 0);
 }
