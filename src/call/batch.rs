@@ -15,7 +15,7 @@ use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
-use run::{BatchRun, outcome};
+use run::BatchRun;
 use tool::Effect;
 
 /// Most calls in one batch.
@@ -181,7 +181,7 @@ impl Pipeline {
         let room = self.settings().max_answer_bytes;
         for (index, item) in items.iter().enumerate() {
             let answer = self.run_item(request, item, index, started, run).await;
-            let mut outcome = outcome(index, &answer);
+            let mut outcome = run.outcome(index, &answer);
             let fits = answer.is_error || index == 0 || run.taken + outcome.len() <= room;
             if !fits && request.tool.effect == Effect::Read {
                 run.stopped = Some("The answer is full (output.fields makes it smaller)");

@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::super::meter::wait_for_record;
 use super::super::respond::broken_off;
@@ -21,6 +21,8 @@ pub(super) struct BatchRun<'a> {
     /// Bytes of the outcomes.
     pub(super) taken: usize,
     failed: usize,
+    /// Errors that were told, each with its item.
+    errors: Vec<(Map<String, Value>, usize)>,
     did_nothing: bool,
     /// Why the rest was not sent.
     pub(super) stopped: Option<&'static str>,
@@ -44,6 +46,7 @@ impl<'a> BatchRun<'a> {
             outcomes: Vec::new(),
             taken: 0,
             failed: 0,
+            errors: Vec::new(),
             did_nothing: true,
             stopped: None,
             is_sending: AtomicBool::new(false),
@@ -56,6 +59,27 @@ impl<'a> BatchRun<'a> {
         self.outcomes.push(outcome);
         self.failed += usize::from(answer.is_error);
         self.did_nothing &= answer.did_nothing;
+    }
+
+    /// What came of an item. The same error again is told by the item that told it first.
+    pub(super) fn outcome(&mut self, index: usize, answer: &Answer) -> String {
+        let error = match answer.is_error {
+            true => serde_json::from_str::<Map<String, Value>>(&answer.text).ok(),
+            false => None,
+        };
+        let Some(mut error) = error else {
+            return outcome(index, answer);
+        };
+        // HighLevel's own id of a call is another each time.
+        error.remove("traceId");
+        let known = self.errors.iter().find(|(known, _)| *known == error);
+        let Some((_, first)) = known else {
+            self.errors.push((error, index));
+            return outcome(index, answer);
+        };
+        let class = error.get("class");
+        json!({"item": index, "ok": false, "error": {"class": class, "sameAsItem": first}})
+            .to_string()
     }
 
     /// The answer, stored for replays.
@@ -85,7 +109,8 @@ impl<'a> BatchRun<'a> {
             self.outcomes.join(",")
         );
         Answer {
-            is_error: failed > 0,
+            // What was done is no error; each item says what came of it.
+            is_error: failed > 0 && failed == run,
             did_nothing: self.did_nothing,
             ..Answer::text(text)
         }
@@ -99,7 +124,8 @@ impl Drop for BatchRun<'_> {
         }
         if self.is_sending.load(Relaxed) {
             let answer = broken_off();
-            self.add(outcome(self.outcomes.len(), &answer), &answer);
+            let outcome = self.outcome(self.outcomes.len(), &answer);
+            self.add(outcome, &answer);
         }
         self.stopped = Some("The client left");
         let answer = self.answer();
@@ -108,7 +134,7 @@ impl Drop for BatchRun<'_> {
     }
 }
 
-pub(super) fn outcome(index: usize, answer: &Answer) -> String {
+fn outcome(index: usize, answer: &Answer) -> String {
     let name = if answer.is_error { "error" } else { "answer" };
     let value = serde_json::from_str::<Box<RawValue>>(&answer.text);
     let value = value.map_or_else(
