@@ -12,18 +12,21 @@ mod authorize;
 mod batch;
 pub(crate) mod caller;
 mod client_line;
+mod confirm_alone;
 mod confirm_token;
 mod consent;
 mod controls;
+mod each;
 mod facts;
 mod idempotency;
 mod locate;
 mod location_zone;
 mod meter;
 pub mod output;
+mod prepared_request;
 mod principal_id;
 mod read_back;
-mod recipients;
+mod record_names;
 mod refusal_budget;
 mod request;
 mod respond;
@@ -61,9 +64,10 @@ pub use controls::{Controls, missing_store, open_store, restore_store};
 use facts::Facts;
 use locate::Located;
 use meter::Metered;
+pub use prepared_request::PreparedRequest;
 pub use principal_id::PrincipalId;
 pub(crate) use request::output_schema;
-pub use request::{LOCATION, OnError, Options, Progress, Request};
+pub use request::{Each, LOCATION, OnError, Options, Progress, Request};
 use send::Response;
 pub use snapshot::{Snapshot, read_rules, rule_defaults};
 use subject::Subject;
@@ -130,6 +134,9 @@ impl Pipeline {
     pub async fn execute(&self, mut request: Request<'_>) -> Answer {
         if let Err(answer) = self.ensure_let_in(request.context).await {
             return self.log_unsent(&request, answer);
+        }
+        if let Some(each) = request.options.each.take() {
+            return Box::pin(self.prepare_each(&request, &each)).await;
         }
         match request.options.items.take() {
             // Boxed, as all that few calls do: every layer above moves the state of a call, once a call.
@@ -210,7 +217,7 @@ impl Pipeline {
         let snapshot = self.snapshot();
         if options.dry_run {
             let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-            let located = located.read_as_highlevel(options.as_highlevel);
+            let located = located.with_options(options);
             let validated = self.validate(located, context).await?;
             let mut shown = json!({"dryRun": true, "request": validated.preview()});
             if !validated.facts().warnings().is_empty() {
@@ -222,7 +229,7 @@ impl Pipeline {
             self.ensure_accepted(context).await?;
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
-        let located = located.read_as_highlevel(options.as_highlevel);
+        let located = located.with_options(options);
         // Whoever may have made a token up asks nobody to agree, to a read neither.
         if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;

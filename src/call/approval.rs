@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::{Instant, sleep};
 
 use super::approval_runs::StoredRequest;
@@ -77,13 +78,18 @@ impl Pipeline {
                 .map(|configured| configured.alias.clone()),
             locations: subject.location_counts(),
             who,
-            preview: subject.requests(),
+            preview: subject.shown(),
             lasts: self.controls().approvals_last,
             request: StoredRequest::new(subject, context).and_then(|request| request.bytes()),
         };
         let (approval, is_new) = approvals.request(new).await?;
         if let Some(webhook) = self.controls().webhook.as_ref().filter(|_| is_new) {
             webhook.tell(&approval);
+        }
+        let lasts = SignedDuration::try_from(self.controls().approvals_last).unwrap_or_default();
+        let kept = self.keep_prepared(subject, &approval.handle, lasts).await;
+        if !kept && subject.chosen().is_some() {
+            return Ok(Err(self.refuse_unkept(subject, context)));
         }
         let longest = self.controls().approvals_wait;
         if self
@@ -95,7 +101,12 @@ impl Pipeline {
                 .claim_approval(approvals, handle, subject, context)
                 .await;
         }
-        let remedy = "A person decides; repeat the call with the same arguments and this confirm to see what they said.";
+        let remedy = match kept && facts.confirm_alone {
+            true => "A person decides; call again with this confirm alone to see what they said.",
+            false => {
+                "A person decides; repeat the call with the same arguments and this confirm to see what they said."
+            }
+        };
         Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
     }
 

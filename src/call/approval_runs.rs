@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// approval lasts.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// An approved request of many rows is ended after this, and gone on with by its client.
+const LONGEST_RUN: Duration = Duration::from_hours(1);
+
 /// Calls that could not be made are forgotten after this, longer than any approval lasts.
 const FORGOTTEN: Duration = Duration::from_hours(48);
 
@@ -41,6 +44,9 @@ pub(super) struct StoredRequest {
     /// An earlier version kept none whose arguments were read otherwise.
     #[serde(default)]
     as_highlevel: bool,
+    /// What is made is kept under the approval's own handle.
+    #[serde(default)]
+    is_prepared: bool,
     caller: StoredCaller,
     surface: String,
     client: Option<String>,
@@ -132,6 +138,7 @@ impl StoredRequest {
                 Some(batch) => batch.as_highlevel,
                 None => facts.as_highlevel,
             },
+            is_prepared: subject.chosen().is_some(),
             caller: StoredCaller {
                 kind,
                 key: principal.key.as_ref().map(|key| key.id.clone()),
@@ -200,6 +207,21 @@ impl Pipeline {
             parent: Parent::default(),
             ..CallContext::with_principal(principal)
         };
+        let progress = &|_, _| {};
+        if stored.is_prepared {
+            // Nobody waits for it: it goes on to its end.
+            let answer = match self.find_prepared(&handle, &context).await {
+                Ok(prepared) => {
+                    let run =
+                        self.run_prepared_within(prepared, None, LONGEST_RUN, (&context, progress));
+                    Box::pin(run).await
+                }
+                Err(answer) => answer,
+            };
+            let outcome = answer.outcome();
+            tracing::info!(handle, outcome, "an approved request was tried");
+            return;
+        }
         let request = Request {
             tool,
             arguments: stored.arguments,
@@ -209,14 +231,11 @@ impl Pipeline {
                 confirm: Some(handle.clone()),
                 idempotency_key: stored.idempotency_key,
                 as_highlevel: stored.as_highlevel,
-                on_error: match stored.goes_on {
-                    true => OnError::Continue,
-                    false => OnError::Stop,
-                },
+                on_error: OnError::new(stored.goes_on),
                 ..Options::default()
             },
             context: &context,
-            progress: &|_, _| {},
+            progress,
         };
         let answer = self.execute(request).await;
         tracing::info!(

@@ -40,6 +40,9 @@ impl Pipeline {
             ConsentSource::Caller(confirm) if mode != Mode::Off => {
                 let mut subject = Subject::new(self, context, validated.facts());
                 subject.add(&validated);
+                if self.asks_now(mode, confirm, context) {
+                    Box::pin(self.name_records(&mut subject, context)).await;
+                }
                 Box::pin(self.ask(&subject, (mode, &rule), confirm, context)).await?
             }
             ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::default(),

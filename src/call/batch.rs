@@ -22,7 +22,7 @@ use tool::Effect;
 const MOST: usize = 100;
 
 /// A batch ends after this long: clients give up on a tool after a minute.
-const LONGEST: Duration = Duration::from_secs(50);
+pub(super) const LONGEST: Duration = Duration::from_secs(50);
 
 /// Most bytes of all argument objects, once what they have in common is laid under each.
 const MOST_BYTES: usize = 16 << 20;
@@ -53,19 +53,21 @@ impl Pipeline {
                 if let Err(answer) = self.ensure_accepted(request.context).await {
                     return self.log_unsent(request, answer);
                 }
-                if let (Some(subject), None) = (&mut inspected.subject, &request.options.confirm) {
-                    let mode = inspected.mode;
-                    self.name_recipients(subject, mode, request.context).await;
-                }
-                if let (Some(subject), Mode::Human) = (&mut inspected.subject, inspected.mode) {
-                    subject.set_batch(BatchRequest {
-                        arguments: request.arguments.clone(),
-                        items: items.to_vec(),
-                        location: request.options.location.clone(),
-                        on_error: request.options.on_error,
-                        idempotency_key: request.options.idempotency_key.clone(),
-                        as_highlevel: request.options.as_highlevel,
-                    });
+                if let Some(subject) = &mut inspected.subject {
+                    let confirm = request.options.confirm.as_deref();
+                    if self.asks_now(inspected.mode, confirm, request.context) {
+                        self.name_records(subject, request.context).await;
+                    }
+                    if request.options.confirm.is_none() {
+                        subject.set_batch(BatchRequest {
+                            arguments: request.arguments.clone(),
+                            items: items.to_vec(),
+                            location: request.options.location.clone(),
+                            on_error: request.options.on_error,
+                            idempotency_key: request.options.idempotency_key.clone(),
+                            as_highlevel: request.options.as_highlevel,
+                        });
+                    }
                 }
                 self.agree(inspected, request).await
             }
@@ -272,7 +274,7 @@ impl Pipeline {
         }
     }
 
-    fn locate_item(
+    pub(super) fn locate_item(
         &self,
         request: &Request<'_>,
         item: &Map<String, Value>,
@@ -283,6 +285,6 @@ impl Pipeline {
         let options = &request.options;
         let location = options.location.as_deref();
         let located = self.locate(request.tool, arguments, location, request.context, snapshot)?;
-        Ok(located.read_as_highlevel(options.as_highlevel))
+        Ok(located.with_options(options))
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
+use super::prepared_request::lasts_as_token;
 use super::{Answer, CallContext, ClientAnswer, Elicitation, Pipeline, Question, Subject};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -10,6 +11,11 @@ use policy::Mode;
 use state::Pending;
 use state::approvals::Approvals;
 use state::calls::{CallBegin, CallOutcome, CallStart, OnceKey, OpenCall};
+
+/// What the caller does next, where a confirm alone is enough and where it is not.
+const ALONE: &str = "If it is what the user wants, call again with this confirm alone.";
+const WITH_ARGUMENTS: &str =
+    "If it is what the user wants, repeat the call with the same arguments and this confirm.";
 
 /// How calls were agreed to; one run of one request.
 #[must_use]
@@ -22,6 +28,8 @@ pub(super) struct Consent {
     /// The run of a confirm token for a batch.
     run: Option<Box<OpenCall>>,
     approval: Option<ApprovedRun>,
+    /// The token under which the rows are kept that the person at the client agreed to while the call waited.
+    kept_under: Option<String>,
 }
 
 /// The run of an approved call. Dropped without an end, nobody knows what came of it.
@@ -47,6 +55,20 @@ impl Consent {
             }),
             ..Self::default()
         }
+    }
+
+    /// As it was given before.
+    pub(super) fn given(mode: Mode, by: &str) -> Self {
+        Self {
+            confirmed: Some((mode, by.to_owned())),
+            ..Self::default()
+        }
+    }
+
+    /// The handle or token under which what was agreed to is kept.
+    pub(super) fn kept_under(&self) -> Option<&str> {
+        let approval = self.approval.as_ref().map(|run| &run.handle);
+        approval.or(self.kept_under.as_ref()).map(String::as_str)
     }
 
     /// Whether what came of the call is kept for whoever repeats it.
@@ -79,6 +101,23 @@ impl Consent {
 }
 
 impl Pipeline {
+    /// Whether this call has somebody see what it would do: neither do they agree already, nor can nobody be asked.
+    pub(super) fn asks_now(
+        &self,
+        mode: Mode,
+        confirm: Option<&str>,
+        context: &CallContext,
+    ) -> bool {
+        match mode {
+            Mode::Off | Mode::Refuse => false,
+            Mode::Elicit => matches!(
+                context.elicitation,
+                Elicitation::Supported | Elicitation::Reachable(_)
+            ),
+            Mode::Token | Mode::Human => confirm.is_none(),
+        }
+    }
+
     /// Consent to all of `subject`, or what to answer instead.
     pub(super) async fn ask(
         &self,
@@ -90,7 +129,7 @@ impl Pipeline {
         match mode {
             Mode::Off => Ok(Consent::default()),
             Mode::Elicit => self.ask_client(subject, context).await,
-            Mode::Token => self.ask_caller(subject, rule, confirm, context),
+            Mode::Token => self.ask_caller(subject, rule, confirm, context).await,
             Mode::Human => self.ask_elsewhere(subject, confirm, context).await,
             Mode::Refuse => {
                 let what = format!("Nothing was sent: {} is not allowed.", subject.tool().name);
@@ -144,12 +183,17 @@ impl Pipeline {
             Elicitation::Accepted(_) => Err(self.refuse_stale(subject, context)),
             Elicitation::Declined => refuse(declined(), None),
             Elicitation::Reachable(line) => {
+                let token = self.issue_kept(subject, context).await?;
                 let asked = line.ask(question(subject), context.place.as_ref());
                 match asked.await {
-                    ClientAnswer::Accepted => match self.issue_token(subject) {
-                        Some(token) => Ok(self.agreed_by_token(&token, subject, by)),
-                        None => Err(self.refuse_random(subject, context)),
-                    },
+                    ClientAnswer::Accepted => {
+                        let consent = self.agreed_by_token(&token, subject, by);
+                        let kept_under = subject.chosen().map(|_| token);
+                        Ok(Consent {
+                            kept_under,
+                            ..consent
+                        })
+                    }
                     ClientAnswer::Declined => refuse(declined(), None),
                     ClientAnswer::Unanswered(why) => {
                         let remedy = "Repeat the call, and the user is asked again.";
@@ -158,9 +202,7 @@ impl Pipeline {
                 }
             }
             Elicitation::Supported => {
-                let Some(token) = self.issue_token(subject) else {
-                    return Err(self.refuse_random(subject, context));
-                };
+                let token = self.issue_kept(subject, context).await?;
                 let text = question(subject);
                 let question = Some(Box::new(Question { text, token }));
                 let remedy = "The client asks the user; repeat the call with the answer.";
@@ -182,7 +224,7 @@ impl Pipeline {
     }
 
     /// Whoever calls, by repeating the call with the token of its preview.
-    fn ask_caller(
+    async fn ask_caller(
         &self,
         subject: &Subject,
         rule: &str,
@@ -192,7 +234,14 @@ impl Pipeline {
         match confirm {
             None => match self.issue_token(subject) {
                 Some(token) => {
-                    let remedy = "If it is what the user wants, repeat the call with the same arguments and this confirm.";
+                    let kept = self.keep_prepared(subject, &token, lasts_as_token()).await;
+                    if !kept && subject.chosen().is_some() {
+                        return Err(self.refuse_unkept(subject, context));
+                    }
+                    let remedy = match kept && subject.facts().confirm_alone {
+                        true => ALONE,
+                        false => WITH_ARGUMENTS,
+                    };
                     // Of the usual confirmations the effect says enough.
                     let unusual = Some(rule).filter(|rule| rule.contains("preview_above"));
                     Err(preview(subject, Some(&token), unusual, remedy))
@@ -203,6 +252,18 @@ impl Pipeline {
                 Ok(self.agreed_by_token(token, subject, (Mode::Token, "the caller")))
             }
             Some(_) => Err(self.refuse_stale(subject, context)),
+        }
+    }
+
+    /// A token of the subject; where that is rows that a read chose, they are kept under it.
+    async fn issue_kept(&self, subject: &Subject, context: &CallContext) -> Result<String, Answer> {
+        let token = self.issue_token(subject);
+        let token = token.ok_or_else(|| self.refuse_random(subject, context))?;
+        let is_kept = subject.chosen().is_none()
+            || self.keep_prepared(subject, &token, lasts_as_token()).await;
+        match is_kept {
+            true => Ok(token),
+            false => Err(self.refuse_unkept(subject, context)),
         }
     }
 
@@ -253,6 +314,15 @@ impl Pipeline {
         self.refuse(subject.facts(), &failure, None, context)
     }
 
+    pub(super) fn refuse_unkept(&self, subject: &Subject, context: &CallContext) -> Answer {
+        let what =
+            "Nothing was sent: as many previews are kept as may be, and these rows need another.";
+        let failure = Failure::new(FailureClass::Refused, what).with_remedy(
+            "Confirm or let expire what was previewed before: a preview lasts 30 minutes.",
+        );
+        self.refuse(subject.facts(), &failure, None, context)
+    }
+
     fn refuse_random(&self, subject: &Subject, context: &CallContext) -> Answer {
         let what = "Nothing was sent: the system gives no random numbers for a confirm token.";
         let failure = Failure::new(FailureClass::Refused, what);
@@ -260,7 +330,7 @@ impl Pipeline {
     }
 }
 
-/// What, where, how many.
+/// What, where, how many, and who.
 fn question(subject: &Subject) -> String {
     let tool = subject.tool();
     let many = match subject.calls() {
@@ -272,10 +342,12 @@ fn question(subject: &Subject) -> String {
         tool.name,
         tool.description,
         subject.describe_locations(),
-        subject.requests()
+        subject.shown()
     )
 }
 
+/// Not an error: the call did what it is for, which is to ask. To clients of HighLevel's own servers it is one, for they
+/// know no such answer, and take for done whatever is no error.
 pub(super) fn preview(
     subject: &Subject,
     confirm: Option<&str>,
@@ -289,19 +361,34 @@ pub(super) fn preview(
         tool.name,
         tool.effect.name()
     );
+    let as_highlevel = subject.facts().as_highlevel;
+    let (status, told) = match as_highlevel {
+        true => ("class", "error"),
+        false => ("status", "preview"),
+    };
     let mut asked = json!({
-        "error": what,
-        "class": FailureClass::NeedsConfirmation.name(),
+        status: FailureClass::NeedsConfirmation.name(),
+        told: what,
         "does": tool.description,
         "calls": subject.calls(),
-        "request": subject.requests(),
         "remedy": remedy,
     });
-    if !subject.recipients().is_empty() {
-        asked["firstRecipients"] = json!(subject.recipients());
+    if !subject.records().is_empty() {
+        asked["records"] = json!(subject.records());
     }
-    if subject.left_off() > 0 {
-        asked["notShown"] = json!(subject.left_off());
+    match subject.chosen() {
+        Some(chosen) => {
+            for (name, value) in chosen {
+                asked[name] = value.clone();
+            }
+            asked["firstRequest"] = subject.requests();
+        }
+        None => {
+            asked["request"] = subject.requests();
+            if subject.left_off() > 0 {
+                asked["notShown"] = json!(subject.left_off());
+            }
+        }
     }
     match subject.locations().as_slice() {
         [] => {}
@@ -320,6 +407,7 @@ pub(super) fn preview(
     Answer {
         class: Some(FailureClass::NeedsConfirmation),
         did_nothing: true,
-        ..Answer::error(asked.to_string())
+        is_error: as_highlevel,
+        ..Answer::text(asked.to_string())
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub arguments: Map<String, Value>,
     /// They are read as HighLevel's own servers read them.
     pub as_highlevel: bool,
+    /// Where it came from takes a confirm without the rest.
+    pub confirm_alone: bool,
     /// What its answer says beside what HighLevel answered.
     pub warnings: Option<Box<CallWarnings>>,
     /// The location that it is for, as far as arguments or connection say.

@@ -1,4 +1,5 @@
-//! Idempotency keys and used confirm tokens: what was answered under one is answered again, and nothing happens twice.
+//! Idempotency keys, used confirm tokens and the rows of one: what was answered is answered again, and nothing happens
+//! twice.
 //!
 //! The store knows them, for a day and over restarts; HighLevel itself has no such keys.
 
@@ -61,6 +62,36 @@ pub(super) fn confirm_key(principal: [u8; 32], token: &str, call: &str, now: Tim
     }
 }
 
+/// A row of what was confirmed. It is remembered for longer than the confirm is good.
+pub(super) fn item_key(
+    principal: [u8; 32],
+    (prepared, index): ([u8; 32], usize),
+    call: &str,
+    now: Timestamp,
+) -> OnceKey {
+    let scope = json!(["item", state::hex(&prepared), index]).to_string();
+    OnceKey {
+        kind: OnceKind::Item,
+        id: id(principal, &scope),
+        principal,
+        call: sha256(call),
+        expires_at: now.checked_add(REMEMBERED).unwrap_or(now),
+    }
+}
+
+/// Of a row only what failed is kept: a thousand answers of HighLevel's take room, and nobody is told them.
+pub(super) fn kept_of_item(answer: &Answer) -> AnswerCopy {
+    let text = match answer.is_error {
+        true => answer.text.as_str(),
+        false => "{}",
+    };
+    let short = Answer {
+        is_error: answer.is_error,
+        ..Answer::text(text.to_owned())
+    };
+    kept(&short)
+}
+
 /// As it is kept for whoever repeats the call.
 pub(super) fn kept(answer: &Answer) -> AnswerCopy {
     let bytes = |text: &str| {
@@ -81,7 +112,7 @@ pub(super) fn kept(answer: &Answer) -> AnswerCopy {
 /// What is answered to a call of which this is known.
 pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
     let name = match kind {
-        OnceKind::Confirm => "confirm",
+        OnceKind::Confirm | OnceKind::Item => "confirm",
         OnceKind::Key => "idempotencyKey",
     };
     match known {
@@ -100,14 +131,19 @@ pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
         KnownCall::UnderWay => {
             let what =
                 format!("Nothing was sent again: the call with this {name} is still under way.");
-            let failure = Failure::new(FailureClass::Refused, what);
+            // Of many rows the others wait for this one.
+            let class = match kind {
+                OnceKind::Item => FailureClass::RateLimited,
+                _ => FailureClass::Refused,
+            };
+            let failure = Failure::new(class, what);
             Answer::never_sent(&failure.with_retry_after(Duration::from_secs(2)))
         }
         KnownCall::Unknown => {
             let what =
                 format!("The call with this {name} was cut off: it may or may not have happened.");
             let remedy = match kind {
-                OnceKind::Confirm => {
+                OnceKind::Confirm | OnceKind::Item => {
                     "Read the record first; call again without confirm for a new preview."
                 }
                 OnceKind::Key => "Read the record first; take a new key to call again.",
@@ -121,7 +157,8 @@ pub(super) fn known_answer(kind: OnceKind, known: KnownCall) -> Answer {
 /// What is answered where no more keys are remembered.
 pub(super) fn too_many_keys() -> Answer {
     let what = format!(
-        "Nothing was sent: {MOST_OF_PRINCIPAL} idempotency keys of this caller are remembered, for a day each."
+        "Nothing was sent: {MOST_OF_PRINCIPAL} idempotency keys of this caller are remembered, for a day each, or as many \
+         rows of confirmed requests as may be."
     );
     let failure = Failure::new(FailureClass::RateLimited, what)
         .with_remedy("Leave idempotencyKey out where a call may happen twice, or come back later.");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Pipeline, Principal, Snapshot,
+    AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Options, Pipeline, Principal,
+    Snapshot,
 };
 use crate::call::arguments::LocalZone;
 use crate::upstream::accounts::{Account, Accounts};
@@ -77,6 +78,7 @@ impl Pipeline {
             caller,
             arguments,
             as_highlevel: false,
+            confirm_alone: false,
             warnings: None,
             names_location: false,
             once: None,
@@ -153,10 +155,11 @@ impl Located {
         Self(facts)
     }
 
-    /// The same call by what its options say of how arguments are read.
-    pub(super) fn read_as_highlevel(mut self, as_highlevel: bool) -> Self {
-        self.0.as_highlevel = as_highlevel;
-        if as_highlevel {
+    /// The same call by what its options say.
+    pub(super) fn with_options(mut self, options: &Options) -> Self {
+        self.0.as_highlevel = options.as_highlevel;
+        self.0.confirm_alone = options.confirm_alone;
+        if options.as_highlevel {
             self.0.zone = LocalZone::Utc;
         }
         self

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::controls::Auditing;
-use super::idempotency::{kept, known_answer, too_many_keys};
+use super::idempotency::{kept, kept_of_item, known_answer, too_many_keys};
 use super::{Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
@@ -241,7 +241,8 @@ impl CallRecord {
     pub(super) fn end(self, answer: Option<&Answer>) -> Option<Pending<()>> {
         let OpenRecord { call, outcome } = *self.0?;
         let is_once = call.is_once();
-        let kept = answer.filter(|_| is_once).map(kept);
+        let copy = if call.is_item() { kept_of_item } else { kept };
+        let kept = answer.filter(|_| is_once).map(copy);
         Some(call.end(CallOutcome { kept, ..outcome }))
     }
 }
@@ -290,6 +291,6 @@ fn entry<'a>(
                 mode: mode.name(),
                 by: Some(by),
             }),
-        idempotency_key: facts.once.is_some(),
+        idempotency_key: facts.idempotency_key.is_some(),
     }
 }

@@ -1,5 +1,6 @@
 //! What a surface asks of the pipeline: one operation, its arguments, and how the call is to be made.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -41,7 +42,7 @@ pub struct Request<'a> {
 }
 
 /// How a call is to be made. None of it is the operation's.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Options {
     /// What of the answer comes back, and in what form; `None` as HighLevel sent it.
     pub output: Option<Output>,
@@ -51,7 +52,11 @@ pub struct Options {
     pub confirm: Option<String>,
     /// One call for each, over the common arguments.
     pub items: Option<Vec<Map<String, Value>>>,
+    /// One call for each row of a read.
+    pub each: Option<Each>,
     pub on_error: OnError,
+    /// Where it came from takes a confirm without the rest.
+    pub confirm_alone: bool,
     /// Show the request and send nothing.
     pub dry_run: bool,
     /// Under it the call happens once.
@@ -61,6 +66,17 @@ pub struct Options {
     pub as_highlevel: bool,
 }
 
+/// The rows that a write is made for: a read, and what of its rows the write takes.
+pub struct Each {
+    /// It reads.
+    pub tool: &'static Tool,
+    pub arguments: Map<String, Value>,
+    /// Its filter, its pages and its most rows.
+    pub output: Output,
+    /// Arguments of the write by dotted paths in a row.
+    pub bind: BTreeMap<String, String>,
+}
+
 /// What happens to the calls after one that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +84,15 @@ pub enum OnError {
     #[default]
     Stop,
     Continue,
+}
+
+impl OnError {
+    pub(super) fn new(goes_on: bool) -> Self {
+        match goes_on {
+            true => Self::Continue,
+            false => Self::Stop,
+        }
+    }
 }
 
 impl<'a> Request<'a> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value, json};
 
-use super::recipients::{MOST_NAMED, contact_id};
+use super::record_names::{MOST_NAMED, RecordRef};
 use super::{CallContext, Facts, OnError, Pipeline, Validated};
 use crate::upstream::ConfiguredLocation;
 use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
@@ -23,10 +23,16 @@ pub(super) struct Subject {
     shown_bytes: usize,
     /// How many calls there are for each location.
     locations: BTreeMap<String, (Option<Arc<ConfiguredLocation>>, usize)>,
-    /// The contacts that the first calls reach.
-    contacts: Vec<(Facts, String)>,
-    /// What is known of them.
-    recipients: Vec<Value>,
+    /// What the first calls are about.
+    record_refs: Vec<RecordRef>,
+    /// The same by name.
+    records: Vec<Value>,
+    /// What is shown of rows that a read chose, beside the first of the requests.
+    chosen: Option<Map<String, Value>>,
+    /// Stands for all, where the calls were counted and checked before.
+    known_digest: Option<String>,
+    /// As it is kept until it is confirmed.
+    preparation: Option<Vec<u8>>,
     /// What whoever asks should know of the calls.
     warnings: Vec<String>,
     /// Where they are the items of a batch, what was asked.
@@ -53,8 +59,11 @@ impl Subject {
             requests: Vec::new(),
             shown_bytes: 0,
             locations: BTreeMap::new(),
-            contacts: Vec::new(),
-            recipients: Vec::new(),
+            record_refs: Vec::new(),
+            records: Vec::new(),
+            chosen: None,
+            known_digest: None,
+            preparation: None,
             warnings: Vec::new(),
             batch: None,
         }
@@ -84,10 +93,8 @@ impl Subject {
         let id = location.map_or_else(String::new, |id| id.as_str().to_owned());
         let location = facts.disclosed_location().cloned();
         self.locations.entry(id).or_insert((location, 0)).1 += 1;
-        if self.contacts.len() < MOST_NAMED
-            && let Some(contact) = contact_id(validated)
-        {
-            self.contacts.push((facts.clone(), contact.to_owned()));
+        if self.record_refs.len() < MOST_NAMED {
+            self.record_refs.extend(RecordRef::in_call(validated));
         }
         if self.requests.is_empty() || self.shown_bytes < MOST_PREVIEW {
             // However large it is, of the first something is shown.
@@ -99,21 +106,46 @@ impl Subject {
         }
     }
 
-    /// The contacts that the first calls reach, each with the facts of its call.
-    pub(super) fn contacts(&self) -> impl Iterator<Item = (&Facts, &str)> {
-        self.contacts.iter().map(|(facts, id)| (facts, id.as_str()))
+    /// What the first calls are about.
+    pub(super) fn record_refs(&self) -> &[RecordRef] {
+        &self.record_refs
     }
 
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    pub(super) fn set_recipients(&mut self, recipients: Vec<Value>) {
-        self.recipients = recipients;
+    pub(super) fn set_records(&mut self, records: Vec<Value>) {
+        self.records = records;
     }
 
-    pub(super) fn recipients(&self) -> &[Value] {
-        &self.recipients
+    pub(super) fn records(&self) -> &[Value] {
+        &self.records
+    }
+
+    /// The calls are made for rows that a read chose: of their requests the first is shown, and what is told of the rows.
+    pub(super) fn set_chosen(&mut self, chosen: Map<String, Value>, records: Vec<Value>) {
+        self.requests.truncate(1);
+        self.chosen = Some(chosen);
+        self.records = records;
+    }
+
+    pub(super) fn chosen(&self) -> Option<&Map<String, Value>> {
+        self.chosen.as_ref()
+    }
+
+    /// The calls were agreed to, or asked about, under this digest.
+    pub(super) fn set_digest(&mut self, digest: String) {
+        self.known_digest = Some(digest);
+    }
+
+    /// Who is asked need not send it again.
+    pub(super) fn set_preparation(&mut self, preparation: Vec<u8>) {
+        self.preparation = Some(preparation);
+    }
+
+    pub(super) fn preparation(&self) -> Option<&[u8]> {
+        self.preparation.as_deref()
     }
 
     pub(super) fn tool(&self) -> &'static Tool {
@@ -135,13 +167,36 @@ impl Subject {
 
     /// Stands for all that is agreed to; the same in every process.
     pub(super) fn digest(&self) -> String {
-        state::hex(self.digest.clone().finish().as_ref())
+        match &self.known_digest {
+            Some(known) => known.clone(),
+            None => state::hex(self.digest.clone().finish().as_ref()),
+        }
+    }
+
+    /// All that a person who decides is shown: the requests, and the names of the records that they are about.
+    pub(super) fn shown(&self) -> Value {
+        let requests = self.requests();
+        if let Some(chosen) = &self.chosen {
+            let mut shown = Map::from_iter([("calls".to_owned(), json!(self.calls))]);
+            shown.insert("records".to_owned(), json!(self.records));
+            shown.extend(chosen.clone());
+            shown.insert("firstRequest".to_owned(), requests);
+            return Value::Object(shown);
+        }
+        match requests {
+            requests if self.records.is_empty() => requests,
+            Value::Object(mut request) => {
+                request.insert("records".to_owned(), json!(self.records));
+                Value::Object(request)
+            }
+            requests => json!({"records": self.records, "calls": requests}),
+        }
     }
 
     /// The requests, or as many as may be shown and a sentence that says so.
     pub(super) fn requests(&self) -> Value {
         match self.requests.as_slice() {
-            [one] if self.calls == 1 => one.clone(),
+            [one] if self.calls == 1 || self.chosen.is_some() => one.clone(),
             shown if shown.len() < self.calls => {
                 let hidden = self.left_off();
                 let cut = format!(

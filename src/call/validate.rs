@@ -177,6 +177,11 @@ impl Validated {
         self.facts.idempotency_key = Some(key.to_owned());
     }
 
+    /// It is made for a row of a confirmed request.
+    pub(super) fn set_item(&mut self, once: OnceKey) {
+        self.facts.once = Some(once);
+    }
+
     /// What the request does, without white space or order of keys: equal texts are equal calls.
     pub(super) fn fingerprint(&self) -> String {
         let arguments = &self.arguments;

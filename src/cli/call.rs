@@ -14,6 +14,7 @@ use crate::call::{CallContext, Request};
 use crate::config::{Config, Flags, read_stdin, read_text};
 use crate::surfaces::tools_in;
 use crate::telemetry::Telemetry;
+use crate::upstream::failure::FailureClass;
 
 #[derive(Args)]
 pub(super) struct CallCommand {
@@ -62,7 +63,10 @@ impl CallCommand {
             Ok::<_, CliError>(waiting("waiting for HighLevel's answer", call).await)
         })?;
         pipeline.telemetry().finish();
-        let preview = self.dry_run && !answer.is_error;
+        // What was only previewed did not happen: to a script it failed.
+        let asks = answer.class == Some(FailureClass::NeedsConfirmation);
+        let failed = answer.is_error || asks;
+        let preview = self.dry_run && !failed;
         let text = match preview {
             true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
             false => answer.text.clone(),
@@ -72,7 +76,7 @@ impl CallCommand {
         }
         let bytes = answer.file().map(|file| file.bytes.as_slice());
         match (&self.output, bytes) {
-            (Some(path), _) if !answer.is_error => {
+            (Some(path), _) if !failed => {
                 let written = std::fs::write(path, bytes.unwrap_or(text.as_bytes()));
                 let shown = path.display();
                 written.map_err(|error| CliError(format!("{shown} cannot be written: {error}")))?;
@@ -88,7 +92,7 @@ impl CallCommand {
                 eprintln!("give --output FILE to have it written there");
             }
         }
-        Ok(ExitCode::from(u8::from(answer.is_error)))
+        Ok(ExitCode::from(u8::from(failed)))
     }
 }
 

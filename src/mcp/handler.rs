@@ -29,12 +29,13 @@ contacts, conversations and messages, calendars, opportunities and pipelines, pa
 The location comes from the connection; give locationId only to name another one. Custom fields of a \
 contact carry ids: locations_get-custom-fields names them. Before writing, read the record. \
 conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
-say what to do: unknown_outcome means to look before repeating, needs_confirmation to repeat the call with the confirm \
-that it gives, once the user wants it. An answer with _cut is not complete.";
+say what to do: unknown_outcome means to look before repeating. An answer with status needs_confirmation did nothing yet: its \
+remedy says how to confirm it, once the user wants it. An answer with _cut is not complete.";
 
 /// Follows the instructions where a surface has the orchestrator.
 const BEYOND: &str = " Whatever no tool of the list does: search_operations finds the operation, and \
-call_read, call_write, call_send or call_destructive runs it by its name.";
+call_read, call_write, call_send or call_destructive runs it by its name. Writes for many records: each = {operation: a read, arguments, filter, \
+bind: {argument: field of the row}} previews one call a row, and {confirm} alone runs them, again until notRun is 0.";
 
 /// Stands before the instructions where HighLevel is the built-in sandbox.
 const SANDBOX: &str =

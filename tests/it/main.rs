@@ -14,6 +14,7 @@ mod clients;
 mod conformance;
 mod connect;
 mod doctor;
+mod each;
 mod edges;
 mod elicitation;
 mod frames;

@@ -151,6 +151,15 @@ impl Store {
         let (ring, key) = (self.ring(), key.clone());
         self.read(move |transaction| key.known(transaction, &ring))
     }
+
+    /// The same of several, in their order.
+    pub fn known_calls(&self, keys: Vec<OnceKey>) -> Pending<Vec<Option<KnownCall>>> {
+        let ring = self.ring();
+        self.read(move |transaction| {
+            let known = keys.iter().map(|key| key.known(transaction, &ring));
+            known.collect()
+        })
+    }
 }
 
 /// Nothing is written where the call may not begin.
@@ -161,7 +170,7 @@ fn begin(
     start: &CallStart,
 ) -> Result<Begun, StoreError> {
     for key in &start.once {
-        if key.kind == OnceKind::Key && !has_room {
+        if key.kind != OnceKind::Confirm && !has_room {
             return Ok(Begun::TooManyKeys);
         }
         match key.claim(transaction, ring)? {
@@ -204,6 +213,11 @@ impl OpenCall {
     /// Whether its answer is to be kept.
     pub fn is_once(&self) -> bool {
         !self.start.once.is_empty()
+    }
+
+    /// Whether it is made for a row of a confirmed request.
+    pub fn is_item(&self) -> bool {
+        self.start.once.iter().any(|key| key.kind == OnceKind::Item)
     }
 
     fn send(&mut self, outcome: CallOutcome) -> Pending<()> {

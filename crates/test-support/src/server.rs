@@ -65,7 +65,10 @@ impl TestServer {
             ("HIGHLEVEL_MCP_APPROVALS_WAIT_MS", "0"),
         ];
         let vouched = variables.contains(&VOUCHED);
-        let variables = own.iter().chain(variables);
+        // What a test gives itself stands alone: another server's state.
+        let is_given = |own: &&(&str, &str)| variables.iter().any(|(name, _)| *name == own.0);
+        let own = own.iter().filter(|own| !is_given(own));
+        let variables = own.chain(variables);
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
         let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");

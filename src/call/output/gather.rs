@@ -73,6 +73,17 @@ impl GatheredRows {
         }
     }
 
+    /// The rows that passed the filter since this was asked last.
+    pub fn take_rows(&mut self) -> Vec<Value> {
+        let rows = std::mem::take(&mut self.rows);
+        rows.into_iter().map(|row| row.value).collect()
+    }
+
+    /// Rows that were looked at.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
     /// Pages that were read.
     pub fn pages(&self) -> usize {
         self.pages.len()
@@ -210,7 +221,7 @@ impl GatheredRows {
     }
 
     /// Whether the list is taken to end with the one page that was asked for.
-    pub(super) fn ends_here(&self) -> bool {
+    pub fn ends_here(&self) -> bool {
         match self.following {
             Following::End => true,
             Following::Page { evidence, .. } => {

@@ -307,7 +307,7 @@ impl Output {
     }
 
     /// What was asked for and no row has: conditions that hold of nothing then, and fields that are not documented either.
-    fn warnings(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
+    pub fn warnings(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
         let mut warnings: Vec<String> = Vec::new();
         for (condition, found) in self.filter.iter().zip(&gathered.found_fields) {
             if gathered.seen > 0 && !found && !condition.asks_presence() {

@@ -1,5 +1,7 @@
-//! One operation through a call tool: the right one for its effect, confirmed, once for each key.
+//! One operation through a call tool: the right one for its effect, confirmed, once for each key, or for each row of a
+//! read.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -8,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::CallToolKind;
 use crate::call::arguments::own::OwnArguments;
 use crate::call::output::Output;
-use crate::call::{Answer, OnError, Options, output_schema};
+use crate::call::{Answer, Each, OnError, Options, output_schema};
 use crate::catalog::TOOLS;
 use crate::surfaces::{Session, nearest};
 use crate::upstream::Failure;
@@ -20,12 +22,13 @@ use tool::Tool;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CallArguments {
-    operation: String,
+    /// A confirm alone needs none: it runs what was previewed under it.
+    operation: Option<String>,
     #[serde(default)]
     arguments: Map<String, Value>,
     items: Option<Vec<Map<String, Value>>>,
-    #[serde(default)]
-    on_error: OnError,
+    each: Option<Map<String, Value>>,
+    on_error: Option<OnError>,
     #[serde(default)]
     output: Output,
     /// Alias or id of one of the server's locations, for all calls.
@@ -39,6 +42,19 @@ struct CallArguments {
     reason: Option<String>,
 }
 
+/// What `each` holds beside what it shares with `output`.
+#[derive(Debug, Deserialize)]
+struct EachArguments {
+    operation: String,
+    #[serde(default)]
+    arguments: Map<String, Value>,
+    #[serde(default)]
+    bind: BTreeMap<String, String>,
+}
+
+/// Members of `each` that are read as those of `output` are.
+const EACH_OUTPUT: [&str; 3] = ["filter", "maxItems", "allPages"];
+
 /// The same arguments for every call tool: what one lists is what it is mostly called with.
 static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
     let text = json!({"type": "string"});
@@ -49,6 +65,7 @@ static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
             "operation": text,
             "arguments": {"type": "object"},
             "items": {"type": "array", "items": {"type": "object"}},
+            "each": each_schema(),
             "onError": {"type": "string", "enum": ["stop", "continue"]},
             "output": output_schema(),
             "location": text,
@@ -57,7 +74,6 @@ static ARGUMENTS: LazyLock<[OwnArguments; 4]> = LazyLock::new(|| {
             "confirm": text,
             "reason": text,
         },
-        "required": ["operation"],
     });
     CallToolKind::ALL.map(|kind| OwnArguments::new(kind.tool_name(), schema.clone()))
 });
@@ -69,19 +85,99 @@ pub(super) async fn run(
 ) -> Result<Answer, Failure> {
     let own = &ARGUMENTS[kind as usize];
     let given: CallArguments = own.read(arguments, |name| session.pipeline.is_ignored(name))?;
-    let tool = operation(kind, &given.operation, session)?;
+    let Some(name) = &given.operation else {
+        let Some(confirm) = &given.confirm else {
+            let what = "Nothing was sent: operation is missing; only a confirm stands alone.";
+            return Err(Failure::new(FailureClass::Invalid, what));
+        };
+        return run_prepared(kind, confirm, given.output, session).await;
+    };
+    let tool = operation(kind, name, session)?;
+    let each = match given.each {
+        None => None,
+        Some(_) if given.items.is_some() => {
+            let what = "Nothing was sent: items and each exclude each other.";
+            return Err(Failure::new(FailureClass::Invalid, what));
+        }
+        // What was shown is what runs, whatever is given beside.
+        Some(_) if given.confirm.is_some() && !given.dry_run => {
+            let confirm = given.confirm.unwrap_or_default();
+            return run_prepared(kind, &confirm, given.output, session).await;
+        }
+        Some(each) => Some(read_each(each, session)?),
+    };
+    let usual = match each {
+        Some(_) => OnError::Continue,
+        None => OnError::Stop,
+    };
     let options = Options {
         output: Some(given.output),
         location: given.location,
         confirm: given.confirm,
         items: given.items,
-        on_error: given.on_error,
+        on_error: given.on_error.unwrap_or(usual),
+        each,
         dry_run: given.dry_run,
         idempotency_key: given.idempotency_key,
         as_highlevel: false,
+        confirm_alone: true,
     };
     let request = session.request(tool, given.arguments, options);
     Ok(session.pipeline.execute(request).await)
+}
+
+/// What was previewed under this confirm, where this tool is the one that runs it.
+async fn run_prepared(
+    kind: CallToolKind,
+    confirm: &str,
+    output: Output,
+    session: &Session<'_>,
+) -> Result<Answer, Failure> {
+    let (pipeline, context) = (session.pipeline, session.context);
+    let prepared = match pipeline.find_prepared(confirm, context).await {
+        Ok(prepared) => prepared,
+        Err(answer) => return Ok(answer),
+    };
+    operation(kind, prepared.tool.name, session)?;
+    let run = pipeline.run_prepared(prepared, Some(output), context, session.progress);
+    Ok(run.await)
+}
+
+fn each_schema() -> Value {
+    let output = output_schema();
+    let mut properties = json!({
+        "operation": {"type": "string"},
+        "arguments": {"type": "object"},
+        "bind": {"type": "object", "additionalProperties": {"type": "string"}},
+    });
+    for name in EACH_OUTPUT {
+        properties[name] = output["properties"][name].clone();
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["operation"],
+        "additionalProperties": false,
+    })
+}
+
+fn read_each(mut given: Map<String, Value>, session: &Session<'_>) -> Result<Each, Failure> {
+    let mut output = Map::new();
+    for name in EACH_OUTPUT {
+        output.extend(given.remove_entry(name));
+    }
+    let unreadable = |error: serde_json::Error| {
+        let what = format!("Nothing was sent: each is not of its form: {error}.");
+        Failure::new(FailureClass::Invalid, what)
+    };
+    let output: Output = serde_json::from_value(Value::Object(output)).map_err(unreadable)?;
+    let each: EachArguments = serde_json::from_value(Value::Object(given)).map_err(unreadable)?;
+    Ok(Each {
+        tool: operation(CallToolKind::Read, &each.operation, session)?,
+        arguments: each.arguments,
+        output,
+        bind: each.bind,
+    })
 }
 
 /// The operation, where this tool is the one that runs it.

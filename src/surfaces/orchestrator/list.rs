@@ -40,8 +40,8 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         call_tool(
             CallToolKind::Destructive,
             "Call a destructive operation",
-            "Run an operation of effect destructive or money, or a bulk one. The first call changes nothing and \
-             answers with a preview and a confirm token.",
+            "Run an operation of effect destructive or money, or a bulk one. The first call only previews; \
+             confirm alone then runs it.",
         ),
         MetaListing {
             name: LOCATIONS,
@@ -119,19 +119,27 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
             },
         });
     } else {
+        properties["each"] = json!({"type": "object"});
         properties["onError"] = json!({"type": "string", "enum": ["stop", "continue"]});
         properties["dryRun"] = json!({"type": "boolean"});
         properties["idempotencyKey"] = json!({"type": "string"});
         properties["reason"] = json!({"type": "string"});
+        properties["confirm"] = json!({"type": "string"});
     }
-    if kind == CallToolKind::Destructive {
-        properties["confirm"] = json!({"type": "string", "description": "token of the preview"});
+    if kind == CallToolKind::Write {
+        properties["each"]["description"] = json!(
+            "one call a row of a read: {operation, arguments, filter, bind: {argument: field}}"
+        );
+    }
+    let mut schema = json!({"type": "object", "properties": properties});
+    if kind == CallToolKind::Read {
+        schema["required"] = json!(["operation"]);
     }
     MetaListing {
         name: kind.tool_name(),
         title: Some(title),
         description,
-        schema: json!({"type": "object", "properties": properties, "required": ["operation"]}),
+        schema,
         hints: hints(kind == CallToolKind::Read, kind != CallToolKind::Send),
         calls: Some(kind),
     }

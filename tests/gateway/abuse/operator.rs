@@ -252,7 +252,7 @@ async fn a15_a_call_sees_the_settings_of_one_moment() {
 
 /// Those of the first recipients that asked not to be disturbed.
 fn named_quiet(preview: &Value) -> Vec<&str> {
-    let people = preview["firstRecipients"].as_array().expect("people");
+    let people = preview["records"].as_array().expect("people");
     let quiet = people.iter().filter(|one| one["doNotDisturb"] == true);
     quiet.filter_map(|one| one["contactId"].as_str()).collect()
 }
@@ -310,7 +310,7 @@ async fn a_batch_of_more_than_five_sends_is_previewed() {
                 let shown = (0..many.min(5))
                     .filter(|number| reply.text.contains(&format!("contact{number}")));
                 assert_eq!(shown.count(), many.min(5), "{}", reply.text);
-                let named = reply.value["firstRecipients"].as_array().expect("people");
+                let named = reply.value["records"].as_array().expect("people");
                 let named = named.iter().filter(|one| one["name"] == "Ada");
                 assert_eq!(named.count(), many.min(5), "{}", reply.text);
                 let quiet = named_quiet(&reply.value);

@@ -221,6 +221,7 @@ impl ToolReply {
 
     /// Of a failure.
     pub(super) fn class(&self) -> &str {
-        self.value["class"].as_str().unwrap_or_default()
+        let class = self.value.get("class").or(self.value.get("status"));
+        class.and_then(Value::as_str).unwrap_or_default()
     }
 }

@@ -33,8 +33,13 @@ async fn a_token_confirms_one_call_once_on_every_surface() {
     for (number, (path, tool, given)) in surfaces.into_iter().enumerate() {
         let id = contact(agency, OPERATOR, "b01").await;
         let asked = agency.call(path, OPERATOR, tool, given(&id, None)).await;
-        let asked = asked.expect_err("a question");
-        assert_eq!(asked["class"], "needs_confirmation", "{asked}");
+        // To clients of HighLevel's own server a preview is an error.
+        let (asked, status) = match asked {
+            Ok(asked) => (asked, "status"),
+            Err(asked) => (asked, "class"),
+        };
+        assert_eq!(status == "class", path.ends_with("compat"), "{asked}");
+        assert_eq!(asked[status], "needs_confirmation", "{asked}");
         assert_eq!(
             asked["location"],
             json!({"alias": "b01", "name": "Branch 01", "id": super::branch(1)}),
@@ -77,9 +82,9 @@ async fn a_bulk_write_and_a_batch_are_asked_about_as_a_whole() {
     let asked = agency
         .call("/mcp/l/b01", OPERATOR, "call_write", batch(None))
         .await;
-    let asked = asked.expect_err("a question");
+    let asked = asked.expect("a question");
     assert_eq!(
-        (&asked["calls"], &asked["class"]),
+        (&asked["calls"], &asked["status"]),
         (&json!(2), &json!("needs_confirmation"))
     );
     let done = agency
@@ -115,7 +120,7 @@ async fn a_person_elsewhere_decides() {
     let given = |id: &str, confirm: Option<&Value>| json!({"contactId": id, "confirm": confirm});
     let ask = async |agency: &mut Agency, id: &str| {
         let asked = agency.call(path, OPERATOR, tool, given(id, None)).await;
-        asked.expect_err("a question")["confirm"].clone()
+        asked.expect("a question")["confirm"].clone()
     };
     let id = contact(agency, OPERATOR, "b01").await;
     let handle = ask(agency, &id).await;
@@ -200,7 +205,7 @@ async fn approving_runs_the_call() {
             }
             let before = agency.writes().await.len();
             let asked = agency.call(path, who, "call_write", call.clone()).await;
-            let handle = asked.expect_err("a question")["confirm"].clone();
+            let handle = asked.expect("a question")["confirm"].clone();
             let name = handle.as_str().expect("a handle");
             approvals
                 .decide(name, true, "Ada", None)
@@ -238,7 +243,7 @@ async fn an_approved_call_is_judged_again_before_it_runs() {
     for revoked in [false, true] {
         let tags = json!({"contactId": id, "tags": [format!("{revoked}")]});
         let asked = agency.call(path, &key, "contacts_add-tags", tags).await;
-        let handle = asked.expect_err("a question")["confirm"].clone();
+        let handle = asked.expect("a question")["confirm"].clone();
         match revoked {
             true => drop(Keys::new(&agency.server.store()).revoke("one").await),
             false => agency.reload("[server]\ndeny = [\"contacts_add-tags\"]\n", &[1]),
@@ -381,7 +386,7 @@ async fn newer_clients_confirm_the_same_way() {
         let mut agency = Agency::start(1, rules).await;
         let id = contact(&mut agency, OPERATOR, "b01").await;
         let asked = modern(&agency, &json!({"contactId": id}), json!({})).await;
-        assert_eq!(asked["isError"], true, "{asked}");
+        assert_ne!(asked["isError"], true, "{asked}");
         let text = asked["content"][0]["text"].as_str().expect("text");
         assert!(text.contains(part), "{text}");
         let told: Value = serde_json::from_str(text).expect("JSON");
@@ -451,7 +456,11 @@ async fn a_webhook_is_told_of_what_waits() {
     let (text, is_error) = server
         .call("contacts_delete-contact", json!({"contactId": "c1"}))
         .await;
-    assert!(is_error && highlevel.take().is_empty(), "{text}");
+    let seen = highlevel.take();
+    assert!(
+        !is_error && seen.iter().all(|one| one.method == "GET"),
+        "{text}"
+    );
     let asked: Value = serde_json::from_str(&text).expect("JSON");
     let mut told = Vec::new();
     for _ in 0..100 {

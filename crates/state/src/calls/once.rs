@@ -1,4 +1,4 @@
-//! Calls that happen once: under an idempotency key, or by the run of a confirm token.
+//! Calls that happen once: under an idempotency key, by the run of a confirm token, or as one of its rows.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,6 +11,9 @@ use crate::store::{KeyRing, SealedAt, Transaction};
 
 /// Most idempotency keys of one principal: beyond them a new key is refused. No other principal can use them up.
 pub const MOST_OF_PRINCIPAL: i64 = 10_000;
+
+/// Most calls of one principal that were made for rows of a previewed request, each for a day.
+const MOST_ITEMS_OF_PRINCIPAL: i64 = 50_000;
 
 /// Most of all principals, some 200 bytes each without its answer.
 const MOST: i64 = 1_000_000;
@@ -44,6 +47,8 @@ pub enum OnceKind {
     Key,
     /// A confirm token.
     Confirm,
+    /// A row of a request that was confirmed.
+    Item,
 }
 
 /// The answer of a call, for whoever repeats it.
@@ -73,11 +78,29 @@ pub enum OnceState {
     TooMany,
 }
 
+impl KnownCall {
+    pub fn is_under_way(&self) -> bool {
+        *self == Self::UnderWay
+    }
+}
+
 impl OnceKind {
     fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Confirm => "confirm",
+            Self::Item => "item",
+        }
+    }
+}
+
+impl OnceKind {
+    /// Most that one principal may have; marks of used confirm tokens have no bound.
+    fn most_of_principal(self) -> Option<i64> {
+        match self {
+            Self::Key => Some(MOST_OF_PRINCIPAL),
+            Self::Item => Some(MOST_ITEMS_OF_PRINCIPAL),
+            Self::Confirm => None,
         }
     }
 }
@@ -116,7 +139,8 @@ impl OnceKey {
         if let Some(known) = self.known(transaction, ring)? {
             return Ok(OnceState::Known(known));
         }
-        if self.kind == OnceKind::Key && counts(transaction, self.principal)?.0 >= MOST_OF_PRINCIPAL
+        if let Some(most) = self.kind.most_of_principal()
+            && counts(transaction, self.principal, self.kind)?.0 >= most
         {
             return Ok(OnceState::TooMany);
         }
@@ -140,12 +164,19 @@ impl OnceKey {
     }
 }
 
-/// How many keys a principal has, and the bytes of their answers.
-fn counts(transaction: &mut Transaction, principal: [u8; 32]) -> Result<(i64, i64), StoreError> {
-    let count = "SELECT COALESCE(SUM(CASE WHEN kind = 'key' THEN 1 ELSE 0 END), 0) AS keys,
+/// How many keys of this kind a principal has, and the bytes of all its answers.
+fn counts(
+    transaction: &mut Transaction,
+    principal: [u8; 32],
+    kind: OnceKind,
+) -> Result<(i64, i64), StoreError> {
+    let count = "SELECT COALESCE(SUM(CASE WHEN kind = $2 THEN 1 ELSE 0 END), 0) AS keys,
             COALESCE(SUM(bytes), 0) AS kept
         FROM once WHERE principal = $1";
-    let row = transaction.one(sqlx::query(count).bind(principal.to_vec()))?;
+    let count = sqlx::query(count)
+        .bind(principal.to_vec())
+        .bind(kind.name());
+    let row = transaction.one(count)?;
     row.map_or(Ok((0, 0)), |row| {
         Ok((row.integer("keys")?, row.integer("kept")?))
     })
@@ -169,7 +200,7 @@ pub(super) fn settle(
     let (state, sealed) = match kept {
         None => ("unknown", None),
         Some(kept) => {
-            let bytes = counts(transaction, key.principal)?.1;
+            let bytes = counts(transaction, key.principal, key.kind)?.1;
             let fits = kept.whole.len() <= MOST_KEPT_BYTES && bytes < MOST_BYTES_OF_PRINCIPAL;
             let text = if fits { &kept.whole } else { &kept.short };
             (

@@ -1,0 +1,256 @@
+//! Reads the rows page by page, as the caller of the write and under its rules, and keeps of each what the write takes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::super::record_names::{asks_for_quiet, name_in};
+use super::super::{Answer, ConsentSource, Each, Pipeline, Request};
+use super::Binding;
+use crate::call::output::{AllPages, GatheredRows, Output, most_rows_a_page};
+use crate::catalog::decoding::from_json;
+use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
+use tool::{Effect, Tool};
+
+/// Most rows that one confirm is for.
+const MOST_ROWS: usize = 1_000;
+
+/// Pages that are read where nobody says how many.
+const USUAL_PAGES: usize = 50;
+
+/// A page of text is so many times as large once it is a tree of values.
+const TREE_FACTOR: usize = 3;
+
+/// Different reasons for leaving out a row that are told.
+const MOST_REASONS: usize = 5;
+
+/// A row that has all that the write takes of it.
+pub(super) struct Candidate {
+    pub item: Map<String, Value>,
+    pub name: Option<String>,
+}
+
+/// What of a list a write is made for, and what not.
+#[derive(Default)]
+pub(super) struct ChosenRows {
+    pub candidates: Vec<Candidate>,
+    known: HashSet<String>,
+    matched: usize,
+    looked_at: usize,
+    /// There are further rows that may match.
+    is_part: bool,
+    most: usize,
+    /// An argument that a row had no value for, with the fields in which it was looked for.
+    without: Option<(String, String)>,
+    no_value: usize,
+    duplicates: usize,
+    do_not_disturb: usize,
+    /// What would be refused, by its reason.
+    refusals: BTreeMap<String, usize>,
+}
+
+impl Pipeline {
+    /// The rows of the read that pass its filter, as far as the write can take them.
+    pub(super) async fn choose_rows(
+        &self,
+        request: &Request<'_>,
+        each: &Each,
+        binding: &Binding,
+    ) -> Result<ChosenRows, Answer> {
+        let context = request.context;
+        let (tool, output) = (each.tool, &each.output);
+        let location = request.options.location.as_deref();
+        let located = self.locate(
+            tool,
+            each.arguments.clone(),
+            location,
+            context,
+            &self.snapshot(),
+        )?;
+        let mut facts = located.into_facts();
+        let pages = pages(output, self.transport().calls_per_interval() / 2);
+        let given = std::mem::take(&mut facts.arguments);
+        let mut arguments = self.checker().canonical_names(tool, given);
+        let largest =
+            most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        if let Some((size, rows)) = largest {
+            arguments.insert(size.to_owned(), json!(rows));
+        }
+        let added = largest.map(|(size, _)| size);
+        let mut gathered = GatheredRows::for_call(arguments.clone(), added, pages);
+        let mut chosen = ChosenRows {
+            most: output.max_items.unwrap_or(MOST_ROWS).min(MOST_ROWS),
+            ..ChosenRows::default()
+        };
+        loop {
+            let mut page = facts.with_arguments(arguments.clone());
+            page.snapshot = self.snapshot();
+            let asking = ConsentSource::Caller(None);
+            let mut reply = Box::pin(self.read(page, asking, context)).await?;
+            let room = reply.charge.grow(TREE_FACTOR * reply.body.len());
+            room.map_err(|_| no_room())?;
+            let answer: Value = from_json(reply.body.as_bytes()).unwrap_or_default();
+            if !output.gather(tool, &answer, &mut gathered) {
+                return Err(no_list(tool));
+            }
+            let rows = gathered.take_rows();
+            let is_full = !chosen.add(request, binding, rows);
+            let next = gathered.next_arguments(&arguments);
+            match next {
+                Some(next) if !is_full && gathered.pages() < pages => arguments = next,
+                _ => {
+                    chosen.is_part = is_full || !gathered.ends_here();
+                    break;
+                }
+            }
+        }
+        chosen.looked_at = gathered.seen();
+        // A condition on a field that no row has holds of none, or of all.
+        match output.warnings(tool, &gathered).first() {
+            None => Ok(chosen),
+            Some(warning) => Err(Failure::new(
+                FailureClass::Invalid,
+                format!("Nothing was sent: each.filter is not about these rows. {warning}"),
+            )
+            .into()),
+        }
+    }
+}
+
+impl ChosenRows {
+    /// Whether there is room for more.
+    fn add(&mut self, request: &Request<'_>, binding: &Binding, rows: Vec<Value>) -> bool {
+        for row in rows {
+            if self.matched == self.most {
+                return false;
+            }
+            self.matched += 1;
+            let item = match binding.item(&row) {
+                Ok(item) => item,
+                Err(argument) => {
+                    let fields = binding.fields(argument);
+                    self.without
+                        .get_or_insert_with(|| (argument.to_owned(), fields));
+                    self.no_value += 1;
+                    continue;
+                }
+            };
+            if is_left_in_peace(request, &row) {
+                self.do_not_disturb += 1;
+            } else if self.known.insert(Value::Object(item.clone()).to_string()) {
+                let name = name_in(&row);
+                self.candidates.push(Candidate { item, name });
+            } else {
+                self.duplicates += 1;
+            }
+        }
+        true
+    }
+
+    /// A row for which nothing may be sent.
+    pub(super) fn skip_refused(&mut self, answer: &Answer) {
+        let reason = answer.sentence();
+        if self.refusals.len() < MOST_REASONS || self.refusals.contains_key(&reason) {
+            *self.refusals.entry(reason).or_default() += 1;
+        } else {
+            *self.refusals.entry("other reasons".to_owned()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refusals.values().sum()
+    }
+
+    /// What whoever is asked should know of the rows.
+    pub(super) fn notes(&self, each: &Each) -> Map<String, Value> {
+        let mut skipped = Map::new();
+        for (name, count) in [
+            ("noValue", self.no_value),
+            ("duplicates", self.duplicates),
+            ("doNotDisturb", self.do_not_disturb),
+        ] {
+            if count > 0 {
+                skipped.insert(name.to_owned(), json!(count));
+            }
+        }
+        if !self.refusals.is_empty() {
+            skipped.insert("refused".to_owned(), json!(self.refusals));
+        }
+        let read = json!({
+            "operation": each.tool.name, "lookedAt": self.looked_at, "matched": self.matched,
+        });
+        let mut notes = Map::from_iter([("each".to_owned(), read)]);
+        if !skipped.is_empty() {
+            notes.insert("skipped".to_owned(), Value::Object(skipped));
+        }
+        if self.is_part {
+            let what = match self.matched == self.most {
+                true => format!("These are the first {} rows; more may match.", self.most),
+                false => "Not all pages were read; more rows may match.".to_owned(),
+            };
+            notes.insert("incomplete".to_owned(), json!(what));
+        }
+        notes
+    }
+
+    /// Why there is no row to write for.
+    pub(super) fn nothing(&self) -> Answer {
+        let looked_at = self.looked_at;
+        if let (Some((argument, fields)), true) = (&self.without, self.matched == self.no_value) {
+            let what = format!(
+                "Nothing was sent: none of {} rows has {fields}, for {argument}.",
+                self.matched
+            );
+            let remedy =
+                format!("Say in each.bind which field it is, such as {{{argument:?}: \"id\"}}.");
+            let failure = Failure::new(FailureClass::Invalid, what).with_remedy(remedy);
+            return Answer::never_sent(&failure);
+        }
+        let what = match self.matched {
+            0 => format!("Nothing to do: none of {looked_at} rows matches."),
+            matched => format!("Nothing to do: all of {matched} rows are left out."),
+        };
+        let mut shown = json!({"done": 0, "of": 0, "what": what});
+        if self.do_not_disturb > 0 {
+            shown["skipped"] = json!({"doNotDisturb": self.do_not_disturb});
+        }
+        Answer {
+            did_nothing: true,
+            ..Answer::text(shown.to_string())
+        }
+    }
+}
+
+/// Whether a message is not for this contact, as far as the row tells.
+fn is_left_in_peace(request: &Request<'_>, row: &Value) -> bool {
+    let has = |name: &str| request.tool.arguments.iter().any(|one| one.name == name);
+    let is_message = request.tool.effect == Effect::Send && has("message") && has("contactId");
+    let channel = request.arguments.get("type").and_then(Value::as_str);
+    is_message && asks_for_quiet(row, channel)
+}
+
+/// All there are, unless the caller says how many.
+fn pages(output: &Output, window: usize) -> usize {
+    let wanted = match output.all_pages {
+        AllPages::Whether(_) => USUAL_PAGES,
+        AllPages::Pages(pages) => pages,
+    };
+    wanted.clamp(1, USUAL_PAGES.min(window.max(1)))
+}
+
+fn no_list(tool: &Tool) -> Answer {
+    let what = format!("Nothing was sent: {} answers no list.", tool.name);
+    Failure::new(FailureClass::Invalid, what)
+        .with_remedy("Take a read whose answer has rows.")
+        .into()
+}
+
+fn no_room() -> Answer {
+    let what = "Nothing was sent: the server has no room for these rows now.";
+    Failure::new(FailureClass::RateLimited, what)
+        .with_remedy("Repeat the call after retryAfterMs milliseconds, or read fewer rows a page.")
+        .with_retry_after(Duration::from_secs(1))
+        .into()
+}

@@ -1,0 +1,293 @@
+//! Runs the rows that were confirmed: what ran is not run again, whether its client left or its process died.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::batch::LONGEST;
+use super::super::idempotency::{item_key, known_answer};
+use super::super::meter::wait_for_record;
+use super::super::prepared_request::{
+    PreparedRequest, SelectedRow, StoredMode, StoredRows, StoredWork,
+};
+use super::super::respond::broken_off;
+use super::super::{
+    Answer, Consent, ConsentSource, Elicitation, OnError, Options, Pipeline, Request, Subject,
+};
+use super::short_digest;
+use super::tally::RowTally;
+use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
+use policy::Mode;
+use state::calls::{OnceKey, OnceKind};
+
+/// Rows whose keys are looked up at once.
+const AT_ONCE: usize = 100;
+
+/// Rows that are refused unsent one after the other, after which the rest would be too.
+const MOST_REFUSED: usize = 3;
+
+/// The rows of one confirm, as they are run.
+pub(in super::super) struct RowRun {
+    pub rows: StoredRows,
+    /// Of what was kept.
+    pub id: [u8; 32],
+    /// How they were confirmed, where a run has begun before.
+    pub confirmed: Option<(Mode, String)>,
+    /// That a person gave just now.
+    pub consent: Option<Consent>,
+    pub longest: Duration,
+}
+
+impl Pipeline {
+    /// The rows that a call of the same surface and operation prepared.
+    pub(super) async fn run_prepared_as(
+        &self,
+        prepared: PreparedRequest,
+        consent: Option<Consent>,
+        asked: &Request<'_>,
+    ) -> Result<Answer, Answer> {
+        let stored = prepared.stored;
+        let rows = match stored.work {
+            StoredWork::Rows(rows) if prepared.tool.name == asked.tool.name => rows,
+            _ => return Err(other_request()),
+        };
+        let request = Request {
+            tool: prepared.tool,
+            arguments: stored.arguments,
+            options: Options {
+                location: stored.location,
+                confirm: Some(prepared.confirm),
+                on_error: OnError::new(stored.goes_on),
+                ..Options::default()
+            },
+            context: asked.context,
+            progress: asked.progress,
+        };
+        let run = RowRun {
+            rows,
+            id: prepared.id,
+            confirmed: prepared.confirmed,
+            consent,
+            longest: LONGEST,
+        };
+        Ok(self.run_rows(&request, run).await)
+    }
+
+    /// Goes on with the rows of a confirm, from the first that was not sent.
+    pub(in super::super) async fn run_rows(&self, request: &Request<'_>, run: RowRun) -> Answer {
+        let (rows, id, longest) = (run.rows, run.id, run.longest);
+        let consent = match self
+            .confirm_rows(request, &rows, (id, run.confirmed, run.consent))
+            .await
+        {
+            Ok(consent) => consent,
+            Err(answer) => return self.log_unsent(request, answer),
+        };
+        let keys = self.item_keys(request, &rows, id);
+        let confirm = request.options.confirm.as_deref().unwrap_or_default();
+        let mut tally = RowTally::new(&rows.rows, confirm);
+        if let Err(answer) = self.recall(&keys, &mut tally).await {
+            return self.log_unsent(request, answer);
+        }
+        self.send_rows(request, (&rows.rows, &keys), &consent, longest, &mut tally)
+            .await;
+        let answer = self.fit_tally(&tally);
+        wait_for_record(self.settle(consent, &answer)).await;
+        answer
+    }
+
+    /// How the rows were agreed to, written down before any is sent.
+    async fn confirm_rows(
+        &self,
+        request: &Request<'_>,
+        rows: &StoredRows,
+        (id, confirmed, given): ([u8; 32], Option<(Mode, String)>, Option<Consent>),
+    ) -> Result<Consent, Answer> {
+        let context = request.context;
+        self.ensure_let_in(context).await?;
+        self.ensure_accepted(context).await?;
+        if let Some((mode, by)) = confirmed {
+            return Ok(given.unwrap_or_else(|| Consent::given(mode, &by)));
+        }
+        let confirm = request.options.confirm.as_deref();
+        let consent = match (given, rows.mode) {
+            (Some(consent), _) => consent,
+            (None, StoredMode::Token) => Consent::given(Mode::Token, "the caller"),
+            (None, StoredMode::Elicit) => match &context.elicitation {
+                Elicitation::Accepted(token) if Some(token.as_str()) == confirm => {
+                    Consent::given(Mode::Elicit, "the person at the client")
+                }
+                _ => {
+                    let what = "Nothing was sent: the user of the client has to agree first.";
+                    let failure = Failure::new(FailureClass::Refused, what)
+                        .with_remedy("Repeat the call with each; the client asks its user.");
+                    return Err(Answer::never_sent(&failure));
+                }
+            },
+            (None, StoredMode::Human) => {
+                let subject = self.subject_again(request, rows).await?;
+                self.ask_elsewhere(&subject, confirm, context).await?
+            }
+        };
+        let agreed = consent.confirmed().cloned();
+        let (mode, by) = agreed.unwrap_or((Mode::Off, String::new()));
+        let written = self.controls().store.confirm_prepared(id, mode.name(), &by);
+        written.await.map_err(|error| self.unwritable(&error))?;
+        Ok(consent)
+    }
+
+    /// What a person was asked about, by its digest.
+    async fn subject_again(
+        &self,
+        request: &Request<'_>,
+        rows: &StoredRows,
+    ) -> Result<Subject, Answer> {
+        let first = rows.rows.first().ok_or_else(other_request)?;
+        let located = self.locate_item(request, &first.item, &self.snapshot())?;
+        let validated = self.validate(located, request.context).await?;
+        let mut subject = Subject::new(self, request.context, validated.facts());
+        subject.set_digest(rows.digest.clone());
+        Ok(subject)
+    }
+
+    fn item_keys(&self, request: &Request<'_>, rows: &StoredRows, id: [u8; 32]) -> Vec<OnceKey> {
+        let principal = self.principal_digest(&request.context.principal);
+        let now = self.now();
+        let rows = rows.rows.iter().enumerate();
+        rows.map(|(index, row)| item_key(principal, (id, index), &row.digest, now))
+            .collect()
+    }
+
+    /// What came of rows in earlier runs.
+    async fn recall(&self, keys: &[OnceKey], tally: &mut RowTally<'_>) -> Result<(), Answer> {
+        let mut index = 0;
+        for part in keys.chunks(AT_ONCE) {
+            let known = self.controls().store.known_calls(part.to_vec()).await;
+            for known in known.map_err(|error| self.unwritable(&error))? {
+                if let Some(known) = known.filter(|known| !known.is_under_way()) {
+                    tally.set(index, &known_answer(OnceKind::Item, known));
+                }
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_rows(
+        &self,
+        request: &Request<'_>,
+        (rows, keys): (&[SelectedRow], &[OnceKey]),
+        consent: &Consent,
+        longest: Duration,
+        tally: &mut RowTally<'_>,
+    ) {
+        let started = Instant::now();
+        let mut refused = 0;
+        for (index, (row, key)) in rows.iter().zip(keys).enumerate() {
+            if tally.is_known(index) {
+                continue;
+            }
+            if started.elapsed() > longest {
+                tally.stop("The time of one call is used up");
+                return;
+            }
+            let until = started + longest;
+            let answer = self.run_row(request, (row, key), consent, until).await;
+            if answer.did_nothing && answer.class == Some(FailureClass::RateLimited) {
+                tally.stop("The rate limit is used up");
+                return;
+            }
+            tally.set(index, &answer);
+            (request.progress)(tally.known(), rows.len());
+            refused = match answer.did_nothing && answer.is_error {
+                true => refused + 1,
+                false => 0,
+            };
+            if answer.class == Some(FailureClass::Auth)
+                || !self.is_accepted(&request.context.principal)
+            {
+                tally.stop("The caller is let in no longer");
+                return;
+            }
+            if answer.is_error && request.options.on_error == OnError::Stop {
+                tally.stop("A row failed");
+                return;
+            }
+            if refused == MOST_REFUSED {
+                tally.stop("Rows are refused one after the other");
+                return;
+            }
+        }
+    }
+
+    /// One row, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
+    /// holds no place.
+    async fn run_row(
+        &self,
+        request: &Request<'_>,
+        (row, key): (&SelectedRow, &OnceKey),
+        consent: &Consent,
+        until: Instant,
+    ) -> Answer {
+        loop {
+            let watch = self.watch(request);
+            let sent = self.send_row(request, (row, key), consent).await;
+            let answer = sent.unwrap_or_else(|answer| answer);
+            self.log(watch, &answer);
+            let wait = answer
+                .retry_after
+                .filter(|wait| answer.did_nothing && Instant::now() + *wait < until);
+            let Some(wait) = wait else {
+                return answer;
+            };
+            let place = request.context.place.as_ref();
+            if let Some(place) = place {
+                place.suspend();
+            }
+            sleep(wait).await;
+            if let Some(place) = place {
+                place.resume().await;
+            }
+        }
+    }
+
+    /// Located, checked and judged by what holds now; sent only as it was shown.
+    async fn send_row(
+        &self,
+        request: &Request<'_>,
+        (row, key): (&SelectedRow, &OnceKey),
+        consent: &Consent,
+    ) -> Result<Answer, Answer> {
+        let context = request.context;
+        let located = self.locate_item(request, &row.item, &self.snapshot())?;
+        let mut validated = self.validate(located, context).await?;
+        if short_digest(&validated.fingerprint()) != row.digest {
+            let what = "Nothing was sent: the preview was for another connection, or for other locations of this server.";
+            let failure = Failure::new(FailureClass::Refused, what)
+                .with_remedy("Confirm where the preview came from, or call again with each.");
+            return Err(self.refuse(validated.facts(), &failure, None, context));
+        }
+        validated.set_item(key.clone());
+        let asking = ConsentSource::Batch(consent);
+        let authorized = self.authorize(validated, asking, context).await?;
+        let metered = self.meter(authorized, context).await?;
+        let response = self.send(metered).await.ok_or_else(broken_off)?;
+        Ok(self.respond(response, None, context).await)
+    }
+
+    fn fit_tally(&self, tally: &RowTally<'_>) -> Answer {
+        Answer {
+            is_error: tally.has_failed(),
+            did_nothing: tally.did_nothing(),
+            ..self.fit(tally.text())
+        }
+    }
+}
+
+fn other_request() -> Answer {
+    let what = "Nothing was sent: this confirm is for another request.";
+    let failure = Failure::new(FailureClass::Refused, what)
+        .with_remedy("Call again without confirm for a new preview.");
+    Answer::never_sent(&failure)
+}

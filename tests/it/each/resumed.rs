@@ -1,0 +1,135 @@
+//! Runs that were cut: by a client that left, by a server that stopped. What ran is not run again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use test_support::recording::{Recording, json as answer};
+use test_support::server::{TestServer, VOUCHED};
+
+use super::{contacts, page, tag};
+
+/// HighLevel whose answer to the write of one contact waits until it is let go.
+async fn slow(held: &'static str, gate: Arc<Semaphore>) -> Recording {
+    let all = Arc::new(contacts(6));
+    Recording::start_async(move |request| {
+        let (all, gate) = (Arc::clone(&all), Arc::clone(&gate));
+        async move {
+            if request.path() == "/contacts/search" {
+                return answer(200, page(&request, &all).to_string());
+            }
+            if request.path().contains(held) {
+                let permit = gate.acquire().await.expect("open");
+                permit.forget();
+            }
+            answer(200, "{}")
+        }
+    })
+    .await
+}
+
+async fn serve(highlevel: &Recording, folder: &tempfile::TempDir) -> TestServer {
+    let folder = folder.path().to_str().expect("UTF-8");
+    let variables = [VOUCHED, ("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+    let mut server = TestServer::start_with(&highlevel.url, &variables).await;
+    server.path = "/mcp/orchestrator";
+    server
+}
+
+async fn call(server: &TestServer, arguments: &Value) -> Value {
+    let (text, is_error) = server.call("call_write", arguments.clone()).await;
+    assert!(!is_error, "{text}");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// How often each contact was written.
+fn count_writes(highlevel: &Recording) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for request in highlevel.take() {
+        if let Some(id) = request.path().strip_suffix("/tags") {
+            *counts.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn each_once() -> BTreeMap<String, usize> {
+    (1..=6)
+        .map(|number| (format!("/contacts/c{number}"), 1))
+        .collect()
+}
+
+#[tokio::test]
+async fn another_server_on_the_store_goes_on_where_one_was_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Semaphore::new(0));
+    let highlevel = slow("/c3/", Arc::clone(&gate)).await;
+    let first = serve(&highlevel, &folder).await;
+    let asked = call(&first, &tag(json!({}))).await;
+    let confirm = json!({"confirm": asked["confirm"]});
+    // The client gives up in the middle of the third row.
+    let lost = timeout(Duration::from_millis(800), call(&first, &confirm)).await;
+    assert!(lost.is_err());
+    let second = serve(&highlevel, &folder).await;
+    // It is under way there; whoever repeats waits for it, and nobody sends it again.
+    let (done, ()) = tokio::join!(call(&second, &confirm), async {
+        sleep(Duration::from_millis(500)).await;
+        gate.add_permits(1);
+    });
+    assert_eq!(done, json!({"done": 6, "failed": 0, "notRun": 0, "of": 6}));
+    assert_eq!(count_writes(&highlevel), each_once());
+    first.stop().await;
+    second.stop().await;
+    // After a restart it is known still.
+    let third = serve(&highlevel, &folder).await;
+    assert_eq!(call(&third, &confirm).await, done);
+    assert!(count_writes(&highlevel).is_empty());
+}
+
+/// A row that a process was about to send when it died may have happened: it is named, and not sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_a_process_that_died_is_unknown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Semaphore::new(0));
+    let highlevel = slow("/c3/", gate).await;
+    // Served on a runtime of its own, which ends as a killed process does: without a word.
+    let url = highlevel.url.clone();
+    let state = folder.path().to_owned();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let killed = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let confirm = runtime.block_on(async {
+            let folder = state.to_str().expect("UTF-8");
+            let variables = [VOUCHED, ("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+            let mut server = TestServer::start_with(&url, &variables).await;
+            server.path = "/mcp/orchestrator";
+            let asked = call(&server, &tag(json!({}))).await;
+            let confirm = json!({"confirm": asked["confirm"]});
+            let lost = timeout(Duration::from_millis(800), call(&server, &confirm)).await;
+            assert!(lost.is_err());
+            confirm
+        });
+        sender.send(confirm).expect("heard");
+        runtime.shutdown_background();
+    });
+    let heard = tokio::task::spawn_blocking(move || receiver.recv());
+    let confirm = heard.await.expect("over").expect("a confirm");
+    killed.join().expect("over");
+    let server = serve(&highlevel, &folder).await;
+    let done = call(&server, &confirm).await;
+    assert_eq!(
+        (&done["done"], &done["notRun"]),
+        (&json!(5), &json!(0)),
+        "{done}"
+    );
+    assert_eq!(
+        done["unknown"],
+        json!({"count": 1, "first": ["Ada Number 3 (c3)"]}),
+        "{done}"
+    );
+    assert_eq!(count_writes(&highlevel), each_once());
+}
