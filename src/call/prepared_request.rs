@@ -1,9 +1,12 @@
 //! Requests as they were previewed: kept sealed, so that a confirm alone runs exactly those.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::{Answer, CallContext, OnError, Pipeline, Request, Subject, confirm_token};
 use crate::catalog::TOOLS;
@@ -12,6 +15,9 @@ use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use state::prepared::{MOST_PREPARED_BYTES, NewPreparation};
 use tool::Tool;
+
+/// How long a preview waits until it is kept.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest request of one call, or of items, that is kept: whoever has a longer one sends it again.
 const MOST_REQUEST_BYTES: usize = 64 << 10;
@@ -180,11 +186,15 @@ impl Pipeline {
             request,
             expires_at: self.now().checked_add(lasts).unwrap_or(Timestamp::MAX),
         };
-        let kept = self.controls().store.prepare(new).await;
-        kept.unwrap_or_else(|error| {
-            tracing::error!(%error, "a previewed request is not kept");
-            false
-        })
+        match timeout(LONGEST_WAIT, self.controls().store.prepare(new)).await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a previewed request is not kept");
+                false
+            }
+            // Whoever has the store stuck holds up no preview.
+            Err(_) => false,
+        }
     }
 
     /// The request that was previewed under this confirm for this caller.

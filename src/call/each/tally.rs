@@ -213,7 +213,7 @@ mod tests {
     fn row(index: usize) -> SelectedRow {
         SelectedRow {
             item: Map::from_iter([("contactId".to_owned(), json!(format!("c{index}")))]),
-            name: (index % 2 == 0).then(|| format!("Name {index}")),
+            name: index.is_multiple_of(2).then(|| format!("Name {index}")),
             digest: String::new(),
         }
     }
