@@ -195,7 +195,8 @@ impl Pipeline {
             Effect::Read => Ok(()),
             _ => self.ensure_accepted(request.context).await,
         };
-        let checked = request.options.check().map_err(Answer::from);
+        let checked = request.options.check(request.tool, true);
+        let checked = checked.map_err(Answer::from);
         match accepted.and(checked) {
             Ok(()) => self.run_batch(request, items).await,
             Err(answer) => self.log_unsent(request, answer),
@@ -207,7 +208,7 @@ impl Pipeline {
         request: &mut Request<'_>,
         items: Option<Vec<Map<String, Value>>>,
     ) -> Result<Answer, Answer> {
-        request.options.check()?;
+        request.options.check(request.tool, items.is_some())?;
         if let Some(items) = items {
             return self.preview_batch(request, &items).await;
         }

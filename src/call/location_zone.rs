@@ -84,7 +84,8 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn find_zone(&self, facts: &Facts, context: &CallContext) -> LocalZone {
+    /// The zone of the location that the call is for, from the settings or asked of HighLevel.
+    pub(super) async fn find_zone(&self, facts: &Facts, context: &CallContext) -> LocalZone {
         let named = Checker::named_location(facts.variant, &facts.arguments);
         let location = named
             .or_else(|| facts.location.clone())

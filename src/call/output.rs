@@ -1,22 +1,33 @@
 //! What a caller wants to see of an answer: which fields, rows and form; and how one page leads on.
 
+mod aggregate;
 mod brief;
+mod check;
 mod companions;
 mod cut;
+mod decimal;
+mod figures;
 mod filter;
 mod form;
 mod gather;
+mod group;
+mod known;
 mod list;
 mod paging;
 mod path;
+mod period;
 mod project;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::upstream::Failure;
+pub use aggregate::Aggregate;
 pub(super) use cut::CutNote;
+pub(super) use filter::Comparison;
 use filter::Condition;
 pub use gather::GatheredRows;
+use group::MeasureKind;
 pub use list::ListText;
 pub use paging::most_rows_a_page;
 pub use path::value_at;
@@ -33,6 +44,10 @@ const LONGEST_NAMED_TEXT: usize = 20_000;
 const USUAL_PAGES: usize = 5;
 const USUAL_ROWS: usize = 500;
 
+/// Pages that are read where rows are added up, and groups that are shown of them.
+const MOST_PAGES: usize = 50;
+const MOST_SHOWN_GROUPS: usize = 200;
+
 /// The `output` argument.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -46,6 +61,21 @@ pub struct Output {
     pub all_pages: AllPages,
     /// In CSV an apostrophe stands before what a spreadsheet would take for a formula.
     pub spreadsheet_safe: bool,
+    /// Rows are not shown but added up by these: fields, or dates as `field:day`, `:week` or `:month`.
+    #[serde(deserialize_with = "filter::one_or_many")]
+    pub group_by: Vec<String>,
+    /// Rows are only counted.
+    pub count: bool,
+    #[serde(deserialize_with = "filter::one_or_many")]
+    pub sum: Vec<String>,
+    #[serde(deserialize_with = "filter::one_or_many")]
+    pub avg: Vec<String>,
+    #[serde(deserialize_with = "filter::one_or_many")]
+    pub min: Vec<String>,
+    #[serde(deserialize_with = "filter::one_or_many")]
+    pub max: Vec<String>,
+    /// Groups of fewer rows are left out.
+    pub min_count: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -75,6 +105,7 @@ impl Output {
     /// Most pages to follow, given that no more than `window` calls may be made.
     pub fn pages(&self, window: usize) -> usize {
         let wanted = match self.all_pages {
+            AllPages::Whether(_) if self.aggregates() => MOST_PAGES,
             AllPages::Whether(false) => 1,
             AllPages::Whether(true) => USUAL_PAGES,
             AllPages::Pages(pages) => pages,
@@ -84,20 +115,40 @@ impl Output {
 
     /// Whether there are rows enough.
     pub fn is_enough(&self, gathered: &GatheredRows) -> bool {
-        gathered.rows.len() >= self.max_items.unwrap_or(USUAL_ROWS)
+        match self.aggregates() {
+            true => self.known_count(gathered).is_some(),
+            false => gathered.rows.len() >= self.max_items.unwrap_or(USUAL_ROWS),
+        }
     }
 
-    /// Adds the rows of `answer` that pass the filter; `false` where it holds no list.
-    pub fn gather(&self, tool: &Tool, answer: &Value, gathered: &mut GatheredRows) -> bool {
+    /// Whether rows are not shown but counted or added up.
+    pub fn aggregates(&self) -> bool {
+        let has_measures = self
+            .measures()
+            .iter()
+            .any(|(_, _, fields)| !fields.is_empty());
+        self.count || !self.group_by.is_empty() || self.min_count.is_some() || has_measures
+    }
+
+    /// Adds the rows of `answer` that pass the filter; `false` where it holds no list. Fails where what is asked of its rows
+    /// fits none of them.
+    pub fn gather(
+        &self,
+        tool: &Tool,
+        answer: &Value,
+        gathered: &mut GatheredRows,
+    ) -> Result<bool, Failure> {
         gathered.add(self, tool, answer)
     }
 
-    /// The text of an answer without a list.
-    pub fn record(&self, tool: &Tool, answer: &Value) -> String {
+    /// The text of an answer without a list, and what is to be said of it.
+    pub fn record(&self, tool: &Tool, answer: &Value) -> Result<(String, Vec<String>), Failure> {
+        self.check_for_record(tool)?;
+        let warnings = known::check_record(self, tool, answer)?;
         let mut cut = Vec::new();
         let fields = self.fields.as_deref().filter(|fields| !fields.is_empty());
         let mut shown = match fields {
-            Some(_) => self.project(tool, answer, &mut cut),
+            Some(_) => self.project_record(tool, answer, &mut cut),
             None => clipped(answer, LONGEST_NAMED_TEXT, "", &mut cut),
         };
         let mut note = CutNote::default();
@@ -105,7 +156,27 @@ impl Output {
         if let (Some(object), Some(note)) = (shown.as_object_mut(), note.json()) {
             object.insert("_cut".to_owned(), note);
         }
-        shown.to_string()
+        Ok((shown.to_string(), warnings))
+    }
+
+    /// What is asked for of the rows but their number, with the name of each and its fields.
+    fn measures(&self) -> [(MeasureKind, &'static str, &[String]); 4] {
+        [
+            (MeasureKind::Sum, "sum", &self.sum),
+            (MeasureKind::Average, "avg", &self.avg),
+            (MeasureKind::Least, "min", &self.min),
+            (MeasureKind::Most, "max", &self.max),
+        ]
+    }
+
+    /// Whether nothing is asked for but how many rows there are.
+    fn counts_all(&self) -> bool {
+        let has_measures = self
+            .measures()
+            .iter()
+            .any(|(_, _, fields)| !fields.is_empty());
+        let is_part = has_measures || !self.filter.is_empty() || !self.group_by.is_empty();
+        self.aggregates() && !is_part
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::CallContext;
 use crate::call::arguments::own::OwnArguments;
-use crate::call::output::Output;
+use crate::call::output::{Comparison, Output};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::Tool;
@@ -138,8 +138,11 @@ impl<'a> Request<'a> {
 }
 
 impl Options {
-    /// Fails where the idempotency key is too short or too long.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// Fails where the idempotency key is too short or too long, or no answer of `tool` can be what `output` asks for.
+    pub fn check(&self, tool: &Tool, is_batch: bool) -> Result<(), Failure> {
+        if let Some(output) = &self.output {
+            output.check(tool, is_batch)?;
+        }
         let Some(key) = &self.idempotency_key else {
             return Ok(());
         };
@@ -173,9 +176,9 @@ static OWN: LazyLock<OwnArguments> = LazyLock::new(|| {
 
 /// What `output` may be, whatever it stands beside.
 pub(crate) fn output_schema() -> Value {
-    let comparisons = [
-        "=", "==", "is", "!=", "not", ">", ">=", "<", "<=", "contains", "before", "after", "exists",
-    ];
+    let comparisons = Comparison::WORDS.map(|(word, _)| word);
+    // A dotted path, or a list of them.
+    let fields = json!({"type": ["array", "string"], "items": {"type": "string"}});
     let condition = json!({
         "field": {"type": "string"},
         "op": {"type": "string", "enum": comparisons},
@@ -201,6 +204,13 @@ pub(crate) fn output_schema() -> Value {
             "maxItems": {"type": "integer", "minimum": 0},
             "allPages": {"type": ["boolean", "integer"], "minimum": 0},
             "spreadsheetSafe": {"type": "boolean"},
+            "groupBy": fields,
+            "count": {"type": "boolean"},
+            "sum": fields,
+            "avg": fields,
+            "min": fields,
+            "max": fields,
+            "minCount": {"type": "integer", "minimum": 1},
         },
     })
 }

@@ -1,12 +1,16 @@
 //! Makes the answer of what HighLevel said: without secrets, within the size budget, in the form that was asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::meter::{CallRecord, wait_for_record};
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
+use crate::call::arguments::LocalZone;
 use crate::call::output::{Format, GatheredRows, Output, most_rows_a_page};
 use crate::call::read_back::SentValues;
 use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
@@ -17,6 +21,11 @@ use tool::Effect;
 
 /// A page of text is so many times as large once it is a tree of values (measured on lists of contacts: 2.8 to 3.6).
 const TREE_FACTOR: usize = 3;
+
+/// No further page is asked for after this long: clients give up on a tool after a minute.
+const LONGEST: Duration = Duration::from_secs(45);
+
+const NO_ROOM: &str = "The server has no room for more pages now.";
 
 /// What is to be shown of an answer, and the arguments that the next page starts from.
 pub(super) struct PageLoop<'a> {
@@ -63,8 +72,8 @@ impl Pipeline {
         let mut arguments = self
             .checker()
             .canonical_names(tool, std::mem::take(&mut facts.arguments));
-        let largest =
-            most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        let largest = most_rows_a_page(tool, output)
+            .filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
         if let Some((size, rows)) = largest {
             arguments.insert(size.to_owned(), json!(rows));
         }
@@ -182,7 +191,14 @@ impl Pipeline {
             mut arguments,
             added_size,
         } = paging;
+        let started = Instant::now();
         let mut gathered = GatheredRows::for_call(arguments.clone(), added_size, pages);
+        let mut warnings = Vec::new();
+        if output.needs_zone() {
+            let (zone, warning) = self.zone_of_days(facts, context).await;
+            gathered.set_zone(zone);
+            warnings.extend(warning);
+        }
         let mut held: Vec<Charge> = Vec::new();
         let mut reply = first;
         let mut answer = Answer::from(&reply);
@@ -191,29 +207,44 @@ impl Pipeline {
             let body = mask_secrets(reply.body);
             let room = charge.grow(TREE_FACTOR * body.len());
             if room.is_err() && gathered.pages() > 0 {
-                gathered.stop_for_room();
+                gathered.stop(NO_ROOM);
                 break;
             }
             room.map_err(|_| no_room())?;
-            held.push(charge);
             let Ok(page) = from_json::<Value>(body.as_bytes()) else {
                 answer.text = shape(tool, body, most)?;
                 return Ok(answer);
             };
             drop(body);
-            if !output.gather(tool, &page, &mut gathered) {
-                answer.text = shape(tool, output.record(tool, &page), most)?;
+            if !output.gather(tool, &page, &mut gathered)? {
+                let (text, told) = output.record(tool, &page)?;
+                answer.text = shape(tool, text, most)?;
+                answer.add_warnings(&told);
                 if let Some(sent) = SentValues::in_arguments(tool, &facts.arguments) {
                     answer.add_warnings(&sent.warnings(&page));
                 }
                 return Ok(answer);
             }
+            drop(page);
+            // Of a page that is added up nothing is kept but its groups.
+            if let Some(aggregate) = gathered.aggregate() {
+                charge.shrink(charge.bytes());
+                let bytes = aggregate.bytes().saturating_sub(charged(&held));
+                if charge.grow(bytes).is_err() {
+                    gathered.stop(NO_ROOM);
+                    break;
+                }
+            }
+            held.push(charge);
             let ends = output.is_enough(&gathered) || gathered.pages() >= pages;
             match gathered.next_arguments(&arguments) {
                 Some(next) if !ends => arguments = next,
                 _ => break,
             }
-            drop(page);
+            if started.elapsed() > LONGEST {
+                gathered.stop("The time of one call is used up.");
+                break;
+            }
             match Box::pin(self.read_page(facts, arguments.clone(), context)).await {
                 Ok(next) => {
                     reply = next;
@@ -227,7 +258,30 @@ impl Pipeline {
         }
         let list = output.list(tool, gathered, most)?;
         (answer.text, answer.notes) = (list.text, list.notes.map(Into::into));
+        answer.add_warnings(&warnings);
         Ok(answer)
+    }
+
+    /// The zone that days in `output` are those of, and what is to be said where it is not the location's.
+    async fn zone_of_days(
+        &self,
+        facts: &Facts,
+        context: &CallContext,
+    ) -> (TimeZone, Option<String>) {
+        let zone = match &facts.zone {
+            LocalZone::Unasked => self.find_zone(facts, context).await,
+            known => known.clone(),
+        };
+        match zone {
+            LocalZone::Known(zone) => (zone, None),
+            LocalZone::Unknown(why) => {
+                let what = format!(
+                    "Days in output are those of UTC: the location's time zone is not known ({why})."
+                );
+                (TimeZone::UTC, Some(what))
+            }
+            LocalZone::Unasked | LocalZone::Utc => (TimeZone::UTC, None),
+        }
     }
 
     /// One more page, judged by the rules of this moment.
@@ -257,6 +311,11 @@ impl Pipeline {
         wait_for_record(record.end(None)).await;
         replied.map_err(Answer::from)
     }
+}
+
+/// Bytes that are charged for what is held.
+fn charged(held: &[Charge]) -> usize {
+    held.iter().map(Charge::bytes).sum()
 }
 
 /// The task that made a call is gone: the server stops.

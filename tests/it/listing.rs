@@ -21,7 +21,7 @@ const MOST_TOKENS: [(&str, usize); 6] = [
     ("", 5_200),
     ("official", 4_200),
     ("orchestrator", 1_000),
-    ("orchestrator/readonly", 500),
+    ("orchestrator/readonly", 550),
     ("official-36", 7_200),
     ("x/all", 95_000),
 ];

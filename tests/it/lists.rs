@@ -32,15 +32,15 @@ const CURSORS_FROM: usize = 1_000_000;
 
 /// A list at HighLevel that any of its lists may be.
 #[derive(Clone, Copy, Debug)]
-struct LongList {
-    rows: usize,
+pub(crate) struct LongList {
+    pub(crate) rows: usize,
     /// Most rows of a page, whatever is asked for.
-    most: usize,
+    pub(crate) most: usize,
     /// Its answers say how many rows there are, and whether more follow.
-    tells: bool,
+    pub(crate) tells: bool,
 }
 
-fn tool(name: &str) -> &'static Tool {
+pub(crate) fn tool(name: &str) -> &'static Tool {
     let found = TOOLS.iter().find(|tool| tool.name == name);
     found.unwrap_or_else(|| panic!("no {name}"))
 }
@@ -53,7 +53,7 @@ fn lists() -> impl Iterator<Item = &'static Tool> {
 }
 
 /// Every list that goes on.
-fn paged() -> Vec<&'static Tool> {
+pub(crate) fn paged() -> Vec<&'static Tool> {
     let paged = TOOLS.iter().filter(|tool| {
         tool.effect == Effect::Read
             && !matches!(tool.paging.style, PagingStyle::None | PagingStyle::Window)
@@ -62,7 +62,7 @@ fn paged() -> Vec<&'static Tool> {
 }
 
 /// What a call of `tool` needs, without its pages.
-fn needed(tool: &Tool) -> Map<String, Value> {
+pub(crate) fn needed(tool: &Tool) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("JSON");
     let mut required = schema["required"].as_array().cloned().unwrap_or_default();
     // Of several of which one must be given the first.
@@ -79,7 +79,7 @@ fn needed(tool: &Tool) -> Map<String, Value> {
 
 impl LongList {
     /// The page that `request` asks for.
-    fn page(&self, tool: &Tool, request: &RecordedRequest) -> Value {
+    pub(crate) fn page(&self, tool: &Tool, request: &RecordedRequest) -> Value {
         let paging = &tool.paging;
         let given = |name: &str| given(tool, request, name);
         let size = paging
@@ -202,7 +202,7 @@ fn put(into: &mut Value, path: &[&str], value: Value) {
 }
 
 /// A HighLevel whose one list is this one, and the server in front of it.
-async fn serve(
+pub(crate) async fn serve(
     settings: &[(&str, &str)],
     answer: impl Fn(&RecordedRequest) -> Response + Send + Sync + 'static,
 ) -> (Recording, TestServer) {
@@ -215,16 +215,16 @@ async fn serve(
 
 /// The list that is asked for; one server stands before all of them, one after the other.
 #[derive(Clone)]
-struct Asked(Arc<Mutex<&'static Tool>>);
+pub(crate) struct Asked(Arc<Mutex<&'static Tool>>);
 
 impl Asked {
-    fn set(&self, tool: &'static Tool) {
+    pub(crate) fn set(&self, tool: &'static Tool) {
         *self.0.lock().expect("the lock") = tool;
     }
 }
 
 /// A HighLevel that answers for whatever tool is asked for, and the server in front of it.
-async fn serve_each(
+pub(crate) async fn serve_each(
     settings: &[(&str, &str)],
     answer: impl Fn(&'static Tool, &RecordedRequest) -> Value + Send + Sync + 'static,
 ) -> (Recording, TestServer, Asked) {
@@ -239,7 +239,7 @@ async fn serve_each(
 }
 
 /// The text blocks of a read's answer.
-async fn read_blocks(
+pub(crate) async fn read_blocks(
     server: &TestServer,
     operation: &str,
     arguments: &Map<String, Value>,
@@ -268,7 +268,7 @@ async fn read_blocks(
 }
 
 /// The answer of a read, as JSON.
-async fn read(
+pub(crate) async fn read(
     server: &TestServer,
     operation: &str,
     arguments: &Map<String, Value>,
@@ -289,7 +289,7 @@ fn numbers(tool: &Tool, answer: &Value) -> Vec<usize> {
 }
 
 /// Fails with every fault there is.
-fn none(faults: &[String]) {
+pub(crate) fn none(faults: &[String]) {
     let mut all = String::new();
     for fault in faults {
         writeln!(all, "{fault}").expect("a text");

@@ -7,6 +7,7 @@
 )]
 
 mod agency;
+mod aggregates;
 mod answers;
 mod arguments;
 mod bodies;

@@ -1,13 +1,18 @@
-//! Keeps rows by a field, a comparison and a value.
+//! Keeps rows by a field, a comparison and a value, and says where none can be kept.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use std::cmp::Ordering;
+
 use jiff::tz::TimeZone;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::list::PLAIN;
-use super::path::value_at;
+use super::decimal::Decimal;
+use super::path::field_at;
+use super::period::{Period, is_date, needs_zone};
+
+/// Longest value that an error repeats, in characters.
+const LONGEST_EXAMPLE: usize = 40;
 
 /// One condition; rows must meet all that are given.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,157 +26,346 @@ pub struct Condition {
     pub value: Value,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Comparison {
     #[default]
-    #[serde(rename = "=", alias = "==", alias = "is")]
     Equal,
-    #[serde(rename = "!=", alias = "not")]
     Unequal,
-    #[serde(rename = ">")]
     Above,
-    #[serde(rename = ">=")]
     AtLeast,
-    #[serde(rename = "<")]
     Below,
-    #[serde(rename = "<=")]
     AtMost,
-    #[serde(rename = "contains")]
     Contains,
-    #[serde(rename = "before")]
+    Lacks,
+    In,
+    NotIn,
     Before,
-    #[serde(rename = "after")]
     After,
-    #[serde(rename = "exists")]
     Exists,
+    Absent,
 }
 
-impl Condition {
-    pub fn holds(&self, row: &Value) -> bool {
-        let found = self.found(row).unwrap_or(&Value::Null);
-        match self.op {
-            Comparison::Equal => equal(found, &self.value),
-            Comparison::Unequal => !equal(found, &self.value),
-            Comparison::Above => compare(found, &self.value).is_some_and(|order| order.is_gt()),
-            Comparison::AtLeast => compare(found, &self.value).is_some_and(|order| order.is_ge()),
-            Comparison::Below => compare(found, &self.value).is_some_and(|order| order.is_lt()),
-            Comparison::AtMost => compare(found, &self.value).is_some_and(|order| order.is_le()),
-            Comparison::Contains => contains(found, &self.value),
-            Comparison::Before => moments(found, &self.value).is_some_and(|(a, b)| a < b),
-            Comparison::After => moments(found, &self.value).is_some_and(|(a, b)| a > b),
-            Comparison::Exists => found.is_null() == (self.value == Value::Bool(false)),
-        }
+impl Comparison {
+    /// What each is called; the first are those that are advertised.
+    pub(in crate::call) const WORDS: [(&'static str, Self); 24] = [
+        ("=", Self::Equal),
+        ("!=", Self::Unequal),
+        (">", Self::Above),
+        (">=", Self::AtLeast),
+        ("<", Self::Below),
+        ("<=", Self::AtMost),
+        ("contains", Self::Contains),
+        ("not_contains", Self::Lacks),
+        ("in", Self::In),
+        ("not_in", Self::NotIn),
+        ("before", Self::Before),
+        ("after", Self::After),
+        ("exists", Self::Exists),
+        ("not_exists", Self::Absent),
+        ("==", Self::Equal),
+        ("is", Self::Equal),
+        ("eq", Self::Equal),
+        ("not", Self::Unequal),
+        ("ne", Self::Unequal),
+        ("not_eq", Self::Unequal),
+        ("gt", Self::Above),
+        ("gte", Self::AtLeast),
+        ("lt", Self::Below),
+        ("lte", Self::AtMost),
+    ];
+
+    fn word(self) -> &'static str {
+        let mut words = Self::WORDS.iter();
+        words
+            .find(|(_, one)| *one == self)
+            .map_or("", |(word, _)| word)
+    }
+
+    /// Whether it takes numbers and dates only.
+    fn is_order(self) -> bool {
+        use Comparison::{Above, After, AtLeast, AtMost, Before, Below};
+        matches!(self, Above | AtLeast | Below | AtMost | Before | After)
+    }
+
+    fn is_equality(self) -> bool {
+        matches!(self, Self::Equal | Self::Unequal) || self.takes_list()
+    }
+
+    fn takes_list(self) -> bool {
+        matches!(self, Self::In | Self::NotIn)
+    }
+}
+
+impl<'de> Deserialize<'de> for Comparison {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let given = String::deserialize(from)?;
+        let mut words = Self::WORDS.iter();
+        let found = words.find(|(word, _)| *word == given);
+        found
+            .map(|(_, comparison)| *comparison)
+            .ok_or_else(|| D::Error::custom("no comparison"))
     }
 }
 
 impl Condition {
-    /// Whether `row` has the field.
-    pub(super) fn finds(&self, row: &Value) -> bool {
-        self.found(row).is_some()
+    /// Whether it holds of `row`; days and times without an offset are those of `zone`.
+    pub fn holds(&self, row: &Value, zone: &TimeZone) -> bool {
+        let found = field_at(row, &self.field).unwrap_or(&Value::Null);
+        let equals = |wanted: &Value| self.equals(found, wanted, zone);
+        let order = || self.compare(found, &self.value, zone);
+        match self.op {
+            Comparison::Equal => equals(&self.value),
+            Comparison::Unequal => !equals(&self.value),
+            Comparison::Above | Comparison::After => order().is_some_and(Ordering::is_gt),
+            Comparison::AtLeast => order().is_some_and(Ordering::is_ge),
+            Comparison::Below | Comparison::Before => order().is_some_and(Ordering::is_lt),
+            Comparison::AtMost => order().is_some_and(Ordering::is_le),
+            Comparison::Contains => self.contains(found, zone),
+            Comparison::Lacks => !self.contains(found, zone),
+            Comparison::In => self.choices().iter().any(equals),
+            Comparison::NotIn => !self.choices().iter().any(equals),
+            Comparison::Exists => is_there(found) != is_false(&self.value),
+            Comparison::Absent => is_there(found) == is_false(&self.value),
+        }
     }
 
     /// Whether it is about the field being there.
     pub(super) fn asks_presence(&self) -> bool {
-        self.op == Comparison::Exists
+        matches!(self.op, Comparison::Exists | Comparison::Absent)
+    }
+
+    /// Whether what it means depends on the location's zone.
+    pub(super) fn needs_zone(&self) -> bool {
+        needs_zone(&self.value) || self.choices().iter().any(needs_zone)
     }
 
     /// Why it can hold of no row, whatever that has.
     pub(super) fn fault(&self) -> Option<String> {
-        let compares_times = matches!(self.op, Comparison::Before | Comparison::After);
-        (compares_times && moment(&self.value).is_none()).then(|| {
-            let value: String = self.value.to_string().chars().take(40).collect();
-            format!(
-                "before and after take a date (YYYY-MM-DD), RFC 3339 or an epoch: {value} is none."
-            )
-        })
-    }
-
-    /// A row that is no object is its own field.
-    fn found<'v>(&self, row: &'v Value) -> Option<&'v Value> {
-        if !row.is_object() && self.field == PLAIN {
-            return Some(row);
+        let (op, shown) = (self.op.word(), example(&self.value));
+        let is_ordered = Decimal::read(&self.value).is_some()
+            || float(&self.value).is_some()
+            || Period::read(&self.value, &TimeZone::UTC).is_some();
+        match self.op {
+            Comparison::Before | Comparison::After
+                if Period::read(&self.value, &TimeZone::UTC).is_none() =>
+            {
+                Some(format!(
+                    "before and after take a date (YYYY-MM-DD), RFC 3339 or an epoch: {shown} is none"
+                ))
+            }
+            op if op.is_order() && !is_ordered => Some(format!(
+                "{} takes a number or a date (YYYY-MM-DD or RFC 3339): {shown} is neither",
+                op.word()
+            )),
+            Comparison::In | Comparison::NotIn if self.choices().is_empty() => {
+                Some(format!("{op} takes a list of values: {shown} is none"))
+            }
+            Comparison::Contains | Comparison::Lacks if !is_single(&self.value) => Some(format!(
+                "{op} takes one text or number: {shown} is none; give a condition for each"
+            )),
+            Comparison::Equal | Comparison::Unequal if self.value.is_array() => {
+                let other = match self.op {
+                    Comparison::Equal => "in",
+                    _ => "not_in",
+                };
+                Some(format!(
+                    "{op} takes one value, not a list: take {other} for any of several"
+                ))
+            }
+            Comparison::Exists | Comparison::Absent if truth(&self.value).is_none() => Some(
+                format!("{op} takes true or false, or no value: {shown} is neither"),
+            ),
+            _ => None,
         }
-        let steps: Vec<&str> = self.field.split('.').collect();
-        row.get(&self.field).or_else(|| value_at(row, &steps))
+    }
+
+    /// Why it can hold of no row like these, or holds of all.
+    pub(super) fn misfit(&self, rows: &[Value], zone: &TimeZone) -> Option<String> {
+        let found = rows.iter().filter_map(|row| field_at(row, &self.field));
+        let found: Vec<&Value> = found.filter(|value| !value.is_null()).collect();
+        let is_list = !found.is_empty() && found.iter().all(|value| value.is_array());
+        let found: Vec<&Value> = found.into_iter().filter(|value| is_there(value)).collect();
+        let (field, op) = (&self.field, self.op.word());
+        if is_list && self.op.is_equality() {
+            let other = match self.op {
+                Comparison::Unequal | Comparison::NotIn => "not_contains",
+                _ => "contains",
+            };
+            return Some(format!("{field} is a list: take {other} in place of {op}"));
+        }
+        let first = *found.first()?;
+        let holds = format!("{field} holds {}", example(first));
+        match self.op {
+            Comparison::Exists | Comparison::Absent => None,
+            _ if found.iter().all(|value| value.is_object()) => Some(format!(
+                "{field} is an object: name a field in it, such as {}",
+                inner_field(field, first)
+            )),
+            Comparison::Contains | Comparison::Lacks => {
+                let takes = |value: &&Value| value.is_string() || value.is_array();
+                (!found.iter().any(takes))
+                    .then(|| format!("{op} looks into texts and lists, and {holds}: take ="))
+            }
+            op if op.is_order() => {
+                let mut orders = found
+                    .iter()
+                    .map(|value| self.compare(value, &self.value, zone));
+                orders.all(|order| order.is_none()).then(|| {
+                    let wanted = example(&self.value);
+                    format!("{holds}, which {} cannot compare with {wanted}", op.word())
+                })
+            }
+            _ => {
+                let mut wanted = match self.op.takes_list() {
+                    true => self.choices().iter(),
+                    false => std::slice::from_ref(&self.value).iter(),
+                };
+                let is_all = |is: fn(&Value) -> bool| found.iter().all(|value| is(value));
+                let wrong = wanted.find(|wanted| {
+                    let is_period = || Period::read(wanted, zone).is_some();
+                    let is_number = || Decimal::read(wanted).is_some() || float(wanted).is_some();
+                    wanted.is_string()
+                        && is_there(wanted)
+                        && (is_all(is_date) && !is_period()
+                            || is_all(Value::is_number) && !is_number() && !is_period()
+                            || is_all(Value::is_boolean) && truth(wanted).is_none())
+                })?;
+                Some(format!(
+                    "{holds}, and {} is nothing like it",
+                    example(wrong)
+                ))
+            }
+        }
+    }
+
+    /// The values of `in`.
+    fn choices(&self) -> &[Value] {
+        let listed = self.value.as_array().filter(|_| self.op.takes_list());
+        listed.map_or(&[], Vec::as_slice)
+    }
+
+    /// Texts without regard to case, numbers whether or not they are written as texts, moments and their days.
+    fn equals(&self, found: &Value, wanted: &Value, zone: &TimeZone) -> bool {
+        match (found, wanted) {
+            (found, wanted) if !is_there(wanted) => !is_there(found),
+            (Value::String(a), Value::String(b)) if same_text(a, b) => true,
+            (Value::Bool(a), Value::String(b)) => truth_in(b) == Some(*a),
+            (Value::String(_), Value::String(_)) if !is_date(found) || !is_date(wanted) => false,
+            (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
+                self.compare(found, wanted, zone) == Some(Ordering::Equal)
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    /// As numbers, or else as moments.
+    fn compare(&self, found: &Value, wanted: &Value, zone: &TimeZone) -> Option<Ordering> {
+        if let (Some(a), Some(b)) = (Decimal::read(found), Decimal::read(wanted)) {
+            return Some(a.cmp(&b));
+        }
+        if let (Some(a), Some(b)) = (float(found), float(wanted)) {
+            return a.partial_cmp(&b);
+        }
+        let found = Period::in_row(found, &self.field, zone)?;
+        Some(found.compare(Period::read(wanted, zone)?))
+    }
+
+    fn contains(&self, found: &Value, zone: &TimeZone) -> bool {
+        match found {
+            Value::Array(items) => items
+                .iter()
+                .any(|item| self.equals(item, &self.value, zone)),
+            Value::String(text) => text
+                .to_lowercase()
+                .contains(&bare_text(&self.value).to_lowercase()),
+            _ => false,
+        }
     }
 }
 
-/// One condition or a list of them.
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Condition>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        Many(Vec<Condition>),
-        One(Condition),
-    }
-    Ok(match OneOrMany::deserialize(from)? {
-        OneOrMany::Many(conditions) => conditions,
-        OneOrMany::One(condition) => vec![condition],
-    })
+/// One condition or a list of them; one text or several.
+pub(super) fn one_or_many<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let given = Value::deserialize(from)?;
+    let many = match given {
+        Value::Array(_) => given,
+        one => Value::Array(vec![one]),
+    };
+    serde_json::from_value(many).map_err(D::Error::custom)
 }
 
-fn number(value: &Value) -> Option<f64> {
+/// A value in an error.
+pub(super) fn example(value: &Value) -> String {
+    let whole = value.to_string();
+    let mut shown: String = whole.chars().take(LONGEST_EXAMPLE).collect();
+    if shown.len() < whole.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A field inside an object that a field holds.
+pub(super) fn inner_field(field: &str, object: &Value) -> String {
+    let names = object
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.keys());
+    let name = names.clone().find(|name| *name == "id");
+    let name = name.or_else(|| names.clone().next());
+    format!("{field}.{}", name.map_or("id", String::as_str))
+}
+
+/// Whether a row has a value there: nothing stands in what is empty.
+fn is_there(found: &Value) -> bool {
+    match found {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
+}
+
+fn is_single(value: &Value) -> bool {
+    matches!(value, Value::String(text) if !text.is_empty())
+        || matches!(value, Value::Number(_) | Value::Bool(_))
+}
+
+fn is_false(value: &Value) -> bool {
+    truth(value) == Some(false)
+}
+
+/// True where nothing is given.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Null => Some(true),
+        Value::Bool(truth) => Some(*truth),
+        Value::String(text) => truth_in(text),
+        _ => None,
+    }
+}
+
+fn truth_in(text: &str) -> Option<bool> {
+    text.trim().to_lowercase().parse().ok()
+}
+
+fn same_text(a: &str, b: &str) -> bool {
+    a == b || a.trim().to_lowercase() == b.trim().to_lowercase()
+}
+
+fn bare_text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A number of more digits than a decimal takes.
+fn float(value: &Value) -> Option<f64> {
+    let text = || value.as_str()?.trim().parse().ok();
     value
         .as_f64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
-}
-
-/// Texts without regard to case, numbers whether or not they are written as texts.
-fn equal(found: &Value, wanted: &Value) -> bool {
-    if let (Some(a), Some(b)) = (number(found), number(wanted)) {
-        return (a - b).abs() < f64::EPSILON * a.abs().max(1.0);
-    }
-    match (found, wanted) {
-        (Value::String(a), Value::String(b)) => a.to_lowercase() == b.to_lowercase(),
-        (Value::Bool(a), Value::String(b)) => a.to_string() == b.to_lowercase(),
-        (a, b) => a == b,
-    }
-}
-
-/// As numbers, or else as moments, or else as texts.
-fn compare(found: &Value, wanted: &Value) -> Option<std::cmp::Ordering> {
-    if let (Some(a), Some(b)) = (number(found), number(wanted)) {
-        return a.partial_cmp(&b);
-    }
-    if let Some((a, b)) = moments(found, wanted) {
-        return Some(a.cmp(&b));
-    }
-    Some(found.as_str()?.cmp(wanted.as_str()?))
-}
-
-fn contains(found: &Value, wanted: &Value) -> bool {
-    match found {
-        Value::Array(items) => items.iter().any(|item| equal(item, wanted)),
-        Value::String(text) => wanted
-            .as_str()
-            .is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase())),
-        _ => false,
-    }
-}
-
-fn moments(found: &Value, wanted: &Value) -> Option<(Timestamp, Timestamp)> {
-    moment(found).zip(moment(wanted))
-}
-
-/// RFC 3339, a date, or epoch milliseconds or seconds.
-fn moment(value: &Value) -> Option<Timestamp> {
-    const MILLISECONDS_FROM: i64 = 100_000_000_000;
-    if let Some(text) = value.as_str() {
-        let date = || {
-            let date = text.parse::<Date>().ok()?;
-            jiff::civil::DateTime::from(date)
-                .to_zoned_datetime(TimeZone::UTC)
-                .ok()
-        };
-        if let Some(moment) = text.parse().ok().or_else(|| Some(date()?.timestamp())) {
-            return Some(moment);
-        }
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "dates are far below 2^53")]
-    let epoch = number(value)? as i64;
-    if epoch.abs() >= MILLISECONDS_FROM {
-        Timestamp::from_millisecond(epoch).ok()
-    } else {
-        Timestamp::from_second(epoch).ok()
-    }
+        .or_else(text)
+        .filter(|number| number.is_finite())
 }

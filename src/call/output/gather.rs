@@ -3,18 +3,29 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
+use super::aggregate::Aggregate;
 use super::companions::companions;
+use super::known::FieldSearch;
 use super::paging::{Evidence, Following, after_row, changed, following, rows_before, total};
 use super::{Output, rows, value_at};
-use tool::{PagingStyle, Tool};
+use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
+use tool::{Effect, PagingStyle, Tool};
 
 /// Rows gathered so far.
 #[derive(Debug, Default)]
 pub struct GatheredRows {
-    /// What passed the filter.
+    /// What passed the filter, unless it is added up.
     pub(super) rows: Vec<GatheredRow>,
+    /// How many passed it.
+    pub(super) matched: usize,
+    /// What they come to, where that is asked for.
+    pub(super) aggregate: Option<Aggregate>,
+    /// The zone of days and of times without an offset; UTC where none is known.
+    zone: Option<TimeZone>,
     /// How many there were before it.
     pub(super) seen: usize,
     pages: Vec<PageEnd>,
@@ -36,12 +47,12 @@ pub struct GatheredRows {
     pub(super) total_count: Option<i64>,
     /// Why a later page could not be read.
     pub(super) failure: Option<Value>,
-    /// The server had no room for another page.
-    pub(super) no_room: bool,
+    /// Why no further page was asked for.
+    pub(super) stopped: Option<&'static str>,
     /// A row is no object.
     pub(super) is_plain: bool,
-    /// Which conditions of the filter found their field in any row.
-    pub(super) found_fields: Vec<bool>,
+    /// Which of the fields that are named any row had.
+    pub(super) search: FieldSearch,
 }
 
 /// A row that passed the filter, and its place among all that were seen.
@@ -84,6 +95,16 @@ impl GatheredRows {
         self.seen
     }
 
+    /// Days are those of this zone.
+    pub fn set_zone(&mut self, zone: TimeZone) {
+        self.zone = Some(zone);
+    }
+
+    /// What the rows come to, where that is what was asked for.
+    pub fn aggregate(&self) -> Option<&Aggregate> {
+        self.aggregate.as_ref()
+    }
+
     /// Pages that were read.
     pub fn pages(&self) -> usize {
         self.pages.len()
@@ -117,15 +138,20 @@ impl GatheredRows {
         self.failure = Some(Value::Object(failure));
     }
 
-    /// No further page was read, for the server holds as much as it may.
-    pub fn stop_for_room(&mut self) {
-        self.no_room = true;
+    /// No further page was asked for, for this reason.
+    pub fn stop(&mut self, why: &'static str) {
+        self.stopped = Some(why);
     }
 
-    /// Adds the rows of `answer`, and finds out what follows them.
-    pub(super) fn add(&mut self, output: &Output, tool: &Tool, answer: &Value) -> bool {
+    /// Adds the rows of `answer`, and finds out what follows them. Fails where what is asked of them fits none.
+    pub(super) fn add(
+        &mut self,
+        output: &Output,
+        tool: &Tool,
+        answer: &Value,
+    ) -> Result<bool, Failure> {
         let Some(rows) = rows(tool, answer) else {
-            return false;
+            return Ok(false);
         };
         if self.pages.is_empty() {
             self.before = rows_before(tool, &self.arguments);
@@ -146,24 +172,11 @@ impl GatheredRows {
         if is_later && identities.iter().all(|one| self.known_rows.contains(one)) {
             let why = "HighLevel gave rows of earlier pages again, so that reading ended there.";
             self.following = Following::Lost(why.to_owned());
-            return true;
+            return Ok(true);
         }
         self.known_rows.extend(identities);
         let earlier = self.seen;
-        self.found_fields.resize(output.filter.len(), false);
-        for row in rows {
-            for (condition, found) in output.filter.iter().zip(&mut self.found_fields) {
-                *found |= condition.finds(row);
-            }
-            if output.filter.iter().all(|condition| condition.holds(row)) {
-                self.rows.push(GatheredRow {
-                    value: row.clone(),
-                    place: self.seen,
-                });
-            }
-            self.is_plain |= !row.is_object();
-            self.seen += 1;
-        }
+        self.keep(output, tool, rows)?;
         let seen = i64::try_from(earlier).unwrap_or(i64::MAX);
         let before = self.before.map(|before| before.saturating_add(seen));
         let following = following(
@@ -182,7 +195,41 @@ impl GatheredRows {
             end: self.seen,
             change,
         });
-        true
+        Ok(true)
+    }
+
+    /// Keeps the rows that pass the filter, or what they come to. Of what a write answers nothing fails: it is done.
+    fn keep(&mut self, output: &Output, tool: &Tool, rows: &[Value]) -> Result<(), Failure> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let is_first = self.seen == 0;
+        self.search.look(output, rows);
+        if is_first && tool.effect == Effect::Read {
+            output.check_fields(tool, &self.search)?;
+            let mut misfits = output.filter.iter();
+            if let Some(misfit) = misfits.find_map(|condition| condition.misfit(rows, &zone)) {
+                let what = format!("output.filter: {misfit}.");
+                return Err(Failure::new(FailureClass::Invalid, what));
+            }
+        }
+        if is_first && self.aggregate.is_none() {
+            self.aggregate = Aggregate::new(output)?;
+        }
+        for row in rows {
+            let mut conditions = output.filter.iter();
+            if conditions.all(|condition| condition.holds(row, &zone)) {
+                self.matched += 1;
+                match &mut self.aggregate {
+                    Some(aggregate) => aggregate.add(row, &zone),
+                    None => self.rows.push(GatheredRow {
+                        value: row.clone(),
+                        place: self.seen,
+                    }),
+                }
+            }
+            self.is_plain |= !row.is_object();
+            self.seen += 1;
+        }
+        self.aggregate.as_ref().map_or(Ok(()), Aggregate::check)
     }
 
     /// The arguments of the page that is being added.

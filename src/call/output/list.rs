@@ -4,18 +4,17 @@ use serde_json::{Map, Value, json};
 
 use super::cut::CutNote;
 use super::gather::GatheredRows;
+use super::known::is_documented;
 use super::paging::{Evidence, Following};
+use super::path::{PLAIN, field_at};
 use super::project::{IDS, clipped};
-use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form, value_at};
+use super::{Format, LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, USUAL_ROWS, brief, form};
 use crate::call::shape::{ask_for_less, too_large};
 use crate::upstream::Failure;
-use tool::Tool;
+use tool::{Effect, Tool};
 
 /// Largest member beside a list that is shown where nobody asked for it, in bytes of JSON.
 const LARGEST_COMPANION: usize = 4_096;
-
-/// Where a row is no object, its one column, and the field by which it is filtered.
-pub(super) const PLAIN: &str = "value";
 
 /// Members of an answer that are ours; HighLevel's of these names are shown by their paths.
 const OURS: [&str; 8] = [
@@ -58,6 +57,13 @@ impl Output {
         gathered: GatheredRows,
         max_bytes: usize,
     ) -> Result<ListText, Failure> {
+        if let Some(aggregate) = gathered.aggregate() {
+            return self.figures(tool, &gathered, aggregate, max_bytes);
+        }
+        if tool.effect == Effect::Read {
+            let is_beside = |field: &str| gathered.companions.contains_key(field);
+            self.check_shown(tool, &gathered.search, is_beside)?;
+        }
         let all = self
             .max_items
             .unwrap_or(usize::MAX)
@@ -207,12 +213,22 @@ impl Output {
             })
             .collect();
         let columns = self.columns(tool, &rows);
+        self.tabular(&columns, &rows, notes)
+    }
+
+    /// Rows as CSV or as a table, with what there is to say beside them.
+    pub(super) fn tabular(
+        &self,
+        columns: &[String],
+        rows: &[Value],
+        notes: Map<String, Value>,
+    ) -> Result<ListText, Failure> {
         let notes = (!notes.is_empty()).then(|| Value::Object(notes).to_string());
         if self.format == Format::Csv {
-            let text = form::csv(&columns, &rows, self.spreadsheet_safe)?;
+            let text = form::csv(columns, rows, self.spreadsheet_safe)?;
             return Ok(ListText { text, notes });
         }
-        let mut text = form::table(&columns, &rows);
+        let mut text = form::table(columns, rows);
         if let Some(notes) = notes {
             text += &format!("# {notes}\n");
         }
@@ -278,15 +294,18 @@ impl Output {
     }
 
     /// Why no further page was read, and what reads more of them.
-    fn why_ended(&self, tool: &Tool, gathered: &GatheredRows) -> (String, Option<&'static str>) {
+    pub(super) fn why_ended(
+        &self,
+        tool: &Tool,
+        gathered: &GatheredRows,
+    ) -> (String, Option<&'static str>) {
         if let Following::Lost(why) = &gathered.following {
             return (why.clone(), None);
         }
         if gathered.failure.is_some() {
             return ("A further page failed: see incomplete.".to_owned(), None);
         }
-        if gathered.no_room {
-            let why = "The server has no room for more pages now.";
+        if let Some(why) = gathered.stopped {
             return (why.to_owned(), None);
         }
         if gathered.pages() < gathered.wanted && self.is_enough(gathered) {
@@ -306,35 +325,37 @@ impl Output {
         }
     }
 
-    /// What was asked for and no row has: conditions that hold of nothing then, and fields that are not documented either.
+    /// What was asked for and no row has, though it may: what fails is not among it.
     pub fn warnings(&self, tool: &Tool, gathered: &GatheredRows) -> Vec<String> {
-        let mut warnings: Vec<String> = Vec::new();
-        for (condition, found) in self.filter.iter().zip(&gathered.found_fields) {
-            if gathered.seen > 0 && !found && !condition.asks_presence() {
-                let hint = if gathered.is_plain {
-                    format!(": rows are no objects, filter by {PLAIN}")
-                } else {
-                    String::new()
-                };
-                warnings.push(format!("No row has the field {}{hint}.", condition.field));
-            }
-            warnings.extend(condition.fault());
-        }
-        for field in self.fields.iter().flatten().filter(|field| *field != "*") {
-            let steps: Vec<&str> = field.split('.').collect();
-            let is_documented = steps
-                .first()
-                .is_some_and(|step| tool.answers.contains(step));
-            let mut rows = gathered.rows.iter().map(|row| &row.value);
+        let is_missing = |field: &str| gathered.seen > 0 && !gathered.search.finds(field);
+        let conditions = self.filter.iter().filter(|condition| {
+            let is_settled = condition.asks_presence() && !tool.answers.is_empty();
+            is_missing(&condition.field) && !is_settled
+        });
+        let conditions = conditions.map(|condition| condition.field.as_str());
+        let fields = self.fields.iter().flatten().map(String::as_str);
+        let fields = fields.filter(|field| {
+            let is_shown = || {
+                gathered
+                    .rows
+                    .iter()
+                    .any(|row| field_at(&row.value, field).is_some())
+            };
             let is_known = gathered.is_plain
-                || is_documented
-                || gathered.companions.contains_key(field)
-                || rows.any(|row| row.get(field).is_some() || value_at(row, &steps).is_some());
-            if !gathered.rows.is_empty() && !is_known {
-                warnings.push(format!("No row has the field {field}."));
-            }
-        }
-        warnings
+                || *field == "*"
+                || is_documented(tool, field)
+                || gathered.companions.contains_key(*field);
+            !gathered.rows.is_empty() && !is_known && !is_shown()
+        });
+        let others = self
+            .named_fields()
+            .filter(|(member, field)| !matches!(*member, "filter" | "fields") && is_missing(field));
+        let missing = conditions
+            .chain(fields)
+            .chain(others.map(|(_, field)| field));
+        missing
+            .map(|field| format!("No row has the field {field}."))
+            .collect()
     }
 
     /// The columns of a table: the wanted fields that any row has, or all that rows have.

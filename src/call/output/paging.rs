@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::value_at;
+use super::{Output, value_at};
 use tool::{DeepPaging, PagingStyle, Tool};
 
 /// Rows a page where all are wanted: the most that reports of users show HighLevel to take.
 const MOST_A_PAGE: i64 = 100;
+
+/// The same where they are only added up and a document says that HighLevel takes as many.
+const MOST_ADDED_UP: i64 = 500;
 
 /// No page of HighLevel's that was reported is smaller, unless it was asked for: fewer rows are the last ones.
 const SMALLEST_PAGE: i64 = 10;
@@ -40,11 +43,15 @@ pub(super) enum Evidence {
 }
 
 /// The argument of the page size and the most it takes, where the operation has one.
-pub fn most_rows_a_page(tool: &Tool) -> Option<(&'static str, i64)> {
+pub fn most_rows_a_page(tool: &Tool, output: &Output) -> Option<(&'static str, i64)> {
     let name = tool.paging.page_size?;
     let schema: Value = serde_json::from_str(tool.check_schema).unwrap_or_default();
     let most = schema["properties"][name]["maximum"].as_i64();
-    Some((name, most.map_or(MOST_A_PAGE, |most| most.min(MOST_A_PAGE))))
+    let wanted = match output.aggregates() {
+        true => MOST_ADDED_UP,
+        false => MOST_A_PAGE,
+    };
+    Some((name, most.map_or(MOST_A_PAGE, |most| most.min(wanted))))
 }
 
 /// How many rows of the list stand before the page that `arguments` ask for; `None` where nobody knows.

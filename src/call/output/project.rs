@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{LONGEST_NAMED_TEXT, LONGEST_TEXT, Output, value_at};
+use super::path::field_at;
+use super::{LONGEST_NAMED_TEXT, LONGEST_TEXT, Output};
 use tool::Tool;
 
 /// Names of a record's id; a row shows the one it has even where its documents know of none.
@@ -31,6 +32,32 @@ impl Output {
     /// The wanted fields of one row; the whole row where it has none of them, for HighLevel's
     /// answers drift from its documents.
     pub(super) fn project(&self, tool: &Tool, row: &Value, cut: &mut Vec<String>) -> Value {
+        self.project_by(tool, row, cut, |field| field_at(row, field))
+    }
+
+    /// The same of an answer that is one record, which HighLevel puts into an object of its own.
+    pub(super) fn project_record(
+        &self,
+        tool: &Tool,
+        answer: &Value,
+        cut: &mut Vec<String>,
+    ) -> Value {
+        let inside = answer.as_object().into_iter().flat_map(Map::values);
+        let inside = inside.filter(|value| value.is_object());
+        let found = |field: &str| {
+            let mut inside = inside.clone();
+            field_at(answer, field).or_else(|| inside.find_map(|value| field_at(value, field)))
+        };
+        self.project_by(tool, answer, cut, found)
+    }
+
+    fn project_by<'v>(
+        &self,
+        tool: &Tool,
+        row: &'v Value,
+        cut: &mut Vec<String>,
+        find: impl Fn(&str) -> Option<&'v Value>,
+    ) -> Value {
         let longest = self.longest_text();
         let fields = self.wanted(tool);
         if fields.is_empty() || self.is_whole() || !row.is_object() {
@@ -43,9 +70,7 @@ impl Output {
         }
         let ids = projected.len();
         for field in fields {
-            let steps: Vec<&str> = field.split('.').collect();
-            // A name may have a dot in it.
-            let found = row.get(field).or_else(|| value_at(row, &steps));
+            let found = find(field);
             if let Some(value) = found.filter(|value| !value.is_null()) {
                 projected.insert(field.to_owned(), clipped(value, longest, field, cut));
             }

@@ -1,5 +1,6 @@
 //! Filters, forms, projections and paging, each as rows through one check.
 
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::*;
@@ -13,7 +14,8 @@ fn tool(name: &str) -> &'static Tool {
 fn conditions_hold_or_do_not() {
     fn check(condition: Value, row: Value, expected: bool) {
         let one: Condition = serde_json::from_value(condition.clone()).expect("a condition");
-        assert_eq!(one.holds(&row), expected, "{condition} {row}");
+        let zone = TimeZone::get("America/Los_Angeles").expect("a zone");
+        assert_eq!(one.holds(&row, &zone), expected, "{condition} {row}");
     }
     check(
         json!({"field": "amount", "op": ">", "value": 100}),
@@ -48,7 +50,7 @@ fn conditions_hold_or_do_not() {
     );
     check(
         json!({"field": "d", "op": "after", "value": "2026-01-31"}),
-        json!({"d": "2026-02-01T00:00:00Z"}),
+        json!({"d": "2026-02-01T08:00:00Z"}),
         true,
     );
     check(
@@ -67,11 +69,144 @@ fn conditions_hold_or_do_not() {
         json!({}),
         true,
     );
+    let check = |field: &str, op: &str, value: Value, row: Value, expected: bool| {
+        let condition = json!({"field": field, "op": op, "value": value});
+        check(condition, row, expected);
+    };
+    let day = json!("2026-11-20");
+    let evening = json!({"d": "2026-11-21T07:30:00Z"});
+    for (op, expected) in [
+        ("=", true),
+        ("!=", false),
+        ("before", false),
+        ("after", false),
+        (">=", true),
+        ("<=", true),
+        (">", false),
+        ("<", false),
+    ] {
+        check("d", op, day.clone(), evening.clone(), expected);
+    }
+    let morning = json!({"d": "2026-11-21T08:00:00Z"});
+    check("d", "after", day.clone(), morning.clone(), true);
+    check("d", "=", day.clone(), morning, false);
     check(
-        json!({"field": "d", "op": "!=", "value": "a"}),
-        json!({}),
+        "d",
+        "after",
+        json!("2026-11-20T12:00"),
+        evening.clone(),
         true,
     );
+    check(
+        "d",
+        "in",
+        json!(["2026-11-19", "2026-11-20"]),
+        evening,
+        true,
+    );
+    let ann = json!({"n": "Ann", "tags": ["vip"], "age": 5, "phone": "", "none": [], "ok": true});
+    for (field, op, value, expected) in [
+        ("n", "in", json!(["bob", "ANN"]), true),
+        ("n", "not_in", json!(["bob", "ann"]), false),
+        ("age", "in", json!(["5"]), true),
+        ("tags", "not_contains", json!("VIP"), false),
+        ("tags", "not_contains", json!("new"), true),
+        ("phone", "exists", json!(true), false),
+        ("phone", "exists", json!(false), true),
+        ("phone", "not_exists", json!(null), true),
+        ("none", "exists", json!("false"), true),
+        ("gone", "not_exists", json!(true), true),
+        ("n", "not_exists", json!(null), false),
+        ("phone", "=", json!(""), true),
+        ("gone", "=", json!(""), true),
+        ("n", "!=", json!(""), true),
+        ("gone", "!=", json!("a"), true),
+        ("ok", "=", json!("True"), true),
+        ("age", "gte", json!(5), true),
+    ] {
+        check(field, op, value, ann.clone(), expected);
+    }
+    let custom = json!({"customFields": [{"id": "c0"}, {"id": "c1", "value": 1500}]});
+    check("customFields.c1", ">", json!(1000), custom.clone(), true);
+    check("customFields.c0", "exists", json!(true), custom, true);
+    let long = json!({"id": "12345678901234567"});
+    check("id", "=", json!("12345678901234568"), long, false);
+}
+
+#[test]
+fn what_fits_no_row_is_told() {
+    fn check(op: &str, value: Value, found: Value, expected: Option<&str>) {
+        let condition = json!({"field": "f", "op": op, "value": value});
+        let one: Condition = serde_json::from_value(condition.clone()).expect("a condition");
+        let rows = [json!({"f": null}), json!({}), json!({"f": found})];
+        let fault = one.fault().or_else(|| one.misfit(&rows, &TimeZone::UTC));
+        match expected {
+            None => assert_eq!(fault, None, "{condition} {found}"),
+            Some(part) => {
+                let fault = fault.unwrap_or_else(|| panic!("{condition} {found} fits"));
+                assert!(fault.contains(part), "{condition} {found}: {fault}");
+            }
+        }
+    }
+    let date = json!("2026-11-20T00:00:00Z");
+    for (op, value, found, expected) in [
+        ("=", json!("a"), json!(["a"]), Some("take contains")),
+        ("!=", json!("a"), json!(["a"]), Some("take not_contains")),
+        ("=", json!(["a"]), json!("a"), Some("take in")),
+        ("in", json!("a"), json!("a"), Some("takes a list")),
+        ("in", json!([]), json!("a"), Some("takes a list")),
+        ("=", json!("a"), json!({"id": 1}), Some("such as f.id")),
+        (
+            "=",
+            json!("last week"),
+            date.clone(),
+            Some("nothing like it"),
+        ),
+        (
+            "in",
+            json!(["2026-11-20", "x"]),
+            date.clone(),
+            Some("\"x\""),
+        ),
+        ("=", json!("2026-11-20"), date.clone(), None),
+        ("=", json!("abc"), json!(5), Some("nothing like it")),
+        ("=", json!("5"), json!(5), None),
+        ("=", json!("maybe"), json!(true), Some("nothing like it")),
+        ("=", json!(""), json!(5), None),
+        ("after", json!("last week"), date.clone(), Some("is none")),
+        ("before", json!("11/20/2026"), date.clone(), Some("is none")),
+        (
+            "after",
+            json!("2026-11-20"),
+            json!("Ann"),
+            Some("cannot compare"),
+        ),
+        ("after", json!("2026-11-20"), json!(1_795_161_600), None),
+        (">", json!("abc"), json!(5), Some("is neither")),
+        (">", json!(null), json!(5), Some("is neither")),
+        (">", json!(5), json!("Ann"), Some("cannot compare")),
+        (">", json!(5), json!(["Ann"]), Some("cannot compare")),
+        (">", json!("5"), json!("7"), None),
+        ("exists", json!("maybe"), json!(5), Some("true or false")),
+        ("exists", json!(1), json!(5), Some("true or false")),
+        ("not_exists", json!(null), json!({"id": 1}), None),
+        ("contains", json!("a"), json!(5), Some("take =")),
+        (
+            "contains",
+            json!(["a", "b"]),
+            json!(["a"]),
+            Some("a condition for each"),
+        ),
+        (
+            "contains",
+            json!(null),
+            json!(["a"]),
+            Some("one text or number"),
+        ),
+        ("contains", json!(5), json!("15"), None),
+    ] {
+        check(op, value, found, expected);
+    }
 }
 
 #[test]
@@ -97,16 +232,21 @@ fn rows_take_the_form_that_is_asked_for() {
 
 #[test]
 fn what_the_rows_lack_hides_nothing() {
-    let output = Output {
-        fields: Some(vec!["gone".to_owned()]),
-        ..Output::default()
+    let check = |field: &str| {
+        let output = Output {
+            fields: Some(vec![field.to_owned()]),
+            ..Output::default()
+        };
+        let tool = tool("contacts_get-contacts");
+        let mut gathered = GatheredRows::default();
+        let page = json!({"contacts": [{"id": "1"}]});
+        assert!(output.gather(tool, &page, &mut gathered).expect("rows"));
+        let list = output.list(tool, gathered, 9999);
+        list.map(|list| list.text).map_err(|failure| failure.text())
     };
-    let tool = tool("contacts_get-contacts");
-    let mut gathered = GatheredRows::default();
-    assert!(output.gather(tool, &json!({"contacts": [{"id": "1"}]}), &mut gathered));
-    let list = output.list(tool, gathered, 9999).expect("room");
-    assert_eq!(
-        list.text,
-        r#"{"contacts":[{"id":"1"}],"_warnings":["No row has the field gone."]}"#
-    );
+    // It is documented, so that another row may have it.
+    let whole = r#"{"contacts":[{"id":"1"}]}"#;
+    assert_eq!(check("email").as_deref(), Ok(whole));
+    let failure = check("emial").expect_err("a slip");
+    assert!(failure.contains("Did you mean email?"), "{failure}");
 }

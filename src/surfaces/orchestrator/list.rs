@@ -110,12 +110,14 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                 "filter": {
                     "type": "array",
                     "items": {"type": "object"},
-                    "description": "{field, op, value}; op: = != > >= < <= contains before after exists",
+                    "description": "{field, op, value}; op: = != > >= < <= before after contains in exists not_*",
                 },
                 "format": {"type": "string", "enum": ["json", "table", "csv"]},
                 "maxItems": {"type": "integer", "description": "500 if absent"},
                 "allPages": {"type": "boolean", "description": "5 pages; a number: so many, at most 50"},
                 "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
+                "groupBy": {"type": "string", "description": "field or date:month|week|day"},
+                "count": {"type": "boolean", "description": "50 pages; also sum avg min max minCount"},
             },
         });
     } else {

@@ -174,11 +174,16 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
             ..Output::default()
         };
         let mut gathered = GatheredRows::default();
-        if output.gather(tool, &answer, &mut gathered) {
-            let list = output.list(tool, gathered, limit);
-            check(list.map(|list| list.text), format == Format::Json);
-        } else {
-            check(shape(tool, output.record(tool, &answer), limit), true);
+        match output.gather(tool, &answer, &mut gathered) {
+            Ok(true) => {
+                let list = output.list(tool, gathered, limit);
+                check(list.map(|list| list.text), format == Format::Json);
+            }
+            Ok(false) => {
+                let record = output.record(tool, &answer);
+                check(record.and_then(|(text, _)| shape(tool, text, limit)), true);
+            }
+            Err(failure) => check_failure(&failure),
         }
     }
 }

@@ -1,0 +1,199 @@
+//! Which of the fields that a caller names there are: those that rows have, and those that documents name.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Output;
+use super::path::{PLAIN, field_at};
+use crate::upstream::Failure;
+use crate::upstream::failure::FailureClass;
+use tool::{Effect, Tool, nearest};
+
+/// Most names of rows that are kept, and that an error lists.
+const MOST_NAMES: usize = 300;
+const MOST_LISTED: usize = 20;
+
+/// What the rows of a call have of the fields that it names.
+#[derive(Debug, Default)]
+pub(super) struct FieldSearch {
+    /// The fields that no row had so far.
+    missing: Option<BTreeSet<String>>,
+    /// Names of members, and of members inside the objects on the way to a missing field, by their paths.
+    names: BTreeSet<String>,
+    has_rows: bool,
+    /// A row is no object.
+    is_plain: bool,
+}
+
+impl FieldSearch {
+    /// Looks for the fields that `output` names in the rows of one page.
+    pub(super) fn look(&mut self, output: &Output, rows: &[Value]) {
+        let missing = self.missing.get_or_insert_with(|| {
+            let fields = output.named_fields();
+            fields.map(|(_, field)| field.to_owned()).collect()
+        });
+        for row in rows {
+            self.has_rows = true;
+            self.is_plain |= !row.is_object();
+            missing.retain(|field| field_at(row, field).is_none());
+            note_names(&mut self.names, "", row);
+            for field in missing.iter() {
+                let mut path = String::new();
+                let mut steps = field.split('.').peekable();
+                while let Some(step) = steps.next().filter(|_| steps.peek().is_some()) {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    path = format!("{path}{dot}{step}");
+                    if let Some(inner) = field_at(row, &path) {
+                        note_names(&mut self.names, &path, inner);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn finds(&self, field: &str) -> bool {
+        let missing = self.missing.as_ref();
+        missing.is_some_and(|missing| !missing.contains(field))
+    }
+
+    /// What is wrong with a field that no row has: rows have another of nearly its name, or nothing knows it.
+    fn fault(&self, tool: &Tool, member: &str, field: &str) -> Option<Failure> {
+        if !self.has_rows || self.finds(field) {
+            return None;
+        }
+        let invalid = |what: String| Failure::new(FailureClass::Invalid, what);
+        let what = format!(
+            "output.{member} names {field}, which no row of {} has",
+            tool.name
+        );
+        if self.is_plain {
+            let what = format!("{what}: its rows are no objects.");
+            return Some(invalid(what).with_remedy(format!("Name the field {PLAIN}.")));
+        }
+        let is_documented = is_documented(tool, field);
+        let near = self.near(tool, field);
+        // What documents name may be in no row, and in an object of theirs too, unless it is a slip.
+        if is_documented && (!field.contains('.') || near.is_none()) {
+            return None;
+        }
+        let remedy = match near {
+            Some(near) => format!("Did you mean {near}?"),
+            None => {
+                let names = self.names.iter().filter(|name| !name.contains('.'));
+                let names: Vec<&str> = names.take(MOST_LISTED).map(String::as_str).collect();
+                format!("Rows have {}.", names.join(", "))
+            }
+        };
+        let what = format!("{what}, nor do its documents name it.");
+        Some(invalid(what).with_remedy(remedy))
+    }
+
+    /// The name that was meant: of what documents name, only one inside the same object.
+    fn near(&self, tool: &Tool, field: &str) -> Option<String> {
+        let holder = |name: &str| name.rsplit_once('.').map(|(holder, _)| holder.to_owned());
+        let is_documented = is_documented(tool, field);
+        let documented = tool.answers.iter().chain(tool.summary_fields);
+        let names = self.names.iter().map(String::as_str);
+        let names = names.chain(documented.copied());
+        let names = names.filter(|name| !is_documented || holder(name) == holder(field));
+        nearest(field, names.map(|name| (name, name.to_owned())))
+    }
+}
+
+impl Output {
+    /// The fields that decide which rows count and how, each of which a row must have or a document name.
+    pub(super) fn check_fields(&self, tool: &Tool, search: &FieldSearch) -> Result<(), Failure> {
+        let by_presence = self.filter.iter().filter(|one| one.asks_presence());
+        // Where nothing is documented, what no row has may still be a field.
+        let lenient: Vec<&str> = match tool.answers {
+            [] => by_presence.map(|one| one.field.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        let named = self
+            .named_fields()
+            .filter(|(member, _)| *member != "fields");
+        let mut named = named.filter(|(_, field)| !lenient.contains(field));
+        let fault = named.find_map(|(member, field)| search.fault(tool, member, field));
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// The fields to show, once all rows are read.
+    pub(super) fn check_shown(
+        &self,
+        tool: &Tool,
+        search: &FieldSearch,
+        is_beside: impl Fn(&str) -> bool,
+    ) -> Result<(), Failure> {
+        let fields = self.fields.iter().flatten();
+        let mut named = fields.filter(|field| *field != "*" && !is_beside(field));
+        let fault = match search.is_plain {
+            true => None,
+            false => named.find_map(|field| search.fault(tool, "fields", field)),
+        };
+        fault.map_or(Ok(()), Err)
+    }
+}
+
+/// Why fields were named that the one record of an answer does not have: an error where they are slips of others that it
+/// has, and sentences where they may be no more than absent.
+pub(super) fn check_record(
+    output: &Output,
+    tool: &Tool,
+    answer: &Value,
+) -> Result<Vec<String>, Failure> {
+    let mut search = FieldSearch::default();
+    search.look(output, std::slice::from_ref(answer));
+    let inside = answer
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.values());
+    let inside: Vec<Value> = inside.filter(|value| value.is_object()).cloned().collect();
+    search.look(output, &inside);
+    let fields = output.fields.iter().flatten();
+    let fields = fields.filter(|field| *field != "*" && !search.finds(field));
+    let mut warnings = Vec::new();
+    for field in fields {
+        match search
+            .near(tool, field)
+            .filter(|_| tool.effect == Effect::Read)
+        {
+            Some(near) => {
+                let what = format!(
+                    "output.fields names {field}, which the answer of {} does not have.",
+                    tool.name
+                );
+                let failure = Failure::new(FailureClass::Invalid, what);
+                return Err(failure.with_remedy(format!("Did you mean {near}?")));
+            }
+            None if is_documented(tool, field) => {}
+            None => warnings.push(format!("The answer has no field {field}.")),
+        }
+    }
+    Ok(warnings)
+}
+
+/// Whether a document, or the list of summary fields, names it or what holds it.
+pub(super) fn is_documented(tool: &Tool, field: &str) -> bool {
+    let first = field.split('.').next().unwrap_or(field);
+    let summary = tool.summary_fields.iter();
+    let mut summary = summary.map(|name| name.split('.').next().unwrap_or(name));
+    tool.answers.contains(&first)
+        || tool.answers.contains(&field)
+        || summary.any(|name| name == first)
+}
+
+fn note_names(names: &mut BTreeSet<String>, path: &str, value: &Value) {
+    for name in value
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.keys())
+    {
+        if names.len() < MOST_NAMES {
+            names.insert(match path {
+                "" => name.clone(),
+                path => format!("{path}.{name}"),
+            });
+        }
+    }
+}
