@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::subject::BatchRequest;
 use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
+use crate::call::output::Output;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
@@ -239,8 +240,7 @@ impl Pipeline {
     ) -> Answer {
         let key = request.options.idempotency_key.as_ref();
         let key = key.map(|key| format!("{key}#{index}"));
-        // Items are always shown by their summary fields.
-        let output = request.options.output.as_ref();
+        let output = request.options.output.as_ref().map(Output::for_item);
         loop {
             let watch = self.watch(request);
             let snapshot = self.snapshot();
@@ -249,8 +249,13 @@ impl Pipeline {
                 Ok(located) => {
                     run.is_sending.store(true, Relaxed);
                     let asking = ConsentSource::Batch(&run.consent);
-                    let answer =
-                        self.run_located(located, asking, output, key.as_deref(), request.context);
+                    let answer = self.run_located(
+                        located,
+                        asking,
+                        output.as_ref(),
+                        key.as_deref(),
+                        request.context,
+                    );
                     let answer = answer.await;
                     run.is_sending.store(false, Relaxed);
                     answer

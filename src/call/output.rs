@@ -11,6 +11,7 @@ mod filter;
 mod form;
 mod gather;
 mod group;
+mod items;
 mod known;
 mod list;
 mod paging;
@@ -76,6 +77,9 @@ pub struct Output {
     pub max: Vec<String>,
     /// Groups of fewer rows are left out.
     pub min_count: Option<u64>,
+    /// The rows are some of a table's: each says all of itself.
+    #[serde(skip)]
+    pub is_item: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -1,8 +1,9 @@
-//! Rows that are counted and added up, and what fits none of them.
+//! Rows that are counted and added up, filters that fit none, and tables of batches.
 
 mod caps;
 mod figures;
 mod misfits;
+mod tables;
 
 use serde_json::{Map, Value, json};
 use test_support::recording::Recording;

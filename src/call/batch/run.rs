@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::meter::wait_for_record;
 use super::super::respond::broken_off;
 use super::super::{Answer, Consent, Pipeline, Request};
+use crate::call::output::Output;
+use tool::Tool;
 
 /// A batch under way. Dropped before its end, what came of it so far is the answer for whoever repeats it.
 pub(super) struct BatchRun<'a> {
@@ -29,6 +31,8 @@ pub(super) struct BatchRun<'a> {
     /// An item is on its way, and may have happened.
     pub(super) is_sending: AtomicBool,
     is_over: bool,
+    /// What the answer is to look like, where it is one table.
+    table: Option<(&'static Tool, Output)>,
 }
 
 impl<'a> BatchRun<'a> {
@@ -38,6 +42,8 @@ impl<'a> BatchRun<'a> {
         items: usize,
         consent: Consent,
     ) -> Self {
+        let output = request.options.output.as_ref();
+        let output = output.filter(|output| output.is_table());
         Self {
             pipeline,
             consent,
@@ -51,6 +57,7 @@ impl<'a> BatchRun<'a> {
             stopped: None,
             is_sending: AtomicBool::new(false),
             is_over: false,
+            table: output.map(|output| (request.tool, output.clone())),
         }
     }
 
@@ -93,15 +100,52 @@ impl<'a> BatchRun<'a> {
 
     fn answer(&self) -> Answer {
         let (run, failed) = (self.outcomes.len(), self.failed);
+        match &self.table {
+            Some((tool, output)) if failed < run => self.table(tool, output),
+            _ => self.outcomes(),
+        }
+    }
+
+    /// The rows of all items under one header.
+    fn table(&self, tool: &Tool, output: &Output) -> Answer {
+        let parse = |text: &String| serde_json::from_str(text).unwrap_or_default();
+        let outcomes = self.outcomes.iter().map(parse).collect();
+        let left = self.items - self.outcomes.len();
+        let mut notes = Map::new();
+        if self.failed > 0 || left > 0 {
+            notes.insert("notRun".to_owned(), json!(left));
+            let stopped = self.how_to_go_on();
+            notes.extend(stopped.map(|how| ("stopped".to_owned(), json!(how))));
+        }
+        match output.table_of_items(tool, outcomes, notes) {
+            Ok(list) => Answer {
+                notes: list.notes.map(Into::into),
+                is_error: self.failed > 0,
+                did_nothing: self.did_nothing,
+                ..Answer::text(list.text)
+            },
+            Err(failure) => failure.into(),
+        }
+    }
+
+    /// Why the rest was not sent, and how it is.
+    fn how_to_go_on(&self) -> Option<String> {
+        let run = self.outcomes.len();
+        let key = match self.has_key {
+            true => ", under another idempotencyKey",
+            false => "",
+        };
+        let why = self.stopped.filter(|_| run < self.items)?;
+        Some(format!(
+            "{why}; call again with the items from {run} on{key}."
+        ))
+    }
+
+    fn outcomes(&self) -> Answer {
+        let (run, failed) = (self.outcomes.len(), self.failed);
         let left = self.items - run;
-        let stopped = self.stopped.filter(|_| left > 0).map(|why| {
-            let key = match self.has_key {
-                true => ", under another idempotencyKey",
-                false => "",
-            };
-            let how = format!("{why}; call again with the items from {run} on{key}.");
-            format!(",\"stopped\":{}", json!(how))
-        });
+        let stopped = self.how_to_go_on();
+        let stopped = stopped.map(|how| format!(",\"stopped\":{}", json!(how)));
         let text = format!(
             "{{\"done\":{},\"failed\":{failed},\"notRun\":{left}{},\"outcomes\":[{}]}}",
             run - failed,

@@ -17,7 +17,7 @@ use tool::{Effect, Tool};
 const LARGEST_COMPANION: usize = 4_096;
 
 /// Members of an answer that are ours; HighLevel's of these names are shown by their paths.
-const OURS: [&str; 8] = [
+pub(super) const OURS: [&str; 8] = [
     "every_row",
     "matched",
     "looked_at",
@@ -145,7 +145,10 @@ impl Output {
         }
         if self.fields.is_none() {
             brief::shorten_dates(&mut projected);
-            let shared = brief::in_common(&mut projected);
+            let shared = match self.is_item {
+                true => Map::new(),
+                false => brief::in_common(&mut projected),
+            };
             if !shared.is_empty() {
                 notes.insert("every_row".to_owned(), Value::Object(shared));
             }
@@ -359,7 +362,7 @@ impl Output {
     }
 
     /// The columns of a table: the wanted fields that any row has, or all that rows have.
-    fn columns(&self, tool: &Tool, rows: &[Value]) -> Vec<String> {
+    pub(super) fn columns(&self, tool: &Tool, rows: &[Value]) -> Vec<String> {
         let wanted = self.wanted(tool);
         let ids: &[&str] = match (&self.fields, wanted.iter().any(|field| IDS.contains(field))) {
             (None, false) => &IDS,
@@ -404,7 +407,8 @@ fn take_largest(beside: &mut Map<String, Value>, room: usize) -> Vec<String> {
     go.into_iter().map(|(name, _)| name).collect()
 }
 
-fn list_name(tool: &Tool) -> &'static str {
+/// The member of an answer that is its list.
+pub(super) fn list_name(tool: &Tool) -> &'static str {
     tool.paging.rows.last().copied().unwrap_or("rows")
 }
 

@@ -80,14 +80,15 @@ async fn what_is_said_beside_csv_is_a_block_of_its_own() {
         .expect("a line")
         .trim_start_matches("# ");
     assert_eq!(serde_json::from_str::<Value>(last).expect("JSON"), notes);
-    // In a batch it stands beside the rows, too.
+    // In a batch it stands beside the rows, too, with its item.
     let params = json!({"name": "call_read", "arguments": {"operation": name, "items": [{}], "output": output}});
     let reply = server.rpc("tools/call", params).await;
-    let text = reply["result"]["content"][0]["text"]
-        .as_str()
-        .expect("a text");
-    let outcomes: Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(outcomes["outcomes"][0]["notes"], notes, "{outcomes}");
+    let block = |index: usize| reply["result"]["content"][index]["text"].as_str();
+    assert_eq!(block(0), Some("item,_id,amount\r\n0,a,5\r\n"), "{reply}");
+    let beside: Value = serde_json::from_str(block(1).expect("notes")).expect("JSON");
+    let mut notes = notes;
+    notes["item"] = json!(0);
+    assert_eq!(beside, json!({"notes": [notes]}));
 }
 
 /// Texts, numbers and lists for rows are shown as they are, by every list.
