@@ -180,7 +180,7 @@ impl Pipeline {
     async fn read_beside(&self, facts: Facts, context: &CallContext) -> Option<Value> {
         let rules = facts.rules(context);
         rules.shows(facts.tool).ok()?;
-        if rules.confirmation_mode(facts.tool) != Mode::Off {
+        if !rules.asks_nobody(facts.tool) {
             return None;
         }
         let reply = self.read_name(facts, context).await.ok()?;

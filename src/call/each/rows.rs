@@ -61,6 +61,7 @@ impl Pipeline {
     ) -> Result<ChosenRows, Answer> {
         let context = request.context;
         let (tool, output) = (each.tool, &each.output);
+        output.check(tool, false)?;
         let location = request.options.location.as_deref();
         let located = self.locate(
             tool,
@@ -73,13 +74,27 @@ impl Pipeline {
         let pages = pages(output, self.transport().calls_per_interval() / 2);
         let given = std::mem::take(&mut facts.arguments);
         let mut arguments = self.checker().canonical_names(tool, given);
-        let largest =
-            most_rows_a_page(tool).filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
+        let largest = most_rows_a_page(tool, output)
+            .filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
         if let Some((size, rows)) = largest {
             arguments.insert(size.to_owned(), json!(rows));
         }
         let added = largest.map(|(size, _)| size);
         let mut gathered = GatheredRows::for_call(arguments.clone(), added, pages);
+        if output.needs_zone() {
+            let (zone, unknown) = self.zone_of_days(&facts, context).await;
+            // What is written is not chosen by a guess.
+            if let Some(unknown) = unknown {
+                let failure = Failure::new(
+                    FailureClass::Invalid,
+                    format!("Nothing was sent: {unknown}"),
+                );
+                return Err(failure
+                    .with_remedy("Give times of each.filter with their offsets.")
+                    .into());
+            }
+            gathered.set_zone(zone);
+        }
         let mut chosen = ChosenRows {
             most: output.max_items.unwrap_or(MOST_ROWS).min(MOST_ROWS),
             ..ChosenRows::default()
@@ -92,7 +107,7 @@ impl Pipeline {
             let room = reply.charge.grow(TREE_FACTOR * reply.body.len());
             room.map_err(|_| no_room())?;
             let answer: Value = from_json(reply.body.as_bytes()).unwrap_or_default();
-            if !output.gather(tool, &answer, &mut gathered) {
+            if !output.gather(tool, &answer, &mut gathered)? {
                 return Err(no_list(tool));
             }
             let rows = gathered.take_rows();
