@@ -8,6 +8,7 @@ use super::output::value_at;
 use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
 use crate::catalog;
 use crate::catalog::decoding::from_json;
+use crate::catalog::masking::mask_secrets;
 use crate::upstream::Reply;
 use policy::Mode;
 use tool::{Effect, Place, Tool};
@@ -184,7 +185,7 @@ impl Pipeline {
             return None;
         }
         let reply = self.read_name(facts, context).await.ok()?;
-        from_json(reply.body.as_bytes()).ok()
+        from_json(mask_secrets(reply.body).as_bytes()).ok()
     }
 
     /// Its type is written out, for this read is judged like the call that it is about.

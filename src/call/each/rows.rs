@@ -10,6 +10,7 @@ use super::super::{Answer, ConsentSource, Each, Pipeline, Request};
 use super::Binding;
 use crate::call::output::{AllPages, GatheredRows, Output, most_rows_a_page};
 use crate::catalog::decoding::from_json;
+use crate::catalog::masking::mask_secrets;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
@@ -106,7 +107,8 @@ impl Pipeline {
             let mut reply = Box::pin(self.read(page, asking, context)).await?;
             let room = reply.charge.grow(TREE_FACTOR * reply.body.len());
             room.map_err(|_| no_room())?;
-            let answer: Value = from_json(reply.body.as_bytes()).unwrap_or_default();
+            let body = mask_secrets(reply.body);
+            let answer: Value = from_json(body.as_bytes()).unwrap_or_default();
             if !output.gather(tool, &answer, &mut gathered)? {
                 return Err(no_list(tool));
             }

@@ -15,8 +15,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         MetaListing {
             name: SEARCH,
             title: Some("Search operations"),
-            description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>. \
-                          The location is filled in from the connection.",
+            description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>.",
             schema: search_schema(),
             hints: hints(true, true),
             calls: None,
@@ -96,7 +95,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
         "location": {"type": "string"},
         "items": {
             "type": "array", "items": {"type": "object"}, "maxItems": 100,
-            "description": "one call for each, over arguments",
+            "description": "one call each, over arguments",
         },
     });
     if kind == CallToolKind::Read {
@@ -125,7 +124,6 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
         properties["onError"] = json!({"type": "string", "enum": ["stop", "continue"]});
         properties["dryRun"] = json!({"type": "boolean"});
         properties["idempotencyKey"] = json!({"type": "string"});
-        properties["reason"] = json!({"type": "string"});
         properties["confirm"] = json!({"type": "string"});
     }
     if kind == CallToolKind::Write {

@@ -203,6 +203,8 @@ async fn a_confirm_belongs_to_its_caller_tool_and_connection() {
 async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
     let mut all = contacts(3);
     all[0]["amount"] = json!(5);
+    all.iter_mut()
+        .for_each(|row| row["password"] = json!("hidden word"));
     let stack = Contacts::start(all).await;
     let with = |name: &str, value: Value| {
         let mut given = tag(json!({}));
@@ -260,6 +262,11 @@ async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
             with("arguments", json!({"tagz": ["x"]})),
             "tagz",
         ),
+        (
+            "more than is kept",
+            with("arguments", json!({"tags": ["x".repeat(300_000)]})),
+            "bytes that are kept of a preview",
+        ),
         ("nothing at all", json!({}), "operation is missing"),
     ];
     for (name, given, part) in rows {
@@ -272,6 +279,13 @@ async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
         !is_error && none["what"] == "Nothing to do: none of 3 rows matches.",
         "{none}"
     );
+    // A secret of a row is masked, and what answers show in its place is written nowhere.
+    let mut note = tag(json!({"bind": {"body": "password"}}));
+    note["operation"] = json!("contacts_create-note");
+    note["arguments"] = json!({});
+    let (text, is_error) = stack.server.call("call_write", note).await;
+    assert!(is_error && text.contains("in place of a secret"), "{text}");
+    assert!(!text.contains("hidden word"), "{text}");
     assert_eq!(stack.writes(), Vec::<String>::new());
 }
 
