@@ -12,7 +12,7 @@ pub(crate) mod numbers;
 pub mod prepare;
 pub(crate) mod uploads;
 
-pub use generated::{SEARCH_INDEX, TOOLS, TOOLSETS};
+pub use generated::{SEARCH_INDEX, STRANGERS, TOOLS, TOOLSETS};
 
 use tool::Tool;
 

@@ -7,7 +7,6 @@ use std::path::Path;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::allowlist::Allowlist;
 use crate::client_generator::client_tokens;
 use crate::counts::Counts;
 use crate::document::load::Sources;
@@ -55,7 +54,7 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
         .map(|lowered| &lowered.operation)
         .filter(|operation| !operation.toolsets.is_empty())
         .collect();
-    let rust = emitted(&chosen, &sources.allowlist)?;
+    let rust = emitted(&chosen, sources)?;
     let index = index(&chosen, &sources.glossary);
     Ok(Generation {
         rust,
@@ -93,7 +92,7 @@ pub fn write(generation: &Generation, out_dir: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Errors> {
+fn emitted(chosen: &[&Operation], sources: &Sources) -> Result<String, Errors> {
     let mut by_document: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     let v3 = chosen.iter().filter_map(|operation| match &operation.v3 {
         V3Operation::Other(v3) => Some(&**v3),
@@ -126,7 +125,7 @@ fn emitted(chosen: &[&Operation], allowlist: &Allowlist) -> Result<String, Error
     if !problems.is_empty() {
         return Err(Errors(problems));
     }
-    let tools = registry::registry(chosen, allowlist);
+    let tools = registry::registry(chosen, &sources.allowlist, &sources.strangers);
     Ok(format::rust(quote! {
         #tools
         #(#all_handlers)*

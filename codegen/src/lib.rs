@@ -14,6 +14,7 @@ pub mod import;
 pub mod model;
 pub mod pipeline;
 pub mod search;
+pub mod strangers;
 mod v3;
 
 pub use generation::{Generation, generate};

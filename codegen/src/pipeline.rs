@@ -108,6 +108,7 @@ fn lowered(
         ));
     }
     problems.extend(stale(sources, &operations));
+    problems.extend(sources.strangers.problems(&operations));
     problems.extend(twins::join(&mut operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
 

@@ -130,6 +130,7 @@ fn only(sources: &Sources, edits: &[Edit]) -> Sources {
         .retain(|source, _| names.contains(variants.document_of(source)));
     few.overlays.retain(|stem, _| names.contains(&**stem));
     few.annotations.retain(|stem, _| names.contains(&**stem));
+    few.strangers.0.retain(|stem, _| names.contains(&**stem));
     for toolset in few.allowlist.toolsets.values_mut() {
         toolset.tools.retain(|tool| is_of(tool));
     }

@@ -10,6 +10,7 @@ use crate::allowlist::{self, Allowlist};
 use crate::annotations::{self, DocumentAnnotations};
 use crate::error::{Errors, Problem};
 use crate::search::glossary::{self, Glossary};
+use crate::strangers::{self, StrangerTables};
 use crate::v3::{self, V3, V3Documents};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
@@ -22,6 +23,7 @@ pub struct Sources {
     pub allowlist: Allowlist,
     pub v3: V3Documents,
     pub glossary: Glossary,
+    pub strangers: StrangerTables,
 }
 
 /// Reads the folder `openapi`, collecting every problem.
@@ -63,6 +65,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     let allowlist = one(&path("allowlist.toml"), allowlist::parse, &mut problems);
     let v3_documents = one(&path("v3.toml"), v3::parse, &mut problems);
     let glossary = one(&path("glossary.toml"), glossary::parse, &mut problems);
+    let strangers = one(&path("strangers.toml"), strangers::parse, &mut problems);
 
     if problems.is_empty() {
         Ok(Sources {
@@ -72,6 +75,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             allowlist,
             v3: v3_documents,
             glossary,
+            strangers,
         })
     } else {
         Err(Errors(problems))

@@ -10,10 +10,16 @@ use crate::annotations::{PagingAnnotation, TenantRole};
 use crate::emit::handlers::handler_name;
 use crate::model::argument::names;
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
+use crate::strangers::StrangerTables;
 use tool::Rule;
 
 /// `TOOLS`, in the order of `operations`.
-pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> TokenStream {
+pub(crate) fn registry(
+    operations: &[&Operation],
+    allowlist: &Allowlist,
+    strangers: &StrangerTables,
+) -> TokenStream {
+    let strangers = stranger_fields(operations, strangers);
     let mut handlers = Vec::new();
     let tools: Vec<_> = operations
         .iter()
@@ -28,7 +34,7 @@ pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> Toke
         #[allow(unused_imports)]
         use ::tool::{
             Argument, DateForm, DateWindow, DeepPaging, Effect, InnerDate, InnerTenant, ListStyle, Media, V3Variant, Next, Paging, PagingStyle,
-            Place, ReadBack, Rename, Role, Rule, TokenClass, Tool,
+            Place, ReadBack, Rename, Role, Rule, StrangerFields, TokenClass, Tool,
         };
 
         /// Every tool, sorted by name.
@@ -40,9 +46,31 @@ pub(crate) fn registry(operations: &[&Operation], allowlist: &Allowlist) -> Toke
         /// The toolsets of the allowlist with their descriptions.
         pub static TOOLSETS: &[(&str, &str)] = &[#(#toolsets),*];
 
+        /// Which fields of answers hold other people's words, by document.
+        pub static STRANGERS: &[StrangerFields] = &[#(#strangers),*];
+
         /// The search index over `TOOLS`, in their order.
         pub static SEARCH_INDEX: &str = include_str!(concat!(env!("OUT_DIR"), "/search.json"));
     }
+}
+
+/// The tables of the documents that have tools.
+fn stranger_fields(operations: &[&Operation], strangers: &StrangerTables) -> Vec<TokenStream> {
+    let paths = |fields: &[String]| {
+        let paths = fields.iter().map(|field| {
+            let steps = field.split('.');
+            quote!(&[#(#steps),*])
+        });
+        quote!(&[#(#paths),*])
+    };
+    let has_tools = |document: &str| operations.iter().any(|one| one.document == document);
+    let tables = strangers.0.iter().filter(|(name, _)| has_tools(name));
+    tables
+        .map(|(document, table)| {
+            let (texts, labels) = (paths(&table.texts), paths(&table.labels));
+            quote!(StrangerFields { document: #document, texts: #texts, labels: #labels })
+        })
+        .collect()
 }
 
 fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {

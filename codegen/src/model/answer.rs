@@ -1,5 +1,7 @@
 //! What an operation's documented answer holds: the schema of its rows, or of its one record.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::document::resolve::resolve;
@@ -67,6 +69,13 @@ impl DocumentedAnswer {
         self.row["properties"].as_object().into_iter().flatten()
     }
 
+    /// The paths of every text in the whole answer, and of what may hold one.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let mut paths = BTreeSet::new();
+        texts(&self.whole, "", &mut paths);
+        paths.into_iter().collect()
+    }
+
     /// Whether the answer has something at `path`.
     pub(crate) fn holds(&self, path: &str) -> Documentation {
         found(&self.whole, path)
@@ -93,6 +102,30 @@ fn found(schema: &Value, path: &str) -> Documentation {
         }
     }
     Documentation::Yes
+}
+
+fn texts(schema: &Value, path: &str, paths: &mut BTreeSet<String>) {
+    let schema = item(schema);
+    let branches = ["allOf", "anyOf", "oneOf"];
+    let branches = branches.iter().filter_map(|key| schema[*key].as_array());
+    let branches: Vec<&Value> = branches.flatten().collect();
+    let properties = schema["properties"].as_object();
+    let properties = properties.filter(|properties| !properties.is_empty());
+    for branch in &branches {
+        texts(branch, path, paths);
+    }
+    for (name, property) in properties.into_iter().flatten() {
+        let inside = match path {
+            "" => name.clone(),
+            _ => format!("{path}.{name}"),
+        };
+        texts(property, &inside, paths);
+    }
+    let is_other = ["number", "integer", "boolean"].iter();
+    let is_other = is_other.clone().any(|kind| schema["type"] == **kind);
+    if branches.is_empty() && properties.is_none() && !is_other && !path.is_empty() {
+        paths.insert(path.to_owned());
+    }
 }
 
 fn descend<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {

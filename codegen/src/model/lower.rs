@@ -30,6 +30,8 @@ pub struct LoweredOperation {
     pub known: bool,
     /// Why it cannot be a tool yet.
     pub unsendable: Option<&'static str>,
+    /// Paths of every text that its documented answer may hold.
+    pub answer_texts: Vec<String>,
     /// What must be mended before it may be a tool.
     pub faults: Vec<Problem>,
 }
@@ -182,6 +184,7 @@ fn lower_operation(
         v3_names = names_of_v3(&variant);
     }
     LoweredOperation {
+        answer_texts: answer.texts(),
         faults: faults(&operation, known, &answer, &v3_names, &dates),
         known: known.is_some(),
         unsendable: media

@@ -2,9 +2,11 @@
 
 mod arguments;
 mod nearest;
+mod strangers;
 
 pub use arguments::{Arguments, UnusableArgument, Values};
 pub use nearest::{LONGEST_NAME, nearest, nearest_shown};
+pub use strangers::{StrangerFields, StrangerWords, is_meant};
 
 use serde::{Deserialize, Serialize};
 
