@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
-use super::terminal::{Text, table, visible};
-use super::{CliError, StateFlags, print};
+use super::terminal::{Text, print_relayed, table, visible};
+use super::{CliError, StateFlags};
 use crate::config::Flags;
 use state::Store;
 use state::audit::{AuditQuery, AuditRecord, Follow, RecordState, lines, records};
@@ -122,7 +122,7 @@ fn show(store: &Store, query: &AuditQuery, json: bool) -> Result<(), CliError> {
         return table(HEADER, found.records.iter().map(row).collect());
     }
     for record in &found.records {
-        print(format_args!("{}\n", serde_json::to_string(record)?))?;
+        print_relayed(&(serde_json::to_string(record)? + "\n"))?;
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ fn follow(store: &Store, count: usize) -> Result<(), CliError> {
 
 /// By one write: there may be millions.
 fn print_all(lines: &[String]) -> Result<(), CliError> {
-    print(lines.join("\n") + "\n")
+    print_relayed(&(lines.join("\n") + "\n"))
 }
 
 fn tell(unreadable: &[i64]) {

@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::sandbox::SandboxListener;
-use super::terminal::waiting;
-use super::{CliError, account, prepared_by, print, print_bytes, runtime};
+use super::terminal::{print_relayed, waiting};
+use super::{CliError, account, prepared_by, print_bytes, runtime};
 use crate::call::{CallContext, Request};
 use crate::config::{Config, Flags, read_stdin, read_text};
 use crate::surfaces::tools_in;
@@ -100,9 +100,9 @@ impl CallCommand {
 fn show(text: &str) -> Result<(), CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
-        Some(value) => print(format_args!("{value:#}\n")),
-        None if text.ends_with('\n') => print(format_args!("{text}")),
-        None => print(format_args!("{text}\n")),
+        Some(value) => print_relayed(&format!("{value:#}\n")),
+        None if text.ends_with('\n') => print_relayed(text),
+        None => print_relayed(&format!("{text}\n")),
     }
 }
 

@@ -92,15 +92,44 @@ pub(super) fn table<const WIDTH: usize>(
 pub(super) fn visible(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     for letter in text.chars() {
-        let invisible = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if invisible {
+        if is_invisible(letter) {
             seen.extend(letter.escape_unicode());
         } else {
             seen.push(letter);
         }
     }
     seen
+}
+
+/// Prints lines with texts of others in them. A terminal gets what moves its cursor or turns the order of letters round as
+/// JSON spells it, so that JSON stays JSON; a pipe gets everything as it came.
+pub(super) fn print_relayed(text: &str) -> Result<(), CliError> {
+    match std::io::stdout().is_terminal() {
+        true => print(spelt_as_json(text)),
+        false => print(text),
+    }
+}
+
+fn spelt_as_json(text: &str) -> String {
+    let mut spelt = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_invisible(letter) && !matches!(letter, '\n' | '\t') {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // A String takes everything.
+                let _ = write!(spelt, "\\u{unit:04x}");
+            }
+        } else {
+            spelt.push(letter);
+        }
+    }
+    spelt
+}
+
+fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Waits for `work`; after a second a line on the terminal says for what.
@@ -137,5 +166,21 @@ mod tests {
         ] {
             assert_eq!(visible(text), seen);
         }
+    }
+
+    #[test]
+    fn json_stays_json_on_a_terminal() {
+        for (text, spelt) in [
+            ("{\n\t\"a\": \"Zoë 5 €\"}\n", "{\n\t\"a\": \"Zoë 5 €\"}\n"),
+            ("\"a\u{9b}2J\"", "\"a\\u009b2J\""),
+            ("\"a\u{202e}b\"", "\"a\\u202eb\""),
+            ("\"\u{e0041}\"", "\"\\udb40\\udc41\""),
+        ] {
+            assert_eq!(spelt_as_json(text), spelt);
+            let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let again: serde_json::Value = serde_json::from_str(spelt).expect("JSON");
+            assert_eq!(again, value);
+        }
+        assert_eq!(spelt_as_json("a\u{1b}[2J\r"), "a\\u001b[2J\\u000d");
     }
 }
