@@ -35,6 +35,7 @@ pub mod shape;
 pub(crate) mod shares;
 mod snapshot;
 mod stop;
+mod strangers;
 mod subject;
 mod validate;
 mod webhook;
@@ -70,6 +71,7 @@ pub(crate) use request::output_schema;
 pub use request::{Each, LOCATION, OnError, Options, Progress, Request};
 use send::Response;
 pub use snapshot::{Snapshot, read_rules, rule_defaults};
+pub use strangers::Fences;
 use subject::Subject;
 use validate::Validated;
 
@@ -87,12 +89,14 @@ struct PipelineInner {
     controls: Controls,
     refusals: refusal_budget::RefusalBudget,
     zones: location_zone::ZoneCache,
+    last_reads: strangers::LastReads,
 }
 
 /// What of the settings the pipeline goes by.
 struct PipelineSettings {
     max_answer_bytes: usize,
     max_file_bytes: usize,
+    mark_strangers_text: config::StrangersMark,
     ignored_arguments: Vec<String>,
     /// The settings' access key may act with the agency's own token.
     access_key_agency: bool,
@@ -117,6 +121,7 @@ impl Pipeline {
             settings: PipelineSettings {
                 max_answer_bytes: config.tools.max_answer_bytes,
                 max_file_bytes: config.tools.max_file_bytes,
+                mark_strangers_text: config.tools.mark_strangers_text,
                 ignored_arguments: ignored,
                 access_key_agency: config.server.access_key_agency,
             },
@@ -126,6 +131,7 @@ impl Pipeline {
             controls,
             refusals: refusal_budget::RefusalBudget::default(),
             zones: location_zone::ZoneCache::default(),
+            last_reads: strangers::LastReads::default(),
         })))
     }
 
@@ -135,10 +141,11 @@ impl Pipeline {
         if let Err(answer) = self.ensure_let_in(request.context).await {
             return self.log_unsent(&request, answer);
         }
+        self.fence_everywhere(&mut request);
         if let Some(each) = request.options.each.take() {
             return Box::pin(self.prepare_each(&request, &each)).await;
         }
-        match request.options.items.take() {
+        let mut answer = match request.options.items.take() {
             // Boxed, as all that few calls do: every layer above moves the state of a call, once a call.
             Some(items) if !request.options.dry_run => {
                 Box::pin(self.execute_batch(&request, &items)).await
@@ -151,7 +158,9 @@ impl Pipeline {
                 self.log(watch, &answer);
                 answer
             }
-        }
+        };
+        strangers::explain(&request, &mut answer);
+        answer
     }
 
     /// Calls one operation by its own arguments, with `output`, `location` and `confirm` beside them.
@@ -381,6 +390,10 @@ impl Pipeline {
 
     fn zones(&self) -> &location_zone::ZoneCache {
         &self.0.zones
+    }
+
+    fn last_reads(&self) -> &strangers::LastReads {
+        &self.0.last_reads
     }
 
     /// Whether one more refusal of this caller is written down.

@@ -94,6 +94,16 @@ pub struct ToolsSettings {
     pub max_answer_bytes: usize,
     /// Largest file in an answer, in bytes of base64.
     pub max_file_bytes: usize,
+    pub mark_strangers_text: StrangersMark,
+}
+
+/// Which surfaces fence in their answers what other people wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StrangersMark {
+    Orchestrator,
+    All,
+    Off,
 }
 
 /// The server's own account; empty where it has none.

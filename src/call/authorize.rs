@@ -1,6 +1,8 @@
 //! Whether a call may be sent: the rules over exactly what will be sent, the emergency stop, and the consent that its
 //! effect wants. Nothing else makes what the transport sends.
 
+use std::time::Duration;
+
 use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::upstream::failure::FailureClass;
@@ -34,7 +36,10 @@ impl Pipeline {
     ) -> Result<Authorized, Answer> {
         let (mode, rule) = match asking {
             ConsentSource::ServerProbe => (Mode::Off, String::new()),
-            _ => self.judge(&validated, context)?,
+            _ => {
+                let before = self.strangers_read_before(validated.facts(), context);
+                self.judge(&validated, before.await, context)?
+            }
         };
         let consent = match asking {
             ConsentSource::Caller(confirm) if mode != Mode::Off => {
@@ -67,9 +72,11 @@ impl Pipeline {
     }
 
     /// What rules and emergency stop say of a call now: how it has to be confirmed, and which rule says so, if it has to.
+    /// `strangers_read`: how long ago its caller got what other people wrote.
     pub(super) fn judge(
         &self,
         validated: &Validated,
+        strangers_read: Option<Duration>,
         context: &CallContext,
     ) -> Result<(Mode, String), Answer> {
         let facts = validated.facts();
@@ -84,10 +91,14 @@ impl Pipeline {
         if let Err(denied) = allowed {
             return Err(self.deny(facts, denied, context));
         }
-        if rules.asks_nobody(facts.tool) {
-            return Ok((Mode::Off, String::new()));
-        }
-        let (mode, rule) = rules.confirmation(facts.tool, context.elicitation.can_ask());
+        let asked = match rules.asks_nobody(facts.tool) {
+            true => (Mode::Off, String::new()),
+            false => rules.confirmation(facts.tool, context.elicitation.can_ask()),
+        };
+        let (mode, rule) = match strangers_read {
+            Some(before) => rules.after_strangers(asked, before),
+            None => asked,
+        };
         if mode == Mode::Refuse {
             let denied = Denial {
                 what: format!("{} is not allowed here", facts.tool.name),

@@ -135,7 +135,8 @@ impl Pipeline {
         for item in items {
             let located = self.locate_item(request, item, &snapshot)?;
             let validated = self.validate(located, request.context).await?;
-            let (mode, rule) = self.judge(&validated, request.context)?;
+            let before = self.strangers_read_before(validated.facts(), request.context);
+            let (mode, rule) = self.judge(&validated, before.await, request.context)?;
             if mode > inspected.mode {
                 (inspected.mode, inspected.rule) = (mode, rule);
             }

@@ -243,7 +243,9 @@ impl Pipeline {
                         false => WITH_ARGUMENTS,
                     };
                     // Of the usual confirmations the effect says enough.
-                    let unusual = Some(rule).filter(|rule| rule.contains("preview_above"));
+                    let unusual = ["preview_above", "lockdown"];
+                    let unusual =
+                        Some(rule).filter(|rule| unusual.iter().any(|one| rule.contains(one)));
                     Err(preview(subject, Some(&token), unusual, remedy))
                 }
                 None => Err(self.refuse_random(subject, context)),

@@ -123,7 +123,8 @@ impl Pipeline {
             let checked = async {
                 let located = self.locate_item(request, &candidate.item, &snapshot)?;
                 let validated = self.validate(located, context).await?;
-                let judged = self.judge(&validated, context)?;
+                let before = self.strangers_read_before(validated.facts(), context);
+                let judged = self.judge(&validated, before.await, context)?;
                 Ok((validated, judged))
             };
             let (validated, (mode, rule)) = match checked.await {

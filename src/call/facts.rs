@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{CallContext, Snapshot};
+use super::{CallContext, Fences, Snapshot};
 use crate::call::arguments::LocalZone;
 use crate::upstream::ConfiguredLocation;
 use crate::upstream::{Caller, TenantId};
@@ -31,6 +31,8 @@ pub(super) struct Facts {
     pub confirm_alone: bool,
     /// What its answer says beside what HighLevel answered.
     pub warnings: Option<Box<CallWarnings>>,
+    /// Stand in its answer around what other people wrote.
+    pub fences: Option<Arc<Fences>>,
     /// The location that it is for, as far as arguments or connection say.
     pub location: Option<TenantId>,
     /// The request itself names that location, so that HighLevel holds it to it.

@@ -80,6 +80,7 @@ impl Pipeline {
             as_highlevel: false,
             confirm_alone: false,
             warnings: None,
+            fences: None,
             names_location: false,
             once: None,
             idempotency_key: None,
@@ -159,6 +160,7 @@ impl Located {
     pub(super) fn with_options(mut self, options: &Options) -> Self {
         self.0.as_highlevel = options.as_highlevel;
         self.0.confirm_alone = options.confirm_alone;
+        self.0.fences.clone_from(&options.fences);
         if options.as_highlevel {
             self.0.zone = LocalZone::Utc;
         }

@@ -6,6 +6,7 @@ mod check;
 mod companions;
 mod cut;
 mod decimal;
+mod fenced_list;
 mod figures;
 mod filter;
 mod form;
@@ -22,6 +23,7 @@ mod project;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::call::Fences;
 use crate::upstream::Failure;
 pub use aggregate::Aggregate;
 pub(super) use cut::CutNote;
@@ -146,7 +148,12 @@ impl Output {
     }
 
     /// The text of an answer without a list, and what is to be said of it.
-    pub fn record(&self, tool: &Tool, answer: &Value) -> Result<(String, Vec<String>), Failure> {
+    pub fn record(
+        &self,
+        tool: &Tool,
+        answer: &Value,
+        fences: Option<&Fences>,
+    ) -> Result<(String, Vec<String>), Failure> {
         self.check_for_record(tool)?;
         let warnings = known::check_record(self, tool, answer)?;
         let mut cut = Vec::new();
@@ -155,6 +162,9 @@ impl Output {
             Some(_) => self.project_record(tool, answer, &mut cut),
             None => clipped(answer, LONGEST_NAMED_TEXT, "", &mut cut),
         };
+        if let Some(fences) = fences {
+            fences.enclose(&[], &mut shown);
+        }
         let mut note = CutNote::default();
         list::note_texts(cut, LONGEST_NAMED_TEXT, &mut note);
         if let (Some(object), Some(note)) = (shown.as_object_mut(), note.json()) {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use serde_json::{Map, Value, json};
 
 use super::output::value_at;
+use super::strangers::visible;
 use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
 use crate::catalog;
 use crate::catalog::decoding::from_json;
@@ -215,7 +216,8 @@ pub(super) fn name_in(record: &Value) -> Option<String> {
     let name = first(&NAMES[..2])
         .or_else(whole)
         .or_else(|| first(&NAMES[2..]))?;
-    Some(name.chars().take(LONGEST_NAME).collect())
+    let shown: String = name.chars().take(LONGEST_NAME).collect();
+    Some(visible(&shown).into_owned())
 }
 
 /// Whether a contact asked not to be disturbed, by this channel or any.

@@ -1,12 +1,12 @@
 //! What a surface asks of the pipeline: one operation, its arguments, and how the call is to be made.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::CallContext;
+use super::{CallContext, Fences};
 use crate::call::arguments::own::OwnArguments;
 use crate::call::output::{Comparison, Output};
 use crate::upstream::Failure;
@@ -64,6 +64,8 @@ pub struct Options {
     /// Arguments are read as HighLevel's own two servers read them: a null empties what its schema lets be null, and a
     /// time without an offset is UTC.
     pub as_highlevel: bool,
+    /// Stand in the answer around what other people wrote.
+    pub fences: Option<Arc<Fences>>,
 }
 
 /// The rows that a write is made for: a read, and what of its rows the write takes.

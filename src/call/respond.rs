@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::meter::{CallRecord, wait_for_record};
+use super::strangers;
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::arguments::LocalZone;
@@ -102,7 +103,9 @@ impl Pipeline {
             },
             Err(failure) => Err(failure),
         };
-        self.conclude(&facts, (consent, record), shown).await
+        let answer = self.conclude(&facts, (consent, record), shown).await;
+        self.remember_strangers(&facts, &answer, context).await;
+        answer
     }
 
     /// The answer to a call whose client has left is kept for when it comes again.
@@ -137,7 +140,10 @@ impl Pipeline {
             return self.show_file(facts, reply, file);
         }
         let mut answer = Answer::from(&reply);
-        answer.text = shape(facts.tool, reply.body, self.settings().max_answer_bytes)?;
+        answer.text = match &facts.fences {
+            None => shape(facts.tool, reply.body, self.settings().max_answer_bytes)?,
+            Some(fences) => self.fence_text(facts.tool, reply.body, fences)?,
+        };
         answer.held = Some(Arc::new((reply.charge, None)));
         // Few calls send what may be dropped; only their answers are read.
         if let Some(sent) = SentValues::in_arguments(facts.tool, &facts.arguments)
@@ -158,6 +164,10 @@ impl Pipeline {
         let answer = Answer::from(&reply);
         if file.is_text() {
             let text = String::from_utf8_lossy(&file.bytes);
+            let text = match &facts.fences {
+                None => text,
+                Some(fences) => fences.enclose_file(&text).into(),
+            };
             let text = fitting_text(facts.tool, &text, self.settings().max_answer_bytes)?;
             return Ok(Answer {
                 text,
@@ -192,7 +202,13 @@ impl Pipeline {
             added_size,
         } = paging;
         let started = Instant::now();
+        let fences = facts.fences.as_deref();
+        let most = match fences {
+            Some(_) => most.saturating_sub(strangers::NOTE_BYTES),
+            None => most,
+        };
         let mut gathered = GatheredRows::for_call(arguments.clone(), added_size, pages);
+        gathered.fences.clone_from(&facts.fences);
         let mut warnings = Vec::new();
         if output.needs_zone() {
             let (zone, warning) = self.zone_of_days(facts, context).await;
@@ -217,7 +233,7 @@ impl Pipeline {
             };
             drop(body);
             if !output.gather(tool, &page, &mut gathered)? {
-                let (text, told) = output.record(tool, &page)?;
+                let (text, told) = output.record(tool, &page, fences)?;
                 answer.text = shape(tool, text, most)?;
                 answer.add_warnings(&told);
                 if let Some(sent) = SentValues::in_arguments(tool, &facts.arguments) {

@@ -31,6 +31,7 @@ mod rules;
 mod sandbox;
 mod state;
 mod stdio;
+mod strangers;
 #[cfg(feature = "otlp")]
 mod telemetry;
 mod tenants;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::section::Section;
 use super::selector::Class;
 use super::{EffectiveRules, Mode};
-use tool::Tool;
+use tool::{Effect, Tool};
 
 impl EffectiveRules<'_> {
     /// Lines to read: which sections hold, and what each says of the tool.
@@ -41,6 +41,9 @@ impl EffectiveRules<'_> {
         if let Some(most) = self.preview_above().filter(|_| Class::Send.holds(tool)) {
             let what = format!("a batch of more than {most} is shown and confirmed first");
             line(&mut text, "Preview", &what);
+        }
+        if tool.effect != Effect::Read && !self.lockdown_lines().is_empty() {
+            lines(&mut text, "Lockdown", self.lockdown_lines());
         }
         let held = |section: &Section| {
             let constraints = section.constraints.iter();

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::caps::Cap;
 use super::class_mode::ClassMode;
 use super::constraint::Constraint;
+use super::lockdown::Lockdown;
 use super::problems::{PolicyErrors, PolicyProblems, selectors};
 use super::quiet::Quiet;
 use super::section::Section;
@@ -57,7 +58,7 @@ fn sections(kind: &str, value: &Value, problems: &mut PolicyProblems) -> BTreeMa
 }
 
 fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section {
-    const KEYS: [&str; 8] = [
+    const KEYS: [&str; 9] = [
         "deny",
         "allow",
         "read_only",
@@ -66,6 +67,7 @@ fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section
         "quiet",
         "arguments",
         "preview_above",
+        "lockdown",
     ];
     let mut section = Section::empty(place);
     for (key, value) in problems.table(place, value).into_iter().flatten() {
@@ -83,6 +85,7 @@ fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section
                     _ => problems.whole_number(&at, value),
                 };
             }
+            "lockdown" => section.lockdown = Lockdown::read(&at, value, problems, mode),
             "arguments" => {
                 for (index, value) in problems.list(&at, value).iter().enumerate() {
                     let at = format!("{at}[{index}]");

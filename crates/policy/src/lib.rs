@@ -4,12 +4,14 @@
 //! A call must pass every section that holds for it. Rules bind exactly what they name: a rule on `tags` says
 //! nothing of `contact.tags`, and `none_of` is no match for somebody who wants past it; `one_of` is.
 
+mod after_strangers;
 mod argument;
 mod caps;
 mod class_mode;
 mod constraint;
 mod explain;
 mod file;
+mod lockdown;
 mod problems;
 mod quiet;
 mod section;

@@ -6,6 +6,7 @@ use super::Denial;
 use super::caps::CapWindow;
 use super::class_mode::ClassMode;
 use super::constraint::Constraint;
+use super::lockdown::Lockdown;
 use super::quiet::Quiet;
 use super::selector::{Class, Selector};
 use tool::{Effect, Tool};
@@ -24,6 +25,8 @@ pub(crate) struct Section {
     pub constraints: Vec<Constraint>,
     /// A batch of more sends than this is previewed; 0 is off.
     pub preview_above: Option<u32>,
+    /// What is asked after a read of what other people wrote.
+    pub lockdown: Option<Lockdown>,
 }
 
 impl Section {
@@ -42,6 +45,7 @@ impl Section {
             && self.quiet.is_none()
             && self.constraints.is_empty()
             && self.preview_above.is_none()
+            && self.lockdown.is_none()
     }
 
     /// Whether it takes any tool off a list.

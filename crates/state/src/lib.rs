@@ -15,6 +15,7 @@ pub mod pause;
 pub mod prepared;
 pub mod questions;
 mod store;
+mod stranger_reads;
 
 use std::fmt::{Display, Write};
 use std::path::Path;

@@ -13,6 +13,7 @@ use crate::folder::StateFolder;
 use crate::import::{has_old_files, take_over};
 use crate::prepared;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
+use crate::stranger_reads;
 
 /// The upstream whose state knows nothing of files of an earlier version.
 pub const SANDBOX: &str = "sandbox";
@@ -96,6 +97,7 @@ impl Sweeping {
         }
         self.last = Some(now);
         prepared::sweep(transaction)?;
+        stranger_reads::sweep(transaction)?;
         let has_room = calls::sweep(transaction)?;
         self.housekeeping.set_full(!has_room);
         match self.housekeeping.keep_days() {

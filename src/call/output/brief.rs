@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// The member of an answer that tells what all rows share.
+pub(super) const EVERY_ROW: &str = "every_row";
+
 /// Fewer rows share too much by chance.
 const FEWEST_ROWS: usize = 3;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use super::companions::companions;
 use super::known::FieldSearch;
 use super::paging::{Evidence, Following, after_row, changed, following, rows_before, total};
 use super::{Output, rows, value_at};
+use crate::call::Fences;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, PagingStyle, Tool};
@@ -53,6 +55,8 @@ pub struct GatheredRows {
     pub(super) is_plain: bool,
     /// Which of the fields that are named any row had.
     pub(super) search: FieldSearch,
+    /// Stand around what other people wrote, once the rows are made a text.
+    pub fences: Option<Arc<Fences>>,
 }
 
 /// A row that passed the filter, and its place among all that were seen.

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::brief::EVERY_ROW;
 use super::cut::CutNote;
+use super::fenced_list::fence_list;
 use super::gather::GatheredRows;
 use super::known::is_documented;
 use super::paging::{Evidence, Following};
@@ -18,7 +20,7 @@ const LARGEST_COMPANION: usize = 4_096;
 
 /// Members of an answer that are ours; HighLevel's of these names are shown by their paths.
 pub(super) const OURS: [&str; 8] = [
-    "every_row",
+    EVERY_ROW,
     "matched",
     "looked_at",
     "total",
@@ -150,8 +152,11 @@ impl Output {
                 false => brief::in_common(&mut projected),
             };
             if !shared.is_empty() {
-                notes.insert("every_row".to_owned(), Value::Object(shared));
+                notes.insert(EVERY_ROW.to_owned(), Value::Object(shared));
             }
+        }
+        if let Some(fences) = &gathered.fences {
+            fence_list(fences, tool, self.format, (&mut projected, &mut notes));
         }
         if !self.filter.is_empty() {
             notes.insert("matched".to_owned(), json!(gathered.rows.len()));

@@ -121,6 +121,7 @@ pub(super) async fn run(
         idempotency_key: given.idempotency_key,
         as_highlevel: false,
         confirm_alone: true,
+        fences: session.pipeline.fences(tool),
     };
     let request = session.request(tool, given.arguments, options);
     Ok(session.pipeline.execute(request).await)

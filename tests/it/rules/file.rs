@@ -35,6 +35,7 @@ fn every_key_of_every_section_is_read() {
         caps = { send = { hour = 50, day = 200 }, money = { day = 5 }, bulk = { hour = 1 } }
         quiet = { from = "20:00", to = "08:00", zone = "Europe/Berlin", days = ["sat", "sun"] }
         preview_above = 3
+        lockdown = { minutes = 10, confirm = "human" }
         [[PLACE.arguments]]
         tools = ["opportunities_*"]
         argument = "pipelineId"
@@ -142,6 +143,23 @@ fn selectors_find_tools_or_are_refused() {
     check_key(
         "preview_above = \"never\"",
         "preview_above: must be a whole number from 0 to 4294967295",
+    );
+    check_key("lockdown = 10", "lockdown: must be a table");
+    check_key(
+        "lockdown = { minutes = 0 }",
+        "lockdown minutes: must be 1 to 1440",
+    );
+    check_key(
+        "lockdown = { minutes = \"10\" }",
+        "lockdown minutes: must be a whole number from 0 to 4294967295",
+    );
+    check_key(
+        "lockdown = { confirm = \"off\" }",
+        "lockdown confirm: off asks nobody; leave lockdown out",
+    );
+    check_key(
+        "lockdown = { confirms = \"human\" }",
+        "lockdown: confirms is no key; did you mean confirm?",
     );
 }
 

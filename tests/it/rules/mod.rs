@@ -2,6 +2,7 @@
 
 mod arguments;
 mod file;
+mod lockdown;
 mod properties;
 mod quiet;
 
@@ -367,6 +368,7 @@ fn a_file_without_a_rule_is_an_error() {
         ),
         ("[server]\nread_only = true\n", true),
         ("[policies.x]\npreview_above = 2\n", true),
+        ("[policies.x]\nlockdown = {}\n", true),
     ];
     for (text, usable) in rows {
         let file = tempfile::NamedTempFile::new().expect("a file");
@@ -400,6 +402,7 @@ fn an_explanation_says_what_holds_and_why() {
         allow = ["conversations_*"]
         [policies.front-desk]
         read_only = true
+        lockdown = { confirm = "human" }
     "#;
     let policy = parse(rules).expect("rules");
     let now: Timestamp = "2026-11-25T19:00:00Z".parse().expect("a time");
@@ -423,6 +426,7 @@ Sections  [server], [policies.front-desk]
 Listed    no, by [policies.front-desk] read_only
 Confirm   token, by the default for bulk
 Caps      none
+Lockdown  human, for 10 minutes after a read of what other people wrote, by [policies.front-desk] lockdown
 Arguments none
 Quiet     none
 "

@@ -14,7 +14,7 @@ struct Migration {
 }
 
 /// In order: the first makes version 1.
-const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED];
+const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED, STRANGER_READS];
 
 const FIRST: Migration = Migration {
     min_reader: 1,
@@ -66,6 +66,16 @@ const PREPARED: Migration = Migration {
             expires_at INTEGER NOT NULL) STRICT",
         "CREATE INDEX prepared_by_principal ON prepared (principal, created_at)",
         "CREATE INDEX prepared_by_end ON prepared (expires_at)",
+    ],
+};
+
+/// Who read other people's words last, and when.
+const STRANGER_READS: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE stranger_read (principal BLOB PRIMARY KEY, at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX stranger_read_by_end ON stranger_read (expires_at)",
     ],
 };
 

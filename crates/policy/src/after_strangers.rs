@@ -1,0 +1,57 @@
+//! What the sections ask of a call whose caller read what other people wrote.
+
+use std::time::Duration;
+
+use super::lockdown::Lockdown;
+use super::section::Section;
+use super::{EffectiveRules, Mode, Policy};
+
+impl Policy {
+    /// For how long a read of what other people wrote has to be remembered; `None` where no section asks.
+    pub fn longest_lockdown(&self) -> Option<Duration> {
+        let all = std::iter::once(&self.server);
+        let all = all.chain(self.locations.values().chain(self.named.values()));
+        let lockdowns = all.filter_map(|section| section.lockdown);
+        lockdowns.map(|lockdown| lockdown.lasts()).max()
+    }
+}
+
+impl EffectiveRules<'_> {
+    /// How a call that is no read is confirmed by somebody who read what other people wrote so long ago, where `asked` is
+    /// what the other rules ask. Where they ask a person, a confirm token, which the agent itself gets, takes nothing of that.
+    pub fn after_strangers(&self, asked: (Mode, String), read_before: Duration) -> (Mode, String) {
+        let holding = self
+            .lockdowns()
+            .filter(|(_, lockdown)| read_before < lockdown.lasts());
+        let Some((section, lockdown)) = holding.max_by_key(|(_, lockdown)| lockdown.mode) else {
+            return asked;
+        };
+        let asks_a_person = asked.0 == Mode::Elicit && lockdown.mode == Mode::Token;
+        if lockdown.mode <= asked.0 || asks_a_person {
+            return asked;
+        }
+        let when = match read_before.as_secs() / 60 {
+            0 => "less than a minute ago".to_owned(),
+            1 => "a minute ago".to_owned(),
+            minutes => format!("{minutes} minutes ago"),
+        };
+        let place = &section.place;
+        let rule = format!("{place} lockdown: what other people wrote was read {when}");
+        (lockdown.mode, rule)
+    }
+
+    /// Each in words, for the person who writes rules.
+    pub(crate) fn lockdown_lines(&self) -> Vec<String> {
+        let lines = self.lockdowns();
+        lines
+            .map(|(section, lockdown)| {
+                format!("{}, by {} lockdown", lockdown.in_words(), section.place)
+            })
+            .collect()
+    }
+
+    fn lockdowns(&self) -> impl Iterator<Item = (&Section, Lockdown)> {
+        self.sections()
+            .filter_map(|section| Some((section, section.lockdown?)))
+    }
+}

@@ -1,0 +1,68 @@
+//! What is asked before a call that changes or sends something, for some minutes after its caller read what other people
+//! wrote: such a text may have told an agent what to do.
+
+use std::time::Duration;
+
+use toml::Value;
+
+use super::Mode;
+use super::problems::PolicyProblems;
+
+/// Longest, in minutes.
+const LONGEST: u32 = 1_440;
+
+/// For how long, and what is asked meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lockdown {
+    minutes: u32,
+    pub mode: Mode,
+}
+
+impl Default for Lockdown {
+    fn default() -> Self {
+        Self {
+            minutes: 10,
+            mode: Mode::Token,
+        }
+    }
+}
+
+impl Lockdown {
+    /// Such as `{ minutes = 10, confirm = "human" }`; `{}` is ten minutes and a confirm token.
+    pub(crate) fn read(
+        at: &str,
+        value: &Value,
+        problems: &mut PolicyProblems,
+        mode: impl Fn(&str, &Value, &mut PolicyProblems) -> Option<Mode>,
+    ) -> Option<Self> {
+        let before = problems.count();
+        let mut lockdown = Self::default();
+        for (key, value) in problems.table(at, value)? {
+            let place = format!("{at} {key}");
+            match key.as_str() {
+                "minutes" => match problems.whole_number(&place, value) {
+                    Some(minutes) if (1..=LONGEST).contains(&minutes) => lockdown.minutes = minutes,
+                    Some(_) => problems.add(&place, format_args!("must be 1 to {LONGEST}")),
+                    None => {}
+                },
+                "confirm" => match mode(&place, value, problems) {
+                    Some(Mode::Off) => problems.add(&place, "off asks nobody; leave lockdown out"),
+                    Some(mode) => lockdown.mode = mode,
+                    None => {}
+                },
+                _ => problems.unknown(at, key, &["minutes", "confirm"]),
+            }
+        }
+        (problems.count() == before).then_some(lockdown)
+    }
+
+    pub(crate) fn lasts(&self) -> Duration {
+        Duration::from_secs(u64::from(self.minutes) * 60)
+    }
+
+    /// For the person who writes rules.
+    pub(crate) fn in_words(&self) -> String {
+        let (mode, minutes) = (self.mode.name(), self.minutes);
+        format!("{mode}, for {minutes} minutes after a read of what other people wrote")
+    }
+}
