@@ -91,12 +91,13 @@ impl Pipeline {
         if let Err(denied) = allowed {
             return Err(self.deny(facts, denied, context));
         }
+        let can_ask = context.elicitation.can_ask();
         let asked = match rules.asks_nobody(facts.tool) {
             true => (Mode::Off, String::new()),
-            false => rules.confirmation(facts.tool, context.elicitation.can_ask()),
+            false => rules.confirmation(facts.tool, can_ask),
         };
         let (mode, rule) = match strangers_read {
-            Some(before) => rules.after_strangers(asked, before),
+            Some(before) => rules.after_strangers(asked, before, can_ask),
             None => asked,
         };
         if mode == Mode::Refuse {

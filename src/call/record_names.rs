@@ -11,7 +11,6 @@ use crate::catalog;
 use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::Reply;
-use policy::Mode;
 use tool::{Effect, Place, Tool};
 
 use super::Answer;

@@ -279,7 +279,7 @@ impl Pipeline {
     }
 
     /// The zone that days in `output` are those of, and what is to be said where it is not the location's.
-    async fn zone_of_days(
+    pub(super) async fn zone_of_days(
         &self,
         facts: &Facts,
         context: &CallContext,

@@ -19,15 +19,21 @@ impl Policy {
 impl EffectiveRules<'_> {
     /// How a call that is no read is confirmed by somebody who read what other people wrote so long ago, where `asked` is
     /// what the other rules ask. Where they ask a person, a confirm token, which the agent itself gets, takes nothing of that.
-    pub fn after_strangers(&self, asked: (Mode, String), read_before: Duration) -> (Mode, String) {
+    pub fn after_strangers(
+        &self,
+        asked: (Mode, String),
+        read_before: Duration,
+        can_ask: bool,
+    ) -> (Mode, String) {
         let holding = self
             .lockdowns()
             .filter(|(_, lockdown)| read_before < lockdown.lasts());
-        let Some((section, lockdown)) = holding.max_by_key(|(_, lockdown)| lockdown.mode) else {
+        let holding = holding.map(|(section, lockdown)| (section, lockdown.asks(can_ask)));
+        let Some((section, mode)) = holding.max_by_key(|(_, mode)| *mode) else {
             return asked;
         };
-        let asks_a_person = asked.0 == Mode::Elicit && lockdown.mode == Mode::Token;
-        if lockdown.mode <= asked.0 || asks_a_person {
+        let asks_a_person = asked.0 == Mode::Elicit && mode == Mode::Token;
+        if mode <= asked.0 || asks_a_person {
             return asked;
         }
         let when = match read_before.as_secs() / 60 {
@@ -37,7 +43,7 @@ impl EffectiveRules<'_> {
         };
         let place = &section.place;
         let rule = format!("{place} lockdown: what other people wrote was read {when}");
-        (lockdown.mode, rule)
+        (mode, rule)
     }
 
     /// Each in words, for the person who writes rules.

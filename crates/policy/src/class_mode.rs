@@ -13,14 +13,19 @@ pub(crate) struct ClassMode {
 const OR: &str = " or ";
 
 impl ClassMode {
+    /// The same for every client.
+    pub(crate) fn always(mode: Mode) -> Self {
+        Self {
+            mode,
+            otherwise: None,
+        }
+    }
+
     /// As it stands in the file; `None` for what is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mode = |name: &str| Mode::ALL.into_iter().find(|mode| mode.name() == name);
         match text.split_once(OR) {
-            None => mode(text).map(|mode| Self {
-                mode,
-                otherwise: None,
-            }),
+            None => mode(text).map(Self::always),
             Some((first, other)) => {
                 let (first, other) = (mode(first)?, mode(other)?);
                 let fits = first == Mode::Elicit && matches!(other, Mode::Token | Mode::Human);

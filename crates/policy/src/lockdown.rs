@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::Value;
 
 use super::Mode;
+use super::class_mode::ClassMode;
 use super::problems::PolicyProblems;
 
 /// Longest, in minutes.
@@ -15,14 +16,14 @@ const LONGEST: u32 = 1_440;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lockdown {
     minutes: u32,
-    pub mode: Mode,
+    mode: ClassMode,
 }
 
 impl Default for Lockdown {
     fn default() -> Self {
         Self {
             minutes: 10,
-            mode: Mode::Token,
+            mode: ClassMode::always(Mode::Token),
         }
     }
 }
@@ -33,7 +34,7 @@ impl Lockdown {
         at: &str,
         value: &Value,
         problems: &mut PolicyProblems,
-        mode: impl Fn(&str, &Value, &mut PolicyProblems) -> Option<Mode>,
+        mode: impl Fn(&str, &Value, &mut PolicyProblems) -> Option<ClassMode>,
     ) -> Option<Self> {
         let before = problems.count();
         let mut lockdown = Self::default();
@@ -46,7 +47,9 @@ impl Lockdown {
                     None => {}
                 },
                 "confirm" => match mode(&place, value, problems) {
-                    Some(Mode::Off) => problems.add(&place, "off asks nobody; leave lockdown out"),
+                    Some(mode) if mode == ClassMode::always(Mode::Off) => {
+                        problems.add(&place, "off asks nobody; leave lockdown out")
+                    }
                     Some(mode) => lockdown.mode = mode,
                     None => {}
                 },
@@ -60,9 +63,14 @@ impl Lockdown {
         Duration::from_secs(u64::from(self.minutes) * 60)
     }
 
+    /// What it asks of a client that can ask its user, or of one that cannot.
+    pub(crate) fn asks(&self, can_ask: bool) -> Mode {
+        self.mode.of_client(can_ask)
+    }
+
     /// For the person who writes rules.
     pub(crate) fn in_words(&self) -> String {
-        let (mode, minutes) = (self.mode.name(), self.minutes);
+        let (mode, minutes) = (self.mode.text(), self.minutes);
         format!("{mode}, for {minutes} minutes after a read of what other people wrote")
     }
 }
