@@ -42,11 +42,13 @@ enum GeneratorCommand {
         /// Only of this document, such as `contacts`.
         document: Option<String>,
     },
-    /// Print how well search finds the operations of a file of requests, one JSON object a line.
+    /// Print how well search finds the operations of files of requests, one JSON object a line.
     SearchEval {
-        /// Lines of query, agent_query and groups.
-        file: PathBuf,
-        /// Print the requests whose operations are not among the first five.
+        /// Lines of query, agent_query and groups, which are empty where no operation does it.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print the requests whose operations are not among the first five, or that are told wrongly
+        /// whether any does it.
         #[arg(long)]
         misses: bool,
     },
@@ -67,8 +69,8 @@ pub(crate) fn run() -> ExitCode {
         GeneratorCommand::List { all, document } => {
             list::run(&cli.openapi, *all, document.as_deref())
         }
-        GeneratorCommand::SearchEval { file, misses } => {
-            search_eval::run(&cli.openapi, file, *misses)
+        GeneratorCommand::SearchEval { files, misses } => {
+            search_eval::run(&cli.openapi, files, *misses)
         }
         GeneratorCommand::Show { tool } => show::run(&cli.openapi, tool),
     };

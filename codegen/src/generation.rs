@@ -55,7 +55,7 @@ pub fn generate(sources: &Sources) -> Result<Generation, Errors> {
         .filter(|operation| !operation.toolsets.is_empty())
         .collect();
     let rust = emitted(&chosen, sources)?;
-    let index = index(&chosen, &sources.glossary);
+    let index = index(&chosen, &sources.glossary, &sources.lacking);
     Ok(Generation {
         rust,
         index,

@@ -110,6 +110,7 @@ fn lowered(
     problems.extend(stale(sources, &operations));
     problems.extend(sources.strangers.problems(&operations));
     problems.extend(twins::join(&mut operations));
+    problems.extend(twins::successor_problems(&operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
 
     let mut names = BTreeSet::new();

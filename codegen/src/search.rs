@@ -3,3 +3,4 @@
 pub mod evaluate;
 pub(crate) mod glossary;
 pub(crate) mod index;
+pub mod lacking;

@@ -34,7 +34,8 @@ pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         .filter_map(|(stem, operations)| prove(stem, operations).err())
         .collect();
     let stale = sources.glossary.problems(&generation.index.known());
-    let problems = [unproven, stale].concat();
+    let lost = sources.lacking.problems(&generation.operations);
+    let problems = [unproven, stale, lost].concat();
     if !problems.is_empty() {
         return Err(Errors(problems));
     }

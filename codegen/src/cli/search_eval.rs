@@ -1,15 +1,17 @@
-//! `search-eval`: how well search finds the operations of a file of requests.
+//! `search-eval`: how well search finds the operations of files of requests, and says where there is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use codegen::document::load::{load, text_of};
 use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
-use codegen::search::evaluate::{DEPTHS, EvaluationRequest, Score, evaluate, rank_of};
-use search::Index;
+use codegen::search::evaluate::{
+    DEPTHS, EvaluationRequest, MARGINS, Score, VerdictCounts, count_verdicts, evaluate, rank_of,
+};
+use search::{Index, Lack};
 
-pub(super) fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode, Errors> {
+pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;
     let index: Index = serde_json::from_str(&generation.index.text()).map_err(|error| {
         let what = format!("cannot be read back: {error}");
@@ -25,7 +27,11 @@ pub(super) fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode,
             )
         })
         .unzip();
-    let requests = requests(file)?;
+    let mut all_requests = Vec::new();
+    for file in files {
+        all_requests.extend(requests(file)?);
+    }
+    let requests = all_requests;
     println!(
         "{:<24} {:>8} {:>6} {:>6} {:>6} {:>6}",
         "", "requests", "R@1", "R@5", "R@10", "MRR"
@@ -41,7 +47,8 @@ pub(super) fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode,
         for (document, score) in &by_document {
             print_score(&format!("  {document}"), score);
         }
-        for request in requests.iter().filter(|_| misses) {
+        let answered = requests.iter().filter(|request| request.has_answer());
+        for request in answered.filter(|_| misses) {
             let rank = rank_of(&index, &ids, request, text(request));
             if rank.is_none_or(|rank| rank > 5) {
                 let first: Vec<&str> = index
@@ -59,7 +66,51 @@ pub(super) fn run(openapi: &Path, file: &Path, misses: bool) -> Result<ExitCode,
             }
         }
     }
+    print_trade_off(&index, &requests);
+    if misses {
+        print_wrongly_told(&index, &requests);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+const FORMS: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one| &one.query];
+
+/// What it costs to tell more of those that nothing does it for, over both forms of each request.
+fn print_trade_off(index: &Index, requests: &[EvaluationRequest]) {
+    println!("told that no operation does it, by margin:");
+    for margin in MARGINS.map(Some).into_iter().chain([None]) {
+        let [agents, users] = FORMS.map(|text| count_verdicts(index, requests, text, margin));
+        let shown = |counts: VerdictCounts| {
+            format!(
+                "{:>4} of {:>4} rightly, {:>3} of {:>4} wrongly",
+                counts.rightly, counts.without, counts.wrongly, counts.with
+            )
+        };
+        let margin = margin.map_or("as served".to_owned(), |margin| margin.to_string());
+        println!(
+            "{margin:>11}  agents' {}   users' {}",
+            shown(agents),
+            shown(users)
+        );
+    }
+}
+
+fn print_wrongly_told(index: &Index, requests: &[EvaluationRequest]) {
+    for request in requests {
+        for intent in FORMS.iter().flat_map(|text| text(request).split(" ; ")) {
+            let ranking = index.find(intent, |_| true);
+            let lack = ranking.lack();
+            if lack.is_some() != request.has_answer() {
+                continue;
+            }
+            let what = match lack {
+                Some(Lack::Known(lacking)) => &lacking.what,
+                Some(Lack::Unknown) => "unknown words",
+                None => "nothing is told",
+            };
+            println!("    {what} ({:.2}): {intent:?}", ranking.margin);
+        }
+    }
 }
 
 fn requests(file: &Path) -> Result<Vec<EvaluationRequest>, Problem> {

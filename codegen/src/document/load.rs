@@ -10,6 +10,7 @@ use crate::allowlist::{self, Allowlist};
 use crate::annotations::{self, DocumentAnnotations};
 use crate::error::{Errors, Problem};
 use crate::search::glossary::{self, Glossary};
+use crate::search::lacking::{self, LackingTables};
 use crate::strangers::{self, StrangerTables};
 use crate::v3::{self, V3, V3Documents};
 
@@ -24,6 +25,7 @@ pub struct Sources {
     pub v3: V3Documents,
     pub glossary: Glossary,
     pub strangers: StrangerTables,
+    pub lacking: LackingTables,
 }
 
 /// Reads the folder `openapi`, collecting every problem.
@@ -66,6 +68,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
     let v3_documents = one(&path("v3.toml"), v3::parse, &mut problems);
     let glossary = one(&path("glossary.toml"), glossary::parse, &mut problems);
     let strangers = one(&path("strangers.toml"), strangers::parse, &mut problems);
+    let lacking = one(&path("lacking.toml"), lacking::parse, &mut problems);
 
     if problems.is_empty() {
         Ok(Sources {
@@ -76,6 +79,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             v3: v3_documents,
             glossary,
             strangers,
+            lacking,
         })
     } else {
         Err(Errors(problems))

@@ -144,6 +144,7 @@ fn lower_operation(
             .and_then(|known| known.twin.clone())
             .into_iter()
             .collect(),
+        successor: known.and_then(|known| known.successor.clone()),
         idempotent: known
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),

@@ -7,14 +7,21 @@ use serde::Deserialize;
 use ::search::Index;
 
 /// One line of a file of requests.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct EvaluationRequest {
     /// In a user's own words.
     pub query: String,
     /// In an agent's words; ` ; ` stands between intents, each of which is searched by itself.
     pub agent_query: String,
-    /// Every group must be found; any of its members will do. Ids are `document:operationId`.
+    /// Every group must be found; any of its members will do. Ids are `document:operationId`. Without
+    /// groups no operation does what is asked for.
     pub groups: Vec<Vec<String>>,
+}
+
+impl EvaluationRequest {
+    pub fn has_answer(&self) -> bool {
+        !self.groups.is_empty()
+    }
 }
 
 /// What was found of some requests.
@@ -40,7 +47,7 @@ pub fn evaluate(
 ) -> (Score, BTreeMap<String, Score>) {
     let mut all = Score::default();
     let mut by_document: BTreeMap<String, Score> = BTreeMap::new();
-    for request in requests {
+    for request in requests.iter().filter(|one| one.has_answer()) {
         let worst = rank_of(index, ids, request, text(request));
         let document = request
             .groups
@@ -88,4 +95,45 @@ pub fn rank_of(
                 .map(|place| place + 1)
         })
         .try_fold(0, |worst, rank| Some(worst.max(rank?)))
+}
+
+/// How many were told that no operation does what they ask for, of those that none does it for, and
+/// of the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerdictCounts {
+    pub rightly: usize,
+    pub without: usize,
+    pub wrongly: usize,
+    pub with: usize,
+}
+
+/// The margins at which `search-eval` shows what telling so costs.
+pub const MARGINS: [f32; 9] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 2.0];
+
+/// What is told of some requests where what is lacking must fit `margin` times better than the best
+/// operation, or as the server does it.
+pub fn count_verdicts(
+    index: &Index,
+    requests: &[EvaluationRequest],
+    text: impl Fn(&EvaluationRequest) -> &str,
+    margin: Option<f32>,
+) -> VerdictCounts {
+    let mut counts = VerdictCounts::default();
+    for request in requests {
+        for intent in text(request).split(" ; ") {
+            let ranking = index.find(intent, |_| true);
+            let lack = match margin {
+                Some(margin) => ranking.lack_beyond(margin),
+                None => ranking.lack(),
+            };
+            let (count, all) = if request.has_answer() {
+                (&mut counts.wrongly, &mut counts.with)
+            } else {
+                (&mut counts.rightly, &mut counts.without)
+            };
+            *count += usize::from(lack.is_some());
+            *all += 1;
+        }
+    }
+    counts
 }

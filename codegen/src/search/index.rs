@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::model::operation::Operation;
 use crate::search::glossary::Glossary;
-use ::search::cut;
+use crate::search::lacking::{LackingTable, LackingTables};
+use ::search::{Lacking, PHRASE_SCALE, cut};
 use tool::Effect;
 
 /// Toolsets of what people need most, and the priors of their tools.
@@ -19,14 +20,18 @@ const LENGTH: f64 = 0.6;
 /// Weights are whole numbers in the file: this many stand for 1.
 const SCALE: f64 = 1000.0;
 
-/// The index as it is written, in the order of `operations`.
+/// The index as it is written, in the order of `operations`: what `search::Index` reads.
 #[derive(Serialize)]
 pub struct IndexText {
     words: BTreeMap<String, Vec<u32>>,
+    titles: BTreeMap<String, Vec<u32>>,
+    phrases: BTreeMap<String, Vec<u32>>,
+    phrase_owners: Vec<u32>,
     synonyms: BTreeMap<String, Vec<String>>,
     priors: Vec<u32>,
     reads: Vec<bool>,
-    titles: BTreeMap<String, Vec<u32>>,
+    successors: BTreeMap<usize, usize>,
+    lacking: Vec<Lacking>,
 }
 
 impl IndexText {
@@ -47,8 +52,10 @@ fn words(text: &str) -> Vec<String> {
     words.map(|word| word.stem).collect()
 }
 
-/// What is searched of an operation, and what a word in it is worth.
-fn fields(operation: &Operation) -> [(f64, Vec<String>); 6] {
+/// What is searched, and what a word in it is worth.
+type SearchedFields = [(f64, Vec<String>); 6];
+
+fn fields(operation: &Operation) -> SearchedFields {
     let id = operation.tool.split_once('_').map_or("", |(_, id)| id);
     let arguments: Vec<&str> = operation
         .arguments
@@ -66,8 +73,31 @@ fn fields(operation: &Operation) -> [(f64, Vec<String>); 6] {
     ]
 }
 
+/// The fields of what is lacking, as though it were an operation.
+fn lacking_fields(table: &LackingTable) -> SearchedFields {
+    [
+        (3.0, words(&table.what)),
+        (3.0, words(&table.what)),
+        (2.5, words(&table.sayings().collect::<Vec<_>>().join(" "))),
+        (1.2, Vec::new()),
+        (1.5, Vec::new()),
+        (0.3, Vec::new()),
+    ]
+}
+
+impl LackingTable {
+    fn sayings(&self) -> impl Iterator<Item = &str> {
+        let phrases = self.phrases.iter().map(String::as_str);
+        phrases.chain([self.what.as_str()])
+    }
+}
+
 /// The index over `operations`, which the caller has sorted by tool name.
-pub(crate) fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText {
+pub(crate) fn index(
+    operations: &[&Operation],
+    glossary: &Glossary,
+    lacking: &LackingTables,
+) -> IndexText {
     let all: Vec<_> = operations
         .iter()
         .map(|operation| fields(operation))
@@ -81,7 +111,8 @@ pub(crate) fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText
     }
     let mut frequencies: Vec<BTreeMap<&str, f64>> = Vec::new();
     let mut holders: BTreeMap<&str, f64> = BTreeMap::new();
-    for fields in &all {
+    let lacking_fields: Vec<SearchedFields> = lacking.lacking.iter().map(lacking_fields).collect();
+    for (number, fields) in all.iter().chain(&lacking_fields).enumerate() {
         let mut of_operation: BTreeMap<&str, f64> = BTreeMap::new();
         for ((weight, words), average) in fields.iter().zip(averages) {
             let length = 1.0 - LENGTH + LENGTH * words.len() as f64 / f64::max(average, 1.0);
@@ -89,33 +120,33 @@ pub(crate) fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText
                 *of_operation.entry(word).or_default() += weight / length;
             }
         }
-        for word in of_operation.keys() {
-            *holders.entry(word).or_default() += 1.0;
+        // What is lacking makes no word of an operation commoner.
+        if number < all.len() {
+            for word in of_operation.keys() {
+                *holders.entry(word).or_default() += 1.0;
+            }
         }
         frequencies.push(of_operation);
     }
     let mut postings: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (number, of_operation) in (0..).zip(&frequencies) {
         for (word, frequency) in of_operation {
-            let held = holders.get(word).copied().unwrap_or_default();
+            let held = holders.get(word).copied().unwrap_or(1.0);
             let rarity = ((count - held + 0.5) / (held + 0.5) + 1.0).ln();
             let weight = rarity * frequency * (SATURATION + 1.0) / (frequency + SATURATION);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "below 7 * 2.2 * SCALE"
-            )]
-            let weight = (weight * SCALE).round() as u32;
             postings
                 .entry((*word).to_owned())
                 .or_default()
-                .extend([number, weight]);
+                .extend([number, whole(weight * SCALE)]);
         }
     }
-    let titles = titles(operations, |word| {
-        (1.0 + count / holders.get(word).copied().unwrap_or(1.0)).ln()
-    });
+    let rarity = |word: &str| (1.0 + count / holders.get(word).copied().unwrap_or(1.0)).ln();
+    let titles = operations.iter().map(|operation| operation.title.as_str());
+    let (phrase_owners, phrases): (Vec<u32>, Vec<&str>) = phrases(operations, lacking).unzip();
     IndexText {
+        titles: shares(titles, rarity, SCALE),
+        phrases: shares(phrases.into_iter(), rarity, f64::from(PHRASE_SCALE)),
+        phrase_owners,
         synonyms: glossary.stemmed(&postings.keys().cloned().collect::<BTreeSet<_>>()),
         words: postings,
         priors: operations
@@ -126,27 +157,85 @@ pub(crate) fn index(operations: &[&Operation], glossary: &Glossary) -> IndexText
             .iter()
             .map(|operation| operation.effect == Effect::Read)
             .collect(),
-        titles,
+        successors: successors(operations),
+        lacking: lacking
+            .lacking
+            .iter()
+            .map(|table| entry(table, operations))
+            .collect(),
     }
 }
 
-/// For each word of titles, the operations that have it and its share in the title by rarity.
-fn titles(operations: &[&Operation], rarity: impl Fn(&str) -> f64) -> BTreeMap<String, Vec<u32>> {
-    let mut titles: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for (number, operation) in (0..).zip(operations) {
-        let words: BTreeSet<String> = words(&operation.title).into_iter().collect();
-        let whole: f64 = words.iter().map(|word| rarity(word)).sum();
+/// The phrases of operations and of what is lacking, each with its owner's number.
+fn phrases<'a>(
+    operations: &'a [&Operation],
+    lacking: &'a LackingTables,
+) -> impl Iterator<Item = (u32, &'a str)> {
+    let sayings = operations.iter().map(|operation| {
+        let phrases = operation.phrases.iter().map(String::as_str);
+        phrases.collect::<Vec<_>>()
+    });
+    let lacking = lacking
+        .lacking
+        .iter()
+        .map(|table| table.sayings().collect());
+    (0..)
+        .zip(sayings.chain(lacking))
+        .flat_map(|(owner, phrases)| phrases.into_iter().map(move |phrase| (owner, phrase)))
+}
+
+/// For each word of `texts`, the texts that have it and its share in them by rarity.
+fn shares<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    rarity: impl Fn(&str) -> f64,
+    scale: f64,
+) -> BTreeMap<String, Vec<u32>> {
+    let mut shares: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (number, text) in (0..).zip(texts) {
+        let words: BTreeSet<String> = words(text).into_iter().collect();
+        let sum: f64 = words.iter().map(|word| rarity(word)).sum();
         for word in words {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a share, at most SCALE"
-            )]
-            let share = (rarity(&word) / whole * SCALE).round() as u32;
-            titles.entry(word).or_default().extend([number, share]);
+            let share = whole(rarity(&word) / sum * scale);
+            shares.entry(word).or_default().extend([number, share]);
         }
     }
-    titles
+    shares
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a weight below 7 * 2.2 * SCALE, or a share"
+)]
+fn whole(weight: f64) -> u32 {
+    weight.round() as u32
+}
+
+/// Operations that HighLevel retires, each with the one that takes its place: the one named, or a
+/// twin that HighLevel keeps.
+fn successors(operations: &[&Operation]) -> BTreeMap<usize, usize> {
+    let place = |name: &str| operations.iter().position(|other| other.tool == name);
+    let is_kept = |twin: &usize| operations.get(*twin).is_some_and(|twin| !twin.deprecated);
+    let retired = operations
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| one.deprecated);
+    retired
+        .filter_map(|(number, operation)| {
+            let named = operation.successor.as_deref().and_then(place);
+            let twins = operation.twins.iter().filter_map(|twin| place(twin));
+            Some((number, named.or_else(|| twins.into_iter().find(is_kept))?))
+        })
+        .collect()
+}
+
+fn entry(table: &LackingTable, operations: &[&Operation]) -> Lacking {
+    let place = |name: &String| operations.iter().position(|one| one.tool == *name);
+    Lacking {
+        what: table.what.clone(),
+        reads: table.reads,
+        nearest: table.nearest.iter().filter_map(place).collect(),
+    }
 }
 
 /// In percent.

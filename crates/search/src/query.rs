@@ -1,4 +1,4 @@
-//! Reads a request as people write it: its clauses, whether each asks or bids, and whom it names.
+//! Reads a request as people write it: its clauses, whether each asks or bids, what it is about, and whom it names.
 
 use crate::words::{Word, cut};
 
@@ -17,6 +17,19 @@ pub(crate) struct Clause {
     pub words: Vec<Word>,
     /// `None` where it is unclear.
     pub mood: Option<Mood>,
+    /// How many of the words say what it is about; what follows narrows that.
+    pub head: usize,
+    /// It is about several of a kind: `contacts with a tag`.
+    pub is_plural: bool,
+}
+
+/// What a clause is read by.
+pub(crate) trait Vocabulary {
+    /// What the verb wants that `words` begin with.
+    fn verb(&self, words: &[Word]) -> Option<Mood>;
+
+    /// Whether `word` is one of what operations are about, or means one.
+    fn is_known(&self, word: &Word) -> bool;
 }
 
 /// Begin a question, in stems.
@@ -28,16 +41,37 @@ const ASKING: &[&str] = &[
 /// Part two clauses where a verb follows, in stems.
 const JOINTS: &[&str] = &["and", "then", "also", "plus"];
 
-/// A request as one clause, and the clauses it falls into where there are several. `verb` says what
-/// the verb wants that some words begin with.
-pub(crate) fn clauses(text: &str, verb: impl Fn(&[Word]) -> Option<Mood>) -> (Clause, Vec<Clause>) {
+/// Begin what narrows a request: `contacts with a tag`.
+const NARROWING: &[&str] = &[
+    "with", "without", "where", "whose", "that", "who", "which", "having", "missing", "sorted",
+    "above", "over", "under", "below", "since",
+];
+
+/// Stand in sentences and not in what is only named: `the deal is lost`, not `lost deals`.
+const TELLING: &[&str] = &[
+    "is", "are", "was", "were", "am", "be", "been", "has", "have", "had", "do", "does", "did",
+    "can", "could", "should", "would", "will", "wont", "cant", "dont", "didnt", "doesnt", "isnt",
+    "arent", "wasnt", "hasnt", "havent", "couldnt", "wants", "want", "needs", "need", "wanted",
+    "needed", "says", "said", "asked", "gets", "got", "i", "we", "he", "she", "they", "it", "you",
+    "im", "ive", "ill",
+];
+
+/// Verbs that are adjectives where several of a kind follow: `open deals`, `new leads`. Those that
+/// end in `ed` are too.
+const ADJECTIVES: &[&str] = &["new", "open", "active"];
+
+/// Stand before a verb of many: `bulk add`.
+const MANY: &[&str] = &["bulk", "mass", "batch"];
+
+/// A request as one clause, and the clauses it falls into where there are several.
+pub(crate) fn clauses(text: &str, vocabulary: &impl Vocabulary) -> (Clause, Vec<Clause>) {
     let mut parts: Vec<Vec<Word>> = vec![Vec::new()];
-    for piece in text.split_inclusive([',', ';', '.', '?', '!', '\n']) {
+    for piece in sentences(text).flat_map(|one| one.split_inclusive([',', ';', '?', '!', '\n'])) {
         let mut is_joint = true;
         let words = cut(piece);
         for (at, word) in words.iter().enumerate() {
             let rest = words.get(at..).unwrap_or_default();
-            if is_joint && rest.len() > 1 && verb(rest).is_some() {
+            if is_joint && rest.len() > 1 && mood_of_verb(rest, vocabulary).is_some() {
                 parts.push(Vec::new());
             }
             if let Some(part) = parts.last_mut() {
@@ -55,44 +89,101 @@ pub(crate) fn clauses(text: &str, verb: impl Fn(&[Word]) -> Option<Mood>) -> (Cl
     }
     let whole = cut(text);
     let is_titled = whole.iter().filter(|word| word.capital).count() * 2 > whole.len();
-    let clause = |words| clause(words, is_titled, &verb);
+    let clause = |words| clause(words, is_titled, vocabulary);
     (clause(whole), parts.into_iter().map(clause).collect())
 }
 
+/// Sentences end with a full stop before a space: `acme.com` has none.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(". ")
+}
+
 /// `is_titled`: most words of the request begin with a capital, which then says nothing.
-fn clause(
-    mut words: Vec<Word>,
-    is_titled: bool,
-    verb: &impl Fn(&[Word]) -> Option<Mood>,
-) -> Clause {
+fn clause(mut words: Vec<Word>, is_titled: bool, vocabulary: &impl Vocabulary) -> Clause {
     for word in words.iter_mut().skip(1) {
         word.is_name = word.capital && !is_titled;
     }
-    let first = words.first();
-    let mood = if first.is_some_and(|word| ASKING.contains(&word.stem.as_str())) {
-        Some(Mood::Ask)
-    } else {
-        verb(&words)
+    let head = head(&words, vocabulary);
+    let about = words.get(..head).unwrap_or_default();
+    let has_plural = about.iter().any(|word| is_plural(word, vocabulary));
+    let tells = |word: &Word| TELLING.contains(&word.written.as_str());
+    let mood = match words.first() {
+        Some(first) if ASKING.contains(&first.stem.as_str()) => Some(Mood::Ask),
+        _ => mood_of_verb(&words, vocabulary)
+            .or_else(|| (has_plural && !about.iter().any(tells)).then_some(Mood::Ask)),
     };
-    Clause { words, mood }
+    Clause {
+        mood,
+        head,
+        is_plural: has_plural,
+        words,
+    }
+}
+
+/// How many of the words come before what narrows them: `contacts with a tag`, `leads assigned to me`.
+fn head(words: &[Word], vocabulary: &impl Vocabulary) -> usize {
+    let mut has_plural = false;
+    for (at, word) in words.iter().enumerate() {
+        let narrows = NARROWING.contains(&word.written.as_str())
+            || has_plural && word.written.ends_with("ed");
+        if at > 0 && narrows {
+            return at;
+        }
+        has_plural = has_plural || is_plural(word, vocabulary);
+    }
+    words.len()
+}
+
+/// What the verb wants that `words` begin with, unless it is an adjective there.
+fn mood_of_verb(words: &[Word], vocabulary: &impl Vocabulary) -> Option<Mood> {
+    if let Some((first, rest)) = words.split_first()
+        && !rest.is_empty()
+        && MANY.contains(&first.written.as_str())
+    {
+        return mood_of_verb(rest, vocabulary);
+    }
+    let mood = vocabulary.verb(words)?;
+    let is_adjective = mood == Mood::Bid
+        && words.split_first().is_some_and(|(first, rest)| {
+            let named = rest.iter().take(2).take_while(|word| !word.silent);
+            (ADJECTIVES.contains(&first.written.as_str()) || first.written.ends_with("ed"))
+                && named.into_iter().any(|word| is_plural(word, vocabulary))
+        });
+    (!is_adjective).then_some(mood)
+}
+
+/// Whether a word is several of what operations are about.
+fn is_plural(word: &Word, vocabulary: &impl Vocabulary) -> bool {
+    word.written.len() > 3
+        && word.written.ends_with('s')
+        && !word.stem.ends_with('s')
+        && vocabulary.is_known(word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn verb(words: &[Word]) -> Option<Mood> {
-        match words.first()?.written.as_str() {
-            "find" => Some(Mood::Ask),
-            "add" | "email" | "move" => Some(Mood::Bid),
-            _ => None,
+    struct Few;
+
+    impl Vocabulary for Few {
+        fn verb(&self, words: &[Word]) -> Option<Mood> {
+            match words.first()?.written.as_str() {
+                "find" => Some(Mood::Ask),
+                "add" | "email" | "move" | "moved" | "open" => Some(Mood::Bid),
+                _ => None,
+            }
+        }
+
+        fn is_known(&self, word: &Word) -> bool {
+            ["deal", "contact"].contains(&word.stem.as_str())
         }
     }
 
     #[test]
     fn a_request_falls_into_its_clauses() {
         fn check(request: &str, expected: &[&str]) {
-            let (_, parts) = clauses(request, verb);
+            let (_, parts) = clauses(request, &Few);
             let texts: Vec<String> = parts
                 .iter()
                 .map(|part| {
@@ -105,7 +196,9 @@ mod tests {
         check("add Ann and email her", &["add ann and", "email her"]);
         check("find Bo, then move him", &["find bo then", "move him"]);
         check("find Bo; what else", &["find bo", "what else"]);
+        check("find Bo. What else", &["find bo", "what else"]);
         check("find the name and number of Bo", &[]);
+        check("find acme.com", &[]);
         check("find Bo. Thanks!", &[]);
         check("", &[]);
     }
@@ -113,18 +206,40 @@ mod tests {
     #[test]
     fn a_clause_asks_or_bids() {
         fn check(request: &str, mood: Option<Mood>) {
-            assert_eq!(clauses(request, verb).0.mood, mood, "{request}");
+            assert_eq!(clauses(request, &Few).0.mood, mood, "{request}");
         }
         check("who is coming", Some(Mood::Ask));
         check("find Ann", Some(Mood::Ask));
         check("add Ann", Some(Mood::Bid));
+        check("bulk add contacts", Some(Mood::Bid));
         check("opening hours", None);
+        check("the deal of Ann", None);
+        // What is only named is looked for.
+        check("contacts with a tag", Some(Mood::Ask));
+        check("open deals", Some(Mood::Ask));
+        check("moved deals", Some(Mood::Ask));
+        check("open a deal", Some(Mood::Bid));
+        check("the deals are lost", None);
+        check("Ann with contacts", None);
+    }
+
+    #[test]
+    fn what_narrows_is_told_from_what_it_is_about() {
+        fn check(request: &str, head: usize) {
+            assert_eq!(clauses(request, &Few).0.head, head, "{request}");
+        }
+        check("contacts with a tag", 1);
+        check("add a contact with tags", 3);
+        check("contacts moved to Ann", 1);
+        check("moved contacts", 2);
+        check("who is coming", 3);
+        check("with whom", 2);
     }
 
     #[test]
     fn names_are_seen() {
         fn check(request: &str, names: &[&str]) {
-            let (whole, _) = clauses(request, verb);
+            let (whole, _) = clauses(request, &Few);
             let named = whole.words.iter().filter(|word| word.is_name);
             let named: Vec<&str> = named.map(|word| &*word.written).collect();
             assert_eq!(named, names, "{request}");

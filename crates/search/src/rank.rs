@@ -1,31 +1,16 @@
-//! Ranks operations for a request by an index whose weights were computed at build time.
+//! Ranks operations for a request by the weights of the index.
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
+use crate::index::{Index, PHRASE_SCALE};
 use crate::query::{Clause, Mood, clauses};
-use crate::words::Word;
-
-// The numbers below were set over `codegen/tests/requests.jsonl`, two thirds of it, and all lie where
-// half or double of them changes little.
-
-/// What a match of what a word means is worth beside one of the word itself; of an expression's.
-const SYNONYM: f32 = 0.8;
-const EXPRESSION: f32 = 0.9;
-
-/// A word that is part of an expression, beside one that stands alone.
-const INNER: f32 = 0.7;
+use crate::verdict::Ranking;
 
 /// Several words that go together count as this power of their number.
 const TOGETHER: f32 = 0.4;
 
-/// A name, which may be a word of some operation by chance; and `contact`, at which a name hints.
-const NAME: f32 = 0.3;
-const HINT: f32 = 0.5;
-
 /// A word that another word of the request meant already.
-const AGAIN: f32 = 0.3;
+const AGAIN: f32 = 0.4;
 
 /// Operations that change something, for one who asks; that only read, for one who bids, or who
 /// does neither clearly.
@@ -33,208 +18,113 @@ const WRITES_FOR_ASKING: f32 = 0.6;
 const READS_FOR_BIDDING: f32 = 0.4;
 const READS_FOR_UNCLEAR: f32 = 0.85;
 
+/// What is lacking and would only read, for one who bids.
+const LACKING_READS_FOR_BIDDING: f32 = 0.7;
+
 /// The whole request, for one of its clauses.
 const CONTEXT: f32 = 0.15;
 
 /// How much of a score falls with what a title has beyond the request, how steeply, and what a
 /// title that the request says in full adds.
-const TITLE_SHARE: f32 = 0.65;
+const TITLE_SHARE: f32 = 0.7;
 const TITLE_POWER: f32 = 1.3;
 const TITLE_WHOLE: f32 = 500.0;
 
-/// What the titles of operations that look something up say alike.
+/// A phrase that the request says in full, beside a title that it says in full, and what it adds.
+const PHRASE: f32 = 0.85;
+const PHRASE_WHOLE: f32 = 700.0;
+
+/// What the titles of operations that look something up say alike; of those that look up one, where
+/// several are asked for.
 const LOOKS: f32 = 0.8;
+const LOOKS_UP_ONE: f32 = 0.25;
 
-/// Longest expression in the glossary, in words.
-const LONGEST: usize = 4;
-
-/// How far a particle stands from its verb at most: `take the old tag off`.
-const REACH: usize = 6;
-
-/// Words that may stand apart from the verb they belong to, in stems.
-const PARTICLES: &[&str] = &[
-    "off", "back", "over", "out", "down", "away", "know", "along", "across", "forward", "in", "up",
-    "to", "togeth", "at", "live", "on", "into",
-];
-
-/// What operations do that look something up, in stems.
-const LOOKING: &[&str] = &[
-    "get", "list", "search", "find", "count", "download", "export", "check",
-];
-
-/// What operations do that change something, in stems.
-const ACTING: &[&str] = &[
-    "creat", "add", "updat", "delet", "remov", "send", "cancel", "publish", "paus", "resum",
-    "duplic", "upload", "assign", "complet", "void", "enabl", "disabl", "connect", "attach",
-    "import", "upsert", "book", "block", "start", "purchas", "train",
-];
-
-/// Operations are numbered in the order of their tool names. Postings alternate: an operation, and
-/// a weight in thousandths.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Index {
-    /// For each word, the operations that have it and its weight in them.
-    pub words: HashMap<String, Vec<u32>>,
-    /// For each word of titles, the operations that have it and its share in the title.
-    pub titles: HashMap<String, Vec<u32>>,
-    /// What an expression means: alternatives of one or more stems.
-    pub synonyms: HashMap<String, Vec<String>>,
-    /// For each operation, what its score is multiplied by, in percent.
-    pub priors: Vec<u32>,
-    /// For each operation, whether it only reads.
-    pub reads: Vec<bool>,
-}
-
-/// One thing said, and the ways in which operations may say it: the worth and the stems of each.
-struct Term<'a> {
-    weight: f32,
-    ways: Vec<(f32, Vec<&'a str>)>,
-}
-
-/// Where the words of an expression stand, and what it means.
-type WordMatch<'a> = (Vec<usize>, &'a [String]);
+/// What lists is asked for a little less surely where one is asked for.
+const LISTS_ONE: f32 = 0.65;
 
 impl Index {
     /// Operations that match any word of a request, best first, with their scores. Where it holds
     /// several intents, the best of each come in turn.
     pub fn rank(&self, request: &str, is_wanted: impl Fn(usize) -> bool) -> Vec<(usize, f32)> {
-        let (whole, parts) = clauses(request, |words| self.verb(words));
-        let whole = self.score(&whole);
+        self.find(request, is_wanted).operations
+    }
+
+    /// The same, and whether any of all operations, wanted or not, does what is asked for.
+    pub fn find(&self, request: &str, is_wanted: impl Fn(usize) -> bool) -> Ranking<'_> {
+        let (operations, _) = self.counts();
+        let (whole, mut parts) = clauses(request, self);
+        let whole_scores = self.score(&whole);
         let mut scored: Vec<Vec<f32>> = parts.iter().map(|part| self.score(part)).collect();
         for (score, whole) in scored
             .iter_mut()
-            .flat_map(|scores| scores.iter_mut().zip(&whole))
+            .flat_map(|scores| scores.iter_mut().zip(&whole_scores))
             .filter(|(score, _)| **score > 0.0)
         {
             *score += CONTEXT * whole;
         }
         if scored.is_empty() {
-            scored.push(whole);
+            scored.push(whole_scores);
+            parts.push(whole);
         }
+        let (lacking, margin, covered) = self.judge(&parts, &scored);
         let sorted = |scores: Vec<f32>| {
             let mut list: Vec<(usize, f32)> = scores
                 .into_iter()
                 .enumerate()
+                .take(operations)
                 .filter(|(operation, score)| *score > 0.0 && is_wanted(*operation))
                 .collect();
             list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             list
         };
-        in_turn(scored.into_iter().map(sorted).collect(), self.priors.len())
-    }
-
-    /// What the verb wants that `words` begin with.
-    fn verb(&self, words: &[Word]) -> Option<Mood> {
-        let what = |stem: &str| {
-            if LOOKING.contains(&stem) {
-                Some(Mood::Ask)
-            } else {
-                ACTING.contains(&stem).then_some(Mood::Bid)
-            }
-        };
-        let own = what(&words.first()?.stem);
-        match self.expression(words, 0, true) {
-            Some((places, meant)) if own.is_none() || places.len() > 1 => {
-                meant.iter().find_map(|way| way.split(' ').find_map(what))
-            }
-            _ => own,
+        let ranked = in_turn(scored.into_iter().map(sorted).collect(), operations);
+        Ranking {
+            operations: self.successors_first(ranked, is_wanted),
+            lacking,
+            margin,
+            covered,
         }
     }
 
-    /// The longest expression of the glossary that begins at `at`.
-    fn expression(&self, words: &[Word], at: usize, is_head: bool) -> Option<WordMatch<'_>> {
-        let (first, rest) = words.get(at..)?.split_first()?;
-        for length in (2..=LONGEST).rev() {
-            if let Some(run) = words.get(at..at + length)
-                && let Some(meant) = self.meant(run.iter())
-            {
-                return Some(((at..at + length).collect(), meant));
-            }
-        }
-        for (gap, word) in rest.iter().enumerate().take(REACH).skip(1) {
-            if PARTICLES.contains(&word.stem.as_str())
-                && let Some(meant) = self.meant([first, word])
-            {
-                return Some((vec![at, at + gap + 1], meant));
-            }
-        }
-        if is_head
-            && self.has_object(first, rest)
-            && let Some(meant) = self.synonyms.get(&format!("to {}", first.stem))
-        {
-            return Some((vec![at], meant));
-        }
-        if first.silent {
-            return None;
-        }
-        Some((vec![at], self.meant([first])?))
-    }
-
-    /// Whether the first word can be a verb: `email Ann`, not `email templates` nor `emails`.
-    fn has_object(&self, first: &Word, rest: &[Word]) -> bool {
-        let is_plural = first.written.ends_with('s') && !first.stem.ends_with('s');
-        let goes_on = |next: &Word| next.stem != "contact" && self.titles.contains_key(&next.stem);
-        !is_plural && rest.first().is_some_and(|next| !goes_on(next))
-    }
-
-    /// What an expression means, as it is written, in the singular, or else by its stems.
-    fn meant<'a>(&self, words: impl IntoIterator<Item = &'a Word> + Clone) -> Option<&[String]> {
-        let joined = |part: fn(&Word) -> &str| {
-            let words: Vec<&str> = words.clone().into_iter().map(part).collect();
-            words.join(" ")
-        };
-        let written = joined(|word| &word.written);
-        let meant = self.synonyms.get(&written);
-        meant
-            .or_else(|| self.synonyms.get(written.strip_suffix('s')?))
-            .or_else(|| self.synonyms.get(&joined(|word| &word.stem)))
-            .map(Vec::as_slice)
-    }
-
-    fn terms<'a>(&'a self, clause: &'a Clause) -> Vec<Term<'a>> {
-        let mut terms: Vec<Term> = Vec::new();
-        let mut inner = vec![false; clause.words.len()];
-        for (at, word) in clause.words.iter().enumerate() {
-            let mut ways = Vec::new();
-            let is_inner = |inner: &[bool]| inner.get(at).copied().unwrap_or_default();
-            if let Some((places, meant)) = self.expression(&clause.words, at, at == 0)
-                && (places.len() > 1 || !is_inner(&inner) && !word.is_name)
-            {
-                let worth = if places.len() > 1 {
-                    EXPRESSION
-                } else {
-                    SYNONYM
-                };
-                for place in places.iter().filter(|_| places.len() > 1) {
-                    if let Some(inner) = inner.get_mut(*place) {
-                        *inner = true;
-                    }
+    /// Each operation that HighLevel retires behind the one that takes its place.
+    fn successors_first(
+        &self,
+        ranked: Vec<(usize, f32)>,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, f32)> {
+        let mut ordered: Vec<(usize, f32)> = Vec::with_capacity(ranked.len());
+        let mut is_listed = vec![false; self.priors.len()];
+        for (operation, score) in ranked {
+            let successor = self.successors.get(&operation).copied();
+            let successor = successor.filter(|successor| is_wanted(*successor));
+            for one in successor.into_iter().chain([operation]) {
+                if let Some(is_listed) = is_listed.get_mut(one).filter(|listed| !**listed) {
+                    *is_listed = true;
+                    ordered.push((one, score));
                 }
-                ways.extend(meant.iter().map(|way| (worth, way.split(' ').collect())));
             }
-            if !word.silent {
-                let worth = if is_inner(&inner) { INNER } else { 1.0 };
-                let worth = if word.is_name { NAME } else { worth };
-                ways.push((worth, vec![word.stem.as_str()]));
-            }
-            let is_known = |stem: &&str| self.words.contains_key(*stem);
-            ways.retain(|(_, stems)| stems.iter().any(is_known));
-            terms.push(Term { weight: 1.0, ways });
         }
-        if clause.words.iter().any(|word| word.is_name) {
-            let ways = vec![(1.0, vec!["contact"])];
-            terms.push(Term { weight: HINT, ways });
-        }
-        terms
+        ordered
     }
 
-    /// The score of every operation for one clause.
+    /// The score of every operation and of all that is lacking for one clause.
     fn score(&self, clause: &Clause) -> Vec<f32> {
-        let mut scores = vec![0.0_f32; self.priors.len()];
+        let (operations, all) = self.counts();
+        let mut scores = vec![0.0_f32; all];
         // What the clause says and means, in stems, and how surely.
         let mut said: HashMap<&str, f32> = HashMap::new();
         if clause.mood == Some(Mood::Ask) {
-            said.extend(["get", "list", "search", "find"].map(|stem| (stem, LOOKS)));
+            let (one, several) = if clause.is_plural {
+                (LOOKS_UP_ONE, LOOKS)
+            } else {
+                (LOOKS, LISTS_ONE)
+            };
+            said.extend([
+                ("get", one),
+                ("list", several),
+                ("search", several),
+                ("find", LOOKS),
+            ]);
         }
         let mut meant_before: Vec<&str> = Vec::new();
         for term in self.terms(clause) {
@@ -261,25 +151,56 @@ impl Index {
                 *score += best * term.weight;
             }
         }
-        let mut titles = vec![0.0_f32; scores.len()];
+        let mut titles = vec![0.0_f32; all];
+        let mut shares = vec![0.0_f32; self.phrase_owners.len()];
         for (stem, worth) in &said {
             add(self.titles.get(*stem), worth / 1000.0, &mut titles);
+            add(
+                self.phrases.get(*stem),
+                worth / f32::from(PHRASE_SCALE),
+                &mut shares,
+            );
         }
-        let operations = self.priors.iter().zip(&self.reads).zip(&titles);
-        for (score, ((prior, reads), title)) in scores.iter_mut().zip(operations) {
-            let mood = match clause.mood {
-                Some(Mood::Ask) if !reads => WRITES_FOR_ASKING,
-                Some(Mood::Bid) if *reads => READS_FOR_BIDDING,
-                None if *reads => READS_FOR_UNCLEAR,
-                _ => 1.0,
+        let mut phrases = vec![0.0_f32; all];
+        for (share, owner) in shares.iter().zip(&self.phrase_owners) {
+            if let Some(phrase) = phrases.get_mut(*owner as usize) {
+                *phrase = phrase.max(*share);
+            }
+        }
+        let said = titles.iter().zip(&phrases);
+        for (number, (score, (title, phrase))) in scores.iter_mut().zip(said).enumerate() {
+            let (titled, named) = if number < operations {
+                (*title, title.max(PHRASE * phrase))
+            } else {
+                (*phrase, *phrase)
             };
-            *score = (*score + TITLE_WHOLE * title)
-                * (1.0 - TITLE_SHARE + TITLE_SHARE * title.powf(TITLE_POWER))
-                * mood
-                * f32::from(u16::try_from(*prior).unwrap_or(100))
-                / 100.0;
+            *score = (*score + TITLE_WHOLE * titled + PHRASE_WHOLE * phrase.powi(2))
+                * (1.0 - TITLE_SHARE + TITLE_SHARE * named.powf(TITLE_POWER))
+                * self.fitness(number, clause.mood);
         }
         scores
+    }
+
+    /// What the score of an operation, or of what is lacking, is multiplied by in a mood.
+    fn fitness(&self, number: usize, mood: Option<Mood>) -> f32 {
+        if let Some(lacking) = number.checked_sub(self.priors.len()) {
+            let reads = self.lacking.get(lacking).is_some_and(|one| one.reads);
+            return match mood {
+                Some(Mood::Ask) if !reads => WRITES_FOR_ASKING,
+                Some(Mood::Bid) if reads => LACKING_READS_FOR_BIDDING,
+                None if reads => READS_FOR_UNCLEAR,
+                _ => 1.0,
+            };
+        }
+        let reads = self.reads.get(number) == Some(&true);
+        let prior = self.priors.get(number).copied().unwrap_or_default();
+        let fits = match mood {
+            Some(Mood::Ask) if !reads => WRITES_FOR_ASKING,
+            Some(Mood::Bid) if reads => READS_FOR_BIDDING,
+            None if reads => READS_FOR_UNCLEAR,
+            _ => 1.0,
+        };
+        fits * f32::from(u16::try_from(prior).unwrap_or(100)) / 100.0
     }
 }
 
@@ -319,6 +240,8 @@ fn in_turn(lists: Vec<Vec<(usize, f32)>>, count: usize) -> Vec<(usize, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Lacking;
+    use crate::verdict::Lack;
 
     /// Operations 0 to 2: `Get tag`, `Add tag`, `Send message`.
     fn index() -> Index {
@@ -342,6 +265,8 @@ mod tests {
                 ("tag", &[0, 1000, 1, 1000]),
                 ("send", &[2, 2000]),
                 ("messag", &[2, 2000]),
+                ("put", &[1, 500]),
+                ("paint", &[3, 2000]),
             ]),
             titles: of(&[
                 ("get", &[0, 500]),
@@ -351,8 +276,21 @@ mod tests {
                 ("messag", &[2, 500]),
             ]),
             synonyms: HashMap::from(meant),
+            // Phrases: `put a tag` of 1, `paint the tag` of what is lacking.
+            phrases: of(&[
+                ("put", &[0, 60]),
+                ("tag", &[0, 40, 1, 40]),
+                ("paint", &[1, 60]),
+            ]),
+            phrase_owners: vec![1, 3],
             priors: vec![100; 3],
             reads: vec![true, false, false],
+            successors: HashMap::new(),
+            lacking: vec![Lacking {
+                what: "paint tags".to_owned(),
+                reads: false,
+                nearest: vec![0],
+            }],
         }
     }
 
@@ -369,10 +307,51 @@ mod tests {
         check("text her", &[2]);
         check("a text", &[]);
         check("texts for her", &[]);
-        check("text tags", &[1, 0]);
+        // Several of a kind are looked for.
+        check("text tags", &[0, 1]);
         // Both intents stand before what else the first would find.
         check("slap a label on it and text her", &[1, 2, 0]);
         check("zzzz", &[]);
+    }
+
+    #[test]
+    fn what_nothing_does_is_said() {
+        fn check(request: &str, lack: Option<&str>) {
+            let index = index();
+            let found = index.find(request, |_| true).lack().map(|lack| match lack {
+                Lack::Known(lacking) => lacking.what.clone(),
+                Lack::Unknown => "unknown".to_owned(),
+            });
+            assert_eq!(found.as_deref(), lack, "{request}");
+        }
+        check("paint the tag", Some("paint tags"));
+        check("paint", Some("paint tags"));
+        check("add a tag", None);
+        // One of two intents is done.
+        check("paint the tag and text her", None);
+        check("zzzz qqqq xxxx", Some("unknown"));
+    }
+
+    #[test]
+    fn a_phrase_said_in_full_counts_like_a_title() {
+        let ranked = index().rank("put a tag", |_| true);
+        let numbers: Vec<usize> = ranked.into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [1, 0]);
+    }
+
+    #[test]
+    fn what_is_retired_stands_behind_its_successor() {
+        fn check(is_wanted: fn(usize) -> bool, expected: &[usize]) {
+            let index = Index {
+                successors: HashMap::from([(1, 2)]),
+                ..index()
+            };
+            let ranked = index.rank("add a tag", is_wanted);
+            let numbers: Vec<usize> = ranked.into_iter().map(|(number, _)| number).collect();
+            assert_eq!(numbers, expected);
+        }
+        check(|_| true, &[2, 1, 0]);
+        check(|number| number != 2, &[1, 0]);
     }
 
     #[test]

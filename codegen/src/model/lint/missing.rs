@@ -8,7 +8,7 @@ use crate::model::operation::Operation;
 use tool::PagingStyle;
 
 /// How many search phrases an operation has.
-const PHRASES: std::ops::RangeInclusive<usize> = 5..=10;
+const PHRASES: std::ops::RangeInclusive<usize> = 5..=30;
 
 /// Most fields that a projected row has.
 const MOST_FIELDS: usize = 10;
@@ -22,7 +22,7 @@ pub(super) fn missing(
     let mut gaps = Vec::new();
     let mut gap = |key: &str, what: String, remedy| gaps.push((key.to_owned(), what, remedy));
     if !PHRASES.contains(&known.phrases.len()) {
-        let what = format!("are {}, not 5 to 10", known.phrases.len());
+        let what = format!("are {}, not 5 to 30", known.phrases.len());
         gap("phrases", what, "write them");
     }
     let mut seen = BTreeSet::from([words_only(&known.title)]);

@@ -1,0 +1,199 @@
+//! What the words of a request mean: by the glossary, as expressions of several words, as verbs at its head.
+
+use crate::index::Index;
+use crate::query::{Clause, Mood, Vocabulary};
+use crate::words::Word;
+
+// The numbers here and in `rank` were set over `codegen/tests/requests.jsonl`, two thirds of it, and the files of requests
+// that may be looked at. All lie where half or double of them changes little.
+
+/// What a match of what a word means is worth beside one of the word itself; of an expression's.
+const SYNONYM: f32 = 0.75;
+const EXPRESSION: f32 = 0.9;
+
+/// A word that is part of an expression, beside one that stands alone.
+const INNER: f32 = 0.7;
+
+/// A name, which may be a word of some operation by chance; and `contact`, at which a name hints.
+const NAME: f32 = 0.3;
+const HINT: f32 = 0.4;
+
+/// A word that narrows, beside one of what the request is about.
+const NARROW: f32 = 0.5;
+
+/// What one asks for that is narrowed is filtered.
+const FILTER: f32 = 0.5;
+
+/// Longest expression in the glossary, in words.
+const LONGEST: usize = 4;
+
+/// How far a particle stands from its verb at most: `take the old tag off`.
+const REACH: usize = 6;
+
+/// Words that may stand apart from the verb they belong to, in stems.
+const PARTICLES: &[&str] = &[
+    "off", "back", "over", "out", "down", "away", "know", "along", "across", "forward", "in", "up",
+    "to", "togeth", "at", "live", "on", "into",
+];
+
+/// What operations do that look something up, in stems.
+const LOOKING: &[&str] = &[
+    "get", "list", "search", "find", "count", "download", "export", "check",
+];
+
+/// What operations do that change something, in stems.
+const ACTING: &[&str] = &[
+    "creat", "add", "updat", "delet", "remov", "send", "cancel", "publish", "paus", "resum",
+    "duplic", "upload", "assign", "complet", "void", "enabl", "disabl", "connect", "attach",
+    "import", "upsert", "book", "block", "start", "purchas", "train",
+];
+
+/// One thing said, and the ways in which operations may say it: the worth and the stems of each.
+pub(crate) struct Term<'a> {
+    pub weight: f32,
+    pub ways: Vec<(f32, Vec<&'a str>)>,
+    /// It tells what is wanted, and is no name.
+    pub tells: bool,
+}
+
+/// Where the words of an expression stand, and what it means.
+type WordMatch<'a> = (Vec<usize>, &'a [String]);
+
+impl Vocabulary for Index {
+    fn verb(&self, words: &[Word]) -> Option<Mood> {
+        let what = |stem: &str| {
+            if LOOKING.contains(&stem) {
+                Some(Mood::Ask)
+            } else {
+                ACTING.contains(&stem).then_some(Mood::Bid)
+            }
+        };
+        let own = what(&words.first()?.stem);
+        match self.expression(words, 0, true) {
+            Some((places, meant)) if own.is_none() || places.len() > 1 => {
+                meant.iter().find_map(|way| way.split(' ').find_map(what))
+            }
+            _ => own,
+        }
+    }
+
+    fn is_known(&self, word: &Word) -> bool {
+        self.titles.contains_key(&word.stem) || self.meant([word]).is_some()
+    }
+}
+
+impl Index {
+    /// The longest expression of the glossary that begins at `at`.
+    fn expression(&self, words: &[Word], at: usize, is_head: bool) -> Option<WordMatch<'_>> {
+        let (first, rest) = words.get(at..)?.split_first()?;
+        for length in (2..=LONGEST).rev() {
+            if let Some(run) = words.get(at..at + length)
+                && let Some(meant) = self.meant(run.iter())
+                && (length > 2 || first.written != "to" || self.is_infinitive(words, at))
+            {
+                return Some(((at..at + length).collect(), meant));
+            }
+        }
+        for (gap, word) in rest.iter().enumerate().take(REACH).skip(1) {
+            if PARTICLES.contains(&word.stem.as_str())
+                && let Some(meant) = self.meant([first, word])
+            {
+                return Some((vec![at, at + gap + 1], meant));
+            }
+        }
+        if is_head
+            && self.has_object(first, rest)
+            && let Some(meant) = self.synonyms.get(&format!("to {}", first.stem))
+        {
+            return Some((vec![at], meant));
+        }
+        if first.silent {
+            return None;
+        }
+        Some((vec![at], self.meant([first])?))
+    }
+
+    /// Whether the `to` at `at` goes with a verb: `I have to text Ann`, not `add a note to contact`.
+    fn is_infinitive(&self, words: &[Word], at: usize) -> bool {
+        let (before, rest) = words.split_at_checked(at).unwrap_or_default();
+        let is_verb = |word: &Word| {
+            let stem = word.stem.as_str();
+            LOOKING.contains(&stem) || ACTING.contains(&stem)
+        };
+        !before.iter().any(is_verb)
+            && matches!(rest, [_, verb, object @ ..] if self.has_object(verb, object))
+    }
+
+    /// Whether the first word can be a verb: `email Ann`, not `email templates` nor `emails`.
+    fn has_object(&self, first: &Word, rest: &[Word]) -> bool {
+        let is_plural = first.written.ends_with('s') && !first.stem.ends_with('s');
+        let goes_on = |next: &Word| next.stem != "contact" && self.titles.contains_key(&next.stem);
+        !is_plural && rest.first().is_some_and(|next| !goes_on(next))
+    }
+
+    /// What an expression means, as it is written, in the singular, or else by its stems.
+    fn meant<'a>(&self, words: impl IntoIterator<Item = &'a Word> + Clone) -> Option<&[String]> {
+        let joined = |part: fn(&Word) -> &str| {
+            let words: Vec<&str> = words.clone().into_iter().map(part).collect();
+            words.join(" ")
+        };
+        let written = joined(|word| &word.written);
+        let meant = self.synonyms.get(&written);
+        meant
+            .or_else(|| self.synonyms.get(written.strip_suffix('s')?))
+            .or_else(|| self.synonyms.get(&joined(|word| &word.stem)))
+            .map(Vec::as_slice)
+    }
+
+    pub(crate) fn terms<'a>(&'a self, clause: &'a Clause) -> Vec<Term<'a>> {
+        let mut terms: Vec<Term> = Vec::new();
+        let mut inner = vec![false; clause.words.len()];
+        for (at, word) in clause.words.iter().enumerate() {
+            let mut ways = Vec::new();
+            let is_inner = |inner: &[bool]| inner.get(at).copied().unwrap_or_default();
+            if let Some((places, meant)) = self.expression(&clause.words, at, at == 0)
+                && (places.len() > 1 || !is_inner(&inner) && !word.is_name)
+            {
+                let worth = if places.len() > 1 {
+                    EXPRESSION
+                } else {
+                    SYNONYM
+                };
+                for place in places.iter().filter(|_| places.len() > 1) {
+                    if let Some(inner) = inner.get_mut(*place) {
+                        *inner = true;
+                    }
+                }
+                ways.extend(meant.iter().map(|way| (worth, way.split(' ').collect())));
+            }
+            if !word.silent {
+                let worth = if is_inner(&inner) { INNER } else { 1.0 };
+                let worth = if word.is_name { NAME } else { worth };
+                ways.push((worth, vec![word.stem.as_str()]));
+            }
+            let is_known = |stem: &&str| self.words.contains_key(*stem);
+            ways.retain(|(_, stems)| stems.iter().any(is_known));
+            terms.push(Term {
+                weight: if at < clause.head { 1.0 } else { NARROW },
+                tells: !word.is_name && !(word.silent && ways.is_empty()),
+                ways,
+            });
+        }
+        if clause.mood == Some(Mood::Ask) && clause.head < clause.words.len() {
+            terms.push(Term {
+                weight: FILTER,
+                ways: vec![(1.0, vec!["filter"])],
+                tells: false,
+            });
+        }
+        if clause.words.iter().any(|word| word.is_name) {
+            let ways = vec![(1.0, vec!["contact"])];
+            terms.push(Term {
+                weight: HINT,
+                ways,
+                tells: false,
+            });
+        }
+        terms
+    }
+}
