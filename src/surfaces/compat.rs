@@ -242,13 +242,19 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
         return Err(Failure::new(FailureClass::Invalid, what));
     }
     let mut operations = Vec::new();
+    let mut told = json!({});
     let domains: Vec<Option<String>> = match domains.is_empty() {
         true => vec![None],
         false => domains.into_iter().map(Some).collect(),
     };
     for domain in domains {
-        let hits = search_in(domain)?;
-        operations.extend(hits["results"].as_array().cloned().unwrap_or_default());
+        let mut hits = search_in(domain)?;
+        if hits["nearest"].is_array() {
+            told["hint"] = hits["hint"].take();
+        }
+        for list in ["results", "nearest"] {
+            operations.extend(hits[list].as_array().cloned().unwrap_or_default());
+        }
         // Each domain is a search of its own: others are not to wait for fifty.
         tokio::task::yield_now().await;
     }
@@ -257,9 +263,8 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
             hit.insert("operationId".to_owned(), name);
         }
     }
-    Ok(session
-        .pipeline
-        .fit(json!({"operations": operations}).to_string()))
+    told["operations"] = operations.into();
+    Ok(session.pipeline.fit(told.to_string()))
 }
 
 fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {

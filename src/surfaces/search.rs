@@ -4,7 +4,7 @@ mod signature;
 
 use std::sync::LazyLock;
 
-use ::search::Index;
+use ::search::{Index, Lack};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -99,26 +99,28 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
             .map(|name| find_by_name(name, search, &is_served));
         answer.insert("operations".to_owned(), shown.collect());
     }
-    let lists: Vec<Value> = search
+    let mut found: Vec<Map<String, Value>> = search
         .queries
         .iter()
-        .map(|query| found(query, search, &is_served))
+        .map(|query| find(query, search, &is_served))
         .collect();
-    match lists.as_slice() {
+    let is_empty = found
+        .iter()
+        .flat_map(Map::values)
+        .any(|list| list.as_array().is_some_and(Vec::is_empty));
+    match found.as_mut_slice() {
         [] => {}
-        [one] => {
-            answer.insert("results".to_owned(), one.clone());
-        }
+        [one] => answer.append(one),
         several => {
             let by_query = search.queries.iter().zip(several);
-            let by_query = by_query.map(|(query, list)| json!({"query": query, "results": list}));
+            let by_query = by_query.map(|(query, one)| {
+                one.insert("query".to_owned(), json!(query));
+                Value::Object(std::mem::take(one))
+            });
             answer.insert("searches".to_owned(), by_query.collect());
         }
     }
-    if lists
-        .iter()
-        .any(|list| list.as_array().is_some_and(Vec::is_empty))
-    {
+    if is_empty {
         let domains = domains().map(|(name, about)| json!(format!("{name}: {about}")));
         let hint = "Nothing matches; try other words, or a domain.";
         answer.insert("hint".to_owned(), json!(hint));
@@ -135,7 +137,9 @@ fn domains() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter(|(name, _)| TOOLS.iter().any(|tool| tool.document == *name))
 }
 
-fn found(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
+/// The operations for a query: `results`, or, where none does it, a `hint` that says so and the
+/// `nearest`.
+fn find(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Map<String, Value> {
     let limit = search.limit.unwrap_or(USUAL_LIMIT).clamp(1, MOST_HITS);
     let is_wanted = |number: usize| {
         TOOLS.get(number).is_some_and(|tool| {
@@ -145,13 +149,36 @@ fn found(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Val
                 && is_served(tool)
         })
     };
-    let ranked = INDEX.rank(query, is_wanted);
-    ranked
+    let ranking = INDEX.find(query, is_wanted);
+    let numbers = ranking.operations.iter().map(|(number, _)| *number);
+    let lack = ranking.lack().filter(|_| !ranking.operations.is_empty());
+    let (list, known, hint) = match lack {
+        None => ("results", &[][..], None),
+        Some(Lack::Known(lacking)) => {
+            let hint = format!(
+                "No operation does this: HighLevel's API has none to {}.",
+                lacking.what
+            );
+            ("nearest", lacking.nearest.as_slice(), Some(hint))
+        }
+        Some(Lack::Unknown) => {
+            let hint = "No operation seems to do this; the nearest by their words follow.";
+            ("nearest", &[][..], Some(hint.to_owned()))
+        }
+    };
+    let known = known.iter().copied().filter(|number| is_wanted(*number));
+    let mut shown_numbers: Vec<usize> = Vec::new();
+    for number in known.chain(numbers) {
+        if shown_numbers.len() < limit && !shown_numbers.contains(&number) {
+            shown_numbers.push(number);
+        }
+    }
+    let tools = shown_numbers
         .into_iter()
-        .take(limit)
-        .filter_map(|(number, _)| TOOLS.get(number))
-        .map(|tool| shown(tool, search.detail))
-        .collect()
+        .filter_map(|number| TOOLS.get(number));
+    let shown = tools.map(|tool| shown(tool, search.detail)).collect();
+    let hint = hint.map(|hint| ("hint".to_owned(), json!(hint)));
+    hint.into_iter().chain([(list.to_owned(), shown)]).collect()
 }
 
 fn find_by_name(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {

@@ -121,6 +121,78 @@ fn queries_are_short() {
 }
 
 #[test]
+fn what_no_operation_does_is_said() {
+    fn check(query: &str, nearest: Option<&str>) {
+        let answer = ask(&[query], Detail::Names);
+        let told = answer["hint"].as_str().unwrap_or_default();
+        match nearest {
+            None => assert!(answer["results"].is_array() && told.is_empty(), "{answer}"),
+            Some(nearest) => {
+                assert!(told.starts_with("No operation does this"), "{answer}");
+                assert!(answer["results"].is_null(), "{answer}");
+                assert_eq!(answer["nearest"][0]["name"], nearest, "{answer}");
+            }
+        }
+    }
+    check("refund a transaction", Some("payments_list-transactions"));
+    check("merge contacts", Some("contacts_search-contacts-advanced"));
+    check("gift card", Some("payments_create-coupon"));
+    check("create a workflow", Some("workflows_list-workflows"));
+    check("list refunded transactions", None);
+    check("find duplicate contacts", None);
+    check("add contact to workflow", None);
+    // Of several queries each is told for itself.
+    let answer = ask(&["charge a card", "create invoice"], Detail::Names);
+    assert!(answer["searches"][0]["nearest"].is_array(), "{answer}");
+    assert!(answer["searches"][1]["results"].is_array(), "{answer}");
+    // What is wanted narrows the nearest too.
+    let asked = Search {
+        queries: vec!["refund a payment".to_owned()],
+        domain: Some("invoices".to_owned()),
+        ..Search::default()
+    };
+    let answer = search(&asked, |_| true).expect("an answer");
+    let named = answer["nearest"].as_array().expect("a list");
+    assert!(!named.is_empty());
+    for hit in named {
+        assert!(
+            hit["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("invoices_"))
+        );
+    }
+}
+
+#[test]
+fn what_highlevel_retires_stands_behind_what_replaces_it() {
+    for (retired, successor) in &INDEX.successors {
+        let (retired, successor) = (&TOOLS[*retired], &TOOLS[*successor]);
+        assert!(
+            retired.deprecated && !successor.deprecated,
+            "{}",
+            retired.name
+        );
+        let found = INDEX.rank(retired.title, |_| true);
+        let place = |name: &str| {
+            found
+                .iter()
+                .position(|(number, _)| TOOLS[*number].name == name)
+        };
+        assert!(
+            place(successor.name) < place(retired.name),
+            "{}",
+            retired.name
+        );
+    }
+    let is_first = |query: &str, name: &str| {
+        let found = INDEX.rank(query, |_| true);
+        assert_eq!(TOOLS[found[0].0].name, name, "{query}");
+    };
+    is_first("list contacts", "contacts_search-contacts-advanced");
+    is_first("contacts with tag vip", "contacts_search-contacts-advanced");
+}
+
+#[test]
 fn what_is_not_found_leads_on() {
     let answer = ask(&["zzzz qqqq"], Detail::Signature);
     assert!(

@@ -6,6 +6,7 @@ mod contract;
 mod cost;
 pub(crate) mod every;
 mod invoices;
+mod lacking;
 mod library;
 mod official;
 mod orchestrator;

@@ -1,0 +1,47 @@
+//! Search says so where no operation does what is asked for, and lists the nearest as such.
+
+use serde_json::json;
+
+use super::{Stack, list, text};
+
+#[tokio::test]
+async fn what_no_operation_does_is_told_by_every_search() {
+    let mut stack = Stack::start().await;
+    stack.server.path = "/mcp/orchestrator";
+    let found = stack
+        .call(
+            "search_operations",
+            json!({"queries": ["refund a transaction"], "limit": 3}),
+        )
+        .await;
+    assert!(
+        text(&found, "/hint").starts_with("No operation does this"),
+        "{found}"
+    );
+    assert_eq!(list(&found, "/nearest").len(), 3, "{found}");
+    assert!(found["results"].is_null(), "{found}");
+    let found = stack
+        .call(
+            "search_operations",
+            json!({"queries": ["list refunded transactions"]}),
+        )
+        .await;
+    assert!(
+        found["hint"].is_null() && found["nearest"].is_null(),
+        "{found}"
+    );
+
+    stack.server.path = "/mcp/compat";
+    let found = stack
+        .call("search_operations", json!({"query": "merge two contacts"}))
+        .await;
+    assert!(
+        text(&found, "/hint").starts_with("No operation does this"),
+        "{found}"
+    );
+    assert!(!list(&found, "/operations").is_empty(), "{found}");
+    let found = stack
+        .call("search_operations", json!({"query": "create contact"}))
+        .await;
+    assert!(found["hint"].is_null(), "{found}");
+}
