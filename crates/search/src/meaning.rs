@@ -175,7 +175,7 @@ impl Index {
             ways.retain(|(_, stems)| stems.iter().any(is_known));
             terms.push(Term {
                 weight: if at < clause.head { 1.0 } else { NARROW },
-                tells: !word.is_name && !(word.silent && ways.is_empty()),
+                tells: !(word.is_name || word.silent && ways.is_empty()),
                 ways,
             });
         }
