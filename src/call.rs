@@ -21,10 +21,12 @@ mod facts;
 mod idempotency;
 mod locate;
 mod location_zone;
+mod locations_read;
 mod meter;
 pub mod output;
 mod prepared_request;
 mod principal_id;
+mod reach;
 mod read_back;
 mod record_names;
 mod refusal_budget;
@@ -90,6 +92,7 @@ struct PipelineInner {
     refusals: refusal_budget::RefusalBudget,
     zones: location_zone::ZoneCache,
     last_reads: strangers::LastReads,
+    reaches: reach::ReachCache,
 }
 
 /// What of the settings the pipeline goes by.
@@ -132,20 +135,33 @@ impl Pipeline {
             refusals: refusal_budget::RefusalBudget::default(),
             zones: location_zone::ZoneCache::default(),
             last_reads: strangers::LastReads::default(),
+            reaches: reach::ReachCache::default(),
         })))
     }
 
     /// Answers a request: one call, a batch, or what they would send. One line in the log and one count for each
     /// call, whatever came of it. Dropping the future ends the call to HighLevel.
     pub async fn execute(&self, mut request: Request<'_>) -> Answer {
+        self.fence_everywhere(&mut request);
+        let fences = request.options.fences.clone();
+        let mut answer = self.execute_part(request).await;
+        strangers::explain(fences.as_deref(), &mut answer);
+        answer
+    }
+
+    /// The same without the sentence about fences, which the answer that this is a part of has once.
+    async fn execute_part(&self, mut request: Request<'_>) -> Answer {
         if let Err(answer) = self.ensure_let_in(request.context).await {
             return self.log_unsent(&request, answer);
         }
-        self.fence_everywhere(&mut request);
         if let Some(each) = request.options.each.take() {
             return Box::pin(self.prepare_each(&request, &each)).await;
         }
-        let mut answer = match request.options.items.take() {
+        let output = request.options.output.as_mut();
+        if let Some(named) = output.and_then(|output| output.locations.take()) {
+            return self.read_locations(request, named).await;
+        }
+        match request.options.items.take() {
             // Boxed, as all that few calls do: every layer above moves the state of a call, once a call.
             Some(items) if !request.options.dry_run => {
                 Box::pin(self.execute_batch(&request, &items)).await
@@ -158,9 +174,7 @@ impl Pipeline {
                 self.log(watch, &answer);
                 answer
             }
-        };
-        strangers::explain(&request, &mut answer);
-        answer
+        }
     }
 
     /// Calls one operation by its own arguments, with `output`, `location` and `confirm` beside them.
@@ -394,6 +408,10 @@ impl Pipeline {
 
     fn last_reads(&self) -> &strangers::LastReads {
         &self.0.last_reads
+    }
+
+    fn reaches(&self) -> &reach::ReachCache {
+        &self.0.reaches
     }
 
     /// Whether one more refusal of this caller is written down.

@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 use crate::upstream::{Caller, TenantId};
 pub(crate) use dates::LocalZone;
 use schema::Schema;
-pub(crate) use tenant::location_on_the_wire;
+pub(crate) use tenant::{TenantNeed, location_on_the_wire};
 use tool::{Arguments, Effect, Tool};
 
 /// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
@@ -133,6 +133,23 @@ impl Checker {
             Effect::Read => named.filter(|(_, value)| !value.is_null()).collect(),
             _ => named.collect(),
         }
+    }
+
+    /// What HighLevel needs with a call that neither its arguments nor its connection say.
+    pub(crate) fn tenant_need(
+        &self,
+        tool: &Tool,
+        given: &Map<String, Value>,
+        caller: &Caller,
+    ) -> TenantNeed {
+        if caller.location.is_some() && caller.company.is_some() {
+            return TenantNeed::default();
+        }
+        let schema = self.schema(tool);
+        schema.map_or_else(
+            |_| TenantNeed::default(),
+            |schema| tenant::need(tool, schema, given, caller),
+        )
     }
 
     /// The location that `given` names as one of the tool's own arguments.

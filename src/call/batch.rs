@@ -17,6 +17,7 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use run::BatchRun;
+pub(super) use run::members;
 use tool::Effect;
 
 /// Most calls in one batch.

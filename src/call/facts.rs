@@ -44,6 +44,8 @@ pub(super) struct Facts {
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
     /// name a location; only who is let in there is told more than what it sent.
     pub may_disclose: bool,
+    /// What to do where HighLevel needs a location or company that neither call nor connection names.
+    pub tenant_remedy: Option<Box<str>>,
     /// The zone of its times without an offset.
     pub zone: LocalZone,
     /// The locations and rules that it is judged by.

@@ -56,6 +56,17 @@ impl Pipeline {
                 return Err(Answer::never_sent(&failure));
             }
         };
+        if caller.location.is_none() {
+            let own = self.transport().own_location(&caller);
+            caller.location = own.map(LocationBinding::Default);
+        }
+        if caller.company.is_none() {
+            caller.company = self.transport().own_company(&caller);
+        }
+        if let (None, Some(location)) = (&caller.configured, &caller.location) {
+            let known = snapshot.locations.of_location(location.location().as_str());
+            caller.configured = known.map(|account| account.configured.clone());
+        }
         let (variant, version) = tool.variant(self.transport().preferred());
         let bound = caller.location.as_ref();
         let location = bound.map(|bound| bound.location().clone());
@@ -84,6 +95,7 @@ impl Pipeline {
             names_location: false,
             once: None,
             idempotency_key: None,
+            tenant_remedy: None,
             zone: LocalZone::Unasked,
             snapshot: Arc::clone(snapshot),
         })
@@ -194,27 +206,20 @@ fn account(
     let named = named
         .as_ref()
         .map(|named| named.as_str().unwrap_or_default());
-    let mut caller = match named.or(location) {
-        Some(named) => account_named(named, accounts, principal)?,
+    match named.or(location) {
+        Some(named) => account_named(named, accounts, principal),
         None => match (&principal.account, &principal.scope) {
-            (Some(account), _) => account.clone(),
-            (None, LocationScope::None) => {
-                return Err(Failure::new(
-                    FailureClass::Auth,
-                    "The connection has no account.",
-                ));
-            }
+            (Some(account), _) => Ok(account.clone()),
+            (None, LocationScope::None) => Err(Failure::new(
+                FailureClass::Auth,
+                "The connection has no account.",
+            )),
             (None, scope) => match by_arguments(tool, arguments, accounts, scope) {
-                Some(account) => account.caller(),
-                None => only(accounts, scope)?.caller(),
+                Some(account) => Ok(account.caller()),
+                None => Ok(only(accounts, scope)?.caller()),
             },
         },
-    };
-    if let (None, Some(location)) = (&caller.configured, &caller.location) {
-        let known = accounts.of_location(location.location().as_str());
-        caller.configured = known.map(|account| account.configured.clone());
     }
-    Ok(caller)
 }
 
 fn account_named(
@@ -322,7 +327,7 @@ fn listed(accounts: &[&Account]) -> String {
         .collect();
     let more = match accounts.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
-        more => format!(" and {more} more; list_locations names them"),
+        more => format!(" and {more} more"),
     };
     format!("Give `location`: {}{more}.", names.join(", "))
 }

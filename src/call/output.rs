@@ -82,6 +82,8 @@ pub struct Output {
     /// The rows are some of a table's: each says all of itself.
     #[serde(skip)]
     pub is_item: bool,
+    /// Aliases or ids of locations to read, one after the other; `*` is all of them.
+    pub locations: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

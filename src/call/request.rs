@@ -204,6 +204,7 @@ pub(crate) fn output_schema() -> Value {
             },
             "format": {"type": "string", "enum": ["json", "table", "csv"]},
             "maxItems": {"type": "integer", "minimum": 0},
+            "locations": {"type": "array", "items": {"type": "string"}},
             "allPages": {"type": ["boolean", "integer"], "minimum": 0},
             "spreadsheetSafe": {"type": "boolean"},
             "groupBy": fields,

@@ -101,7 +101,7 @@ impl Pipeline {
                 None => self.show(&facts, reply),
                 Some(paging) => Box::pin(self.show_pages(&facts, reply, paging, context)).await,
             },
-            Err(failure) => Err(failure),
+            Err(failure) => Err(Box::pin(self.explain_refusal(&facts, failure, context)).await),
         };
         let answer = self.conclude(&facts, (consent, record), shown).await;
         self.remember_strangers(&facts, &answer, context).await;

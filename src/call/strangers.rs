@@ -79,11 +79,8 @@ impl Pipeline {
 }
 
 /// Says in an answer what its fences are, where it has any: once, whatever it is made of.
-pub(super) fn explain(request: &Request<'_>, answer: &mut Answer) {
-    let Some(fences) = &request.options.fences else {
-        return;
-    };
-    let Some(sentence) = fences.sentence() else {
+pub(super) fn explain(fences: Option<&Fences>, answer: &mut Answer) {
+    let Some(sentence) = fences.and_then(Fences::sentence) else {
         return;
     };
     let note = format!("{}:{}", json!(MEMBER), json!(sentence));

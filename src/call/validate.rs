@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, CallContext, Facts, Located, Pipeline};
-use crate::call::arguments::{LocalZone, Rejection, location_on_the_wire};
+use crate::call::arguments::{LocalZone, Rejection, TenantNeed, location_on_the_wire};
 use crate::catalog::body;
 use crate::catalog::masking::MASK;
 use crate::catalog::prepare::PrepareError;
@@ -34,7 +34,14 @@ impl Pipeline {
         located: Located,
         context: &CallContext,
     ) -> Result<Validated, Answer> {
-        match self.validate_now(located.into_facts(), context) {
+        let mut facts = located.into_facts();
+        let (given, caller) = (&facts.arguments, &facts.caller);
+        let need = self.checker().tenant_need(facts.variant, given, caller);
+        if need != TenantNeed::default() {
+            // Boxed: few calls need what their connection does not say.
+            Box::pin(self.find_tenants(&mut facts, need, context)).await;
+        }
+        match self.validate_now(facts, context) {
             Ok(validated) => validated,
             // Boxed: few calls have a time without an offset.
             Err(facts) => Box::pin(self.validate_in_zone(facts, context)).await,
@@ -90,7 +97,8 @@ impl Pipeline {
             &facts.caller,
             facts.as_highlevel,
             &facts.zone,
-        )?;
+        );
+        let checked = checked.map_err(|rejection| Unbuilt::new(rejection, facts))?;
         let arguments = checked.arguments;
         facts.warn(checked.warnings);
         let mut request = prepare(variant, self.transport().upstream(), &arguments)
@@ -198,12 +206,14 @@ impl Validated {
     }
 }
 
-impl From<Rejection> for Unbuilt {
-    fn from(rejection: Rejection) -> Self {
-        match rejection.needs_zone {
-            true => Self::NeedsZone,
-            false => Self::Refused(rejection.into()),
+impl Unbuilt {
+    fn new(rejection: Rejection, facts: &Facts) -> Self {
+        if rejection.needs_zone {
+            return Self::NeedsZone;
         }
+        let mut failure = Failure::from(rejection);
+        failure.remedy = facts.tenant_remedy.clone();
+        Self::Refused(failure)
     }
 }
 

@@ -14,10 +14,13 @@ use crate::upstream::error_body::{UpstreamErrorBody, proxy, redact};
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::rate_limit::{RateLimitHeaders, retry_after};
 use known::{KnownError, UNKNOWN_TOKEN};
-use tool::{Effect, Tool};
+use tool::{Effect, TokenClass, Tool};
 
 /// Wait where a 429 does not say how long: HighLevel counts in intervals of 10 seconds.
 const USUAL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a person does where a token does not reach a location's data, for no model can.
+pub const CONNECT_LOCATION: &str = "An agency's token reaches no location's data, whatever its scopes. A person has to connect each location's own token: one made in that location under Settings, Private Integrations, by `highlevel-mcp locations add`; or the agency's installation of a Marketplace app, whose token is exchanged for those of its locations.";
 
 /// What HighLevel's answer says of the token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +151,29 @@ fn filled(text: &str, tool: &Tool) -> String {
         &named(tool.scopes, "that HighLevel names for it"),
     )
     .replace("{access}", &kinds(tool.access))
+    .replace("{connect}", connect(tool.token))
+    .replace(" {agency}", &agency(tool.token))
+}
+
+/// What a token that lacks a scope may be, too.
+fn agency(takes: TokenClass) -> String {
+    match takes {
+        TokenClass::Location => format!(" {CONNECT_LOCATION}"),
+        _ => String::new(),
+    }
+}
+
+/// How such a token is come by as `takes` wants.
+fn connect(takes: TokenClass) -> &'static str {
+    match takes {
+        TokenClass::Location => CONNECT_LOCATION,
+        TokenClass::Agency => {
+            "A person has to connect a token of the agency, made in the agency's own Settings, Private Integrations."
+        }
+        TokenClass::Either | TokenClass::Unknown => {
+            "A person has to connect another token: one made in the location itself, or one of the agency."
+        }
+    }
 }
 
 /// The kinds of token that HighLevel's security schemes stand for.

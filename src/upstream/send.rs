@@ -21,7 +21,7 @@ use crate::upstream::permit::{Outgoing, Recheck, SendPermit, Sender, Target};
 use crate::upstream::rate_limit::{self, RateLimitAccount, RateLimitHeaders, SlotOutcome};
 use crate::upstream::retry::{self, Outcome};
 use crate::upstream::standing::Standing;
-use tool::Effect;
+use tool::{Effect, TokenClass};
 
 /// A call under way.
 struct Flow<'a> {
@@ -186,6 +186,12 @@ impl Transport {
             return;
         };
         let tool = flow.target.tool;
+        // No agency's token gets there, so that the token is of this location alone.
+        let credential = &flow.sender.caller.credential;
+        if tool.proves && tool.token == TokenClass::Location && credential.is_private_integration()
+        {
+            self.shared.standings.settle(flow.account.digest, location);
+        }
         if tool.proves && self.shared.standings.prove(flow.account.digest, location) {
             self.shared.limits.join(flow.account, location);
         }

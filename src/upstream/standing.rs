@@ -86,6 +86,8 @@ pub(crate) struct Standings {
 struct Book {
     accepted: RecentMap<Digest, ()>,
     proofs: RecentMap<Digest, RecentMap<TenantId, ()>>,
+    /// The location that a private integration's token is of; `None` where it proved to be of several.
+    homes: RecentMap<Digest, Option<TenantId>>,
     rests: RecentMap<Digest, Rest>,
     /// Endpoints that let a token in by no read, by the names that their callers gave: a name that is remembered tells
     /// nothing of whether there is such a location.
@@ -110,6 +112,7 @@ impl Standings {
             book: Mutex::new(Book {
                 accepted: RecentMap::new(MOST_ACCEPTED, ACCEPTED_FOR),
                 proofs: RecentMap::new(MOST_PROVING, PROVEN_FOR),
+                homes: RecentMap::new(MOST_PROVING, PROVEN_FOR),
                 rests: RecentMap::new(MOST_STRANGERS, REFUSED_FOR),
                 kept_out: RecentMap::new(MOST_STRANGERS, KEPT_OUT_FOR),
                 new_calls: RecentMap::new(MOST_STRANGERS, LONGEST_REST)
@@ -153,6 +156,7 @@ impl Standings {
             TokenVerdict::Unknown => {
                 book.accepted.remove(&digest);
                 book.proofs.remove(&digest);
+                book.homes.remove(&digest);
                 book.rest(digest);
             }
             TokenVerdict::Doubtful | TokenVerdict::Silent => {}
@@ -171,6 +175,21 @@ impl Standings {
         locations.insert(location.clone(), ());
         book.proofs.insert(digest, locations);
         true
+    }
+
+    /// A call succeeded that HighLevel makes only for a location's own token, and for no agency's.
+    pub(crate) fn settle(&self, digest: Digest, location: &TenantId) {
+        let mut book = self.book();
+        match book.homes.touch(&digest) {
+            Some(home) if home.as_ref() == Some(location) => {}
+            Some(home) => *home = None,
+            None => book.homes.insert(digest, Some(location.clone())),
+        }
+    }
+
+    /// The location that the token is of.
+    pub(crate) fn home(&self, digest: &Digest) -> Option<TenantId> {
+        self.book().homes.peek(digest)?.clone()
     }
 
     /// No read lets the token in at `endpoint`.

@@ -9,6 +9,7 @@ use crate::upstream::Digest;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 use crate::upstream::company::{Minter, Oauth};
+use crate::upstream::errors::CONNECT_LOCATION;
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Sender, Target};
 use crate::upstream::recent::RecentMap;
@@ -173,19 +174,20 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
 const AGENCY_KEY: &str = "Leave it to the server's operator, who may allow it: by a key of `highlevel-mcp keys create --agency`, or by server.access_key_agency.";
 
 /// For a client's own token.
-const UNBIND: &str = "Connect without the locationId header, which binds the connection to one location; the token must be the agency's.";
+const UNBIND: &str =
+    "Have a person connect the agency's token without binding the connection to a location.";
 
-const NAME_LOCATION: &str = "Name the location: give `location`, or connect with the locationId header or a key of the location.";
+const NAME_LOCATION: &str = "Name the location: give `location`, its alias or id.";
 
 /// What to use instead.
 fn other_token(target: &Target) -> &'static str {
     match target.tool.token {
         TokenClass::Agency => {
-            "Use a token of the agency: an agency's private integration, or a company of the server's settings."
+            "Have a person connect a token of the agency: an agency's private integration, or a company of the server's settings."
         }
-        TokenClass::Location => "Name the location, or use a token of that location.",
+        TokenClass::Location => CONNECT_LOCATION,
         TokenClass::Either | TokenClass::Unknown => {
-            "Use a token of the other class: of the location, or of the agency."
+            "Have a person connect a token of the other class: of the location, or of the agency."
         }
     }
 }

@@ -228,6 +228,27 @@ impl Transport {
         self.only_location_of(caller, &self.digest(caller))
     }
 
+    /// The location that the caller's token is of, and no other: by the settings, by what an OAuth token says of itself,
+    /// or because HighLevel let a private integration's token into its data.
+    pub fn own_location(&self, caller: &Caller) -> Option<TenantId> {
+        if caller.home.is_some() {
+            return caller.home.clone();
+        }
+        if caller.credential.is_private_integration() {
+            return self.shared.standings.home(&self.digest(caller));
+        }
+        let claims = caller.credential.claims()?;
+        let is_one = claims.auth_class.as_deref() == Some("Location");
+        TenantId::parse(&claims.auth_class_id.filter(|_| is_one)?)
+    }
+
+    /// The company that the caller's token is of, by what an OAuth token says of itself.
+    pub fn own_company(&self, caller: &Caller) -> Option<TenantId> {
+        let claims = caller.credential.claims()?;
+        let is_one = claims.auth_class.as_deref() == Some("Company");
+        TenantId::parse(&claims.auth_class_id.filter(|_| is_one)?)
+    }
+
     fn only_location_of(&self, caller: &Caller, digest: &Digest) -> Option<TenantId> {
         let home = caller.home.clone();
         home.or_else(|| self.shared.standings.only_location(digest))

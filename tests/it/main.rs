@@ -18,6 +18,7 @@ mod doctor;
 mod each;
 mod edges;
 mod elicitation;
+mod every_location;
 mod frames;
 mod golden;
 mod host;

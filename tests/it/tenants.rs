@@ -21,7 +21,9 @@ async fn check(variables: &[(&str, &str)], rows: &[Row], token: &str) {
     let server = TestServer::start_with(&highlevel.url, variables).await;
     for (tool, headers, arguments, expected) in rows {
         let (text, is_error) = server.call_with(headers, tool, arguments.clone()).await;
-        let requests = highlevel.take();
+        let mut requests = highlevel.take();
+        // Where a location is missing, HighLevel is asked which ones the token reaches.
+        requests.retain(|request| request.path() != "/locations/search");
         match expected {
             Ok(target) => {
                 let [request] = requests.as_slice() else {
@@ -68,12 +70,7 @@ async fn the_location_comes_from_header_argument_neither_or_both() {
                 json!({"query_locationId": "L2"}),
                 Ok("/contacts/?locationId=L2"),
             ),
-            (
-                contacts,
-                open,
-                json!({}),
-                Err("locationId is missing (or connect with the locationId header"),
-            ),
+            (contacts, open, json!({}), Err("locationId is missing")),
             (
                 contacts,
                 pinned,

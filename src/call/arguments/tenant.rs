@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::ArgumentProblems;
 use super::excerpt::excerpt;
+use super::names;
 use super::schema::Schema;
 use crate::upstream::caller::LocationBinding;
 use crate::upstream::{Caller, TenantId};
@@ -25,8 +26,8 @@ pub(super) fn bind(
     if let Some(pin) = pin {
         let other = |given: &str, name: &str| {
             format!(
-                "{name} is {given}, but this connection is bound to location {}: leave {name} out or connect \
-                 with the other location's locationId header",
+                "{name} is {given}, but this connection is bound to location {}: leave {name} out (another \
+                 location takes a connection of its own)",
                 pin.as_str()
             )
         };
@@ -54,20 +55,54 @@ pub(super) fn bind(
     let location = named_location(tool, values).or(location.map(str::to_owned));
     let company = caller.company.as_ref().map(|id| id.as_str().to_owned());
     for argument in tool.arguments {
-        let (own, header, variable) = match argument.role {
-            Role::Location(Rule::Fill) => (&location, "locationId", "HIGHLEVEL_LOCATION_ID"),
-            Role::Company(Rule::Fill) => (&company, "companyId", "HIGHLEVEL_COMPANY_ID"),
+        let own = match argument.role {
+            Role::Location(Rule::Fill) => &location,
+            Role::Company(Rule::Fill) => &company,
             _ => continue,
         };
         match own {
             _ if values.contains_key(argument.name) => {}
             Some(own) => drop(values.insert(argument.name.to_owned(), json!(own))),
-            None if schema.requires(argument.name) => problems.add_missing(
-                argument.name,
-                &format!(" (or connect with the {header} header; under stdio {variable})"),
-            ),
+            None if schema.requires(argument.name) => problems.add_missing(argument.name, ""),
             None => {}
         }
+    }
+}
+
+/// Which tenants HighLevel needs with a call that neither the call nor its connection names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TenantNeed {
+    pub location: bool,
+    pub company: bool,
+}
+
+/// What a call of `tool` with the arguments `given` needs still.
+pub(super) fn need(
+    tool: &Tool,
+    schema: &Schema,
+    given: &Map<String, Value>,
+    caller: &Caller,
+) -> TenantNeed {
+    let is_given = |is_role: fn(Role) -> bool| {
+        let said = given
+            .iter()
+            .filter(|(_, value)| !value.is_null() && *value != "");
+        said.filter_map(|(name, _)| names::find(tool, name))
+            .any(|argument| is_role(argument.role))
+    };
+    let needs = |role: Role| {
+        let mut arguments = tool.arguments.iter();
+        arguments.any(|one| one.role == role && schema.requires(one.name))
+    };
+    let is_location = |role| matches!(role, Role::Location(_));
+    let is_company = |role| matches!(role, Role::Company(_));
+    TenantNeed {
+        location: caller.location.is_none()
+            && needs(Role::Location(Rule::Fill))
+            && !is_given(is_location),
+        company: caller.company.is_none()
+            && needs(Role::Company(Rule::Fill))
+            && !is_given(is_company),
     }
 }
 

@@ -179,13 +179,18 @@ impl Drop for BatchRun<'_> {
 }
 
 fn outcome(index: usize, answer: &Answer) -> String {
+    let ok = !answer.is_error;
+    format!("{{\"item\":{index},\"ok\":{ok},{}}}", members(answer))
+}
+
+/// What one of several calls came to, as members of a JSON object.
+pub(in crate::call) fn members(answer: &Answer) -> String {
     let name = if answer.is_error { "error" } else { "answer" };
     let value = serde_json::from_str::<Box<RawValue>>(&answer.text);
     let value = value.map_or_else(
         |_| json!(answer.text).to_string(),
         |raw| raw.get().to_owned(),
     );
-    let ok = !answer.is_error;
     let notes = answer.notes.as_ref();
     let notes = notes.map_or_else(String::new, |notes| format!(",\"notes\":{notes}"));
     let withheld = match answer.file() {
@@ -194,5 +199,5 @@ fn outcome(index: usize, answer: &Answer) -> String {
         }
         None => "",
     };
-    format!("{{\"item\":{index},\"ok\":{ok},\"{name}\":{value}{notes}{withheld}}}")
+    format!("\"{name}\":{value}{notes}{withheld}")
 }

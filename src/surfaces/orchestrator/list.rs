@@ -117,6 +117,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                 "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
                 "groupBy": {"type": "string", "description": "field or date:month|week|day"},
                 "count": {"type": "boolean", "description": "50 pages; also sum avg min max minCount"},
+                "locations": {"type": "array", "items": {"type": "string"}, "description": "[\"*\"] for all"},
             },
         });
     } else {

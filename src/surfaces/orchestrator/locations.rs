@@ -8,6 +8,7 @@ use crate::catalog;
 use crate::surfaces::Session;
 use crate::upstream::accounts::Accounts;
 use crate::upstream::caller::Credential;
+use crate::upstream::errors::CONNECT_LOCATION;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Caller, Failure};
 use tool::Tool;
@@ -39,9 +40,14 @@ pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
             session.pipeline.max_answer_bytes(),
         ));
     };
-    let mut answer = match &account.location {
+    let bound = account
+        .location
+        .as_ref()
+        .map(|bound| bound.location().clone());
+    let own = bound.or_else(|| session.pipeline.transport().own_location(account));
+    let mut answer = match own {
         None => of_company(session).await?,
-        Some(bound) => one(session, bound.location().as_str()).await?,
+        Some(own) => one(session, own.as_str()).await?,
     };
     if let (false, Ok(mut told)) = (answer.is_error, serde_json::from_str::<Value>(&answer.text)) {
         let rows = told.get_mut("locations").and_then(Value::as_array_mut);
@@ -147,6 +153,7 @@ async fn of_company(session: &Session<'_>) -> Result<Answer, Failure> {
     let every = operation("/locations/search")?;
     let output = Output {
         fields: Some(FIELDS.map(str::to_owned).to_vec()),
+        all_pages: AllPages::Whether(true),
         ..Output::default()
     };
     let options = Options {
@@ -161,6 +168,12 @@ async fn of_company(session: &Session<'_>) -> Result<Answer, Failure> {
         // The tool that lists locations takes no page.
         if let (Some(_), Some(note)) = (told.shift_remove("next"), told.get_mut("_cut")) {
             note["next"] = json!(FURTHER);
+        }
+        let account = session.context.principal.account.as_ref();
+        let is_private = account.is_some_and(|one| one.credential.is_private_integration());
+        let rows = told.get("locations").and_then(Value::as_array);
+        if is_private && rows.is_some_and(|rows| rows.len() > 1) {
+            told.insert("hint".to_owned(), json!(CONNECT_LOCATION));
         }
         answer.text = Value::Object(told).to_string();
     }
@@ -200,7 +213,8 @@ fn hinted(text: &str) -> String {
     let Ok(mut failure) = serde_json::from_str::<Map<String, Value>>(text) else {
         return text.to_owned();
     };
-    let hint = "A token of one location reaches that one only: connect with its locationId header, or give locationId.";
+    let hint =
+        "A token of one location reaches that one only: ask for its id, and give locationId.";
     failure.insert("hint".to_owned(), json!(hint));
     Value::Object(failure).to_string()
 }

@@ -168,7 +168,7 @@ pub(super) fn of_location(
             "HighLevel gives the company no token for {location}.",
         )
         .with_remedy(
-            "Check the locationId and that the app is installed for that location; list_locations shows which are.",
+            "Check the location's id. A person has to install the app for that location, in the Marketplace.",
         )
     });
     said.add_to(&mut failure, status);

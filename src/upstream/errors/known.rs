@@ -13,7 +13,7 @@ pub(super) struct KnownError {
     pub class: FailureClass,
     /// Our sentence.
     pub sentence: &'static str,
-    /// `{scopes}` and `{access}` stand for what the tool needs.
+    /// `{scopes}` and `{access}` stand for what the tool needs, `{connect}` and `{agency}` for what a person does.
     pub remedy: &'static str,
     /// Milliseconds after which another try may help.
     pub wait_ms: Option<u64>,
@@ -82,21 +82,21 @@ pub(super) const KNOWN: &[KnownError] = known! {
     {
         [401] "The token is not authorized for this scope",
         Scope: "The token may not do this.",
-        "Give the token the scope {scopes} in HighLevel. Where it has the scope: an agency's token needs one of the location instead, and a token that had worked before needs to be made anew.",
+        "A person has to give the token the scope {scopes} in HighLevel, or make it anew where it had worked before. {agency}",
         source: "https://github.com/GoHighLevel/highlevel-api-docs/issues/217",
         example: "The token is not authorized for this scope.",
     }
     {
         [401] "Token's user type mismatch",
         TokenClass: "The token is of the wrong kind: this operation takes {access}.",
-        "Use a token made in the location itself instead of the agency's, or the other way round.",
+        "{connect}",
         source: "code: the answer of users to an agency's token",
         example: "Token's user type mismatch!",
     }
     {
         [401] "This authClass type is not allowed to access this scope{}",
         TokenClass: "The token is a company's OAuth token: this operation takes {access}.",
-        "Exchange it for a token of the location (POST /oauth/locationToken), or use a private integration token of the location.",
+        "Name the location by `location`: the token is exchanged for that location's.",
         source: "code: the answer to a company's OAuth token",
         example: "This authClass type is not allowed to access this scope. Please verify your IAM configuration if this is not the case.",
     }

@@ -54,14 +54,14 @@ fn known_messages_have_a_cause_each() {
             401,
             "Token's user type mismatch!",
             "token_class",
-            "instead of the agency's",
+            "connect each location's own token",
         ),
         (
             READ,
             401,
             "This authClass type is not allowed to access this scope. Please reach out",
             "token_class",
-            "/oauth/locationToken",
+            "Name the location",
         ),
         (
             READ,

@@ -55,7 +55,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
     };
     let own = |is_location: bool, agency: bool, takes: TokenClass| match (agency, takes) {
         (false, Agency) => "refused: Leave",
-        (true, Agency) if is_location => "refused: Use",
+        (true, Agency) if is_location => "refused: Have",
         _ => "its own",
     };
     for (name, credential) in credentials {
@@ -99,7 +99,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                     };
                     // A client unbinds its connection; of the server's own companies the operator has the word.
                     let expected = match expected {
-                        "refused: Leave" if !name.contains("settings") => "refused: Connect",
+                        "refused: Leave" if !name.contains("settings") => "refused: Have",
                         expected => expected,
                     };
                     assert_eq!(

@@ -1,0 +1,139 @@
+//! Locations and companies that nobody names: known of the token, or asked of HighLevel.
+
+use ::sandbox::{COMPANY, LOCATION};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::Visitors;
+use test_support::recording::{Recording, json as reply};
+use test_support::server::TestServer;
+
+#[tokio::test]
+async fn the_location_of_a_token_of_one_location_is_filled_in_on_every_surface() {
+    let mut visitors = Visitors::start().await;
+    let read = json!({
+        "operation": "contacts_get-contacts", "arguments": {"limit": 1},
+        "output": {"fields": ["locationId"]},
+    });
+    let compat = json!({"operationId": "contacts_get-contacts", "params": {"query": {"limit": 1}}});
+    for (path, tool, arguments) in [
+        (
+            "/mcp/official",
+            "contacts_get-contacts",
+            json!({"limit": 1}),
+        ),
+        ("/mcp/orchestrator", "call_read", read),
+        (
+            "/mcp/legacy",
+            "contacts_get-contacts",
+            json!({"query_limit": 1}),
+        ),
+        (
+            "/mcp/x/contacts",
+            "contacts_get-contacts",
+            json!({"limit": 1}),
+        ),
+        ("/mcp/compat", "execute_operation", compat),
+    ] {
+        let answer = visitors
+            .call(path, "pit-sandbox-harbor", tool, arguments)
+            .await;
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(answer.to_string().contains(LOCATION), "{path}: {answer}");
+    }
+    // HighLevel was asked once which locations there are.
+    assert_eq!(visitors.seen("/locations/search").await, 1);
+}
+
+#[tokio::test]
+async fn of_several_locations_none_is_guessed_and_all_are_named() {
+    let mut visitors = Visitors::start().await;
+    for _ in 0..2 {
+        let refused = visitors
+            .call(
+                "/mcp/official",
+                "pit-sandbox-agency",
+                "contacts_get-contacts",
+                json!({}),
+            )
+            .await
+            .expect_err("three locations");
+        let error = refused["error"].as_str().unwrap_or_default();
+        assert!(error.contains("locationId is missing"), "{refused}");
+        let remedy = refused["remedy"].as_str().unwrap_or_default();
+        assert!(remedy.contains("reaches 3 locations"), "{remedy}");
+        assert!(remedy.contains(&format!("{LOCATION} (Harbor")), "{remedy}");
+        assert!(remedy.contains("locSummitFitness0001 (Summit"), "{remedy}");
+        assert!(!refused.to_string().contains("header"), "{refused}");
+    }
+    assert_eq!(visitors.seen("/locations/search").await, 1);
+    assert_eq!(visitors.seen("/contacts/").await, 0);
+}
+
+#[tokio::test]
+async fn the_agencys_own_id_is_filled_in() {
+    let mut visitors = Visitors::start().await;
+    let asked = json!({
+        "operation": "locations_create-location", "dryRun": true,
+        "arguments": {"name": "Lakeside Dental"},
+    });
+    let shown = visitors
+        .call("/mcp", "pit-sandbox-agency", "call_destructive", asked)
+        .await;
+    let shown = shown.expect("a preview");
+    assert_eq!(shown["request"]["body"]["companyId"], COMPANY, "{shown}");
+}
+
+/// A token that says this of itself.
+fn jwt(claims: &Value) -> String {
+    format!(
+        "Bearer e30.{}.x",
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    )
+}
+
+#[tokio::test]
+async fn what_a_token_says_or_proved_is_enough() {
+    let highlevel = Recording::start(|request| match request.path() {
+        "/locations/search" => reply(
+            401,
+            r#"{"statusCode":401,"message":"The token is not authorized for this scope."}"#,
+        ),
+        _ => reply(200, "{}"),
+    })
+    .await;
+    let server = TestServer::start_with(&highlevel.url, &[]).await;
+    let own = jwt(&json!({"authClass": "Location", "authClassId": "L7"}));
+    let headers = [("authorization", own.as_str())];
+    let (text, is_error) = server
+        .call_with(&headers, "contacts_get-contacts", json!({}))
+        .await;
+    assert!(!is_error, "{text}");
+    let targets: Vec<String> = highlevel.take().into_iter().map(|one| one.target).collect();
+    assert_eq!(targets, ["/contacts/?locationId=L7"]);
+    // A private integration's token says nothing of itself, and this one may not list locations.
+    let headers = [("authorization", "Bearer pit-quiet")];
+    let call = async |arguments: Value| {
+        let answered = server
+            .call_with(&headers, "contacts_get-contacts", arguments)
+            .await;
+        let targets = highlevel.take().into_iter().map(|one| one.target);
+        (answered, Vec::from_iter(targets))
+    };
+    let ((text, is_error), _) = call(json!({})).await;
+    assert!(is_error && text.contains("locationId is missing"), "{text}");
+    assert!(
+        text.contains("Give locationId, the location's id"),
+        "{text}"
+    );
+    let ((_, is_error), _) = call(json!({"locationId": "L8"})).await;
+    assert!(!is_error);
+    let ((text, is_error), targets) = call(json!({})).await;
+    assert!(!is_error, "{text}");
+    assert_eq!(targets, ["/contacts/?locationId=L8"]);
+    // Let into a second location, it is of neither alone.
+    call(json!({"locationId": "L9"})).await;
+    let ((text, is_error), _) = call(json!({})).await;
+    assert!(is_error && text.contains("locationId is missing"), "{text}");
+}
