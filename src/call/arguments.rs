@@ -5,6 +5,7 @@ mod clear;
 mod coercion;
 mod dates;
 mod excerpt;
+mod filters;
 mod forms;
 mod keywords;
 mod lists;

@@ -8,7 +8,7 @@ use crate::document::resolve::resolve;
 const LONGEST_SHOWN_ENUM: usize = 12;
 
 /// Keywords that mean the same in both and say something about the value.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "type",
     "enum",
     "required",
@@ -23,6 +23,8 @@ const KEPT: [&str; 14] = [
     "uniqueItems",
     "minProperties",
     "maxProperties",
+    // What the filters of a search may be; OpenAPI cannot say it.
+    "x-filters",
 ];
 
 /// Marks the schema of a file.

@@ -8,6 +8,8 @@ use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::filters::SearchFilters;
+
 /// A schema as JSON Schema 2020-12 means it. A keyword that the generator does not write is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -37,6 +39,9 @@ pub(super) struct Keywords {
     unique_items: bool,
     #[serde(deserialize_with = "regex")]
     pattern: Option<Regex>,
+    /// What the filters of a search may be, where the value is a list of them.
+    #[serde(rename = "x-filters")]
+    filters: Option<SearchFilters>,
     /// For the generator and the placement of files; says nothing of the value.
     #[serde(rename = "x-file")]
     _file: IgnoredAny,
@@ -86,6 +91,8 @@ pub(super) enum Fault<'s> {
     AnyOf(Vec<Vec<Broken<'s>>>),
     /// What the value must be or have.
     Bound(String),
+    /// What is wrong with a filter, to be read behind its path.
+    Filter(String),
 }
 
 /// Takes what is broken, and says whether to go on.
@@ -164,6 +171,12 @@ impl Keywords {
                 check_length(items.len(), of, "items", &mut fault)?;
                 if self.unique_items && !are_unique(items) {
                     fault(Fault::Bound("hold nothing twice".to_owned()))?;
+                }
+                if let Some(filters) = &self.filters {
+                    for (path, what) in filters.faults(items, &way.to_string()) {
+                        let fault = Fault::Filter(what);
+                        tell(Broken { path, given, fault })?;
+                    }
                 }
                 for (index, item) in items.iter().enumerate() {
                     if let Some(keywords) = &self.items {

@@ -104,6 +104,7 @@ fn sentence(broken: &Broken<'_>) -> String {
         Fault::Pattern(pattern) => format!("{about} must match {pattern}, not {given}"),
         Fault::AnyOf(forms) => any_of(about, &given, forms),
         Fault::Bound(bound) => format!("{about} must {bound}, it is {given}"),
+        Fault::Filter(what) => format!("{about} {what}"),
     }
 }
 

@@ -4,6 +4,7 @@ mod beyond;
 mod choices;
 mod companies;
 mod every;
+mod filters;
 mod ids;
 mod keywords;
 mod nothing;

@@ -56,6 +56,9 @@ fn sample(schema: &Value, depth: usize) -> Value {
     if let Some(branch) = branch.filter(|_| !schema["properties"].is_object()) {
         return sample(branch, depth);
     }
+    if schema.get("x-filters").is_some() {
+        return json!([{"field": "source", "operator": "exists"}]);
+    }
     if schema.get("x-file").is_some() {
         return json!({"data": "aGVsbG8=", "name": "a.txt", "type": "text/plain"});
     }

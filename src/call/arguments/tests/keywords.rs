@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::call::arguments::keywords::Keywords;
+use crate::call::arguments::keywords::{Fault, Keywords};
 use crate::catalog::TOOLS;
 
 /// Values tried with each schema.
@@ -118,7 +118,9 @@ fn every_tool_is_checked_as_json_schema_says() {
             let ours = Keywords::deserialize(&schema).expect("known keywords");
             for _ in 0..TRIED {
                 let value = value(&schema, &mut random);
-                let broken = ours.broken(&value, 20);
+                let mut broken = ours.broken(&value, 20);
+                // What filters may be no other reader of schemas knows.
+                broken.retain(|one| !matches!(one.fault, Fault::Filter(_)));
                 let valid = library.is_valid(&value);
                 assert_eq!(
                     broken.is_empty(),

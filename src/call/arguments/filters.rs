@@ -1,0 +1,317 @@
+//! The filters of HighLevel's searches: which fields there are, which operators each takes, and which values those.
+//!
+//! HighLevel finds nothing, or everything, where a filter is wrong, and says so with a 200. The table stands in the
+//! documents' repairs, as `x-filters` of the argument.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::excerpt::excerpt;
+use tool::nearest;
+
+/// What a search filters by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SearchFilters {
+    /// Operators by the kind of a field.
+    kinds: BTreeMap<String, Vec<String>>,
+    /// The kind of each field. A name that ends in `*` stands for all that begin so.
+    fields: BTreeMap<String, String>,
+    /// Fields whose value is a list of conditions on fields of their own.
+    nested: BTreeMap<String, BTreeMap<String, String>>,
+    /// Most characters of a value, by operator.
+    longest: BTreeMap<String, usize>,
+}
+
+/// One thing that is wrong: where, and what, to be read behind it.
+pub(super) type FilterFault = (String, String);
+
+/// The kind of fields that hold a date.
+const DATE: &str = "date";
+
+/// The operator of conditions inside a field.
+const NESTED: &str = "nested";
+
+/// Members of a range.
+const BOUNDS: [&str; 4] = ["gte", "lte", "gt", "lt"];
+
+/// No group stands deeper in another: each level is a call of ours.
+const DEEPEST: usize = 16;
+
+impl SearchFilters {
+    /// What is wrong with a list of filters that stands at `path`.
+    pub(super) fn faults(&self, filters: &[Value], path: &str) -> Vec<FilterFault> {
+        let mut faults = Vec::new();
+        self.check_list(filters, path, 0, &mut faults);
+        faults
+    }
+
+    fn check_list(
+        &self,
+        filters: &[Value],
+        path: &str,
+        depth: usize,
+        faults: &mut Vec<FilterFault>,
+    ) {
+        for (index, filter) in filters.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            match filter.as_object() {
+                None => faults.push((
+                    path,
+                    format!(
+                        "must be an object with field, operator and value, or with group and filters, not {}",
+                        excerpt(filter)
+                    ),
+                )),
+                Some(group) if group.contains_key("group") || group.contains_key("filters") => {
+                    self.check_group(group, &path, depth, faults);
+                }
+                Some(condition) => self.check_condition(condition, &self.fields, &path, faults),
+            }
+        }
+    }
+
+    fn check_group(
+        &self,
+        group: &Map<String, Value>,
+        path: &str,
+        depth: usize,
+        faults: &mut Vec<FilterFault>,
+    ) {
+        check_members(group, &["group", "filters"], path, faults);
+        match group.get("group") {
+            Some(Value::String(name)) if name == "AND" || name == "OR" => {}
+            Some(other) => faults.push((
+                format!("{path}.group"),
+                format!("must be \"AND\" or \"OR\", not {}", excerpt(other)),
+            )),
+            None => faults.push((path.to_owned(), "needs group, \"AND\" or \"OR\"".to_owned())),
+        }
+        let path = format!("{path}.filters");
+        match group.get("filters") {
+            Some(Value::Array(_)) if depth == DEEPEST => {
+                faults.push((
+                    path,
+                    "stands too deep: groups hold too many groups".to_owned(),
+                ));
+            }
+            Some(Value::Array(filters)) if !filters.is_empty() => {
+                self.check_list(filters, &path, depth + 1, faults);
+            }
+            _ => faults.push((path, "must be a list of filters".to_owned())),
+        }
+    }
+
+    fn check_condition(
+        &self,
+        condition: &Map<String, Value>,
+        fields: &BTreeMap<String, String>,
+        path: &str,
+        faults: &mut Vec<FilterFault>,
+    ) {
+        let known = faults.len();
+        check_members(condition, &["field", "operator", "value"], path, faults);
+        let mut text = |name: &str| {
+            let found = condition.get(name).and_then(Value::as_str);
+            // An unknown member said what is meant.
+            if found.is_none() && faults.len() == known {
+                faults.push((path.to_owned(), format!("needs {name}, a text")));
+            }
+            found
+        };
+        let (Some(field), Some(operator)) = (text("field"), text("operator")) else {
+            return;
+        };
+        let value = condition.get("value").filter(|value| !value.is_null());
+        if let Some(inner) = self.nested.get(field) {
+            return self.check_nested((field, operator, value), inner, path, faults);
+        }
+        let Some(kind) = kind_of(fields, field) else {
+            faults.push((format!("{path}.field"), self.unknown_field(fields, field)));
+            return;
+        };
+        let operators = self.kinds.get(kind).map_or(&[][..], Vec::as_slice);
+        if !operators.iter().any(|one| one == operator) {
+            let what = wrong_operator(field, operator, operators);
+            faults.push((format!("{path}.operator"), what));
+            return;
+        }
+        if let Err(what) = self.check_value(operator, value, kind == DATE) {
+            faults.push((format!("{path}.value"), what));
+        }
+    }
+
+    fn check_nested(
+        &self,
+        (field, operator, value): (&str, &str, Option<&Value>),
+        inner: &BTreeMap<String, String>,
+        path: &str,
+        faults: &mut Vec<FilterFault>,
+    ) {
+        if operator != NESTED {
+            let what = wrong_operator(field, operator, &[NESTED.to_owned()]);
+            faults.push((format!("{path}.operator"), what));
+        }
+        let path = format!("{path}.value");
+        let Some(Value::Array(conditions)) = value else {
+            let names = Vec::from_iter(inner.keys().map(String::as_str)).join(", ");
+            let what = format!("must be a list of filters of {field}, by {names}");
+            return faults.push((path, what));
+        };
+        for (index, condition) in conditions.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            match condition.as_object() {
+                Some(condition) => self.check_condition(condition, inner, &path, faults),
+                None => faults.push((
+                    path,
+                    "must be an object with field, operator and value".to_owned(),
+                )),
+            }
+        }
+    }
+
+    fn check_value(
+        &self,
+        operator: &str,
+        value: Option<&Value>,
+        is_date: bool,
+    ) -> Result<(), String> {
+        let longest = self.longest.get(operator).copied().unwrap_or(usize::MAX);
+        match (operator, value) {
+            ("exists" | "not_exists", None) => Ok(()),
+            ("exists" | "not_exists", Some(value)) => Err(format!(
+                "must be left out, for {operator} takes none, not {}",
+                excerpt(value)
+            )),
+            ("range", Some(Value::Object(bounds))) if !bounds.is_empty() => {
+                bounds.iter().try_for_each(|(name, bound)| {
+                    if !BOUNDS.contains(&name.as_str()) {
+                        return Err(format!("takes gte, lte, gt and lt, not {name}"));
+                    }
+                    match bound {
+                        Value::Number(_) => Ok(()),
+                        Value::String(text) if !is_date || is_moment(text) => Ok(()),
+                        other if is_date => Err(format!(
+                            "must have dates such as 2026-11-20 or 2026-11-20T09:00:00-08:00, not {}",
+                            excerpt(other)
+                        )),
+                        other => Err(format!("must have numbers or texts, not {}", excerpt(other))),
+                    }
+                })
+            }
+            ("range", _) => Err(
+                "must be an object such as {\"gte\": …, \"lte\": …}, with gte, lte, gt or lt"
+                    .to_owned(),
+            ),
+            (_, None) => Err(format!("is missing, and {operator} needs one")),
+            (_, Some(Value::Array(values))) => {
+                values.iter().try_for_each(|one| check_single(one, longest))
+            }
+            (_, Some(value)) => check_single(value, longest),
+        }
+    }
+
+    fn unknown_field(&self, fields: &BTreeMap<String, String>, field: &str) -> String {
+        let names = fields.keys().map(|name| name.trim_end_matches('*'));
+        let names = names.chain(self.nested.keys().map(String::as_str));
+        let names = Vec::from_iter(names);
+        // What is written out further is nearer than what is spelt alike: lastName is lastNameLowerCase.
+        let longer = names
+            .iter()
+            .find(|name| !field.is_empty() && name.starts_with(field));
+        let near = || nearest(field, names.iter().map(|name| (*name, *name)));
+        let near = longer.copied().or_else(near);
+        let field: String = field.chars().take(64).collect();
+        match near {
+            Some(near) => format!(
+                "must be one that HighLevel filters by: {field} is none, did you mean {near}?"
+            ),
+            None => format!(
+                "must be one that HighLevel filters by, not {field}: {}",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
+/// The kind of `field`, by its name or by the beginning that a `*` ends.
+fn kind_of<'s>(fields: &'s BTreeMap<String, String>, field: &str) -> Option<&'s str> {
+    let by_beginning = || {
+        let mut open = fields
+            .iter()
+            .filter_map(|(name, kind)| Some((name.strip_suffix('*')?, kind)));
+        open.find(|(start, _)| field.starts_with(start) && field.len() > start.len())
+            .map(|(_, kind)| kind)
+    };
+    fields.get(field).or_else(by_beginning).map(String::as_str)
+}
+
+fn check_members(
+    object: &Map<String, Value>,
+    known: &[&str],
+    path: &str,
+    faults: &mut Vec<FilterFault>,
+) {
+    for name in object.keys().filter(|name| !known.contains(&name.as_str())) {
+        let shown: String = name.chars().take(64).collect();
+        let starts = |known: &&&str| known.starts_with(name.as_str());
+        let near = nearest(name, known.iter().map(|one| (*one, *one)));
+        let what = match known.iter().find(starts).copied().or(near) {
+            Some(near) => format!("has no member {shown}, did you mean {near}?"),
+            None => format!("has no member {shown}, it takes {}", known.join(", ")),
+        };
+        faults.push((path.to_owned(), what));
+    }
+}
+
+fn wrong_operator(field: &str, operator: &str, operators: &[String]) -> String {
+    let shown: String = operator.chars().take(64).collect();
+    let takes = |name: &str| operators.iter().any(|one| one == name);
+    let bound = match operator {
+        "gt" | ">" | "after" => "gt",
+        "gte" | ">=" => "gte",
+        "lt" | "<" | "before" => "lt",
+        "lte" | "<=" => "lte",
+        _ => "",
+    };
+    let hint = if !bound.is_empty() && takes("range") {
+        format!("; give range with the value {{\"{bound}\": …}}")
+    } else {
+        let names = operators.iter().map(|one| (one.as_str(), one));
+        let meant = match operator {
+            "=" | "==" | "is" | "equals" | "in" => Some("eq"),
+            "!=" | "not" | "not_equals" | "neq" | "ne" => Some("not_eq"),
+            _ => None,
+        };
+        let near = meant.filter(|meant| takes(meant));
+        let near = near.or_else(|| nearest(operator, names).map(String::as_str));
+        near.map_or_else(String::new, |near| format!("; did you mean {near}?"))
+    };
+    format!(
+        "must be one of {} for {field}, not {shown}{hint}",
+        operators.join(", ")
+    )
+}
+
+fn check_single(value: &Value, longest: usize) -> Result<(), String> {
+    match value {
+        Value::String(text) if text.chars().count() > longest => Err(format!(
+            "must have at most {longest} characters, it is {}",
+            excerpt(value)
+        )),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
+        other => Err(format!(
+            "must be a text, a number, true or false, or a list of them, not {}",
+            excerpt(other)
+        )),
+    }
+}
+
+/// A day, or a time with its offset.
+fn is_moment(text: &str) -> bool {
+    text.parse::<Timestamp>().is_ok() || (text.len() == 10 && text.parse::<Date>().is_ok())
+}
