@@ -167,13 +167,17 @@ impl Validated {
         (self.facts, self.outgoing)
     }
 
-    /// The request as it would be sent, without the credential.
+    /// The request as it would be sent, without the credential and the host, which is the same for all.
     pub(super) fn preview(&self) -> Value {
+        let url = self.outgoing.url();
+        let query = url
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
         let body = self.outgoing.body();
         let body = body.map(|body| serde_json::from_slice::<Value>(body).unwrap_or_default());
         json!({
             "method": self.outgoing.method().as_str(),
-            "url": self.outgoing.url().as_str(),
+            "url": format!("{}{query}", url.path()),
             "version": self.facts.version,
             "body": body,
         })
