@@ -150,8 +150,11 @@ pub(super) fn of_location<'s>(
 }
 
 /// Sorts by a date that the sandbox gave. These are texts of one form, which sort as their times do.
-pub(super) fn newest_first(records: &mut [&Value], date: &str) {
-    records.sort_by(|one, other| other[date].as_str().cmp(&one[date].as_str()));
+pub(super) fn newest_first<'v>(records: &mut [&'v Value], date: &str) {
+    records.sort_by_cached_key(|one| {
+        let record: &'v Value = one;
+        std::cmp::Reverse(record[date].as_str())
+    });
 }
 
 /// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
