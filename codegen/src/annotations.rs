@@ -39,8 +39,11 @@ pub struct OperationAnnotations {
     pub confirm: Option<Confirm>,
     /// The tool that is the same operation under another route.
     pub twin: Option<String>,
-    /// The tool that takes the place of this one, which HighLevel retires.
-    pub successor: Option<String>,
+    /// What to call instead, where HighLevel retires the operation and it has no twin.
+    pub replaced_by: Option<String>,
+    /// Arguments that are shown before the others that may be left out.
+    #[serde(default)]
+    pub first: Vec<String>,
     #[serde(default)]
     pub paging: PagingAnnotation,
     /// Summary fields: the few that are shown of a row of the list, or of the answer where it is one record; dotted paths.

@@ -7,6 +7,8 @@ pub(crate) mod lint;
 pub(crate) mod lower;
 pub(crate) mod naming;
 pub mod operation;
+pub(crate) mod order;
+pub(crate) mod replacement;
 pub(crate) mod review;
 pub(crate) mod schema;
 pub(crate) mod twins;

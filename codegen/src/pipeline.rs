@@ -10,7 +10,7 @@ use crate::document::{overlay, repair};
 use crate::error::Problem;
 use crate::model::lower::{LoweredOperation, OperationOrigin, lower};
 use crate::model::operation::key;
-use crate::model::twins;
+use crate::model::{replacement, twins};
 use crate::v3::{V3, V3_VERSION};
 
 /// What becomes of the sources, whatever is wrong with them.
@@ -110,7 +110,7 @@ fn lowered(
     problems.extend(stale(sources, &operations));
     problems.extend(sources.strangers.problems(&operations));
     problems.extend(twins::join(&mut operations));
-    problems.extend(twins::successor_problems(&operations));
+    problems.extend(replacement::join(&mut operations));
     operations.sort_by(|a, b| a.operation.tool.cmp(&b.operation.tool));
 
     let mut names = BTreeSet::new();

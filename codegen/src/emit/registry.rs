@@ -136,6 +136,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             quote!(Some(ReadBack { sent: #sent, found: &[#(#found),*], texts: &[#(#texts),*] }))
         }
     };
+    let replaced_by = optional(operation.replaced_by.as_ref());
     let handler = handlers.len();
     handlers.push(handler_name(operation));
     let v3 = match &operation.v3 {
@@ -170,6 +171,7 @@ fn tool(operation: &Operation, handlers: &mut Vec<Ident>) -> TokenStream {
             twins: &[#(#twins),*],
             idempotent: #idempotent,
             deprecated: #deprecated,
+            replaced_by: #replaced_by,
             scopes: &[#(#scopes),*],
             access: &[#(#access),*],
             arguments: &[#(#arguments),*],

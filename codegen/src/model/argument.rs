@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::document::resolve::resolve;
 use crate::model::operation::{Body, OperationArgument};
+use crate::model::order::shown_order;
 use crate::model::schema::{json_schema, nullable, shown, takes_file, takes_null};
 use tool::{ListStyle, Media, Place, Rule};
 
@@ -261,12 +262,10 @@ pub(crate) fn with_choices(mut check_schema: Value, known: Option<&OperationAnno
     check_schema
 }
 
-/// The schema that clients see.
-pub(crate) fn advertised_schema(arguments: &[OperationArgument]) -> Value {
-    let shown: Vec<&OperationArgument> = arguments
-        .iter()
-        .filter(|argument| argument.constant.is_none())
-        .collect();
+/// The schema that clients see; of what may be left out the arguments `first` come first.
+pub(crate) fn advertised_schema(arguments: &[OperationArgument], first: &[String]) -> Value {
+    let shown = arguments.iter().filter(|one| one.constant.is_none());
+    let shown = shown_order(shown, must_be_given, first);
     let written = |depth: usize| -> Map<String, Value> {
         let shown = shown.iter();
         shown

@@ -115,6 +115,7 @@ fn lower_operation(
     let answer = answer(document, operation, paging.rows.as_deref());
     let media = media(document, operation);
     let effect = known.map_or(Effect::Write, |known| known.effect);
+    let first = known.map_or(&[][..], |known| &known.first);
     let raw = operation;
     let mut operation = Operation {
         aliases,
@@ -144,7 +145,7 @@ fn lower_operation(
             .and_then(|known| known.twin.clone())
             .into_iter()
             .collect(),
-        successor: known.and_then(|known| known.successor.clone()),
+        replaced_by: known.and_then(|known| known.replaced_by.clone()),
         idempotent: known
             .and_then(|known| known.idempotent)
             .unwrap_or(effect == Effect::Read),
@@ -164,7 +165,7 @@ fn lower_operation(
         v3: V3Operation::None,
         is_v3_variant: false,
         check_schema: with_choices(check_schema(&arguments, forms), known),
-        advertised_schema: advertised_schema(&arguments),
+        advertised_schema: advertised_schema(&arguments, first),
         inner_tenants,
         inner_dates,
         timezone: known.and_then(|known| known.timezone.clone()),

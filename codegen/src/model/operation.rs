@@ -34,8 +34,8 @@ pub struct Operation {
     pub asks_person: bool,
     /// Tools that are the same operation under another route.
     pub twins: Vec<String>,
-    /// The tool that takes the place of this one, which HighLevel retires.
-    pub successor: Option<String>,
+    /// What to call instead, where HighLevel retires the operation.
+    pub replaced_by: Option<String>,
     pub paging: PagingAnnotation,
     /// Summary fields: the few that are shown of a row, or of the answer.
     pub summary_fields: Vec<String>,

@@ -63,33 +63,6 @@ pub(crate) fn join(operations: &mut [LoweredOperation]) -> Vec<Problem> {
     problems
 }
 
-/// Operations that name a successor and are not retired, or whose successor is no tool.
-pub(crate) fn successor_problems(operations: &[LoweredOperation]) -> Vec<Problem> {
-    let all = || operations.iter().map(|lowered| &lowered.operation);
-    let wrong = |operation: &Operation| {
-        let successor = operation.successor.as_ref()?;
-        let found = all().find(|other| other.tool == *successor);
-        match found {
-            _ if !operation.deprecated => Some("HighLevel does not retire this one"),
-            None => Some("the successor is no operation"),
-            Some(found) if found.deprecated => Some("HighLevel retires the successor too"),
-            Some(_) => None,
-        }
-    };
-    let named = all().filter_map(|operation| {
-        let what = wrong(operation)?;
-        let place = format!("{} successor", operation.tool);
-        let remedy = "correct the name, or remove it";
-        Some(Problem::in_document(
-            &operation.document,
-            place,
-            what.to_owned(),
-            remedy,
-        ))
-    });
-    named.collect()
-}
-
 fn is_listed(operation: &Operation) -> bool {
     !operation.toolsets.is_empty()
 }

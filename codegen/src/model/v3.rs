@@ -61,7 +61,7 @@ pub(crate) fn v3_operation(
         body,
         media: media(variant.document, variant.operation).unwrap_or_default(),
         answer_media: answer_media(variant.document, variant.operation),
-        advertised_schema: advertised_schema(&own),
+        advertised_schema: advertised_schema(&own, known.map_or(&[], |known| &known.first)),
         check_schema,
         inner_tenants,
         inner_dates,

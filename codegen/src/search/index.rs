@@ -211,21 +211,12 @@ fn whole(weight: f64) -> u32 {
     weight.round() as u32
 }
 
-/// Operations that HighLevel retires, each with the one that takes its place: the one named, or a
-/// twin that HighLevel keeps.
+/// Operations that HighLevel retires, each with the one that takes its place.
 fn successors(operations: &[&Operation]) -> BTreeMap<usize, usize> {
     let place = |name: &str| operations.iter().position(|other| other.tool == name);
-    let is_kept = |twin: &usize| operations.get(*twin).is_some_and(|twin| !twin.deprecated);
-    let retired = operations
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| one.deprecated);
+    let retired = operations.iter().enumerate();
     retired
-        .filter_map(|(number, operation)| {
-            let named = operation.successor.as_deref().and_then(place);
-            let twins = operation.twins.iter().filter_map(|twin| place(twin));
-            Some((number, named.or_else(|| twins.into_iter().find(is_kept))?))
-        })
+        .filter_map(|(number, operation)| Some((number, place(operation.replaced_by.as_deref()?)?)))
         .collect()
 }
 

@@ -47,7 +47,10 @@ pub struct Tool {
     /// Tools that are the same operation under an older or newer route; each names the other. What a rule says
     /// of one holds for all.
     pub twins: &'static [&'static str],
+    /// HighLevel retires it.
     pub deprecated: bool,
+    /// The tool to call instead, where that is known.
+    pub replaced_by: Option<&'static str>,
     /// OAuth scopes that the document or HighLevel's scope table names; empty where neither does.
     pub scopes: &'static [&'static str],
     /// Security schemes of the document, such as `Location-Access`, that say which token class is taken.

@@ -85,6 +85,7 @@ pub(super) fn missing(
     for (key, names) in [
         ("at_least_one", &known.at_least_one),
         ("at_most_one", &known.at_most_one),
+        ("first", &known.first),
     ] {
         for name in names {
             if !operation.arguments.iter().any(|one| one.name == *name) {

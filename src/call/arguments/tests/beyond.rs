@@ -50,6 +50,7 @@ const TOOL: Tool = Tool {
     twins: &[],
     idempotent: false,
     deprecated: false,
+    replaced_by: None,
     scopes: &[],
     access: &[],
     arguments: &[
