@@ -3,6 +3,7 @@
 mod aggregate;
 mod brief;
 mod check;
+mod change;
 mod companions;
 mod cut;
 mod decimal;
@@ -26,6 +27,7 @@ use serde_json::Value;
 use crate::call::Fences;
 use crate::upstream::Failure;
 pub use aggregate::Aggregate;
+pub use change::change;
 pub(super) use cut::CutNote;
 pub(super) use filter::Comparison;
 use filter::Condition;

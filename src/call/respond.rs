@@ -12,7 +12,7 @@ use super::strangers;
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::arguments::LocalZone;
-use crate::call::output::{Format, GatheredRows, Output, most_rows_a_page};
+use crate::call::output::{Format, GatheredRows, Output, change, most_rows_a_page};
 use crate::call::read_back::SentValues;
 use crate::call::shape::{check_file, encoded_bytes, fitting_text, shape};
 use crate::catalog::decoding::from_json;
@@ -39,8 +39,8 @@ pub(super) struct PageLoop<'a> {
 }
 
 impl PageLoop<'_> {
-    /// Whether the answer is shown as `output` says. What a write answers is relayed in full on every surface, unless
-    /// the caller asks for less.
+    /// Whether the answer is shown as `output` says. What a write answers is shown by what it changed, where the caller
+    /// does not ask for something else.
     fn applies(&self, facts: &Facts, reply: &Reply) -> bool {
         let Output {
             fields,
@@ -96,8 +96,12 @@ impl Pipeline {
         context: &CallContext,
     ) -> Answer {
         let (facts, consent, replied, record) = response.into_parts();
+        let is_short = paging.is_some();
         let shown = match replied {
             Ok(reply) => match paging.filter(|paging| paging.applies(&facts, &reply)) {
+                None if is_short => self
+                    .show(&facts, reply)
+                    .map(|answer| shorten(&facts, answer)),
                 None => self.show(&facts, reply),
                 Some(paging) => Box::pin(self.show_pages(&facts, reply, paging, context)).await,
             },
@@ -332,6 +336,13 @@ impl Pipeline {
 /// Bytes that are charged for what is held.
 fn charged(held: &[Charge]) -> usize {
     held.iter().map(Charge::bytes).sum()
+}
+
+/// What a write comes to, where a surface shows no more of it.
+fn shorten(facts: &Facts, mut answer: Answer) -> Answer {
+    let text = change(facts.tool, &facts.arguments, &answer.text);
+    answer.text = text.unwrap_or(answer.text);
+    answer
 }
 
 /// The task that made a call is gone: the server stops.

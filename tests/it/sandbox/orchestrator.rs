@@ -224,6 +224,7 @@ async fn a_batch_is_no_longer_than_other_answers() {
     let named = |number: usize| json!({"email": format!("batch{number}@x.example")});
     let writes = json!({
         "operation": "contacts_upsert-contact", "items": (0..20).map(named).collect::<Vec<_>>(),
+        "output": {"fields": ["*"]},
     });
     let written = stack.call("call_write", writes).await;
     assert!(written.to_string().len() < MOST + 20 * 100, "{written}");
