@@ -45,6 +45,7 @@ static SEARCH_ARGUMENTS: LazyLock<OwnArguments> = LazyLock::new(|| {
             "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
             "limit": {"type": "integer", "minimum": 1},
             "detail": {"type": "string", "enum": ["names", "signature", "schema"]},
+            "path": {"type": "string"},
         },
     });
     OwnArguments::new(list::SEARCH, schema)

@@ -1,5 +1,7 @@
 //! Finds operations by what people say: the index of the build, filters, and the answer's text.
 
+mod form;
+mod level;
 mod signature;
 
 use std::sync::LazyLock;
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
 use tool::nearest;
-use tool::{Effect, Tool};
+use tool::{Effect, Place, Tool};
 
 /// Most intents in one search.
 const MOST_QUERIES: usize = 5;
@@ -21,6 +23,13 @@ const LONGEST_QUERY: usize = 400;
 /// Hits for each intent, where the caller does not say.
 const USUAL_LIMIT: usize = 5;
 const MOST_HITS: usize = 20;
+
+/// Most returned fields that are named.
+const MOST_RETURNED: usize = 20;
+
+/// Bytes of description and arguments where an operation is told in full: with the rest at most 500 tokens, as a test
+/// counts them.
+const LARGEST_SCHEMA: usize = 1_200;
 
 /// Most operations that one call shows by name.
 const MOST_NAMED: usize = 20;
@@ -42,6 +51,8 @@ pub struct Search {
     pub effect: Option<EffectName>,
     pub limit: Option<usize>,
     pub detail: Detail,
+    /// Of the operations shown by name, what is inside the argument or field that stands there.
+    pub path: Option<String>,
 }
 
 /// An effect as callers name it.
@@ -81,6 +92,12 @@ pub fn search(search: &Search, is_served: impl Fn(&Tool) -> bool) -> Result<Valu
         return Err(format!(
             "Give queries of at most {LONGEST_QUERY} characters: what you want to do in a few words."
         ));
+    }
+    if search.path.is_some() && search.operations.is_empty() {
+        return Err(
+            "Give operations, by name, with path: the argument to look into, such as openHours."
+                .to_owned(),
+        );
     }
     if let Some(domain) = &search.domain
         && !domains().any(|(name, _)| name == domain)
@@ -184,7 +201,10 @@ fn find(query: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Map<
 fn find_by_name(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) -> Value {
     let served = || TOOLS.iter().filter(|tool| is_served(tool));
     match served().find(|tool| tool.is_called(name)) {
-        Some(tool) => shown(tool, search.detail),
+        Some(tool) => match &search.path {
+            Some(path) => inside(tool, path),
+            None => shown(tool, search.detail),
+        },
         None => {
             let near = nearest(name, served().map(|tool| (tool.name, tool.name)));
             json!({"name": name, "error": "There is no such operation.", "didYouMean": near})
@@ -194,43 +214,87 @@ fn find_by_name(name: &str, search: &Search, is_served: impl Fn(&Tool) -> bool) 
 
 /// One operation as a search shows it.
 pub fn shown(tool: &Tool, detail: Detail) -> Value {
+    let mut shown = head(tool);
     match detail {
-        Detail::Names => json!({"name": tool.name, "effect": tool.effect.name()}),
+        Detail::Names => {}
         Detail::Signature => {
-            let mut shown = json!({
-                "name": tool.name,
-                "effect": tool.effect.name(),
-                "line": line(tool.description),
-                "signature": signature::signature(tool),
-            });
-            if tool.deprecated {
-                shown["deprecated"] = json!(true);
-            }
-            shown
+            shown["line"] = json!(line(tool.description));
+            shown["signature"] = json!(signature::signature(tool));
         }
         Detail::Schema => {
-            let mut shown = json!({
-                "name": tool.name,
-                "effect": tool.effect.name(),
-                "description": tool.description,
-                "arguments": signature::arguments(tool),
-            });
-            if !tool.answers.is_empty() {
-                let row = if tool.paging.rows.is_empty() {
-                    "returns"
-                } else {
-                    "rowFields"
-                };
-                shown[row] = json!(
-                    tool.answers
-                        .iter()
-                        .take(signature::MOST_RETURNED)
-                        .collect::<Vec<_>>()
-                );
-            }
-            shown
+            shown["description"] = json!(tool.description);
+            let room = room_beside(tool);
+            shown["arguments"] = json!(level::arguments(tool, room, |_| true));
+            add_answers(tool, &mut shown);
         }
     }
+    shown
+}
+
+/// One operation with where each of its arguments goes: as HighLevel's own server describes it.
+pub fn shown_by_place(tool: &Tool) -> Value {
+    let mut shown = head(tool);
+    shown["description"] = json!(tool.description);
+    let places: [(&str, &[Place]); 4] = [
+        ("path", &[Place::Path]),
+        ("query", &[Place::Query]),
+        ("body", &[Place::Body, Place::WholeBody]),
+        ("params", &[Place::Header]),
+    ];
+    let is_in = |name: &str, places: &[Place]| {
+        let mut arguments = tool.arguments.iter();
+        arguments.any(|one| one.name == name && places.contains(&one.place))
+    };
+    let mut room = room_beside(tool);
+    let mut arguments = Map::new();
+    for (name, places) in places {
+        if !tool.arguments.iter().any(|one| places.contains(&one.place)) {
+            continue;
+        }
+        let told = level::arguments(tool, room, |argument| is_in(argument, places));
+        room = room.saturating_sub(told.len());
+        arguments.insert(name.to_owned(), json!(told));
+    }
+    shown["arguments"] = arguments.into();
+    add_answers(tool, &mut shown);
+    shown
+}
+
+/// What is inside an argument of one operation, or inside a field of one.
+pub fn inside(tool: &Tool, path: &str) -> Value {
+    match level::inside(tool, path, LARGEST_SCHEMA) {
+        Ok(fields) => json!({"name": tool.name, "path": path, "fields": fields}),
+        Err(what) => json!({"name": tool.name, "error": what}),
+    }
+}
+
+/// What every detail says of an operation.
+fn head(tool: &Tool) -> Value {
+    let mut head = json!({"name": tool.name, "effect": tool.effect.name()});
+    if tool.deprecated {
+        head["deprecated"] = json!(true);
+    }
+    if let Some(other) = tool.replaced_by {
+        head["replacedBy"] = json!(other);
+    }
+    head
+}
+
+/// The bytes that description and fields of the answer leave for arguments.
+fn room_beside(tool: &Tool) -> usize {
+    LARGEST_SCHEMA.saturating_sub(tool.description.len())
+}
+
+fn add_answers(tool: &Tool, shown: &mut Value) {
+    if tool.answers.is_empty() {
+        return;
+    }
+    let answers = tool.answers.iter().take(MOST_RETURNED);
+    let name = match tool.paging.rows {
+        [] => "returns",
+        _ => "rowFields",
+    };
+    shown[name] = answers.copied().collect();
 }
 
 /// The first sentence.

@@ -80,10 +80,11 @@ fn search_schema() -> Value {
                 "description": "one intent each, such as \"reschedule appointment\"",
             },
             "operations": {"type": "array", "items": {"type": "string"}, "description": "or exact names"},
-            "domain": {"type": "string", "description": "such as contacts"},
+            "domain": {"type": "string"},
             "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
             "limit": {"type": "integer"},
             "detail": {"type": "string", "enum": ["names", "signature", "schema"]},
+            "path": {"type": "string", "description": "what is inside openHours.hours"},
         },
     })
 }

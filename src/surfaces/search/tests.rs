@@ -60,14 +60,201 @@ fn five_hits_fit_their_budget() {
     let p99 = costs[costs.len() * 99 / 100];
     println!("five hits: {mean} tokens on average, p99 {p99}");
     assert!(mean <= 250 && p99 <= 600, "{mean} {p99}");
-    let mut costs: Vec<usize> = TOOLS
-        .iter()
-        .map(|tool| tokens(&shown(tool, Detail::Schema).to_string()))
-        .collect();
-    costs.sort_unstable();
-    let p95 = costs[costs.len() * 95 / 100];
-    println!("one schema: p95 {p95} tokens");
-    assert!(p95 <= 300, "{p95}");
+}
+
+/// Described in full, by place, or one level of it: an answer about one operation costs at most 500 tokens.
+#[test]
+fn one_operation_fits_its_budget_at_every_level() {
+    fn count(what: &str, mut costs: Vec<(usize, String)>, over: &mut Vec<(usize, String)>) {
+        costs.sort();
+        let (median, p95) = (costs.len() / 2, costs.len() * 95 / 100);
+        let most = costs.last().map_or(0, |(cost, _)| *cost);
+        println!(
+            "{what}: median {}, p95 {}, most {most}",
+            costs[median].0, costs[p95].0
+        );
+        over.extend(costs.into_iter().filter(|(cost, _)| *cost > 500));
+    }
+    let cost = |told: Value| tokens(&told.to_string());
+    let (mut whole, mut by_place, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+    for tool in TOOLS {
+        whole.push((cost(shown(tool, Detail::Schema)), tool.name.to_owned()));
+        by_place.push((cost(shown_by_place(tool)), tool.name.to_owned()));
+        for path in paths(tool) {
+            let told = inside(tool, &path);
+            assert!(told["fields"].is_string(), "{}: {told}", tool.name);
+            levels.push((cost(told), format!("{} {path}", tool.name)));
+        }
+    }
+    let mut over = Vec::new();
+    count("schema", whole, &mut over);
+    count("by place", by_place, &mut over);
+    count("levels", levels, &mut over);
+    assert!(over.is_empty(), "{} over: {over:?}", over.len());
+}
+
+/// Every path that leads to what has something inside.
+fn paths(tool: &Tool) -> Vec<String> {
+    fn add(schema: &Value, path: &str, paths: &mut Vec<String>) {
+        let mut holder = schema;
+        while let (Some(items), true) = (form::items(holder), form::fields(holder).is_empty()) {
+            holder = items;
+        }
+        for (name, inner) in form::fields(holder) {
+            let path = match path {
+                "" => name.to_owned(),
+                path => format!("{path}.{name}"),
+            };
+            add(inner, &path, paths);
+            paths.push(path);
+        }
+    }
+    let mut paths = Vec::new();
+    let checked: Value = serde_json::from_str(tool.check_schema).expect("a schema");
+    add(&checked, "", &mut paths);
+    paths.retain(|path| !path.contains('['));
+    paths
+}
+
+/// What stands in the error of a wrong path leads on, and so does what a level shows of those further in.
+#[test]
+fn a_path_shows_what_is_inside() {
+    #[track_caller]
+    fn check(operation: &str, path: &str, part: &str) {
+        let asked = Search {
+            operations: vec![operation.to_owned()],
+            path: Some(path.to_owned()),
+            ..Search::default()
+        };
+        let told = search(&asked, |_| true).expect("an answer");
+        let told = &told["operations"][0];
+        let text = told["fields"].as_str().or(told["error"].as_str());
+        assert!(text.is_some_and(|text| text.contains(part)), "{told}");
+    }
+    check("calendars_update-calendar", "openHours.hours", "openHour");
+    check(
+        "calendars_update-calendar",
+        "openHours[0].hours[0]",
+        "closeMinute: number",
+    );
+    check("calendars_update-calendar", "openHours", "hours");
+    check(
+        "calendars_update-calendar",
+        "openHours.hour",
+        "did you mean hours?",
+    );
+    check(
+        "calendars_update-calendar",
+        "openHour",
+        "did you mean openHours?",
+    );
+    check(
+        "calendars_update-calendar",
+        "locationConfigurations",
+        "'google_conference'",
+    );
+    check(
+        "products_create-price-for-product",
+        "recurring",
+        "interval: 'day'|'month'",
+    );
+    check(
+        "products_create-price-for-product",
+        "recurring.interval",
+        "'day'|'month'|'week'|'year'",
+    );
+    check(
+        "invoices_create-invoice",
+        "paymentSchedule",
+        "type: 'fixed'|'percentage'",
+    );
+    let alone = Search {
+        queries: vec!["hours".to_owned()],
+        path: Some("openHours".to_owned()),
+        ..Search::default()
+    };
+    assert!(search(&alone, |_| true).is_err());
+}
+
+/// Every operation that HighLevel retires says so, and what to call instead.
+#[test]
+fn what_is_retired_says_so_in_every_detail() {
+    let mut retired = 0;
+    for tool in TOOLS {
+        for detail in [Detail::Names, Detail::Signature, Detail::Schema] {
+            let told = shown(tool, detail);
+            assert_eq!(told["deprecated"] == true, tool.deprecated, "{told}");
+            let other = told["replacedBy"].as_str();
+            assert_eq!(other.is_some(), tool.deprecated, "{told}");
+            if let Some(other) = other {
+                let other = TOOLS.iter().find(|one| one.name == other).expect("a tool");
+                assert!(!other.deprecated, "{told}");
+                retired += 1;
+            }
+        }
+    }
+    assert_eq!(retired, 3 * 18);
+}
+
+/// What people change is in the one line; what must be given always is.
+#[test]
+fn signatures_show_what_people_change() {
+    #[track_caller]
+    fn check(operation: &str, names: &[&str]) {
+        let tool = TOOLS
+            .iter()
+            .find(|one| one.name == operation)
+            .expect("a tool");
+        let line = signature::signature(tool);
+        for name in names {
+            assert!(line.contains(name), "{operation} {line}: {name}");
+        }
+    }
+    check(
+        "calendars_edit-appointment",
+        &[
+            "eventId",
+            "title?",
+            "startTime?",
+            "endTime?",
+            "appointmentStatus?",
+        ],
+    );
+    check(
+        "contacts_create-contact",
+        &["firstName?", "email?", "phone?", "tags?", "customFields?"],
+    );
+    check("contacts_update-contact", &["contactId", "email?", "tags?"]);
+    check(
+        "calendars_update-calendar",
+        &["name?", "openHours?", "isActive?"],
+    );
+    check(
+        "invoices_create-invoice",
+        &["issueDate", "title?", "dueDate?"],
+    );
+    check(
+        "conversations_send-a-new-message",
+        &["message?", "subject?", "scheduledTimestamp?"],
+    );
+    check(
+        "opportunities_search-opportunity",
+        &["q?", "status?", "pipelineId?"],
+    );
+    check(
+        "payments_list-transactions",
+        &["startAt?", "endAt?", "limit?"],
+    );
+    check(
+        "social-media-posting_create-post",
+        &["summary?", "scheduleDate?", "status?"],
+    );
+    for tool in TOOLS {
+        let schema: Value = serde_json::from_str(tool.advertised_schema).expect("a schema");
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+        check(tool.name, &required);
+    }
 }
 
 #[test]
