@@ -4,6 +4,7 @@ mod asking;
 mod frame;
 mod handler;
 mod http;
+mod instructions;
 mod listing;
 mod questions;
 mod stdio;

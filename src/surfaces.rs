@@ -1,7 +1,9 @@
 //! What an endpoint lists and calls: one or more surfaces, each a way to name the same operations.
 
 pub(crate) mod compat;
+mod elsewhere;
 pub(crate) mod legacy;
+pub mod mention;
 pub mod official;
 pub(crate) mod orchestrator;
 pub mod search;
@@ -29,6 +31,11 @@ pub trait Surface: Send + Sync {
 
     /// What `name` stands for here; other names of a tool count.
     fn resolve(&self, name: &str) -> Option<Listing>;
+
+    /// Its tool that runs `tool` as an operation.
+    fn runner(&self, _tool: &Tool) -> Option<&'static str> {
+        None
+    }
 
     /// Calls the tool of this name.
     fn call<'a>(
@@ -89,8 +96,6 @@ pub struct Endpoint {
     pub surfaces: Vec<Arc<dyn Surface>>,
     /// Without what writes.
     pub read_only: bool,
-    /// Operations beyond the list are called through the orchestrator.
-    pub has_orchestrator: bool,
 }
 
 /// The toolset of the tools that HighLevel's own server began with.
@@ -127,46 +132,40 @@ impl Endpoint {
             None if name == READ_ONLY.trim_start_matches('/') => (USUAL, true),
             None => (name, false),
         };
-        let (mut own_name, surfaces, has_orchestrator): (String, Vec<Arc<dyn Surface>>, bool) =
-            match name {
-                USUAL => (
-                    "highlevel".to_owned(),
-                    vec![
-                        Arc::new(official::Official::new(select(OFFICIAL, read_only)?)),
-                        Arc::new(orchestrator::Orchestrator::new(read_only)),
-                    ],
-                    true,
-                ),
-                "orchestrator" => (
-                    "highlevel-orchestrator".to_owned(),
-                    vec![Arc::new(orchestrator::Orchestrator::new(read_only))],
-                    true,
-                ),
-                "compat" => (
-                    "highlevel-compat".to_owned(),
-                    vec![Arc::new(compat::Compat)],
-                    false,
-                ),
-                "legacy" => (
-                    "highlevel-legacy".to_owned(),
-                    vec![Arc::new(legacy::Legacy::new(select(
-                        OFFICIAL_36,
-                        read_only,
-                    )?))],
-                    false,
-                ),
-                toolsets => {
-                    let toolsets = toolsets.strip_prefix("x/").unwrap_or(toolsets);
-                    let wanted = toolset_names(toolsets)?;
-                    let joined = Vec::from_iter(wanted).join("+");
-                    let tools = select(toolsets, read_only)?;
-                    (
-                        format!("highlevel-{joined}"),
-                        vec![Arc::new(official::Official::new(tools))],
-                        false,
-                    )
-                }
-            };
+        let (mut own_name, surfaces): (String, Vec<Arc<dyn Surface>>) = match name {
+            USUAL => (
+                "highlevel".to_owned(),
+                vec![
+                    Arc::new(official::Official::new(select(OFFICIAL, read_only)?)),
+                    Arc::new(orchestrator::Orchestrator::new(read_only)),
+                ],
+            ),
+            "orchestrator" => (
+                "highlevel-orchestrator".to_owned(),
+                vec![Arc::new(orchestrator::Orchestrator::new(read_only))],
+            ),
+            "compat" => (
+                "highlevel-compat".to_owned(),
+                vec![Arc::new(compat::Compat)],
+            ),
+            "legacy" => (
+                "highlevel-legacy".to_owned(),
+                vec![Arc::new(legacy::Legacy::new(select(
+                    OFFICIAL_36,
+                    read_only,
+                )?))],
+            ),
+            toolsets => {
+                let toolsets = toolsets.strip_prefix("x/").unwrap_or(toolsets);
+                let wanted = toolset_names(toolsets)?;
+                let joined = Vec::from_iter(wanted).join("+");
+                let tools = select(toolsets, read_only)?;
+                (
+                    format!("highlevel-{joined}"),
+                    vec![Arc::new(official::Official::new(tools))],
+                )
+            }
+        };
         if read_only {
             own_name.push_str("-readonly");
         }
@@ -174,7 +173,6 @@ impl Endpoint {
             name: own_name,
             surfaces,
             read_only,
-            has_orchestrator,
         })
     }
 
@@ -188,6 +186,18 @@ impl Endpoint {
         self.surfaces
             .iter()
             .find_map(|surface| Some((surface.as_ref(), surface.resolve(name)?)))
+    }
+
+    /// The tool of this endpoint that runs `tool` as an operation, where one may.
+    pub fn runner(&self, tool: &Tool) -> Option<&'static str> {
+        let may_run = !self.read_only || tool.effect == Effect::Read;
+        let mut surfaces = self.surfaces.iter().filter(|_| may_run);
+        surfaces.find_map(|surface| surface.runner(tool))
+    }
+
+    /// Whether `tool` can be called here, by its name or as an operation.
+    pub fn has(&self, tool: &Tool) -> bool {
+        self.resolve(tool.name).is_some() || self.runner(tool).is_some()
     }
 
     /// Of the listed tools that the caller may see, the one whose name is most like `name`.

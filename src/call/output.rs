@@ -2,8 +2,8 @@
 
 mod aggregate;
 mod brief;
-mod check;
 mod change;
+mod check;
 mod companions;
 mod cut;
 mod decimal;

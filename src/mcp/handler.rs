@@ -17,29 +17,13 @@ use rmcp::service::{RequestContext, RoleServer};
 use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
 use crate::mcp::asking;
+use crate::mcp::instructions::instructions;
 use crate::mcp::listing::{FRESH_MS, list};
+use crate::surfaces::mention::remedied;
 use crate::surfaces::{Endpoint, Session, Surface};
 use crate::telemetry::{CallEnd, Parent};
 use crate::upstream::UpstreamFile;
 use tool::LONGEST_NAME;
-
-/// One client reads no more than 2,048 characters.
-const INSTRUCTIONS: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location (sub-account): \
-contacts, conversations and messages, calendars, opportunities and pipelines, payments, custom fields. \
-The location comes from the connection; give locationId only to name another one. Custom fields of a \
-contact carry ids: locations_get-custom-fields names them. Before writing, read the record. \
-conversations_send-a-new-message reaches a real person at once. An error is JSON: its class and remedy \
-say what to do: unknown_outcome means to look before repeating. An answer with status needs_confirmation did nothing yet: its \
-remedy says how to confirm it, once the user wants it. An answer with _cut is not complete.";
-
-/// Follows the instructions where a surface has the orchestrator.
-const BEYOND: &str = " Whatever no tool of the list does: search_operations finds the operation, and \
-call_read, call_write, call_send or call_destructive runs it by its name. Writes for many records: each = {operation: a read, arguments, filter, \
-bind: {argument: field of the row}} previews one call a row, and {confirm} alone runs them, again until notRun is 0.";
-
-/// Stands before the instructions where HighLevel is the built-in sandbox.
-const SANDBOX: &str =
-    "This is a sandbox: made-up records of a simulated HighLevel; no message reaches anybody. ";
 
 /// Methods that this server answers.
 const KNOWN_METHODS: [&str; 5] = [
@@ -76,7 +60,8 @@ impl Handler {
         }))
     }
 
-    /// The surface that has a tool of this name, or an error that names the nearest one that the caller may see.
+    /// The surface that has a tool of this name, or an error that leads to what it names, or names the nearest that the
+    /// caller may see.
     fn surface(&self, name: &str, principal: &Principal) -> Result<&dyn Surface, ErrorData> {
         if let Some((surface, _)) = self.0.endpoint.resolve(name) {
             return Ok(surface);
@@ -88,12 +73,15 @@ impl Handler {
             .call("unknown", "read", &Parent::default());
         watch.end("unknown_tool", CallEnd::default());
         let shown: String = name.chars().take(LONGEST_NAME).collect();
-        let near = self.0.endpoint.nearest(name, &self.0.pipeline, principal);
-        let hint = match near {
-            Some(near) => format!("did you mean {near}?"),
-            None => "tools/list names all of them.".to_owned(),
-        };
-        let what = format!("There is no tool {shown}; {hint}");
+        let (endpoint, pipeline) = (&self.0.endpoint, &self.0.pipeline);
+        let way = endpoint.way_to(name, |tool| pipeline.is_visible(tool, principal));
+        let what = way.unwrap_or_else(|| {
+            let hint = match endpoint.nearest(name, pipeline, principal) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "tools/list names all of them.".to_owned(),
+            };
+            format!("There is no tool {shown}; {hint}")
+        });
         Err(ErrorData::invalid_params(what, None))
     }
 
@@ -234,7 +222,11 @@ impl ServerHandler for Handler {
             return Ok(asking::input_required(*question).into());
         }
         let file = answer.file().map(embedded);
-        let texts = std::iter::once(answer.text).chain(answer.notes.map(String::from));
+        let text = match answer.is_error {
+            true => remedied(&self.0.endpoint, answer.text),
+            false => answer.text,
+        };
+        let texts = std::iter::once(text).chain(answer.notes.map(String::from));
         let content = texts.map(ContentBlock::text).chain(file).collect();
         let result = if answer.is_error {
             CallToolResult::error(content)
@@ -280,18 +272,13 @@ fn embedded(file: &UpstreamFile) -> ContentBlock {
 fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
     let name = endpoint.name.as_str();
     let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
-    let mut instructions = INSTRUCTIONS.to_owned();
-    if endpoint.has_orchestrator {
-        instructions.push_str(BEYOND);
-    }
     if is_simulated {
         server.name.push_str("-sandbox");
         server.title = Some("HighLevel sandbox".to_owned());
-        instructions.insert_str(0, SANDBOX);
     }
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
         .with_server_info(server)
-        .with_instructions(instructions)
+        .with_instructions(instructions(endpoint, is_simulated))
 }
 
 /// Tells a client that asked for it how far a batch is, where the transport can carry it.

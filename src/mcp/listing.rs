@@ -1,30 +1,45 @@
 //! The tools of a surface as MCP lists them.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolAnnotations};
 
+use serde_json::{Value, json};
+
 use crate::catalog::TOOLS;
+use crate::surfaces::mention::{strangers, with_titles};
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 use tool::{Effect, Tool};
 
 /// The list changes with a release only.
 pub(super) const FRESH_MS: u64 = 3_600_000;
 
-/// From so many tools on a list shows no titles: they cost 6,000 tokens for all, and names say as much.
+/// From so many tools on a list shows no titles, which cost 6,000 tokens for all and say no more than names, and no
+/// `output`.
 const MANY: usize = 200;
+
+/// The argument that makes an answer short, where a tool lists: beside its own, and the same for all.
+const OUTPUT: &str = "output";
+const OUTPUT_TEXT: &str =
+    "{fields: [dotted paths], filter: [{field, op, value}], maxItems, allPages}";
 
 /// Tools as lists show them: each made when it is first listed, and the same for every surface.
 type Parts = LazyLock<Vec<OnceLock<Listed>>>;
 
 static PLAIN: Parts = LazyLock::new(unmade);
+static WITH_OUTPUT: Parts = LazyLock::new(unmade);
 static LEGACY: Parts = LazyLock::new(unmade);
 
 /// The answer to `tools/list`: every tool on one page, for clients that read no second one.
 pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
-    let tools = endpoint.list().map(|listing| part(&listing));
-    let mut tools: Vec<Listed> = tools.collect::<Result<_, _>>()?;
-    if tools.len() >= MANY {
+    let listings: Vec<Listing> = endpoint.list().collect();
+    let is_long = listings.len() >= MANY;
+    let tools = listings
+        .iter()
+        .map(|listing| Ok(in_words_of(endpoint, listing, part(listing, is_long)?)));
+    let mut tools: Vec<Listed> = tools.collect::<Result<_, serde_json::Error>>()?;
+    if is_long {
         tools.iter_mut().for_each(|tool| tool.title = None);
     }
     let mut list = ListToolsResult::with_all_items(tools);
@@ -39,9 +54,10 @@ fn unmade() -> Vec<OnceLock<Listed>> {
 }
 
 /// A copy that shares the schema, which is nearly all of it.
-fn part(listing: &Listing) -> Result<Listed, serde_json::Error> {
+fn part(listing: &Listing, is_long: bool) -> Result<Listed, serde_json::Error> {
     let (tool, parts) = match listing {
-        Listing::Tool(tool) => (tool, &PLAIN),
+        Listing::Tool(tool) if is_long => (tool, &PLAIN),
+        Listing::Tool(tool) => (tool, &WITH_OUTPUT),
         Listing::Legacy(tool) => (tool, &LEGACY),
         // As few as are counted on one's fingers.
         Listing::Meta(meta) => return meta_tool(meta),
@@ -51,7 +67,7 @@ fn part(listing: &Listing) -> Result<Listed, serde_json::Error> {
     if let Some(made) = part.and_then(OnceLock::get) {
         return Ok(made.clone());
     }
-    let made = listed(listing, tool)?;
+    let made = listed(listing, tool, is_long)?;
     if let Some(part) = part {
         // Another may have made it meanwhile, which is no other.
         let _ = part.set(made.clone());
@@ -59,14 +75,79 @@ fn part(listing: &Listing) -> Result<Listed, serde_json::Error> {
     Ok(made)
 }
 
-fn listed(listing: &Listing, tool: &Tool) -> Result<Listed, serde_json::Error> {
+fn listed(listing: &Listing, tool: &Tool, is_long: bool) -> Result<Listed, serde_json::Error> {
     let schema: JsonObject = match listing {
         Listing::Legacy(tool) => object(legacy::schema(tool))?,
-        _ => serde_json::from_str(tool.advertised_schema)?,
+        _ => {
+            let mut schema: JsonObject = serde_json::from_str(tool.advertised_schema)?;
+            if !is_long && takes_output(tool) {
+                add_output(&mut schema);
+            }
+            schema
+        }
     };
-    Ok(Listed::new(tool.name, tool.description, Arc::new(schema))
+    Ok(Listed::new(tool.name, description(tool), Arc::new(schema))
         .with_title(tool.title)
         .with_annotations(annotations(tool)))
+}
+
+/// Whether an answer of `tool` is a list, which may be long.
+fn takes_output(tool: &Tool) -> bool {
+    let mut arguments = tool.arguments.iter();
+    let is_own = arguments.any(|argument| argument.name == OUTPUT);
+    tool.effect == Effect::Read && !tool.paging.rows.is_empty() && !is_own
+}
+
+fn add_output(schema: &mut JsonObject) {
+    let output = json!({"type": "object", "description": OUTPUT_TEXT});
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert(OUTPUT.to_owned(), output);
+    }
+}
+
+/// Says that HighLevel retires the operation, and what to call instead, unless the text does already.
+fn description(tool: &Tool) -> Cow<'static, str> {
+    let told = tool.description;
+    match tool.replaced_by {
+        Some(other) if told.contains(other) => told.into(),
+        Some(other) => format!("{told} HighLevel retires it: {other} replaces it.").into(),
+        None if tool.deprecated => format!("{told} HighLevel retires it.").into(),
+        None => told.into(),
+    }
+}
+
+/// The tool with the titles of those that its texts name and `endpoint` has not.
+fn in_words_of(endpoint: &Endpoint, listing: &Listing, mut listed: Listed) -> Listed {
+    let (Listing::Tool(tool) | Listing::Legacy(tool)) = listing else {
+        return listed;
+    };
+    let strangers = strangers(endpoint, tool);
+    if strangers.is_empty() {
+        return listed;
+    }
+    let told = listed
+        .description
+        .map(|told| with_titles(&told, &strangers).into_owned());
+    listed.description = told.map(Cow::Owned);
+    let mut schema = JsonObject::clone(&listed.input_schema);
+    schema
+        .values_mut()
+        .for_each(|value| name_by_titles(value, &strangers));
+    listed.input_schema = Arc::new(schema);
+    listed
+}
+
+/// The same for the descriptions inside a schema.
+fn name_by_titles(schema: &mut Value, strangers: &[&Tool]) {
+    let members = schema.as_object_mut().into_iter().flatten();
+    for (name, value) in members {
+        match value {
+            Value::String(text) if name == "description" => {
+                *text = with_titles(text, strangers).into_owned();
+            }
+            value => name_by_titles(value, strangers),
+        }
+    }
 }
 
 fn meta_tool(meta: &MetaListing) -> Result<Listed, serde_json::Error> {
@@ -84,7 +165,7 @@ fn meta_tool(meta: &MetaListing) -> Result<Listed, serde_json::Error> {
     Ok(tool)
 }
 
-fn object(schema: serde_json::Value) -> Result<JsonObject, serde_json::Error> {
+fn object(schema: Value) -> Result<JsonObject, serde_json::Error> {
     serde_json::from_value(schema)
 }
 

@@ -36,6 +36,10 @@ impl Surface for Compat {
         found.cloned().map(Listing::Meta)
     }
 
+    fn runner(&self, _: &Tool) -> Option<&'static str> {
+        Some(EXECUTE)
+    }
+
     fn call<'a>(
         &'a self,
         name: &'a str,

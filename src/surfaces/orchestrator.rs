@@ -75,6 +75,10 @@ impl Surface for Orchestrator {
         found.cloned().map(Listing::Meta)
     }
 
+    fn runner(&self, tool: &Tool) -> Option<&'static str> {
+        Some(CallToolKind::of_tool(tool).tool_name())
+    }
+
     fn call<'a>(
         &'a self,
         name: &'a str,

@@ -60,6 +60,11 @@ impl Toolset {
         })
     }
 
+    /// The tool of this name, among all; other names of a tool count.
+    pub fn find(name: &str) -> Option<&'static Tool> {
+        TOOLS.get(*PLACES_BY_NAME.get(name)?)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &'static Tool> {
         self.places.iter().map(|place| &TOOLS[*place])
     }

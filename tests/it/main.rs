@@ -33,6 +33,7 @@ mod sandbox;
 mod state;
 mod stdio;
 mod strangers;
+mod surfaces;
 #[cfg(feature = "otlp")]
 mod telemetry;
 mod tenants;

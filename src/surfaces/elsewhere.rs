@@ -1,0 +1,60 @@
+//! What leads on from a name that an endpoint does not list: the tool that runs it, or the endpoint that has it.
+
+use super::toolset::Toolset;
+use super::{Endpoint, OFFICIAL, USUAL};
+use tool::{Effect, Tool};
+
+/// Endpoints whose tools stand for many.
+const WITH_METAS: [&str; 2] = [USUAL, "compat"];
+
+impl Endpoint {
+    /// How to get what `name` stands for, where it is a tool or an operation that `is_visible` lets through and none of
+    /// this endpoint's list.
+    pub fn way_to(&self, name: &str, is_visible: impl Fn(&Tool) -> bool) -> Option<String> {
+        let Some(tool) = Toolset::find(name) else {
+            return self.way_to_meta(name);
+        };
+        if !is_visible(tool) {
+            return None;
+        }
+        let name = tool.name;
+        if let Some(runner) = self.runner(tool) {
+            return Some(format!(
+                "{name} is no tool of this list: {runner} runs it, as the operation {name}."
+            ));
+        }
+        if self.read_only && tool.effect != Effect::Read {
+            return Some(format!(
+                "{name} changes something, and this endpoint only reads."
+            ));
+        }
+        let endpoint = match tool.toolsets.contains(&OFFICIAL) {
+            true => "/mcp".to_owned(),
+            false => {
+                let document = tool.toolsets.contains(&tool.document);
+                let toolset = match document {
+                    true => Some(tool.document),
+                    false => tool.toolsets.first().copied(),
+                };
+                format!("/mcp/x/{}", toolset.unwrap_or("all"))
+            }
+        };
+        Some(format!(
+            "{name} is no tool of this endpoint: {endpoint} lists it, and /mcp/orchestrator runs it as an operation."
+        ))
+    }
+
+    fn way_to_meta(&self, name: &str) -> Option<String> {
+        let endpoints = WITH_METAS
+            .iter()
+            .filter_map(|name| Self::parse(name).ok().map(|endpoint| (*name, endpoint)));
+        let mut having = endpoints.filter(|(_, endpoint)| endpoint.resolve(name).is_some());
+        let (path, endpoint) = having.next()?;
+        let (_, listing) = endpoint.resolve(name)?;
+        let slash = if path.is_empty() { "" } else { "/" };
+        Some(format!(
+            "{} is no tool of this endpoint: /mcp{slash}{path} has it.",
+            listing.name()
+        ))
+    }
+}
