@@ -3,28 +3,31 @@
 //! Names and arguments as reported of `/mcp/anthropic/v2`: writes need an `idempotencyKey`, a dry run
 //! answers `resolvedRequest`. Behind them the same operations, checks and limits as everywhere.
 
+mod list;
+mod params;
+
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use list::{DESCRIBE, EXECUTE, LIST, LIST_LOCATIONS, OWN, SEARCH};
+use params::{Params, missing_by_place};
+
 use super::orchestrator::locations;
-use super::{Calling, Listing, MetaListing, Session, Surface, nearest, unknown_name};
+use super::{Calling, Listing, Session, Surface, nearest, unknown_name};
 use crate::call::arguments::own::OwnArguments;
-use crate::call::{Answer, LOCATION, Options};
+use crate::call::output::Output;
+use crate::call::{Answer, Options};
 use crate::catalog::TOOLS;
-use crate::surfaces::search::{Detail, EffectName, Search, search, shown};
+use crate::surfaces::search::{EffectName, Search, inside, search, shown_by_place};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
-use tool::{Effect, Place, Tool};
+use tool::{Effect, Tool};
 
 /// The four tools.
 pub(crate) struct Compat;
-
-static LIST: LazyLock<Vec<Arc<MetaListing>>> =
-    LazyLock::new(|| metas().into_iter().map(Arc::new).collect());
 
 impl Surface for Compat {
     fn list(&self) -> Vec<Listing> {
@@ -70,11 +73,6 @@ impl Surface for Compat {
     }
 }
 
-const LIST_LOCATIONS: &str = "list_locations";
-const SEARCH: &str = "search_operations";
-const DESCRIBE: &str = "describe_operation";
-const EXECUTE: &str = "execute_operation";
-
 /// Most domains of one search: as many as HighLevel has documents.
 const MOST_DOMAINS: usize = 50;
 
@@ -92,6 +90,8 @@ struct SearchArguments {
 #[serde(rename_all = "camelCase")]
 struct DescribeArguments {
     operation_id: String,
+    /// Beyond what HighLevel's server takes: the argument to look into, such as `openHours.hours`.
+    path: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,116 +103,11 @@ struct ExecuteArguments {
     idempotency_key: Option<String>,
     /// Beyond what HighLevel's server takes: what its own confirmations look like is not known.
     confirm: Option<String>,
+    /// Beyond it too: what of the answer comes back.
+    output: Option<Output>,
     #[serde(default)]
     dry_run: bool,
 }
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Params {
-    path: Map<String, Value>,
-    query: Map<String, Value>,
-    body: Value,
-    location_id: Option<String>,
-}
-
-fn metas() -> [MetaListing; 4] {
-    let text = json!({"type": "string"});
-    let texts = json!({"type": "array", "items": text});
-    let object = |properties: Value, required: &[&str]| json!({"type": "object", "properties": properties, "required": required});
-    let meta = |name, description, schema| MetaListing {
-        name,
-        title: None,
-        description,
-        schema,
-        hints: None,
-        calls: None,
-    };
-    [
-        meta(
-            LIST_LOCATIONS,
-            "The locations (sub-accounts) that the credential reaches.",
-            json!({"type": "object", "properties": {}}),
-        ),
-        meta(
-            SEARCH,
-            "Find operations of HighLevel's API by what they do.",
-            object(
-                json!({"query": text, "domains": texts, "kind": {"type": "string", "enum": ["read", "write"]}, "limit": {"type": "integer"}}),
-                &["query"],
-            ),
-        ),
-        meta(
-            DESCRIBE,
-            "One operation with the schema of its arguments.",
-            object(json!({"operationId": text}), &["operationId"]),
-        ),
-        meta(
-            EXECUTE,
-            "Run an operation. What writes needs an idempotencyKey; dryRun shows the request and sends nothing.",
-            object(
-                json!({
-                    "operationId": text,
-                    "params": {"type": "object", "properties": {
-                        "path": {"type": "object"}, "query": {"type": "object"}, "body": {"type": "object"}, "locationId": text,
-                    }},
-                    "idempotencyKey": text,
-                    "reason": text,
-                    "confirm": text,
-                    "dryRun": {"type": "boolean"},
-                }),
-                &["operationId"],
-            ),
-        ),
-    ]
-}
-
-/// What each of the four takes.
-struct CompatArguments {
-    list_locations: OwnArguments,
-    search: OwnArguments,
-    describe: OwnArguments,
-    execute: OwnArguments,
-}
-
-static OWN: LazyLock<CompatArguments> = LazyLock::new(|| {
-    let text = json!({"type": "string"});
-    let object = |properties: Value, required: &[&str]| {
-        json!({
-            "type": "object", "properties": properties, "required": required,
-            "additionalProperties": false,
-        })
-    };
-    let search = json!({
-        "query": text,
-        "domains": {"type": "array", "items": text},
-        "kind": {"type": "string", "enum": ["read", "write"]},
-        "limit": {"type": "integer", "minimum": 1},
-    });
-    let params = json!({
-        "path": {"type": "object"},
-        "query": {"type": "object"},
-        "body": {"type": ["object", "array"]},
-        "locationId": text,
-    });
-    let execute = json!({
-        "operationId": text,
-        "params": object(params, &[]),
-        "idempotencyKey": text,
-        "reason": text,
-        "confirm": text,
-        "dryRun": {"type": "boolean"},
-    });
-    CompatArguments {
-        list_locations: OwnArguments::new(LIST_LOCATIONS, object(json!({}), &[])),
-        search: OwnArguments::new(SEARCH, object(search, &["query"])),
-        describe: OwnArguments::new(
-            DESCRIBE,
-            object(json!({"operationId": text}), &["operationId"]),
-        ),
-        execute: OwnArguments::new(EXECUTE, object(execute, &["operationId"])),
-    }
-});
 
 fn read<T: DeserializeOwned>(
     own: &OwnArguments,
@@ -262,51 +157,40 @@ async fn find(arguments: Map<String, Value>, session: &Session<'_>) -> Result<An
         // Each domain is a search of its own: others are not to wait for fifty.
         tokio::task::yield_now().await;
     }
-    for hit in operations.iter_mut().filter_map(Value::as_object_mut) {
-        if let Some(name) = hit.remove("name") {
-            hit.insert("operationId".to_owned(), name);
-        }
-    }
+    let operations: Vec<Value> = operations.into_iter().map(by_operation_id).collect();
     told["operations"] = operations.into();
     Ok(session.pipeline.fit(told.to_string()))
+}
+
+/// An operation under HighLevel's own word for its name, which stands first.
+fn by_operation_id(mut told: Value) -> Value {
+    let name = told["name"].take();
+    let mut renamed = Map::from_iter([("operationId".to_owned(), name)]);
+    let others = told.as_object_mut().map(std::mem::take);
+    let others = others.into_iter().flatten();
+    renamed.extend(others.filter(|(key, _)| key != "name"));
+    renamed.into()
 }
 
 fn describe(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: DescribeArguments = read(&OWN.describe, arguments, session)?;
     let tool = operation(&asked.operation_id, session)?;
-    let mut told = shown(tool, Detail::Schema);
-    told["operationId"] = json!(tool.name);
-    told["method"] = json!(tool.method);
-    told["path"] = json!(tool.path);
+    let told = match &asked.path {
+        Some(path) => inside(tool, path),
+        None => shown_by_place(tool),
+    };
+    let mut told = by_operation_id(told);
+    if asked.path.is_none() {
+        told["method"] = json!(tool.method);
+        told["path"] = json!(tool.path);
+    }
     Ok(Answer::text(told.to_string()))
 }
 
 async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result<Answer, Failure> {
     let asked: ExecuteArguments = read(&OWN.execute, arguments, session)?;
     let tool = operation(&asked.operation_id, session)?;
-    let mut flat = Map::new();
-    for (place, values) in [("path", asked.params.path), ("query", asked.params.query)] {
-        flat.extend(
-            values
-                .into_iter()
-                .map(|(name, value)| (format!("{place}_{name}"), value)),
-        );
-    }
-    match asked.params.body {
-        Value::Object(body) if !takes_whole_body(tool) => {
-            flat.extend(
-                body.into_iter()
-                    .map(|(name, value)| (format!("body_{name}"), value)),
-            );
-        }
-        Value::Null => {}
-        body => drop(flat.insert("body".to_owned(), body)),
-    }
-    if let Some(location) = asked.params.location_id {
-        let named = tool.arguments.iter().find(|one| one.names_location());
-        let name = named.map_or(LOCATION, |argument| argument.name);
-        flat.entry(name).or_insert_with(|| json!(location));
-    }
+    let arguments = asked.params.arguments(tool)?;
     if tool.effect != Effect::Read && asked.idempotency_key.is_none() && !asked.dry_run {
         let what = format!(
             "Nothing was sent: {} has the effect {} and needs an idempotencyKey.",
@@ -317,14 +201,16 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
             .with_remedy("Give any text that is new for each thing you want to happen once."));
     }
     let dry_run = asked.dry_run;
+    let missing = missing_by_place(tool, &arguments);
     let options = Options {
+        output: asked.output,
         confirm: asked.confirm,
         dry_run,
         idempotency_key: asked.idempotency_key,
         as_highlevel: true,
         ..Options::default()
     };
-    let request = session.request(tool, flat, options);
+    let request = session.request(tool, arguments, options);
     let mut answer = session.pipeline.execute(request).await;
     if dry_run && !answer.is_error {
         // HighLevel's own name for it.
@@ -332,14 +218,14 @@ async fn execute(arguments: Map<String, Value>, session: &Session<'_>) -> Result
             .text
             .replacen("\"request\":", "\"resolvedRequest\":", 1);
     }
+    if answer.class == Some(FailureClass::Invalid) && answer.did_nothing && !missing.is_empty() {
+        // Where it belongs, which the checks do not know.
+        if let Ok(mut failure) = serde_json::from_str::<Map<String, Value>>(&answer.text) {
+            failure.insert("missing".to_owned(), missing.into());
+            answer.text = Value::Object(failure).to_string();
+        }
+    }
     Ok(answer)
-}
-
-fn takes_whole_body(tool: &Tool) -> bool {
-    let whole = Place::WholeBody;
-    tool.arguments
-        .iter()
-        .any(|argument| argument.place == whole)
 }
 
 /// By tool name, or by HighLevel's operationId where only one operation has it. What the rules hide is as unknown here

@@ -1,5 +1,7 @@
 //! Each surface over the protocol: what it takes, what it answers, and that its texts speak of itself alone.
 
+mod compat;
+mod short;
 mod texts;
 
 use serde_json::Value;

@@ -95,6 +95,8 @@ impl OwnArguments {
                 if is_closed(forms) && !problems.is_full() {
                     let what = self.unknown(&within(&name), &name, &known, &mut are_told);
                     problems.add(what);
+                } else if is_open(forms) {
+                    fields.insert(name, value);
                 }
                 continue;
             };
@@ -163,6 +165,13 @@ fn is_closed(forms: &Forms<'_>) -> bool {
     forms
         .iter()
         .any(|form| form.get("additionalProperties") == Some(&Value::Bool(false)))
+}
+
+/// Whether an object keeps the fields that are not described.
+fn is_open(forms: &Forms<'_>) -> bool {
+    forms
+        .iter()
+        .any(|form| form.get("additionalProperties") == Some(&Value::Bool(true)))
 }
 
 /// The name that `given` means: the same, or the same in snake case.

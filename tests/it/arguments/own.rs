@@ -89,7 +89,7 @@ const TOOLS: [OwnTool; 7] = [
         path: "/mcp/compat",
         tool: "describe_operation",
         base: || json!({"operationId": "contacts_get-contact"}),
-        arguments: &[],
+        arguments: &[("path", OBJECT)],
     },
     OwnTool {
         path: "/mcp/compat",
@@ -103,6 +103,8 @@ const TOOLS: [OwnTool; 7] = [
             ("confirm", OBJECT),
             ("dryRun", OBJECT),
             ("reason", OBJECT),
+            ("output", "5"),
+            ("output.fields", OBJECT),
         ],
     },
 ];
