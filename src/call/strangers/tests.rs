@@ -79,7 +79,7 @@ fn sentences_of_other_people_are_fenced_and_nothing_else() {
         json!({"contact.customFields.0.value": "[one two]"}),
     );
     // The account's own words.
-    let templates = "locations_GET-all-or-email-sms-templates";
+    let templates = "locations_get-templates";
     let own = json!({"templates": [{"template": {"body": "our own words"}}]});
     check(templates, own.clone(), own);
 }
