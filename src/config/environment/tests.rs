@@ -5,7 +5,8 @@ use toml::{Table, Value};
 use crate::config::{Config, DEFAULTS, Flags};
 
 /// Other values than the defaults, of texts that are no free texts and of lists that hold no free texts.
-const OTHERS: [(&str, &str); 17] = [
+const OTHERS: [(&str, &str); 18] = [
+    ("tools.mark_strangers_text", "all"),
     ("server.listen", "127.0.0.1:9"),
     ("server.access_key", "a-key-of-thirty-characters-123"),
     ("server.own_account", "key"),
