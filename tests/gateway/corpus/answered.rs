@@ -180,7 +180,7 @@ fn shaped(tool: &Tool, body: &str, limit: usize) {
                 check(list.map(|list| list.text), format == Format::Json);
             }
             Ok(false) => {
-                let record = output.record(tool, &answer);
+                let record = output.record(tool, &answer, None);
                 check(record.and_then(|(text, _)| shape(tool, text, limit)), true);
             }
             Err(failure) => check_failure(&failure),

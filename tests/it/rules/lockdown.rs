@@ -11,7 +11,7 @@ use super::{DELETE, SEND, TAGS, parse, tool};
 fn check(rules: &str, name: &str, seconds: u64, mode: Mode, rule: &str) {
     let policy = parse(rules).expect(rules);
     let over = policy.over(Some("acme"), Some("front-desk"));
-    let asked = over.confirmation(tool(name));
+    let asked = over.confirmation(tool(name), true);
     let found = over.after_strangers(asked, Duration::from_secs(seconds), true);
     assert_eq!(found, (mode, rule.to_owned()), "{rules} {name} {seconds}");
 }
