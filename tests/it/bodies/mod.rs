@@ -34,7 +34,10 @@ async fn before(
 ) -> (TestServer, Recording) {
     let body = body.into();
     let highlevel = Recording::start(move |_| response(status, content_type, body.clone())).await;
-    let server = TestServer::start_with(&highlevel.url, &[UNCONFIRMED, VOUCHED]).await;
+    // What is about bodies is not about fences.
+    let unmarked = ("HIGHLEVEL_MCP_TOOLS_MARK_STRANGERS_TEXT", "off");
+    let settings = [UNCONFIRMED, VOUCHED, unmarked];
+    let server = TestServer::start_with(&highlevel.url, &settings).await;
     (server, highlevel)
 }
 
