@@ -32,6 +32,7 @@ pub use observer::Observation;
 pub use permit::{Authority, Outgoing, Recheck, SendPermit, Sender, Target};
 pub use standing::{CountedUnder, Standing};
 pub use tenant_id::TenantId;
+pub(crate) use tokens::agency_refusal;
 pub use transport::Transport;
 
 /// Stands for a credential: its HMAC under a key of this process.

@@ -102,9 +102,11 @@ impl Pipeline {
                 .await;
         }
         let remedy = match kept && facts.confirm_alone {
-            true => "A person decides; call again with this confirm alone to see what they said.",
+            true => {
+                "The server's operator decides, not this conversation; call again with this confirm alone to see what they said."
+            }
             false => {
-                "A person decides; repeat the call with the same arguments and this confirm to see what they said."
+                "The server's operator decides, not this conversation; repeat the call with the same arguments and this confirm to see what they said."
             }
         };
         Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
@@ -151,7 +153,7 @@ impl Pipeline {
                     _ => "Nothing was sent: nobody has decided yet.",
                 };
                 let failure = Failure::new(FailureClass::NeedsConfirmation, what)
-                    .with_remedy("Ask again later with the same arguments and confirm.");
+                    .with_remedy("Tell the user that somebody else has to decide; call again with this confirm, as before, when they have.");
                 return Ok(Err(Answer::never_sent(
                     &failure.with_retry_after(ASK_AGAIN),
                 )));

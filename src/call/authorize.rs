@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::stop::Stoppable;
 use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, SendPermit};
+use crate::upstream::{Failure, SendPermit, agency_refusal};
 use policy::{Denial, Mode};
+use tool::TokenClass;
 
 /// A call that may be sent, once.
 pub(super) struct Authorized {
@@ -82,6 +83,12 @@ impl Pipeline {
         let facts = validated.facts();
         if let Some((failure, rule)) = self.stopped(&Stoppable::new(facts, context)) {
             return Err(self.refuse(facts, &failure, rule, context));
+        }
+        // Nobody is asked to agree to what would be refused.
+        if facts.tool.token == TokenClass::Agency && !facts.agency {
+            let is_known = context.principal.kind.is_known() || facts.caller.is_servers_own();
+            let failure = agency_refusal(facts.tool, is_known);
+            return Err(self.refuse(facts, &failure, None, context));
         }
         let rules = facts.rules(context);
         // The arguments may have led to another location than the connection's.

@@ -11,8 +11,8 @@ use super::{
 use crate::call::arguments::LocalZone;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Caller, Failure, LocationBinding, TenantId};
-use tool::{Role, Tool};
+use crate::upstream::{Caller, Failure, LocationBinding, TenantId, agency_refusal};
+use tool::{Role, TokenClass, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
 pub(super) struct Located(Facts);
@@ -52,6 +52,13 @@ impl Pipeline {
         let mut caller = match found {
             Ok(caller) => caller,
             Err(failure) => {
+                // No location would help.
+                let is_agencys =
+                    tool.token == TokenClass::Agency && !self.may_use_agency(principal);
+                let failure = match is_agencys {
+                    true => agency_refusal(tool, principal.kind.is_known()),
+                    false => failure,
+                };
                 self.write_unlocated(tool, &arguments, context, &failure);
                 return Err(Answer::never_sent(&failure));
             }

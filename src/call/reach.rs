@@ -151,7 +151,7 @@ impl Pipeline {
             match reach.company {
                 Some(company) => facts.caller.company = Some(company),
                 None => remedies.push(
-                    "Give companyId, the agency's id: HighLevel shows it in the agency's Settings, Company."
+                    "Give companyId, the agency's id: locations_get-location shows it, and HighLevel in the agency's Settings, Company."
                         .to_owned(),
                 ),
             }

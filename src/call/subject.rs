@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::record_names::{MOST_NAMED, RecordRef};
 use super::{CallContext, Facts, OnError, Pipeline, Validated};
+use crate::catalog::masking::mask_secrets;
 use crate::upstream::ConfiguredLocation;
 use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
 use tool::Tool;
@@ -47,6 +48,12 @@ pub(super) struct BatchRequest {
     pub on_error: OnError,
     pub idempotency_key: Option<String>,
     pub as_highlevel: bool,
+}
+
+/// Who agrees sees no password.
+fn without_secrets(preview: Value) -> Value {
+    let text = mask_secrets(preview.to_string());
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 impl Subject {
@@ -98,7 +105,7 @@ impl Subject {
         }
         if self.requests.is_empty() || self.shown_bytes < MOST_PREVIEW {
             // However large it is, of the first something is shown.
-            let preview = cut_preview(&validated.preview());
+            let preview = cut_preview(&without_secrets(validated.preview()));
             self.shown_bytes += preview.to_string().len();
             if self.requests.is_empty() || self.shown_bytes <= MOST_PREVIEW {
                 self.requests.push(preview);

@@ -13,7 +13,7 @@ use crate::upstream::errors::CONNECT_LOCATION;
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Sender, Target};
 use crate::upstream::recent::RecentMap;
-use tool::TokenClass;
+use tool::{TokenClass, Tool};
 
 /// How long a refusal of a token's class is taken for HighLevel's word.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -133,14 +133,8 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
         Err(Failure::new(FailureClass::TokenClass, what).with_remedy(remedy))
     };
     if takes == TokenClass::Agency && !sender.agency {
-        return refused(
-            "acts on the whole agency, and this connection is bound to its own locations",
-            if sender.known || sender.caller.is_servers_own() {
-                AGENCY_KEY
-            } else {
-                UNBIND
-            },
-        );
+        let is_known = sender.known || sender.caller.is_servers_own();
+        return Err(agency_refusal(target.tool, is_known));
     }
     let credential = &sender.caller.credential;
     if let Credential::Token(token) = credential
@@ -169,6 +163,16 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
             NAME_LOCATION,
         ),
     }
+}
+
+/// Why a caller who is bound to locations gets no operation of the whole agency, and who may change that.
+pub(crate) fn agency_refusal(tool: &Tool, is_known: bool) -> Failure {
+    let what = format!(
+        "Nothing was sent: {} acts on the whole agency, and this connection is bound to its own locations.",
+        tool.name
+    );
+    let remedy = if is_known { AGENCY_KEY } else { UNBIND };
+    Failure::new(FailureClass::TokenClass, what).with_remedy(remedy)
 }
 
 const AGENCY_KEY: &str = "Leave it to the server's operator, who may allow it: by a key of `highlevel-mcp keys create --agency`, or by server.access_key_agency.";

@@ -166,7 +166,7 @@ async fn refusals_name_the_location_and_what_to_do() {
             None,
             FailureClass::Location,
             "the location Elsewhere",
-            "list_locations",
+            "install the app",
         ),
         (
             own,
@@ -180,14 +180,14 @@ async fn refusals_name_the_location_and_what_to_do() {
             say(403, "company.1.access may not"),
             FailureClass::Location,
             "the location Location0",
-            "installed",
+            "install the app",
         ),
         (
             own,
             say(404, ""),
             FailureClass::Location,
             "the location Location0",
-            "installed",
+            "install the app",
         ),
         (
             own,

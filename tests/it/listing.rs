@@ -21,8 +21,8 @@ const MOST_TOKENS: [(&str, usize); 6] = [
     ("", 5_400),
     ("official", 4_400),
     ("orchestrator", 1_000),
-    ("orchestrator/readonly", 550),
-    ("official-36", 7_500),
+    ("orchestrator/readonly", 570),
+    ("official-36", 7_600),
     ("x/all", 95_000),
 ];
 

@@ -277,7 +277,8 @@ fn rules(text: &str) -> NamedTempFile {
 async fn tagged(server: &TestServer, confirm: Option<&Value>) -> Option<Value> {
     let arguments = json!({"contactId": "c1", "tags": ["a"], "confirm": confirm});
     let (text, is_error) = server.call("contacts_add-tags", arguments).await;
-    is_error.then(|| serde_json::from_str(&text).expect("JSON"))
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
+    (is_error || answer["status"] == "needs_confirmation").then_some(answer)
 }
 
 #[tokio::test]
@@ -311,7 +312,9 @@ async fn writes_are_asked_about_after_a_read_of_other_peoples_words() {
             blocks(&server, tool, arguments.clone()).await;
             highlevel.take();
             let asked = tagged(&server, None).await;
-            let sent = highlevel.take().len();
+            // A preview reads the name of what it is about.
+            let sent = highlevel.take();
+            let sent = sent.iter().filter(|one| one.method != "GET").count();
             assert_eq!(
                 (asked.is_some(), sent),
                 (*locks, usize::from(!locks)),
@@ -320,7 +323,6 @@ async fn writes_are_asked_about_after_a_read_of_other_peoples_words() {
             let Some(asked) = asked else {
                 continue;
             };
-            assert_eq!(asked["class"], "needs_confirmation", "{asked}");
             assert_eq!(
                 asked["rule"],
                 "[server] lockdown: what other people wrote was read less than a minute ago"

@@ -21,6 +21,9 @@ const READS_FOR_UNCLEAR: f32 = 0.85;
 /// What is lacking and would only read, for one who bids.
 const LACKING_READS_FOR_BIDDING: f32 = 0.7;
 
+/// What is lacking and would change something, for one who names a thing only: `form submissions`.
+const LACKING_WRITES_FOR_UNCLEAR: f32 = 0.65;
+
 /// The whole request, for one of its clauses.
 const CONTEXT: f32 = 0.15;
 
@@ -189,6 +192,7 @@ impl Index {
                 Some(Mood::Ask) if !reads => WRITES_FOR_ASKING,
                 Some(Mood::Bid) if reads => LACKING_READS_FOR_BIDDING,
                 None if reads => READS_FOR_UNCLEAR,
+                None => LACKING_WRITES_FOR_UNCLEAR,
                 _ => 1.0,
             };
         }

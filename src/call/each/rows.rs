@@ -72,9 +72,14 @@ impl Pipeline {
             &self.snapshot(),
         )?;
         let mut facts = located.into_facts();
-        let pages = pages(output, self.transport().calls_per_interval() / 2);
         let given = std::mem::take(&mut facts.arguments);
         let mut arguments = self.checker().canonical_names(tool, given);
+        let size = tool.paging.page_size;
+        let pages = match output.all_pages {
+            // Who asks for a page of five means five: too few rows can be asked for again, too many cannot be unsent.
+            AllPages::Whether(false) if size.is_some_and(|size| arguments.contains_key(size)) => 1,
+            _ => pages(output, self.transport().calls_per_interval() / 2),
+        };
         let largest = most_rows_a_page(tool, output)
             .filter(|(size, _)| pages > 1 && !arguments.contains_key(*size));
         if let Some((size, rows)) = largest {

@@ -12,6 +12,16 @@ const SHORT: usize = 200;
 /// A single value beside the record, such as `success`, is shown up to so many characters.
 const LONGEST_BESIDE: usize = 100;
 
+/// What a write came to beyond what was sent, under the names that HighLevel gives it.
+const TELLING: [&str; 6] = [
+    "status",
+    "appointmentStatus",
+    "invoiceNumber",
+    "total",
+    "amountDue",
+    "picklistOptions",
+];
+
 /// Members of ours, which stay.
 const OURS: char = '_';
 
@@ -33,6 +43,11 @@ pub fn change(tool: &Tool, sent: &Map<String, Value>, answer: &str) -> Option<St
         if let Some(now) = record.get(*name) {
             let now = match_items(sent, now);
             part.insert((*name).to_owned(), shortened(&now));
+        }
+    }
+    for name in TELLING {
+        if let Some(now) = record.get(name).filter(|_| !part.contains_key(name)) {
+            part.insert(name.to_owned(), now.clone());
         }
     }
     if part.len() == ids {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::aggregate::{Aggregate, SortedGroups};
 use super::cut::CutNote;
+use super::fenced_list::fence_list;
 use super::gather::GatheredRows;
 use super::group::Group;
 use super::paging::Following;
@@ -28,7 +29,10 @@ impl Output {
     ) -> Result<ListText, Failure> {
         let mut sorted = aggregate.sorted();
         if let Some(least) = self.min_count {
-            sorted.groups.retain(|group| group.rows >= least);
+            // What has no value shares none.
+            let has_value = |group: &Group| group.labels.iter().any(|label| !label.shown.is_null());
+            let counts = |group: &Group| group.rows >= least && (least < 2 || has_value(group));
+            sorted.groups.retain(counts);
         }
         let most = self.max_items.unwrap_or(MOST_SHOWN_GROUPS);
         let mut shown = most.min(MOST_SHOWN_GROUPS).min(sorted.groups.len());
@@ -83,6 +87,9 @@ impl Output {
         notes.insert("matched".to_owned(), json!(gathered.matched));
         let total = gathered.total.clone();
         notes.extend(total.map(|total| ("total".to_owned(), total)));
+        if let Some(fences) = &gathered.fences {
+            fence_list(fences, tool, self.format, (&mut rows, &mut notes));
+        }
         let (note, next) = self.figures_cut(tool, gathered, sorted, shown);
         notes.extend(next.map(|next| ("next".to_owned(), Value::Object(next))));
         let failure = gathered.failure.clone();

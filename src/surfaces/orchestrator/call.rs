@@ -106,6 +106,11 @@ pub(super) async fn run(
         }
         Some(each) => Some(read_each(each, session)?),
     };
+    // A confirm with nothing but the operation's name is meant as one alone.
+    let is_bare = given.arguments.is_empty() && given.items.is_none() && each.is_none();
+    if let (true, false, Some(confirm)) = (is_bare, given.dry_run, &given.confirm) {
+        return run_prepared(kind, confirm, given.output, session).await;
+    }
     let usual = match each {
         Some(_) => OnError::Continue,
         None => OnError::Stop,

@@ -15,7 +15,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         MetaListing {
             name: SEARCH,
             title: Some("Search operations"),
-            description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>.",
+            description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>, for money call_destructive.",
             schema: search_schema(),
             hints: hints(true, true),
             calls: None,
@@ -94,11 +94,12 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
         "operation": {"type": "string"},
         "arguments": {"type": "object"},
         "location": {"type": "string"},
-        "items": {
-            "type": "array", "items": {"type": "object"}, "maxItems": 100,
-            "description": "one call each, over arguments",
-        },
+        "items": {"type": "array", "items": {"type": "object"}, "maxItems": 100},
     });
+    // What holds for all four is told of two: each word here costs four times.
+    if matches!(kind, CallToolKind::Read | CallToolKind::Write) {
+        properties["items"]["description"] = json!("one call each, over arguments");
+    }
     if kind == CallToolKind::Read {
         properties["output"] = json!({
             "type": "object",
@@ -115,7 +116,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                 "format": {"type": "string", "enum": ["json", "table", "csv"]},
                 "maxItems": {"type": "integer", "description": "500 if absent"},
                 "allPages": {"type": "boolean", "description": "5 pages; a number: so many, at most 50"},
-                "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
+                "spreadsheetSafe": {"type": "boolean"},
                 "groupBy": {"type": "string", "description": "field or date:month|week|day"},
                 "count": {"type": "boolean", "description": "50 pages; also sum avg min max minCount"},
                 "locations": {"type": "array", "items": {"type": "string"}, "description": "[\"*\"] for all"},
@@ -130,7 +131,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
     }
     if kind == CallToolKind::Write {
         properties["each"]["description"] = json!(
-            "one call a row of a read: {operation, arguments, filter, bind: {argument: field}}"
+            "one call a row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}"
         );
     }
     let mut schema = json!({"type": "object", "properties": properties});

@@ -94,7 +94,7 @@ fn known_messages_have_a_cause_each() {
         (
             CREATE,
             400,
-            "Contact has dnd enabled, not starting campaign",
+            "Contact 9k2x has dnd enabled, not starting campaign",
             "dnd",
             "dndSettings",
         ),

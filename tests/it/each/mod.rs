@@ -220,7 +220,7 @@ async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
         (
             "a field that no row has",
             tag(json!({"filter": {"field": "nonsense", "op": "!=", "value": 1}})),
-            "No row has the field nonsense",
+            "filter names nonsense, which no row of",
         ),
         (
             "a date that is none",

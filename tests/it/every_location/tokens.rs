@@ -5,19 +5,9 @@ use serde_json::{Value, json};
 
 use super::Visitors;
 use crate::sandbox::Sandbox;
-use test_support::server::{TestServer, client};
+use test_support::server::TestServer;
 
 const AGENCY: &str = "pit-sandbox-agency";
-
-/// A company's OAuth token, as HighLevel gives it when an app is installed.
-async fn company_token(visitors: &Visitors) -> String {
-    let form = "client_id=sandbox-client&client_secret=sandbox-secret&grant_type=authorization_code&code=sandbox-code-company";
-    let request = client().post(format!("{}/oauth/token", visitors.sandbox.url));
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    let reply = request.body(form).send().await.expect("a reply");
-    let pair: Value = reply.json().await.expect("a pair");
-    pair["access_token"].as_str().expect("a token").to_owned()
-}
 
 fn deals(locations: Value) -> Value {
     json!({
@@ -30,7 +20,7 @@ fn deals(locations: Value) -> Value {
 #[tokio::test]
 async fn a_companys_oauth_token_reads_every_location_by_tokens_that_it_is_exchanged_for() {
     let mut visitors = Visitors::start().await;
-    let token = company_token(&visitors).await;
+    let token = visitors.sandbox.company_token().await;
     let answer = visitors
         .call("/mcp", &token, "call_read", deals(json!(["*"])))
         .await;

@@ -15,6 +15,7 @@ mod quirks;
 mod records;
 mod seed;
 mod slots;
+mod tasks;
 mod width;
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN, serve};
@@ -56,6 +57,15 @@ impl Sandbox {
             request = request.json(&body);
         }
         answer(request).await
+    }
+
+    /// A company's OAuth token, as HighLevel gives it when an app is installed.
+    pub(crate) async fn company_token(&self) -> String {
+        let form = "client_id=sandbox-client&client_secret=sandbox-secret&grant_type=authorization_code&code=sandbox-code-company";
+        let request = self.http.post(format!("{}/oauth/token", self.url));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let (_, _, pair) = answer(request.body(form)).await;
+        text(&pair, "/access_token").to_owned()
     }
 
     /// The requests so far, as the sandbox saw them.
@@ -109,7 +119,17 @@ impl Stack {
     pub(crate) async fn try_call(&self, tool: &str, arguments: Value) -> Result<Value, Value> {
         let bearer = format!("Bearer {TOKEN}");
         let headers = [("authorization", bearer.as_str()), ("locationid", LOCATION)];
-        let (text, is_error) = self.server.call_with(&headers, tool, arguments).await;
+        self.try_call_with(&headers, tool, arguments).await
+    }
+
+    /// The same on another connection.
+    pub(crate) async fn try_call_with(
+        &self,
+        headers: &[(&str, &str)],
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Value, Value> {
+        let (text, is_error) = self.server.call_with(headers, tool, arguments).await;
         let value = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
         if is_error { Err(value) } else { Ok(value) }
     }
