@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::subject::BatchRequest;
-use super::{Answer, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject};
+use super::{
+    Answer, CallContext, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject,
+};
 use crate::call::output::Output;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
@@ -34,6 +36,29 @@ struct BatchInspection {
     subject: Option<Subject>,
     mode: Mode,
     rule: String,
+}
+
+/// Waits until a call may go that the limit held back, which did nothing then; not beyond `until`. Meanwhile its request
+/// holds no place.
+pub(super) async fn waited_to_repeat(
+    answer: &Answer,
+    context: &CallContext,
+    until: Instant,
+) -> bool {
+    let wait = answer
+        .retry_after
+        .filter(|wait| answer.did_nothing && Instant::now() + *wait < until);
+    let Some(wait) = wait else {
+        return false;
+    };
+    if let Some(place) = &context.place {
+        place.suspend();
+    }
+    sleep(wait).await;
+    if let Some(place) = &context.place {
+        place.resume().await;
+    }
+    true
 }
 
 impl Pipeline {
@@ -264,19 +289,8 @@ impl Pipeline {
                 }
             };
             self.log(watch, &answer);
-            let wait = answer
-                .retry_after
-                .filter(|wait| answer.did_nothing && started.elapsed() + *wait < LONGEST);
-            let Some(wait) = wait else {
+            if !waited_to_repeat(&answer, request.context, started + LONGEST).await {
                 return answer;
-            };
-            let place = request.context.place.as_ref();
-            if let Some(place) = place {
-                place.suspend();
-            }
-            sleep(wait).await;
-            if let Some(place) = place {
-                place.resume().await;
             }
         }
     }

@@ -22,7 +22,7 @@ const READS_FOR_UNCLEAR: f32 = 0.85;
 const LACKING_READS_FOR_BIDDING: f32 = 0.7;
 
 /// What is lacking and would change something, for one who names a thing only: `form submissions`.
-const LACKING_WRITES_FOR_UNCLEAR: f32 = 0.65;
+const LACKING_WRITES_FOR_UNCLEAR: f32 = 0.8;
 
 /// The whole request, for one of its clauses.
 const CONTEXT: f32 = 0.15;

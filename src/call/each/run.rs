@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::super::batch::LONGEST;
+use super::super::batch::{LONGEST, waited_to_repeat};
 use super::super::idempotency::{item_key, known_answer};
 use super::super::meter::wait_for_record;
 use super::super::prepared_request::{
@@ -235,19 +235,8 @@ impl Pipeline {
             let sent = self.send_row(request, (row, key), consent).await;
             let answer = sent.unwrap_or_else(|answer| answer);
             self.log(watch, &answer);
-            let wait = answer
-                .retry_after
-                .filter(|wait| answer.did_nothing && Instant::now() + *wait < until);
-            let Some(wait) = wait else {
+            if !waited_to_repeat(&answer, request.context, until).await {
                 return answer;
-            };
-            let place = request.context.place.as_ref();
-            if let Some(place) = place {
-                place.suspend();
-            }
-            sleep(wait).await;
-            if let Some(place) = place {
-                place.resume().await;
             }
         }
     }

@@ -304,7 +304,7 @@ pub(super) const KNOWN: &[KnownError] = known! {
         example: "Cannot send email as someone@example.com has unsubscribed",
     }
     {
-        [400, 422] "{} has dnd enabled, not starting campaign{}",
+        [400, 422] "Contact {} has dnd enabled, not starting campaign{}",
         Dnd: "The contact does not want to be contacted this way.",
         "Do not try another way without asking; the contact's dndSettings tell which channels are open.",
         source: "code: the answer to adding a contact to a campaign",
