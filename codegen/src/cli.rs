@@ -6,6 +6,7 @@ mod list;
 mod search_eval;
 mod show;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -80,4 +81,14 @@ pub(crate) fn run() -> ExitCode {
         }
         ExitCode::from(2)
     })
+}
+
+/// Prints as much as somebody reads: a pipe that is closed, as by `head`, is no fault.
+fn print_lines(lines: &[String]) {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        if writeln!(out, "{line}").is_err() {
+            return;
+        }
+    }
 }

@@ -8,10 +8,12 @@ use codegen::document::load;
 use codegen::error::Errors;
 use codegen::generation::generate;
 
+use super::print_lines;
+
 pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode, Errors> {
     let sources = load::load(openapi)?;
     let generation = generate(&sources)?;
-    let mut listed = 0;
+    let mut lines = Vec::new();
     for lowered in &generation.operations {
         let operation = &lowered.operation;
         let standing = sources.allowlist.standing(lowered);
@@ -19,7 +21,6 @@ pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<E
         if (is_tool && !all) || document.is_some_and(|document| document != operation.document) {
             continue;
         }
-        listed += 1;
         let mark = match standing {
             ListingStatus::Tool => " (tool)".to_owned(),
             ListingStatus::LeftOut(reason) => format!(" (left out: {reason})"),
@@ -27,11 +28,12 @@ pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<E
             ListingStatus::Unlisted => " (described, in no toolset)".to_owned(),
             ListingStatus::Unsendable(reason) => format!(" (cannot be a tool: {reason})"),
         };
-        println!(
+        lines.push(format!(
             "{}  {} {}{mark}",
             operation.tool, operation.method, operation.path
-        );
+        ));
     }
-    println!("{listed} operations");
+    lines.push(format!("{} operations", lines.len()));
+    print_lines(&lines);
     Ok(ExitCode::SUCCESS)
 }

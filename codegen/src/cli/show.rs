@@ -8,6 +8,8 @@ use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
 use serde_json::json;
 
+use super::print_lines;
+
 pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
     let generation = generate(&load::load(openapi)?)?;
     let found = generation.operations.iter().find(|lowered| {
@@ -30,8 +32,10 @@ pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
             "this is a fault of the generator",
         )
     })?;
-    println!("{model:#}");
-    println!("check schema: {:#}", operation.check_schema);
+    let mut lines = vec![
+        format!("{model:#}"),
+        format!("check schema: {:#}", operation.check_schema),
+    ];
     let shown = json!({
         "name": operation.tool,
         "title": operation.title,
@@ -41,12 +45,13 @@ pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
     let tokens = tiktoken_rs::o200k_base_singleton()
         .encode_ordinary(&shown.to_string())
         .len();
-    println!("{tokens} tokens (o200k_base) of name, title, description and schema");
-    for fault in &lowered.faults {
-        println!("before it can be a tool: {fault}");
-    }
-    if let Some(reason) = lowered.unsendable {
-        println!("it cannot be a tool yet: {reason}");
-    }
+    lines.push(format!(
+        "{tokens} tokens (o200k_base) of name, title, description and schema"
+    ));
+    let faults = lowered.faults.iter();
+    lines.extend(faults.map(|fault| format!("before it can be a tool: {fault}")));
+    let reason = lowered.unsendable;
+    lines.extend(reason.map(|reason| format!("it cannot be a tool yet: {reason}")));
+    print_lines(&lines);
     Ok(ExitCode::SUCCESS)
 }
