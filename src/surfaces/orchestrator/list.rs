@@ -77,7 +77,7 @@ fn search_schema() -> Value {
         "properties": {
             "queries": {
                 "type": "array", "items": {"type": "string"}, "maxItems": 5,
-                "description": "one intent each, such as \"reschedule appointment\"",
+                "description": "one intent each, in a few words",
             },
             "operations": {"type": "array", "items": {"type": "string"}, "description": "or exact names"},
             "domain": {"type": "string"},
@@ -116,7 +116,7 @@ fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str)
                 "format": {"type": "string", "enum": ["json", "table", "csv"]},
                 "maxItems": {"type": "integer", "description": "500 if absent"},
                 "allPages": {"type": "boolean", "description": "5 pages; a number: so many, at most 50"},
-                "spreadsheetSafe": {"type": "boolean"},
+                "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
                 "groupBy": {"type": "string", "description": "field or date:month|week|day"},
                 "count": {"type": "boolean", "description": "50 pages; also sum avg min max minCount"},
                 "locations": {"type": "array", "items": {"type": "string"}, "description": "[\"*\"] for all"},
