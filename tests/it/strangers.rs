@@ -219,6 +219,16 @@ async fn fences_count_in_the_size_of_an_answer() {
             .all(|(number, row)| row[1] == format!("[a b{number}]")),
         "{answer}"
     );
+    // Groups are named by such words, too.
+    let groups = messages(json!({"groupBy": "body"}));
+    let shown = blocks(&server, "call_read", groups).await;
+    assert!(shown[0].len() <= most, "{}", shown[0].len());
+    let (_, answer) = fences(&shown[0]);
+    let label = answer["groups"]["rows"][0][0].as_str().expect("a label");
+    assert!(
+        label.starts_with("[a b") && label.ends_with(']'),
+        "{answer}"
+    );
 }
 
 /// The answer of a direct tool, with the setting, and that of compat and legacy.
