@@ -35,7 +35,9 @@ pub use gather::GatheredRows;
 use group::MeasureKind;
 pub use list::ListText;
 pub use paging::most_rows_a_page;
+pub(super) use path::field_at;
 pub use path::value_at;
+pub(super) use project::IDS;
 use project::clipped;
 use tool::Tool;
 

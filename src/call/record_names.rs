@@ -6,14 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::output::value_at;
 use super::strangers::visible;
-use super::{CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
+use super::{Answer, CallContext, ConsentSource, Facts, Pipeline, Subject, Validated};
 use crate::catalog;
 use crate::catalog::decoding::from_json;
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::Reply;
 use tool::{Effect, Place, Tool};
-
-use super::Answer;
 
 /// Each is a read; a person who looks at a preview reads no more names.
 pub(super) const MOST_NAMED: usize = 5;

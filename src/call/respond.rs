@@ -21,7 +21,7 @@ use crate::upstream::{Failure, Reply, UpstreamFile};
 use tool::Effect;
 
 /// A page of text is so many times as large once it is a tree of values (measured on lists of contacts: 2.8 to 3.6).
-const TREE_FACTOR: usize = 3;
+pub(super) const TREE_FACTOR: usize = 3;
 
 /// No further page is asked for after this long: clients give up on a tool after a minute.
 const LONGEST: Duration = Duration::from_secs(45);

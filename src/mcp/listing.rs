@@ -8,7 +8,7 @@ use rmcp::model::{CacheScope, JsonObject, ListToolsResult, Tool as Listed, ToolA
 use serde_json::{Value, json};
 
 use crate::catalog::TOOLS;
-use crate::surfaces::mention::{strangers, with_titles};
+use crate::surfaces::mention::{unserved, with_titles};
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 use tool::{Effect, Tool};
 
@@ -121,31 +121,31 @@ fn in_words_of(endpoint: &Endpoint, listing: &Listing, mut listed: Listed) -> Li
     let (Listing::Tool(tool) | Listing::Legacy(tool)) = listing else {
         return listed;
     };
-    let strangers = strangers(endpoint, tool);
-    if strangers.is_empty() {
+    let unserved = unserved(endpoint, tool);
+    if unserved.is_empty() {
         return listed;
     }
     let told = listed
         .description
-        .map(|told| with_titles(&told, &strangers).into_owned());
+        .map(|told| with_titles(&told, &unserved).into_owned());
     listed.description = told.map(Cow::Owned);
     let mut schema = JsonObject::clone(&listed.input_schema);
     schema
         .values_mut()
-        .for_each(|value| name_by_titles(value, &strangers));
+        .for_each(|value| name_by_titles(value, &unserved));
     listed.input_schema = Arc::new(schema);
     listed
 }
 
 /// The same for the descriptions inside a schema.
-fn name_by_titles(schema: &mut Value, strangers: &[&Tool]) {
+fn name_by_titles(schema: &mut Value, unserved: &[&Tool]) {
     let members = schema.as_object_mut().into_iter().flatten();
     for (name, value) in members {
         match value {
             Value::String(text) if name == "description" => {
-                *text = with_titles(text, strangers).into_owned();
+                *text = with_titles(text, unserved).into_owned();
             }
-            value => name_by_titles(value, strangers),
+            value => name_by_titles(value, unserved),
         }
     }
 }

@@ -29,7 +29,7 @@ static MENTIONS: LazyLock<Vec<Vec<&'static Tool>>> = LazyLock::new(|| {
 });
 
 /// Of the tools that the texts of `tool` name those that `endpoint` neither lists nor runs.
-pub fn strangers(endpoint: &Endpoint, tool: &Tool) -> Vec<&'static Tool> {
+pub fn unserved(endpoint: &Endpoint, tool: &Tool) -> Vec<&'static Tool> {
     let place = TOOLS.binary_search_by(|one| one.name.cmp(tool.name)).ok();
     let named = place.and_then(|place| MENTIONS.get(place));
     let named = named.into_iter().flatten().copied();
@@ -39,24 +39,24 @@ pub fn strangers(endpoint: &Endpoint, tool: &Tool) -> Vec<&'static Tool> {
 /// The text of an answer that failed, whose remedies name no tool that `endpoint` has not.
 pub fn remedied(endpoint: &Endpoint, text: String) -> String {
     let named = words(&text).filter_map(Toolset::find);
-    let strangers: Vec<&Tool> = named.filter(|tool| !endpoint.has(tool)).collect();
-    if strangers.is_empty() {
+    let unserved: Vec<&Tool> = named.filter(|tool| !endpoint.has(tool)).collect();
+    if unserved.is_empty() {
         return text;
     }
     let Ok(mut answer) = serde_json::from_str(&text) else {
         return text;
     };
-    match change_remedies(&mut answer, &strangers) {
+    match change_remedies(&mut answer, &unserved) {
         true => answer.to_string(),
         false => text,
     }
 }
 
 /// Changes the remedies of all failures in an answer, for a batch has several and an envelope one inside.
-fn change_remedies(answer: &mut Value, strangers: &[&Tool]) -> bool {
+fn change_remedies(answer: &mut Value, unserved: &[&Tool]) -> bool {
     let mut has_changed = false;
     if let (Some(_), Some(remedy)) = (answer.get("class"), answer.get("remedy")) {
-        let changed = with_titles(remedy.as_str().unwrap_or_default(), strangers);
+        let changed = with_titles(remedy.as_str().unwrap_or_default(), unserved);
         if let Cow::Owned(changed) = changed {
             answer["remedy"] = changed.into();
             has_changed = true;
@@ -68,17 +68,17 @@ fn change_remedies(answer: &mut Value, strangers: &[&Tool]) -> bool {
         _ => Vec::new(),
     };
     for inner in inside {
-        has_changed |= change_remedies(inner, strangers);
+        has_changed |= change_remedies(inner, unserved);
     }
     has_changed
 }
 
-/// `text` with the titles of `strangers` instead of their names.
-pub fn with_titles<'t>(text: &'t str, strangers: &[&Tool]) -> Cow<'t, str> {
+/// `text` with the titles of `unserved` instead of their names.
+pub fn with_titles<'t>(text: &'t str, unserved: &[&Tool]) -> Cow<'t, str> {
     let mut changed = Cow::Borrowed(text);
     // One name may be the beginning of another: whole words only, the longest first.
     for word in words(text) {
-        if let Some(tool) = strangers.iter().find(|tool| tool.is_called(word)) {
+        if let Some(tool) = unserved.iter().find(|tool| tool.is_called(word)) {
             changed = Cow::Owned(replace_word(&changed, word, &format!("\"{}\"", tool.title)));
         }
     }

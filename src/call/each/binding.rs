@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::super::Each;
-use crate::call::output::value_at;
+use crate::call::output::{IDS, field_at};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Argument, Place, Role, Tool};
-
-/// Fields by which HighLevel's rows are known.
-const IDS: [&str; 2] = ["id", "_id"];
 
 /// Arguments of a write with the fields of a row that may hold their values, the first that does.
 pub(super) struct Binding(Vec<(String, Vec<String>)>);
@@ -68,7 +65,7 @@ impl Binding {
     /// The arguments that a row gives, or the first that it has no value for.
     pub(super) fn item(&self, row: &Value) -> Result<Map<String, Value>, &str> {
         let values = self.0.iter().map(|(name, paths)| {
-            let mut found = paths.iter().filter_map(|path| field(row, path));
+            let mut found = paths.iter().filter_map(|path| field_at(row, path));
             match found.find(|value| !is_blank(value)) {
                 Some(value) => Ok((name.clone(), value.clone())),
                 None => Err(name.as_str()),
@@ -126,11 +123,6 @@ fn is_plural(list: &str, kind: &str) -> bool {
         .map(|stem| format!("{stem}y"))
         .or_else(|| list.strip_suffix('s').map(str::to_owned));
     one.is_some_and(|one| one.eq_ignore_ascii_case(kind))
-}
-
-fn field<'v>(row: &'v Value, path: &str) -> Option<&'v Value> {
-    let steps: Vec<&str> = path.split('.').collect();
-    row.get(path).or_else(|| value_at(row, &steps))
 }
 
 fn is_blank(value: &Value) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::super::record_names::{asks_for_quiet, name_in};
+use super::super::respond::TREE_FACTOR;
 use super::super::{Answer, ConsentSource, Each, Pipeline, Request};
 use super::Binding;
 use crate::call::output::{AllPages, GatheredRows, Output, most_rows_a_page};
@@ -20,9 +21,6 @@ const MOST_ROWS: usize = 1_000;
 
 /// Pages that are read where nobody says how many.
 const USUAL_PAGES: usize = 50;
-
-/// A page of text is so many times as large once it is a tree of values.
-const TREE_FACTOR: usize = 3;
 
 /// Different reasons for leaving out a row that are told.
 const MOST_REASONS: usize = 5;

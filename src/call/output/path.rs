@@ -35,7 +35,7 @@ pub fn value_at<'a>(value: &'a Value, steps: &[&str]) -> Option<&'a Value> {
 
 /// What a row has at a dotted path. A name may have a dot in it; `customFields.<id>` is the value of that field; a row
 /// that is no object is its own field.
-pub(super) fn field_at<'v>(row: &'v Value, field: &str) -> Option<&'v Value> {
+pub(in crate::call) fn field_at<'v>(row: &'v Value, field: &str) -> Option<&'v Value> {
     if !row.is_object() && field == PLAIN {
         return Some(row);
     }

@@ -7,7 +7,7 @@ use super::{LONGEST_NAMED_TEXT, LONGEST_TEXT, Output};
 use tool::Tool;
 
 /// Names of a record's id; a row shows the one it has even where its documents know of none.
-pub(super) const IDS: [&str; 2] = ["id", "_id"];
+pub(in crate::call) const IDS: [&str; 2] = ["id", "_id"];
 
 impl Output {
     /// Whether every field is wanted.

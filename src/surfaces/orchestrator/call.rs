@@ -106,10 +106,20 @@ pub(super) async fn run(
         }
         Some(each) => Some(read_each(each, session)?),
     };
-    // A confirm with nothing but the operation's name is meant as one alone.
+    // A confirm with nothing but its operation's name is meant as one alone.
     let is_bare = given.arguments.is_empty() && given.items.is_none() && each.is_none();
-    if let (true, false, Some(confirm)) = (is_bare, given.dry_run, &given.confirm) {
-        return run_prepared(kind, confirm, given.output, session).await;
+    if let (true, false, Some(confirm)) = (is_bare, given.dry_run, &given.confirm)
+        && let Ok(prepared) = session
+            .pipeline
+            .find_prepared(confirm, session.context)
+            .await
+        && prepared.tool.name == tool.name
+    {
+        let (context, progress) = (session.context, session.progress);
+        let run = session
+            .pipeline
+            .run_prepared(prepared, Some(given.output), context, progress);
+        return Ok(run.await);
     }
     let usual = match each {
         Some(_) => OnError::Continue,

@@ -35,6 +35,27 @@ async fn check(
     }
 }
 
+/// No location helps to an operation of the whole agency: that is said at once, not after one was asked for.
+#[tokio::test]
+async fn an_operation_of_the_agency_asks_for_no_location() {
+    let mut agency = Agency::start(3, "").await;
+    for location in [json!(null), json!(alias(1))] {
+        let call = json!({
+            "operation": "locations_create-location", "location": location,
+            "arguments": {"name": "Spa", "companyId": "comBrightside0000001"},
+        });
+        let told = agency
+            .call("/mcp", OPERATOR, "call_destructive", call)
+            .await;
+        assert_eq!(
+            told.expect_err("a refusal")["class"],
+            "token_class",
+            "{location}"
+        );
+    }
+    assert!(agency.sandbox.requests().await.is_empty());
+}
+
 #[tokio::test]
 async fn a_call_acts_where_its_connection_says() {
     let mut agency = Agency::start(3, "").await;

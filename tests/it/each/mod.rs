@@ -194,6 +194,11 @@ async fn a_confirm_belongs_to_its_caller_tool_and_connection() {
     assert_eq!(stack.writes(), Vec::<String>::new());
     let (unknown, is_error) = stack.call("call_write", json!({"confirm": "1.a.b"})).await;
     assert!(is_error && unknown["class"] == "refused", "{unknown}");
+    // Nor is what was shown run under another operation's name.
+    let mut other = confirm.clone();
+    other["operation"] = json!("contacts_remove-tags");
+    let (told, is_error) = stack.call("call_write", other).await;
+    assert!(is_error, "{told}");
     // Neither hindered the right one.
     let (done, _) = stack.call("call_write", confirm).await;
     assert_eq!(done["done"], 3, "{done}");

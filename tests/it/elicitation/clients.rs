@@ -164,6 +164,26 @@ async fn a_batch_is_asked_about_once_and_tells_of_its_progress() {
     assert_eq!(asked.writes(), 3);
 }
 
+/// The rows that a read chose are one question, and exactly those are written once it is answered.
+#[tokio::test]
+async fn rows_of_a_read_are_asked_about_once() {
+    let asked = Asked::start(ELICIT).await;
+    let client = asked.client().greeted().await;
+    let call = json!({
+        "operation": "contacts_add-tags", "arguments": {"tags": ["vip"]},
+        "each": {"operation": "contacts_search-contacts-advanced"},
+    });
+    for (action, written) in [("decline", 0), ("accept", 2)] {
+        let (events, id) = Events::question(client.call("call_write", call.clone()).await).await;
+        assert_eq!(client.answer(&id, action).await, 202);
+        let (found, is_error) = events.result().await;
+        assert_eq!(is_error, written == 0, "{found}");
+        let sent = asked.highlevel.take();
+        let tagged = sent.iter().filter(|one| one.target.ends_with("/tags"));
+        assert_eq!(tagged.count(), written, "{action}: {found}");
+    }
+}
+
 /// Who cannot be asked is held to what the rules have for them.
 #[tokio::test]
 async fn a_client_that_cannot_ask_gets_what_the_rules_name_instead() {

@@ -38,7 +38,8 @@ impl Asked {
     }
 
     async fn start_with(rules: &str, further: &[(&str, &str)]) -> Self {
-        let highlevel = Recording::always(200, r#"{"tags":["vip"]}"#).await;
+        let answer = r#"{"tags":["vip"],"contacts":[{"id":"c1"},{"id":"c2"}],"total":2}"#;
+        let highlevel = Recording::always(200, answer).await;
         let file = NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), rules).expect("written");
         let rules = file.path().to_str().expect("UTF-8");
