@@ -2,6 +2,7 @@
 
 mod accounts;
 mod environment;
+mod oauth;
 mod server;
 mod state;
 mod text;
@@ -21,6 +22,9 @@ pub use self::state::{
     ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
 };
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
+pub use oauth::{
+    BrandSettings, HighLevelTokens, MarketplaceSettings, OauthSettings, Register, Who,
+};
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
 pub use text::{decode, read_stdin, read_text, trimmed};
 
@@ -42,6 +46,9 @@ pub struct Config {
     #[serde(default)]
     pub companies: BTreeMap<String, CompanySettings>,
     pub state: StateSettings,
+    pub oauth: OauthSettings,
+    pub marketplace: MarketplaceSettings,
+    pub brand: BrandSettings,
     pub policy: PolicySettings,
     pub audit: AuditSettings,
     pub approvals: ApprovalSettings,
@@ -219,6 +226,7 @@ impl Config {
         let mut config = parsed(table, "the settings")?;
         config.account.trim();
         config.server.check()?;
+        config.oauth.check()?;
         config.upstream.check()?;
         let readable = others.into_iter().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -230,6 +238,7 @@ impl Config {
             .filter_map(|one| one.token.as_ref());
         let secrets = config.companies.values().map(|one| &one.client_secret);
         let sources = tokens.chain(secrets).chain(&config.state.keys);
+        let sources = sources.chain(&config.marketplace.client_secret);
         config.variables = Variables::collect(sources, &all);
         Ok(config)
     }

@@ -32,7 +32,7 @@ enum Target {
 }
 
 /// Our crates but the generator, which only the build uses.
-const CRATES: [&str; 5] = ["policy", "sandbox", "search", "state", "tool"];
+const CRATES: [&str; 6] = ["oauth", "policy", "sandbox", "search", "state", "tool"];
 
 impl<'ast> Visit<'ast> for Module {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {

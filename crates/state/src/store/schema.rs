@@ -14,7 +14,7 @@ struct Migration {
 }
 
 /// In order: the first makes version 1.
-const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED, STRANGER_READS];
+const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED, STRANGER_READS, SIGN_IN];
 
 const FIRST: Migration = Migration {
     min_reader: 1,
@@ -76,6 +76,63 @@ const STRANGER_READS: Migration = Migration {
         "CREATE TABLE stranger_read (principal BLOB PRIMARY KEY, at INTEGER NOT NULL,
             expires_at INTEGER NOT NULL) STRICT",
         "CREATE INDEX stranger_read_by_end ON stranger_read (expires_at)",
+    ],
+};
+
+/// People, their sessions, clients, grants, and the locations that people connect.
+const SIGN_IN: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, all_locations INTEGER NOT NULL,
+            policy TEXT, may_vault INTEGER NOT NULL, highlevel_user TEXT UNIQUE, invited_by TEXT,
+            created_at INTEGER NOT NULL, seen_at INTEGER, ended_at INTEGER) STRICT",
+        "CREATE TABLE person_location (person TEXT NOT NULL, alias TEXT NOT NULL, policy TEXT, may_approve INTEGER NOT NULL,
+            PRIMARY KEY (person, alias)) STRICT",
+        "CREATE TABLE session (hash BLOB PRIMARY KEY, person TEXT NOT NULL, created_at INTEGER NOT NULL,
+            seen_at INTEGER NOT NULL, proof_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, agent TEXT) STRICT",
+        "CREATE INDEX session_by_person ON session (person)",
+        "CREATE INDEX session_by_end ON session (expires_at)",
+        "CREATE TABLE link (hash BLOB PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, person TEXT,
+            offer TEXT NOT NULL, uses_left INTEGER NOT NULL, created_by TEXT, created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL, ended_at INTEGER) STRICT",
+        "CREATE INDEX link_by_end ON link (expires_at)",
+        "CREATE TABLE client (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, redirects TEXT NOT NULL,
+            method TEXT NOT NULL, secret_hash BLOB, document TEXT, fetched_at INTEGER, fresh_until INTEGER,
+            created_at INTEGER NOT NULL, used_at INTEGER, expires_at INTEGER, blocked_at INTEGER) STRICT",
+        "CREATE INDEX client_by_end ON client (expires_at)",
+        "CREATE TABLE oauth_grant (id TEXT PRIMARY KEY, person TEXT, access_key TEXT, client TEXT NOT NULL,
+            client_name TEXT NOT NULL, redirect TEXT NOT NULL, resource TEXT NOT NULL, scope TEXT NOT NULL,
+            rules TEXT NOT NULL, salt BLOB NOT NULL, seq INTEGER NOT NULL, current BLOB UNIQUE,
+            created_at INTEGER NOT NULL, used_at INTEGER, idle_until INTEGER NOT NULL, hard_until INTEGER NOT NULL,
+            ended_at INTEGER, ended_why TEXT) STRICT",
+        "CREATE INDEX grant_by_person ON oauth_grant (person)",
+        "CREATE INDEX grant_by_key ON oauth_grant (access_key)",
+        "CREATE INDEX grant_by_client ON oauth_grant (client)",
+        "CREATE TABLE grant_location (grant_id TEXT NOT NULL, alias TEXT NOT NULL, PRIMARY KEY (grant_id, alias)) STRICT",
+        "CREATE TABLE code (hash BLOB PRIMARY KEY, grant_id TEXT NOT NULL, redirect TEXT NOT NULL, challenge TEXT NOT NULL,
+            expires_at INTEGER NOT NULL, used_at INTEGER) STRICT",
+        "CREATE INDEX code_by_end ON code (expires_at)",
+        "CREATE TABLE retired (hash BLOB PRIMARY KEY, grant_id TEXT NOT NULL, retired_at INTEGER NOT NULL,
+            uses INTEGER NOT NULL) STRICT",
+        "CREATE INDEX retired_by_grant ON retired (grant_id)",
+        "CREATE TABLE access (hash BLOB PRIMARY KEY, grant_id TEXT NOT NULL, scope TEXT NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX access_by_grant ON access (grant_id)",
+        "CREATE INDEX access_by_end ON access (expires_at)",
+        "CREATE TABLE flow (hash BLOB PRIMARY KEY, browser BLOB NOT NULL, step TEXT NOT NULL, sealed BLOB NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX flow_by_browser ON flow (browser)",
+        "CREATE INDEX flow_by_end ON flow (expires_at)",
+        "CREATE TABLE vault_credential (id TEXT PRIMARY KEY, kind TEXT NOT NULL, fingerprint BLOB NOT NULL UNIQUE,
+            company TEXT, generation INTEGER NOT NULL, sealed BLOB NOT NULL, status TEXT NOT NULL,
+            status_at INTEGER NOT NULL, owner TEXT, created_at INTEGER NOT NULL) STRICT",
+        "CREATE TABLE location (id TEXT PRIMARY KEY, alias TEXT NOT NULL, location TEXT NOT NULL, credential TEXT NOT NULL,
+            owner TEXT, name TEXT NOT NULL, zone TEXT, created_at INTEGER NOT NULL, ended_at INTEGER) STRICT",
+        "CREATE UNIQUE INDEX location_by_alias ON location (alias) WHERE ended_at IS NULL",
+        "CREATE INDEX location_by_credential ON location (credential)",
+        "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, actor TEXT, subject TEXT,
+            detail TEXT NOT NULL) STRICT",
+        "CREATE INDEX event_by_time ON event (at)",
     ],
 };
 

@@ -1,0 +1,206 @@
+//! The settings of sign-in: the authorization server, HighLevel's Marketplace, and the names that people are shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::{Deserialize, Deserializer, de};
+
+use super::{ConfigError, SecretSource};
+
+/// How clients and people sign in by address alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OauthSettings {
+    /// The bare origin, without a slash at its end; empty: no OAuth.
+    pub url: String,
+    /// Host for clients that send a credential in a header; empty: loopback only.
+    pub header_host: String,
+    pub highlevel_tokens: HighLevelTokens,
+    pub who: Who,
+    pub register: Register,
+    /// Whether people may paste tokens.
+    pub vault: bool,
+    #[serde(deserialize_with = "duration")]
+    pub access_for: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub refresh_idle: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub refresh_for: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub refresh_grace: Duration,
+    /// Empty: none.
+    pub pinned_documents: PathBuf,
+}
+
+/// Whether HighLevel's own tokens are bearer tokens at the address for sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HighLevelTokens {
+    Accept,
+    Refuse,
+}
+
+/// Who may connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Who {
+    Invited,
+    /// Whoever brings a working token, or signs in at HighLevel.
+    Anyone,
+}
+
+/// How clients become known; each takes those after it, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Register {
+    Open,
+    Documents,
+    Static,
+}
+
+/// The operator's own app of HighLevel's Marketplace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketplaceSettings {
+    /// Empty: no app.
+    pub client_id: String,
+    pub client_secret: Option<SecretSource>,
+    pub version_id: String,
+    pub white_label: bool,
+    /// Where people choose a location; empty: HighLevel's own page.
+    pub url: String,
+}
+
+/// What people are shown.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrandSettings {
+    /// Who runs the server; empty: the host of its address.
+    pub name: String,
+    pub crm_name: String,
+    pub app_url: String,
+    pub support: String,
+    pub logo: String,
+}
+
+/// Shortest and longest life of an access token.
+const ACCESS: [Duration; 2] = [
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(7 * 86_400),
+];
+
+impl OauthSettings {
+    pub fn is_on(&self) -> bool {
+        !self.url.is_empty()
+    }
+
+    /// Host and, where it has one, port of `url`.
+    pub fn host(&self) -> &str {
+        self.url.split_once("://").map_or("", |(_, host)| host)
+    }
+
+    /// Refuses what clients cannot use.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |what: String| Err(ConfigError::new(what));
+        if !self.is_on() {
+            return Ok(());
+        }
+        let url = self.url.parse::<Url>().ok();
+        let is_bare = url.as_ref().is_some_and(|url| {
+            let origin = url.origin().ascii_serialization();
+            // The metadata is compared letter by letter.
+            origin == self.url
+        });
+        if !is_bare {
+            return wrong(format!(
+                "oauth.url {:?} is no bare address; give scheme and host alone, such as \"https://mcp.example.com\"",
+                self.url
+            ));
+        }
+        let is_local = url
+            .as_ref()
+            .and_then(Url::host_str)
+            .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+        if !self.url.starts_with("https://") && !is_local {
+            return wrong(format!(
+                "oauth.url {:?} must begin with https://: tokens travel there; http is for a loopback address only",
+                self.url
+            ));
+        }
+        if !(ACCESS[0]..=ACCESS[1]).contains(&self.access_for) {
+            return wrong("oauth.access_for must be from 10m to 7d".to_owned());
+        }
+        if self.refresh_idle.is_zero() || self.refresh_for.is_zero() {
+            return wrong(
+                "oauth.refresh_idle and oauth.refresh_for must be longer than nothing".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl MarketplaceSettings {
+    pub fn is_on(&self) -> bool {
+        !self.client_id.is_empty()
+    }
+}
+
+/// A number with `s`, `m`, `h` or `d`.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.len().checked_sub(1)?;
+    let (number, unit) = (text.get(..split)?, text.get(split..)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    // Longer than ten years is a slip, and would not fit into a time.
+    let seconds = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+    (seconds <= 3660 * 86_400).then(|| Duration::from_secs(seconds))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).ok_or_else(|| {
+        de::Error::custom(format!(
+            "{text:?} is no length of time: a whole number and s, m, h or d, such as \"24h\""
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_a_number_and_a_unit() {
+        for (text, seconds) in [
+            ("0s", Some(0)),
+            ("10m", Some(600)),
+            ("24h", Some(86_400)),
+            ("90d", Some(7_776_000)),
+        ] {
+            assert_eq!(
+                parse_duration(text).map(|one| one.as_secs()),
+                seconds,
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "h",
+            "24",
+            "1.5h",
+            "-1h",
+            "24 h",
+            "1w",
+            "99999999999d",
+            "é",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}
