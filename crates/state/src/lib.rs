@@ -1,21 +1,27 @@
 //! Durable state of a server, in the words of what it is: keys, pauses, approvals, previewed requests, calls that happen once, caps,
-//! agency tokens, audit. That it is rows of a database, nobody outside knows.
+//! agency tokens, people and how they sign in, audit. That it is rows of a database, nobody outside knows.
 
 pub mod agency_tokens;
 pub mod approvals;
 pub mod audit;
 pub mod calls;
 pub mod clock;
+pub mod events;
 mod folder;
+pub mod forms;
 pub mod identity;
 mod import;
 pub mod keys;
+pub mod links;
 mod opening;
 pub mod pause;
+pub mod people;
 pub mod prepared;
 pub mod questions;
+pub mod sessions;
 mod store;
 mod stranger_reads;
+mod token;
 
 use std::fmt::{Display, Write};
 use std::path::Path;

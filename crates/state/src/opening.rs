@@ -9,9 +9,13 @@ use crate::StoreError;
 use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
+use crate::events;
 use crate::folder::StateFolder;
 use crate::import::{has_old_files, take_over};
+use crate::links;
+use crate::people;
 use crate::prepared;
+use crate::sessions;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 use crate::stranger_reads;
 
@@ -98,13 +102,17 @@ impl Sweeping {
         self.last = Some(now);
         prepared::sweep(transaction)?;
         stranger_reads::sweep(transaction)?;
+        sessions::sweep(transaction)?;
+        links::sweep(transaction)?;
+        people::sweep(transaction)?;
         let has_room = calls::sweep(transaction)?;
         self.housekeeping.set_full(!has_room);
-        match self.housekeeping.keep_days() {
-            0 => Ok(()),
+        let first = match self.housekeeping.keep_days() {
+            0 => None,
             days => self
                 .retention
-                .remove_old(transaction, days, audit::today(), now),
-        }
+                .remove_old(transaction, days, audit::today(), now)?,
+        };
+        events::sweep(transaction, first)
     }
 }

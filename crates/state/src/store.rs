@@ -180,6 +180,14 @@ impl Store {
         &self.0.confirm_key
     }
 
+    /// The secret of that name, for every process on this store; made where there is none.
+    pub(crate) fn secret(&self, name: &'static str) -> Pending<[u8; SECRET_BYTES]> {
+        let ring = self.ring();
+        self.change(Durability::Disk, move |transaction| {
+            sealing::secret(transaction, &ring, name)
+        })
+    }
+
     /// For changes: they must not hold the store itself, which would end on its own thread.
     pub(crate) fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.0.ring)

@@ -32,14 +32,14 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    /// Removes of what is too old as much as may go at once.
+    /// Removes of what is too old as much as may go at once. Where what is kept begins, for what is kept as long.
     pub(crate) fn remove_old(
         &mut self,
         transaction: &mut Transaction,
         keep_days: u32,
         today: Date,
         at: Instant,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         let days = days(transaction)?;
         let believed = self.believe(transaction, today, at, &days)?;
         let oldest = believed.min(today).checked_sub(i64::from(keep_days).days());
@@ -47,12 +47,13 @@ impl Retention {
         let too_many = days.len().saturating_sub(most.saturating_mul(2));
         let crowded = days.get(too_many).filter(|_| too_many > 0).copied();
         let first = oldest.ok().into_iter().chain(crowded).max();
-        let Some(first) = first.map(|first| first.min(today)) else {
-            return Ok(());
+        let Some(first) = first.map(|first| start(first.min(today))) else {
+            return Ok(None);
         };
         let remove = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
-        let remove = sqlx::query(remove).bind(start(first).as_millisecond());
-        transaction.run(remove.bind(AT_ONCE)).map(drop)
+        let remove = sqlx::query(remove).bind(first.as_millisecond());
+        transaction.run(remove.bind(AT_ONCE))?;
+        Ok(Some(first))
     }
 
     /// The day that may be told from, and that is remembered.

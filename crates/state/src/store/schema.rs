@@ -84,7 +84,7 @@ const SIGN_IN: Migration = Migration {
     min_reader: 1,
     statements: &[
         "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, all_locations INTEGER NOT NULL,
-            policy TEXT, may_vault INTEGER NOT NULL, highlevel_user TEXT UNIQUE, invited_by TEXT,
+            approves_all INTEGER NOT NULL, policy TEXT, may_vault INTEGER NOT NULL, highlevel_user TEXT UNIQUE, invited_by TEXT,
             created_at INTEGER NOT NULL, seen_at INTEGER, ended_at INTEGER) STRICT",
         "CREATE TABLE person_location (person TEXT NOT NULL, alias TEXT NOT NULL, policy TEXT, may_approve INTEGER NOT NULL,
             PRIMARY KEY (person, alias)) STRICT",

@@ -22,7 +22,7 @@ const SEALED: [SealedColumn; 6] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 8] = [
+const COUNTED: [(&str, &str); 12] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -31,6 +31,10 @@ const COUNTED: [(&str, &str); 8] = [
     ("counts of caps", "cap"),
     ("agency tokens", "credential"),
     ("lines of the audit", "audit"),
+    ("people", "person"),
+    ("sessions of people", "session"),
+    ("links", "link"),
+    ("events", "event"),
 ];
 
 /// Rows that are sealed anew in one transaction: others wait meanwhile.

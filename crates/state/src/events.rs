@@ -1,0 +1,176 @@
+//! What happened to people, links, clients, grants and locations. What calls did stands in the audit.
+
+use jiff::Timestamp;
+
+use super::store::{Durability, Pending, Store, StoredRow, Transaction};
+use super::{StoreError, time};
+
+/// Most events that are kept; the oldest go first.
+const MOST: i64 = 100_000;
+
+/// Events that are removed at once: others wait meanwhile.
+const AT_ONCE: i64 = 5_000;
+
+/// Longest detail that is kept, in bytes.
+const LONGEST_DETAIL: usize = 500;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub at: Timestamp,
+    /// A word of `EventKind`, or of a later version's.
+    pub kind: String,
+    /// The id of the person, key or client who did it. `None`: the command line, or the server by itself.
+    pub actor: Option<String>,
+    /// The id of what it happened to.
+    pub subject: Option<String>,
+    pub detail: String,
+}
+
+/// What is to be written down. Never a token: a detail is read by people.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub kind: EventKind,
+    pub actor: Option<String>,
+    pub subject: Option<String>,
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    PersonJoined,
+    PersonEnded,
+    LinkMade,
+    LinkUsed,
+    LinkEnded,
+    ClientSeen,
+    ClientAdded,
+    ClientBlocked,
+    ClientUnblocked,
+    ClientRemoved,
+    GrantAllowed,
+    GrantDenied,
+    GrantEnded,
+    TokenReplayed,
+    LocationAdded,
+    LocationRefused,
+    LocationRemoved,
+    AppInstalled,
+    AppUninstalled,
+    KeyMade,
+    ApprovalDecided,
+}
+
+/// The events of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Events {
+    store: Store,
+}
+
+impl Events {
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+        }
+    }
+
+    /// Writes one down that belongs to no other change.
+    pub fn add(&self, event: NewEvent) -> Pending<()> {
+        self.store.change(Durability::System, move |transaction| {
+            write(transaction, event.clone())
+        })
+    }
+
+    /// The newest so many, newest first.
+    pub fn list(&self, newest: usize) -> Pending<Vec<Event>> {
+        let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+        self.store.read(move |transaction| {
+            let find = sqlx::query("SELECT * FROM event ORDER BY id DESC LIMIT $1");
+            let rows = transaction.all(find.bind(newest))?;
+            rows.iter().map(Event::from_row).collect()
+        })
+    }
+}
+
+/// In the transaction of what happened: neither is there without the other.
+pub(crate) fn write(transaction: &mut Transaction, event: NewEvent) -> Result<(), StoreError> {
+    let insert = "INSERT INTO event (at, kind, actor, subject, detail) VALUES ($1, $2, $3, $4, $5)";
+    let insert = sqlx::query(insert)
+        // By the wall clock, as the audit is: people compare it with other logs.
+        .bind(Timestamp::now().as_millisecond())
+        .bind(event.kind.name())
+        .bind(event.actor)
+        .bind(event.subject)
+        .bind(cut(event.detail));
+    transaction.run(insert).map(drop)
+}
+
+/// Forgets what is older than `first`, and the oldest where there are too many.
+pub(crate) fn sweep(
+    transaction: &mut Transaction,
+    first: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    if let Some(first) = first {
+        let old = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < $1 ORDER BY at LIMIT $2)";
+        let old = sqlx::query(old).bind(first.as_millisecond());
+        transaction.run(old.bind(AT_ONCE))?;
+    }
+    // Ids follow each other: nothing has to be counted.
+    let many = "DELETE FROM event WHERE id IN (SELECT id FROM event
+        WHERE id <= (SELECT MAX(id) FROM event) - $1 ORDER BY id LIMIT $2)";
+    let many = sqlx::query(many).bind(MOST).bind(AT_ONCE);
+    transaction.run(many).map(drop)
+}
+
+/// Names of clients and what people typed are among it.
+fn cut(detail: String) -> String {
+    let end = detail.floor_char_boundary(LONGEST_DETAIL);
+    match detail.get(..end) {
+        Some(kept) if end < detail.len() => format!("{kept}…"),
+        _ => detail,
+    }
+}
+
+impl Event {
+    fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            at: time(row.integer("at")?),
+            kind: row.text("kind")?,
+            actor: row.optional_text("actor")?,
+            subject: row.optional_text("subject")?,
+            detail: row.text("detail")?,
+        })
+    }
+}
+
+impl EventKind {
+    /// As rows and people have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PersonJoined => "person joined",
+            Self::PersonEnded => "person ended",
+            Self::LinkMade => "link made",
+            Self::LinkUsed => "link used",
+            Self::LinkEnded => "link ended",
+            Self::ClientSeen => "client seen",
+            Self::ClientAdded => "client added",
+            Self::ClientBlocked => "client blocked",
+            Self::ClientUnblocked => "client unblocked",
+            Self::ClientRemoved => "client removed",
+            Self::GrantAllowed => "grant allowed",
+            Self::GrantDenied => "grant denied",
+            Self::GrantEnded => "grant ended",
+            Self::TokenReplayed => "token replayed",
+            Self::LocationAdded => "location added",
+            Self::LocationRefused => "location refused",
+            Self::LocationRemoved => "location removed",
+            Self::AppInstalled => "app installed",
+            Self::AppUninstalled => "app uninstalled",
+            Self::KeyMade => "key made",
+            Self::ApprovalDecided => "approval decided",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

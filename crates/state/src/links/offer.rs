@@ -1,0 +1,168 @@
+//! What a link is for, and whom it makes.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+use crate::people::{Person, PersonLocation, PersonRole, check_name};
+
+/// The longest that a link may last.
+pub const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// Most people who join by one link.
+const MOST_USES: u32 = 1_000;
+
+/// Most locations of one invitation. Whoever needs more is given all.
+const MOST_LOCATIONS: usize = 1_000;
+
+/// Of a builder's reference and address, in bytes.
+const LONGEST_REFERENCE: usize = 200;
+const LONGEST_URL: usize = 2_000;
+
+/// What a link is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Offer {
+    /// To become the operator of a server that has none. It is good for as long as there is none.
+    First,
+    /// To sign in again.
+    Login {
+        person: String,
+    },
+    Invite(Invitation),
+    Customer(CustomerOffer),
+}
+
+/// What those become who join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    pub name: String,
+    pub role: PersonRole,
+    pub all_locations: bool,
+    /// Aliases.
+    pub locations: Vec<String>,
+    pub policy: Option<String>,
+    pub may_vault: bool,
+    /// In every location that the person reaches.
+    pub may_approve: bool,
+}
+
+/// What a builder asks a customer for: to connect an account of theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerOffer {
+    /// The builder's own name for the customer.
+    pub reference: String,
+    pub return_url: Option<String>,
+    pub policy: Option<String>,
+}
+
+impl Offer {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Login { .. } => "login",
+            Self::Invite(_) => "invite",
+            Self::Customer(_) => "customer",
+        }
+    }
+
+    /// Whom it makes; a login makes nobody.
+    pub(super) fn person(&self, id: &str, name: Option<&str>) -> Option<Person> {
+        let new = |default: &str, role| Person::new(id.to_owned(), name.unwrap_or(default), role);
+        match self {
+            Self::First => Some(new("operator", PersonRole::Operator)),
+            Self::Login { .. } => None,
+            Self::Invite(invitation) => {
+                let mut person = new(&invitation.name, invitation.role);
+                person.all_locations |= invitation.all_locations;
+                person.approves_all |= invitation.may_approve && invitation.all_locations;
+                person.may_vault |= invitation.may_vault;
+                person.policy.clone_from(&invitation.policy);
+                let location = |alias: &String| PersonLocation {
+                    alias: alias.clone(),
+                    policy: None,
+                    may_approve: invitation.may_approve,
+                };
+                let aliases = BTreeSet::from_iter(&invitation.locations);
+                person.locations = aliases.into_iter().map(location).collect();
+                Some(person)
+            }
+            Self::Customer(offer) => {
+                let is_name = check_name(&offer.reference).is_ok();
+                let default = if is_name {
+                    &offer.reference
+                } else {
+                    "customer"
+                };
+                let mut person = new(default, PersonRole::Member);
+                person.may_vault = true;
+                person.policy.clone_from(&offer.policy);
+                Some(person)
+            }
+        }
+    }
+
+    /// What makes no sense is not made.
+    pub(super) fn check(&self, lasts: SignedDuration, uses: u32) -> Result<(), StoreError> {
+        let wrong = |what: String| Err(StoreError::from(what));
+        if lasts <= SignedDuration::ZERO || lasts > LONGEST {
+            return wrong(
+                "a link lasts a while, and a year at most; give it another time".to_owned(),
+            );
+        }
+        let most = match self {
+            Self::Invite(_) => MOST_USES,
+            _ => 1,
+        };
+        if !(1..=most).contains(&uses) {
+            return wrong(format!(
+                "a link for {uses} people cannot be made; this one is for 1 to {most}"
+            ));
+        }
+        match self {
+            Self::First | Self::Login { .. } => Ok(()),
+            Self::Invite(invitation) => invitation.check(),
+            Self::Customer(offer) => {
+                let is_visible = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+                let url = offer.return_url.as_deref();
+                if offer.reference.len() > LONGEST_REFERENCE || !is_visible(&offer.reference) {
+                    wrong(format!(
+                        "a reference has 1 to {LONGEST_REFERENCE} bytes and no control characters"
+                    ))
+                } else if url.is_some_and(|url| url.len() > LONGEST_URL || !is_visible(url)) {
+                    wrong(format!(
+                        "a return address has 1 to {LONGEST_URL} bytes and no control characters"
+                    ))
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+impl Invitation {
+    fn check(&self) -> Result<(), StoreError> {
+        check_name(&self.name)?;
+        let reaches_nothing = self.role == PersonRole::Member
+            && !self.all_locations
+            && self.locations.is_empty()
+            && !self.may_vault;
+        let what = if reaches_nothing {
+            "an invitation without locations reaches nothing; name some, or all of them, or let the person connect \
+             some"
+                .to_owned()
+        } else if self.locations.len() > MOST_LOCATIONS {
+            format!(
+                "an invitation names {MOST_LOCATIONS} locations at most; give all of them instead"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::from(what))
+    }
+}

@@ -1,0 +1,191 @@
+//! Sessions of people's browsers: 12 hours at most, 2 of them idle. Rows hold hashes alone.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::people::{self, Person};
+use super::store::{Durability, Pending, Store, Transaction};
+use super::token::{hash_token, make_token};
+use super::{StoreError, hex, now, time};
+
+/// A session's text reads `hls_…`. It is a cookie.
+const PREFIX: &str = "hls_";
+
+const LASTS: SignedDuration = SignedDuration::from_hours(12);
+
+/// Of which nothing was heard for so long, it has ended.
+const IDLE: SignedDuration = SignedDuration::from_hours(2);
+
+/// Its use is written down no more often.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// Most sessions of one person; a further one ends the oldest.
+const MOST_OF_PERSON: i64 = 50;
+
+/// Longest name of a browser that is kept, in bytes.
+const LONGEST_AGENT: usize = 120;
+
+/// Rows that are forgotten at once: others wait meanwhile.
+const AT_ONCE: i64 = 500;
+
+/// A person signed in at a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonSession {
+    /// Of the hash, in hexadecimal: it opens nothing.
+    pub id: String,
+    pub person: Arc<Person>,
+    /// When the person last proved who they are.
+    pub proof: Timestamp,
+    pub expires: Timestamp,
+}
+
+/// The sessions of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+}
+
+impl Sessions {
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+        }
+    }
+
+    /// Begins one for the person of this id, who has just proved it. `agent` is what the browser calls itself.
+    pub fn begin(&self, person: &str, agent: Option<&str>) -> Pending<SecretString> {
+        self.begin_at(person, agent, now())
+    }
+
+    fn begin_at(&self, person: &str, agent: Option<&str>, now: Timestamp) -> Pending<SecretString> {
+        let (text, hash) = match make_token(PREFIX) {
+            Ok(made) => made,
+            Err(error) => return Pending::failed(error),
+        };
+        let (person, agent) = (person.to_owned(), agent.map(shorten));
+        self.store.change(Durability::Disk, move |transaction| {
+            if people::find(transaction, &person)?.is_none() {
+                return Err(StoreError::from(format!(
+                    "there is no person {person} who may sign in"
+                )));
+            }
+            end_oldest(transaction, &person)?;
+            let insert = "INSERT INTO session (hash, person, created_at, seen_at, proof_at, expires_at, agent)
+                VALUES ($1, $2, $3, $3, $3, $4, $5)";
+            let insert = sqlx::query(insert)
+                .bind(hash.clone())
+                .bind(person.clone())
+                .bind(now.as_millisecond())
+                .bind(now.checked_add(LASTS).unwrap_or(now).as_millisecond())
+                .bind(agent.clone());
+            transaction.run(insert)?;
+            note_seen(transaction, &person, now)?;
+            Ok(text.clone())
+        })
+    }
+
+    /// The session of this text, while it is good. That it was used is written down at most once a minute.
+    pub async fn find(&self, text: &SecretString) -> Result<Option<PersonSession>, StoreError> {
+        self.find_at(text, now()).await
+    }
+
+    async fn find_at(
+        &self,
+        text: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<PersonSession>, StoreError> {
+        let hash = hash_token(text);
+        let by_hash = hash.clone();
+        let found = self
+            .store
+            .read(move |transaction| read(transaction, &by_hash, now));
+        let Some((session, seen)) = found.await? else {
+            return Ok(None);
+        };
+        if now.duration_since(seen) >= SEEN_EVERY {
+            let person = session.person.id.clone();
+            let noted = self.store.change(Durability::System, move |transaction| {
+                let seen =
+                    sqlx::query("UPDATE session SET seen_at = $2 WHERE hash = $1 AND seen_at < $2");
+                transaction.run(seen.bind(hash.clone()).bind(now.as_millisecond()))?;
+                note_seen(transaction, &person, now)
+            });
+            // It is on its way; the page does not wait for it.
+            drop(noted);
+        }
+        Ok(Some(session))
+    }
+
+    /// Ends it. For texts that `find` knows: changes are made by one thread for all.
+    pub fn end(&self, text: &SecretString) -> Pending<()> {
+        let hash = hash_token(text);
+        self.store.change(Durability::Disk, move |transaction| {
+            let end = sqlx::query("DELETE FROM session WHERE hash = $1");
+            transaction.run(end.bind(hash.clone())).map(drop)
+        })
+    }
+}
+
+/// With when it was last used.
+fn read(
+    transaction: &mut Transaction,
+    hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<(PersonSession, Timestamp)>, StoreError> {
+    let idle = now.checked_sub(IDLE).unwrap_or(Timestamp::MIN);
+    let find = "SELECT * FROM session WHERE hash = $1 AND expires_at > $2 AND seen_at > $3";
+    let find = sqlx::query(find)
+        .bind(hash.to_vec())
+        .bind(now.as_millisecond())
+        .bind(idle.as_millisecond());
+    let Some(row) = transaction.one(find)? else {
+        return Ok(None);
+    };
+    let Some(person) = people::find(transaction, &row.text("person")?)? else {
+        return Ok(None);
+    };
+    let session = PersonSession {
+        id: hex(hash),
+        person: Arc::new(person),
+        proof: time(row.integer("proof_at")?),
+        expires: time(row.integer("expires_at")?),
+    };
+    Ok(Some((session, time(row.integer("seen_at")?))))
+}
+
+/// Where the person has as many as one may have.
+fn end_oldest(transaction: &mut Transaction, person: &str) -> Result<(), StoreError> {
+    let end = "DELETE FROM session WHERE person = $1 AND hash NOT IN (SELECT hash FROM session
+        WHERE person = $1 ORDER BY created_at DESC, hash LIMIT $2)";
+    let end = sqlx::query(end).bind(person.to_owned());
+    transaction.run(end.bind(MOST_OF_PERSON - 1)).map(drop)
+}
+
+fn note_seen(
+    transaction: &mut Transaction,
+    person: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let seen = sqlx::query("UPDATE person SET seen_at = $2 WHERE id = $1");
+    let seen = seen.bind(person.to_owned()).bind(now.as_millisecond());
+    transaction.run(seen).map(drop)
+}
+
+fn shorten(agent: &str) -> String {
+    let kept = agent.get(..agent.floor_char_boundary(LONGEST_AGENT));
+    kept.unwrap_or_default().to_owned()
+}
+
+/// Forgets those that are over, used or not.
+pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
+    let forget =
+        "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE expires_at <= $1
+        ORDER BY expires_at LIMIT $2)";
+    let forget = sqlx::query(forget).bind(now().as_millisecond());
+    transaction.run(forget.bind(AT_ONCE)).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

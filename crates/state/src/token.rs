@@ -1,0 +1,31 @@
+//! Texts that let in whoever shows them: 256 random bits, of which rows hold the hash alone.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{StoreError, random};
+
+/// A new one, and its hash. The prefix says what it is, to people and to scanners for leaked secrets.
+pub(crate) fn make_token(prefix: &str) -> Result<(SecretString, Vec<u8>), StoreError> {
+    let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<32>()?));
+    let text = SecretString::from(text);
+    let hash = hash_token(&text);
+    Ok((text, hash))
+}
+
+/// No slow hash: nobody guesses 256 bits, however fast.
+pub(crate) fn hash_token(text: &SecretString) -> Vec<u8> {
+    digest(&SHA256, text.expose_secret().as_bytes())
+        .as_ref()
+        .to_vec()
+}
+
+/// A name for a row that nobody guesses: 128 random bits.
+pub(crate) fn make_id(prefix: &str) -> Result<String, StoreError> {
+    Ok(format!(
+        "{prefix}{}",
+        URL_SAFE_NO_PAD.encode(random::<16>()?)
+    ))
+}
