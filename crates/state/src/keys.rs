@@ -12,13 +12,11 @@ use subtle::ConstantTimeEq;
 
 use super::clock::SteadyClock;
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
+use super::token::letter;
 use super::{StoreError, now, random, sha256, time};
 
 /// A key reads `hlk_<id>_<secret>`.
 const PREFIX: &str = "hlk_";
-
-/// Of an id: 32 of them, so a random byte has no favourites; none that is mistaken for another.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 const LONGEST_NAME: usize = 64;
 
@@ -323,11 +321,6 @@ fn check(
         return Ok(());
     };
     Err(StoreError::from(what))
-}
-
-fn letter(byte: u8) -> char {
-    let place = usize::from(byte) % LETTERS.len();
-    LETTERS.get(place).copied().map_or('a', char::from)
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ fn a_person_is_known_to_every_process_until_the_end() {
     }
     let anna = put(&store, anna);
     assert_eq!((anna.name.as_str(), &anna.id[..4]), ("Anna", "per_"));
+    assert_eq!(anna.id.len(), "per_abcdefghijkm".len());
     assert_eq!(known(&people, &anna.id), Some(anna.clone()));
     for_tests::comes("known elsewhere", || {
         known(&elsewhere, &anna.id).as_ref() == Some(&anna)
