@@ -1,0 +1,185 @@
+//! Requests for a code, in two stages: as long as client and redirect are not known to be right, a mistake is a page for
+//! the person; after that it goes back to the client.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::parameters::{ParameterProblem, Parameters};
+use super::pkce::is_challenge;
+use super::{AskedScope, Issuer, OauthProblem, RedirectUri, Resource};
+
+/// Longest `state`, in bytes: it is sealed in pages, and goes back in an address.
+const LONGEST_STATE: usize = 2_048;
+
+/// Longest query, in bytes.
+const LONGEST_QUERY: usize = 16 * 1024;
+
+/// What no reader of an address takes for anything but itself. A space is `%20`: programs that register a scheme decode
+/// addresses by hand, and not all of them know `+`.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Which client asks, and where it wants the answer. Nothing else was looked at.
+pub struct ClientQuery {
+    pub client_id: String,
+    /// To be compared with what the client named before.
+    pub redirect_uri: String,
+    parameters: Parameters,
+}
+
+/// A request for a code in which nothing is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    /// Goes back byte for byte.
+    pub state: Option<String>,
+    /// By S256.
+    pub challenge: String,
+    pub resource: Resource,
+    /// `Write` where the client asks for nothing that is known.
+    pub scope: AskedScope,
+    /// The client wants an answer without a page, which it never gets.
+    pub prompt_none: bool,
+}
+
+/// Why there is nobody to whom an answer could go. Each text is for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryProblem {
+    #[error(
+        "The address that opened this page does not say which program wants to connect (client_id)."
+    )]
+    NoClient,
+    #[error("The address that opened this page does not say where the answer goes (redirect_uri).")]
+    NoRedirect,
+    #[error("The address that opened this page is not written rightly. {0}")]
+    Unreadable(String),
+}
+
+impl From<ParameterProblem> for QueryProblem {
+    fn from(problem: ParameterProblem) -> Self {
+        Self::Unreadable(problem.to_string())
+    }
+}
+
+impl ClientQuery {
+    /// `query` as it stands in the address, behind its `?`.
+    pub fn parse(query: &str) -> Result<Self, QueryProblem> {
+        if query.len() > LONGEST_QUERY {
+            return Err(QueryProblem::Unreadable("It is too long.".to_owned()));
+        }
+        let parameters = Parameters::parse(query.as_bytes())?;
+        let client_id = parameters.one("client_id")?.ok_or(QueryProblem::NoClient)?;
+        let redirect_uri = parameters.one("redirect_uri")?;
+        let redirect_uri = redirect_uri.ok_or(QueryProblem::NoRedirect)?;
+        Ok(Self {
+            client_id: client_id.to_owned(),
+            redirect_uri: redirect_uri.to_owned(),
+            parameters,
+        })
+    }
+
+    /// What goes back with an answer, an error too; none where it is there twice or too long.
+    pub fn state(&self) -> Option<&str> {
+        let state = self.parameters.one("state").ok().flatten();
+        state.filter(|state| state.len() <= LONGEST_STATE)
+    }
+
+    /// The rest of it. A problem goes back to the client.
+    pub fn request(&self, issuer: &Issuer) -> Result<AuthorizeRequest, OauthProblem> {
+        if self
+            .one("state")?
+            .is_some_and(|state| state.len() > LONGEST_STATE)
+        {
+            return Err(wrong("The state is longer than 2048 bytes."));
+        }
+        for (name, error) in [
+            ("request", "request_not_supported"),
+            ("request_uri", "request_uri_not_supported"),
+        ] {
+            if self.one(name)?.is_some() {
+                let what = "The request has to be in the address itself.";
+                return Err(OauthProblem::new(error, what));
+            }
+        }
+        match self.one("response_type")? {
+            Some("code") => {}
+            None => return Err(wrong("There is no response_type; it has to be code.")),
+            Some(_) => {
+                let what = "The only response_type offered is code.";
+                return Err(OauthProblem::new("unsupported_response_type", what));
+            }
+        }
+        if self
+            .one("response_mode")?
+            .is_some_and(|mode| mode != "query")
+        {
+            return Err(wrong("The only response_mode offered is query."));
+        }
+        let prompt = self.one("prompt")?.unwrap_or_default();
+        Ok(AuthorizeRequest {
+            challenge: self.challenge()?,
+            resource: self.resource(issuer)?,
+            scope: AskedScope::parse(self.one("scope")?).unwrap_or(AskedScope::Write),
+            prompt_none: prompt.split(' ').any(|one| one == "none"),
+            state: self.state().map(str::to_owned),
+        })
+    }
+
+    fn challenge(&self) -> Result<String, OauthProblem> {
+        // Without a method it would be `plain`.
+        if self.one("code_challenge_method")? != Some("S256") {
+            return Err(wrong("The code_challenge_method has to be S256."));
+        }
+        let challenge = self
+            .one("code_challenge")?
+            .filter(|text| is_challenge(text));
+        let challenge = challenge.ok_or_else(|| {
+            wrong("The code_challenge has to be a SHA-256 in base64url, which is 43 letters.")
+        })?;
+        Ok(challenge.to_owned())
+    }
+
+    fn resource(&self, issuer: &Issuer) -> Result<Resource, OauthProblem> {
+        let invalid = |what: &str| OauthProblem::new("invalid_target", what);
+        let mut asked = self
+            .parameters
+            .all("resource")
+            .filter(|one| !one.is_empty());
+        match (asked.next(), asked.next()) {
+            (None, _) => Ok(Resource::everything(issuer)),
+            (Some(one), None) => Resource::parse(one, issuer)
+                .ok_or_else(|| invalid("The resource is no MCP endpoint of this server.")),
+            (Some(_), Some(_)) => Err(invalid("A token is for one resource.")),
+        }
+    }
+
+    fn one(&self, name: &'static str) -> Result<Option<&str>, OauthProblem> {
+        let one = self.parameters.one(name);
+        one.map_err(|problem| wrong(&problem.to_string()))
+    }
+}
+
+fn wrong(what: &str) -> OauthProblem {
+    OauthProblem::new("invalid_request", what)
+}
+
+/// The address that brings `answer` to the client. It keeps the redirect's own query, and says whose answer it is (`iss`).
+pub fn redirect_with(redirect: &RedirectUri, issuer: &Issuer, answer: &[(&str, &str)]) -> String {
+    let mut address = redirect.as_str().to_owned();
+    let iss = [("iss", issuer.as_str())];
+    for (name, value) in answer.iter().chain(&iss) {
+        match address.find('?') {
+            None => address.push('?'),
+            Some(at) if at + 1 < address.len() && !address.ends_with('&') => address.push('&'),
+            Some(_) => {}
+        }
+        address.push_str(name);
+        address.push('=');
+        address.extend(utf8_percent_encode(value, UNRESERVED));
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Addresses to which an answer may be sent back.
+
+use url::Url;
+
+/// Longest address, in bytes.
+const LONGEST: usize = 2_048;
+
+/// Hosts that only this computer can mean, as they are written.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Schemes that no program registers for itself: browsers run, show or open what stands behind them. `localhost` is a host
+/// whose scheme was forgotten.
+const NO_PROGRAMS: [&str; 11] = [
+    "javascript",
+    "data",
+    "vbscript",
+    "file",
+    "blob",
+    "about",
+    "ftp",
+    "ws",
+    "wss",
+    "filesystem",
+    "localhost",
+];
+
+/// One that a client named and that may be used. It is kept letter by letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectUri {
+    text: String,
+    destination: Destination,
+    /// Of http to this computer: what stands before the port and what behind, which alone are compared.
+    around_port: Option<(String, String)>,
+}
+
+/// Where an answer goes, as a person is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A program of the computer at which the browser runs.
+    ThisComputer { host: String },
+    /// Its host.
+    Site(String),
+    /// The program that opens addresses of this scheme.
+    Program(String),
+}
+
+/// Why an address is none to redirect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectProblem {
+    #[error("The redirect address is longer than 2048 bytes.")]
+    TooLong,
+    #[error(
+        "The redirect address holds white space, control characters, backslashes or letters beyond ASCII."
+    )]
+    Letters,
+    #[error("The redirect address is no absolute address.")]
+    NoAddress,
+    #[error("The redirect address has a fragment (#).")]
+    Fragment,
+    #[error("The redirect address has a user or password before its host.")]
+    User,
+    #[error("The host of the redirect address is not written as browsers write it.")]
+    Host,
+    #[error(
+        "The redirect address begins with http:, which is for localhost, 127.0.0.1 and [::1] only; use https:."
+    )]
+    Plaintext,
+    #[error("The scheme of the redirect address is not one that a program may be opened by.")]
+    Scheme,
+}
+
+impl RedirectUri {
+    pub fn parse(text: &str) -> Result<Self, RedirectProblem> {
+        if text.len() > LONGEST {
+            return Err(RedirectProblem::TooLong);
+        }
+        // Browsers drop some of these and read others as `/`: what they open would be another address.
+        if !text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        {
+            return Err(RedirectProblem::Letters);
+        }
+        if text.contains('#') {
+            return Err(RedirectProblem::Fragment);
+        }
+        let url = Url::parse(text).map_err(|_| RedirectProblem::NoAddress)?;
+        match url.scheme() {
+            "http" | "https" => Self::web(text, &url),
+            scheme => Self::program(text, scheme),
+        }
+    }
+
+    fn web(text: &str, url: &Url) -> Result<Self, RedirectProblem> {
+        let (scheme, rest) = text.split_once("://").ok_or(RedirectProblem::NoAddress)?;
+        let path = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(path).unwrap_or((rest, ""));
+        if authority.contains('@') {
+            return Err(RedirectProblem::User);
+        }
+        let after_bracket = authority.rfind(']').map_or(0, |end| end + 1);
+        let port = authority
+            .get(after_bracket..)
+            .and_then(|rest| rest.find(':'));
+        let port = port.map_or(authority.len(), |at| after_bracket + at);
+        let host = authority.get(..port).unwrap_or(authority);
+        // Another spelling (0x7f.1, percent-encoded, more slashes) is no way past the rules below.
+        if url
+            .host_str()
+            .is_none_or(|read| !read.eq_ignore_ascii_case(host))
+        {
+            return Err(RedirectProblem::Host);
+        }
+        let host = host.to_ascii_lowercase();
+        let is_local = LOOPBACK.contains(&host.as_str());
+        let is_plaintext = url.scheme() == "http";
+        if is_plaintext && !is_local {
+            return Err(RedirectProblem::Plaintext);
+        }
+        let before_port = format!("{scheme}://{}", authority.get(..port).unwrap_or_default());
+        Ok(Self {
+            text: text.to_owned(),
+            around_port: is_plaintext.then(|| (before_port, path.to_owned())),
+            destination: match is_local {
+                true => Destination::ThisComputer { host },
+                false => Destination::Site(host),
+            },
+        })
+    }
+
+    fn program(text: &str, scheme: &str) -> Result<Self, RedirectProblem> {
+        // One letter is a drive of Windows.
+        if NO_PROGRAMS.contains(&scheme) || scheme.len() < 2 {
+            return Err(RedirectProblem::Scheme);
+        }
+        let rest = text.split_once("://").map(|(_, rest)| rest);
+        let authority = rest.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+        if authority.is_some_and(|authority| authority.contains('@')) {
+            return Err(RedirectProblem::User);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            destination: Destination::Program(scheme.to_owned()),
+            around_port: None,
+        })
+    }
+
+    /// Whether an answer may go to `asked` where this one was named before: the same letters, or, for http to this
+    /// computer, the same but for the port. Programs listen on whatever port is free, even where their documents name one.
+    pub fn matches(&self, asked: &str) -> bool {
+        if self.text == asked {
+            return true;
+        }
+        let Some(known) = &self.around_port else {
+            return false;
+        };
+        Self::parse(asked).is_ok_and(|asked| asked.around_port.as_ref() == Some(known))
+    }
+
+    pub fn goes_to(&self) -> Destination {
+        self.destination.clone()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests;
