@@ -7,6 +7,7 @@
 mod answered;
 mod asked;
 mod input;
+mod sign_in;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,6 +101,31 @@ fn no_header_of_limits_opens_or_closes_a_window() {
 #[test]
 fn an_answer_is_valid_and_within_its_limit() {
     check("answers", answered::answers);
+}
+
+#[test]
+fn a_redirect_is_one_that_was_named() {
+    check("redirects", sign_in::redirects);
+}
+
+#[test]
+fn clients_are_what_they_say() {
+    check("clients", sign_in::clients);
+}
+
+#[test]
+fn a_request_for_a_code_is_refused_or_answered() {
+    check("authorize", sign_in::authorize);
+}
+
+#[test]
+fn a_request_for_tokens_shows_no_secret() {
+    check("tokens", sign_in::tokens);
+}
+
+#[test]
+fn a_challenge_is_one_header() {
+    check("challenges", sign_in::challenges);
 }
 
 /// `run` takes every stored input of `entry`, and changes of them.
