@@ -7,6 +7,7 @@ pub mod audit;
 pub mod calls;
 pub mod clock;
 pub mod events;
+pub mod flows;
 mod folder;
 pub mod forms;
 pub mod identity;
@@ -22,6 +23,7 @@ pub mod sessions;
 mod store;
 mod stranger_reads;
 mod token;
+pub mod vault;
 
 use std::fmt::{Display, Write};
 use std::path::Path;

@@ -10,6 +10,7 @@ use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
 use crate::events;
+use crate::flows;
 use crate::folder::StateFolder;
 use crate::import::{has_old_files, take_over};
 use crate::links;
@@ -18,6 +19,7 @@ use crate::prepared;
 use crate::sessions;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 use crate::stranger_reads;
+use crate::vault;
 
 /// The upstream whose state knows nothing of files of an earlier version.
 pub const SANDBOX: &str = "sandbox";
@@ -105,6 +107,8 @@ impl Sweeping {
         sessions::sweep(transaction)?;
         links::sweep(transaction)?;
         people::sweep(transaction)?;
+        flows::sweep(transaction)?;
+        vault::sweep(transaction)?;
         let has_room = calls::sweep(transaction)?;
         self.housekeeping.set_full(!has_room);
         let first = match self.housekeeping.keep_days() {

@@ -124,7 +124,7 @@ const SIGN_IN: Migration = Migration {
         "CREATE INDEX flow_by_browser ON flow (browser)",
         "CREATE INDEX flow_by_end ON flow (expires_at)",
         "CREATE TABLE vault_credential (id TEXT PRIMARY KEY, kind TEXT NOT NULL, fingerprint BLOB NOT NULL UNIQUE,
-            company TEXT, generation INTEGER NOT NULL, sealed BLOB NOT NULL, status TEXT NOT NULL,
+            company TEXT, generation INTEGER NOT NULL, sealed BLOB, status TEXT NOT NULL,
             status_at INTEGER NOT NULL, owner TEXT, created_at INTEGER NOT NULL) STRICT",
         "CREATE TABLE location (id TEXT PRIMARY KEY, alias TEXT NOT NULL, location TEXT NOT NULL, credential TEXT NOT NULL,
             owner TEXT, name TEXT NOT NULL, zone TEXT, created_at INTEGER NOT NULL, ended_at INTEGER) STRICT",

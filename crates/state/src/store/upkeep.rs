@@ -12,13 +12,15 @@ use crate::StoreError;
 use crate::folder::FILE_MODE;
 
 /// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
-const SEALED: [SealedColumn; 6] = [
+const SEALED: [SealedColumn; 8] = [
     SealedColumn::new("secret", "name", "sealed", None),
     SealedColumn::new("approval", "id", "request", None),
     SealedColumn::new("approval", "id", "outcome", None),
     SealedColumn::new("once", "id", "sealed", None),
     SealedColumn::new("prepared", "id", "request", None),
     SealedColumn::new("credential", "id", "sealed", Some("generation")),
+    SealedColumn::new("vault_credential", "id", "sealed", Some("generation")),
+    SealedColumn::new("flow", "hash", "sealed", None),
 ];
 
 /// What `state info` shows, with the name of its table.
@@ -178,7 +180,7 @@ impl SealedColumn {
                 continue;
             }
             let name = match *table {
-                "once" => crate::hex(&found.bytes("name")?),
+                "once" | "flow" => crate::hex(&found.bytes("name")?),
                 _ => found.text("name")?,
             };
             let at = SealedAt {

@@ -1,0 +1,227 @@
+//! Locations that people connect: what each is called, whose it is, and the credential that reaches it, sealed.
+//!
+//! A private integration's token is sealed in the row of its credential. The pair of an install is renewed under a lease,
+//! as an agency's is, and stands with those (`agency_tokens`), under the id of the credential.
+
+mod alias;
+mod ending;
+mod rows;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::StoreError;
+use super::store::{Durability, Mirror, Pending, Store};
+pub(crate) use rows::sweep;
+use rows::{CredentialChange, LocationChange};
+
+/// Most locations that are connected at once, of all people.
+pub const MOST_LOCATIONS: i64 = 10_000;
+
+/// Most of them that one person has.
+pub const MOST_LOCATIONS_OF_PERSON: i64 = 2_000;
+
+const TROUBLE: &str =
+    "the connected locations cannot be read; those that were known go on as they were";
+
+/// What reaches a location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// The token of a private integration.
+    Pit,
+    /// The app is installed for the location.
+    Location,
+    /// The app is installed for the location's company.
+    Company,
+}
+
+/// What HighLevel said of a credential last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialStatus {
+    Good,
+    /// HighLevel does not take it any more.
+    Refused,
+    Uninstalled,
+    /// A renewal was cut off, and nobody knows the pair that HighLevel gave.
+    Unsure,
+}
+
+/// A location that somebody connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultLocation {
+    /// `loc_…`
+    pub id: String,
+    pub alias: String,
+    /// HighLevel's id.
+    pub location: String,
+    pub name: String,
+    /// As HighLevel names it.
+    pub zone: Option<String>,
+    /// A person's id; `None`: the operator's.
+    pub owner: Option<String>,
+    /// `cre_…`
+    pub credential: String,
+    pub kind: CredentialKind,
+    /// HighLevel's id, where it is known.
+    pub company: Option<String>,
+    pub status: CredentialStatus,
+    pub status_at: Timestamp,
+    pub created: Timestamp,
+}
+
+/// A token that was checked at its location.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    pub owner: Option<String>,
+    pub location: String,
+    pub name: String,
+    pub zone: Option<String>,
+    pub company: Option<String>,
+    pub token: SecretString,
+}
+
+/// The connected locations of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    store: Store,
+    changes: Arc<Mirror<i64>>,
+    /// Aliases that the settings have.
+    reserved: Arc<BTreeSet<String>>,
+}
+
+impl Vault {
+    /// Blocks until it is known how often they were changed.
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            changes: store.mirror(0, rows::changes, TROUBLE),
+            reserved: Arc::default(),
+        }
+    }
+
+    /// The same, which gives none of these aliases to a location.
+    pub fn reserving(self, aliases: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            reserved: Arc::new(aliases.into_iter().collect()),
+            ..self
+        }
+    }
+
+    /// Every location, by alias.
+    pub fn list(&self) -> Pending<Vec<VaultLocation>> {
+        self.store.read(rows::list)
+    }
+
+    /// Every location with the token that was sealed: that of a private integration. One that cannot be opened is `None`, and its status
+    /// `Refused`.
+    pub fn read(&self) -> Pending<Vec<(VaultLocation, Option<SecretString>)>> {
+        let ring = self.store.ring();
+        self.store
+            .read(move |transaction| rows::read(transaction, &ring))
+    }
+
+    /// Another number after each change that `read` shows, from memory: a change by another process is known within 0.2
+    /// seconds.
+    pub fn changes(&self) -> Result<i64, StoreError> {
+        (*self.changes.value()).clone()
+    }
+
+    /// Keeps a token, sealed. The same token of the same owner again, or another one for a location that the owner has
+    /// connected, takes the place of the one that was there.
+    pub fn put_token(&self, new: NewToken) -> Pending<VaultLocation> {
+        let (ring, reserved) = (self.store.ring(), Arc::clone(&self.reserved));
+        let owner = new.owner.clone().unwrap_or_default();
+        let fingerprint = self.fingerprint(&["token", &owner, new.token.expose_secret()]);
+        self.store.change(Durability::Disk, move |transaction| {
+            let location = LocationChange {
+                owner: new.owner.as_deref(),
+                location: &new.location,
+                name: &new.name,
+                zone: new.zone.as_deref(),
+            };
+            let before = location.find(transaction)?;
+            let replaced = before.as_ref().and_then(|before| before.token());
+            let credential = CredentialChange {
+                kind: CredentialKind::Pit,
+                fingerprint: &fingerprint,
+                company: new.company.as_deref(),
+                owner: new.owner.as_deref(),
+                token: Some(&new.token),
+            };
+            let credential = credential.put(transaction, &ring, replaced)?;
+            let id = location.put(transaction, before, &credential, &reserved)?;
+            rows::changed(transaction)?;
+            rows::one(transaction, &id)
+        })
+    }
+
+    /// What HighLevel says of a credential now. Where the app was uninstalled, its locations leave every grant.
+    pub fn set_status(&self, credential: &str, status: CredentialStatus) -> Pending<()> {
+        let credential = credential.to_owned();
+        self.store.change(Durability::Disk, move |transaction| {
+            if !rows::set_status(transaction, &credential, status)? {
+                return Ok(());
+            }
+            if status == CredentialStatus::Uninstalled {
+                ending::leave_grants(transaction, &credential)?;
+            }
+            rows::changed(transaction)
+        })
+    }
+
+    /// Forgets a location, and its credential where that reaches no other. Grants end that have no location left.
+    pub fn remove(&self, id: &str, by: Option<&str>) -> Pending<VaultLocation> {
+        let (id, by) = (id.to_owned(), by.map(str::to_owned));
+        self.store.change(Durability::Disk, move |transaction| {
+            let removed = rows::one(transaction, &id)?;
+            ending::remove(transaction, &removed)?;
+            rows::changed(transaction)?;
+            tracing::info!(location = %removed.id, by, "a connected location was removed");
+            Ok(removed)
+        })
+    }
+
+    /// Stands for a credential, so that the same again is known.
+    fn fingerprint(&self, parts: &[&str]) -> Vec<u8> {
+        let text = format!("vault\n{}", parts.join("\n"));
+        self.store.identity().digest(&text).to_vec()
+    }
+}
+
+impl CredentialKind {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Pit, "pit"),
+        (Self::Location, "location"),
+        (Self::Company, "company"),
+    ];
+
+    /// As rows and lists have it.
+    pub fn word(self) -> &'static str {
+        word(&Self::ALL, self)
+    }
+}
+
+impl CredentialStatus {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Good, "good"),
+        (Self::Refused, "refused"),
+        (Self::Uninstalled, "uninstalled"),
+        (Self::Unsure, "unsure"),
+    ];
+
+    /// As rows and lists have it.
+    pub fn word(self) -> &'static str {
+        word(&Self::ALL, self)
+    }
+}
+
+fn word<T: Copy + PartialEq>(all: &[(T, &'static str)], one: T) -> &'static str {
+    let found = all.iter().find(|(known, _)| *known == one);
+    found.map_or("", |(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What ends with a location, or with the app that reached it.
+
+use super::VaultLocation;
+use crate::StoreError;
+use crate::clock::SteadyClock;
+use crate::store::Transaction;
+
+/// The location is gone, and with it what was made for it alone.
+pub(super) fn remove(
+    transaction: &mut Transaction,
+    removed: &VaultLocation,
+) -> Result<(), StoreError> {
+    let end = sqlx::query("UPDATE location SET ended_at = $2 WHERE id = $1");
+    transaction.run(end.bind(removed.id.clone()).bind(now()))?;
+    leave_grants_of_alias(transaction, &removed.alias, "its location was removed")?;
+    let of_people = sqlx::query("DELETE FROM person_location WHERE alias = $1");
+    transaction.run(of_people.bind(removed.alias.clone()))?;
+    forget_unused(transaction, &removed.credential)
+}
+
+/// A credential that reaches no location any more is forgotten, but a company's: its locations come and go.
+pub(super) fn forget_unused(
+    transaction: &mut Transaction,
+    credential: &str,
+) -> Result<(), StoreError> {
+    let forget = "DELETE FROM vault_credential WHERE id = $1 AND kind <> 'company'
+        AND NOT EXISTS (SELECT 1 FROM location WHERE credential = $1 AND ended_at IS NULL)";
+    let forgotten = transaction.run(sqlx::query(forget).bind(credential.to_owned()))?;
+    if forgotten > 0 {
+        let pair = sqlx::query("DELETE FROM credential WHERE id = $1");
+        transaction.run(pair.bind(credential.to_owned()))?;
+    }
+    Ok(())
+}
+
+/// The credential's locations leave every grant.
+pub(super) fn leave_grants(
+    transaction: &mut Transaction,
+    credential: &str,
+) -> Result<(), StoreError> {
+    let find = sqlx::query("SELECT alias FROM location WHERE credential = $1 AND ended_at IS NULL");
+    let rows = transaction.all(find.bind(credential.to_owned()))?;
+    for row in rows {
+        leave_grants_of_alias(transaction, &row.text("alias")?, "the app was uninstalled")?;
+    }
+    Ok(())
+}
+
+/// Grants without a location are over.
+fn leave_grants_of_alias(
+    transaction: &mut Transaction,
+    alias: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    let end = "UPDATE oauth_grant SET ended_at = $2, ended_why = $3 WHERE ended_at IS NULL
+        AND id IN (SELECT grant_id FROM grant_location WHERE alias = $1)
+        AND id NOT IN (SELECT grant_id FROM grant_location WHERE alias <> $1)";
+    let end = sqlx::query(end).bind(alias.to_owned()).bind(now());
+    transaction.run(end.bind(why.to_owned()))?;
+    let leave = sqlx::query("DELETE FROM grant_location WHERE alias = $1");
+    transaction.run(leave.bind(alias.to_owned())).map(drop)
+}
+
+fn now() -> i64 {
+    SteadyClock::now().as_millisecond()
+}

@@ -1,0 +1,122 @@
+//! Another key for the store, cut off wherever: every token opens afterwards, and the next try goes on.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::flows::{Flows, LONGEST_FLOW};
+use crate::store::StoreOptions;
+
+/// More than are sealed anew in two transactions.
+const TOKENS: usize = 450;
+
+const SAID: &str = "did open";
+
+fn keys() -> [SecretString; 2] {
+    [[1; 32], [2; 32]].map(|key| STANDARD.encode(key).into())
+}
+
+fn with_keys(path: &std::path::Path, keys: &[SecretString]) -> Store {
+    let opened = Store::open(&StoreOptions {
+        folder: Some(path),
+        upstream: "services.example.com",
+        keys,
+        audit_file: None,
+    });
+    opened.expect("open")
+}
+
+/// So many tokens, and a flow, under the old key.
+fn fill(folder: &TempDir) -> SecretString {
+    let [old, _] = keys();
+    let store = with_keys(folder.path(), &[old]);
+    let vault = Vault::new(&store);
+    let puts: Vec<_> = (0..TOKENS)
+        .map(|number| {
+            vault.put_token(token(
+                None,
+                &format!("l{number:03}"),
+                &format!("t{number:03}"),
+            ))
+        })
+        .collect();
+    for put in puts {
+        put.wait().expect("kept");
+    }
+    let begun = Flows::new(&store).begin(b"b", "s", &"a wish".into(), LONGEST_FLOW);
+    begun.wait().expect("begun")
+}
+
+#[track_caller]
+fn check(store: &Store) {
+    let expected =
+        (0..TOKENS).map(|number| (format!("l{number:03}-dental"), format!("t{number:03}")));
+    assert_eq!(tokens(&Vault::new(store)), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
+    let folder = folder();
+    let flow = fill(&folder);
+    let [old, new] = keys();
+    let store = with_keys(folder.path(), &[new.clone(), old]);
+    // As a process that dies in the middle of a transaction: what it did in it is gone.
+    for row in [1, 2, 199, 200, 201, 400, 401, 450] {
+        sql(
+            &folder,
+            &format!(
+                "CREATE TRIGGER cut BEFORE UPDATE ON vault_credential WHEN OLD.rowid = {row} BEGIN SELECT RAISE(ABORT, 'cut'); END"
+            ),
+        );
+        store.rekey().map(drop).expect_err("cut off");
+        check(&store);
+        sql(&folder, "DROP TRIGGER cut");
+    }
+    let (anew, _) = store.rekey().expect("sealed");
+    // What stood in whole transactions before the last cut was done already.
+    assert_eq!(anew, 50 + 1, "and the flow");
+    check(&store);
+    drop(store);
+    let store = with_keys(folder.path(), &[new]);
+    check(&store);
+    let flow = Flows::new(&store).take(&flow, b"b").wait().expect("read");
+    assert_eq!(flow.expect("kept").text.expose_secret(), "a wish");
+}
+
+/// A process of these tests; by itself it does nothing.
+#[test]
+#[ignore = "run by other tests, as a process of its own"]
+fn a_process() {
+    let Some((_, path)) = for_tests::role() else {
+        return;
+    };
+    let [old, new] = keys();
+    let store = with_keys(&path, &[new, old]);
+    println!("\n{SAID}");
+    store.rekey().expect("sealed");
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_rekeys_loses_none() {
+    let folder = folder();
+    fill(&folder);
+    for wait in [0, 2, 4, 8, 16] {
+        let mut child = for_tests::child("vault::tests::rekey::a_process", "rekey", &folder);
+        child.stdout(Stdio::piped());
+        let mut child = for_tests::Running(child.spawn().expect("started"));
+        let mut output = BufReader::new(child.0.stdout.take().expect("an output"));
+        let mut line = String::new();
+        while !line.contains(SAID) {
+            line.clear();
+            assert!(output.read_line(&mut line).expect("read") > 0, "it ended");
+        }
+        std::thread::sleep(Duration::from_millis(wait));
+        drop(child);
+        let [old, new] = keys();
+        check(&with_keys(folder.path(), &[new, old]));
+    }
+}
