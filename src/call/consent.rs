@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
+use super::meter::connection_ended;
 use super::prepared_request::lasts_as_token;
 use super::{Answer, CallContext, ClientAnswer, Elicitation, Pipeline, Question, Subject};
 use crate::upstream::Failure;
@@ -305,6 +306,7 @@ impl Pipeline {
                 Ok(())
             }
             CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
+            CallBegin::GrantEnded => Err(Answer::never_sent(&connection_ended())),
             CallBegin::TooManyKeys | CallBegin::NoPlace(..) => Err(too_many_keys()),
         }
     }

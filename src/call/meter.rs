@@ -103,10 +103,12 @@ impl Pipeline {
             once,
             caps: caps.iter().map(|cap| place(cap, &under, now)).collect(),
             audit,
+            grant: None,
         };
         let begun = self.controls().store.begin(start).await;
         match begun.map_err(|error| self.unwritable(&error))? {
             CallBegin::Open(open) => Ok(open),
+            CallBegin::GrantEnded => Err(Answer::never_sent(&connection_ended())),
             CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys => Err(too_many_keys()),
             CallBegin::NoPlace(index, wait) => match caps.get(index) {
@@ -293,4 +295,10 @@ fn entry<'a>(
             }),
         idempotency_key: facts.idempotency_key.is_some(),
     }
+}
+
+/// What a call of a grant is told that has ended.
+pub(super) fn connection_ended() -> Failure {
+    let what = "Nothing was sent: this connection was ended.";
+    Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")
 }

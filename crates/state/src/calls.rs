@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::StoreError;
 use super::audit::{AuditEnd, AuditLine, AuditedCall};
 use super::folder::LONGEST_WAIT;
+use super::grants::is_good;
 use super::store::{Durability, KeyRing, Pending, QueuePlace, Store, Transaction};
 pub use caps::CapPlace;
 use once::OnceState;
@@ -31,12 +32,16 @@ pub struct CallStart {
     pub caps: Vec<CapPlace>,
     /// It is written down.
     pub audit: Option<AuditedCall>,
+    /// The id of the grant that allows it, if one does: it must not have ended, nor what it depends on.
+    pub grant: Option<String>,
 }
 
 /// How a call stands that was to begin.
 pub enum CallBegin {
     /// It may be sent, now, once.
     Open(OpenCall),
+    /// The grant that allowed it has ended.
+    GrantEnded,
     /// It was made before under a key of this kind, or is under way.
     Known(OnceKind, KnownCall),
     /// Its principal has too many keys already, or all have.
@@ -72,6 +77,7 @@ pub struct CallOutcome {
 
 enum Begun {
     Open,
+    GrantEnded,
     Known(OnceKind, KnownCall),
     TooManyKeys,
     NoPlace(usize, Option<Duration>),
@@ -140,6 +146,7 @@ impl Store {
                     is_taken: false,
                 })
             }
+            Begun::GrantEnded => CallBegin::GrantEnded,
             Begun::Known(kind, known) => CallBegin::Known(kind, known),
             Begun::TooManyKeys => CallBegin::TooManyKeys,
             Begun::NoPlace(index, wait) => CallBegin::NoPlace(index, wait),
@@ -169,6 +176,12 @@ fn begin(
     has_room: bool,
     start: &CallStart,
 ) -> Result<Begun, StoreError> {
+    // Nobody changes rows meanwhile: a call is written down before its grant ends, or not at all.
+    if let Some(grant) = &start.grant
+        && !is_good(transaction, grant)?
+    {
+        return Ok(Begun::GrantEnded);
+    }
     for key in &start.once {
         if key.kind != OnceKind::Confirm && !has_room {
             return Ok(Begun::TooManyKeys);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::clock::SteadyClock;
+use super::grants::{EndedGrants, end_grants};
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::token::letter;
 use super::{StoreError, now, random, sha256, time};
@@ -146,6 +147,8 @@ impl Keys {
             let revoked = *record.revoked.get_or_insert_with(now);
             let end = sqlx::query("UPDATE access_key SET ended_at = $2 WHERE id = $1");
             transaction.run(end.bind(record.id.clone()).bind(revoked.as_millisecond()))?;
+            let of_key = EndedGrants::Key(record.id.clone());
+            end_grants(transaction, &of_key, "access key revoked", None)?;
             transaction.revise()?;
             Ok(record)
         })

@@ -9,9 +9,11 @@ use crate::StoreError;
 use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
+use crate::clients;
 use crate::events;
 use crate::flows;
 use crate::folder::StateFolder;
+use crate::grants;
 use crate::import::{has_old_files, take_over};
 use crate::links;
 use crate::people;
@@ -109,6 +111,8 @@ impl Sweeping {
         people::sweep(transaction)?;
         flows::sweep(transaction)?;
         vault::sweep(transaction)?;
+        grants::sweep(transaction)?;
+        clients::sweep(transaction)?;
         let has_room = calls::sweep(transaction)?;
         self.housekeeping.set_full(!has_room);
         let first = match self.housekeeping.keep_days() {

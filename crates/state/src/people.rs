@@ -11,6 +11,7 @@ use person::read;
 pub use person::{Person, PersonLocation, PersonRole};
 
 use super::events::{self, EventKind, NewEvent};
+use super::grants::{EndedGrants, end_grants};
 use super::store::{Durability, Mirror, Pending, Store, Transaction};
 use super::token::make_id;
 use super::{StoreError, now};
@@ -218,10 +219,11 @@ fn end(
     for end in [
         "UPDATE person SET ended_at = $2 WHERE id = $1",
         "UPDATE link SET ended_at = $2 WHERE (person = $1 OR created_by = $1) AND ended_at IS NULL",
-        "UPDATE oauth_grant SET ended_at = $2, ended_why = 'person ended' WHERE person = $1 AND ended_at IS NULL",
     ] {
         transaction.run(sqlx::query(end).bind(person.id.clone()).bind(at))?;
     }
+    let grants = EndedGrants::Person(person.id.clone());
+    end_grants(transaction, &grants, "person ended", by.as_deref())?;
     let event = NewEvent {
         kind: EventKind::PersonEnded,
         actor: by,

@@ -32,7 +32,7 @@ use mirror::Mirrors;
 use rows::StorePlace;
 pub(crate) use rows::{Statement, StoredRow, Transaction};
 pub(crate) use schema::{meta, put as put_meta};
-pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret};
+pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret, secret};
 pub use upkeep::StoreInfo;
 pub use worker::Pending;
 pub(crate) use worker::{Announce, QueuePlace, Tidy};

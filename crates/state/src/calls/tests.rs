@@ -79,6 +79,7 @@ fn opened(store: &Store, start: CallStart) -> OpenCall {
 fn word(begun: &CallBegin) -> String {
     match begun {
         CallBegin::Open(_) => "open".to_owned(),
+        CallBegin::GrantEnded => "grant ended".to_owned(),
         CallBegin::Known(_, known) => known_word(Some(known)),
         CallBegin::TooManyKeys => "too many keys".to_owned(),
         CallBegin::NoPlace(index, wait) => {

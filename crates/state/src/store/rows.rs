@@ -77,9 +77,11 @@ impl Transaction<'_> {
         self.lines.push(line);
     }
 
-    /// Keys or pauses are others now: every process reads them again.
+    /// What processes have in memory is another now: every one reads it again. Once in a transaction is enough.
     pub fn revise(&mut self) -> Result<(), StoreError> {
-        self.is_mirrored = true;
+        if std::mem::replace(&mut self.is_mirrored, true) {
+            return Ok(());
+        }
         self.run(sqlx::query("UPDATE revision SET n = n + 1"))
             .map(drop)
     }

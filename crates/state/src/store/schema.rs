@@ -108,6 +108,7 @@ const SIGN_IN: Migration = Migration {
         "CREATE INDEX grant_by_person ON oauth_grant (person)",
         "CREATE INDEX grant_by_key ON oauth_grant (access_key)",
         "CREATE INDEX grant_by_client ON oauth_grant (client)",
+        "CREATE INDEX grant_by_end ON oauth_grant (ended_at) WHERE ended_at IS NOT NULL",
         "CREATE TABLE grant_location (grant_id TEXT NOT NULL, alias TEXT NOT NULL, PRIMARY KEY (grant_id, alias)) STRICT",
         "CREATE TABLE code (hash BLOB PRIMARY KEY, grant_id TEXT NOT NULL, redirect TEXT NOT NULL, challenge TEXT NOT NULL,
             expires_at INTEGER NOT NULL, used_at INTEGER) STRICT",

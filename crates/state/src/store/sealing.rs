@@ -164,7 +164,7 @@ pub(super) fn check(transaction: &mut Transaction, ring: &KeyRing) -> Result<(),
 }
 
 /// The secret of that name, made where there is none.
-pub(super) fn secret(
+pub(crate) fn secret(
     transaction: &mut Transaction,
     ring: &KeyRing,
     name: &str,

@@ -24,7 +24,7 @@ const SEALED: [SealedColumn; 8] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 12] = [
+const COUNTED: [(&str, &str); 14] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -37,6 +37,8 @@ const COUNTED: [(&str, &str); 12] = [
     ("sessions of people", "session"),
     ("links", "link"),
     ("events", "event"),
+    ("clients", "client"),
+    ("grants", "oauth_grant"),
 ];
 
 /// Rows that are sealed anew in one transaction: others wait meanwhile.

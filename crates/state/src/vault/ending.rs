@@ -3,6 +3,7 @@
 use super::VaultLocation;
 use crate::StoreError;
 use crate::clock::SteadyClock;
+use crate::grants::{EndedGrants, end_grants};
 use crate::store::Transaction;
 
 /// The location is gone, and with it what was made for it alone.
@@ -12,7 +13,8 @@ pub(super) fn remove(
 ) -> Result<(), StoreError> {
     let end = sqlx::query("UPDATE location SET ended_at = $2 WHERE id = $1");
     transaction.run(end.bind(removed.id.clone()).bind(now()))?;
-    leave_grants_of_alias(transaction, &removed.alias, "its location was removed")?;
+    let of_alias = EndedGrants::Location(removed.alias.clone());
+    end_grants(transaction, &of_alias, "its location was removed", None)?;
     let of_people = sqlx::query("DELETE FROM person_location WHERE alias = $1");
     transaction.run(of_people.bind(removed.alias.clone()))?;
     forget_unused(transaction, &removed.credential)
@@ -41,24 +43,10 @@ pub(super) fn leave_grants(
     let find = sqlx::query("SELECT alias FROM location WHERE credential = $1 AND ended_at IS NULL");
     let rows = transaction.all(find.bind(credential.to_owned()))?;
     for row in rows {
-        leave_grants_of_alias(transaction, &row.text("alias")?, "the app was uninstalled")?;
+        let of_alias = EndedGrants::Location(row.text("alias")?);
+        end_grants(transaction, &of_alias, "the app was uninstalled", None)?;
     }
     Ok(())
-}
-
-/// Grants without a location are over.
-fn leave_grants_of_alias(
-    transaction: &mut Transaction,
-    alias: &str,
-    why: &str,
-) -> Result<(), StoreError> {
-    let end = "UPDATE oauth_grant SET ended_at = $2, ended_why = $3 WHERE ended_at IS NULL
-        AND id IN (SELECT grant_id FROM grant_location WHERE alias = $1)
-        AND id NOT IN (SELECT grant_id FROM grant_location WHERE alias <> $1)";
-    let end = sqlx::query(end).bind(alias.to_owned()).bind(now());
-    transaction.run(end.bind(why.to_owned()))?;
-    let leave = sqlx::query("DELETE FROM grant_location WHERE alias = $1");
-    transaction.run(leave.bind(alias.to_owned())).map(drop)
 }
 
 fn now() -> i64 {

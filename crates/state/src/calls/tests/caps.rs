@@ -87,6 +87,7 @@ fn a_call_without_a_place_leaves_nothing() {
         once: vec![key(1)],
         caps: vec![place("a", 0, 1), place("b", 0, 0)],
         audit: Some(written_down()),
+        grant: None,
     };
     assert_eq!(word(&begin_of(&store, start)), "no place 1, never");
     assert_eq!(counts(&store), [0, 0, 0]);
@@ -101,6 +102,7 @@ fn a_call_that_is_known_takes_no_place() {
         once: vec![key(1)],
         caps: vec![place("a", 0, 1)],
         audit: Some(written_down()),
+        grant: None,
     };
     end(opened(&store, start()), made(Some("a")));
     let before = counts(&store);

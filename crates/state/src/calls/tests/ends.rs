@@ -10,6 +10,7 @@ fn whole(id: u8) -> CallStart {
         once: vec![confirm(id + 100), key(id)],
         caps: vec![place("a", 0, 100), place("b", 0, 100)],
         audit: Some(written_down()),
+        grant: None,
     }
 }
 

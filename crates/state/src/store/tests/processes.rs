@@ -154,6 +154,7 @@ fn change_for_ever(store: &Store) {
         once: vec![once(kind, number)],
         caps: vec![cap(1_000_000)],
         audit: Some(audit.call(&entry).expect("a call")),
+        grant: None,
     };
     let _open = begin(store, start(OnceKind::Key, 255)).expect("begun");
     println!("{SAID}begin 255");

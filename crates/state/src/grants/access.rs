@@ -1,0 +1,203 @@
+//! What an access token opens, from memory where it was asked for before.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::record::{TokenGrant, select_grant};
+use super::{GrantRecord, GrantScope, Grants, is_access_token, now};
+use crate::store::{Durability, Transaction};
+use crate::token::hash_token;
+use crate::{StoreError, time};
+
+/// Tokens in memory, and others in memory that are none. Where there are more, all are looked up again.
+pub(super) const MOST_KNOWN: usize = 10_000;
+
+/// No call is under way for longer: it need not know what ended before.
+const LONGEST_CALL: i64 = 24 * 60 * 60 * 1_000;
+
+/// How exactly it is written down when a grant was used, in milliseconds.
+pub(super) const USED_TO: i64 = 10 * 60 * 1_000;
+
+/// What an access token opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessGrant {
+    pub grant: GrantRecord,
+    /// The token's, which may be less than the grant's.
+    pub scope: GrantScope,
+    /// The token's end, or the grant's where that comes first.
+    pub expires: Timestamp,
+}
+
+/// Why nobody can say now what a token opens.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantTrouble {
+    /// What is wrong is in the log, for the person who runs the server.
+    #[error("The server cannot read its grants.")]
+    Unreadable,
+    /// It may be better a moment later.
+    #[error("The server has too many tokens to look up.")]
+    Busy,
+}
+
+/// What was looked up since rows have changed last: with every change of the store's revision an empty one takes its
+/// place.
+#[derive(Default)]
+pub(super) struct AccessCache {
+    /// Grants that have ended lately, for calls that are under way.
+    ended: HashSet<String>,
+    known: Mutex<HashMap<Vec<u8>, Arc<CachedAccess>>>,
+    unknown: Mutex<HashSet<Vec<u8>>>,
+}
+
+struct CachedAccess {
+    access: Arc<AccessGrant>,
+    /// When it was last written down that the grant was used.
+    noted: AtomicI64,
+}
+
+impl Grants {
+    /// What an access token opens; `None`: nothing, or nothing any more. An end by another process is known within 0.2
+    /// seconds, one by this process at once.
+    pub async fn find(
+        &self,
+        access: &SecretString,
+    ) -> Result<Option<Arc<AccessGrant>>, GrantTrouble> {
+        if !is_access_token(access.expose_secret()) {
+            return Ok(None);
+        }
+        let mirrored = self.mirror.value();
+        let cache = mirrored.as_ref().as_ref();
+        let cache = cache.map_err(|_| GrantTrouble::Unreadable)?;
+        let hash = hash_token(access);
+        if lock(&cache.unknown).contains(&hash) {
+            return Ok(None);
+        }
+        let cached = lock(&cache.known).get(&hash).cloned();
+        let cached = match cached {
+            Some(cached) => cached,
+            None => {
+                let asked = hash.clone();
+                let read = self.look_up(move |transaction| AccessGrant::read(transaction, &asked));
+                let found = read.await.map_err(|error| match error.is_busy() {
+                    true => GrantTrouble::Busy,
+                    false => GrantTrouble::Unreadable,
+                })?;
+                // Into the cache of before the reading: where rows have changed meanwhile, nobody asks it any more.
+                match cache.keep(hash, found) {
+                    Some(cached) => cached,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let now = now();
+        if cached.access.expires.as_millisecond() <= now {
+            return Ok(None);
+        }
+        self.note_use(&cached, now);
+        Ok(Some(Arc::clone(&cached.access)))
+    }
+
+    /// Whether the grant of this id, which was good when a call of it began, has not ended since, from memory. Where
+    /// that cannot be read, it has.
+    pub fn is_live(&self, id: &str) -> bool {
+        let mirrored = self.mirror.value();
+        let cache = mirrored.as_ref().as_ref();
+        cache.is_ok_and(|cache| !cache.ended.contains(id))
+    }
+
+    fn note_use(&self, cached: &CachedAccess, now: i64) {
+        let before = cached.noted.load(Ordering::Relaxed);
+        if now.saturating_sub(before) < USED_TO {
+            return;
+        }
+        let noted =
+            cached
+                .noted
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed);
+        if noted.is_err() {
+            return;
+        }
+        let id = cached.access.grant.id.clone();
+        // On its way when this returns; a use that is not written down is no harm.
+        drop(self.store.change(Durability::System, move |transaction| {
+            let note =
+                "UPDATE oauth_grant SET used_at = $2 WHERE id = $1 AND COALESCE(used_at, 0) < $2";
+            transaction
+                .run(sqlx::query(note).bind(id.clone()).bind(now))
+                .map(drop)
+        }));
+    }
+}
+
+impl AccessCache {
+    pub(super) fn load(transaction: &mut Transaction) -> Result<Self, StoreError> {
+        let lately = sqlx::query("SELECT id FROM oauth_grant WHERE ended_at > $1");
+        let rows = transaction.all(lately.bind(now() - LONGEST_CALL))?;
+        let ended: Result<_, StoreError> = rows.iter().map(|row| row.text("id")).collect();
+        Ok(Self {
+            ended: ended?,
+            ..Self::default()
+        })
+    }
+
+    fn keep(&self, hash: Vec<u8>, found: Option<AccessGrant>) -> Option<Arc<CachedAccess>> {
+        let Some(access) = found else {
+            let mut unknown = lock(&self.unknown);
+            if unknown.len() >= MOST_KNOWN {
+                unknown.clear();
+            }
+            unknown.insert(hash);
+            return None;
+        };
+        let used = access.grant.used.map_or(0, Timestamp::as_millisecond);
+        let cached = Arc::new(CachedAccess {
+            access: Arc::new(access),
+            noted: AtomicI64::new(used),
+        });
+        let mut known = lock(&self.known);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(hash, Arc::clone(&cached));
+        Some(cached)
+    }
+}
+
+impl AccessGrant {
+    fn read(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<Self>, StoreError> {
+        let find = select_grant!(
+            ", a.scope AS token_scope, a.expires_at",
+            "JOIN access a ON a.grant_id = g.id WHERE a.hash = $1"
+        );
+        let Some(row) = transaction.one(sqlx::query(find).bind(hash.to_vec()))? else {
+            return Ok(None);
+        };
+        let grant = TokenGrant::from_row(&row)?;
+        let (now, expires) = (now(), row.integer("expires_at")?);
+        if grant.is_over(now) || expires <= now {
+            return Ok(None);
+        }
+        let record = GrantRecord::by_id(transaction, &grant.id)?;
+        Ok(record.map(|record| Self {
+            grant: record,
+            scope: GrantScope::parse(&row.text("token_scope").unwrap_or_default()).min(grant.scope),
+            expires: time(expires.min(grant.until())),
+        }))
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+impl AccessCache {
+    /// Tokens in memory, and others that are none.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (lock(&self.known).len(), lock(&self.unknown).len())
+    }
+}

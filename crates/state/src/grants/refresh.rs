@@ -1,0 +1,164 @@
+//! A refresh token against the next tokens.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::issue::Issuer;
+use super::record::{TokenGrant, select_grant};
+use super::{GrantScope, GrantTokens, Grants, TokenRefusal, after, canonical, now};
+use crate::StoreError;
+use crate::store::{Durability, Transaction};
+use crate::token::hash_token;
+
+/// Replaced tokens of one grant that are remembered; of older ones nobody knows whose they were.
+pub(super) const MOST_RETIRED: i64 = 1_000;
+
+const KNOWN: &str = "SELECT id FROM oauth_grant WHERE current = $1
+    UNION ALL SELECT grant_id AS id FROM retired WHERE hash = $1";
+
+/// What a client shows for its next tokens.
+#[derive(Clone, Debug)]
+pub struct RefreshRequest {
+    pub token: SecretString,
+    /// Who it has shown to be.
+    pub client: String,
+    /// No more than was allowed; `None`: all of that.
+    pub scope: Option<GrantScope>,
+    pub resource: Option<String>,
+}
+
+/// When a token was replaced, and how often it was shown since.
+struct Retirement {
+    at: i64,
+    uses: i64,
+}
+
+impl Grants {
+    /// The current token gets the next one, a replaced one within the grace the current one again: the same bytes, so
+    /// that whoever asks twice has what it has. A replaced one after the grace ends the grant. Whatever else is wrong
+    /// changes nothing.
+    pub async fn refresh(
+        &self,
+        request: RefreshRequest,
+    ) -> Result<Result<GrantTokens, TokenRefusal>, StoreError> {
+        if !self.is_known(KNOWN, &request.token).await? {
+            return Ok(Err(TokenRefusal::Unknown));
+        }
+        let issuer = self.issuer();
+        let refreshed = self.store.change(Durability::Disk, move |transaction| {
+            request.refresh(transaction, &issuer)
+        });
+        refreshed.await
+    }
+}
+
+impl RefreshRequest {
+    fn refresh(
+        &self,
+        transaction: &mut Transaction,
+        issuer: &Issuer,
+    ) -> Result<Result<GrantTokens, TokenRefusal>, StoreError> {
+        let hash = hash_token(&self.token);
+        let Some((mut grant, retirement)) = find(transaction, &hash)? else {
+            return Ok(Err(TokenRefusal::Unknown));
+        };
+        let grace = issuer.times().refresh_grace;
+        if let Some(refusal) = self.refusal(&grant, retirement.as_ref(), grace) {
+            if refusal == TokenRefusal::Replayed {
+                let what = "a replaced refresh token was shown after its grace";
+                grant.end_replayed(transaction, what)?;
+            }
+            return Ok(Err(refusal));
+        }
+        match retirement {
+            None => {
+                retire(transaction, issuer, &grant, hash)?;
+                grant.seq += 1;
+            }
+            Some(retirement) => {
+                let uses = retirement.uses + 1;
+                let count = sqlx::query("UPDATE retired SET uses = $2 WHERE hash = $1");
+                transaction.run(count.bind(hash).bind(uses))?;
+                if is_notable(uses) {
+                    let what = format!("a replaced refresh token was shown {uses} times");
+                    grant.note_replay(transaction, what)?;
+                }
+            }
+        }
+        let scope = self.scope.unwrap_or(grant.scope);
+        issuer.issue(transaction, &grant, scope).map(Ok)
+    }
+
+    fn refusal(
+        &self,
+        grant: &TokenGrant,
+        retirement: Option<&Retirement>,
+        grace: Duration,
+    ) -> Option<TokenRefusal> {
+        let now = now();
+        let is_late = |retirement: &Retirement| after(retirement.at, grace) <= now;
+        let is_foreign = |asked: &str| canonical(asked) != grant.resource;
+        if grant.client != self.client {
+            Some(TokenRefusal::OtherClient)
+        } else if grant.has_ended() {
+            Some(TokenRefusal::Ended)
+        } else if grant.has_expired(now) {
+            Some(TokenRefusal::Expired)
+        } else if retirement.is_some_and(is_late) {
+            Some(TokenRefusal::Replayed)
+        } else if self.resource.as_deref().is_some_and(is_foreign) {
+            Some(TokenRefusal::ForeignResource)
+        } else if self.scope.is_some_and(|scope| scope > grant.scope) {
+            Some(TokenRefusal::WiderScope)
+        } else {
+            None
+        }
+    }
+}
+
+/// A lost answer and a few processes that race are no news. Then each time that it was twice as often.
+fn is_notable(uses: i64) -> bool {
+    uses >= 4 && uses.count_ones() == 1
+}
+
+/// The grant that a refresh token is or was of.
+fn find(
+    transaction: &mut Transaction,
+    hash: &[u8],
+) -> Result<Option<(TokenGrant, Option<Retirement>)>, StoreError> {
+    let current = sqlx::query(select_grant!("", "WHERE g.current = $1")).bind(hash.to_vec());
+    if let Some(grant) = TokenGrant::find(transaction, current)? {
+        return Ok(Some((grant, None)));
+    }
+    let retired = select_grant!(
+        ", r.retired_at, r.uses",
+        "JOIN retired r ON r.grant_id = g.id WHERE r.hash = $1"
+    );
+    let Some(row) = transaction.one(sqlx::query(retired).bind(hash.to_vec()))? else {
+        return Ok(None);
+    };
+    let retirement = Retirement {
+        at: row.integer("retired_at")?,
+        uses: row.integer("uses")?,
+    };
+    Ok(Some((TokenGrant::from_row(&row)?, Some(retirement))))
+}
+
+/// The current token is replaced from now on.
+fn retire(
+    transaction: &mut Transaction,
+    issuer: &Issuer,
+    grant: &TokenGrant,
+    hash: Vec<u8>,
+) -> Result<(), StoreError> {
+    let insert = "INSERT INTO retired (hash, grant_id, retired_at, uses) VALUES ($1, $2, $3, 0)";
+    let insert = sqlx::query(insert).bind(hash).bind(grant.id.clone());
+    transaction.run(insert.bind(now()))?;
+    if grant.seq >= MOST_RETIRED {
+        let oldest = issuer.refresh_token(transaction, grant, grant.seq - MOST_RETIRED)?;
+        let forget = sqlx::query("DELETE FROM retired WHERE hash = $1");
+        transaction.run(forget.bind(hash_token(&oldest)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Processes that are killed while they refresh: no client loses its connection by that.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use super::*;
+use crate::StoreOptions;
+
+const WORKER: &str = "grants::tests::processes::a_process";
+
+/// Before each token that it has got, for whoever started it.
+const SAID: &str = "got ";
+
+/// A process of these tests; by itself it does nothing.
+#[test]
+#[ignore = "run by other tests, as a process of its own"]
+fn a_process() {
+    let Some((token, path)) = for_tests::role() else {
+        return;
+    };
+    let store = Store::open(&StoreOptions {
+        folder: Some(&path),
+        upstream: "services.example.com",
+        keys: &[],
+        audit_file: None,
+    });
+    let grants = Grants::new(&store.expect("open"), TIMES);
+    let mut token = SecretString::from(token);
+    loop {
+        token = refresh(&grants, &token).expect("refreshed").refresh;
+        println!("\n{SAID}{}", token.expose_secret());
+    }
+}
+
+/// Kills a process so many times in the middle of refreshing, and goes on with what its client got last.
+fn kill(times: u64) {
+    let folder = for_tests::folder();
+    let grants = opened_in(&folder, TIMES);
+    let mut token = connected(&grants).refresh;
+    for round in 0..times {
+        let mut child = for_tests::child(WORKER, token.expose_secret(), &folder);
+        child.stdout(Stdio::piped());
+        let mut child = for_tests::Running(child.spawn().expect("started"));
+        let mut output = BufReader::new(child.0.stdout.take().expect("an output"));
+        let mut line = String::new();
+        while !line.contains(SAID) {
+            line.clear();
+            assert!(output.read_line(&mut line).expect("read") > 0, "it ended");
+        }
+        let pause = Duration::from_micros(round * 7_919 % 20_000);
+        std::thread::sleep(pause);
+        child.0.kill().expect("killed");
+        let said = output.lines().map_while(Result::ok);
+        let said = std::iter::once(line).chain(said);
+        // The last line may be cut off.
+        let whole = said.filter_map(|line| {
+            let (_, token) = line.trim_end().split_once(SAID)?;
+            (token.len() == 4 + 43).then(|| token.to_owned())
+        });
+        token = whole.last().expect("a token").into();
+        token = refresh(&grants, &token).expect("goes on").refresh;
+    }
+    assert_eq!(
+        number(
+            &folder,
+            "SELECT COUNT(*) AS n FROM oauth_grant WHERE ended_at IS NULL"
+        ),
+        1
+    );
+}
+
+#[test]
+fn a_killed_process_takes_no_connection_with_it() {
+    kill(10);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_thousand_kills_take_no_connection() {
+    kill(1_000);
+}
