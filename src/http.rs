@@ -11,6 +11,7 @@ mod guard;
 mod idle_timeout;
 mod json_rpc_errors;
 mod metrics;
+mod oauth;
 mod origin;
 mod problem;
 mod request_limits;

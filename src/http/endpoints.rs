@@ -46,6 +46,11 @@ impl Endpoints {
         }
     }
 
+    /// Whether there is a surface of this name.
+    pub(super) fn has(&self, surface: &str) -> bool {
+        may_be_surface(surface) && Endpoint::parse(surface).is_ok()
+    }
+
     fn service(&self, asked: &str) -> Result<mcp::Service, HttpProblem> {
         let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
         if !may_be_surface(asked) {

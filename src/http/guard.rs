@@ -59,7 +59,7 @@ impl Guard {
         };
         let visit = Visit {
             headers: request.headers(),
-            host: &host.ok_or_else(unchecked)?.0,
+            host: &host.ok_or_else(unchecked)?.authority,
             peer: request.extensions().get::<Peer>().map(|peer| peer.0),
             alias: alias.as_deref(),
         };

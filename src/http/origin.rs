@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::config;
+use crate::http::oauth::hosts::SignInHost;
 use crate::http::problem::HttpProblem;
 
 /// Hosts and origins that are served.
@@ -20,6 +21,8 @@ pub(super) struct HostRules {
     any_address: bool,
     /// A proxy that speaks TLS stands before the server.
     behind_tls: bool,
+    /// Where people and clients sign in.
+    sign_in: Option<SignInHost>,
 }
 
 /// Served whatever the settings say.
@@ -33,7 +36,16 @@ impl HostRules {
             origins: lower(&settings.allowed_origins),
             any_address: false,
             behind_tls: settings.tls == config::Tls::Proxy,
+            sign_in: None,
         }
+    }
+
+    /// The same with an address for sign-in, which is served, and which others' pages may call where no cookie is read.
+    pub(super) fn with_sign_in(mut self, settings: &config::OauthSettings) -> Self {
+        self.sign_in = SignInHost::new(settings);
+        let served = self.sign_in.iter().flat_map(SignInHost::served);
+        self.hosts.extend(served);
+        self
     }
 
     /// For metrics at `listen`: programs that read them know the addresses of containers, which nobody can list before.
@@ -47,7 +59,12 @@ impl HostRules {
     }
 
     /// Says which flag and value would allow the request.
-    fn check(&self, authority: &Authority, headers: &HeaderMap) -> Result<(), HttpProblem> {
+    fn check(
+        &self,
+        authority: &Authority,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<CheckedHost, HttpProblem> {
         let refused = |what: String| HttpProblem::new(StatusCode::FORBIDDEN, "forbidden", what);
         let (full, name) = (
             authority.as_str().to_lowercase(),
@@ -60,15 +77,24 @@ impl HostRules {
                 "The host {name} is not served here; start the server with --allowed-host {name} to serve it."
             )));
         }
+        let sign_in = self.sign_in.as_ref().filter(|one| one.is_at(authority));
+        // Origins that the settings name are the only ones there too.
+        let takes_any =
+            self.origins.is_empty() && sign_in.is_some_and(|one| one.is_for_any_page(path));
         for origin in headers.get_all(header::ORIGIN) {
             let origin = origin.to_str().unwrap_or_default().to_lowercase();
-            if !self.origins.contains(&origin) && !self.is_own_page(&origin, authority) {
+            let is_own = sign_in.is_some_and(|one| one.is_own_origin(&origin))
+                || self.is_own_page(&origin, authority);
+            if !takes_any && !is_own && !self.origins.contains(&origin) {
                 return Err(refused(format!(
                     "The web page {origin} may not call; start the server with --allowed-origin {origin} to allow it."
                 )));
             }
         }
-        Ok(())
+        Ok(CheckedHost {
+            authority: authority.clone(),
+            is_sign_in: sign_in.is_some(),
+        })
     }
 
     /// Whether the page is one of this server's: of the host that the request is for, which was found to be served, and
@@ -91,21 +117,24 @@ impl HostRules {
 }
 
 /// The host that a request is for; an extension of every request that passed.
-#[derive(Clone)]
-pub(super) struct CheckedHost(pub Authority);
+#[derive(Clone, Debug)]
+pub(super) struct CheckedHost {
+    pub authority: Authority,
+    /// It is the address where people and clients sign in.
+    pub is_sign_in: bool,
+}
 
 pub(super) async fn check_host_and_origin(
     State(allowed): State<Arc<HostRules>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let checked = authority(request.uri(), request.headers()).and_then(|authority| {
-        allowed.check(&authority, request.headers())?;
-        Ok(authority)
-    });
+    let (uri, headers) = (request.uri(), request.headers());
+    let checked = authority(uri, headers);
+    let checked = checked.and_then(|authority| allowed.check(&authority, uri.path(), headers));
     match checked {
-        Ok(authority) => {
-            request.extensions_mut().insert(CheckedHost(authority));
+        Ok(host) => {
+            request.extensions_mut().insert(host);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
@@ -169,6 +198,7 @@ mod tests {
             origins: vec!["https://app.example.com".to_owned()],
             any_address: false,
             behind_tls: false,
+            sign_in: None,
         };
         let mut headers = HeaderMap::new();
         if let Some(origin) = origin {
@@ -177,10 +207,10 @@ mod tests {
         headers.insert(header::HOST, host.parse().expect("a value"));
         let checked = authority(&Uri::from_static("/mcp"), &headers);
         match (
-            checked.and_then(|host| allowed.check(&host, &headers)),
+            checked.and_then(|host| allowed.check(&host, "/mcp", &headers)),
             expected,
         ) {
-            (Ok(()), Ok(())) => {}
+            (Ok(_), Ok(())) => {}
             (Err(problem), Err(part)) => {
                 assert!(problem.description.contains(part), "{host}: {problem:?}");
             }
@@ -284,7 +314,7 @@ mod tests {
             let rules = HostRules::new(&config.expect("settings").server);
             let headers =
                 HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
-            let checked = rules.check(&Authority::from_static("mcp.example.com"), &headers);
+            let checked = rules.check(&Authority::from_static("mcp.example.com"), "/mcp", &headers);
             assert_eq!(checked.is_ok(), expected, "{tls} {origin}");
         }
         check("proxy", "https://mcp.example.com", true);
@@ -301,7 +331,7 @@ mod tests {
             headers.append(header::ORIGIN, HeaderValue::from_static(origin));
         }
         let host = Authority::from_static("localhost:8100");
-        assert!(rules.check(&host, &headers).is_err());
+        assert!(rules.check(&host, "/mcp", &headers).is_err());
     }
 
     #[test]
@@ -341,7 +371,8 @@ mod tests {
             let settings = config.expect("defaults").server;
             let listen = listen.parse().expect("an address");
             let allowed = HostRules::for_metrics(&settings, listen);
-            let checked = allowed.check(&Authority::from_static(host), &HeaderMap::new());
+            let checked =
+                allowed.check(&Authority::from_static(host), "/metrics", &HeaderMap::new());
             assert_eq!(checked.is_ok(), expected, "{listen} {host}");
         }
         check("127.0.0.1", "localhost:8101", true);

@@ -12,6 +12,16 @@ pub struct HttpProblem {
     pub description: String,
 }
 
+/// What of a problem a challenge names, for whoever writes one: an extension of the answer.
+#[derive(Clone, Debug)]
+pub(super) struct ChallengeError {
+    pub error: &'static str,
+    pub description: String,
+}
+
+/// The client can have what it asks for by asking for more scopes.
+pub(super) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
+
 impl HttpProblem {
     pub fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
         Self {
@@ -29,7 +39,11 @@ impl IntoResponse for HttpProblem {
         tracing::info!(status, error = self.error, reason, "refused");
         let body = json!({"error": self.error, "error_description": self.description});
         let mut response = (self.status, axum::Json(body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.status == StatusCode::UNAUTHORIZED || self.error == INSUFFICIENT_SCOPE {
+            response.extensions_mut().insert(ChallengeError {
+                error: self.error,
+                description: self.description,
+            });
             let challenge = format!("Bearer realm=\"highlevel-mcp\", error=\"{}\"", self.error);
             if let Ok(challenge) = HeaderValue::from_str(&challenge) {
                 let headers = response.headers_mut();

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::call::Pipeline;
@@ -20,7 +20,9 @@ use crate::http::address::Address;
 use crate::http::elicitation::{Asking, SESSION, ask_along};
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
-use crate::http::origin::{HostRules, check_host_and_origin};
+use crate::http::oauth::front_page::{FrontPage, front_page};
+use crate::http::oauth::metadata::{Discovery, challenged, open_cors};
+use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
 use crate::http::request_limits::Intake;
 use crate::http::stopping::{Readiness, Stopping, ready};
@@ -35,11 +37,12 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         pauses: pipeline.controls().pauses.clone(),
     };
     let endpoints = Endpoints::new(pipeline.clone(), settings.largest_request());
+    let endpoints = Arc::new(endpoints);
     let mcp = Router::new()
         .route("/mcp", any(endpoint))
         .route("/mcp/", any(endpoint))
         .route("/mcp/{*surface}", any(endpoint))
-        .with_state(Arc::new(endpoints));
+        .with_state(Arc::clone(&endpoints));
     let guarded = Guard {
         access,
         intake: Intake::new(settings, shares),
@@ -47,23 +50,53 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
     };
     let idle = Duration::from_millis(settings.idle_timeout_ms);
     let asking = Arc::new(Asking::new(pipeline, stopping, idle));
-    // Outside the guard: a preflight request carries no credential. Origins were checked before.
     let guarded = ServiceBuilder::new()
-        .layer(cors())
         .layer(from_fn_with_state(Arc::new(guarded), guard))
         .layer(from_fn_with_state(asking, ask_along));
-    mcp.layer(guarded)
+    // CORS outside the guard: a preflight request carries no credential. Origins were checked before.
+    let elsewhere = mcp
+        .clone()
+        .layer(guarded.clone())
+        .layer(cors())
         // Clients that see a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))
-        .fallback(nowhere)
-        .layer(from_fn_with_state(
-            Arc::new(HostRules::new(settings)),
-            check_host_and_origin,
-        ))
+        .fallback(nowhere);
+    let served = match Discovery::new(&config.oauth, Arc::clone(&endpoints)).map(Arc::new) {
+        None => elsewhere,
+        Some(discovery) => {
+            let at_sign_in = mcp
+                // People paste the bare address.
+                .route("/", any(endpoint).with_state(endpoints))
+                .layer(guarded)
+                .layer(from_fn_with_state(Arc::clone(&discovery), challenged))
+                .layer(open_cors())
+                .layer(from_fn_with_state(
+                    Arc::new(FrontPage::new(config)),
+                    front_page,
+                ))
+                .merge(discovery.routes())
+                .fallback(nowhere);
+            by_host(at_sign_in, elsewhere)
+        }
+    };
+    let hosts = HostRules::new(settings).with_sign_in(&config.oauth);
+    served
+        .layer(from_fn_with_state(Arc::new(hosts), check_host_and_origin))
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(readiness))
+}
+
+/// The host decides which of both a request is for.
+fn by_host(at_sign_in: Router, elsewhere: Router) -> Router {
+    let choose = async move |request: Request| {
+        let host = request.extensions().get::<CheckedHost>();
+        let is_sign_in = host.is_some_and(|host| host.is_sign_in);
+        let chosen = if is_sign_in { &at_sign_in } else { &elsewhere };
+        chosen.clone().oneshot(request).await
+    };
+    Router::new().fallback(choose)
 }
 
 async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {

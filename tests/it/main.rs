@@ -30,6 +30,7 @@ mod readers;
 mod requests;
 mod rules;
 mod sandbox;
+mod sign_in;
 mod state;
 mod stdio;
 mod strangers;
