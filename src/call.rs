@@ -4,6 +4,7 @@
 //! nothing but what `authorize` let through.
 
 mod acceptance;
+pub(crate) mod access_ref;
 mod answer;
 mod approval;
 mod approval_runs;
@@ -14,10 +15,12 @@ pub(crate) mod caller;
 mod client_line;
 mod confirm_alone;
 mod confirm_token;
+mod connected_tokens;
 mod consent;
 mod controls;
 mod each;
 mod facts;
+mod grant_controls;
 mod idempotency;
 mod locate;
 mod location_zone;
@@ -55,16 +58,19 @@ use state::clock::SteadyClock;
 use state::pause::Pause;
 use tool::{Effect, Tool};
 
+pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
-    AccessKeyRef, AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint,
-    LocationScope, Principal,
+    AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint, LocationScope, Principal,
 };
-pub use client_line::{ClientAnswer, ClientLine, LONGEST_QUESTION};
+pub use client_line::{
+    ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION,
+};
 use consent::Consent;
 pub use controls::{Controls, missing_store, open_store, restore_store};
 use facts::Facts;
+pub use grant_controls::GrantControls;
 use locate::Located;
 use meter::Metered;
 pub use prepared_request::PreparedRequest;
@@ -93,6 +99,7 @@ struct PipelineInner {
     zones: location_zone::ZoneCache,
     last_reads: strangers::LastReads,
     reaches: reach::ReachCache,
+    refused_credentials: connected_tokens::RefusedCredentials,
 }
 
 /// What of the settings the pipeline goes by.
@@ -136,6 +143,7 @@ impl Pipeline {
             zones: location_zone::ZoneCache::default(),
             last_reads: strangers::LastReads::default(),
             reaches: reach::ReachCache::default(),
+            refused_credentials: connected_tokens::RefusedCredentials::default(),
         })))
     }
 
@@ -376,6 +384,7 @@ impl Pipeline {
         let account = principal.account.as_ref();
         let name = match self.principal_id(principal) {
             PrincipalId::Key(id) => format!("key {id}"),
+            PrincipalId::Grant(id) => format!("grant {id}"),
             PrincipalId::Server => "server".to_owned(),
             PrincipalId::Local => "local".to_owned(),
             PrincipalId::Token(_) => {

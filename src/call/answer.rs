@@ -47,6 +47,8 @@ pub struct Question {
     pub text: String,
     /// Stands for the call that is asked about, when the answer comes.
     pub token: String,
+    /// Where the person decides; `None`: at the client itself.
+    pub page: Option<String>,
 }
 
 impl Answer {

@@ -9,7 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use super::approval_runs::StoredRequest;
 use super::consent::preview;
-use super::{Answer, CallContext, Consent, Pipeline, Subject};
+use super::{
+    Answer, CallContext, ClientAnswer, ClientQuestion, Consent, Elicitation, Pipeline, Question,
+    Subject,
+};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use state::StoreError;
@@ -45,7 +48,12 @@ impl Pipeline {
                 subject.tool().name
             ));
         };
-        let asked = match confirm {
+        // A client that opened the page for its user comes back with what stood for the call.
+        let opened = match &context.pages {
+            Elicitation::Accepted(handle) => Some(handle.as_str()),
+            _ => None,
+        };
+        let asked = match confirm.or(opened) {
             None => self.request_approval(approvals, subject, context).await,
             Some(handle) => {
                 self.claim_approval(approvals, handle, subject, context)
@@ -79,6 +87,7 @@ impl Pipeline {
             locations: subject.location_counts(),
             who,
             preview: subject.shown(),
+            holder_decides: subject.holder_decides(),
             lasts: self.controls().approvals_last,
             request: StoredRequest::new(subject, context).and_then(|request| request.bytes()),
         };
@@ -91,25 +100,53 @@ impl Pipeline {
         if !kept && subject.chosen().is_some() {
             return Ok(Err(self.refuse_unkept(subject, context)));
         }
+        let handle = &approval.handle;
+        let sign_in = self.controls().sign_in.as_ref();
+        let page = sign_in.map(|sign_in| sign_in.approval(handle));
+        let repeat = match kept && facts.confirm_alone {
+            true => "call again with this confirm alone",
+            false => "repeat the call with the same arguments and this confirm",
+        };
+        let remedy = match page {
+            Some(_) => format!(
+                "A person decides at approveAt, not this conversation: show the user that address, and {repeat} to see what was said."
+            ),
+            None => format!(
+                "The server's operator decides, not this conversation; {repeat} to see what they said."
+            ),
+        };
+        let mut answer = preview(subject, Some(handle), (None, page.as_deref()), &remedy);
+        let waits = match (&context.pages, page) {
+            (Elicitation::Supported, Some(page)) => {
+                answer.question = Some(Box::new(Question {
+                    text: page_question(subject),
+                    token: handle.clone(),
+                    page: Some(page),
+                }));
+                false
+            }
+            (Elicitation::Reachable(line), Some(page)) => {
+                let question = ClientQuestion {
+                    text: page_question(subject),
+                    page: Some(page),
+                };
+                let opened = line.ask(question, context.place.as_ref()).await;
+                opened == ClientAnswer::Accepted
+            }
+            (Elicitation::Declined, _) => false,
+            _ => true,
+        };
         let longest = self.controls().approvals_wait;
-        if self
-            .wait_while_open(approvals, &approval.handle, longest, context)
-            .await?
+        if waits
+            && self
+                .wait_while_open(approvals, handle, longest, context)
+                .await?
         {
-            let handle = &approval.handle;
             return self
                 .claim_approval(approvals, handle, subject, context)
                 .await;
         }
-        let remedy = match kept && facts.confirm_alone {
-            true => {
-                "The server's operator decides, not this conversation; call again with this confirm alone to see what they said."
-            }
-            false => {
-                "The server's operator decides, not this conversation; repeat the call with the same arguments and this confirm to see what they said."
-            }
-        };
-        Ok(Err(preview(subject, Some(&approval.handle), None, remedy)))
+        Ok(Err(answer))
     }
 
     async fn claim_approval(
@@ -152,8 +189,16 @@ impl Pipeline {
                     Claim::Running => "The approved call is still under way.",
                     _ => "Nothing was sent: nobody has decided yet.",
                 };
-                let failure = Failure::new(FailureClass::NeedsConfirmation, what)
-                    .with_remedy("Tell the user that somebody else has to decide; call again with this confirm, as before, when they have.");
+                let sign_in = self.controls().sign_in.as_ref();
+                let remedy = match sign_in.map(|sign_in| sign_in.approval(handle)) {
+                    Some(page) => format!(
+                        "Tell the user that it is decided at {page}; call again with this confirm, as before, when it is."
+                    ),
+                    None => "Tell the user that somebody else has to decide; call again with this confirm, as before, when they have."
+                        .to_owned(),
+                };
+                let failure =
+                    Failure::new(FailureClass::NeedsConfirmation, what).with_remedy(remedy);
                 return Ok(Err(Answer::never_sent(
                     &failure.with_retry_after(ASK_AGAIN),
                 )));
@@ -221,6 +266,21 @@ impl Pipeline {
         }
         Ok(decided)
     }
+}
+
+/// What a client shows its user before it opens the page.
+fn page_question(subject: &Subject) -> String {
+    let tool = subject.tool();
+    let many = match subject.calls() {
+        1 => String::new(),
+        many => format!(", {many} times"),
+    };
+    format!(
+        "{}: {} {}{many}. It waits for a person's approval: open the page to look at it and decide.",
+        tool.name,
+        tool.description,
+        subject.describe_locations()
+    )
 }
 
 /// Calls that wait for a person while their clients wait for them: a few of each caller.

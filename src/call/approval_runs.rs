@@ -3,6 +3,7 @@
 //! Of a HighLevel token that a client brought nothing is kept: such a client comes back itself.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::caller::Elicitation;
 use super::{
-    CallContext, CallerKind, LocationScope, OnError, Options, Pipeline, Principal, Request, Subject,
+    AccessRef, CallContext, CallerKind, LocationScope, OnError, Options, Pipeline, Principal,
+    Request, Subject,
 };
 use crate::catalog::TOOLS;
 use crate::telemetry::Parent;
@@ -58,6 +60,9 @@ struct StoredCaller {
     kind: StoredKind,
     /// Of an access key.
     key: Option<String>,
+    /// Of a grant.
+    #[serde(default)]
+    grant: Option<String>,
     /// The connection acts in the location of this alias.
     alias: Option<String>,
     /// It acts for the server's own account.
@@ -68,6 +73,7 @@ struct StoredCaller {
 #[serde(rename_all = "snake_case")]
 enum StoredKind {
     AccessKey,
+    Grant,
     ServerKey,
     OwnAccount,
     Local,
@@ -104,6 +110,7 @@ impl StoredRequest {
         }
         let kind = match principal.kind {
             CallerKind::AccessKey => StoredKind::AccessKey,
+            CallerKind::Grant => StoredKind::Grant,
             CallerKind::ServerKey => StoredKind::ServerKey,
             CallerKind::OwnAccount => StoredKind::OwnAccount,
             CallerKind::Local => StoredKind::Local,
@@ -111,8 +118,13 @@ impl StoredRequest {
         };
         let account = principal.account.as_ref();
         let alias = account.and_then(|account| account.configured.as_ref());
+        let (key, grant) = match &principal.access {
+            Some(AccessRef::Key(key)) => (Some(key.id.clone()), None),
+            Some(AccessRef::Grant(grant)) => (None, Some(grant.id.clone())),
+            None => (None, None),
+        };
         let facts = subject.facts();
-        let (arguments, items, location, on_error, key) = match subject.batch() {
+        let (arguments, items, location, on_error, idempotency_key) = match subject.batch() {
             Some(batch) => (
                 batch.arguments.clone(),
                 Some(batch.items.clone()),
@@ -133,7 +145,7 @@ impl StoredRequest {
             location,
             items,
             goes_on: on_error == OnError::Continue,
-            idempotency_key: key,
+            idempotency_key,
             as_highlevel: match subject.batch() {
                 Some(batch) => batch.as_highlevel,
                 None => facts.as_highlevel,
@@ -141,7 +153,8 @@ impl StoredRequest {
             is_prepared: subject.chosen().is_some(),
             caller: StoredCaller {
                 kind,
-                key: principal.key.as_ref().map(|key| key.id.clone()),
+                key,
+                grant,
                 alias: alias.map(|configured| configured.alias.clone()),
                 is_own: account.is_some() && alias.is_none(),
             },
@@ -188,15 +201,16 @@ impl Pipeline {
     async fn run_approved(&self, call: ApprovedCall, own: Option<&Caller>) {
         let handle = call.handle;
         let stored: Option<StoredRequest> = serde_json::from_slice(&call.request).ok();
-        let found = stored.and_then(|stored| {
+        let found = async {
+            let stored = stored?;
             let tool = TOOLS.iter().find(|tool| tool.name == stored.tool)?;
-            let principal = self.principal_again(&stored.caller, own)?;
+            let principal = self.principal_again(&stored.caller, own).await?;
             Some((stored, tool, principal))
-        });
-        let Some((stored, tool, principal)) = found else {
+        };
+        let Some((stored, tool, principal)) = found.await else {
             tracing::warn!(
                 handle,
-                "an approved call cannot be made: its key, location or tool is no more"
+                "an approved call cannot be made: its key, connection, location or tool is no more"
             );
             return;
         };
@@ -246,9 +260,14 @@ impl Pipeline {
     }
 
     /// The caller as it is now; `None` where it is nobody's any more.
-    fn principal_again(&self, stored: &StoredCaller, own: Option<&Caller>) -> Option<Principal> {
+    async fn principal_again(
+        &self,
+        stored: &StoredCaller,
+        own: Option<&Caller>,
+    ) -> Option<Principal> {
         let kind = match stored.kind {
             StoredKind::AccessKey => CallerKind::AccessKey,
+            StoredKind::Grant => CallerKind::Grant,
             StoredKind::ServerKey => CallerKind::ServerKey,
             StoredKind::OwnAccount => CallerKind::OwnAccount,
             StoredKind::Local => CallerKind::Local,
@@ -259,25 +278,29 @@ impl Pipeline {
             (None, true) => Some(own?.clone()),
             (None, false) => None,
         };
-        let (scope, key) = match &stored.key {
-            None => (LocationScope::All, None),
-            Some(id) => {
+        let (scope, access) = match (&stored.key, &stored.grant) {
+            (None, None) => (LocationScope::All, None),
+            (Some(id), _) => {
                 let record = self.controls().keys.valid(id)?;
                 let scope = LocationScope::from(&record.locations);
-                if stored
-                    .alias
-                    .as_ref()
-                    .is_some_and(|alias| !scope.contains(alias))
-                {
-                    return None;
-                }
-                (scope, Some(record.as_ref().into()))
+                (scope, Some(AccessRef::Key(record.as_ref().into())))
+            }
+            (None, Some(id)) => {
+                let grant = Arc::new(self.controls().grant_again(id).await?);
+                let scope = LocationScope::Grant(Arc::clone(&grant));
+                (scope, Some(AccessRef::Grant(grant)))
             }
         };
+        let configured = account.as_ref().and_then(|one| one.configured.as_ref());
+        if access.is_some() && configured.is_some_and(|there| !scope.contains(there)) {
+            return None;
+        }
         Some(Principal {
-            key,
+            access,
             scope: match (&account, kind) {
-                (Some(_), CallerKind::AccessKey | CallerKind::Local) => LocationScope::None,
+                (Some(_), CallerKind::AccessKey | CallerKind::Grant | CallerKind::Local) => {
+                    LocationScope::None
+                }
                 (Some(_), _) if !stored.is_own => LocationScope::None,
                 _ => scope,
             },

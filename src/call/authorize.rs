@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::stop::Stoppable;
-use super::{Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
+use super::{AccessRef, Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, SendPermit, agency_refusal};
 use policy::{Denial, Mode};
@@ -112,6 +112,7 @@ impl Pipeline {
                 what: format!("{} is not allowed here", facts.tool.name),
                 rule,
                 retry_after: None,
+                is_callers: false,
             };
             return Err(self.deny(facts, denied, context));
         }
@@ -120,7 +121,25 @@ impl Pipeline {
 
     /// What a rule forbids, in words that tell no more than the caller may hear.
     pub(super) fn deny(&self, facts: &Facts, denied: Denial, context: &CallContext) -> Answer {
+        let access = context.principal.access.as_ref();
+        if denied.is_callers
+            && let Some(grant) = access.and_then(AccessRef::grant)
+        {
+            grant.note_refusal();
+        }
+        let sign_in = self.controls().sign_in.as_ref();
         let (what, remedy) = match facts.may_disclose {
+            // Nobody but whoever connected the client chose it.
+            true if denied.is_callers => (
+                denied.what.clone(),
+                match sign_in {
+                    Some(sign_in) => format!(
+                        "Whoever connected this client can let it do more: by connecting it again, or at {}.",
+                        sign_in.connections()
+                    ),
+                    None => "Whoever connected this client can let it do more.".to_owned(),
+                },
+            ),
             true => (
                 denied.what.clone(),
                 format!(

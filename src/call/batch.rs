@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::subject::BatchRequest;
 use super::{
-    Answer, CallContext, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot, Subject,
+    AccessRef, Answer, CallContext, Consent, ConsentSource, OnError, Pipeline, Request, Snapshot,
+    Subject,
 };
 use crate::call::output::Output;
 use crate::upstream::Failure;
@@ -167,6 +168,12 @@ impl Pipeline {
                 (inspected.mode, inspected.rule) = (mode, rule);
             }
             let facts = validated.facts();
+            let can_ask = request.context.elicitation.can_ask();
+            let rules = facts.rules(request.context);
+            let many = rules.confirmation_of_many(facts.tool, items.len(), can_ask);
+            if let Some((mode, rule)) = many.filter(|(mode, _)| *mode > inspected.mode) {
+                (inspected.mode, inspected.rule) = (mode, rule);
+            }
             let above = self.preview_above(facts, request.context);
             most_unseen = [most_unseen, above].into_iter().flatten().min();
             let subject = inspected
@@ -195,7 +202,7 @@ impl Pipeline {
         let confirm = request.options.confirm.as_deref();
         let consent = self.ask(&subject, (mode, rule), confirm, request.context);
         let mut consent = consent.await?;
-        self.begin_run(&mut consent).await?;
+        self.begin_run(&mut consent, request.context).await?;
         Ok(consent)
     }
 
@@ -240,8 +247,11 @@ impl Pipeline {
     ) -> Option<&'static str> {
         let principal = &request.context.principal;
         if answer.class == Some(FailureClass::Auth) {
-            return Some(match &principal.key {
-                Some(key) if !self.is_key_valid(&key.id) => "The access key is good no longer",
+            return Some(match &principal.access {
+                Some(access) if self.ended(Some(access), None).is_some() => match access {
+                    AccessRef::Key(_) => "The access key is good no longer",
+                    AccessRef::Grant(_) => "The connection was ended",
+                },
                 _ => "HighLevel does not accept the token",
             });
         }

@@ -1,13 +1,16 @@
 //! Who asks for a call, and what each kind of caller may spend.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::access_ref::{AccessRef, GrantRef};
 use super::shares::CallPlace;
 use super::{ClientLine, PrincipalId};
 use crate::budget::Budget;
 use crate::telemetry::Parent;
-use crate::upstream::{Caller, Digest};
-use state::keys::{KeyLocations, KeyRecord};
+use crate::upstream::accounts::{Account, Accounts};
+use crate::upstream::{Caller, ConfiguredLocation, Digest};
+use state::keys::KeyLocations;
 
 /// Whom a connection acts for, as the host or the command line made sure of.
 #[derive(Clone, Debug)]
@@ -17,8 +20,8 @@ pub struct Principal {
     pub account: Option<Caller>,
     /// Which of the server's own locations may be named beside it.
     pub scope: LocationScope,
-    /// The access key's, by the names that the rules and the audit know.
-    pub key: Option<AccessKeyRef>,
+    /// The access key or grant that was shown.
+    pub access: Option<AccessRef>,
     /// Where the request came from, as far as the settings let the server believe it, an IPv6 address as its network of
     /// 64 bits; `None` without a network, and where a proxy tells its clients apart by nothing.
     pub address: Option<IpAddr>,
@@ -43,6 +46,8 @@ pub struct LocationEndpoint {
 pub enum CallerKind {
     /// An `hlk_` key that `highlevel-mcp keys create` made.
     AccessKey,
+    /// A token of ours that a client got when somebody connected it.
+    Grant,
     /// The settings' `access_key`, alone or beside a HighLevel token.
     ServerKey,
     /// A HighLevel token and nothing else: anybody can make one up.
@@ -53,23 +58,17 @@ pub enum CallerKind {
     Local,
 }
 
-/// An access key as far as calls are concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessKeyRef {
-    pub id: String,
-    pub policy: Option<String>,
-    /// It may act with the agency's own token.
-    pub agency: bool,
-}
-
 /// A set of the server's own locations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LocationScope {
     #[default]
     None,
+    /// The operator's: none that a person connected alone.
     All,
-    /// By alias.
+    /// Of the operator's, by alias.
     These(Vec<String>),
+    /// Those of a grant.
+    Grant(Arc<GrantRef>),
 }
 
 /// What every call comes with.
@@ -82,6 +81,8 @@ pub struct CallContext {
     /// Name and version of the client program, where it says them.
     pub client: Option<String>,
     pub elicitation: Elicitation,
+    /// The same of pages that are opened for that person.
+    pub pages: Elicitation,
     /// The place among the calls under way that the request holds, where a host hands them out.
     pub place: Option<CallPlace>,
 }
@@ -130,16 +131,6 @@ pub enum AgencyRight {
     Unbound,
 }
 
-impl From<&KeyRecord> for AccessKeyRef {
-    fn from(record: &KeyRecord) -> Self {
-        Self {
-            id: record.id.clone(),
-            policy: record.policy.clone(),
-            agency: record.agency,
-        }
-    }
-}
-
 impl From<&KeyLocations> for LocationScope {
     fn from(locations: &KeyLocations) -> Self {
         match locations {
@@ -150,8 +141,9 @@ impl From<&KeyLocations> for LocationScope {
 }
 
 impl CallerKind {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AccessKey,
+        Self::Grant,
         Self::ServerKey,
         Self::Token,
         Self::OwnAccount,
@@ -161,6 +153,7 @@ impl CallerKind {
     pub fn rights(self) -> CallerRights {
         let (name, is_known, agency) = match self {
             Self::AccessKey => ("access key", true, AgencyRight::ByKey),
+            Self::Grant => ("grant", true, AgencyRight::Never),
             Self::ServerKey => ("settings' key", true, AgencyRight::BySetting),
             Self::Token => ("HighLevel token", false, AgencyRight::Unbound),
             Self::OwnAccount => ("own account", true, AgencyRight::Never),
@@ -182,8 +175,10 @@ impl CallerKind {
 impl Principal {
     /// `digest`: the HMAC of an account's token.
     pub fn id(&self, digest: impl FnOnce(&Caller) -> Digest) -> PrincipalId {
-        if let Some(key) = &self.key {
-            return PrincipalId::Key(key.id.clone());
+        match &self.access {
+            Some(AccessRef::Key(key)) => return PrincipalId::Key(key.id.clone()),
+            Some(AccessRef::Grant(grant)) => return PrincipalId::Grant(grant.id.clone()),
+            None => {}
         }
         match (&self.account, self.kind) {
             (Some(account), _) if self.brings_token => PrincipalId::Token(digest(account)),
@@ -198,7 +193,7 @@ impl Principal {
             kind,
             account: Some(account),
             scope: LocationScope::None,
-            key: None,
+            access: None,
             address: None,
             brings_token: kind == CallerKind::Token,
             endpoint: None,
@@ -211,7 +206,7 @@ impl Principal {
             kind,
             account: None,
             scope,
-            key: None,
+            access: None,
             address: None,
             brings_token: false,
             endpoint: None,
@@ -220,12 +215,31 @@ impl Principal {
 }
 
 impl LocationScope {
-    pub fn contains(&self, alias: &str) -> bool {
+    pub fn contains(&self, location: &ConfiguredLocation) -> bool {
+        let is_shared = location.owner().is_none();
         match self {
             Self::None => false,
-            Self::All => true,
-            Self::These(aliases) => aliases.iter().any(|one| one == alias),
+            Self::All => is_shared,
+            Self::These(aliases) => is_shared && aliases.contains(&location.alias),
+            Self::Grant(grant) => grant.reach.contains(location),
         }
+    }
+
+    /// Of `accounts`, what is within.
+    pub fn within<'a>(&self, accounts: &'a Accounts) -> impl Iterator<Item = &'a Account> {
+        accounts
+            .iter()
+            .filter(|account| self.contains(&account.configured))
+    }
+
+    /// Of these the one of this alias, or of the id that HighLevel has for it.
+    pub fn find<'a>(&self, accounts: &'a Accounts, text: &str) -> Option<&'a Account> {
+        let called = accounts.find(text);
+        let called = called.filter(|account| self.contains(&account.configured));
+        called.or_else(|| {
+            let mut all = self.within(accounts);
+            all.find(|account| account.configured.location.as_str() == text)
+        })
     }
 }
 
@@ -238,6 +252,7 @@ impl CallContext {
             surface: String::new(),
             client: None,
             elicitation: Elicitation::Unsupported,
+            pages: Elicitation::Unsupported,
             place: None,
         }
     }

@@ -10,7 +10,24 @@ use super::shares::CallPlace;
 /// Longest wait for a person at a client. Clients give up a call of their own after a while, too.
 pub const LONGEST_QUESTION: Duration = Duration::from_secs(120);
 
-/// Puts one question, in words, to whoever is at the client. Cheap to clone.
+/// What a person at a client is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientQuestion {
+    pub text: String,
+    /// Where the person decides; `None`: at the client itself, by yes or no. A yes then says that the page is opened.
+    pub page: Option<String>,
+}
+
+/// Ways in which a client can ask its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientAbilities {
+    /// It shows a text, and takes yes or no.
+    pub forms: bool,
+    /// It opens an address in the user's browser.
+    pub pages: bool,
+}
+
+/// Puts one question to whoever is at the client. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientLine(Arc<AskClient>);
 
@@ -23,12 +40,13 @@ pub enum ClientAnswer {
     Unanswered(&'static str),
 }
 
-type AskClient = dyn Fn(String) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>> + Send + Sync;
+type AskClient =
+    dyn Fn(ClientQuestion) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>> + Send + Sync;
 
 impl ClientLine {
     /// `ask` ends by itself after `LONGEST_QUESTION`.
     pub fn new(
-        ask: impl Fn(String) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>>
+        ask: impl Fn(ClientQuestion) -> Pin<Box<dyn Future<Output = ClientAnswer> + Send>>
         + Send
         + Sync
         + 'static,
@@ -37,11 +55,15 @@ impl ClientLine {
     }
 
     /// The call holds no place while the person thinks.
-    pub(super) async fn ask(&self, text: String, place: Option<&CallPlace>) -> ClientAnswer {
+    pub(super) async fn ask(
+        &self,
+        question: ClientQuestion,
+        place: Option<&CallPlace>,
+    ) -> ClientAnswer {
         if let Some(place) = place {
             place.suspend();
         }
-        let answer = (self.0)(text).await;
+        let answer = (self.0)(question).await;
         if let Some(place) = place {
             place.resume().await;
         }

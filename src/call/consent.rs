@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
+use super::grant_controls::connection_ended;
 use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
-use super::meter::connection_ended;
+use super::meter::grant_id;
 use super::prepared_request::lasts_as_token;
-use super::{Answer, CallContext, ClientAnswer, Elicitation, Pipeline, Question, Subject};
+use super::{
+    Answer, CallContext, ClientAnswer, ClientQuestion, Elicitation, Pipeline, Question, Subject,
+};
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
@@ -115,7 +118,8 @@ impl Pipeline {
                 context.elicitation,
                 Elicitation::Supported | Elicitation::Reachable(_)
             ),
-            Mode::Token | Mode::Human => confirm.is_none(),
+            Mode::Token => confirm.is_none(),
+            Mode::Human => confirm.is_none() && !matches!(context.pages, Elicitation::Accepted(_)),
         }
     }
 
@@ -185,7 +189,11 @@ impl Pipeline {
             Elicitation::Declined => refuse(declined(), None),
             Elicitation::Reachable(line) => {
                 let token = self.issue_kept(subject, context).await?;
-                let asked = line.ask(question(subject), context.place.as_ref());
+                let question = ClientQuestion {
+                    text: question(subject),
+                    page: None,
+                };
+                let asked = line.ask(question, context.place.as_ref());
                 match asked.await {
                     ClientAnswer::Accepted => {
                         let consent = self.agreed_by_token(&token, subject, by);
@@ -205,11 +213,15 @@ impl Pipeline {
             Elicitation::Supported => {
                 let token = self.issue_kept(subject, context).await?;
                 let text = question(subject);
-                let question = Some(Box::new(Question { text, token }));
+                let question = Some(Box::new(Question {
+                    text,
+                    token,
+                    page: None,
+                }));
                 let remedy = "The client asks the user; repeat the call with the answer.";
                 Err(Answer {
                     question,
-                    ..preview(subject, None, None, remedy)
+                    ..preview(subject, None, (None, None), remedy)
                 })
             }
             Elicitation::Unsupported => refuse(
@@ -247,7 +259,7 @@ impl Pipeline {
                     let unusual = ["preview_above", "lockdown"];
                     let unusual =
                         Some(rule).filter(|rule| unusual.iter().any(|one| rule.contains(one)));
-                    Err(preview(subject, Some(&token), unusual, remedy))
+                    Err(preview(subject, Some(&token), (unusual, None), remedy))
                 }
                 None => Err(self.refuse_random(subject, context)),
             },
@@ -291,12 +303,17 @@ impl Pipeline {
     }
 
     /// Marks a batch's confirm token as used; what came of a run before it is answered again.
-    pub(super) async fn begin_run(&self, consent: &mut Consent) -> Result<(), Answer> {
+    pub(super) async fn begin_run(
+        &self,
+        consent: &mut Consent,
+        context: &CallContext,
+    ) -> Result<(), Answer> {
         let Some(mark) = consent.take_mark() else {
             return Ok(());
         };
         let start = CallStart {
             once: vec![mark],
+            grant: grant_id(context),
             ..CallStart::default()
         };
         let begun = self.controls().store.begin(start).await;
@@ -305,8 +322,8 @@ impl Pipeline {
                 consent.run = Some(Box::new(run));
                 Ok(())
             }
-            CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::GrantEnded => Err(Answer::never_sent(&connection_ended())),
+            CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys | CallBegin::NoPlace(..) => Err(too_many_keys()),
         }
     }
@@ -355,7 +372,7 @@ fn question(subject: &Subject) -> String {
 pub(super) fn preview(
     subject: &Subject,
     confirm: Option<&str>,
-    rule: Option<&str>,
+    (rule, page): (Option<&str>, Option<&str>),
     remedy: &str,
 ) -> Answer {
     let tool = subject.tool();
@@ -404,6 +421,9 @@ pub(super) fn preview(
     }
     if let Some(rule) = rule.filter(|_| subject.facts().may_disclose) {
         asked["rule"] = json!(rule);
+    }
+    if let Some(page) = page {
+        asked["approveAt"] = json!(page);
     }
     if let Some(confirm) = confirm {
         asked["confirm"] = json!(confirm);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Snapshot;
 use super::approval::Waiters;
 use super::webhook::Webhook;
+use super::{GrantControls, Snapshot};
 use crate::config::{AuditedArguments, Config, ConfigError};
 use crate::upstream::Transport;
+use crate::upstream::accounts::Account;
 use state::approvals::Approvals;
 use state::audit::Audit;
 use state::keys::Keys;
@@ -31,6 +32,8 @@ pub struct Controls {
     pub webhook: Option<Webhook>,
     pub pauses: Pauses,
     pub keys: Keys,
+    /// None where nobody signs in.
+    pub sign_in: Option<GrantControls>,
 }
 
 /// Whether calls that change something are written down.
@@ -47,6 +50,7 @@ impl Controls {
     pub fn open(config: &Config, transport: &Transport) -> Result<Self, String> {
         let store = open_store(config)?;
         let sentence = |error: StoreError| error.to_string();
+        let sign_in = GrantControls::open(&config.oauth, &store, config.locations.keys().cloned());
         let snapshot = Snapshot::read(config, &transport.oauth(), &store)?;
         // What a sandbox does reaches nobody.
         let may_audit = store.is_durable() || config.upstream.simulated;
@@ -78,6 +82,7 @@ impl Controls {
             webhook,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
+            sign_in,
             store,
         })
     }
@@ -95,6 +100,7 @@ impl Controls {
             webhook: None,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
+            sign_in: None,
             store,
         })
     }
@@ -109,6 +115,13 @@ impl Controls {
     pub fn replace_snapshot(&self, snapshot: Arc<Snapshot>) {
         let current = self.snapshot.write();
         *current.unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    /// The same with these in place of the locations that were connected before, whatever else changes meanwhile.
+    pub fn replace_connected(&self, connected: Vec<Account>) {
+        let current = self.snapshot.write();
+        let mut current = current.unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(current.with_connected(connected));
     }
 }
 

@@ -53,6 +53,10 @@ impl Pipeline {
             return Err(Failure::new(FailureClass::Invalid, what).into());
         }
         self.ensure_accepted(context).await?;
+        if let Elicitation::Accepted(handle) = &context.pages {
+            let prepared = self.find_prepared(handle, context).await?;
+            return self.run_prepared_as(prepared, None, request).await;
+        }
         match &context.elicitation {
             // What the user has agreed to is what they were shown, whatever the rows are by now.
             Elicitation::Accepted(token) => {
@@ -116,6 +120,9 @@ impl Pipeline {
         let snapshot = self.snapshot();
         let mut inspected: Option<InspectedRows> = None;
         let mut first_failure: Option<Answer> = None;
+        // What is asked of a request of several.
+        let mut many: Option<(Mode, String)> = None;
+        let can_ask = context.elicitation.can_ask();
         for (index, candidate) in candidates.into_iter().enumerate() {
             if index % AT_ONCE == AT_ONCE - 1 {
                 tokio::task::yield_now().await;
@@ -138,6 +145,9 @@ impl Pipeline {
                     continue;
                 }
             };
+            let rules = validated.facts().rules(context);
+            let asked = rules.confirmation_of_many(request.tool, 2, can_ask);
+            many = many.into_iter().chain(asked).max_by_key(|(mode, _)| *mode);
             let row = SelectedRow {
                 item: candidate.item,
                 name: candidate.name,
@@ -156,7 +166,14 @@ impl Pipeline {
             }
         }
         match (inspected, first_failure) {
-            (Some(inspected), _) => Ok(inspected),
+            (Some(mut inspected), _) => {
+                let is_many = inspected.rows.len() > 1;
+                let many = many.filter(|(mode, _)| is_many && *mode > inspected.mode);
+                if let Some((mode, rule)) = many {
+                    (inspected.mode, inspected.rule) = (mode, rule);
+                }
+                Ok(inspected)
+            }
             (None, Some(failure)) => Err(failure),
             (None, None) => Err(chosen.nothing()),
         }

@@ -96,13 +96,10 @@ impl Facts {
     }
 
     /// The rules over the call.
-    pub(super) fn rules(&self, context: &CallContext) -> EffectiveRules<'_> {
-        let alias = self
-            .configured()
-            .map(|configured| configured.alias.as_str());
-        let key = context.principal.key.as_ref();
-        let policy = key.and_then(|key| key.policy.as_deref());
-        self.snapshot.rules.over(alias, policy)
+    pub(super) fn rules<'a>(&'a self, context: &'a CallContext) -> EffectiveRules<'a> {
+        let access = context.principal.access.as_ref();
+        let location = self.configured().map(Arc::as_ref);
+        self.snapshot.rules_over(location, access)
     }
 
     /// The same call with other arguments, such as those of the next page.

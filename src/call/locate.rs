@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Options, Pipeline, Principal,
-    Snapshot,
+    AccessRef, AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Options, Pipeline,
+    Principal, Snapshot,
 };
 use crate::call::arguments::LocalZone;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Caller, Failure, LocationBinding, TenantId, agency_refusal};
+use crate::upstream::{
+    Caller, ConfiguredLocation, Failure, LocationBinding, TenantId, agency_refusal,
+};
 use tool::{Role, TokenClass, Tool};
 
 /// A call whose account is known, and whose tool the caller may see.
@@ -126,7 +128,10 @@ impl Pipeline {
         let account = principal.account.as_ref();
         match principal.kind.rights().agency {
             AgencyRight::Never => false,
-            AgencyRight::ByKey => principal.key.as_ref().is_some_and(|key| key.agency),
+            AgencyRight::ByKey => {
+                let access = principal.access.as_ref();
+                access.is_some_and(AccessRef::may_use_agency)
+            }
             AgencyRight::BySetting => self.settings().access_key_agency,
             AgencyRight::Unbound => !account
                 .is_some_and(|account| matches!(account.location, Some(LocationBinding::Pin(_)))),
@@ -136,14 +141,21 @@ impl Pipeline {
     /// Whether the rules over `principal` let it see `tool` in any location that it reaches.
     pub fn is_visible(&self, tool: &Tool, principal: &Principal) -> bool {
         let snapshot = self.snapshot();
-        if snapshot.rules.is_empty() {
+        let access = principal.access.as_ref();
+        if snapshot.rules.is_empty() && access.is_none() && self.controls().sign_in.is_none() {
             return true;
         }
-        let policy = principal.key.as_ref().and_then(|key| key.policy.as_deref());
-        let shown = |alias: Option<&str>| snapshot.rules.over(alias, policy).shows(tool).is_ok();
-        let reachable = reachable(&snapshot.locations, &principal.scope);
+        let shown = |location: Option<&ConfiguredLocation>| {
+            let rules = snapshot.rules_over(location, access);
+            rules.shows(tool).is_ok()
+        };
+        let reachable = principal.scope.within(&snapshot.locations);
         // Whoever may have made a token up is not shown what the rules of a location are that it names.
         let own = principal.account.as_ref().map(|account| {
+            // One that is known needs not be looked for: a person's own is found by nobody else.
+            if let Some(configured) = &account.configured {
+                return snapshot.locations.find(&configured.alias);
+            }
             let bound = account.location.as_ref().map(LocationBinding::location);
             let location = match bound {
                 Some(at) => {
@@ -153,19 +165,19 @@ impl Pipeline {
             };
             location.and_then(|location| snapshot.locations.of_location(location.as_str()))
         });
-        let places = own.into_iter().chain(reachable.into_iter().map(Some));
-        let mut aliases = places
-            .map(|account| account.map(|account| account.configured.alias.as_str()))
+        let places = own.into_iter().chain(reachable.map(Some));
+        let mut locations = places
+            .map(|account| account.map(|account| account.configured.as_ref()))
             .peekable();
-        match aliases.peek() {
+        match locations.peek() {
             None => shown(None),
-            Some(_) => aliases.any(shown),
+            Some(_) => locations.any(shown),
         }
     }
 
     /// Whether lists and searches may differ from those of others.
     pub fn hides_anything(&self) -> bool {
-        self.snapshot().rules.hides_anything()
+        self.controls().sign_in.is_some() || self.snapshot().rules.hides_anything()
     }
 }
 
@@ -248,8 +260,7 @@ fn account_named(
     if let Some(own) = own {
         return Ok(own.clone());
     }
-    let found = accounts.find(text).or_else(|| accounts.of_location(text));
-    if let Some(account) = found.filter(|one| principal.scope.contains(&one.configured.alias)) {
+    if let Some(account) = principal.scope.find(accounts, text) {
         return Ok(account.caller());
     }
     let bound = principal.account.as_ref().map(|account| &account.location);
@@ -274,7 +285,7 @@ fn account_named(
         "Nothing was sent: there is no location {} here.",
         shown(text)
     );
-    let known = reachable(accounts, &principal.scope);
+    let known: Vec<&Account> = principal.scope.within(accounts).collect();
     let remedy = match known.as_slice() {
         [] => "Leave `location` out: the connection has one account only.".to_owned(),
         known => listed(known),
@@ -294,8 +305,7 @@ fn by_arguments<'a>(
         let names = std::iter::once(&one.name).chain(one.aliases);
         let name = names.copied().find(|name| arguments.contains_key(*name))?;
         let given = arguments.get(name)?.as_str()?;
-        let found = accounts.find(given).or_else(|| accounts.of_location(given));
-        let account = found.filter(|account| scope.contains(&account.configured.alias))?;
+        let account = scope.find(accounts, given)?;
         arguments.insert(name.to_owned(), json!(account.configured.location.as_str()));
         Some(account)
     })
@@ -303,8 +313,14 @@ fn by_arguments<'a>(
 
 /// The only location there is; several are none.
 fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account, Failure> {
-    match reachable(accounts, scope).as_slice() {
+    let within: Vec<&Account> = scope.within(accounts).collect();
+    match within.as_slice() {
         [one] => Ok(one),
+        [] if matches!(scope, LocationScope::Grant(_)) => {
+            let what = "Nothing was sent: this connection reaches no location any more.";
+            Err(Failure::new(FailureClass::Location, what)
+                .with_remedy("Have the person who connected it connect it again, with a location."))
+        }
         [] => {
             let what = "Nothing was sent: no location is open to this key.";
             Err(Failure::new(FailureClass::Location, what)
@@ -318,13 +334,6 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
             Err(Failure::new(FailureClass::Location, what).with_remedy(listed(several)))
         }
     }
-}
-
-fn reachable<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Vec<&'a Account> {
-    accounts
-        .iter()
-        .filter(|account| scope.contains(&account.configured.alias))
-        .collect()
 }
 
 fn listed(accounts: &[&Account]) -> String {

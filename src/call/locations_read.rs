@@ -108,10 +108,7 @@ impl Pipeline {
         }
         let mut places: Vec<LocationCall> = Vec::new();
         for name in named {
-            let accounts = &snapshot.locations;
-            let found = accounts.find(name).or_else(|| accounts.of_location(name));
-            let found = found.filter(|one| scope.contains(&one.configured.alias));
-            let place = match found {
+            let place = match scope.find(&snapshot.locations, name) {
                 Some(account) => LocationCall::configured(account),
                 None => LocationCall::own(name, None),
             };
@@ -130,8 +127,7 @@ impl Pipeline {
     ) -> Result<Vec<LocationCall>, Answer> {
         let principal = &context.principal;
         let snapshot = self.snapshot();
-        let configured = snapshot.locations.iter();
-        let configured = configured.filter(|one| principal.scope.contains(&one.configured.alias));
+        let configured = principal.scope.within(&snapshot.locations);
         let mut places: Vec<LocationCall> = configured.map(LocationCall::configured).collect();
         let Some(account) = &principal.account else {
             return Ok(places);

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::controls::Auditing;
+use super::grant_controls::connection_ended;
 use super::idempotency::{kept, kept_of_item, known_answer, too_many_keys};
-use super::{Answer, Authorized, CallContext, Consent, Facts, Pipeline};
+use super::{AccessRef, Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply, SendPermit};
@@ -94,27 +95,44 @@ impl Pipeline {
         (once, caps, audit): (Vec<OnceKey>, Vec<Cap>, Option<AuditedCall>),
         context: &CallContext,
     ) -> Result<OpenCall, Answer> {
-        let under = match caps.is_empty() {
-            true => String::new(),
-            false => self.counted_under(facts),
-        };
+        let under: Vec<String> = caps
+            .iter()
+            .map(|cap| self.capped_under(cap, facts, context))
+            .collect();
         let now = self.now();
+        let places = caps.iter().zip(&under);
         let start = CallStart {
             once,
-            caps: caps.iter().map(|cap| place(cap, &under, now)).collect(),
+            caps: places.map(|(cap, under)| place(cap, under, now)).collect(),
             audit,
-            grant: None,
+            grant: grant_id(context),
         };
         let begun = self.controls().store.begin(start).await;
         match begun.map_err(|error| self.unwritable(&error))? {
             CallBegin::Open(open) => Ok(open),
-            CallBegin::GrantEnded => Err(Answer::never_sent(&connection_ended())),
+            CallBegin::GrantEnded => {
+                let failure = connection_ended();
+                Err(self.refuse(facts, &failure, None, context))
+            }
             CallBegin::Known(kind, known) => Err(known_answer(kind, known)),
             CallBegin::TooManyKeys => Err(too_many_keys()),
-            CallBegin::NoPlace(index, wait) => match caps.get(index) {
-                Some(cap) => Err(self.deny(facts, cap.used_up(&under, wait), context)),
-                None => Err(too_many_keys()),
+            CallBegin::NoPlace(index, wait) => match (caps.get(index), under.get(index)) {
+                (Some(cap), Some(under)) => {
+                    Err(self.deny(facts, cap.used_up(under, wait), context))
+                }
+                _ => Err(too_many_keys()),
             },
+        }
+    }
+
+    /// Whose calls the cap counts, as far as that is proven.
+    fn capped_under(&self, cap: &Cap, facts: &Facts, context: &CallContext) -> String {
+        match cap.is_callers {
+            true => {
+                let principal = self.principal_digest(&context.principal);
+                format!("caller:{}", state::hex(&principal))
+            }
+            false => self.counted_under(facts),
         }
     }
 
@@ -129,8 +147,8 @@ impl Pipeline {
 
     /// Who calls, as the audit has it: the same over restarts, and nothing that opens anything.
     pub(super) fn who(&self, facts: &Facts, context: &CallContext) -> String {
-        match &context.principal.key {
-            Some(key) => format!("key:{}", key.id),
+        match &context.principal.access {
+            Some(access) => access.who(),
             None => self.credential_name(&facts.caller.credential),
         }
     }
@@ -173,8 +191,8 @@ impl Pipeline {
         if !self.is_accepted(principal) {
             return;
         }
-        let who = match (&principal.key, &principal.account) {
-            (Some(key), _) => format!("key:{}", key.id),
+        let who = match (&principal.access, &principal.account) {
+            (Some(access), _) => access.who(),
             (None, Some(account)) => self.credential_name(&account.credential),
             (None, None) => "operator".to_owned(),
         };
@@ -183,6 +201,7 @@ impl Pipeline {
         }
         let entry = AuditEntry {
             who: &who,
+            grant: principal.access.as_ref().and_then(AccessRef::audit_entry),
             client: context.client.as_deref(),
             surface: &context.surface,
             tool: tool.name,
@@ -258,6 +277,14 @@ pub(super) async fn wait_for_record(pending: Option<Pending<()>>) {
     }
 }
 
+/// A call that changes something is not made after its grant has ended, however lately.
+pub(super) fn grant_id(context: &CallContext) -> Option<String> {
+    let access = context.principal.access.as_ref();
+    access
+        .and_then(AccessRef::grant)
+        .map(|grant| grant.id.clone())
+}
+
 /// What stands for the cap in rows.
 pub(super) fn place(cap: &Cap, under: &str, now: Timestamp) -> CapPlace {
     CapPlace {
@@ -275,8 +302,10 @@ fn entry<'a>(
     consent: Option<&'a Consent>,
     who: &'a str,
 ) -> AuditEntry<'a> {
+    let access = context.principal.access.as_ref();
     AuditEntry {
         who,
+        grant: access.and_then(AccessRef::audit_entry),
         client: context.client.as_deref(),
         surface: &context.surface,
         tool: facts.tool.name,
@@ -295,10 +324,4 @@ fn entry<'a>(
             }),
         idempotency_key: facts.idempotency_key.is_some(),
     }
-}
-
-/// What a call of a grant is told that has ended.
-pub(super) fn connection_ended() -> Failure {
-    let what = "Nothing was sent: this connection was ended.";
-    Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")
 }

@@ -7,6 +7,8 @@ use crate::upstream::Digest;
 pub enum PrincipalId {
     /// The id of an access key.
     Key(String),
+    /// The id of a grant.
+    Grant(String),
     /// Whoever has the settings' access key, and no token beside it.
     Server,
     /// A HighLevel token, by its HMAC.

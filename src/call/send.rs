@@ -20,7 +20,8 @@ impl Pipeline {
     pub(super) async fn send(&self, metered: Metered) -> Option<Response> {
         let (facts, permit, consent, mut record) = metered.into_parts();
         if !record.is_once() && !consent.is_once() {
-            let replied = self.transport().send(permit).await;
+            let mut replied = self.transport().send(permit).await;
+            self.note_connected(&facts, &mut replied);
             record.replied(&replied);
             return Some(Response {
                 facts,
@@ -32,7 +33,8 @@ impl Pipeline {
         let (sender, receiver) = oneshot::channel();
         let pipeline = self.clone();
         tokio::spawn(async move {
-            let replied = pipeline.transport().send(permit).await;
+            let mut replied = pipeline.transport().send(permit).await;
+            pipeline.note_connected(&facts, &mut replied);
             record.replied(&replied);
             let response = Box::new(Response {
                 facts,

@@ -3,25 +3,34 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::AccessRef;
 use crate::catalog::TOOLS;
 use crate::config::{self, Config};
-use crate::upstream::accounts::Accounts;
+use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::company::Oauth;
-use policy::{Policy, PolicyDefaults, PolicyErrors};
+use crate::upstream::{ConfiguredLocation, connected};
+use policy::{EffectiveRules, NamedRules, Policy, PolicyDefaults, PolicyErrors};
 use state::Store;
+use state::vault::Vault;
 
 /// Locations and rules that belong together; read again while the server runs.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub locations: Accounts,
-    pub rules: Policy,
+    pub rules: Arc<Policy>,
 }
 
 impl Snapshot {
     /// Fails with a sentence where a location or the file of rules is not usable, or the one names what
     /// the other does not have.
     pub fn read(config: &Config, oauth: &Oauth, store: &Store) -> Result<Arc<Self>, String> {
-        let locations = Accounts::new(config, oauth, store).map_err(|error| error.to_string())?;
+        let mut locations =
+            Accounts::new(config, oauth, store).map_err(|error| error.to_string())?;
+        if config.oauth.is_on() {
+            let rows = Vault::new(store).read().wait();
+            let rows = rows.map_err(|error| error.to_string())?;
+            locations = locations.with_connected(connected::accounts(rows));
+        }
         let file = &config.policy.file;
         let rules = match file.as_os_str().is_empty() {
             true => Policy::default(),
@@ -32,12 +41,54 @@ impl Snapshot {
             .location_names()
             .find(|alias| locations.find(alias).is_none())
         {
-            return Err(format!(
+            let what = format!(
                 "{} has rules for [locations.{unknown}], which the settings do not have; correct the alias or add the location",
                 file.display()
-            ));
+            );
+            match config.oauth.is_on() {
+                // It may be one that somebody connects, or no longer does.
+                true => tracing::warn!("{what}"),
+                false => return Err(what),
+            }
         }
-        Ok(Arc::new(Self { locations, rules }))
+        Ok(Arc::new(Self {
+            locations,
+            rules: Arc::new(rules),
+        }))
+    }
+
+    /// The same with these in place of the locations that were connected before.
+    pub(super) fn with_connected(&self, connected: Vec<Account>) -> Self {
+        Self {
+            locations: self.locations.with_connected(connected),
+            rules: Arc::clone(&self.rules),
+        }
+    }
+
+    /// What holds for calls in a location, or in none of the server's, by a caller of this key or grant.
+    pub(super) fn rules_over<'a>(
+        &'a self,
+        location: Option<&ConfiguredLocation>,
+        access: Option<&'a AccessRef>,
+    ) -> EffectiveRules<'a> {
+        const INSTALLED: &NamedRules = &NamedRules::Installed;
+        let alias = location.map(|location| location.alias.as_str());
+        let own = access.into_iter().flat_map(|access| access.rules(alias));
+        let is_ruled = || {
+            own.clone().next().is_some()
+                || alias.is_some_and(|alias| self.rules.has_location(alias))
+        };
+        let stored = location.and_then(|location| location.stored.as_ref());
+        let is_open = stored.is_some_and(|stored| stored.is_install) && !is_ruled();
+        self.rules
+            .over_all(alias, own.chain(is_open.then_some(INSTALLED)))
+    }
+
+    /// Whether a call in the location of this alias, or in none of the server's, is judged alike by both.
+    pub(super) fn is_same_for(&self, other: &Self, alias: Option<&str>) -> bool {
+        // Rules and settings are read together.
+        let same_place = |alias| self.locations.is_same_in(&other.locations, alias);
+        Arc::ptr_eq(&self.rules, &other.rules) && alias.is_none_or(same_place)
     }
 }
 

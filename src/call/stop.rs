@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{CallContext, Facts, Pipeline, Snapshot};
+use super::{AccessRef, CallContext, Facts, Pipeline};
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, Recheck};
+use crate::upstream::{ConfiguredLocation, Failure, Recheck};
 
 /// What of a call an operator can stop it by.
 pub(super) struct Stoppable {
-    alias: Option<String>,
     is_read: bool,
     may_disclose: bool,
-    /// The access key's id.
-    key: Option<String>,
+    access: Option<AccessRef>,
+    configured: Option<Arc<ConfiguredLocation>>,
 }
 
 /// Why a call is stopped, and by which rule.
@@ -21,17 +20,14 @@ pub(super) type StopReason = (Failure, Option<&'static str>);
 impl Pipeline {
     /// Why the call may not go any more, if somebody stopped it.
     pub(super) fn stopped(&self, call: &Stoppable) -> Option<StopReason> {
-        let key = call.key.as_ref();
-        if key.is_some_and(|key| !self.is_key_valid(key)) {
-            let what = "Nothing was sent: the access key was revoked or has expired.";
-            let failure = Failure::new(FailureClass::Auth, what)
-                .with_remedy("Have the server's operator make another.");
+        if let Some(failure) = self.ended(call.access.as_ref(), call.configured.as_deref()) {
             return Some((failure, None));
         }
         if call.is_read {
             return None;
         }
-        let paused = self.paused(call.alias.as_deref())?;
+        let alias = call.configured.as_ref();
+        let paused = self.paused(alias.map(|configured| configured.alias.as_str()))?;
         let what = match call.may_disclose {
             true => format!("Nothing was sent. {}", paused.sentence()),
             false => "Nothing was sent: everything but reading is paused here.".to_owned(),
@@ -48,28 +44,30 @@ impl Pipeline {
         let judged_by = Arc::clone(&facts.snapshot);
         Box::new(move || match pipeline.stopped(&call) {
             Some((failure, _)) => Err(failure),
-            None => pipeline.check_snapshot(&judged_by),
+            None => {
+                let alias = call.configured.as_ref();
+                let alias = alias.map(|configured| configured.alias.as_str());
+                match pipeline.snapshot().is_same_for(&judged_by, alias) {
+                    true => Ok(()),
+                    false => Err(changed()),
+                }
+            }
         })
     }
+}
 
-    fn check_snapshot(&self, judged_by: &Arc<Snapshot>) -> Result<(), Failure> {
-        if Arc::ptr_eq(judged_by, &self.snapshot()) {
-            return Ok(());
-        }
-        let what =
-            "Nothing was sent: the server's locations or rules changed while the call waited.";
-        Err(Failure::new(FailureClass::Refused, what).with_remedy("Repeat the call."))
-    }
+fn changed() -> Failure {
+    let what = "Nothing was sent: the server's locations or rules changed while the call waited.";
+    Failure::new(FailureClass::Refused, what).with_remedy("Repeat the call.")
 }
 
 impl Stoppable {
     pub(super) fn new(facts: &Facts, context: &CallContext) -> Self {
-        let key = context.principal.key.as_ref();
         Self {
-            alias: facts.configured().map(|place| place.alias.clone()),
+            access: context.principal.access.clone(),
+            configured: facts.configured().cloned(),
             is_read: facts.is_read(),
             may_disclose: facts.may_disclose,
-            key: key.map(|key| key.id.clone()),
         }
     }
 }

@@ -7,7 +7,7 @@ use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value, json};
 
 use super::record_names::{MOST_NAMED, RecordRef};
-use super::{CallContext, Facts, OnError, Pipeline, Validated};
+use super::{AccessRef, CallContext, Facts, OnError, Pipeline, Validated};
 use crate::catalog::masking::mask_secrets;
 use crate::upstream::ConfiguredLocation;
 use state::approvals::{LocationCount, MOST_PREVIEW, cut_preview};
@@ -38,6 +38,11 @@ pub(super) struct Subject {
     warnings: Vec<String>,
     /// Where they are the items of a batch, what was asked.
     batch: Option<BatchRequest>,
+    /// Of the grant that asks, and whether its client can ask its user.
+    access: Option<AccessRef>,
+    can_ask: bool,
+    /// A rule of the operator's has a person decide about one of them.
+    operator_asks: bool,
 }
 
 /// A batch as it was asked for.
@@ -73,7 +78,16 @@ impl Subject {
             preparation: None,
             warnings: Vec::new(),
             batch: None,
+            access: context.principal.access.clone(),
+            can_ask: context.elicitation.can_ask(),
+            operator_asks: false,
         }
+    }
+
+    /// Whether whoever holds the grant that asks may decide about them: no rule but the grant's own has a person do so.
+    pub(super) fn holder_decides(&self) -> bool {
+        let grant = self.access.as_ref().and_then(AccessRef::grant);
+        grant.is_some() && self.calls > 0 && !self.operator_asks
     }
 
     /// The calls are the items of `batch`.
@@ -91,6 +105,9 @@ impl Subject {
         self.digest.update(validated.fingerprint().as_bytes());
         self.digest.update(b"\n");
         let facts = validated.facts();
+        let location = facts.configured().map(Arc::as_ref);
+        let rules = facts.snapshot.rules_over(location, self.access.as_ref());
+        self.operator_asks |= rules.operator_asks_person(facts.tool, self.can_ask);
         for warning in facts.warnings() {
             if !self.warnings.contains(warning) {
                 self.warnings.push(warning.clone());

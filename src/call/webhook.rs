@@ -140,6 +140,7 @@ mod tests {
             locations: Vec::new(),
             who: number.to_string(),
             preview: json!({"body": "x".repeat(100_000)}),
+            holder_decides: false,
             lasts: Duration::from_secs(60),
             request: None,
         };

@@ -99,6 +99,7 @@ impl Serve {
             ));
             let own = http::own_account(&config.account)?;
             tokio::spawn(pipeline.clone().run_approvals(own));
+            tokio::spawn(pipeline.clone().follow_connected());
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;

@@ -3,17 +3,20 @@
 
 mod forwarding;
 mod headers;
+mod sign_in;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::call::{CallerKind, LocationEndpoint, LocationScope, Principal};
-use crate::config::{self, LocationHeader, OwnAccount, ServerSettings};
+use crate::call::{
+    AccessRef, CallerKind, GrantRef, LocationEndpoint, LocationScope, Pipeline, Principal,
+};
+use crate::config::{self, LocationHeader, OauthSettings, OwnAccount, ServerSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::origin::is_loopback;
 use crate::http::problem::HttpProblem;
@@ -23,6 +26,8 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
+use sign_in::{SignInAddress, access_token, not_for_calls, refuse_token_in};
+use state::grants::is_access_token;
 use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};
 
 /// Who may call, and as whom.
@@ -38,6 +43,7 @@ pub struct Access {
     /// Nobody but this machine reaches the server, as far as the settings tell.
     is_local: bool,
     addresses: ClientAddresses,
+    sign_in: Option<SignInAddress>,
 }
 
 /// What of a request says who asks, and where.
@@ -49,6 +55,8 @@ pub struct Visit<'a> {
     pub peer: Option<IpAddr>,
     /// Of the location that the endpoint is for.
     pub alias: Option<&'a str>,
+    /// Of the access token that it shows at the address for sign-in.
+    pub grant: Option<Arc<GrantRef>>,
 }
 
 /// What a request shows: a credential of its own, or the right to use the server's.
@@ -56,6 +64,7 @@ enum Shown {
     /// `CallerKind::ServerKey` where the settings' access key vouches for the caller.
     Client(CallerKind, Credential),
     Key(Arc<KeyRecord>),
+    Grant(Arc<GrantRef>),
     Server(CallerKind),
 }
 
@@ -70,6 +79,9 @@ const COMPANY: &str = "companyid";
 
 /// Said of every location that a key does not scope, whether there is one or not.
 const UNREACHED: &str = "The access key does not reach this location.";
+
+/// The same for a grant.
+const UNCONNECTED: &str = "This connection does not reach this location.";
 
 /// A location that HighLevel does not have: its ids are letters and digits.
 const NO_LOCATION: &str = "no-such-location";
@@ -91,6 +103,7 @@ impl Access {
             keys_close: true,
             is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
             addresses: ClientAddresses::new(server),
+            sign_in: None,
         })
     }
 
@@ -102,16 +115,68 @@ impl Access {
         }
     }
 
+    /// The same with an address where people and clients sign in, where the settings have one.
+    pub fn with_sign_in(self, settings: &OauthSettings, pipeline: &Pipeline) -> Self {
+        Self {
+            sign_in: SignInAddress::new(settings, pipeline),
+            ..self
+        }
+    }
+
+    /// The access token that a request shows at the address for sign-in, to be looked up before anything else.
+    pub fn shown_token(
+        &self,
+        host: &Authority,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<SecretString>, HttpProblem> {
+        if self.sign_in_at(host).is_none() {
+            return Ok(None);
+        }
+        refuse_token_in(uri)?;
+        Ok(access_token(bearer(headers)?))
+    }
+
+    /// What that token opens.
+    pub async fn grant(
+        &self,
+        token: &SecretString,
+        pipeline: &Pipeline,
+    ) -> Result<Arc<GrantRef>, HttpProblem> {
+        match &self.sign_in {
+            Some(sign_in) => sign_in.grant(token, pipeline).await,
+            None => Err(not_a_token("")),
+        }
+    }
+
+    fn sign_in_at(&self, host: &Authority) -> Option<&SignInAddress> {
+        self.sign_in.as_ref().filter(|sign_in| sign_in.is_at(host))
+    }
+
     /// Whom a request acts for.
     pub fn principal(
         &self,
         visit: &Visit<'_>,
         accounts: &Accounts,
     ) -> Result<Principal, HttpProblem> {
-        let shown = self.credential(visit, accounts)?;
+        let shown = match &visit.grant {
+            Some(_) if visit.headers.contains_key(ACCESS_KEY) => {
+                return Err(unauthorized(
+                    "invalid_request",
+                    "An access token stands for itself; send it without an access key.",
+                ));
+            }
+            Some(grant) => Shown::Grant(Arc::clone(grant)),
+            None => self.credential(visit, accounts)?,
+        };
         let location = tenant(visit.headers, LOCATION)?;
         let company = tenant(visit.headers, COMPANY)?;
         let found = visit.alias.and_then(|alias| accounts.find(alias));
+        // What a person connected alone is nowhere but in that person's grants.
+        let found = found.filter(|at| match &shown {
+            Shown::Grant(grant) => grant.reach.contains(&at.configured),
+            _ => at.configured.owner().is_none(),
+        });
         let named = location.as_ref();
         let differs = |at: &Account| named.is_some_and(|given| at.configured.location != *given);
         let address = self.addresses.client(visit.peer, visit.headers);
@@ -141,6 +206,7 @@ impl Access {
             (_, _, Some(at)) => Some(at),
             // A key is not told which other aliases there are.
             (Shown::Key(_), _, None) => return Err(foreign(UNREACHED)),
+            (Shown::Grant(_), _, None) => return Err(foreign(UNCONNECTED)),
             (_, _, None) => {
                 let what = "There is no location of this alias here.";
                 return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));
@@ -166,6 +232,7 @@ impl Access {
                 }
             }
             Shown::Key(record) => self.of_key(&record, at, location, accounts)?,
+            Shown::Grant(grant) => of_grant(grant, at, location, accounts)?,
             Shown::Server(kind) => self.of_server(kind, at, location, company, accounts)?,
         };
         Ok(with_address(principal))
@@ -188,13 +255,29 @@ impl Access {
                 None if self.serves_without_credential(visit, accounts) => {
                     Ok(Shown::Server(CallerKind::OwnAccount))
                 }
-                None => Err(self.nothing_shown()),
+                None => Err(match self.sign_in_at(visit.host) {
+                    Some(sign_in) => sign_in.nothing_shown(),
+                    None => self.nothing_shown(),
+                }),
             };
         };
         if let Some(shown) = self.by_key(bearer)? {
             return self.unless_off(shown);
         }
+        if let Some(sign_in) = &self.sign_in
+            && let Some(problem) = not_for_calls(bearer).or_else(|| {
+                let is_elsewhere = is_access_token(bearer) && !sign_in.is_at(visit.host);
+                is_elsewhere.then(|| sign_in.elsewhere())
+            })
+        {
+            return Err(problem);
+        }
         let credential = Credential::parse(bearer).ok_or_else(|| not_a_token(bearer))?;
+        if let Some(sign_in) = self.sign_in_at(visit.host)
+            && let Some(problem) = sign_in.refuses_highlevel()
+        {
+            return Err(problem);
+        }
         match access_key {
             None => Ok(Shown::Client(CallerKind::Token, credential)),
             Some(Shown::Server(kind)) => Ok(Shown::Client(kind, credential)),
@@ -226,6 +309,7 @@ impl Access {
             .peer
             .is_some_and(|peer| peer.to_canonical().is_loopback());
         has_any
+            && self.sign_in_at(visit.host).is_none()
             && self.own_account == OwnAccount::Local
             && self.is_local
             && from_here
@@ -291,12 +375,15 @@ impl Access {
                 Some(named.ok_or_else(|| foreign(UNREACHED))?)
             }
             (None, None) => match &scope {
-                LocationScope::These(aliases) if aliases.len() == 1 => accounts.find(&aliases[0]),
+                LocationScope::These(aliases) => match aliases.as_slice() {
+                    [one] => accounts.find(one),
+                    _ => None,
+                },
                 _ => None,
             },
         };
         if let Some(named) = named
-            && !scope.contains(&named.configured.alias)
+            && !scope.contains(&named.configured)
         {
             return Err(foreign(UNREACHED));
         }
@@ -307,7 +394,7 @@ impl Access {
             } else {
                 scope
             },
-            key: Some(record.into()),
+            access: Some(AccessRef::Key(record.into())),
             ..Principal::with_scope(CallerKind::AccessKey, LocationScope::None)
         })
     }
@@ -377,6 +464,38 @@ impl Access {
         }
         Ok(caller)
     }
+}
+
+/// A client that somebody connected: in one of its locations, or free to name one.
+fn of_grant(
+    grant: Arc<GrantRef>,
+    at: Option<&Account>,
+    location: Option<TenantId>,
+    accounts: &Accounts,
+) -> Result<Principal, HttpProblem> {
+    let scope = LocationScope::Grant(Arc::clone(&grant));
+    let bound = match (at, location) {
+        (Some(at), _) => Some(at),
+        (None, Some(id)) => {
+            let named = scope.find(accounts, id.as_str());
+            Some(named.ok_or_else(|| foreign(UNCONNECTED))?)
+        }
+        (None, None) => {
+            let mut within = scope.within(accounts);
+            within.next().filter(|_| within.next().is_none())
+        }
+    };
+    Ok(Principal {
+        account: bound.map(Account::caller),
+        access: Some(AccessRef::Grant(grant)),
+        ..Principal::with_scope(
+            CallerKind::Grant,
+            match bound {
+                Some(_) => LocationScope::None,
+                None => scope,
+            },
+        )
+    })
 }
 
 /// A HighLevel token, in a location where it can do nothing.

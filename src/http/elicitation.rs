@@ -15,7 +15,9 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::call::{ClientAnswer, ClientLine, LONGEST_QUESTION, Pipeline, Principal};
+use crate::call::{
+    ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION, Pipeline, Principal,
+};
 use crate::http::stopping::Stopping;
 use crate::mcp::{FrameId, PostedFrame, question_frame, withdrawal_frame};
 use event_stream::EventStream;
@@ -91,22 +93,26 @@ pub(super) async fn ask_along(
         return next.run(Request::from_parts(parts, Body::from(body))).await;
     };
     // One that is over, or somebody else's, is none: its client goes on, and cannot be asked.
-    let session = session.filter(|one| asking.sessions.fits(one.as_bytes(), principal));
+    let session = session.and_then(|one| {
+        let can = asking.sessions.abilities(one.as_bytes(), principal)?;
+        Some((one, can))
+    });
     let call = |id: &str| {
-        let session = session.as_ref()?.to_str().ok()?;
-        Some(state::sha256(&format!("{session} {id}")))
+        let (session, can) = session.as_ref()?;
+        let call = state::sha256(&format!("{} {id}", session.to_str().ok()?));
+        Some((call, *can))
     };
     let call = match &frame {
         PostedFrame::Withdrawal(id) => call(id),
         PostedFrame::Other => call(FrameId::find(&body).as_ref().map_or("", FrameId::text)),
-        PostedFrame::Handshake | PostedFrame::Answer { .. } => None,
+        PostedFrame::Handshake(_) | PostedFrame::Answer { .. } => None,
     };
     let request = Request::from_parts(parts, Body::from(body));
     match frame {
         PostedFrame::Answer { id, word } => asking.take_answer(principal, &id, &word).await,
-        PostedFrame::Handshake => {
+        PostedFrame::Handshake(can) => {
             let mut answer = next.run(request).await;
-            let session = asking.sessions.issue(principal);
+            let session = asking.sessions.issue(principal, can);
             let session = session.filter(|_| answer.status().is_success());
             if let Some(session) = session.and_then(|id| HeaderValue::from_str(&id).ok()) {
                 answer.headers_mut().insert(SESSION, session);
@@ -114,13 +120,17 @@ pub(super) async fn ask_along(
             answer
         }
         PostedFrame::Withdrawal(_) => {
-            if let Some(call) = call {
+            if let Some((call, _)) = call {
                 asking.withdraw(principal, &call).await;
             }
             next.run(request).await
         }
         PostedFrame::Other => match call {
-            Some(call) => asking.answer((principal, call), request, next).await,
+            Some((call, can)) => {
+                let mut request = request;
+                request.extensions_mut().insert(can);
+                asking.answer((principal, call), request, next).await
+            }
             None => next.run(request).await,
         },
     }
@@ -156,7 +166,7 @@ impl Asking {
         let (questions, stopping) = (self.questions.clone(), self.stopping.clone());
         request
             .extensions_mut()
-            .insert(ClientLine::new(move |text| {
+            .insert(ClientLine::new(move |asked: ClientQuestion| {
                 let question = PersonQuestion {
                     principal,
                     call: call.clone(),
@@ -164,7 +174,7 @@ impl Asking {
                     stopping: stopping.clone(),
                     frames: frames.clone(),
                 };
-                Box::pin(async move { question.ask(&text).await })
+                Box::pin(async move { question.ask(&asked).await })
             }));
         let mut answered = Box::pin(next.run(request));
         let first = tokio::select! {
@@ -194,7 +204,7 @@ struct PersonQuestion {
 }
 
 impl PersonQuestion {
-    async fn ask(self, text: &str) -> ClientAnswer {
+    async fn ask(self, asked: &ClientQuestion) -> ClientAnswer {
         let deadline = Instant::now() + LONGEST_QUESTION;
         let opened = self
             .questions
@@ -207,7 +217,7 @@ impl PersonQuestion {
                 return UNKEPT;
             }
         };
-        let frame = question_frame(question.id(), text);
+        let frame = question_frame(question.id(), asked);
         if self.frames.send(frame).await.is_err() {
             return ClientAnswer::GONE;
         }
@@ -252,7 +262,11 @@ mod tests {
             frames,
         };
         let start = Instant::now();
-        assert_eq!(question.ask("Run it?").await, ClientAnswer::LATE);
+        let run = ClientQuestion {
+            text: "Run it?".to_owned(),
+            page: None,
+        };
+        assert_eq!(question.ask(&run).await, ClientAnswer::LATE);
         assert_eq!(start.elapsed().as_secs(), LONGEST_QUESTION.as_secs());
         let [question, end] = [asked.recv().await, asked.recv().await].map(|frame| {
             let frame = frame.expect("a frame");

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION};
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
 
-use crate::call::{Pipeline, Principal};
+use crate::call::{AccessRef, GrantRef, Pipeline, Principal};
 use crate::http::access::{Access, Visit};
 use crate::http::address::Address;
 use crate::http::client_address::Peer;
 use crate::http::origin::CheckedHost;
-use crate::http::problem::HttpProblem;
+use crate::http::problem::{HttpProblem, INSUFFICIENT_SCOPE};
 use crate::http::request_limits::{Intake, ShareHolder};
 
 /// What a request has to pass.
@@ -33,7 +35,15 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match guarded.principal(&request) {
+    let grant = match guarded.shown_token(&request) {
+        Ok(Some(token)) => guarded
+            .access
+            .grant(&token, &guarded.pipeline)
+            .await
+            .map(Some),
+        shown => shown.map(|_| None),
+    };
+    match grant.and_then(|grant| guarded.principal(&request, grant)) {
         Ok(principal) => {
             let headers = request.headers_mut();
             headers.remove(AUTHORIZATION);
@@ -41,27 +51,41 @@ pub(super) async fn guard(
             // Every answer is JSON, but the protocol has clients offer both; `*/*` gets a 406.
             headers.insert(ACCEPT, BOTH);
             let who = guarded.share_holder(&principal);
+            let grant = match &principal.access {
+                Some(AccessRef::Grant(grant)) => Some(Arc::clone(grant)),
+                _ => None,
+            };
             request.extensions_mut().insert(principal);
-            guarded.intake.pass(request, &who, next).await
+            let answer = guarded.intake.pass(request, &who, next).await;
+            match grant {
+                Some(grant) if grant.lacks_scope() => insufficient_scope().into_response(),
+                _ => answer,
+            }
         }
         Err(problem) => problem.into_response(),
     }
 }
 
 impl Guard {
-    fn principal(&self, request: &Request) -> Result<Principal, HttpProblem> {
+    fn shown_token(&self, request: &Request) -> Result<Option<SecretString>, HttpProblem> {
+        let host = checked_host(request)?;
+        self.access
+            .shown_token(host, request.uri(), request.headers())
+    }
+
+    fn principal(
+        &self,
+        request: &Request,
+        grant: Option<Arc<GrantRef>>,
+    ) -> Result<Principal, HttpProblem> {
         let snapshot = self.pipeline.snapshot();
         let alias = Address::parse(request.uri().path()).alias;
-        let host = request.extensions().get::<CheckedHost>();
-        let unchecked = || {
-            let what = "The request's host was not checked.";
-            HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
-        };
         let visit = Visit {
             headers: request.headers(),
-            host: &host.ok_or_else(unchecked)?.authority,
+            host: checked_host(request)?,
             peer: request.extensions().get::<Peer>().map(|peer| peer.0),
             alias: alias.as_deref(),
+            grant,
         };
         self.access.principal(&visit, &snapshot.locations)
     }
@@ -73,4 +97,19 @@ impl Guard {
             newcomer: is_new.then_some(principal.address),
         }
     }
+}
+
+fn checked_host(request: &Request) -> Result<&Authority, HttpProblem> {
+    let host = request.extensions().get::<CheckedHost>();
+    let host = host.ok_or_else(|| {
+        let what = "The request's host was not checked.";
+        HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
+    });
+    host.map(|host| &host.authority)
+}
+
+/// The client asked to read alone when it was connected, and may ask for more.
+fn insufficient_scope() -> HttpProblem {
+    let what = "This connection may only read, for its client asked for no more; it can ask for write by connecting again.";
+    HttpProblem::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, what)
 }

@@ -44,7 +44,7 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         .route("/mcp/{*surface}", any(endpoint))
         .with_state(Arc::clone(&endpoints));
     let guarded = Guard {
-        access,
+        access: access.with_sign_in(&config.oauth, pipeline),
         intake: Intake::new(settings, shares),
         pipeline: pipeline.clone(),
     };

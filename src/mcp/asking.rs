@@ -9,11 +9,14 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
-use super::questions::{self, form, has_forms};
-use crate::call::{ClientLine, Elicitation, Question};
+use super::questions::{self, abilities, elicit};
+use crate::call::{ClientAbilities, ClientLine, ClientQuestion, Elicitation, Question};
 
-/// The name of the one question.
+/// The name of the question that is answered at the client.
 const CONFIRM: &str = "confirm";
+
+/// The name of the one that is answered at a page.
+const APPROVE: &str = "approve";
 
 /// Longest name of a client that is kept, in characters.
 const LONGEST_NAME: usize = 80;
@@ -21,8 +24,16 @@ const LONGEST_NAME: usize = 80;
 /// The question as the protocol puts it. Its token comes back as the request's state; it stands for the
 /// exact call and its caller, so a state that was tampered with fits nothing.
 pub(super) fn input_required(question: Question) -> InputRequiredResult {
-    let asked = InputRequest::Elicitation(ElicitRequest::new(form(question.text)));
-    let requests = BTreeMap::from([(CONFIRM.to_owned(), asked)]);
+    let name = match question.page {
+        None => CONFIRM,
+        Some(_) => APPROVE,
+    };
+    let asked = ClientQuestion {
+        text: question.text,
+        page: question.page,
+    };
+    let asked = ElicitRequest::new(elicit(asked, &question.token));
+    let requests = BTreeMap::from([(name.to_owned(), InputRequest::Elicitation(asked))]);
     InputRequiredResult::new(Some(requests), Some(question.token))
 }
 
@@ -31,17 +42,35 @@ pub(super) fn elicitation(
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
 ) -> Elicitation {
+    answered(request, context, CONFIRM, |can| can.forms)
+}
+
+/// The same of a page that the client opens for its user.
+pub(super) fn pages(
+    request: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Elicitation {
+    answered(request, context, APPROVE, |can| can.pages)
+}
+
+/// By the question of this name, which clients of the ability are asked.
+fn answered(
+    request: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+    name: &str,
+    can: fn(&ClientAbilities) -> bool,
+) -> Elicitation {
     let recent = context
         .protocol_version()
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     if !recent {
-        return line(context).map_or(Elicitation::Unsupported, Elicitation::Reachable);
+        return line(context, can).map_or(Elicitation::Unsupported, Elicitation::Reachable);
     }
-    if !shows_forms(context) {
+    if !declares(context, can) {
         return Elicitation::Unsupported;
     }
     let answers = request.input_responses.as_ref();
-    let answer = answers.and_then(|answers| answers.get(CONFIRM));
+    let answer = answers.and_then(|answers| answers.get(name));
     match (answer, &request.request_state) {
         (Some(answer), Some(state)) => {
             match serde_json::from_value::<ElicitResult>(answer.clone()) {
@@ -56,16 +85,23 @@ pub(super) fn elicitation(
 }
 
 /// The way to the person while the call waits. Over HTTP the host has laid it, for it remembers the handshake.
-fn line(context: &RequestContext<RoleServer>) -> Option<ClientLine> {
+fn line(
+    context: &RequestContext<RoleServer>,
+    can: fn(&ClientAbilities) -> bool,
+) -> Option<ClientLine> {
     match context.extensions.get::<http::request::Parts>() {
-        Some(parts) => parts.extensions.get::<ClientLine>().cloned(),
-        None => shows_forms(context).then(|| questions::line(&context.peer)),
+        Some(parts) => {
+            let declared = parts.extensions.get::<ClientAbilities>();
+            let line = parts.extensions.get::<ClientLine>();
+            line.filter(|_| declared.is_some_and(can)).cloned()
+        }
+        None => declares(context, can).then(|| questions::line(&context.peer)),
     }
 }
 
-fn shows_forms(context: &RequestContext<RoleServer>) -> bool {
+fn declares(context: &RequestContext<RoleServer>, can: fn(&ClientAbilities) -> bool) -> bool {
     let declared = context.client_capabilities();
-    declared.is_some_and(|declared| has_forms(&declared))
+    declared.is_some_and(|declared| can(&abilities(&declared)))
 }
 
 /// Name and version of the client program, where it says them.

@@ -117,6 +117,7 @@ impl Handler {
             surface: self.0.endpoint.name.clone(),
             client: asking::client(context),
             elicitation: asking::elicitation(request, context),
+            pages: asking::pages(request, context),
             place: parts.and_then(|parts| parts.extensions.get::<CallPlace>().cloned()),
         })
     }

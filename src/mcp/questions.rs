@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::call::{ClientAnswer, ClientLine, LONGEST_QUESTION};
+use crate::call::{ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION};
 
 /// The one method by which a client is asked.
 const ASK: &str = "elicitation/create";
@@ -19,8 +19,8 @@ const ASK: &str = "elicitation/create";
 /// What a client posts that is more to the host than a request to hand on.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PostedFrame {
-    /// A handshake of a client whose user can be asked by forms.
-    Handshake,
+    /// A handshake of a client whose user can be asked.
+    Handshake(ClientAbilities),
     /// What came of a question.
     Answer {
         id: String,
@@ -65,12 +65,11 @@ impl PostedFrame {
         match (frame.method.as_deref(), frame.params) {
             (Some("initialize"), Some(params)) => {
                 let read = serde_json::from_str::<InitializeRequestParams>(params.get());
-                let can_ask = |hello: InitializeRequestParams| {
-                    hello.protocol_version.has_initialize() && has_forms(&hello.capabilities)
-                };
-                match read.is_ok_and(can_ask) {
-                    true => Self::Handshake,
-                    false => Self::Other,
+                let hello = read.ok();
+                let hello = hello.filter(|hello| hello.protocol_version.has_initialize());
+                match hello.map(|hello| abilities(&hello.capabilities)) {
+                    Some(can) if can != ClientAbilities::default() => Self::Handshake(can),
+                    _ => Self::Other,
                 }
             }
             (Some("notifications/cancelled"), Some(params)) => {
@@ -100,14 +99,30 @@ impl PostedFrame {
     }
 }
 
-/// Whether the client shows forms to its user. One that names neither form has forms: the older way of declaring them.
-pub(super) fn has_forms(declared: &ClientCapabilities) -> bool {
+/// How the client can ask its user. One that names neither way has forms: the older way of declaring them.
+pub(super) fn abilities(declared: &ClientCapabilities) -> ClientAbilities {
     let elicitation = declared.elicitation.as_ref();
-    elicitation.is_some_and(|has| has.form.is_some() || has.url.is_none())
+    elicitation.map_or(ClientAbilities::default(), |has| ClientAbilities {
+        forms: has.form.is_some() || has.url.is_none(),
+        pages: has.url.is_some(),
+    })
+}
+
+/// The question as the protocol puts it; `id` names it where it is answered at a page.
+pub(super) fn elicit(question: ClientQuestion, id: &str) -> ElicitRequestParams {
+    match question.page {
+        None => form(question.text),
+        Some(url) => ElicitRequestParams::UrlElicitationParams {
+            meta: None,
+            message: question.text,
+            url,
+            elicitation_id: id.to_owned(),
+        },
+    }
 }
 
 /// A form without fields: clients show its text and two buttons, yes and no.
-pub(super) fn form(text: String) -> ElicitRequestParams {
+fn form(text: String) -> ElicitRequestParams {
     ElicitRequestParams::FormElicitationParams {
         meta: None,
         message: text,
@@ -118,14 +133,16 @@ pub(super) fn form(text: String) -> ElicitRequestParams {
 /// The way to the person at a client over a connection of its own.
 pub(super) fn line(peer: &Peer<RoleServer>) -> ClientLine {
     let peer = peer.clone();
-    ClientLine::new(move |text| {
+    ClientLine::new(move |question| {
         let peer = peer.clone();
-        Box::pin(async move { ask(&peer, text).await })
+        Box::pin(async move { ask(&peer, question).await })
     })
 }
 
-async fn ask(peer: &Peer<RoleServer>, text: String) -> ClientAnswer {
-    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form(text)));
+async fn ask(peer: &Peer<RoleServer>, question: ClientQuestion) -> ClientAnswer {
+    // Its own address names the page.
+    let id = question.page.clone().unwrap_or_default();
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(elicit(question, &id)));
     let options = PeerRequestOptions::with_timeout(LONGEST_QUESTION);
     let asked = async {
         let handle = peer.send_request_with_option(request, options).await?;
@@ -145,9 +162,15 @@ async fn ask(peer: &Peer<RoleServer>, text: String) -> ClientAnswer {
 }
 
 /// The same question as a frame, under an id of the host's.
-pub fn question_frame(id: &str, text: &str) -> String {
-    let form = json!({"type": "object", "properties": {}});
-    let params = json!({"message": text, "requestedSchema": form});
+pub fn question_frame(id: &str, question: &ClientQuestion) -> String {
+    let text = &question.text;
+    let params = match &question.page {
+        None => {
+            let form = json!({"type": "object", "properties": {}});
+            json!({"message": text, "requestedSchema": form})
+        }
+        Some(page) => json!({"mode": "url", "elicitationId": id, "message": text, "url": page}),
+    };
     json!({"jsonrpc": "2.0", "id": id, "method": ASK, "params": params}).to_string()
 }
 
@@ -173,10 +196,11 @@ mod tests {
             )
         };
         let forms = r#"{"elicitation":{}}"#;
+        let handshake = |forms, pages| PostedFrame::Handshake(ClientAbilities { forms, pages });
         let rows = [
-            (hello("2025-06-18", forms), PostedFrame::Handshake),
-            (hello("2025-11-25", r#"{"elicitation":{"form":{},"url":{}}}"#), PostedFrame::Handshake),
-            (hello("2025-11-25", r#"{"elicitation":{"url":{}}}"#), PostedFrame::Other),
+            (hello("2025-06-18", forms), handshake(true, false)),
+            (hello("2025-11-25", r#"{"elicitation":{"form":{},"url":{}}}"#), handshake(true, true)),
+            (hello("2025-11-25", r#"{"elicitation":{"url":{}}}"#), handshake(false, true)),
             (hello("2025-11-25", r#"{"roots":{}}"#), PostedFrame::Other),
             (hello("2026-07-28", forms), PostedFrame::Other),
             (r#"{"jsonrpc":"2.0","id":"a","result":{"action":"accept","content":{}}}"#.to_owned(), answer("a", "accept")),

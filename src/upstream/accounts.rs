@@ -15,7 +15,7 @@ use state::Store;
 
 /// The configured locations by alias.
 #[derive(Debug, Default)]
-pub struct Accounts(BTreeMap<String, Account>);
+pub struct Accounts(BTreeMap<String, Arc<Account>>);
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -87,15 +87,15 @@ impl Accounts {
                 name: name.clone(),
                 location,
                 timezone,
+                stored: None,
+                shadows: Vec::new(),
             });
-            accounts.insert(
-                alias.clone(),
-                Account {
-                    configured,
-                    credential,
-                    company,
-                },
-            );
+            let account = Account {
+                configured,
+                credential,
+                company,
+            };
+            accounts.insert(alias.clone(), Arc::new(account));
         }
         Ok(Self(accounts))
     }
@@ -106,14 +106,49 @@ impl Accounts {
 
     /// By alias.
     pub fn find(&self, alias: &str) -> Option<&Account> {
-        self.0.get(alias)
+        self.0.get(alias).map(Arc::as_ref)
     }
 
-    /// By the id that HighLevel has for it.
+    /// The operator's, by the id that HighLevel has for it: the settings' before one that was connected.
     pub fn of_location(&self, location: &str) -> Option<&Account> {
-        self.0
-            .values()
-            .find(|account| account.configured.location.as_str() == location)
+        let shared = self.iter().filter(|account| {
+            account.configured.owner().is_none() && account.configured.location.as_str() == location
+        });
+        shared.min_by_key(|account| account.configured.stored.is_some())
+    }
+
+    /// The same settings with `connected` in place of the locations that were connected before. An alias of the settings
+    /// stays theirs. Calls under way to what has not changed go on.
+    pub fn with_connected(&self, connected: Vec<Account>) -> Self {
+        let settings = self.0.iter();
+        let settings = settings.filter(|(_, account)| account.configured.stored.is_none());
+        let settings = settings.map(|(alias, account)| {
+            let account = account.shadowing(&connected);
+            (alias.clone(), account)
+        });
+        let mut accounts: BTreeMap<_, _> = settings.collect();
+        for account in connected {
+            let alias = account.configured.alias.clone();
+            if accounts.contains_key(&alias) {
+                tracing::warn!(
+                    alias,
+                    "a connected location has an alias of the settings, which hold"
+                );
+                continue;
+            }
+            let known = self.0.get(&alias).filter(|known| known.is_same(&account));
+            let account = known.map_or_else(|| Arc::new(account), Arc::clone);
+            accounts.insert(alias, account);
+        }
+        Self(accounts)
+    }
+
+    /// Whether calls in the location of this alias go on by `other` as they do here.
+    pub fn is_same_in(&self, other: &Self, alias: &str) -> bool {
+        match (self.0.get(alias), other.0.get(alias)) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
     }
 
     /// Those whose tokens reach any of the locations.
@@ -131,11 +166,38 @@ impl Accounts {
 
     /// Sorted by alias.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 }
 
 impl Account {
+    /// Itself, as one of the settings beside those that were connected.
+    fn shadowing(self: &Arc<Self>, connected: &[Self]) -> Arc<Self> {
+        let own = &self.configured;
+        let others = connected.iter().map(|other| other.configured.as_ref());
+        let others =
+            others.filter(|other| other.alias == own.alias && other.location != own.location);
+        let shadows: Vec<_> = others
+            .map(|other| other.owner().map(str::to_owned))
+            .collect();
+        if shadows == own.shadows {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
+            configured: Arc::new(ConfiguredLocation {
+                shadows,
+                ..own.as_ref().clone()
+            }),
+            ..self.as_ref().clone()
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.configured == other.configured
+            && self.company == other.company
+            && self.credential.identity() == other.credential.identity()
+    }
+
     /// Acts in this location and in no other.
     pub fn caller(&self) -> Caller {
         Caller {

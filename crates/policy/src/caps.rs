@@ -19,6 +19,8 @@ pub struct Cap {
     pub most: u32,
     /// The section alone: what was counted stays when the number changes.
     place: String,
+    /// It counts the calls of its caller, wherever they go.
+    pub is_callers: bool,
 }
 
 /// Slides: the calls of any hour or day count, whenever it begins.
@@ -30,6 +32,9 @@ pub enum CapWindow {
 
 /// What the name of a location that HighLevel proved begins with.
 const LOCATION: &str = "location:";
+
+/// What the name of a caller begins with.
+const CALLER: &str = "caller:";
 
 impl CapWindow {
     pub fn name(self) -> &'static str {
@@ -66,6 +71,7 @@ impl Cap {
             window,
             most,
             place: place.to_owned(),
+            is_callers: false,
         }
     }
 
@@ -102,11 +108,13 @@ impl Cap {
             window: CapWindow::Hour,
             most,
             place: SETTING.to_owned(),
+            is_callers: false,
         }
     }
 
     /// Stands for the rule and for whose calls it counts: `under` is what HighLevel proved of the caller,
-    /// `location:<id>` or `token:<what stands for it>`, never what the caller merely names.
+    /// `location:<id>` or `token:<what stands for it>`, never what the caller merely names; `caller:<what stands for it>`
+    /// where it counts those of its caller.
     pub fn bucket(&self, under: &str) -> Vec<u8> {
         let (class, window) = (self.class.name(), self.window.name());
         // No part holds a line break but the last.
@@ -116,9 +124,12 @@ impl Cap {
     /// What is said where no place is free.
     pub fn used_up(&self, under: &str, retry_after: Option<Duration>) -> Denial {
         let (class, window, most) = (self.class.name(), self.window.name(), self.most);
-        let whose = match under.starts_with(LOCATION) {
-            true => "location",
-            false => "token",
+        let whose = if under.starts_with(LOCATION) {
+            "location"
+        } else if under.starts_with(CALLER) {
+            "connection"
+        } else {
+            "token"
         };
         let what = match most {
             0 => format!("No calls of the class {class} are allowed for this {whose}."),
@@ -130,6 +141,7 @@ impl Cap {
             rule: self.rule.clone(),
             what,
             retry_after,
+            is_callers: self.is_callers,
         }
     }
 }

@@ -67,6 +67,7 @@ impl Constraint {
             rule: format!("{} {key}", self.rule),
             what,
             retry_after: None,
+            is_callers: false,
         };
         let values = match self.argument.values(tool, arguments) {
             Ok(values) => values,
@@ -78,6 +79,7 @@ impl Constraint {
                         excerpt(value)
                     ),
                     retry_after: None,
+                    is_callers: false,
                 });
             }
         };

@@ -42,6 +42,10 @@ impl EffectiveRules<'_> {
             let what = format!("a batch of more than {most} is shown and confirmed first");
             line(&mut text, "Preview", &what);
         }
+        if let Some((mode, rule)) = self.confirmation_of_many(tool, 2, true) {
+            let what = format!("{} where one request does several, by {rule}", mode.name());
+            line(&mut text, "Many", &what);
+        }
         if tool.effect != Effect::Read && !self.lockdown_lines().is_empty() {
             lines(&mut text, "Lockdown", self.lockdown_lines());
         }

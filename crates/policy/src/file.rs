@@ -57,8 +57,8 @@ fn sections(kind: &str, value: &Value, problems: &mut PolicyProblems) -> BTreeMa
         .collect()
 }
 
-fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section {
-    const KEYS: [&str; 9] = [
+pub(crate) fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section {
+    const KEYS: [&str; 10] = [
         "deny",
         "allow",
         "read_only",
@@ -68,6 +68,7 @@ fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section
         "arguments",
         "preview_above",
         "lockdown",
+        "many",
     ];
     let mut section = Section::empty(place);
     for (key, value) in problems.table(place, value).into_iter().flatten() {
@@ -85,6 +86,7 @@ fn section(place: &str, value: &Value, problems: &mut PolicyProblems) -> Section
                     _ => problems.whole_number(&at, value),
                 };
             }
+            "many" => section.many = mode(&at, value, problems),
             "lockdown" => section.lockdown = Lockdown::read(&at, value, problems, mode),
             "arguments" => {
                 for (index, value) in problems.list(&at, value).iter().enumerate() {

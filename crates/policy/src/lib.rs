@@ -12,6 +12,7 @@ mod constraint;
 mod explain;
 mod file;
 mod lockdown;
+mod named;
 mod problems;
 mod quiet;
 mod section;
@@ -23,6 +24,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use caps::{Cap, CapWindow};
+use class_mode::ClassMode;
+pub use named::{BuiltInRules, MOST_NAMED, NamedRules};
 pub use problems::PolicyErrors;
 use quiet::Quiet;
 use section::Section;
@@ -69,7 +72,7 @@ pub enum Mode {
 pub struct EffectiveRules<'a> {
     server: &'a Section,
     location: Option<&'a Section>,
-    named: Option<&'a Section>,
+    named: [Option<&'a Section>; MOST_NAMED],
     defaults: PolicyDefaults,
 }
 
@@ -83,6 +86,8 @@ pub struct Denial {
     pub what: String,
     /// When the same call may pass, where time is what it lacks.
     pub retry_after: Option<Duration>,
+    /// The caller itself chose the rule when it was connected; whoever did so can change that.
+    pub is_callers: bool,
 }
 
 impl Default for Policy {
@@ -150,6 +155,11 @@ impl Policy {
         self.locations.keys().map(String::as_str)
     }
 
+    /// Whether the file has rules for the location of this alias.
+    pub fn has_location(&self, alias: &str) -> bool {
+        self.locations.contains_key(alias)
+    }
+
     /// The policies that access keys may name.
     pub fn policy_names(&self) -> impl Iterator<Item = &str> {
         self.named.keys().map(String::as_str)
@@ -162,10 +172,42 @@ impl Policy {
     /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
     /// policy that there is not lets nothing through.
     pub fn over(&self, location: Option<&str>, named: Option<&str>) -> EffectiveRules<'_> {
+        let named = named.map(|name| self.named.get(name).unwrap_or(&self.absent));
+        self.over_sections(location, named)
+    }
+
+    /// The same for a caller of several named rules, all of which hold.
+    pub fn over_all<'a>(
+        &'a self,
+        location: Option<&str>,
+        named: impl IntoIterator<Item = &'a NamedRules>,
+    ) -> EffectiveRules<'a> {
+        let sections = named.into_iter().map(|rules| match rules {
+            NamedRules::BuiltIn(rules) => rules.section(),
+            NamedRules::Section(name) => self.named.get(name).unwrap_or(&self.absent),
+            NamedRules::Installed => BuiltInRules::installed(),
+        });
+        self.over_sections(location, sections)
+    }
+
+    fn over_sections<'a>(
+        &'a self,
+        location: Option<&str>,
+        sections: impl IntoIterator<Item = &'a Section>,
+    ) -> EffectiveRules<'a> {
+        let mut named = [None; MOST_NAMED];
+        let mut sections = sections.into_iter();
+        for (place, section) in named.iter_mut().zip(&mut sections) {
+            *place = Some(section);
+        }
+        // Nobody gets past rules by having too many.
+        if sections.next().is_some() {
+            named = [Some(&self.absent); MOST_NAMED];
+        }
         EffectiveRules {
             server: &self.server,
             location: location.and_then(|alias| self.locations.get(alias)),
-            named: named.map(|name| self.named.get(name).unwrap_or(&self.absent)),
+            named,
             defaults: self.defaults,
         }
     }
@@ -174,6 +216,8 @@ impl Policy {
 /// Where it stands how calls of a tool are confirmed.
 enum ModeOrigin<'a> {
     Section(&'a Section, Class),
+    /// One request does more than one thing.
+    Many(&'a Section),
     /// The tool acts on a person's login.
     Person,
     Default(Class),
@@ -187,6 +231,10 @@ impl ModeOrigin<'_> {
                 let mode = section.confirm.get(class).map(|mode| mode.text());
                 let (place, mode) = (&section.place, mode.unwrap_or_default());
                 format!("{place} confirm {} = {mode:?}", class.name())
+            }
+            Self::Many(section) => {
+                let mode = section.many.map(ClassMode::text).unwrap_or_default();
+                format!("{} many = {mode:?}", section.place)
             }
             Self::Person => format!("the default for {}", tool.name),
             Self::Default(class) => format!("the default for {}", class.name()),
@@ -238,6 +286,37 @@ impl<'a> EffectiveRules<'a> {
         (mode, origin.text(tool))
     }
 
+    /// What the sections ask of one request that changes or sends `count` things by `tool`, beside what they ask of each
+    /// of its calls; `None` where they ask nothing.
+    pub fn confirmation_of_many(
+        &self,
+        tool: &Tool,
+        count: usize,
+        can_ask: bool,
+    ) -> Option<(Mode, String)> {
+        if count < 2 || tool.effect == Effect::Read {
+            return None;
+        }
+        let asked = self
+            .many()
+            .map(|(section, mode)| (mode.of_client(can_ask), section));
+        let (mode, section) = asked.max_by_key(|(mode, _)| *mode)?;
+        Some((mode, ModeOrigin::Many(section).text(tool)))
+    }
+
+    /// Whether the operator's own rules, or what holds without any, have a person let the call through, be it by itself or
+    /// as one of many. What the caller chose for itself is left out.
+    pub fn operator_asks_person(&self, tool: &Tool, can_ask: bool) -> bool {
+        let named = self
+            .named
+            .map(|section| section.filter(|one| !one.is_callers));
+        let operators = Self { named, ..*self };
+        let many = operators.confirmation_of_many(tool, 2, can_ask);
+        let alone = (operators.strictest(tool, can_ask).0, String::new());
+        let (mode, _) = operators.after_strangers(alone, Duration::ZERO, can_ask);
+        many.map_or(mode, |(many, _)| mode.max(many)) >= Mode::Human
+    }
+
     /// Whether a call needs no confirmation, whatever its client can: every call asks that.
     pub fn asks_nobody(&self, tool: &Tool) -> bool {
         self.strictest(tool, true).0 == Mode::Off
@@ -257,10 +336,14 @@ impl<'a> EffectiveRules<'a> {
             }
             None => (Mode::usual(class), ModeOrigin::Default(class)),
         };
-        let further = self.location.into_iter().chain(self.named);
+        let further = self.location.into_iter();
+        let further = further.chain(self.named.into_iter().flatten());
         let further = further
             .flat_map(|section| Class::all_of(tool).filter_map(move |class| asked(section, class)));
-        let all = Class::all_of(tool).map(usual).chain(further);
+        let many = self.many().filter(|_| tool.bulk);
+        let many = many.filter(|_| tool.effect != Effect::Read);
+        let many = many.map(|(section, mode)| (mode.of_client(can_ask), ModeOrigin::Many(section)));
+        let all = Class::all_of(tool).map(usual).chain(further).chain(many);
         all.max_by_key(|(mode, _)| *mode)
             .unwrap_or((Mode::Refuse, ModeOrigin::NoEffect))
     }
@@ -272,7 +355,8 @@ impl<'a> EffectiveRules<'a> {
         let mut sections = self.sections();
         if most > 0
             && Class::Send.holds(tool)
-            && !sections.any(|one| one.caps.contains_key(&Class::Send))
+            // What a caller chose for itself takes nothing off.
+            && !sections.any(|one| !one.is_callers && one.caps.contains_key(&Class::Send))
         {
             caps.push(Cap::by_setting(most));
         }
@@ -296,7 +380,9 @@ impl<'a> EffectiveRules<'a> {
                 let caps = section.caps.iter().filter(|(class, _)| class.holds(tool));
                 caps.flat_map(move |(class, windows)| {
                     let cap = |(window, most): &(CapWindow, u32)| {
-                        Cap::new(&section.place, *class, *window, *most)
+                        let mut cap = Cap::new(&section.place, *class, *window, *most);
+                        cap.is_callers = section.is_callers;
+                        cap
                     };
                     windows.iter().map(cap)
                 })
@@ -307,7 +393,12 @@ impl<'a> EffectiveRules<'a> {
     fn sections(&self) -> impl Iterator<Item = &'a Section> + Clone {
         std::iter::once(self.server)
             .chain(self.location)
-            .chain(self.named)
+            .chain(self.named.into_iter().flatten())
+    }
+
+    fn many(&self) -> impl Iterator<Item = (&'a Section, ClassMode)> {
+        self.sections()
+            .filter_map(|section| Some((section, section.many?)))
     }
 
     fn quiet(&self) -> impl Iterator<Item = (&'a Section, &'a Quiet)> + Clone {
@@ -329,6 +420,7 @@ impl<'a> EffectiveRules<'a> {
         Denial {
             rule: format!("{} quiet", section.place),
             what: format!("Nothing is sent {quiet}; {again}."),
+            is_callers: false,
             retry_after: end.and_then(|end| Duration::try_from(end.duration_since(now)).ok()),
         }
     }

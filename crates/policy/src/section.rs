@@ -27,6 +27,10 @@ pub(crate) struct Section {
     pub preview_above: Option<u32>,
     /// What is asked after a read of what other people wrote.
     pub lockdown: Option<Lockdown>,
+    /// What is asked before one request that changes or sends more than one thing.
+    pub many: Option<ClassMode>,
+    /// The caller chose it, not the operator.
+    pub is_callers: bool,
 }
 
 impl Section {
@@ -46,6 +50,7 @@ impl Section {
             && self.constraints.is_empty()
             && self.preview_above.is_none()
             && self.lockdown.is_none()
+            && self.many.is_none()
     }
 
     /// Whether it takes any tool off a list.
@@ -60,6 +65,7 @@ impl Section {
                 rule: format!("{} {key}", self.place),
                 what,
                 retry_after: None,
+                is_callers: self.is_callers,
             })
         };
         let (name, effect) = (tool.name, tool.effect.name());
@@ -70,9 +76,13 @@ impl Section {
             );
         }
         if self.read_only && tool.effect != Effect::Read {
+            let whose = match self.is_callers {
+                true => "This connection may only read",
+                false => "Only reading is allowed here",
+            };
             return denied(
                 "read_only",
-                format!("Only reading is allowed here, and the effect of {name} is {effect}."),
+                format!("{whose}, and the effect of {name} is {effect}."),
             );
         }
         match &self.allow {

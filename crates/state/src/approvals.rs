@@ -65,6 +65,8 @@ pub struct NewApproval {
     pub who: String,
     /// What the person is shown; cut where it is too long.
     pub preview: Value,
+    /// Whoever holds the grant that asks may decide, for only its own rules ask for a person.
+    pub holder_decides: bool,
     /// How long it may be decided and run.
     pub lasts: Duration,
     /// All that is needed to run it without its client; kept sealed, and only up to `MOST_SEALED` bytes.
@@ -114,7 +116,15 @@ impl Approvals {
                 .saturating_sub(i64::try_from(ALIVE.as_millis()).unwrap_or(i64::MAX));
             let same = sqlx::query(same).bind(approval.digest.clone()).bind(alive);
             if let Some(row) = transaction.one(same)? {
-                return Ok((Approval::from_row(&ring, &row)?, false));
+                let mut same = Approval::from_row(&ring, &row)?;
+                // Rules that ask for a person now hold for what was asked before.
+                if same.holder_decides && !approval.holder_decides {
+                    let narrow =
+                        sqlx::query("UPDATE approval SET holder_decides = 0 WHERE id = $1");
+                    transaction.run(narrow.bind(same.handle.clone()))?;
+                    same.holder_decides = false;
+                }
+                return Ok((same, false));
             }
             make_room(transaction, &approval, most_of_one)?;
             let sealed = request

@@ -17,7 +17,7 @@ pub(crate) use file::AuditFile;
 pub use follow::Follow;
 use line::limited;
 pub(crate) use line::{AuditEnd, AuditLine};
-pub use line::{AuditEntry, AuditedCall, Confirmation, ConfirmationRecord};
+pub use line::{AuditEntry, AuditedCall, Confirmation, ConfirmationRecord, GrantEntry};
 pub use records::{AuditQuery, AuditRecord, AuditRecords, RecordState, lines, records};
 pub(crate) use retention::Retention;
 

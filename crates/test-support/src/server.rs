@@ -86,6 +86,7 @@ impl TestServer {
         let access = access.expect("an account");
         let own = http::own_account(&config.account).expect("an account");
         tokio::spawn(pipeline.clone().run_approvals(own));
+        tokio::spawn(pipeline.clone().follow_connected());
         let stopping = http::Stopping::default();
         let router = http::router(&pipeline, access, &stopping, &config);
         let metrics = Arc::clone(&pipeline.telemetry().metrics);

@@ -1,4 +1,4 @@
-//! Sessions that nothing remembers: that a caller's client can ask its user, signed, for a while.
+//! Sessions that nothing remembers: how a caller's client can ask its user, signed, for a while.
 
 use axum::http::HeaderName;
 use base64::Engine;
@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use state::clock::SteadyClock;
+
+use crate::call::ClientAbilities;
 
 /// The header that carries one.
 pub(in crate::http) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -21,6 +23,10 @@ const TAG_BYTES: usize = 16;
 
 /// Longer ones are not looked at.
 const LONGEST: usize = 64;
+
+/// Letters for what a client can.
+const FORMS: &str = "f";
+const PAGES: &str = "p";
 
 /// Makes and checks sessions. Every process on one store knows those of the others.
 pub(super) struct SessionSigner {
@@ -40,26 +46,31 @@ impl SessionSigner {
     }
 
     /// `None` where the system gives no random numbers: then there is no session.
-    pub(super) fn issue(&self, principal: [u8; 32]) -> Option<String> {
+    pub(super) fn issue(&self, principal: [u8; 32], can: ClientAbilities) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).ok()?;
         let until = SteadyClock::now().as_second().saturating_add(LASTS_SECONDS);
-        let start = format!("{until}.{}", URL_SAFE_NO_PAD.encode(nonce));
+        let start = format!("{until}.{}.{}", URL_SAFE_NO_PAD.encode(nonce), letters(can));
         let tag = self.tag(&start, principal);
         Some(format!("{start}.{tag}"))
     }
 
-    /// Whether it is this caller's, and not over.
-    pub(super) fn fits(&self, session: &[u8], principal: [u8; 32]) -> bool {
+    /// How the client can ask, where the session is this caller's and not over.
+    pub(super) fn abilities(&self, session: &[u8], principal: [u8; 32]) -> Option<ClientAbilities> {
         let session = session.get(..session.len().min(LONGEST + 1));
         let session = session.and_then(|session| std::str::from_utf8(session).ok());
-        let Some((start, tag)) = session.and_then(|session| session.rsplit_once('.')) else {
-            return false;
-        };
+        let (start, tag) = session.and_then(|session| session.rsplit_once('.'))?;
         let expected = self.tag(start, principal);
         let same: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
-        let until = start.split('.').next().and_then(|until| until.parse().ok());
-        same && until.is_some_and(|until: i64| SteadyClock::now().as_second() <= until)
+        let mut parts = start.split('.');
+        let until: i64 = parts.next().and_then(|until| until.parse().ok())?;
+        let is_good = same && SteadyClock::now().as_second() <= until;
+        // Those of earlier versions are of clients that show forms.
+        let can = parts.nth(1).unwrap_or(FORMS);
+        is_good.then(|| ClientAbilities {
+            forms: can.contains(FORMS),
+            pages: can.contains(PAGES),
+        })
     }
 
     fn tag(&self, start: &str, principal: [u8; 32]) -> String {
@@ -72,6 +83,12 @@ impl SessionSigner {
     }
 }
 
+fn letters(can: ClientAbilities) -> String {
+    let letters = [(can.forms, FORMS), (can.pages, PAGES)];
+    let had = letters.iter().filter(|(has, _)| *has);
+    had.map(|(_, letter)| *letter).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,11 +99,15 @@ mod tests {
     #[test]
     fn a_session_is_its_callers_until_it_is_over() {
         let signer = SessionSigner::new(b"secret");
-        let session = signer.issue(ADA).expect("random");
+        let both = ClientAbilities {
+            forms: true,
+            pages: true,
+        };
+        let session = signer.issue(ADA, both).expect("random");
         assert!(session.len() <= LONGEST, "{session}");
-        assert_ne!(signer.issue(ADA).expect("random"), session);
+        assert_ne!(signer.issue(ADA, both).expect("random"), session);
         let (start, tag) = session.rsplit_once('.').expect("a tag");
-        let nonce = start.rsplit_once('.').expect("a nonce").1;
+        let nonce = start.split('.').nth(1).expect("a nonce");
         let signed = |until: &str| {
             let start = format!("{until}.{nonce}");
             format!("{start}.{}", signer.tag(&start, ADA))
@@ -95,7 +116,9 @@ mod tests {
             (session.clone(), ADA, true),
             (session.clone(), BOB, false),
             (
-                SessionSigner::new(b"other").issue(ADA).expect("random"),
+                SessionSigner::new(b"other")
+                    .issue(ADA, both)
+                    .expect("random"),
                 ADA,
                 false,
             ),
@@ -110,8 +133,30 @@ mod tests {
             ("..".to_owned(), ADA, false),
         ];
         for (session, who, expected) in rows {
-            assert_eq!(signer.fits(session.as_bytes(), who), expected, "{session}");
+            let can = signer.abilities(session.as_bytes(), who);
+            assert_eq!(can.is_some(), expected, "{session}");
         }
-        assert!(!signer.fits(b"\xff.\xff", ADA));
+        assert_eq!(signer.abilities(b"\xff.\xff", ADA), None);
+    }
+
+    #[test]
+    fn a_session_says_how_its_client_can_ask() {
+        let signer = SessionSigner::new(b"secret");
+        for (forms, pages) in [(true, false), (false, true), (true, true)] {
+            let can = ClientAbilities { forms, pages };
+            let session = signer.issue(ADA, can).expect("random");
+            assert_eq!(signer.abilities(session.as_bytes(), ADA), Some(can));
+            // Nobody gives their client abilities that it does not have.
+            let (start, tag) = session.rsplit_once('.').expect("a tag");
+            let more = format!("{start}fp.{tag}");
+            assert_eq!(signer.abilities(more.as_bytes(), ADA), None);
+        }
+        let before = format!("99999999999.{}", "n".repeat(11));
+        let before = format!("{before}.{}", signer.tag(&before, ADA));
+        let forms = ClientAbilities {
+            forms: true,
+            pages: false,
+        };
+        assert_eq!(signer.abilities(before.as_bytes(), ADA), Some(forms));
     }
 }

@@ -23,9 +23,9 @@ const FURTHER: &str = "Name a location that is not shown by its alias or id in `
 pub(crate) async fn list(session: &Session<'_>) -> Result<Answer, Failure> {
     let principal = &session.context.principal;
     let snapshot = session.pipeline.snapshot();
-    let reachable = snapshot.locations.iter().map(|account| &account.configured);
+    let reachable = principal.scope.within(&snapshot.locations);
     let reachable: Vec<Value> = reachable
-        .filter(|location| principal.scope.contains(&location.alias))
+        .map(|account| &account.configured)
         .map(|location| json!({"alias": location.alias, "id": location.location.as_str(), "name": location.name}))
         .collect();
     let Some(account) = &principal.account else {
@@ -107,6 +107,7 @@ async fn installed(session: &Session<'_>, accounts: &Accounts, locations: &mut V
             surface: asks.surface.clone(),
             client: asks.client.clone(),
             elicitation: asks.elicitation.clone(),
+            pages: asks.pages.clone(),
             place: asks.place.clone(),
         };
         let output = Output {

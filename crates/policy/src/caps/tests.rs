@@ -43,6 +43,7 @@ fn a_refusal_names_the_cap_and_whose_it_is() {
     for (under, most, part) in [
         ("location:a", 3, "for this location in any hour are used up"),
         ("token:a", 3, "for this token in any hour are used up"),
+        ("caller:a", 3, "for this connection in any hour are used up"),
         ("location:a", 0, "No calls of the class send are allowed"),
     ] {
         let denied = cap("[server]", CapWindow::Hour, most).used_up(under, None);

@@ -49,6 +49,9 @@ pub struct Approval {
     /// Every location that the call touches.
     #[serde(default)]
     pub locations: Vec<LocationCount>,
+    /// Whoever holds the grant that asks may decide: a rule of the operator's asks for nobody.
+    #[serde(default)]
+    pub holder_decides: bool,
     /// Its request is kept: approving it runs it, whether its client comes back or not.
     #[serde(skip)]
     pub runs_alone: bool,
@@ -127,6 +130,7 @@ impl Approval {
             outcome: None,
             is_error: false,
             locations: new.locations.clone(),
+            holder_decides: new.holder_decides,
             runs_alone: new
                 .request
                 .as_ref()
@@ -140,8 +144,8 @@ impl Approval {
         request: Option<Vec<u8>>,
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO approval (id, digest, who, tool, effect, location, alias, state, created_at, expires_at,
-                decided_at, decided_by, claimed_at, is_error, note, locations, shown, request)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+                decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, holder_decides)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
         let json = |error| StoreError::from(format!("an approval is no JSON: {error}"));
         let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
         let insert = sqlx::query(insert)
@@ -162,7 +166,8 @@ impl Approval {
             .bind(self.note.clone())
             .bind(serde_json::to_string(&self.locations).map_err(json)?)
             .bind(self.preview.to_string())
-            .bind(request);
+            .bind(request)
+            .bind(i64::from(self.holder_decides));
         transaction.run(insert).map(drop)
     }
 
@@ -210,6 +215,7 @@ impl Approval {
             outcome: outcome.transpose().map_err(|error: StoreError| error)?,
             is_error: row.integer("is_error")? != 0,
             locations: locations.map_err(|error: serde_json::Error| broken(error.to_string()))?,
+            holder_decides: row.integer("holder_decides")? != 0,
             runs_alone: row.optional_bytes("request")?.is_some(),
             handle,
         })

@@ -54,6 +54,7 @@ fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
         locations: Vec::new(),
         who: who.to_owned(),
         preview: json!({"amount": 5}),
+        holder_decides: false,
         lasts,
         request: None,
     }

@@ -20,8 +20,10 @@ const MOST_ARGUMENTS: usize = 64 << 10;
 /// What a call is, as its caller gives it.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditEntry<'a> {
-    /// `key:<id>`, or `credential:<first 16 hex digits of its HMAC>`.
+    /// `key:<id>`, `grant:<id>`, or `credential:<first 16 hex digits of its HMAC>`.
     pub who: &'a str,
+    /// Whose grant it is, where it is one.
+    pub grant: Option<GrantEntry<'a>>,
     /// Name and version of the MCP client.
     pub client: Option<&'a str>,
     pub surface: &'a str,
@@ -34,6 +36,17 @@ pub struct AuditEntry<'a> {
     pub confirmation: Option<ConfirmationRecord<'a>>,
     /// Whether there is one; the key itself is the client's.
     pub idempotency_key: bool,
+}
+
+/// Whose a grant is, and which client's.
+#[derive(Clone, Copy, Debug)]
+pub struct GrantEntry<'a> {
+    /// As OAuth knows the client.
+    pub client: &'a str,
+    /// The id of the person who holds it.
+    pub person: Option<&'a str>,
+    /// The id of the access key that it is bound to.
+    pub key: Option<&'a str>,
 }
 
 /// How, and by whom, a call was confirmed.
@@ -59,6 +72,13 @@ pub struct AuditedCall {
     #[serde(serialize_with = "milliseconds")]
     pub time: Timestamp,
     pub who: String,
+    /// As OAuth knows the client of a grant, its person, and the key that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
     pub surface: String,
@@ -176,6 +196,9 @@ impl AuditedCall {
             id: hex(&random::<8>()?),
             time: now(),
             who: limited(entry.who),
+            client_id: entry.grant.map(|grant| limited(grant.client)),
+            person: entry.grant.and_then(|grant| grant.person.map(limited)),
+            key: entry.grant.and_then(|grant| grant.key.map(limited)),
             client: entry.client.map(limited),
             surface: limited(entry.surface),
             tool: limited(entry.tool),

@@ -225,7 +225,15 @@ impl AuditQuery {
                 &self.location,
                 &[call.location.as_deref(), call.alias.as_deref()],
             )
-            && is(&self.who, &[Some(&call.who)])
+            && is(
+                &self.who,
+                &[
+                    Some(&call.who),
+                    call.person.as_deref(),
+                    call.client_id.as_deref(),
+                    call.key.as_deref(),
+                ],
+            )
             && is(&self.outcome, &[outcome, call.class.as_deref()])
             && self.since.is_none_or(|since| call.time >= since)
             && self.until.is_none_or(|until| call.time <= until)

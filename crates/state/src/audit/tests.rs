@@ -22,6 +22,7 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn entry<'a>(tool: &'a str, arguments: &'a Map<String, Value>) -> AuditEntry<'a> {
     AuditEntry {
         who: "key:abcdefgh",
+        grant: None,
         client: None,
         surface: "official",
         tool,

@@ -44,6 +44,7 @@ pub(crate) fn options(folder: &TempDir) -> StoreOptions<'_> {
 pub(crate) fn entry(arguments: &Map<String, Value>) -> AuditEntry<'_> {
     AuditEntry {
         who: "w",
+        grant: None,
         client: None,
         surface: "s",
         tool: "t",

@@ -83,6 +83,7 @@ const STRANGER_READS: Migration = Migration {
 const SIGN_IN: Migration = Migration {
     min_reader: 1,
     statements: &[
+        "ALTER TABLE approval ADD COLUMN holder_decides INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, all_locations INTEGER NOT NULL,
             approves_all INTEGER NOT NULL, policy TEXT, may_vault INTEGER NOT NULL, highlevel_user TEXT UNIQUE, invited_by TEXT,
             created_at INTEGER NOT NULL, seen_at INTEGER, ended_at INTEGER) STRICT",

@@ -81,6 +81,7 @@ fn approval(request: &[u8]) -> NewApproval {
         locations: Vec::new(),
         who: "w".to_owned(),
         preview: json!({"amount": 5}),
+        holder_decides: false,
         lasts: std::time::Duration::from_secs(3600),
         request: Some(request.to_vec()),
     }

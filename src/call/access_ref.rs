@@ -1,0 +1,261 @@
+//! What the server itself gave a caller: an access key, or a grant of sign-in. Calls, counts and records are kept under it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::upstream::ConfiguredLocation;
+use policy::{BuiltInRules, NamedRules};
+use state::audit::GrantEntry;
+use state::grants::{AccessGrant, GrantRecord, GrantScope};
+use state::keys::{KeyLocations, KeyRecord};
+use state::people::Person;
+
+/// A key or a grant, as it was when the request came.
+#[derive(Clone, Debug)]
+pub enum AccessRef {
+    Key(AccessKeyRef),
+    Grant(Arc<GrantRef>),
+}
+
+/// An access key as far as calls are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKeyRef {
+    pub id: String,
+    rules: Option<NamedRules>,
+    /// It may act with the agency's own token.
+    pub agency: bool,
+}
+
+/// What a person, or the holder of a key, let one client do.
+#[derive(Debug)]
+pub struct GrantRef {
+    pub id: String,
+    /// As OAuth knows the client.
+    pub client: String,
+    pub reach: GrantReach,
+    /// The client asked to read alone, and can ask for more.
+    asked_to_read: bool,
+    /// It was refused something for that.
+    lacks_scope: AtomicBool,
+    rules: Vec<NamedRules>,
+    /// A person's, for single locations, by alias.
+    location_rules: BTreeMap<String, NamedRules>,
+}
+
+/// The locations of a grant, as far as its holder reaches them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantReach {
+    /// Aliases; `None`: all that the holder reaches, new ones too.
+    aliases: Option<Vec<String>>,
+    pub holder: HolderRef,
+}
+
+/// Whose a grant is. It ends with its holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HolderRef {
+    Person(Arc<Person>),
+    Key(Arc<KeyRecord>),
+}
+
+/// Stands in a grant for every location of its holder.
+const EVERY: &str = "*";
+
+impl AccessRef {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Key(key) => &key.id,
+            Self::Grant(grant) => &grant.id,
+        }
+    }
+
+    /// As audit and approvals name it.
+    pub fn who(&self) -> String {
+        match self {
+            Self::Key(key) => format!("key:{}", key.id),
+            Self::Grant(grant) => format!("grant:{}", grant.id),
+        }
+    }
+
+    /// All that hold for its calls in the location of this alias.
+    pub fn rules(&self, alias: Option<&str>) -> impl Iterator<Item = &NamedRules> + Clone {
+        let (rules, there) = match self {
+            Self::Key(key) => (key.rules.as_slice(), None),
+            Self::Grant(grant) => {
+                let there = alias.and_then(|alias| grant.location_rules.get(alias));
+                (grant.rules.as_slice(), there)
+            }
+        };
+        rules.iter().chain(there)
+    }
+
+    /// Whose grant it is, for the audit; `None` of a key.
+    pub fn audit_entry(&self) -> Option<GrantEntry<'_>> {
+        let grant = self.grant()?;
+        let (person, key) = match &grant.reach.holder {
+            HolderRef::Person(person) => (Some(person.id.as_str()), None),
+            HolderRef::Key(record) => (None, Some(record.id.as_str())),
+        };
+        Some(GrantEntry {
+            client: &grant.client,
+            person,
+            key,
+        })
+    }
+
+    /// A grant never may, whoever holds it.
+    pub fn may_use_agency(&self) -> bool {
+        matches!(self, Self::Key(key) if key.agency)
+    }
+
+    pub fn grant(&self) -> Option<&GrantRef> {
+        match self {
+            Self::Key(_) => None,
+            Self::Grant(grant) => Some(grant),
+        }
+    }
+}
+
+impl From<&KeyRecord> for AccessKeyRef {
+    fn from(record: &KeyRecord) -> Self {
+        Self {
+            id: record.id.clone(),
+            rules: record.policy.clone().map(NamedRules::Section),
+            agency: record.agency,
+        }
+    }
+}
+
+/// A grant as the store has it, for its holder.
+#[derive(Clone, Copy, Debug)]
+pub struct GrantTerms<'a> {
+    pub id: &'a str,
+    pub client: &'a str,
+    /// By name; what there is not lets nothing through.
+    pub rules: &'a str,
+    pub locations: &'a [String],
+    /// Its token may only read.
+    pub reads_only: bool,
+}
+
+impl<'a> From<&'a GrantRecord> for GrantTerms<'a> {
+    fn from(record: &'a GrantRecord) -> Self {
+        Self {
+            id: &record.id,
+            client: &record.client,
+            rules: &record.rules,
+            locations: &record.locations,
+            reads_only: record.scope == GrantScope::Read,
+        }
+    }
+}
+
+impl<'a> From<&'a AccessGrant> for GrantTerms<'a> {
+    fn from(access: &'a AccessGrant) -> Self {
+        Self {
+            reads_only: access.scope == GrantScope::Read,
+            ..Self::from(&access.grant)
+        }
+    }
+}
+
+impl GrantRef {
+    pub fn new(terms: &GrantTerms<'_>, holder: HolderRef) -> Self {
+        // Rules of a later version may take away what this one would let through.
+        let own = NamedRules::parse(terms.rules);
+        let own = own.unwrap_or_else(|| NamedRules::Section(terms.rules.to_owned()));
+        let reading = NamedRules::BuiltIn(BuiltInRules::ReadOnly);
+        let reading = (terms.reads_only && own != reading).then_some(reading);
+        let (holders, location_rules) = match &holder {
+            HolderRef::Key(record) => (record.policy.as_ref(), BTreeMap::new()),
+            HolderRef::Person(person) => {
+                let there = person.locations.iter().filter_map(|location| {
+                    let rules = NamedRules::Section(location.policy.clone()?);
+                    Some((location.alias.clone(), rules))
+                });
+                (person.policy.as_ref(), there.collect())
+            }
+        };
+        let holders = holders.cloned().map(NamedRules::Section);
+        let every = terms.locations.iter().any(|alias| alias == EVERY);
+        Self {
+            id: terms.id.to_owned(),
+            client: terms.client.to_owned(),
+            asked_to_read: terms.reads_only,
+            lacks_scope: AtomicBool::new(false),
+            rules: std::iter::once(own).chain(reading).chain(holders).collect(),
+            location_rules,
+            reach: GrantReach {
+                aliases: (!every).then(|| terms.locations.to_vec()),
+                holder,
+            },
+        }
+    }
+
+    /// A call was refused because the connection may only read.
+    pub fn note_refusal(&self) {
+        self.lacks_scope.fetch_or(self.asked_to_read, Relaxed);
+    }
+
+    /// Whether its client would have what it was refused, had it asked for that when it was connected.
+    pub fn lacks_scope(&self) -> bool {
+        self.lacks_scope.load(Relaxed)
+    }
+
+    /// The person who holds it, or the key.
+    pub fn holder(&self) -> &HolderRef {
+        &self.reach.holder
+    }
+}
+
+/// By id: it is looked up once for each request.
+impl PartialEq for GrantRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for GrantRef {}
+
+impl GrantReach {
+    pub fn contains(&self, location: &ConfiguredLocation) -> bool {
+        let is_granted = self.aliases.as_ref().is_none_or(|aliases| {
+            aliases.contains(&location.alias) && !self.means_another(location)
+        });
+        is_granted && self.holder.reaches(location)
+    }
+
+    /// Whether the alias may have stood for another location when it was chosen, which the holder reached.
+    fn means_another(&self, location: &ConfiguredLocation) -> bool {
+        let mut owners = location.shadows.iter();
+        owners.any(|owner| match (&self.holder, owner) {
+            (HolderRef::Person(person), Some(owner)) => person.id == *owner,
+            (HolderRef::Key(_), Some(_)) => false,
+            (_, None) => true,
+        })
+    }
+
+    /// The same for the holder as it is now.
+    pub fn with_holder(&self, holder: HolderRef) -> Self {
+        Self {
+            aliases: self.aliases.clone(),
+            holder,
+        }
+    }
+}
+
+impl HolderRef {
+    /// Whether the location is the holder's now. What a person connected is nobody else's, whatever it is called.
+    pub fn reaches(&self, location: &ConfiguredLocation) -> bool {
+        match (self, location.owner()) {
+            (Self::Person(person), Some(owner)) => person.id == owner,
+            (Self::Person(person), None) => person.reaches(&location.alias),
+            (Self::Key(_), Some(_)) => false,
+            (Self::Key(record), None) => match &record.locations {
+                KeyLocations::All => true,
+                KeyLocations::Only(aliases) => aliases.contains(&location.alias),
+            },
+        }
+    }
+}

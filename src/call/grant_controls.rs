@@ -1,0 +1,171 @@
+//! What calls of grants are judged by: the grants of the store, the people who hold them, and the locations they connected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::access_ref::{AccessRef, GrantRef, GrantTerms, HolderRef};
+use super::{Controls, Pipeline};
+use crate::config::OauthSettings;
+use crate::upstream::connected;
+use crate::upstream::failure::FailureClass;
+use crate::upstream::{ConfiguredLocation, Failure};
+use state::Store;
+use state::grants::{GrantHolder, GrantTimes, Grants};
+use state::people::People;
+use state::vault::Vault;
+
+/// From one look at what was connected to the next.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Where people sign in. Cheap to clone.
+#[derive(Clone)]
+pub struct GrantControls {
+    /// Of the server, as people and clients know it.
+    pub url: Arc<str>,
+    pub grants: Grants,
+    pub people: People,
+    pub vault: Vault,
+}
+
+impl GrantControls {
+    /// `None` where the settings have nobody sign in. `reserved`: aliases of the settings.
+    pub(super) fn open(
+        settings: &OauthSettings,
+        store: &Store,
+        reserved: impl IntoIterator<Item = String>,
+    ) -> Option<Self> {
+        if !settings.is_on() {
+            return None;
+        }
+        let times = GrantTimes {
+            access_for: settings.access_for,
+            refresh_idle: settings.refresh_idle,
+            refresh_for: settings.refresh_for,
+            refresh_grace: settings.refresh_grace,
+        };
+        Some(Self {
+            url: settings.url.as_str().into(),
+            grants: Grants::new(store, times),
+            people: People::new(store),
+            vault: Vault::new(store).reserving(reserved),
+        })
+    }
+
+    /// Where a person sees, and changes, what is connected.
+    pub fn connections(&self) -> String {
+        format!("{}/console/connections", self.url)
+    }
+
+    /// Where a person decides about a call.
+    pub fn approval(&self, handle: &str) -> String {
+        format!("{}/console/approvals/{handle}", self.url)
+    }
+
+    /// Where a person gives a connected location another token.
+    pub fn location(&self, id: &str) -> String {
+        format!("{}/console/locations/{id}", self.url)
+    }
+}
+
+impl Controls {
+    /// Whose the grant is, as the holder is now; `None` where that person or key is no more.
+    pub fn holder(&self, holder: &GrantHolder) -> Option<HolderRef> {
+        match holder {
+            GrantHolder::Person(id) => {
+                let people = &self.sign_in.as_ref()?.people;
+                people.find(id).ok()?.map(HolderRef::Person)
+            }
+            GrantHolder::Key(id) => self.keys.valid(id).map(HolderRef::Key),
+        }
+    }
+
+    /// The grant of this id for calls without its token; `None` where it has ended.
+    pub(super) async fn grant_again(&self, id: &str) -> Option<GrantRef> {
+        let grants = &self.sign_in.as_ref()?.grants;
+        let record = grants.get(id).await.ok().flatten()?;
+        let holder = self.holder(&record.holder)?;
+        Some(GrantRef::new(&GrantTerms::from(&record), holder))
+    }
+
+    /// The same of a grant that a call came with.
+    fn holder_now(&self, grant: &GrantRef) -> Option<HolderRef> {
+        let sign_in = self.sign_in.as_ref()?;
+        if !sign_in.grants.is_live(&grant.id) {
+            return None;
+        }
+        self.holder(&match grant.holder() {
+            HolderRef::Person(person) => GrantHolder::Person(person.id.clone()),
+            HolderRef::Key(record) => GrantHolder::Key(record.id.clone()),
+        })
+    }
+}
+
+impl Pipeline {
+    /// Has calls know which locations people connect, for as long as the process lives: what any process changes is known
+    /// within 0.2 seconds.
+    pub async fn follow_connected(self) {
+        let Some(sign_in) = self.controls().sign_in.clone() else {
+            return;
+        };
+        let mut known = None;
+        loop {
+            // Settings that were read anew came with what was connected at that moment.
+            let rules = Arc::as_ptr(&self.snapshot().rules) as usize;
+            let changes = sign_in.vault.changes().ok();
+            if let Some(changes) = changes
+                && known != Some((changes, rules))
+            {
+                match sign_in.vault.read().await {
+                    Ok(rows) => {
+                        let accounts = connected::accounts(rows);
+                        self.controls().replace_connected(accounts);
+                        known = Some((changes, rules));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the connected locations stay as they were")
+                    }
+                }
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Why a key or grant is good no longer, for calls in `location` or at all; from memory.
+    pub(super) fn ended(
+        &self,
+        access: Option<&AccessRef>,
+        location: Option<&ConfiguredLocation>,
+    ) -> Option<Failure> {
+        let (class, what, remedy) = match access? {
+            AccessRef::Key(key) if self.is_key_valid(&key.id) => return None,
+            AccessRef::Key(_) => (
+                FailureClass::Auth,
+                "Nothing was sent: the access key was revoked or has expired.",
+                "Have the server's operator make another.",
+            ),
+            AccessRef::Grant(grant) => match self.controls().holder_now(grant) {
+                None => return Some(connection_ended()),
+                Some(holder) => {
+                    let reach = grant.reach.with_holder(holder);
+                    if location.is_none_or(|location| reach.contains(location)) {
+                        return None;
+                    }
+                    (
+                        FailureClass::Location,
+                        "Nothing was sent: this connection does not reach the location any more.",
+                        "Have the person who connected it look at which locations it has.",
+                    )
+                }
+            },
+        };
+        Some(Failure::new(class, what).with_remedy(remedy))
+    }
+}
+
+/// What a call of a grant is told that has ended.
+pub(super) fn connection_ended() -> Failure {
+    let what = "Nothing was sent: this connection was ended.";
+    Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")
+}

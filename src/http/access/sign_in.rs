@@ -1,0 +1,159 @@
+//! Who calls at the address where people and clients sign in: whoever has a token of ours, or an access key.
+
+use std::sync::Arc;
+
+use axum::http::uri::Authority;
+use axum::http::{StatusCode, Uri};
+use secrecy::SecretString;
+
+use super::headers::unauthorized;
+use crate::call::{GrantControls, GrantRef, Pipeline};
+use crate::config::{HighLevelTokens, OauthSettings};
+use crate::http::problem::HttpProblem;
+use state::grants::{GrantTrouble, is_access_token};
+
+/// The address for sign-in, as far as it decides who may call there.
+pub(super) struct SignInAddress {
+    host: Authority,
+    usual_port: u16,
+    url: String,
+    header_host: String,
+    takes_highlevel: bool,
+    controls: GrantControls,
+}
+
+/// What begins a secret of ours that is no bearer token, and what it is.
+const OTHER_SECRETS: [(&str, &str); 5] = [
+    (
+        "hlr_",
+        "a refresh token, which a client exchanges at /token for an access token",
+    ),
+    (
+        "hlc_",
+        "a code, which a client exchanges at /token for an access token",
+    ),
+    ("hlcs_", "a client's secret, which is for /token alone"),
+    ("hli_", "an invitation, which a person opens in a browser"),
+    ("hls_", "a session of a person's browser"),
+];
+
+impl SignInAddress {
+    /// `None` where the settings have nobody sign in.
+    pub(super) fn new(settings: &OauthSettings, pipeline: &Pipeline) -> Option<Self> {
+        let controls = pipeline.controls().sign_in.clone()?;
+        Some(Self {
+            host: settings.host().parse().ok()?,
+            usual_port: match settings.url.starts_with("https:") {
+                true => 443,
+                false => 80,
+            },
+            url: settings.url.clone(),
+            header_host: settings.header_host.clone(),
+            takes_highlevel: settings.highlevel_tokens == HighLevelTokens::Accept,
+            controls,
+        })
+    }
+
+    /// Whether a request for `host` came here.
+    pub(super) fn is_at(&self, host: &Authority) -> bool {
+        let port = |one: &Authority| one.port_u16().unwrap_or(self.usual_port);
+        self.host.host().eq_ignore_ascii_case(host.host()) && port(&self.host) == port(host)
+    }
+
+    /// The grant of an access token, as it is at this moment.
+    pub(super) async fn grant(
+        &self,
+        token: &SecretString,
+        pipeline: &Pipeline,
+    ) -> Result<Arc<GrantRef>, HttpProblem> {
+        let found = self.controls.grants.find(token).await;
+        let found = found.map_err(|trouble| {
+            let what = match trouble {
+                GrantTrouble::Busy => trouble.to_string(),
+                GrantTrouble::Unreadable => format!("{trouble} Its log says why."),
+            };
+            HttpProblem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                what,
+            )
+        })?;
+        let current = found.and_then(|access| {
+            let holder = pipeline.controls().holder(&access.grant.holder)?;
+            Some(GrantRef::new(&access.as_ref().into(), holder))
+        });
+        current.map(Arc::new).ok_or_else(|| {
+            let what = "The access token is not this server's, has expired, or its connection was ended; renew it, or connect again.";
+            unauthorized("invalid_token", what)
+        })
+    }
+
+    /// Says why a HighLevel token is not taken here; `None` where it is.
+    pub(super) fn refuses_highlevel(&self) -> Option<HttpProblem> {
+        if self.takes_highlevel {
+            return None;
+        }
+        let elsewhere = match self.header_host.as_str() {
+            "" => {
+                "at an address of its own, which the server's operator names in oauth.header_host"
+                    .to_owned()
+            }
+            host => format!("at {host}"),
+        };
+        let what = format!(
+            "HighLevel tokens are not taken at {}: clients sign in here. Send the token {elsewhere}, or connect without one; \
+             the operator can take them here by oauth.highlevel_tokens = \"accept\".",
+            self.url
+        );
+        Some(unauthorized("invalid_token", &what))
+    }
+
+    /// What a request without a credential is told.
+    pub(super) fn nothing_shown(&self) -> HttpProblem {
+        let what = format!(
+            "Sign in: a client that is given {}/mcp does it by itself. Or send an access key of this server as \
+             `Authorization: Bearer hlk_…`.",
+            self.url
+        );
+        unauthorized("invalid_request", &what)
+    }
+
+    /// Where a token of ours is for, told where it is not.
+    pub(super) fn elsewhere(&self) -> HttpProblem {
+        let what = format!("This access token is for {}/mcp.", self.url);
+        unauthorized("invalid_token", &what)
+    }
+}
+
+/// Says of a secret of ours that is no bearer token what it is, without repeating it.
+pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
+    let found = OTHER_SECRETS
+        .iter()
+        .find(|(start, _)| bearer.starts_with(start));
+    found.map(|(_, kind)| {
+        let what = format!("This is no access token but {kind}.");
+        unauthorized("invalid_token", &what)
+    })
+}
+
+/// The access token among what a request shows.
+pub(super) fn access_token(bearer: Option<&str>) -> Option<SecretString> {
+    let token = bearer.filter(|bearer| is_access_token(bearer))?;
+    Some(SecretString::from(token))
+}
+
+/// Addresses stand in logs and histories: a token there is not taken, whatever it is.
+pub(super) fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
+    let names = uri.query().unwrap_or_default().split('&');
+    let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default());
+    if names.any(|name| name.eq_ignore_ascii_case("access_token")) {
+        let what = "A token in the address is not taken, for addresses are written into logs; send it as `Authorization: Bearer …`, \
+                    and end that connection.";
+        return Err(HttpProblem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            what,
+        ));
+    }
+    Ok(())
+}
