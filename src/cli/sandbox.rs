@@ -9,7 +9,10 @@ use clap::Args;
 
 use super::{CliError, print, runtime};
 use crate::config::Config;
-use ::sandbox::{self, CountingWindow, LOCATION, SandboxOptions, TOKEN};
+use ::sandbox::{
+    self, CLIENT_ID, CLIENT_SECRET, CountingWindow, LOCATION, MarketplaceOptions, SandboxOptions,
+    TOKEN,
+};
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -40,6 +43,15 @@ pub(super) struct Sandbox {
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// Redirect address of the Marketplace app; may be repeated. As at HighLevel it must begin with https://.
+    #[arg(long = "redirect", value_name = "URL")]
+    redirects: Vec<String>,
+    /// Takes redirect addresses at this machine, which HighLevel refuses.
+    #[arg(long)]
+    loopback_redirects: bool,
+    /// Where the Marketplace app's webhooks go.
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
 }
 
 /// A sandbox inside this process, on a free port.
@@ -60,7 +72,14 @@ impl Sandbox {
             window: self.window,
             calls_per_interval: self.calls_per_interval,
             data: self.data,
+            marketplace: MarketplaceOptions {
+                redirects: self.redirects,
+                allows_loopback: self.loopback_redirects,
+                webhook: self.webhook,
+                ..MarketplaceOptions::default()
+            },
         };
+        let key = sandbox::webhook_key(options.seed)?;
         let (operations, silent) = sandbox::coverage();
         runtime()?.block_on(async {
             let listener = tokio::net::TcpListener::bind(listen).await;
@@ -73,7 +92,9 @@ impl Sandbox {
             print(format_args!(
                 "a simulated HighLevel at http://{address}\n\
                  {operations} operations, {silent} of them without a documented answer\n\
-                 token    {TOKEN}\nlocation {LOCATION}\n"
+                 token    {TOKEN}\nlocation {LOCATION}\n\
+                 app      http://{address}/v2/oauth/chooselocation, client {CLIENT_ID}, secret {CLIENT_SECRET}\n\
+                 webhooks signed by {key}\n"
             ))?;
             sandbox::serve(listener, options).await?;
             Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ mod documents;
 mod exceptions;
 mod files;
 pub mod limits;
+mod marketplace;
 mod multipart;
 mod refusal;
 mod routes;
@@ -21,7 +22,8 @@ mod world;
 
 pub use documented::{DocumentedShape, documented_answer};
 use documents::documents;
-pub use server::serve;
+pub use marketplace::{APP, CLIENT_ID, CLIENT_SECRET, MarketplaceOptions};
+pub use server::{serve, webhook_key};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,6 +54,7 @@ pub struct SandboxOptions {
     pub calls_per_interval: Option<usize>,
     /// File that keeps the records; in memory without one.
     pub data: Option<PathBuf>,
+    pub marketplace: MarketplaceOptions,
 }
 
 /// How an interval of the rate limit is counted; which of them HighLevel counts is not known.

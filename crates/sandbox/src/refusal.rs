@@ -99,6 +99,16 @@ impl Refusal {
         Self::new(429, "Too many requests, please try again later.")
     }
 
+    /// [M] a code that is none, or was used.
+    pub(crate) fn code() -> Self {
+        Self::oauth("Authorization code not found")
+    }
+
+    /// [M] a client that is none, and a refresh token that is another's or was revoked.
+    pub(crate) fn client() -> Self {
+        Self::oauth("Invalid client credentials!")
+    }
+
     /// `{error, error_description}` [M] of `/oauth/`.
     pub(crate) fn oauth(description: &str) -> Self {
         let body = json!({"error": "UnAuthorized!", "error_description": description});

@@ -34,6 +34,7 @@ pub(crate) use messages::{deliver_replies, keep as keep_message, message};
 use serde_json::Value;
 
 use super::call::SandboxCall;
+use super::marketplace::{APP, Marketplace, location_made, uninstall};
 use super::refusal::Refusal;
 use super::state::{RecordKind, Records};
 use super::tokens::KnownTokens;
@@ -42,11 +43,19 @@ use super::tokens::KnownTokens;
 pub(crate) fn answer(
     state: &mut Records,
     tokens: &mut KnownTokens,
+    marketplace: &mut Marketplace,
     call: &SandboxCall,
 ) -> Result<Option<Value>, Refusal> {
     let key = call.operation.key.as_str();
     if key.contains(" /oauth/") {
-        return oauth::answer(state, tokens, call).transpose();
+        return oauth::answer(state, tokens, marketplace, call).transpose();
+    }
+    if key == "DELETE /marketplace/app/{appId}/installations" && call.path("appId") == APP {
+        let own = &call.token;
+        let company = Some(own.company.as_str());
+        let location = Some(call.location()).filter(|location| !location.is_empty());
+        let gone = uninstall(state, tokens, marketplace, location, company, call.now);
+        return Ok(Some(serde_json::json!({"success": gone})));
     }
     let found = match call.operation.document {
         "blogs" => blogs::answer(state, call),
@@ -72,8 +81,13 @@ pub(crate) fn answer(
     let found = found
         .or_else(|| followers::answer(state, call))
         .or_else(|| records::answer(state, call));
-    if found.is_none() {
-        known(state, call)?;
+    match &found {
+        None => known(state, call)?,
+        Some(Ok(made)) if key == "POST /locations/" => {
+            let id = made["id"].as_str().unwrap_or_default();
+            location_made(state, marketplace, &call.token.company, id, call.now);
+        }
+        Some(_) => {}
     }
     found.transpose()
 }

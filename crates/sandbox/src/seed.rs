@@ -203,6 +203,7 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
             location: id,
             scopes: None,
             expires: None,
+            grant: None,
         };
         let reader = KnownToken {
             scopes: Some(reading.clone()),
@@ -217,6 +218,7 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
         location: String::new(),
         scopes: None,
         expires: None,
+        grant: None,
     };
     tokens.add("pit-sandbox-agency", agency);
 }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::documents::DocumentedOperation;
 use super::refusal::Refusal;
 
+/// The third part of the sandbox's own OAuth tokens.
+const SIGNATURE: &str = ".sandbox";
 /// [E] seconds.
 const ACCESS_TOKEN_LIFE: i64 = 86_399;
 /// [E] a refresh token that was used still gives the same pair for this long, in milliseconds.
@@ -33,15 +35,46 @@ pub(crate) struct KnownToken {
     pub scopes: Option<Vec<String>>,
     /// Milliseconds since 1970.
     pub expires: Option<i64>,
+    /// Of OAuth tokens.
+    pub grant: Option<OauthOrigin>,
+}
+
+/// Where an OAuth token comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct OauthOrigin {
+    pub client: String,
+    pub installation: Installation,
+}
+
+/// What somebody chose: one location, several of a company, or all that it has and will have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Installation {
+    pub company: String,
+    /// In the order of the page.
+    pub locations: Vec<String>,
+    /// Locations that come later get the app too.
+    pub is_whole: bool,
+    /// The token is the company's.
+    pub is_bulk: bool,
+    /// Who chose.
+    pub user: String,
 }
 
 /// Every token of the sandbox by its text.
 #[derive(Default)]
 pub(crate) struct KnownTokens {
     access: BTreeMap<String, KnownToken>,
-    /// Refresh token → its account, and when it was used and for which answer.
-    refresh: BTreeMap<String, (KnownToken, Option<(i64, Value)>)>,
+    refresh: BTreeMap<String, (KnownToken, RefreshState)>,
     minted: u64,
+}
+
+/// What became of a refresh token.
+#[derive(Clone)]
+enum RefreshState {
+    Unused,
+    /// When, and for which answer.
+    Used(i64, Value),
+    Revoked,
 }
 
 impl KnownToken {
@@ -101,7 +134,9 @@ impl KnownTokens {
             None if text.starts_with("pit-") && !text.starts_with("pit-sandbox") => {
                 Err(Refusal::real_token())
             }
-            None if text.split('.').count() == 3 => Err(Refusal::real_token()),
+            None if text.split('.').count() == 3 && !text.ends_with(SIGNATURE) => {
+                Err(Refusal::real_token())
+            }
             None => Err(Refusal::bad_token()),
         }
     }
@@ -123,30 +158,62 @@ impl KnownTokens {
             "expires_in": ACCESS_TOKEN_LIFE,
             "refresh_token": refresh,
             "scope": granted(&account).join(" "),
+            "refreshTokenId": format!("{:024x}", self.minted),
             "userType": if account.is_agency() { "Company" } else { "Location" },
             "companyId": account.company,
-            "userId": "sandboxUser",
         });
-        if !account.is_agency() {
-            answer["locationId"] = json!(account.location);
+        if let Some(OauthOrigin { installation, .. }) = &account.grant {
+            answer["userId"] = json!(installation.user);
+            answer["isBulkInstallation"] = json!(account.is_agency() && installation.is_bulk);
+            if account.is_agency() {
+                answer["approvedLocations"] = json!(installation.locations);
+                answer["approveAllLocations"] = json!(installation.is_whole);
+                answer["installToFutureLocations"] = json!(installation.is_whole);
+            }
         }
-        self.refresh.insert(refresh, (account, None));
+        // [M] of a company it is empty text.
+        answer["locationId"] = json!(account.location);
+        self.refresh
+            .insert(refresh, (account, RefreshState::Unused));
         answer
     }
 
-    /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s.
-    pub(crate) fn renew(&mut self, refresh: &str, now: i64) -> Result<Value, Refusal> {
-        let Some((account, used)) = self.refresh.get(refresh).cloned() else {
-            return Err(Refusal::oauth("Refresh token not found"));
+    /// [E] a refresh token rotates when it is used, and gives the same pair again for 30 s. [M] it is bound to its client,
+    /// and what HighLevel says of one that was revoked is that the client's credentials are invalid.
+    pub(crate) fn renew(
+        &mut self,
+        refresh: &str,
+        client: &str,
+        now: i64,
+    ) -> Result<Value, Refusal> {
+        let Some((account, state)) = self.refresh.get(refresh).cloned() else {
+            return Err(Refusal::oauth("Invalid refresh token"));
         };
-        match used {
-            Some((at, answer)) if now - at <= REUSE => Ok(answer),
-            Some(_) => Err(Refusal::oauth("Refresh token not found")),
-            None => {
+        let grant = account.grant.as_ref();
+        if grant.is_none_or(|grant| grant.client != client) {
+            return Err(Refusal::client());
+        }
+        match state {
+            RefreshState::Used(at, answer) if now - at <= REUSE => Ok(answer),
+            // [I] of one that was used longer ago.
+            RefreshState::Used(..) => Err(Refusal::oauth("Invalid refresh token")),
+            RefreshState::Revoked => Err(Refusal::client()),
+            RefreshState::Unused => {
                 let answer = self.mint(account.clone(), now);
-                let used = Some((now, answer.clone()));
+                let used = RefreshState::Used(now, answer.clone());
                 self.refresh.insert(refresh.to_owned(), (account, used));
                 Ok(answer)
+            }
+        }
+    }
+
+    /// Ends the OAuth tokens of which `is` is true.
+    pub(crate) fn revoke(&mut self, is: impl Fn(&KnownToken) -> bool) {
+        self.access
+            .retain(|_, token| token.grant.is_none() || !is(token));
+        for (token, state) in self.refresh.values_mut() {
+            if is(token) {
+                *state = RefreshState::Revoked;
             }
         }
     }
@@ -169,7 +236,7 @@ impl KnownTokens {
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(&json!({"alg": "none", "typ": "JWT"}));
-        format!("{header}.{}.sandbox", part(&claims))
+        format!("{header}.{}{SIGNATURE}", part(&claims))
     }
 }
 

@@ -11,6 +11,7 @@ use super::data::RecordsFile;
 use super::documents::{DocumentedOperation, documents};
 use super::files::file;
 use super::limits::{Limit, ResourceLimits, SANDBOX_ACCOUNT, USUAL};
+use super::marketplace::{self, Choice, ChooserReply, Marketplace};
 use super::multipart::parts;
 use super::refusal::Refusal;
 use super::routes;
@@ -36,6 +37,7 @@ pub(crate) struct World {
     options: SandboxOptions,
     pub state: Records,
     pub tokens: KnownTokens,
+    pub marketplace: Marketplace,
     limits: ResourceLimits,
     faults: fastrand::Rng,
     /// The last requests with their answers' status, oldest first.
@@ -79,6 +81,7 @@ impl World {
         let mut world = Self {
             state,
             tokens: KnownTokens::default(),
+            marketplace: Marketplace::new(options.marketplace.clone())?,
             limits: ResourceLimits::new(options.window),
             faults: fastrand::Rng::with_seed(options.seed),
             log: VecDeque::new(),
@@ -100,6 +103,7 @@ impl World {
         self.state.at_once(|state| seed::seed(state, now, options));
         self.tokens = KnownTokens::default();
         seed::tokens(&mut self.tokens, options);
+        self.marketplace.clear();
         self.limits = ResourceLimits::new(self.options.window);
         self.log.clear();
     }
@@ -119,6 +123,44 @@ impl World {
             }
         };
         headers.push(("x-trace-id", trace));
+        self.keep(request, status);
+        SandboxReply {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// What a browser gets at the page where people choose locations.
+    pub(crate) fn choose(&mut self, request: &SandboxRequest) -> ChooserReply {
+        let (state, marketplace) = (&mut self.state, &mut self.marketplace);
+        let reply = if request.method == "POST" {
+            let choice = Choice::parse(&request.body);
+            marketplace::choose(state, marketplace, &choice, request.now)
+        } else {
+            let choice = Choice::parse(request.query.as_bytes());
+            marketplace::page(state, marketplace, &choice)
+        };
+        let status = match &reply {
+            ChooserReply::Page(status, _) => *status,
+            ChooserReply::Redirect(_) => 302,
+        };
+        self.keep(request, status);
+        reply
+    }
+
+    /// Takes the app from a location or a company; false where it is not there.
+    pub(crate) fn uninstall(
+        &mut self,
+        location: Option<&str>,
+        company: Option<&str>,
+        now: i64,
+    ) -> bool {
+        let (state, tokens) = (&mut self.state, &mut self.tokens);
+        marketplace::uninstall(state, tokens, &mut self.marketplace, location, company, now)
+    }
+
+    fn keep(&mut self, request: &SandboxRequest, status: u16) {
         let sent = logged(&request.body);
         if self.log.len() == LONGEST_LOG {
             self.log.pop_front();
@@ -131,11 +173,6 @@ impl World {
             "body": sent,
             "status": status,
         }));
-        SandboxReply {
-            status,
-            headers,
-            body,
-        }
     }
 
     fn judged(
@@ -189,6 +226,7 @@ impl World {
                 location: String::new(),
                 scopes: None,
                 expires: None,
+                grant: None,
             }),
             now: request.now,
         };
@@ -215,7 +253,8 @@ impl World {
             return Err(Refusal::invalid(faults));
         }
         routes::deliver_replies(&mut self.state, call.now);
-        let found = routes::answer(&mut self.state, &mut self.tokens, &call)?;
+        let (state, tokens) = (&mut self.state, &mut self.tokens);
+        let found = routes::answer(state, tokens, &mut self.marketplace, &call)?;
         let body = match (operation.media, found) {
             (None, None) => SandboxBody::Empty,
             (Some(media), None) if media != JSON => SandboxBody::File(media, file(media)),

@@ -8,6 +8,7 @@ pub(crate) mod every;
 mod invoices;
 mod lacking;
 mod library;
+pub(crate) mod marketplace;
 mod official;
 mod orchestrator;
 mod prompts;
@@ -16,11 +17,15 @@ mod records;
 mod seed;
 mod slots;
 mod tasks;
+mod webhooks;
 mod width;
+
+use std::time::Duration;
 
 use ::sandbox::{LOCATION, SandboxOptions, TOKEN, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use test_support::server::{TestServer, client};
 
@@ -37,6 +42,13 @@ impl Sandbox {
         tokio::spawn(serve(listener, options));
         let http = client();
         Self { url, http }
+    }
+
+    /// Why it does not start; `None` where it does.
+    pub(crate) async fn refusal(options: SandboxOptions) -> Option<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let served = timeout(Duration::from_millis(300), serve(listener, options)).await;
+        Some(served.ok()?.expect_err("refused").to_string())
     }
 
     /// A request such as `GET /contacts/x`; status, headers and answer.

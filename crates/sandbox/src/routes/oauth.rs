@@ -1,92 +1,123 @@
 //! OAuth: tokens by code and by refresh token, location tokens from a company's, installed locations.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::call::SandboxCall;
+use crate::marketplace::{Marketplace, install, installed_locations, is_client};
 use crate::refusal::Refusal;
 use crate::state::Records;
-use crate::tokens::{KnownToken, KnownTokens, TokenKind};
+use crate::tokens::{Installation, KnownToken, KnownTokens, OauthOrigin, TokenKind};
 use crate::{COMPANY, LOCATION};
 
-/// Authorization codes that the sandbox takes, as often as they come.
+/// Authorization codes that the sandbox takes, as often as they come: of an agency that installed the app everywhere, and
+/// of one location.
 const COMPANY_CODE: &str = "sandbox-code-company";
 const LOCATION_CODE: &str = "sandbox-code-location";
-const CLIENT: (&str, &str) = ("sandbox-client", "sandbox-secret");
 
 pub(super) fn answer(
-    state: &Records,
+    state: &mut Records,
     tokens: &mut KnownTokens,
+    marketplace: &mut Marketplace,
     call: &SandboxCall,
 ) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
-        "POST /oauth/token" => token(tokens, call),
-        "POST /oauth/locationToken" => location_token(tokens, call),
-        "GET /oauth/installedLocations" => Ok(installed(state, call)),
+        "POST /oauth/token" => token(state, tokens, marketplace, call),
+        "POST /oauth/locationToken" => location_token(state, tokens, call),
+        "GET /oauth/installedLocations" => Ok(installed_locations(state, call)),
         _ => return None,
     })
 }
 
 /// [M] the code is looked at before the client.
-fn token(tokens: &mut KnownTokens, call: &SandboxCall) -> Result<Value, Refusal> {
-    let account = |location: &str| KnownToken {
-        class: if location.is_empty() {
-            TokenKind::Company
-        } else {
-            TokenKind::Location
-        },
-        company: COMPANY.to_owned(),
-        location: location.to_owned(),
-        scopes: None,
-        expires: None,
+fn token(
+    state: &mut Records,
+    tokens: &mut KnownTokens,
+    marketplace: &mut Marketplace,
+    call: &SandboxCall,
+) -> Result<Value, Refusal> {
+    let renews = call.text("grant_type") == Some("refresh_token");
+    let code = call.text("code").unwrap_or_default();
+    let is_fixed = matches!(code, COMPANY_CODE | LOCATION_CODE);
+    if !renews && !is_fixed && !marketplace.knows(code, call.now) {
+        return Err(Refusal::code());
+    }
+    let client = call.text("client_id");
+    if !is_client(client, call.text("client_secret")) {
+        return Err(Refusal::client());
+    }
+    let client = client.unwrap_or_default();
+    if renews {
+        let refresh = call.text("refresh_token").unwrap_or_default();
+        return tokens.renew(refresh, client, call.now);
+    }
+    let (installation, scopes) = if is_fixed {
+        let installation = fixed(state, code == COMPANY_CODE);
+        install(state, marketplace, &installation, call.now);
+        (installation, None)
+    } else {
+        let redirect = call.text("redirect_uri");
+        let (installation, mut scopes) = marketplace.redeem(code, client, redirect, call.now)?;
+        // [M] the exchange's own are always there.
+        for own in ["oauth.readonly", "oauth.write"] {
+            if !scopes.iter().any(|scope| scope == own) {
+                scopes.push(own.to_owned());
+            }
+        }
+        (installation, Some(scopes))
     };
-    let refresh = call.text("refresh_token").unwrap_or_default();
-    let code = match call.text("grant_type") {
-        Some("refresh_token") => None,
-        _ => Some(match call.text("code") {
-            Some(COMPANY_CODE) => account(""),
-            Some(LOCATION_CODE) => account(LOCATION),
-            _ => return Err(Refusal::oauth("Authorization code not found")),
+    let location = installation.locations.first().cloned();
+    let location = location.filter(|_| !installation.is_bulk);
+    let account = KnownToken {
+        class: if location.is_some() {
+            TokenKind::Location
+        } else {
+            TokenKind::Company
+        },
+        company: installation.company.clone(),
+        location: location.unwrap_or_default(),
+        scopes,
+        expires: None,
+        grant: Some(OauthOrigin {
+            client: client.to_owned(),
+            installation,
         }),
     };
-    let client = (call.text("client_id"), call.text("client_secret"));
-    if client != (Some(CLIENT.0), Some(CLIENT.1)) {
-        return Err(Refusal::oauth("Invalid client credentials!"));
-    }
-    match code {
-        Some(account) => Ok(tokens.mint(account, call.now)),
-        None => tokens.renew(refresh, call.now),
+    Ok(tokens.mint(account, call.now))
+}
+
+/// What was chosen before one of the fixed codes was given.
+fn fixed(state: &Records, is_bulk: bool) -> Installation {
+    let own = state
+        .all("location")
+        .filter(|one| one["companyId"] == COMPANY && (is_bulk || one["id"] == LOCATION));
+    let locations = own.filter_map(|one| Some(one["id"].as_str()?.to_owned()));
+    Installation {
+        company: COMPANY.to_owned(),
+        locations: locations.collect(),
+        is_whole: is_bulk,
+        is_bulk,
+        user: "sandboxUser".to_owned(),
     }
 }
 
-/// [E] a company's token is exchanged for one of its locations'.
-fn location_token(tokens: &mut KnownTokens, call: &SandboxCall) -> Result<Value, Refusal> {
+/// [E] a company's token is exchanged for one of its locations'. [I] only where the app is installed, and the message.
+fn location_token(
+    state: &Records,
+    tokens: &mut KnownTokens,
+    call: &SandboxCall,
+) -> Result<Value, Refusal> {
     let location = call.text("locationId").unwrap_or_default().to_owned();
+    if state.get("install", &location).is_none() {
+        let message = format!("The app is not installed in location {location}");
+        return Err(Refusal::new(400, message));
+    }
     let account = KnownToken {
         class: TokenKind::Location,
         company: call.token.company.clone(),
         location,
         scopes: call.token.scopes.clone(),
         expires: None,
+        grant: call.token.grant.clone(),
     };
     Ok(tokens.mint(account, call.now))
-}
-
-fn installed(state: &Records, call: &SandboxCall) -> Value {
-    let own = state
-        .all("location")
-        .filter(|location| location["companyId"] == *call.token.company);
-    let rows = own.map(|location| {
-        json!({
-            "_id": location["id"], "name": location["name"], "address": location["address"],
-            "isInstalled": true,
-        })
-    });
-    let rows: Vec<Value> = rows.collect();
-    let (skip, limit) = (
-        call.number("skip").unwrap_or(0),
-        call.number("limit").unwrap_or(20),
-    );
-    let count = rows.len();
-    let page: Vec<Value> = rows.into_iter().skip(skip).take(limit).collect();
-    json!({"locations": page, "count": count, "installToFutureLocations": false})
 }
