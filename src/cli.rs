@@ -16,6 +16,7 @@ mod stdio;
 mod terminal;
 mod tools;
 mod version;
+mod web;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};

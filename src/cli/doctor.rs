@@ -2,6 +2,7 @@
 
 mod live;
 mod probes;
+mod public;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::json;
 
 use super::sandbox::SandboxListener;
 use super::terminal::{Text, table, waiting};
@@ -41,9 +44,17 @@ pub(super) struct Doctor {
     /// Do not ask before --writes.
     #[arg(long, requires = "writes")]
     yes: bool,
+    /// Look at a server from outside, as claude.ai, Codex, Gemini CLI and others do before they sign in, and say what its
+    /// proxy must change; needs no settings.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["sandbox", "live_report"])]
+    public: Option<String>,
+    /// Print the findings as JSON.
+    #[arg(long, conflicts_with = "live_report")]
+    json: bool,
 }
 
 /// One line of the report.
+#[derive(Serialize)]
 struct Finding {
     mark: CheckMark,
     subject: String,
@@ -51,7 +62,8 @@ struct Finding {
     what: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum CheckMark {
     Ok,
     Warning,
@@ -66,6 +78,10 @@ impl Doctor {
         if let Some(file) = &self.live_report {
             return self.report(file, flags);
         }
+        if let Some(url) = &self.public {
+            let examination = async { waiting("asking the server", public::examine(url)).await };
+            return self.show(runtime()?.block_on(examination)?);
+        }
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
         let official = tools_in(OFFICIAL)?;
@@ -74,17 +90,21 @@ impl Doctor {
             let examination = examine(&config, &pipeline, &official);
             Ok::<_, CliError>(waiting("asking HighLevel", examination).await)
         })?;
-        let faults = findings
-            .iter()
-            .filter(|finding| finding.mark == CheckMark::Fault)
-            .count();
-        let rows = findings.into_iter().map(Finding::row).collect();
-        table(["", "What", "Finding"], rows)?;
-        Ok(ExitCode::from(u8::from(faults > 0)))
+        self.show(findings)
     }
-}
 
-impl Doctor {
+    fn show(&self, findings: Vec<Finding>) -> Result<ExitCode, CliError> {
+        let is_fault = |finding: &Finding| finding.mark == CheckMark::Fault;
+        let has_faults = findings.iter().any(is_fault);
+        if self.json {
+            print(format_args!("{:#}\n", json!({"findings": findings})))?;
+        } else {
+            let rows = findings.into_iter().map(Finding::row).collect();
+            table(["", "What", "Finding"], rows)?;
+        }
+        Ok(ExitCode::from(u8::from(has_faults)))
+    }
+
     /// Exit code 1 where the throw-away contact may be left.
     fn report(&self, file: &Path, flags: &Flags) -> Result<ExitCode, CliError> {
         let sandbox = SandboxListener::when(self.sandbox)?;

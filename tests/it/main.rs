@@ -15,6 +15,7 @@ mod clients;
 mod conformance;
 mod connect;
 mod doctor;
+mod doctor_public;
 mod each;
 mod edges;
 mod elicitation;

@@ -1,0 +1,320 @@
+//! `doctor --public`: whether clients out there find a server and can sign in to it, and what its proxy must change.
+
+mod metadata;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::Finding;
+use crate::cli::CliError;
+use crate::cli::web::{HOST, ServerAddress, SignInChallenge, WebAnswer, client, hello, with_form};
+
+/// A token that nobody gave.
+const NONSENSE: &str = "Bearer hla_doctor-asks-whether-this-arrives";
+
+/// A web page that is nobody's.
+const PAGE: &str = "https://doctor.invalid";
+
+/// Looks at one server from outside.
+struct Visitor {
+    http: reqwest::Client,
+    server: ServerAddress,
+    findings: Vec<Finding>,
+}
+
+/// What is at an address beside MCP, when it is asked for nothing that could be had.
+struct Page {
+    path: &'static str,
+    method: Method,
+    /// Statuses of ours.
+    statuses: &'static [u16],
+    /// Begins the content type of ours.
+    content: &'static str,
+}
+
+/// Nothing is sent that a server would do something for.
+const PAGES: [Page; 5] = [
+    Page {
+        path: "/authorize",
+        method: Method::GET,
+        statuses: &[400],
+        content: "text/html",
+    },
+    Page {
+        path: "/token",
+        method: Method::POST,
+        statuses: &[400, 401],
+        content: "application/json",
+    },
+    Page {
+        path: "/revoke",
+        method: Method::POST,
+        statuses: &[400, 401],
+        content: "application/json",
+    },
+    // Without redirect addresses nobody is registered; where registering is off there is nothing.
+    Page {
+        path: "/register",
+        method: Method::POST,
+        statuses: &[400, 404],
+        content: "application/json",
+    },
+    Page {
+        path: "/console",
+        method: Method::GET,
+        statuses: &[200, 303, 401, 403],
+        content: "",
+    },
+];
+
+/// Asks `url` as its clients do; changes nothing there.
+pub(super) async fn examine(url: &str) -> Result<Vec<Finding>, CliError> {
+    let mut visitor = Visitor {
+        http: client()?,
+        server: ServerAddress::parse(url)?,
+        findings: Vec::new(),
+    };
+    visitor.visit().await;
+    Ok(visitor.findings)
+}
+
+impl Visitor {
+    async fn visit(&mut self) {
+        if !self.address().await {
+            return;
+        }
+        self.challenges().await;
+        self.authorization().await;
+        self.resources().await;
+        self.issuer().await;
+        self.pages().await;
+        self.other_origins().await;
+    }
+
+    /// Whether anything answers that is worth asking more.
+    async fn address(&mut self) -> bool {
+        let endpoint = self.server.endpoint.to_string();
+        let answer = WebAnswer::ask(hello(&self.http, Method::POST, &endpoint)).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(why) => {
+                self.fault(
+                    "address",
+                    format!(
+                        "{endpoint} cannot be reached: {why}. Look at its DNS name, its certificate, the firewall, and \
+                         whether the proxy runs"
+                    ),
+                );
+                return false;
+            }
+        };
+        let to = answer.header("location");
+        if (300..400).contains(&answer.status) {
+            self.fault(
+                "address",
+                format!(
+                    "{endpoint} redirects to {to}. Clients lose their request or their token on the way: give them the \
+                     address where it ends, and let the proxy answer there without a redirect"
+                ),
+            );
+            return false;
+        }
+        if !self.server.is_private() {
+            self.fault(
+                "address",
+                format!("{endpoint} is not encrypted, and tokens travel there; give the proxy a certificate and use https://"),
+            );
+            return true;
+        }
+        self.ok("address", format!("{endpoint} answers"));
+        true
+    }
+
+    /// Each client begins in a way of its own, and is told the same.
+    async fn challenges(&mut self) {
+        let endpoint = self.server.endpoint.to_string();
+        for (who, method) in [
+            ("POST (claude.ai, ChatGPT)", Method::POST),
+            ("GET (Codex, mcp-remote)", Method::GET),
+            ("HEAD (Gemini CLI)", Method::HEAD),
+            ("DELETE (ends of sessions)", Method::DELETE),
+        ] {
+            self.challenge(who, method, &endpoint).await;
+        }
+        // A rule for the one address is not a rule for what is below it; and people paste the bare address.
+        let below = self.server.path("/mcp/orchestrator");
+        self.challenge("addresses below /mcp", Method::POST, &below)
+            .await;
+        let root = self.server.path("/");
+        self.challenge("the bare address", Method::POST, &root)
+            .await;
+    }
+
+    async fn challenge(&mut self, subject: &str, method: Method, url: &str) {
+        let request = hello(&self.http, method.clone(), url);
+        let Some(answer) = self.answer(subject, url, request).await else {
+            return;
+        };
+        match SignInChallenge::parse(&answer, &self.server.origin) {
+            Ok(_) => self.ok(subject, "401, and where to sign in".to_owned()),
+            Err(fault) => self.fault(subject, format!("{method} {url} {fault}")),
+        }
+    }
+
+    /// Whether what a client shows arrives.
+    async fn authorization(&mut self) {
+        const SUBJECT: &str = "Authorization";
+        let endpoint = self.server.endpoint.to_string();
+        let request = hello(&self.http, Method::POST, &endpoint).header("authorization", NONSENSE);
+        let Some(answer) = self.answer(SUBJECT, &endpoint, request).await else {
+            return;
+        };
+        match SignInChallenge::parse(&answer, &self.server.origin) {
+            Ok(challenge) if challenge.error.as_deref() == Some("invalid_token") => {
+                self.ok(SUBJECT, "arrives at the server".to_owned());
+            }
+            Ok(_) => self.fault(
+                SUBJECT,
+                "a token that is sent does not arrive: every client would be asked to sign in again and again. The proxy must \
+                 pass the header on (nginx: proxy_set_header Authorization $http_authorization; Apache: CGIPassAuth On), and \
+                 must check no login of its own there"
+                    .to_owned(),
+            ),
+            Err(fault) => self.fault(SUBJECT, format!("with a wrong token {endpoint} {fault}")),
+        }
+    }
+
+    /// Whether sign-in itself is reached.
+    async fn pages(&mut self) {
+        for page in &PAGES {
+            let url = self.server.path(page.path);
+            let mut request = self.http.request(page.method.clone(), &url);
+            request = match page.path {
+                "/register" => request.json(&json!({})),
+                _ if page.method == Method::POST => {
+                    with_form(request, &[("grant_type", "none"), ("client_id", "doctor")])
+                }
+                _ => request.header("accept", "text/html"),
+            };
+            let Some(answer) = self.answer(page.path, &url, request).await else {
+                continue;
+            };
+            let status = answer.status;
+            let is_ours = page.statuses.contains(&status)
+                && answer.header("content-type").starts_with(page.content);
+            if is_ours {
+                self.ok(page.path, "is the server's".to_owned());
+            } else {
+                let content = answer.header("content-type");
+                self.fault(
+                    page.path,
+                    format!(
+                        "{} {url} answers {status} {content}, which is not the server's answer. The proxy must pass the whole \
+                         host on, not /mcp alone",
+                        page.method
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Whether clients that are web pages may call, and see where to sign in.
+    async fn other_origins(&mut self) {
+        const SUBJECT: &str = "web pages (CORS)";
+        let endpoint = self.server.endpoint.to_string();
+        let request = hello(&self.http, Method::POST, &endpoint).header("origin", PAGE);
+        let Some(answer) = self.answer(SUBJECT, &endpoint, request).await else {
+            return;
+        };
+        let asked = "authorization,content-type,mcp-protocol-version";
+        let request = self
+            .http
+            .request(Method::OPTIONS, &endpoint)
+            .header("origin", PAGE)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", asked);
+        let Some(preflight) = self.answer(SUBJECT, &endpoint, request).await else {
+            return;
+        };
+        let allows =
+            |answer: &WebAnswer| matches!(answer.header("access-control-allow-origin"), "*" | PAGE);
+        let lists = |answer: &WebAnswer, header: &str, name: &str| {
+            let list = answer.header(header).to_ascii_lowercase();
+            list.split(',')
+                .any(|one| matches!(one.trim(), "*") || one.trim() == name)
+        };
+        let fault = if !(200..300).contains(&preflight.status) || !allows(&preflight) {
+            "a preflight request (OPTIONS) is not answered by the server: the proxy must pass OPTIONS on, without a login"
+        } else if !lists(&preflight, "access-control-allow-headers", "authorization") {
+            "a web page may not send Authorization: the proxy must leave Access-Control-Allow-Headers as it is"
+        } else if !allows(&answer) {
+            "an answer does not say Access-Control-Allow-Origin: the proxy must leave the server's CORS headers as they are"
+        } else if !lists(&answer, "access-control-expose-headers", "www-authenticate") {
+            "a web page cannot see WWW-Authenticate, and so not where to sign in: the proxy must leave \
+             Access-Control-Expose-Headers as it is"
+        } else {
+            self.ok(SUBJECT, "may call, and see where to sign in".to_owned());
+            return;
+        };
+        // Browsers alone ask for it: everything else works.
+        self.warning(SUBJECT, fault.to_owned());
+    }
+
+    async fn answer(
+        &mut self,
+        subject: &str,
+        url: &str,
+        request: RequestBuilder,
+    ) -> Option<WebAnswer> {
+        match WebAnswer::ask(request).await {
+            Ok(answer) => Some(answer),
+            Err(why) => {
+                self.fault(subject, format!("{url} does not answer: {why}"));
+                None
+            }
+        }
+    }
+
+    /// A document that the server makes of itself.
+    async fn document(&mut self, subject: &str, path: &str) -> Option<(WebAnswer, Value)> {
+        let url = self.server.path(path);
+        let request = self.http.get(&url).header("accept", "application/json");
+        let answer = self.answer(subject, &url, request).await?;
+        let found = answer.json().filter(Value::is_object);
+        let Some(found) = found.filter(|_| answer.status == 200) else {
+            let status = answer.status;
+            let content = answer.header("content-type");
+            let remedy = match status {
+                200 => {
+                    "Something else answers there, such as the web site: the proxy must pass /.well-known/ on"
+                }
+                403 | 421 => HOST,
+                404 => {
+                    "The proxy must pass /.well-known/oauth-protected-resource, /.well-known/oauth-authorization-server and \
+                     /.well-known/openid-configuration on, with all below them (a rule for certificates often takes all of \
+                     /.well-known/); and oauth.url must be this address"
+                }
+                _ => "The proxy must pass /.well-known/ on, without a login and without a redirect",
+            };
+            self.fault(
+                subject,
+                format!("{url} answers {status} {content}, not the server's JSON. {remedy}"),
+            );
+            return None;
+        };
+        Some((answer, found))
+    }
+
+    fn ok(&mut self, subject: &str, what: String) {
+        self.findings.push(Finding::ok(subject, what));
+    }
+
+    fn warning(&mut self, subject: &str, what: String) {
+        let finding = Finding::new(super::CheckMark::Warning, subject, what);
+        self.findings.push(finding);
+    }
+
+    fn fault(&mut self, subject: &str, what: String) {
+        self.findings.push(Finding::fault(subject, what));
+    }
+}

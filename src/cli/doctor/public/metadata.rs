@@ -1,0 +1,149 @@
+//! The documents that clients read before they sign in, compared as the strictest of them do.
+
+use serde_json::Value;
+
+use super::Visitor;
+
+const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+const ISSUER: &str = "/.well-known/oauth-authorization-server";
+
+impl Visitor {
+    /// What says of each address which it is, and who signs in for it.
+    pub(super) async fn resources(&mut self) {
+        let path = self.server.endpoint.path().trim_end_matches('/').to_owned();
+        for (subject, below) in [
+            ("resource (claude.ai)", path.clone()),
+            // It compares with the address that its user gave, slash and all.
+            ("resource with a slash (Gemini CLI)", format!("{path}/")),
+            ("resource of the bare address (Python)", String::new()),
+        ] {
+            let Some((_, document)) = self.document(subject, &format!("{RESOURCE}{below}")).await
+            else {
+                continue;
+            };
+            let due = self.server.path(&below);
+            let resource = text(&document, "resource");
+            let issuer = document["authorization_servers"][0].as_str();
+            let issuer = issuer.unwrap_or_default();
+            if resource != due {
+                self.fault(
+                    subject,
+                    format!(
+                        "says that it is {resource:?} and not {due:?}; clients compare letter by letter. Set oauth.url to {:?}",
+                        self.server.origin
+                    ),
+                );
+            } else if issuer != self.server.origin {
+                let what = self.foreign_issuer(issuer);
+                self.fault(subject, what);
+            } else {
+                self.ok(subject, "says its own address".to_owned());
+            }
+        }
+    }
+
+    /// What says how to sign in.
+    pub(super) async fn issuer(&mut self) {
+        const SUBJECT: &str = "sign-in (all clients)";
+        let Some((first, document)) = self.document(SUBJECT, ISSUER).await else {
+            return;
+        };
+        if let Some(fault) = self.fault_of_issuer(&document) {
+            self.fault(SUBJECT, fault);
+            return;
+        }
+        self.ok(SUBJECT, "says its own address".to_owned());
+        self.registering(&document);
+        // Where others look who do not read what the 401 says.
+        let path = self.server.endpoint.path().trim_end_matches('/').to_owned();
+        for other in [
+            "/.well-known/openid-configuration".to_owned(),
+            format!("{ISSUER}{path}"),
+            format!("{path}{ISSUER}"),
+        ] {
+            let subject = format!("sign-in at {other}");
+            let Some((answer, _)) = self.document(&subject, &other).await else {
+                continue;
+            };
+            if answer.body == first.body {
+                self.ok(&subject, "is the same".to_owned());
+            } else {
+                self.fault(
+                    &subject,
+                    format!(
+                        "differs from {ISSUER}: another server's document, or one that a cache kept. Pass it on to this server, \
+                         and empty the proxy's cache"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn fault_of_issuer(&self, document: &Value) -> Option<String> {
+        let issuer = text(document, "issuer");
+        if issuer != self.server.origin {
+            return Some(self.foreign_issuer(&issuer));
+        }
+        for name in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "revocation_endpoint",
+        ] {
+            let endpoint = text(document, name);
+            if !endpoint.starts_with(&format!("{issuer}/")) {
+                return Some(format!(
+                    "its {name} is {endpoint:?}, which is not of this server"
+                ));
+            }
+        }
+        let has_pkce = lists(document, "code_challenge_methods_supported", "S256");
+        (!has_pkce).then(|| {
+            "does not offer PKCE (S256), without which no client signs in: something changes the document on the way".to_owned()
+        })
+    }
+
+    fn foreign_issuer(&self, issuer: &str) -> String {
+        format!(
+            "names {issuer:?} as who signs in, and not {:?}; clients compare letter by letter. Set oauth.url to that address, \
+             without a slash at its end",
+            self.server.origin
+        )
+    }
+
+    /// How clients become known. Claude takes documents where it is said that they are taken and that no secret is needed;
+    /// else it registers itself.
+    fn registering(&mut self, document: &Value) {
+        const SUBJECT: &str = "how clients become known";
+        let documents = document["client_id_metadata_document_supported"] == true;
+        let no_secret = lists(document, "token_endpoint_auth_methods_supported", "none");
+        let registers = !text(document, "registration_endpoint").is_empty();
+        match (documents && no_secret, registers) {
+            (true, true) => self.ok(SUBJECT, "by a document, or they register".to_owned()),
+            (true, false) => self.warning(
+                SUBJECT,
+                "by a document only: Cursor, n8n, Gemini CLI, opencode and mcp-remote cannot sign in before \
+                 oauth.register is \"open\", or a client is made for them by `highlevel-mcp clients add`"
+                    .to_owned(),
+            ),
+            (false, true) => self.fault(
+                SUBJECT,
+                "the document lacks client_id_metadata_document_supported, or \"none\" among its methods; something changes it on \
+                 the way, such as an old copy in a cache"
+                    .to_owned(),
+            ),
+            (false, false) => self.warning(
+                SUBJECT,
+                "only clients that the operator made may sign in (oauth.register is \"static\")".to_owned(),
+            ),
+        }
+    }
+}
+
+fn text(document: &Value, name: &str) -> String {
+    document[name].as_str().unwrap_or_default().to_owned()
+}
+
+fn lists(document: &Value, name: &str, value: &str) -> bool {
+    let list = document[name].as_array();
+    list.is_some_and(|list| list.iter().any(|one| one == value))
+}
