@@ -7,6 +7,7 @@ mod connect;
 mod doctor;
 mod keys;
 mod locations;
+mod login;
 mod pause;
 mod policy;
 mod sandbox;
@@ -136,6 +137,10 @@ enum Command {
         #[command(subcommand)]
         command: Option<locations::LocationsCommand>,
     },
+    /// Sign in at a server elsewhere, whose tools `stdio --url` then serves.
+    Login(login::Login),
+    /// End this program's sign-in at a server elsewhere.
+    Logout(login::Logout),
     /// Access keys, which bind a client to locations and a policy.
     Keys {
         #[command(subcommand)]
@@ -196,6 +201,8 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(&flags),
         Command::Connect(command) => command.run(&flags),
         Command::Locations { command } => locations::run(command, &flags),
+        Command::Login(command) => command.run(&flags),
+        Command::Logout(command) => command.run(&flags),
         Command::Keys { command } => command.run(&flags),
         Command::Policy { command } => command.run(&flags),
         Command::Approvals { command } => command.run(&flags),

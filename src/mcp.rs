@@ -14,4 +14,5 @@ pub use handler::Handler;
 pub use http::{Service, service};
 pub use listing::list;
 pub use questions::{PostedFrame, question_frame, withdrawal_frame};
+pub(crate) use stdio::{BoundedLine, BoundedLines};
 pub use stdio::{StdioError, StdioLimits, serve};

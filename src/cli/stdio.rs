@@ -1,4 +1,8 @@
-//! `stdio`: MCP over stdin and stdout for one account.
+//! `stdio`: MCP over stdin and stdout for one account, or for a server elsewhere.
+
+mod keeper;
+mod relay;
+mod sse;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,13 +10,17 @@ use std::time::Duration;
 use clap::Args;
 
 use super::sandbox::SandboxListener;
-use super::{CliError, account, prepared, runtime};
+use super::web::ServerAddress;
+use super::{CliError, StateFlags, account, prepared, runtime};
 use crate::call::{CallerKind, LocationScope, Principal};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::http::own_account;
 use crate::mcp;
 use crate::surfaces::{Endpoint, USUAL};
 use crate::telemetry::Telemetry;
+use keeper::LoginKeeper;
+use relay::{Relay, patient_client};
+use state::logins::Logins;
 
 #[derive(Args)]
 pub(super) struct Stdio {
@@ -27,10 +35,17 @@ pub(super) struct Stdio {
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
+    /// Serve the tools of a server elsewhere, where `highlevel-mcp login` has signed in; its address may name the tools, as
+    /// https://mcp.example.com/mcp/orchestrator does.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tools", "location", "sandbox"])]
+    url: Option<String>,
 }
 
 impl Stdio {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        if let Some(url) = &self.url {
+            return relay(url, flags);
+        }
         let endpoint = Endpoint::parse(&self.tools)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
@@ -46,11 +61,7 @@ impl Stdio {
         let telemetry = pipeline.telemetry().clone();
         let own = own_account(&config.account)?;
         let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));
-        let limits = mcp::StdioLimits {
-            frame_bytes: config.server.largest_request(),
-            bytes_in_flight: config.server.max_bytes_in_flight,
-            grace: Duration::from_millis(config.server.shutdown_grace_ms),
-        };
+        let limits = limits(&config);
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             tokio::spawn(pipeline.run_approvals(own));
@@ -60,4 +71,29 @@ impl Stdio {
         telemetry.finish();
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn limits(config: &Config) -> mcp::StdioLimits {
+    mcp::StdioLimits {
+        frame_bytes: config.server.largest_request(),
+        bytes_in_flight: config.server.max_bytes_in_flight,
+        grace: Duration::from_millis(config.server.shutdown_grace_ms),
+    }
+}
+
+/// The tools of a server elsewhere.
+fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
+    let address = ServerAddress::parse(url)?;
+    // What was kept for the upstream of the settings; the login is no matter of that.
+    let (config, store) = StateFlags { sandbox: false }.make(flags)?;
+    let telemetry = Telemetry::start(&config).map_err(CliError)?;
+    let (runtime, logins) = (runtime()?, Logins::new(&store));
+    runtime.block_on(async {
+        let keeper = LoginKeeper::open(super::web::client()?, logins, &address.origin).await?;
+        Relay::run(patient_client()?, address, keeper, limits(&config)).await
+    })?;
+    telemetry.finish();
+    // Reading stdin is a thread that nothing ends.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use rmcp::ServiceExt;
 use rmcp::service::ServerInitializeError;
 
 use crate::mcp::Handler;
+pub(crate) use lines::{BoundedLine, BoundedLines};
 use transport::StdioTransport;
 
 mod lines;

@@ -27,6 +27,7 @@ mod inventory;
 mod listing;
 mod lists;
 mod live;
+mod login;
 mod readers;
 mod requests;
 mod rules;

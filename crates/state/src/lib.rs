@@ -16,6 +16,7 @@ pub mod identity;
 mod import;
 pub mod keys;
 pub mod links;
+pub mod logins;
 mod opening;
 pub mod pause;
 pub mod people;

@@ -11,7 +11,7 @@ use crate::mcp::frame::id::IdScanner;
 const CHUNK: usize = 64 << 10;
 
 /// Reads lines. What a dropped future has read is kept for the next one.
-pub(super) struct BoundedLines<R> {
+pub(crate) struct BoundedLines<R> {
     input: BufReader<R>,
     most: usize,
     line: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct BoundedLines<R> {
 }
 
 #[derive(Debug)]
-pub(super) enum BoundedLine {
+pub(crate) enum BoundedLine {
     /// Without its end.
     Whole(Vec<u8>),
     /// What was longer, with the id of its frame.
@@ -29,7 +29,7 @@ pub(super) enum BoundedLine {
 }
 
 impl<R: AsyncRead + Unpin> BoundedLines<R> {
-    pub(super) fn new(input: R, most: usize) -> Self {
+    pub(crate) fn new(input: R, most: usize) -> Self {
         Self {
             input: BufReader::with_capacity(CHUNK, input),
             most,
@@ -39,7 +39,7 @@ impl<R: AsyncRead + Unpin> BoundedLines<R> {
     }
 
     /// The next line; the last one counts without a line break.
-    pub(super) async fn next(&mut self) -> io::Result<BoundedLine> {
+    pub(crate) async fn next(&mut self) -> io::Result<BoundedLine> {
         loop {
             let available = self.input.fill_buf().await?;
             let at_end = available.is_empty();

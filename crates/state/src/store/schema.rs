@@ -132,6 +132,8 @@ const SIGN_IN: Migration = Migration {
             owner TEXT, name TEXT NOT NULL, zone TEXT, created_at INTEGER NOT NULL, ended_at INTEGER) STRICT",
         "CREATE UNIQUE INDEX location_by_alias ON location (alias) WHERE ended_at IS NULL",
         "CREATE INDEX location_by_credential ON location (credential)",
+        "CREATE TABLE login (server TEXT PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB NOT NULL,
+            lease_until INTEGER, created_at INTEGER NOT NULL) STRICT",
         "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, actor TEXT, subject TEXT,
             detail TEXT NOT NULL) STRICT",
         "CREATE INDEX event_by_time ON event (at)",

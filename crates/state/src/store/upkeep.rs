@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::folder::FILE_MODE;
 
 /// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
-const SEALED: [SealedColumn; 8] = [
+const SEALED: [SealedColumn; 9] = [
     SealedColumn::new("secret", "name", "sealed", None),
     SealedColumn::new("approval", "id", "request", None),
     SealedColumn::new("approval", "id", "outcome", None),
@@ -21,6 +21,7 @@ const SEALED: [SealedColumn; 8] = [
     SealedColumn::new("credential", "id", "sealed", Some("generation")),
     SealedColumn::new("vault_credential", "id", "sealed", Some("generation")),
     SealedColumn::new("flow", "hash", "sealed", None),
+    SealedColumn::new("login", "server", "sealed", Some("generation")),
 ];
 
 /// What `state info` shows, with the name of its table.

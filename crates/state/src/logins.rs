@@ -1,0 +1,204 @@
+//! Logins at servers elsewhere: the newest tokens of each, sealed, and the right to renew them, which one process has at a time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::clock::SteadyClock;
+use super::store::{Durability, KeyRing, Pending, SealedAt, Store, StoredRow};
+use super::{StoreError, time};
+
+/// How long the right to renew lasts. Longer than a server is waited for; where its process dies, another asks again with
+/// the same refresh token.
+const LEASE: Duration = Duration::from_secs(40);
+
+/// The logins of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Logins {
+    store: Store,
+}
+
+/// What is kept of one server.
+#[derive(Clone, Debug)]
+pub struct LoginRecord {
+    /// Its address: scheme, host and port.
+    pub server: String,
+    /// Tokens and what else it takes to use them; what it means only the one who keeps it knows.
+    pub text: SecretString,
+    /// Grows with every text that takes the place of another.
+    pub generation: i64,
+    pub created: Timestamp,
+}
+
+impl Logins {
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+        }
+    }
+
+    /// Keeps a new login in the place of the one before.
+    pub fn put(&self, server: &str, text: SecretString) -> Pending<()> {
+        let (ring, server) = (self.store.ring(), server.to_owned());
+        self.store.change(Durability::Disk, move |transaction| {
+            let find = sqlx::query("SELECT generation FROM login WHERE server = $1");
+            let before = transaction.one(find.bind(server.clone()))?;
+            let before = before.map_or(Ok(0), |row| row.integer("generation"))?;
+            let put = "INSERT INTO login (server, generation, sealed, created_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (server) DO UPDATE SET generation = $2, sealed = $3, created_at = $4, lease_until = NULL";
+            let put = sqlx::query(put)
+                .bind(server.clone())
+                .bind(before + 1)
+                .bind(seal(&ring, &server, before + 1, &text)?)
+                .bind(clock());
+            transaction.run(put).map(drop)
+        })
+    }
+
+    pub fn find(&self, server: &str) -> Pending<Option<LoginRecord>> {
+        let (ring, server) = (self.store.ring(), server.to_owned());
+        self.store.read(move |transaction| {
+            let find = sqlx::query("SELECT * FROM login WHERE server = $1").bind(server.clone());
+            let row = transaction.one(find)?;
+            row.map(|row| LoginRecord::from_row(&row, &ring))
+                .transpose()
+        })
+    }
+
+    /// Forgets a login: what it was.
+    pub fn remove(&self, server: &str) -> Pending<Option<LoginRecord>> {
+        let (ring, server) = (self.store.ring(), server.to_owned());
+        self.store.change(Durability::Disk, move |transaction| {
+            let remove = sqlx::query("DELETE FROM login WHERE server = $1 RETURNING *");
+            let row = transaction.one(remove.bind(server.clone()))?;
+            row.map(|row| LoginRecord::from_row(&row, &ring))
+                .transpose()
+        })
+    }
+
+    /// The right to renew this login. `false` where another process has it, or has renewed it.
+    pub fn begin_renewal(&self, record: &LoginRecord) -> Pending<bool> {
+        let (server, generation) = (record.server.clone(), record.generation);
+        self.store.change(Durability::Disk, move |transaction| {
+            let (now, until) = (clock(), clock() + millis(LEASE));
+            // A lease that ends later than any can is by a clock that was ahead, and counts for nothing.
+            let take = "UPDATE login SET lease_until = $3 WHERE server = $1 AND generation = $2
+                AND (lease_until IS NULL OR lease_until <= $4 OR lease_until > $5)";
+            let take = sqlx::query(take)
+                .bind(server.clone())
+                .bind(generation)
+                .bind(until)
+                .bind(now)
+                .bind(until);
+            transaction.run(take).map(|rows| rows > 0)
+        })
+    }
+
+    /// Puts the new tokens in the place of those of `record`, or gives the right to renew them up where there are none.
+    /// Whether they are there: not where another login took their place meanwhile.
+    pub fn end_renewal(&self, record: &LoginRecord, text: Option<SecretString>) -> Pending<bool> {
+        let (ring, server) = (self.store.ring(), record.server.clone());
+        let generation = record.generation;
+        self.store.change(Durability::Disk, move |transaction| {
+            let put = match &text {
+                Some(text) => sqlx::query(
+                    "UPDATE login SET sealed = $3, generation = generation + 1, lease_until = NULL
+                    WHERE server = $1 AND generation = $2",
+                )
+                .bind(server.clone())
+                .bind(generation)
+                .bind(seal(&ring, &server, generation + 1, text)?),
+                None => sqlx::query(
+                    "UPDATE login SET lease_until = NULL WHERE server = $1 AND generation = $2",
+                )
+                .bind(server.clone())
+                .bind(generation),
+            };
+            transaction.run(put).map(|rows| rows > 0)
+        })
+    }
+}
+
+impl LoginRecord {
+    fn from_row(row: &StoredRow, ring: &KeyRing) -> Result<Self, StoreError> {
+        let (server, generation) = (row.text("server")?, row.integer("generation")?);
+        let text = ring.open(place(&server, generation), &row.bytes("sealed")?)?;
+        let text = String::from_utf8(text)
+            .map_err(|_| StoreError::from(format!("the login at {server} is no text")))?;
+        Ok(Self {
+            text: text.into(),
+            generation,
+            created: time(row.integer("created_at")?),
+            server,
+        })
+    }
+}
+
+fn seal(
+    ring: &KeyRing,
+    server: &str,
+    generation: i64,
+    text: &SecretString,
+) -> Result<Vec<u8>, StoreError> {
+    ring.seal(place(server, generation), text.expose_secret().as_bytes())
+}
+
+fn place(server: &str, generation: i64) -> SealedAt<'_> {
+    SealedAt {
+        table: "login",
+        row: server,
+        column: "sealed",
+        generation,
+    }
+}
+
+/// In milliseconds since 1970.
+fn clock() -> i64 {
+    SteadyClock::now().as_millisecond()
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "https://mcp.example.com";
+
+    fn text(record: Option<LoginRecord>) -> Option<String> {
+        record.map(|record| record.text.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn one_process_renews_and_the_others_find_what_it_got() {
+        let logins = Logins::new(&Store::in_memory().expect("a store"));
+        assert_eq!(text(logins.find(SERVER).wait().expect("read")), None);
+        logins.put(SERVER, "one".into()).wait().expect("put");
+        let first = logins.find(SERVER).wait().expect("read").expect("a login");
+        assert!(logins.begin_renewal(&first).wait().expect("begun"));
+        assert!(!logins.begin_renewal(&first).wait().expect("tried"));
+        let done = logins.end_renewal(&first, Some("two".into()));
+        assert!(done.wait().expect("ended"));
+        // Who comes late with what it was has nothing to renew.
+        assert!(!logins.begin_renewal(&first).wait().expect("tried"));
+        let late = logins.end_renewal(&first, Some("three".into()));
+        assert!(!late.wait().expect("tried"));
+        let second = logins.find(SERVER).wait().expect("read");
+        assert_eq!(text(second.clone()).as_deref(), Some("two"));
+        // A renewal that came to nothing may be begun again.
+        let second = second.expect("a login");
+        assert!(logins.begin_renewal(&second).wait().expect("begun"));
+        assert!(logins.end_renewal(&second, None).wait().expect("ended"));
+        assert!(logins.begin_renewal(&second).wait().expect("begun"));
+        // A new login takes the place of one that is being renewed.
+        logins.put(SERVER, "four".into()).wait().expect("put");
+        let late = logins.end_renewal(&second, Some("three".into()));
+        assert!(!late.wait().expect("tried"));
+        let removed = logins.remove(SERVER).wait().expect("removed");
+        assert_eq!(text(removed).as_deref(), Some("four"));
+        assert_eq!(text(logins.find(SERVER).wait().expect("read")), None);
+    }
+}

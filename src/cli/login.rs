@@ -1,0 +1,224 @@
+//! `login` and `logout`: this program's own sign-in at a server elsewhere, which `stdio --url` then uses.
+
+mod callback;
+mod server;
+mod tokens;
+
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::terminal::waiting;
+use super::web::{ServerAddress, client};
+use super::{CliError, StateFlags, print, runtime};
+use crate::config::Flags;
+use callback::{Callback, CallbackParameters, REDIRECT_TO_NOBODY};
+use server::SignInServer;
+use state::logins::Logins;
+use tokens::TokenPurpose;
+pub(super) use tokens::{LoginTokens, TokenTrouble};
+
+/// How long a person may take.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+#[derive(Args)]
+pub(super) struct Login {
+    /// Where the server is, such as https://mcp.example.com.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// Id of a client that the server's operator made; without it this program registers itself.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Open no browser: print the address alone.
+    #[arg(long)]
+    no_browser: bool,
+    /// The browser is on another machine: print the address, and read the address at which the browser ends.
+    #[arg(long)]
+    paste: bool,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+#[derive(Args)]
+pub(super) struct Logout {
+    /// Where the server is, such as https://mcp.example.com.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+/// What only this program knows of a sign-in that is under way.
+struct LoginProof {
+    state: String,
+    verifier: SecretString,
+}
+
+impl Login {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let address = ServerAddress::parse(&self.url)?;
+        if !address.is_private() {
+            return Err(CliError(format!(
+                "{} is not encrypted, and tokens would travel there; give an address that begins with https://",
+                self.url
+            )));
+        }
+        let (_, store) = self.of.make(flags)?;
+        let logins = Logins::new(&store);
+        let tokens = runtime()?.block_on(self.sign_in(&address))?;
+        logins.put(&address.origin, tokens.to_text()).wait()?;
+        print(format_args!(
+            "You are signed in at {0}. `highlevel-mcp stdio --url {0}` serves its tools; `highlevel-mcp logout --url {0}` ends it.\n",
+            address.origin
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn sign_in(&self, address: &ServerAddress) -> Result<LoginTokens, CliError> {
+        let http = client()?;
+        let server = waiting("asking the server", SignInServer::discover(&http, address)).await?;
+        let callback = match self.paste {
+            true => None,
+            false => Some(Callback::bind().await?),
+        };
+        let redirect = callback
+            .as_ref()
+            .map_or(REDIRECT_TO_NOBODY, |callback| &callback.redirect)
+            .to_owned();
+        let id = match &self.client_id {
+            Some(id) => id.clone(),
+            None => server.register(&http).await?,
+        };
+        let proof = LoginProof::new()?;
+        let page = proof.page(&server, &id, &redirect, address)?;
+        self.show(&page)?;
+        let parameters = match callback {
+            Some(callback) => {
+                let wait = waiting(
+                    "waiting for you in the browser",
+                    callback.wait(&proof.state),
+                );
+                let patient = tokio::time::timeout(PATIENCE, wait).await;
+                patient
+                    .map_err(|_| CliError("nobody signed in within ten minutes".to_owned()))??
+            }
+            None => pasted()?,
+        };
+        let code = parameters.code(&proof.state, &server.origin)?;
+        let request = TokenPurpose::Code {
+            code,
+            redirect: &redirect,
+            verifier: &proof.verifier,
+        };
+        let mut tokens = LoginTokens::new(server, id, address);
+        tokens
+            .fetch(&http, request)
+            .await
+            .map_err(|trouble| CliError(trouble.to_string()))?;
+        Ok(tokens)
+    }
+
+    fn show(&self, page: &str) -> Result<(), CliError> {
+        let opened = !self.no_browser && !self.paste && open::that_detached(page).is_ok();
+        let how = if opened {
+            "Your browser opens the page to sign in. If it does not, open it yourself:"
+        } else {
+            "Open this page in a browser to sign in:"
+        };
+        eprintln!("{how}\n\n{page}\n");
+        if self.paste {
+            eprintln!(
+                "When you have allowed it, your browser ends at a page that cannot be shown. Copy its whole address from the \
+                 browser and paste it here."
+            );
+            eprint!("> ");
+            std::io::stderr().flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Logout {
+    /// The server is told; where it cannot be, the login is forgotten here all the same.
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let address = ServerAddress::parse(&self.url)?;
+        let (_, store) = self.of.open(flags)?;
+        let Some(record) = Logins::new(&store).remove(&address.origin).wait()? else {
+            return Err(CliError(format!(
+                "you are not signed in at {}",
+                address.origin
+            )));
+        };
+        let tokens = LoginTokens::parse(&record.text)?;
+        let ended = runtime()?.block_on(async { tokens.revoke(&client()?).await });
+        match ended {
+            Ok(()) => print(format_args!("You are signed out at {}.\n", address.origin))?,
+            Err(CliError(why)) => print(format_args!(
+                "The login at {} is forgotten here, but the server could not be told ({why}): end the connection there, at \
+                 {0}/console.\n",
+                address.origin
+            ))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl LoginProof {
+    fn new() -> Result<Self, CliError> {
+        Ok(Self {
+            state: random_text()?,
+            verifier: random_text()?.into(),
+        })
+    }
+
+    /// Where the person signs in.
+    fn page(
+        &self,
+        server: &SignInServer,
+        client: &str,
+        redirect: &str,
+        address: &ServerAddress,
+    ) -> Result<String, CliError> {
+        let hash = digest(&SHA256, self.verifier.expose_secret().as_bytes());
+        let mut page = reqwest::Url::parse(&server.authorize)?;
+        page.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", client)
+            .append_pair("redirect_uri", redirect)
+            .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(hash))
+            .append_pair("code_challenge_method", "S256")
+            .append_pair("state", &self.state)
+            .append_pair("scope", "read write offline_access")
+            .append_pair("resource", address.endpoint.as_str());
+        Ok(page.into())
+    }
+}
+
+/// 256 random bits.
+fn random_text() -> Result<String, CliError> {
+    let mut bytes = [0; 32];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| CliError("the system gives no random numbers".to_owned()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The address that the person copied from the browser.
+fn pasted() -> Result<CallbackParameters, CliError> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let query = line.trim().split_once('?').map(|(_, query)| query);
+    let query = query.ok_or_else(|| {
+        CliError(
+            "that is no address that the sign-in ends at: it begins with http://127.0.0.1 and holds code=; nothing was stored"
+                .to_owned(),
+        )
+    })?;
+    Ok(CallbackParameters::parse(query))
+}

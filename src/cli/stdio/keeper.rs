@@ -1,0 +1,131 @@
+//! The login that a relay uses: renewed before its end or when the server takes it no more, by one process for all.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+
+use crate::cli::CliError;
+use crate::cli::login::{LoginTokens, TokenTrouble};
+use state::logins::{LoginRecord, Logins};
+
+/// How often another process is looked after that renews.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Of these looks, before that one is given up.
+const MOST_LOOKS: usize = 200;
+
+pub(super) struct LoginKeeper {
+    http: reqwest::Client,
+    logins: Logins,
+    server: String,
+    current: Mutex<(LoginRecord, LoginTokens)>,
+}
+
+/// An access token, and which of the login's it is.
+pub(super) struct AccessToken {
+    pub token: SecretString,
+    pub generation: i64,
+}
+
+impl LoginKeeper {
+    /// Fails where nobody has signed in at `server`.
+    pub(super) async fn open(
+        http: reqwest::Client,
+        logins: Logins,
+        server: &str,
+    ) -> Result<Self, CliError> {
+        let current = read(&logins, server).await.map_err(CliError)?;
+        Ok(Self {
+            http,
+            logins,
+            server: server.to_owned(),
+            current: Mutex::new(current),
+        })
+    }
+
+    /// One that is good for a minute at least, where the server gives one.
+    pub(super) async fn access(&self) -> Result<AccessToken, String> {
+        let mut current = self.current.lock().await;
+        if current.1.is_ending() {
+            let renewed = self.renew_current(&mut current).await;
+            // What still is good may be used while the server cannot be asked.
+            if let Err(why) = renewed
+                && !current.1.is_good()
+            {
+                return Err(why);
+            }
+        }
+        Ok(AccessToken::from_login(&current))
+    }
+
+    /// Another than that of `generation`, which the server does not take.
+    pub(super) async fn renew(&self, generation: i64) -> Result<AccessToken, String> {
+        let mut current = self.current.lock().await;
+        if current.0.generation == generation {
+            self.renew_current(&mut current).await?;
+        }
+        Ok(AccessToken::from_login(&current))
+    }
+
+    /// Whoever calls holds `current`: of this process one renews at a time.
+    async fn renew_current(&self, current: &mut (LoginRecord, LoginTokens)) -> Result<(), String> {
+        for _ in 0..MOST_LOOKS {
+            let found = read(&self.logins, &self.server).await?;
+            if found.0.generation != current.0.generation {
+                // Another process has renewed it.
+                *current = found;
+                return Ok(());
+            }
+            let begun = self.logins.begin_renewal(&current.0).await;
+            if begun.map_err(|error| error.to_string())? {
+                return self.ask(current).await;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(format!(
+            "another program renews the login at {} and does not end",
+            self.server
+        ))
+    }
+
+    async fn ask(&self, current: &mut (LoginRecord, LoginTokens)) -> Result<(), String> {
+        let mut tokens = LoginTokens::parse(&current.0.text).map_err(|CliError(why)| why)?;
+        let asked = tokens.renew(&self.http).await;
+        let text = asked.is_ok().then(|| tokens.to_text());
+        let ended = self.logins.end_renewal(&current.0, text).await;
+        ended.map_err(|error| error.to_string())?;
+        match asked {
+            Ok(()) => {
+                *current = read(&self.logins, &self.server).await?;
+                Ok(())
+            }
+            Err(TokenTrouble::Ended(words)) => Err(format!(
+                "The sign-in at {0} has ended ({words}). Run in a terminal: highlevel-mcp login --url {0}",
+                self.server
+            )),
+            Err(trouble) => Err(trouble.to_string()),
+        }
+    }
+}
+
+impl AccessToken {
+    fn from_login((record, tokens): &(LoginRecord, LoginTokens)) -> Self {
+        Self {
+            token: tokens.access.clone(),
+            generation: record.generation,
+        }
+    }
+}
+
+async fn read(logins: &Logins, server: &str) -> Result<(LoginRecord, LoginTokens), String> {
+    let found = logins
+        .find(server)
+        .await
+        .map_err(|error| error.to_string())?;
+    let record = found.ok_or_else(|| {
+        format!("You are not signed in at {server}. Run in a terminal: highlevel-mcp login --url {server}")
+    })?;
+    let tokens = LoginTokens::parse(&record.text).map_err(|CliError(why)| why)?;
+    Ok((record, tokens))
+}

@@ -1,0 +1,265 @@
+//! `stdio --url`: carries MCP between stdin and stdout and a server elsewhere, by this program's login there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::keeper::LoginKeeper;
+use super::sse::SseLines;
+use crate::cli::CliError;
+use crate::cli::web::{ServerAddress, why};
+use crate::mcp::{BoundedLine, BoundedLines, StdioLimits};
+
+/// Requests that are under way at once; the next one is read when one is answered.
+const MOST_OPEN: usize = 64;
+
+/// Lines that wait for stdout.
+const MOST_LINES: usize = 256;
+
+/// JSON-RPC: the server has failed.
+const SERVER_ERROR: i64 = -32_000;
+
+pub(super) struct Relay {
+    http: reqwest::Client,
+    address: ServerAddress,
+    keeper: LoginKeeper,
+    /// What the handshake settled.
+    handshake: Mutex<Handshake>,
+    lines: mpsc::Sender<String>,
+}
+
+#[derive(Clone, Default)]
+struct Handshake {
+    version: Option<HeaderValue>,
+    session: Option<HeaderValue>,
+}
+
+/// What of a client's frame decides about its way.
+#[derive(Deserialize)]
+struct ClientFrame {
+    id: Option<Value>,
+    method: Option<String>,
+    #[serde(default)]
+    params: Value,
+}
+
+impl Relay {
+    /// Until stdin ends and what was asked is answered, or the time for that is over.
+    pub(super) async fn run(
+        http: reqwest::Client,
+        address: ServerAddress,
+        keeper: LoginKeeper,
+        limits: StdioLimits,
+    ) -> Result<(), CliError> {
+        let (lines, written) = mpsc::channel(MOST_LINES);
+        let writing = tokio::spawn(write(written));
+        let relay = Arc::new(Self {
+            http,
+            address,
+            keeper,
+            handshake: Mutex::default(),
+            lines,
+        });
+        let room = Arc::new(Semaphore::new(MOST_OPEN));
+        let mut open = JoinSet::new();
+        let mut requests = HashMap::<String, AbortHandle>::new();
+        let mut input = BoundedLines::new(tokio::io::stdin(), limits.frame_bytes);
+        loop {
+            let line = match input.next().await? {
+                BoundedLine::Whole(line) => line,
+                BoundedLine::TooLong(id) => {
+                    let most = limits.frame_bytes;
+                    let id = serde_json::to_value(id).unwrap_or_default();
+                    relay
+                        .refuse(&id, &format!("The request is larger than {most} bytes."))
+                        .await;
+                    continue;
+                }
+                BoundedLine::End => break,
+            };
+            let line = line.trim_ascii().to_vec();
+            if line.is_empty() {
+                continue;
+            }
+            let Ok(frame) = serde_json::from_slice::<ClientFrame>(&line) else {
+                relay
+                    .refuse(&Value::Null, "The line is no JSON-RPC frame.")
+                    .await;
+                continue;
+            };
+            let handshake = frame.method.as_deref() == Some("initialize");
+            if frame.id.is_none() || frame.method.is_none() || handshake {
+                // In their order: what comes next may rest on them.
+                if frame.method.as_deref() == Some("notifications/cancelled") {
+                    let gone = requests.remove(&frame.params["requestId"].to_string());
+                    gone.inspect(AbortHandle::abort);
+                }
+                relay.carry(frame, line).await;
+                continue;
+            }
+            // It is never closed.
+            let place = Arc::clone(&room).acquire_owned().await?;
+            while open.try_join_next().is_some() {}
+            requests.retain(|_, request| !request.is_finished());
+            let id = frame.id.as_ref().map(Value::to_string).unwrap_or_default();
+            let relay = Arc::clone(&relay);
+            let request = open.spawn(async move {
+                relay.carry(frame, line).await;
+                drop(place);
+            });
+            requests.insert(id, request);
+        }
+        let finish = async { while open.join_next().await.is_some() {} };
+        // What is not answered by then is given up.
+        let _ = tokio::time::timeout(limits.grace, finish).await;
+        drop(open);
+        drop(relay);
+        writing.await??;
+        Ok(())
+    }
+
+    /// Sends a frame, and writes what comes back.
+    async fn carry(&self, frame: ClientFrame, line: Vec<u8>) {
+        let id = frame.id.clone().filter(|_| frame.method.is_some());
+        if let Err(sentence) = self.exchange(&frame, line).await {
+            match id {
+                Some(id) => self.refuse(&id, &sentence).await,
+                None => tracing::warn!(reason = sentence, "a message was not delivered"),
+            }
+        }
+    }
+
+    async fn exchange(&self, frame: &ClientFrame, line: Vec<u8>) -> Result<(), String> {
+        let mut key = self.keeper.access().await?;
+        let mut response = self.post(frame, line.clone(), &key.token).await?;
+        if response.status().as_u16() == 401 {
+            // It was ended, or its time is over there and not here.
+            key = self.keeper.renew(key.generation).await?;
+            response = self.post(frame, line, &key.token).await?;
+        }
+        let status = response.status().as_u16();
+        if frame.method.as_deref() == Some("initialize") {
+            self.handshake().session = response.headers().get("mcp-session-id").cloned();
+        }
+        let content = response.headers().get("content-type");
+        let content = content
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        if content.starts_with("text/event-stream") {
+            let mut events = SseLines::default();
+            while let Some(part) = response.chunk().await.map_err(|error| self.lost(&error))? {
+                for data in events.feed(&part) {
+                    self.write(&data).await;
+                }
+            }
+            return Ok(());
+        }
+        let body = response.bytes().await.map_err(|error| self.lost(&error))?;
+        if body.trim_ascii().is_empty() && status < 300 {
+            return Ok(());
+        }
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if answer.get("jsonrpc").is_some() || answer.is_array() {
+            if frame.method.as_deref() == Some("initialize") {
+                let version = answer["result"]["protocolVersion"].as_str();
+                self.handshake().version =
+                    version.and_then(|text| HeaderValue::from_str(text).ok());
+            }
+            self.write(&answer.to_string()).await;
+            return Ok(());
+        }
+        let words = answer["error_description"].as_str();
+        let words = words.unwrap_or("and no JSON-RPC");
+        Err(format!(
+            "The server at {} answers {status}: {words}",
+            self.address.origin
+        ))
+    }
+
+    async fn post(
+        &self,
+        frame: &ClientFrame,
+        line: Vec<u8>,
+        token: &secrecy::SecretString,
+    ) -> Result<reqwest::Response, String> {
+        let Handshake { version, session } = self.handshake().clone();
+        let mut request = self
+            .http
+            .post(self.address.endpoint.clone())
+            .bearer_auth(token.expose_secret())
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        // From 2026-07-28 on each request says its version itself, and headers repeat what stands in it.
+        let own = frame.params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str();
+        match (own, version) {
+            (Some(own), _) => {
+                request = request.header("mcp-protocol-version", own);
+                request = request.header("mcp-method", frame.method.as_deref().unwrap_or_default());
+                let name = frame.params["name"]
+                    .as_str()
+                    .or_else(|| frame.params["uri"].as_str());
+                if let Some(name) = name {
+                    request = request.header("mcp-name", name);
+                }
+            }
+            (None, Some(version)) => request = request.header("mcp-protocol-version", version),
+            (None, None) => {}
+        }
+        if let Some(session) = session {
+            request = request.header("mcp-session-id", session);
+        }
+        request
+            .body(line)
+            .send()
+            .await
+            .map_err(|error| self.lost(&error))
+    }
+
+    fn lost(&self, error: &reqwest::Error) -> String {
+        format!(
+            "The server at {} cannot be reached: {}. Whether the call was made is unknown.",
+            self.address.origin,
+            why(error)
+        )
+    }
+
+    async fn refuse(&self, id: &Value, sentence: &str) {
+        let error = json!({"code": SERVER_ERROR, "message": sentence});
+        let frame = json!({"jsonrpc": "2.0", "id": id, "error": error});
+        self.write(&frame.to_string()).await;
+    }
+
+    async fn write(&self, line: &str) {
+        // Where nobody reads any more, stdin ends, too.
+        let _ = self.lines.send(line.to_owned()).await;
+    }
+
+    fn handshake(&self) -> std::sync::MutexGuard<'_, Handshake> {
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One line after the other, whole.
+async fn write(mut lines: mpsc::Receiver<String>) -> std::io::Result<()> {
+    let mut stdout = tokio::io::stdout();
+    while let Some(line) = lines.recv().await {
+        stdout.write_all(format!("{line}\n").as_bytes()).await?;
+        stdout.flush().await?;
+    }
+    Ok(())
+}
+
+/// A wait for an answer has no end of its own: a call may wait for a person.
+pub(super) fn patient_client() -> Result<reqwest::Client, CliError> {
+    crate::cli::web::client_with(|builder| builder.read_timeout(Duration::from_secs(600)))
+}
