@@ -10,8 +10,11 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, print};
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, OauthSettings};
 use file::{ClientFile, WriteOutcome};
+
+/// Where a server of this machine is.
+const USUAL_URL: &str = "http://127.0.0.1:8100/mcp";
 
 /// Name of the server in every client.
 const NAME: &str = "ghl";
@@ -19,9 +22,13 @@ const NAME: &str = "ghl";
 #[derive(Args)]
 pub(super) struct Connect {
     client: Client,
-    /// Where the server answers.
-    #[arg(long, default_value = "http://127.0.0.1:8100/mcp")]
-    url: String,
+    /// Where the server answers; without it this machine's, or the address of oauth.url where that is set.
+    #[arg(long)]
+    url: Option<String>,
+    /// The client signs in there, and sends no token of its own (docs/connect.md); so it is where --url is not given and
+    /// oauth.url is set.
+    #[arg(long, conflicts_with = "sandbox")]
+    sign_in: bool,
     /// For a server that holds an account itself, such as one on the sandbox: the client sends no token.
     #[arg(long)]
     sandbox: bool,
@@ -45,11 +52,21 @@ enum Client {
     OpenaiAgents,
 }
 
+/// How a client gets in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientAccess {
+    /// It sends a token in a header.
+    Token,
+    /// The server's own account serves it: no headers.
+    Sandbox,
+    /// It signs in: no headers.
+    SignIn,
+}
+
 /// What a client is told of the server.
 struct Server {
     url: String,
-    /// The server's account serves the client: no headers.
-    sandbox: bool,
+    access: ClientAccess,
     /// `HIGHLEVEL_LOCATION_ID`; without it the client's headers name none.
     location: Option<String>,
     /// `HIGHLEVEL_TOKEN`, for the one client that can neither read the environment nor ask.
@@ -59,11 +76,26 @@ struct Server {
 impl Connect {
     /// Takes the location, and for Claude Desktop the token, from the settings.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let account = Config::load(flags)?.account;
+        let Config { account, oauth, .. } = Config::load(flags)?;
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let signs_in = self.sign_in
+            || (oauth.is_on() && self.url.is_none() && !self.sandbox && self.client.can_sign_in());
+        if signs_in && !self.client.can_sign_in() {
+            return Err(CliError(format!(
+                "{} does not sign in by itself: make an access key (`highlevel-mcp keys create`) and give --url with the \
+                 host of oauth.header_host",
+                self.client.name()
+            )));
+        }
+        let access = match (self.sandbox, signs_in) {
+            (true, _) => ClientAccess::Sandbox,
+            (false, true) => ClientAccess::SignIn,
+            (false, false) => ClientAccess::Token,
+        };
+        let usual = usual_url(&oauth, access);
         let server = Server {
-            url: self.url,
-            sandbox: self.sandbox,
+            url: self.url.unwrap_or(usual),
+            access,
             location: some(&account.location_id),
             token: Some(account.token).filter(|token| !token.expose_secret().is_empty()),
         };
@@ -81,7 +113,8 @@ impl Connect {
                 self.client.name()
             )));
         };
-        let holds_token = self.client == Client::ClaudeDesktop && !server.sandbox;
+        let holds_token =
+            self.client == Client::ClaudeDesktop && server.access == ClientAccess::Token;
         if holds_token && server.token.is_none() && !self.dry_run {
             return Err(CliError(
                 "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
@@ -108,11 +141,23 @@ impl Connect {
     }
 }
 
+/// Where a client finds the server that the settings are of: what it sends a token to is not where it signs in.
+fn usual_url(oauth: &OauthSettings, access: ClientAccess) -> String {
+    let scheme = oauth.url.split("://").next().unwrap_or_default();
+    match access {
+        ClientAccess::SignIn if oauth.is_on() => format!("{}/mcp", oauth.url),
+        ClientAccess::Token if oauth.is_on() && !oauth.header_host.is_empty() => {
+            format!("{scheme}://{}/mcp", oauth.header_host)
+        }
+        _ => USUAL_URL.to_owned(),
+    }
+}
+
 /// How two clients reach a server on the sandbox, to be shown where one starts.
 pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let server = Server {
         url: url.to_owned(),
-        sandbox: true,
+        access: ClientAccess::Sandbox,
         location: None,
         token: None,
     };
@@ -125,6 +170,11 @@ pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
 }
 
 impl Client {
+    /// Whether it signs in where the server says where. Libraries do so only in a program that shows a person the page.
+    fn can_sign_in(self) -> bool {
+        !matches!(self, Self::Langgraph | Self::OpenaiAgents)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::ClaudeCode => "Claude Code",

@@ -106,6 +106,94 @@ async fn every_client_is_told_address_headers_and_name() {
 }
 
 #[tokio::test]
+async fn a_client_that_signs_in_is_told_the_address_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("settings.toml");
+    let settings =
+        "[oauth]\nurl = \"https://mcp.example.com\"\nheader_host = \"keys.example.com\"\n";
+    fs::write(&path, settings).expect("written");
+    let config = format!("--config={}", path.display());
+    let login = "\"stdio\",\n        \"--url\",\n        \"https://mcp.example.com/mcp\"";
+    for (client, part) in [
+        ("claude-code", "ghl https://mcp.example.com/mcp\n"),
+        ("claude-desktop", login),
+        ("cursor", "\"url\": \"https://mcp.example.com/mcp\"\n"),
+        ("vscode", "\"url\": \"https://mcp.example.com/mcp\"\n"),
+        (
+            "windsurf",
+            "\"serverUrl\": \"https://mcp.example.com/mcp\"\n",
+        ),
+        ("n8n", "MCP OAuth2"),
+    ] {
+        // By the settings, or by the flag.
+        let flags = ["--sign-in", "--url", "https://mcp.example.com/mcp"];
+        for flags in [&[config.as_str()][..], &flags[..]] {
+            let (status, text) = connect(&[&[client], flags].concat()).await;
+            assert_eq!(status, Some(0), "{client}: {text}");
+            assert!(text.contains(part), "{client}: no {part:?} in {text}");
+            assert!(
+                !text.contains("TOKEN") && !text.contains("Bearer"),
+                "{client}: {text}"
+            );
+        }
+    }
+    // What sends a header goes where it is read.
+    check(
+        &["langgraph", &config],
+        0,
+        &["https://keys.example.com/mcp", "Bearer"],
+    )
+    .await;
+    check(
+        &["langgraph", "--sign-in"],
+        2,
+        &["does not sign in by itself"],
+    )
+    .await;
+}
+
+/// What docs/connect.md shows is what is printed.
+#[tokio::test]
+async fn the_guide_shows_what_connect_prints() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/connect.md");
+    let guide = fs::read_to_string(guide).expect("a guide");
+    for client in ["claude-code", "cursor", "vscode"] {
+        let url = "https://mcp.example.com/mcp";
+        let arguments = ["connect", client, "--sign-in", "--url", url];
+        let done = program(&arguments, &[]).output().await.expect("run");
+        let text = String::from_utf8(done.stdout).expect("text");
+        assert!(
+            !text.is_empty() && guide.contains(text.trim_end()),
+            "put this into docs/connect.md:\n{text}"
+        );
+    }
+    // A section for each client that signs in differently.
+    for client in [
+        "Claude (web, desktop, phone)",
+        "Claude Code",
+        "ChatGPT",
+        "Codex",
+        "VS Code",
+        "Copilot CLI",
+        "Cursor",
+        "n8n",
+        "Gemini CLI",
+        "Goose",
+        "opencode",
+        "mcp-remote",
+        "Python SDK",
+        "fastmcp",
+        "TypeScript SDK",
+        "LibreChat and Open WebUI",
+    ] {
+        assert!(
+            guide.contains(&format!("\n## {client}\n")),
+            "no section {client}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mcp.json");

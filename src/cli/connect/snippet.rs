@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::{Client, NAME, Server};
+use super::{Client, ClientAccess, NAME, Server};
 use crate::cli::CliError;
 
 const TOKEN_VARIABLE: &str = "HIGHLEVEL_TOKEN";
@@ -61,7 +61,7 @@ impl Server {
 
     /// Header names and values, with the given stand-in for the token.
     fn headers(&self, token: &str) -> Vec<(&'static str, String)> {
-        if self.sandbox {
+        if self.access != ClientAccess::Token {
             return Vec::new();
         }
         let authorization = ("Authorization", format!("Bearer {token}"));
@@ -87,7 +87,7 @@ impl Server {
         let entry = json!({"type": "http", "url": self.url});
         let entry = self.remote(entry, "${input:highlevel-token}");
         let mut whole = json!({"servers": {NAME: entry}});
-        if !self.sandbox {
+        if self.access == ClientAccess::Token {
             whole["inputs"] = json!([{
                 "type": "promptString", "id": "highlevel-token", "password": true,
                 "description": "HighLevel private integration token",
@@ -100,12 +100,15 @@ impl Server {
     fn desktop(&self, token: &str) -> Result<Value, CliError> {
         let program = std::env::current_exe()?;
         let mut entry = json!({"command": program.display().to_string(), "args": ["stdio"]});
-        if self.sandbox {
-            entry["args"] = json!(["stdio", "--sandbox"]);
-        } else {
-            entry["env"] = json!({TOKEN_VARIABLE: token});
-            if let Some(location) = &self.location {
-                entry["env"]["HIGHLEVEL_LOCATION_ID"] = json!(location);
+        match self.access {
+            ClientAccess::Sandbox => entry["args"] = json!(["stdio", "--sandbox"]),
+            // By the login of this program (`highlevel-mcp login`).
+            ClientAccess::SignIn => entry["args"] = json!(["stdio", "--url", self.url]),
+            ClientAccess::Token => {
+                entry["env"] = json!({TOKEN_VARIABLE: token});
+                if let Some(location) = &self.location {
+                    entry["env"]["HIGHLEVEL_LOCATION_ID"] = json!(location);
+                }
             }
         }
         Ok(json!({"mcpServers": {NAME: entry}}))
@@ -128,8 +131,13 @@ impl Server {
             "In an MCP Client Tool node:\n  Endpoint          {}\n  Server Transport  HTTP Streamable\n",
             self.url
         );
-        if self.sandbox {
-            return lines + "  Authentication    None\n";
+        match self.access {
+            ClientAccess::Sandbox => return lines + "  Authentication    None\n",
+            ClientAccess::SignIn => {
+                return lines
+                    + "  Authentication    MCP OAuth2, with a new credential: save it and press Connect\n";
+            }
+            ClientAccess::Token => {}
         }
         lines += "  Authentication    Multiple Headers Auth, with a credential of these headers:\n";
         for (name, value) in self.headers(UNKNOWN) {
