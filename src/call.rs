@@ -80,6 +80,7 @@ pub use request::{Each, LOCATION, OnError, Options, Progress, Request};
 use send::Response;
 pub use snapshot::{Snapshot, read_rules, rule_defaults};
 pub use strangers::Fences;
+pub(crate) use strangers::visible;
 use subject::Subject;
 use validate::Validated;
 

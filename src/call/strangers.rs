@@ -20,7 +20,7 @@ use tool::{StrangerFields, Tool};
 
 pub use fences::Fences;
 use fences::any_in;
-pub(super) use hidden::visible;
+pub(crate) use hidden::visible;
 pub(super) use lockdown::LastReads;
 
 /// The member of an answer that says what its fences are.

@@ -57,7 +57,8 @@ impl Serve {
         }
         let tools = Endpoint::parse(USUAL)?.list().count();
         let stopping = http::Stopping::default();
-        let router = http::router(&pipeline, access, &stopping, &config);
+        let sign_in = http::SignIn::open(&config, &pipeline).map_err(CliError)?;
+        let router = http::router(&pipeline, access, sign_in, &stopping, &config);
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             let listen = config.server.listen;

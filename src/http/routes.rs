@@ -20,16 +20,24 @@ use crate::http::address::Address;
 use crate::http::elicitation::{Asking, SESSION, ask_along};
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
+use crate::http::oauth::SignIn;
 use crate::http::oauth::front_page::{FrontPage, front_page};
 use crate::http::oauth::metadata::{Discovery, challenged, open_cors};
 use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
 use crate::http::request_limits::Intake;
 use crate::http::stopping::{Readiness, Stopping, ready};
+use crate::http::{console, oauth};
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
 /// a redirect: existing configurations say `/mcp/`.
-pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: &Config) -> Router {
+pub fn router(
+    pipeline: &Pipeline,
+    access: Access,
+    sign_in: Option<Arc<SignIn>>,
+    stopping: &Stopping,
+    config: &Config,
+) -> Router {
     let settings = &config.server;
     let shares = Shares::new(settings, Duration::from_millis(config.limits.max_wait_ms));
     let readiness = Readiness {
@@ -76,6 +84,7 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
                     front_page,
                 ))
                 .merge(discovery.routes())
+                .merge(sign_in.map(pages).unwrap_or_default())
                 .fallback(nowhere);
             by_host(at_sign_in, elsewhere)
         }
@@ -86,6 +95,11 @@ pub fn router(pipeline: &Pipeline, access: Access, stopping: &Stopping, config: 
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(readiness))
+}
+
+/// What people and clients need to sign in.
+fn pages(sign_in: Arc<SignIn>) -> Router {
+    oauth::routes().merge(console::routes()).with_state(sign_in)
 }
 
 /// The host decides which of both a request is for.

@@ -2,6 +2,7 @@
 
 mod approval;
 mod preview;
+mod waiting;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::{StoreError, now};
 pub use approval::{Approval, ApprovalState, Claim, LocationCount};
 use approval::{KEPT, is_handle};
 pub use preview::{MOST_PREVIEW, cut_preview};
+use waiting::readable;
 
 /// Most calls of one caller that wait at once, where the settings say nothing else: a person could not judge more.
 const MOST_OF_ONE: usize = 20;
@@ -153,18 +155,12 @@ impl Approvals {
         })
     }
 
-    /// Every approval that is kept, oldest first. One that is broken hides no other: the log names it.
+    /// Every approval that is kept, oldest first.
     pub fn list(&self) -> Pending<Vec<Approval>> {
         let ring = self.store.ring();
         self.store.read(move |transaction| {
             let all = sqlx::query("SELECT * FROM approval ORDER BY created_at, id");
-            let rows = transaction.all(all)?;
-            let readable = |row| {
-                let approval = Approval::from_row(&ring, row);
-                let left_out = |error| tracing::error!(%error, "an approval is left out");
-                approval.map_err(left_out).ok()
-            };
-            Ok(rows.iter().filter_map(readable).collect())
+            Ok(readable(&ring, &transaction.all(all)?))
         })
     }
 

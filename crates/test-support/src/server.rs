@@ -88,7 +88,8 @@ impl TestServer {
         tokio::spawn(pipeline.clone().run_approvals(own));
         tokio::spawn(pipeline.clone().follow_connected());
         let stopping = http::Stopping::default();
-        let router = http::router(&pipeline, access, &stopping, &config);
+        let sign_in = http::SignIn::open(&config, &pipeline).expect("sign-in");
+        let router = http::router(&pipeline, access, sign_in, &stopping, &config);
         let metrics = Arc::clone(&pipeline.telemetry().metrics);
         let (listener, url) = super::listen();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// `text` with `\u{…}` for what is not seen: control characters but tabs and ends of lines, zero-width and bidirectional
 /// characters, fillers, tags and variation selectors. One joiner or selector stays where it shapes what is before it, as
 /// in emoji and in scripts whose letters it joins.
-pub(in crate::call) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text
         .bytes()
         .all(|byte| byte.is_ascii() && !byte.is_ascii_control())

@@ -51,6 +51,7 @@ static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
     let router = http::router(
         &pipeline(&config),
         access.expect("no account"),
+        None,
         &http::Stopping::default(),
         &config,
     );

@@ -92,6 +92,15 @@ impl Agency {
         }
     }
 
+    /// Another process on the same store.
+    pub(crate) async fn another(&self) -> TestServer {
+        let folder = self.server.state.path().to_str().expect("UTF-8");
+        let mut variables = vec![("HIGHLEVEL_MCP_STATE_FOLDER", folder)];
+        let own = self.variables.iter();
+        variables.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
+        TestServer::start_with(&self.sandbox.url, &variables).await
+    }
+
     /// Has the server read other rules and other branches, as SIGHUP does.
     pub(crate) fn reload(&self, rules: &str, branches: &[usize]) {
         self.try_reload(rules, branches).expect("usable settings");

@@ -1,14 +1,23 @@
 //! Connecting by address alone: what people bring, and what comes of it.
 
+pub(crate) mod browser;
+mod consent;
+mod console;
 mod discovery;
 mod hosts;
 mod metadata;
+mod pages;
 
 use axum::body::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
 use serde_json::Value;
+use state::links::{FIRST_LASTS, Invitation, Links, Offer};
+use state::people::PersonRole;
 
+use crate::agency::Agency;
+use browser::{Browser, SIGN_IN};
 use test_support::server::TestServer;
 
 /// Where clients sign in, in tests; requests say this host, and go to the server's port.
@@ -58,4 +67,49 @@ async fn ask(
         headers: reply.headers().clone(),
         body: reply.bytes().await.expect("a body"),
     }
+}
+
+/// A server at which people sign in, with so many locations and a section of rules, `front`.
+async fn house(branches: usize) -> Agency {
+    house_with(branches, &[]).await
+}
+
+async fn house_with(branches: usize, further: &[(&str, &str)]) -> Agency {
+    let rules = "[server]\nconfirm = { read = \"off\" }\n\n[policies.front]\ndeny = [\"contacts_delete-contact\"]\n";
+    Agency::start_with(branches, rules, &[&SIGN_IN, further].concat()).await
+}
+
+/// The text of a link, as whoever it is for gets it.
+async fn link(server: &TestServer, offer: Offer) -> String {
+    let made = Links::new(&server.store()).make(offer, FIRST_LASTS, 1, None);
+    let (_, secret) = made.await.expect("a link");
+    secret.expose_secret().to_owned()
+}
+
+async fn invite(server: &TestServer, name: &str, locations: &[&str]) -> String {
+    let invitation = Invitation {
+        name: name.to_owned(),
+        role: PersonRole::Member,
+        all_locations: false,
+        locations: locations.iter().map(ToString::to_string).collect(),
+        policy: None,
+        may_vault: false,
+        may_approve: false,
+    };
+    link(server, Offer::Invite(invitation)).await
+}
+
+/// The first person of the server, called Olga.
+async fn sign_in_as_operator(server: &TestServer, browser: &Browser) {
+    let link = link(server, Offer::First).await;
+    let fields = [("link", link.as_str()), ("name", "Olga")];
+    let joined = browser.post("/console/first", &fields).await;
+    assert_eq!(joined.location(), "/console", "{}", joined.text);
+}
+
+/// Somebody who was invited to these locations.
+async fn sign_in_as_member(server: &TestServer, browser: &Browser, name: &str, locations: &[&str]) {
+    let link = invite(server, name, locations).await;
+    let joined = browser.post("/console/join", &[("link", &link)]).await;
+    assert_eq!(joined.location(), "/console", "{}", joined.text);
 }

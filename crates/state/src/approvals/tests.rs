@@ -2,6 +2,7 @@
 
 mod alone;
 mod room;
+mod waiting;
 
 use std::sync::Barrier;
 use std::thread;

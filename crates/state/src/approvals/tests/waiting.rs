@@ -1,0 +1,20 @@
+//! What waits for a person.
+
+use super::*;
+
+#[test]
+fn only_what_nobody_has_decided_in_time_waits() {
+    let (folder, approvals) = opened();
+    let first = request(&approvals, "a", "key:x", HOUR);
+    let denied = request(&approvals, "b", "key:x", HOUR);
+    let late = request(&approvals, "c", "key:x", HOUR);
+    let last = request(&approvals, "d", "key:x", HOUR);
+    let said_no = approvals.decide(&denied.handle, false, "ada", None);
+    said_no.wait().expect("denied");
+    change(&folder, &first.handle, &ago("created_at", 1));
+    change(&folder, &late.handle, &ago("expires_at", 1));
+    let waiting = approvals.waiting().wait().expect("read");
+    let handles = waiting.iter().map(|approval| &approval.handle);
+    let handles: Vec<_> = handles.collect();
+    assert_eq!(handles, [&first.handle, &last.handle]);
+}

@@ -1,0 +1,97 @@
+//! The pages for people who are signed in, and those by which they come in.
+
+mod approvals;
+mod connections;
+mod entry;
+mod locations;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::{Visitor, console_token};
+use crate::http::pages::PageKind;
+use crate::http::pages::clean::one_line;
+use crate::http::pages::form::LARGEST_FORM;
+use crate::http::pages::home::HomePage;
+use crate::http::pages::links::LinkPage;
+use crate::http::pages::notice::PageProblem;
+use state::people::{Person, PersonRole};
+
+pub(super) fn routes() -> Router<Arc<SignIn>> {
+    let mut routes = Router::new();
+    for page in [LinkPage::First, LinkPage::Join, LinkPage::SignIn] {
+        let show = move |sign_in| entry::show(page, sign_in);
+        let join = move |sign_in, headers, body| entry::join(page, sign_in, headers, body);
+        routes = routes.route(page.path(), get(show).post(join));
+    }
+    routes
+        .route("/console", get(home))
+        .route("/console/signout", post(entry::sign_out))
+        .route("/console/approvals", get(approvals::list))
+        .route(
+            "/console/approvals/{handle}",
+            get(approvals::show).post(approvals::decide),
+        )
+        .route("/console/connections", get(connections::list))
+        .route("/console/connections/end", post(connections::end))
+        .route("/console/locations", get(locations::list))
+        .route("/console/locations/{id}", get(locations::list))
+        .route("/console/locations/remove", post(locations::remove))
+        .route("/assets/{name}", get(asset))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+}
+
+async fn asset(State(sign_in): State<Arc<SignIn>>, Path(name): Path<String>) -> Response {
+    sign_in.pages.asset(&name)
+}
+
+async fn home(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
+    let shown = show_home(&sign_in, &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let person = &session.person;
+    let page = HomePage {
+        person: &one_line(&person.name, 64),
+        is_operator: is_operator(person),
+        approvals: approvals::waiting(sign_in, person).await?.len(),
+        connections: connections::all(sign_in, person).await?.len(),
+        locations: locations::all(sign_in, person).await?.len(),
+        endpoint: &format!("{}/mcp", sign_in.issuer.as_str()),
+        token: &console_token(sign_in, session)?,
+    };
+    Ok(sign_in.pages.show(&page.page()))
+}
+
+fn is_operator(person: &Person) -> bool {
+    person.role == PersonRole::Operator
+}
+
+/// To the minute, in the one zone that all readers share.
+fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Some of many names, and how many more there are.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown: Vec<String> = names
+        .iter()
+        .take(MOST)
+        .map(|name| one_line(name, 60))
+        .collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,87 @@
+//! Coming in by a link of ours, and going out.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::{Visitor, console_form, own_form, unavailable};
+use crate::http::pages::PageKind;
+use crate::http::pages::links::{LinkPage, secret_in};
+use crate::http::pages::notice::PageProblem;
+
+const NOT_GOOD: &str = "This link is not good, or not any more. Each works for as many people as it was made for, and for a \
+                        limited time. Ask whoever gave it to you for a new one.";
+
+pub(super) async fn show(page: LinkPage, State(sign_in): State<Arc<SignIn>>) -> Response {
+    let pages = &sign_in.pages;
+    pages.show(&page.page(&pages.brand, None))
+}
+
+pub(super) async fn join(
+    page: LinkPage,
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let joined = take_link(page, &sign_in, &headers, &body).await;
+    sign_in.pages.respond(joined, PageKind::Entry)
+}
+
+/// Uses the link up. That is never done by a GET: programs that preview links would.
+async fn take_link(
+    page: LinkPage,
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageProblem> {
+    let fields = own_form(sign_in, headers, body)?;
+    let refuse = |what: &str| {
+        let page = page.page(&sign_in.pages.brand, Some(what));
+        Ok(sign_in
+            .pages
+            .show(&page.with_status(StatusCode::BAD_REQUEST)))
+    };
+    let Some(secret) = secret_in(fields.one("link")) else {
+        return refuse(
+            "This is no link of this server. Copy the whole of it, with all that stands behind the #.",
+        );
+    };
+    let name = Some(fields.one("name").to_owned()).filter(|name| !name.is_empty());
+    let joined = sign_in.links.join(&secret.into(), name).await;
+    let person = match joined {
+        Ok(Some(person)) => person,
+        Ok(None) => return refuse(NOT_GOOD),
+        Err(error) => return Err(unavailable(error)),
+    };
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let mut onward = sign_in.pages.redirect("/console");
+    visitor
+        .sign_in(sign_in, &person, headers, &mut onward)
+        .await?;
+    Ok(onward)
+}
+
+pub(super) async fn sign_out(
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let left = leave(&sign_in, &headers, &body).await;
+    sign_in.pages.respond(left, PageKind::Entry)
+}
+
+async fn leave(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    console_form(sign_in, visitor.signed_in()?, headers, body)?;
+    let mut onward = sign_in.pages.redirect(LinkPage::SignIn.path());
+    visitor.sign_out(sign_in, &mut onward).await?;
+    Ok(onward)
+}

@@ -1,0 +1,150 @@
+//! The sub-accounts that somebody reaches, and how their tokens stand.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::is_operator;
+use crate::call::HolderRef;
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::{Visitor, console_form, console_token, unavailable};
+use crate::http::pages::clean::one_line;
+use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
+use crate::http::pages::notice::PageProblem;
+use crate::http::pages::{PageKind, Part};
+use state::people::Person;
+use state::vault::{CredentialStatus, VaultLocation};
+
+pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
+    let shown = show(&sign_in, &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let mut rows = all(sign_in, &session.person).await?;
+    let unlisted = rows.len().saturating_sub(MOST_LOCATIONS);
+    rows.truncate(MOST_LOCATIONS);
+    let page = LocationsPage {
+        rows: &rows,
+        unlisted,
+        token: &console_token(sign_in, session)?,
+    };
+    Ok(sign_in.pages.show(&page.page()))
+}
+
+/// All that this person reaches or, as operator, looks after. First what is not well.
+pub(super) async fn all(
+    sign_in: &SignIn,
+    person: &Arc<Person>,
+) -> Result<Vec<ConnectedLocation>, PageProblem> {
+    let connected = sign_in.vault.list().await.map_err(unavailable)?;
+    let holder = HolderRef::Person(Arc::clone(person));
+    let snapshot = sign_in.pipeline.snapshot();
+    let reaches = |alias: &str| {
+        let found = snapshot.locations.find(alias);
+        found.is_some_and(|account| holder.reaches(&account.configured))
+    };
+    let is_shown = |row: &&VaultLocation| {
+        is_operator(person)
+            || row.owner.as_ref() == Some(&person.id)
+            || row.owner.is_none() && reaches(&row.alias)
+    };
+    let mut rows: Vec<ConnectedLocation> = connected
+        .iter()
+        .filter(is_shown)
+        .map(|row| from_store(sign_in, row, person))
+        .collect();
+    let settings = snapshot.locations.iter().map(|account| &account.configured);
+    let settings =
+        settings.filter(|location| location.stored.is_none() && holder.reaches(location));
+    rows.extend(settings.map(|location| {
+        ConnectedLocation {
+            id: None,
+            alias: location.alias.clone(),
+            name: one_line(&location.name, 80),
+            zone: location
+                .timezone
+                .as_ref()
+                .and_then(|zone| zone.iana_name())
+                .map(str::to_owned),
+            owner: None,
+            status: "Set up by whoever runs this server.".to_owned(),
+            is_well: true,
+        }
+    }));
+    rows.sort_by_key(|row| (row.is_well, row.name.to_lowercase()));
+    Ok(rows)
+}
+
+fn from_store(sign_in: &SignIn, row: &VaultLocation, reader: &Person) -> ConnectedLocation {
+    let crm = &sign_in.pages.brand.crm_name;
+    let status = match row.status {
+        CredentialStatus::Good => "Its token works.".to_owned(),
+        CredentialStatus::Refused => {
+            format!("{crm} does not take its token any more. Paste a new one.")
+        }
+        CredentialStatus::Uninstalled => format!("The app was removed in {crm}. Connect it again."),
+        CredentialStatus::Unsure => {
+            format!("The renewal of its token was cut off. Sign in at {crm} again.")
+        }
+    };
+    let owner = row.owner.as_ref().filter(|owner| **owner != reader.id);
+    let owner = owner.map(|id| {
+        let person = sign_in.people.find(id).ok().flatten();
+        person.map_or_else(|| id.clone(), |person| one_line(&person.name, 64))
+    });
+    ConnectedLocation {
+        id: may_remove(row, reader).then(|| row.id.clone()),
+        alias: row.alias.clone(),
+        name: one_line(&row.name, 80),
+        zone: row.zone.clone(),
+        owner,
+        status,
+        is_well: row.status == CredentialStatus::Good,
+    }
+}
+
+fn may_remove(row: &VaultLocation, person: &Person) -> bool {
+    is_operator(person) || row.owner.as_ref() == Some(&person.id)
+}
+
+pub(super) async fn remove(
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let removed = remove_one(&sign_in, &headers, &body).await;
+    sign_in
+        .pages
+        .respond(removed, PageKind::Console(Part::Locations))
+}
+
+async fn remove_one(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let fields = console_form(sign_in, session, headers, body)?;
+    let id = fields.one("id");
+    let rows = sign_in.vault.list().await.map_err(unavailable)?;
+    if let Some(row) = rows.iter().find(|row| row.id == id) {
+        if !may_remove(row, &session.person) {
+            return Err(PageProblem::new(
+                StatusCode::FORBIDDEN,
+                "This sub-account is not yours to remove",
+                "Only the person who connected it, or whoever runs this server, can remove it.",
+            ));
+        }
+        let removed = sign_in.vault.remove(id, Some(&session.person.id));
+        removed.await.map_err(unavailable)?;
+    }
+    // It was removed meanwhile where there is none, which is what was wanted.
+    Ok(sign_in.pages.redirect("/console/locations"))
+}

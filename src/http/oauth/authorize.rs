@@ -1,0 +1,151 @@
+//! `/authorize`: a person sees which client asks, and lets it in or does not. What is shown stores nothing: what was asked
+//! travels in the form, sealed for that browser.
+
+mod choices;
+mod client_request;
+mod consent_form;
+mod decision;
+mod entry;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use super::SignIn;
+use super::visitor::{Visitor, unavailable};
+use crate::call::HolderRef;
+use crate::http::pages::consent::ConsentPage;
+use crate::http::pages::form::{FormFields, LARGEST_FORM};
+use crate::http::pages::notice::PageProblem;
+use crate::http::pages::{EntryPage, Page, PageKind};
+use client_request::{ClientRequest, RequestProblem};
+use consent_form::ConsentForm;
+
+pub(super) fn routes() -> Router<Arc<SignIn>> {
+    Router::new()
+        .route("/authorize", get(ask))
+        .route("/authorize/enter", post(entry::enter))
+        .route("/authorize/decide", post(decision::decide))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+}
+
+/// The first page: who are you, or, for somebody signed in, what may it do.
+async fn ask(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = show_first(&sign_in, query.unwrap_or_default(), &headers).await;
+    sign_in.pages.respond(shown, PageKind::Consent)
+}
+
+async fn show_first(
+    sign_in: &SignIn,
+    query: String,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let asked = match ClientRequest::read(sign_in, query).await {
+        Ok(asked) => asked,
+        Err(RequestProblem::Page(problem)) => return Err(problem),
+        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+    };
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let holder = visitor.session.as_ref();
+    let holder = holder.map(|session| HolderRef::Person(Arc::clone(&session.person)));
+    let page = AuthorizePage {
+        sign_in,
+        asked: &asked,
+        visitor: &visitor,
+    };
+    match holder {
+        None => page.entry(None),
+        Some(holder) => page.consent(&holder, None, None),
+    }
+}
+
+/// A page about one request, for one browser.
+struct AuthorizePage<'a> {
+    sign_in: &'a SignIn,
+    asked: &'a ClientRequest,
+    visitor: &'a Visitor,
+}
+
+impl AuthorizePage<'_> {
+    /// Who are you?
+    fn entry(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
+        let form = ConsentForm::new(self.asked, None)?;
+        self.show(form, problem, |sealed, problem| {
+            let page = EntryPage {
+                client: &self.asked.view(),
+                problem,
+                sealed,
+            };
+            page.page(&self.sign_in.pages.brand)
+        })
+    }
+
+    /// What may it do? `before`: what was chosen, where that was not enough.
+    fn consent(
+        &self,
+        holder: &HolderRef,
+        before: Option<&FormFields>,
+        problem: Option<&PageProblem>,
+    ) -> Result<Response, PageProblem> {
+        let snapshot = self.sign_in.pipeline.snapshot();
+        let locations = choices::locations(&snapshot.locations, holder, self.asked, before);
+        let rules = choices::rules(
+            &self.sign_in.pages.brand,
+            &snapshot.rules,
+            holder,
+            self.asked,
+            before,
+        );
+        let form = ConsentForm::new(self.asked, Some(holder))?;
+        let settings = &self.sign_in.settings;
+        let console = format!("{}/console", settings.host());
+        self.show(form, problem, |sealed, problem| {
+            let page = ConsentPage {
+                client: &self.asked.view(),
+                person: &choices::name(holder),
+                has_session: matches!(holder, HolderRef::Person(_)),
+                locations: &locations.rows,
+                unlisted: locations.unlisted,
+                takes_all: locations.takes_all,
+                rules: &rules,
+                unused_for: settings.refresh_idle,
+                longest: settings.refresh_for,
+                console: &console,
+                problem,
+                sealed,
+            };
+            page.page(&self.sign_in.pages.brand)
+        })
+    }
+
+    /// The page with its form sealed for this browser, which gets a cookie for it where it has none.
+    fn show(
+        &self,
+        form: ConsentForm,
+        problem: Option<&PageProblem>,
+        page: impl FnOnce(&str, Option<&str>) -> Page,
+    ) -> Result<Response, PageProblem> {
+        let flow = self.visitor.browser.flow_or_new().ok_or_else(|| {
+            unavailable(state::StoreError::from(
+                "the system gives no random numbers".to_owned(),
+            ))
+        })?;
+        let sealed = form.seal(&self.sign_in.forms, &flow)?;
+        let sentence = problem.map(|problem| problem.sentences.join(" "));
+        let mut page = page(&sealed, sentence.as_deref());
+        if let Some(problem) = problem {
+            page = page.with_status(problem.status);
+        }
+        let mut response = self.sign_in.pages.show(&page);
+        self.visitor.browser.keep_flow(&mut response, &flow);
+        Ok(response)
+    }
+}

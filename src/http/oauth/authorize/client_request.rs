@@ -1,0 +1,219 @@
+//! What a client asks for, and whether there is such a client.
+
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use oauth::{
+    AuthorizeRequest, ClientQuery, DocumentUrl, Issuer, OauthProblem, RedirectUri, redirect_with,
+};
+
+use super::super::SignIn;
+use super::super::visitor::unavailable;
+use crate::config::Register;
+use crate::http::pages::clean::{may_imitate, one_line};
+use crate::http::pages::consent::{ClientOrigin, ClientView};
+use crate::http::pages::notice::PageProblem;
+use state::clients::{ClientKind, ClientRecord, PutDocument};
+
+/// Longest name that is shown.
+const LONGEST_NAME: usize = 60;
+
+/// Old copies of a document stand in for so long where it cannot be fetched.
+const STALE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+const NOT_CONNECTED: &str = "This program cannot be connected";
+
+/// A request in which nothing is wrong, of a client that may make it.
+pub(super) struct ClientRequest {
+    pub client: ClientRecord,
+    pub redirect: RedirectUri,
+    pub request: AuthorizeRequest,
+    /// As it came.
+    pub query: String,
+}
+
+/// Why nobody is asked.
+pub(super) enum RequestProblem {
+    /// There is no client to whom an answer could go.
+    Page(PageProblem),
+    /// The client is told, by this redirect.
+    Client(String),
+}
+
+impl From<PageProblem> for RequestProblem {
+    fn from(problem: PageProblem) -> Self {
+        Self::Page(problem)
+    }
+}
+
+impl ClientRequest {
+    pub(super) async fn read(sign_in: &SignIn, query: String) -> Result<Self, RequestProblem> {
+        let parsed = ClientQuery::parse(&query).map_err(|problem| {
+            let problem =
+                PageProblem::new(StatusCode::BAD_REQUEST, NOT_CONNECTED, problem.to_string());
+            problem.with_sentence(
+                "Start again from your program. If it happens again, its maker has to mend it.",
+            )
+        })?;
+        let client = find_client(sign_in, &parsed.client_id).await?;
+        let redirect = own_redirect(&client, &parsed.redirect_uri)?;
+        let issuer = &sign_in.issuer;
+        let back = |problem: &OauthProblem| {
+            let answer = [
+                ("error", problem.error),
+                ("error_description", &problem.description),
+            ];
+            RequestProblem::Client(with_state(&redirect, issuer, &answer, parsed.state()))
+        };
+        let request = parsed.request(issuer).map_err(|problem| back(&problem))?;
+        if request.prompt_none {
+            let what = "A person has to agree each time; ask without prompt=none.";
+            return Err(back(&OauthProblem::new("interaction_required", what)));
+        }
+        Ok(Self {
+            client,
+            redirect,
+            request,
+            query,
+        })
+    }
+
+    /// The address that brings `answer` to the client.
+    pub(super) fn answer(&self, issuer: &Issuer, answer: &[(&str, &str)]) -> String {
+        with_state(
+            &self.redirect,
+            issuer,
+            answer,
+            self.request.state.as_deref(),
+        )
+    }
+
+    /// Where this very request is shown again.
+    pub(super) fn path(&self) -> String {
+        format!("/authorize?{}", self.query)
+    }
+
+    pub(super) fn view(&self) -> ClientView {
+        let origin = match self.client.kind {
+            ClientKind::Registered => ClientOrigin::Unchecked,
+            ClientKind::Static => ClientOrigin::Operator,
+            ClientKind::Document => match DocumentUrl::parse(&self.client.id) {
+                Some(url) => ClientOrigin::Published(url.host().to_owned()),
+                None => ClientOrigin::Unchecked,
+            },
+        };
+        let name = match one_line(&self.client.name, LONGEST_NAME) {
+            name if name.is_empty() => "a program without a name".to_owned(),
+            name => name,
+        };
+        ClientView {
+            may_imitate: may_imitate(&name),
+            name,
+            origin,
+            goes_to: self.redirect.goes_to(),
+        }
+    }
+}
+
+fn with_state(
+    redirect: &RedirectUri,
+    issuer: &Issuer,
+    answer: &[(&str, &str)],
+    state: Option<&str>,
+) -> String {
+    let state = state.map(|state| ("state", state));
+    let answer: Vec<(&str, &str)> = answer.iter().copied().chain(state).collect();
+    redirect_with(redirect, issuer, &answer)
+}
+
+/// An answer goes nowhere but to an address that the client named before.
+fn own_redirect(client: &ClientRecord, asked: &str) -> Result<RedirectUri, PageProblem> {
+    let is_known =
+        |known: &String| RedirectUri::parse(known).is_ok_and(|known| known.matches(asked));
+    let redirect = RedirectUri::parse(asked).ok();
+    let redirect = redirect.filter(|_| client.redirects.iter().any(is_known));
+    redirect.ok_or_else(|| {
+        let problem = PageProblem::new(
+            StatusCode::BAD_REQUEST,
+            NOT_CONNECTED,
+            "It wants the answer at an address that it has not named before. Somebody may have changed the link that brought you here.",
+        );
+        problem.with_sentence("Start again from your program. If it happens again, remove the connection there and add it anew.")
+    })
+}
+
+async fn find_client(sign_in: &SignIn, id: &str) -> Result<ClientRecord, PageProblem> {
+    let register = sign_in.settings.register;
+    let found = sign_in.clients.find(id).await.map_err(unavailable)?;
+    let client = match DocumentUrl::parse(id) {
+        Some(url) if register != Register::Static => read_document(sign_in, &url, found).await?,
+        Some(_) => return Err(unknown()),
+        None => found.ok_or_else(unknown)?,
+    };
+    if client.kind == ClientKind::Registered && register != Register::Open {
+        return Err(unknown());
+    }
+    if client.blocked.is_some() {
+        return Err(PageProblem::new(
+            StatusCode::FORBIDDEN,
+            NOT_CONNECTED,
+            "Whoever runs this server has blocked it.",
+        ));
+    }
+    Ok(client)
+}
+
+/// Programs that connect anew by themselves look for this status.
+fn unknown() -> PageProblem {
+    let problem = PageProblem::new(
+        StatusCode::BAD_REQUEST,
+        NOT_CONNECTED,
+        "This server does not know it, or knows it no longer.",
+    );
+    problem.with_sentence("Remove the connection in your program and add it anew.")
+}
+
+/// The client whose id is the address of a document about it. A copy stands in while it is fresh, and for a month where the
+/// document cannot be had.
+async fn read_document(
+    sign_in: &SignIn,
+    url: &DocumentUrl,
+    copy: Option<ClientRecord>,
+) -> Result<ClientRecord, PageProblem> {
+    let now = Timestamp::now();
+    let is_blocked = |copy: &ClientRecord| copy.blocked.is_some();
+    let is_fresh = |copy: &ClientRecord| copy.fresh_until.is_some_and(|until| now < until);
+    if let Some(copy) = copy
+        .as_ref()
+        .filter(|copy| is_fresh(copy) || is_blocked(copy))
+    {
+        return Ok(copy.clone());
+    }
+    let fetched = match sign_in.fetcher.fetch(url).await {
+        Ok(fetched) => fetched,
+        Err(problem) => {
+            let is_young = |copy: &ClientRecord| {
+                let fetched = copy.fetched;
+                fetched.is_some_and(|fetched| now.duration_since(fetched) < STALE_FOR)
+            };
+            let copy = copy.filter(|copy| problem.is_for_want_of_document() && is_young(copy));
+            return copy.ok_or_else(|| {
+                let page = PageProblem::new(
+                    StatusCode::BAD_REQUEST,
+                    NOT_CONNECTED,
+                    format!("It says that {} vouches for it, and that could not be checked: {problem}", url.host()),
+                );
+                page.with_sentence("Try again in a minute. If it happens again, whoever runs this server can find more in its log.")
+            });
+        }
+    };
+    let fresh_for = SignedDuration::try_from(fetched.fresh_for).unwrap_or_default();
+    let redirects = fetched.document.redirects.iter();
+    let put = sign_in.clients.put_document(PutDocument {
+        id: url.as_str().to_owned(),
+        name: fetched.document.name,
+        redirects: redirects.map(|one| one.as_str().to_owned()).collect(),
+        document: fetched.text,
+        fresh_until: now.checked_add(fresh_for).unwrap_or(now),
+    });
+    put.await.map_err(unavailable)
+}

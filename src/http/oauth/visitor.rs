@@ -1,0 +1,162 @@
+//! Who sits at a browser: somebody signed in, or not.
+
+use axum::http::header::USER_AGENT;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::SignIn;
+use crate::http::pages::browser::Browser;
+use crate::http::pages::form::FormFields;
+use crate::http::pages::notice::PageProblem;
+use crate::http::pages::own_page::own_page_only;
+use state::StoreError;
+use state::people::Person;
+use state::sessions::PersonSession;
+
+/// As long as a session lasts.
+const FORMS_LAST: SignedDuration = SignedDuration::from_hours(12);
+
+/// What the forms of the console are sealed as.
+const CONSOLE: &str = "console";
+
+/// A browser, and who is signed in there.
+pub(in crate::http) struct Visitor {
+    pub browser: Browser,
+    pub session: Option<PersonSession>,
+}
+
+impl Visitor {
+    pub(in crate::http) async fn find(
+        sign_in: &SignIn,
+        headers: &HeaderMap,
+    ) -> Result<Self, PageProblem> {
+        let browser = Browser::new(headers, sign_in.pages.is_https);
+        let session = match &browser.session {
+            None => None,
+            Some(session) => sign_in.sessions.find(session).await.map_err(unavailable)?,
+        };
+        Ok(Self { browser, session })
+    }
+
+    /// The session, or the page that says how to begin one.
+    pub(in crate::http) fn signed_in(&self) -> Result<&PersonSession, PageProblem> {
+        self.session.as_ref().ok_or_else(|| {
+            PageProblem::new(
+                StatusCode::UNAUTHORIZED,
+                "You are not signed in",
+                "Open your sign-in link in this browser, or ask whoever runs this server for a new one. A session ends after \
+                 two hours without use, and after twelve hours.",
+            )
+            .with_link("/console/signin", "Sign in")
+        })
+    }
+
+    /// Signs a person in who has just proved who it is: under a new name, so that nobody chose it before.
+    pub(in crate::http) async fn sign_in(
+        &self,
+        sign_in: &SignIn,
+        person: &Person,
+        headers: &HeaderMap,
+        response: &mut Response,
+    ) -> Result<(), PageProblem> {
+        let agent = headers
+            .get(USER_AGENT)
+            .and_then(|agent| agent.to_str().ok());
+        let begun = sign_in.sessions.begin(&person.id, agent).await;
+        let session = begun.map_err(unavailable)?;
+        if let Some(before) = self
+            .browser
+            .session
+            .as_ref()
+            .filter(|_| self.session.is_some())
+        {
+            sign_in.sessions.end(before).await.map_err(unavailable)?;
+        }
+        self.browser.keep_session(response, &session);
+        Ok(())
+    }
+
+    pub(in crate::http) async fn sign_out(
+        &self,
+        sign_in: &SignIn,
+        response: &mut Response,
+    ) -> Result<(), PageProblem> {
+        if let Some(session) = self
+            .browser
+            .session
+            .as_ref()
+            .filter(|_| self.session.is_some())
+        {
+            sign_in.sessions.end(session).await.map_err(unavailable)?;
+        }
+        self.browser.forget_session(response);
+        Ok(())
+    }
+}
+
+/// What proves that a form of the console was made for this session.
+pub(in crate::http) fn console_token(
+    sign_in: &SignIn,
+    session: &PersonSession,
+) -> Result<String, PageProblem> {
+    let sealed = sign_in
+        .forms
+        .seal(CONSOLE, session.id.as_bytes(), FORMS_LAST);
+    sealed.map_err(unavailable)
+}
+
+/// The fields of a form of the console, where a page of ours sent it that was made for this session.
+pub(in crate::http) fn console_form(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<FormFields, PageProblem> {
+    let fields = own_form(sign_in, headers, body)?;
+    match sign_in.forms.open(fields.token(), session.id.as_bytes()) {
+        Ok(text) if text == CONSOLE => Ok(fields),
+        _ => Err(PageProblem::new(
+            StatusCode::FORBIDDEN,
+            "This page is not yours any more",
+            "It was opened before you signed in, or too long ago. Nothing was done. Open it again.",
+        )),
+    }
+}
+
+/// The fields of a form that a page of ours sent.
+pub(in crate::http) fn own_form(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<FormFields, PageProblem> {
+    own_page_only(headers, sign_in.issuer.as_str())?;
+    FormFields::parse(body)
+}
+
+/// What pages of a flow are bound to.
+pub(in crate::http) fn flow(browser: &Browser) -> Result<SecretString, PageProblem> {
+    let known = browser
+        .flow
+        .as_ref()
+        .filter(|flow| !flow.expose_secret().is_empty());
+    known.cloned().ok_or_else(|| {
+        PageProblem::new(
+            StatusCode::BAD_REQUEST,
+            "Your browser keeps no cookies of this page",
+            "Without one cookie nobody can tell that it is you who decides. Allow cookies for this address, and start again \
+             from your program.",
+        )
+    })
+}
+
+/// The store did not answer: nothing was changed.
+pub(in crate::http) fn unavailable(error: StoreError) -> PageProblem {
+    tracing::warn!(%error, "a page needs the store");
+    PageProblem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This does not work at the moment",
+        "The server cannot reach its own records. Nothing was changed. Try again in a minute.",
+    )
+}

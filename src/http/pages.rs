@@ -1,0 +1,130 @@
+//! What people see in a browser: pages that work without script, under headers that allow them nothing more than they need.
+
+pub(super) mod approvals;
+mod assets;
+pub(super) mod brand;
+pub(super) mod browser;
+pub(super) mod clean;
+pub(super) mod connections;
+pub(super) mod consent;
+mod entry;
+pub(super) mod form;
+mod headers;
+pub(super) mod home;
+mod layout;
+pub(super) mod links;
+pub(super) mod locations;
+pub(super) mod notice;
+pub(super) mod own_page;
+
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maud::Markup;
+
+use crate::config::Config;
+use assets::Assets;
+use brand::Brand;
+pub(super) use entry::EntryPage;
+use notice::PageProblem;
+
+/// All that pages have in common: names, files, and whether browsers come by https.
+pub(super) struct Pages {
+    pub brand: Brand,
+    assets: Assets,
+    pub is_https: bool,
+}
+
+/// What stands on a page, without its frame.
+pub(super) struct Page {
+    pub title: String,
+    pub kind: PageKind,
+    pub status: StatusCode,
+    pub body: Markup,
+}
+
+/// Who opens a page decides what surrounds it and what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageKind {
+    /// Somebody whom a client sent, often in a window that the client opened. Its form ends in a redirect to the client.
+    Consent,
+    /// Somebody who comes by a link of ours, or not signed in.
+    Entry,
+    /// Somebody signed in, at this part of the console.
+    Console(Part),
+}
+
+/// The parts of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Home,
+    Approvals,
+    Connections,
+    Locations,
+}
+
+impl Page {
+    pub(super) fn new(kind: PageKind, title: impl Into<String>, body: Markup) -> Self {
+        Self {
+            title: title.into(),
+            kind,
+            status: StatusCode::OK,
+            body,
+        }
+    }
+
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl Pages {
+    /// Fails with a sentence where the brand's logo is not usable.
+    pub(super) fn new(config: &Config) -> Result<Self, String> {
+        Ok(Self {
+            brand: Brand::new(&config.brand, &config.oauth)?,
+            assets: Assets::new(&config.brand)?,
+            is_https: config.oauth.url.starts_with("https://"),
+        })
+    }
+
+    pub(super) fn show(&self, page: &Page) -> Response {
+        let html = layout::frame(page, &self.brand, &self.assets).into_string();
+        let html_type = HeaderValue::from_static("text/html; charset=utf-8");
+        let mut response = (page.status, [(CONTENT_TYPE, html_type)], html).into_response();
+        headers::add(response.headers_mut(), page.kind, self.is_https);
+        response
+    }
+
+    /// What came of a request, or the page that says why nothing did.
+    pub(super) fn respond(
+        &self,
+        answer: Result<Response, PageProblem>,
+        kind: PageKind,
+    ) -> Response {
+        answer.unwrap_or_else(|problem| self.show(&problem.page(kind)))
+    }
+
+    /// On to another page of ours, or back to a client. Always by GET, so that no form is sent a second time.
+    pub(super) fn redirect(&self, to: &str) -> Response {
+        let Ok(to) = HeaderValue::from_str(to) else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
+        headers::add(response.headers_mut(), PageKind::Consent, self.is_https);
+        response
+    }
+
+    /// A file of the pages, by the name that they give it.
+    pub(super) fn asset(&self, name: &str) -> Response {
+        let mut response = match self.assets.find(name) {
+            Some(asset) => asset.response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        };
+        headers::add_to_asset(response.headers_mut(), self.is_https);
+        response
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,241 @@
+//! The page on which a person lets a client work for them, or does not.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+use oauth::Destination;
+
+use super::brand::Brand;
+use super::form::{problem, token};
+use super::{Page, PageKind};
+
+/// Most locations with a box each: with more the page would be longer than anybody reads.
+pub(in crate::http) const MOST_LISTED: usize = 100;
+
+/// What the page says of the client.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct ClientView {
+    /// Cleaned and cut.
+    pub name: String,
+    pub origin: ClientOrigin,
+    /// Where the browser goes afterwards.
+    pub goes_to: Destination,
+    /// The name has letters that look like others.
+    pub may_imitate: bool,
+}
+
+/// Who vouches for a client's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) enum ClientOrigin {
+    /// This host publishes the document that is the client's id.
+    Published(String),
+    /// Whoever runs the server entered it.
+    Operator,
+    /// Nobody.
+    Unchecked,
+}
+
+/// A location with its box.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct LocationRow {
+    pub alias: String,
+    pub name: String,
+    pub zone: Option<String>,
+    pub is_chosen: bool,
+}
+
+/// One way in which the client may work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) struct RulesRow {
+    /// As a grant keeps it.
+    pub value: String,
+    pub title: String,
+    pub text: String,
+    pub is_chosen: bool,
+}
+
+pub(in crate::http) struct ConsentPage<'a> {
+    pub client: &'a ClientView,
+    /// Who decides.
+    pub person: &'a str,
+    /// Whether they came by a session, which they may end to be somebody else.
+    pub has_session: bool,
+    pub locations: &'a [LocationRow],
+    /// How many there are beside those with a box.
+    pub unlisted: usize,
+    /// All are ticked at once, those that come later too.
+    pub takes_all: bool,
+    pub rules: &'a [RulesRow],
+    pub unused_for: Duration,
+    pub longest: Duration,
+    /// Where connections are ended.
+    pub console: &'a str,
+    pub problem: Option<&'a str>,
+    /// What was asked, sealed for this browser.
+    pub sealed: &'a str,
+}
+
+impl ConsentPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let title = format!(
+            "{} wants to work in your {} account",
+            self.client.heading(),
+            brand.crm_name
+        );
+        let body = html! {
+            (problem(self.problem))
+            (self.client.introduction())
+            (self.client.destination())
+            p class="soft" {
+                "This server belongs to " strong { (brand.name) } ", not to " (brand.crm_name) ". What the assistant reads \
+                 here goes to the company that makes it."
+            }
+            form method="post" action="/authorize/decide" {
+                (token(self.sealed))
+                (self.who())
+                (self.location_choice())
+                fieldset {
+                    legend { "What may it do?" }
+                    @for row in self.rules { (rules_choice(row)) }
+                }
+                p class="soft" {
+                    "You can end this at any time at " a href="/console/connections" target="_blank" rel="noopener" { (self.console) } ". It ends by itself \
+                     after " (days(self.unused_for)) " without use, and after " (days(self.longest)) " you are asked again."
+                }
+                div class="buttons" {
+                    button class="main" name="decision" value="allow" { "Allow" }
+                    // What is ticked is of no matter to who says no.
+                    button name="decision" value="deny" formnovalidate { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Consent, title, body)
+    }
+
+    fn who(&self) -> Markup {
+        html! {
+            p {
+                "You are " strong { (self.person) } "."
+                @if self.has_session {
+                    " " button class="link" formaction="/authorize/enter" name="leave" value="yes" formnovalidate {
+                        "That is not me"
+                    }
+                }
+            }
+        }
+    }
+
+    fn location_choice(&self) -> Markup {
+        let has_several = self.locations.len() > 1;
+        html! {
+            fieldset {
+                legend { "Which sub-accounts?" }
+                @for row in self.locations {
+                    label class="choice" {
+                        input type="checkbox" name="location" value=(row.alias) checked[row.is_chosen];
+                        span {
+                            b { (row.name) }
+                            @if let Some(zone) = &row.zone { span class="soft" { (zone) } }
+                        }
+                    }
+                }
+                @if self.unlisted > 0 {
+                    label class="field" for="others" { "Others, by their short names" }
+                    p id="others-hint" class="soft" {
+                        "There are " (self.unlisted) " more than fit here. Separate them by commas: acme, globex."
+                    }
+                    input type="text" id="others" name="others" autocomplete="off" autocapitalize="none" spellcheck="false"
+                        aria-describedby="others-hint";
+                }
+                label class="choice" {
+                    input type="checkbox" name="location" value="*" checked[self.takes_all];
+                    span {
+                        b { (if has_several { "All of them, and new ones too" } else { "New ones too" }) }
+                        span class="soft" { "Also those that you get access to later." }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl ClientView {
+    /// As it stands where a sentence begins.
+    fn heading(&self) -> String {
+        match self.origin {
+            ClientOrigin::Unchecked => format!("A program that calls itself “{}”", self.name),
+            ClientOrigin::Published(_) | ClientOrigin::Operator => self.name.clone(),
+        }
+    }
+
+    /// The same within a sentence.
+    pub(in crate::http) fn mention(&self) -> String {
+        match self.origin {
+            ClientOrigin::Unchecked => format!("a program that calls itself “{}”", self.name),
+            ClientOrigin::Published(_) | ClientOrigin::Operator => self.name.clone(),
+        }
+    }
+
+    fn introduction(&self) -> Markup {
+        html! {
+            @match &self.origin {
+                ClientOrigin::Published(host) => p { "Published by " strong { (host) } " (checked)." },
+                ClientOrigin::Operator => p { "Added by whoever runs this server." },
+                ClientOrigin::Unchecked => p class="note" {
+                    strong { "Nobody has checked that name." } " Any program can call itself that."
+                },
+            }
+            @if self.may_imitate {
+                p class="problem" {
+                    strong { "The name has letters that look like others." } " It may pretend to be another program. Go by \
+                     the address below, not by the name."
+                }
+            }
+        }
+    }
+
+    fn destination(&self) -> Markup {
+        let just_started =
+            " Go on only if you started this connection yourself, just now, on this device.";
+        html! {
+            p {
+                @match &self.goes_to {
+                    Destination::ThisComputer { host } => {
+                        "If you allow it, your browser goes to " strong { (host) } ": a program on this computer."
+                        (just_started)
+                    }
+                    Destination::Site(host) => {
+                        "If you allow it, your browser goes to the website " strong { (host) } "."
+                        @if self.origin == ClientOrigin::Unchecked {
+                            " Go on only if you know that website and started this connection there yourself."
+                        }
+                    }
+                    Destination::Program(scheme) => {
+                        "If you allow it, your browser opens the program on this device that takes links beginning with "
+                        strong { (scheme) ":" } "." (just_started)
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn rules_choice(row: &RulesRow) -> Markup {
+    html! {
+        label class="choice" {
+            input type="radio" name="rules" value=(row.value) checked[row.is_chosen] required;
+            span { b { (row.title) } span { (row.text) } }
+        }
+    }
+}
+
+/// `90 days`, `a year`.
+fn days(time: Duration) -> String {
+    let hours = time.as_secs() / 3600;
+    match hours / 24 {
+        365 | 366 => "a year".to_owned(),
+        1 => "a day".to_owned(),
+        0 => format!("{} hours", hours.max(1)),
+        days => format!("{days} days"),
+    }
+}

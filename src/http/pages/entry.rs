@@ -1,0 +1,41 @@
+//! Where somebody whom a client sent says who they are.
+
+use maud::html;
+
+use super::brand::Brand;
+use super::consent::ClientView;
+use super::form::{problem, secret, token};
+use super::{Page, PageKind};
+
+/// The first page of a consent, for a browser that nobody is signed in at.
+pub(in crate::http) struct EntryPage<'a> {
+    pub client: &'a ClientView,
+    pub problem: Option<&'a str>,
+    pub sealed: &'a str,
+}
+
+impl EntryPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let body = html! {
+            p {
+                "You come from " strong { (self.client.mention()) } ", which wants to work in your " (brand.crm_name)
+                " account. Before you decide about that, " strong { (brand.name) } " needs to know who you are."
+            }
+            (problem(self.problem))
+            form method="post" action="/authorize/enter" {
+                (token(self.sealed))
+                (secret(
+                    "proof",
+                    "Invitation, sign-in link or access key",
+                    "Paste the whole link, or the key that begins with hlk_. Whoever runs this server gives you one.",
+                ))
+                div class="buttons" {
+                    button class="main" { "Continue" }
+                    // Back to the client, without anything.
+                    button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Consent, "Who are you?", body)
+    }
+}

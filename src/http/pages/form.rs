@@ -1,0 +1,86 @@
+//! What forms send, and the parts that several of them have.
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use secrecy::SecretString;
+
+use super::notice::PageProblem;
+
+/// Largest form, in bytes: what was asked travels in it, sealed.
+pub(in crate::http) const LARGEST_FORM: usize = 64 << 10;
+
+/// Most fields of one form.
+const MOST_FIELDS: usize = 500;
+
+/// What proves that a form is one of ours, for this browser.
+const TOKEN: &str = "form";
+
+/// The fields of a form that came back.
+pub(in crate::http) struct FormFields(Vec<(String, String)>);
+
+impl FormFields {
+    pub(in crate::http) fn parse(body: &[u8]) -> Result<Self, PageProblem> {
+        let pairs = form_urlencoded::parse(body).take(MOST_FIELDS + 1);
+        let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        let fields: Vec<_> = pairs.collect();
+        if fields.len() > MOST_FIELDS {
+            return Err(PageProblem::new(
+                StatusCode::BAD_REQUEST,
+                "That was too much",
+                "The page sent more than it has fields for. Open it again.",
+            ));
+        }
+        Ok(Self(fields))
+    }
+
+    pub(in crate::http) fn token(&self) -> &str {
+        self.one(TOKEN)
+    }
+
+    /// The first of that name; empty where there is none.
+    pub(in crate::http) fn one<'a>(&'a self, name: &'a str) -> &'a str {
+        self.all(name).next().unwrap_or_default()
+    }
+
+    pub(in crate::http) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = self.0.iter().filter(move |(field, _)| field == name);
+        fields.map(|(_, value)| value.trim())
+    }
+
+    /// One that is shown nowhere.
+    pub(in crate::http) fn secret(&self, name: &str) -> SecretString {
+        self.one(name).into()
+    }
+}
+
+pub(super) fn token(sealed: &str) -> Markup {
+    html! { input type="hidden" name=(TOKEN) value=(sealed); }
+}
+
+/// What was wrong with what a form sent, above it.
+pub(super) fn problem(text: Option<&str>) -> Markup {
+    html! {
+        @if let Some(text) = text {
+            p class="problem" role="alert" { (text) }
+        }
+    }
+}
+
+/// A field for something that is no page's to show again.
+pub(super) fn secret(name: &str, label: &str, hint: &str) -> Markup {
+    let hint_id = format!("{name}-hint");
+    html! {
+        label class="field" for=(name) { (label) }
+        p id=(hint_id) class="soft" { (hint) }
+        input type="password" id=(name) name=(name) required autocomplete="off" autocapitalize="none" spellcheck="false"
+            aria-describedby=(hint_id);
+    }
+}
+
+pub(super) fn text(name: &str, label: &str, most: usize, is_required: bool) -> Markup {
+    html! {
+        label class="field" for=(name) { (label) }
+        input type="text" id=(name) name=(name) maxlength=(most) required[is_required] autocomplete="off"
+            autocapitalize="none" spellcheck="false";
+    }
+}

@@ -1,0 +1,63 @@
+//! The first page of the console: what waits, what there is, and the address for a new assistant.
+
+use maud::{Markup, html};
+
+use super::form::token;
+use super::{Page, PageKind, Part};
+
+pub(in crate::http) struct HomePage<'a> {
+    pub person: &'a str,
+    pub is_operator: bool,
+    /// Calls that wait for this person.
+    pub approvals: usize,
+    pub connections: usize,
+    pub locations: usize,
+    /// The address for clients.
+    pub endpoint: &'a str,
+    pub token: &'a str,
+}
+
+impl HomePage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            p {
+                "You are " strong { (self.person) }
+                @if self.is_operator { ", and you run this server" } "."
+            }
+            ul class="cards" {
+                (card("/console/approvals", "Approvals", &match self.approvals {
+                    0 => "Nothing waits for you.".to_owned(),
+                    1 => "1 request waits for your yes or no.".to_owned(),
+                    many => format!("{many} requests wait for your yes or no."),
+                }))
+                (card("/console/connections", "Connections", &match self.connections {
+                    0 => "No assistant is connected yet.".to_owned(),
+                    1 => "1 assistant is connected.".to_owned(),
+                    many => format!("{many} assistants are connected."),
+                }))
+                (card("/console/locations", "Sub-accounts", &match self.locations {
+                    0 => "There are none yet.".to_owned(),
+                    1 => "1 sub-account.".to_owned(),
+                    many => format!("{many} sub-accounts."),
+                }))
+            }
+            h2 { "Connect an assistant" }
+            p { "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes." }
+            code class="address" { (self.endpoint) }
+            form method="post" action="/console/signout" {
+                (token(self.token))
+                div class="buttons" { button { "Sign out" } }
+            }
+        };
+        Page::new(PageKind::Console(Part::Home), "Console", body)
+    }
+}
+
+fn card(path: &str, name: &str, sentence: &str) -> Markup {
+    html! {
+        li {
+            h2 { a href=(path) { (name) } }
+            p { (sentence) }
+        }
+    }
+}

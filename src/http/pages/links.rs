@@ -1,0 +1,93 @@
+//! Pages for links of ours: to become the first operator, to join, to sign in.
+//!
+//! The secret of a link stands behind its `#`, which browsers send nowhere; a small script puts it into the form, and who
+//! has no script pastes it.
+
+use maud::html;
+
+use super::brand::Brand;
+use super::form::{problem, text};
+use super::{Page, PageKind};
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum LinkPage {
+    First,
+    Join,
+    SignIn,
+}
+
+impl LinkPage {
+    /// Where it stands.
+    pub(in crate::http) fn path(self) -> &'static str {
+        match self {
+            Self::First => "/console/first",
+            Self::Join => "/console/join",
+            Self::SignIn => "/console/signin",
+        }
+    }
+
+    /// `wrong`: what was wrong with the link that was sent.
+    pub(in crate::http) fn page(self, brand: &Brand, wrong: Option<&str>) -> Page {
+        let (title, sentence, button) = match self {
+            Self::First => (
+                format!("Become the operator of {}", brand.name),
+                "You will decide who may connect, to which sub-accounts, and what they may do.",
+                "Become the operator",
+            ),
+            Self::Join => (
+                format!("Join {}", brand.name),
+                "You were invited. After this you can connect your assistant to the sub-accounts that you were invited to.",
+                "Join",
+            ),
+            Self::SignIn => (
+                format!("Sign in to {}", brand.name),
+                "There is no password. You sign in by a link that whoever runs this server makes for you. It works once.",
+                "Sign in",
+            ),
+        };
+        let body = html! {
+            p { (sentence) }
+            (problem(wrong))
+            form method="post" action=(self.path()) {
+                (text("link", "Your link", 500, true))
+                @if self == Self::First {
+                    (text("name", "Your name", 64, true))
+                }
+                div class="buttons" {
+                    button class="main" { (button) }
+                }
+            }
+        };
+        Page::new(PageKind::Entry, title, body)
+    }
+}
+
+/// The secret in what somebody pasted: the whole link, or what stands behind its `#`.
+pub(in crate::http) fn secret_in(pasted: &str) -> Option<&str> {
+    let pasted = pasted.trim();
+    let secret = pasted
+        .rsplit_once('#')
+        .map_or(pasted, |(_, secret)| secret.trim());
+    let is_one = secret.starts_with("hli_") && secret.len() <= 100;
+    is_one.then_some(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_pasted_whole_or_in_part() {
+        for (pasted, expected) in [
+            ("https://mcp.example/console/join#hli_abc", Some("hli_abc")),
+            (" hli_abc\n", Some("hli_abc")),
+            ("#hli_abc", Some("hli_abc")),
+            ("https://mcp.example/console/join", None),
+            ("hlk_abc", None),
+            ("", None),
+        ] {
+            assert_eq!(secret_in(pasted), expected, "{pasted}");
+        }
+    }
+}

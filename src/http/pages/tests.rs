@@ -1,0 +1,358 @@
+//! What stands on pages.
+
+use std::time::Duration;
+
+use oauth::Destination;
+use serde_json::{Value, json};
+
+use super::approvals::{ApprovalPage, ApprovalRow, ApprovalsPage};
+use super::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
+use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
+use super::links::LinkPage;
+use super::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
+use super::*;
+use crate::config::Flags;
+
+/// Longest page, in bytes.
+const LONGEST: usize = 40 << 10;
+
+pub(in crate::http) fn pages() -> Pages {
+    let variables = [
+        ("HIGHLEVEL_MCP_OAUTH_URL", "https://mcp.example.test"),
+        ("HIGHLEVEL_MCP_BRAND_NAME", "Bright Agency"),
+        ("HIGHLEVEL_MCP_BRAND_CRM_NAME", "BrightCRM"),
+        ("HIGHLEVEL_MCP_BRAND_APP_URL", "https://app.bright.example"),
+        ("HIGHLEVEL_MCP_BRAND_SUPPORT", "help@bright.example"),
+    ];
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+    Pages::new(&config).expect("pages")
+}
+
+fn html(page: &Page) -> String {
+    let pages = pages();
+    layout::frame(page, &pages.brand, &pages.assets).into_string()
+}
+
+fn client(name: &str, origin: ClientOrigin, goes_to: Destination) -> ClientView {
+    ClientView {
+        may_imitate: clean::may_imitate(name),
+        name: name.to_owned(),
+        origin,
+        goes_to,
+    }
+}
+
+fn location(alias: &str) -> LocationRow {
+    LocationRow {
+        alias: alias.to_owned(),
+        name: format!("{alias} Dental of a long name & sons"),
+        zone: Some("Europe/Berlin".to_owned()),
+        is_chosen: false,
+    }
+}
+
+fn rules(value: &str) -> RulesRow {
+    RulesRow {
+        value: value.to_owned(),
+        title: "Read only".to_owned(),
+        text: "It looks things up and changes nothing.".to_owned(),
+        is_chosen: true,
+    }
+}
+
+/// The text of the page on which somebody decides about `client`.
+fn consent(client: &ClientView, locations: &[LocationRow]) -> String {
+    let page = ConsentPage {
+        client,
+        person: "Ada",
+        has_session: true,
+        locations,
+        unlisted: 0,
+        takes_all: false,
+        rules: &[rules("read-only")],
+        unused_for: Duration::from_secs(90 * 86_400),
+        longest: Duration::from_secs(365 * 86_400),
+        console: "mcp.example.test/console",
+        problem: None,
+        sealed: &"s".repeat(3_000),
+    };
+    html(&page.page(&pages().brand))
+}
+
+fn claude() -> ClientView {
+    let host = Destination::ThisComputer {
+        host: "localhost".to_owned(),
+    };
+    client(
+        "Claude Code",
+        ClientOrigin::Published("claude.ai".to_owned()),
+        host,
+    )
+}
+
+/// Every page with as much on it as there may be, by its name.
+fn every_page() -> Vec<(&'static str, Page)> {
+    let brand = pages().brand;
+    let many: Vec<LocationRow> = (0..MOST_LISTED)
+        .map(|number| location(&format!("location-{number}")))
+        .collect();
+    let consent = ConsentPage {
+        client: &claude(),
+        person: "Ada",
+        has_session: true,
+        locations: &many,
+        unlisted: 20,
+        takes_all: false,
+        rules: &[rules("read-only"), rules("ask-first"), rules("section:x")],
+        unused_for: Duration::from_secs(90 * 86_400),
+        longest: Duration::from_secs(365 * 86_400),
+        console: "mcp.example.test/console",
+        problem: Some("Tick at least one sub-account."),
+        sealed: &"s".repeat(3_000),
+    };
+    let entry = EntryPage {
+        client: &claude(),
+        problem: None,
+        sealed: "s",
+    };
+    let home = home::HomePage {
+        person: "Ada",
+        is_operator: true,
+        approvals: 1,
+        connections: 2,
+        locations: 60,
+        endpoint: "https://mcp.example.test/mcp",
+        token: "s",
+    };
+    let connection = || ConnectionRow {
+        id: "gra_0123456789abcdefghijkl".to_owned(),
+        client: "Claude Code".to_owned(),
+        holder: Some("Ada".to_owned()),
+        locations: "acme, globex, initech and 57 more".to_owned(),
+        rules: "Ask me first".to_owned(),
+        used: "2026-11-29 13:00".to_owned(),
+        ends: "2027-11-29, or after 90 days without use".to_owned(),
+    };
+    let connections: Vec<_> = (0..MOST_CONNECTIONS).map(|_| connection()).collect();
+    let row = || ApprovalRow {
+        handle: "apr_0123456789abcdefghij".to_owned(),
+        title: "Send a message".to_owned(),
+        location: "acme".to_owned(),
+        who: "Claude Code of Ada".to_owned(),
+        state: "Waits until 14:00".to_owned(),
+    };
+    let rows: Vec<_> = (0..approvals::MOST_APPROVALS).map(|_| row()).collect();
+    let fields: serde_json::Map<String, Value> = (0..2_000)
+        .map(|number| (format!("field{number}"), json!("x")))
+        .collect();
+    let approval = ApprovalPage {
+        handle: "apr_0123456789abcdefghij",
+        title: "Send a message",
+        effect: "Sends something to people",
+        calls: 3,
+        locations: &[("acme".to_owned(), 2), ("globex".to_owned(), 1)],
+        who: "Claude Code of Ada",
+        asked: "2026-11-29 13:00",
+        state: "It waits until 14:00.",
+        preview: &json!({"method": "POST", "url": "/conversations/messages", "body": fields}),
+        outcome: None,
+        is_open: true,
+        token: "s",
+    };
+    let located = |number| ConnectedLocation {
+        id: Some("loc_0123456789abcdefghijkl".to_owned()),
+        alias: format!("location-{number}"),
+        name: "Acme Dental of a long name & sons".to_owned(),
+        zone: Some("Europe/Berlin".to_owned()),
+        owner: Some("Ada".to_owned()),
+        status: "The token works.".to_owned(),
+        is_well: true,
+    };
+    let located: Vec<_> = (0..MOST_LOCATIONS).map(located).collect();
+    let locations = LocationsPage {
+        rows: &located,
+        unlisted: 3,
+        token: "s",
+    };
+    let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
+    vec![
+        ("consent", consent.page(&brand)),
+        ("entry", entry.page(&brand)),
+        ("first", LinkPage::First.page(&brand, None)),
+        ("join", LinkPage::Join.page(&brand, Some("Not good."))),
+        ("signin", LinkPage::SignIn.page(&brand, None)),
+        ("home", home.page()),
+        (
+            "connections",
+            ConnectionsPage {
+                rows: &connections,
+                unlisted: 7,
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "approvals",
+            ApprovalsPage {
+                waiting: &rows,
+                unlisted: 7,
+            }
+            .page(),
+        ),
+        ("approval", approval.page()),
+        ("locations", locations.page()),
+        ("notice", wrong.page(PageKind::Entry)),
+    ]
+}
+
+#[test]
+fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
+    for (name, page) in every_page() {
+        let html = html(&page);
+        assert!(html.len() <= LONGEST, "{name} has {} bytes", html.len());
+        assert!(
+            html.starts_with("<!DOCTYPE html><html lang=\"en\">"),
+            "{name}"
+        );
+        assert!(html.contains("Bright Agency"), "{name}");
+        // A customer of this agency has never heard of it.
+        assert!(!html.to_lowercase().contains("highlevel\""), "{name}");
+        assert!(!html.contains("HighLevel"), "{name}");
+        for word in ["<style", "style=", "onclick", "javascript:", "http-equiv"] {
+            assert!(!html.contains(word), "{name}: {word}");
+        }
+        let scripts = html.matches("<script").count();
+        let expected = usize::from(page.kind == PageKind::Entry);
+        assert_eq!(scripts, expected, "{name}");
+        // Whoever reads by ear, or moves by keys, finds the one heading, and what each field is.
+        assert_eq!(html.matches("<h1>").count(), 1, "{name}");
+        let fields = html.matches("<input type=\"text\"").count()
+            + html.matches("<input type=\"password\"").count();
+        assert_eq!(
+            html.matches("<label class=\"field\"").count(),
+            fields,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_consent_says_who_asks_and_where_the_answer_goes() {
+    fn check(client: &ClientView, parts: &[&str], absent: &str) {
+        let html = consent(client, &[location("acme")]);
+        for part in parts {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+        assert!(!html.contains(absent), "{absent}");
+    }
+    check(
+        &claude(),
+        &[
+            "<h1>Claude Code wants to work in your BrightCRM account</h1>",
+            "Published by <strong>claude.ai</strong> (checked).",
+            "goes to <strong>localhost</strong>: a program on this computer.",
+            "ends by itself after 90 days without use, and after a year you are asked again",
+        ],
+        "Nobody has checked",
+    );
+    let cursor = client(
+        "Cursor",
+        ClientOrigin::Unchecked,
+        Destination::Program("cursor".to_owned()),
+    );
+    check(
+        &cursor,
+        &[
+            "<h1>A program that calls itself “Cursor” wants to work in your BrightCRM account</h1>",
+            "Nobody has checked that name.",
+            "links beginning with <strong>cursor:</strong>",
+        ],
+        "(checked)",
+    );
+    let site = Destination::Site("app.example.com".to_owned());
+    check(
+        &client("n8n", ClientOrigin::Unchecked, site.clone()),
+        &[
+            "the website <strong>app.example.com</strong>",
+            "Go on only if you know that website",
+        ],
+        "a program on this computer",
+    );
+    check(
+        &client("n8n", ClientOrigin::Operator, site),
+        &["Added by whoever runs this server."],
+        "Nobody has checked",
+    );
+}
+
+#[test]
+fn a_name_is_text_and_one_that_imitates_is_called_so() {
+    let site = Destination::Site("evil.example".to_owned());
+    let evil = client(
+        "<b>Claude</b><img src=x>",
+        ClientOrigin::Unchecked,
+        site.clone(),
+    );
+    let html = consent(&evil, &[location("acme")]);
+    assert!(
+        html.contains("&lt;b&gt;Claude&lt;/b&gt;&lt;img src=x&gt;"),
+        "{html}"
+    );
+    assert!(!html.contains("letters that look like others"));
+    let imitating = client("Сlaude", ClientOrigin::Unchecked, site);
+    assert!(consent(&imitating, &[]).contains("letters that look like others"));
+}
+
+#[test]
+fn an_approval_shows_every_field_and_hides_nothing() {
+    fn check(preview: &Value, parts: &[&str]) {
+        let page = ApprovalPage {
+            handle: "apr_x",
+            title: "Send",
+            effect: "Sends",
+            calls: 1,
+            locations: &[],
+            who: "key ada",
+            asked: "now",
+            state: "It waits.",
+            preview,
+            outcome: None,
+            is_open: true,
+            token: "s",
+        };
+        let html = html(&page.page());
+        for part in parts {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+    }
+    let request = |body| json!({"method": "POST", "url": "/x", "version": "v", "body": body});
+    check(
+        &request(
+            json!({"message": "Hi <b>\u{202e}x", "to": {"phone": "+1"}, "tags": ["a", "b"], "on": true}),
+        ),
+        &[
+            "<dt>message</dt><dd>Hi &lt;b&gt;\\u{202e}x</dd>",
+            "<dt>phone</dt><dd>+1</dd>",
+            "<dd>a, b</dd>",
+            "<dd>yes</dd>",
+            "<code>POST /x</code>",
+        ],
+    );
+    check(&request(Value::Null), &["Nothing but the address below."]);
+    let mut with_records = request(json!({"message": "Hi"}));
+    with_records["records"] = json!([{"name": "Ada Lovelace", "id": "c1"}]);
+    check(&with_records, &["<h2>About</h2>", "<dd>Ada Lovelace</dd>"]);
+    check(
+        &json!([request(json!({"n": 1})), request(json!({"n": 2}))]),
+        &["What will be sent (1 of 2)", "(2 of 2)", "<dd>2</dd>"],
+    );
+    check(
+        &json!({"cut": "3 calls are left out.", "calls": [request(json!({"n": 1}))]}),
+        &["3 calls are left out.", "<dd>1</dd>"],
+    );
+    check(
+        &json!({"calls": 28, "each": "a row"}),
+        &["<dt>calls</dt><dd>28</dd>", "a row"],
+    );
+}
