@@ -4,6 +4,7 @@ pub(crate) mod browser;
 mod consent;
 mod console;
 mod discovery;
+mod documents;
 mod hosts;
 mod metadata;
 mod pages;
