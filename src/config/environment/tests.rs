@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::config::{Config, DEFAULTS, Flags};
 
 /// Other values than the defaults, of texts that are no free texts and of lists that hold no free texts.
-const OTHERS: [(&str, &str); 18] = [
+const OTHERS: [(&str, &str); 26] = [
     ("tools.mark_strangers_text", "all"),
     ("server.listen", "127.0.0.1:9"),
     ("server.access_key", "a-key-of-thirty-characters-123"),
@@ -20,6 +20,14 @@ const OTHERS: [(&str, &str); 18] = [
     ("upstream.base_url", "https://example.com"),
     ("upstream.prefer_version", "v3"),
     ("state.keys", r#"[{"file": "/a"}, {"env": "A_KEY"}]"#),
+    ("oauth.url", "https://mcp.example.com"),
+    ("oauth.highlevel_tokens", "accept"),
+    ("oauth.who", "anyone"),
+    ("oauth.register", "static"),
+    ("oauth.access_for", "1h"),
+    ("oauth.refresh_idle", "1h"),
+    ("oauth.refresh_for", "1h"),
+    ("oauth.refresh_grace", "1h"),
     ("audit.arguments", "full"),
     ("log.level", "debug"),
     ("log.format", "json"),
