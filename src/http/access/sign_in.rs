@@ -9,13 +9,13 @@ use secrecy::SecretString;
 use super::headers::unauthorized;
 use crate::call::{GrantControls, GrantRef, Pipeline};
 use crate::config::{HighLevelTokens, OauthSettings};
+use crate::http::oauth::hosts::SignInHost;
 use crate::http::problem::HttpProblem;
 use state::grants::{GrantTrouble, is_access_token};
 
 /// The address for sign-in, as far as it decides who may call there.
 pub(super) struct SignInAddress {
-    host: Authority,
-    usual_port: u16,
+    host: SignInHost,
     url: String,
     header_host: String,
     takes_highlevel: bool,
@@ -42,11 +42,7 @@ impl SignInAddress {
     pub(super) fn new(settings: &OauthSettings, pipeline: &Pipeline) -> Option<Self> {
         let controls = pipeline.controls().sign_in.clone()?;
         Some(Self {
-            host: settings.host().parse().ok()?,
-            usual_port: match settings.url.starts_with("https:") {
-                true => 443,
-                false => 80,
-            },
+            host: SignInHost::new(settings)?,
             url: settings.url.clone(),
             header_host: settings.header_host.clone(),
             takes_highlevel: settings.highlevel_tokens == HighLevelTokens::Accept,
@@ -56,8 +52,7 @@ impl SignInAddress {
 
     /// Whether a request for `host` came here.
     pub(super) fn is_at(&self, host: &Authority) -> bool {
-        let port = |one: &Authority| one.port_u16().unwrap_or(self.usual_port);
-        self.host.host().eq_ignore_ascii_case(host.host()) && port(&self.host) == port(host)
+        self.host.is_at(host)
     }
 
     /// The grant of an access token, as it is at this moment.
