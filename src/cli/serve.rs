@@ -88,10 +88,14 @@ impl Serve {
             if pipeline.is_simulated() {
                 first_steps(&format!("http://{address}/mcp"), &config, &pipeline).await?;
             }
-            if !address.ip().is_loopback() && config.server.allowed_hosts.is_empty() {
+            let names_hosts = config.oauth.is_on() || !config.server.allowed_hosts.is_empty();
+            if !address.ip().is_loopback() && !names_hosts {
                 tracing::warn!(
                     "only localhost is served: give --allowed-host with the name that clients use"
                 );
+            }
+            for warning in config.oauth.warnings(&config.marketplace) {
+                tracing::warn!("{warning}");
             }
             tokio::spawn(reload(
                 flags,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::uri::Authority;
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, de};
 
@@ -100,6 +101,29 @@ impl OauthSettings {
         self.url.split_once("://").map_or("", |(_, host)| host)
     }
 
+    /// What works, and is seldom meant.
+    pub fn warnings(&self, marketplace: &MarketplaceSettings) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.is_on() {
+            return warnings;
+        }
+        if self.header_host.is_empty() && !is_loopback(self.host()) {
+            warnings.push(format!(
+                "oauth.header_host is empty: clients that send a token or an access key in a header reach this server from this \
+                 computer only, because {} is for signing in; name a second host that leads here",
+                self.url
+            ));
+        }
+        let refused = ["highlevel", "ghl"];
+        if marketplace.is_on() && refused.iter().any(|word| self.url.contains(word)) {
+            warnings.push(format!(
+                "oauth.url {} holds \"highlevel\" or \"ghl\": HighLevel's Marketplace takes no redirect address with these words",
+                self.url
+            ));
+        }
+        warnings
+    }
+
     /// Refuses what clients cannot use.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |what: String| Err(ConfigError::new(what));
@@ -118,14 +142,25 @@ impl OauthSettings {
                 self.url
             ));
         }
-        let is_local = url
-            .as_ref()
-            .and_then(Url::host_str)
-            .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-        if !self.url.starts_with("https://") && !is_local {
+        if !self.url.starts_with("https://") && !is_loopback(self.host()) {
             return wrong(format!(
                 "oauth.url {:?} must begin with https://: tokens travel there; http is for a loopback address only",
                 self.url
+            ));
+        }
+        let is_host = self.header_host.parse::<Authority>();
+        let is_host = is_host.is_ok_and(|host| !host.as_str().contains('@'));
+        if !self.header_host.is_empty() && !is_host {
+            return wrong(format!(
+                "oauth.header_host {:?} is no host; give its name alone, such as \"keys.example.com\"",
+                self.header_host
+            ));
+        }
+        if self.header_host.eq_ignore_ascii_case(self.host()) {
+            return wrong(format!(
+                "oauth.header_host {:?} is the host of oauth.url; give another, because clients that can sign in ignore \
+                 the header",
+                self.header_host
             ));
         }
         if !(ACCESS[0]..=ACCESS[1]).contains(&self.access_for) {
@@ -144,6 +179,14 @@ impl MarketplaceSettings {
     pub fn is_on(&self) -> bool {
         !self.client_id.is_empty()
     }
+}
+
+/// Whether only this computer can mean the host, which may have a port.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    [host, name]
+        .iter()
+        .any(|one| matches!(*one, "localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// A number with `s`, `m`, `h` or `d`.
@@ -174,6 +217,103 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Flags};
+
+    fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = settings.iter().map(|(name, value)| {
+            let name = format!("HIGHLEVEL_MCP_{name}");
+            (name.into(), (*value).into())
+        });
+        Config::from_sources(&Flags::default(), variables)
+    }
+
+    #[test]
+    fn addresses_are_refused_with_what_they_have_to_be() {
+        for (url, header_host, part) in [
+            ("https://mcp.example.com", "", None),
+            ("https://mcp.example.com", "keys.example.com", None),
+            ("https://mcp.example.com", "mcp.example.com:8443", None),
+            ("http://localhost:8100", "[::1]:8100", None),
+            // Without an address for sign-in it says nothing.
+            ("", "https://x", None),
+            ("https://mcp.example.com/", "", Some("no bare address")),
+            ("https://mcp.example.com/mcp", "", Some("no bare address")),
+            ("mcp.example.com", "", Some("no bare address")),
+            (
+                "http://mcp.example.com",
+                "",
+                Some("must begin with https://"),
+            ),
+            (
+                "http://localhost.evil.com",
+                "",
+                Some("must begin with https://"),
+            ),
+            (
+                "https://mcp.example.com",
+                "https://keys.example.com",
+                Some("is no host"),
+            ),
+            (
+                "https://mcp.example.com",
+                "keys.example.com/mcp",
+                Some("is no host"),
+            ),
+            (
+                "https://mcp.example.com",
+                "me@keys.example.com",
+                Some("is no host"),
+            ),
+            (
+                "https://mcp.example.com",
+                "MCP.example.com",
+                Some("is the host of oauth.url"),
+            ),
+        ] {
+            let made = config(&[("OAUTH_URL", url), ("OAUTH_HEADER_HOST", header_host)]);
+            let problem = made.err().map(|error| error.to_string());
+            match part {
+                None => assert_eq!(problem, None, "{url} {header_host}"),
+                Some(part) => {
+                    let problem = problem.expect(part);
+                    assert!(problem.contains(part), "{url} {header_host}: {problem}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_seldom_meant_is_said() {
+        for (url, header_host, app, parts) in [
+            ("", "", "a-b", &[][..]),
+            ("http://localhost:8100", "", "", &[]),
+            ("https://mcp.example.com", "keys.example.com", "a-b", &[]),
+            (
+                "https://mcp.example.com",
+                "",
+                "",
+                &["oauth.header_host is empty"],
+            ),
+            (
+                "https://mcp.ghl.example.com",
+                "",
+                "a-b",
+                &["oauth.header_host is empty", "takes no redirect address"],
+            ),
+        ] {
+            let settings = [
+                ("OAUTH_URL", url),
+                ("OAUTH_HEADER_HOST", header_host),
+                ("MARKETPLACE_CLIENT_ID", app),
+            ];
+            let config = config(&settings).expect("settings");
+            let warnings = config.oauth.warnings(&config.marketplace);
+            assert_eq!(warnings.len(), parts.len(), "{url}: {warnings:?}");
+            for (warning, part) in warnings.iter().zip(parts) {
+                assert!(warning.contains(part), "{warning}");
+            }
+        }
+    }
 
     #[test]
     fn lengths_of_time_are_a_number_and_a_unit() {
