@@ -19,6 +19,7 @@ mod problem;
 mod request_limits;
 mod routes;
 mod stopping;
+mod stream_probe;
 mod streamed_body;
 
 pub use access::{Access, AccessError, own_account};

@@ -26,6 +26,9 @@ use state::questions::Questions;
 
 pub(super) use session::SESSION;
 
+/// Has nginx hand a stream on as it comes, whatever its settings are.
+pub(super) const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
+
 /// The largest frame that is looked at: handshakes and answers are small.
 const LARGEST_FRAME: usize = 64 << 10;
 
@@ -189,7 +192,7 @@ impl Asking {
             (header::CONTENT_TYPE, events),
             (header::CACHE_CONTROL, uncached),
         ];
-        (headers, Body::new(stream)).into_response()
+        (headers, [UNBUFFERED], Body::new(stream)).into_response()
     }
 }
 

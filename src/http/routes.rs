@@ -27,6 +27,8 @@ use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
 use crate::http::request_limits::Intake;
 use crate::http::stopping::{Readiness, Stopping, ready};
+use crate::http::stream_probe::stream_probe;
+
 use crate::http::{console, oauth};
 
 /// The whole HTTP interface. Every MCP endpoint answers with and without a trailing slash, without
@@ -85,6 +87,7 @@ pub fn router(
                 ))
                 .merge(discovery.routes())
                 .merge(sign_in.map(pages).unwrap_or_default())
+                .route("/streamz", get(stream_probe))
                 .fallback(nowhere);
             by_host(at_sign_in, elsewhere)
         }

@@ -1,8 +1,14 @@
 //! `doctor --public`: each thing that a proxy may do to a server is found by name, and a healthy one has no fault.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::stdio::program;
 use test_support::recording::{RecordedRequest, Recording, json as answer};
@@ -45,6 +51,14 @@ fn healthy(request: &RecordedRequest) -> Response {
         "/authorize" => (StatusCode::BAD_REQUEST, page, "<p>No client</p>").into_response(),
         "/console" => {
             (StatusCode::SEE_OTHER, [(header::LOCATION, "/console/join")]).into_response()
+        }
+        "/streamz" => {
+            let pauses = [Duration::ZERO, Duration::from_millis(700)];
+            let events = stream::iter(pauses).then(async |pause| {
+                tokio::time::sleep(pause).await;
+                Ok::<_, Infallible>("data: event\n\n")
+            });
+            Body::from_stream(events).into_response()
         }
         "/token" | "/revoke" | "/register" => answer(400, r#"{"error":"invalid_request"}"#),
         _ => mcp(request, &origin),
@@ -296,6 +310,14 @@ async fn each_fault_of_a_proxy_is_found() {
                 "must pass the whole host on",
             ],
         },
+        // Streams.
+        Case {
+            proxy: |request, response| match request.path() {
+                "/streamz" => "data: first\n\ndata: second\n\n".into_response(),
+                _ => response,
+            },
+            lines: &["fault streams", "proxy_buffering off"],
+        },
         // Authorization.
         Case {
             proxy: |request, response| {
@@ -415,8 +437,9 @@ async fn each_fault_of_a_proxy_is_found() {
             lines: &["fault how clients become known"],
         },
     ];
-    for case in cases {
-        check(case).await;
+    let mut checks: JoinSet<()> = cases.into_iter().map(check).collect();
+    while let Some(checked) = checks.join_next().await {
+        checked.expect("no fault of the test");
     }
 }
 

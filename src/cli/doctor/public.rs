@@ -2,6 +2,8 @@
 
 mod metadata;
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -14,6 +16,9 @@ const NONSENSE: &str = "Bearer hla_doctor-asks-whether-this-arrives";
 
 /// A web page that is nobody's.
 const PAGE: &str = "https://doctor.invalid";
+
+/// At least so long after the first of the server's two events the second comes, where nobody holds them back.
+const STREAM_GAP: Duration = Duration::from_millis(500);
 
 /// Looks at one server from outside.
 struct Visitor {
@@ -89,6 +94,7 @@ impl Visitor {
         self.issuer().await;
         self.pages().await;
         self.other_origins().await;
+        self.streams().await;
     }
 
     /// Whether anything answers that is worth asking more.
@@ -243,7 +249,9 @@ impl Visitor {
             list.split(',')
                 .any(|one| matches!(one.trim(), "*") || one.trim() == name)
         };
-        let fault = if !(200..300).contains(&preflight.status) || !allows(&preflight) {
+        let fault = if preflight.status == 403 {
+            "web pages of others may not call: at a loopback address none may, else the proxy must leave Origin as it is"
+        } else if !(200..300).contains(&preflight.status) || !allows(&preflight) {
             "a preflight request (OPTIONS) is not answered by the server: the proxy must pass OPTIONS on, without a login"
         } else if !lists(&preflight, "access-control-allow-headers", "authorization") {
             "a web page may not send Authorization: the proxy must leave Access-Control-Allow-Headers as it is"
@@ -258,6 +266,37 @@ impl Visitor {
         };
         // Browsers alone ask for it: everything else works.
         self.warning(SUBJECT, fault.to_owned());
+    }
+
+    /// Whether what the server writes bit by bit arrives bit by bit: a question to a person stands in the middle of a stream.
+    async fn streams(&mut self) {
+        const SUBJECT: &str = "streams";
+        let url = self.server.path("/streamz");
+        let request = self.http.get(&url).header("accept", "text/event-stream");
+        let gap = async {
+            let mut response = request.send().await.ok()?;
+            if response.status() != 200 {
+                return None;
+            }
+            let mut first = None;
+            while response.chunk().await.ok()?.is_some() {
+                first.get_or_insert_with(Instant::now);
+            }
+            Some(first?.elapsed())
+        };
+        match gap.await {
+            Some(gap) if gap >= STREAM_GAP => self.ok(SUBJECT, "arrive as they are written".to_owned()),
+            Some(_) => self.fault(
+                SUBJECT,
+                "the proxy holds answers back until they are whole, so that questions to a person come too late. It must hand \
+                 them on as they come (nginx: proxy_buffering off; a CDN: no caching, compression or scanning of this host)"
+                    .to_owned(),
+            ),
+            None => self.fault(
+                SUBJECT,
+                format!("{url} is not the server's: the proxy must pass the whole host on, not /mcp alone"),
+            ),
+        }
     }
 
     async fn answer(

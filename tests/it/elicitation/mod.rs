@@ -187,6 +187,8 @@ impl Events {
     fn new(answer: Response) -> Self {
         let media = answer.headers()["content-type"].to_str().expect("text");
         assert_eq!(media, "text/event-stream");
+        // A proxy that collects answers would show the question when it is too late.
+        assert_eq!(answer.headers()["x-accel-buffering"], "no");
         Self {
             answer,
             read: String::new(),
