@@ -94,7 +94,7 @@ impl Serve {
                     "only localhost is served: give --allowed-host with the name that clients use"
                 );
             }
-            for warning in config.oauth.warnings(&config.marketplace) {
+            for warning in config.sign_in_warnings() {
                 tracing::warn!("{warning}");
             }
             tokio::spawn(reload(

@@ -7,7 +7,7 @@ use http::uri::Authority;
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, SecretSource};
+use super::{Config, ConfigError, SecretSource};
 
 /// How clients and people sign in by address alone.
 #[derive(Clone, Debug, Deserialize)]
@@ -101,29 +101,6 @@ impl OauthSettings {
         self.url.split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// What works, and is seldom meant.
-    pub fn warnings(&self, marketplace: &MarketplaceSettings) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.is_on() {
-            return warnings;
-        }
-        if self.header_host.is_empty() && !is_loopback(self.host()) {
-            warnings.push(format!(
-                "oauth.header_host is empty: clients that send a token or an access key in a header reach this server from this \
-                 computer only, because {} is for signing in; name a second host that leads here",
-                self.url
-            ));
-        }
-        let refused = ["highlevel", "ghl"];
-        if marketplace.is_on() && refused.iter().any(|word| self.url.contains(word)) {
-            warnings.push(format!(
-                "oauth.url {} holds \"highlevel\" or \"ghl\": HighLevel's Marketplace takes no redirect address with these words",
-                self.url
-            ));
-        }
-        warnings
-    }
-
     /// Refuses what clients cannot use.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |what: String| Err(ConfigError::new(what));
@@ -175,6 +152,32 @@ impl OauthSettings {
     }
 }
 
+impl Config {
+    /// What of signing in works, and is seldom meant.
+    pub fn sign_in_warnings(&self) -> Vec<String> {
+        let oauth = &self.oauth;
+        let mut warnings = Vec::new();
+        if !oauth.is_on() {
+            return warnings;
+        }
+        if oauth.header_host.is_empty() && !is_loopback(oauth.host()) {
+            warnings.push(format!(
+                "oauth.header_host is empty: clients that send a token or an access key in a header reach this server from this \
+                 computer only, because {} is for signing in; name a second host that leads here",
+                oauth.url
+            ));
+        }
+        let refused = ["highlevel", "ghl"];
+        if self.marketplace.is_on() && refused.iter().any(|word| oauth.url.contains(word)) {
+            warnings.push(format!(
+                "oauth.url {} holds \"highlevel\" or \"ghl\": HighLevel's Marketplace takes no redirect address with these words",
+                oauth.url
+            ));
+        }
+        warnings
+    }
+}
+
 impl MarketplaceSettings {
     pub fn is_on(&self) -> bool {
         !self.client_id.is_empty()
@@ -217,7 +220,7 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Flags};
+    use crate::config::Flags;
 
     fn config(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = settings.iter().map(|(name, value)| {
@@ -307,7 +310,7 @@ mod tests {
                 ("MARKETPLACE_CLIENT_ID", app),
             ];
             let config = config(&settings).expect("settings");
-            let warnings = config.oauth.warnings(&config.marketplace);
+            let warnings = config.sign_in_warnings();
             assert_eq!(warnings.len(), parts.len(), "{url}: {warnings:?}");
             for (warning, part) in warnings.iter().zip(parts) {
                 assert!(warning.contains(part), "{warning}");

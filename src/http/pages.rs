@@ -9,6 +9,7 @@ pub(super) mod connections;
 pub(super) mod consent;
 mod entry;
 pub(super) mod form;
+mod front;
 mod headers;
 pub(super) mod home;
 mod layout;
@@ -26,6 +27,7 @@ use crate::config::Config;
 use assets::Assets;
 use brand::Brand;
 pub(super) use entry::EntryPage;
+pub(super) use front::FrontPage;
 use notice::PageProblem;
 
 /// All that pages have in common: names, files, and whether browsers come by https.

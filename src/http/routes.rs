@@ -21,7 +21,7 @@ use crate::http::elicitation::{Asking, SESSION, ask_along};
 use crate::http::endpoints::Endpoints;
 use crate::http::guard::{Guard, guard};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::front_page::{FrontPage, front_page};
+use crate::http::oauth::front_page::front_page;
 use crate::http::oauth::metadata::{Discovery, challenged, open_cors};
 use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin};
 use crate::http::problem::HttpProblem;
@@ -72,21 +72,19 @@ pub fn router(
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))
         .fallback(nowhere);
-    let served = match Discovery::new(&config.oauth, Arc::clone(&endpoints)).map(Arc::new) {
+    let served = match sign_in {
         None => elsewhere,
-        Some(discovery) => {
+        Some(sign_in) => {
+            let discovery = Arc::new(Discovery::new(&sign_in, Arc::clone(&endpoints)));
             let at_sign_in = mcp
                 // People paste the bare address.
                 .route("/", any(endpoint).with_state(endpoints))
                 .layer(guarded)
                 .layer(from_fn_with_state(Arc::clone(&discovery), challenged))
                 .layer(open_cors())
-                .layer(from_fn_with_state(
-                    Arc::new(FrontPage::new(config)),
-                    front_page,
-                ))
+                .layer(from_fn_with_state(Arc::clone(&sign_in), front_page))
                 .merge(discovery.routes())
-                .merge(sign_in.map(pages).unwrap_or_default())
+                .merge(oauth::routes().merge(console::routes()).with_state(sign_in))
                 .route("/streamz", get(stream_probe))
                 .fallback(nowhere);
             by_host(at_sign_in, elsewhere)
@@ -98,11 +96,6 @@ pub fn router(
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(readiness))
-}
-
-/// What people and clients need to sign in.
-fn pages(sign_in: Arc<SignIn>) -> Router {
-    oauth::routes().merge(console::routes()).with_state(sign_in)
 }
 
 /// The host decides which of both a request is for.

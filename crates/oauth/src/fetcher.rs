@@ -97,10 +97,15 @@ impl DocumentFetcher {
         })
     }
 
+    /// The text that is taken for the document at `url`, whatever stands there; `None` where none is pinned.
+    pub fn pinned(&self, url: &DocumentUrl) -> Option<&str> {
+        self.pinned.get(url.as_str()).map(String::as_str)
+    }
+
     /// The document at `url`: the pinned one, else the one that stands there, else a built-in one.
     pub async fn fetch(&self, url: &DocumentUrl) -> Result<FetchedDocument, DocumentProblem> {
-        if let Some(text) = self.pinned.get(url.as_str()) {
-            return FetchedDocument::parse(url, text.clone(), SHORTEST);
+        if let Some(text) = self.pinned(url) {
+            return FetchedDocument::parse(url, text.to_owned(), SHORTEST);
         }
         match self.fetch_anew(url).await {
             Err(problem) if problem.is_for_want_of_document() => {
@@ -237,6 +242,7 @@ mod tests {
         fs::write(folder.path().join("README"), "about them").expect("a file");
         let fetcher = DocumentFetcher::new(Some(folder.path())).expect("a fetcher");
         let url = DocumentUrl::parse(id).expect("an address");
+        assert_eq!(fetcher.pinned(&url), Some(text.as_str()));
         let fetched = fetcher.fetch(&url).await.expect("a document");
         assert_eq!(
             (fetched.document.name.as_str(), &fetched.text),

@@ -13,7 +13,8 @@ use oauth::metadata::{Registering, authorization_server, protected_resource};
 use oauth::{Issuer, challenge};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-use crate::config::{OauthSettings, Register};
+use super::SignIn;
+use crate::config::Register;
 use crate::http::address::Address;
 use crate::http::elicitation::SESSION;
 use crate::http::endpoints::Endpoints;
@@ -36,22 +37,18 @@ enum Document {
 }
 
 impl Discovery {
-    /// `None` where the settings have nobody sign in.
-    pub(in crate::http) fn new(
-        settings: &OauthSettings,
-        endpoints: Arc<Endpoints>,
-    ) -> Option<Self> {
-        let issuer = Issuer::parse(&settings.url)?;
-        let register = match settings.register {
+    pub(in crate::http) fn new(sign_in: &SignIn, endpoints: Arc<Endpoints>) -> Self {
+        let register = match sign_in.settings.register {
             Register::Open => Registering::Open,
             Register::Documents => Registering::Documents,
             Register::Static => Registering::Static,
         };
-        Some(Self {
+        let issuer = sign_in.issuer.clone();
+        Self {
             server: authorization_server(&issuer, register).to_string().into(),
             issuer,
             endpoints,
-        })
+        }
     }
 
     /// Where clients look: at the root, for the path of their endpoint, and, as older Open WebUI does, behind `/mcp`.

@@ -181,7 +181,11 @@ async fn read_document(
 ) -> Result<ClientRecord, PageProblem> {
     let now = Timestamp::now();
     let is_blocked = |copy: &ClientRecord| copy.blocked.is_some();
-    let is_fresh = |copy: &ClientRecord| copy.fresh_until.is_some_and(|until| now < until);
+    // One that was pinned meanwhile is taken at once.
+    let pinned = sign_in.fetcher.pinned(url);
+    let is_pinned = |copy: &ClientRecord| pinned.is_none() || copy.document.as_deref() == pinned;
+    let is_fresh =
+        |copy: &ClientRecord| copy.fresh_until.is_some_and(|until| now < until) && is_pinned(copy);
     if let Some(copy) = copy
         .as_ref()
         .filter(|copy| is_fresh(copy) || is_blocked(copy))
