@@ -301,12 +301,13 @@ async fn each_fault_of_a_proxy_is_found() {
         },
         Case {
             proxy: |request, response| match request.path() {
-                "/authorize" | "/token" => status(404),
+                "/authorize" | "/token" | "/register" => status(404),
                 _ => response,
             },
             lines: &[
                 "fault /authorize",
                 "fault /token",
+                "fault /register",
                 "must pass the whole host on",
             ],
         },

@@ -21,14 +21,16 @@ const PAGE: &str = "https://doctor.invalid";
 const STREAM_GAP: Duration = Duration::from_millis(500);
 
 /// Looks at one server from outside.
-struct Visitor {
+struct PublicExamination {
     http: reqwest::Client,
     server: ServerAddress,
     findings: Vec<Finding>,
+    /// The server says where clients register themselves.
+    registers: bool,
 }
 
 /// What is at an address beside MCP, when it is asked for nothing that could be had.
-struct Page {
+struct ProbedPath {
     path: &'static str,
     method: Method,
     /// Statuses of ours.
@@ -38,33 +40,33 @@ struct Page {
 }
 
 /// Nothing is sent that a server would do something for.
-const PAGES: [Page; 5] = [
-    Page {
+const PROBED_PATHS: [ProbedPath; 5] = [
+    ProbedPath {
         path: "/authorize",
         method: Method::GET,
         statuses: &[400],
         content: "text/html",
     },
-    Page {
+    ProbedPath {
         path: "/token",
         method: Method::POST,
         statuses: &[400, 401],
         content: "application/json",
     },
-    Page {
+    ProbedPath {
         path: "/revoke",
         method: Method::POST,
         statuses: &[400, 401],
         content: "application/json",
     },
-    // Without redirect addresses nobody is registered; where registering is off there is nothing.
-    Page {
+    // Without redirect addresses nobody is registered.
+    ProbedPath {
         path: "/register",
         method: Method::POST,
-        statuses: &[400, 404],
+        statuses: &[400],
         content: "application/json",
     },
-    Page {
+    ProbedPath {
         path: "/console",
         method: Method::GET,
         statuses: &[200, 303, 401, 403],
@@ -74,16 +76,17 @@ const PAGES: [Page; 5] = [
 
 /// Asks `url` as its clients do; changes nothing there.
 pub(super) async fn examine(url: &str) -> Result<Vec<Finding>, CliError> {
-    let mut visitor = Visitor {
+    let mut examination = PublicExamination {
         http: client()?,
         server: ServerAddress::parse(url)?,
         findings: Vec::new(),
+        registers: false,
     };
-    visitor.visit().await;
-    Ok(visitor.findings)
+    examination.visit().await;
+    Ok(examination.findings)
 }
 
-impl Visitor {
+impl PublicExamination {
     async fn visit(&mut self) {
         if !self.address().await {
             return;
@@ -192,7 +195,10 @@ impl Visitor {
 
     /// Whether sign-in itself is reached.
     async fn pages(&mut self) {
-        for page in &PAGES {
+        for page in &PROBED_PATHS {
+            if page.path == "/register" && !self.registers {
+                continue;
+            }
             let url = self.server.path(page.path);
             let mut request = self.http.request(page.method.clone(), &url);
             request = match page.path {

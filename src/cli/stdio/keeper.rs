@@ -23,7 +23,7 @@ pub(super) struct LoginKeeper {
 }
 
 /// An access token, and which of the login's it is.
-pub(super) struct AccessToken {
+pub(super) struct LoginAccess {
     pub token: SecretString,
     pub generation: i64,
 }
@@ -45,7 +45,7 @@ impl LoginKeeper {
     }
 
     /// One that is good for a minute at least, where the server gives one.
-    pub(super) async fn access(&self) -> Result<AccessToken, String> {
+    pub(super) async fn access(&self) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.1.is_ending() {
             let renewed = self.renew_current(&mut current).await;
@@ -56,16 +56,16 @@ impl LoginKeeper {
                 return Err(why);
             }
         }
-        Ok(AccessToken::from_login(&current))
+        Ok(LoginAccess::from_login(&current))
     }
 
     /// Another than that of `generation`, which the server does not take.
-    pub(super) async fn renew(&self, generation: i64) -> Result<AccessToken, String> {
+    pub(super) async fn renew(&self, generation: i64) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.0.generation == generation {
             self.renew_current(&mut current).await?;
         }
-        Ok(AccessToken::from_login(&current))
+        Ok(LoginAccess::from_login(&current))
     }
 
     /// Whoever calls holds `current`: of this process one renews at a time.
@@ -109,7 +109,7 @@ impl LoginKeeper {
     }
 }
 
-impl AccessToken {
+impl LoginAccess {
     fn from_login((record, tokens): &(LoginRecord, LoginTokens)) -> Self {
         Self {
             token: tokens.access.clone(),

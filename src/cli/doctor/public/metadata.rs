@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::Visitor;
+use super::PublicExamination;
 
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const ISSUER: &str = "/.well-known/oauth-authorization-server";
 
-impl Visitor {
+impl PublicExamination {
     /// What says of each address which it is, and who signs in for it.
     pub(super) async fn resources(&mut self) {
         let path = self.server.endpoint.path().trim_end_matches('/').to_owned();
@@ -117,6 +117,7 @@ impl Visitor {
         let documents = document["client_id_metadata_document_supported"] == true;
         let no_secret = lists(document, "token_endpoint_auth_methods_supported", "none");
         let registers = !text(document, "registration_endpoint").is_empty();
+        self.registers = registers;
         match (documents && no_secret, registers) {
             (true, true) => self.ok(SUBJECT, "by a document, or they register".to_owned()),
             (true, false) => self.warning(
