@@ -1,4 +1,5 @@
-//! Tokens of agencies: the newest pair of each, sealed, and the right to renew it, which one process has at a time.
+//! Tokens of agencies, and of locations that installed the app: the newest pair of each, sealed, and the right to renew it,
+//! which one process has at a time.
 //!
 //! HighLevel uses a refresh token up when it gives a new pair, and gives the same pair again for 30 seconds. So a renewal
 //! may be cut off anywhere: that it comes is on the disk before HighLevel is asked, the new pair is before anybody uses
@@ -11,7 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use super::clock::SteadyClock;
-use super::store::{Durability, KeyRing, Pending, SealedAt, Statement, Store, StoredRow};
+use super::store::{
+    Durability, KeyRing, Pending, SealedAt, Statement, Store, StoredRow, Transaction,
+};
 use super::{StoreError, hex, random};
 
 /// How long the right to renew lasts without a word from its process. Far less than HighLevel's 30 seconds: within them
@@ -24,7 +27,7 @@ const MOST_AHEAD: Duration = Duration::from_secs(10);
 /// From one word to the next.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// What a company's tokens are kept under. Cheap to clone.
+/// What the tokens of a company or an install are kept under: its id. Cheap to clone.
 #[derive(Clone)]
 pub struct AgencyTokens {
     store: Store,
@@ -241,6 +244,31 @@ impl Drop for AgencyRenewal {
             drop(self.change(move |company, owner| sqlx::query(end).bind(company).bind(owner)));
         }
     }
+}
+
+/// Keeps a pair in the place of the one that was there, if there was one. Whoever renews that has nothing to renew any more.
+pub(crate) fn put(
+    transaction: &mut Transaction,
+    ring: &KeyRing,
+    id: &str,
+    text: &SecretString,
+) -> Result<(), StoreError> {
+    let find = sqlx::query("SELECT generation FROM credential WHERE id = $1");
+    let before = transaction.one(find.bind(id.to_owned()))?;
+    // Never one of a pair that was forgotten: a renewal of that may still come back.
+    let generation = before.map_or(Ok(now()), |row| row.integer("generation"))? + 1;
+    let put = "INSERT INTO credential (id, generation, sealed, source) VALUES ($1, $2, $3, '')
+        ON CONFLICT (id) DO UPDATE SET generation = $2, sealed = $3, attempt_at = NULL, lease_owner = NULL,
+            lease_until = NULL";
+    let put = sqlx::query(put).bind(id.to_owned()).bind(generation);
+    let put = put.bind(seal(ring, id, generation, text)?);
+    transaction.run(put).map(drop)
+}
+
+/// Forgets a pair.
+pub(crate) fn remove(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
+    let remove = sqlx::query("DELETE FROM credential WHERE id = $1");
+    transaction.run(remove.bind(id.to_owned())).map(drop)
 }
 
 fn seal(

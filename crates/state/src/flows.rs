@@ -27,7 +27,7 @@ const PREFIX: &str = "hlf_";
 
 /// What was asked for.
 #[derive(Clone, Debug)]
-pub struct Flow {
+pub struct SignInFlow {
     pub step: String,
     pub text: SecretString,
 }
@@ -104,7 +104,11 @@ impl Flows {
     }
 
     /// What the token names. It is used up, but not by another browser.
-    pub fn take(&self, token: &SecretString, browser: &[u8]) -> Pending<Result<Flow, FlowProblem>> {
+    pub fn take(
+        &self,
+        token: &SecretString,
+        browser: &[u8],
+    ) -> Pending<Result<SignInFlow, FlowProblem>> {
         let (hash, browser) = (sha256(token.expose_secret().as_bytes()), sha256(browser));
         let ring = self.store.ring();
         self.store.change(Durability::Disk, move |transaction| {
@@ -120,7 +124,7 @@ impl Flows {
     }
 
     /// The only flow of this browser at that step, where it has exactly one.
-    pub fn only_one(&self, browser: &[u8], step: &str) -> Pending<Result<Flow, FlowProblem>> {
+    pub fn only_one(&self, browser: &[u8], step: &str) -> Pending<Result<SignInFlow, FlowProblem>> {
         let (browser, step) = (sha256(browser), step.to_owned());
         let ring = self.store.ring();
         self.store.change(Durability::Disk, move |transaction| {
@@ -140,13 +144,13 @@ fn take(
     transaction: &mut Transaction,
     ring: &KeyRing,
     found: &StoredRow,
-) -> Result<Flow, StoreError> {
+) -> Result<SignInFlow, StoreError> {
     let hash = found.bytes("hash")?;
     let text = ring.open(sealed_at(&hex(&hash)), &found.bytes("sealed")?)?;
     let text = String::from_utf8(text)
         .map_err(|_| StoreError::from("a sign-in under way is no text".to_owned()))?;
     transaction.run(sqlx::query("DELETE FROM flow WHERE hash = $1").bind(hash))?;
-    Ok(Flow {
+    Ok(SignInFlow {
         step: found.text("step")?,
         text: text.into(),
     })

@@ -5,6 +5,7 @@
 
 mod alias;
 mod ending;
+mod installs;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,12 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StoreError;
-use super::store::{Durability, Mirror, Pending, Store};
+use super::events::{self, EventKind, NewEvent};
+use super::store::{Durability, Mirror, Pending, Store, Transaction};
+pub use installs::{
+    CompanyInstall, InstallNotice, InstalledLocation, MOST_AT_ONCE, NOTICE_KEPT, NewInstall,
+    NoticeOutcome,
+};
 pub(crate) use rows::sweep;
 use rows::{CredentialChange, LocationChange};
 
@@ -154,7 +160,16 @@ impl Vault {
             let credential = credential.put(transaction, &ring, replaced)?;
             let id = location.put(transaction, before, &credential, &reserved)?;
             rows::changed(transaction)?;
-            rows::one(transaction, &id)
+            let kept = rows::one(transaction, &id)?;
+            let what = "a private integration's token";
+            write_event(
+                transaction,
+                EventKind::LocationAdded,
+                new.owner.clone(),
+                &kept,
+                what,
+            )?;
+            Ok(kept)
         })
     }
 
@@ -177,9 +192,8 @@ impl Vault {
         let (id, by) = (id.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
             let removed = rows::one(transaction, &id)?;
-            ending::remove(transaction, &removed)?;
+            ending::remove(transaction, &removed, by.as_deref())?;
             rows::changed(transaction)?;
-            tracing::info!(location = %removed.id, by, "a connected location was removed");
             Ok(removed)
         })
     }
@@ -189,6 +203,23 @@ impl Vault {
         let text = format!("vault\n{}", parts.join("\n"));
         self.store.identity().digest(&text).to_vec()
     }
+}
+
+/// What happened to a location, and by what.
+fn write_event(
+    transaction: &mut Transaction,
+    kind: EventKind,
+    actor: Option<String>,
+    location: &VaultLocation,
+    what: &str,
+) -> Result<(), StoreError> {
+    let event = NewEvent {
+        kind,
+        actor,
+        subject: Some(location.id.clone()),
+        detail: format!("{} ({}): {what}", location.alias, location.location),
+    };
+    events::write(transaction, event)
 }
 
 impl CredentialKind {

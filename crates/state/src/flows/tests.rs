@@ -12,7 +12,7 @@ fn begin(flows: &Flows, browser: &[u8], text: &str) -> SecretString {
 }
 
 /// Text or problem.
-fn taken(flow: Result<Result<Flow, FlowProblem>, StoreError>) -> Result<String, FlowProblem> {
+fn taken(flow: Result<Result<SignInFlow, FlowProblem>, StoreError>) -> Result<String, FlowProblem> {
     flow.expect("read").map(|flow| {
         assert_eq!(flow.step, "highlevel");
         flow.text.expose_secret().to_owned()

@@ -134,6 +134,8 @@ const SIGN_IN: Migration = Migration {
         "CREATE INDEX location_by_credential ON location (credential)",
         "CREATE TABLE login (server TEXT PRIMARY KEY, generation INTEGER NOT NULL, sealed BLOB NOT NULL,
             lease_until INTEGER, created_at INTEGER NOT NULL) STRICT",
+        "CREATE TABLE notice (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT",
+        "CREATE INDEX notice_by_end ON notice (expires_at)",
         "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, actor TEXT, subject TEXT,
             detail TEXT NOT NULL) STRICT",
         "CREATE INDEX event_by_time ON event (at)",

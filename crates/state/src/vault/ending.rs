@@ -1,8 +1,10 @@
 //! What ends with a location, or with the app that reached it.
 
-use super::VaultLocation;
+use super::{VaultLocation, write_event};
 use crate::StoreError;
+use crate::agency_tokens;
 use crate::clock::SteadyClock;
+use crate::events::EventKind;
 use crate::grants::{EndedGrants, end_grants};
 use crate::store::Transaction;
 
@@ -10,13 +12,17 @@ use crate::store::Transaction;
 pub(super) fn remove(
     transaction: &mut Transaction,
     removed: &VaultLocation,
+    by: Option<&str>,
 ) -> Result<(), StoreError> {
     let end = sqlx::query("UPDATE location SET ended_at = $2 WHERE id = $1");
     transaction.run(end.bind(removed.id.clone()).bind(now()))?;
     let of_alias = EndedGrants::Location(removed.alias.clone());
-    end_grants(transaction, &of_alias, "its location was removed", None)?;
+    end_grants(transaction, &of_alias, "its location was removed", by)?;
     let of_people = sqlx::query("DELETE FROM person_location WHERE alias = $1");
     transaction.run(of_people.bind(removed.alias.clone()))?;
+    let by = by.map(str::to_owned);
+    let (kind, what) = (EventKind::LocationRemoved, removed.kind.word());
+    write_event(transaction, kind, by, removed, what)?;
     forget_unused(transaction, &removed.credential)
 }
 
@@ -28,25 +34,24 @@ pub(super) fn forget_unused(
     let forget = "DELETE FROM vault_credential WHERE id = $1 AND kind <> 'company'
         AND NOT EXISTS (SELECT 1 FROM location WHERE credential = $1 AND ended_at IS NULL)";
     let forgotten = transaction.run(sqlx::query(forget).bind(credential.to_owned()))?;
-    if forgotten > 0 {
-        let pair = sqlx::query("DELETE FROM credential WHERE id = $1");
-        transaction.run(pair.bind(credential.to_owned()))?;
+    match forgotten {
+        0 => Ok(()),
+        _ => agency_tokens::remove(transaction, credential),
     }
-    Ok(())
 }
 
-/// The credential's locations leave every grant.
+/// The credential's locations leave every grant; how many they are.
 pub(super) fn leave_grants(
     transaction: &mut Transaction,
     credential: &str,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let find = sqlx::query("SELECT alias FROM location WHERE credential = $1 AND ended_at IS NULL");
     let rows = transaction.all(find.bind(credential.to_owned()))?;
-    for row in rows {
+    for row in &rows {
         let of_alias = EndedGrants::Location(row.text("alias")?);
         end_grants(transaction, &of_alias, "the app was uninstalled", None)?;
     }
-    Ok(())
+    Ok(rows.len())
 }
 
 fn now() -> i64 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -41,9 +41,16 @@ pub(super) struct LocationChange<'a> {
 pub(super) struct LocationBefore {
     id: String,
     alias: String,
-    is_ended: bool,
-    credential: String,
+    pub is_ended: bool,
+    pub credential: String,
     kind: Option<String>,
+}
+
+/// An install, as far as its uninstallation asks.
+pub(super) struct InstallRow {
+    pub id: String,
+    pub status: CredentialStatus,
+    pub since: Timestamp,
 }
 
 /// A credential as it is to be.
@@ -88,8 +95,10 @@ impl LocationChange<'_> {
         credential: &str,
         reserved: &BTreeSet<String>,
     ) -> Result<String, StoreError> {
-        if before.as_ref().is_none_or(|before| before.is_ended) {
-            self.check_room(transaction)?;
+        if before.as_ref().is_none_or(|before| before.is_ended)
+            && let Some(why) = self.no_room(transaction)?
+        {
+            return Err(why);
         }
         let name = tidy(self.name, LONGEST_NAME).unwrap_or_else(|| self.location.to_owned());
         let zone = self.zone.and_then(|zone| tidy(zone, LONGEST_ZONE));
@@ -113,13 +122,15 @@ impl LocationChange<'_> {
             true => alias::free(transaction, &name, reserved)?,
             false => before.alias,
         };
-        let update = "UPDATE location SET alias = $2, credential = $3, name = $4, zone = $5, ended_at = NULL WHERE id = $1";
+        let update = "UPDATE location SET alias = $2, credential = $3, name = $4, zone = COALESCE($5, zone),
+            created_at = CASE WHEN ended_at IS NULL THEN created_at ELSE $6 END, ended_at = NULL WHERE id = $1";
         let update = sqlx::query(update)
             .bind(before.id.clone())
             .bind(alias)
             .bind(credential.to_owned())
             .bind(name)
-            .bind(zone);
+            .bind(zone)
+            .bind(now());
         transaction.run(update)?;
         if before.credential != credential {
             ending::forget_unused(transaction, &before.credential)?;
@@ -127,26 +138,29 @@ impl LocationChange<'_> {
         Ok(before.id)
     }
 
-    /// Fails where there are too many.
-    fn check_room(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+    /// Why there is no room for one more, if there is none.
+    pub(super) fn no_room(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Option<StoreError>, StoreError> {
         let count =
             "SELECT COUNT(*) AS n, COALESCE(SUM(CASE WHEN owner = $1 THEN 1 ELSE 0 END), 0) AS own
             FROM location WHERE ended_at IS NULL";
         let owner = self.owner.unwrap_or_default().to_owned();
         let Some(row) = transaction.one(sqlx::query(count).bind(owner))? else {
-            return Ok(());
+            return Ok(None);
         };
         if row.integer("n")? >= MOST_LOCATIONS {
-            return Err(StoreError::from(format!(
+            return Ok(Some(StoreError::from(format!(
                 "{MOST_LOCATIONS} locations are connected, and no more can be; remove some that nobody uses"
-            )));
+            ))));
         }
         if self.owner.is_some() && row.integer("own")? >= MOST_LOCATIONS_OF_PERSON {
-            return Err(StoreError::from(format!(
+            return Ok(Some(StoreError::from(format!(
                 "you have connected {MOST_LOCATIONS_OF_PERSON} locations, and no more can be; remove some that nobody uses"
-            )));
+            ))));
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -213,6 +227,49 @@ pub(super) fn set_status(
     Ok(transaction.run(set)? > 0)
 }
 
+/// Fails where it is gone.
+pub(super) fn kind(
+    transaction: &mut Transaction,
+    credential: &str,
+) -> Result<CredentialKind, StoreError> {
+    let find = sqlx::query("SELECT kind FROM vault_credential WHERE id = $1");
+    let row = transaction.one(find.bind(credential.to_owned()))?;
+    let row = row.ok_or_else(|| {
+        StoreError::from("the app was uninstalled meanwhile; sign in again".to_owned())
+    })?;
+    parse(&CredentialKind::ALL, &row.text("kind")?)
+}
+
+pub(super) fn install(
+    transaction: &mut Transaction,
+    fingerprint: &[u8],
+) -> Result<Option<InstallRow>, StoreError> {
+    let find = "SELECT id, status, status_at FROM vault_credential WHERE fingerprint = $1";
+    let row = transaction.one(sqlx::query(find).bind(fingerprint.to_vec()))?;
+    let install = |row: StoredRow| {
+        Ok(InstallRow {
+            id: row.text("id")?,
+            status: parse(&CredentialStatus::ALL, &row.text("status")?)?,
+            since: time(row.integer("status_at")?),
+        })
+    };
+    row.map(install).transpose()
+}
+
+/// Everybody's that companies reach, connected until `at`.
+pub(super) fn of_companies(
+    transaction: &mut Transaction,
+    location: &str,
+    at: Timestamp,
+) -> Result<Vec<VaultLocation>, StoreError> {
+    let find = format!(
+        "SELECT {COLUMNS} AND location.location = $1 AND kind = 'company' AND location.created_at <= $2"
+    );
+    let find = sqlx::query(sqlx::AssertSqlSafe(find)).bind(location.to_owned());
+    let rows = transaction.all(find.bind(at.as_millisecond()))?;
+    rows.iter().map(VaultLocation::from_row).collect()
+}
+
 /// By alias.
 pub(super) fn list(transaction: &mut Transaction) -> Result<Vec<VaultLocation>, StoreError> {
     rows(transaction)?
@@ -271,12 +328,13 @@ pub(super) fn changes(transaction: &mut Transaction) -> Result<i64, StoreError> 
     Ok(known.and_then(|known| known.parse().ok()).unwrap_or(0))
 }
 
-/// Forgets locations that have been gone for long.
+/// Forgets locations that have been gone for long, and notices that are too old to come again.
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let kept = i64::try_from(KEPT_ENDED.as_millis()).unwrap_or(i64::MAX);
     let sweep = sqlx::query("DELETE FROM location WHERE ended_at <= $1");
     transaction.run(sweep.bind(now().saturating_sub(kept)))?;
-    Ok(())
+    let notices = sqlx::query("DELETE FROM notice WHERE expires_at <= $1");
+    transaction.run(notices.bind(now())).map(drop)
 }
 
 impl VaultLocation {

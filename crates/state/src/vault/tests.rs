@@ -1,11 +1,13 @@
 //! Whose locations there are, what they are called, what is sealed, and what ends with them.
 
+mod installs;
 mod rekey;
 
 use secrecy::SecretString;
 use tempfile::TempDir;
 
 use super::*;
+use crate::events::Events;
 use crate::keys::{KeyLocations, Keys};
 use crate::store::for_tests::{self, folder, number, open, sql};
 
@@ -56,7 +58,8 @@ fn credentials(folder: &TempDir) -> i64 {
 #[test]
 fn a_token_is_kept_for_its_owner_and_renewed_in_its_place() {
     let folder = folder();
-    let vault = Vault::new(&open(&folder));
+    let store = open(&folder);
+    let vault = Vault::new(&store);
     let first = put(&vault, Some("per_ada"), "acme", "pit-a");
     assert_eq!(
         (
@@ -95,6 +98,20 @@ fn a_token_is_kept_for_its_owner_and_renewed_in_its_place() {
     vault.remove(&bob.id, None).wait().expect("removed");
     assert_eq!(tokens(&vault), pairs(&[expected[0], expected[2]]));
     assert_eq!(credentials(&folder), 2);
+    let told = Events::new(&store).list(10).wait().expect("read");
+    let told: Vec<_> = told
+        .into_iter()
+        .map(|one| (one.kind, one.actor, one.detail))
+        .collect();
+    let (added, removed) = ("location added".to_owned(), "location removed".to_owned());
+    assert_eq!(told.len(), 6);
+    assert_eq!(
+        told[0],
+        (removed, None, "acme-dental-2 (acme): pit".to_owned())
+    );
+    let ada = Some("per_ada".to_owned());
+    let what = "acme-dental (acme): a private integration's token";
+    assert_eq!(told[5], (added, ada, what.to_owned()));
     let gone = vault
         .remove(&bob.id, None)
         .wait()
