@@ -5,6 +5,7 @@
 
 mod acceptance;
 pub(crate) mod access_ref;
+mod address_budget;
 mod answer;
 mod approval;
 mod approval_runs;
@@ -42,6 +43,7 @@ mod snapshot;
 mod stop;
 mod strangers;
 mod subject;
+mod token_check;
 mod validate;
 mod webhook;
 
@@ -59,6 +61,7 @@ use state::pause::Pause;
 use tool::{Effect, Tool};
 
 pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
+pub(crate) use address_budget::AddressBudget;
 pub use answer::{Answer, Question};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
@@ -82,6 +85,7 @@ pub use snapshot::{Snapshot, read_rules, rule_defaults};
 pub use strangers::Fences;
 pub(crate) use strangers::visible;
 use subject::Subject;
+pub use token_check::{LocationAddress, TokenCheck, TokenProblem, TokenTry};
 use validate::Validated;
 
 /// Calls operations. Cheap to clone; one for the whole process.
@@ -101,6 +105,7 @@ struct PipelineInner {
     last_reads: strangers::LastReads,
     reaches: reach::ReachCache,
     refused_credentials: connected_tokens::RefusedCredentials,
+    token_tries: AddressBudget,
 }
 
 /// What of the settings the pipeline goes by.
@@ -145,6 +150,7 @@ impl Pipeline {
             last_reads: strangers::LastReads::default(),
             reaches: reach::ReachCache::default(),
             refused_credentials: connected_tokens::RefusedCredentials::default(),
+            token_tries: AddressBudget::new(token_check::MOST_TRIES),
         })))
     }
 
@@ -422,6 +428,10 @@ impl Pipeline {
 
     fn reaches(&self) -> &reach::ReachCache {
         &self.0.reaches
+    }
+
+    fn token_tries(&self) -> &AddressBudget {
+        &self.0.token_tries
     }
 
     /// Whether one more refusal of this caller is written down.

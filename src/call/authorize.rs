@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::stop::Stoppable;
+use super::token_check::RequestBudget;
 use super::{AccessRef, Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, SendPermit, agency_refusal};
@@ -25,6 +26,8 @@ pub(super) enum ConsentSource<'a> {
     Batch(&'a Consent),
     /// The server itself tries a token by a read of its own, which no rule is about.
     ServerProbe,
+    /// The server tries a token that a person pasted, by so many requests.
+    TokenCheck(&'a RequestBudget),
 }
 
 impl Pipeline {
@@ -36,7 +39,7 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<Authorized, Answer> {
         let (mode, rule) = match asking {
-            ConsentSource::ServerProbe => (Mode::Off, String::new()),
+            ConsentSource::ServerProbe | ConsentSource::TokenCheck(_) => (Mode::Off, String::new()),
             _ => {
                 let before = self.strangers_read_before(validated.facts(), context);
                 self.judge(&validated, before.await, context)?
@@ -51,7 +54,9 @@ impl Pipeline {
                 }
                 Box::pin(self.ask(&subject, (mode, &rule), confirm, context)).await?
             }
-            ConsentSource::Caller(_) | ConsentSource::ServerProbe => Consent::default(),
+            ConsentSource::Caller(_)
+            | ConsentSource::ServerProbe
+            | ConsentSource::TokenCheck(_) => Consent::default(),
             ConsentSource::Batch(consent) if consent.covers(mode) => consent.for_item(),
             ConsentSource::Batch(_) => {
                 let what =
@@ -62,9 +67,11 @@ impl Pipeline {
             }
         };
         let (facts, outgoing) = validated.into_parts();
-        let permit = self
-            .authority()
-            .allow(outgoing, self.recheck(&facts, context));
+        let mut recheck = self.recheck(&facts, context);
+        if let ConsentSource::TokenCheck(budget) = asking {
+            recheck = budget.limit(recheck);
+        }
+        let permit = self.authority().allow(outgoing, recheck);
         Ok(Authorized {
             facts,
             permit,

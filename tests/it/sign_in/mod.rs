@@ -8,6 +8,7 @@ mod documents;
 mod hosts;
 mod metadata;
 mod pages;
+mod vault;
 
 use axum::body::Bytes;
 use reqwest::header::HeaderMap;

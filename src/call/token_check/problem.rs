@@ -1,0 +1,62 @@
+//! Why a token is not taken, in words for whoever pasted it.
+
+use std::time::Duration;
+
+/// Nothing was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenProblem {
+    /// It has not the form of a token.
+    Form,
+    /// What was given as the location is neither an id nor a page of one.
+    Location,
+    /// Too many were tried from this address; so long until the next.
+    Tries(Duration),
+    /// HighLevel does not know it.
+    Unknown,
+    /// It is the agency's.
+    Agency,
+    /// It is another location's.
+    Elsewhere,
+    /// It may do none of what was tried.
+    Scopes(Vec<&'static str>),
+    /// HighLevel did not answer, or not in time.
+    NoAnswer,
+}
+
+impl TokenProblem {
+    /// What is amiss and what to do. `crm_name`: what the person knows HighLevel as.
+    pub fn sentence(&self, crm_name: &str) -> String {
+        match self {
+            Self::Form => format!(
+                "This is not a private integration token: one begins with pit- and has 40 characters. {crm_name} shows it \
+                 once, when it is made; where it is lost, make a new one."
+            ),
+            Self::Location => format!(
+                "This names no location. Give the address of any page of the sub-account in {crm_name}, or its id."
+            ),
+            Self::Tries(wait) => format!(
+                "Too many tokens were tried from here. Try again in {} minutes.",
+                wait.as_secs().div_ceil(60).max(1)
+            ),
+            Self::Unknown => format!(
+                "{crm_name} does not know this token. It may have been deleted, rotated, or not copied whole."
+            ),
+            Self::Agency => format!(
+                "This token is for the whole agency. Sign in at {crm_name} to connect sub-accounts, where this page offers \
+                 it, or make a token inside the sub-account: Settings → Private Integrations."
+            ),
+            Self::Elsewhere => {
+                "The token is good but belongs to another location. Make one in this location, or give that location."
+                    .to_owned()
+            }
+            Self::Scopes(tried) => format!(
+                "The token is good, but may do none of: {}. Edit it in {crm_name} under Settings → Private Integrations and \
+                 tick scopes there.",
+                tried.join(", ")
+            ),
+            Self::NoAnswer => format!(
+                "{crm_name} did not answer. Nothing was stored. Try again in a minute."
+            ),
+        }
+    }
+}
