@@ -10,20 +10,20 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use super::terminal::{Text, table, waiting};
 use super::{CliError, prepared, print, runtime};
-use crate::call::CallContext;
-use crate::call::Pipeline;
+use crate::call::{CallContext, Pipeline, missing_store, open_store};
 use crate::config::{Config, Flags, SecretSource, read_stdin, read_text, trimmed};
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
 use crate::upstream::accounts::is_alias;
 use crate::upstream::caller::Credential;
+use state::vault::{CredentialKind, CredentialStatus, Vault, VaultLocation};
 
 /// Reads the location itself.
 const PROBE: &str = "locations_get-location";
 
 #[derive(Subcommand)]
 pub(super) enum LocationsCommand {
-    /// Every location of the settings.
+    /// Every location of the settings, and those that people connected.
     List,
     /// Add one to the file of settings.
     Add(Add),
@@ -76,7 +76,7 @@ pub(super) fn run(command: Option<LocationsCommand>, flags: &Flags) -> Result<Ex
 }
 
 fn list(config: &Config) -> Result<(), CliError> {
-    let rows = config.locations.iter().map(|(alias, location)| {
+    let of_settings = config.locations.iter().map(|(alias, location)| {
         let credential = match (&location.token, &location.company) {
             (Some(source), _) => source.to_string(),
             (None, Some(company)) => format!("company {company}"),
@@ -87,10 +87,56 @@ fn list(config: &Config) -> Result<(), CliError> {
             location.name.as_str().into(),
             location.location_id.as_str().into(),
             credential.into(),
+            "settings".into(),
+            "".into(),
         ]
     });
-    table(["Alias", "Name", "Location", "Credential"], rows.collect())?;
+    let mut rows: Vec<_> = of_settings.collect();
+    rows.extend(connected(config)?.into_iter().map(|location| {
+        let credential = match location.kind {
+            CredentialKind::Pit => "private integration".to_owned(),
+            CredentialKind::Location => "app".to_owned(),
+            CredentialKind::Company => {
+                format!("app of company {}", location.company.unwrap_or_default())
+            }
+        };
+        let source = match location.owner {
+            Some(owner) => format!("connected by {owner}"),
+            None => "connected for all".to_owned(),
+        };
+        let status = location.status.word();
+        [
+            location.alias.into(),
+            location.name.into(),
+            location.location.into(),
+            credential.into(),
+            source.into(),
+            match location.status {
+                CredentialStatus::Good => Text::good(status),
+                _ => Text::bad(status),
+            },
+        ]
+    }));
+    let columns = [
+        "Alias",
+        "Name",
+        "Location",
+        "Credential",
+        "Source",
+        "Status",
+    ];
+    table(columns, rows)?;
     Ok(())
+}
+
+/// What people connected, where they may.
+fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
+    let has_store = config.state.folder()?.is_some() && missing_store(config)?.is_none();
+    if !config.oauth.is_on() || !has_store {
+        return Ok(Vec::new());
+    }
+    let store = open_store(config)?;
+    Ok(Vault::new(&store).list().wait()?)
 }
 
 /// Exit code 1 where one cannot be reached.
