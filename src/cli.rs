@@ -244,7 +244,8 @@ fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, CliError
             let transport = Transport::new(&config.upstream, &config.limits);
             let oauth = transport.map_err(CliError)?.oauth();
             // Whether they are right shows without the server's state.
-            Snapshot::read(&config, &oauth, &::state::Store::in_memory()?).map_err(CliError)?;
+            Snapshot::read(&config, &oauth, &::state::Store::in_memory()?, None)
+                .map_err(CliError)?;
             print("the settings are valid\n")?;
         }
     }

@@ -227,6 +227,7 @@ impl Config {
         config.account.trim();
         config.server.check()?;
         config.oauth.check()?;
+        config.marketplace.check()?;
         config.upstream.check()?;
         let readable = others.into_iter().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

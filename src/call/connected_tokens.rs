@@ -50,8 +50,12 @@ impl Pipeline {
                 if failure.class == FailureClass::Auth && failure.status == Some(UNAUTHORIZED) =>
             {
                 let page = sign_in.location(&stored.id);
+                let again = match is_pasted {
+                    true => "paste a new token",
+                    false => "connect it again",
+                };
                 let remedy = format!(
-                    "Have the person who connected {} paste a new token at {page}.",
+                    "Have the person who connected {} {again} at {page}.",
                     configured.name
                 );
                 failure.remedy = Some(remedy.into_boxed_str());

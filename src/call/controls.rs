@@ -50,8 +50,9 @@ impl Controls {
     pub fn open(config: &Config, transport: &Transport) -> Result<Self, String> {
         let store = open_store(config)?;
         let sentence = |error: StoreError| error.to_string();
-        let sign_in = GrantControls::open(&config.oauth, &store, config.locations.keys().cloned());
-        let snapshot = Snapshot::read(config, &transport.oauth(), &store)?;
+        let oauth = transport.oauth();
+        let sign_in = GrantControls::open(config, &oauth, &store)?;
+        let snapshot = Snapshot::read(config, &oauth, &store, sign_in.as_ref())?;
         // What a sandbox does reaches nobody.
         let may_audit = store.is_durable() || config.upstream.simulated;
         let audit = match config.audit.enabled {

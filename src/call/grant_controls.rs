@@ -7,7 +7,8 @@ use tokio::time::sleep;
 
 use super::access_ref::{AccessRef, GrantRef, GrantTerms, HolderRef};
 use super::{Controls, Pipeline};
-use crate::config::OauthSettings;
+use crate::config::Config;
+use crate::upstream::company::{App, Installs, Oauth};
 use crate::upstream::connected;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{ConfiguredLocation, Failure};
@@ -27,30 +28,48 @@ pub struct GrantControls {
     pub grants: Grants,
     pub people: People,
     pub vault: Vault,
+    /// None where the settings name no Marketplace app.
+    pub installs: Option<Installs>,
 }
 
 impl GrantControls {
-    /// `None` where the settings have nobody sign in. `reserved`: aliases of the settings.
+    /// `None` where the settings have nobody sign in. Fails with a sentence where they name a secret that is not there.
     pub(super) fn open(
-        settings: &OauthSettings,
+        config: &Config,
+        oauth: &Oauth,
         store: &Store,
-        reserved: impl IntoIterator<Item = String>,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, String> {
+        let settings = &config.oauth;
         if !settings.is_on() {
-            return None;
+            return Ok(None);
         }
+        let vault = Vault::new(store).reserving(config.locations.keys().cloned());
+        let installs = match &config.marketplace.client_secret {
+            Some(source) if config.marketplace.is_on() => {
+                let client_secret = config
+                    .secret(source)
+                    .map_err(|error| format!("[marketplace] client_secret: {error}"))?;
+                let app = App {
+                    client_id: config.marketplace.client_id.clone(),
+                    client_secret,
+                };
+                Some(Installs::new(oauth, &vault, app))
+            }
+            _ => None,
+        };
         let times = GrantTimes {
             access_for: settings.access_for,
             refresh_idle: settings.refresh_idle,
             refresh_for: settings.refresh_for,
             refresh_grace: settings.refresh_grace,
         };
-        Some(Self {
+        Ok(Some(Self {
             url: settings.url.as_str().into(),
             grants: Grants::new(store, times),
             people: People::new(store),
-            vault: Vault::new(store).reserving(reserved),
-        })
+            vault,
+            installs,
+        }))
     }
 
     /// Where a person sees, and changes, what is connected.
@@ -119,7 +138,7 @@ impl Pipeline {
             {
                 match sign_in.vault.read().await {
                     Ok(rows) => {
-                        let accounts = connected::accounts(rows);
+                        let accounts = connected::accounts(rows, sign_in.installs.as_ref());
                         self.controls().replace_connected(accounts);
                         known = Some((changes, rules));
                     }

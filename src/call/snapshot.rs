@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::AccessRef;
+use super::{AccessRef, GrantControls};
 use crate::catalog::TOOLS;
 use crate::config::{self, Config};
 use crate::upstream::accounts::{Account, Accounts};
@@ -11,7 +11,6 @@ use crate::upstream::company::Oauth;
 use crate::upstream::{ConfiguredLocation, connected};
 use policy::{EffectiveRules, NamedRules, Policy, PolicyDefaults, PolicyErrors};
 use state::Store;
-use state::vault::Vault;
 
 /// Locations and rules that belong together; read again while the server runs.
 #[derive(Debug, Default)]
@@ -23,13 +22,19 @@ pub struct Snapshot {
 impl Snapshot {
     /// Fails with a sentence where a location or the file of rules is not usable, or the one names what
     /// the other does not have.
-    pub fn read(config: &Config, oauth: &Oauth, store: &Store) -> Result<Arc<Self>, String> {
+    pub fn read(
+        config: &Config,
+        oauth: &Oauth,
+        store: &Store,
+        sign_in: Option<&GrantControls>,
+    ) -> Result<Arc<Self>, String> {
         let mut locations =
             Accounts::new(config, oauth, store).map_err(|error| error.to_string())?;
-        if config.oauth.is_on() {
-            let rows = Vault::new(store).read().wait();
+        if let Some(sign_in) = sign_in {
+            let rows = sign_in.vault.read().wait();
             let rows = rows.map_err(|error| error.to_string())?;
-            locations = locations.with_connected(connected::accounts(rows));
+            let installs = sign_in.installs.as_ref();
+            locations = locations.with_connected(connected::accounts(rows, installs));
         }
         let file = &config.policy.file;
         let rules = match file.as_os_str().is_empty() {

@@ -128,11 +128,12 @@ impl Serve {
 async fn reload(flags: Flags, pipeline: Pipeline, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         let (flags, oauth) = (flags.clone(), pipeline.transport().oauth());
-        let store = pipeline.controls().store.clone();
+        let controls = pipeline.controls();
+        let (store, sign_in) = (controls.store.clone(), controls.sign_in.clone());
         // The keyring blocks, and may ask its user.
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
-            Snapshot::read(&config, &oauth, &store)
+            Snapshot::read(&config, &oauth, &store, sign_in.as_ref())
         });
         match read.await.map_err(|error| error.to_string()).flatten() {
             Ok(snapshot) => {

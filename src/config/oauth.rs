@@ -71,6 +71,10 @@ pub struct MarketplaceSettings {
     pub white_label: bool,
     /// Where people choose a location; empty: HighLevel's own page.
     pub url: String,
+    /// What the app asks for.
+    pub scopes: Vec<String>,
+    /// By which HighLevel signs its webhooks: SubjectPublicKeyInfo in base64.
+    pub webhook_key: String,
 }
 
 /// What people are shown.
@@ -181,6 +185,25 @@ impl Config {
 impl MarketplaceSettings {
     pub fn is_on(&self) -> bool {
         !self.client_id.is_empty()
+    }
+
+    /// Refuses what no sign-in can begin with.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if !self.is_on() {
+            return Ok(());
+        }
+        if self.client_secret.is_none() {
+            return Err(ConfigError::new(
+                "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once".to_owned(),
+            ));
+        }
+        if !self.url.is_empty() && self.url.parse::<Url>().is_err() {
+            return Err(ConfigError::new(format!(
+                "marketplace.url {:?} is no address; leave it empty for HighLevel's own page",
+                self.url
+            )));
+        }
+        Ok(())
     }
 }
 

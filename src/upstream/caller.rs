@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::upstream::company::Company;
+use crate::upstream::company::{Company, LocationInstall};
 use crate::upstream::configured_location::ConfiguredLocation;
 use crate::upstream::tenant_id::TenantId;
 use crate::upstream::{Claims, Digest};
@@ -29,6 +29,8 @@ pub enum Credential {
     Token(Arc<Token>),
     /// A company whose tokens the server renews, and exchanges for those of its locations.
     Company(Company),
+    /// A location whose tokens the server renews.
+    Install(LocationInstall),
 }
 
 /// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
@@ -58,7 +60,7 @@ impl LocationBinding {
 impl Caller {
     /// Whether the server's settings hold the credential.
     pub fn is_servers_own(&self) -> bool {
-        self.home.is_some() || matches!(self.credential, Credential::Company(_))
+        self.home.is_some() || !matches!(self.credential, Credential::Token(_))
     }
 }
 
@@ -95,6 +97,7 @@ impl Credential {
         match self {
             Self::Token(token) => Cow::Borrowed(token.secret.expose_secret()),
             Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
+            Self::Install(install) => Cow::Owned(format!("install {}", install.id().as_str())),
         }
     }
 
@@ -102,7 +105,7 @@ impl Credential {
     pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
         match self {
             Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
-            Self::Company(_) => digest(&self.identity()),
+            Self::Company(_) | Self::Install(_) => digest(&self.identity()),
         }
     }
 
@@ -110,7 +113,7 @@ impl Credential {
     pub fn claims(&self) -> Option<Claims> {
         match self {
             Self::Token(token) => Claims::parse(token.secret.expose_secret()),
-            Self::Company(_) => None,
+            Self::Company(_) | Self::Install(_) => None,
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Companies' OAuth credentials: their tokens, renewed in time, and the tokens of their locations.
+//! OAuth credentials of companies, and of locations that installed the app: their tokens, renewed in time, and the tokens of
+//! a company's locations.
 //!
 //! HighLevel renews a pair of tokens by making another and giving up the old one. Whoever loses the new one must
 //! install the app again; so the store has it before anybody uses it, and one process at a time renews.
 
 mod file;
+mod holder;
+mod install;
 mod location_token_cache;
 mod minter;
 mod oauth;
@@ -25,11 +28,12 @@ use crate::upstream::failure::{Failure, FailureClass};
 use ::state::Store;
 use ::state::agency_tokens::AgencyTokens;
 use file::PairFile;
+use holder::PairHolder;
+pub use install::{Installs, LocationInstall, MarketplaceInstall};
 use location_token_cache::LocationTokenCache;
 pub use minter::Minter;
-use oauth::App;
-pub use oauth::Oauth;
-use renewal::Renewal;
+pub use oauth::{App, Oauth};
+use renewal::{PairSource, Renewal};
 
 /// So many tokens of locations are kept for a company.
 const MOST: usize = 2000;
@@ -73,10 +77,13 @@ impl Companies {
                         company.id().as_str()
                     ));
                 }
-                if other.renewal.file.path() == company.renewal.file.path() {
+                if let (PairSource::File(file), PairSource::File(own)) =
+                    (&other.renewal.source, &company.renewal.source)
+                    && file.path() == own.path()
+                {
                     return Err(format!(
                         "two companies have the pair file {}; each needs its own",
-                        company.renewal.file.path().display()
+                        own.path().display()
                     ));
                 }
             }
@@ -106,24 +113,28 @@ impl Company {
         }
         let file = PairFile::new(&settings.pair_file)
             .map_err(|error| format!("the company {of} has no pair_file: {error}"))?;
-        Ok(Self {
-            renewal: Arc::new(Renewal {
-                tokens: AgencyTokens::new(store, settings.company_id.as_str()),
-                company: settings.company_id,
-                app: App {
-                    client_id: settings.client_id,
-                    client_secret: settings.client_secret,
-                },
-                oauth: oauth.clone(),
-                file,
-                state: Mutex::new(RenewalState::default()),
-            }),
+        Ok(Self::with_renewal(Renewal {
+            tokens: AgencyTokens::new(store, settings.company_id.as_str()),
+            holder: PairHolder::Company(settings.company_id),
+            app: App {
+                client_id: settings.client_id,
+                client_secret: settings.client_secret,
+            },
+            oauth: oauth.clone(),
+            source: PairSource::File(file),
+            state: Mutex::new(RenewalState::default()),
+        }))
+    }
+
+    fn with_renewal(renewal: Renewal) -> Self {
+        Self {
+            renewal: Arc::new(renewal),
             minted: Arc::new(LocationTokenCache::new(MOST)),
-        })
+        }
     }
 
     pub fn id(&self) -> &TenantId {
-        &self.renewal.company
+        self.renewal.holder.id()
     }
 
     /// Of the app that is installed for it.
@@ -131,11 +142,9 @@ impl Company {
         &self.renewal.app.client_id
     }
 
-    /// The app's id: a client id seems to be that and, behind a hyphen, what tells the app's keys apart
-    /// (never checked against HighLevel).
+    /// Of that app, as HighLevel's lists name it.
     pub fn app_id(&self) -> &str {
-        let id = self.client_id();
-        id.split_once('-').map_or(id, |(app, _)| app)
+        app_id(self.client_id())
     }
 
     /// The company's own token, good for five minutes at least unless HighLevel gives no other.
@@ -169,6 +178,12 @@ impl Company {
     pub fn forget(&self, location: &TenantId, token: &SecretString) -> bool {
         self.minted.forget(location, token)
     }
+}
+
+/// The app's id: a client id seems to be that and, behind a hyphen, what tells the app's keys apart (never checked against
+/// HighLevel).
+fn app_id(client_id: &str) -> &str {
+    client_id.split_once('-').map_or(client_id, |(app, _)| app)
 }
 
 impl fmt::Debug for Company {

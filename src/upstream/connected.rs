@@ -7,15 +7,19 @@ use secrecy::SecretString;
 
 use crate::upstream::accounts::Account;
 use crate::upstream::caller::Credential;
+use crate::upstream::company::Installs;
 use crate::upstream::configured_location::{ConfiguredLocation, StoredLocation};
 use crate::upstream::tenant_id::TenantId;
 use state::vault::{CredentialKind, CredentialStatus, VaultLocation};
 
 /// As the store has them, each with the token that it sealed. One that cannot be used is left out: it stops no other.
-pub(crate) fn accounts(rows: Vec<(VaultLocation, Option<SecretString>)>) -> Vec<Account> {
+pub(crate) fn accounts(
+    rows: Vec<(VaultLocation, Option<SecretString>)>,
+    installs: Option<&Installs>,
+) -> Vec<Account> {
     let account = |(row, token): (VaultLocation, Option<SecretString>)| {
-        let made =
-            credential(&row, token.as_ref()).and_then(|credential| account(&row, credential));
+        let made = credential(&row, token.as_ref(), installs)
+            .and_then(|credential| account(&row, credential));
         if made.is_none() {
             let (alias, status) = (row.alias, row.status.word());
             tracing::warn!(alias, status, "a connected location cannot be used");
@@ -47,9 +51,13 @@ fn account(row: &VaultLocation, credential: Credential) -> Option<Account> {
     })
 }
 
-fn credential(row: &VaultLocation, token: Option<&SecretString>) -> Option<Credential> {
+fn credential(
+    row: &VaultLocation,
+    token: Option<&SecretString>,
+    installs: Option<&Installs>,
+) -> Option<Credential> {
     match row.kind {
         CredentialKind::Pit => token.and_then(Credential::from_secret),
-        CredentialKind::Location | CredentialKind::Company => None,
+        CredentialKind::Location | CredentialKind::Company => installs?.credential(row),
     }
 }

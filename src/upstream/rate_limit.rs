@@ -195,6 +195,7 @@ impl RateLimitedApp {
     fn new(credential: &Credential) -> Option<Self> {
         match credential {
             Credential::Company(company) => Some(Self::Client(company.client_id().to_owned())),
+            Credential::Install(install) => Some(Self::Client(install.client_id().to_owned())),
             _ if credential.is_private_integration() => Some(Self::PrivateIntegration),
             _ => credential.claims()?.source_id.map(Self::Client),
         }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::upstream::Digest;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
-use crate::upstream::company::{Minter, Oauth};
+use crate::upstream::company::{LocationInstall, Minter, Oauth};
 use crate::upstream::errors::CONNECT_LOCATION;
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::permit::{Sender, Target};
@@ -39,6 +39,8 @@ enum Source<'a> {
     Company,
     /// One that the company's is exchanged for.
     OfLocation(&'a TenantId),
+    /// The location's own, which the server renews.
+    Install(&'a LocationInstall),
 }
 
 impl Tokens {
@@ -69,15 +71,17 @@ impl Tokens {
         }
         match (source, &sender.caller.credential) {
             (Source::Own(token), _) => Ok(token.clone()),
+            (Source::Install(install), _) => Box::pin(install.token()).await,
             // Boxed: the state of an exchange is larger than that of the call around it.
             (Source::Company, Credential::Company(company)) => Box::pin(company.token()).await,
             (Source::OfLocation(location), Credential::Company(company)) => {
                 Box::pin(company.location_token(location)).await
             }
-            (Source::OfLocation(location), credential @ Credential::Token(_)) => {
+            (Source::OfLocation(location), credential) => {
                 Box::pin(self.minter.location_token(digest, credential, location)).await
             }
             (Source::Company, Credential::Token(token)) => Ok(token.secret().clone()),
+            (Source::Company, Credential::Install(install)) => Box::pin(install.token()).await,
         }
     }
 
@@ -90,6 +94,7 @@ impl Tokens {
         token: &SecretString,
     ) -> bool {
         match (source(target, sender), &sender.caller.credential) {
+            (Ok(Source::Install(install)), _) => install.refused(token),
             (Ok(Source::Company), Credential::Company(company)) => company.refused(token),
             (Ok(Source::OfLocation(location)), Credential::Company(company)) => {
                 company.forget(location, token)
@@ -137,6 +142,15 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
         return Err(agency_refusal(target.tool, is_known));
     }
     let credential = &sender.caller.credential;
+    if let Credential::Install(install) = credential {
+        if takes == TokenClass::Agency {
+            return refused(
+                "takes a token of the agency, and this one is of a location",
+                other_token(target),
+            );
+        }
+        return Ok(Source::Install(install));
+    }
     if let Credential::Token(token) = credential
         && !Minter::takes(credential)
     {

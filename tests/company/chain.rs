@@ -1,25 +1,30 @@
-//! A company that is renewed again and again, over one store, by processes that die.
+//! A company, or a location's install, that is renewed again and again, over one store, by processes that die.
 //!
 //! The processes are this test program itself, asked for the one test that a run passes over.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use state::agency_tokens::AgencyTokens;
+use state::vault::Vault;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::fixture::{company_at, kept, members, now, store_beside, with, write};
-use crate::token_endpoints::{COMPANY, Moment, TokenEndpoints};
+use crate::fixture::{
+    company_at, install_at, kept, members, new_install, now, store_beside, vault, with, write,
+};
+use crate::token_endpoints::{COMPANY, Holder, Moment, TokenEndpoints};
 
 const PAIR: &str = "COMPANY_PAIR_FILE";
+/// Of a location's install; else it is a company.
+const INSTALL: &str = "COMPANY_INSTALL";
 const URL: &str = "COMPANY_BASE_URL";
 const TOKEN: &str = "token: ";
 
@@ -65,13 +70,15 @@ pub(crate) struct Tally {
     pub rotations: usize,
 }
 
-/// A company that is renewed again and again by processes that die.
+/// What is renewed again and again by processes that die.
 pub(crate) struct Chain {
     pub highlevel: TokenEndpoints,
     /// Gone with it.
     _folder: TempDir,
     pub file: PathBuf,
     tokens: AgencyTokens,
+    /// Of a location's install: where its pairs are kept, and its credential.
+    install: Option<(Vault, String)>,
     /// From the start of a process to the end of its renewal.
     usual: Duration,
 }
@@ -83,17 +90,25 @@ async fn process() {
     let (Some(pair), Ok(url)) = (std::env::var_os(PAIR), std::env::var(URL)) else {
         return;
     };
-    let company = company_at(&url, &PathBuf::from(pair));
-    let token = company.token().await.expect("a token");
+    let pair = PathBuf::from(pair);
+    let token = match std::env::var(INSTALL) {
+        Ok(credential) => install_at(&url, &pair, &credential).token().await,
+        Err(_) => company_at(&url, &pair).token().await,
+    };
+    let token = token.expect("a token");
     println!("{TOKEN}{}", token.expose_secret());
 }
 
-pub(crate) fn start(highlevel: &TokenEndpoints, pair: &Path) -> Child {
+pub(crate) fn start(chain: &Chain) -> Child {
     let program = std::env::current_exe().expect("this program");
-    Command::new(program)
+    let mut command = Command::new(program);
+    if let Some((_, credential)) = &chain.install {
+        command.env(INSTALL, credential);
+    }
+    command
         .args(["--exact", "chain::process", "--ignored", "--nocapture"])
-        .env(PAIR, pair)
-        .env(URL, highlevel.url())
+        .env(PAIR, &chain.file)
+        .env(URL, chain.highlevel.url())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -150,12 +165,28 @@ impl When {
 
 impl Chain {
     pub(crate) async fn start() -> Self {
-        let highlevel = TokenEndpoints::start().await;
+        Self::start_for(Holder::Company).await
+    }
+
+    pub(crate) async fn start_for(holder: Holder) -> Self {
+        let highlevel = TokenEndpoints::start_for(holder).await;
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("pair.json");
         highlevel.delay(Duration::from_millis(8));
+        let store = store_beside(&file);
+        let install = match holder {
+            Holder::Company => None,
+            Holder::Location => {
+                let vault = vault(&store);
+                let new = new_install(&highlevel.install());
+                let credential = vault.put_install(new).await.expect("kept");
+                Some((vault, credential))
+            }
+        };
+        let row = install.as_ref().map_or(COMPANY, |(_, row)| row.as_str());
         Self {
-            tokens: AgencyTokens::new(&store_beside(&file), COMPANY),
+            tokens: AgencyTokens::new(&store, row),
+            install,
             highlevel,
             _folder: folder,
             file,
@@ -180,7 +211,13 @@ impl Chain {
             }
             _ => {
                 let ended = with(self.highlevel.install(), &ended);
-                write(&self.file, ended.to_string());
+                match &self.install {
+                    None => write(&self.file, ended.to_string()),
+                    Some((vault, _)) => {
+                        let kept = vault.put_install(new_install(&ended)).await;
+                        kept.expect("kept");
+                    }
+                }
                 ended
             }
         }
@@ -221,8 +258,8 @@ impl Chain {
         let when = When::any(self.usual);
         let moments = highlevel.moments();
         let begun = Instant::now();
-        let mut first = start(highlevel, &self.file);
-        let mut second = beside.then(|| start(highlevel, &self.file));
+        let mut first = start(self);
+        let mut second = beside.then(|| start(self));
         let come = timeout(Duration::from_secs(60), when.come(moments, &self.tokens));
         tokio::select! {
             come = come => come.expect("a renewal"),
@@ -255,7 +292,7 @@ impl Chain {
             highlevel.pass(Duration::from_secs(3600));
             tally.hours += 1;
         }
-        let (token, status, text) = ended(start(highlevel, &self.file)).await;
+        let (token, status, text) = ended(start(self)).await;
         assert!(status.success(), "{run}: {text}");
         tokens.push(token.expect("a token"));
         let kept = self.kept().await.expect("a pair");

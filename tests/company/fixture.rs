@@ -4,15 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use highlevel_mcp::upstream::company::{Company, CompanyAppSettings, Oauth};
+use highlevel_mcp::upstream::caller::Credential;
+use highlevel_mcp::upstream::company::{
+    App, Company, CompanyAppSettings, Installs, LocationInstall, Oauth,
+};
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use state::agency_tokens::{AgencyPair, AgencyTokens};
+use state::vault::{CredentialKind, NewInstall, Vault};
 use state::{Store, StoreOptions};
 use tempfile::TempDir;
 
-use crate::token_endpoints::{CLIENT, COMPANY, TokenEndpoints};
+use crate::token_endpoints::{ALONE, CLIENT, COMPANY, TokenEndpoints};
 
 pub(crate) struct Fixture {
     pub highlevel: TokenEndpoints,
@@ -118,6 +122,42 @@ pub(crate) fn oauth(base_url: &str) -> Oauth {
 pub(crate) fn company_at(base_url: &str, pair_file: &Path) -> Company {
     let store = store_beside(pair_file);
     Company::new(&oauth(base_url), &store, settings(pair_file)).expect("a company")
+}
+
+/// The install of a location over the store beside `pair_file`.
+pub(crate) fn install_at(base_url: &str, pair_file: &Path, credential: &str) -> LocationInstall {
+    let installs = installs(base_url, &vault(&store_beside(pair_file)));
+    match installs.of_location(credential, &id(ALONE)) {
+        Credential::Install(install) => install,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn installs(base_url: &str, vault: &Vault) -> Installs {
+    let app = App {
+        client_id: CLIENT.0.to_owned(),
+        client_secret: CLIENT.1.into(),
+    };
+    Installs::new(&oauth(base_url), vault, app)
+}
+
+/// It waits, which no task may.
+pub(crate) fn vault(store: &Store) -> Vault {
+    let store = store.clone();
+    let opened = std::thread::spawn(move || Vault::new(&store));
+    opened.join().expect("no panic")
+}
+
+/// As a sign-in keeps a pair of the location's.
+pub(crate) fn new_install(pair: &Value) -> NewInstall {
+    NewInstall {
+        client: CLIENT.0.to_owned(),
+        kind: CredentialKind::Location,
+        holder: ALONE.to_owned(),
+        company: Some(COMPANY.to_owned()),
+        owner: None,
+        pair: pair.to_string().into(),
+    }
 }
 
 pub(crate) fn store_beside(pair_file: &Path) -> Store {

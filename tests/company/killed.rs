@@ -3,18 +3,21 @@
 use tokio::process::Child;
 
 use crate::chain::{ALL, Chain, Tally, ended, start};
+use crate::token_endpoints::Holder;
 
-/// Companies that are renewed at once: most of the time somebody waits for a dead process's lease to end.
-const COMPANIES: usize = 20;
+/// Companies and installs of locations that are renewed at once: most of the time somebody waits for a dead process's
+/// lease to end.
+const CHAINS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_death_loses_the_pair() {
     let full = std::env::var_os("GATEWAY_FULL").is_some();
     let runs = if full { 50 } else { 2 };
-    let chains: Vec<_> = (0..COMPANIES)
-        .map(|_| {
+    let chains: Vec<_> = (0..CHAINS)
+        .map(|number| {
             tokio::spawn(async move {
-                let mut chain = Chain::start().await;
+                let holder = [Holder::Company, Holder::Location][number % 2];
+                let mut chain = Chain::start_for(holder).await;
                 let mut tally = Tally::default();
                 for _ in 0..runs {
                     chain.run(&mut tally).await;
@@ -40,14 +43,11 @@ async fn no_death_loses_the_pair() {
         all.rotations += tally.rotations;
     }
     println!(
-        "{} runs, {} of them from a file ({} processes ended before they were killed): {} requests, {} new pairs, 0 \
+        "{} runs, {} of them of a new install ({} processes ended before they were killed): {} requests, {} new pairs, 0 \
          lost; an hour went by after {}; where nobody else went on, killed at: {:?}",
         all.runs, all.installs, all.late, all.renewals, all.rotations, all.hours, all.deaths
     );
-    assert_eq!(
-        (all.runs, all.rotations),
-        (runs * COMPANIES, runs * COMPANIES)
-    );
+    assert_eq!((all.runs, all.rotations), (runs * CHAINS, runs * CHAINS));
     for step in ALL {
         assert!(
             !full || all.deaths.contains_key(&step),
@@ -61,9 +61,7 @@ async fn processes_that_start_together_renew_once() {
     for processes in [2, 3, 3] {
         let chain = Chain::start().await;
         chain.next(true).await;
-        let started: Vec<Child> = (0..processes)
-            .map(|_| start(&chain.highlevel, &chain.file))
-            .collect();
+        let started: Vec<Child> = (0..processes).map(|_| start(&chain)).collect();
         for process in started {
             let (token, status, text) = ended(process).await;
             assert!(status.success(), "{text}");

@@ -10,6 +10,7 @@ mod chain;
 mod failures;
 mod fixture;
 mod imports;
+mod installs;
 mod killed;
 mod locations;
 mod pairs;

@@ -15,6 +15,8 @@ use test_support::recording::{RecordedRequest, Recording, json as answer};
 
 pub(crate) const CLIENT: (&str, &str) = ("client-0", "the-client-secret");
 pub(crate) const COMPANY: &str = "Company0";
+/// Has an install of its own.
+pub(crate) const ALONE: &str = "Location9";
 /// Locations that the app is installed for.
 pub(crate) const LOCATIONS: [&str; 2] = ["Location0", "Location1"];
 
@@ -59,8 +61,17 @@ pub(crate) enum Script {
 /// Status and body.
 type Refusal = (u16, Value);
 
+/// Whom the pairs are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Holder {
+    #[default]
+    Company,
+    Location,
+}
+
 #[derive(Default)]
 struct World {
+    holder: Holder,
     /// How far the clock was set forward.
     ahead: Duration,
     /// Refresh tokens, and when each was used for which answer.
@@ -75,9 +86,14 @@ struct World {
 
 impl TokenEndpoints {
     pub(crate) async fn start() -> Self {
+        Self::start_for(Holder::Company).await
+    }
+
+    pub(crate) async fn start_for(holder: Holder) -> Self {
         let issuer = Arc::new(Issuer {
             start: Instant::now(),
             world: Mutex::new(World {
+                holder,
                 expires_in: 86_399,
                 ..World::default()
             }),
@@ -229,8 +245,9 @@ impl Issuer {
         let now = self.now();
         let form = request.form();
         let field = |name: &str| form[name].as_str().unwrap_or_default();
+        let user_type = self.world().holder.user_type();
         let usual = || {
-            if (field("grant_type"), field("user_type")) != ("refresh_token", "Company") {
+            if (field("grant_type"), field("user_type")) != ("refresh_token", user_type) {
                 let body = json!({"message": ["grant_type or user_type is wrong"]});
                 return Err((422, body));
             }
@@ -300,11 +317,24 @@ impl World {
         let refresh = format!("refresh.{}.token", self.count);
         self.companies.insert(access.clone());
         self.refresh.insert(refresh.clone(), None);
-        json!({
+        let mut pair = json!({
             "access_token": access, "token_type": "Bearer", "expires_in": self.expires_in,
-            "refresh_token": refresh, "scope": "oauth.write", "userType": "Company",
+            "refresh_token": refresh, "scope": "oauth.write", "userType": self.holder.user_type(),
             "companyId": COMPANY, "userId": "user-0",
-        })
+        });
+        if self.holder == Holder::Location {
+            pair["locationId"] = ALONE.into();
+        }
+        pair
+    }
+}
+
+impl Holder {
+    fn user_type(self) -> &'static str {
+        match self {
+            Self::Company => "Company",
+            Self::Location => "Location",
+        }
     }
 }
 

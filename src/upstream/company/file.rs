@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
@@ -17,10 +18,11 @@ use crate::upstream::failure::{Failure, FailureClass};
 /// A pair is some 3 kB.
 const LARGEST: u64 = 256 * 1024;
 
-/// Where a pair is put.
+/// Where a pair is put. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct PairFile {
-    path: PathBuf,
-    warned: AtomicBool,
+    path: Arc<Path>,
+    warned: Arc<AtomicBool>,
 }
 
 /// A pair to be taken over. No older version renews it while this exists.
@@ -36,8 +38,8 @@ pub(super) struct PairFromFile {
 impl PairFile {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         Ok(Self {
-            path: std::path::absolute(path)?,
-            warned: AtomicBool::new(false),
+            path: std::path::absolute(path)?.into(),
+            warned: Arc::default(),
         })
     }
 
@@ -50,7 +52,7 @@ impl PairFile {
         &self,
         is_known: impl Fn(&str) -> bool,
     ) -> Result<Option<PairFromFile>, Failure> {
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.to_path_buf());
         let pair = read_pair(&path)?;
         self.warn_of_readers(&path);
         if is_known(&pair.name()) {

@@ -1,4 +1,5 @@
-//! The two requests to HighLevel's `/oauth/`: a new pair of tokens for a company, a token for one of its locations.
+//! The requests to HighLevel's `/oauth/`: the first pair of tokens for a code, a new pair for the last one, a token for
+//! one of a company's locations.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use super::holder::PairHolder;
 use super::pair;
 use super::token_error::{self, TokenError};
 use crate::background::at_home;
@@ -32,7 +34,7 @@ pub struct Oauth {
     base_url: String,
 }
 
-/// The app that a company's tokens belong to.
+/// The app that tokens belong to.
 #[derive(Clone, Debug)]
 pub struct App {
     pub client_id: String,
@@ -62,10 +64,39 @@ impl Oauth {
         }
     }
 
-    /// Uses up `refresh`: what HighLevel answers is the only pair from now on.
-    pub async fn renew(
+    /// What HighLevel gives for the code with which a person came back to `redirect`. The code is used up.
+    pub(super) async fn redeem(
         &self,
         app: &App,
+        code: &SecretString,
+        redirect: &str,
+    ) -> Result<Map<String, Value>, Failure> {
+        let form = [
+            ("client_id", app.client_id.as_str()),
+            ("client_secret", app.client_secret.expose_secret()),
+            ("grant_type", "authorization_code"),
+            ("code", code.expose_secret()),
+            ("redirect_uri", redirect),
+        ];
+        let answer = self.ask("/oauth/token", &form, None).await;
+        let answer = answer.map_err(|missed| missed.failure)?;
+        if answer.status.is_success() {
+            return read(&answer);
+        }
+        let secrets = [&app.client_secret, code];
+        Err(token_error::of_code(
+            answer.status,
+            &answer.headers,
+            &answer.body,
+            &secrets,
+        ))
+    }
+
+    /// Uses up `refresh`: what HighLevel answers is the only pair from now on.
+    pub(super) async fn renew(
+        &self,
+        app: &App,
+        holder: &PairHolder,
         refresh: &SecretString,
     ) -> Result<Map<String, Value>, TokenError> {
         let form = [
@@ -73,7 +104,7 @@ impl Oauth {
             ("client_secret", app.client_secret.expose_secret()),
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh.expose_secret()),
-            ("user_type", "Company"),
+            ("user_type", holder.user_type()),
         ];
         let answer = self.ask("/oauth/token", &form, None).await?;
         if answer.status.is_success() {
@@ -81,6 +112,7 @@ impl Oauth {
         }
         let secrets = [&app.client_secret, refresh];
         Err(token_error::of_renewal(
+            holder,
             answer.status,
             &answer.headers,
             &answer.body,

@@ -1,4 +1,4 @@
-//! A company's access and refresh token as `/oauth/token` answers them and as they are kept.
+//! Access and refresh token of a company or a location as `/oauth/token` answers them and as they are kept.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -61,6 +61,14 @@ impl Pair {
         Ok(pair)
     }
 
+    /// The first pair, which HighLevel answered at or after `asked`.
+    pub(super) fn given(answer: Map<String, Value>, asked: i64) -> Result<Self, &'static str> {
+        let lasts = answer.get(EXPIRES_IN).and_then(seconds);
+        let mut pair = Self::from_members(answer)?;
+        pair.expires_at = end(lasts, &pair.access, asked);
+        Ok(pair)
+    }
+
     /// The pair that HighLevel answered at or after `asked` when this one was to be renewed.
     pub(super) fn renewed(
         &self,
@@ -71,10 +79,7 @@ impl Pair {
         // RFC 6749: no new refresh token means that the old one goes on.
         members.insert(REFRESH.to_owned(), self.refresh.expose_secret().into());
         members.extend(answer);
-        let lasts = members.get(EXPIRES_IN).and_then(seconds);
-        let mut pair = Self::from_members(members)?;
-        pair.expires_at = end(lasts, &pair.access, asked);
-        Ok(pair)
+        Self::given(members, asked)
     }
 
     fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {

@@ -1,4 +1,5 @@
-//! When and how a company's token is renewed: before it ends, one renewal at a time, and never at the price of the pair.
+//! When and how the token of a company, or of a location that installed the app, is renewed: before it ends, one renewal
+//! at a time, and never at the price of the pair.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,15 +9,16 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::file::PairFile;
+use super::holder::PairHolder;
 use super::oauth::{App, Oauth, unusable};
 use super::pair::{Pair, now};
 use super::single_flight::SingleFlight;
 use super::state::{PAUSE, RenewalState};
 use super::token_error::{RefreshTokenState, TokenError};
-use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 use state::StoreError;
 use state::agency_tokens::{AgencyImport, AgencyPair, AgencyRenewal, AgencyTokens};
+use state::vault::{CredentialStatus, Vault};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
 const LONGEST_LEASE: Duration = Duration::from_secs(15);
@@ -24,16 +26,27 @@ const LONGEST_LEASE: Duration = Duration::from_secs(15);
 /// From one look whether it has to the next.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The token of one company.
+/// Where the app was installed by a sign-in.
+const SIGN_IN_AGAIN: &str =
+    "Have the person who connected the location sign in at HighLevel again.";
+
+/// The token of one company or location.
 pub(super) struct Renewal {
-    pub company: TenantId,
+    pub holder: PairHolder,
     pub app: App,
     pub oauth: Oauth,
     /// Where the newest pair is, for all processes.
     pub tokens: AgencyTokens,
-    /// Where a person puts the first.
-    pub file: PairFile,
+    pub source: PairSource,
     pub state: Mutex<RenewalState>,
+}
+
+/// Where the first pair comes from.
+pub(super) enum PairSource {
+    /// A person puts it there.
+    File(PairFile),
+    /// It was kept when the app was installed, as the credential of this id.
+    Install { vault: Vault, credential: String },
 }
 
 impl Renewal {
@@ -65,24 +78,29 @@ impl Renewal {
 
     async fn attempt(self: Arc<Self>) -> Result<SecretString, Failure> {
         let outcome = Arc::clone(&self).renew().await;
-        let company = self.company.as_str();
         let mut state = self.state();
         // Before anybody has the outcome: who refuses it must not be given it again.
         state.flight = None;
         match outcome {
             Ok(token) => {
                 state.succeed();
+                self.report(CredentialStatus::Good);
                 Ok(token)
             }
             Err(missed) => {
                 let failure = &missed.failure;
                 tracing::warn!(
-                    company,
+                    holder = self.holder.id().as_str(),
                     class = failure.class.name(),
-                    "The company's token was not renewed: {}",
+                    "The {}'s token was not renewed: {}",
+                    self.holder.noun(),
                     failure.sentence
                 );
-                if state.fail(&missed) {
+                let insists = state.fail(&missed);
+                if missed.refresh_token == RefreshTokenState::Unknown && !insists {
+                    self.report(CredentialStatus::Unsure);
+                }
+                if insists {
                     let renewal = Arc::clone(&self);
                     tokio::spawn(async move {
                         sleep(PAUSE).await;
@@ -94,6 +112,14 @@ impl Renewal {
                 }
                 Err(missed.failure)
             }
+        }
+    }
+
+    /// Says what became of the pair of an install, for people.
+    fn report(&self, status: CredentialStatus) {
+        if let PairSource::Install { vault, credential } = &self.source {
+            // Nothing depends on it: a call finds out for itself.
+            drop(vault.set_status(credential, status));
         }
     }
 
@@ -141,14 +167,24 @@ impl Renewal {
             Some((_, unsaved)) => unsaved,
             None => {
                 let asked = now();
-                let answer = lease.hold(self.oauth.renew(&self.app, &pair.refresh)).await;
+                let answer = lease
+                    .hold(self.oauth.renew(&self.app, &self.holder, &pair.refresh))
+                    .await;
                 match answer {
                     Ok(answer) => pair
                         .renewed(answer, asked)
                         .map_err(|what| TokenError::unknown(unusable(what)))?,
-                    Err(missed) => {
+                    Err(mut missed) => {
                         // What was open before is still, unless HighLevel says that it is over.
                         let is_over = missed.refresh_token == RefreshTokenState::Dead;
+                        if is_over && let PairSource::Install { .. } = &self.source {
+                            // After a renewal that was cut off, the pair that took its place is with nobody.
+                            self.report(match kept.is_open {
+                                true => CredentialStatus::Unsure,
+                                false => CredentialStatus::Refused,
+                            });
+                            missed.failure.remedy = Some(SIGN_IN_AGAIN.into());
+                        }
                         let is_untouched = missed.refresh_token == RefreshTokenState::Untouched;
                         if is_over || (is_untouched && !kept.is_open) {
                             self.state().open = false;
@@ -171,16 +207,23 @@ impl Renewal {
         self.fits(&new)?;
         self.state().renew(&new);
         tracing::info!(
-            company = self.company.as_str(),
-            "The company's token was renewed."
+            holder = self.holder.id().as_str(),
+            "The {}'s token was renewed.",
+            self.holder.noun()
         );
         Ok(Some(new.access))
     }
 
     async fn newest(&self) -> Result<(AgencyPair, Pair), Failure> {
         let kept = self.tokens.read().await.map_err(unrenewed)?;
-        // Nobody takes a row away.
-        let kept = kept.ok_or_else(|| unrenewed("the store holds no pair".to_owned().into()))?;
+        // Nobody takes a company's row away; that of an install goes with the app.
+        let kept = kept.ok_or_else(|| match &self.source {
+            PairSource::File(_) => unrenewed("the store holds no pair".to_owned().into()),
+            PairSource::Install { .. } => {
+                let what = format!("The app was uninstalled from the {}.", self.holder.noun());
+                Failure::new(FailureClass::Auth, what).with_remedy(SIGN_IN_AGAIN)
+            }
+        })?;
         let text = kept.text.expose_secret().as_bytes();
         let pair = Pair::parse(text, 0);
         let pair = pair.map_err(|what| unrenewed(format!("what the store holds {what}").into()))?;
@@ -191,15 +234,18 @@ impl Renewal {
     /// Keeps the pair of the file where it is a new one. What is wrong with a file counts only while there is no other
     /// pair.
     async fn take_over_file(self: &Arc<Self>) -> Result<(), Failure> {
+        let PairSource::File(file) = &self.source else {
+            return Ok(());
+        };
         let known = self.tokens.read().await.map_err(unrenewed)?;
         let is_needed = known.is_none();
-        if !is_needed && !self.file.path().exists() {
+        if !is_needed && !file.path().exists() {
             return Ok(());
         }
-        match self.import(known).await {
+        match self.import(file, known).await {
             Err(failure) if !is_needed => {
                 tracing::warn!(
-                    company = self.company.as_str(),
+                    holder = self.holder.id().as_str(),
                     "The pair that the store holds stays in use: {}",
                     failure.sentence
                 );
@@ -209,15 +255,15 @@ impl Renewal {
         }
     }
 
-    async fn import(self: &Arc<Self>, known: Option<AgencyPair>) -> Result<(), Failure> {
-        let renewal = Arc::clone(self);
+    async fn import(&self, file: &PairFile, known: Option<AgencyPair>) -> Result<(), Failure> {
+        let reading = file.clone();
         let read = spawn_blocking(move || {
             let is_known = |name: &str| {
                 known
                     .as_ref()
                     .is_some_and(|pair| pair.was_imported_as(name))
             };
-            renewal.file.read(is_known)
+            reading.read(is_known)
         });
         let read = read.await.unwrap_or_else(|_| {
             let what = "Reading the company's pair file broke off.";
@@ -234,17 +280,27 @@ impl Renewal {
         };
         if self.tokens.import(import).await.map_err(unrenewed)? {
             tracing::info!(
-                company = self.company.as_str(),
+                holder = self.holder.id().as_str(),
                 "The store has taken the pair of {} over. The file stays as it is and may be read-only; its refresh \
                  token is used up at the first renewal, after which the store alone has one that works.",
-                self.file.path().display()
+                file.path().display()
             );
         }
         Ok(())
     }
 
     fn fits(&self, pair: &Pair) -> Result<(), Failure> {
-        let path = self.file.path().display();
+        if self.holder.fits(pair) {
+            return Ok(());
+        }
+        let PairSource::File(file) = &self.source else {
+            let what = format!(
+                "HighLevel gave tokens of another {} than the app was installed for.",
+                self.holder.noun()
+            );
+            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(SIGN_IN_AGAIN));
+        };
+        let path = file.path().display();
         if pair.other("userType") == Some("Location") {
             let what =
                 format!("The pair file {path} holds tokens of a location, not of a company.");
@@ -252,23 +308,19 @@ impl Renewal {
                 "Install the app for the whole company and write what POST /oauth/token answers to that file.",
             ));
         }
-        match pair.other("companyId") {
-            Some(other) if other != self.company.as_str() => {
-                let what = format!(
-                    "The pair file {path} holds tokens of another company than {}.",
-                    self.company.as_str()
-                );
-                Err(Failure::new(FailureClass::Auth, what)
-                    .with_remedy("Correct the company's id or the name of its pair file."))
-            }
-            _ => Ok(()),
-        }
+        let what = format!(
+            "The pair file {path} holds tokens of another company than {}.",
+            self.holder.id().as_str()
+        );
+        Err(Failure::new(FailureClass::Auth, what)
+            .with_remedy("Correct the company's id or the name of its pair file."))
     }
 
     fn held_up(&self) -> Failure {
         let what = format!(
-            "Another process has been renewing the token of the company {} for {} seconds.",
-            self.company.as_str(),
+            "Another process has been renewing the token of the {} {} for {} seconds.",
+            self.holder.noun(),
+            self.holder.id().as_str(),
             LONGEST_LEASE.as_secs()
         );
         Failure::new(FailureClass::Upstream, what)
@@ -281,15 +333,14 @@ impl Renewal {
 }
 
 fn unrenewed(error: StoreError) -> Failure {
-    let what = format!("The company's token was not renewed, and HighLevel not asked: {error}.");
+    let what = format!("The token was not renewed, and HighLevel not asked: {error}.");
     Failure::new(FailureClass::Auth, what)
         .with_remedy("Put that right; the refresh token is what it was.")
 }
 
 fn unsavable(error: StoreError) -> Failure {
-    let what = format!(
-        "HighLevel gave the company a new pair of tokens, which the store cannot keep: {error}."
-    );
+    let what =
+        format!("HighLevel gave a new pair of tokens, which the store cannot keep: {error}.");
     Failure::new(FailureClass::Auth, what).with_remedy(
         "Put that right before the server is stopped: it keeps the pair in memory and tries again.",
     )

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 
+use super::holder::PairHolder;
 use crate::upstream::TenantId;
 use crate::upstream::error_body::{UpstreamErrorBody, proxy};
 use crate::upstream::failure::{Failure, FailureClass};
@@ -16,14 +17,14 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A request for a token that came to nothing.
 #[derive(Clone, Debug)]
-pub struct TokenError {
+pub(super) struct TokenError {
     pub failure: Failure,
     pub refresh_token: RefreshTokenState,
 }
 
 /// What became of the refresh token that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefreshTokenState {
+pub(super) enum RefreshTokenState {
     /// What it was before.
     Untouched,
     /// It may be used up: for 30 seconds HighLevel gives the same new pair for it again.
@@ -49,7 +50,7 @@ const OF_RENEWALS: &[KnownRefusal] = &[
         says: &[&["not active"]],
         class: FailureClass::Location,
         ends_refresh_token: false,
-        sentence: "HighLevel renews no token of this company while its account is not active.",
+        sentence: "HighLevel renews no token of this {holder} while its account is not active.",
         remedy: "Make the account active again in HighLevel (it may be paused for an unpaid bill); then the token is renewed by itself.",
     },
     KnownRefusal {
@@ -62,7 +63,7 @@ const OF_RENEWALS: &[KnownRefusal] = &[
         ],
         class: FailureClass::Auth,
         ends_refresh_token: true,
-        sentence: "HighLevel no longer takes the company's refresh token: it was used elsewhere, a year went by, or the app was uninstalled.",
+        sentence: "HighLevel no longer takes the {holder}'s refresh token: it was used elsewhere, a year went by, or the app was uninstalled.",
         remedy: "Install the app for the company again and write what POST /oauth/token answers to the pair file; give the file to no other program.",
     },
     KnownRefusal {
@@ -71,6 +72,34 @@ const OF_RENEWALS: &[KnownRefusal] = &[
         ends_refresh_token: false,
         sentence: "HighLevel does not take the app's client id and client secret.",
         remedy: "Compare both with the app's page in HighLevel's marketplace; a secret that was made anew there replaces the old one.",
+    },
+];
+
+/// A code that is not known is looked at before the client [M].
+const OF_CODES: &[KnownRefusal] = &[
+    KnownRefusal {
+        says: &[
+            &["invalid_grant"],
+            &["code", "not found"],
+            &["code", "expired"],
+            &["code", "used"],
+        ],
+        class: FailureClass::Auth,
+        ends_refresh_token: false,
+        sentence: "HighLevel does not know this sign-in any more.",
+        remedy: "Begin again: what it gives is good for some minutes, and once.",
+    },
+    KnownRefusal {
+        says: &[
+            &["invalid_client"],
+            &["unauthorized_client"],
+            &["client"],
+            &["redirect"],
+        ],
+        class: FailureClass::Auth,
+        ends_refresh_token: false,
+        sentence: "HighLevel does not take the app's client id, client secret or redirect address.",
+        remedy: "Compare them with the app's page in HighLevel's marketplace.",
     },
 ];
 
@@ -100,7 +129,7 @@ const OF_LOCATIONS: &[KnownRefusal] = &[
 ];
 
 impl TokenError {
-    pub fn unknown(failure: Failure) -> Self {
+    pub(super) fn unknown(failure: Failure) -> Self {
         Self {
             failure,
             refresh_token: RefreshTokenState::Unknown,
@@ -120,6 +149,7 @@ impl From<Failure> for TokenError {
 
 /// Why there is no new pair.
 pub(super) fn of_renewal(
+    holder: &PairHolder,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
@@ -135,16 +165,32 @@ pub(super) fn of_renewal(
         _ => RefreshTokenState::Untouched,
     };
     let mut failure = by_rows(OF_RENEWALS, &said, status, headers).unwrap_or_else(|| {
-        Failure::new(FailureClass::Auth, "HighLevel does not renew the company's token.").with_remedy(
-            "See the message; check the app's client id and secret, and install the app for the company again where \
-             they are right.",
+        Failure::new(FailureClass::Auth, "HighLevel does not renew the {holder}'s token.").with_remedy(
+            "See the message; check the app's client id and secret, and install the app again where they are right.",
         )
     });
+    failure.sentence = failure.sentence.replace("{holder}", holder.noun());
     said.add_to(&mut failure, status);
     TokenError {
         failure,
         refresh_token,
     }
+}
+
+/// Why there is no first pair for a code.
+pub(super) fn of_code(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    secrets: &[&SecretString],
+) -> Failure {
+    let said = UpstreamErrorBody::read(body, secrets);
+    let mut failure = by_rows(OF_CODES, &said, status, headers).unwrap_or_else(|| {
+        Failure::new(FailureClass::Auth, "HighLevel gives no tokens for this sign-in.")
+            .with_remedy("Begin again; where it stays so, check the app's client id, secret and redirect address.")
+    });
+    said.add_to(&mut failure, status);
+    failure
 }
 
 /// Why there is no token of `location`.

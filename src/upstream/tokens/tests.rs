@@ -7,8 +7,9 @@ use super::*;
 use crate::budget::Budget;
 use crate::config::{Config, Flags};
 use crate::upstream::Caller;
-use crate::upstream::company::{Company, CompanyAppSettings};
+use crate::upstream::company::{App, Company, CompanyAppSettings, Installs};
 use crate::upstream::transport::Transport;
+use state::vault::Vault;
 
 fn tool(token: TokenClass) -> &'static tool::Tool {
     let tools = crate::catalog::TOOLS;
@@ -29,6 +30,19 @@ fn servers_company() -> Credential {
     Credential::Company(Company::new(&transport.oauth(), &store, settings).expect("a company"))
 }
 
+/// Of the location L0.
+fn install() -> Credential {
+    let config = Config::from_sources(&Flags::default(), []).expect("defaults");
+    let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+    let app = App {
+        client_id: "app".to_owned(),
+        client_secret: "secret".into(),
+    };
+    let vault = Vault::new(&state::Store::in_memory().expect("a store"));
+    let installs = Installs::new(&transport.oauth(), &vault, app);
+    installs.of_location("cre_a", &TenantId::parse("L0").expect("an id"))
+}
+
 fn jwt(claims: &str) -> Credential {
     let claims = URL_SAFE_NO_PAD.encode(claims);
     Credential::parse(&format!("e30.{claims}.x")).expect("a token")
@@ -40,11 +54,12 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
     let pit = || Credential::parse("pit-a").expect("a token");
     let agency_jwt = || jwt(r#"{"authClass": "Company", "authClassId": "C0"}"#);
     let location_jwt = || jwt(r#"{"authClass": "Location", "authClassId": "L0"}"#);
-    let credentials: [(&str, Credential); 4] = [
+    let credentials: [(&str, Credential); 5] = [
         ("a company of the settings", servers_company()),
         ("a client's company token", agency_jwt()),
         ("a private integration", pit()),
         ("a location's token", location_jwt()),
+        ("an install in a location", install()),
     ];
     // For each: with a location and without one. "refused" names the remedy's first word.
     let company = |agency: bool, takes: TokenClass, named: bool| match (agency, takes, named) {
@@ -82,7 +97,7 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                         budget: Budget::default(),
                     };
                     let got = match source(&target, &sender) {
-                        Ok(Source::Own(_)) => "its own".to_owned(),
+                        Ok(Source::Own(_) | Source::Install(_)) => "its own".to_owned(),
                         Ok(Source::Company) => "the company's".to_owned(),
                         Ok(Source::OfLocation(_)) => "the location's".to_owned(),
                         Err(failure) => {
@@ -97,9 +112,10 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
                     } else {
                         own(name.contains("location"), agency, takes)
                     };
-                    // A client unbinds its connection; of the server's own companies the operator has the word.
+                    let is_servers_own = sender.caller.is_servers_own();
+                    // A client unbinds its connection; of the server's own credentials the operator has the word.
                     let expected = match expected {
-                        "refused: Leave" if !name.contains("settings") => "refused: Have",
+                        "refused: Leave" if !is_servers_own => "refused: Have",
                         expected => expected,
                     };
                     assert_eq!(

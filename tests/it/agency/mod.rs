@@ -117,6 +117,7 @@ impl Agency {
             &config,
             &self.server.pipeline.transport().oauth(),
             &self.server.pipeline.controls().store,
+            self.server.pipeline.controls().sign_in.as_ref(),
         )?);
         Ok(())
     }
