@@ -23,7 +23,7 @@ pub enum AccessRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKeyRef {
     pub id: String,
-    rules: Option<NamedRules>,
+    rules: Vec<NamedRules>,
     /// It may act with the agency's own token.
     pub agency: bool,
 }
@@ -117,11 +117,24 @@ impl AccessRef {
     }
 }
 
+/// Rules of a later version may take away what this one would let through: a section that there is not lets nothing
+/// through.
+fn named(text: &str) -> NamedRules {
+    NamedRules::parse(text).unwrap_or_else(|| NamedRules::Section(text.to_owned()))
+}
+
+/// All that hold for a key.
+fn rules_of(record: &KeyRecord) -> Vec<NamedRules> {
+    let section = record.policy.clone().map(NamedRules::Section);
+    let own = record.rules.as_deref().map(named);
+    section.into_iter().chain(own).collect()
+}
+
 impl From<&KeyRecord> for AccessKeyRef {
     fn from(record: &KeyRecord) -> Self {
         Self {
             id: record.id.clone(),
-            rules: record.policy.clone().map(NamedRules::Section),
+            rules: rules_of(record),
             agency: record.agency,
         }
     }
@@ -162,22 +175,20 @@ impl<'a> From<&'a AccessGrant> for GrantTerms<'a> {
 
 impl GrantRef {
     pub fn new(terms: &GrantTerms<'_>, holder: HolderRef) -> Self {
-        // Rules of a later version may take away what this one would let through.
-        let own = NamedRules::parse(terms.rules);
-        let own = own.unwrap_or_else(|| NamedRules::Section(terms.rules.to_owned()));
+        let own = named(terms.rules);
         let reading = NamedRules::BuiltIn(BuiltInRules::ReadOnly);
         let reading = (terms.reads_only && own != reading).then_some(reading);
         let (holders, location_rules) = match &holder {
-            HolderRef::Key(record) => (record.policy.as_ref(), BTreeMap::new()),
+            HolderRef::Key(record) => (rules_of(record), BTreeMap::new()),
             HolderRef::Person(person) => {
                 let there = person.locations.iter().filter_map(|location| {
                     let rules = NamedRules::Section(location.policy.clone()?);
                     Some((location.alias.clone(), rules))
                 });
-                (person.policy.as_ref(), there.collect())
+                let own = person.policy.clone().map(NamedRules::Section);
+                (own.into_iter().collect(), there.collect())
             }
         };
-        let holders = holders.cloned().map(NamedRules::Section);
         let every = terms.locations.iter().any(|alias| alias == EVERY);
         Self {
             id: terms.id.to_owned(),
@@ -251,10 +262,13 @@ impl HolderRef {
         match (self, location.owner()) {
             (Self::Person(person), Some(owner)) => person.id == owner,
             (Self::Person(person), None) => person.reaches(&location.alias),
-            (Self::Key(_), Some(_)) => false,
-            (Self::Key(record), None) => match &record.locations {
-                KeyLocations::All => true,
-                KeyLocations::Only(aliases) => aliases.contains(&location.alias),
+            (Self::Key(record), owner) => match &record.locations {
+                KeyLocations::All => owner.is_none(),
+                KeyLocations::Only(aliases) => owner.is_none() && aliases.contains(&location.alias),
+                KeyLocations::Connected(ids) => location
+                    .stored
+                    .as_ref()
+                    .is_some_and(|stored| ids.contains(&stored.id)),
             },
         }
     }

@@ -67,6 +67,8 @@ pub enum LocationScope {
     All,
     /// Of the operator's, by alias.
     These(Vec<String>),
+    /// Locations that were connected, by their ids.
+    Connected(Vec<String>),
     /// Those of a grant.
     Grant(Arc<GrantRef>),
 }
@@ -136,6 +138,7 @@ impl From<&KeyLocations> for LocationScope {
         match locations {
             KeyLocations::All => Self::All,
             KeyLocations::Only(aliases) => Self::These(aliases.clone()),
+            KeyLocations::Connected(ids) => Self::Connected(ids.clone()),
         }
     }
 }
@@ -221,6 +224,10 @@ impl LocationScope {
             Self::None => false,
             Self::All => is_shared,
             Self::These(aliases) => is_shared && aliases.contains(&location.alias),
+            Self::Connected(ids) => location
+                .stored
+                .as_ref()
+                .is_some_and(|stored| ids.contains(&stored.id)),
             Self::Grant(grant) => grant.reach.contains(location),
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
+use url::Url;
 
 use super::terminal::{Text, table, visible};
 use super::{CliError, StateFlags, print};
@@ -37,7 +38,7 @@ pub(super) struct Create {
         long = "location",
         value_name = "ALIAS",
         num_args = 1..,
-        required_unless_present = "all_locations"
+        required_unless_present_any = ["all_locations", "return_urls"]
     )]
     locations: Vec<String>,
     /// It reaches every location.
@@ -52,6 +53,10 @@ pub(super) struct Create {
     /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
     #[arg(long)]
     agency: bool,
+    /// It may make links by which customers connect a location of theirs, and fetch keys for those. They return to this
+    /// address, with any query; may be repeated.
+    #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
+    return_urls: Vec<String>,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -121,6 +126,8 @@ impl Create {
             policy: self.policy.as_deref(),
             expires: self.expires,
             agency: self.agency,
+            rules: None,
+            return_urls: self.return_urls,
         });
         let (record, key) = made.wait()?;
         let key = key.expose_secret();
@@ -128,6 +135,13 @@ impl Create {
             eprintln!(
                 "Careful: this key acts with the agency's own token. Whoever has it reaches every sub-account and every \
                  user of the agency, whatever locations it names."
+            );
+        }
+        if !record.return_urls.is_empty() {
+            eprintln!(
+                "Careful: this key makes links for customers and gets the keys of what they connect. It belongs on a server of \
+                 yours, never into a browser or an app. Customers see its name: {}.",
+                record.name
             );
         }
         eprintln!(
@@ -152,7 +166,9 @@ fn row(record: &KeyRecord) -> [Text; 7] {
     };
     let locations = match &record.locations {
         KeyLocations::All => "all".to_owned(),
+        KeyLocations::Only(aliases) if aliases.is_empty() => "none, makes connect links".to_owned(),
         KeyLocations::Only(aliases) => aliases.join(", "),
+        KeyLocations::Connected(ids) => ids.join(", "),
     };
     [
         visible(&record.id).into(),
@@ -167,6 +183,22 @@ fn row(record: &KeyRecord) -> [Text; 7] {
         },
         visible(&locations).into(),
     ]
+}
+
+/// https, or http on this machine; without a query, which each link may add.
+fn return_url(text: &str) -> Result<String, String> {
+    let wrong =
+        "give an address that begins with https:// (or http:// on this machine), without ? and #";
+    let url: Url = text.parse().map_err(|_| wrong.to_owned())?;
+    let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_local;
+    let is_plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    (is_safe && is_plain)
+        .then(|| url.into())
+        .ok_or_else(|| wrong.to_owned())
 }
 
 fn future(text: &str) -> Result<Timestamp, String> {

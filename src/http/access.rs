@@ -371,7 +371,13 @@ impl Access {
         let named = match (at, location) {
             (Some(at), _) => Some(at),
             (None, Some(id)) => {
-                let named = accounts.of_location(id.as_str());
+                let named = match &scope {
+                    LocationScope::Connected(_) => {
+                        let mut own = scope.within(accounts);
+                        own.find(|account| account.configured.location == id)
+                    }
+                    _ => accounts.of_location(id.as_str()),
+                };
                 Some(named.ok_or_else(|| foreign(UNREACHED))?)
             }
             (None, None) => match &scope {
@@ -379,6 +385,7 @@ impl Access {
                     [one] => accounts.find(one),
                     _ => None,
                 },
+                LocationScope::Connected(_) => scope.within(accounts).next(),
                 _ => None,
             },
         };

@@ -39,6 +39,12 @@ pub struct KeyRecord {
     /// It may act with the agency's own token.
     #[serde(default)]
     pub agency: bool,
+    /// Rules that hold beside the policy, named as those of a grant.
+    #[serde(default)]
+    pub rules: Option<String>,
+    /// Where customers return to whom its links let connect a location. Empty: it makes no such links.
+    #[serde(default)]
+    pub return_urls: Vec<String>,
 }
 
 /// What a key is made for.
@@ -49,6 +55,8 @@ pub struct NewKey<'a> {
     pub policy: Option<&'a str>,
     pub expires: Option<Timestamp>,
     pub agency: bool,
+    pub rules: Option<&'a str>,
+    pub return_urls: Vec<String>,
 }
 
 /// What a key reaches.
@@ -58,6 +66,8 @@ pub enum KeyLocations {
     All,
     /// Aliases.
     Only(Vec<String>),
+    /// Locations that were connected, by their ids: an alias may be another's one day.
+    Connected(Vec<String>),
 }
 
 /// Why a key that exists, shown with its right secret, is not taken.
@@ -105,6 +115,8 @@ impl Keys {
             policy,
             expires,
             agency: false,
+            rules: None,
+            return_urls: Vec::new(),
         })
     }
 
@@ -115,17 +127,7 @@ impl Keys {
             Err(error) => return Pending::failed(error),
         };
         self.store.change(Durability::Disk, move |transaction| {
-            let taken = "SELECT id FROM access_key WHERE id = $1 OR id = $2 OR name = $2 AND ended_at IS NULL";
-            let taken = sqlx::query(taken).bind(record.id.clone()).bind(record.name.clone());
-            if let Some(other) = transaction.one(taken)? {
-                return Err(StoreError::from(format!(
-                    "the key {} is called {} already; revoke it, or take another name",
-                    other.text("id")?,
-                    record.name
-                )));
-            }
-            record.insert(transaction)?;
-            transaction.revise()?;
+            record.add(transaction)?;
             Ok((record.clone(), text.clone()))
         })
     }
@@ -145,11 +147,7 @@ impl Keys {
             })?;
             let mut record = KeyRecord::from_row(&found)?;
             let revoked = *record.revoked.get_or_insert_with(now);
-            let end = sqlx::query("UPDATE access_key SET ended_at = $2 WHERE id = $1");
-            transaction.run(end.bind(record.id.clone()).bind(revoked.as_millisecond()))?;
-            let of_key = EndedGrants::Key(record.id.clone());
-            end_grants(transaction, &of_key, "access key revoked", None)?;
-            transaction.revise()?;
+            end(transaction, &record.id, revoked, "access key revoked")?;
             Ok(record)
         })
     }
@@ -227,14 +225,30 @@ impl Keys {
     }
 }
 
+/// From now on nobody is let in by this key, or by what was allowed with it.
+pub(crate) fn end(
+    transaction: &mut Transaction,
+    id: &str,
+    at: Timestamp,
+    why: &str,
+) -> Result<(), StoreError> {
+    let end = "UPDATE access_key SET ended_at = COALESCE(ended_at, $2) WHERE id = $1";
+    let end = sqlx::query(end).bind(id.to_owned());
+    transaction.run(end.bind(at.as_millisecond()))?;
+    let of_key = EndedGrants::Key(id.to_owned());
+    end_grants(transaction, &of_key, why, None)?;
+    transaction.revise()
+}
+
 /// Whether it is meant as an access key, not as a token of HighLevel's.
 pub fn looks_like_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
 impl NewKey<'_> {
-    fn prepare(self) -> Result<(KeyRecord, SecretString), StoreError> {
-        check(self.name, &self.locations, self.expires)?;
+    /// The key and its text, before the store has it.
+    pub(crate) fn prepare(self) -> Result<(KeyRecord, SecretString), StoreError> {
+        self.check()?;
         let id: String = random::<8>()?.into_iter().map(letter).collect();
         let secret = URL_SAFE_NO_PAD.encode(random::<32>()?);
         let text = format!("{PREFIX}{id}_{secret}");
@@ -248,8 +262,34 @@ impl NewKey<'_> {
             expires: self.expires,
             revoked: None,
             agency: self.agency,
+            rules: self.rules.map(str::to_owned),
+            return_urls: self.return_urls,
         };
         Ok((record, text.into()))
+    }
+
+    /// What a person asks for, before anything is made.
+    fn check(&self) -> Result<(), StoreError> {
+        let name = self.name;
+        let reaches_nothing = match &self.locations {
+            KeyLocations::All => false,
+            KeyLocations::Only(aliases) => aliases.is_empty() && self.return_urls.is_empty(),
+            KeyLocations::Connected(ids) => ids.is_empty(),
+        };
+        let what =
+            if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
+                format!("a key's name has 1 to {LONGEST_NAME} bytes and no control characters")
+            } else if reaches_nothing {
+                "a key without locations reaches nothing; name some, or all of them".to_owned()
+            } else if self
+                .expires
+                .is_some_and(|expires| expires <= Timestamp::now())
+            {
+                "the key would have expired already; give a time to come".to_owned()
+            } else {
+                return Ok(());
+            };
+        Err(StoreError::from(what))
     }
 }
 
@@ -267,12 +307,35 @@ fn read_all(transaction: &mut Transaction) -> Result<Vec<KeyRecord>, StoreError>
 }
 
 impl KeyRecord {
+    /// Fails where a key has its id or name.
+    pub(crate) fn add(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let taken =
+            "SELECT id FROM access_key WHERE id = $1 OR id = $2 OR name = $2 AND ended_at IS NULL";
+        let taken = sqlx::query(taken)
+            .bind(self.id.clone())
+            .bind(self.name.clone());
+        if let Some(other) = transaction.one(taken)? {
+            return Err(StoreError::from(format!(
+                "the key {} is called {} already; revoke it, or take another name",
+                other.text("id")?,
+                self.name
+            )));
+        }
+        self.insert(transaction)?;
+        transaction.revise()
+    }
+
     pub fn insert(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let locations = serde_json::to_string(&self.locations)
             .map_err(|error| StoreError::from(format!("a key is no JSON: {error}")))?;
         let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
-        let insert = "INSERT INTO access_key (id, sha256, name, locations, policy, agency, created_at, expires_at, ended_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let urls = (!self.return_urls.is_empty()).then(|| serde_json::to_string(&self.return_urls));
+        let urls = urls
+            .transpose()
+            .map_err(|error| StoreError::from(format!("a key is no JSON: {error}")))?;
+        let insert = "INSERT INTO access_key (id, sha256, name, locations, policy, agency, created_at, expires_at, ended_at,
+                rules, return_urls)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let insert = sqlx::query(insert)
             .bind(self.id.clone())
             .bind(self.sha256.clone())
@@ -282,18 +345,25 @@ impl KeyRecord {
             .bind(i64::from(self.agency))
             .bind(self.created.as_millisecond())
             .bind(milliseconds(self.expires))
-            .bind(milliseconds(self.revoked));
+            .bind(milliseconds(self.revoked))
+            .bind(self.rules.clone())
+            .bind(urls);
         transaction.run(insert).map(drop)
     }
 
     fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
         let id = row.text("id")?;
         // A word that this version does not know may be a restriction: the keys are refused, not half understood.
-        let locations = serde_json::from_str(&row.text("locations")?).map_err(|error| {
+        let unread = |what: &str, error: serde_json::Error| {
             StoreError::from(format!(
-                "the locations of the key {id} are not understood: {error}; revoke it, or use the version that made it"
+                "the {what} of the key {id} are not understood: {error}; revoke it, or use the version that made it"
             ))
-        })?;
+        };
+        let locations = serde_json::from_str(&row.text("locations")?)
+            .map_err(|error| unread("locations", error))?;
+        let urls = row.optional_text("return_urls")?;
+        let return_urls = urls.map_or(Ok(Vec::new()), |urls| serde_json::from_str(&urls));
+        let return_urls = return_urls.map_err(|error| unread("return addresses", error))?;
         Ok(Self {
             id,
             name: row.text("name")?,
@@ -304,26 +374,10 @@ impl KeyRecord {
             expires: row.optional_integer("expires_at")?.map(time),
             revoked: row.optional_integer("ended_at")?.map(time),
             agency: row.integer("agency")? != 0,
+            rules: row.optional_text("rules")?,
+            return_urls,
         })
     }
-}
-
-/// What a person asks for, before anything is made.
-fn check(
-    name: &str,
-    locations: &KeyLocations,
-    expires: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let what = if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
-        format!("a key's name has 1 to {LONGEST_NAME} bytes and no control characters")
-    } else if matches!(locations, KeyLocations::Only(aliases) if aliases.is_empty()) {
-        "a key without locations reaches nothing; name some, or all of them".to_owned()
-    } else if expires.is_some_and(|expires| expires <= Timestamp::now()) {
-        "the key would have expired already; give a time to come".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(StoreError::from(what))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod calls;
 pub mod clients;
 pub mod clock;
+pub mod customers;
 pub mod events;
 pub mod flows;
 mod folder;
@@ -90,7 +91,8 @@ impl StoreError {
         self.cause == StoreErrorCause::Busy
     }
 
-    fn is_request(&self) -> bool {
+    /// Whether what was asked for cannot be; of others the store itself is in trouble.
+    pub fn is_request(&self) -> bool {
         self.cause == StoreErrorCause::Request
     }
 

@@ -1,9 +1,9 @@
-//! Links that let people in: the first operator, one who lost the session, whoever is invited, customers of a builder.
+//! Links that let people in: the first operator, one who lost the session, whoever is invited.
 
 mod offer;
 
 use jiff::{SignedDuration, Timestamp};
-pub use offer::{CustomerOffer, Invitation, LONGEST, Offer};
+pub use offer::{Invitation, LONGEST, Offer};
 use secrecy::SecretString;
 
 use super::events::{self, EventKind, NewEvent};
@@ -19,7 +19,7 @@ const ID_PREFIX: &str = "lnk_";
 /// How long somebody may take to become the first operator.
 pub const FIRST_LASTS: SignedDuration = SignedDuration::from_mins(30);
 
-/// Most open links of one kind: those that a builder's program makes never stand in the way of invitations.
+/// Most open links of one kind.
 const MOST_OPEN: i64 = 10_000;
 
 /// Rows that are forgotten at once: others wait meanwhile.
@@ -32,7 +32,7 @@ pub struct LinkRecord {
     pub id: String,
     pub offer: Offer,
     pub uses_left: u32,
-    /// The id of the person or key that made it; `None`: the command line, or the server.
+    /// The id of the person who made it; `None`: the command line, or the server.
     pub created_by: Option<String>,
     pub created: Timestamp,
     pub expires: Timestamp,
@@ -227,7 +227,6 @@ impl LinkRecord {
             Offer::First => "for the first operator".to_owned(),
             Offer::Login { person } => format!("for {person} to sign in"),
             Offer::Invite(invitation) => format!("invitation of {}", invitation.name),
-            Offer::Customer(offer) => format!("for the customer {}", offer.reference),
         };
         let event = NewEvent {
             kind,
@@ -252,7 +251,7 @@ fn find_good(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<LinkRe
     let is_good = match &link.offer {
         Offer::First => !people::has_operator(transaction)?,
         Offer::Login { person } => people::find(transaction, person)?.is_some(),
-        Offer::Invite(_) | Offer::Customer(_) => true,
+        Offer::Invite(_) => true,
     };
     Ok(is_good.then_some(link))
 }

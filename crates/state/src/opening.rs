@@ -10,6 +10,7 @@ use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
 use crate::clients;
+use crate::customers;
 use crate::events;
 use crate::flows;
 use crate::folder::StateFolder;
@@ -108,6 +109,7 @@ impl Sweeping {
         stranger_reads::sweep(transaction)?;
         sessions::sweep(transaction)?;
         links::sweep(transaction)?;
+        customers::sweep(transaction)?;
         people::sweep(transaction)?;
         flows::sweep(transaction)?;
         vault::sweep(transaction)?;

@@ -222,6 +222,15 @@ fn write_event(
     events::write(transaction, event)
 }
 
+/// Forgets a location where it is still there, in the transaction of what it ends with.
+pub(crate) fn forget(transaction: &mut Transaction, id: &str) -> Result<(), StoreError> {
+    if let Some(removed) = rows::find(transaction, id)? {
+        ending::remove(transaction, &removed, None)?;
+        rows::changed(transaction)?;
+    }
+    Ok(())
+}
+
 impl CredentialKind {
     const ALL: [(Self, &'static str); 3] = [
         (Self::Pit, "pit"),

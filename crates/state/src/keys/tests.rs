@@ -201,6 +201,8 @@ fn a_key_is_no_agencys_unless_it_says_so() {
         policy: None,
         expires: None,
         agency,
+        rules: None,
+        return_urls: Vec::new(),
     };
     for (name, agency) in [("plain", false), ("agency", true)] {
         let (record, text) = keys.make(new(name, agency)).wait().expect("made");

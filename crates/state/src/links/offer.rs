@@ -17,10 +17,6 @@ const MOST_USES: u32 = 1_000;
 /// Most locations of one invitation. Whoever needs more is given all.
 const MOST_LOCATIONS: usize = 1_000;
 
-/// Of a builder's reference and address, in bytes.
-const LONGEST_REFERENCE: usize = 200;
-const LONGEST_URL: usize = 2_000;
-
 /// What a link is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -32,7 +28,6 @@ pub enum Offer {
         person: String,
     },
     Invite(Invitation),
-    Customer(CustomerOffer),
 }
 
 /// What those become who join.
@@ -50,23 +45,12 @@ pub struct Invitation {
     pub may_approve: bool,
 }
 
-/// What a builder asks a customer for: to connect an account of theirs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomerOffer {
-    /// The builder's own name for the customer.
-    pub reference: String,
-    pub return_url: Option<String>,
-    pub policy: Option<String>,
-}
-
 impl Offer {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::First => "first",
             Self::Login { .. } => "login",
             Self::Invite(_) => "invite",
-            Self::Customer(_) => "customer",
         }
     }
 
@@ -89,18 +73,6 @@ impl Offer {
                 };
                 let aliases = BTreeSet::from_iter(&invitation.locations);
                 person.locations = aliases.into_iter().map(location).collect();
-                Some(person)
-            }
-            Self::Customer(offer) => {
-                let is_name = check_name(&offer.reference).is_ok();
-                let default = if is_name {
-                    &offer.reference
-                } else {
-                    "customer"
-                };
-                let mut person = new(default, PersonRole::Member);
-                person.may_vault = true;
-                person.policy.clone_from(&offer.policy);
                 Some(person)
             }
         }
@@ -126,21 +98,6 @@ impl Offer {
         match self {
             Self::First | Self::Login { .. } => Ok(()),
             Self::Invite(invitation) => invitation.check(),
-            Self::Customer(offer) => {
-                let is_visible = |text: &str| !text.is_empty() && !text.contains(char::is_control);
-                let url = offer.return_url.as_deref();
-                if offer.reference.len() > LONGEST_REFERENCE || !is_visible(&offer.reference) {
-                    wrong(format!(
-                        "a reference has 1 to {LONGEST_REFERENCE} bytes and no control characters"
-                    ))
-                } else if url.is_some_and(|url| url.len() > LONGEST_URL || !is_visible(url)) {
-                    wrong(format!(
-                        "a return address has 1 to {LONGEST_URL} bytes and no control characters"
-                    ))
-                } else {
-                    Ok(())
-                }
-            }
         }
     }
 }

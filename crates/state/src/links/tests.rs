@@ -38,14 +38,6 @@ fn invitation(name: &str) -> Invitation {
     }
 }
 
-fn customer(reference: &str) -> Offer {
-    Offer::Customer(CustomerOffer {
-        reference: reference.to_owned(),
-        return_url: None,
-        policy: Some("careful".to_owned()),
-    })
-}
-
 impl Doors {
     fn make(&self, offer: Offer, uses: u32) -> (LinkRecord, SecretString) {
         let made = self.links.make(offer, HOUR, uses, Some("per_host"));
@@ -143,16 +135,6 @@ fn each_offer_makes_its_own_person() {
             Offer::Invite(operator),
             None,
             ("Second", PersonRole::Operator, true, true, true),
-        ),
-        (
-            customer("cus-7"),
-            None,
-            ("cus-7", PersonRole::Member, false, false, true),
-        ),
-        (
-            customer(&"7".repeat(200)),
-            None,
-            ("customer", PersonRole::Member, false, false, true),
         ),
     ] {
         let (record, text) = doors.make(offer, 1);
@@ -275,11 +257,6 @@ fn what_makes_no_sense_is_not_made() {
         locations: vec!["a".to_owned(); 1_001],
         ..invitation("Anna")
     });
-    let to_nowhere = Offer::Customer(CustomerOffer {
-        reference: "a".to_owned(),
-        return_url: Some(String::new()),
-        policy: None,
-    });
     for (offer, lasts, uses, part) in [
         (invite(), SignedDuration::ZERO, 1, "a year at most"),
         (invite(), LONGEST + HOUR, 1, "a year at most"),
@@ -289,9 +266,6 @@ fn what_makes_no_sense_is_not_made() {
         (Offer::Invite(invitation("")), HOUR, 1, "1 to 64 characters"),
         (of_nothing, HOUR, 1, "reaches nothing"),
         (too_wide, HOUR, 1, "1000 locations at most"),
-        (customer(""), HOUR, 1, "1 to 200 bytes"),
-        (customer("a\nb"), HOUR, 1, "no control characters"),
-        (to_nowhere, HOUR, 1, "a return address"),
     ] {
         let made = doors.links.make(offer, lasts, uses, None).wait();
         let error = made.map(drop).expect_err(part).to_string();
@@ -307,13 +281,14 @@ fn so_many_links_of_a_kind_are_open() {
     let doors = opened();
     let expires = (now() + 1.hours()).as_millisecond();
     let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-        INSERT INTO link SELECT CAST(i AS BLOB), 'lnk_' || i, 'customer', NULL, '\"first\"', 1, NULL, 1, {e}, NULL FROM n";
+        INSERT INTO link SELECT CAST(i AS BLOB), 'lnk_' || i, 'invite', NULL, '\"first\"', 1, NULL, 1, {e}, NULL FROM n";
     for_tests::sql(&doors.folder, &fill.replace("{e}", &expires.to_string()));
-    let more = || doors.links.make(customer("a"), HOUR, 1, None).wait();
+    let invite = || Offer::Invite(invitation("Anna"));
+    let more = || doors.links.make(invite(), HOUR, 1, None).wait();
     let error = more().map(drop).expect_err("too many").to_string();
     assert!(error.contains("10000 links of this kind"), "{error}");
     // Of another kind there are none.
-    doors.make(Offer::Invite(invitation("Anna")), 1);
+    doors.make(Offer::First, 1);
     for_tests::sql(
         &doors.folder,
         "UPDATE link SET uses_left = 0 WHERE id = 'lnk_1'",

@@ -6,6 +6,7 @@ use crate::agency_tokens;
 use crate::clock::SteadyClock;
 use crate::events::EventKind;
 use crate::grants::{EndedGrants, end_grants};
+use crate::keys;
 use crate::store::Transaction;
 
 /// The location is gone, and with it what was made for it alone.
@@ -18,6 +19,7 @@ pub(super) fn remove(
     transaction.run(end.bind(removed.id.clone()).bind(now()))?;
     let of_alias = EndedGrants::Location(removed.alias.clone());
     end_grants(transaction, &of_alias, "its location was removed", by)?;
+    end_customers(transaction, &removed.id, "its location was removed")?;
     let of_people = sqlx::query("DELETE FROM person_location WHERE alias = $1");
     transaction.run(of_people.bind(removed.alias.clone()))?;
     let by = by.map(str::to_owned);
@@ -45,13 +47,33 @@ pub(super) fn leave_grants(
     transaction: &mut Transaction,
     credential: &str,
 ) -> Result<usize, StoreError> {
-    let find = sqlx::query("SELECT alias FROM location WHERE credential = $1 AND ended_at IS NULL");
-    let rows = transaction.all(find.bind(credential.to_owned()))?;
+    let find = "SELECT id, alias FROM location WHERE credential = $1 AND ended_at IS NULL";
+    let rows = transaction.all(sqlx::query(find).bind(credential.to_owned()))?;
     for row in &rows {
         let of_alias = EndedGrants::Location(row.text("alias")?);
         end_grants(transaction, &of_alias, "the app was uninstalled", None)?;
+        end_customers(transaction, &row.text("id")?, "the app was uninstalled")?;
     }
     Ok(rows.len())
+}
+
+/// Customers who connected it, and the keys that were given for it, are over: the row may come back, for somebody else too.
+fn end_customers(
+    transaction: &mut Transaction,
+    location: &str,
+    why: &str,
+) -> Result<(), StoreError> {
+    let find = "SELECT access_key FROM customer WHERE location = $1 AND ended_at IS NULL";
+    let rows = transaction.all(sqlx::query(find).bind(location.to_owned()))?;
+    for row in rows {
+        if let Some(key) = row.optional_text("access_key")? {
+            keys::end(transaction, &key, crate::now(), why)?;
+        }
+    }
+    let end =
+        "UPDATE customer SET ended_at = $2, code = NULL WHERE location = $1 AND ended_at IS NULL";
+    let end = sqlx::query(end).bind(location.to_owned()).bind(now());
+    transaction.run(end).map(drop)
 }
 
 fn now() -> i64 {

@@ -306,14 +306,21 @@ pub(super) fn read(
 
 /// Fails where it is gone.
 pub(super) fn one(transaction: &mut Transaction, id: &str) -> Result<VaultLocation, StoreError> {
-    let find = format!("SELECT {COLUMNS} AND location.id = $1");
-    let find = sqlx::query(sqlx::AssertSqlSafe(find)).bind(id.to_owned());
-    let row = transaction.one(find)?.ok_or_else(|| {
+    find(transaction, id)?.ok_or_else(|| {
         StoreError::from(format!(
             "there is no connected location {id}; `highlevel-mcp locations list` shows all"
         ))
-    })?;
-    VaultLocation::from_row(&row)
+    })
+}
+
+pub(super) fn find(
+    transaction: &mut Transaction,
+    id: &str,
+) -> Result<Option<VaultLocation>, StoreError> {
+    let find = format!("SELECT {COLUMNS} AND location.id = $1");
+    let find = sqlx::query(sqlx::AssertSqlSafe(find)).bind(id.to_owned());
+    let row = transaction.one(find)?;
+    row.map(|row| VaultLocation::from_row(&row)).transpose()
 }
 
 /// Every process reads them again.
