@@ -193,10 +193,10 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
         .filter(|scope| scope.ends_with(".readonly"))
         .collect();
     let reading: Vec<String> = reading.into_iter().map(str::to_owned).collect();
-    for LocationPlan {
-        slug, id, company, ..
-    } in plans(options)
-    {
+    for (number, plan) in plans(options).into_iter().enumerate() {
+        let LocationPlan {
+            slug, id, company, ..
+        } = plan;
         let token = KnownToken {
             class: TokenKind::LocationPit,
             company: company.to_owned(),
@@ -210,6 +210,9 @@ pub(crate) fn tokens(tokens: &mut KnownTokens, options: &SandboxOptions) {
             ..token.clone()
         };
         tokens.add(&format!("pit-sandbox-{slug}-readonly"), reader);
+        // As HighLevel's own look, for programs that take no other.
+        let uuid = format!("pit-5a4db0c0-0000-4000-8000-{:012}", number + 1);
+        tokens.add(&uuid, token.clone());
         tokens.add(&format!("pit-sandbox-{slug}"), token);
     }
     let agency = KnownToken {

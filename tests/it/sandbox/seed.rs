@@ -132,3 +132,18 @@ async fn twenty_thousand_contacts_are_searched_and_listed() {
     let days = jiff::Timestamp::now().duration_since(added).as_hours() / 24;
     assert!((725..740).contains(&days), "{days}");
 }
+
+#[tokio::test]
+async fn a_location_has_a_token_that_looks_like_highlevels() {
+    async fn check(sandbox: &Sandbox, number: u32, location: &str, status: u16) {
+        let token = format!("pit-5a4db0c0-0000-4000-8000-{number:012}");
+        let request = format!("GET /contacts/?locationId={location}");
+        let (got, _, answer) = sandbox.send(&request, &token, None).await;
+        assert_eq!(got, status, "{number} in {location}: {answer}");
+    }
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
+    check(&sandbox, 1, LOCATION, 200).await;
+    check(&sandbox, 4, "locCedarLegal0000001", 200).await;
+    check(&sandbox, 4, LOCATION, 403).await;
+    check(&sandbox, 9, LOCATION, 401).await;
+}
