@@ -73,7 +73,7 @@ pub use client_line::{
 use consent::Consent;
 pub use controls::{Controls, missing_store, open_store, restore_store};
 use facts::Facts;
-pub use grant_controls::GrantControls;
+pub use grant_controls::{GrantControls, open_grants};
 use locate::Located;
 use meter::Metered;
 pub use prepared_request::PreparedRequest;

@@ -3,15 +3,22 @@
 mod approvals;
 mod audit;
 mod call;
+mod clients;
 mod connect;
+mod connections;
+mod console;
 mod doctor;
+mod invite;
 mod keys;
 mod locations;
 mod login;
 mod pause;
+mod people;
 mod policy;
+mod reach;
 mod sandbox;
 mod serve;
+mod sign_in;
 mod state;
 mod stdio;
 mod terminal;
@@ -146,6 +153,28 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Make a link by which a person joins.
+    Invite(invite::Invite),
+    /// Who may sign in.
+    People {
+        #[command(subcommand)]
+        command: people::PeopleCommand,
+    },
+    /// What people have allowed clients.
+    Connections {
+        #[command(subcommand)]
+        command: connections::ConnectionsCommand,
+    },
+    /// Programs that connect by signing in.
+    Clients {
+        #[command(subcommand)]
+        command: clients::ClientsCommand,
+    },
+    /// Ways into the pages for people.
+    Console {
+        #[command(subcommand)]
+        command: console::ConsoleCommand,
+    },
     /// Examine a file of rules, and what they say of a tool.
     Policy {
         #[command(subcommand)]
@@ -204,6 +233,11 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(&flags),
         Command::Logout(command) => command.run(&flags),
         Command::Keys { command } => command.run(&flags),
+        Command::Invite(command) => command.run(&flags),
+        Command::People { command } => command.run(&flags),
+        Command::Connections { command } => command.run(&flags),
+        Command::Clients { command } => command.run(&flags),
+        Command::Console { command } => command.run(&flags),
         Command::Policy { command } => command.run(&flags),
         Command::Approvals { command } => command.run(&flags),
         Command::Pause(command) => command.run(&flags),

@@ -22,6 +22,7 @@ pub use self::state::{
     ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
 };
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
+pub(crate) use oauth::parse_duration;
 pub use oauth::{
     BrandSettings, HighLevelTokens, MarketplaceSettings, OauthSettings, Register, Who,
 };

@@ -32,6 +32,17 @@ pub struct GrantControls {
     pub installs: Option<Installs>,
 }
 
+/// The grants of a store, which last as long as the settings say.
+pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
+    let times = GrantTimes {
+        access_for: settings.access_for,
+        refresh_idle: settings.refresh_idle,
+        refresh_for: settings.refresh_for,
+        refresh_grace: settings.refresh_grace,
+    };
+    Grants::new(store, times)
+}
+
 impl GrantControls {
     /// `None` where the settings have nobody sign in. Fails with a sentence where they name a secret that is not there.
     pub(super) fn open(
@@ -57,15 +68,9 @@ impl GrantControls {
             }
             _ => None,
         };
-        let times = GrantTimes {
-            access_for: settings.access_for,
-            refresh_idle: settings.refresh_idle,
-            refresh_for: settings.refresh_for,
-            refresh_grace: settings.refresh_grace,
-        };
         Ok(Some(Self {
             url: settings.url.as_str().into(),
-            grants: Grants::new(store, times),
+            grants: open_grants(settings, store),
             people: People::new(store),
             vault,
             installs,

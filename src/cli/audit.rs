@@ -1,5 +1,7 @@
 //! `audit`: who called what, and how it ended.
 
+mod events;
+
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
+use self::events::EventList;
 use super::terminal::{Text, print_relayed, table, visible};
 use super::{CliError, StateFlags};
 use crate::config::Flags;
@@ -27,6 +30,8 @@ pub(super) enum AuditCommand {
     Search(AuditSearch),
     /// Every line as it was written, one JSON object each, oldest first.
     Export(Export),
+    /// What happened to people, links, clients, connections and locations lately.
+    Events(EventList),
 }
 
 #[derive(Args)]
@@ -98,6 +103,7 @@ impl AuditCommand {
                     print_all(&lines).map_err(|CliError(what)| what.into())
                 })?;
             }
+            Self::Events(events) => events.run(flags)?,
             Self::Search(search) => {
                 let query = AuditQuery {
                     tool: search.tool,

@@ -8,8 +8,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::terminal::{Text, table, visible};
-use super::{CliError, StateFlags, print};
-use crate::call::read_rules;
+use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
 use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
 
@@ -97,24 +96,8 @@ impl KeysCommand {
 impl Create {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
         let (config, store) = self.of.make(flags)?;
-        let unknown = |alias: &&String| !config.locations.contains_key(*alias);
-        if let Some(alias) = self.locations.iter().find(unknown) {
-            let what = format!(
-                "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
-            );
-            return Err(CliError(what));
-        }
-        let file = &config.policy.file;
-        if let Some(name) = &self.policy {
-            let known = !file.as_os_str().is_empty() && read_rules(file)?.has_policy(name);
-            if !known {
-                let what = format!(
-                    "policy.file {:?} has no [policies.{name}]",
-                    file.display().to_string()
-                );
-                return Err(CliError(what));
-            }
-        }
+        reach::check_given(&config, &store, &self.locations)?;
+        reach::check_policy(&config, self.policy.as_deref())?;
         let locations = if self.all_locations {
             KeyLocations::All
         } else {

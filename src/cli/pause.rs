@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::terminal::visible;
-use super::{CliError, StateFlags, print};
+use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
 use state::pause::Pauses;
 
@@ -34,13 +34,7 @@ pub(super) struct Resume {
 impl PauseCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let (config, store) = self.of.open(flags)?;
-        if let Some(alias) = self.location.as_deref()
-            && !config.locations.contains_key(alias)
-        {
-            return Err(CliError(format!(
-                "there is no [locations.{alias}] in the settings; `highlevel-mcp locations` lists them"
-            )));
-        }
+        reach::check_known(&config, &store, self.location.as_slice())?;
         let pauses = Pauses::new(&store);
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sandbox::SandboxListener;
-use super::{CliError, account, connect, prepared, print, runtime};
+use super::{CliError, account, connect, console, prepared, print, runtime};
 use crate::call::{CallContext, Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
@@ -105,6 +105,7 @@ impl Serve {
             let own = http::own_account(&config.account)?;
             tokio::spawn(pipeline.clone().run_approvals(own));
             tokio::spawn(pipeline.clone().follow_connected());
+            console::announce_first_link(&config, &pipeline.controls().store)?;
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;

@@ -219,7 +219,7 @@ async fn rules_are_examined_and_keys_made_under_them() {
     desk.run(
         &["keys", "create", "--name", "n8n", "--location", "b09"],
         2,
-        "no [locations.b09]",
+        "no location b09",
     )
     .await;
     desk.run(

@@ -74,7 +74,7 @@ async fn a_pause_is_made_and_ended_by_commands() {
     let rows: [(&[&str], i32, &str); 9] = [
         (&["resume"], 2, "there is no store"),
         (&["keys", "create", "--name", "a", "--all-locations"], 0, ""),
-        (&["pause", "--location", "b09"], 2, "no [locations.b09]"),
+        (&["pause", "--location", "b09"], 2, "no location b09"),
         (
             &["pause", "--location", "b01"],
             0,

@@ -1,6 +1,7 @@
 //! Connecting by address alone: what people bring, and what comes of it.
 
 pub(crate) mod browser;
+mod commands;
 mod consent;
 mod console;
 mod discovery;

@@ -1,0 +1,99 @@
+//! `invite`: a link by which a person joins.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::SignedDuration;
+use secrecy::ExposeSecret;
+use state::links::{Invitation, Links, Offer};
+use state::people::PersonRole;
+
+use super::people::{PersonRights, describe};
+use super::terminal::visible;
+use super::{CliError, StateFlags, print, reach, sign_in};
+use crate::config::{Flags, parse_duration};
+
+#[derive(Args)]
+pub(super) struct Invite {
+    /// What the person is called in lists and records.
+    name: String,
+    #[command(flatten)]
+    reach: InviteReach,
+    /// Section of the file of rules that holds for the person.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// The person may approve calls in these locations.
+    #[arg(long)]
+    may_approve: bool,
+    /// How many people may join by the link.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    uses: u32,
+    /// How long the link is good: a number with m, h or d.
+    #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = duration)]
+    lasts: SignedDuration,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+/// Who is given none of these reaches nothing.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct InviteReach {
+    /// Aliases of the locations that the person reaches.
+    #[arg(long, value_name = "ALIAS", num_args = 1..)]
+    locations: Vec<String>,
+    /// The person reaches every location of the server, new ones too.
+    #[arg(long, conflicts_with = "locations")]
+    all_locations: bool,
+    /// The person may connect locations with tokens of their own.
+    #[arg(long)]
+    vault: bool,
+    /// The person becomes an operator: reaches every location, approves every call, invites others.
+    #[arg(long, conflicts_with_all = ["locations", "all_locations"])]
+    operator: bool,
+}
+
+impl Invite {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let (config, store) = self.of.make(flags)?;
+        let url = sign_in::url(&config)?;
+        reach::check_given(&config, &store, &self.reach.locations)?;
+        reach::check_policy(&config, self.policy.as_deref())?;
+        let role = match self.reach.operator {
+            true => PersonRole::Operator,
+            false => PersonRole::Member,
+        };
+        let invitation = Invitation {
+            name: self.name,
+            role,
+            all_locations: self.reach.all_locations,
+            locations: self.reach.locations,
+            policy: self.policy,
+            may_vault: self.reach.vault,
+            may_approve: self.may_approve,
+        };
+        let what = describe(&PersonRights::from(&invitation));
+        let name = visible(&invitation.name);
+        let offer = Offer::Invite(invitation);
+        let made = Links::new(&store).make(offer, self.lasts, self.uses, None);
+        let (record, text) = made.wait()?;
+        let (who, whom) = match self.uses {
+            1 => ("Whoever opens it first joins".to_owned(), "that person"),
+            uses => (format!("The first {uses} who open it join"), "those people"),
+        };
+        eprintln!(
+            "This link invites {name}: {what}.\n{who}, until {:.0}; send it to {whom} alone.\nIt is not shown again:",
+            record.expires
+        );
+        print(format_args!(
+            "{url}/console/join#{}\n",
+            text.expose_secret()
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let lasts = parse_duration(text).and_then(|lasts| SignedDuration::try_from(lasts).ok());
+    lasts.ok_or_else(|| "give a whole number with m, h or d, such as 7d".to_owned())
+}

@@ -1,0 +1,69 @@
+//! Whether locations and sections of the rules that a command names are there.
+
+use state::Store;
+use state::vault::{Vault, VaultLocation};
+
+use super::CliError;
+use crate::call::read_rules;
+use crate::config::Config;
+
+/// Fails where one of them may not be given to others: it is neither of the settings nor one that was connected for
+/// everybody. What a person connected is that person's.
+pub(super) fn check_given(
+    config: &Config,
+    store: &Store,
+    aliases: &[String],
+) -> Result<(), CliError> {
+    check(config, store, aliases, |location| location.owner.is_none())
+}
+
+/// Fails where one of them is no location at all.
+pub(super) fn check_known(
+    config: &Config,
+    store: &Store,
+    aliases: &[String],
+) -> Result<(), CliError> {
+    check(config, store, aliases, |_| true)
+}
+
+fn check(
+    config: &Config,
+    store: &Store,
+    aliases: &[String],
+    counts: impl Fn(&VaultLocation) -> bool,
+) -> Result<(), CliError> {
+    let unknown = |alias: &&String| !config.locations.contains_key(*alias);
+    if !aliases.iter().any(|alias| unknown(&alias)) {
+        return Ok(());
+    }
+    let connected = Vault::new(store).list().wait()?;
+    let is_connected = |alias: &String| {
+        let mut connected = connected.iter();
+        connected.any(|location| location.alias == *alias && counts(location))
+    };
+    match aliases
+        .iter()
+        .filter(unknown)
+        .find(|alias| !is_connected(alias))
+    {
+        Some(alias) => Err(CliError(format!(
+            "there is no location {alias}; `highlevel-mcp locations` lists them"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Fails where the file of rules has no such section.
+pub(super) fn check_policy(config: &Config, policy: Option<&str>) -> Result<(), CliError> {
+    let Some(name) = policy else {
+        return Ok(());
+    };
+    let file = &config.policy.file;
+    if !file.as_os_str().is_empty() && read_rules(file)?.has_policy(name) {
+        return Ok(());
+    }
+    Err(CliError(format!(
+        "policy.file {:?} has no [policies.{name}]",
+        file.display().to_string()
+    )))
+}

@@ -1,0 +1,23 @@
+//! The address at which people sign in, for the commands about them.
+
+use super::CliError;
+use crate::config::Config;
+
+const OFF: &str = "oauth.url is not set, so nobody can sign in at this server";
+
+/// Fails where nobody can sign in.
+pub(super) fn url(config: &Config) -> Result<&str, CliError> {
+    if config.oauth.is_on() {
+        return Ok(&config.oauth.url);
+    }
+    Err(CliError(format!(
+        "{OFF}; set it to the address that people and clients use, such as \"https://mcp.example.com\""
+    )))
+}
+
+/// Says on the terminal that nobody can sign in, where that is so: what is kept can be looked at and ended all the same.
+pub(super) fn warn_when_off(config: &Config) {
+    if !config.oauth.is_on() {
+        eprintln!("Note: {OFF}.");
+    }
+}
