@@ -63,17 +63,21 @@ impl SignInLink {
 }
 
 /// At the start of a server where people can sign in and nobody is the operator yet: says once how somebody becomes it.
-pub(super) fn announce_first_link(config: &Config, store: &Store) -> Result<(), CliError> {
+pub(super) fn announce_first_link(config: &Config, store: &Store) {
     if !config.oauth.is_on() || People::new(store).has_operator() {
-        return Ok(());
+        return;
     }
-    let (_, text) = make(store, Offer::First)?;
-    // Not by the log, which may go elsewhere: whoever reads it first is the operator.
-    eprintln!(
-        "Open {} within 30 minutes to become its operator.",
-        first_address(&config.oauth.url, &text)
-    );
-    Ok(())
+    match make(store, Offer::First) {
+        // Not by the log, which may go elsewhere: whoever reads it first is the operator.
+        Ok((_, text)) => eprintln!(
+            "Open {} within 30 minutes to become its operator.",
+            first_address(&config.oauth.url, &text)
+        ),
+        Err(CliError(error)) => tracing::warn!(
+            %error,
+            "no link for the first operator; `highlevel-mcp console link` makes one"
+        ),
+    }
 }
 
 /// Whom a link is for: the one who was named, or the only operator. `None`: there is no operator.

@@ -105,7 +105,7 @@ impl Serve {
             let own = http::own_account(&config.account)?;
             tokio::spawn(pipeline.clone().run_approvals(own));
             tokio::spawn(pipeline.clone().follow_connected());
-            console::announce_first_link(&config, &pipeline.controls().store)?;
+            console::announce_first_link(&config, &pipeline.controls().store);
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;
