@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::access_ref::{AccessRef, GrantRef, GrantTerms, HolderRef};
 use super::{Controls, Pipeline};
-use crate::config::Config;
+use crate::config::{Config, OauthSettings};
 use crate::upstream::company::{App, Installs, Oauth};
 use crate::upstream::connected;
 use crate::upstream::failure::FailureClass;
@@ -30,17 +30,6 @@ pub struct GrantControls {
     pub vault: Vault,
     /// None where the settings name no Marketplace app.
     pub installs: Option<Installs>,
-}
-
-/// The grants of a store, which last as long as the settings say.
-pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
-    let times = GrantTimes {
-        access_for: settings.access_for,
-        refresh_idle: settings.refresh_idle,
-        refresh_for: settings.refresh_for,
-        refresh_grace: settings.refresh_grace,
-    };
-    Grants::new(store, times)
 }
 
 impl GrantControls {
@@ -91,6 +80,17 @@ impl GrantControls {
     pub fn location(&self, id: &str) -> String {
         format!("{}/console/locations/{id}", self.url)
     }
+}
+
+/// The grants of a store, which last as long as the settings say.
+pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
+    let times = GrantTimes {
+        access_for: settings.access_for,
+        refresh_idle: settings.refresh_idle,
+        refresh_for: settings.refresh_for,
+        refresh_grace: settings.refresh_grace,
+    };
+    Grants::new(store, times)
 }
 
 impl Controls {
