@@ -23,6 +23,7 @@ mod each;
 mod facts;
 mod grant_controls;
 mod idempotency;
+mod installed_reads;
 mod locate;
 mod location_zone;
 mod locations_read;

@@ -58,7 +58,7 @@ impl Serve {
         let tools = Endpoint::parse(USUAL)?.list().count();
         let stopping = http::Stopping::default();
         let sign_in = http::SignIn::open(&config, &pipeline).map_err(CliError)?;
-        let router = http::router(&pipeline, access, sign_in, &stopping, &config);
+        let router = http::router(&pipeline, access, sign_in.clone(), &stopping, &config);
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             let listen = config.server.listen;
@@ -106,6 +106,7 @@ impl Serve {
             tokio::spawn(pipeline.clone().run_approvals(own));
             tokio::spawn(pipeline.clone().follow_connected());
             console::announce_first_link(&config, &pipeline.controls().store);
+            sign_in.map(|sign_in| tokio::spawn(sign_in.catch_up()));
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
             let metrics = &telemetry.metrics;

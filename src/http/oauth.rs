@@ -3,8 +3,10 @@
 mod authorize;
 pub(super) mod front_page;
 pub(super) mod hosts;
+mod marketplace;
 pub(super) mod metadata;
 pub(super) mod visitor;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use oauth::{DocumentFetcher, Issuer};
 use crate::call::Pipeline;
 use crate::config::{Config, OauthSettings};
 use crate::http::pages::Pages;
+use marketplace::MarketplaceApp;
 use state::clients::Clients;
 use state::events::Events;
 use state::forms::SealedForms;
@@ -39,6 +42,8 @@ pub struct SignIn {
     pub(in crate::http) events: Events,
     pub(in crate::http) fetcher: DocumentFetcher,
     pub(in crate::http) pipeline: Pipeline,
+    /// None where the settings name no app of HighLevel's Marketplace.
+    pub(in crate::http) marketplace: Option<MarketplaceApp>,
 }
 
 impl SignIn {
@@ -54,7 +59,9 @@ impl SignIn {
             issuer.ok_or_else(|| format!("oauth.url {:?} is no bare address", settings.url))?;
         let pinned: Option<&Path> = Some(settings.pinned_documents.as_path());
         let pinned = pinned.filter(|folder| !folder.as_os_str().is_empty());
+        let marketplace = MarketplaceApp::new(config, pipeline, &sign_in)?;
         Ok(Some(Arc::new(Self {
+            marketplace,
             issuer,
             settings: settings.clone(),
             pages: Pages::new(config)?,
@@ -70,9 +77,19 @@ impl SignIn {
             pipeline: pipeline.clone(),
         })))
     }
+
+    /// Connects locations in which the operator's app was installed while no server ran.
+    pub async fn catch_up(self: Arc<Self>) {
+        if let Some(marketplace) = &self.marketplace {
+            marketplace.sync.catch_up().await;
+        }
+    }
 }
 
 /// The routes of clients, and of people whom clients send.
 pub(super) fn routes() -> Router<Arc<SignIn>> {
-    Router::new().merge(authorize::routes())
+    Router::new()
+        .merge(authorize::routes())
+        .merge(marketplace::routes())
+        .merge(webhooks::routes())
 }

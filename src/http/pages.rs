@@ -5,6 +5,7 @@ mod assets;
 pub(super) mod brand;
 pub(super) mod browser;
 pub(super) mod clean;
+pub(super) mod come_back;
 pub(super) mod connections;
 pub(super) mod consent;
 mod entry;

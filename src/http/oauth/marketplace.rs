@@ -1,0 +1,357 @@
+//! Signing in at HighLevel: the person chooses there where the operator's app is installed, and comes back with a code.
+//!
+//! HighLevel refuses addresses to come back to that have its own name in them, hence `crm`.
+
+mod arrival;
+mod sync;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use jiff::SignedDuration;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::SignIn;
+use super::visitor::{Visitor, flow, own_form, unavailable};
+use super::webhooks::HighLevelKey;
+use crate::call::{AddressBudget, GrantControls, Pipeline};
+use crate::config::{Config, MarketplaceSettings};
+use crate::http::client_address::{ClientAddresses, Peer};
+use crate::http::pages::PageKind;
+use crate::http::pages::come_back::ComeBackPage;
+use crate::http::pages::form::LARGEST_FORM;
+use crate::http::pages::notice::PageProblem;
+use crate::upstream::company::Installs;
+use state::StoreError;
+use state::flows::{FlowProblem, Flows, LONGEST_FLOW};
+use sync::InstallSync;
+
+const BEGIN: &str = "/connect/crm";
+const CALLBACK: &str = "/connect/crm/callback";
+const CONFIRM: &str = "/connect/crm/confirm";
+
+/// What its flows are kept as.
+const STEP: &str = "crm";
+
+/// Where somebody goes on who began nowhere else.
+const CONSOLE: &str = "/console/locations";
+
+/// Longest address to go on at, in bytes: a client's request may be part of it.
+const LONGEST_NEXT: usize = 8 << 10;
+
+/// HighLevel's codes are good for some minutes.
+const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
+
+/// How often a sign-in may be begun from one address.
+const MOST_BEGUN: u32 = 20;
+
+/// The operator's app, and who is on the way to it.
+pub(in crate::http) struct MarketplaceApp {
+    settings: MarketplaceSettings,
+    /// Where HighLevel sends people back to.
+    redirect: String,
+    pub(super) installs: Installs,
+    flows: Flows,
+    pub(super) sync: InstallSync,
+    pub(super) webhook_key: HighLevelKey,
+    addresses: ClientAddresses,
+    begun: AddressBudget,
+}
+
+/// What a browser comes back with.
+#[derive(Default)]
+struct CallbackQuery {
+    code: Option<SecretString>,
+    state: Option<SecretString>,
+    is_refused: bool,
+}
+
+pub(super) fn routes() -> Router<Arc<SignIn>> {
+    Router::new()
+        .route(BEGIN, get(begin))
+        .route(CALLBACK, get(come_back))
+        .route(CONFIRM, post(confirm))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+}
+
+impl MarketplaceApp {
+    /// `None` where the settings name no app. Fails with a sentence.
+    pub(super) fn new(
+        config: &Config,
+        pipeline: &Pipeline,
+        sign_in: &GrantControls,
+    ) -> Result<Option<Self>, String> {
+        let Some(installs) = &sign_in.installs else {
+            return Ok(None);
+        };
+        let settings = config.marketplace.clone();
+        let webhook_key = HighLevelKey::parse(&settings.webhook_key).ok_or(
+            "marketplace.webhook_key is no Ed25519 key as HighLevel publishes it: SubjectPublicKeyInfo in base64; leave it out",
+        )?;
+        Ok(Some(Self {
+            settings,
+            redirect: format!("{}{CALLBACK}", config.oauth.url),
+            installs: installs.clone(),
+            flows: Flows::new(&pipeline.controls().store),
+            sync: InstallSync::new(pipeline, installs, &sign_in.vault),
+            webhook_key,
+            addresses: ClientAddresses::new(&config.server),
+            begun: AddressBudget::new(MOST_BEGUN),
+        }))
+    }
+
+    /// HighLevel's page, for the flow that `token` names.
+    fn page(&self, token: &SecretString) -> Result<String, url::ParseError> {
+        let own = self.settings.url.as_str();
+        let page = match (own, self.settings.white_label) {
+            ("", false) => "https://marketplace.gohighlevel.com/v2/oauth/chooselocation",
+            ("", true) => "https://marketplace.leadconnectorhq.com/v2/oauth/chooselocation",
+            (own, _) => own,
+        };
+        let mut page = Url::parse(page)?;
+        let version = match self.settings.version_id.as_str() {
+            "" => self.installs.app_id(),
+            version => version,
+        };
+        page.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", self.installs.client_id())
+            .append_pair("version_id", version)
+            .append_pair("redirect_uri", &self.redirect)
+            .append_pair("scope", &self.settings.scopes.join(" "))
+            .append_pair("state", token.expose_secret());
+        Ok(page.into())
+    }
+}
+
+/// On to HighLevel's page.
+async fn begin(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
+) -> Response {
+    let peer = peer.map(|Extension(Peer(address))| address);
+    let begun = async {
+        let marketplace = app(&sign_in)?;
+        let address = marketplace.addresses.client(peer, &headers);
+        marketplace.begun.take(address).map_err(|_| {
+            PageProblem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many sign-ins were begun from here",
+                "Try again in ten minutes.",
+            )
+        })?;
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let browser = visitor.browser.flow_or_new().ok_or_else(|| {
+            unavailable(StoreError::from(
+                "the system gives no random numbers".to_owned(),
+            ))
+        })?;
+        let next = next(query.as_deref().unwrap_or_default());
+        let token = marketplace
+            .flows
+            .begin(bytes(&browser), STEP, &next.into(), LONGEST_FLOW)
+            .await
+            .map_err(unavailable)?;
+        let page = marketplace.page(&token).map_err(|_| {
+            tracing::error!("marketplace.url is no address");
+            not_set_up()
+        })?;
+        let mut response = sign_in.pages.redirect(&page);
+        visitor.browser.keep_flow(&mut response, &browser);
+        Ok::<_, PageProblem>(response)
+    };
+    let begun = begun.await;
+    sign_in.pages.respond(begun, PageKind::Entry)
+}
+
+/// Back from HighLevel's page.
+async fn come_back(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let came = async {
+        let marketplace = app(&sign_in)?;
+        let callback = CallbackQuery::parse(query.as_deref().unwrap_or_default())?;
+        if callback.is_refused {
+            return Err(PageProblem::new(
+                StatusCode::BAD_REQUEST,
+                "Nothing was connected",
+                "You did not choose a sub-account. Close this page, or begin again.",
+            )
+            .with_link(BEGIN, "Begin again"));
+        }
+        let code = callback.code.ok_or_else(unreadable)?;
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let browser = visitor.browser.flow.clone();
+        let browser = browser.ok_or_else(|| over(FlowProblem::Foreign))?;
+        match callback.state {
+            Some(state) => {
+                let taken = marketplace.flows.take(&state, bytes(&browser)).await;
+                let flow = taken.map_err(unavailable)?.map_err(over)?;
+                arrival::arrive(&sign_in, marketplace, &visitor, &headers, code, flow).await
+            }
+            // HighLevel gives back what it was given. Without it this may have been begun there, or by somebody else's
+            // page: a person has to say so.
+            None => {
+                let sealed = sign_in
+                    .forms
+                    .seal(code.expose_secret(), bytes(&browser), CODE_LASTS)
+                    .map_err(unavailable)?;
+                let page = ComeBackPage { sealed: &sealed }.page(&sign_in.pages.brand);
+                Ok(sign_in.pages.show(&page))
+            }
+        }
+    };
+    let came = came.await;
+    sign_in.pages.respond(came, PageKind::Entry)
+}
+
+/// The person says that it was begun here.
+async fn confirm(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes) -> Response {
+    let confirmed = async {
+        let marketplace = app(&sign_in)?;
+        let fields = own_form(&sign_in, &headers, &body)?;
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let browser = flow(&visitor.browser)?;
+        let code = sign_in
+            .forms
+            .open(fields.token(), bytes(&browser))
+            .map_err(|problem| {
+                PageProblem::new(StatusCode::BAD_REQUEST, "This is over", problem.to_string())
+                    .with_link(BEGIN, "Begin again")
+            })?;
+        let only = marketplace.flows.only_one(bytes(&browser), STEP).await;
+        let flow = only.map_err(unavailable)?.map_err(over)?;
+        arrival::arrive(&sign_in, marketplace, &visitor, &headers, code.into(), flow).await
+    };
+    let confirmed = confirmed.await;
+    sign_in.pages.respond(confirmed, PageKind::Entry)
+}
+
+impl CallbackQuery {
+    /// A parameter that comes twice is none.
+    fn parse(query: &str) -> Result<Self, PageProblem> {
+        let mut callback = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let text = || SecretString::from(value.as_ref());
+            let is_repeated = match name.as_ref() {
+                "code" => callback.code.replace(text()).is_some(),
+                "state" => callback.state.replace(text()).is_some(),
+                "error" => {
+                    callback.is_refused = true;
+                    false
+                }
+                _ => false,
+            };
+            if is_repeated {
+                return Err(unreadable());
+            }
+        }
+        Ok(callback)
+    }
+}
+
+fn app(sign_in: &SignIn) -> Result<&MarketplaceApp, PageProblem> {
+    sign_in.marketplace.as_ref().ok_or_else(not_set_up)
+}
+
+fn not_set_up() -> PageProblem {
+    PageProblem::new(
+        StatusCode::NOT_FOUND,
+        "There is no such sign-in here",
+        "Whoever runs this server has not set it up. Use an invitation, or ask them.",
+    )
+}
+
+fn unreadable() -> PageProblem {
+    PageProblem::new(
+        StatusCode::BAD_REQUEST,
+        "This page was opened without what it needs",
+        "Nothing was connected. Begin again.",
+    )
+    .with_link(BEGIN, "Begin again")
+}
+
+fn over(problem: FlowProblem) -> PageProblem {
+    PageProblem::new(
+        StatusCode::BAD_REQUEST,
+        "This sign-in is not under way here",
+        problem.to_string(),
+    )
+    .with_sentence("Nothing was connected.")
+    .with_link(BEGIN, "Begin again")
+}
+
+/// Where to go on: only pages of ours, and only those from which a sign-in is begun.
+fn next(query: &str) -> String {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let next = pairs.find(|(name, _)| name == "next").map(|(_, next)| next);
+    let is_ours = |next: &str| {
+        let path = next.split(['?', '#']).next().unwrap_or_default();
+        let is_page = path == "/authorize" || path == "/console" || path.starts_with("/console/");
+        is_page && next.len() <= LONGEST_NEXT && next.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match next {
+        Some(next) if is_ours(&next) => next.into_owned(),
+        _ => CONSOLE.to_owned(),
+    }
+}
+
+fn bytes(browser: &SecretString) -> &[u8] {
+    browser.expose_secret().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_goes_on_at_pages_of_ours_alone() {
+        for (query, expected) in [
+            ("", CONSOLE),
+            (
+                "next=%2Fauthorize%3Fclient_id%3Da%26state%3Db",
+                "/authorize?client_id=a&state=b",
+            ),
+            ("next=/console", "/console"),
+            ("next=/console/approvals/x", "/console/approvals/x"),
+            ("next=https://evil.example/console", CONSOLE),
+            ("next=//evil.example/console", CONSOLE),
+            ("next=/consolex", CONSOLE),
+            ("next=/authorize/decide", CONSOLE),
+            ("next=/mcp", CONSOLE),
+            ("next=/console/%0d%0aset-cookie:a", CONSOLE),
+        ] {
+            assert_eq!(next(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_comes_back_twice_is_refused() {
+        let read = |query: &str| {
+            let callback = CallbackQuery::parse(query).ok()?;
+            let text = |one: Option<SecretString>| one.map(|one| one.expose_secret().to_owned());
+            Some((
+                text(callback.code),
+                text(callback.state),
+                callback.is_refused,
+            ))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(read("code=a&state=b"), Some((some("a"), some("b"), false)));
+        assert_eq!(read("code=a"), Some((some("a"), None, false)));
+        assert_eq!(read("error=access_denied"), Some((None, None, true)));
+        assert_eq!(read("code=a&state="), Some((some("a"), some(""), false)));
+        assert_eq!(read("code=a&code=b"), None);
+        assert_eq!(read("code=a&state=b&state=b"), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! What follows when a person comes back from HighLevel: the pair is kept, the person known, the locations connected.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{BEGIN, MarketplaceApp, SignIn};
+use crate::config::Who;
+use crate::http::oauth::visitor::{Visitor, unavailable};
+use crate::http::pages::notice::PageProblem;
+use crate::upstream::company::MarketplaceInstall;
+use state::StoreError;
+use state::flows::SignInFlow;
+use state::people::{Person, PersonRole};
+use state::vault::{CompanyInstall, InstalledLocation};
+
+pub(super) async fn arrive(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    code: SecretString,
+    flow: SignInFlow,
+) -> Result<Response, PageProblem> {
+    let crm_name = &sign_in.pages.brand.crm_name;
+    // Before anything else: the code is good for minutes.
+    let redeemed = marketplace
+        .installs
+        .redeem(&code, &marketplace.redirect)
+        .await;
+    let install = redeemed.map_err(|failure| {
+        let remedy = failure.remedy.as_deref().unwrap_or_default();
+        tracing::warn!(message = failure.message, "{} {remedy}", failure.sentence);
+        PageProblem::new(
+            StatusCode::BAD_GATEWAY,
+            "The sign-in did not work",
+            format!("{crm_name} gave no access for it. Nothing was connected. Begin again."),
+        )
+        .with_sentence("Where it stays so, tell whoever runs this server: its log says why.")
+        .with_link(BEGIN, "Begin again")
+    })?;
+    let person = find_person(sign_in, visitor, &install).await?;
+    let is_operator = person.role == PersonRole::Operator;
+    if !is_operator && !person.may_vault {
+        return Err(PageProblem::new(
+            StatusCode::FORBIDDEN,
+            "You may not connect sub-accounts here",
+            "Your invitation is for those that you were given. Nothing was kept. Ask whoever runs this server.",
+        )
+        .with_link("/console", "To your connections"));
+    }
+    // What an operator connects is the server's own.
+    let owner = (!is_operator).then(|| person.id.clone());
+    let kept = marketplace.installs.keep(&install, owner.as_deref()).await;
+    let credential = kept.map_err(unavailable)?;
+    connect(sign_in, marketplace, &install, credential, owner)
+        .await
+        .map_err(unavailable)?;
+    let mut response = sign_in.pages.redirect(flow.text.expose_secret());
+    if visitor.session.is_none() {
+        visitor
+            .sign_in(sign_in, &person, headers, &mut response)
+            .await?;
+    }
+    Ok(response)
+}
+
+/// Who is signed in, or whom HighLevel knows as this user.
+async fn find_person(
+    sign_in: &SignIn,
+    visitor: &Visitor,
+    install: &MarketplaceInstall,
+) -> Result<Arc<Person>, PageProblem> {
+    if let Some(session) = &visitor.session {
+        return Ok(Arc::clone(&session.person));
+    }
+    let crm_name = &sign_in.pages.brand.crm_name;
+    let Some(user) = &install.user else {
+        return Err(PageProblem::new(
+            StatusCode::BAD_GATEWAY,
+            "The sign-in did not work",
+            format!(
+                "{crm_name} does not say who you are. Nothing was kept. Sign in here first, then connect."
+            ),
+        ));
+    };
+    if sign_in.settings.who == Who::Anyone {
+        let end = user.char_indices().nth_back(5).map_or(0, |(at, _)| at);
+        let name = format!("{crm_name} user {}", user.get(end..).unwrap_or_default());
+        let made = sign_in.people.with_highlevel_user(user, &name).await;
+        return made.map(Arc::new).map_err(refused);
+    }
+    let people = sign_in.people.list().await.map_err(unavailable)?;
+    let known = people
+        .into_iter()
+        .find(|person| person.highlevel_user.as_ref() == Some(user) && person.ended.is_none());
+    known.map(Arc::new).ok_or_else(|| {
+        PageProblem::new(
+            StatusCode::FORBIDDEN,
+            "You need an invitation",
+            "Whoever runs this server decides who may use it. Nothing was kept. Open the invitation that you were given, \
+             and connect from there.",
+        )
+    })
+}
+
+fn refused(error: StoreError) -> PageProblem {
+    if error.is_busy() {
+        return unavailable(error);
+    }
+    PageProblem::new(
+        StatusCode::FORBIDDEN,
+        "You cannot be signed in here",
+        format!("Nothing was kept: {error}."),
+    )
+}
+
+/// The locations appear. Where HighLevel does not tell of one, its id stands for its name.
+async fn connect(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    install: &MarketplaceInstall,
+    credential: String,
+    owner: Option<String>,
+) -> Result<(), StoreError> {
+    let unnamed = |location: &str| InstalledLocation {
+        location: location.to_owned(),
+        name: String::new(),
+        zone: None,
+        comes_back: true,
+    };
+    if let Some(location) = install.location() {
+        let reached = marketplace.installs.of_location(&credential, location);
+        let read = sign_in.pipeline.installed_location(reached, location).await;
+        let found = read.unwrap_or_else(|error| {
+            tracing::warn!(error, "the name of an installed location is not known");
+            unnamed(location.as_str())
+        });
+        let put = sign_in
+            .vault
+            .put_locations(&credential, owner.as_deref(), vec![found]);
+        return put.await.map(drop);
+    }
+    let Some(company) = install.company() else {
+        return Ok(());
+    };
+    let company = CompanyInstall {
+        credential,
+        company: company.as_str().to_owned(),
+        owner,
+    };
+    let approved = install.approved.iter();
+    let told = approved.map(|id| (id.as_str().to_owned(), true)).collect();
+    marketplace.sync.look(&company, told, true).await;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Where somebody comes back from the CRM without what this server had given along.
+
+use maud::html;
+
+use super::brand::Brand;
+use super::form::token;
+use super::{Page, PageKind};
+
+/// Asks whether it was begun here: another site may have sent the browser.
+pub(in crate::http) struct ComeBackPage<'a> {
+    pub sealed: &'a str,
+}
+
+impl ComeBackPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let body = html! {
+            p {
+                (brand.crm_name) " sent you here to connect a sub-account with " strong { (brand.name) } ". Go on only if you "
+                "chose that yourself, just now."
+            }
+            form method="post" action="/connect/crm/confirm" {
+                (token(self.sealed))
+                div class="buttons" { button class="main" { "Connect it" } }
+            }
+        };
+        Page::new(PageKind::Entry, "Connect this sub-account?", body)
+    }
+}
