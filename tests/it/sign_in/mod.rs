@@ -6,10 +6,12 @@ mod consent;
 mod console;
 mod discovery;
 mod documents;
+mod highlevel;
 mod hosts;
 mod metadata;
 mod pages;
 mod vault;
+mod webhooks;
 
 use axum::body::Bytes;
 use reqwest::header::HeaderMap;
