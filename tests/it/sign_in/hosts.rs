@@ -60,6 +60,22 @@ async fn elsewhere_nothing_leads_to_a_sign_in() {
     }
 }
 
+/// What is nowhere else is there.
+#[tokio::test]
+async fn people_sign_in_at_the_address_for_it() {
+    let server = server("http://127.0.0.1:9").await;
+    for path in ["/authorize", "/console", "/console/first", "/"] {
+        let headers = [("accept", "text/html")];
+        let reply = ask(&server, Method::GET, path, &headers, "").await;
+        assert_ne!(reply.status, 404, "{path}");
+        let policy = reply.header("content-security-policy");
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+    }
+}
+
 /// The requests of clients that HighLevel's own page shows how to set up, with a token and a location in headers.
 #[tokio::test]
 async fn clients_that_send_a_token_in_a_header_go_on() {

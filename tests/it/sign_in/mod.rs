@@ -5,6 +5,7 @@ mod commands;
 mod consent;
 mod console;
 mod discovery;
+mod document_clients;
 mod documents;
 mod highlevel;
 mod hosts;
