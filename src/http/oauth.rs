@@ -5,6 +5,7 @@ pub(super) mod front_page;
 pub(super) mod hosts;
 mod marketplace;
 pub(super) mod metadata;
+pub(super) mod pasted_token;
 pub(super) mod visitor;
 mod webhooks;
 
@@ -16,6 +17,7 @@ use oauth::{DocumentFetcher, Issuer};
 
 use crate::call::Pipeline;
 use crate::config::{Config, OauthSettings};
+use crate::http::client_address::ClientAddresses;
 use crate::http::pages::Pages;
 use marketplace::MarketplaceApp;
 use state::clients::Clients;
@@ -41,6 +43,7 @@ pub struct SignIn {
     pub(in crate::http) vault: Vault,
     pub(in crate::http) events: Events,
     pub(in crate::http) fetcher: DocumentFetcher,
+    pub(in crate::http) addresses: ClientAddresses,
     pub(in crate::http) pipeline: Pipeline,
     /// None where the settings name no app of HighLevel's Marketplace.
     pub(in crate::http) marketplace: Option<MarketplaceApp>,
@@ -74,6 +77,7 @@ impl SignIn {
             vault: sign_in.vault,
             events: Events::new(store),
             fetcher: DocumentFetcher::new(pinned).map_err(|error| error.to_string())?,
+            addresses: ClientAddresses::new(&config.server),
             pipeline: pipeline.clone(),
         })))
     }

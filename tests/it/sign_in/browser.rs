@@ -91,8 +91,8 @@ impl Browser {
         self.cookies.lock().expect("cookies").remove(name);
     }
 
-    /// The same browser before another server: after a restart.
-    pub(crate) fn at(self, server: &TestServer) -> Self {
+    /// The same browser before another process.
+    pub(crate) fn before(self, server: &TestServer) -> Self {
         Self {
             url: server.url.clone(),
             ..self

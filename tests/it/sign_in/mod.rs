@@ -1,5 +1,6 @@
 //! Connecting by address alone: what people bring, and what comes of it.
 
+mod asking;
 pub(crate) mod browser;
 mod commands;
 mod consent;

@@ -1,0 +1,123 @@
+//! Who asks to be let in, and who is asked.
+
+use state::clients::{ClientMethod, Clients, NewClient};
+use state::grants::GrantHolder;
+
+use super::browser::Browser;
+use super::consent::{REDIRECT, client, grants, redeem, request};
+use super::{house, sign_in_as_operator};
+
+#[tokio::test]
+async fn a_name_cannot_pretend() {
+    let agency = house(1).await;
+    let server = &agency.server;
+    let browser = Browser::new(server);
+    sign_in_as_operator(server, &browser).await;
+    let long = "N".repeat(10_000);
+    for (name, shown, imitates) in [
+        ("<b>Claude</b>", "&lt;b&gt;Claude&lt;/b&gt;", false),
+        ("\u{202e}edualC", "edualC", false),
+        ("Cl\u{200b}aude\n(checked)", "Claude (checked)", false),
+        ("Сlaude", "Сlaude", true),
+        (long.as_str(), "NNNNNNNN", false),
+    ] {
+        let new = NewClient {
+            name: name.to_owned(),
+            redirects: vec![REDIRECT.to_owned()],
+            method: ClientMethod::None,
+        };
+        let registered = Clients::new(&server.store()).register(new).await;
+        let (record, _) = registered.expect("the store").expect("room");
+        let page = browser.get(&request(&record.id, &[])).await;
+        let heading = page.heading();
+        assert!(
+            heading.contains(&format!("calls itself “{shown}")),
+            "{heading}"
+        );
+        assert!(heading.chars().count() < 150, "{heading}");
+        assert!(page.text.contains("Nobody has checked that name."));
+        let is_warned = page.text.contains("letters that look like others");
+        assert_eq!(is_warned, imitates, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_nobody_says_first_who_they_are() {
+    let agency = house(2).await;
+    let server = &agency.server;
+    let known = client(server, "Known", &[REDIRECT]).await;
+    let key = agency.key("front desk", Some(&["b02"]), Some("front"));
+    let key = key.strip_prefix("Bearer ").expect("a key").to_owned();
+    let browser = Browser::new(server);
+    let path = request(&known, &[]);
+    let page = browser.get(&path).await;
+    assert_eq!(page.heading(), "Who are you?");
+    for (proof, part) in [
+        ("hello", "neither an invitation"),
+        ("hlk_abc_def", "not one of this server"),
+        ("https://mcp.example.test/console/join#hli_abc", "not good"),
+        (
+            "pit-12345678-1234-1234-1234-123456789012",
+            "neither an invitation",
+        ),
+    ] {
+        let again = browser
+            .submit("/authorize/enter", &page, &[("proof", proof)])
+            .await;
+        assert_eq!(again.status, 400, "{proof}");
+        assert!(again.text.contains(part), "{part} is not in {}", again.text);
+        assert!(
+            !again.text.contains(proof),
+            "a page repeats what was pasted"
+        );
+    }
+    // A key brings its own locations and rules, and what is made is bound to it.
+    let consent = browser
+        .submit("/authorize/enter", &page, &[("proof", &key)])
+        .await;
+    assert!(
+        consent
+            .text
+            .contains("the holder of the access key “front desk”"),
+        "{}",
+        consent.text
+    );
+    assert!(
+        consent.text.contains("value=\"b02\" checked") && !consent.text.contains("value=\"b01\"")
+    );
+    assert!(!consent.text.contains(&key));
+    let chosen = [
+        ("decision", "allow"),
+        ("location", "b02"),
+        ("rules", "section:front"),
+    ];
+    let allowed = browser.submit("/authorize/decide", &consent, &chosen).await;
+    let id = redeem(server, &known, &allowed).await;
+    let grant = grants(server)
+        .get(&id)
+        .await
+        .expect("the store")
+        .expect("a grant");
+    assert!(matches!(grant.holder, GrantHolder::Key(_)), "{grant:?}");
+    // An invitation signs somebody in; the page that was asked for is shown again.
+    let link = super::invite(server, "Ada", &["b01"]).await;
+    let joined = browser
+        .submit("/authorize/enter", &page, &[("proof", &link)])
+        .await;
+    assert_eq!(joined.location(), path);
+    let consent = browser.get(&path).await;
+    assert!(
+        consent.text.contains("You are <strong>Ada</strong>."),
+        "{}",
+        consent.text
+    );
+    assert!(
+        consent.text.contains("value=\"b01\" checked") && !consent.text.contains("value=\"b02\"")
+    );
+    // And they may say that it is somebody else.
+    let left = browser
+        .submit("/authorize/enter", &consent, &[("leave", "yes")])
+        .await;
+    assert_eq!(left.location(), path);
+    assert_eq!(browser.get(&path).await.heading(), "Who are you?");
+}
