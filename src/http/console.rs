@@ -43,6 +43,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/connections/end", post(connections::end))
         .route("/console/locations", get(locations::list))
         .route("/console/locations/{id}", get(locations::list))
+        .route("/console/locations/add", post(locations::add))
         .route("/console/locations/remove", post(locations::remove))
         .route("/assets/{name}", get(asset))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

@@ -27,7 +27,7 @@ use maud::Markup;
 use crate::config::Config;
 use assets::Assets;
 use brand::Brand;
-pub(super) use entry::EntryPage;
+pub(super) use entry::{EntryPage, TokenPage};
 pub(super) use front::FrontPage;
 use notice::PageProblem;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -9,13 +10,16 @@ use axum::response::Response;
 
 use super::is_operator;
 use crate::call::HolderRef;
+use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
+use crate::http::oauth::pasted_token::{connect, may_paste};
 use crate::http::oauth::visitor::{Visitor, console_form, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{PageKind, Part};
+use crate::http::pages::{Page, PageKind, Part};
 use state::people::Person;
+use state::sessions::PersonSession;
 use state::vault::{CredentialStatus, VaultLocation};
 
 pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
@@ -26,15 +30,61 @@ pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap)
 async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
+    Ok(sign_in
+        .pages
+        .show(&page(sign_in, session, (None, None)).await?))
+}
+
+/// With what was connected just now, or what was wrong.
+async fn page(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    (done, problem): (Option<&str>, Option<&str>),
+) -> Result<Page, PageProblem> {
     let mut rows = all(sign_in, &session.person).await?;
     let unlisted = rows.len().saturating_sub(MOST_LOCATIONS);
     rows.truncate(MOST_LOCATIONS);
     let page = LocationsPage {
         rows: &rows,
         unlisted,
+        may_add: may_paste(sign_in, &session.person),
+        done,
+        problem,
         token: &console_token(sign_in, session)?,
     };
-    Ok(sign_in.pages.show(&page.page()))
+    Ok(page.page(&sign_in.pages.brand))
+}
+
+pub(super) async fn add(
+    State(sign_in): State<Arc<SignIn>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let added = add_one(&sign_in, peer, &headers, &body).await;
+    sign_in
+        .pages
+        .respond(added, PageKind::Console(Part::Locations))
+}
+
+async fn add_one(
+    sign_in: &SignIn,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let fields = console_form(sign_in, session, headers, body)?;
+    let connected = connect(sign_in, Some(&session.person), &fields, (peer, headers)).await?;
+    let page = match connected {
+        Ok(pasted) => page(sign_in, session, (Some(&pasted.done), None)).await?,
+        Err(problem) => {
+            let page = page(sign_in, session, (None, Some(&problem))).await?;
+            page.with_status(StatusCode::BAD_REQUEST)
+        }
+    };
+    Ok(sign_in.pages.show(&page))
 }
 
 /// All that this person reaches or, as operator, looks after. First what is not well.

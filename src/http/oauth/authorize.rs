@@ -6,6 +6,7 @@ mod client_request;
 mod consent_form;
 mod decision;
 mod entry;
+mod location;
 
 use std::sync::Arc;
 
@@ -16,19 +17,23 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::SignIn;
+use super::pasted_token::{anyone_may_paste, may_paste};
 use super::visitor::{Visitor, unavailable};
 use crate::call::HolderRef;
 use crate::http::pages::consent::ConsentPage;
 use crate::http::pages::form::{FormFields, LARGEST_FORM};
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{EntryPage, Page, PageKind};
+use crate::http::pages::{EntryPage, Page, PageKind, TokenPage};
 use client_request::{ClientRequest, RequestProblem};
 use consent_form::ConsentForm;
+use state::people::Person;
 
 pub(super) fn routes() -> Router<Arc<SignIn>> {
     Router::new()
         .route("/authorize", get(ask))
         .route("/authorize/enter", post(entry::enter))
+        .route("/authorize/location", post(location::show))
+        .route("/authorize/check", post(location::check))
         .route("/authorize/decide", post(decision::decide))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
@@ -63,6 +68,7 @@ async fn show_first(
     };
     match holder {
         None => page.entry(None),
+        Some(HolderRef::Person(person)) if page.needs_location(&person) => page.location(None),
         Some(holder) => page.consent(&holder, None, None),
     }
 }
@@ -81,6 +87,7 @@ impl AuthorizePage<'_> {
         self.show(form, problem, |sealed, problem| {
             let page = EntryPage {
                 client: &self.asked.view(),
+                may_paste: anyone_may_paste(self.sign_in),
                 problem,
                 sealed,
             };
@@ -115,6 +122,7 @@ impl AuthorizePage<'_> {
                 locations: &locations.rows,
                 unlisted: locations.unlisted,
                 takes_all: locations.takes_all,
+                may_add: matches!(holder, HolderRef::Person(person) if may_paste(self.sign_in, person)),
                 rules: &rules,
                 unused_for: settings.refresh_idle,
                 longest: settings.refresh_for,
@@ -124,6 +132,22 @@ impl AuthorizePage<'_> {
             };
             page.page(&self.sign_in.pages.brand)
         })
+    }
+
+    /// Bring a sub-account of your own.
+    fn location(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
+        let form = ConsentForm::new(self.asked, None)?;
+        self.show(form, problem, |sealed, problem| {
+            let page = TokenPage { problem, sealed };
+            page.page(&self.sign_in.pages.brand)
+        })
+    }
+
+    /// Whether there is nothing to choose from yet, and something can be brought.
+    fn needs_location(&self, person: &Arc<Person>) -> bool {
+        let snapshot = self.sign_in.pipeline.snapshot();
+        let holder = HolderRef::Person(Arc::clone(person));
+        may_paste(self.sign_in, person) && choices::reach(&snapshot.locations, &holder).is_empty()
     }
 
     /// The page with its form sealed for this browser, which gets a cookie for it where it has none.

@@ -65,6 +65,8 @@ pub(in crate::http) struct ConsentPage<'a> {
     pub unlisted: usize,
     /// All are ticked at once, those that come later too.
     pub takes_all: bool,
+    /// Whether the person may connect another first.
+    pub may_add: bool,
     pub rules: &'a [RulesRow],
     pub unused_for: Duration,
     pub longest: Duration,
@@ -152,6 +154,11 @@ impl ConsentPage<'_> {
                     span {
                         b { (if has_several { "All of them, and new ones too" } else { "New ones too" }) }
                         span class="soft" { "Also those that you get access to later." }
+                    }
+                }
+                @if self.may_add {
+                    button class="link" formaction="/authorize/location" formnovalidate {
+                        "Connect another sub-account first"
                     }
                 }
             }

@@ -1,15 +1,18 @@
-//! Where somebody whom a client sent says who they are.
+//! Where somebody whom a client sent says who they are, and brings a sub-account where they have none.
 
 use maud::html;
 
 use super::brand::Brand;
 use super::consent::ClientView;
 use super::form::{problem, secret, token};
+use super::locations::token_fields;
 use super::{Page, PageKind};
 
 /// The first page of a consent, for a browser that nobody is signed in at.
 pub(in crate::http) struct EntryPage<'a> {
     pub client: &'a ClientView,
+    /// Whether a token of their own is enough.
+    pub may_paste: bool,
     pub problem: Option<&'a str>,
     pub sealed: &'a str,
 }
@@ -35,7 +38,40 @@ impl EntryPage<'_> {
                     button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
                 }
             }
+            @if self.may_paste {
+                form method="post" action="/authorize/location" {
+                    (token(self.sealed))
+                    p {
+                        "Nothing of that? "
+                        button class="link" { "Connect your own sub-account" }
+                        " with a private integration token."
+                    }
+                }
+            }
         };
         Page::new(PageKind::Consent, "Who are you?", body)
+    }
+}
+
+/// Where somebody brings a sub-account of their own.
+pub(in crate::http) struct TokenPage<'a> {
+    pub problem: Option<&'a str>,
+    pub sealed: &'a str,
+}
+
+impl TokenPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let body = html! {
+            (problem(self.problem))
+            form method="post" action="/authorize/check" {
+                (token(self.sealed))
+                (token_fields(brand))
+                div class="buttons" {
+                    button class="main" { "Check and go on" }
+                    button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Consent, "Connect a sub-account", body)
     }
 }

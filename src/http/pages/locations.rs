@@ -1,8 +1,9 @@
-//! The sub-accounts that somebody reaches, how their tokens stand.
+//! The sub-accounts that somebody reaches, how their tokens stand, and the form for another.
 
 use maud::{Markup, html};
 
-use super::form::token;
+use super::brand::Brand;
+use super::form::{problem, secret, text, token};
 use super::{Page, PageKind, Part};
 
 /// Most sub-accounts on the page.
@@ -24,12 +25,20 @@ pub(in crate::http) struct ConnectedLocation {
 pub(in crate::http) struct LocationsPage<'a> {
     pub rows: &'a [ConnectedLocation],
     pub unlisted: usize,
+    /// Whether the reader may paste a token.
+    pub may_add: bool,
+    /// What was connected just now.
+    pub done: Option<&'a str>,
+    /// What was wrong with what was pasted.
+    pub problem: Option<&'a str>,
     pub token: &'a str,
 }
 
 impl LocationsPage<'_> {
-    pub(in crate::http) fn page(&self) -> Page {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
         let body = html! {
+            (problem(self.problem))
+            @if let Some(done) = self.done { p class="note" role="status" { (done) } }
             @if self.rows.is_empty() {
                 p { "There are none yet." }
             } @else {
@@ -39,6 +48,14 @@ impl LocationsPage<'_> {
                 }
                 @if self.unlisted > 0 {
                     p { (self.unlisted) " more are not shown. `highlevel-mcp locations` shows all." }
+                }
+            }
+            @if self.may_add {
+                h2 { "Connect a sub-account" }
+                form method="post" action="/console/locations/add" {
+                    (token(self.token))
+                    (token_fields(brand))
+                    div class="buttons" { button class="main" { "Check and connect" } }
                 }
             }
         };
@@ -62,5 +79,30 @@ impl ConnectedLocation {
                 }
             }
         }
+    }
+}
+
+/// The fields of a pasted token, with how one is made.
+pub(super) fn token_fields(brand: &Brand) -> Markup {
+    html! {
+        ol {
+            li {
+                "In "
+                @match &brand.app_url {
+                    Some(url) => { a href=(url) target="_blank" rel="noreferrer" { (brand.crm_name) } }
+                    None => { (brand.crm_name) }
+                }
+                ", open the sub-account, then Settings and Private Integrations, and make a new integration."
+            }
+            li { "Tick what your assistant should be able to do, such as contacts, conversations and calendars." }
+            li { "Copy the token. It is shown once." }
+        }
+        (text("location", "Address of the sub-account's page, or its id", 300, true))
+        (secret(
+            "token",
+            "Private integration token",
+            "It begins with pit-. It is stored encrypted and never shown again. Whoever runs this server can use it. To be \
+             sure that nobody uses it any more, remove it here and delete it there.",
+        ))
     }
 }

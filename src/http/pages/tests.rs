@@ -70,6 +70,7 @@ fn consent(client: &ClientView, locations: &[LocationRow]) -> String {
         locations,
         unlisted: 0,
         takes_all: false,
+        may_add: true,
         rules: &[rules("read-only")],
         unused_for: Duration::from_secs(90 * 86_400),
         longest: Duration::from_secs(365 * 86_400),
@@ -104,6 +105,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         locations: &many,
         unlisted: 20,
         takes_all: false,
+        may_add: true,
         rules: &[rules("read-only"), rules("ask-first"), rules("section:x")],
         unused_for: Duration::from_secs(90 * 86_400),
         longest: Duration::from_secs(365 * 86_400),
@@ -113,6 +115,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     };
     let entry = EntryPage {
         client: &claude(),
+        may_paste: true,
         problem: None,
         sealed: "s",
     };
@@ -173,12 +176,23 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let locations = LocationsPage {
         rows: &located,
         unlisted: 3,
+        may_add: true,
+        done: None,
+        problem: None,
         token: "s",
     };
     let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
     vec![
         ("consent", consent.page(&brand)),
         ("entry", entry.page(&brand)),
+        (
+            "token",
+            TokenPage {
+                problem: None,
+                sealed: "s",
+            }
+            .page(&brand),
+        ),
         ("first", LinkPage::First.page(&brand, None)),
         ("join", LinkPage::Join.page(&brand, Some("Not good."))),
         ("signin", LinkPage::SignIn.page(&brand, None)),
@@ -201,7 +215,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             .page(),
         ),
         ("approval", approval.page()),
-        ("locations", locations.page()),
+        ("locations", locations.page(&brand)),
         ("notice", wrong.page(PageKind::Entry)),
     ]
 }

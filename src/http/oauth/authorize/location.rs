@@ -1,0 +1,86 @@
+//! A sub-account that somebody brings before they decide.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::super::SignIn;
+use super::super::pasted_token::connect;
+use super::super::visitor::{Visitor, flow, own_form};
+use super::AuthorizePage;
+use super::client_request::{ClientRequest, RequestProblem};
+use super::consent_form::ConsentForm;
+use crate::http::client_address::Peer;
+use crate::http::pages::PageKind;
+use crate::http::pages::notice::PageProblem;
+
+pub(super) async fn show(
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let shown = go_on(&sign_in, None, &headers, &body, Step::Show).await;
+    sign_in.pages.respond(shown, PageKind::Consent)
+}
+
+pub(super) async fn check(
+    State(sign_in): State<Arc<SignIn>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let checked = go_on(&sign_in, peer, &headers, &body, Step::Check).await;
+    sign_in.pages.respond(checked, PageKind::Consent)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Show,
+    Check,
+}
+
+async fn go_on(
+    sign_in: &SignIn,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+    body: &[u8],
+    step: Step,
+) -> Result<Response, PageProblem> {
+    let fields = own_form(sign_in, headers, body)?;
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
+    let asked = match ClientRequest::read(sign_in, form.query).await {
+        Ok(asked) => asked,
+        Err(RequestProblem::Page(problem)) => return Err(problem),
+        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+    };
+    let page = AuthorizePage {
+        sign_in,
+        asked: &asked,
+        visitor: &visitor,
+    };
+    if step == Step::Show {
+        return page.location(None);
+    }
+    let person = visitor.session.as_ref().map(|session| &session.person);
+    match connect(sign_in, person, &fields, (peer, headers)).await? {
+        Err(what) => page.location(Some(&PageProblem::new(
+            StatusCode::BAD_REQUEST,
+            "Connect a sub-account",
+            what,
+        ))),
+        Ok(pasted) => {
+            let mut onward = sign_in.pages.redirect(&asked.path());
+            if person.is_none() {
+                visitor
+                    .sign_in(sign_in, &pasted.person, headers, &mut onward)
+                    .await?;
+            }
+            Ok(onward)
+        }
+    }
+}
