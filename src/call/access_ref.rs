@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::upstream::ConfiguredLocation;
+use crate::upstream::failure::FailureClass;
+use crate::upstream::{ConfiguredLocation, Failure};
 use policy::{BuiltInRules, NamedRules};
 use state::audit::GrantEntry;
 use state::grants::{AccessGrant, GrantRecord, GrantScope};
@@ -272,4 +273,10 @@ impl HolderRef {
             },
         }
     }
+}
+
+/// What a call of a grant is told that has ended.
+pub(super) fn connection_ended() -> Failure {
+    let what = "Nothing was sent: this connection was ended.";
+    Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")
 }

@@ -264,6 +264,14 @@ impl CallContext {
         }
     }
 
+    /// Of the grant that a call comes with: one that changes something is not made after that has ended, however lately.
+    pub(super) fn grant_id(&self) -> Option<String> {
+        let access = self.principal.access.as_ref();
+        access
+            .and_then(AccessRef::grant)
+            .map(|grant| grant.id.clone())
+    }
+
     /// The caller's share of the bytes in flight.
     pub fn budget(&self) -> Budget {
         let place = self.place.as_ref();

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use super::grant_controls::connection_ended;
+use super::access_ref::connection_ended;
 use super::idempotency::{confirm_key, kept, known_answer, too_many_keys};
-use super::meter::grant_id;
 use super::prepared_request::lasts_as_token;
 use super::{
     Answer, CallContext, ClientAnswer, ClientQuestion, Elicitation, Pipeline, Question, Subject,
@@ -313,7 +312,7 @@ impl Pipeline {
         };
         let start = CallStart {
             once: vec![mark],
-            grant: grant_id(context),
+            grant: context.grant_id(),
             ..CallStart::default()
         };
         let begun = self.controls().store.begin(start).await;

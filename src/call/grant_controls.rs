@@ -1,19 +1,16 @@
-//! What calls of grants are judged by: the grants of the store, the people who hold them, and the locations they connected.
+//! Where people sign in, as calls know it: the grants of the store, the people who hold them, and what they connected.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::access_ref::{AccessRef, GrantRef, GrantTerms, HolderRef};
-use super::{Controls, Pipeline};
+use super::Pipeline;
 use crate::config::{Config, OauthSettings};
 use crate::upstream::company::{App, Installs, Oauth};
 use crate::upstream::connected;
-use crate::upstream::failure::FailureClass;
-use crate::upstream::{ConfiguredLocation, Failure};
 use state::Store;
-use state::grants::{GrantHolder, GrantTimes, Grants};
+use state::grants::{GrantTimes, Grants};
 use state::people::People;
 use state::vault::Vault;
 
@@ -93,39 +90,6 @@ pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
     Grants::new(store, times)
 }
 
-impl Controls {
-    /// Whose the grant is, as the holder is now; `None` where that person or key is no more.
-    pub fn holder(&self, holder: &GrantHolder) -> Option<HolderRef> {
-        match holder {
-            GrantHolder::Person(id) => {
-                let people = &self.sign_in.as_ref()?.people;
-                people.find(id).ok()?.map(HolderRef::Person)
-            }
-            GrantHolder::Key(id) => self.keys.valid(id).map(HolderRef::Key),
-        }
-    }
-
-    /// The grant of this id for calls without its token; `None` where it has ended.
-    pub(super) async fn grant_again(&self, id: &str) -> Option<GrantRef> {
-        let grants = &self.sign_in.as_ref()?.grants;
-        let record = grants.get(id).await.ok().flatten()?;
-        let holder = self.holder(&record.holder)?;
-        Some(GrantRef::new(&GrantTerms::from(&record), holder))
-    }
-
-    /// The same of a grant that a call came with.
-    fn holder_now(&self, grant: &GrantRef) -> Option<HolderRef> {
-        let sign_in = self.sign_in.as_ref()?;
-        if !sign_in.grants.is_live(&grant.id) {
-            return None;
-        }
-        self.holder(&match grant.holder() {
-            HolderRef::Person(person) => GrantHolder::Person(person.id.clone()),
-            HolderRef::Key(record) => GrantHolder::Key(record.id.clone()),
-        })
-    }
-}
-
 impl Pipeline {
     /// Has calls know which locations people connect, for as long as the process lives: what any process changes is known
     /// within 0.2 seconds.
@@ -155,41 +119,4 @@ impl Pipeline {
             sleep(LOOK).await;
         }
     }
-
-    /// Why a key or grant is good no longer, for calls in `location` or at all; from memory.
-    pub(super) fn ended(
-        &self,
-        access: Option<&AccessRef>,
-        location: Option<&ConfiguredLocation>,
-    ) -> Option<Failure> {
-        let (class, what, remedy) = match access? {
-            AccessRef::Key(key) if self.is_key_valid(&key.id) => return None,
-            AccessRef::Key(_) => (
-                FailureClass::Auth,
-                "Nothing was sent: the access key was revoked or has expired.",
-                "Have the server's operator make another.",
-            ),
-            AccessRef::Grant(grant) => match self.controls().holder_now(grant) {
-                None => return Some(connection_ended()),
-                Some(holder) => {
-                    let reach = grant.reach.with_holder(holder);
-                    if location.is_none_or(|location| reach.contains(location)) {
-                        return None;
-                    }
-                    (
-                        FailureClass::Location,
-                        "Nothing was sent: this connection does not reach the location any more.",
-                        "Have the person who connected it look at which locations it has.",
-                    )
-                }
-            },
-        };
-        Some(Failure::new(class, what).with_remedy(remedy))
-    }
-}
-
-/// What a call of a grant is told that has ended.
-pub(super) fn connection_ended() -> Failure {
-    let what = "Nothing was sent: this connection was ended.";
-    Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")
 }

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::access_ref::connection_ended;
 use super::controls::Auditing;
-use super::grant_controls::connection_ended;
 use super::idempotency::{kept, kept_of_item, known_answer, too_many_keys};
 use super::{AccessRef, Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
@@ -105,7 +105,7 @@ impl Pipeline {
             once,
             caps: places.map(|(cap, under)| place(cap, under, now)).collect(),
             audit,
-            grant: grant_id(context),
+            grant: context.grant_id(),
         };
         let begun = self.controls().store.begin(start).await;
         match begun.map_err(|error| self.unwritable(&error))? {
@@ -275,14 +275,6 @@ pub(super) async fn wait_for_record(pending: Option<Pending<()>>) {
     {
         tracing::error!(%error, "what came of a call is not written yet");
     }
-}
-
-/// A call that changes something is not made after its grant has ended, however lately.
-pub(super) fn grant_id(context: &CallContext) -> Option<String> {
-    let access = context.principal.access.as_ref();
-    access
-        .and_then(AccessRef::grant)
-        .map(|grant| grant.id.clone())
 }
 
 /// What stands for the cap in rows.

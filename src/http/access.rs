@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -26,7 +26,8 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
-use sign_in::{SignInAddress, access_token, not_for_calls, refuse_token_in};
+pub(in crate::http) use sign_in::shown_token;
+use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
 use state::grants::is_access_token;
 use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};
 
@@ -51,6 +52,8 @@ pub struct Visit<'a> {
     pub headers: &'a HeaderMap,
     /// As one reading of the request has it.
     pub host: &'a Authority,
+    /// That is where people and clients sign in.
+    pub is_sign_in: bool,
     /// The other end of the connection.
     pub peer: Option<IpAddr>,
     /// Of the location that the endpoint is for.
@@ -79,9 +82,6 @@ const COMPANY: &str = "companyid";
 
 /// Said of every location that a key does not scope, whether there is one or not.
 const UNREACHED: &str = "The access key does not reach this location.";
-
-/// The same for a grant.
-const UNCONNECTED: &str = "This connection does not reach this location.";
 
 /// A location that HighLevel does not have: its ids are letters and digits.
 const NO_LOCATION: &str = "no-such-location";
@@ -123,20 +123,6 @@ impl Access {
         }
     }
 
-    /// The access token that a request shows at the address for sign-in, to be looked up before anything else.
-    pub fn shown_token(
-        &self,
-        host: &Authority,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Option<SecretString>, HttpProblem> {
-        if self.sign_in_at(host).is_none() {
-            return Ok(None);
-        }
-        refuse_token_in(uri)?;
-        Ok(access_token(bearer(headers)?))
-    }
-
     /// What that token opens.
     pub async fn grant(
         &self,
@@ -149,8 +135,9 @@ impl Access {
         }
     }
 
-    fn sign_in_at(&self, host: &Authority) -> Option<&SignInAddress> {
-        self.sign_in.as_ref().filter(|sign_in| sign_in.is_at(host))
+    /// The address for sign-in, where the request came there.
+    fn sign_in_at(&self, visit: &Visit<'_>) -> Option<&SignInAddress> {
+        self.sign_in.as_ref().filter(|_| visit.is_sign_in)
     }
 
     /// Whom a request acts for.
@@ -160,12 +147,6 @@ impl Access {
         accounts: &Accounts,
     ) -> Result<Principal, HttpProblem> {
         let shown = match &visit.grant {
-            Some(_) if visit.headers.contains_key(ACCESS_KEY) => {
-                return Err(unauthorized(
-                    "invalid_request",
-                    "An access token stands for itself; send it without an access key.",
-                ));
-            }
             Some(grant) => Shown::Grant(Arc::clone(grant)),
             None => self.credential(visit, accounts)?,
         };
@@ -255,7 +236,7 @@ impl Access {
                 None if self.serves_without_credential(visit, accounts) => {
                     Ok(Shown::Server(CallerKind::OwnAccount))
                 }
-                None => Err(match self.sign_in_at(visit.host) {
+                None => Err(match self.sign_in_at(visit) {
                     Some(sign_in) => sign_in.nothing_shown(),
                     None => self.nothing_shown(),
                 }),
@@ -266,14 +247,14 @@ impl Access {
         }
         if let Some(sign_in) = &self.sign_in
             && let Some(problem) = not_for_calls(bearer).or_else(|| {
-                let is_elsewhere = is_access_token(bearer) && !sign_in.is_at(visit.host);
+                let is_elsewhere = is_access_token(bearer) && !visit.is_sign_in;
                 is_elsewhere.then(|| sign_in.elsewhere())
             })
         {
             return Err(problem);
         }
         let credential = Credential::parse(bearer).ok_or_else(|| not_a_token(bearer))?;
-        if let Some(sign_in) = self.sign_in_at(visit.host)
+        if let Some(sign_in) = self.sign_in_at(visit)
             && let Some(problem) = sign_in.refuses_highlevel()
         {
             return Err(problem);
@@ -309,7 +290,7 @@ impl Access {
             .peer
             .is_some_and(|peer| peer.to_canonical().is_loopback());
         has_any
-            && self.sign_in_at(visit.host).is_none()
+            && self.sign_in_at(visit).is_none()
             && self.own_account == OwnAccount::Local
             && self.is_local
             && from_here
@@ -471,38 +452,6 @@ impl Access {
         }
         Ok(caller)
     }
-}
-
-/// A client that somebody connected: in one of its locations, or free to name one.
-fn of_grant(
-    grant: Arc<GrantRef>,
-    at: Option<&Account>,
-    location: Option<TenantId>,
-    accounts: &Accounts,
-) -> Result<Principal, HttpProblem> {
-    let scope = LocationScope::Grant(Arc::clone(&grant));
-    let bound = match (at, location) {
-        (Some(at), _) => Some(at),
-        (None, Some(id)) => {
-            let named = scope.find(accounts, id.as_str());
-            Some(named.ok_or_else(|| foreign(UNCONNECTED))?)
-        }
-        (None, None) => {
-            let mut within = scope.within(accounts);
-            within.next().filter(|_| within.next().is_none())
-        }
-    };
-    Ok(Principal {
-        account: bound.map(Account::caller),
-        access: Some(AccessRef::Grant(grant)),
-        ..Principal::with_scope(
-            CallerKind::Grant,
-            match bound {
-                Some(_) => LocationScope::None,
-                None => scope,
-            },
-        )
-    })
 }
 
 /// A HighLevel token, in a location where it can do nothing.

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION};
-use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 
 use crate::call::{AccessRef, GrantRef, Pipeline, Principal};
-use crate::http::access::{Access, Visit};
+use crate::http::access::{Access, Visit, shown_token};
 use crate::http::address::Address;
 use crate::http::client_address::Peer;
 use crate::http::origin::CheckedHost;
@@ -68,9 +67,10 @@ pub(super) async fn guard(
 
 impl Guard {
     fn shown_token(&self, request: &Request) -> Result<Option<SecretString>, HttpProblem> {
-        let host = checked_host(request)?;
-        self.access
-            .shown_token(host, request.uri(), request.headers())
+        match checked_host(request)?.is_sign_in {
+            true => shown_token(request.uri(), request.headers()),
+            false => Ok(None),
+        }
     }
 
     fn principal(
@@ -80,9 +80,11 @@ impl Guard {
     ) -> Result<Principal, HttpProblem> {
         let snapshot = self.pipeline.snapshot();
         let alias = Address::parse(request.uri().path()).alias;
+        let host = checked_host(request)?;
         let visit = Visit {
             headers: request.headers(),
-            host: checked_host(request)?,
+            host: &host.authority,
+            is_sign_in: host.is_sign_in,
             peer: request.extensions().get::<Peer>().map(|peer| peer.0),
             alias: alias.as_deref(),
             grant,
@@ -99,13 +101,12 @@ impl Guard {
     }
 }
 
-fn checked_host(request: &Request) -> Result<&Authority, HttpProblem> {
+fn checked_host(request: &Request) -> Result<&CheckedHost, HttpProblem> {
     let host = request.extensions().get::<CheckedHost>();
-    let host = host.ok_or_else(|| {
+    host.ok_or_else(|| {
         let what = "The request's host was not checked.";
         HttpProblem::new(StatusCode::BAD_REQUEST, "invalid_request", what)
-    });
-    host.map(|host| &host.authority)
+    })
 }
 
 /// The client asked to read alone when it was connected, and may ask for more.

@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::http::uri::Authority;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use secrecy::SecretString;
 
-use super::headers::unauthorized;
-use crate::call::{GrantControls, GrantRef, Pipeline};
+use super::ACCESS_KEY;
+use super::headers::{bearer, foreign, unauthorized};
+use crate::call::{
+    AccessRef, CallerKind, GrantControls, GrantRef, LocationScope, Pipeline, Principal,
+};
 use crate::config::{HighLevelTokens, OauthSettings};
-use crate::http::oauth::hosts::SignInHost;
 use crate::http::problem::HttpProblem;
+use crate::upstream::TenantId;
+use crate::upstream::accounts::{Account, Accounts};
 use state::grants::{GrantTrouble, is_access_token};
 
 /// The address for sign-in, as far as it decides who may call there.
 pub(super) struct SignInAddress {
-    host: SignInHost,
     url: String,
     header_host: String,
     takes_highlevel: bool,
     controls: GrantControls,
 }
+
+/// Said of every location that a grant does not reach, whether there is one or not.
+pub(super) const UNCONNECTED: &str = "This connection does not reach this location.";
 
 /// What begins a secret of ours that is no bearer token, and what it is.
 const OTHER_SECRETS: [(&str, &str); 5] = [
@@ -42,17 +47,11 @@ impl SignInAddress {
     pub(super) fn new(settings: &OauthSettings, pipeline: &Pipeline) -> Option<Self> {
         let controls = pipeline.controls().sign_in.clone()?;
         Some(Self {
-            host: SignInHost::new(settings)?,
             url: settings.url.clone(),
             header_host: settings.header_host.clone(),
             takes_highlevel: settings.highlevel_tokens == HighLevelTokens::Accept,
             controls,
         })
-    }
-
-    /// Whether a request for `host` came here.
-    pub(super) fn is_at(&self, host: &Authority) -> bool {
-        self.host.is_at(host)
     }
 
     /// The grant of an access token, as it is at this moment.
@@ -131,14 +130,22 @@ pub(super) fn not_for_calls(bearer: &str) -> Option<HttpProblem> {
     })
 }
 
-/// The access token among what a request shows.
-pub(super) fn access_token(bearer: Option<&str>) -> Option<SecretString> {
-    let token = bearer.filter(|bearer| is_access_token(bearer))?;
-    Some(SecretString::from(token))
+/// The access token that a request shows at the address for sign-in, to be looked up before anything else.
+pub(in crate::http) fn shown_token(
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Option<SecretString>, HttpProblem> {
+    refuse_token_in(uri)?;
+    let token = bearer(headers)?.filter(|bearer| is_access_token(bearer));
+    if token.is_some() && headers.contains_key(ACCESS_KEY) {
+        let what = "An access token stands for itself; send it without an access key.";
+        return Err(unauthorized("invalid_request", what));
+    }
+    Ok(token.map(SecretString::from))
 }
 
 /// Addresses stand in logs and histories: a token there is not taken, whatever it is.
-pub(super) fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
+fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
     let names = uri.query().unwrap_or_default().split('&');
     let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default());
     if names.any(|name| name.eq_ignore_ascii_case("access_token")) {
@@ -151,4 +158,36 @@ pub(super) fn refuse_token_in(uri: &Uri) -> Result<(), HttpProblem> {
         ));
     }
     Ok(())
+}
+
+/// A client that somebody connected: in one of its locations, or free to name one.
+pub(super) fn of_grant(
+    grant: Arc<GrantRef>,
+    at: Option<&Account>,
+    location: Option<TenantId>,
+    accounts: &Accounts,
+) -> Result<Principal, HttpProblem> {
+    let scope = LocationScope::Grant(Arc::clone(&grant));
+    let bound = match (at, location) {
+        (Some(at), _) => Some(at),
+        (None, Some(id)) => {
+            let named = scope.find(accounts, id.as_str());
+            Some(named.ok_or_else(|| foreign(UNCONNECTED))?)
+        }
+        (None, None) => {
+            let mut within = scope.within(accounts);
+            within.next().filter(|_| within.next().is_none())
+        }
+    };
+    Ok(Principal {
+        account: bound.map(Account::caller),
+        access: Some(AccessRef::Grant(grant)),
+        ..Principal::with_scope(
+            CallerKind::Grant,
+            match bound {
+                Some(_) => LocationScope::None,
+                None => scope,
+            },
+        )
+    })
 }

@@ -78,6 +78,7 @@ fn principal(
         host: &host,
         peer: Some(IpAddr::from([127, 0, 0, 1])),
         alias,
+        is_sign_in: false,
         grant: None,
     };
     access.principal(&visit, accounts)

@@ -3,6 +3,7 @@
 mod arguments;
 mod file;
 mod lockdown;
+mod named;
 mod properties;
 mod quiet;
 

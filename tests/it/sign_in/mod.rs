@@ -1,8 +1,13 @@
 //! Connecting by address alone: what people bring, and what comes of it.
 
+mod addresses;
+mod approval_links;
 mod asking;
 pub(crate) mod browser;
+mod callers;
+mod chosen_rules;
 mod commands;
+mod connections;
 mod consent;
 mod console;
 mod discovery;
@@ -10,6 +15,7 @@ mod document_clients;
 mod documents;
 mod highlevel;
 mod hosts;
+mod isolation;
 mod metadata;
 mod pages;
 mod vault;
