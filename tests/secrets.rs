@@ -6,6 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "secrets/sign_in.rs"]
+mod sign_in;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -47,7 +50,11 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 fn check(place: &str, text: &str) {
-    for secret in SECRETS {
+    check_for(&SECRETS, place, text);
+}
+
+fn check_for(secrets: &[&str], place: &str, text: &str) {
+    for secret in secrets {
         if let Some(at) = text.find(secret) {
             let around: String = text[..at].chars().rev().take(200).collect();
             let around: String = around.chars().rev().collect();
@@ -159,6 +166,7 @@ async fn no_secret_is_in_anything_the_server_says() {
             .all(|request| !format!("{request:?}").contains(KEY)),
         "the key stays here"
     );
+    let tokens = sign_in::use_tokens(&highlevel.url).await;
     let log = log.0.lock().expect("the lock");
     let log = String::from_utf8_lossy(&log);
     println!(
@@ -171,6 +179,9 @@ async fn no_secret_is_in_anything_the_server_says() {
         "the libraries log nothing"
     );
     check("the log", &log);
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    assert!(log.contains("a client got tokens"), "nothing of signing in");
+    check_for(&tokens, "the log", &log);
 }
 
 fn libraries(log: &str) -> usize {

@@ -1,11 +1,16 @@
 //! Sign-in: what its routes share. They exist at the host of `oauth.url` alone.
 
+mod attempts;
 mod authorize;
+mod client_post;
 pub(super) mod front_page;
 pub(super) mod hosts;
 mod marketplace;
 pub(super) mod metadata;
 pub(super) mod pasted_token;
+mod register;
+mod revoke;
+mod token;
 pub(super) mod visitor;
 mod webhooks;
 
@@ -19,6 +24,7 @@ use crate::call::Pipeline;
 use crate::config::{Config, OauthSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::pages::Pages;
+use attempts::Attempts;
 use marketplace::MarketplaceApp;
 use state::clients::Clients;
 use state::events::Events;
@@ -47,6 +53,7 @@ pub struct SignIn {
     pub(in crate::http) pipeline: Pipeline,
     /// None where the settings name no app of HighLevel's Marketplace.
     pub(in crate::http) marketplace: Option<MarketplaceApp>,
+    pub(in crate::http) attempts: Attempts,
 }
 
 impl SignIn {
@@ -79,6 +86,7 @@ impl SignIn {
             fetcher: DocumentFetcher::new(pinned).map_err(|error| error.to_string())?,
             addresses: ClientAddresses::new(&config.server),
             pipeline: pipeline.clone(),
+            attempts: Attempts::default(),
         })))
     }
 
@@ -96,4 +104,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .merge(authorize::routes())
         .merge(marketplace::routes())
         .merge(webhooks::routes())
+        .merge(register::routes())
+        .merge(token::routes())
+        .merge(revoke::routes())
 }

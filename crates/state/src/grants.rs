@@ -31,7 +31,7 @@ use access::AccessCache;
 pub use access::{AccessGrant, GrantTrouble};
 pub use ending::EndedGrants;
 pub(crate) use ending::end_grants;
-use issue::Issuer;
+use issue::TokenIssuer;
 pub use record::{GrantHolder, GrantRecord, GrantScope};
 use record::{TokenGrant, holder_columns};
 pub use redeem::Redemption;
@@ -174,8 +174,8 @@ impl Grants {
             })
     }
 
-    fn issuer(&self) -> Issuer {
-        Issuer::new(self.store.ring(), self.times)
+    fn issuer(&self) -> TokenIssuer {
+        TokenIssuer::new(self.store.ring(), self.times)
     }
 
     /// Whether there is a row for this text. Nothing is locked for what somebody made up.
@@ -223,7 +223,7 @@ impl NewGrant {
     fn insert(
         &self,
         transaction: &mut Transaction,
-        issuer: &Issuer,
+        issuer: &TokenIssuer,
         code: &SecretString,
     ) -> Result<String, StoreError> {
         make_room(transaction, &self.holder)?;

@@ -18,6 +18,11 @@ mod hosts;
 mod isolation;
 mod metadata;
 mod pages;
+mod program;
+mod refreshes;
+mod registration;
+mod revocation;
+mod tokens;
 mod vault;
 mod webhooks;
 
@@ -47,6 +52,10 @@ struct Reply {
 impl Reply {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Empty where there is none.

@@ -19,7 +19,7 @@ use crate::token::{hash_token, make_token};
 pub(super) const MOST_ACCESS: i64 = 64;
 
 /// What tokens are made with.
-pub(super) struct Issuer {
+pub(super) struct TokenIssuer {
     ring: Arc<KeyRing>,
     times: GrantTimes,
 }
@@ -27,7 +27,7 @@ pub(super) struct Issuer {
 /// A secret of the store under which texts are made that can be made again; the rows alone give none.
 struct TokenKey(hmac::Key);
 
-impl Issuer {
+impl TokenIssuer {
     pub(super) fn new(ring: Arc<KeyRing>, times: GrantTimes) -> Self {
         Self { ring, times }
     }

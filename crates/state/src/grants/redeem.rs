@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::issue::Issuer;
+use super::issue::TokenIssuer;
 use super::record::TokenGrant;
 use super::{GrantTokens, Grants, TokenRefusal, canonical, now};
 use crate::StoreError;
@@ -51,7 +51,7 @@ impl Redemption {
     fn redeem(
         &self,
         transaction: &mut Transaction,
-        issuer: &Issuer,
+        issuer: &TokenIssuer,
     ) -> Result<Result<GrantTokens, TokenRefusal>, StoreError> {
         let hash = hash_token(&self.code);
         let find = sqlx::query("SELECT * FROM code WHERE hash = $1").bind(hash.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::issue::Issuer;
+use super::issue::TokenIssuer;
 use super::record::{TokenGrant, select_grant};
 use super::{GrantScope, GrantTokens, Grants, TokenRefusal, after, canonical, now};
 use crate::StoreError;
@@ -57,7 +57,7 @@ impl RefreshRequest {
     fn refresh(
         &self,
         transaction: &mut Transaction,
-        issuer: &Issuer,
+        issuer: &TokenIssuer,
     ) -> Result<Result<GrantTokens, TokenRefusal>, StoreError> {
         let hash = hash_token(&self.token);
         let Some((mut grant, retirement)) = find(transaction, &hash)? else {
@@ -148,7 +148,7 @@ fn find(
 /// The current token is replaced from now on.
 fn retire(
     transaction: &mut Transaction,
-    issuer: &Issuer,
+    issuer: &TokenIssuer,
     grant: &TokenGrant,
     hash: Vec<u8>,
 ) -> Result<(), StoreError> {
