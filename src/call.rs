@@ -411,10 +411,6 @@ impl Pipeline {
         &self.0.reaches
     }
 
-    fn token_tries(&self) -> &AddressBudget {
-        &self.0.token_tries
-    }
-
     /// Whether one more refusal of this caller is written down.
     fn may_write_refusal(&self, who: &str) -> bool {
         self.0.refusals.take(who)

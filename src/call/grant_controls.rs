@@ -41,18 +41,9 @@ impl GrantControls {
             return Ok(None);
         }
         let vault = Vault::new(store).reserving(config.locations.keys().cloned());
-        let installs = match &config.marketplace.client_secret {
-            Some(source) if config.marketplace.is_on() => {
-                let client_secret = config
-                    .secret(source)
-                    .map_err(|error| format!("[marketplace] client_secret: {error}"))?;
-                let app = App {
-                    client_id: config.marketplace.client_id.clone(),
-                    client_secret,
-                };
-                Some(Installs::new(oauth, &vault, app))
-            }
-            _ => None,
+        let installs = match config.marketplace.is_on() {
+            true => Some(open_installs(config, oauth, &vault)?),
+            false => None,
         };
         Ok(Some(Self {
             url: settings.url.as_str().into(),
@@ -80,6 +71,21 @@ impl GrantControls {
 }
 
 /// The grants of a store, which last as long as the settings say.
+fn open_installs(config: &Config, oauth: &Oauth, vault: &Vault) -> Result<Installs, String> {
+    let settings = &config.marketplace;
+    let source = settings.client_secret.as_ref().ok_or(
+        "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once",
+    )?;
+    let client_secret = config
+        .secret(source)
+        .map_err(|error| format!("marketplace.client_secret: {error}"))?;
+    let app = App {
+        client_id: settings.client_id.clone(),
+        client_secret,
+    };
+    Ok(Installs::new(oauth, vault, app))
+}
+
 pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
     let times = GrantTimes {
         access_for: settings.access_for,

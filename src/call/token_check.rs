@@ -49,7 +49,7 @@ const READS: [(&str, &str); 6] = [
     ("/locations/{locationId}/customFields", "custom fields"),
 ];
 
-/// A read that only an agency's token may do.
+/// Lists every location that the token reaches: an agency's reaches others, too.
 const OF_AGENCIES: &str = "/locations/search";
 
 /// A pasted token.
@@ -102,11 +102,10 @@ impl Pipeline {
             .then(|| Credential::from_secret(&token))
             .flatten()
             .ok_or(TokenProblem::Form)?;
-        self.token_tries()
-            .take(tried.address)
-            .map_err(TokenProblem::Tries)?;
+        let tries = &self.0.token_tries;
+        tries.take(tried.address).map_err(TokenProblem::Tries)?;
         let findings = self.try_reads(credential, &location, tried.address).await?;
-        self.token_tries().give_back(tried.address);
+        tries.give_back(tried.address);
         let text = |name: &str| findings.location[name].as_str().map(str::to_owned);
         Ok(TokenCheck {
             name: text("name").unwrap_or_default(),
@@ -165,15 +164,16 @@ impl Pipeline {
             return Err(TokenProblem::NoAnswer);
         }
         let unbound = context(None);
-        let asked = self.try_read(OF_AGENCIES, [], &unbound, &budget);
-        match timeout_at(deadline, asked).await {
-            Ok(Ok(_)) => Err(TokenProblem::Agency),
-            Ok(Err(answer)) if has_answered(&answer) => {
-                let tried = READS.map(|(_, what)| what);
-                Err(TokenProblem::Scopes(tried.to_vec()))
-            }
-            _ => Err(TokenProblem::NoAnswer),
-        }
+        let asked = self.try_read(OF_AGENCIES, [("limit", json!(2))], &unbound, &budget);
+        let reaches_others = match timeout_at(deadline, asked).await {
+            Ok(Ok(reply)) => lists_others(&reply, location),
+            Ok(Err(answer)) if has_answered(&answer) => false,
+            _ => return Err(TokenProblem::NoAnswer),
+        };
+        Err(match reaches_others {
+            true => TokenProblem::Agency,
+            false => TokenProblem::Scopes(READS.map(|(_, what)| what).to_vec()),
+        })
     }
 
     /// One read, of one row where it is a list. No rule of a location is about it: nobody reaches that location by it yet.
@@ -190,7 +190,7 @@ impl Pipeline {
         })?;
         let takes_limit = tool.arguments.iter().any(|one| one.name == "limit");
         let limit = takes_limit.then(|| ("limit", json!(1)));
-        let arguments = arguments.into_iter().chain(limit);
+        let arguments = limit.into_iter().chain(arguments);
         let arguments = arguments.map(|(name, value)| (name.to_owned(), value));
         let arguments = Map::from_iter(arguments);
         let mut facts = self.find_account(tool, arguments, None, context, &self.snapshot())?;
@@ -277,6 +277,13 @@ impl RequestBudget {
     }
 }
 
+fn lists_others(reply: &Reply, location: &TenantId) -> bool {
+    let answer: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let rows = answer["locations"].as_array();
+    let rows = rows.map_or(&[][..], Vec::as_slice);
+    rows.iter().any(|row| row["id"] != location.as_str())
+}
+
 /// Whether HighLevel looked at the token, and said no.
 fn has_answered(answer: &Answer) -> bool {
     !matches!(
@@ -302,10 +309,18 @@ mod tests {
 
     #[test]
     fn every_read_is_an_operation_and_what_binds_proves() {
+        let mut binding = Vec::new();
         for (path, _) in READS {
             let tool = catalog::get(path).expect(path);
-            assert!(tool.proves && tool.token == TokenClass::Location, "{path}");
+            assert!(tool.proves, "{path}");
+            if tool.token == TokenClass::Location {
+                binding.push(path);
+            }
         }
+        assert!(
+            binding.len() > 3 && !binding.contains(&LOCATION),
+            "{binding:?}"
+        );
         let search = catalog::get(OF_AGENCIES).expect(OF_AGENCIES);
         assert!(!search.proves);
         assert!(READS.len() < usize::try_from(MOST_REQUESTS).expect("small"));

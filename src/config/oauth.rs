@@ -192,11 +192,6 @@ impl MarketplaceSettings {
         if !self.is_on() {
             return Ok(());
         }
-        if self.client_secret.is_none() {
-            return Err(ConfigError::new(
-                "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once".to_owned(),
-            ));
-        }
         if !self.url.is_empty() && self.url.parse::<Url>().is_err() {
             return Err(ConfigError::new(format!(
                 "marketplace.url {:?} is no address; leave it empty for HighLevel's own page",

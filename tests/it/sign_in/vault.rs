@@ -56,6 +56,10 @@ async fn highlevel(answered: Answer) -> Recording {
                     "timezone": "Europe/Berlin"}});
                 answer(200, location.to_string())
             }
+            200 if request.path() == "/locations/search" => {
+                let others = json!({"locations": [{"id": LOCATION}, {"id": "another"}]});
+                answer(200, others.to_string())
+            }
             200 => answer(200, "{}"),
             status => answer(
                 status,
