@@ -70,7 +70,7 @@ impl GrantControls {
     }
 }
 
-/// The grants of a store, which last as long as the settings say.
+/// Fails with a sentence where the app's secret is not there.
 fn open_installs(config: &Config, oauth: &Oauth, vault: &Vault) -> Result<Installs, String> {
     let settings = &config.marketplace;
     let source = settings.client_secret.as_ref().ok_or(
@@ -86,6 +86,7 @@ fn open_installs(config: &Config, oauth: &Oauth, vault: &Vault) -> Result<Instal
     Ok(Installs::new(oauth, vault, app))
 }
 
+/// The grants of a store, which last as long as the settings say.
 pub fn open_grants(settings: &OauthSettings, store: &Store) -> Grants {
     let times = GrantTimes {
         access_for: settings.access_for,
