@@ -13,10 +13,8 @@ use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::call::{
-    AccessRef, CallerKind, GrantRef, LocationEndpoint, LocationScope, Pipeline, Principal,
-};
-use crate::config::{self, LocationHeader, OauthSettings, OwnAccount, ServerSettings};
+use crate::call::{AccessRef, CallerKind, GrantRef, LocationEndpoint, LocationScope, Principal};
+use crate::config::{self, LocationHeader, OwnAccount, ServerSettings};
 use crate::http::client_address::ClientAddresses;
 use crate::http::origin::is_loopback;
 use crate::http::problem::HttpProblem;
@@ -113,31 +111,6 @@ impl Access {
             keys_close: false,
             ..self
         }
-    }
-
-    /// The same with an address where people and clients sign in, where the settings have one.
-    pub fn with_sign_in(self, settings: &OauthSettings, pipeline: &Pipeline) -> Self {
-        Self {
-            sign_in: SignInAddress::new(settings, pipeline),
-            ..self
-        }
-    }
-
-    /// What that token opens.
-    pub async fn grant(
-        &self,
-        token: &SecretString,
-        pipeline: &Pipeline,
-    ) -> Result<Arc<GrantRef>, HttpProblem> {
-        match &self.sign_in {
-            Some(sign_in) => sign_in.grant(token, pipeline).await,
-            None => Err(not_a_token("")),
-        }
-    }
-
-    /// The address for sign-in, where the request came there.
-    fn sign_in_at(&self, visit: &Visit<'_>) -> Option<&SignInAddress> {
-        self.sign_in.as_ref().filter(|_| visit.is_sign_in)
     }
 
     /// Whom a request acts for.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use secrecy::SecretString;
 
-use super::ACCESS_KEY;
-use super::headers::{bearer, foreign, unauthorized};
+use super::headers::{bearer, foreign, not_a_token, unauthorized};
+use super::{ACCESS_KEY, Access, Visit};
 use crate::call::{
     AccessRef, CallerKind, GrantControls, GrantRef, LocationScope, Pipeline, Principal,
 };
@@ -41,6 +41,33 @@ const OTHER_SECRETS: [(&str, &str); 5] = [
     ("hli_", "an invitation, which a person opens in a browser"),
     ("hls_", "a session of a person's browser"),
 ];
+
+impl Access {
+    /// The same with an address where people and clients sign in, where the settings have one.
+    pub fn with_sign_in(self, settings: &OauthSettings, pipeline: &Pipeline) -> Self {
+        Self {
+            sign_in: SignInAddress::new(settings, pipeline),
+            ..self
+        }
+    }
+
+    /// What that token opens.
+    pub async fn grant(
+        &self,
+        token: &SecretString,
+        pipeline: &Pipeline,
+    ) -> Result<Arc<GrantRef>, HttpProblem> {
+        match &self.sign_in {
+            Some(sign_in) => sign_in.grant(token, pipeline).await,
+            None => Err(not_a_token("")),
+        }
+    }
+
+    /// The address for sign-in, where the request came there.
+    pub(super) fn sign_in_at(&self, visit: &Visit<'_>) -> Option<&SignInAddress> {
+        self.sign_in.as_ref().filter(|_| visit.is_sign_in)
+    }
+}
 
 impl SignInAddress {
     /// `None` where the settings have nobody sign in.
