@@ -120,14 +120,14 @@ impl AccessRef {
 
 /// Rules of a later version may take away what this one would let through: a section that there is not lets nothing
 /// through.
-fn named(text: &str) -> NamedRules {
+fn held_to(text: &str) -> NamedRules {
     NamedRules::parse(text).unwrap_or_else(|| NamedRules::Section(text.to_owned()))
 }
 
 /// All that hold for a key.
 fn rules_of(record: &KeyRecord) -> Vec<NamedRules> {
     let section = record.policy.clone().map(NamedRules::Section);
-    let own = record.rules.as_deref().map(named);
+    let own = record.rules.as_deref().map(held_to);
     section.into_iter().chain(own).collect()
 }
 
@@ -176,7 +176,7 @@ impl<'a> From<&'a AccessGrant> for GrantTerms<'a> {
 
 impl GrantRef {
     pub fn new(terms: &GrantTerms<'_>, holder: HolderRef) -> Self {
-        let own = named(terms.rules);
+        let own = held_to(terms.rules);
         let reading = NamedRules::BuiltIn(BuiltInRules::ReadOnly);
         let reading = (terms.reads_only && own != reading).then_some(reading);
         let (holders, location_rules) = match &holder {

@@ -3,6 +3,7 @@
 mod attempts;
 mod authorize;
 mod client_post;
+mod customers;
 pub(super) mod front_page;
 pub(super) mod hosts;
 mod marketplace;
@@ -27,6 +28,7 @@ use crate::http::pages::Pages;
 use attempts::Attempts;
 use marketplace::MarketplaceApp;
 use state::clients::Clients;
+use state::customers::Customers;
 use state::events::Events;
 use state::forms::SealedForms;
 use state::grants::Grants;
@@ -47,6 +49,7 @@ pub struct SignIn {
     pub(in crate::http) clients: Clients,
     pub(in crate::http) grants: Grants,
     pub(in crate::http) vault: Vault,
+    pub(in crate::http) customers: Customers,
     pub(in crate::http) events: Events,
     pub(in crate::http) fetcher: DocumentFetcher,
     pub(in crate::http) addresses: ClientAddresses,
@@ -82,6 +85,7 @@ impl SignIn {
             clients: Clients::new(store),
             grants: sign_in.grants,
             vault: sign_in.vault,
+            customers: Customers::new(store),
             events: Events::new(store),
             fetcher: DocumentFetcher::new(pinned).map_err(|error| error.to_string())?,
             addresses: ClientAddresses::new(&config.server),
@@ -107,4 +111,5 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .merge(register::routes())
         .merge(token::routes())
         .merge(revoke::routes())
+        .merge(customers::routes())
 }

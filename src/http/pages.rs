@@ -8,6 +8,7 @@ pub(super) mod clean;
 pub(super) mod come_back;
 pub(super) mod connections;
 pub(super) mod consent;
+pub(super) mod customers;
 mod entry;
 pub(super) mod form;
 mod front;

@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod consent;
 mod console;
+mod customers;
 mod discovery;
 mod document_clients;
 mod documents;
