@@ -1,6 +1,6 @@
 //! `tools`: what there is to call, and the scopes that it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::terminal::{Text, table};
 use super::{CliError, print};
 use crate::surfaces::{UnknownToolset, nearest, tools_in};
-use tool::{Effect, Tool};
+use tool::{Effect, TokenClass, Tool};
 
 #[derive(Subcommand)]
 pub(super) enum ToolsCommand {
@@ -26,6 +26,9 @@ pub(super) enum ToolsCommand {
     Scopes {
         /// Toolsets joined by `+`; without it every tool.
         toolsets: Option<String>,
+        /// On one line, as a Marketplace app for sub-accounts asks for them: without those that only an agency's app may have.
+        #[arg(long)]
+        app: bool,
     },
 }
 
@@ -47,7 +50,17 @@ pub(super) fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
             table(["Tool", "Effect", "Title"], rows)?;
         }
         ToolsCommand::Show { name } => print(shown(find(&tools(None)?, &name)?)?)?,
-        ToolsCommand::Scopes { toolsets } => print(scopes(&tools(toolsets)?))?,
+        ToolsCommand::Scopes {
+            toolsets,
+            app: false,
+        } => print(scopes(&tools(toolsets)?))?,
+        ToolsCommand::Scopes {
+            toolsets,
+            app: true,
+        } => {
+            let scopes: Vec<&str> = app_scopes(&tools(toolsets)?).into_iter().collect();
+            print(format_args!("{}\n", scopes.join(" ")))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,6 +89,13 @@ pub(super) fn scopes(tools: &[&Tool]) -> String {
         .into_iter()
         .map(|(scope, tools)| format!("- `{scope}`: {}\n", tools.join(", ")))
         .collect()
+}
+
+/// What an app for sub-accounts can have of the tools' scopes, and what signing in by it needs.
+fn app_scopes(tools: &[&'static Tool]) -> BTreeSet<&'static str> {
+    let of_locations = tools.iter().filter(|tool| tool.token != TokenClass::Agency);
+    let scopes = of_locations.flat_map(|tool| tool.scopes.iter().copied());
+    scopes.chain(["oauth.readonly", "oauth.write"]).collect()
 }
 
 fn shown(tool: &Tool) -> Result<String, serde_json::Error> {

@@ -30,7 +30,7 @@ pub(crate) async fn start(marketplace: MarketplaceOptions) -> Sandbox {
 }
 
 /// What the app's link asks for, with other values in place of the usual ones; empty ones are left out.
-fn asked(others: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn asked(others: &[(&str, &str)]) -> Vec<(String, String)> {
     let usual = [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),

@@ -1,5 +1,6 @@
 //! The sandbox, and the server in front of it.
 
+mod app_scopes;
 mod commands;
 mod contacts;
 mod contract;
