@@ -1,7 +1,8 @@
 //! `doctor --public`: each thing that a proxy may do to a server is found by name, and a healthy one has no fault.
 
+mod own_server;
+
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,7 +14,6 @@ use tokio::task::JoinSet;
 
 use crate::stdio::program;
 use test_support::recording::{RecordedRequest, Recording, json as answer};
-use test_support::server::{TestServer, client};
 
 /// What stands between: makes of a request and the server's answer what a client gets.
 type Proxy = fn(&RecordedRequest, Response) -> Response;
@@ -136,7 +136,6 @@ async fn changed(response: Response, member: &str, value: Value) -> Response {
 }
 
 fn with(response: Response, member: &str, value: Value) -> Response {
-    // The document is there at once.
     at_once(changed(response, member, value))
 }
 
@@ -185,7 +184,6 @@ async fn what_is_found_is_there_as_json_too() {
 #[tokio::test]
 async fn each_fault_of_a_proxy_is_found() {
     let cases = [
-        // The address.
         Case {
             proxy: |request, _| redirect(&format!("https://mcp.example.com{}", request.path())),
             lines: &["fault address", "redirects to https://mcp.example.com/mcp"],
@@ -497,70 +495,5 @@ async fn what_is_no_server_is_said() {
         let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(code), "{text}");
         assert!(text.contains(part), "no {part:?} in {text}");
-    }
-}
-
-/// Our own server behind a proxy. One that does not pass `Host` on asks it for the address that it knows it by.
-async fn behind_a_proxy(passes_host: bool) -> (Recording, TestServer) {
-    let upstream = Arc::new(OnceLock::<String>::new());
-    let shared = Arc::clone(&upstream);
-    let proxy = Recording::start_async(move |request| {
-        let upstream = shared.get().expect("started").clone();
-        async move { pass_on(request, &upstream, passes_host).await }
-    })
-    .await;
-    let sign_in = ("HIGHLEVEL_MCP_OAUTH_URL", proxy.url.as_str());
-    let server = TestServer::start_with("http://127.0.0.1:1", &[sign_in]).await;
-    upstream.set(server.url.clone()).expect("once");
-    (proxy, server)
-}
-
-async fn pass_on(request: RecordedRequest, upstream: &str, passes_host: bool) -> Response {
-    let mut headers = request.headers.clone();
-    if !passes_host {
-        let host = upstream.replace("http://127.0.0.1", "localhost");
-        headers.insert("host", HeaderValue::from_str(&host).expect("a host"));
-    }
-    let url = format!("{upstream}{}", request.target);
-    let passed = client().request(request.method, url).headers(headers);
-    // A redirect is the client's to follow.
-    let answer = passed.body(request.body).send().await.expect("an answer");
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
-    response.headers_mut().remove("transfer-encoding");
-    *response.body_mut() = Body::from_stream(answer.bytes_stream());
-    response
-}
-
-#[tokio::test]
-async fn our_own_server_has_no_fault_behind_a_proxy_that_passes_everything_on() {
-    let (proxy, _server) = behind_a_proxy(true).await;
-    let done = program(&["doctor", "--public", &proxy.url], &[]).output();
-    let done = done.await.expect("run");
-    let report = String::from_utf8_lossy(&done.stdout).replace('\t', " ");
-    assert_eq!(done.status.code(), Some(0), "{report}");
-    // Web pages of others may not call a server of this machine.
-    let others = report.lines().filter(|line| !line.starts_with("ok "));
-    let others: Vec<&str> = others.collect();
-    assert!(
-        matches!(others[..], [line] if line.starts_with("warning web pages (CORS)")),
-        "{report}"
-    );
-}
-
-#[tokio::test]
-async fn a_proxy_that_keeps_the_host_to_itself_is_found() {
-    let (proxy, _server) = behind_a_proxy(false).await;
-    let done = program(&["doctor", "--public", &proxy.url], &[]).output();
-    let done = done.await.expect("run");
-    let report = String::from_utf8_lossy(&done.stdout).replace('\t', " ");
-    assert_eq!(done.status.code(), Some(1), "{report}");
-    for line in [
-        "fault POST (claude.ai, ChatGPT)",
-        "proxy_set_header Host $host",
-        "fault resource (claude.ai)",
-    ] {
-        assert!(report.contains(line), "no {line:?} in {report}");
     }
 }
