@@ -1,0 +1,265 @@
+// Drives the pages in Chromium, as people do: PROGRAM's server at BASE, its settings in the environment.
+// Every page is watched: nothing may break its policy, and nothing may ask another origin.
+import { execFileSync } from "node:child_process";
+import assert from "node:assert/strict";
+import { readFileSync, mkdirSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import http from "node:http";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const { BASE, PROGRAM, CHROMIUM, SHOTS, HANDLE } = process.env;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const run = (...words) => execFileSync(PROGRAM, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+const link = (...words) => run(...words).match(/https?:\/\/\S+#hli_\S+/)[0];
+
+// A client that listens on this computer, with a page of its own that opens windows.
+const received = [];
+const client = http.createServer((request, response) => {
+  const url = new URL(request.url, "http://localhost");
+  response.setHeader("content-type", "text/html");
+  if (url.pathname === "/callback") {
+    received.push(Object.fromEntries(url.searchParams));
+    return response.end("<title>back</title><script>opener?.postMessage(location.search, '*')</script>connected");
+  }
+  response.end("<title>client</title><script>let got; addEventListener('message', (m) => { got = m.data; });</script>");
+});
+await new Promise((ready) => client.listen(0, "127.0.0.1", ready));
+const CLIENT = `http://localhost:${client.address().port}`;
+const redirects = { local: `${CLIENT}/callback`, site: "https://app.example.test/callback", program: "cursor://anysphere.cursor-mcp/oauth/callback" };
+
+const registered = await fetch(`${BASE}/register`, {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ client_name: "Cursor", redirect_uris: Object.values(redirects), token_endpoint_auth_method: "none" }),
+});
+const { client_id } = await registered.json();
+assert.ok(client_id, "the client is registered");
+
+function authorize(redirect, more = {}) {
+  const challenge = createHash("sha256").update(randomBytes(32)).digest("base64url");
+  const query = new URLSearchParams({
+    client_id, redirect_uri: redirect, response_type: "code", code_challenge: challenge, code_challenge_method: "S256", state: "s1", ...more,
+  });
+  return `${BASE}/authorize?${query}`;
+}
+
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+const faults = [];
+
+// A browser window, watched. `options`: playwright's.
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 900, height: 900 }, ...options });
+  context.on("page", watch);
+  // The site of a client that is reached by https.
+  await context.route("https://app.example.test/**", (route) => route.fulfill({ body: "<title>back</title>connected", contentType: "text/html" }));
+  return context;
+}
+function watch(page) {
+  page.on("console", (message) => {
+    if (/Content Security Policy|Refused to/i.test(message.text())) faults.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`${page.url()}: ${error}`));
+  page.on("request", (request) => {
+    const [to, from] = [new URL(request.url()), page.url()];
+    if (from.startsWith(BASE) && to.origin !== BASE && !request.isNavigationRequest()) faults.push(`${from} asks ${to}`);
+  });
+}
+
+const shots = new Map();
+async function check(page, name) {
+  // It may be read by ear and by keys, and fits a phone.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const grave = violations.filter((one) => ["serious", "critical"].includes(one.impact));
+  assert.deepEqual(grave.map((one) => `${one.id}: ${one.nodes[0].html}`), [], `axe: ${name}`);
+  const size = page.viewportSize();
+  for (const [mode, width] of [["light", 900], ["dark", 900], ["light", 360], ["dark", 360]]) {
+    await page.emulateMedia({ colorScheme: mode });
+    await page.setViewportSize({ width, height: 800 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `${name} is ${over} wider than ${width}`);
+    if (SHOTS) {
+      mkdirSync(SHOTS, { recursive: true });
+      await page.screenshot({ path: `${SHOTS}/${name}-${mode}-${width}.png`, fullPage: true });
+    }
+    if (mode === "dark") {
+      const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ["color-contrast"] }));
+      assert.deepEqual(violations.map((one) => one.nodes[0].html), [], `contrast in the dark: ${name}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize(size);
+  shots.set(name, true);
+}
+
+const pass = (what) => console.log(`PASS pages: ${what}`);
+const backAtClient = (page) => page.waitForURL((url) => url.origin === CLIENT);
+// A page that the browser goes back to gets its fields as they were, a moment after it is there.
+async function choose(page) {
+  const box = page.getByRole("checkbox").first();
+  for (let tries = 0; tries < 10; tries += 1) {
+    if (!(await box.isChecked())) await box.click();
+    await page.waitForTimeout(50);
+    if (await box.isChecked()) return;
+  }
+  assert.fail("a sub-account cannot be ticked");
+}
+
+// The first operator, by a link whose secret the script takes out of the address.
+const context = await open();
+const page = await context.newPage();
+await page.goto(link("console", "link"));
+assert.equal(new URL(page.url()).hash, "", "the secret leaves the address");
+await page.getByLabel("Your name").fill("Olga");
+await check(page, "first");
+await page.getByRole("button", { name: "Become the operator" }).click();
+await page.waitForURL(`${BASE}/console`);
+await check(page, "home");
+for (const part of ["Approvals", "Connections", "Sub-accounts"]) {
+  await page.getByRole("navigation").getByRole("link", { name: part }).click();
+  await check(page, part.toLowerCase());
+}
+pass("the first operator comes in by a link, and finds everything");
+
+// Consent by each kind of redirect.
+await page.goto(authorize(redirects.local));
+await check(page, "consent");
+await choose(page);
+await page.getByRole("button", { name: "Allow" }).click();
+await backAtClient(page);
+assert.equal(received.at(-1).state, "s1");
+assert.match(received.at(-1).code, /^hlc_/);
+await page.goto(authorize(redirects.site));
+await check(page, "consent-site");
+await choose(page);
+await page.getByRole("button", { name: "Allow" }).click();
+await page.waitForURL("https://app.example.test/callback?**");
+assert.match(page.url(), /code=hlc_/);
+const tab = await context.newPage();
+await tab.goto(authorize(redirects.program));
+await check(tab, "consent-program");
+await choose(tab);
+// Nothing on this machine opens it: the browser tells of the answer to its tools alone.
+const tools = await context.newCDPSession(tab);
+await tools.send("Network.enable");
+const answered = new Promise((resolve) => {
+  tools.on("Network.responseReceivedExtraInfo", ({ headers }) => {
+    const to = Object.entries(headers).find(([name]) => name.toLowerCase() === "location");
+    if (to) resolve(to[1]);
+  });
+});
+await tab.getByRole("button", { name: "Allow" }).click();
+const to = await answered;
+await tab.close();
+assert.match(to, /^cursor:\/\/anysphere\.cursor-mcp\/oauth\/callback\?code=hlc_/);
+pass("consent leads to this computer, a site and a program");
+
+// No, and the button of the browser that leads back.
+await page.goto(authorize(redirects.local));
+await page.getByRole("button", { name: "Cancel" }).click();
+await backAtClient(page);
+assert.equal(received.at(-1).error, "access_denied");
+await page.goBack();
+await page.getByRole("heading", { level: 1 }).waitFor();
+await choose(page);
+await page.getByRole("button", { name: "Allow" }).click();
+await backAtClient(page);
+assert.match(received.at(-1).code, /^hlc_/);
+await page.goBack();
+await page.reload();
+await choose(page);
+await page.getByRole("button", { name: "Allow" }).click();
+await backAtClient(page);
+pass("cancel, back and reload leave a page that works");
+
+// Two tabs of one browser.
+const [one, two] = [await context.newPage(), await context.newPage()];
+await one.goto(authorize(redirects.local, { state: "one" }));
+await two.goto(authorize(redirects.local, { state: "two" }));
+for (const [tab, state] of [[one, "one"], [two, "two"]]) {
+  await choose(tab);
+  await tab.getByRole("button", { name: "Allow" }).click();
+  await backAtClient(tab);
+  assert.equal(received.at(-1).state, state);
+  await tab.close();
+}
+pass("two tabs are two answers");
+
+// A window that a client's page opened tells that page.
+const opener = await context.newPage();
+await opener.goto(CLIENT);
+const popup = context.waitForEvent("page");
+await opener.evaluate((url) => void window.open(url), authorize(redirects.local, { state: "popup" }));
+const opened = await popup;
+await choose(opened);
+await opened.getByRole("button", { name: "Allow" }).click();
+await opener.waitForFunction(() => typeof got === "string" && got.includes("state=popup"));
+await opened.close();
+await opener.close();
+pass("a window that a client opened answers to it");
+
+// Keys alone, from the heading to the answer.
+await page.goto(authorize(redirects.local, { state: "keys" }));
+const focused = () => page.evaluate(() => {
+  const here = document.activeElement;
+  const ring = getComputedStyle(here).outlineStyle;
+  return { text: here.innerText || here.closest("label")?.innerText || here.value || "", kind: here.type ?? "", ring };
+});
+let decided = false;
+for (let steps = 0; steps < 40 && !decided; steps += 1) {
+  await page.keyboard.press("Tab");
+  const here = await focused();
+  if (here.kind) assert.notEqual(here.ring, "none", `where ${here.text} has the focus can be seen`);
+  if (here.kind === "checkbox" && steps < 20 && !(await page.getByRole("checkbox").first().isChecked())) await page.keyboard.press("Space");
+  if (here.kind === "submit" && here.text === "Allow") {
+    await page.keyboard.press("Enter");
+    decided = true;
+  }
+}
+await backAtClient(page);
+assert.equal(received.at(-1).state, "keys");
+pass("keys alone are enough");
+
+// Somebody who was invited, without script and on a phone: who are you, what may it do, and an approval.
+const phone = await open({ javaScriptEnabled: false, viewport: { width: 360, height: 740 }, hasTouch: true });
+const small = await phone.newPage();
+await small.goto(authorize(redirects.local, { state: "phone" }));
+await small.getByRole("heading", { name: "Who are you?" }).waitFor();
+await small.getByLabel("Invitation").fill(link("invite", "Ada", "--all-locations", "--may-approve"));
+await small.getByRole("button", { name: "Continue" }).click();
+await small.getByText("You are Ada.").waitFor();
+await small.getByRole("checkbox").first().check();
+await small.getByRole("button", { name: "Allow" }).click();
+await backAtClient(small);
+assert.equal(received.at(-1).state, "phone");
+await small.goto(`${BASE}/console/approvals`);
+await small.getByRole("main").getByRole("link").first().click();
+await small.getByRole("button", { name: /Approve/ }).click();
+await small.getByText("Approved by Ada").waitFor();
+pass("an invited person connects and approves without script, 360 pixels wide");
+
+// The same pages as they look before anybody is in.
+const stranger = await open();
+const nobody = await stranger.newPage();
+await nobody.goto(authorize(redirects.local));
+await check(nobody, "entry");
+await nobody.getByLabel("Invitation").fill("hlk_wrong_key");
+await nobody.getByRole("button", { name: "Continue" }).click();
+await nobody.getByRole("alert").waitFor();
+await check(nobody, "entry-problem");
+for (const [name, path] of [["join", "/console/join"], ["signin", "/console/signin"], ["signed-out", "/console"], ["unknown-client", "/authorize?client_id=x&redirect_uri=https://x.example/"]]) {
+  await nobody.goto(`${BASE}${path}`);
+  await check(nobody, name);
+}
+await page.goto(`${BASE}/console/approvals/${HANDLE}`);
+await check(page, "approval");
+await page.goto(`${BASE}/console/connections`);
+await check(page, "connections-used");
+pass(`${shots.size} pages: axe finds nothing serious, light and dark, 900 and 360 pixels wide`);
+
+assert.deepEqual(faults, [], "nothing broke its policy, and nothing asked another origin");
+pass("no violation of a policy, no request to another origin");
+await browser.close();
+client.close();
