@@ -61,7 +61,8 @@ impl Client {
         self.ask(request.as_bytes()).await.0
     }
 
-    async fn ask(&mut self, request: &[u8]) -> (u16, String) {
+    /// Sends these bytes: the HTTP status, and the body.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> (u16, String) {
         let stream = self.connect().await;
         stream.write_all(request).await.expect("written");
         let mut answer = Vec::new();
