@@ -6,7 +6,8 @@ use super::*;
 fn copies(folder: &TempDir, handle: &str, count: i64, state: &str) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
         INSERT INTO approval SELECT printf('apr_%020d', i), i, i, tool, effect, i, alias, '{state}', created_at,
-            expires_at, decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, outcome
+            expires_at, decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, outcome,
+            holder_decides
         FROM approval, n WHERE id = '{handle}'";
     let insert = insert.replace("{count}", &count.to_string());
     for_tests::sql(
