@@ -22,6 +22,9 @@ pub(in crate::http) struct Attempts {
     /// What was refused of those who redeem and revoke. Web clients come by the thousand from a few addresses, so that
     /// what is not refused has no limit.
     pub refusals: AttemptLimiter,
+    /// Documents of clients that are fetched for whoever opens a consent. A site that never answers takes five seconds of
+    /// the few that are fetched at once.
+    pub documents: AttemptLimiter,
 }
 
 /// One kind of attempts: so many at once, and then one each time that the interval has passed.
@@ -37,6 +40,7 @@ impl Default for Attempts {
         Self {
             registrations: AttemptLimiter::new(5, Duration::from_secs(12)),
             refusals: AttemptLimiter::new(60, Duration::from_millis(50)),
+            documents: AttemptLimiter::new(25, Duration::from_secs(1)),
         }
     }
 }

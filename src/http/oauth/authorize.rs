@@ -10,16 +10,17 @@ mod location;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::SignIn;
 use super::pasted_token::{anyone_may_paste, may_paste};
 use super::visitor::{Visitor, unavailable};
 use crate::call::HolderRef;
+use crate::http::client_address::Peer;
 use crate::http::pages::consent::ConsentPage;
 use crate::http::pages::form::{FormFields, LARGEST_FORM};
 use crate::http::pages::notice::PageProblem;
@@ -42,18 +43,22 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
 async fn ask(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> Response {
-    let shown = show_first(&sign_in, query.unwrap_or_default(), &headers).await;
+    let shown = show_first(&sign_in, query.unwrap_or_default(), peer, &headers).await;
     sign_in.pages.respond(shown, PageKind::Consent)
 }
 
 async fn show_first(
     sign_in: &SignIn,
     query: String,
+    peer: Option<Extension<Peer>>,
     headers: &HeaderMap,
 ) -> Result<Response, PageProblem> {
-    let asked = match ClientRequest::read(sign_in, query).await {
+    let peer = peer.map(|Extension(Peer(address))| address);
+    let address = sign_in.addresses.client(peer, headers);
+    let asked = match ClientRequest::read(sign_in, query, address).await {
         Ok(asked) => asked,
         Err(RequestProblem::Page(problem)) => return Err(problem),
         Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),

@@ -121,3 +121,21 @@ async fn whoever_is_nobody_says_first_who_they_are() {
     assert_eq!(left.location(), path);
     assert_eq!(browser.get(&path).await.heading(), "Who are you?");
 }
+
+#[tokio::test]
+async fn nobody_has_documents_fetched_without_end() {
+    let agency = house(1).await;
+    let browser = Browser::new(&agency.server);
+    let known = client(&agency.server, "Known", &[REDIRECT]).await;
+    let mut refused = 0;
+    for number in 0..40 {
+        let id = format!("https://127.0.0.1/{number}.json");
+        let page = browser.get(&request(&id, &[])).await;
+        assert!([400, 429].contains(&page.status), "{}", page.text);
+        refused += usize::from(page.status == 429);
+    }
+    assert!((1..=15).contains(&refused), "{refused} of 40");
+    // Whoever needs no document is let through.
+    let page = browser.get(&request(&known, &[])).await;
+    assert_eq!(page.status, 200);
+}

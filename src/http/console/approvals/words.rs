@@ -40,6 +40,7 @@ pub(super) async fn who(sign_in: &SignIn, approval: &Approval) -> Result<String,
     };
     let name = match kind {
         "key" => key_name(id),
+        "credential" => Some("a program with a token or key of its own".to_owned()),
         "grant" => sign_in
             .grants
             .get(id)

@@ -1,5 +1,7 @@
 //! What a client asks for, and whether there is such a client.
 
+use std::net::IpAddr;
+
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use oauth::{
@@ -46,7 +48,12 @@ impl From<PageProblem> for RequestProblem {
 }
 
 impl ClientRequest {
-    pub(super) async fn read(sign_in: &SignIn, query: String) -> Result<Self, RequestProblem> {
+    /// `address`: where whoever opens the page is; `None` for a form of ours, whose page was opened before.
+    pub(super) async fn read(
+        sign_in: &SignIn,
+        query: String,
+        address: Option<IpAddr>,
+    ) -> Result<Self, RequestProblem> {
         let parsed = ClientQuery::parse(&query).map_err(|problem| {
             let problem =
                 PageProblem::new(StatusCode::BAD_REQUEST, NOT_CONNECTED, problem.to_string());
@@ -54,7 +61,7 @@ impl ClientRequest {
                 "Start again from your program. If it happens again, its maker has to mend it.",
             )
         })?;
-        let client = find_client(sign_in, &parsed.client_id).await?;
+        let client = find_client(sign_in, &parsed.client_id, address).await?;
         let redirect = own_redirect(&client, &parsed.redirect_uri)?;
         let issuer = &sign_in.issuer;
         let back = |problem: &OauthProblem| {
@@ -141,11 +148,17 @@ fn own_redirect(client: &ClientRecord, asked: &str) -> Result<RedirectUri, PageP
     })
 }
 
-async fn find_client(sign_in: &SignIn, id: &str) -> Result<ClientRecord, PageProblem> {
+async fn find_client(
+    sign_in: &SignIn,
+    id: &str,
+    address: Option<IpAddr>,
+) -> Result<ClientRecord, PageProblem> {
     let register = sign_in.settings.register;
     let found = sign_in.clients.find(id).await.map_err(unavailable)?;
     let client = match DocumentUrl::parse(id) {
-        Some(url) if register != Register::Static => read_document(sign_in, &url, found).await?,
+        Some(url) if register != Register::Static => {
+            read_document(sign_in, &url, found, address).await?
+        }
         Some(_) => return Err(unknown()),
         None => found.ok_or_else(unknown)?,
     };
@@ -178,6 +191,7 @@ async fn read_document(
     sign_in: &SignIn,
     url: &DocumentUrl,
     copy: Option<ClientRecord>,
+    address: Option<IpAddr>,
 ) -> Result<ClientRecord, PageProblem> {
     let now = Timestamp::now();
     let is_blocked = |copy: &ClientRecord| copy.blocked.is_some();
@@ -191,6 +205,16 @@ async fn read_document(
         .filter(|copy| is_fresh(copy) || is_blocked(copy))
     {
         return Ok(copy.clone());
+    }
+    if let Err(wait) = sign_in.attempts.documents.acquire(address) {
+        let seconds = wait.as_secs().max(1);
+        return Err(PageProblem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many programs at once",
+            format!(
+                "Many programs were to be connected from your address just now. Try again in {seconds} seconds."
+            ),
+        ));
     }
     let fetched = match sign_in.fetcher.fetch(url).await {
         Ok(fetched) => fetched,

@@ -41,7 +41,7 @@ async fn answer(
     let visitor = Visitor::find(sign_in, headers).await?;
     let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
     // The client may have been blocked, or its document changed, since the page was shown.
-    let asked = match ClientRequest::read(sign_in, form.query.clone()).await {
+    let asked = match ClientRequest::read(sign_in, form.query.clone(), None).await {
         Ok(asked) => asked,
         Err(RequestProblem::Page(problem)) => return Err(problem),
         Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),

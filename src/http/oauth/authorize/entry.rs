@@ -36,7 +36,7 @@ async fn take_proof(
     let fields = own_form(sign_in, headers, body)?;
     let visitor = Visitor::find(sign_in, headers).await?;
     let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
-    let asked = match ClientRequest::read(sign_in, form.query).await {
+    let asked = match ClientRequest::read(sign_in, form.query, None).await {
         Ok(asked) => asked,
         Err(RequestProblem::Page(problem)) => return Err(problem),
         Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
