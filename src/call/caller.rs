@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access_ref::{AccessRef, GrantRef};
 use super::shares::CallPlace;
-use super::{ClientLine, PrincipalId};
+use super::{ClientLine, Pipeline, PrincipalId};
 use crate::budget::Budget;
 use crate::telemetry::Parent;
 use crate::upstream::accounts::{Account, Accounts};
@@ -214,6 +214,29 @@ impl Principal {
             brings_token: false,
             endpoint: None,
         }
+    }
+}
+
+impl Pipeline {
+    /// What counters and records keep the caller under.
+    pub fn principal_id(&self, principal: &Principal) -> PrincipalId {
+        principal.id(|account| self.0.transport.digest(account))
+    }
+
+    /// What rows keep the caller under: the same in every process on the store.
+    pub fn principal_digest(&self, principal: &Principal) -> [u8; 32] {
+        let account = principal.account.as_ref();
+        let name = match self.principal_id(principal) {
+            PrincipalId::Key(id) => format!("key {id}"),
+            PrincipalId::Grant(id) => format!("grant {id}"),
+            PrincipalId::Server => "server".to_owned(),
+            PrincipalId::Local => "local".to_owned(),
+            PrincipalId::Token(_) => {
+                let credential = account.map(|account| account.credential.identity());
+                format!("token {}", credential.unwrap_or_default())
+            }
+        };
+        self.0.controls.store.identity().digest(&name)
     }
 }
 

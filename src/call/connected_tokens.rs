@@ -94,7 +94,7 @@ mod tests {
             ("a", 20, true),
             ("b", 100, false),
             ("b", 159, true),
-            ("a", 200, false),
+            ("a", 230, false),
         ];
         let start = Instant::now();
         for (credential, second, expected) in rows {

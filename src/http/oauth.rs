@@ -5,6 +5,7 @@ mod authorize;
 mod client_post;
 mod customers;
 pub(super) mod front_page;
+mod highlevel_key;
 pub(super) mod hosts;
 mod marketplace;
 pub(super) mod metadata;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::upstream::company::{Company, LocationInstall};
+use crate::upstream::company::{Company, InstallCredential, LocationInstall};
 use crate::upstream::configured_location::ConfiguredLocation;
 use crate::upstream::tenant_id::TenantId;
 use crate::upstream::{Claims, Digest};
@@ -114,6 +114,15 @@ impl Credential {
         match self {
             Self::Token(token) => Claims::parse(token.secret.expose_secret()),
             Self::Company(_) | Self::Install(_) => None,
+        }
+    }
+}
+
+impl From<InstallCredential> for Credential {
+    fn from(installed: InstallCredential) -> Self {
+        match installed {
+            InstallCredential::Company(company) => Self::Company(company),
+            InstallCredential::Location(install) => Self::Install(install),
         }
     }
 }

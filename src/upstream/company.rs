@@ -29,7 +29,7 @@ use ::state::Store;
 use ::state::agency_tokens::AgencyTokens;
 use file::PairFile;
 use holder::PairHolder;
-pub use install::{Installs, LocationInstall, MarketplaceInstall};
+pub use install::{InstallCredential, Installs, LocationInstall, MarketplaceInstall};
 use location_token_cache::LocationTokenCache;
 pub use minter::Minter;
 pub use oauth::{App, Oauth};

@@ -58,6 +58,8 @@ fn credential(
 ) -> Option<Credential> {
     match row.kind {
         CredentialKind::Pit => token.and_then(Credential::from_secret),
-        CredentialKind::Location | CredentialKind::Company => installs?.credential(row),
+        CredentialKind::Location | CredentialKind::Company => {
+            installs?.credential(row).map(Credential::from)
+        }
     }
 }

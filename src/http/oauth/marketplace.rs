@@ -18,8 +18,8 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SignIn;
+use super::highlevel_key::HighLevelKey;
 use super::visitor::{Visitor, flow, own_form, unavailable};
-use super::webhooks::HighLevelKey;
 use crate::call::{AddressBudget, GrantControls, Pipeline};
 use crate::config::{Config, MarketplaceSettings};
 use crate::http::client_address::{ClientAddresses, Peer};

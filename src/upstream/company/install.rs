@@ -14,7 +14,6 @@ use super::renewal::{PairSource, Renewal};
 use super::state::RenewalState;
 use super::{Company, app_id};
 use crate::upstream::TenantId;
-use crate::upstream::caller::Credential;
 use crate::upstream::failure::Failure;
 use state::StoreError;
 use state::vault::{CredentialKind, MOST_LOCATIONS, NewInstall, Vault, VaultLocation};
@@ -26,7 +25,14 @@ pub struct Installs {
     vault: Vault,
     app: App,
     /// By the credential's id in the store.
-    credentials: Arc<Mutex<HashMap<String, Credential>>>,
+    credentials: Arc<Mutex<HashMap<String, InstallCredential>>>,
+}
+
+/// What an install gives to its locations.
+#[derive(Clone, Debug)]
+pub enum InstallCredential {
+    Company(Company),
+    Location(LocationInstall),
 }
 
 /// The app in one location. Cheap to clone.
@@ -99,7 +105,7 @@ impl Installs {
     }
 
     /// What reaches an installed location; `None` of another kind of location.
-    pub fn credential(&self, location: &VaultLocation) -> Option<Credential> {
+    pub fn credential(&self, location: &VaultLocation) -> Option<InstallCredential> {
         let holder = match location.kind {
             CredentialKind::Pit => return None,
             CredentialKind::Location => PairHolder::Location(TenantId::parse(&location.location)?),
@@ -113,17 +119,17 @@ impl Installs {
     /// What was just kept, or is to be looked at.
     pub fn of_company(&self, credential: &str, company: &TenantId) -> Option<Company> {
         match self.known(credential, PairHolder::Company(company.clone())) {
-            Credential::Company(company) => Some(company),
+            InstallCredential::Company(company) => Some(company),
             _ => None,
         }
     }
 
     /// The same.
-    pub fn of_location(&self, credential: &str, location: &TenantId) -> Credential {
+    pub fn of_location(&self, credential: &str, location: &TenantId) -> InstallCredential {
         self.known(credential, PairHolder::Location(location.clone()))
     }
 
-    fn known(&self, id: &str, holder: PairHolder) -> Credential {
+    fn known(&self, id: &str, holder: PairHolder) -> InstallCredential {
         let mut known = self.credentials();
         if let Some(credential) = known.get(id) {
             return credential.clone();
@@ -145,14 +151,14 @@ impl Installs {
             state: Mutex::new(RenewalState::default()),
         };
         let credential = match is_company {
-            true => Credential::Company(Company::with_renewal(renewal)),
-            false => Credential::Install(LocationInstall(Arc::new(renewal))),
+            true => InstallCredential::Company(Company::with_renewal(renewal)),
+            false => InstallCredential::Location(LocationInstall(Arc::new(renewal))),
         };
         known.insert(id.to_owned(), credential.clone());
         credential
     }
 
-    fn credentials(&self) -> std::sync::MutexGuard<'_, HashMap<String, Credential>> {
+    fn credentials(&self) -> std::sync::MutexGuard<'_, HashMap<String, InstallCredential>> {
         self.credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -40,7 +40,9 @@ fn install() -> Credential {
     };
     let vault = Vault::new(&state::Store::in_memory().expect("a store"));
     let installs = Installs::new(&transport.oauth(), &vault, app);
-    installs.of_location("cre_a", &TenantId::parse("L0").expect("an id"))
+    installs
+        .of_location("cre_a", &TenantId::parse("L0").expect("an id"))
+        .into()
 }
 
 fn jwt(claims: &str) -> Credential {

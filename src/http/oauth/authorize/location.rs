@@ -23,7 +23,7 @@ pub(super) async fn show(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let shown = go_on(&sign_in, None, &headers, &body, Step::Show).await;
+    let shown = go_on(&sign_in, None, &headers, &body, TokenStep::Show).await;
     sign_in.pages.respond(shown, PageKind::Consent)
 }
 
@@ -33,12 +33,12 @@ pub(super) async fn check(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let checked = go_on(&sign_in, peer, &headers, &body, Step::Check).await;
+    let checked = go_on(&sign_in, peer, &headers, &body, TokenStep::Check).await;
     sign_in.pages.respond(checked, PageKind::Consent)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum TokenStep {
     Show,
     Check,
 }
@@ -48,7 +48,7 @@ async fn go_on(
     peer: Option<Extension<Peer>>,
     headers: &HeaderMap,
     body: &[u8],
-    step: Step,
+    step: TokenStep,
 ) -> Result<Response, PageProblem> {
     let fields = own_form(sign_in, headers, body)?;
     let visitor = Visitor::find(sign_in, headers).await?;
@@ -63,7 +63,7 @@ async fn go_on(
         asked: &asked,
         visitor: &visitor,
     };
-    if step == Step::Show {
+    if step == TokenStep::Show {
         return page.location(None);
     }
     let person = visitor.session.as_ref().map(|session| &session.person);

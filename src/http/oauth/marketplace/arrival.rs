@@ -132,7 +132,10 @@ async fn connect(
         comes_back: true,
     };
     if let Some(location) = install.location() {
-        let reached = marketplace.installs.of_location(&credential, location);
+        let reached = marketplace
+            .installs
+            .of_location(&credential, location)
+            .into();
         let read = sign_in.pipeline.installed_location(reached, location).await;
         let found = read.unwrap_or_else(|error| {
             tracing::warn!(error, "the name of an installed location is not known");
