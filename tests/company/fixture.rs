@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use highlevel_mcp::upstream::caller::Credential;
 use highlevel_mcp::upstream::company::{
-    App, Company, CompanyAppSettings, Installs, LocationInstall, Oauth,
+    App, Company, CompanyAppSettings, InstallCredential, Installs, LocationInstall, Oauth,
 };
 use highlevel_mcp::upstream::{Failure, TenantId};
 use secrecy::{ExposeSecret, SecretString};
@@ -128,7 +127,7 @@ pub(crate) fn company_at(base_url: &str, pair_file: &Path) -> Company {
 pub(crate) fn install_at(base_url: &str, pair_file: &Path, credential: &str) -> LocationInstall {
     let installs = installs(base_url, &vault(&store_beside(pair_file)));
     match installs.of_location(credential, &id(ALONE)) {
-        Credential::Install(install) => install,
+        InstallCredential::Location(install) => install,
         other => panic!("{other:?}"),
     }
 }

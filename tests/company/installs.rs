@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use highlevel_mcp::upstream::company::InstallCredential;
 use highlevel_mcp::upstream::failure::FailureClass;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -89,8 +90,7 @@ async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
     let url = installed.highlevel.url().to_owned();
     let installs = installs(&url, &installed.vault);
     let row = installed.location().await;
-    let highlevel_mcp::upstream::caller::Credential::Install(install) =
-        installs.credential(&row).expect("an install")
+    let InstallCredential::Location(install) = installs.credential(&row).expect("an install")
     else {
         panic!("it is a location's");
     };
@@ -131,9 +131,7 @@ async fn people_are_told_of_a_pair_that_is_lost_and_of_one_that_works_again() {
         .expect("kept");
     let fresh = crate::fixture::installs(&url, &installed.vault);
     let row = installed.location().await;
-    let Some(highlevel_mcp::upstream::caller::Credential::Install(install)) =
-        fresh.credential(&row)
-    else {
+    let Some(InstallCredential::Location(install)) = fresh.credential(&row) else {
         panic!("it is a location's");
     };
     installed.highlevel.next(Script::Garble(502, "<html>"));
