@@ -166,8 +166,10 @@ fn describe(grant: &GrantRecord) -> String {
         Some(section) => format!("rules {section}"),
         None => grant.rules.replace('-', " "),
     };
-    let reads = (grant.scope == GrantScope::Read && grant.rules != "read-only")
-        .then_some("; asked to read only")
-        .unwrap_or_default();
+    let reads = if grant.scope == GrantScope::Read && grant.rules != "read-only" {
+        "; asked to read only"
+    } else {
+        ""
+    };
     format!("{locations}; {rules}{reads}")
 }

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::call::{
-    ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION, Pipeline, Principal,
+    ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION, Pipeline,
+    Principal,
 };
 use crate::http::stopping::Stopping;
 use crate::mcp::{FrameId, PostedFrame, question_frame, withdrawal_frame};
@@ -115,7 +116,18 @@ pub(super) async fn ask_along(
         PostedFrame::Answer { id, word } => asking.take_answer(principal, &id, &word).await,
         PostedFrame::Handshake(can) => {
             let mut answer = next.run(request).await;
-            let session = asking.sessions.issue(principal, can);
+            // Where nobody signs in there is no page to open.
+            let has_pages = asking.pipeline.controls().sign_in.is_some();
+            let can = ClientAbilities {
+                pages: can.pages && has_pages,
+                ..can
+            };
+            let issue = || asking.sessions.issue(principal, can);
+            let session = if can.forms || can.pages {
+                issue()
+            } else {
+                None
+            };
             let session = session.filter(|_| answer.status().is_success());
             if let Some(session) = session.and_then(|id| HeaderValue::from_str(&id).ok()) {
                 answer.headers_mut().insert(SESSION, session);

@@ -110,17 +110,18 @@ impl Browser {
             request = request.header("cookie", cookies);
         }
         let reply = request.send().await.expect("a reply");
-        let mut kept = self.cookies.lock().expect("cookies");
-        for line in reply.headers().get_all("set-cookie") {
-            let line = line.to_str().expect("text");
-            let pair = line.split(';').next().expect("a pair");
-            let (name, value) = pair.split_once('=').expect("a pair");
-            match line.contains("Max-Age=0") {
-                true => kept.remove(name),
-                false => kept.insert(name.to_owned(), value.to_owned()),
-            };
+        {
+            let mut kept = self.cookies.lock().expect("cookies");
+            for line in reply.headers().get_all("set-cookie") {
+                let line = line.to_str().expect("text");
+                let pair = line.split(';').next().expect("a pair");
+                let (name, value) = pair.split_once('=').expect("a pair");
+                match line.contains("Max-Age=0") {
+                    true => kept.remove(name),
+                    false => kept.insert(name.to_owned(), value.to_owned()),
+                };
+            }
         }
-        drop(kept);
         Page {
             status: reply.status().as_u16(),
             headers: reply.headers().clone(),
