@@ -286,7 +286,12 @@ async fn signed_in(world: &MarketplaceFixture, may_vault: Option<bool>) -> (Brow
             name: "Ada".to_owned(),
             role: PersonRole::Member,
             all_locations: false,
-            locations: Vec::new(),
+            // An invitation to nothing is refused.
+            locations: if may_vault {
+                Vec::new()
+            } else {
+                vec!["acme".to_owned()]
+            },
             policy: None,
             may_vault,
             may_approve: false,

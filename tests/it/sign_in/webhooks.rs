@@ -175,7 +175,7 @@ async fn a_location_in_which_the_app_is_installed_later_appears() {
         .expect("removed");
     // HighLevel tells of many within seconds; the removed one is not among them.
     for _ in 0..5 {
-        let order = json!({"type": "INSTALL", "installType": "Location", "companyId": COMPANY, "locationId": LOCATION});
+        let order = json!({"type": "INSTALL", "companyId": COMPANY, "locationId": LOCATION, "more": {"installType": "Location"}});
         assert_eq!(send(&world, order).await, [200]);
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -185,7 +185,8 @@ async fn a_location_in_which_the_app_is_installed_later_appears() {
         "what was removed here stays so"
     );
     // One that was made later names no company.
-    let order = json!({"type": "INSTALL", "installType": "Location", "locationId": SUMMIT});
+    let order =
+        json!({"type": "INSTALL", "locationId": SUMMIT, "more": {"installType": "Location"}});
     assert_eq!(send(&world, order).await, [200]);
     comes_to(&world, count).await;
     let aliases: Vec<_> = world
