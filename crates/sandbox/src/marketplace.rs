@@ -1,7 +1,7 @@
 //! HighLevel's Marketplace: apps with their client keys and redirect addresses, and what people install.
 //!
-//! [E] first-hand, [M] measured by others, [I] inferred. The app's target is sub-accounts, and agencies may install it
-//! in many at once: what HighLevel recommends [E], and what only gives tokens of locations' data to an agency [M].
+//! \[E\] first-hand, \[M\] measured by others, \[I\] inferred. The app's target is sub-accounts, and agencies may install it
+//! in many at once: what HighLevel recommends \[E\], and what only gives tokens of locations' data to an agency \[M\].
 
 mod chooser;
 mod installs;
@@ -19,16 +19,16 @@ use url::{Host, Url};
 use super::refusal::Refusal;
 use super::tokens::Installation;
 
-/// The sandbox's app; the version of a private app bears the same id [M].
+/// The sandbox's app; the version of a private app bears the same id \[M\].
 pub const APP: &str = "5a4d0b0c0000000000000001";
-/// [M] app, dash, eight letters.
+/// \[M\] app, dash, eight letters.
 pub const CLIENT_ID: &str = "5a4d0b0c0000000000000001-sandbox1";
 pub const CLIENT_SECRET: &str = "sandbox-secret";
 
-/// [M] words that HighLevel takes in no redirect address of an app without its name.
+/// \[M\] words that HighLevel takes in no redirect address of an app without its name.
 const BRANDS: [&str; 2] = ["ghl", "highlevel"];
 
-/// [I] milliseconds.
+/// \[I\] milliseconds.
 const CODE_LIFE: i64 = 600_000;
 
 /// How the Marketplace behaves.
@@ -38,10 +38,10 @@ pub struct MarketplaceOptions {
     pub redirects: Vec<String>,
     /// Takes redirect addresses at this machine, which HighLevel refuses.
     pub allows_loopback: bool,
-    /// Whether an install begun at the app's own link comes back without its `state`. [M] it comes back with it, but not
+    /// Whether an install begun at the app's own link comes back without its `state`. \[M\] it comes back with it, but not
     /// where it began at HighLevel.
     pub drops_state: bool,
-    /// [M] whoever chooses one location may be given a company's token.
+    /// \[M\] whoever chooses one location may be given a company's token.
     pub is_always_bulk: bool,
     /// Where the app's webhooks go; without it nowhere.
     pub webhook: Option<String>,
@@ -83,7 +83,7 @@ impl Marketplace {
         &self.options
     }
 
-    /// [M] forty hexadecimal digits.
+    /// \[M\] forty hexadecimal digits.
     fn issue(&mut self, code: IssuedCode) -> String {
         let digits = std::iter::repeat_with(|| self.random.digit(16));
         let text: String = digits.take(40).collect();
@@ -91,7 +91,7 @@ impl Marketplace {
         text
     }
 
-    /// Uses a code up: what was chosen, and for which scopes. [I] a wrong client or redirect address uses nothing up.
+    /// Uses a code up: what was chosen, and for which scopes. \[I\] a wrong client or redirect address uses nothing up.
     pub(crate) fn redeem(
         &mut self,
         code: &str,
@@ -144,7 +144,7 @@ pub(crate) fn is_client(id: Option<&str>, secret: Option<&str>) -> bool {
     id.is_some_and(|id| known.contains(&id)) && secret == Some(CLIENT_SECRET)
 }
 
-/// [M] https only, not this machine, and HighLevel's name nowhere in it.
+/// \[M\] https only, not this machine, and HighLevel's name nowhere in it.
 fn check_redirect(redirect: &str, allows_loopback: bool) -> Result<(), String> {
     let url = Url::parse(redirect)
         .map_err(|error| format!("the redirect address {redirect:?} is none: {error}"))?;
