@@ -23,7 +23,6 @@ pub use challenge::challenge;
 pub use document::{ClientDocument, DocumentProblem, DocumentUrl};
 pub use fetcher::{DocumentFetcher, FetchedDocument, PinnedProblem};
 pub use issuer::Issuer;
-pub use pkce::verifies;
 pub use problem::OauthProblem;
 pub use redirect::{Destination, RedirectProblem, RedirectUri};
 pub use registration::{AuthenticationMethod, Registration};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::clock::SteadyClock;
+use super::clock::now;
 use super::store::{
     Durability, KeyRing, Pending, SealedAt, Statement, Store, StoredRow, Transaction,
 };
@@ -291,11 +291,6 @@ fn place(company: &str, generation: i64) -> SealedAt<'_> {
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// In milliseconds since 1970.
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 fn after(wait: Duration) -> i64 {

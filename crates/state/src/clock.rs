@@ -31,6 +31,11 @@ impl SteadyClock {
     }
 }
 
+/// The same in milliseconds since 1970, as rows have it.
+pub(crate) fn now() -> i64 {
+    SteadyClock::now().as_millisecond()
+}
+
 /// Where both clocks were when they were last believed.
 struct Readings {
     wall: Timestamp,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::clock::SteadyClock;
+use super::clock::now;
 use super::store::{Durability, KeyRing, Pending, SealedAt, Store, StoredRow, Transaction};
 use super::{StoreError, hex, random};
 
@@ -185,10 +185,6 @@ pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest(&SHA256, bytes).as_ref().to_vec()
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 fn sealed_at(row: &str) -> SealedAt<'_> {

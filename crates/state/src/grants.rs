@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::StoreError;
-use super::clock::SteadyClock;
+use super::clock::now;
 use super::events::{self, EventKind, NewEvent};
 use super::folder::LONGEST_WAIT;
 use super::random;
@@ -212,13 +212,6 @@ pub fn is_access_token(text: &str) -> bool {
     text.starts_with(ACCESS)
 }
 
-/// Whether it is any text of ours that stands for a right: nobody else may see it.
-pub fn is_own_secret(text: &str) -> bool {
-    let rest = text.strip_prefix("hl");
-    let kind = rest.and_then(|rest| rest.split_once('_'));
-    kind.is_some_and(|(kind, _)| matches!(kind, "a" | "c" | "cs" | "i" | "k" | "r" | "s"))
-}
-
 impl NewGrant {
     fn insert(
         &self,
@@ -320,10 +313,6 @@ fn canonical(resource: &str) -> &str {
 
 fn after(now: i64, lasts: Duration) -> i64 {
     now.saturating_add(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 #[cfg(test)]

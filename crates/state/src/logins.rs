@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::clock::SteadyClock;
+use super::clock::now;
 use super::store::{Durability, KeyRing, Pending, SealedAt, Store, StoredRow};
 use super::{StoreError, time};
 
@@ -51,7 +51,7 @@ impl Logins {
                 .bind(server.clone())
                 .bind(before + 1)
                 .bind(seal(&ring, &server, before + 1, &text)?)
-                .bind(clock());
+                .bind(now());
             transaction.run(put).map(drop)
         })
     }
@@ -81,7 +81,7 @@ impl Logins {
     pub fn begin_renewal(&self, record: &LoginRecord) -> Pending<bool> {
         let (server, generation) = (record.server.clone(), record.generation);
         self.store.change(Durability::Disk, move |transaction| {
-            let (now, until) = (clock(), clock() + millis(LEASE));
+            let (now, until) = (now(), now() + millis(LEASE));
             // A lease that ends later than any can is by a clock that was ahead, and counts for nothing.
             let take = "UPDATE login SET lease_until = $3 WHERE server = $1 AND generation = $2
                 AND (lease_until IS NULL OR lease_until <= $4 OR lease_until > $5)";
@@ -151,11 +151,6 @@ fn place(server: &str, generation: i64) -> SealedAt<'_> {
         column: "sealed",
         generation,
     }
-}
-
-/// In milliseconds since 1970.
-fn clock() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 fn millis(duration: Duration) -> i64 {

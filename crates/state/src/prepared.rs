@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::store::{Durability, Pending, SealedAt, Store, StoredRow, Transaction};
 use super::{StoreError, hex};
-use crate::clock::SteadyClock;
+use crate::clock::now;
 
 /// Longest request that is kept, in bytes.
 pub const MOST_PREPARED_BYTES: usize = 256 << 10;
@@ -146,10 +146,6 @@ fn make_room(
 pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     let sweep = "DELETE FROM prepared WHERE expires_at <= $1";
     transaction.run(sqlx::query(sweep).bind(now())).map(drop)
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 fn sealed_at(row: &str) -> SealedAt<'_> {

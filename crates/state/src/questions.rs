@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::clock::SteadyClock;
+use crate::clock::now;
 use crate::store::{Durability, Pending, Store, Transaction};
 use crate::{StoreError, hex, random};
 
@@ -187,10 +187,6 @@ fn insert(
         .bind(call.to_owned())
         .bind(now().saturating_add(lasts));
     transaction.run(put).map(|_| true)
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }
 
 #[cfg(test)]

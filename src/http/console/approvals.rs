@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{is_operator, minute};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{Visitor, console_form, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
 use crate::http::pages::approvals::{ApprovalPage, ApprovalRow, ApprovalsPage, MOST_APPROVALS};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
@@ -211,10 +211,9 @@ async fn decide_one(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
+    let (session, fields) = (&form.session, &form.fields);
     let person = &session.person;
-    let fields = console_form(sign_in, session, headers, body)?;
     let approval = find(sign_in, handle, person).await?;
     let approve = match fields.one("decision") {
         "approve" => true,

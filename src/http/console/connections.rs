@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::{is_operator, minute, some};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{Visitor, console_form, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
 use crate::http::pages::notice::PageProblem;
@@ -115,9 +115,8 @@ async fn end_one(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    let fields = console_form(sign_in, session, headers, body)?;
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
+    let (session, fields) = (&form.session, &form.fields);
     let id = fields.one("id");
     let found = sign_in.grants.get(id).await.map_err(unavailable)?;
     let is_own =

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{Visitor, console_form, own_form, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, Visitor, own_form, unavailable};
 use crate::http::pages::PageKind;
 use crate::http::pages::links::{LinkPage, secret_in};
 use crate::http::pages::notice::PageProblem;
@@ -79,9 +79,8 @@ async fn leave(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    console_form(sign_in, visitor.signed_in()?, headers, body)?;
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
     let mut onward = sign_in.pages.redirect(LinkPage::SignIn.path());
-    visitor.sign_out(sign_in, &mut onward).await?;
+    form.visitor.sign_out(sign_in, &mut onward).await?;
     Ok(onward)
 }

@@ -13,7 +13,7 @@ use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::pasted_token::{connect, may_paste};
-use crate::http::oauth::visitor::{Visitor, console_form, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
 use crate::http::pages::notice::PageProblem;
@@ -73,10 +73,9 @@ async fn add_one(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    let fields = console_form(sign_in, session, headers, body)?;
-    let connected = connect(sign_in, Some(&session.person), &fields, (peer, headers)).await?;
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
+    let (session, fields) = (&form.session, &form.fields);
+    let connected = connect(sign_in, Some(&session.person), fields, (peer, headers)).await?;
     let page = match connected {
         Ok(pasted) => page(sign_in, session, (Some(&pasted.done), None)).await?,
         Err(problem) => {
@@ -179,9 +178,8 @@ async fn remove_one(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    let fields = console_form(sign_in, session, headers, body)?;
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
+    let (session, fields) = (&form.session, &form.fields);
     let id = fields.one("id");
     let rows = sign_in.vault.list().await.map_err(unavailable)?;
     if let Some(row) = rows.iter().find(|row| row.id == id) {

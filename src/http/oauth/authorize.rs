@@ -7,6 +7,7 @@ mod consent_form;
 mod decision;
 mod entry;
 mod location;
+mod sent_form;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ use crate::http::pages::consent::ConsentPage;
 use crate::http::pages::form::{FormFields, LARGEST_FORM};
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{EntryPage, Page, PageKind, TokenPage};
-use client_request::{ClientRequest, RequestProblem};
+use client_request::ClientRequest;
 use consent_form::ConsentForm;
 use state::people::Person;
 
@@ -60,8 +61,7 @@ async fn show_first(
     let address = sign_in.addresses.client(peer, headers);
     let asked = match ClientRequest::read(sign_in, query, address).await {
         Ok(asked) => asked,
-        Err(RequestProblem::Page(problem)) => return Err(problem),
-        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+        Err(problem) => return problem.answer(&sign_in.pages),
     };
     let visitor = Visitor::find(sign_in, headers).await?;
     let holder = visitor.session.as_ref();

@@ -27,6 +27,13 @@ pub(in crate::http) struct Visitor {
     pub session: Option<PersonSession>,
 }
 
+/// A form of the console, and whose it is.
+pub(in crate::http) struct ConsoleForm {
+    pub visitor: Visitor,
+    pub session: PersonSession,
+    pub fields: FormFields,
+}
+
 impl Visitor {
     pub(in crate::http) async fn find(
         sign_in: &SignIn,
@@ -107,21 +114,28 @@ pub(in crate::http) fn console_token(
     sealed.map_err(unavailable)
 }
 
-/// The fields of a form of the console, where a page of ours sent it that was made for this session.
-pub(in crate::http) fn console_form(
-    sign_in: &SignIn,
-    session: &PersonSession,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<FormFields, PageProblem> {
-    let fields = own_form(sign_in, headers, body)?;
-    match sign_in.forms.open(fields.token(), session.id.as_bytes()) {
-        Ok(text) if text == CONSOLE => Ok(fields),
-        _ => Err(PageProblem::new(
-            StatusCode::FORBIDDEN,
-            "This page is not yours any more",
-            "It was opened before you signed in, or too long ago. Nothing was done. Open it again.",
-        )),
+impl ConsoleForm {
+    /// Only of a page of ours that was made for this session.
+    pub(in crate::http) async fn read(
+        sign_in: &SignIn,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Self, PageProblem> {
+        let visitor = Visitor::find(sign_in, headers).await?;
+        let session = visitor.signed_in()?.clone();
+        let fields = own_form(sign_in, headers, body)?;
+        match sign_in.forms.open(fields.token(), session.id.as_bytes()) {
+            Ok(text) if text == CONSOLE => Ok(Self {
+                visitor,
+                session,
+                fields,
+            }),
+            _ => Err(PageProblem::new(
+                StatusCode::FORBIDDEN,
+                "This page is not yours any more",
+                "It was opened before you signed in, or too long ago. Nothing was done. Open it again.",
+            )),
+        }
     }
 }
 

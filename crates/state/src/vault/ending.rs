@@ -3,7 +3,7 @@
 use super::{VaultLocation, write_event};
 use crate::StoreError;
 use crate::agency_tokens;
-use crate::clock::SteadyClock;
+use crate::clock::now;
 use crate::events::EventKind;
 use crate::grants::{EndedGrants, end_grants};
 use crate::keys;
@@ -74,8 +74,4 @@ fn end_customers(
         "UPDATE customer SET ended_at = $2, code = NULL WHERE location = $1 AND ended_at IS NULL";
     let end = sqlx::query(end).bind(location.to_owned()).bind(now());
     transaction.run(end).map(drop)
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }

@@ -9,7 +9,7 @@ use super::{
     CredentialKind, CredentialStatus, MOST_LOCATIONS, MOST_LOCATIONS_OF_PERSON, VaultLocation,
     alias, ending,
 };
-use crate::clock::SteadyClock;
+use crate::clock::now;
 use crate::store::{KeyRing, SealedAt, StoredRow, Transaction, meta, put_meta};
 use crate::{StoreError, hex, random, time};
 
@@ -396,8 +396,4 @@ fn sealed_at(credential: &str, generation: i64) -> SealedAt<'_> {
         column: "sealed",
         generation,
     }
-}
-
-fn now() -> i64 {
-    SteadyClock::now().as_millisecond()
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use oauth::{
     AuthorizeRequest, ClientQuery, DocumentUrl, Issuer, OauthProblem, RedirectUri, redirect_with,
@@ -11,6 +12,7 @@ use oauth::{
 use super::super::SignIn;
 use super::super::visitor::unavailable;
 use crate::config::Register;
+use crate::http::pages::Pages;
 use crate::http::pages::clean::{may_imitate, one_line};
 use crate::http::pages::consent::{ClientOrigin, ClientView};
 use crate::http::pages::notice::PageProblem;
@@ -44,6 +46,16 @@ pub(super) enum RequestProblem {
 impl From<PageProblem> for RequestProblem {
     fn from(problem: PageProblem) -> Self {
         Self::Page(problem)
+    }
+}
+
+impl RequestProblem {
+    /// The page, or the way back to the client.
+    pub(super) fn answer(self, pages: &Pages) -> Result<Response, PageProblem> {
+        match self {
+            Self::Page(problem) => Err(problem),
+            Self::Client(address) => Ok(pages.redirect(&address)),
+        }
     }
 }
 

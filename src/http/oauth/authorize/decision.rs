@@ -11,11 +11,12 @@ use oauth::AskedScope;
 use secrecy::ExposeSecret;
 
 use super::super::SignIn;
-use super::super::visitor::{Visitor, flow, own_form, unavailable};
+use super::super::visitor::{Visitor, unavailable};
 use super::AuthorizePage;
 use super::choices::{self, EVERY};
-use super::client_request::{ClientRequest, RequestProblem};
+use super::client_request::ClientRequest;
 use super::consent_form::{ConsentForm, FormHolder};
+use super::sent_form::SentForm;
 use crate::call::HolderRef;
 use crate::http::pages::PageKind;
 use crate::http::pages::form::FormFields;
@@ -37,14 +38,15 @@ async fn answer(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let fields = own_form(sign_in, headers, body)?;
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
-    // The client may have been blocked, or its document changed, since the page was shown.
-    let asked = match ClientRequest::read(sign_in, form.query.clone(), None).await {
-        Ok(asked) => asked,
-        Err(RequestProblem::Page(problem)) => return Err(problem),
-        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+    let sent = SentForm::read(sign_in, headers, body).await;
+    let SentForm {
+        fields,
+        visitor,
+        form,
+        asked,
+    } = match sent {
+        Ok(sent) => sent,
+        Err(problem) => return problem.answer(&sign_in.pages),
     };
     if fields.one("decision") != "allow" {
         note_denial(sign_in, &visitor, &asked);

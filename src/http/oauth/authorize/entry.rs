@@ -9,10 +9,9 @@ use axum::response::Response;
 use secrecy::ExposeSecret;
 
 use super::super::SignIn;
-use super::super::visitor::{Visitor, flow, own_form, unavailable};
+use super::super::visitor::unavailable;
 use super::AuthorizePage;
-use super::client_request::{ClientRequest, RequestProblem};
-use super::consent_form::ConsentForm;
+use super::sent_form::SentForm;
 use crate::call::HolderRef;
 use crate::http::pages::PageKind;
 use crate::http::pages::links::secret_in;
@@ -33,13 +32,15 @@ async fn take_proof(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
-    let fields = own_form(sign_in, headers, body)?;
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
-    let asked = match ClientRequest::read(sign_in, form.query, None).await {
-        Ok(asked) => asked,
-        Err(RequestProblem::Page(problem)) => return Err(problem),
-        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+    let sent = SentForm::read(sign_in, headers, body).await;
+    let SentForm {
+        fields,
+        visitor,
+        asked,
+        ..
+    } = match sent {
+        Ok(sent) => sent,
+        Err(problem) => return problem.answer(&sign_in.pages),
     };
     let mut onward = sign_in.pages.redirect(&asked.path());
     if !fields.one("leave").is_empty() {

@@ -10,10 +10,8 @@ use axum::response::Response;
 
 use super::super::SignIn;
 use super::super::pasted_token::connect;
-use super::super::visitor::{Visitor, flow, own_form};
 use super::AuthorizePage;
-use super::client_request::{ClientRequest, RequestProblem};
-use super::consent_form::ConsentForm;
+use super::sent_form::SentForm;
 use crate::http::client_address::Peer;
 use crate::http::pages::PageKind;
 use crate::http::pages::notice::PageProblem;
@@ -50,13 +48,15 @@ async fn go_on(
     body: &[u8],
     step: TokenStep,
 ) -> Result<Response, PageProblem> {
-    let fields = own_form(sign_in, headers, body)?;
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let form = ConsentForm::open(&sign_in.forms, fields.token(), &flow(&visitor.browser)?)?;
-    let asked = match ClientRequest::read(sign_in, form.query, None).await {
-        Ok(asked) => asked,
-        Err(RequestProblem::Page(problem)) => return Err(problem),
-        Err(RequestProblem::Client(address)) => return Ok(sign_in.pages.redirect(&address)),
+    let sent = SentForm::read(sign_in, headers, body).await;
+    let SentForm {
+        fields,
+        visitor,
+        asked,
+        ..
+    } = match sent {
+        Ok(sent) => sent,
+        Err(problem) => return problem.answer(&sign_in.pages),
     };
     let page = AuthorizePage {
         sign_in,
