@@ -7,7 +7,7 @@ mod customers;
 pub(super) mod front_page;
 mod highlevel_key;
 pub(super) mod hosts;
-mod marketplace;
+pub(super) mod marketplace;
 pub(super) mod metadata;
 pub(super) mod pasted_token;
 mod register;

@@ -12,6 +12,7 @@ use super::is_operator;
 use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
+use crate::http::oauth::marketplace::sign_in_address;
 use crate::http::oauth::pasted_token::{connect, may_paste};
 use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
 use crate::http::pages::clean::one_line;
@@ -44,10 +45,14 @@ async fn page(
     let mut rows = all(sign_in, &session.person).await?;
     let unlisted = rows.len().saturating_sub(MOST_LOCATIONS);
     rows.truncate(MOST_LOCATIONS);
+    let person = &session.person;
+    let may_connect = is_operator(person) || person.may_vault;
+    let sign_in_at = sign_in_address(sign_in, "/console/locations").filter(|_| may_connect);
     let page = LocationsPage {
         rows: &rows,
         unlisted,
-        may_add: may_paste(sign_in, &session.person),
+        may_add: may_paste(sign_in, person),
+        sign_in_at: sign_in_at.as_deref(),
         done,
         problem,
         token: &console_token(sign_in, session)?,

@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::SignIn;
+use super::marketplace::sign_in_address;
 use super::pasted_token::{anyone_may_paste, may_paste};
 use super::visitor::{Visitor, unavailable};
 use crate::call::HolderRef;
@@ -89,9 +90,11 @@ impl AuthorizePage<'_> {
     /// Who are you?
     fn entry(&self, problem: Option<&PageProblem>) -> Result<Response, PageProblem> {
         let form = ConsentForm::new(self.asked, None)?;
+        let sign_in_at = sign_in_address(self.sign_in, &self.asked.path());
         self.show(form, problem, |sealed, problem| {
             let page = EntryPage {
                 client: &self.asked.view(),
+                sign_in_at: sign_in_at.as_deref(),
                 may_paste: anyone_may_paste(self.sign_in),
                 problem,
                 sealed,

@@ -72,6 +72,13 @@ struct CallbackQuery {
     is_refused: bool,
 }
 
+/// Where a person signs in at the CRM, and comes back to `next`; `None` where there is no app.
+pub(in crate::http) fn sign_in_address(sign_in: &SignIn, next: &str) -> Option<String> {
+    sign_in.marketplace.as_ref()?;
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    Some(format!("{BEGIN}?next={next}"))
+}
+
 pub(super) fn routes() -> Router<Arc<SignIn>> {
     Router::new()
         .route(BEGIN, get(begin))

@@ -94,19 +94,22 @@ pub(in crate::http) async fn connect(
         subject: Some(row.id),
         detail: row.alias.clone(),
     }));
-    wait_until_known(sign_in, &person, &row.alias).await;
+    wait_until_known(sign_in, &person, &[row.alias]).await;
     Ok(Ok(PastedToken { person, done }))
 }
 
-async fn wait_until_known(sign_in: &SignIn, person: &Arc<Person>, alias: &str) {
+/// Waits until calls know of what the person has just connected.
+pub(super) async fn wait_until_known(sign_in: &SignIn, person: &Arc<Person>, aliases: &[String]) {
     let deadline = Instant::now() + SOON;
     let holder = HolderRef::Person(Arc::clone(person));
-    let is_known = || {
+    let are_known = || {
         let snapshot = sign_in.pipeline.snapshot();
-        let account = snapshot.locations.find(alias);
-        account.is_some_and(|account| holder.reaches(&account.configured))
+        aliases.iter().all(|alias| {
+            let account = snapshot.locations.find(alias);
+            account.is_some_and(|account| holder.reaches(&account.configured))
+        })
     };
-    while !is_known() && Instant::now() < deadline {
+    while !are_known() && Instant::now() < deadline {
         sleep(LOOK).await;
     }
 }

@@ -13,6 +13,8 @@ pub(in crate::http) struct EntryPage<'a> {
     pub client: &'a ClientView,
     /// Whether a token of their own is enough.
     pub may_paste: bool,
+    /// Where they sign in at the CRM; `None` where there is no app.
+    pub sign_in_at: Option<&'a str>,
     pub problem: Option<&'a str>,
     pub sealed: &'a str,
 }
@@ -37,6 +39,9 @@ impl EntryPage<'_> {
                     // Back to the client, without anything.
                     button formaction="/authorize/decide" name="decision" value="deny" formnovalidate { "Cancel" }
                 }
+            }
+            @if let Some(address) = self.sign_in_at {
+                p { "Or " a href=(address) { "sign in at " (brand.crm_name) } "." }
             }
             @if self.may_paste {
                 form method="post" action="/authorize/location" {

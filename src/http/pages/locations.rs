@@ -27,6 +27,8 @@ pub(in crate::http) struct LocationsPage<'a> {
     pub unlisted: usize,
     /// Whether the reader may paste a token.
     pub may_add: bool,
+    /// Where the reader signs in at the CRM to connect some; `None` where that is not for them, or there is no app.
+    pub sign_in_at: Option<&'a str>,
     /// What was connected just now.
     pub done: Option<&'a str>,
     /// What was wrong with what was pasted.
@@ -49,6 +51,10 @@ impl LocationsPage<'_> {
                 @if self.unlisted > 0 {
                     p { (self.unlisted) " more are not shown. `highlevel-mcp locations` shows all." }
                 }
+            }
+            @if let Some(address) = self.sign_in_at {
+                h2 { "Connect by signing in" }
+                p { a href=(address) { "Sign in at " (brand.crm_name) } ", and choose the sub-accounts there." }
             }
             @if self.may_add {
                 h2 { "Connect a sub-account" }

@@ -116,6 +116,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let entry = EntryPage {
         client: &claude(),
         may_paste: true,
+        sign_in_at: Some("/connect/crm"),
         problem: None,
         sealed: "s",
     };
@@ -177,6 +178,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         rows: &located,
         unlisted: 3,
         may_add: true,
+        sign_in_at: Some("/connect/crm"),
         done: None,
         problem: None,
         token: "s",

@@ -152,6 +152,13 @@ impl Page {
             .to_owned()
     }
 
+    /// The address of its first link that begins so.
+    pub(crate) fn link(&self, start: &str) -> Option<&str> {
+        let links = self.text.split("href=\"").skip(1);
+        let mut links = links.filter_map(|rest| rest.split('"').next());
+        links.find(|link| link.starts_with(start))
+    }
+
     /// What is between the tags of its heading.
     pub(crate) fn heading(&self) -> &str {
         let rest = self.text.split("<h1>").nth(1).unwrap_or_default();

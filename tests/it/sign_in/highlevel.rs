@@ -12,6 +12,7 @@ use test_support::server::TestServer;
 use url::Url;
 
 use super::browser::{Browser, Page, SIGN_IN};
+use super::consent;
 use crate::sandbox::Sandbox;
 use crate::sandbox::marketplace::{REDIRECT, SUMMIT, choose};
 
@@ -253,6 +254,34 @@ async fn without_a_state_a_person_has_to_say_so() {
     let back = with(&world.chosen(&begun, &ALONE).await, "state", None);
     let asked = browser.get(&back).await;
     assert_eq!(browser.submit(confirm, &asked, &[]).await.status, 400);
+}
+
+/// By what the pages link to alone: from a client's question to HighLevel, back to the question, and to another sub-account.
+#[tokio::test]
+async fn pages_lead_to_the_sign_in_and_back() {
+    let world = MarketplaceFixture::start("anyone", MarketplaceOptions::default()).await;
+    let browser = Browser::new(&world.server);
+    let client = consent::client(&world.server, "Known", &[consent::REDIRECT]).await;
+    let asked = consent::request(&client, &[]);
+    let entry = browser.get(&asked).await;
+    let begin = entry.link("/connect/crm").expect("a link").to_owned();
+    let begun = browser.get(&begin).await;
+    let back = world.chosen(&begun, &ALONE).await;
+    assert_eq!(browser.get(&path(&back)).await.location(), asked);
+    let question = browser.get(&asked).await;
+    assert!(question.text.contains("Summit"), "{}", question.text);
+    let page = browser.get("/console/locations").await;
+    let begin = page.link("/connect/crm").expect("a link").to_owned();
+    let begun = browser.get(&begin).await;
+    let choice = [("location", LOCATION), ("user", "userAda")];
+    let back = world.chosen(&begun, &choice).await;
+    let came = browser.get(&path(&back)).await;
+    assert_eq!(came.location(), "/console/locations");
+    assert_eq!(world.locations().await.len(), 2);
+    // Who was invited to what there is connects nothing, and is shown no way.
+    let (member, _) = signed_in(&world, Some(false)).await;
+    let page = member.get("/console/locations").await;
+    assert_eq!((page.status, page.link("/connect/crm")), (200, None));
 }
 
 #[tokio::test]

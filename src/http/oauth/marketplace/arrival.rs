@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{BEGIN, MarketplaceApp, SignIn};
 use crate::config::Who;
+use crate::http::oauth::pasted_token::wait_until_known;
 use crate::http::oauth::visitor::{Visitor, unavailable};
 use crate::http::pages::notice::PageProblem;
 use crate::upstream::company::MarketplaceInstall;
@@ -55,9 +56,16 @@ pub(super) async fn arrive(
     let owner = (!is_operator).then(|| person.id.clone());
     let kept = marketplace.installs.keep(&install, owner.as_deref()).await;
     let credential = kept.map_err(unavailable)?;
-    connect(sign_in, marketplace, &install, credential, owner)
+    connect(sign_in, marketplace, &install, credential, owner.clone())
         .await
         .map_err(unavailable)?;
+    let locations = sign_in.vault.list().await.map_err(unavailable)?;
+    let appeared: Vec<String> = locations
+        .into_iter()
+        .filter(|location| location.owner == owner && covers(&install, &location.location))
+        .map(|location| location.alias)
+        .collect();
+    wait_until_known(sign_in, &person, &appeared).await;
     let mut response = sign_in.pages.redirect(flow.text.expose_secret());
     if visitor.session.is_none() {
         visitor
@@ -65,6 +73,12 @@ pub(super) async fn arrive(
             .await?;
     }
     Ok(response)
+}
+
+/// Whether the sign-in named this location.
+fn covers(install: &MarketplaceInstall, location: &str) -> bool {
+    let mut named = install.location().into_iter().chain(&install.approved);
+    named.any(|one| one.as_str() == location)
 }
 
 /// Who is signed in, or whom HighLevel knows as this user.
