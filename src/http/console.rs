@@ -3,7 +3,9 @@
 mod approvals;
 mod connections;
 mod entry;
+mod frame;
 mod locations;
+mod pause;
 
 use std::sync::Arc;
 
@@ -16,12 +18,12 @@ use jiff::Timestamp;
 
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{Visitor, console_token};
-use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::pages::home::HomePage;
 use crate::http::pages::links::LinkPage;
 use crate::http::pages::notice::PageProblem;
+use crate::http::pages::{PageKind, WAITING};
 use state::people::{Person, PersonRole};
 
 pub(super) fn routes() -> Router<Arc<SignIn>> {
@@ -34,6 +36,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
     routes
         .route("/console", get(home))
         .route("/console/signout", post(entry::sign_out))
+        .route(WAITING, get(frame::waiting))
         .route("/console/approvals", get(approvals::list))
         .route(
             "/console/approvals/{handle}",
@@ -45,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/locations/{id}", get(locations::list))
         .route("/console/locations/add", post(locations::add))
         .route("/console/locations/remove", post(locations::remove))
+        .route("/console/pause", get(pause::show).post(pause::decide))
         .route("/assets/{name}", get(asset))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
@@ -71,7 +75,7 @@ async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         endpoint: &format!("{}/mcp", sign_in.issuer.as_str()),
         token: &console_token(sign_in, session)?,
     };
-    Ok(sign_in.pages.show(&page.page()))
+    frame::show(sign_in, session, page.page()).await
 }
 
 fn is_operator(person: &Person) -> bool {

@@ -19,6 +19,8 @@ pub(super) mod links;
 pub(super) mod locations;
 pub(super) mod notice;
 pub(super) mod own_page;
+mod parts;
+pub(super) mod pause;
 
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -30,7 +32,9 @@ use assets::Assets;
 use brand::Brand;
 pub(super) use entry::{EntryPage, TokenPage};
 pub(super) use front::FrontPage;
+pub(super) use layout::{WAITING, badge};
 use notice::PageProblem;
+pub(super) use parts::Part;
 
 /// All that pages have in common: names, files, and whether browsers come by https.
 pub(super) struct Pages {
@@ -45,6 +49,16 @@ pub(super) struct Page {
     pub kind: PageKind,
     pub status: StatusCode,
     pub body: Markup,
+    /// Of a page of the console: who reads it. `None` where a request was refused before that was known.
+    pub reader: Option<Reader>,
+}
+
+/// Who reads a page of the console, as far as its frame depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reader {
+    pub is_operator: bool,
+    /// Requests that wait for this person's yes or no.
+    pub waiting: usize,
 }
 
 /// Who opens a page decides what surrounds it and what it may do.
@@ -58,15 +72,6 @@ pub(super) enum PageKind {
     Console(Part),
 }
 
-/// The parts of the console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Home,
-    Approvals,
-    Connections,
-    Locations,
-}
-
 impl Page {
     pub(super) fn new(kind: PageKind, title: impl Into<String>, body: Markup) -> Self {
         Self {
@@ -74,11 +79,19 @@ impl Page {
             kind,
             status: StatusCode::OK,
             body,
+            reader: None,
         }
     }
 
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    pub(super) fn with_reader(self, reader: Reader) -> Self {
+        Self {
+            reader: Some(reader),
+            ..self
+        }
     }
 }
 
@@ -94,9 +107,39 @@ impl Pages {
 
     pub(super) fn show(&self, page: &Page) -> Response {
         let html = layout::frame(page, &self.brand, &self.assets).into_string();
+        self.html(page.status, html, page.kind)
+    }
+
+    /// A part of a page of the console that the page asks for again and again: the same headers, no frame.
+    pub(super) fn fragment(&self, body: &Markup) -> Response {
+        let html = body.0.clone();
+        self.html(StatusCode::OK, html, PageKind::Console(Part::Home))
+    }
+
+    /// The fragment, or what has the page ask anew as a whole where nobody is signed in any more. After any other
+    /// problem the page keeps what it shows, and asks again.
+    pub(super) fn respond_fragment(&self, answer: Result<Response, PageProblem>) -> Response {
+        let problem = match answer {
+            Ok(response) => return response,
+            Err(problem) => problem,
+        };
+        let mut response = problem.status.into_response();
+        headers::add(
+            response.headers_mut(),
+            PageKind::Console(Part::Home),
+            self.is_https,
+        );
+        if problem.status == StatusCode::UNAUTHORIZED {
+            let refresh = HeaderValue::from_static("true");
+            response.headers_mut().insert("hx-refresh", refresh);
+        }
+        response
+    }
+
+    fn html(&self, status: StatusCode, html: String, kind: PageKind) -> Response {
         let html_type = HeaderValue::from_static("text/html; charset=utf-8");
-        let mut response = (page.status, [(CONTENT_TYPE, html_type)], html).into_response();
-        headers::add(response.headers_mut(), page.kind, self.is_https);
+        let mut response = (status, [(CONTENT_TYPE, html_type)], html).into_response();
+        headers::add(response.headers_mut(), kind, self.is_https);
         response
     }
 

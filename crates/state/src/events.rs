@@ -59,6 +59,8 @@ pub enum EventKind {
     AppUninstalled,
     KeyMade,
     ApprovalDecided,
+    Paused,
+    Resumed,
 }
 
 /// The events of a store. Cheap to clone.
@@ -103,6 +105,19 @@ pub(crate) fn write(transaction: &mut Transaction, event: NewEvent) -> Result<()
         .bind(event.subject)
         .bind(cut(event.detail));
     transaction.run(insert).map(drop)
+}
+
+/// The newest of this kind that happened to `subject`.
+pub(crate) fn newest(
+    transaction: &mut Transaction,
+    kind: EventKind,
+    subject: Option<&str>,
+) -> Result<Option<Event>, StoreError> {
+    // Texts are compared: SQLite and PostgreSQL have no common word for columns that are equal or both NULL.
+    let find = "SELECT * FROM event WHERE kind = $1 AND COALESCE(subject, '') = $2 ORDER BY id DESC LIMIT 1";
+    let find = sqlx::query(find).bind(kind.name());
+    let row = transaction.one(find.bind(subject.unwrap_or_default().to_owned()))?;
+    row.as_ref().map(Event::from_row).transpose()
 }
 
 /// Forgets what is older than `first`, and the oldest where there are too many.
@@ -168,6 +183,8 @@ impl EventKind {
             Self::AppUninstalled => "app uninstalled",
             Self::KeyMade => "key made",
             Self::ApprovalDecided => "approval decided",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
         }
     }
 }

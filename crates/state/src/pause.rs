@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::events::{self, Event, EventKind, NewEvent};
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::{StoreError, now, time};
 
@@ -71,8 +72,31 @@ impl Pauses {
         self.store.read(read_all)
     }
 
+    /// Everything that is paused, with the event that says who paused it last.
+    pub fn list_with_events(&self) -> Pending<Vec<(Pause, Option<Event>)>> {
+        self.store.read(|transaction| {
+            let all = read_all(transaction)?.into_iter();
+            let with_event = |pause: Pause| {
+                let subject = pause.location.as_deref();
+                let event = events::newest(transaction, EventKind::Paused, subject)?;
+                Ok((pause, event))
+            };
+            all.map(with_event).collect()
+        })
+    }
+
     /// Pauses the location of this alias, or everything. What is paused already gets the new reason.
     pub fn pause(&self, alias: Option<&str>, reason: Option<&str>) -> Pending<Pause> {
+        self.pause_by(alias, reason, None)
+    }
+
+    /// The same by the person of this id; `None` is whoever runs a command at the machine.
+    pub fn pause_by(
+        &self,
+        alias: Option<&str>,
+        reason: Option<&str>,
+        person: Option<&str>,
+    ) -> Pending<Pause> {
         if reason.is_some_and(|reason| {
             reason.len() > LONGEST_REASON || reason.contains(char::is_control)
         }) {
@@ -85,6 +109,7 @@ impl Pauses {
             reason: reason.map(str::to_owned),
             since: now(),
         };
+        let person = person.map(str::to_owned);
         self.store.change(Durability::Disk, move |transaction| {
             let since = find(transaction, pause.location.as_deref())?.map(|before| before.since);
             let pause = Pause {
@@ -92,6 +117,7 @@ impl Pauses {
                 ..pause.clone()
             };
             pause.put(transaction)?;
+            pause.note(transaction, EventKind::Paused, person.clone())?;
             transaction.revise()?;
             Ok(pause)
         })
@@ -99,11 +125,19 @@ impl Pauses {
 
     /// Ends that pause, and no other. `None` where there was none.
     pub fn resume(&self, alias: Option<&str>) -> Pending<Option<Pause>> {
-        let alias = alias.map(str::to_owned);
+        self.resume_by(alias, None)
+    }
+
+    /// The same by the person of this id.
+    pub fn resume_by(&self, alias: Option<&str>, person: Option<&str>) -> Pending<Option<Pause>> {
+        let (alias, person) = (alias.map(str::to_owned), person.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
             let ended = find(transaction, alias.as_deref())?;
             let end = sqlx::query("DELETE FROM pause WHERE location = $1");
             transaction.run(end.bind(column(alias.as_deref())))?;
+            if let Some(ended) = &ended {
+                ended.note(transaction, EventKind::Resumed, person.clone())?;
+            }
             transaction.revise()?;
             Ok(ended)
         })
@@ -136,6 +170,24 @@ impl Pause {
             .bind(self.reason.clone())
             .bind(self.since.as_millisecond());
         transaction.run(put).map(drop)
+    }
+
+    fn note(
+        &self,
+        transaction: &mut Transaction,
+        kind: EventKind,
+        person: Option<String>,
+    ) -> Result<(), StoreError> {
+        let what = self.location.as_deref().unwrap_or("everything");
+        let reason = self.reason.as_deref();
+        let reason = reason.map(|reason| format!(": {reason}"));
+        let event = NewEvent {
+            kind,
+            actor: person,
+            subject: self.location.clone(),
+            detail: format!("{what}{}", reason.unwrap_or_default()),
+        };
+        events::write(transaction, event)
     }
 
     fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
@@ -241,6 +293,48 @@ mod tests {
         let all = pause(None, None);
         assert_eq!(pauses.list().wait(), Ok(vec![all.clone(), again]));
         assert_eq!(pauses.paused(Some("acme")), Some(all));
+    }
+
+    #[test]
+    fn who_paused_and_who_resumed_is_written_down() {
+        let store = Store::in_memory().expect("open");
+        let pauses = Pauses::new(&store);
+        let pause = |alias, person| {
+            let paused = pauses.pause_by(alias, Some("wrong texts"), person);
+            paused.wait().expect("paused")
+        };
+        pause(None, Some("p_olga"));
+        pause(Some("acme"), Some("p_ada"));
+        pause(Some("acme"), None);
+        let listed = pauses.list_with_events().wait().expect("listed");
+        let actors: Vec<_> = listed
+            .iter()
+            .map(|(pause, event)| (pause.location.as_deref(), event.as_ref().expect("an event")))
+            .map(|(alias, event)| (alias, event.actor.as_deref()))
+            .collect();
+        assert_eq!(actors, [(None, Some("p_olga")), (Some("acme"), None)]);
+        pauses
+            .resume_by(None, Some("p_ada"))
+            .wait()
+            .expect("resumed");
+        // What was not paused is no event.
+        pauses
+            .resume_by(None, Some("p_ada"))
+            .wait()
+            .expect("resumed");
+        let events = crate::events::Events::new(&store).list(10).wait();
+        let events: Vec<_> = events
+            .expect("events")
+            .into_iter()
+            .map(|event| (event.kind, event.actor, event.detail))
+            .collect();
+        let expected = (
+            "resumed".to_owned(),
+            Some("p_ada".to_owned()),
+            "everything: wrong texts".to_owned(),
+        );
+        assert_eq!(events.len(), 4);
+        assert_eq!(events.first(), Some(&expected));
     }
 
     #[test]

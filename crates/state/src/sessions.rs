@@ -91,17 +91,27 @@ impl Sessions {
         self.find_at(text, now()).await
     }
 
+    /// The same for what a page asks by itself while nobody touches it: that is no use, and keeps no idle session alive.
+    pub async fn peek(&self, text: &SecretString) -> Result<Option<PersonSession>, StoreError> {
+        self.peek_at(text, now()).await
+    }
+
+    async fn peek_at(
+        &self,
+        text: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<PersonSession>, StoreError> {
+        let found = self.read(hash_token(text), now).await?;
+        Ok(found.map(|(session, _)| session))
+    }
+
     async fn find_at(
         &self,
         text: &SecretString,
         now: Timestamp,
     ) -> Result<Option<PersonSession>, StoreError> {
         let hash = hash_token(text);
-        let by_hash = hash.clone();
-        let found = self
-            .store
-            .read(move |transaction| read(transaction, &by_hash, now));
-        let Some((session, seen)) = found.await? else {
+        let Some((session, seen)) = self.read(hash.clone(), now).await? else {
             return Ok(None);
         };
         if now.duration_since(seen) >= SEEN_EVERY {
@@ -116,6 +126,18 @@ impl Sessions {
             drop(noted);
         }
         Ok(Some(session))
+    }
+
+    /// With when it was last used.
+    async fn read(
+        &self,
+        hash: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Option<(PersonSession, Timestamp)>, StoreError> {
+        let found = self
+            .store
+            .read(move |transaction| read(transaction, &hash, now));
+        found.await
     }
 
     /// Ends it. For texts that `find` knows: changes are made by one thread for all.

@@ -118,7 +118,7 @@ async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         waiting: &rows,
         unlisted: waiting.len().saturating_sub(MOST_APPROVALS),
     };
-    Ok(sign_in.pages.show(&page.page()))
+    super::frame::show(sign_in, session, page.page()).await
 }
 
 async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageProblem> {
@@ -175,7 +175,7 @@ async fn show_one(
         is_open: approval.state == ApprovalState::Pending && !approval.has_expired(now),
         token: &console_token(sign_in, session)?,
     };
-    Ok(sign_in.pages.show(&page.page()))
+    super::frame::show(sign_in, session, page.page()).await
 }
 
 /// Whoever may not decide about it is not told that there is one.

@@ -36,7 +36,7 @@ async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PagePro
         unlisted: all.len().saturating_sub(MOST_CONNECTIONS),
         token: &console_token(sign_in, session)?,
     };
-    Ok(sign_in.pages.show(&page.page()))
+    super::frame::show(sign_in, session, page.page()).await
 }
 
 /// Those that this person may end, newest first.

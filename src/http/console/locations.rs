@@ -31,9 +31,8 @@ pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap)
 async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
-    Ok(sign_in
-        .pages
-        .show(&page(sign_in, session, (None, None)).await?))
+    let page = page(sign_in, session, (None, None)).await?;
+    super::frame::show(sign_in, session, page).await
 }
 
 /// With what was connected just now, or what was wrong.
@@ -88,7 +87,7 @@ async fn add_one(
             page.with_status(StatusCode::BAD_REQUEST)
         }
     };
-    Ok(sign_in.pages.show(&page))
+    super::frame::show(sign_in, session, page).await
 }
 
 /// All that this person reaches or, as operator, looks after. First what is not well.

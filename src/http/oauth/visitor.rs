@@ -47,6 +47,19 @@ impl Visitor {
         Ok(Self { browser, session })
     }
 
+    /// For fragments that a page asks for by itself: they keep no idle session alive.
+    pub(in crate::http) async fn watching(
+        sign_in: &SignIn,
+        headers: &HeaderMap,
+    ) -> Result<Self, PageProblem> {
+        let browser = Browser::new(headers, sign_in.pages.is_https);
+        let session = match &browser.session {
+            None => None,
+            Some(session) => sign_in.sessions.peek(session).await.map_err(unavailable)?,
+        };
+        Ok(Self { browser, session })
+    }
+
     /// The session, or the page that says how to begin one.
     pub(in crate::http) fn signed_in(&self) -> Result<&PersonSession, PageProblem> {
         self.session.as_ref().ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! The few files that pages load: style, a script for links, an icon, and the operator's logo.
+//! The few files that pages load: style, scripts for links and for live parts, an icon, and the operator's logo.
 
 use std::path::Path;
 
@@ -22,6 +22,9 @@ const PICTURES: [(&str, &str); 6] = [
     ("svg", "image/svg+xml"),
 ];
 
+/// htmx 2.0.11 as npm has it (0BSD; its licence stands beside it). It asks for the live parts of pages.
+const HTMX: &str = include_str!("htmx/htmx.min.js");
+
 /// A file under a name that says what it holds: another content has another name.
 pub(super) struct Asset {
     name: String,
@@ -32,6 +35,7 @@ pub(super) struct Asset {
 pub(super) struct Assets {
     pub style: Asset,
     pub link_script: Asset,
+    pub htmx: Asset,
     pub icon: Asset,
     pub logo: Option<Asset>,
 }
@@ -73,6 +77,7 @@ impl Assets {
         Ok(Self {
             style: built_in("style", "css", "text/css", include_str!("style.css")),
             link_script: built_in("link", "js", "text/javascript", include_str!("link.js")),
+            htmx: built_in("htmx", "js", "text/javascript", HTMX),
             icon: built_in("icon", "svg", "image/svg+xml", include_str!("icon.svg")),
             logo: match brand.logo.as_str() {
                 "" => None,
@@ -82,7 +87,7 @@ impl Assets {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Asset> {
-        let all = [&self.style, &self.link_script, &self.icon];
+        let all = [&self.style, &self.link_script, &self.htmx, &self.icon];
         let mut all = all.into_iter().chain(&self.logo);
         all.find(|asset| asset.name == name)
     }
@@ -141,6 +146,13 @@ mod tests {
             let error = assets(given).err().unwrap_or_default();
             assert!(error.contains(part), "{given}: {error}");
         }
+    }
+
+    #[test]
+    fn htmx_is_as_it_was_published() {
+        let digest = ring::digest::digest(&ring::digest::SHA256, HTMX.as_bytes());
+        let published = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717";
+        assert_eq!(state::hex(digest.as_ref()), published);
     }
 
     #[test]

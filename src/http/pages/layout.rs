@@ -4,17 +4,17 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets::Assets;
 use super::brand::Brand;
-use super::{Page, PageKind, Part};
+use super::parts::PARTS;
+use super::{Page, PageKind, Part, Reader};
 
-/// The parts of the console with their addresses and names, in the order of how often they are needed.
-const PARTS: [(Part, &str, &str); 4] = [
-    (Part::Home, "/console", "Home"),
-    (Part::Approvals, "/console/approvals", "Approvals"),
-    (Part::Connections, "/console/connections", "Connections"),
-    (Part::Locations, "/console/locations", "Sub-accounts"),
-];
+/// Where the number of requests that wait stands for itself, for pages that are left open.
+pub(in crate::http) const WAITING: &str = "/console/approvals-waiting";
+
+/// What htmx does without: code in attributes, a style of its own, copies of pages in the browser's storage, other sites.
+const HTMX_SETTINGS: &str = r#"{"allowEval":false,"allowScriptTags":false,"includeIndicatorStyles":false,"selfRequestsOnly":true,"historyEnabled":false,"historyCacheSize":0}"#;
 
 pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
+    let is_console = matches!(page.kind, PageKind::Console(_));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -29,22 +29,25 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
                 @if page.kind == PageKind::Entry {
                     script src=(assets.link_script.path()) defer {}
                 }
+                @if is_console {
+                    meta name="htmx-config" content=(HTMX_SETTINGS);
+                    script src=(assets.htmx.path()) defer {}
+                }
             }
-            body {
+            body class=[is_console.then_some("console")] {
+                @if is_console {
+                    a class="skip" href="#main" { "Skip to the page" }
+                }
                 header {
                     @match &assets.logo {
                         Some(logo) => { img src=(logo.path()) alt=(brand.name); }
                         None => { strong { (brand.name) } }
                     }
                     @if let PageKind::Console(here) = page.kind {
-                        nav aria-label="Console" {
-                            @for (part, path, name) in PARTS {
-                                a href=(path) aria-current=[(part == here).then_some("page")] { (name) }
-                            }
-                        }
+                        (menu(here, page.reader))
                     }
                 }
-                main {
+                main id="main" {
                     h1 { (page.title) }
                     (page.body)
                 }
@@ -54,12 +57,46 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
                         @if let Some((to, text)) = &brand.support {
                             " Questions? " a href=(to) rel="noreferrer" { (text) } "."
                         }
-                        @if let (PageKind::Console(_), Some(url)) = (page.kind, &brand.app_url) {
+                        @if let (true, Some(url)) = (is_console, &brand.app_url) {
                             " " a href=(url) rel="noreferrer" { "Open " (brand.crm_name) }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Folded on a phone, without script. Wide screens unfold it by style.
+fn menu(here: Part, reader: Option<Reader>) -> Markup {
+    let is_operator = reader.is_some_and(|reader| reader.is_operator);
+    let waiting = reader.map_or(0, |reader| reader.waiting);
+    let shown = PARTS
+        .iter()
+        .filter(|one| is_operator || !one.is_for_operators);
+    html! {
+        details class="menu" {
+            summary {
+                "Menu"
+                @if waiting > 0 { " " span class="badge" { (waiting) span class="hidden" { " waiting" } } }
+            }
+            nav aria-label="Console" {
+                @for one in shown {
+                    a href=(one.path) aria-current=[(one.part == here).then_some("page")] {
+                        (one.name)
+                        @if let (Part::Approvals, Some(reader)) = (one.part, reader) { " " (badge(reader.waiting)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many requests wait, kept up to date by the page itself.
+pub(in crate::http) fn badge(waiting: usize) -> Markup {
+    html! {
+        span class="badge" hidden[waiting == 0] hx-get=(WAITING) hx-trigger="every 10s" hx-swap="outerHTML" {
+            (waiting) span class="hidden" { " waiting" }
         }
     }
 }

@@ -73,6 +73,26 @@ fn a_session_ends_after_twelve_hours_or_two_idle_ones() {
 }
 
 #[test]
+fn a_page_that_asks_by_itself_keeps_no_session_alive() {
+    let (folder, sessions, people) = opened();
+    let anna = make(&people, "Anna");
+    let start = now();
+    let text = begin(&sessions, &anna, start);
+    let peek = |minutes| {
+        let at = start + SignedDuration::from_mins(minutes);
+        on_one_thread(sessions.peek_at(&text, at)).expect("read")
+    };
+    for (minutes, expected) in [(1, true), (60, true), (119, true), (120, false)] {
+        let found = peek(minutes).map(|found| found.person.id.clone());
+        assert_eq!(found, expected.then(|| anna.id.clone()), "at {minutes}");
+    }
+    let other = sessions.end(&SecretString::from("another"));
+    other.wait().expect("written");
+    let seen = for_tests::number(&folder, "SELECT seen_at AS n FROM session");
+    assert_eq!(seen, start.as_millisecond());
+}
+
+#[test]
 fn its_use_is_written_down_once_a_minute() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");

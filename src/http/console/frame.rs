@@ -1,0 +1,53 @@
+//! Pages of the console for the person who reads them: with what the menu shows to that person.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::{approvals, is_operator};
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::Visitor;
+use crate::http::pages::notice::PageProblem;
+use crate::http::pages::{Page, Reader, badge};
+use state::sessions::PersonSession;
+
+/// The answer that shows `page` to whoever is signed in.
+pub(super) async fn show(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    page: Page,
+) -> Result<Response, PageProblem> {
+    let reader = Reader {
+        is_operator: is_operator(&session.person),
+        waiting: approvals::waiting(sign_in, &session.person).await?.len(),
+    };
+    Ok(sign_in.pages.show(&page.with_reader(reader)))
+}
+
+/// For pages and forms that are the operators' alone.
+pub(super) fn operators_only(session: &PersonSession) -> Result<(), PageProblem> {
+    if is_operator(&session.person) {
+        return Ok(());
+    }
+    let problem = PageProblem::new(
+        StatusCode::FORBIDDEN,
+        "This page is for whoever runs this server",
+        "You are signed in, but not as an operator. Ask whoever runs this server.",
+    );
+    Err(problem.with_link("/console", "To your own pages"))
+}
+
+/// How many requests wait: a fragment, for the menu of a page that is left open.
+pub(super) async fn waiting(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
+    let counted = count_waiting(&sign_in, &headers).await;
+    sign_in.pages.respond_fragment(counted)
+}
+
+async fn count_waiting(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+    let visitor = Visitor::watching(sign_in, headers).await?;
+    let person = &visitor.signed_in()?.person;
+    let waiting = approvals::waiting(sign_in, person).await?.len();
+    Ok(sign_in.pages.fragment(&badge(waiting)))
+}

@@ -1,0 +1,44 @@
+//! The parts of the console, and who sees which.
+
+/// A part of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Part {
+    Home,
+    Approvals,
+    Connections,
+    Locations,
+    Pause,
+}
+
+/// Where a part stands, and what it is called.
+pub(super) struct PartLink {
+    pub part: Part,
+    pub path: &'static str,
+    pub name: &'static str,
+    pub is_for_operators: bool,
+}
+
+/// In the order of how often they are needed.
+pub(super) const PARTS: &[PartLink] = &[
+    everybody(Part::Home, "/console", "Home"),
+    everybody(Part::Approvals, "/console/approvals", "Approvals"),
+    everybody(Part::Connections, "/console/connections", "Connections"),
+    everybody(Part::Locations, "/console/locations", "Sub-accounts"),
+    operators(Part::Pause, "/console/pause", "Pause"),
+];
+
+const fn everybody(part: Part, path: &'static str, name: &'static str) -> PartLink {
+    PartLink {
+        part,
+        path,
+        name,
+        is_for_operators: false,
+    }
+}
+
+const fn operators(part: Part, path: &'static str, name: &'static str) -> PartLink {
+    PartLink {
+        is_for_operators: true,
+        ..everybody(part, path, name)
+    }
+}

@@ -1,0 +1,146 @@
+//! The emergency stop: what is paused, and the question before anything is paused or goes on.
+
+use maud::{Markup, html};
+
+use super::form::{problem, text, token};
+use super::{Page, PageKind, Part};
+
+/// Most sub-accounts that the page offers by name.
+pub(in crate::http) const MOST_OFFERED: usize = 200;
+
+/// Longest reason, in letters.
+const LONGEST_REASON: usize = 200;
+
+const PATH: &str = "/console/pause";
+
+const TITLE: &str = "Pause";
+
+/// Something that is paused.
+pub(in crate::http) struct PausedRow {
+    /// Empty: everything.
+    pub alias: String,
+    pub since: String,
+    /// Whoever paused it; `None` where that is not known any more.
+    pub by: Option<String>,
+    pub reason: Option<String>,
+}
+
+pub(in crate::http) struct PausePage<'a> {
+    pub rows: &'a [PausedRow],
+    /// Aliases.
+    pub locations: &'a [String],
+    pub problem: Option<&'a str>,
+    pub token: &'a str,
+}
+
+/// Asks once more before something is paused or goes on.
+pub(in crate::http) struct PauseQuestion<'a> {
+    pub resumes: bool,
+    /// Empty: everything.
+    pub alias: &'a str,
+    pub reason: &'a str,
+    pub token: &'a str,
+}
+
+impl PausePage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            (problem(self.problem))
+            @if self.rows.is_empty() {
+                p { "Nothing is paused: calls go through by the rules." }
+            } @else {
+                ul class="cards" { @for row in self.rows { (row.card(self.token)) } }
+            }
+            h2 { "Pause" }
+            p {
+                "While something is paused, every call that changes, sends or deletes anything there is refused, at once and for "
+                "everybody. Looking things up still works. It lasts until somebody lets it go on."
+            }
+            form method="post" action=(PATH) {
+                (token(self.token))
+                label class="field" for="location" { "Sub-account" }
+                p id="location-hint" class="soft" { "Its alias. Leave it empty to pause everything." }
+                input type="text" id="location" name="location" maxlength="64" list="aliases" autocomplete="off"
+                    autocapitalize="none" spellcheck="false" aria-describedby="location-hint";
+                datalist id="aliases" { @for alias in self.locations { option value=(alias) {} } }
+                (text("reason", "Why, for those whose calls are refused", LONGEST_REASON, false))
+                div class="buttons" { button class="bad" name="what" value="pause" { "Pause…" } }
+            }
+        };
+        Page::new(PageKind::Console(Part::Pause), TITLE, body)
+    }
+}
+
+impl PausedRow {
+    fn card(&self, sealed: &str) -> Markup {
+        html! {
+            li {
+                h2 { (name(&self.alias)) " is paused" }
+                p {
+                    "Since " (self.since)
+                    @if let Some(by) = &self.by { ", by " (by) }
+                    @match &self.reason { Some(reason) => { ": " (reason) } None => { "." } }
+                }
+                form method="post" action=(PATH) {
+                    (token(sealed))
+                    input type="hidden" name="location" value=(self.alias);
+                    button name="what" value="resume" { "Let it go on…" span class="hidden" { " " (name(&self.alias)) } }
+                }
+            }
+        }
+    }
+}
+
+impl PauseQuestion<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let what = name(self.alias);
+        let (title, sentence, button) = match self.resumes {
+            false => (
+                format!("Pause {}?", lower(self.alias)),
+                "Every call that changes, sends or deletes anything is refused from then on, for everybody. What is under way \
+                 stops before its next step. What was sent already cannot be taken back.",
+                format!("Pause {}", lower(self.alias)),
+            ),
+            true => (
+                format!("Let {} go on?", lower(self.alias)),
+                "Calls are let through by the rules again, from everybody who is connected. Requests that wait for a person \
+                 still wait.",
+                format!("Let {} go on", lower(self.alias)),
+            ),
+        };
+        let body = html! {
+            p { (sentence) }
+            @if !self.reason.is_empty() {
+                dl { dt { "Sub-account" } dd { (what) } dt { "Why" } dd { (self.reason) } }
+            }
+            form method="post" action=(PATH) {
+                (token(self.token))
+                input type="hidden" name="location" value=(self.alias);
+                input type="hidden" name="reason" value=(self.reason);
+                input type="hidden" name="sure" value="yes";
+                div class="buttons" {
+                    button class=(if self.resumes { "main" } else { "bad" }) name="what"
+                        value=(if self.resumes { "resume" } else { "pause" }) { (button) }
+                    a class="button" href=(PATH) { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Console(Part::Pause), title, body)
+    }
+}
+
+fn name(alias: &str) -> &str {
+    if alias.is_empty() {
+        "Everything"
+    } else {
+        alias
+    }
+}
+
+fn lower(alias: &str) -> &str {
+    if alias.is_empty() {
+        "everything"
+    } else {
+        alias
+    }
+}
