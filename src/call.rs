@@ -186,7 +186,7 @@ impl Pipeline {
             items => {
                 let watch = self.watch(&request);
                 // Boxed: the layers above move a pointer instead of all that a call needs on its way.
-                let answer = Box::pin(self.execute_one(&mut request, items)).await;
+                let answer = Box::pin(self.execute_one(&mut request, items, &watch)).await;
                 let answer = answer.unwrap_or_else(|answer| answer);
                 self.log(watch, &answer);
                 answer
@@ -247,6 +247,7 @@ impl Pipeline {
         &self,
         request: &mut Request<'_>,
         items: Option<Vec<Map<String, Value>>>,
+        watch: &CallWatch,
     ) -> Result<Answer, Answer> {
         request.options.check(request.tool, items.is_some())?;
         if let Some(items) = items {
@@ -271,6 +272,7 @@ impl Pipeline {
         }
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
         let located = located.with_options(options);
+        located.show_in(watch);
         // Whoever may have made a token up asks nobody to agree, to a read neither.
         if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;
@@ -449,8 +451,9 @@ impl Pipeline {
     /// A call begins.
     fn watch(&self, request: &Request<'_>) -> CallWatch {
         let tool = request.tool;
-        let parent = &request.context.parent;
-        self.0.telemetry.call(tool.name, tool.effect.name(), parent)
+        let (parent, who) = (&request.context.parent, request.context.principal.who());
+        let effect = tool.effect.name();
+        self.0.telemetry.call(tool.name, effect, who, parent)
     }
 
     fn log(&self, mut watch: CallWatch, answer: &Answer) {
@@ -473,7 +476,8 @@ impl Pipeline {
         context: &CallContext,
     ) -> Answer {
         let effect = tool.effect.name();
-        let watch = self.0.telemetry.call(tool.name, effect, &context.parent);
+        let (parent, who) = (&context.parent, context.principal.who());
+        let watch = self.0.telemetry.call(tool.name, effect, who, parent);
         let answer = Answer::never_sent(failure);
         self.log(watch, &answer);
         answer

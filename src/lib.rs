@@ -21,8 +21,9 @@ pub mod upstream;
 // What there is to call.
 pub mod catalog;
 
-// Threads that step back for everybody else's; bytes in flight; settings; logs, metrics and traces.
+// Threads that step back for everybody else's; bytes in flight; settings; the last hour; logs, metrics and traces.
 mod background;
 pub mod budget;
 pub mod config;
+mod minutes;
 pub mod telemetry;

@@ -252,10 +252,12 @@ impl<'a> Session<'a> {
         name: &'static str,
         work: impl Future<Output = Result<Answer, Failure>>,
     ) -> Answer {
-        let watch = self
-            .pipeline
-            .telemetry()
-            .call(name, Effect::Read.name(), &self.context.parent);
+        let watch = self.pipeline.telemetry().call(
+            name,
+            Effect::Read.name(),
+            self.context.principal.who(),
+            &self.context.parent,
+        );
         let answer = work.await.unwrap_or_else(Answer::from);
         watch.end(answer.outcome(), CallEnd::default());
         answer

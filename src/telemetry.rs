@@ -1,6 +1,8 @@
-//! What the server tells of itself: logs, metrics and traces. Never bodies, arguments or tokens.
+//! What the server tells of itself: logs, metrics, traces and what it does now. Never bodies, arguments or tokens.
 
+mod activity;
 mod call;
+mod latencies;
 mod log;
 mod metrics;
 #[cfg(feature = "otlp")]
@@ -9,6 +11,7 @@ mod traces;
 use std::sync::Arc;
 
 use crate::config::{Config, Level};
+pub use activity::{Activity, CallMinute, CallUnderWay};
 pub use call::CallWatch;
 pub use log::flush as flush_log;
 pub use metrics::Metrics;
@@ -19,6 +22,7 @@ use traces::Traces;
 #[derive(Clone, Default)]
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
+    pub activity: Arc<Activity>,
     #[cfg(feature = "otlp")]
     traces: Option<Traces>,
 }
@@ -55,6 +59,7 @@ impl Telemetry {
         }
         Ok(Self {
             metrics: Arc::default(),
+            activity: Arc::default(),
             #[cfg(feature = "otlp")]
             traces: match endpoint {
                 "" => None,
@@ -72,9 +77,15 @@ impl Telemetry {
         Self::start(&config)
     }
 
-    /// A call of a tool begins.
-    pub fn call(&self, tool: &'static str, effect: &'static str, parent: &Parent) -> CallWatch {
-        CallWatch::new(self, tool, effect, parent)
+    /// A call of a tool begins. `who`: as the audit names the caller.
+    pub fn call(
+        &self,
+        tool: &'static str,
+        effect: &'static str,
+        who: String,
+        parent: &Parent,
+    ) -> CallWatch {
+        CallWatch::new(self, (tool, effect), who, parent)
     }
 
     /// Sends what traces and lines of the log are left.

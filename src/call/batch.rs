@@ -284,6 +284,7 @@ impl Pipeline {
             let answer = match self.locate_item(request, item, &snapshot) {
                 Err(answer) => answer,
                 Ok(located) => {
+                    located.show_in(&watch);
                     run.is_sending.store(true, Relaxed);
                     let asking = ConsentSource::Batch(&run.consent);
                     let answer = self.run_located(

@@ -190,6 +190,15 @@ impl Principal {
         }
     }
 
+    /// As the audit names it, but for tokens that clients brought, which are one here.
+    pub fn who(&self) -> String {
+        match &self.access {
+            Some(access) => access.who(),
+            None if self.brings_token => "token".to_owned(),
+            None => "operator".to_owned(),
+        }
+    }
+
     /// The holder of `account`, and of nothing else.
     pub fn with_account(kind: CallerKind, account: Caller) -> Self {
         Self {

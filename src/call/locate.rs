@@ -9,6 +9,7 @@ use super::{
     Principal, Snapshot,
 };
 use crate::call::arguments::LocalZone;
+use crate::telemetry::CallWatch;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{
@@ -196,6 +197,13 @@ impl Located {
             self.0.zone = LocalZone::Utc;
         }
         self
+    }
+
+    /// Has the call under way stand at its location.
+    pub(super) fn show_in(&self, watch: &CallWatch) {
+        if let Some(location) = &self.0.location {
+            watch.locate(location.as_str());
+        }
     }
 
     /// Whether the rules have somebody agree to the call.

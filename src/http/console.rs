@@ -1,9 +1,11 @@
 //! The pages for people who are signed in, and those by which they come in.
 
 mod approvals;
+mod callers;
 mod connections;
 mod entry;
 mod frame;
+mod live;
 mod locations;
 mod pause;
 
@@ -49,6 +51,8 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/locations/add", post(locations::add))
         .route("/console/locations/remove", post(locations::remove))
         .route("/console/pause", get(pause::show).post(pause::decide))
+        .route("/console/live", get(live::page))
+        .route(live::FIGURES, get(live::figures))
         .route("/assets/{name}", get(asset))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }

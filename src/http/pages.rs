@@ -16,6 +16,7 @@ mod headers;
 pub(super) mod home;
 mod layout;
 pub(super) mod links;
+pub(super) mod live;
 pub(super) mod locations;
 pub(super) mod notice;
 pub(super) mod own_page;

@@ -66,11 +66,12 @@ impl Handler {
         if let Some((surface, _)) = self.0.endpoint.resolve(name) {
             return Ok(surface);
         }
-        let watch = self
-            .0
-            .pipeline
-            .telemetry()
-            .call("unknown", "read", &Parent::default());
+        let watch = self.0.pipeline.telemetry().call(
+            "unknown",
+            "read",
+            principal.who(),
+            &Parent::default(),
+        );
         watch.end("unknown_tool", CallEnd::default());
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         let (endpoint, pipeline) = (&self.0.endpoint, &self.0.pipeline);

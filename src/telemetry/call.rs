@@ -14,6 +14,8 @@ pub struct CallWatch {
     effect: &'static str,
     location: Option<String>,
     start: Instant,
+    /// Among the calls under way.
+    number: Option<u64>,
     #[cfg(feature = "otlp")]
     span: Option<CallSpan>,
     ended: bool,
@@ -22,17 +24,19 @@ pub struct CallWatch {
 impl CallWatch {
     pub(super) fn new(
         telemetry: &Telemetry,
-        tool: &'static str,
-        effect: &'static str,
+        (tool, effect): (&'static str, &'static str),
+        who: String,
         #[cfg_attr(not(feature = "otlp"), expect(unused_variables))] parent: &Parent,
     ) -> Self {
         telemetry.metrics.under_way.inc();
+        let start = Instant::now();
         Self {
             telemetry: telemetry.clone(),
             tool,
             effect,
             location: None,
-            start: Instant::now(),
+            start,
+            number: telemetry.activity.begin(tool, who, start),
             #[cfg(feature = "otlp")]
             span: telemetry
                 .traces
@@ -42,7 +46,14 @@ impl CallWatch {
         }
     }
 
-    /// The location that the call is for.
+    /// The location that the call under way is for.
+    pub fn locate(&self, location: &str) {
+        if let Some(number) = self.number {
+            self.telemetry.activity.locate(number, location);
+        }
+    }
+
+    /// The location that the call was for.
     pub fn located(&mut self, location: &str) {
         self.location = Some(location.to_owned());
     }
@@ -57,6 +68,9 @@ impl CallWatch {
         let duration = self.start.elapsed();
         let metrics = &self.telemetry.metrics;
         metrics.under_way.dec();
+        let is_answered = end.status.is_some();
+        let activity = &self.telemetry.activity;
+        activity.end(self.number, outcome, is_answered, duration);
         let tool = self.tool;
         metrics
             .calls

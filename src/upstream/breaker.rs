@@ -85,6 +85,11 @@ impl<W: PartialEq> Breaker<W> {
         }
     }
 
+    /// Whether calls are stopped, but for one that tries now and then.
+    pub fn is_open(&self) -> bool {
+        self.state().next_probe.is_some()
+    }
+
     /// Whether a call may go; else how long until one may try.
     pub fn admit(&self) -> Result<(), Duration> {
         let mut state = self.state();
@@ -169,7 +174,9 @@ mod tests {
         tokio::time::advance(PAUSE).await;
         assert_eq!(breaker.admit(), Ok(()));
         assert!(breaker.admit().is_err(), "one probe at a time");
+        assert!(breaker.is_open());
         breaker.close();
+        assert!(!breaker.is_open());
         assert_eq!(breaker.admit(), Ok(()));
         assert_eq!(breaker.check(), Ok(()));
     }

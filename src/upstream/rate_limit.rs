@@ -22,7 +22,7 @@ use crate::upstream::recent::RecentMap;
 use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Standing};
 
-pub use gate::{Gate, Permit, Reason, Wait};
+pub use gate::{Gate, GateStatus, Permit, Reason, Wait};
 pub use rate_limit_headers::{RateLimitHeaders, retry_after};
 pub use rate_window::SlotOutcome;
 
@@ -122,6 +122,21 @@ impl Limits {
         if !Arc::ptr_eq(&scope, &account.scope) {
             scope.gate.merge(&account.scope.gate);
         }
+    }
+
+    /// The windows that were used last, with the locations that they are for, and how many there are beside them. Those of
+    /// tokens that HighLevel has not accepted are nobody's to look at: anybody can make up tokens.
+    pub fn newest(&self, most: usize) -> (Vec<(Option<TenantId>, Arc<Scope>)>, usize) {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let locations = book.locations.newest();
+        let locations =
+            locations.map(|((_, location), scope)| (Some(location.clone()), Arc::clone(scope)));
+        let credentials = book.credentials.newest();
+        let credentials = credentials.map(|(_, scope)| (None, Arc::clone(scope)));
+        let newest: Vec<_> = locations.chain(credentials).take(most).collect();
+        let all = book.locations.len() + book.credentials.len();
+        let beside = all - newest.len();
+        (newest, beside)
     }
 
     /// What stands for `credential` in this process.

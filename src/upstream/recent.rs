@@ -78,6 +78,12 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         newest.next().is_none().then_some(only)
     }
 
+    /// What was used last, first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (&K, &V)> {
+        let all = self.entries.iter().rev();
+        all.map(|(key, entry)| (key, &entry.value))
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         let now = Instant::now();
         self.expire(now);
@@ -92,7 +98,6 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         self.entries.remove(key).map(|entry| entry.value)
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

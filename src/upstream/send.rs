@@ -240,6 +240,7 @@ impl Transport {
                     self.judge_health(flow, Health::Down);
                 } else {
                     failure.sent = true;
+                    self.shared.traffic.add(|minute| minute.count(None));
                 }
                 let verdict = TokenVerdict::Silent;
                 return Err(AttemptError::Failed(failure, outcome, None, verdict));
@@ -252,6 +253,7 @@ impl Transport {
             RateLimitHeaders::parse(headers),
             asked,
         ));
+        self.shared.traffic.add(|minute| minute.count(Some(status)));
         let trace_id = errors::trace_id(headers, token);
         let mut charge = flow.sender.budget.charge();
         let most = self.max_response_bytes;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::catalog::prepare::RequestBase;
 use crate::config;
+use crate::minutes::Minutes;
 use crate::upstream::Digest;
 use crate::upstream::answer;
 use crate::upstream::breaker::Breaker;
@@ -24,6 +25,7 @@ use crate::upstream::rate_limit::Limits;
 use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
 use crate::upstream::tokens::Tokens;
+use crate::upstream::traffic::TrafficMinute;
 use crate::upstream::{Caller, TenantId, template};
 use tool::{JSON, VersionPreference};
 
@@ -66,6 +68,7 @@ pub(super) struct SharedTransport {
     pub breaker: Breaker<Digest>,
     authority: Mutex<Option<Authority>>,
     pub observer: OnceLock<Observer>,
+    pub traffic: Minutes<TrafficMinute>,
 }
 
 impl Transport {
@@ -105,6 +108,7 @@ impl Transport {
                 breaker: Breaker::default(),
                 authority: Mutex::new(Some(Authority::new())),
                 observer: OnceLock::new(),
+                traffic: Minutes::default(),
             }),
         })
     }

@@ -16,6 +16,7 @@ use super::super::{
 };
 use super::short_digest;
 use super::tally::RowTally;
+use crate::telemetry::CallWatch;
 use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use policy::Mode;
@@ -232,7 +233,7 @@ impl Pipeline {
     ) -> Answer {
         loop {
             let watch = self.watch(request);
-            let sent = self.send_row(request, (row, key), consent).await;
+            let sent = self.send_row(request, (row, key), consent, &watch).await;
             let answer = sent.unwrap_or_else(|answer| answer);
             self.log(watch, &answer);
             if !waited_to_repeat(&answer, request.context, until).await {
@@ -247,9 +248,11 @@ impl Pipeline {
         request: &Request<'_>,
         (row, key): (&SelectedRow, &OnceKey),
         consent: &Consent,
+        watch: &CallWatch,
     ) -> Result<Answer, Answer> {
         let context = request.context;
         let located = self.locate_item(request, &row.item, &self.snapshot())?;
+        located.show_in(watch);
         let mut validated = self.validate(located, context).await?;
         if short_digest(&validated.fingerprint()) != row.digest {
             let what = "Nothing was sent: the preview was for another connection, or for other locations of this server.";

@@ -218,6 +218,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ),
         ("approval", approval.page()),
         ("locations", locations.page(&brand)),
+        ("live", live::tests::fullest().page(&brand)),
         ("notice", wrong.page(PageKind::Entry)),
     ]
 }

@@ -83,6 +83,12 @@ impl DailyQuota {
         }
     }
 
+    /// How many calls of the day are used, and how many there are.
+    pub(super) fn used(&mut self, now: Timestamp) -> (u64, u64) {
+        self.begin(now);
+        (self.used, self.limit)
+    }
+
     /// Whether forgetting the day's count could let too many calls through.
     pub(super) fn is_half_used(&mut self, now: Timestamp) -> bool {
         self.begin(now);

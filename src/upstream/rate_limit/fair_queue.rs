@@ -31,6 +31,10 @@ impl FairQueue {
         self.length == 0
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
     /// How many would be served before a newcomer of `tenant`, at most.
     pub(super) fn ahead(&self, tenant: Digest) -> u64 {
         let own = self.waiting(tenant);

@@ -44,6 +44,24 @@ pub enum Reason {
     ReadsOnly,
 }
 
+/// How a window stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateStatus {
+    /// Of the calls that HighLevel allows in one interval, by its word or ours, whichever is more.
+    pub used: u64,
+    pub allowed: u64,
+    pub interval: Duration,
+    /// The same of the day.
+    pub day_used: u64,
+    pub day_allowed: u64,
+    /// Calls that wait for a place.
+    pub waiting: usize,
+    /// HighLevel asked to wait so long.
+    pub pause: Option<Duration>,
+    /// How often HighLevel refused a call as one too many, since the window is known.
+    pub refused: u64,
+}
+
 /// The right to send one call. Dropped before `end`, the call counts as sent.
 pub struct Permit {
     gate: Arc<Gate>,
@@ -135,6 +153,25 @@ impl Gate {
         // One after the other, never both locks the other way round: only an unproven window is absorbed.
         let other = other.state();
         self.state().window.merge(&other.window, now);
+    }
+
+    /// How it stands at this moment.
+    pub fn status(&self) -> GateStatus {
+        let mut state = self.state();
+        let now = Instant::now();
+        let (day_used, day_allowed) = state.day.used(Timestamp::now());
+        let (used, rate) = state.window.used(now);
+        let pause = state.window.pause(now);
+        GateStatus {
+            used,
+            allowed: rate.calls,
+            interval: rate.interval,
+            day_used,
+            day_allowed,
+            waiting: state.line.len(),
+            pause,
+            refused: state.window.refused(),
+        }
     }
 
     /// Nothing is counted, under way or waiting, and the day is far from used up.

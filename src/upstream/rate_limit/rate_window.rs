@@ -38,6 +38,8 @@ pub(super) struct RateWindow {
     rate_from: u64,
     /// A 429 asked for a pause until then.
     closed_until: Option<Instant>,
+    /// How many 429s there were.
+    refused: u64,
 }
 
 /// One place in the window, for one call.
@@ -90,6 +92,7 @@ impl RateWindow {
             word: None,
             rate_from: 0,
             closed_until: None,
+            refused: 0,
         }
     }
 
@@ -132,6 +135,7 @@ impl RateWindow {
             SlotOutcome::NoResponse => return self.hold_until(now + self.rate.interval),
             SlotOutcome::Answered(reported) => reported,
             SlotOutcome::Refused(mut reported, pause) => {
+                self.refused += 1;
                 match pause {
                     Some(pause) => {
                         self.closed_until = self.closed_until.max(Some(now + pause));
@@ -158,6 +162,27 @@ impl RateWindow {
         for _ in 0..other.under_way {
             self.hold_until(now + self.rate.interval);
         }
+    }
+
+    /// How many calls of this interval are used, by our count or HighLevel's, and of how many.
+    pub(super) fn used(&mut self, now: Instant) -> (u64, Rate) {
+        self.forget(now);
+        let own = self.under_way + self.freed_at.len() as u64;
+        let left = self.word.as_ref().map(|word| self.left(word).max(0));
+        let left = left.and_then(|left| u64::try_from(left).ok());
+        let used = left.map_or(0, |left| self.rate.calls.saturating_sub(left));
+        (own.max(used), self.rate)
+    }
+
+    /// How long HighLevel asked to wait from now.
+    pub(super) fn pause(&self, now: Instant) -> Option<Duration> {
+        let until = self.closed_until.filter(|until| *until > now)?;
+        Some(until - now)
+    }
+
+    /// How many calls HighLevel refused as one too many.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Nothing is counted or under way.

@@ -17,6 +17,7 @@ mod documents;
 mod highlevel;
 mod hosts;
 mod isolation;
+mod live;
 mod metadata;
 mod pages;
 mod program;

@@ -12,11 +12,12 @@ const LONGEST: usize = 40 << 10;
 const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 
 /// Pages of somebody who is signed in.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
     "/console",
     "/console/approvals",
     "/console/connections",
     "/console/locations",
+    "/console/live",
 ];
 
 fn check_headers(path: &str, page: &Page) {

@@ -1,0 +1,127 @@
+//! What this process does now, and did in the last hour, for the people who run it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use jiff::Timestamp;
+
+use super::callers::caller;
+use super::frame::{self, operators_only};
+use super::minute;
+use crate::catalog::TOOLS;
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::Visitor;
+use crate::http::pages::PageKind;
+use crate::http::pages::clean::one_line;
+use crate::http::pages::live::{
+    CallRow, LiveFigures, MOST_CALLS, MOST_WINDOWS, MinuteFigures, WindowRow,
+};
+use crate::http::pages::notice::PageProblem;
+use crate::telemetry::CallMinute;
+use crate::upstream::WindowStatus;
+
+/// Where the figures are asked for again.
+pub(super) use crate::http::pages::live::FIGURES;
+
+pub(super) async fn page(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
+    let shown = show(&sign_in, &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    operators_only(session)?;
+    let figures = read(sign_in).await?;
+    frame::show(sign_in, session, figures.page(&sign_in.pages.brand)).await
+}
+
+pub(super) async fn figures(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
+    let shown = show_figures(&sign_in, &headers).await;
+    sign_in.pages.respond_fragment(shown)
+}
+
+async fn show_figures(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+    let visitor = Visitor::watching(sign_in, headers).await?;
+    operators_only(visitor.signed_in()?)?;
+    let figures = read(sign_in).await?;
+    let fragment = figures.fragment(&sign_in.pages.brand);
+    Ok(sign_in.pages.fragment(&fragment))
+}
+
+async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
+    let activity = &sign_in.pipeline.telemetry().activity;
+    let upstream = sign_in.pipeline.transport().status();
+    let (calls, unlisted_calls) = activity.calls(MOST_CALLS);
+    let calls_by_minute = activity.minutes();
+    let mut hour = CallMinute::default();
+    calls_by_minute.iter().for_each(|minute| hour.merge(minute));
+    let requests = upstream.minutes.iter().map(|minute| minute.requests);
+    let limited = upstream.minutes.iter().map(|minute| minute.limited);
+    let shown_windows = upstream.windows.iter().take(MOST_WINDOWS);
+    let windows: Vec<_> = shown_windows.map(|window| row(sign_in, window)).collect();
+    let mut names = HashMap::new();
+    let mut rows = Vec::new();
+    for call in calls {
+        let who = match names.get(&call.who) {
+            Some(name) => String::clone(name),
+            None => {
+                let name = caller(sign_in, &call.who).await?;
+                names.insert(call.who.clone(), name.clone());
+                name
+            }
+        };
+        let tool = TOOLS.iter().find(|tool| tool.name == call.tool);
+        rows.push(CallRow {
+            title: tool.map_or(call.tool, |tool| tool.title),
+            location: call.location.map(|id| location_name(sign_in, &id)),
+            who,
+            runs_for: call.since.elapsed(),
+        });
+    }
+    Ok(LiveFigures {
+        since: minute(activity.since),
+        read: Timestamp::now(),
+        is_down: upstream.is_down,
+        calls: rows,
+        unlisted_calls,
+        unlisted_windows: upstream.windows.len() - windows.len() + upstream.unseen,
+        windows,
+        requests: requests.clone().sum(),
+        limited: limited.sum(),
+        minutes: calls_by_minute
+            .iter()
+            .zip(requests)
+            .map(|(minute, requests)| MinuteFigures {
+                requests,
+                calls: minute.calls(),
+                median: minute.latencies.percentile(50),
+                slow: minute.latencies.percentile(95),
+            })
+            .collect(),
+        hour,
+    })
+}
+
+fn row(sign_in: &SignIn, window: &WindowStatus) -> WindowRow {
+    let location = window.location.as_ref();
+    WindowRow {
+        name: location.map_or_else(
+            || "A token whose sub-account is not known".to_owned(),
+            |id| location_name(sign_in, id.as_str()),
+        ),
+        gate: window.gate,
+        is_down: window.is_down,
+    }
+}
+
+/// What the server calls the location of this id; the id where it is none of its own.
+fn location_name(sign_in: &SignIn, id: &str) -> String {
+    let snapshot = sign_in.pipeline.snapshot();
+    let account = snapshot.locations.of_location(id);
+    let name = account.map_or(id, |account| account.configured.name.as_str());
+    one_line(name, 80)
+}

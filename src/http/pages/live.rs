@@ -1,0 +1,245 @@
+//! What the server does now and did in the last hour, in figures and pictures.
+
+mod chart;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+
+use super::brand::Brand;
+use super::{Page, PageKind, Part};
+use crate::telemetry::CallMinute;
+use crate::upstream::rate_limit::GateStatus;
+
+/// Where the figures alone are.
+pub(in crate::http) const FIGURES: &str = "/console/live/figures";
+
+/// Most calls under way, and most windows, on the page.
+pub(in crate::http) const MOST_CALLS: usize = 20;
+pub(in crate::http) const MOST_WINDOWS: usize = 12;
+
+/// Minutes in one row of the table.
+const IN_A_ROW: usize = 10;
+
+/// Of this process, from memory.
+pub(in crate::http) struct LiveFigures {
+    /// When it began to count.
+    pub since: String,
+    pub read: Timestamp,
+    /// The CRM does not answer.
+    pub is_down: bool,
+    /// Those that began first.
+    pub calls: Vec<CallRow>,
+    pub unlisted_calls: usize,
+    /// Those nearest to their end.
+    pub windows: Vec<WindowRow>,
+    pub unlisted_windows: usize,
+    /// Requests to the CRM in the last hour, and those that it refused as too many.
+    pub requests: u32,
+    pub limited: u32,
+    /// The calls of the last hour.
+    pub hour: CallMinute,
+    /// Oldest first.
+    pub minutes: Vec<MinuteFigures>,
+}
+
+pub(in crate::http) struct CallRow {
+    pub title: &'static str,
+    pub location: Option<String>,
+    pub who: String,
+    pub runs_for: Duration,
+}
+
+pub(in crate::http) struct WindowRow {
+    pub name: String,
+    pub gate: GateStatus,
+    pub is_down: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(in crate::http) struct MinuteFigures {
+    pub requests: u32,
+    pub calls: u32,
+    pub median: Option<Duration>,
+    /// What 95 of 100 calls did not exceed.
+    pub slow: Option<Duration>,
+}
+
+impl LiveFigures {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let body = html! {
+            (self.fragment(brand))
+            div class="buttons" { a class="button" href="/console/live" { "Look again" } }
+        };
+        Page::new(PageKind::Console(Part::Live), "Live", body)
+    }
+
+    /// What is drawn anew every two seconds where script runs.
+    pub(in crate::http) fn fragment(&self, brand: &Brand) -> Markup {
+        let crm = brand.crm_name.as_str();
+        html! {
+            div id="live" hx-get=(FIGURES) hx-trigger="every 2s" hx-swap="outerHTML" {
+                p class="soft" {
+                    "Of this instance since " (self.since) ", as of " (self.read.strftime("%H:%M:%S UTC").to_string()) "."
+                }
+                @if self.is_down {
+                    p class="problem" {
+                        (crm) " does not answer. Calls are refused at once; one every five seconds tries whether it is back."
+                    }
+                }
+                (self.under_way())
+                (self.windows(crm))
+                (self.hour(crm))
+                (self.latencies(crm))
+            }
+        }
+    }
+
+    fn under_way(&self) -> Markup {
+        html! {
+            h2 { "Calls under way" }
+            @if self.calls.is_empty() {
+                p { "None." }
+            } @else {
+                ul class="cards" {
+                    @for call in &self.calls {
+                        li {
+                            strong { (call.title) } ", for " (duration(call.runs_for))
+                            p class="soft" {
+                                @if let Some(location) = &call.location { (location) " · " }
+                                (call.who)
+                            }
+                        }
+                    }
+                }
+                @if self.unlisted_calls > 0 { p { (self.unlisted_calls) " more began later." } }
+            }
+        }
+    }
+
+    fn windows(&self, crm: &str) -> Markup {
+        html! {
+            h2 { "Limits of " (crm) }
+            @if self.windows.is_empty() {
+                p { "No calls were counted lately." }
+            } @else {
+                p class="soft" { "Those nearest to their end stand first. Days are those of UTC." }
+                ul class="cards" { @for window in &self.windows { (window.card(crm)) } }
+                @if self.unlisted_windows > 0 { p { (self.unlisted_windows) " more have more left." } }
+            }
+        }
+    }
+
+    fn hour(&self, crm: &str) -> Markup {
+        let hour = &self.hour;
+        html! {
+            h2 { "The last hour" }
+            dl {
+                dt { "Calls" } dd { (hour.calls()) }
+                dt { "Worked" } dd { (hour.worked) }
+                dt { "Asked first" } dd { (hour.asked) " waited for a confirmation" }
+                dt { "Refused" } dd { (hour.refused) " by rules, rights or a pause" }
+                dt { "At a limit" } dd { (hour.limited) " had no place in time" }
+                dt { "Failed" } dd { (hour.failed) }
+                dt { "Given up" } dd { (hour.cancelled) " by their clients" }
+                dt { "Requests" } dd { (self.requests) " to " (crm) ", " (self.limited) " of them refused as too many (429)" }
+            }
+            (chart::bars(&self.minutes.iter().map(|minute| minute.requests).collect::<Vec<_>>(), &format!("Requests to {crm} in each minute of the last hour")))
+        }
+    }
+
+    fn latencies(&self, crm: &str) -> Markup {
+        let median = self.minutes.iter().map(|minute| minute.median);
+        let slow = self.minutes.iter().map(|minute| minute.slow);
+        let both = [median.collect::<Vec<_>>(), slow.collect::<Vec<_>>()];
+        html! {
+            h2 { "How long calls took" }
+            @match (self.hour.latencies.percentile(50), self.hour.latencies.percentile(95)) {
+                (Some(median), Some(slow)) => {
+                    p {
+                        "Half of the calls of the last hour were answered within " (duration(median)) ", 95 of 100 within "
+                        (duration(slow)) "."
+                    }
+                    (chart::lines(&both, "How long half of the calls of each minute took, and, dashed, 95 of 100"))
+                    (self.table())
+                }
+                _ => { p { (crm) " answered no call in the last hour." } }
+            }
+        }
+    }
+
+    /// The same for those who see no picture.
+    fn table(&self) -> Markup {
+        let rows = self.minutes.chunks(IN_A_ROW).enumerate();
+        html! {
+            table {
+                thead { tr { th scope="col" { "From (UTC)" } th scope="col" { "Calls" } th scope="col" { "Half within" } th scope="col" { "95 of 100 within" } } }
+                tbody {
+                    @for (index, minutes) in rows {
+                        @let ago = self.minutes.len() - 1 - index * IN_A_ROW;
+                        tr {
+                            th scope="row" { (self.minutes_ago(ago)) }
+                            td { (minutes.iter().map(|minute| minute.calls).sum::<u32>()) }
+                            td { (longest(minutes.iter().filter_map(|minute| minute.median))) }
+                            td { (longest(minutes.iter().filter_map(|minute| minute.slow))) }
+                        }
+                    }
+                }
+                caption { "Times are those of the slowest of ten minutes." }
+            }
+        }
+    }
+
+    fn minutes_ago(&self, ago: usize) -> String {
+        let ago = i64::try_from(ago).unwrap_or_default();
+        let time = self.read.saturating_sub(SignedDuration::from_mins(ago));
+        time.map_or_else(|_| String::new(), |time| time.strftime("%H:%M").to_string())
+    }
+}
+
+impl WindowRow {
+    fn card(&self, crm: &str) -> Markup {
+        let gate = &self.gate;
+        let interval = format!(
+            "{} of {} calls in {}",
+            gate.used,
+            gate.allowed,
+            duration(gate.interval)
+        );
+        let day = format!("{} of {} calls today", gate.day_used, gate.day_allowed);
+        html! {
+            li {
+                strong { (self.name) }
+                p {
+                    meter min="0" max=(gate.allowed) value=(gate.used) aria-label=(interval) {} " " (interval)
+                    br;
+                    meter min="0" max=(gate.day_allowed) value=(gate.day_used) aria-label=(day) {} " " (day)
+                }
+                @if self.is_down { p class="problem" { "All calls failed lately: they are refused at once, and one every five seconds tries." } }
+                @if let Some(pause) = gate.pause { p class="note" { (crm) " asked to wait " (duration(pause)) " more." } }
+                @if gate.waiting > 0 { p { (gate.waiting) " calls wait for a place." } }
+                @if gate.refused > 0 { p { (crm) " refused " (gate.refused) " requests as too many (429)." } }
+            }
+        }
+    }
+}
+
+fn longest(durations: impl Iterator<Item = Duration>) -> String {
+    let longest = durations.max();
+    longest.map_or_else(|| "–".to_owned(), duration)
+}
+
+/// As people read it: 40 ms, 1.2 s, 3 min.
+pub(super) fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        ..1_000 => format!("{millis} ms"),
+        1_000..10_000 if millis % 1_000 >= 50 => format!("{:.1} s", duration.as_secs_f64()),
+        ..120_000 => format!("{:.0} s", duration.as_secs_f64()),
+        _ => format!("{} min", duration.as_secs() / 60),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
