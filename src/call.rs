@@ -9,6 +9,8 @@ mod address_budget;
 mod answer;
 mod approval;
 mod approval_runs;
+mod approval_webhooks;
+mod approval_words;
 pub(crate) mod arguments;
 mod authorize;
 mod batch;
@@ -37,6 +39,7 @@ mod read_back;
 mod record_names;
 mod refusal_budget;
 mod request;
+mod requester;
 mod respond;
 mod send;
 pub mod shape;
@@ -47,7 +50,6 @@ mod strangers;
 mod subject;
 mod token_check;
 mod validate;
-mod webhook;
 
 use std::sync::Arc;
 
@@ -65,6 +67,7 @@ use tool::{Effect, Tool};
 pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
 pub(crate) use address_budget::AddressBudget;
 pub use answer::{Answer, Question};
+pub use approval_webhooks::ApprovalWebhooks;
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
     AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint, LocationScope, Principal,
@@ -82,6 +85,7 @@ pub use prepared_request::PreparedRequest;
 pub use principal_id::PrincipalId;
 pub(crate) use request::output_schema;
 pub use request::{Each, LOCATION, OnError, Options, Progress, Request};
+pub use requester::Requester;
 use send::Response;
 pub use snapshot::{Snapshot, read_rules, rule_defaults};
 pub use strangers::Fences;

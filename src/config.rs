@@ -6,6 +6,7 @@ mod oauth;
 mod server;
 mod state;
 mod text;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub use oauth::{
 };
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
 pub use text::{decode, read_stdin, read_text, trimmed};
+pub use webhooks::{WebhookSettings, WebhookShape, WebhookUrl};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -241,6 +243,8 @@ impl Config {
         let secrets = config.companies.values().map(|one| &one.client_secret);
         let sources = tokens.chain(secrets).chain(&config.state.keys);
         let sources = sources.chain(&config.marketplace.client_secret);
+        let webhooks = config.approvals.webhooks.iter();
+        let sources = sources.chain(webhooks.flat_map(WebhookSettings::sources));
         config.variables = Variables::collect(sources, &all);
         Ok(config)
     }

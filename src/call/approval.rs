@@ -92,8 +92,9 @@ impl Pipeline {
             request: StoredRequest::new(subject, context).and_then(|request| request.bytes()),
         };
         let (approval, is_new) = approvals.request(new).await?;
-        if let Some(webhook) = self.controls().webhook.as_ref().filter(|_| is_new) {
-            webhook.tell(&approval);
+        if is_new && !self.controls().webhooks.is_empty() {
+            let (pipeline, approval) = (self.clone(), approval.clone());
+            tokio::spawn(async move { pipeline.announce(&approval).await });
         }
         let lasts = SignedDuration::try_from(self.controls().approvals_last).unwrap_or_default();
         let kept = self.keep_prepared(subject, &approval.handle, lasts).await;

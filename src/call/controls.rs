@@ -7,8 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::approval::Waiters;
-use super::webhook::Webhook;
-use super::{GrantControls, Snapshot};
+use super::{ApprovalWebhooks, GrantControls, Snapshot};
 use crate::config::{AuditedArguments, Config, ConfigError};
 use crate::upstream::Transport;
 use crate::upstream::accounts::Account;
@@ -29,7 +28,8 @@ pub struct Controls {
     /// How long a call waits for a person before its client is told to come back.
     pub approvals_wait: Duration,
     pub waiters: Waiters,
-    pub webhook: Option<Webhook>,
+    /// Who is told of calls that wait.
+    pub webhooks: ApprovalWebhooks,
     pub pauses: Pauses,
     pub keys: Keys,
     /// None where nobody signs in.
@@ -64,10 +64,6 @@ impl Controls {
                 Auditing::On(audit.map_err(sentence)?)
             }
         };
-        let webhook = match config.approvals.webhook.as_str() {
-            "" => None,
-            url => Some(Webhook::new(url, transport.upstream().http.clone())?),
-        };
         let most = config.approvals.max_pending_per_caller;
         let approvals = store
             .is_durable()
@@ -80,7 +76,7 @@ impl Controls {
             approvals_last: Duration::from_secs(minutes * 60),
             approvals_wait: Duration::from_millis(config.approvals.wait_ms),
             waiters: Waiters::default(),
-            webhook,
+            webhooks: ApprovalWebhooks::open(config)?,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
             sign_in,
@@ -98,7 +94,7 @@ impl Controls {
             approvals_last: Duration::default(),
             approvals_wait: Duration::default(),
             waiters: Waiters::default(),
-            webhook: None,
+            webhooks: ApprovalWebhooks::default(),
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
             sign_in: None,

@@ -1,5 +1,7 @@
 //! `approvals`: calls that wait for a person to say yes or no.
 
+mod webhooks;
+
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use super::{CliError, StateFlags, print};
 use crate::config::Flags;
 use state::approvals::{Approval, ApprovalState, Approvals};
 use state::clock::SteadyClock;
+use webhooks::WebhooksCommand;
 
 /// How long a command waits for what a server makes of an approved call, and from one look to the next.
 const LONGEST: Duration = Duration::from_secs(3);
@@ -32,6 +35,11 @@ pub(super) enum ApprovalsCommand {
     Approve(Decision),
     /// Refuse the call.
     Deny(Decision),
+    /// Who is told that a call waits: the setting approvals.webhooks.
+    Webhooks {
+        #[command(subcommand)]
+        command: WebhooksCommand,
+    },
 }
 
 #[derive(Args)]
@@ -54,6 +62,7 @@ impl ApprovalsCommand {
             Self::List { all, of } => list(&Approvals::new(&of.open(flags)?.1), all)?,
             Self::Approve(decision) => decision.make(flags, true)?,
             Self::Deny(decision) => decision.make(flags, false)?,
+            Self::Webhooks { command } => return command.run(flags),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, SecretSource};
+use super::{ConfigError, SecretSource, WebhookSettings};
 
 /// Where access keys, approvals, the audit and all else that outlives the process is.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,8 +57,8 @@ pub enum AuditedArguments {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalSettings {
-    /// URL that is told of each; empty: none.
-    pub webhook: String,
+    /// Who is told of each.
+    pub webhooks: Vec<WebhookSettings>,
     pub expire_minutes: u32,
     /// How long a call waits for a person before it is answered.
     pub wait_ms: u64,

@@ -187,7 +187,10 @@ async fn e4_what_waits_for_a_person_is_small() {
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { write = \"human\" }\n")
-        .set("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", &webhook.url);
+        .set(
+            "HIGHLEVEL_MCP_APPROVALS_WEBHOOKS",
+            &json!([{"url": webhook.url}]).to_string(),
+        );
     let program = setup.serve(&highlevel.url).await;
     let items = vec![json!({"contactId": "c1"}); 20];
     let arguments = json!({"operation": "contacts_add-tags", "items": items, "arguments": {"tags": ["x".repeat(300_000)]}});

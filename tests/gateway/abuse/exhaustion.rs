@@ -137,7 +137,10 @@ async fn e8_only_those_whom_highlevel_knows_ask_a_person() {
     let webhook = Recording::start(|_| answer(200, "{}")).await;
     let setup = branches(1)
         .rules("[server]\nconfirm = { destructive = \"human\" }\n")
-        .set("HIGHLEVEL_MCP_APPROVALS_WEBHOOK", &webhook.url);
+        .set(
+            "HIGHLEVEL_MCP_APPROVALS_WEBHOOKS",
+            &json!([{"url": webhook.url}]).to_string(),
+        );
     let key = setup.key("n8n", &["--location", "b01"]).await;
     let program = setup.serve(&highlevel.url).await;
     let ask = async |caller: &str, number: usize| {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod approval_links;
+mod approval_webhooks;
 mod asking;
 pub(crate) mod browser;
 mod callers;

@@ -1,0 +1,376 @@
+//! Tells the operator's webhooks that calls wait for a person: a message a second at most to each, never on a call's way.
+
+mod message;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url, redirect};
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Pipeline;
+use crate::config::{Config, WebhookSettings, WebhookShape};
+use message::{ApprovalMessage, WaitingCall};
+use state::approvals::Approval;
+
+/// A receiver may be slow; it holds up nothing but the next message to itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two messages to one receiver.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a message waits before it is tried again. After these it is given up.
+const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+
+/// Longest that a receiver puts us off.
+const LONGEST_OFF: Duration = Duration::from_secs(30);
+
+/// Most calls that a message names; of more it tells the number.
+const MOST_NAMED: usize = 10;
+
+/// Says when a plain message was signed, and holds the HMAC-SHA256 of that time, a full stop and the body.
+const SIGNATURE: &str = "x-highlevel-mcp-signature";
+
+const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
+
+/// Those that the settings name. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct ApprovalWebhooks {
+    all: Arc<[ApprovalWebhook]>,
+    /// Where people decide, without a slash at its end; `None` where nobody signs in.
+    console: Option<Arc<str>>,
+}
+
+/// One receiver, and what it is not told yet.
+#[derive(Clone)]
+struct ApprovalWebhook {
+    receiver: Arc<WebhookReceiver>,
+    backlog: Arc<Mutex<WebhookBacklog>>,
+}
+
+struct WebhookReceiver {
+    /// Counted from 1, as the settings have it.
+    number: usize,
+    url: Url,
+    shape: WebhookShape,
+    key: Option<hmac::Key>,
+    http: reqwest::Client,
+}
+
+/// What came since the last message.
+#[derive(Default)]
+struct WebhookBacklog {
+    calls: Vec<WaitingCall>,
+    /// What is beyond `MOST_NAMED`.
+    unnamed: usize,
+    /// Somebody is sending.
+    is_busy: bool,
+}
+
+/// What came of a sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTest {
+    /// Counted from 1, as the settings have it.
+    pub number: usize,
+    pub shape: &'static str,
+    /// The rest of the address may be a secret.
+    pub host: String,
+    /// Why it was not taken, in a sentence.
+    pub problem: Option<String>,
+}
+
+impl ApprovalWebhooks {
+    /// Fails with a sentence where the settings name one that cannot be used.
+    pub fn open(config: &Config) -> Result<Self, String> {
+        let settings = config.approvals.webhooks.iter().zip(1..);
+        let all = settings.map(|(settings, number)| {
+            let receiver = WebhookReceiver::new(settings, number, config)?;
+            Ok(ApprovalWebhook {
+                receiver: Arc::new(receiver),
+                backlog: Arc::default(),
+            })
+        });
+        let console = config
+            .oauth
+            .is_on()
+            .then(|| config.oauth.url.as_str().into());
+        Ok(Self {
+            all: all.collect::<Result<_, String>>()?,
+            console,
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Returns at once; a failure stands in the log.
+    fn tell(&self, call: &WaitingCall) {
+        for webhook in self.all.iter() {
+            let mut backlog = webhook.lock();
+            backlog.add(call.clone());
+            if std::mem::replace(&mut backlog.is_busy, true) {
+                continue;
+            }
+            drop(backlog);
+            tokio::spawn(webhook.clone().send_all(self.console.clone()));
+        }
+    }
+
+    /// Sends a sample to each, once.
+    pub async fn test(&self) -> Vec<WebhookTest> {
+        let mut tests = Vec::new();
+        for ApprovalWebhook { receiver, .. } in self.all.iter() {
+            let message = ApprovalMessage::sample(self.console.as_deref());
+            let sent = receiver.post(&message).await;
+            tests.push(WebhookTest {
+                number: receiver.number,
+                shape: receiver.shape.name(),
+                host: receiver.host().to_owned(),
+                problem: sent.err().map(|failed| failed.what),
+            });
+        }
+        tests
+    }
+}
+
+impl Pipeline {
+    /// Tells of a call that has begun to wait. Only the process that wrote it down does.
+    pub(super) async fn announce(&self, approval: &Approval) {
+        let controls = self.controls();
+        let requester = controls.requester(&approval.who).await;
+        let requester = requester.unwrap_or_default();
+        let call = WaitingCall::new(approval, &requester);
+        controls.webhooks.tell(&call);
+    }
+}
+
+impl ApprovalWebhook {
+    fn lock(&self) -> std::sync::MutexGuard<'_, WebhookBacklog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send_all(self, console: Option<Arc<str>>) {
+        loop {
+            let Some((calls, unnamed)) = self.lock().take() else {
+                return;
+            };
+            let next = Instant::now() + INTERVAL;
+            let message = ApprovalMessage::new(calls, unnamed, console.as_deref());
+            self.receiver.send(&message).await;
+            sleep_until(next).await;
+        }
+    }
+}
+
+impl WebhookBacklog {
+    fn add(&mut self, call: WaitingCall) {
+        match self.calls.len() < MOST_NAMED {
+            true => self.calls.push(call),
+            false => self.unnamed += 1,
+        }
+    }
+
+    /// The next calls to tell of, and how many more; `None` where there is nothing, and then nobody is busy any more.
+    fn take(&mut self) -> Option<(Vec<WaitingCall>, usize)> {
+        if self.calls.is_empty() {
+            self.is_busy = false;
+            return None;
+        }
+        Some((
+            std::mem::take(&mut self.calls),
+            std::mem::take(&mut self.unnamed),
+        ))
+    }
+}
+
+/// Why a message was not taken.
+struct WebhookFailure {
+    what: String,
+    /// It may be taken later, and not before this.
+    again: Option<Duration>,
+}
+
+impl WebhookReceiver {
+    fn new(settings: &WebhookSettings, number: usize, config: &Config) -> Result<Self, String> {
+        let place = format!("approvals.webhooks, number {number}");
+        let wrong = |what: &str| format!("{place}: {what}");
+        let url = settings.url.read(config);
+        let url = url.map_err(|error| wrong(&format!("url: {error}")))?;
+        // What is wrong is told without the address: that may be a secret.
+        let url = parse(&url).ok_or_else(|| {
+            wrong(
+                "url must be an address that begins with https://, or with http:// on this machine",
+            )
+        })?;
+        let key = match &settings.secret {
+            Some(_) if settings.shape != WebhookShape::Plain => {
+                return Err(wrong("only the plain shape is signed; leave secret out"));
+            }
+            Some(source) => {
+                let secret = config.secret(source);
+                let secret = secret.map_err(|error| wrong(&format!("secret: {error}")))?;
+                let secret = secret.expose_secret().as_bytes();
+                Some(hmac::Key::new(hmac::HMAC_SHA256, secret))
+            }
+            None => None,
+        };
+        // An error means that one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .timeout(PATIENCE)
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| wrong(&format!("the HTTP client cannot be made: {error}")))?;
+        Ok(Self {
+            number,
+            url,
+            shape: settings.shape,
+            key,
+            http,
+        })
+    }
+
+    /// All of the address that may be told.
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    async fn send(&self, message: &ApprovalMessage) {
+        let mut waits = AGAIN.into_iter();
+        loop {
+            let Err(failed) = self.post(message).await else {
+                return;
+            };
+            let wait = failed
+                .again
+                .and_then(|least| Some(least.max(waits.next()?)));
+            let Some(wait) = wait else {
+                let (webhook, host, what) = (self.number, self.host(), failed.what);
+                let calls = message.waiting;
+                tracing::warn!(
+                    webhook,
+                    host,
+                    calls,
+                    what,
+                    "a webhook was not told of approvals"
+                );
+                return;
+            };
+            sleep(wait).await;
+        }
+    }
+
+    async fn post(&self, message: &ApprovalMessage) -> Result<(), WebhookFailure> {
+        let body = match self.shape {
+            WebhookShape::Plain => message.plain(),
+            WebhookShape::Slack => message.slack(),
+            WebhookShape::Teams => message.teams(),
+        };
+        let body = body.to_string();
+        let json = HeaderValue::from_static("application/json");
+        let mut request = self.http.post(self.url.clone()).header(CONTENT_TYPE, json);
+        if let Some(key) = &self.key {
+            let signature = sign(key, Timestamp::now().as_second(), &body);
+            request = request.header(SIGNATURE, signature);
+        }
+        match request.body(body).send().await {
+            Ok(response) => judge(&response),
+            Err(error) => Err(WebhookFailure {
+                what: format!("it cannot be reached: {}", error.without_url()),
+                again: Some(Duration::ZERO),
+            }),
+        }
+    }
+}
+
+/// An address that a message may go to.
+fn parse(url: &SecretString) -> Option<Url> {
+    let url = Url::parse(url.expose_secret()).ok()?;
+    let host = url.host_str()?;
+    let is_private = match url.scheme() {
+        "https" => true,
+        "http" => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
+        _ => false,
+    };
+    is_private.then_some(url)
+}
+
+fn judge(response: &Response) -> Result<(), WebhookFailure> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let again = (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS).then(|| {
+        let seconds = response.headers().get(RETRY_AFTER);
+        let seconds = seconds.and_then(|value| value.to_str().ok()?.parse().ok());
+        Duration::from_secs(seconds.unwrap_or_default()).min(LONGEST_OFF)
+    });
+    let what = match status.is_redirection() {
+        true => format!(
+            "it answered {status}, and no redirect is followed; give the address that it leads to"
+        ),
+        false => format!("it answered {status}"),
+    };
+    Err(WebhookFailure { what, again })
+}
+
+/// `t=<seconds since 1970>,v1=<HMAC in hexadecimal>`
+fn sign(key: &hmac::Key, seconds: i64, body: &str) -> String {
+    let signed = hmac::sign(key, format!("{seconds}.{body}").as_bytes());
+    format!("t={seconds},v1={}", state::hex(signed.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_go_by_https_or_stay_on_this_machine() {
+        for (url, expected) in [
+            ("https://hooks.example.test/x", true),
+            ("http://localhost:9/x", true),
+            ("http://127.0.0.1:9/x", true),
+            ("http://[::1]:9/x", true),
+            ("http://hooks.example.test/x", false),
+            ("http://127.0.0.1.example.test/x", false),
+            ("http://10.0.0.1/x", false),
+            ("file:///etc/passwd", false),
+            ("hooks.example.test", false),
+            ("", false),
+        ] {
+            assert_eq!(parse(&url.into()).is_some(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_waits_to_be_told_has_a_bound() {
+        let call = WaitingCall::sample();
+        for (count, named) in [(1, 1), (10, 10), (11, 10), (3_000, 10)] {
+            let mut backlog = WebhookBacklog::default();
+            for _ in 0..count {
+                backlog.add(call.clone());
+            }
+            let (calls, unnamed) = backlog.take().expect("calls");
+            assert_eq!((calls.len(), calls.len() + unnamed), (named, count));
+            assert!(backlog.take().is_none());
+        }
+    }
+
+    /// As a receiver computes it: `printf '1.{}' | openssl dgst -sha256 -hmac secret`.
+    #[test]
+    fn a_signature_is_the_hmac_of_time_and_body() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let signed = sign(&key, 1, "{}");
+        assert_eq!(
+            signed,
+            "t=1,v1=1122767b193110cfec322b6f199b599edbf608ed087f2d27afb0b97d99523908"
+        );
+    }
+}

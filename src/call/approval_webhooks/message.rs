@@ -1,0 +1,283 @@
+//! The message that calls wait: what is told of them, and how each receiver wants it.
+//!
+//! Nothing of their arguments is in it, nor of the records that they are about: chats keep what they are sent, and more
+//! people read them than may decide.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::call::Requester;
+use crate::call::approval_words::{describe_effect, operation_title, short_name};
+use state::approvals::Approval;
+
+/// Most locations that are named of one call.
+const MOST_LOCATIONS: usize = 5;
+
+/// Where its operation is none of ours.
+const NOBODY: &str = "a program with a token or key of its own";
+
+/// A call that waits, as far as it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WaitingCall {
+    handle: String,
+    tool: String,
+    title: String,
+    effect: String,
+    calls: usize,
+    /// By alias, the first few.
+    locations: Vec<String>,
+    /// How many there are beside them.
+    unnamed: usize,
+    who: String,
+    expires: Timestamp,
+}
+
+/// What a receiver is told at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApprovalMessage {
+    /// How many calls it tells of.
+    pub waiting: usize,
+    calls: Vec<WaitingCall>,
+    console: Option<String>,
+    is_sample: bool,
+}
+
+impl WaitingCall {
+    pub(super) fn new(approval: &Approval, requester: &Requester) -> Self {
+        let locations = approval.locations.iter().take(MOST_LOCATIONS);
+        let locations: Vec<String> = locations.map(|one| short_name(&one.location)).collect();
+        Self {
+            handle: approval.handle.clone(),
+            tool: short_name(&approval.tool),
+            title: operation_title(approval),
+            effect: approval.effect.clone(),
+            calls: approval.locations.iter().map(|one| one.calls).sum(),
+            unnamed: approval.locations.len() - locations.len(),
+            locations,
+            who: requester
+                .describe(short_name)
+                .unwrap_or_else(|| NOBODY.to_owned()),
+            expires: approval.expires,
+        }
+    }
+
+    /// None that there is.
+    pub(super) fn sample() -> Self {
+        Self {
+            handle: "apr_sample".to_owned(),
+            tool: "contacts_delete-contact".to_owned(),
+            title: "Sample: nothing waits".to_owned(),
+            effect: "destructive".to_owned(),
+            calls: 1,
+            locations: vec!["acme".to_owned()],
+            unnamed: 0,
+            who: "Claude, for Ada".to_owned(),
+            expires: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn count(&self) -> String {
+        match self.calls {
+            1 => "1 call".to_owned(),
+            many => format!("{many} calls"),
+        }
+    }
+
+    fn place(&self) -> String {
+        let mut names = self.locations.join(", ");
+        if self.unnamed > 0 {
+            names += &format!(" and {} more", self.unnamed);
+        }
+        names
+    }
+
+    fn until(&self) -> String {
+        self.expires.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    }
+
+    /// Each with its name.
+    fn facts(&self) -> [(&'static str, String); 4] {
+        let effect = describe_effect(&self.effect);
+        [
+            ("What it does", format!("{effect} ({})", self.count())),
+            ("Where", self.place()),
+            ("Asked for by", self.who.clone()),
+            ("Waits until", self.until()),
+        ]
+    }
+
+    fn line(&self) -> String {
+        let (title, count, place, who) = (&self.title, self.count(), self.place(), &self.who);
+        format!(
+            "{title} ({count}) in {place}, asked for by {who}, waits until {}",
+            self.until()
+        )
+    }
+}
+
+impl ApprovalMessage {
+    /// `console`: where people decide, without a slash at its end. `unnamed`: how many calls wait beside these.
+    pub(super) fn new(calls: Vec<WaitingCall>, unnamed: usize, console: Option<&str>) -> Self {
+        Self {
+            waiting: calls.len() + unnamed,
+            calls,
+            console: console.map(str::to_owned),
+            is_sample: false,
+        }
+    }
+
+    pub(super) fn sample(console: Option<&str>) -> Self {
+        Self {
+            is_sample: true,
+            ..Self::new(vec![WaitingCall::sample()], 0, console)
+        }
+    }
+
+    /// Where somebody looks at it and decides: at the one call, or at the list.
+    fn page(&self) -> Option<String> {
+        let console = self.console.as_deref()?;
+        Some(match self.calls.as_slice() {
+            [one] if self.waiting == 1 && !self.is_sample => page(console, one),
+            _ => format!("{console}/console/approvals"),
+        })
+    }
+
+    fn title(&self) -> String {
+        match self.calls.as_slice() {
+            [one] if self.waiting == 1 => one.title.clone(),
+            _ => format!("{} calls wait for a decision", self.waiting),
+        }
+    }
+
+    /// What stands below the title where it is about several.
+    fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.calls.iter().map(WaitingCall::line).collect();
+        let unnamed = self.waiting - self.calls.len();
+        if unnamed > 0 {
+            lines.push(format!("and {unnamed} more"));
+        }
+        lines
+    }
+
+    /// Facts of a single call; of several there are lines.
+    fn single(&self) -> Option<&WaitingCall> {
+        self.calls.first().filter(|_| self.waiting == 1)
+    }
+
+    /// For whoever has no page to decide at.
+    fn command(&self) -> Option<String> {
+        let command = match self.single() {
+            Some(one) => format!("highlevel-mcp approvals approve {}", one.handle),
+            None => "highlevel-mcp approvals list".to_owned(),
+        };
+        self.console
+            .is_none()
+            .then(|| format!("Decide with: {command}"))
+    }
+
+    pub(super) fn plain(&self) -> Value {
+        let event = match self.is_sample {
+            true => "approvals.test",
+            false => "approvals.waiting",
+        };
+        let call = |call: &WaitingCall| {
+            json!({
+                "handle": call.handle, "tool": call.tool, "title": call.title, "effect": call.effect, "calls": call.calls,
+                "locations": call.locations, "locationCount": call.locations.len() + call.unnamed, "who": call.who,
+                "expires": call.expires, "url": self.console.as_deref().map(|console| page(console, call)),
+            })
+        };
+        let calls: Vec<Value> = self.calls.iter().map(call).collect();
+        json!({"event": event, "waiting": self.waiting, "calls": calls})
+    }
+
+    /// Names stand in texts that Slack reads as they are: none becomes a link or a mention.
+    pub(super) fn slack(&self) -> Value {
+        let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
+        let mut blocks = vec![json!({"type": "header", "text": text(&self.title())})];
+        match self.single() {
+            Some(one) => {
+                let facts = one.facts();
+                let facts = facts
+                    .iter()
+                    .map(|(name, what)| text(&format!("{name}\n{what}")));
+                blocks.push(json!({"type": "section", "fields": facts.collect::<Vec<_>>()}));
+            }
+            None => {
+                let lines = self.lines();
+                blocks.extend(
+                    lines
+                        .iter()
+                        .map(|line| json!({"type": "section", "text": text(line)})),
+                );
+            }
+        }
+        if let Some(command) = self.command() {
+            blocks.push(json!({"type": "section", "text": text(&command)}));
+        }
+        if let Some(page) = self.page() {
+            let button = json!({"type": "button", "text": text("Look at it and decide"), "url": page, "style": "primary"});
+            blocks.push(json!({"type": "actions", "elements": [button]}));
+        }
+        // What a phone's notification shows.
+        let summary = format!("{}: {}", self.title(), self.lines().join("; "));
+        json!({"text": escape(&summary), "blocks": blocks})
+    }
+
+    /// Names stand in runs of text, in which Teams reads no Markdown: none becomes a link or a mention.
+    pub(super) fn teams(&self) -> Value {
+        let run =
+            |text: &str, weight: &str| json!({"type": "TextRun", "text": text, "weight": weight});
+        let block = |runs: Vec<Value>| json!({"type": "RichTextBlock", "inlines": runs});
+        let title =
+            json!({"type": "TextRun", "text": self.title(), "weight": "bolder", "size": "large"});
+        let mut body = vec![block(vec![title])];
+        match self.single() {
+            Some(one) => body.extend(one.facts().iter().map(|(name, what)| {
+                block(vec![
+                    run(&format!("{name}: "), "bolder"),
+                    run(what, "default"),
+                ])
+            })),
+            None => body.extend(
+                self.lines()
+                    .iter()
+                    .map(|line| block(vec![run(line, "default")])),
+            ),
+        }
+        body.extend(
+            self.command()
+                .map(|command| block(vec![run(&command, "default")])),
+        );
+        let mut card = json!({
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "type": "AdaptiveCard",
+            "version": "1.4",
+            "body": body,
+        });
+        if let Some(page) = self.page() {
+            let open =
+                json!({"type": "Action.OpenUrl", "title": "Look at it and decide", "url": page});
+            card["actions"] = json!([open]);
+        }
+        let attachment = json!({
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": card,
+        });
+        json!({"type": "message", "attachments": [attachment]})
+    }
+}
+
+fn page(console: &str, call: &WaitingCall) -> String {
+    format!("{console}/console/approvals/{}", call.handle)
+}
+
+/// The three signs that Slack has a meaning for.
+fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests;
