@@ -68,6 +68,7 @@ pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
 pub(crate) use address_budget::AddressBudget;
 pub use answer::{Answer, Question};
 pub use approval_webhooks::ApprovalWebhooks;
+pub(crate) use approval_words::{describe_effect, operation_title};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{
     AgencyRight, CallContext, CallerKind, Elicitation, LocationEndpoint, LocationScope, Principal,

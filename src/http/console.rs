@@ -44,6 +44,12 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
             "/console/approvals/{handle}",
             get(approvals::show).post(approvals::decide),
         )
+        .route(approvals::LIST, get(approvals::refresh_list))
+        .route("/console/approvals/{handle}/state", get(approvals::refresh))
+        .route(
+            "/console/approvals/{handle}/requests",
+            get(approvals::requests),
+        )
         .route("/console/connections", get(connections::list))
         .route("/console/connections/end", post(connections::end))
         .route("/console/locations", get(locations::list))

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::clock::SteadyClock;
+use super::events::{self, EventKind, NewEvent};
 use super::grants::{EndedGrants, end_grants};
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::token::letter;
@@ -134,7 +135,12 @@ impl Keys {
 
     /// From now on nobody is let in by the key of that id or name; other processes notice within 0.2 seconds.
     pub fn revoke(&self, id_or_name: &str) -> Pending<KeyRecord> {
-        let id_or_name = id_or_name.to_owned();
+        self.revoke_by(id_or_name, None)
+    }
+
+    /// The same, with the id of the person who does it.
+    pub fn revoke_by(&self, id_or_name: &str, actor: Option<&str>) -> Pending<KeyRecord> {
+        let (id_or_name, actor) = (id_or_name.to_owned(), actor.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
             // An id comes before a name.
             let find = "SELECT * FROM access_key WHERE id = $1 OR name = $1 AND ended_at IS NULL
@@ -146,6 +152,15 @@ impl Keys {
                 ))
             })?;
             let mut record = KeyRecord::from_row(&found)?;
+            if record.revoked.is_none() {
+                let event = NewEvent {
+                    kind: EventKind::KeyRevoked,
+                    actor: actor.clone(),
+                    subject: Some(record.id.clone()),
+                    detail: record.name.clone(),
+                };
+                events::write(transaction, event)?;
+            }
             let revoked = *record.revoked.get_or_insert_with(now);
             end(transaction, &record.id, revoked, "access key revoked")?;
             Ok(record)

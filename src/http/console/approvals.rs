@@ -1,80 +1,34 @@
 //! Calls that wait for a person: shown to those who may decide, and decided.
 
+mod decider;
+mod decision;
+mod fields;
+mod view;
 mod words;
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use tokio::time::{Instant, sleep};
 
-use super::{is_operator, minute};
+use super::{frame, minute};
+use crate::call::{describe_effect, operation_title};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
-use crate::http::pages::approvals::{ApprovalPage, ApprovalRow, ApprovalsPage, MOST_APPROVALS};
-use crate::http::pages::clean::one_line;
+use crate::http::oauth::visitor::{Visitor, console_token, unavailable};
+use crate::http::pages::PageKind;
+pub(super) use crate::http::pages::approvals::LIST;
+use crate::http::pages::approvals::{
+    ApprovalPage, ApprovalRow, ApprovalsPage, MOST_APPROVALS, RequestsPage,
+};
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{PageKind, Part};
+use decider::Decider;
+pub(super) use decision::decide;
 use state::approvals::{Approval, ApprovalState, Approvals};
 use state::clock::SteadyClock;
-use state::events::{EventKind, NewEvent};
-use state::grants::GrantHolder;
 use state::people::Person;
-use words::{effect, state, title, who};
-
-/// How long a page waits for what comes of a call that was approved, and from one look to the next.
-const LONGEST: Duration = Duration::from_secs(3);
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Longest outcome that is shown, in letters.
-const LONGEST_OUTCOME: usize = 2_000;
-
-/// What one person may decide.
-struct Decider<'a> {
-    sign_in: &'a SignIn,
-    person: &'a Person,
-    /// As approvals name the grants that this person holds.
-    own: HashSet<String>,
-}
-
-impl<'a> Decider<'a> {
-    async fn new(sign_in: &'a SignIn, person: &'a Person) -> Result<Self, PageProblem> {
-        let holder = GrantHolder::Person(person.id.clone());
-        let grants = sign_in
-            .grants
-            .list(Some(holder))
-            .await
-            .map_err(unavailable)?;
-        let own = grants.into_iter().filter(|grant| grant.ended.is_none());
-        Ok(Self {
-            sign_in,
-            person,
-            own: own.map(|grant| format!("grant:{}", grant.id)).collect(),
-        })
-    }
-
-    /// An operator decides about everything; others about calls in locations that are theirs to decide for, and about calls
-    /// that wait for nothing but their own choice to be asked first.
-    fn may_decide(&self, approval: &Approval) -> bool {
-        if is_operator(self.person) || approval.holder_decides && self.own.contains(&approval.who) {
-            return true;
-        }
-        let snapshot = self.sign_in.pipeline.snapshot();
-        let mut touched = approval.locations.iter();
-        !approval.locations.is_empty()
-            && touched.all(|one| {
-                let account = snapshot.locations.find(&one.location);
-                account.is_some_and(|account| match account.configured.owner() {
-                    Some(owner) => owner == self.person.id,
-                    None => self.person.may_approve(&one.location),
-                })
-            })
-    }
-}
+use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, view};
+use words::{location_name, state, watched, who};
 
 fn store(sign_in: &SignIn) -> Result<&Approvals, PageProblem> {
     let approvals = sign_in.pipeline.controls().approvals.as_ref();
@@ -109,27 +63,79 @@ pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap)
 async fn show_list(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
-    let waiting = waiting(sign_in, &session.person).await?;
-    let mut rows = Vec::new();
-    for approval in waiting.iter().take(MOST_APPROVALS) {
-        rows.push(row(sign_in, approval).await?);
+    let list = ApprovalList::read(sign_in, &session.person).await?;
+    frame::show(sign_in, session, list.page().page()).await
+}
+
+/// The list for itself, for a page that is left open.
+pub(super) async fn refresh_list(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let known = query_value(query.as_deref(), "version");
+    let shown = show_fragment(&sign_in, known.as_deref(), &headers).await;
+    sign_in.pages.respond_fragment(shown)
+}
+
+async fn show_fragment(
+    sign_in: &SignIn,
+    known: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::watching(sign_in, headers).await?;
+    let list = ApprovalList::read(sign_in, &visitor.signed_in()?.person).await?;
+    let mut response = sign_in.pages.fragment(&list.page().list());
+    if known == Some(list.version.as_str()) {
+        // What is shown is left alone, and whoever reads it too.
+        let headers = response.headers_mut();
+        headers.insert("hx-reswap", HeaderValue::from_static("none"));
     }
-    let page = ApprovalsPage {
-        waiting: &rows,
-        unlisted: waiting.len().saturating_sub(MOST_APPROVALS),
-    };
-    super::frame::show(sign_in, session, page.page()).await
+    Ok(response)
+}
+
+/// What waits for one person, as the page shows it.
+struct ApprovalList {
+    rows: Vec<ApprovalRow>,
+    unlisted: usize,
+    version: String,
+}
+
+impl ApprovalList {
+    async fn read(sign_in: &SignIn, person: &Person) -> Result<Self, PageProblem> {
+        let waiting = waiting(sign_in, person).await?;
+        let mut rows = Vec::new();
+        for approval in waiting.iter().take(MOST_APPROVALS) {
+            rows.push(row(sign_in, approval).await?);
+        }
+        let handles = waiting.iter().map(|approval| approval.handle.as_str());
+        let handles = handles.collect::<Vec<_>>().join(" ");
+        Ok(Self {
+            rows,
+            unlisted: waiting.len().saturating_sub(MOST_APPROVALS),
+            version: state::sha256(&handles).chars().take(16).collect(),
+        })
+    }
+
+    fn page(&self) -> ApprovalsPage<'_> {
+        ApprovalsPage {
+            waiting: &self.rows,
+            unlisted: self.unlisted,
+            version: &self.version,
+        }
+    }
 }
 
 async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageProblem> {
-    let names: Vec<String> = approval
-        .locations
-        .iter()
-        .map(|one| one.location.clone())
+    let locations = approval.locations.iter();
+    let names: Vec<String> = locations
+        .map(|one| location_name(sign_in, &one.location))
         .collect();
     Ok(ApprovalRow {
         handle: approval.handle.clone(),
-        title: title(approval),
+        title: operation_title(approval),
+        effect: describe_effect(&approval.effect),
+        calls: approval.locations.iter().map(|one| one.calls).sum(),
         location: super::some(&names),
         who: who(sign_in, approval).await?,
         state: state(approval),
@@ -139,49 +145,133 @@ async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageP
 pub(super) async fn show(
     State(sign_in): State<Arc<SignIn>>,
     Path(handle): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let shown = show_one(&sign_in, &handle, &headers).await;
+    let is_late = query.as_deref() == Some("late");
+    let shown = show_one(&sign_in, &handle, is_late, &headers).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_one(
     sign_in: &SignIn,
     handle: &str,
+    is_late: bool,
     headers: &HeaderMap,
 ) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
-    let approval = find(sign_in, handle, &session.person).await?;
-    let locations: Vec<(String, usize)> = approval
-        .locations
-        .iter()
-        .map(|one| (one_line(&one.location, 80), one.calls))
+    let decider = Decider::new(sign_in, &session.person).await?;
+    let approval = find(sign_in, handle, &decider).await?;
+    let locations = approval.locations.iter();
+    let locations: Vec<(String, usize)> = locations
+        .map(|one| (location_name(sign_in, &one.location), one.calls))
         .collect();
-    let now = SteadyClock::now();
-    let outcome = approval.outcome.as_ref();
-    let outcome = outcome.map(|outcome| one_line(outcome, LONGEST_OUTCOME));
+    let range = CallRange {
+        from: 0,
+        count: FIRST_CALLS,
+    };
+    let request = view(sign_in, &approval, range);
+    let outcome = approval.outcome.as_deref().map(outcome);
+    let is_open =
+        approval.state == ApprovalState::Pending && !approval.has_expired(SteadyClock::now());
+    let end = decider.may_end(&approval).map(decider::Asker::offer);
+    let late = "Nothing that you pressed was done: the request was decided before.";
     let page = ApprovalPage {
         handle: &approval.handle,
-        title: &title(&approval),
-        effect: effect(&approval),
-        calls: approval.locations.iter().map(|one| one.calls).sum(),
+        title: &operation_title(&approval),
+        effect: describe_effect(&approval.effect),
+        calls: request.calls,
         locations: &locations,
         who: &who(sign_in, &approval).await?,
         asked: &minute(approval.created),
         state: &state(&approval),
-        preview: &approval.preview,
+        watched: watched(&approval),
+        problem: (is_late && !is_open).then_some(late),
+        request: &request,
         outcome: outcome.as_deref(),
-        is_open: approval.state == ApprovalState::Pending && !approval.has_expired(now),
+        is_open,
+        end: end.as_ref(),
         token: &console_token(sign_in, session)?,
     };
-    super::frame::show(sign_in, session, page.page()).await
+    frame::show(sign_in, session, page.page()).await
+}
+
+/// Whether it still stands as a page shows it, for one that is left open: else the page is loaded again.
+pub(super) async fn refresh(
+    State(sign_in): State<Arc<SignIn>>,
+    Path(handle): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = query_value(query.as_deref(), "shown");
+    let answer = compare(&sign_in, &handle, shown.as_deref(), &headers).await;
+    sign_in.pages.respond_fragment(answer)
+}
+
+async fn compare(
+    sign_in: &SignIn,
+    handle: &str,
+    shown: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::watching(sign_in, headers).await?;
+    let decider = Decider::new(sign_in, &visitor.signed_in()?.person).await?;
+    let approval = find(sign_in, handle, &decider).await?;
+    let mut response = sign_in.pages.fragment(&maud::html! {});
+    if watched(&approval) != shown {
+        let headers = response.headers_mut();
+        headers.insert("hx-refresh", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// The calls of a batch, part by part.
+pub(super) async fn requests(
+    State(sign_in): State<Arc<SignIn>>,
+    Path(handle): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let from = query_value(query.as_deref(), "from");
+    let from = from.and_then(|from| from.parse().ok()).unwrap_or_default();
+    let shown = show_requests(&sign_in, &handle, from, &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show_requests(
+    sign_in: &SignIn,
+    handle: &str,
+    from: usize,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let decider = Decider::new(sign_in, &session.person).await?;
+    let approval = find(sign_in, handle, &decider).await?;
+    let range = CallRange {
+        from,
+        count: CALLS_A_PAGE,
+    };
+    let request = view(sign_in, &approval, range);
+    let next = from.saturating_add(request.items.len());
+    let page = RequestsPage {
+        handle: &approval.handle,
+        title: &operation_title(&approval),
+        request: &request,
+        before: (from > 0).then(|| from.saturating_sub(CALLS_A_PAGE)),
+        behind: (!request.items.is_empty() && next < request.kept).then_some(next),
+    };
+    frame::show(sign_in, session, page.page()).await
 }
 
 /// Whoever may not decide about it is not told that there is one.
-async fn find(sign_in: &SignIn, handle: &str, person: &Person) -> Result<Approval, PageProblem> {
+async fn find(
+    sign_in: &SignIn,
+    handle: &str,
+    decider: &Decider<'_>,
+) -> Result<Approval, PageProblem> {
     let found = store(sign_in)?.get(handle).await.map_err(unavailable)?;
-    let decider = Decider::new(sign_in, person).await?;
     let found = found.filter(|approval| decider.may_decide(approval));
     found.ok_or_else(|| {
         let problem = PageProblem::new(
@@ -193,79 +283,8 @@ async fn find(sign_in: &SignIn, handle: &str, person: &Person) -> Result<Approva
     })
 }
 
-pub(super) async fn decide(
-    State(sign_in): State<Arc<SignIn>>,
-    Path(handle): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let decided = decide_one(&sign_in, &handle, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(decided, PageKind::Console(Part::Approvals))
-}
-
-async fn decide_one(
-    sign_in: &SignIn,
-    handle: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, PageProblem> {
-    let form = ConsoleForm::read(sign_in, headers, body).await?;
-    let (session, fields) = (&form.session, &form.fields);
-    let person = &session.person;
-    let approval = find(sign_in, handle, person).await?;
-    let approve = match fields.one("decision") {
-        "approve" => true,
-        "deny" => false,
-        _ => {
-            return Err(PageProblem::new(
-                StatusCode::BAD_REQUEST,
-                "Neither yes nor no",
-                "Open the request again, and press Approve or Deny.",
-            ));
-        }
-    };
-    let note = Some(fields.one("note")).filter(|note| !note.is_empty());
-    let approvals = store(sign_in)?;
-    let decided = approvals.decide(&approval.handle, approve, &person.name, note);
-    match decided.await {
-        Ok(decided) => {
-            note_decision(sign_in, person, &decided);
-            if approve && decided.runs_alone {
-                wait_until_done(approvals, handle).await?;
-            }
-        }
-        // Somebody was faster, or it has expired: the page says which.
-        Err(error) => tracing::info!(%error, "an approval was not decided"),
-    }
-    Ok(sign_in
-        .pages
-        .redirect(&format!("/console/approvals/{}", approval.handle)))
-}
-
-fn note_decision(sign_in: &SignIn, person: &Person, decided: &Approval) {
-    let word = match decided.state {
-        ApprovalState::Denied => "denied",
-        _ => "approved",
-    };
-    drop(sign_in.events.add(NewEvent {
-        kind: EventKind::ApprovalDecided,
-        actor: Some(person.id.clone()),
-        subject: Some(decided.handle.clone()),
-        detail: format!("{word}: {}", decided.tool),
-    }));
-}
-
-/// A running server makes the call; most are over before a page is drawn.
-async fn wait_until_done(approvals: &Approvals, handle: &str) -> Result<(), PageProblem> {
-    let deadline = Instant::now() + LONGEST;
-    while Instant::now() < deadline {
-        let state = approvals.state(handle).await.map_err(unavailable)?;
-        if state.is_none_or(|state| state == ApprovalState::Done) {
-            break;
-        }
-        sleep(LOOK).await;
-    }
-    Ok(())
+fn query_value(query: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let found = pairs.find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned())
 }

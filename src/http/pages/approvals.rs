@@ -1,24 +1,28 @@
 //! Calls that wait for a person: the list, and one with all that is needed to judge it.
 
+mod request;
+
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::form::token;
 use super::{Page, PageKind, Part};
+use request::list;
+pub(in crate::http) use request::{
+    FieldValue, RequestField, RequestItem, RequestRecord, RequestView,
+};
 
 /// Most approvals on the list.
 pub(in crate::http) const MOST_APPROVALS: usize = 50;
 
-/// Deepest that fields within fields are laid out; below that they are text.
-const DEEPEST: usize = 6;
-
-/// Most fields of one request that are laid out.
-const MOST_FIELDS: usize = 250;
+/// Where the list stands for itself.
+pub(in crate::http) const LIST: &str = "/console/approvals-list";
 
 pub(in crate::http) struct ApprovalRow {
     pub handle: String,
     /// What the call does.
     pub title: String,
+    pub effect: &'static str,
+    pub calls: usize,
     pub location: String,
     pub who: String,
     pub state: String,
@@ -28,21 +32,34 @@ pub(in crate::http) struct ApprovalsPage<'a> {
     pub waiting: &'a [ApprovalRow],
     /// How many there are beside them.
     pub unlisted: usize,
+    /// Stands for what is shown: the page asks whether it still is.
+    pub version: &'a str,
 }
 
 impl ApprovalsPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
         let body = html! {
-            @if self.waiting.is_empty() {
-                p { "Nothing waits for you." }
-            } @else {
-                ul class="cards" { @for row in self.waiting { (row.card()) } }
-            }
-            @if self.unlisted > 0 {
-                p { (self.unlisted) " more wait. They are shown here when these are decided." }
-            }
+            (self.list())
+            p { a href="/console/approvals" { "Look again" } }
         };
         Page::new(PageKind::Console(Part::Approvals), "Approvals", body)
+    }
+
+    /// The part of the page that changes while it is open.
+    pub(in crate::http) fn list(&self) -> Markup {
+        html! {
+            div id="waiting" aria-live="polite" hx-get={ (LIST) "?version=" (self.version) } hx-trigger="every 2s"
+                hx-swap="outerHTML" {
+                @if self.waiting.is_empty() {
+                    p { "Nothing waits for you." }
+                } @else {
+                    ul class="cards" { @for row in self.waiting { (row.card()) } }
+                }
+                @if self.unlisted > 0 {
+                    p { (self.unlisted) " more wait. They are shown here when these are decided." }
+                }
+            }
+        }
     }
 }
 
@@ -50,11 +67,19 @@ impl ApprovalRow {
     fn card(&self) -> Markup {
         html! {
             li {
-                h2 { a href={ "/console/approvals/" (self.handle) } { (self.title) } }
-                p { (self.location) " · asked for by " (self.who) }
+                h2 { a id=(self.handle) href={ "/console/approvals/" (self.handle) } { (self.title) } }
+                p { (self.effect) ": " (calls(self.calls)) " in " (self.location) }
+                p { "Asked for by " (self.who) }
                 p class="soft" { (self.state) }
             }
         }
+    }
+}
+
+fn calls(count: usize) -> String {
+    match count {
+        1 => "one call".to_owned(),
+        many => format!("{many} calls"),
     }
 }
 
@@ -71,18 +96,42 @@ pub(in crate::http) struct ApprovalPage<'a> {
     pub asked: &'a str,
     /// How it stands, or until when it waits.
     pub state: &'a str,
-    /// What would be sent.
-    pub preview: &'a Value,
-    pub outcome: Option<&'a str>,
+    /// The word for that, by which the page asks whether it still stands so; `None` where it stands for good.
+    pub watched: Option<&'a str>,
+    /// Something that was pressed came to nothing.
+    pub problem: Option<&'a str>,
+    pub request: &'a RequestView,
+    pub outcome: Option<&'a [RequestField]>,
     /// Whether it can still be decided.
     pub is_open: bool,
+    /// What can be ended along with it.
+    pub end: Option<&'a EndOffer>,
     pub token: &'a str,
+}
+
+/// What asked, where whoever decides may end it.
+pub(in crate::http) struct EndOffer {
+    /// What the button says.
+    pub button: &'static str,
+    /// What follows.
+    pub explanation: &'static str,
 }
 
 impl ApprovalPage<'_> {
     pub(in crate::http) fn page(&self) -> Page {
+        let path = format!("/console/approvals/{}", self.handle);
         let body = html! {
-            p { (self.state) }
+            @if let Some(problem) = self.problem { p class="problem" role="alert" { (problem) } }
+            @match self.watched {
+                Some(state) => {
+                    p role="status" hx-get={ (path) "/state?shown=" (state) } hx-trigger="every 2s" hx-swap="none" { (self.state) }
+                }
+                None => p role="status" { (self.state) },
+            }
+            @if let Some(outcome) = self.outcome {
+                h2 { "What came of it" }
+                (list(outcome))
+            }
             dl {
                 dt { "What it does" } dd { (self.effect) }
                 dt { "How many" } dd { (if self.calls == 1 { "One call".to_owned() } else { format!("{} calls", self.calls) }) }
@@ -97,23 +146,38 @@ impl ApprovalPage<'_> {
                 dt { "Asked for by" } dd { (self.who) }
                 dt { "Asked" } dd { (self.asked) }
             }
-            (request(self.preview))
-            @if let Some(outcome) = self.outcome {
-                h2 { "What came of it" }
-                p { code { (outcome) } }
+            (self.request.about())
+            (self.request.calls())
+            @if self.request.kept > self.request.items.len() {
+                p {
+                    a href={ (path) "/requests" } {
+                        "and " (self.request.kept - self.request.items.len()) " more"
+                    }
+                }
             }
-            @if self.is_open { (self.decision()) }
+            @if self.is_open { (self.decision(&path)) }
+            p {
+                @if self.watched.is_some() { a href=(path) { "Look again" } " · " }
+                a href="/console/approvals" { "What else waits for you" }
+            }
         };
         Page::new(PageKind::Console(Part::Approvals), self.title, body)
     }
 
-    fn decision(&self) -> Markup {
+    fn decision(&self, path: &str) -> Markup {
         html! {
-            form method="post" action={ "/console/approvals/" (self.handle) } {
+            form method="post" action=(path) {
                 (token(self.token))
                 label class="field" for="note" { "A word to the assistant, if you like" }
                 input type="text" id="note" name="note" maxlength="300" autocomplete="off";
-                div class="buttons" {
+                @if let Some(end) = self.end {
+                    details {
+                        summary { "Deny, and more" }
+                        p { (end.explanation) }
+                        button class="bad" name="decision" value="end" { (end.button) }
+                    }
+                }
+                div class="buttons decide" {
                     button class="main" name="decision" value="approve" { "Approve: do it now" }
                     button class="bad" name="decision" value="deny" { "Deny" }
                 }
@@ -122,102 +186,31 @@ impl ApprovalPage<'_> {
     }
 }
 
-/// What would be sent: about whom first, then the fields, and where it goes for those who know.
-fn request(preview: &Value) -> Markup {
-    let mut room = MOST_FIELDS;
-    let calls = match preview {
-        Value::Array(calls) => calls.as_slice(),
-        one => match one.get("calls") {
-            Some(Value::Array(calls)) => calls.as_slice(),
-            _ => std::slice::from_ref(one),
-        },
-    };
-    let about = preview.get("records").filter(|records| !is_empty(records));
-    html! {
-        @if let Some(about) = about {
-            h2 { "About" }
-            (fields(about, 0, &mut room))
-        }
-        @if let Some(Value::String(cut)) = preview.get("cut") {
-            p class="note" { (cut) }
-        }
-        @if calls.iter().any(|call| call.get("method").is_some()) {
-            @for (index, call) in calls.iter().enumerate() {
-                h2 {
-                    "What will be sent"
-                    @if calls.len() > 1 { " (" (index + 1) " of " (calls.len()) ")" }
-                }
-                @match call.get("body").filter(|body| !is_empty(body)) {
-                    Some(body) => (fields(body, 0, &mut room)),
-                    None => p { "Nothing but the address below." },
-                }
-                p class="soft" { code { (text(call.get("method"))) " " (text(call.get("url"))) } }
-            }
-        } @else {
-            h2 { "What will be sent" }
-            (fields(preview, 0, &mut room))
-        }
-        @if room == 0 { p class="note" { "There is more than is shown here. `highlevel-mcp approvals list` shows all." } }
-    }
+/// A part of a batch that is too long for one page.
+pub(in crate::http) struct RequestsPage<'a> {
+    pub handle: &'a str,
+    pub title: &'a str,
+    pub request: &'a RequestView,
+    /// Where the parts before and behind it begin.
+    pub before: Option<usize>,
+    pub behind: Option<usize>,
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(all) => all.is_empty(),
-        Value::Object(all) => all.is_empty(),
-        _ => false,
-    }
-}
-
-fn text(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => crate::call::visible(text).into_owned(),
-        Some(other) => crate::call::visible(&other.to_string()).into_owned(),
-    }
-}
-
-/// A value field by field.
-fn fields(value: &Value, depth: usize, room: &mut usize) -> Markup {
-    match value {
-        Value::Object(all) if depth < DEEPEST && !all.is_empty() => html! {
-            dl {
-                @for (name, value) in all {
-                    @if take(room) {
-                        dt { (crate::call::visible(name)) }
-                        dd { (fields(value, depth + 1, room)) }
-                    }
-                }
+impl RequestsPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let path = format!("/console/approvals/{}", self.handle);
+        let request = self.request;
+        let last = (request.first + request.items.len()).saturating_sub(1);
+        let body = html! {
+            p { "Calls " (request.first) " to " (last) " of " (request.calls) ". " a href=(path) { "Back, to decide" } }
+            @for note in &request.notes { p class="note" { (note) } }
+            (request.calls())
+            p {
+                @if let Some(from) = self.before { a href={ (path) "/requests?from=" (from) } { "Those before" } " · " }
+                @if let Some(from) = self.behind { a href={ (path) "/requests?from=" (from) } { "Those behind" } " · " }
+                a href=(path) { "Back, to decide" }
             }
-        },
-        Value::Array(all)
-            if depth < DEEPEST && all.iter().any(|one| one.is_object() || one.is_array()) =>
-        {
-            html! {
-                ol {
-                    @for value in all {
-                        @if take(room) { li { (fields(value, depth + 1, room)) } }
-                    }
-                }
-            }
-        }
-        Value::Array(all) => html! {
-            @for (index, value) in all.iter().enumerate() {
-                @if take(room) {
-                    @if index > 0 { ", " }
-                    (text(Some(value)))
-                }
-            }
-        },
-        Value::Null => html! { span class="soft" { "empty" } },
-        Value::Bool(yes) => html! { (if *yes { "yes" } else { "no" }) },
-        other => html! { (text(Some(other))) },
+        };
+        Page::new(PageKind::Console(Part::Approvals), self.title, body)
     }
-}
-
-fn take(room: &mut usize) -> bool {
-    let has_room = *room > 0;
-    *room = room.saturating_sub(1);
-    has_room
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use oauth::Destination;
-use serde_json::{Value, json};
 
-use super::approvals::{ApprovalPage, ApprovalRow, ApprovalsPage};
+use super::approvals::{
+    ApprovalPage, ApprovalRow, ApprovalsPage, EndOffer, FieldValue, RequestField, RequestItem,
+    RequestRecord, RequestView,
+};
 use super::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
@@ -142,14 +144,41 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let row = || ApprovalRow {
         handle: "apr_0123456789abcdefghij".to_owned(),
         title: "Send a message".to_owned(),
+        effect: "Sends something to people",
+        calls: 1,
         location: "acme".to_owned(),
         who: "Claude Code of Ada".to_owned(),
         state: "Waits until 14:00".to_owned(),
     };
     let rows: Vec<_> = (0..approvals::MOST_APPROVALS).map(|_| row()).collect();
-    let fields: serde_json::Map<String, Value> = (0..2_000)
-        .map(|number| (format!("field{number}"), json!("x")))
-        .collect();
+    let field = |number| RequestField {
+        label: format!("Field {number}"),
+        hint: Some("E.164".to_owned()),
+        value: FieldValue::Text("x".to_owned()),
+    };
+    let request = RequestView {
+        about: vec![RequestRecord {
+            kind: "Contact".to_owned(),
+            name: Some("Ada".to_owned()),
+            id: "c1".to_owned(),
+            fields: vec![field(0)],
+            warnings: vec!["Asked not to be disturbed.".to_owned()],
+        }],
+        notes: Vec::new(),
+        items: vec![RequestItem {
+            fields: (0..250).map(field).collect(),
+            address: "POST /conversations/messages".to_owned(),
+            has_unshown_body: false,
+        }],
+        first: 1,
+        calls: 3,
+        kept: 3,
+        is_cut: true,
+    };
+    let end = EndOffer {
+        button: "Deny, and end the connection",
+        explanation: "The assistant that asks is disconnected.",
+    };
     let approval = ApprovalPage {
         handle: "apr_0123456789abcdefghij",
         title: "Send a message",
@@ -159,9 +188,12 @@ fn every_page() -> Vec<(&'static str, Page)> {
         who: "Claude Code of Ada",
         asked: "2026-11-29 13:00",
         state: "It waits until 14:00.",
-        preview: &json!({"method": "POST", "url": "/conversations/messages", "body": fields}),
+        watched: Some("pending"),
+        problem: None,
+        request: &request,
         outcome: None,
         is_open: true,
+        end: Some(&end),
         token: "s",
     };
     let located = |number| ConnectedLocation {
@@ -213,6 +245,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             ApprovalsPage {
                 waiting: &rows,
                 unlisted: 7,
+                version: "v",
             }
             .page(),
         ),
@@ -319,57 +352,4 @@ fn a_name_is_text_and_one_that_imitates_is_called_so() {
     assert!(!html.contains("letters that look like others"));
     let imitating = client("Сlaude", ClientOrigin::Unchecked, site);
     assert!(consent(&imitating, &[]).contains("letters that look like others"));
-}
-
-#[test]
-fn an_approval_shows_every_field_and_hides_nothing() {
-    fn check(preview: &Value, parts: &[&str]) {
-        let page = ApprovalPage {
-            handle: "apr_x",
-            title: "Send",
-            effect: "Sends",
-            calls: 1,
-            locations: &[],
-            who: "key ada",
-            asked: "now",
-            state: "It waits.",
-            preview,
-            outcome: None,
-            is_open: true,
-            token: "s",
-        };
-        let html = html(&page.page());
-        for part in parts {
-            assert!(html.contains(part), "{part} is not in {html}");
-        }
-    }
-    let request = |body| json!({"method": "POST", "url": "/x", "version": "v", "body": body});
-    check(
-        &request(
-            json!({"message": "Hi <b>\u{202e}x", "to": {"phone": "+1"}, "tags": ["a", "b"], "on": true}),
-        ),
-        &[
-            "<dt>message</dt><dd>Hi &lt;b&gt;\\u{202e}x</dd>",
-            "<dt>phone</dt><dd>+1</dd>",
-            "<dd>a, b</dd>",
-            "<dd>yes</dd>",
-            "<code>POST /x</code>",
-        ],
-    );
-    check(&request(Value::Null), &["Nothing but the address below."]);
-    let mut with_records = request(json!({"message": "Hi"}));
-    with_records["records"] = json!([{"name": "Ada Lovelace", "id": "c1"}]);
-    check(&with_records, &["<h2>About</h2>", "<dd>Ada Lovelace</dd>"]);
-    check(
-        &json!([request(json!({"n": 1})), request(json!({"n": 2}))]),
-        &["What will be sent (1 of 2)", "(2 of 2)", "<dd>2</dd>"],
-    );
-    check(
-        &json!({"cut": "3 calls are left out.", "calls": [request(json!({"n": 1}))]}),
-        &["3 calls are left out.", "<dd>1</dd>"],
-    );
-    check(
-        &json!({"calls": 28, "each": "a row"}),
-        &["<dt>calls</dt><dd>28</dd>", "a row"],
-    );
 }

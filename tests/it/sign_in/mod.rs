@@ -12,6 +12,7 @@ mod connections;
 mod consent;
 mod console;
 mod customers;
+mod deciding;
 mod discovery;
 mod document_clients;
 mod documents;

@@ -3,16 +3,35 @@
 use super::Approvals;
 use super::approval::Approval;
 use crate::now;
-use crate::store::{KeyRing, Pending, StoredRow};
+use crate::store::{Durability, KeyRing, Pending, StoredRow};
+
+const WAITING: &str = "SELECT id, digest, who, tool, effect, location, alias, state, created_at, expires_at, decided_at,
+        decided_by, claimed_at, is_error, note, locations, 'null' AS shown, NULL AS request, NULL AS outcome, holder_decides
+    FROM approval WHERE state = 'pending' AND expires_at > $1 ORDER BY created_at, id";
 
 impl Approvals {
-    /// Those that nobody has decided and that have not expired, oldest first.
+    /// Those that nobody has decided and that have not expired, oldest first; without what they would send, for pages ask
+    /// this again and again.
     pub fn waiting(&self) -> Pending<Vec<Approval>> {
         let ring = self.store.ring();
         self.store.read(move |transaction| {
-            let find = "SELECT * FROM approval WHERE state = 'pending' AND expires_at > $1 ORDER BY created_at, id";
-            let find = sqlx::query(find).bind(now().as_millisecond());
+            let find = sqlx::query(WAITING).bind(now().as_millisecond());
             Ok(readable(&ring, &transaction.all(find)?))
+        })
+    }
+
+    /// Denies all that `who` asked for and nobody has decided; those. What asked has ended: nobody could run them.
+    pub fn deny_all(&self, who: &str, by: &str) -> Pending<Vec<Approval>> {
+        let (ring, who, by) = (self.store.ring(), who.to_owned(), by.to_owned());
+        self.store.change(Durability::Disk, move |transaction| {
+            let now = now().as_millisecond();
+            let deny = "UPDATE approval SET state = 'denied', decided_at = $2, decided_by = $3
+                WHERE who = $1 AND state = 'pending' AND expires_at > $2 RETURNING *";
+            let deny = sqlx::query(deny)
+                .bind(who.clone())
+                .bind(now)
+                .bind(by.clone());
+            Ok(readable(&ring, &transaction.all(deny)?))
         })
     }
 }

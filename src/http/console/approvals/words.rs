@@ -1,6 +1,5 @@
 //! An approval in the words of its page.
 
-use crate::catalog::TOOLS;
 use crate::http::console::minute;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::unavailable;
@@ -8,61 +7,27 @@ use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
-use state::grants::GrantHolder;
 
-/// What the operation is called.
-pub(super) fn title(approval: &Approval) -> String {
-    let tool = TOOLS.iter().find(|tool| tool.name == approval.tool);
-    tool.map_or_else(
-        || one_line(&approval.tool, 80),
-        |tool| tool.title.to_owned(),
-    )
-}
-
-pub(super) fn effect(approval: &Approval) -> &'static str {
-    match approval.effect.as_str() {
-        "read" => "Reads",
-        "write" => "Changes a record",
-        "send" => "Sends something to people",
-        "money" => "Moves money, or commits to it",
-        "destructive" => "Deletes or ends something",
-        _ => "Something that this page has no word for",
-    }
-}
-
-/// The client that asks, and for whom; as the audit has it where that is no more.
+/// The client that asks, and for whom; as the audit has it where that has no name.
 pub(super) async fn who(sign_in: &SignIn, approval: &Approval) -> Result<String, PageProblem> {
-    let (kind, id) = approval.who.split_once(':').unwrap_or_default();
     let controls = sign_in.pipeline.controls();
-    let key_name = |id: &str| {
-        let key = controls.keys.valid(id)?;
-        Some(format!("access key {}", one_line(&key.name, 64)))
-    };
-    let name = match kind {
-        "key" => key_name(id),
-        "credential" => Some("a program with a token or key of its own".to_owned()),
-        "grant" => sign_in
-            .grants
-            .get(id)
-            .await
-            .map_err(unavailable)?
-            .map(|grant| {
-                let client = one_line(&grant.client_name, 60);
-                let holder = match &grant.holder {
-                    GrantHolder::Key(id) => key_name(id),
-                    GrantHolder::Person(id) => {
-                        let person = sign_in.people.find(id).ok().flatten();
-                        person.map(|person| one_line(&person.name, 64))
-                    }
-                };
-                match holder {
-                    Some(holder) => format!("{client}, for {holder}"),
-                    None => client,
-                }
-            }),
-        _ => None,
-    };
-    Ok(name.unwrap_or_else(|| one_line(&approval.who, 80)))
+    let requester = controls
+        .requester(&approval.who)
+        .await
+        .map_err(unavailable)?;
+    if requester.is_over {
+        return Ok(match approval.who.starts_with("key:") {
+            true => "an access key that was revoked or has expired",
+            false => "a connection that has ended",
+        }
+        .to_owned());
+    }
+    let name = requester.describe(|name| one_line(name, 64));
+    let is_token = || approval.who.starts_with("credential:");
+    let token = || is_token().then(|| "a program with a token or key of its own".to_owned());
+    Ok(name
+        .or_else(token)
+        .unwrap_or_else(|| one_line(&approval.who, 80)))
 }
 
 pub(super) fn state(approval: &Approval) -> String {
@@ -85,5 +50,31 @@ pub(super) fn state(approval: &Approval) -> String {
         ApprovalState::Done if approval.is_error => format!("Approved by {by}. It did not work."),
         ApprovalState::Done => format!("Approved by {by}. It was done."),
         ApprovalState::Expired => "Nobody decided in time. Nothing was done.".to_owned(),
+    }
+}
+
+/// The word of a state that may pass by itself; `None` of one that stays.
+pub(super) fn watched(approval: &Approval) -> Option<&'static str> {
+    if approval.has_expired(SteadyClock::now()) {
+        return None;
+    }
+    match approval.state {
+        ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Running => {
+            Some(approval.state.name())
+        }
+        ApprovalState::Denied | ApprovalState::Done | ApprovalState::Expired => None,
+    }
+}
+
+/// A location's name with its alias, as far as the server knows one.
+pub(super) fn location_name(sign_in: &SignIn, alias: &str) -> String {
+    let snapshot = sign_in.pipeline.snapshot();
+    let name = snapshot
+        .locations
+        .find(alias)
+        .map(|account| &account.configured.name);
+    match name.filter(|name| !name.is_empty() && *name != alias) {
+        Some(name) => format!("{} ({})", one_line(name, 60), one_line(alias, 60)),
+        None => one_line(alias, 60),
     }
 }

@@ -1,0 +1,117 @@
+//! Who may decide about a call that waits, and who may end what asked for it.
+
+use std::collections::HashSet;
+
+use crate::http::console::is_operator;
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::unavailable;
+use crate::http::pages::approvals::EndOffer;
+use crate::http::pages::notice::PageProblem;
+use state::approvals::Approval;
+use state::grants::{EndedGrants, GrantHolder};
+use state::people::Person;
+
+/// What one person may decide.
+pub(super) struct Decider<'a> {
+    sign_in: &'a SignIn,
+    person: &'a Person,
+    /// As approvals name the grants that this person holds.
+    own: HashSet<String>,
+}
+
+/// What asked for a call, as far as it can be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker<'a> {
+    /// A connection, by the id of its grant.
+    Connection(&'a str),
+    /// An access key, by its id.
+    Key(&'a str),
+}
+
+impl<'a> Decider<'a> {
+    pub(super) async fn new(sign_in: &'a SignIn, person: &'a Person) -> Result<Self, PageProblem> {
+        let holder = GrantHolder::Person(person.id.clone());
+        let grants = sign_in
+            .grants
+            .list(Some(holder))
+            .await
+            .map_err(unavailable)?;
+        let own = grants.into_iter().filter(|grant| grant.ended.is_none());
+        Ok(Self {
+            sign_in,
+            person,
+            own: own.map(|grant| format!("grant:{}", grant.id)).collect(),
+        })
+    }
+
+    /// An operator decides about everything; others about calls in locations that are theirs to decide for, and about calls
+    /// that wait for nothing but their own choice to be asked first.
+    pub(super) fn may_decide(&self, approval: &Approval) -> bool {
+        if is_operator(self.person) || approval.holder_decides && self.own.contains(&approval.who) {
+            return true;
+        }
+        let snapshot = self.sign_in.pipeline.snapshot();
+        let mut touched = approval.locations.iter();
+        !approval.locations.is_empty()
+            && touched.all(|one| {
+                let account = snapshot.locations.find(&one.location);
+                account.is_some_and(|account| match account.configured.owner() {
+                    Some(owner) => owner == self.person.id,
+                    None => self.person.may_approve(&one.location),
+                })
+            })
+    }
+
+    /// Whoever made a connection ends it; an operator ends any, and keys.
+    pub(super) fn may_end<'b>(&self, approval: &'b Approval) -> Option<Asker<'b>> {
+        let asker = Asker::parse(&approval.who)?;
+        let may = match asker {
+            Asker::Connection(_) => is_operator(self.person) || self.own.contains(&approval.who),
+            Asker::Key(_) => is_operator(self.person),
+        };
+        may.then_some(asker)
+    }
+}
+
+impl<'a> Asker<'a> {
+    fn parse(who: &'a str) -> Option<Self> {
+        match who.split_once(':')? {
+            ("grant", id) => Some(Self::Connection(id)),
+            ("key", id) => Some(Self::Key(id)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn offer(self) -> EndOffer {
+        match self {
+            Self::Connection(_) => EndOffer {
+                button: "Deny, and end the connection",
+                explanation: "The assistant that asks is disconnected, and whatever else it asked for is denied, too. \
+                              Connecting it again is up to whoever uses it.",
+            },
+            Self::Key(_) => EndOffer {
+                button: "Deny, and revoke the key",
+                explanation: "The access key that asks opens nothing any more, nor does what was connected with it, and \
+                              whatever else it asked for is denied, too. Its programs need another key.",
+            },
+        }
+    }
+
+    /// Ends it, and writes down who did. What has ended already stays so.
+    pub(super) async fn end(self, sign_in: &SignIn, person: &Person) -> Result<(), PageProblem> {
+        const WHY: &str = "ended when a request was denied";
+        match self {
+            Self::Connection(id) => {
+                let one = EndedGrants::One(id.to_owned());
+                let ended = sign_in.grants.end(one, WHY, Some(&person.id));
+                ended.await.map_err(unavailable)?;
+            }
+            Self::Key(id) => {
+                let keys = &sign_in.pipeline.controls().keys;
+                let revoked = keys.revoke_by(id, Some(&person.id));
+                revoked.await.map_err(unavailable)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! A request as its page shows it: the preview that was kept, laid out, and a batch part by part.
+
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use super::fields::FieldReader;
+use crate::catalog::TOOLS;
+use crate::http::oauth::SignIn;
+use crate::http::pages::approvals::{FieldValue, RequestField, RequestView};
+use crate::http::pages::clean::one_line;
+use state::approvals::Approval;
+use tool::Tool;
+
+/// Calls of a batch that stand on the page where it is decided, and on each page that shows the rest.
+pub(super) const FIRST_CALLS: usize = 10;
+pub(super) const CALLS_A_PAGE: usize = 25;
+
+/// Longest outcome that is shown as a text, in letters.
+const LONGEST_OUTCOME: usize = 2_000;
+
+/// The calls that are shown: from the first, counted from 0, and how many.
+#[derive(Clone, Copy)]
+pub(super) struct CallRange {
+    pub from: usize,
+    pub count: usize,
+}
+
+pub(super) fn view(sign_in: &SignIn, approval: &Approval, range: CallRange) -> RequestView {
+    let tool = TOOLS.iter().find(|tool| tool.name == approval.tool);
+    let calls = approval.locations.iter().map(|one| one.calls).sum();
+    let zone = zone(sign_in, approval);
+    lay_out(tool, (&approval.preview, calls), zone, range)
+}
+
+/// A preview of so many calls.
+fn lay_out(
+    tool: Option<&'static Tool>,
+    (preview, calls): (&Value, usize),
+    zone: TimeZone,
+    range: CallRange,
+) -> RequestView {
+    let kept = kept_calls(preview);
+    let records = preview.get("records").and_then(Value::as_array);
+    let records = records.map_or(&[][..], Vec::as_slice);
+    let mut reader = FieldReader::new(tool, records, zone);
+    let about = match range.from {
+        0 => records
+            .iter()
+            .filter_map(|record| reader.record(record))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let mut items = Vec::new();
+    for call in kept.iter().skip(range.from).take(range.count) {
+        if reader.is_full() {
+            break;
+        }
+        items.push(reader.item(call));
+    }
+    RequestView {
+        about,
+        notes: notes(preview, calls),
+        items,
+        first: range.from.saturating_add(1),
+        calls,
+        kept: kept.len(),
+        is_cut: reader.is_full(),
+    }
+}
+
+/// The requests that a preview holds: one, those of a batch, or the first of those that are made for rows.
+fn kept_calls(preview: &Value) -> &[Value] {
+    match preview {
+        Value::Array(calls) => calls,
+        one => match (one.get("calls"), one.get("firstRequest")) {
+            (Some(Value::Array(calls)), _) => calls,
+            (_, Some(first)) => std::slice::from_ref(first),
+            _ => std::slice::from_ref(one),
+        },
+    }
+}
+
+/// What is known of a request beside its calls, a sentence each.
+fn notes(preview: &Value, calls: usize) -> Vec<String> {
+    let text = |name: &str| preview.get(name).and_then(Value::as_str);
+    let mut notes = Vec::new();
+    if let Some(each) = preview.get("each") {
+        let operation = each["operation"].as_str().unwrap_or_default();
+        let tool = TOOLS.iter().find(|tool| tool.name == operation);
+        let title = tool.map_or(operation, |tool| tool.title);
+        notes.push(format!(
+            "It is done {calls} times, once for each row that matched: {} of {} that “{}” gave. The first call stands below; \
+             the others differ in their record.",
+            each["matched"],
+            each["lookedAt"],
+            one_line(title, 80)
+        ));
+    }
+    let skipped = preview.get("skipped").and_then(Value::as_object);
+    for (why, count) in skipped.into_iter().flatten() {
+        let sentence = match why.as_str() {
+            "noValue" => "lack what the call needs",
+            "duplicates" => "would be done twice",
+            "doNotDisturb" => "asked not to be disturbed",
+            _ => continue,
+        };
+        notes.push(format!("Left out, for they {sentence}: {count}."));
+    }
+    let further = [text("incomplete"), text("cut")];
+    notes.extend(
+        further
+            .into_iter()
+            .flatten()
+            .map(|note| one_line(note, 300)),
+    );
+    notes
+}
+
+/// Times are shown as the location has them.
+fn zone(sign_in: &SignIn, approval: &Approval) -> TimeZone {
+    let alias = approval.locations.first().map(|one| one.location.as_str());
+    let snapshot = sign_in.pipeline.snapshot();
+    let account = alias.and_then(|alias| snapshot.locations.find(alias));
+    let zone = account.and_then(|account| account.configured.timezone.clone());
+    zone.unwrap_or(TimeZone::UTC)
+}
+
+/// What came of it, field by field where it is that.
+pub(super) fn outcome(outcome: &str) -> Vec<RequestField> {
+    let parsed: Option<Map<String, Value>> = serde_json::from_str(outcome).ok();
+    match parsed {
+        Some(answer) => FieldReader::new(None, &[], TimeZone::UTC).fields(&answer),
+        None => vec![RequestField {
+            label: "Answer".to_owned(),
+            hint: None,
+            value: FieldValue::Text(one_line(outcome, LONGEST_OUTCOME)),
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(number: usize) -> Value {
+        json!({"method": "POST", "url": "/x", "version": "v", "body": {"n": number}})
+    }
+
+    /// The first call's number, how many there are, and how many of them are shown and kept; then the notes.
+    #[track_caller]
+    fn check(preview: &Value, calls: usize, from: usize, expected: [usize; 4], parts: &[&str]) {
+        let range = CallRange { from, count: 2 };
+        let view = lay_out(None, (preview, calls), TimeZone::UTC, range);
+        let shown = [view.first, view.calls, view.items.len(), view.kept];
+        assert_eq!(shown, expected, "{preview}");
+        assert_eq!(view.notes.len(), parts.len(), "{:?}", view.notes);
+        for (note, part) in view.notes.iter().zip(parts) {
+            assert!(note.contains(part), "{note}");
+        }
+        assert!(view.items.iter().all(|item| !item.fields.is_empty()));
+    }
+
+    #[test]
+    fn every_form_of_a_preview_is_laid_out() {
+        let three = Value::Array((0..3).map(call).collect());
+        check(&call(1), 1, 0, [1, 1, 1, 1], &[]);
+        check(&three, 3, 0, [1, 3, 2, 3], &[]);
+        check(&three, 3, 2, [3, 3, 1, 3], &[]);
+        check(&three, 3, 9, [10, 3, 0, 3], &[]);
+        let named = json!({"records": [{"contactId": "c"}], "calls": three});
+        check(&named, 3, 0, [1, 3, 2, 3], &[]);
+        let cut = json!({"cut": "90 of its 100 calls are left out.", "calls": [call(1)]});
+        check(&cut, 100, 0, [1, 100, 1, 1], &["90 of its 100"]);
+        let beginning = json!({"cut": "the beginning of its 9 bytes", "beginning": "{"});
+        check(&beginning, 1, 0, [1, 1, 1, 1], &["the beginning"]);
+        let each = json!({
+            "calls": 28, "records": [], "each": {"operation": "contacts_get-contacts", "lookedAt": 40, "matched": 31},
+            "skipped": {"doNotDisturb": 2, "noValue": 1}, "incomplete": "More may match.", "firstRequest": call(1),
+        });
+        let notes = [
+            "28 times, once for each row that matched: 31 of 40",
+            "not to be disturbed: 2",
+            "lack what the call needs: 1",
+            "More may match.",
+        ];
+        check(&each, 28, 0, [1, 28, 1, 1], &notes);
+    }
+}

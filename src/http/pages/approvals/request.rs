@@ -1,0 +1,151 @@
+//! What would be sent, as whoever decides reads it: about whom, then field by field.
+
+use maud::{Markup, html};
+
+/// All that is shown of a request, or of a part of a batch.
+pub(in crate::http) struct RequestView {
+    /// The records that it is about.
+    pub about: Vec<RequestRecord>,
+    /// What else is known of it, a sentence each.
+    pub notes: Vec<String>,
+    pub items: Vec<RequestItem>,
+    /// The first item's number, counted from 1, and how many calls there are.
+    pub first: usize,
+    pub calls: usize,
+    /// How many calls are kept to be shown.
+    pub kept: usize,
+    /// There was no room for all fields.
+    pub is_cut: bool,
+}
+
+/// A record that a request is about.
+pub(in crate::http) struct RequestRecord {
+    /// What it is, such as a contact.
+    pub kind: String,
+    pub name: Option<String>,
+    pub id: String,
+    pub fields: Vec<RequestField>,
+    /// What should be known before anybody agrees.
+    pub warnings: Vec<String>,
+}
+
+/// One call.
+pub(in crate::http) struct RequestItem {
+    pub fields: Vec<RequestField>,
+    /// Where it goes, for those who know HighLevel's API.
+    pub address: String,
+    /// A file or a form goes with it, which no page shows.
+    pub has_unshown_body: bool,
+}
+
+pub(in crate::http) struct RequestField {
+    pub label: String,
+    /// What the operation says of it.
+    pub hint: Option<String>,
+    pub value: FieldValue,
+}
+
+pub(in crate::http) enum FieldValue {
+    Text(String),
+    /// A record by its name and id.
+    Record(String, String),
+    Empty,
+    Fields(Vec<RequestField>),
+    List(Vec<FieldValue>),
+}
+
+impl RequestView {
+    pub(super) fn about(&self) -> Markup {
+        html! {
+            @if !self.about.is_empty() {
+                h2 { "About" }
+                ul class="cards about" { @for record in &self.about { (record.card()) } }
+            }
+            @for note in &self.notes { p class="note" { (note) } }
+        }
+    }
+
+    /// The calls that are shown, and what is not.
+    pub(super) fn calls(&self) -> Markup {
+        html! {
+            @for (item, number) in self.items.iter().zip(self.first..) {
+                section class="call" {
+                    h2 {
+                        "What will be sent"
+                        @if self.calls > 1 { " (" (number) " of " (self.calls) ")" }
+                    }
+                    (item.body())
+                }
+            }
+            @if self.is_cut {
+                p class="note" { "There is more than is shown here. `highlevel-mcp approvals list` shows all." }
+            }
+        }
+    }
+}
+
+impl RequestRecord {
+    fn card(&self) -> Markup {
+        html! {
+            li {
+                strong { (self.name.as_deref().unwrap_or(&self.id)) }
+                span class="soft" {
+                    " " (self.kind)
+                    @if self.name.is_some() { " " (self.id) }
+                }
+                @for warning in &self.warnings { p class="note" { (warning) } }
+                @if !self.fields.is_empty() { (list(&self.fields)) }
+            }
+        }
+    }
+}
+
+impl RequestItem {
+    fn body(&self) -> Markup {
+        html! {
+            @if self.has_unshown_body { p { "A file or a form goes with it, which this page cannot show." } }
+            @else if self.fields.is_empty() { p { "Nothing but the address below." } }
+            (list(&self.fields))
+            @if !self.address.is_empty() { p class="soft" { code { (self.address) } } }
+        }
+    }
+}
+
+/// Each with its label.
+pub(super) fn list(fields: &[RequestField]) -> Markup {
+    html! {
+        @if !fields.is_empty() {
+            dl {
+                @for field in fields {
+                    dt {
+                        (field.label)
+                        @if let Some(hint) = &field.hint { br; small { (hint) } }
+                    }
+                    dd { (value(&field.value)) }
+                }
+            }
+        }
+    }
+}
+
+fn value(shown: &FieldValue) -> Markup {
+    match shown {
+        FieldValue::Text(text) => html! { (text) },
+        FieldValue::Record(name, id) => html! { (name) " " span class="soft" { (id) } },
+        FieldValue::Empty => html! { span class="soft" { "empty" } },
+        FieldValue::Fields(fields) => list(fields),
+        FieldValue::List(all) if all.iter().all(FieldValue::is_short) => html! {
+            @for (index, one) in all.iter().enumerate() {
+                @if index > 0 { ", " }
+                (value(one))
+            }
+        },
+        FieldValue::List(all) => html! { ol { @for one in all { li { (value(one)) } } } },
+    }
+}
+
+impl FieldValue {
+    fn is_short(&self) -> bool {
+        !matches!(self, Self::Fields(_) | Self::List(_))
+    }
+}
