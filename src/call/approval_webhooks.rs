@@ -269,9 +269,9 @@ impl WebhookReceiver {
 
     async fn post(&self, message: &ApprovalMessage) -> Result<(), WebhookFailure> {
         let body = match self.shape {
-            WebhookShape::Plain => message.plain(),
-            WebhookShape::Slack => message.slack(),
-            WebhookShape::Teams => message.teams(),
+            WebhookShape::Plain => message.plain_body(),
+            WebhookShape::Slack => message.slack_body(),
+            WebhookShape::Teams => message.teams_body(),
         };
         let body = body.to_string();
         let json = HeaderValue::from_static("application/json");

@@ -175,7 +175,7 @@ impl ApprovalMessage {
             .then(|| format!("Decide with: {command}"))
     }
 
-    pub(super) fn plain(&self) -> Value {
+    pub(super) fn plain_body(&self) -> Value {
         let event = match self.is_sample {
             true => "approvals.test",
             false => "approvals.waiting",
@@ -192,7 +192,7 @@ impl ApprovalMessage {
     }
 
     /// Names stand in texts that Slack reads as they are: none becomes a link or a mention.
-    pub(super) fn slack(&self) -> Value {
+    pub(super) fn slack_body(&self) -> Value {
         let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
         let mut blocks = vec![json!({"type": "header", "text": text(&self.title())})];
         match self.single() {
@@ -225,7 +225,7 @@ impl ApprovalMessage {
     }
 
     /// Names stand in runs of text, in which Teams reads no Markdown: none becomes a link or a mention.
-    pub(super) fn teams(&self) -> Value {
+    pub(super) fn teams_body(&self) -> Value {
         let run =
             |text: &str, weight: &str| json!({"type": "TextRun", "text": text, "weight": weight});
         let block = |runs: Vec<Value>| json!({"type": "RichTextBlock", "inlines": runs});

@@ -4,6 +4,7 @@ mod decider;
 mod decision;
 mod fields;
 mod view;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
@@ -24,36 +25,13 @@ use crate::http::pages::approvals::{
 use crate::http::pages::notice::PageProblem;
 use decider::Decider;
 pub(super) use decision::decide;
-use state::approvals::{Approval, ApprovalState, Approvals};
+use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
 use state::people::Person;
 use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, view};
+use waiting::store;
+pub(super) use waiting::waiting;
 use words::{location_name, state, watched, who};
-
-fn store(sign_in: &SignIn) -> Result<&Approvals, PageProblem> {
-    let approvals = sign_in.pipeline.controls().approvals.as_ref();
-    approvals.ok_or_else(|| {
-        PageProblem::new(
-            StatusCode::NOT_FOUND,
-            "This server keeps no approvals",
-            "It keeps nothing beyond its own life, so no call waits here.",
-        )
-    })
-}
-
-/// Those that wait for this person, oldest first.
-pub(super) async fn waiting(
-    sign_in: &SignIn,
-    person: &Person,
-) -> Result<Vec<Approval>, PageProblem> {
-    let Ok(approvals) = store(sign_in) else {
-        return Ok(Vec::new());
-    };
-    let decider = Decider::new(sign_in, person).await?;
-    let mut waiting = approvals.waiting().await.map_err(unavailable)?;
-    waiting.retain(|approval| decider.may_decide(approval));
-    Ok(waiting)
-}
 
 pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let shown = show_list(&sign_in, &headers).await;

@@ -18,7 +18,7 @@ const RULES: &str = "[server]\nconfirm = { destructive = \"human\" }\n";
 const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 
 /// Waits for so many messages.
-async fn told(receiver: &Recording, count: usize) -> Vec<RecordedRequest> {
+async fn messages(receiver: &Recording, count: usize) -> Vec<RecordedRequest> {
     for _ in 0..400 {
         if receiver.seen().len() >= count {
             return receiver.take();
@@ -98,7 +98,7 @@ async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_argument
     let (handle, id) = ask(&mut agency, 0).await;
     let page = format!("{URL}/console/approvals/{handle}");
 
-    let message = told(&plain, 1).await.remove(0);
+    let message = messages(&plain, 1).await.remove(0);
     assert_eq!(
         (message.method.as_str(), message.target.as_str()),
         ("POST", "/plain?key=k")
@@ -123,7 +123,7 @@ async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_argument
         }]})
     );
 
-    let message = told(&slack, 1).await.remove(0);
+    let message = messages(&slack, 1).await.remove(0);
     assert_eq!(message.target, "/services/T0/B0/x");
     assert_eq!(message.header("x-highlevel-mcp-signature"), None);
     let of_slack = body(&message);
@@ -133,7 +133,7 @@ async fn each_receiver_is_told_once_in_its_own_shape_and_nothing_of_the_argument
         "{of_slack}"
     );
 
-    let message = told(&teams, 1).await.remove(0);
+    let message = messages(&teams, 1).await.remove(0);
     let of_teams = body(&message);
     let card = &of_teams["attachments"][0]["content"];
     assert_eq!(
@@ -175,7 +175,7 @@ async fn a_connection_is_told_by_the_names_of_its_client_and_person() {
         .await
         .expect("a question");
     assert!(reply["confirm"].is_string(), "{reply}");
-    let message = body(&told(&receiver, 1).await[0]);
+    let message = body(&messages(&receiver, 1).await[0]);
     let fields = &message["blocks"][1]["fields"];
     assert_eq!(
         fields[2],
@@ -212,7 +212,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_follows_nobody() {
         since.elapsed() < Duration::from_secs(2),
         "the call waits for no receiver"
     );
-    let twice = told(&broken, 2).await;
+    let twice = messages(&broken, 2).await;
     assert_eq!(body(&twice[0]), body(&twice[1]));
     assert_eq!(body(&twice[1])["calls"][0]["handle"], json!(handle));
     assert_eq!((moved.seen().len(), elsewhere.seen().len()), (1, 0));

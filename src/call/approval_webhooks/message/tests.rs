@@ -22,7 +22,7 @@ fn one_call_is_told_to_each_kind_of_receiver() {
     );
     let url = "https://mcp.example.test/console/approvals/apr_AAAAAAAAAAAAAAAAAAAA";
     assert_eq!(
-        message.plain(),
+        message.plain_body(),
         json!({"event": "approvals.waiting", "waiting": 1, "calls": [{
             "handle": "apr_AAAAAAAAAAAAAAAAAAAA", "tool": "contacts_delete-contact", "title": "Delete contact",
             "effect": "destructive", "calls": 1, "locations": ["acme"], "locationCount": 1,
@@ -31,7 +31,7 @@ fn one_call_is_told_to_each_kind_of_receiver() {
     );
     let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
     assert_eq!(
-        message.slack(),
+        message.slack_body(),
         json!({
             "text": "Delete contact: Delete contact (1 call) in acme, asked for by &lt;!channel&gt;, for Ada, waits until \
                      1970-01-01 00:00 UTC",
@@ -56,7 +56,7 @@ fn one_call_is_told_to_each_kind_of_receiver() {
         ]})
     };
     assert_eq!(
-        message.teams(),
+        message.teams_body(),
         json!({"type": "message", "attachments": [{
             "contentType": "application/vnd.microsoft.card.adaptive",
             "contentUrl": null,
@@ -84,15 +84,15 @@ fn several_calls_are_one_message_that_leads_to_the_list() {
     let calls = vec![call("Delete contact", "n8n"), call("Send message", "n8n")];
     let message = ApprovalMessage::new(calls, 7, CONSOLE);
     let list = "https://mcp.example.test/console/approvals";
-    assert_eq!(message.plain()["waiting"], 9);
-    let slack = message.slack();
+    assert_eq!(message.plain_body()["waiting"], 9);
+    let slack = message.slack_body();
     assert_eq!(
         slack["blocks"][0]["text"]["text"],
         "9 calls wait for a decision"
     );
     assert_eq!(slack["blocks"][3]["text"]["text"], "and 7 more");
     assert_eq!(slack["blocks"][4]["elements"][0]["url"], list);
-    let card = &message.teams()["attachments"][0]["content"];
+    let card = &message.teams_body()["attachments"][0]["content"];
     assert_eq!(card["body"][3]["inlines"][0]["text"], "and 7 more");
     assert_eq!(card["actions"][0]["url"], list);
 }
@@ -100,12 +100,12 @@ fn several_calls_are_one_message_that_leads_to_the_list() {
 #[test]
 fn where_nobody_signs_in_a_command_stands_for_the_page() {
     let message = ApprovalMessage::new(vec![call("Delete contact", "n8n")], 0, None);
-    assert_eq!(message.plain()["calls"][0]["url"], Value::Null);
+    assert_eq!(message.plain_body()["calls"][0]["url"], Value::Null);
     let command = "Decide with: highlevel-mcp approvals approve apr_AAAAAAAAAAAAAAAAAAAA";
-    let slack = message.slack();
+    let slack = message.slack_body();
     assert_eq!(slack["blocks"][2]["text"]["text"], command);
     assert_eq!(slack["blocks"].as_array().map(Vec::len), Some(3));
-    let card = &message.teams()["attachments"][0]["content"];
+    let card = &message.teams_body()["attachments"][0]["content"];
     assert_eq!(card["body"][5]["inlines"][0]["text"], command);
     assert_eq!(card["actions"], Value::Null);
 }

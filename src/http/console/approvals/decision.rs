@@ -10,7 +10,8 @@ use axum::response::Response;
 use tokio::time::{Instant, sleep};
 
 use super::decider::{Asker, Decider};
-use super::{find, store};
+use super::find;
+use super::waiting::store;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, unavailable};
 use crate::http::pages::notice::PageProblem;
@@ -24,13 +25,13 @@ const LONGEST: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decision {
+enum ApprovalDecision {
     Approve,
     Deny,
     DenyAndEnd,
 }
 
-impl Decision {
+impl ApprovalDecision {
     fn parse(word: &str) -> Option<Self> {
         match word {
             "approve" => Some(Self::Approve),
@@ -69,14 +70,14 @@ async fn decide_one(
     let (person, fields) = (&form.session.person, &form.fields);
     let decider = Decider::new(sign_in, person).await?;
     let approval = find(sign_in, handle, &decider).await?;
-    let decision = Decision::parse(fields.one("decision")).ok_or_else(neither)?;
+    let decision = ApprovalDecision::parse(fields.one("decision")).ok_or_else(neither)?;
     let asker = match decision {
-        Decision::DenyAndEnd => Some(decider.may_end(&approval).ok_or_else(not_yours)?),
+        ApprovalDecision::DenyAndEnd => Some(decider.may_end(&approval).ok_or_else(not_yours)?),
         _ => None,
     };
     let note = Some(fields.one("note")).filter(|note| !note.is_empty());
     let approvals = store(sign_in)?;
-    let approve = decision == Decision::Approve;
+    let approve = decision == ApprovalDecision::Approve;
     let decided = approvals.decide(&approval.handle, approve, &person.name, note);
     let now = match decided.await {
         Ok(decided) => {
@@ -169,8 +170,12 @@ mod tests {
         use ApprovalState::{Approved, Denied, Done, Expired, Running};
         for state in [Approved, Denied, Done, Expired, Running] {
             let is_yes = matches!(state, Approved | Done | Running);
-            assert_eq!(Decision::Approve.is_kept(state), is_yes, "{state:?}");
-            for no in [Decision::Deny, Decision::DenyAndEnd] {
+            assert_eq!(
+                ApprovalDecision::Approve.is_kept(state),
+                is_yes,
+                "{state:?}"
+            );
+            for no in [ApprovalDecision::Deny, ApprovalDecision::DenyAndEnd] {
                 assert_eq!(no.is_kept(state), state == Denied, "{state:?}");
             }
         }
