@@ -3,6 +3,7 @@
 mod activity;
 mod call;
 mod latencies;
+mod line;
 mod log;
 mod metrics;
 #[cfg(feature = "otlp")]

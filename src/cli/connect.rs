@@ -163,9 +163,10 @@ pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     };
     let claude = server.printed(Client::ClaudeCode)?;
     let cursor = server.entry(Client::Cursor)?.unwrap_or_default();
+    let program = super::invocation::program();
     Ok(format!(
-        "Claude Code, in a terminal:\n  {claude}Cursor, in ~/.cursor/mcp.json:\n  {cursor}\n\
-         Others: highlevel-mcp connect --help\n"
+        "Claude Code, in a terminal:\n  {claude}Cursor, to be merged into ~/.cursor/mcp.json:\n  {cursor}\n\
+         Others: {program} connect --help\n"
     ))
 }
 

@@ -1,17 +1,19 @@
 //! `sandbox`: a simulated HighLevel over HTTP; and `--sandbox`, which starts one inside another command.
 
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::ports::cannot_listen;
 use super::{CliError, print, runtime};
 use crate::config::Config;
 use ::sandbox::{
     self, CLIENT_ID, CLIENT_SECRET, CountingWindow, LOCATION, MarketplaceOptions, SandboxOptions,
-    TOKEN,
+    SandboxServer, TOKEN,
 };
 
 #[derive(Args)]
@@ -39,7 +41,7 @@ pub(super) struct Sandbox {
     window: CountingWindow,
     /// Calls that each location takes in ten seconds, in place of HighLevel's 100 (and 200,000 a day).
     #[arg(long, value_name = "NUMBER")]
-    calls_per_interval: Option<usize>,
+    calls_per_interval: Option<NonZeroUsize>,
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -70,7 +72,7 @@ impl Sandbox {
             latency: Duration::from_millis(self.latency),
             faults: self.faults,
             window: self.window,
-            calls_per_interval: self.calls_per_interval,
+            calls_per_interval: self.calls_per_interval.map(NonZeroUsize::get),
             data: self.data,
             marketplace: MarketplaceOptions {
                 redirects: self.redirects,
@@ -83,11 +85,9 @@ impl Sandbox {
         let (operations, silent) = sandbox::coverage();
         runtime()?.block_on(async {
             let listener = tokio::net::TcpListener::bind(listen).await;
-            let listener = listener.map_err(|error| {
-                CliError(format!(
-                    "cannot listen on {listen}: {error}; give another --listen"
-                ))
-            })?;
+            let listener = listener.map_err(|error| cannot_listen(listen, &error))?;
+            // Before anything is said: the file of --data may be no such thing.
+            let server = SandboxServer::open(options)?;
             let address = listener.local_addr()?;
             print(format_args!(
                 "a simulated HighLevel at http://{address}\n\
@@ -96,7 +96,7 @@ impl Sandbox {
                  app      http://{address}/v2/oauth/chooselocation, client {CLIENT_ID}, secret {CLIENT_SECRET}\n\
                  webhooks signed by {key}\n"
             ))?;
-            sandbox::serve(listener, options).await?;
+            server.serve(listener).await?;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -1,23 +1,28 @@
-//! `serve`: MCP over HTTP until SIGTERM or SIGINT.
+//! `serve`: MCP over HTTP until a signal, or the end of the terminal, stops it.
+
+mod first_steps;
+mod signals;
+mod summary;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
+use self::signals::Signals;
+use self::summary::Summary;
+use super::ports::cannot_listen;
 use super::sandbox::SandboxListener;
-use super::{CliError, account, connect, console, prepared, print, runtime};
-use crate::call::{CallContext, Pipeline, Snapshot};
+use super::{CliError, console, prepared, runtime};
+use crate::call::{Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
-use crate::surfaces::{Endpoint, OFFICIAL, USUAL, tools_in};
+use crate::surfaces::{Endpoint, USUAL};
 use crate::telemetry::Telemetry;
-
-/// Takes no arguments, and its answer is short.
-const EXAMPLE: &str = "locations_get-location";
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -60,33 +65,14 @@ impl Serve {
         let sign_in = http::SignIn::open(&config, &pipeline).map_err(CliError)?;
         let router = http::router(&pipeline, access, sign_in.clone(), &stopping, &config);
         runtime()?.block_on(async {
+            let signals = Signals::take()?;
             sandbox.map(SandboxListener::serve).transpose()?;
             let listen = config.server.listen;
-            let listener = http::listen(listen).map_err(|error| {
-                CliError(format!(
-                    "cannot listen on {listen}: {error}; give another --listen"
-                ))
-            })?;
+            let listener = http::listen(listen).map_err(|error| cannot_listen(listen, &error))?;
             let address = listener.local_addr()?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let shutdown = async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-                tracing::info!("stopping");
-            };
-            let highlevel = if pipeline.is_simulated() {
-                "a sandbox: made-up records, nobody is reached"
-            } else {
-                &config.upstream.base_url
-            };
-            tracing::info!("serving {tools} tools at http://{address}/mcp for {highlevel}");
-            if let Some(cap) = pipeline.snapshot().rules.default_cap() {
-                tracing::info!("{cap}");
-            }
+            Summary::new(&flags, &config, &pipeline, address, tools)?.show(config.log.format);
             if pipeline.is_simulated() {
-                first_steps(&format!("http://{address}/mcp"), &config, &pipeline).await?;
+                first_steps::show(&format!("http://{address}/mcp"), &config, &pipeline).await?;
             }
             let names_hosts = config.oauth.is_on() || !config.server.allowed_hosts.is_empty();
             if !address.ip().is_loopback() && !names_hosts {
@@ -97,11 +83,8 @@ impl Serve {
             for warning in config.sign_in_warnings() {
                 tracing::warn!("{warning}");
             }
-            tokio::spawn(reload(
-                flags,
-                pipeline.clone(),
-                signal(SignalKind::hangup())?,
-            ));
+            let hangup = Arc::<Notify>::default();
+            tokio::spawn(reload(flags, pipeline.clone(), Arc::clone(&hangup)));
             let own = http::own_account(&config.account)?;
             tokio::spawn(pipeline.clone().run_approvals(own));
             tokio::spawn(pipeline.clone().follow_connected());
@@ -109,14 +92,14 @@ impl Serve {
             sign_in.map(|sign_in| tokio::spawn(sign_in.catch_up()));
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
-            let metrics = &telemetry.metrics;
+            let drain = Duration::from_millis(config.server.drain_ms);
             http::run(
                 listener,
                 router,
                 stopping,
                 &config.server,
-                metrics,
-                shutdown,
+                &telemetry.metrics,
+                signals.until_stop(&hangup, drain),
             )
             .await;
             Ok::<_, CliError>(())
@@ -126,9 +109,10 @@ impl Serve {
     }
 }
 
-/// Reads locations and rules again at each SIGHUP. What is not usable changes nothing.
-async fn reload(flags: Flags, pipeline: Pipeline, mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
+/// Reads locations and rules again at each hangup. What is not usable changes nothing.
+async fn reload(flags: Flags, pipeline: Pipeline, hangup: Arc<Notify>) {
+    loop {
+        hangup.notified().await;
         let (flags, oauth) = (flags.clone(), pipeline.transport().oauth());
         let controls = pipeline.controls();
         let (store, sign_in) = (controls.store.clone(), controls.sign_in.clone());
@@ -186,24 +170,4 @@ async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), CliError>
         ),
     }
     Ok(())
-}
-
-/// What to paste where, and one call with its answer: for somebody who starts it for the first time.
-async fn first_steps(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
-    let call = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": {"name": EXAMPLE, "arguments": {}},
-    });
-    let example = super::tools::find(&tools_in(OFFICIAL)?, EXAMPLE)?;
-    let context = CallContext::local(account(config, pipeline, None)?);
-    let answer = pipeline
-        .call(example, serde_json::Map::new(), &context)
-        .await;
-    let clients = connect::to_the_sandbox(url)?;
-    print(format_args!(
-        "\n{clients}\nA call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \
-         -H 'Accept: application/json, text/event-stream' \\\n    -d '{call}'\n\
-         answers in result.content[0].text:\n  {}\n\n",
-        answer.text
-    ))
 }

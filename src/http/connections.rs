@@ -62,7 +62,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves `router` on `listener` until `shutdown`. `axum::serve` sets no deadlines, so that a client which sends
+/// Serves `router` on `listener` until `shutdown`, which gives how long connections are still taken after it. `axum::serve` sets no deadlines, so that a client which sends
 /// its request slowly holds its connection for ever.
 pub async fn run(
     listener: TcpListener,
@@ -70,7 +70,7 @@ pub async fn run(
     stopping: Stopping,
     settings: &config::ServerSettings,
     metrics: &Arc<Metrics>,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Duration>,
 ) {
     let limiter = Arc::new(ConnectionLimiter::new(settings, Arc::clone(metrics)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
@@ -103,9 +103,9 @@ pub async fn run(
                 },
                 Err(error) => pause_after(&error).await,
             },
-            () = &mut shutdown, if !stops => {
+            drain = &mut shutdown, if !stops => {
                 stopping.begin();
-                drained = Instant::now() + Duration::from_millis(settings.drain_ms);
+                drained = Instant::now() + drain;
             }
             () = sleep_until(drained), if stops => break,
             _ = look.tick(), if stops => if limiter.count() == 0 { break },

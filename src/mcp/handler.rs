@@ -83,6 +83,7 @@ impl Handler {
             };
             format!("There is no tool {shown}; {hint}")
         });
+        tracing::info!(reason = what, "refused");
         Err(ErrorData::invalid_params(what, None))
     }
 

@@ -16,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
+use super::line::HumanLine;
 use crate::config::{Log, LogFormat};
 
 /// Longest time that a line waits for others.
@@ -45,6 +46,8 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
         .map_err(|error| format!("{error}"))?;
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
+        // Warns of every error that a client gets, in the form of its own types; each has a line of ours.
+        .with_target("rmcp", LevelFilter::ERROR)
         .with_target("highlevel_mcp", level)
         .with_target("state", level);
     let is_terminal = io::stderr().is_terminal();
@@ -61,7 +64,7 @@ pub(super) fn start(settings: &Log) -> Result<(), String> {
         let layer = layer.json().flatten_event(true);
         layer.with_current_span(false).with_span_list(false).boxed()
     } else {
-        layer.with_target(false).boxed()
+        layer.event_format(HumanLine { is_terminal }).boxed()
     };
     let _ = registry().with(layer.with_filter(filter)).try_init();
     Ok(())

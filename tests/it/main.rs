@@ -32,6 +32,8 @@ mod readers;
 mod requests;
 mod rules;
 mod sandbox;
+#[cfg(unix)]
+mod serve;
 mod sign_in;
 mod state;
 mod stdio;

@@ -23,7 +23,7 @@ mod world;
 pub use documented::{DocumentedShape, documented_answer};
 use documents::documents;
 pub use marketplace::{APP, CLIENT_ID, CLIENT_SECRET, MarketplaceOptions};
-pub use server::{serve, webhook_key};
+pub use server::{SandboxServer, serve, webhook_key};
 
 use std::path::PathBuf;
 use std::time::Duration;

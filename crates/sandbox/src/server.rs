@@ -28,7 +28,7 @@ const LARGEST_BODY: usize = 256 << 20;
 type SharedWorld = Arc<SandboxServer>;
 
 /// The world, and what acts outside it.
-struct SandboxServer {
+pub struct SandboxServer {
     world: Mutex<World>,
     latency: Duration,
     key: WebhookKey,
@@ -43,27 +43,39 @@ struct Uninstalling {
     company_id: Option<String>,
 }
 
-/// Serves a sandbox on `listener` until the future is dropped. Fails where the options ask for what HighLevel refuses.
+/// Opens a sandbox and serves it on `listener` until the future is dropped; fails as `SandboxServer::open` does.
 pub async fn serve(listener: TcpListener, options: SandboxOptions) -> std::io::Result<()> {
-    let shared = SandboxServer {
-        latency: options.latency,
-        key: key_of(options.seed)?,
-        sender: WebhookSender::new().map_err(std::io::Error::other)?,
-        world: Mutex::new(World::new(options, now()).map_err(std::io::Error::other)?),
-    };
-    let router = Router::new()
-        .route("/__sandbox/reset", post(reset))
-        .route("/__sandbox/requests", get(requests))
-        .route("/__sandbox/webhook-key", get(public_key))
-        .route("/__sandbox/webhooks", post(order))
-        .route("/__sandbox/uninstall", post(uninstall))
-        // [E] both; the second is the older.
-        .route("/v2/oauth/chooselocation", get(choose).post(choose))
-        .route("/oauth/chooselocation", get(choose).post(choose))
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(Arc::new(shared));
-    axum::serve(listener, router).await
+    SandboxServer::open(options)?.serve(listener).await
+}
+
+impl SandboxServer {
+    /// Makes the world, or reads it from its file. Fails where the file cannot be used, or the options ask for what
+    /// HighLevel refuses.
+    pub fn open(options: SandboxOptions) -> std::io::Result<Self> {
+        Ok(Self {
+            latency: options.latency,
+            key: key_of(options.seed)?,
+            sender: WebhookSender::new().map_err(std::io::Error::other)?,
+            world: Mutex::new(World::new(options, now()).map_err(std::io::Error::other)?),
+        })
+    }
+
+    /// Answers on `listener` until the future is dropped.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let router = Router::new()
+            .route("/__sandbox/reset", post(reset))
+            .route("/__sandbox/requests", get(requests))
+            .route("/__sandbox/webhook-key", get(public_key))
+            .route("/__sandbox/webhooks", post(order))
+            .route("/__sandbox/uninstall", post(uninstall))
+            // [E] both; the second is the older.
+            .route("/v2/oauth/chooselocation", get(choose).post(choose))
+            .route("/oauth/chooselocation", get(choose).post(choose))
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .with_state(Arc::new(self));
+        axum::serve(listener, router).await
+    }
 }
 
 /// The public key of the webhooks of a sandbox with that seed: base64 of its SubjectPublicKeyInfo, as HighLevel prints its own.

@@ -1,6 +1,7 @@
 //! The server as `serve` starts it, on a free port, and a client that speaks plain JSON-RPC to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use highlevel_mcp::call::{Controls, Pipeline};
 use highlevel_mcp::config::{Config, Flags};
@@ -95,7 +96,11 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel::<()>();
         let settings = config.server.clone();
         let running = tokio::spawn(async move {
-            let shutdown = async { drop(stopped.await) };
+            let drain = Duration::from_millis(settings.drain_ms);
+            let shutdown = async {
+                drop(stopped.await);
+                drain
+            };
             http::run(listener, router, stopping, &settings, &metrics, shutdown).await;
         });
         let http = client();

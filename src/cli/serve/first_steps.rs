@@ -1,0 +1,52 @@
+//! What somebody sees who starts the sandbox for the first time: what to paste where, and one call with its answer.
+
+use serde_json::Value;
+
+use crate::call::{CallContext, Pipeline};
+use crate::cli::{CliError, account, connect, print, tools};
+use crate::config::Config;
+use crate::surfaces::{OFFICIAL, tools_in};
+use crate::telemetry::flush_log;
+
+/// Takes no arguments, and its answer is short.
+const EXAMPLE: &str = "locations_get-location";
+
+/// Lines of the answer that are shown: with all else they fit 24.
+const SHOWN_LINES: usize = 5;
+
+pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
+    let example = tools::find(&tools_in(OFFICIAL)?, EXAMPLE)?;
+    let context = CallContext::local(account(config, pipeline, None)?);
+    let answer = pipeline
+        .call(example, serde_json::Map::new(), &context)
+        .await;
+    let clients = connect::to_the_sandbox(url)?;
+    let answer = beginning(&answer.text);
+    // The line of the call comes before what is said of it.
+    flush_log();
+    print(format_args!(
+        "{clients}A call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \
+         -H 'Accept: application/json, text/event-stream' -d '\n    \
+         {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\n     \
+         \"params\":{{\"name\":\"{EXAMPLE}\",\"arguments\":{{}}}}}}'\n\
+         answers in result.content[0].text:\n{answer}"
+    ))
+}
+
+/// The first lines of an answer, indented; as it is where it is no JSON.
+fn beginning(text: &str) -> String {
+    let whole = match serde_json::from_str::<Value>(text) {
+        Ok(value) => format!("{value:#}"),
+        Err(_) => text.to_owned(),
+    };
+    let mut lines = whole.lines();
+    let mut shown: String = lines
+        .by_ref()
+        .take(SHOWN_LINES)
+        .map(|line| format!("  {line}\n"))
+        .collect();
+    if lines.next().is_some() {
+        shown.push_str("    …\n");
+    }
+    shown
+}

@@ -1,0 +1,64 @@
+//! What signals mean to a running server: stop, or read the settings again.
+
+use std::fs::File;
+use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Names the terminal of a process, whichever that is; it cannot be opened where there is none, or where it is gone.
+const TERMINAL: &str = "/dev/tty";
+
+/// The signals that a server takes from its start on.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    has_terminal: bool,
+}
+
+impl Signals {
+    /// To be called before anything else is done that takes time.
+    pub(super) fn take() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            has_terminal: is_on_terminal() && terminal_opens(),
+        })
+    }
+
+    /// Waits for the end, and wakes `reload` for each hangup that is none. Gives how long connections are still
+    /// taken: only a load balancer, which sends SIGTERM, needs time to look elsewhere.
+    pub(super) async fn until_stop(mut self, reload: &Notify, drain: Duration) -> Duration {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {
+                    tracing::info!("stopping");
+                    return drain;
+                }
+                _ = self.interrupt.recv() => {
+                    tracing::info!("stopping");
+                    return Duration::ZERO;
+                }
+                _ = self.hangup.recv() => {
+                    if self.has_terminal && !terminal_opens() {
+                        tracing::info!("stopping: the terminal is gone");
+                        return Duration::ZERO;
+                    }
+                    reload.notify_one();
+                }
+            }
+        }
+    }
+}
+
+/// A service and `nohup` leave none of the three on a terminal, though a terminal may be there.
+fn is_on_terminal() -> bool {
+    stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
+}
+
+fn terminal_opens() -> bool {
+    File::open(TERMINAL).is_ok()
+}

@@ -1,0 +1,222 @@
+//! What a server says of itself at its start: a table on a terminal, a line of the log elsewhere.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use state::keys::Keys;
+use state::vault::Vault;
+
+use crate::call::Pipeline;
+use crate::cli::invocation::program;
+use crate::cli::{CliError, terminal::visible};
+use crate::config::{Config, Flags, LogFormat};
+use crate::telemetry::flush_log;
+
+/// Letters of a line: a terminal of 80 columns breaks none.
+const WIDTH: usize = 79;
+
+/// Where the values of the table begin.
+const INDENT: usize = 13;
+
+/// What there is to say, gathered once.
+pub(super) struct Summary {
+    url: String,
+    tools: usize,
+    /// Names and values, in the order in which they are shown.
+    rows: Vec<(&'static str, String)>,
+    /// What to do first, where nobody can call anything yet.
+    next: Option<String>,
+    /// The cap that holds without rules.
+    cap: Option<String>,
+    highlevel: String,
+    locations: usize,
+    keys: usize,
+}
+
+impl Summary {
+    pub(super) fn new(
+        flags: &Flags,
+        config: &Config,
+        pipeline: &Pipeline,
+        address: SocketAddr,
+        tools: usize,
+    ) -> Result<Self, CliError> {
+        let store = &pipeline.controls().store;
+        let snapshot = pipeline.snapshot();
+        let now = Timestamp::now();
+        let keys = Keys::new(store).list().wait()?;
+        let is_valid = |key: &&state::keys::KeyRecord| {
+            key.revoked.is_none() && key.expires.is_none_or(|expires| expires > now)
+        };
+        let keys = keys.iter().filter(is_valid).count();
+        let own = snapshot.locations.iter().count();
+        let connected = Vault::new(store).list().wait()?.len();
+        let is_sandbox = pipeline.is_simulated();
+        let highlevel = if is_sandbox {
+            "a sandbox: made-up records, nobody is reached".to_owned()
+        } else {
+            config.upstream.base_url.clone()
+        };
+        let has_account = !config.account.token.expose_secret().is_empty();
+        let is_ready = has_account || own + connected > 0 || config.oauth.is_on();
+        let cap = snapshot.rules.default_cap();
+        let mut rows = vec![("HighLevel", highlevel.clone())];
+        // What a sandbox has is known, and its first screen is full.
+        if !is_sandbox {
+            rows.push(("account", account(config)));
+            rows.push(("locations", locations(own, connected)));
+            rows.push(("keys", counted(keys, "access key")));
+            rows.push(("rules", rules(config)));
+            let settings = flags.config.as_deref().map(readable);
+            let without = "no file; defaults and environment".to_owned();
+            rows.push(("settings", settings.unwrap_or(without)));
+        }
+        if config.oauth.is_on() {
+            rows.push(("sign-in", config.oauth.url.clone()));
+            rows.push(("console", format!("{}/console", config.oauth.url)));
+        } else if !is_sandbox {
+            rows.push(("sign-in", "off".to_owned()));
+        }
+        let folder = config.state.folder()?;
+        let without = "none: calls that change something are refused".to_owned();
+        rows.push(("state", folder.as_deref().map(readable).unwrap_or(without)));
+        Ok(Self {
+            url: format!("http://{address}/mcp"),
+            tools,
+            rows,
+            next: (!is_ready).then(next),
+            cap,
+            highlevel,
+            locations: own + connected,
+            keys,
+        })
+    }
+
+    /// The table where somebody looks on, with the line that programs look for in the log elsewhere.
+    pub(super) fn show(&self, format: LogFormat) {
+        if format != LogFormat::Json && std::io::stderr().is_terminal() {
+            // Lines that are under way come before it.
+            flush_log();
+            eprint!("{}", self.table());
+            return;
+        }
+        let (tools, url, highlevel) = (self.tools, &self.url, &self.highlevel);
+        let (locations, keys) = (self.locations, self.keys);
+        tracing::info!(
+            locations,
+            keys,
+            "serving {tools} tools at {url} for {highlevel}"
+        );
+        if let Some(cap) = &self.cap {
+            tracing::info!("{cap}");
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut table = fitted(&format!("Serving {} tools at {}", self.tools, self.url)) + "\n";
+        for (name, value) in &self.rows {
+            let value = visible(value);
+            table += &fitted(&format!("  {name:<width$}{value}", width = INDENT - 2));
+            table.push('\n');
+        }
+        if let Some(next) = &self.next {
+            table += next;
+        }
+        table
+    }
+}
+
+/// The first things that somebody does who starts it for the first time.
+fn next() -> String {
+    let program = program();
+    let pad = " ".repeat(INDENT);
+    format!(
+        "Nobody can call yet, unless clients send tokens of their own. To begin:\n\
+         {pad}set HIGHLEVEL_TOKEN and HIGHLEVEL_LOCATION_ID, or\n\
+         {pad}{program} init   (asks for all there is to know)\n\
+         {pad}{program} locations add --help\n\
+         {pad}{program} serve --sandbox   (made-up records)\n"
+    )
+}
+
+fn account(config: &Config) -> String {
+    let account = &config.account;
+    match (
+        account.token.expose_secret(),
+        account.location_id.as_str(),
+        account.company_id.as_str(),
+    ) {
+        ("", ..) => "none of its own".to_owned(),
+        (_, "", "") => "the token of HIGHLEVEL_TOKEN".to_owned(),
+        (_, "", company) => format!("company {company}"),
+        (_, location, _) => format!("location {location}"),
+    }
+}
+
+fn locations(own: usize, connected: usize) -> String {
+    match (own, connected) {
+        (0, 0) => "none".to_owned(),
+        (own, 0) => counted(own, "location"),
+        (own, connected) => format!("{own} of the settings, {connected} connected"),
+    }
+}
+
+fn rules(config: &Config) -> String {
+    let file = &config.policy.file;
+    let file = match file.as_os_str().is_empty() {
+        true => "no file".to_owned(),
+        false => readable(file),
+    };
+    match config.policy.sends_per_hour {
+        0 => file,
+        most => format!("{file}; at most {most} sends an hour and location without a cap"),
+    }
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        0 => "none".to_owned(),
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// A path as people write it.
+fn readable(path: &Path) -> String {
+    let home = dirs::home_dir().and_then(|home| Some(path.strip_prefix(home).ok()?.to_owned()));
+    match home {
+        Some(rest) => format!("~/{}", rest.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// `line`, without its middle where it is too long.
+fn fitted(line: &str) -> String {
+    let letters: Vec<char> = line.chars().collect();
+    if letters.len() <= WIDTH {
+        return line.to_owned();
+    }
+    let head = WIDTH / 2;
+    let tail = WIDTH - head - 1;
+    let begins = letters.iter().take(head);
+    let ends = letters.iter().skip(letters.len() - tail);
+    begins.chain([&'…']).chain(ends).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal() {
+        let path = format!("/{}/end", "x".repeat(200));
+        for (line, end) in [("short", "rt"), (path.as_str(), "/end"), ("ä€ö", "ö")] {
+            let fitted = fitted(line);
+            assert!(fitted.chars().count() <= WIDTH, "{fitted}");
+            assert!(fitted.ends_with(end), "{fitted}");
+        }
+    }
+}

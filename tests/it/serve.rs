@@ -1,0 +1,325 @@
+//! `serve` on a terminal and without one: what it says at its start, its lines, and what ends it.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+
+use crate::stdio::program;
+use test_support::server::client;
+
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// The program on a terminal of 80 columns.
+struct OnTerminal {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    output: Receiver<Vec<u8>>,
+    reader: JoinHandle<()>,
+    seen: String,
+    _state: tempfile::TempDir,
+}
+
+impl OnTerminal {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let size = PtySize {
+            rows: 24,
+            cols: 80,
+            ..PtySize::default()
+        };
+        let pair = native_pty_system().openpty(size).expect("a terminal");
+        let state = tempfile::tempdir().expect("a folder");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
+        command.env_clear();
+        command.cwd(env!("CARGO_MANIFEST_DIR"));
+        command.args(arguments);
+        command.env("HIGHLEVEL_MCP_STATE_FOLDER", state.path());
+        command.env("HIGHLEVEL_MCP_METRICS_LISTEN", "");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).expect("started");
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let (sender, output) = channel();
+        let reading = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count) = reader.read(&mut bytes) {
+                if count == 0 || sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            master: pair.master,
+            child,
+            output,
+            reader: reading,
+            seen: String::new(),
+            _state: state,
+        }
+    }
+
+    /// Reads until `part` was printed, and to the end of its line; everything so far.
+    fn until(&mut self, part: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let found = self.seen.find(part);
+            if found.is_some_and(|at| self.seen[at..].contains('\n')) {
+                return self.seen.replace('\r', "");
+            }
+            let left = LONGEST.saturating_sub(begun.elapsed());
+            let more = self.output.recv_timeout(left);
+            let more = more.unwrap_or_else(|_| panic!("no {part:?} in {}", self.seen));
+            self.seen += &String::from_utf8_lossy(&more);
+        }
+    }
+
+    fn url(&mut self) -> String {
+        let text = self.until("/mcp");
+        let start = text.find("http://127").expect("an address");
+        let url = text[start..].split_whitespace().next();
+        url.expect("an address").to_owned()
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = self.child.process_id().expect("a process");
+        Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid")
+    }
+
+    /// How long it takes to its end.
+    fn ended(mut self) -> Duration {
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                assert!(status.success(), "{status:?}: {}", self.seen);
+                return begun.elapsed();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        panic!("it goes on: {}", self.seen);
+    }
+}
+
+async fn call(http: &reqwest::Client, url: &str, tool: &str, arguments: Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    let request = http
+        .post(url)
+        .header("accept", "application/json, text/event-stream")
+        .json(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}));
+    let reply = request.send().await.expect("a reply");
+    reply.text().await.expect("text")
+}
+
+/// Lines as they are on the screen, without colours.
+fn lines(text: &str) -> Vec<String> {
+    let mut text = text.to_owned();
+    for color in ["31", "32", "33", "0"] {
+        text = text.replace(&format!("\u{1b}[{color}m"), "");
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn assert_fits(text: &str) {
+    for line in lines(text) {
+        assert!(line.chars().count() <= 80, "wider than 80: {line}");
+    }
+}
+
+#[test]
+fn a_closed_window_ends_the_server() {
+    let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    server.url();
+    // A hangup while the window is there reads the settings again, as always.
+    kill_process(server.pid(), Signal::HUP).expect("sent");
+    server.until("read locations and rules again");
+    let pid = server.pid();
+    let OnTerminal {
+        master,
+        output,
+        reader,
+        mut child,
+        ..
+    } = server;
+    // The reader has the window open, and ends at the next line that nobody takes.
+    drop(output);
+    kill_process(pid, Signal::HUP).expect("sent");
+    reader.join().expect("it ends");
+    drop(master);
+    let begun = Instant::now();
+    loop {
+        match child.try_wait().expect("a status") {
+            Some(status) => break assert!(status.success(), "{status:?}"),
+            None if begun.elapsed() > LONGEST => {
+                let _ = child.kill();
+                panic!("the server outlives its window");
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hangup_without_a_terminal_reads_the_settings_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["serve", "--listen", "127.0.0.1:0"];
+    let state = folder.path().to_str().expect("UTF-8");
+    let variables = [
+        ("HIGHLEVEL_MCP_STATE_FOLDER", state),
+        ("HIGHLEVEL_MCP_METRICS_LISTEN", ""),
+    ];
+    let mut command = program(&arguments, &variables);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut log = BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let mut line = async |part: &str| loop {
+        let line = timeout(LONGEST, log.next_line()).await.expect("in time");
+        let line = line.expect("a line").expect("a line");
+        if line.contains(part) {
+            break line;
+        }
+    };
+    line("serving").await;
+    let pid = child.id().expect("a process").try_into().expect("a pid");
+    let pid = Pid::from_raw(pid).expect("a pid");
+    for _ in 0..2 {
+        kill_process(pid, Signal::HUP).expect("sent");
+        line("read locations and rules again").await;
+    }
+    kill_process(pid, Signal::TERM).expect("sent");
+    let status = timeout(LONGEST, child.wait()).await.expect("in time");
+    assert!(status.expect("a status").success());
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_it_at_once() {
+    let mut server = OnTerminal::start(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[]);
+    let url = server.url();
+    server.until("answers in");
+    // A connection at rest, which a balancer's drain would wait for.
+    let http = client();
+    call(&http, &url, "locations_get-location", json!({})).await;
+    let mut keyboard = server.master.take_writer().expect("a keyboard");
+    keyboard.write_all(b"\x03").expect("pressed");
+    let took = server.ended();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+    drop(http);
+}
+
+#[tokio::test]
+async fn a_taken_port_says_who_has_it() {
+    let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    let url = server.url();
+    let address = url.trim_start_matches("http://").trim_end_matches("/mcp");
+    let pid = server.child.process_id().expect("a process");
+    let holder = match cfg!(target_os = "linux") {
+        true => format!(
+            "highlevel-mcp serve (pid {pid}): end it with `kill {pid}`, or give --listen 127.0.0.1:"
+        ),
+        false => "another program; give --listen 127.0.0.1:".to_owned(),
+    };
+    let others = [
+        &["serve", "--listen", address][..],
+        &["sandbox", "--listen", address],
+    ];
+    for arguments in others {
+        let done = program(arguments, &[]).output().await.expect("run");
+        let text = String::from_utf8_lossy(&done.stderr);
+        let expected = format!("highlevel-mcp: {address} is taken by {holder}");
+        assert!(text.contains(&expected), "no {expected:?} in {text}");
+        assert_eq!(done.status.code(), Some(2));
+        assert!(done.stdout.is_empty(), "{arguments:?} said that it serves");
+    }
+}
+
+#[tokio::test]
+async fn a_sandbox_that_cannot_start_says_nothing_else() {
+    for (arguments, part) in [
+        (["--data", "/nope/x.db"], "/nope/x.db"),
+        (["--calls-per-interval", "0"], "--calls-per-interval"),
+    ] {
+        let arguments = [&["sandbox", "--listen", "127.0.0.1:0"], &arguments[..]].concat();
+        let done = program(&arguments, &[]).output().await.expect("run");
+        let text = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{text}");
+        assert!(text.contains(part), "{text}");
+        assert!(done.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_server_without_an_account_says_what_it_serves_and_what_to_do() {
+    let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    let text = server.until("made-up records");
+    assert_fits(&text);
+    for part in [
+        "Serving 27 tools at http://127.0.0.1:",
+        "HighLevel  https://services.leadconnectorhq.com",
+        "account    none of its own",
+        "locations  none",
+        "keys       none",
+        "at most 100 sends an hour",
+        "sign-in    off",
+        "settings   no file",
+        "state      ",
+        "set HIGHLEVEL_TOKEN",
+        "locations add",
+        "serve --sandbox",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
+#[test]
+fn a_server_with_an_account_shows_no_token_and_no_next_steps() {
+    let account = [
+        ("HIGHLEVEL_TOKEN", "pit-canary"),
+        ("HIGHLEVEL_LOCATION_ID", "L0"),
+    ];
+    let mut server = OnTerminal::start(&["serve", "--listen", "127.0.0.1:0"], &account);
+    let text = server.until("state  ");
+    assert_fits(&text);
+    assert!(text.contains("account    location L0"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+    assert!(!text.contains("To begin"), "{text}");
+    assert!(lines(&text).len() <= 11, "{text}");
+}
+
+#[tokio::test]
+async fn the_first_screen_of_a_sandbox_fits_and_its_lines_are_short() {
+    let mut server = OnTerminal::start(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[]);
+    let text = server.until("…");
+    assert_fits(&text);
+    assert!(lines(&text).len() <= 23, "{}: {text}", lines(&text).len());
+    let url = server.url();
+    for part in [
+        "made-up records",
+        &format!("claude mcp add --transport http ghl {url}\n"),
+        "connect --help",
+        "into ~/.cursor/mcp.json",
+        "\"name\": \"Harbor Dental\"",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    let http = client();
+    let all = url.replace("/mcp", "/mcp/all");
+    let unknown = json!({"contactId": "nobody"});
+    call(&http, &all, "contacts_get-contact", unknown.clone()).await;
+    let text = server.until("contacts_get-contact locHarborDental00001");
+    assert!(text.contains(" ms\n"), "{text}");
+    call(&http, &all, "contacts_delete-contact", unknown).await;
+    server.until("contacts_delete-contact");
+    server.until("needs_confirmation");
+    call(&http, &all, "contacts_get-contactx", json!({})).await;
+    let text = server.until("refused: There is no tool contacts_get-contactx");
+    assert!(!text.contains("ErrorData"), "{text}");
+}
