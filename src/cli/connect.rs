@@ -1,20 +1,27 @@
 //! `connect`: prints or writes what a client needs to reach the server, under the name `ghl`.
 
+mod address;
+mod clients;
+mod entries;
 mod file;
-mod snippet;
+mod notes;
+mod python;
+mod secret;
+mod texts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
+use clap::Args;
+use secrecy::SecretString;
 
 use super::{CliError, print};
-use crate::config::{Config, Flags, OauthSettings};
+use crate::config::{Config, Flags};
+use address::{check, usual_url};
+pub(super) use clients::Client;
 use file::{ClientFile, WriteOutcome};
-
-/// Where a server of this machine is.
-const USUAL_URL: &str = "http://127.0.0.1:8100/mcp";
+pub(super) use secret::is_key;
+use secret::{ClientSecret, access_key};
 
 /// Name of the server in every client.
 const NAME: &str = "ghl";
@@ -22,11 +29,16 @@ const NAME: &str = "ghl";
 #[derive(Args)]
 pub(super) struct Connect {
     client: Client,
-    /// Where the server answers; without it this machine's, or the address of oauth.url where that is set.
+    /// Where the server answers; without it the address that the settings name: oauth.url where people sign in, else
+    /// server.listen.
     #[arg(long)]
     url: Option<String>,
-    /// The client signs in there, and sends no token of its own (docs/connect.md); so it is where --url is not given and
-    /// oauth.url is set.
+    /// An access key (`highlevel-mcp keys create`), which then stands in what is printed or written; without it the
+    /// client sends what HIGHLEVEL_TOKEN holds, a key or a HighLevel token.
+    #[arg(long, value_name = "KEY", value_parser = access_key, conflicts_with_all = ["sign_in", "sandbox"])]
+    key: Option<SecretString>,
+    /// The client signs in there, and sends no token of its own (docs/connect.md); so it is where --url and --key are not
+    /// given and oauth.url is set.
     #[arg(long, conflicts_with = "sandbox")]
     sign_in: bool,
     /// For a server that holds an account itself, such as one on the sandbox: the client sends no token.
@@ -38,25 +50,16 @@ pub(super) struct Connect {
     /// Say what --write would add and where, and write nothing.
     #[arg(long, requires = "write")]
     dry_run: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Client {
-    ClaudeCode,
-    ClaudeDesktop,
-    Cursor,
-    Vscode,
-    Windsurf,
-    N8n,
-    Langgraph,
-    OpenaiAgents,
+    /// Catches `--write FILE`.
+    #[arg(hide = true)]
+    stray: Option<PathBuf>,
 }
 
 /// How a client gets in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 enum ClientAccess {
-    /// It sends a token in a header.
-    Token,
+    /// It sends a token or a key in a header.
+    Token(ClientSecret),
     /// The server's own account serves it: no headers.
     Sandbox,
     /// It signs in: no headers.
@@ -64,92 +67,106 @@ enum ClientAccess {
 }
 
 /// What a client is told of the server.
-struct Server {
+pub(super) struct Server {
     url: String,
     access: ClientAccess,
     /// `HIGHLEVEL_LOCATION_ID`; without it the client's headers name none.
     location: Option<String>,
-    /// `HIGHLEVEL_TOKEN`, for the one client that can neither read the environment nor ask.
-    token: Option<SecretString>,
 }
 
 impl Connect {
-    /// Takes the location, and for Claude Desktop the token, from the settings.
+    /// Takes the address, the location and the token from the settings where no flag says otherwise.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let Config { account, oauth, .. } = Config::load(flags)?;
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let client = self.client;
+        if let Some(stray) = &self.stray {
+            let stray = stray.display();
+            return Err(CliError(match self.write {
+                Some(None) => format!("give the file behind an equals sign: --write={stray}"),
+                _ => format!("{stray} is no flag; to add it to that file give --write={stray}"),
+            }));
+        }
+        let config = Config::load(flags)?;
         let signs_in = self.sign_in
-            || (oauth.is_on() && self.url.is_none() && !self.sandbox && self.client.can_sign_in());
-        if signs_in && !self.client.can_sign_in() {
+            || (config.oauth.is_on()
+                && self.url.is_none()
+                && self.key.is_none()
+                && !self.sandbox
+                && client.can_sign_in());
+        if signs_in && !client.can_sign_in() {
             return Err(CliError(format!(
-                "{} does not sign in by itself: make an access key (`highlevel-mcp keys create`) and give --url with the \
-                 host of oauth.header_host",
-                self.client.name()
+                "{} does not sign in by itself: make an access key (`highlevel-mcp keys create`) and give --key, and --url \
+                 with the host of oauth.header_host",
+                client.name()
             )));
         }
+        if !signs_in && !client.can_send_token() {
+            return Err(CliError(format!(
+                "{0} connects by signing in, over the internet: set oauth.url and run this again, or give --sign-in and --url \
+                 with the address at which {0} reaches the server",
+                client.name()
+            )));
+        }
+        let secret = ClientSecret::new(self.key, &config.account.token);
         let access = match (self.sandbox, signs_in) {
             (true, _) => ClientAccess::Sandbox,
             (false, true) => ClientAccess::SignIn,
-            (false, false) => ClientAccess::Token,
+            (false, false) => ClientAccess::Token(secret),
         };
-        let usual = usual_url(&oauth, access);
-        let server = Server {
-            url: self.url.unwrap_or(usual),
-            access,
-            location: some(&account.location_id),
-            token: Some(account.token).filter(|token| !token.expose_secret().is_empty()),
+        let url = match &self.url {
+            Some(url) => check(url, &config)?,
+            None => usual_url(&config, &access),
         };
+        let server = Server::new(url, access, &config);
+        if let Some(note) = server.missing_secret() {
+            eprintln!("{note}");
+        }
         let Some(path) = self.write else {
-            print(server.printed(self.client)?)?;
-            if let Ok(file) = ClientFile::new(self.client, None) {
-                let place = file.path.display();
-                eprintln!("--write adds it to {place}.");
+            print(server.printed(client)?)?;
+            for note in server.notes(client) {
+                eprintln!("{note}");
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let Some(entry) = server.entry(self.client)? else {
-            return Err(CliError(format!(
-                "{} has no file of servers: run it without --write and do what it prints",
-                self.client.name()
-            )));
-        };
-        let holds_token =
-            self.client == Client::ClaudeDesktop && server.access == ClientAccess::Token;
-        if holds_token && server.token.is_none() && !self.dry_run {
-            return Err(CliError(
-                "Claude Desktop's file holds the token itself: set HIGHLEVEL_TOKEN and run this again".to_owned(),
-            ));
-        }
-        let file = ClientFile::new(self.client, path)?;
-        let place = file.path.display();
-        if self.dry_run {
-            let entry = server.without_token(self.client)?;
-            print(format_args!("{place} would get\n{entry:#}\n"))?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        match file.add(&entry)? {
-            WriteOutcome::Already => print(format_args!("{place} has {NAME} already\n"))?,
-            WriteOutcome::New => {
-                print(format_args!("{place} has {NAME} now; restart the client\n"))?
-            }
-            WriteOutcome::Backed(backup) => print(format_args!(
-                "{place} has {NAME} now; restart the client. The file before is {}\n",
-                backup.display()
-            ))?,
-        }
+        server.write(client, path, self.dry_run)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Where a client finds the server that the settings are of: what it sends a token to is not where it signs in.
-fn usual_url(oauth: &OauthSettings, access: ClientAccess) -> String {
-    let scheme = oauth.url.split("://").next().unwrap_or_default();
-    match access {
-        ClientAccess::SignIn if oauth.is_on() => format!("{}/mcp", oauth.url),
-        ClientAccess::Token if oauth.is_on() && !oauth.header_host.is_empty() => {
-            format!("{scheme}://{}/mcp", oauth.header_host)
+impl Server {
+    fn new(url: String, access: ClientAccess, config: &Config) -> Self {
+        let location = &config.account.location_id;
+        Self {
+            url,
+            access,
+            location: (!location.is_empty()).then(|| location.clone()),
         }
-        _ => USUAL_URL.to_owned(),
+    }
+
+    fn write(&self, client: Client, path: Option<PathBuf>, dry_run: bool) -> Result<(), CliError> {
+        let file = ClientFile::new(client, path)?;
+        let place = file.path.display();
+        if dry_run {
+            let entry = self.shown_entry(client)?.unwrap_or_default();
+            return print(format_args!(
+                "{place} would get\n{}",
+                entries::in_form_of(client, &entry)
+            ));
+        }
+        let Some(entry) = self.written_entry(client)? else {
+            return Err(CliError(format!(
+                "{}'s file holds the token itself: set HIGHLEVEL_TOKEN, or give --key, and run this again",
+                client.name()
+            )));
+        };
+        let then = client.after_write();
+        match file.add(&entry)? {
+            WriteOutcome::Already => print(format_args!("{place} has {NAME} already\n")),
+            WriteOutcome::New => print(format_args!("{place} has {NAME} now; {then}\n")),
+            WriteOutcome::Backed(backup) => print(format_args!(
+                "{place} has {NAME} now; {then}. The file before is {}\n",
+                backup.display()
+            )),
+        }
     }
 }
 
@@ -159,33 +176,39 @@ pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
         url: url.to_owned(),
         access: ClientAccess::Sandbox,
         location: None,
-        token: None,
     };
     let claude = server.printed(Client::ClaudeCode)?;
-    let cursor = server.entry(Client::Cursor)?.unwrap_or_default();
+    let cursor = server.shown_entry(Client::Cursor)?.unwrap_or_default();
     let program = super::invocation::program();
+    let authority = server.local_authority().unwrap_or_else(|| url.to_owned());
     Ok(format!(
         "Claude Code, in a terminal:\n  {claude}Cursor, to be merged into ~/.cursor/mcp.json:\n  {cursor}\n\
-         Others: {program} connect --help\n"
+         Others, of which connect --help has the names:\n  {program} connect NAME --sandbox --url {authority}\n"
     ))
 }
 
-impl Client {
-    /// Whether it signs in where the server says where. Libraries do so only in a program that shows a person the page.
-    fn can_sign_in(self) -> bool {
-        !matches!(self, Self::Langgraph | Self::OpenaiAgents)
+/// Fails where `client` sends no keys.
+pub(super) fn check_takes_key(client: Client) -> Result<(), CliError> {
+    match client.can_send_token() {
+        true => Ok(()),
+        false => Err(CliError(format!(
+            "{} sends no keys, it signs in: `highlevel-mcp connect --help`",
+            client.name()
+        ))),
     }
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::ClaudeCode => "Claude Code",
-            Self::ClaudeDesktop => "Claude Desktop",
-            Self::Cursor => "Cursor",
-            Self::Vscode => "VS Code",
-            Self::Windsurf => "Windsurf",
-            Self::N8n => "n8n",
-            Self::Langgraph => "LangGraph",
-            Self::OpenaiAgents => "OpenAI Agents",
-        }
+/// What `client` needs to use an access key that was just made, with what a person should know as comments.
+pub(super) fn with_key(
+    client: Client,
+    key: &SecretString,
+    config: &Config,
+) -> Result<String, CliError> {
+    let access = ClientAccess::Token(ClientSecret::Given(key.clone()));
+    let url = usual_url(config, &access);
+    let server = Server::new(url, access, config);
+    for note in server.notes(client) {
+        eprintln!("{note}");
     }
+    server.printed(client)
 }

@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::connect::{self, Client};
+use super::invocation::program;
 use super::terminal::{Text, table, visible};
 use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
@@ -32,11 +34,12 @@ pub(super) struct Create {
     /// Who gets it, such as n8n.
     #[arg(long)]
     name: String,
-    /// Alias of a location that it reaches; may be repeated.
+    /// Alias of a location that it reaches; several by commas, or repeated.
     #[arg(
         long = "location",
         value_name = "ALIAS",
         num_args = 1..,
+        value_delimiter = ',',
         required_unless_present_any = ["all_locations", "return_urls"]
     )]
     locations: Vec<String>,
@@ -56,6 +59,9 @@ pub(super) struct Create {
     /// address, with any query; may be repeated.
     #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
     return_urls: Vec<String>,
+    /// Print what this client needs to use it, as `highlevel-mcp connect` does, in place of the header.
+    #[arg(long, value_name = "NAME")]
+    client: Option<Client>,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -96,6 +102,10 @@ impl KeysCommand {
 impl Create {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
         let (config, store) = self.of.make(flags)?;
+        if let Some(client) = self.client {
+            // Before a key is made that nobody is shown.
+            connect::check_takes_key(client)?;
+        }
         reach::check_given(&config, &store, &self.locations)?;
         reach::check_policy(&config, self.policy.as_deref())?;
         let locations = if self.all_locations {
@@ -113,6 +123,10 @@ impl Create {
             return_urls: self.return_urls,
         });
         let (record, key) = made.wait()?;
+        let configuration = self
+            .client
+            .map(|client| connect::with_key(client, &key, &config))
+            .transpose()?;
         let key = key.expose_secret();
         if record.agency {
             eprintln!(
@@ -128,10 +142,23 @@ impl Create {
             );
         }
         eprintln!(
-            "The key of {}, {}, is shown now and never again. The client sends it with every request:",
-            record.name, record.id
+            "The key of {}, {}, is shown now and never again. {}",
+            record.name,
+            record.id,
+            match self.client {
+                Some(_) => "It stands in this:",
+                None => "The client sends it with every request:",
+            }
         );
-        print(format_args!("Authorization: Bearer {key}\n"))
+        if let Some(configuration) = configuration {
+            return print(configuration);
+        }
+        print(format_args!("Authorization: Bearer {key}\n"))?;
+        eprintln!(
+            "For a client's own form: {} connect NAME --key {key}",
+            program()
+        );
+        Ok(())
     }
 }
 

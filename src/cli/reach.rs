@@ -46,11 +46,27 @@ fn check(
         .filter(unknown)
         .find(|alias| !is_connected(alias))
     {
-        Some(alias) => Err(CliError(format!(
-            "there is no location {alias}; `highlevel-mcp locations` lists them"
-        ))),
+        Some(alias) => {
+            let own = config.locations.keys().map(String::as_str);
+            let connected = connected.iter().filter(|location| counts(location));
+            let known = own.chain(connected.map(|location| location.alias.as_str()));
+            Err(unknown_location(alias, known))
+        }
         None => Ok(()),
     }
+}
+
+/// What to tell whoever named a location that is none.
+pub(super) fn unknown_location<'a>(
+    alias: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> CliError {
+    let near = tool::nearest(alias, known.into_iter().map(|name| (name, name)));
+    let near = near.map(|near| format!("; did you mean {near}?"));
+    CliError(format!(
+        "there is no location {alias}{} `highlevel-mcp locations` lists them",
+        near.as_deref().unwrap_or(";")
+    ))
 }
 
 /// Fails where the file of rules has no such section.

@@ -8,7 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::ExposeSecret;
 
+use super::connect::is_key;
+use super::invocation::program;
 use super::sandbox::SandboxListener;
 use super::web::ServerAddress;
 use super::{CliError, StateFlags, account, prepared, runtime};
@@ -18,7 +21,7 @@ use crate::http::own_account;
 use crate::mcp;
 use crate::surfaces::{Endpoint, USUAL};
 use crate::telemetry::Telemetry;
-use keeper::LoginKeeper;
+use keeper::{LoginKeeper, RelayCredential};
 use relay::{Relay, patient_client};
 use state::logins::Logins;
 
@@ -35,8 +38,8 @@ pub(super) struct Stdio {
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
-    /// Serve the tools of a server elsewhere, where `highlevel-mcp login` has signed in; its address may name the tools, as
-    /// https://mcp.example.com/mcp/orchestrator does.
+    /// Serve the tools of a server elsewhere, by the access key in HIGHLEVEL_TOKEN, or where `highlevel-mcp login` has
+    /// signed in; its address may name the tools, as https://mcp.example.com/mcp/orchestrator does.
     #[arg(long, value_name = "URL", conflicts_with_all = ["tools", "location", "sandbox"])]
     url: Option<String>,
 }
@@ -47,6 +50,7 @@ impl Stdio {
             return relay(url, flags);
         }
         let endpoint = Endpoint::parse(&self.tools)?;
+        refuse_key(&Config::load(flags)?, self.sandbox)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
         let has_token = !config.account.is_empty();
@@ -73,6 +77,18 @@ impl Stdio {
     }
 }
 
+/// An access key opens a server, and here there is none.
+fn refuse_key(config: &Config, is_sandbox: bool) -> Result<(), CliError> {
+    if is_sandbox || !is_key(config.account.token.expose_secret()) {
+        return Ok(());
+    }
+    Err(CliError(format!(
+        "HIGHLEVEL_TOKEN holds an access key, which is for a server: give its address, such as `{} stdio --url \
+         http://127.0.0.1:8100/mcp`, or a HighLevel token",
+        program()
+    )))
+}
+
 fn limits(config: &Config) -> mcp::StdioLimits {
     mcp::StdioLimits {
         frame_bytes: config.server.largest_request(),
@@ -84,13 +100,27 @@ fn limits(config: &Config) -> mcp::StdioLimits {
 /// The tools of a server elsewhere.
 fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
     let address = ServerAddress::parse(url)?;
-    // What was kept for the upstream of the settings; the login is no matter of that.
-    let (config, store) = StateFlags { sandbox: false }.make(flags)?;
+    let config = Config::load(flags)?;
     let telemetry = Telemetry::start(&config).map_err(CliError)?;
-    let (runtime, logins) = (runtime()?, Logins::new(&store));
+    let runtime = runtime()?;
+    let key = config.account.token.clone();
     runtime.block_on(async {
-        let keeper = LoginKeeper::open(super::web::client()?, logins, &address.origin).await?;
-        Relay::run(patient_client()?, address, keeper, limits(&config)).await
+        let credential = if is_key(key.expose_secret()) {
+            if !address.is_private() {
+                return Err(CliError(format!(
+                    "{} is http:// and another machine: everybody on the way there can read the access key; give https://",
+                    address.origin
+                )));
+            }
+            RelayCredential::Key(key)
+        } else {
+            // What was kept for the upstream of the settings; the login is no matter of that.
+            let (_, store) = StateFlags { sandbox: false }.make(flags)?;
+            let logins = Logins::new(&store);
+            let keeper = LoginKeeper::open(super::web::client()?, logins, &address.origin);
+            RelayCredential::Login(keeper.await?)
+        };
+        Relay::run(patient_client()?, address, credential, limits(&config)).await
     })?;
     telemetry.finish();
     // Reading stdin is a thread that nothing ends.

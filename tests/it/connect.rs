@@ -1,5 +1,7 @@
 //! `connect`: what a person pastes or gets written, client by client.
 
+mod every_client;
+
 use std::fs;
 
 use serde_json::{Value, json};
@@ -11,13 +13,20 @@ const ACCOUNT: [(&str, &str); 2] = [
     ("HIGHLEVEL_LOCATION_ID", "L0"),
 ];
 
-/// Runs it with an account in the environment; exit code and everything printed.
-async fn connect(arguments: &[&str]) -> (Option<i32>, String) {
+/// Runs it with `variables` in the environment; exit code, stdout and stderr.
+async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let arguments = [&["connect"], arguments].concat();
-    let done = program(&arguments, &ACCOUNT).output().await.expect("run");
-    let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    let done = program(&arguments, variables).output().await.expect("run");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.code(), text(&done.stdout), text(&done.stderr))
+}
+
+/// The same with an account in the environment; exit code and everything printed.
+async fn connect(arguments: &[&str]) -> (Option<i32>, String) {
+    let (status, stdout, stderr) = run(arguments, &ACCOUNT).await;
+    let text = stdout + &stderr;
     assert!(!text.contains("pit-secret"), "{arguments:?}: {text}");
-    (done.status.code(), text.into_owned())
+    (status, text)
 }
 
 async fn check(arguments: &[&str], code: i32, parts: &[&str]) {
@@ -28,80 +37,79 @@ async fn check(arguments: &[&str], code: i32, parts: &[&str]) {
     }
 }
 
+/// What is given as `--url`, and what the client is told, or why it is refused.
 #[tokio::test]
-async fn every_client_is_told_address_headers_and_name() {
-    let url = "http://127.0.0.1:8100/mcp";
-    let python = [
-        "\"ghl\"",
-        url,
-        "f\"Bearer {os.environ['HIGHLEVEL_TOKEN']}\"",
-        "\"locationId\": \"L0\"",
-    ];
-    let cases: [(&str, &[&str]); 8] = [
+async fn an_address_is_made_whole_or_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("settings.toml");
+    let settings = "[locations.acme-dental]\nlocation_id = \"L1\"\ntoken = { env = \"T\" }\n";
+    fs::write(&path, settings).expect("written");
+    let config = format!("--config={}", path.display());
+    for (url, told) in [
+        ("localhost:8500", Ok("http://localhost:8500/mcp")),
+        ("127.0.0.1:8500", Ok("http://127.0.0.1:8500/mcp")),
+        ("[::1]:8500/mcp", Ok("http://[::1]:8500/mcp")),
+        ("mcp.example.com", Ok("https://mcp.example.com/mcp")),
+        ("http://127.0.0.1:8500", Ok("http://127.0.0.1:8500/mcp")),
+        ("http://127.0.0.1:8500/", Ok("http://127.0.0.1:8500/mcp")),
         (
-            "claude-code",
-            &[
-                "claude mcp add --transport http ghl http://127.0.0.1:8100/mcp \\\n",
-                "--header \"Authorization: Bearer $HIGHLEVEL_TOKEN\"",
-                "--header \"locationId: L0\"",
-            ],
+            "https://h/mcp/official/readonly",
+            Ok("https://h/mcp/official/readonly"),
         ),
         (
-            "claude-desktop",
-            &[
-                "\"ghl\"",
-                "\"stdio\"",
-                "\"HIGHLEVEL_TOKEN\": \"pit-…\"",
-                "\"HIGHLEVEL_LOCATION_ID\": \"L0\"",
-            ],
+            "https://h/crm/mcp/contacts+calendars",
+            Ok("https://h/crm/mcp/contacts+calendars"),
         ),
         (
-            "cursor",
-            &[
-                "\"ghl\"",
-                url,
-                "Bearer ${env:HIGHLEVEL_TOKEN}",
-                "\"locationId\": \"L0\"",
-            ],
+            "http://127.0.0.1:8100/mcp/l/acme-dental",
+            Ok("http://127.0.0.1:8100/mcp/l/acme-dental"),
         ),
         (
-            "vscode",
-            &[
-                "\"ghl\"",
-                url,
-                "Bearer ${input:highlevel-token}",
-                "\"password\": true",
-            ],
+            "http://127.0.0.1:8100/mcp/l/acme-dentl",
+            Err("there is no location acme-dentl; did you mean acme-dental?"),
         ),
+        // Of another server's locations nothing is known here.
+        ("https://h/mcp/l/acme", Ok("https://h/mcp/l/acme")),
+        ("https://h/mcp/contcts", Err("did you mean contacts?")),
+        ("https://h/sse", Err("MCP is at /mcp")),
         (
-            "windsurf",
-            &["\"serverUrl\": \"http", "Bearer ${env:HIGHLEVEL_TOKEN}"],
+            "ftp://h/mcp",
+            Err("does not begin with http:// or https://"),
         ),
-        (
-            "n8n",
-            &[
-                url,
-                "HTTP Streamable",
-                "Authorization",
-                "Bearer pit-…",
-                "L0",
-            ],
-        ),
-        ("langgraph", &python),
-        ("openai-agents", &python),
-    ];
-    for (client, parts) in cases {
-        check(&[client], 0, parts).await;
-        let (_, text) = connect(&[client, "--sandbox", "--url", "http://h/mcp"]).await;
-        let address = if client == "claude-desktop" {
-            "--sandbox"
-        } else {
-            "http://h/mcp"
-        };
-        assert!(
-            text.contains(address) && !text.contains("HIGHLEVEL_TOKEN"),
-            "{text}"
-        );
+        ("https://u:p@h/mcp", Err("a name or a password")),
+        ("https://h/mcp?token=x", Err("behind ? or #")),
+        ("https://", Err("is no address")),
+        ("a b", Err("is no address")),
+    ] {
+        let arguments = ["cursor", "--sandbox", &config, "--url", url];
+        let (status, stdout, stderr) = run(&arguments, &[("T", "pit-x")]).await;
+        match told {
+            Ok(told) => {
+                assert_eq!(status, Some(0), "{url}: {stderr}");
+                assert!(
+                    stdout.contains(&format!("\"url\": \"{told}\"")),
+                    "{url}: {stdout}"
+                );
+            }
+            Err(why) => {
+                assert_eq!(status, Some(2), "{url}: {stdout}");
+                assert!(stderr.contains(why), "{url}: no {why:?} in {stderr}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_settings_say_where_the_server_is() {
+    for (listen, url) in [
+        ("127.0.0.1:8520", "http://127.0.0.1:8520/mcp"),
+        ("0.0.0.0:8520", "http://127.0.0.1:8520/mcp"),
+        ("[::]:8520", "http://[::1]:8520/mcp"),
+        ("10.0.0.5:8520", "http://10.0.0.5:8520/mcp"),
+    ] {
+        let variables = [("HIGHLEVEL_MCP_SERVER_LISTEN", listen), ACCOUNT[0]];
+        let (_, stdout, _) = run(&["cursor"], &variables).await;
+        assert!(stdout.contains(&format!("\"{url}\"")), "{listen}: {stdout}");
     }
 }
 
@@ -228,4 +236,13 @@ async fn a_file_gets_the_entry_and_a_backup_and_no_token_where_the_client_reads_
         "pit-secret"
     );
     check(&["n8n", &write], 2, &["n8n has no file of servers"]).await;
+    check(
+        &["cursor", "--write", "cursor.json"],
+        2,
+        &["give the file behind an equals sign: --write=cursor.json"],
+    )
+    .await;
+    // What was there before the first change stays.
+    let first = fs::read_to_string(folder.path().join("mcp.json.bak")).expect("kept");
+    assert_eq!(first, r#"{"mcpServers": {"other": {"url": "u"}}}"#);
 }

@@ -6,13 +6,19 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use toml_edit::{DocumentMut, TomlError};
 
 use super::Client;
+use super::entries::add_to_toml;
 use crate::cli::CliError;
 use crate::config::read_text;
 
+/// Files `.bak` beside one file; a write that changes nothing makes none.
+const MOST_BACKUPS: usize = 100;
+
 pub(super) struct ClientFile {
     pub path: PathBuf,
+    is_toml: bool,
 }
 
 /// What became of the file.
@@ -26,24 +32,21 @@ pub(super) enum WriteOutcome {
 }
 
 impl ClientFile {
-    /// The given file, or the one that the client reads; project files are those of the current directory.
+    /// The given file, or the one that the client reads.
     pub(super) fn new(client: Client, given: Option<PathBuf>) -> Result<Self, CliError> {
-        let usual = || match client {
-            Client::ClaudeCode => Some(PathBuf::from(".mcp.json")),
-            Client::Vscode => Some(PathBuf::from(".vscode/mcp.json")),
-            Client::Cursor => Some(dirs::home_dir()?.join(".cursor/mcp.json")),
-            Client::Windsurf => Some(dirs::home_dir()?.join(".codeium/windsurf/mcp_config.json")),
-            Client::ClaudeDesktop => {
-                Some(dirs::config_dir()?.join("Claude/claude_desktop_config.json"))
-            }
-            Client::N8n | Client::Langgraph | Client::OpenaiAgents => None,
+        let Some(usual) = client.file() else {
+            return Err(CliError(format!(
+                "{} has no file of servers that can be added to: run it without --write and do what it prints",
+                client.name()
+            )));
         };
-        let path = given.or_else(usual).ok_or_else(|| {
+        let path = given.or(usual.path).ok_or_else(|| {
             CliError("there is no home directory: name the file, --write=FILE".to_owned())
         })?;
-        // A link stays a link: what it leads to is written.
         Ok(Self {
+            // A link stays a link: what it leads to is written.
             path: fs::canonicalize(&path).unwrap_or(path),
+            is_toml: client == Client::Codex,
         })
     }
 
@@ -54,18 +57,19 @@ impl ClientFile {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(self.refused(&format!("cannot be read: {error}"))),
         };
-        let by_hand = "run this without --write and add what it prints by hand";
-        let given: Value = match before.as_deref().map(str::trim) {
-            None | Some("") => Value::Object(Map::new()),
-            Some(text) => serde_json::from_str(text)
-                .map_err(|error| self.refused(&format!("is no plain JSON ({error}); {by_hand}")))?,
+        let given = before.as_deref().unwrap_or_default();
+        let text = match self.is_toml {
+            true => in_toml(given, entry),
+            false => in_json(given, entry),
         };
-        let mut whole = given.clone();
-        merge(&mut whole, entry).map_err(|what| self.refused(&format!("has {what}; {by_hand}")))?;
-        if whole == given {
+        let text = text.map_err(|what| {
+            self.refused(&format!(
+                "{what}; run this without --write and add what it prints by hand"
+            ))
+        })?;
+        let Some(text) = text else {
             return Ok(WriteOutcome::Already);
-        }
-        let text = format!("{whole:#}\n");
+        };
         self.replace(&text, before.is_some())
             .map_err(|error| self.refused(&format!("cannot be written: {error}")))
     }
@@ -82,19 +86,64 @@ impl ClientFile {
         beside.write_all(text.as_bytes())?;
         let mut written = WriteOutcome::New;
         if exists {
-            let mut backup = OsString::from(&self.path);
-            backup.push(".bak");
+            let backup = self.free_backup()?;
             fs::copy(&self.path, &backup)?;
             fs::set_permissions(beside.path(), fs::metadata(&self.path)?.permissions())?;
-            written = WriteOutcome::Backed(backup.into());
+            written = WriteOutcome::Backed(backup);
         }
         beside.persist(&self.path)?;
         Ok(written)
     }
 
+    /// `.bak`, or the first number behind it that is free: what was there before the first change is never lost.
+    fn free_backup(&self) -> std::io::Result<PathBuf> {
+        let name = |number: usize| {
+            let mut name = OsString::from(&self.path);
+            name.push(match number {
+                0 => ".bak".to_owned(),
+                number => format!(".bak.{number}"),
+            });
+            PathBuf::from(name)
+        };
+        let mut names = (0..MOST_BACKUPS).map(name);
+        let free = names.find(|name| !name.exists() && !name.is_symlink());
+        free.ok_or_else(|| {
+            std::io::Error::other(format!(
+                "there are {MOST_BACKUPS} files .bak of it; remove those that you do not need"
+            ))
+        })
+    }
+
     fn refused(&self, what: &str) -> CliError {
         CliError(format!("{} {what}", self.path.display()))
     }
+}
+
+/// `given` with the entry; `None` where it holds the same already.
+fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
+    let given: Value = match given.trim() {
+        "" => Value::Object(Map::new()),
+        text => {
+            serde_json::from_str(text).map_err(|error| format!("is no plain JSON ({error})"))?
+        }
+    };
+    let mut whole = given.clone();
+    merge(&mut whole, entry).map_err(|what| format!("has {what}"))?;
+    Ok((whole != given).then(|| format!("{whole:#}\n")))
+}
+
+/// The same; comments and order stay.
+fn in_toml(given: &str, entry: &Value) -> Result<Option<String>, String> {
+    let document: DocumentMut = given
+        .parse()
+        .map_err(|error: TomlError| format!("is no TOML ({})", error.message()))?;
+    let mut whole = document.clone();
+    if !add_to_toml(&mut whole, entry) {
+        return Err("has something else where servers stand".to_owned());
+    }
+    let text = whole.to_string();
+    let table = |text: &str| text.parse::<toml::Table>().ok();
+    Ok((table(&text) != table(given)).then_some(text))
 }
 
 /// Objects are joined two levels deep (`mcpServers.ghl` is replaced whole), of lists the elements with other ids stay.
@@ -131,7 +180,10 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(&path, before).expect("written");
         }
-        let file = ClientFile { path: path.clone() };
+        let file = ClientFile {
+            path: path.clone(),
+            is_toml: false,
+        };
         match file.add(entry) {
             Err(CliError(what)) => {
                 assert!(what.contains(after), "{what}");
@@ -182,6 +234,45 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_was_there_before_the_first_change_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mcp.json");
+        let file = ClientFile {
+            path: path.clone(),
+            is_toml: false,
+        };
+        fs::write(&path, "{\"mine\": 1}").expect("written");
+        for (number, name) in ["mcp.json.bak", "mcp.json.bak.1", "mcp.json.bak.2"]
+            .into_iter()
+            .enumerate()
+        {
+            let before = fs::read_to_string(&path).expect("read");
+            let backup = folder.path().join(name);
+            let entry = json!({"servers": {"ghl": number}});
+            let expected = WriteOutcome::Backed(backup.clone());
+            assert_eq!(file.add(&entry).expect("written"), expected);
+            assert_eq!(fs::read_to_string(backup).expect("read"), before);
+        }
+        let first = fs::read_to_string(folder.path().join("mcp.json.bak"));
+        assert_eq!(first.expect("read"), "{\"mine\": 1}");
+    }
+
+    #[test]
+    fn a_toml_file_keeps_its_comments() {
+        let entry = json!({"mcp_servers": {"ghl": {"url": "u", "http_headers": {"a": "b"}}}});
+        let added = "[mcp_servers.ghl]\nurl = \"u\"\nhttp_headers = { a = \"b\" }\n";
+        let given = "# mine\nmodel = \"m\"\n\n[mcp_servers.other]\ncommand = \"c\"\n";
+        let text = in_toml(given, &entry).expect("TOML").expect("changed");
+        assert!(text.starts_with(given) && text.contains(added), "{text}");
+        assert_eq!(in_toml(&text, &entry), Ok(None));
+        assert_eq!(in_toml("", &entry), Ok(Some(added.to_owned())));
+        for (given, part) in [("= 1", "is no TOML"), ("mcp_servers = 1", "something else")] {
+            let why = in_toml(given, &entry).expect_err("refused");
+            assert!(why.contains(part), "{why}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn permissions_and_links_stay_and_a_new_file_is_private() {
@@ -190,7 +281,10 @@ mod tests {
         let path = folder.path().join("real.json");
         let entry = json!({"servers": {"ghl": 2}});
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        let file = ClientFile { path: path.clone() };
+        let file = ClientFile {
+            path: path.clone(),
+            is_toml: false,
+        };
         assert!(matches!(file.add(&entry), Ok(WriteOutcome::New)));
         assert_eq!(mode(&path), 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");

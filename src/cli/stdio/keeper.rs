@@ -1,4 +1,4 @@
-//! The login that a relay uses: renewed before its end or when the server takes it no more, by one process for all.
+//! What a relay shows to its server: an access key, or a login that is renewed before its end or when the server takes it no more, by one process for all.
 
 use std::time::Duration;
 
@@ -15,6 +15,13 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Of these looks, before that one is given up.
 const MOST_LOOKS: usize = 200;
 
+/// What a relay shows to the server.
+pub(super) enum RelayCredential {
+    Login(LoginKeeper),
+    /// An access key of the server: good until it is revoked there.
+    Key(SecretString),
+}
+
 pub(super) struct LoginKeeper {
     http: reqwest::Client,
     logins: Logins,
@@ -22,10 +29,30 @@ pub(super) struct LoginKeeper {
     current: Mutex<(LoginRecord, LoginTokens)>,
 }
 
-/// An access token, and which of the login's it is.
+/// An access token, and which of the login's it is; or the key.
 pub(super) struct LoginAccess {
     pub token: SecretString,
     pub generation: i64,
+}
+
+impl RelayCredential {
+    pub(super) async fn access(&self) -> Result<LoginAccess, String> {
+        match self {
+            Self::Login(keeper) => keeper.access().await,
+            Self::Key(key) => Ok(LoginAccess {
+                token: key.clone(),
+                generation: 0,
+            }),
+        }
+    }
+
+    /// Another than that of `generation`, which the server does not take; `None` where there is no other.
+    pub(super) async fn renew(&self, generation: i64) -> Result<Option<LoginAccess>, String> {
+        match self {
+            Self::Login(keeper) => keeper.renew(generation).await.map(Some),
+            Self::Key(_) => Ok(None),
+        }
+    }
 }
 
 impl LoginKeeper {
@@ -45,7 +72,7 @@ impl LoginKeeper {
     }
 
     /// One that is good for a minute at least, where the server gives one.
-    pub(super) async fn access(&self) -> Result<LoginAccess, String> {
+    async fn access(&self) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.1.is_ending() {
             let renewed = self.renew_current(&mut current).await;
@@ -60,7 +87,7 @@ impl LoginKeeper {
     }
 
     /// Another than that of `generation`, which the server does not take.
-    pub(super) async fn renew(&self, generation: i64) -> Result<LoginAccess, String> {
+    async fn renew(&self, generation: i64) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.0.generation == generation {
             self.renew_current(&mut current).await?;

@@ -1,4 +1,4 @@
-//! `stdio --url`: carries MCP between stdin and stdout and a server elsewhere, by this program's login there.
+//! `stdio --url`: carries MCP between stdin and stdout and a server elsewhere, by this program's login there or by an access key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::keeper::LoginKeeper;
+use super::keeper::RelayCredential;
 use super::sse::SseLines;
 use crate::cli::CliError;
 use crate::cli::web::{ServerAddress, why};
@@ -30,7 +30,7 @@ const SERVER_ERROR: i64 = -32_000;
 pub(super) struct Relay {
     http: reqwest::Client,
     address: ServerAddress,
-    keeper: LoginKeeper,
+    credential: RelayCredential,
     /// What the handshake settled.
     handshake: Mutex<Handshake>,
     lines: mpsc::Sender<String>,
@@ -56,7 +56,7 @@ impl Relay {
     pub(super) async fn run(
         http: reqwest::Client,
         address: ServerAddress,
-        keeper: LoginKeeper,
+        credential: RelayCredential,
         limits: StdioLimits,
     ) -> Result<(), CliError> {
         let (lines, written) = mpsc::channel(MOST_LINES);
@@ -64,7 +64,7 @@ impl Relay {
         let relay = Arc::new(Self {
             http,
             address,
-            keeper,
+            credential,
             handshake: Mutex::default(),
             lines,
         });
@@ -138,12 +138,13 @@ impl Relay {
     }
 
     async fn exchange(&self, frame: &ClientFrame, line: Vec<u8>) -> Result<(), String> {
-        let mut key = self.keeper.access().await?;
-        let mut response = self.post(frame, line.clone(), &key.token).await?;
+        let access = self.credential.access().await?;
+        let mut response = self.post(frame, line.clone(), &access.token).await?;
         if response.status().as_u16() == 401 {
             // It was ended, or its time is over there and not here.
-            key = self.keeper.renew(key.generation).await?;
-            response = self.post(frame, line, &key.token).await?;
+            if let Some(access) = self.credential.renew(access.generation).await? {
+                response = self.post(frame, line, &access.token).await?;
+            }
         }
         let status = response.status().as_u16();
         if frame.method.as_deref() == Some("initialize") {

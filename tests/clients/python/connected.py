@@ -1,20 +1,11 @@
-"""Runs what `connect` prints for a Python client, against the sandbox: connected.py PROGRAM CLIENT URL."""
+"""Runs what `connect` prints for a Python client, against the sandbox, and counts what it lists: connected.py PROGRAM CLIENT URL."""
 
-import asyncio
 import subprocess
 import sys
-import textwrap
-
-USES = {
-    "langgraph": "print(len(tools))",
-    "openai-agents": "    print(len(await server.list_tools()))",
-}
 
 program, client, url = sys.argv[1:]
 printed = subprocess.run(
     [program, "connect", client, "--sandbox", "--url", url], check=True, capture_output=True, text=True
 )
-body = printed.stdout + USES[client] + "\n"
-scope = {}
-exec("async def main():\n" + textwrap.indent(body, "    "), scope)
-asyncio.run(scope["main"]())
+listed = subprocess.run([sys.executable, "-c", printed.stdout], check=True, capture_output=True, text=True)
+print(len(listed.stdout.split()))

@@ -1,0 +1,146 @@
+//! The address that a client is given: what the settings say, and whether what a person says can be one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use state::vault::Vault;
+use url::{Host, Url};
+
+use super::ClientAccess;
+use crate::call::{missing_store, open_store};
+use crate::cli::{CliError, reach};
+use crate::config::Config;
+use crate::surfaces::Endpoint;
+use tool::nearest;
+
+/// Where MCP is at every server of ours.
+const MCP: &str = "/mcp";
+
+/// Where a client finds the server that the settings are of: what it sends a token to is not where it signs in.
+pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> String {
+    let oauth = &config.oauth;
+    let scheme = oauth.url.split("://").next().unwrap_or_default();
+    match access {
+        ClientAccess::SignIn if oauth.is_on() => format!("{}{MCP}", oauth.url),
+        ClientAccess::Token(_) if oauth.is_on() && !oauth.header_host.is_empty() => {
+            format!("{scheme}://{}{MCP}", oauth.header_host)
+        }
+        _ => format!("http://{}{MCP}", reachable(config.server.listen)),
+    }
+}
+
+/// Where this machine reaches what listens: on every address means on its own, too.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// `text` as an address of MCP: with its scheme and `/mcp`. Fails where it can be none.
+pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
+    let wrong = |why: &str| {
+        CliError(format!(
+            "--url {text} {why}; give the server's address, such as https://mcp.example.com/mcp"
+        ))
+    };
+    let text = text.trim();
+    let whole = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("{}://{text}", scheme_of(text)),
+    };
+    let mut url = Url::parse(&whole).map_err(|_| wrong("is no address"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("does not begin with http:// or https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(
+            "holds a name or a password, which clients do not send",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has something behind ? or #, which is no part of it"));
+    }
+    if url.path() == "/" {
+        url.set_path(MCP);
+    }
+    let path = url.path().to_owned();
+    let tools = match path.split_once(MCP) {
+        Some((_, rest)) if rest.is_empty() || rest.starts_with('/') => rest,
+        _ => return Err(wrong(&format!("leads to {path}, and MCP is at {MCP}"))),
+    };
+    check_path(tools.trim_matches('/'), &url, config)?;
+    Ok(url.into())
+}
+
+/// Another machine's address without a scheme is meant as browsers take it.
+fn scheme_of(text: &str) -> &'static str {
+    let host = text.split(['/', ':']).next().unwrap_or_default();
+    let is_near = host == "localhost" || text.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    if is_near { "http" } else { "https" }
+}
+
+/// What stands behind `/mcp`: `l/<alias>`, and which tools.
+fn check_path(path: &str, url: &Url, config: &Config) -> Result<(), CliError> {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let surface = match path.strip_prefix("l/") {
+        None => path.as_ref(),
+        Some(named) => {
+            let (alias, surface) = named.split_once('/').unwrap_or((named, ""));
+            if is_own(url, config) {
+                check_alias(alias, config)?;
+            }
+            surface
+        }
+    };
+    Endpoint::parse(surface).map(drop).map_err(|error| {
+        let error = error.to_string();
+        let what = error.split(';').next().unwrap_or_default();
+        let toolsets = crate::catalog::TOOLS
+            .iter()
+            .flat_map(|tool| tool.toolsets)
+            .map(|name| (*name, *name));
+        let near = nearest(surface, toolsets);
+        let near = near.map_or_else(
+            || "`highlevel-mcp tools list` has all tools".to_owned(),
+            |near| format!("did you mean {near}?"),
+        );
+        CliError(format!("--url {url}: {what}; {near}"))
+    })
+}
+
+/// Whether it is the server that these settings are of.
+fn is_own(url: &Url, config: &Config) -> bool {
+    let authority = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    };
+    let oauth = &config.oauth;
+    let is_public =
+        oauth.is_on() && [oauth.host(), oauth.header_host.as_str()].contains(&authority.as_str());
+    let is_here = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    is_public || is_here && url.port_or_known_default() == Some(config.server.listen.port())
+}
+
+/// Fails where neither the settings nor the store know the location.
+fn check_alias(alias: &str, config: &Config) -> Result<(), CliError> {
+    let own = config.locations.keys().cloned();
+    let mut known: Vec<String> = own.collect();
+    if missing_store(config)?.is_none() && config.state.folder()?.is_some() {
+        let connected = Vault::new(&open_store(config)?).list().wait()?;
+        known.extend(connected.into_iter().map(|location| location.alias));
+    }
+    if known.iter().any(|one| one == alias) {
+        return Ok(());
+    }
+    Err(reach::unknown_location(
+        alias,
+        known.iter().map(String::as_str),
+    ))
+}

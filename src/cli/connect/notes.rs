@@ -1,0 +1,146 @@
+//! What a person should know beside what is printed: one sentence a line.
+
+use url::{Host, Url};
+
+use super::secret::ClientSecret;
+use super::{Client, ClientAccess, NAME, Server};
+use crate::cli::invocation::program;
+
+impl Server {
+    /// That nobody has named a token, and what to do.
+    pub(super) fn missing_secret(&self) -> Option<String> {
+        let ClientAccess::Token(ClientSecret::Missing) = &self.access else {
+            return None;
+        };
+        Some(format!(
+            "HIGHLEVEL_TOKEN is not set, and the client needs it: set it to an access key (`{} keys create`) or to a HighLevel \
+             token, or give --key; --sandbox is for a server that needs none.",
+            program()
+        ))
+    }
+
+    pub(super) fn notes(&self, client: Client) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(path) = client.file().and_then(|file| file.path) {
+            let path = path.display();
+            notes.push(match client {
+                Client::ClaudeCode => format!("--write adds it to {path} of this folder instead."),
+                _ => format!("It belongs into {path}, beside what is there; --write adds it."),
+            });
+        }
+        match client {
+            Client::ClaudeCode => {
+                notes.push(format!(
+                    "Where {NAME} is there already, remove it first: claude mcp remove {NAME}"
+                ));
+            }
+            Client::Goose => {
+                notes.push(
+                    "It belongs into ~/.config/goose/config.yaml, below `extensions`.".to_owned(),
+                );
+            }
+            Client::Librechat => {
+                notes.push("It belongs into librechat.yaml; restart LibreChat then.".to_owned());
+            }
+            Client::Langgraph | Client::OpenaiAgents => {
+                let package = match client {
+                    Client::Langgraph => "langchain-mcp-adapters",
+                    _ => "openai-agents",
+                };
+                notes.push(format!(
+                    "It is a whole program: save it, pip install {package}, and run it."
+                ));
+            }
+            Client::ClaudeDesktop => notes.extend(self.desktop_note()),
+            _ => {}
+        }
+        notes.extend(self.access_note(client));
+        notes.extend(self.network_note(client));
+        notes
+    }
+
+    /// What remains to be done to get in.
+    fn access_note(&self, client: Client) -> Option<String> {
+        Some(match (&self.access, client) {
+            (ClientAccess::SignIn, Client::Codex) => {
+                format!("Then sign in: codex mcp login {NAME}")
+            }
+            (ClientAccess::SignIn, Client::GeminiCli) => {
+                format!("Then sign in, in a conversation: /mcp auth {NAME}")
+            }
+            (ClientAccess::SignIn, Client::Opencode) => {
+                format!("Then sign in: opencode mcp auth {NAME}")
+            }
+            (ClientAccess::SignIn, Client::ClaudeCode) => {
+                format!("Then sign in: claude mcp login {NAME}")
+            }
+            (
+                ClientAccess::Token(ClientSecret::Environment(_) | ClientSecret::Missing),
+                Client::Codex
+                | Client::Cursor
+                | Client::GeminiCli
+                | Client::Opencode
+                | Client::Windsurf,
+            ) => format!(
+                "{} reads HIGHLEVEL_TOKEN from its own environment: start it from a terminal that has it.",
+                client.name()
+            ),
+            (
+                ClientAccess::Token(secret),
+                Client::Zed | Client::Goose | Client::N8n | Client::OpenWebui,
+            ) if !matches!(secret, ClientSecret::Given(_)) => {
+                format!("Put your own in the place of {}.", secret.shown())
+            }
+            _ => return None,
+        })
+    }
+
+    /// What Claude Desktop starts, where that is not what was asked for.
+    fn desktop_note(&self) -> Option<String> {
+        Some(match &self.access {
+            ClientAccess::Sandbox => "Claude Desktop starts a sandbox of its own.".to_owned(),
+            ClientAccess::SignIn => format!(
+                "Sign in once, in a terminal: {} login --url {}",
+                program(),
+                self.url
+            ),
+            ClientAccess::Token(secret) if secret.is_key() => return None,
+            ClientAccess::Token(_) => {
+                "Claude Desktop starts the program itself, with the token; it needs no server."
+                    .to_owned()
+            }
+        })
+    }
+
+    /// Where the client cannot reach the address as it stands.
+    fn network_note(&self, client: Client) -> Option<String> {
+        let authority = self.local_authority()?;
+        if !client.can_send_token() {
+            return Some(format!(
+                "{} calls from the internet, where nobody reaches {authority}: put the server's public address there (oauth.url).",
+                client.name()
+            ));
+        }
+        if !client.is_often_in_docker() {
+            return None;
+        }
+        let port = authority.rsplit_once(':').map_or("80", |(_, port)| port);
+        Some(format!(
+            "In Docker that address is the container itself: give http://host.docker.internal:{port}/mcp, and start the server with \
+             --allowed-host host.docker.internal (on Linux also with --listen 0.0.0.0:{port} --tls off, and the container with \
+             --add-host host.docker.internal:host-gateway)."
+        ))
+    }
+
+    /// Host and port, where they are of this machine.
+    pub(super) fn local_authority(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        let is_local = match url.host()? {
+            Host::Domain(name) => name == "localhost" || name == "host.docker.internal",
+            Host::Ipv4(ip) => ip.is_loopback(),
+            Host::Ipv6(ip) => ip.is_loopback(),
+        };
+        let port = url.port_or_known_default()?;
+        is_local.then(|| format!("{}:{port}", url.host_str().unwrap_or_default()))
+    }
+}
