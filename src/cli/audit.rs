@@ -1,8 +1,8 @@
 //! `audit`: who called what, and how it ended.
 
 mod events;
+mod row;
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,16 +11,19 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use self::events::EventList;
-use super::terminal::{Text, print_relayed, table, visible};
+use self::row::AuditRow;
+use super::known_names::KnownNames;
+use super::output::OutputFlags;
+use super::terminal::print_relayed;
 use super::{CliError, StateFlags};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use state::Store;
-use state::audit::{AuditQuery, AuditRecord, Follow, RecordState, lines, records};
+use state::audit::{AuditQuery, AuditRecord, Follow, lines, records};
 
 /// How often the store is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const HEADER: [&str; 5] = ["Began", "Outcome", "Tool", "Location", "Who"];
+const NO_CALLS: &str = "Nothing is written down yet: the audit holds calls that change something, and what was refused. Reads are not in it.";
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -28,6 +31,8 @@ pub(super) enum AuditCommand {
     Tail(Tail),
     /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
     Search(AuditSearch),
+    /// One call, with everything that is known of it.
+    Show(AuditShow),
     /// Every line as it was written, one JSON object each, oldest first.
     Export(Export),
     /// What happened to people, links, clients, connections and locations lately.
@@ -42,6 +47,18 @@ pub(super) struct Tail {
     /// Go on with new ones as they come.
     #[arg(short, long)]
     follow: bool,
+    #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+#[derive(Args)]
+pub(super) struct AuditShow {
+    /// As the list has it, or its beginning.
+    id: String,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -66,8 +83,8 @@ pub(super) struct AuditSearch {
     /// Id or alias.
     #[arg(long)]
     location: Option<String>,
-    /// key:ID or credential:HMAC, as it stands in the list.
-    #[arg(long)]
+    /// Name of an access key, client or person, or an id such as key:ID or credential:HMAC.
+    #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// `ok`, the class of a failure or refusal, or `cut_off`.
     #[arg(long)]
@@ -78,9 +95,8 @@ pub(super) struct AuditSearch {
     /// Not after; as --since.
     #[arg(long, value_name = "TIME", value_parser = past)]
     until: Option<Timestamp>,
-    /// Everything that is known of each, one JSON object a line.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -88,15 +104,7 @@ pub(super) struct AuditSearch {
 impl AuditCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
-            Self::Tail(tail) if tail.follow => follow(&tail.of.open(flags)?.1, tail.count)?,
-            Self::Tail(tail) => {
-                let last = Some(tail.count);
-                let query = AuditQuery {
-                    last,
-                    ..AuditQuery::default()
-                };
-                show(&tail.of.open(flags)?.1, &query, false)?;
-            }
+            Self::Tail(tail) => tail.run(flags)?,
             Self::Export(export) => {
                 let (_, store) = export.of.open(flags)?;
                 lines(&store, export.since, export.until, |lines| {
@@ -104,37 +112,111 @@ impl AuditCommand {
                 })?;
             }
             Self::Events(events) => events.run(flags)?,
-            Self::Search(search) => {
-                let query = AuditQuery {
-                    tool: search.tool,
-                    location: search.location,
-                    who: search.who,
-                    outcome: search.outcome,
-                    since: search.since,
-                    until: search.until,
-                    ..AuditQuery::default()
-                };
-                show(&search.of.open(flags)?.1, &query, search.json)?;
-            }
+            Self::Show(show) => show.run(flags)?,
+            Self::Search(search) => search.run(flags)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(store: &Store, query: &AuditQuery, json: bool) -> Result<(), CliError> {
-    let found = records(store, query)?;
-    tell(&found.unreadable);
-    if !json {
-        return table(HEADER, found.records.iter().map(row).collect());
+impl Tail {
+    fn run(self, flags: &Flags) -> Result<(), CliError> {
+        let (config, store) = self.of.open(flags)?;
+        if self.follow {
+            return follow(&config, &store, self.count, self.output);
+        }
+        let query = AuditQuery {
+            last: Some(self.count),
+            ..AuditQuery::default()
+        };
+        let found = records(&store, &query)?;
+        tell(&found.unreadable);
+        show(&config, &store, &found.records, self.output, NO_CALLS)
     }
-    for record in &found.records {
-        print_relayed(&(serde_json::to_string(record)? + "\n"))?;
+}
+
+impl AuditSearch {
+    fn run(self, flags: &Flags) -> Result<(), CliError> {
+        let (config, store) = self.of.open(flags)?;
+        let query = AuditQuery {
+            tool: self.tool,
+            location: self.location,
+            outcome: self.outcome,
+            since: self.since,
+            until: self.until,
+            ..AuditQuery::default()
+        };
+        let mut found = records(&store, &query)?;
+        tell(&found.unreadable);
+        let mut none =
+            "No call fits that. `highlevel-mcp audit tail` shows the last ones.".to_owned();
+        if let Some(name) = self.who {
+            let queries: Vec<AuditQuery> = KnownNames::read(&config, &store)?
+                .callers_named(&name)
+                .into_iter()
+                .map(|who| AuditQuery {
+                    who: Some(who),
+                    ..AuditQuery::default()
+                })
+                .collect();
+            let is_by = |record: &AuditRecord| queries.iter().any(|query| query.fits(record));
+            found.records.retain(is_by);
+            none = format!(
+                "No call of {name} fits that. `highlevel-mcp keys list`, `connections list` and `people list` show who is known."
+            );
+        }
+        show(&config, &store, &found.records, self.output, &none)
     }
-    Ok(())
+}
+
+impl AuditShow {
+    fn run(self, flags: &Flags) -> Result<(), CliError> {
+        let (config, store) = self.of.open(flags)?;
+        let found = records(&store, &AuditQuery::default())?;
+        let is_it = |record: &&AuditRecord| record.call.id.starts_with(&self.id);
+        let mut fitting = found.records.iter().filter(is_it);
+        let (Some(record), other) = (fitting.next(), fitting.next()) else {
+            return Err(CliError(format!(
+                "there is no call {} in the audit; `highlevel-mcp audit tail` shows the last ones with their ids",
+                self.id
+            )));
+        };
+        if other.is_some() {
+            return Err(CliError(format!(
+                "several calls begin with {}; give more of the id",
+                self.id
+            )));
+        }
+        let row = AuditRow::new(record, &KnownNames::read(&config, &store)?, &config)?;
+        self.output.fields(&row, row.fields())
+    }
+}
+
+fn show(
+    config: &Config,
+    store: &Store,
+    records: &[AuditRecord],
+    output: OutputFlags,
+    none: &str,
+) -> Result<(), CliError> {
+    let names = KnownNames::read(config, store)?;
+    let rows = records
+        .iter()
+        .map(|record| AuditRow::new(record, &names, config));
+    let rows: Vec<AuditRow> = rows.collect::<Result<_, _>>()?;
+    if config.upstream.simulated && !rows.is_empty() {
+        eprintln!("Calls to the sandbox: they reached nobody.");
+    }
+    output.rows(&rows, none)
 }
 
 /// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
-fn follow(store: &Store, count: usize) -> Result<(), CliError> {
+fn follow(
+    config: &Config,
+    store: &Store,
+    count: usize,
+    output: OutputFlags,
+) -> Result<(), CliError> {
     let query = AuditQuery::default();
     let mut follow = Follow::new(store);
     let mut count = Some(count);
@@ -143,11 +225,13 @@ fn follow(store: &Store, count: usize) -> Result<(), CliError> {
         tell(&found.unreadable);
         let most = count.take().unwrap_or(usize::MAX);
         let known = found.records.len().saturating_sub(most);
-        for record in found.records.iter().skip(known) {
-            let cells = row(record).map(Text::into_text);
-            match writeln!(std::io::stdout(), "{}", cells.join("\t")) {
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-                written => written?,
+        if found.records.len() > known {
+            let names = KnownNames::read(config, store)?;
+            for record in found.records.iter().skip(known) {
+                let row = AuditRow::new(record, &names, config)?;
+                if !output.still_read(&row)? {
+                    return Ok(());
+                }
             }
         }
         sleep(PAUSE);
@@ -165,30 +249,6 @@ fn tell(unreadable: &[i64]) {
             "line {line} of the audit is not understood: a later version wrote it, or the store is damaged"
         );
     }
-}
-
-fn row(record: &AuditRecord) -> [Text; 5] {
-    let call = &record.call;
-    let or_dash = |text: Option<&str>| visible(text.unwrap_or("-"));
-    let outcome = match (record.state, record.outcome.as_deref()) {
-        (RecordState::Begun, _) => Text::warning("no end"),
-        (RecordState::Refused, _) => {
-            let class = call.class.as_deref().into_iter();
-            let why: Vec<&str> = class.chain(call.rule.as_deref()).collect();
-            Text::bad(visible(&format!("refused: {}", why.join(", "))))
-        }
-        (RecordState::Done, Some("ok")) => Text::good("ok"),
-        (RecordState::Done, outcome) => Text::bad(or_dash(outcome)),
-    };
-    let client = call.client.as_deref().into_iter();
-    let who: Vec<&str> = [call.who.as_str()].into_iter().chain(client).collect();
-    [
-        Text::aside(format!("{:.0}", call.time)),
-        outcome,
-        visible(&call.tool).into(),
-        or_dash(call.alias.as_deref().or(call.location.as_deref())).into(),
-        visible(&who.join(" ")).into(),
-    ]
 }
 
 fn past(text: &str) -> Result<Timestamp, String> {

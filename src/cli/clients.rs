@@ -3,19 +3,22 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use oauth::RedirectUri;
 use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::json;
 use state::clients::{ClientKind, ClientMethod, ClientRecord, Clients, NewClient};
 
-use super::people::day;
-use super::terminal::{Text, table, visible};
-use super::{CliError, StateFlags, print, sign_in};
+use super::output::{Column, ListFlags, OutputFlags, TableRow, Text};
+use super::text::visible;
+use super::{CliError, StateFlags, sign_in};
 use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {
     /// Every client that is known.
-    List(StateFlags),
+    List(ListFlags),
     /// Make a client that does not register itself, and show its id.
     Add(NewStaticClient),
     /// Let a client connect no more, and end its connections.
@@ -37,6 +40,8 @@ pub(super) struct NewStaticClient {
     #[arg(long)]
     secret: bool,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -45,40 +50,36 @@ pub(super) struct WhichClient {
     /// As `clients list` shows it.
     id: String,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
 impl ClientsCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
-            Self::List(of) => {
-                let (config, store) = of.open(flags)?;
+            Self::List(list) => {
+                let (config, store) = list.of.open(flags)?;
                 sign_in::warn_when_off(&config);
                 let clients = Clients::new(&store).list().wait()?;
-                let rows = clients.iter().map(row).collect();
-                table(["Name", "Known by", "Used", "Id"], rows)?;
+                let rows: Vec<ClientRow> = clients.iter().map(ClientRow::new).collect();
+                list.output.rows(
+                    &rows,
+                    "No client is known yet. One that signs in is known from then on; `highlevel-mcp clients add` makes another.",
+                )?;
             }
             Self::Add(add) => add.run(flags)?,
             Self::Block(which) => {
                 let client = which.open(flags)?.block(&which.id, true).wait()?;
-                print(format_args!(
-                    "{} connects no more, and its connections have ended; running servers refuse them within 0.2 seconds\n",
-                    visible(&client.name)
-                ))?;
+                which.report(&client, "connects no more, and its connections have ended; running servers refuse them within 0.2 seconds")?;
             }
             Self::Unblock(which) => {
                 let client = which.open(flags)?.block(&which.id, false).wait()?;
-                print(format_args!(
-                    "{} may connect again; people have to allow it anew\n",
-                    visible(&client.name)
-                ))?;
+                which.report(&client, "may connect again; people have to allow it anew")?;
             }
             Self::Remove(which) => {
                 let client = which.open(flags)?.remove(&which.id).wait()?;
-                print(format_args!(
-                    "{} is forgotten, and its connections have ended; running servers refuse them within 0.2 seconds\n",
-                    visible(&client.name)
-                ))?;
+                which.report(&client, "is forgotten, and its connections have ended; running servers refuse them within 0.2 seconds")?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -88,6 +89,11 @@ impl ClientsCommand {
 impl WhichClient {
     fn open(&self, flags: &Flags) -> Result<Clients, CliError> {
         Ok(Clients::new(&self.of.open(flags)?.1))
+    }
+
+    fn report(&self, client: &ClientRecord, what: &str) -> Result<(), CliError> {
+        let text = format!("{} {what}\n", visible(&client.name));
+        self.output.record(&ClientRow::new(client), text)
     }
 }
 
@@ -116,26 +122,88 @@ impl NewStaticClient {
                 None => "",
             }
         );
-        print(format_args!("client_id: {}\n", client.id))?;
-        match secret {
-            Some(secret) => print(format_args!("client_secret: {}\n", secret.expose_secret())),
-            None => Ok(()),
+        let secret = secret.as_ref().map(ExposeSecret::expose_secret);
+        let made = json!({"id": client.id, "name": client.name, "secret": secret});
+        let secret = secret.map(|secret| format!("client_secret: {secret}\n"));
+        let text = format!("client_id: {}\n{}", client.id, secret.unwrap_or_default());
+        self.output.record(&made, text)
+    }
+}
+
+/// A client, as a list shows it.
+#[derive(Serialize)]
+struct ClientRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// Whether its site vouches for it, it registered itself, or the operator made it.
+    kind: &'static str,
+    state: &'static str,
+    redirects: &'a [String],
+    created: Timestamp,
+    used: Option<Timestamp>,
+    blocked: Option<Timestamp>,
+}
+
+impl<'a> ClientRow<'a> {
+    fn new(client: &'a ClientRecord) -> Self {
+        Self {
+            id: &client.id,
+            name: &client.name,
+            kind: client.kind.name(),
+            state: match client.blocked {
+                Some(_) => "blocked",
+                None => "active",
+            },
+            redirects: &client.redirects,
+            created: client.created,
+            used: client.used,
+            blocked: client.blocked,
         }
     }
 }
 
-fn row(client: &ClientRecord) -> [Text; 4] {
-    let known_by = match client.kind {
-        _ if client.blocked.is_some() => Text::bad("blocked"),
-        ClientKind::Document => Text::good("its site"),
-        ClientKind::Registered => "itself".into(),
-        ClientKind::Static => "operator".into(),
-    };
-    let used = client.used.map_or_else(|| "never".to_owned(), day);
-    [
-        visible(&client.name).into(),
-        known_by,
-        Text::aside(used),
-        visible(&client.id).into(),
-    ]
+impl TableRow<4> for ClientRow<'_> {
+    const COLUMNS: [Column; 4] = [
+        Column::shortened("Name").least(16),
+        Column::shortened("Known by").least(8),
+        Column::copied("Used").rank(1),
+        Column::copied("Id"),
+    ];
+
+    fn cells(&self) -> [Text; 4] {
+        let known_by = match self.kind {
+            _ if self.blocked.is_some() => Text::bad("blocked"),
+            kind if kind == ClientKind::Document.name() => Text::good("its site"),
+            kind if kind == ClientKind::Registered.name() => "itself".into(),
+            _ => "operator".into(),
+        };
+        [
+            self.name.into(),
+            known_by,
+            Text::time_or(self.used, "never"),
+            self.id.into(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn clients_fit_a_terminal() {
+        let time = "2026-11-28T04:48:54Z".parse().expect("a time");
+        let row = ClientRow {
+            id: "https://clients.example.com/of-a-long-name/claude-code/client-metadata.json",
+            name: "Claude Code of Anthropic, by its document",
+            kind: "document",
+            state: "active",
+            redirects: &[],
+            created: time,
+            used: Some(time),
+            blocked: None,
+        };
+        check_fits(&ClientRow::COLUMNS, &[row.cells().into()]);
+    }
 }

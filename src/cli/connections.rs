@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 use state::Store;
 use state::grants::{EndedGrants, GrantHolder, GrantRecord, GrantScope};
+use state::keys::Keys;
 use state::people::People;
 
+use super::output::{Column, OutputFlags, TableRow, Text};
 use super::people::day;
-use super::terminal::{Text, table, visible};
-use super::{CliError, StateFlags, print, sign_in};
+use super::{CliError, StateFlags, sign_in};
 use crate::call::open_grants;
 use crate::config::Flags;
 
@@ -28,6 +32,8 @@ pub(super) struct ConnectionList {
     #[arg(long)]
     ended: bool,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -35,6 +41,8 @@ pub(super) struct ConnectionList {
 pub(super) struct End {
     #[command(flatten)]
     which: WhichGrants,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -74,12 +82,25 @@ impl ConnectionList {
             .iter()
             .map(|person| (person.id.as_str(), person.name.as_str()))
             .collect();
+        let keys = Keys::new(&store).list().wait()?;
+        let keys: HashMap<&str, &str> = keys
+            .iter()
+            .map(|key| (key.id.as_str(), key.name.as_str()))
+            .collect();
         let grants = open_grants(&config.oauth, &store).list(None).wait()?;
         let rows = grants
             .iter()
-            .filter(|grant| self.ended || grant.ended.is_none())
-            .map(|grant| row(grant, &people));
-        table(["Client", "Of", "Used", "Id", "May"], rows.collect())
+            .filter(|grant| self.ended || grant.ended.is_none());
+        let rows: Vec<GrantRow> = rows
+            .map(|grant| GrantRow::new(grant, &people, &keys))
+            .collect();
+        let none = match self.ended {
+            false => {
+                "No client is connected. Give people the address of this server: `highlevel-mcp connect` shows how each client takes it."
+            }
+            true => "No client was ever connected.",
+        };
+        self.output.rows(&rows, none)
     }
 }
 
@@ -93,18 +114,21 @@ impl End {
         };
         let grants = open_grants(&config.oauth, &store);
         let ended = grants.end(which, "ended by the operator", None).wait()?;
-        match (ended, one) {
-            (0, Some(id)) => Err(CliError(format!(
-                "there is no connection {id} that has not ended; `highlevel-mcp connections list` shows all"
-            ))),
-            (0, None) => print("there was no such connection; nothing has changed\n"),
-            (1, _) => {
-                print("1 connection has ended; running servers refuse it within 0.2 seconds\n")
+        let text = match (ended, one) {
+            (0, Some(id)) => {
+                return Err(CliError(format!(
+                    "there is no connection {id} that has not ended; `highlevel-mcp connections list` shows all"
+                )));
             }
-            (several, _) => print(format_args!(
+            (0, None) => "there was no such connection; nothing has changed\n".to_owned(),
+            (1, _) => {
+                "1 connection has ended; running servers refuse it within 0.2 seconds\n".to_owned()
+            }
+            (several, _) => format!(
                 "{several} connections have ended; running servers refuse them within 0.2 seconds\n"
-            )),
-        }
+            ),
+        };
+        self.output.record(&json!({"ended": ended}), text)
     }
 }
 
@@ -134,26 +158,91 @@ impl WhichGrants {
     }
 }
 
-fn row(grant: &GrantRecord, people: &HashMap<&str, &str>) -> [Text; 5] {
-    let holder = match &grant.holder {
-        GrantHolder::Person(id) => people.get(id.as_str()).copied().unwrap_or(id).to_owned(),
-        GrantHolder::Key(id) => format!("key {id}"),
-    };
-    let used = grant.used.map_or_else(|| "never".to_owned(), day);
-    let may = match (&grant.ended, &grant.ended_why) {
-        (None, _) => visible(&describe(grant)).into(),
-        (Some(at), why) => {
-            let why = why.as_deref().unwrap_or("ended");
-            Text::bad(visible(&format!("ended {}: {why}", day(*at))))
+/// A connection, as a list shows it.
+#[derive(Serialize)]
+struct GrantRow<'a> {
+    id: &'a str,
+    client: &'a str,
+    client_name: &'a str,
+    /// The id of the person who allowed it, or of the access key that it is bound to.
+    holder: &'a str,
+    holder_name: String,
+    /// Aliases; `*`: every location, new ones too.
+    locations: &'a [String],
+    rules: &'a str,
+    scope: &'static str,
+    created: Timestamp,
+    used: Option<Timestamp>,
+    expires: Timestamp,
+    ended: Option<Timestamp>,
+    ended_why: Option<&'a str>,
+    #[serde(skip)]
+    may: String,
+}
+
+impl<'a> GrantRow<'a> {
+    fn new(
+        grant: &'a GrantRecord,
+        people: &HashMap<&str, &str>,
+        keys: &HashMap<&str, &str>,
+    ) -> Self {
+        let (holder, holder_name) = match &grant.holder {
+            GrantHolder::Person(id) => {
+                let name = people.get(id.as_str()).copied().unwrap_or(id);
+                (id, name.to_owned())
+            }
+            GrantHolder::Key(id) => {
+                let name = keys.get(id.as_str()).copied().unwrap_or(id);
+                (id, format!("key {name}"))
+            }
+        };
+        Self {
+            id: &grant.id,
+            client: &grant.client,
+            client_name: &grant.client_name,
+            holder,
+            holder_name,
+            locations: &grant.locations,
+            rules: &grant.rules,
+            scope: match grant.scope {
+                GrantScope::Read => "read",
+                GrantScope::Write => "write",
+            },
+            created: grant.created,
+            used: grant.used,
+            expires: grant.idle_until.min(grant.hard_until),
+            ended: grant.ended,
+            ended_why: grant.ended_why.as_deref(),
+            may: describe(grant),
         }
-    };
-    [
-        visible(&grant.client_name).into(),
-        visible(&holder).into(),
-        Text::aside(used),
-        grant.id.as_str().into(),
-        may,
-    ]
+    }
+}
+
+impl TableRow<5> for GrantRow<'_> {
+    const COLUMNS: [Column; 5] = [
+        Column::shortened("Client"),
+        Column::shortened("Of").least(8),
+        Column::copied("Used").rank(1),
+        Column::copied("Id"),
+        Column::wrapped("May"),
+    ];
+
+    fn cells(&self) -> [Text; 5] {
+        let may = match self.ended {
+            None => self.may.as_str().into(),
+            Some(ended) => {
+                let why = self.ended_why.unwrap_or("ended");
+                Text::bad(format!("ended {}: {why}", day(ended)))
+            }
+        };
+        [
+            self.client_name.into(),
+            self.holder_name.as_str().into(),
+            Text::time_or(self.used, "never"),
+            self.id.into(),
+            may,
+        ]
+    }
 }
 
 /// Where, and under which rules.
@@ -172,4 +261,37 @@ fn describe(grant: &GrantRecord) -> String {
         ""
     };
     format!("{locations}; {rules}{reads}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn connections_fit_a_terminal() {
+        let time = "2026-11-28T04:48:54Z".parse().expect("a time");
+        let grant = GrantRecord {
+            id: "gra_0123456789abcdefghij".to_owned(),
+            holder: GrantHolder::Key("28xsrwfb".to_owned()),
+            client: "https://clients.example.com/claude-code.json".to_owned(),
+            client_name: "Claude Code of Anthropic, by its document".to_owned(),
+            resource: "https://mcp.example.com/mcp".to_owned(),
+            scope: GrantScope::Read,
+            rules: "section:front-desk-of-the-western-branches".to_owned(),
+            locations: (1..=40)
+                .map(|number| format!("branch-{number:02}"))
+                .collect(),
+            created: time,
+            used: Some(time),
+            idle_until: time,
+            hard_until: time,
+            ended: None,
+            ended_why: None,
+        };
+        let keys = HashMap::from([("28xsrwfb", "front-desk of the western branches")]);
+        let row = GrantRow::new(&grant, &HashMap::new(), &keys);
+        assert_eq!(row.holder_name, "key front-desk of the western branches");
+        check_fits(&GrantRow::COLUMNS, &[row.cells().into()]);
+    }
 }

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use state::Store;
 use state::links::{FIRST_LASTS, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
 
-use super::terminal::visible;
-use super::{CliError, StateFlags, print, sign_in};
+use super::output::OutputFlags;
+use super::text::visible;
+use super::{CliError, StateFlags, sign_in};
 use crate::config::{Config, Flags};
 
 #[derive(Subcommand)]
@@ -24,7 +27,18 @@ pub(super) struct SignInLink {
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
+}
+
+/// An address that lets somebody in, once.
+#[derive(Serialize)]
+pub(super) struct ConsoleLink {
+    pub(super) url: String,
+    /// Whom it signs in; nobody yet, where it makes the first operator.
+    name: Option<String>,
+    expires: Timestamp,
 }
 
 impl ConsoleCommand {
@@ -39,26 +53,43 @@ impl ConsoleCommand {
 impl SignInLink {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
         let (config, store) = self.of.make(flags)?;
-        let url = sign_in::url(&config)?;
-        let people = People::new(&store).list().wait()?;
-        let Some(person) = choose(&people, self.person.as_deref())? else {
-            let (_, text) = make(&store, Offer::First)?;
+        let link = ConsoleLink::make(&config, &store, self.person.as_deref())?;
+        self.output.record(&link, format_args!("{}\n", link.url))
+    }
+}
+
+impl ConsoleLink {
+    /// Says on stderr whom it lets in.
+    pub(super) fn make(
+        config: &Config,
+        store: &Store,
+        named: Option<&str>,
+    ) -> Result<Self, CliError> {
+        let url = sign_in::url(config)?;
+        let people = People::new(store).list().wait()?;
+        let Some(person) = choose(&people, named)? else {
+            let (record, text) = make(store, Offer::First)?;
             eprintln!("Whoever opens this link within 30 minutes becomes the operator:");
-            return print(format_args!("{}\n", first_address(url, &text)));
+            return Ok(Self {
+                url: first_address(url, &text),
+                name: None,
+                expires: record.expires,
+            });
         };
         let offer = Offer::Login {
             person: person.id.clone(),
         };
-        let (_, text) = make(&store, offer)?;
+        let (record, text) = make(store, offer)?;
         eprintln!(
             "Whoever opens this link within 30 minutes is signed in as {} ({}):",
             visible(&person.name),
             person.role.name()
         );
-        print(format_args!(
-            "{url}/console/signin#{}\n",
-            text.expose_secret()
-        ))
+        Ok(Self {
+            url: format!("{url}/console/signin#{}", text.expose_secret()),
+            name: Some(person.name.clone()),
+            expires: record.expires,
+        })
     }
 }
 

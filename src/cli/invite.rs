@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use state::links::{Invitation, Links, Offer};
 use state::people::PersonRole;
 
+use super::output::OutputFlags;
 use super::people::{PersonRights, describe};
-use super::terminal::visible;
-use super::{CliError, StateFlags, print, reach, sign_in};
+use super::text::visible;
+use super::{CliError, StateFlags, reach, sign_in};
 use crate::config::{Flags, parse_duration};
 
 #[derive(Args)]
@@ -31,6 +33,8 @@ pub(super) struct Invite {
     /// How long the link is good: a number with m, h or d.
     #[arg(long = "for", value_name = "TIME", default_value = "7d", value_parser = duration)]
     lasts: SignedDuration,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -73,7 +77,8 @@ impl Invite {
             may_approve: self.may_approve,
         };
         let what = describe(&PersonRights::from(&invitation));
-        let name = visible(&invitation.name);
+        let invited = invitation.name.clone();
+        let name = visible(&invited);
         let offer = Offer::Invite(invitation);
         let made = Links::new(&store).make(offer, self.lasts, self.uses, None);
         let (record, text) = made.wait()?;
@@ -85,10 +90,11 @@ impl Invite {
             "This link invites {name}: {what}.\n{who}, until {:.0}; send it to {whom} alone.\nIt is not shown again:",
             record.expires
         );
-        print(format_args!(
-            "{url}/console/join#{}\n",
-            text.expose_secret()
-        ))?;
+        let address = format!("{url}/console/join#{}", text.expose_secret());
+        let made = json!({
+            "id": record.id, "name": invited, "url": address, "expires": record.expires, "uses_left": record.uses_left,
+        });
+        self.output.record(&made, format_args!("{address}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use url::Url;
 
 use super::connect::{self, Client};
 use super::invocation::program;
-use super::terminal::{Text, table, visible};
+use super::output::{Column, ListFlags, OutputFlags, TableRow, Text};
 use super::{CliError, StateFlags, print, reach};
 use crate::config::Flags;
 use state::keys::{KeyLocations, KeyRecord, Keys, NewKey};
@@ -19,11 +20,13 @@ pub(super) enum KeysCommand {
     /// Make a key and show it, once.
     Create(Create),
     /// Every key, revoked ones too; never its secret.
-    List(StateFlags),
+    List(ListFlags),
     /// Let nobody in by this key any more.
     Revoke {
         /// Its id or name.
         id: String,
+        #[command(flatten)]
+        output: OutputFlags,
         #[command(flatten)]
         of: StateFlags,
     },
@@ -70,29 +73,22 @@ impl KeysCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             Self::Create(create) => create.run(flags)?,
-            Self::List(of) => {
-                let keys = Keys::new(&of.open(flags)?.1);
-                let rows = keys.list().wait()?.iter().map(row).collect();
-                table(
-                    [
-                        "Id",
-                        "Name",
-                        "State",
-                        "Expires",
-                        "Policy",
-                        "Agency",
-                        "Locations",
-                    ],
-                    rows,
+            Self::List(list) => {
+                let keys = Keys::new(&list.of.open(flags)?.1).list().wait()?;
+                let rows: Vec<KeyRow> = keys.iter().map(KeyRow::new).collect();
+                list.output.rows(
+                    &rows,
+                    "There are no access keys. `highlevel-mcp keys create --name NAME --location ALIAS` makes one.",
                 )?;
             }
-            Self::Revoke { id, of } => {
+            Self::Revoke { id, output, of } => {
                 let keys = Keys::new(&of.open(flags)?.1);
                 let record = keys.revoke(&id).wait()?;
-                print(format_args!(
+                let text = format!(
                     "{} ({}) is revoked; running servers refuse it within 0.2 seconds\n",
                     record.id, record.name
-                ))?;
+                );
+                output.record(&KeyRow::new(&record), text)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -162,37 +158,88 @@ impl Create {
     }
 }
 
-fn row(record: &KeyRecord) -> [Text; 7] {
-    let expires = record.expires.map(|expires| format!("{expires:.0}"));
-    let has_expired = record
-        .expires
-        .is_some_and(|expires| expires <= Timestamp::now());
-    let state = if record.revoked.is_some() {
-        Text::bad("revoked")
-    } else if has_expired {
-        Text::warning("expired")
-    } else {
-        Text::good("valid")
-    };
-    let locations = match &record.locations {
-        KeyLocations::All => "all".to_owned(),
-        KeyLocations::Only(aliases) if aliases.is_empty() => "none, makes connect links".to_owned(),
-        KeyLocations::Only(aliases) => aliases.join(", "),
-        KeyLocations::Connected(ids) => ids.join(", "),
-    };
-    [
-        visible(&record.id).into(),
-        visible(&record.name).into(),
-        state,
-        expires.unwrap_or_else(|| "never".to_owned()).into(),
-        visible(record.policy.as_deref().unwrap_or("-")).into(),
-        if record.agency {
-            Text::warning("yes")
-        } else {
-            "no".to_owned().into()
-        },
-        visible(&locations).into(),
-    ]
+/// A key, as a list shows it.
+#[derive(Serialize)]
+struct KeyRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// `valid`, `expired` or `revoked`.
+    state: &'static str,
+    all_locations: bool,
+    /// Aliases, or ids at HighLevel where it is for locations that were connected.
+    locations: &'a [String],
+    policy: Option<&'a str>,
+    rules: Option<&'a str>,
+    agency: bool,
+    return_urls: &'a [String],
+    created: Timestamp,
+    expires: Option<Timestamp>,
+    revoked: Option<Timestamp>,
+}
+
+impl<'a> KeyRow<'a> {
+    fn new(record: &'a KeyRecord) -> Self {
+        let expires = record.expires;
+        let state = match (record.revoked, expires) {
+            (Some(_), _) => "revoked",
+            (None, Some(expires)) if expires <= Timestamp::now() => "expired",
+            (None, _) => "valid",
+        };
+        Self {
+            id: &record.id,
+            name: &record.name,
+            state,
+            all_locations: record.locations == KeyLocations::All,
+            locations: match &record.locations {
+                KeyLocations::All => &[],
+                KeyLocations::Only(names) | KeyLocations::Connected(names) => names,
+            },
+            policy: record.policy.as_deref(),
+            rules: record.rules.as_deref(),
+            agency: record.agency,
+            return_urls: &record.return_urls,
+            created: record.created,
+            expires,
+            revoked: record.revoked,
+        }
+    }
+}
+
+impl TableRow<7> for KeyRow<'_> {
+    const COLUMNS: [Column; 7] = [
+        Column::copied("Id"),
+        Column::shortened("Name").least(10),
+        Column::copied("State"),
+        Column::copied("Expires").rank(2),
+        Column::shortened("Policy").least(8),
+        Column::copied("Agency").rank(1),
+        Column::wrapped("Locations"),
+    ];
+
+    fn cells(&self) -> [Text; 7] {
+        let state = match self.state {
+            "revoked" => Text::bad(self.state),
+            "expired" => Text::warning(self.state),
+            _ => Text::good(self.state),
+        };
+        let locations = match (self.all_locations, self.locations) {
+            (true, _) => "all".into(),
+            (false, []) => "none, makes connect links".into(),
+            (false, names) => Text::names(names),
+        };
+        [
+            self.id.into(),
+            self.name.into(),
+            state,
+            self.expires.map_or_else(|| "never".into(), Text::time),
+            Text::or_dash(self.policy),
+            match self.agency {
+                true => Text::warning("yes"),
+                false => "no".into(),
+            },
+            locations,
+        ]
+    }
 }
 
 /// https, or http on this machine; without a query, which each link may add.
@@ -220,4 +267,33 @@ fn future(text: &str) -> Result<Timestamp, String> {
         None => text.parse().ok(),
     };
     time.ok_or_else(|| "give days, such as 90d, or a time, such as 2026-12-31T00:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn keys_fit_a_terminal() {
+        let locations: Vec<String> = (1..=40)
+            .map(|number| format!("branch-{number:02}"))
+            .collect();
+        let time = "2026-11-28T04:48:54Z".parse().expect("a time");
+        let row = KeyRow {
+            id: "28xsrwfb",
+            name: "front desk of the western branches, by n8n",
+            state: "revoked",
+            all_locations: false,
+            locations: &locations,
+            policy: Some("front-desk-of-the-western-branches"),
+            rules: None,
+            agency: true,
+            return_urls: &[],
+            created: time,
+            expires: Some(time),
+            revoked: Some(time),
+        };
+        check_fits(&KeyRow::COLUMNS, &[row.cells().into()]);
+    }
 }

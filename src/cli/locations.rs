@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use super::terminal::{Text, table, waiting};
+use super::text::sentences;
 use super::{CliError, prepared, print, runtime};
 use crate::call::{CallContext, Pipeline, missing_store, open_store};
 use crate::config::{Config, Flags, SecretSource, read_stdin, read_text, trimmed};
@@ -188,7 +189,7 @@ async fn reach(
     let text = |pointer: &str| told.pointer(pointer).and_then(|value| value.as_str());
     Ok(if answer.is_error {
         let parts = [text("/error"), text("/message"), text("/remedy")];
-        Err(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+        Err(sentences(parts.into_iter().flatten()))
     } else {
         Ok(text("/location/name")
             .or(text("/name"))

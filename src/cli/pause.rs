@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
-use super::terminal::visible;
-use super::{CliError, StateFlags, print, reach};
+use super::output::OutputFlags;
+use super::text::visible;
+use super::{CliError, StateFlags, reach};
 use crate::config::Flags;
 use state::pause::Pauses;
 
@@ -19,6 +21,8 @@ pub(super) struct PauseCommand {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -27,6 +31,8 @@ pub(super) struct Resume {
     /// Alias of the location that goes on; without it the pause of everything ends.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -38,12 +44,13 @@ impl PauseCommand {
         let pauses = Pauses::new(&store);
         let paused = pauses.pause(self.location.as_deref(), self.reason.as_deref());
         let paused = paused.wait()?;
-        print(format_args!(
+        let text = format!(
             "{} is paused: running servers on {} refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
             describe(paused.location.as_deref()),
             store.path().unwrap_or(Path::new("-")).display(),
             option(paused.location.as_deref())
-        ))?;
+        );
+        self.output.record(&paused, text)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -54,6 +61,7 @@ impl Resume {
         let alias = self.location.as_deref();
         let ended = pauses.resume(alias).wait()?;
         let left = pauses.list().wait()?;
+        let paused = json!({"location": alias, "ended": ended.is_some(), "paused": left});
         let left: Vec<&str> = left
             .iter()
             .map(|one| describe(one.location.as_deref()))
@@ -68,7 +76,8 @@ impl Resume {
         } else {
             "was not paused"
         };
-        print(format_args!("{what_of} {what}{left}\n"))?;
+        let text = format!("{what_of} {what}{left}\n");
+        self.output.record(&paused, text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

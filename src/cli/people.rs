@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 use state::Store;
 use state::links::{Invitation, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
-use state::vault::Vault;
+use state::vault::{Vault, VaultLocation};
 
-use super::terminal::{Text, table, visible};
-use super::{CliError, StateFlags, print, sign_in};
+use super::approvals::count;
+use super::output::{Column, OutputFlags, TableRow, Text};
+use super::text::visible;
+use super::{CliError, StateFlags, sign_in};
 use crate::config::Flags;
 
 #[derive(Subcommand)]
@@ -26,6 +30,8 @@ pub(super) enum PeopleCommand {
         #[arg(long)]
         remove_locations: bool,
         #[command(flatten)]
+        output: OutputFlags,
+        #[command(flatten)]
         of: StateFlags,
     },
 }
@@ -35,6 +41,8 @@ pub(super) struct List {
     /// Those too whose access has ended.
     #[arg(long)]
     ended: bool,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -46,8 +54,9 @@ impl PeopleCommand {
             Self::End {
                 who,
                 remove_locations,
+                output,
                 of,
-            } => end(&of.open(flags)?.1, &who, remove_locations)?,
+            } => end(&of.open(flags)?.1, &who, remove_locations, output)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -62,44 +71,61 @@ impl List {
             .iter()
             .filter(|person| self.ended || person.ended.is_none());
         let links = Links::new(&store).list().wait()?;
-        let rows = people
-            .map(person_row)
-            .chain(links.iter().filter_map(invitation_row));
-        table(["Name", "Role", "Seen", "Id", "May"], rows.collect())
+        let people = people.map(PersonRow::new);
+        let rows: Vec<PersonRow> = people
+            .chain(links.iter().filter_map(PersonRow::invited))
+            .collect();
+        self.output.rows(
+            &rows,
+            "Nobody may sign in, and nobody is invited. `highlevel-mcp console link` makes a link for the first operator, \
+             `highlevel-mcp invite` for others.",
+        )
     }
 }
 
-fn end(store: &Store, who: &str, removes_locations: bool) -> Result<(), CliError> {
+fn end(
+    store: &Store,
+    who: &str,
+    removes_locations: bool,
+    output: OutputFlags,
+) -> Result<(), CliError> {
     // No person's id begins so.
     if who.starts_with("lnk_") {
         let link = Links::new(store).end(who, None).wait()?;
-        return print(format_args!("nobody joins by {} any more\n", link.id));
+        let text = format!("nobody joins by {} any more\n", link.id);
+        return output.record(&json!({"id": link.id, "state": "ended"}), text);
     }
     let people = People::new(store);
     let person = people.end(who, None).wait()?;
-    print(format_args!(
+    let mut text = format!(
         "{} ({}) may sign in no more; running servers refuse all they had within 0.2 seconds\n",
         visible(&person.name),
         person.id
-    ))?;
+    );
     let vault = Vault::new(store);
     let connected = vault.list().wait()?;
     let connected = connected
         .iter()
         .filter(|location| location.owner.as_ref() == Some(&person.id));
-    let count = connected.clone().count();
+    let connected: Vec<&VaultLocation> = connected.collect();
+    let many = count(connected.len(), "location");
     if removes_locations {
-        for location in connected {
+        for location in &connected {
             vault.remove(&location.id, None).wait()?;
         }
-        print(format_args!(
-            "Removed, with their tokens: {count} locations that this person connected\n"
-        ))?;
-    } else if count > 0 {
+        text += &format!("Removed, with their tokens: {many} that this person connected\n");
+    } else if !connected.is_empty() {
         eprintln!(
-            "Locations that this person connected, and their tokens, are kept: {count}. --remove-locations removes them."
+            "What this person connected is kept, with its tokens: {many}. --remove-locations removes that."
         );
     }
+    let removed = if removes_locations {
+        connected.len()
+    } else {
+        0
+    };
+    let record = json!({"id": person.id, "name": person.name, "state": "ended", "removed_locations": removed});
+    output.record(&record, text)?;
     if !people.has_operator() {
         eprintln!(
             "There is no operator now: `highlevel-mcp console link` makes a link for the next."
@@ -108,42 +134,120 @@ fn end(store: &Store, who: &str, removes_locations: bool) -> Result<(), CliError
     Ok(())
 }
 
-fn person_row(person: &Person) -> [Text; 5] {
-    let role = match person.role {
-        _ if person.ended.is_some() => Text::bad("ended"),
-        PersonRole::Operator => Text::good("operator"),
-        PersonRole::Member => Text::good("member"),
-    };
-    let seen = person.seen.map_or_else(|| "never".to_owned(), day);
-    [
-        visible(&person.name).into(),
-        role,
-        Text::aside(seen),
-        person.id.as_str().into(),
-        visible(&describe(&PersonRights::from(person))).into(),
-    ]
+/// Somebody who may sign in, or may once they have joined, as a list shows them.
+#[derive(Serialize)]
+struct PersonRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    /// `active`, `invited` or `ended`.
+    state: &'static str,
+    role: &'static str,
+    all_locations: bool,
+    locations: Vec<&'a str>,
+    /// Where the person may approve calls, of the locations that are named.
+    approves_in: Vec<&'a str>,
+    approves_all: bool,
+    policy: Option<&'a str>,
+    may_vault: bool,
+    created: Timestamp,
+    seen: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    /// Of an invitation: until when, and how many may join.
+    expires: Option<Timestamp>,
+    uses_left: Option<u32>,
+    #[serde(skip)]
+    may: String,
 }
 
-/// Of one by which somebody may still join.
-fn invitation_row(link: &LinkRecord) -> Option<[Text; 5]> {
-    let Offer::Invite(invitation) = &link.offer else {
-        return None;
-    };
-    if link.ended.is_some() || link.uses_left == 0 {
-        return None;
+impl<'a> PersonRow<'a> {
+    fn new(person: &'a Person) -> Self {
+        let rights = PersonRights::from(person);
+        let state = match person.ended {
+            Some(_) => "ended",
+            None => "active",
+        };
+        Self {
+            seen: person.seen,
+            ended: person.ended,
+            ..Self::with(&rights, &person.id, &person.name, state, person.created)
+        }
     }
-    let uses = match link.uses_left {
-        1 => String::new(),
-        uses => format!("; {uses} may join"),
-    };
-    let rights = describe(&PersonRights::from(invitation));
-    Some([
-        visible(&invitation.name).into(),
-        Text::warning("invited"),
-        Text::aside("-"),
-        link.id.as_str().into(),
-        visible(&format!("{rights}; join until {}{uses}", day(link.expires))).into(),
-    ])
+
+    /// Of one by which somebody may still join.
+    fn invited(link: &'a LinkRecord) -> Option<Self> {
+        let Offer::Invite(invitation) = &link.offer else {
+            return None;
+        };
+        if link.ended.is_some() || link.uses_left == 0 {
+            return None;
+        }
+        let rights = PersonRights::from(invitation);
+        let uses = match link.uses_left {
+            1 => String::new(),
+            uses => format!("; {uses} may join"),
+        };
+        let row = Self::with(&rights, &link.id, &invitation.name, "invited", link.created);
+        Some(Self {
+            expires: Some(link.expires),
+            uses_left: Some(link.uses_left),
+            may: format!("{}; join until {}{uses}", row.may, day(link.expires)),
+            ..row
+        })
+    }
+
+    fn with(
+        rights: &PersonRights<'a>,
+        id: &'a str,
+        name: &'a str,
+        state: &'static str,
+        created: Timestamp,
+    ) -> Self {
+        let locations = rights.locations.iter();
+        let approved = locations.clone().filter(|(_, may_approve)| *may_approve);
+        Self {
+            id,
+            name,
+            state,
+            role: rights.role.name(),
+            all_locations: rights.all_locations || rights.role == PersonRole::Operator,
+            approves_in: approved.map(|(alias, _)| *alias).collect(),
+            locations: locations.map(|(alias, _)| *alias).collect(),
+            approves_all: rights.approves_all || rights.role == PersonRole::Operator,
+            policy: rights.policy,
+            may_vault: rights.may_vault,
+            created,
+            seen: None,
+            ended: None,
+            expires: None,
+            uses_left: None,
+            may: describe(rights),
+        }
+    }
+}
+
+impl TableRow<5> for PersonRow<'_> {
+    const COLUMNS: [Column; 5] = [
+        Column::copied("Name"),
+        Column::shortened("Role").least(8),
+        Column::copied("Seen").rank(1),
+        Column::copied("Id"),
+        Column::wrapped("May"),
+    ];
+
+    fn cells(&self) -> [Text; 5] {
+        let (role, seen) = match self.state {
+            "ended" => (Text::bad("ended"), Text::time_or(self.seen, "never")),
+            "invited" => (Text::warning("invited"), Text::aside("-")),
+            _ => (Text::good(self.role), Text::time_or(self.seen, "never")),
+        };
+        [
+            self.name.into(),
+            role,
+            seen,
+            self.id.into(),
+            self.may.as_str().into(),
+        ]
+    }
 }
 
 /// What a person may do, or may once the person has joined.
@@ -228,6 +332,29 @@ pub(super) fn day(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn people_fit_a_terminal() {
+        let aliases: Vec<String> = (1..=40)
+            .map(|number| format!("branch-{number:02}"))
+            .collect();
+        let rights = PersonRights {
+            role: PersonRole::Member,
+            all_locations: false,
+            locations: aliases.iter().map(|alias| (alias.as_str(), true)).collect(),
+            approves_all: false,
+            policy: Some("front-desk-of-the-western-branches"),
+            may_vault: true,
+        };
+        let time = "2026-11-28T04:48:54Z".parse().expect("a time");
+        let name = "Ada Abbott-Featherstonehaugh of the western branches";
+        let row = PersonRow {
+            seen: Some(time),
+            ..PersonRow::with(&rights, "per_0123456789abcdefghij", name, "active", time)
+        };
+        check_fits(&PersonRow::COLUMNS, &[row.cells().into()]);
+    }
 
     #[test]
     fn rights_are_described_in_words() {

@@ -3,21 +3,24 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 
-use super::{CliError, StateFlags, print};
+use super::output::{CardField, ListFlags, OutputFlags};
+use super::{CliError, StateFlags};
 use crate::call::restore_store;
 use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum StateCommand {
     /// Where it is, how large, and how much of what it holds.
-    Info(Info),
+    Info(ListFlags),
     /// A copy of it, whole, while servers go on writing; the key that opens it is not in it.
     Backup {
         /// A file that is not there yet.
         file: PathBuf,
+        #[command(flatten)]
+        output: OutputFlags,
         #[command(flatten)]
         of: StateFlags,
     },
@@ -26,83 +29,75 @@ pub(super) enum StateCommand {
         /// A file that `state backup` made.
         file: PathBuf,
         #[command(flatten)]
+        output: OutputFlags,
+        #[command(flatten)]
         of: StateFlags,
     },
     /// Seal everything under the first of state.keys; the others are not needed afterwards. Start every server with the
     /// new key before: a server that has only the old one opens nothing afterwards.
-    Rekey(StateFlags),
-}
-
-#[derive(Args)]
-pub(super) struct Info {
-    /// As one JSON object.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    of: StateFlags,
+    Rekey(ListFlags),
 }
 
 impl StateCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
-            Self::Info(info) => info.run(flags)?,
-            Self::Backup { file, of } => {
+            Self::Info(info) => show(&info, flags)?,
+            Self::Backup { file, output, of } => {
                 let (_, store) = of.open(flags)?;
                 let bytes = store.backup(&file)?;
-                print(format_args!(
+                let text = format!(
                     "{} holds a copy of {bytes} bytes; keep the key that opens it elsewhere\n",
                     file.display()
-                ))?;
+                );
+                output.record(&json!({"file": file, "bytes": bytes}), text)?;
             }
-            Self::Restore { file, of } => {
+            Self::Restore { file, output, of } => {
                 let config = of.config(flags)?;
                 let before = restore_store(&config, &file)?;
-                let before =
-                    before.map(|path| format!("; what was there is {} now", path.display()));
-                print(format_args!(
+                let kept = before
+                    .as_ref()
+                    .map(|path| format!("; what was there is {} now", path.display()));
+                let text = format!(
                     "{} is restored{}\n",
                     file.display(),
-                    before.unwrap_or_default()
-                ))?;
+                    kept.unwrap_or_default()
+                );
+                output.record(&json!({"file": file, "before": before}), text)?;
             }
-            Self::Rekey(of) => {
-                let (_, store) = of.open(flags)?;
+            Self::Rekey(rekey) => {
+                let (_, store) = rekey.of.open(flags)?;
                 let (sealed, of_all) = store.rekey()?;
-                print(format_args!(
+                let text = format!(
                     "{sealed} of {of_all} sealed values were sealed anew; the first key opens everything now\n"
-                ))?;
+                );
+                let record = json!({"sealed_anew": sealed, "sealed": of_all});
+                rekey.output.record(&record, text)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Info {
-    fn run(&self, flags: &Flags) -> Result<(), CliError> {
-        let (_, store) = self.of.open(flags)?;
-        let info = store.info().wait()?;
-        let path = store.path().map(|path| path.display().to_string());
-        let path = path.unwrap_or_default();
-        if self.json {
-            let counts: serde_json::Map<_, _> = info
-                .counts
-                .iter()
-                .map(|(name, count)| ((*name).to_owned(), json!(count)))
-                .collect();
-            return print(format_args!(
-                "{}\n",
-                json!({"file": path, "bytes": info.bytes, "tables": info.schema, "keys": info.keys, "holds": counts})
-            ));
-        }
-        let mut text = format!(
-            "File    {path}\nBytes   {}\nTables  version {}\nKeys    {}\n",
-            info.bytes,
-            info.schema,
-            info.keys.join(", ")
-        );
-        for (name, count) in &info.counts {
-            text += &format!("{count:>9} {name}\n");
-        }
-        print(text)
-    }
+fn show(info: &ListFlags, flags: &Flags) -> Result<(), CliError> {
+    let (_, store) = info.of.open(flags)?;
+    let held = store.info().wait()?;
+    let path = store.path().map(|path| path.display().to_string());
+    let path = path.unwrap_or_default();
+    let counts: serde_json::Map<_, _> = held
+        .counts
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), json!(count)))
+        .collect();
+    let record = json!({
+        "file": path, "bytes": held.bytes, "tables": held.schema, "keys": held.keys, "holds": counts,
+    });
+    let mut fields: Vec<CardField> = vec![
+        ("File", path.into()),
+        ("Bytes", held.bytes.to_string().into()),
+        ("Tables", format!("version {}", held.schema).into()),
+        ("Keys", held.keys.join(", ").into()),
+    ];
+    let counts = held.counts.iter();
+    fields.extend(counts.map(|(name, count)| (*name, count.to_string().into())));
+    info.output.fields(&record, fields)
 }

@@ -106,7 +106,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
     assert_eq!(info["keys"].as_array().map(Vec::len), Some(1));
     let file = info["file"].as_str().expect("a file").to_owned();
     assert!(file.ends_with("services.leadconnectorhq.com.db"), "{file}");
-    desk.run(&["state", "info"], 0, "1 access keys").await;
+    desk.run(&["state", "info"], 0, "access keys\t1\n").await;
     let copy = desk.path("copy.db");
     desk.run(&["state", "backup", &copy], 0, "holds a copy of")
         .await;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::call::ApprovalWebhooks;
-use crate::cli::terminal::visible;
+use crate::cli::text::visible;
 use crate::cli::{CliError, print, runtime};
 use crate::config::{Config, Flags};
 

@@ -193,11 +193,14 @@ async fn connected_locations_are_given_and_removed_as_their_owners_may() {
     // It can be stopped like any other.
     office.run(&["pause", "--location", &own], 0).await;
     let (_, said) = office.run(&["people", "end", "Bert"], 0).await;
-    assert!(said.contains("their tokens, are kept: 1."), "{said}");
+    assert!(
+        said.contains("is kept, with its tokens: 1 location."),
+        "{said}"
+    );
     let end = ["people", "end", &bert.id, "--remove-locations"];
     let (printed, _) = office.run(&end, 0).await;
     assert!(
-        printed.contains("with their tokens: 1 locations"),
+        printed.contains("with their tokens: 1 location that"),
         "{printed}"
     );
     let left = vault.list().await.expect("read");

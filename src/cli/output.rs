@@ -1,0 +1,231 @@
+//! The one form of what commands print: a table on a terminal, lines with tabs in a pipe, JSON where it is asked for.
+//!
+//! Of a list a pipe gets a line a row, with every column that the table can have, whole and without a header; `--json` gives
+//! one object a line. Of a single thing a pipe gets a line a field; `--json` gives one object on one line.
+
+use std::fmt::{Display, Write as _};
+use std::io::{ErrorKind, IsTerminal, Write as _};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::table::{TableText, card, render, terminal_width};
+use super::terminal::print_relayed;
+use super::text::spelt_as_json;
+use super::{CliError, StateFlags, print};
+
+pub(super) use super::table::{CardField, Column, note};
+pub(super) use super::text::Text;
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct OutputFlags {
+    /// As JSON, one object a line, with every field in full.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a list takes that takes nothing else.
+#[derive(Args)]
+pub(super) struct ListFlags {
+    #[command(flatten)]
+    pub(super) output: OutputFlags,
+    #[command(flatten)]
+    pub(super) of: StateFlags,
+}
+
+/// One row of a list. As JSON it has every field under the name that all commands give it.
+pub(super) trait TableRow<const WIDTH: usize>: Serialize {
+    const COLUMNS: [Column; WIDTH];
+
+    fn cells(&self) -> [Text; WIDTH];
+
+    /// Everything about this row, where a terminal shows that instead of a line of a table.
+    fn card(&self) -> Option<Vec<CardField>> {
+        None
+    }
+}
+
+impl OutputFlags {
+    /// Prints a list. Of an empty one `none` says beside what to do next; a pipe gets nothing.
+    pub(super) fn rows<const WIDTH: usize, R: TableRow<WIDTH>>(
+        self,
+        rows: &[R],
+        none: impl Display,
+    ) -> Result<(), CliError> {
+        if rows.is_empty() {
+            note(none);
+            return Ok(());
+        }
+        if self.json || !std::io::stdout().is_terminal() {
+            let mut lines = String::new();
+            for row in rows {
+                lines += &self.line(row)?;
+            }
+            return print_relayed(&lines);
+        }
+        let cards: Option<Vec<_>> = rows.iter().map(TableRow::card).collect();
+        if let Some(cards) = cards {
+            let cards = cards.iter().map(|fields| card(fields, terminal_width()));
+            return print(cards.collect::<Vec<_>>().join("\n"));
+        }
+        let cells: Vec<Vec<Text>> = rows.iter().map(|row| row.cells().into()).collect();
+        let TableText { text, left_out } = render(&R::COLUMNS, &cells, terminal_width());
+        print(text)?;
+        if !left_out.is_empty() {
+            note(format_args!(
+                "Not shown: {}. A wider window or --json shows it.",
+                left_out.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// Prints a row of a list that is still growing, on a line of its own. Whether somebody still reads them.
+    pub(super) fn still_read<const WIDTH: usize, R: TableRow<WIDTH>>(
+        self,
+        row: &R,
+    ) -> Result<bool, CliError> {
+        let line = self.line(row)?;
+        let mut stdout = std::io::stdout();
+        let line = match stdout.is_terminal() {
+            true => spelt_as_json(&line),
+            false => line,
+        };
+        match stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            written => Ok(written.map(|()| true)?),
+        }
+    }
+
+    /// One row as a pipe gets it.
+    fn line<const WIDTH: usize, R: TableRow<WIDTH>>(self, row: &R) -> Result<String, CliError> {
+        if self.json {
+            return Ok(serde_json::to_string(row)? + "\n");
+        }
+        Ok(row.cells().map(|text| text.whole()).join("\t") + "\n")
+    }
+
+    /// Prints a single thing.
+    pub(super) fn fields(
+        self,
+        record: &impl Serialize,
+        fields: Vec<CardField>,
+    ) -> Result<(), CliError> {
+        if self.json {
+            return self.record(record, "");
+        }
+        if std::io::stdout().is_terminal() {
+            return print(card(&fields, terminal_width()));
+        }
+        let mut lines = String::new();
+        for (name, text) in fields {
+            writeln!(lines, "{name}\t{}", text.whole())?;
+        }
+        print(lines)
+    }
+
+    /// Prints what was done, or `text` as it is.
+    pub(super) fn record(
+        self,
+        record: &impl Serialize,
+        text: impl Display,
+    ) -> Result<(), CliError> {
+        match self.json {
+            true => print_relayed(&(serde_json::to_string(record)? + "\n")),
+            false => print(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use clap::{Command, CommandFactory};
+
+    use crate::cli::Cli;
+
+    /// Commands that print neither rows nor a record, or nothing but JSON, or what others read as it is.
+    const WITHOUT_DATA: [&str; 19] = [
+        "audit export",
+        "call",
+        "completions",
+        "config check",
+        "config show",
+        "connect",
+        "keys create",
+        "locations add",
+        "locations list",
+        "locations remove",
+        "locations test",
+        "login",
+        "logout",
+        "sandbox",
+        "serve",
+        "stdio",
+        "tools list",
+        "tools scopes",
+        "tools show",
+    ];
+
+    /// The commands that do something, by their whole names.
+    fn leaves(command: &Command, name: &str, found: &mut Vec<(String, bool)>) {
+        let takes_json = |argument: &clap::Arg| argument.get_long() == Some("json");
+        if !command.has_subcommands() {
+            let has_json = command.get_arguments().any(takes_json);
+            found.push((name.to_owned(), has_json));
+        }
+        for next in command.get_subcommands() {
+            let name = format!("{name} {}", next.get_name());
+            leaves(next, name.trim_start(), found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_data_takes_json() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "", &mut found);
+        let mut without: Vec<&str> = found
+            .iter()
+            .filter(|(_, has_json)| !has_json)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        without.sort_unstable();
+        assert_eq!(without, WITHOUT_DATA);
+        assert!(found.len() > 40, "{found:?}");
+    }
+
+    fn files(folder: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                files(&path, found);
+            } else {
+                let text = fs::read_to_string(&path).expect("a text");
+                found.push((path.display().to_string(), text));
+            }
+        }
+    }
+
+    /// What a list shows is drawn at 60, 80 and 100 columns in a test beside it.
+    #[test]
+    fn every_list_is_held_to_narrow_terminals() {
+        let mut found = Vec::new();
+        files(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"),
+            &mut found,
+        );
+        let lists = |text: &str| text.matches("impl TableRow<").count();
+        let checks = |text: &str| text.matches("check_fits(&").count();
+        // This text names both.
+        found.retain(|(path, text)| lists(text) > 0 && !path.ends_with("output.rs"));
+        assert!(found.len() > 5);
+        for (path, text) in found {
+            assert!(checks(&text) >= lists(&text), "{path}");
+        }
+    }
+}
