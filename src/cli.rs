@@ -14,16 +14,20 @@ mod keys;
 mod known_names;
 mod locations;
 mod login;
+mod logs;
+mod open;
 mod output;
 mod pause;
 mod people;
 mod policy;
 mod ports;
 mod reach;
+mod running_server;
 mod sandbox;
 mod serve;
 mod sign_in;
 mod state;
+mod status;
 mod stdio;
 mod table;
 mod terminal;
@@ -47,8 +51,7 @@ use crate::telemetry::{Telemetry, flush_log};
 use crate::upstream::{Caller, Transport};
 use ::state::Store;
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 a tool failed, or doctor found a fault; 2 used or set up wrongly.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status no server; 2 used or set up wrongly.";
 
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
 #[derive(Parser)]
@@ -181,6 +184,16 @@ enum Command {
         #[command(subcommand)]
         command: console::ConsoleCommand,
     },
+    /// Open the console in this machine's browser, signed in by a link that is good once.
+    Open(open::OpenConsole),
+    /// Whether a server runs on this state folder, and what waits there. Exit code 1 where none runs.
+    Status(status::StatusCommand),
+    /// What calls changed, what was refused, and what waits for whom.
+    ///
+    /// It shows calls that change something, what was refused, calls that wait for a person and what people decided, and
+    /// what happened to people, keys and connections. Reads, retries and warnings stand in the server's own log (its
+    /// stderr) alone.
+    Logs(logs::Logs),
     /// Examine a file of rules, and what they say of a tool.
     Policy {
         #[command(subcommand)]
@@ -244,6 +257,9 @@ pub fn run() -> ExitCode {
         Command::Connections { command } => command.run(&flags),
         Command::Clients { command } => command.run(&flags),
         Command::Console { command } => command.run(&flags),
+        Command::Open(command) => command.run(&flags),
+        Command::Status(command) => command.run(&flags),
+        Command::Logs(command) => command.run(&flags),
         Command::Policy { command } => command.run(&flags),
         Command::Approvals { command } => command.run(&flags),
         Command::Pause(command) => command.run(&flags),

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use self::signals::Signals;
 use self::summary::Summary;
 use super::ports::cannot_listen;
+use super::running_server::Announcement;
 use super::sandbox::SandboxListener;
 use super::{CliError, console, prepared, runtime};
 use crate::call::{Pipeline, Snapshot};
@@ -70,6 +71,7 @@ impl Serve {
             let listen = config.server.listen;
             let listener = http::listen(listen).map_err(|error| cannot_listen(listen, &error))?;
             let address = listener.local_addr()?;
+            let _announcement = Announcement::make(&config, address);
             Summary::new(&flags, &config, &pipeline, address, tools)?.show(config.log.format);
             if pipeline.is_simulated() {
                 first_steps::show(&format!("http://{address}/mcp"), &config, &pipeline).await?;

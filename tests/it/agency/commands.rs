@@ -279,7 +279,13 @@ async fn rules_are_examined_and_keys_made_under_them() {
 }
 
 /// The result of a tool call over HTTP.
-async fn call(address: &str, key: &str, path: &str, tool: &str, arguments: Value) -> Value {
+pub(super) async fn call(
+    address: &str,
+    key: &str,
+    path: &str,
+    tool: &str,
+    arguments: Value,
+) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
     let request = client()
         .post(format!("http://{address}{path}"))

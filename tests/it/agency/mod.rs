@@ -9,6 +9,7 @@ mod forty;
 mod keyring;
 mod locations;
 mod pause;
+mod printed;
 mod rules;
 
 use std::fmt::Write;
