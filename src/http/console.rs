@@ -53,7 +53,10 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/connections", get(connections::list))
         .route("/console/connections/end", post(connections::end))
         .route("/console/locations", get(locations::list))
-        .route("/console/locations/{id}", get(locations::list))
+        .route(
+            "/console/locations/{id}",
+            get(locations::show_one).post(locations::change),
+        )
         .route("/console/locations/add", post(locations::add))
         .route("/console/locations/remove", post(locations::remove))
         .route("/console/pause", get(pause::show).post(pause::decide))

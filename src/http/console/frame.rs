@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{approvals, is_operator};
+use super::approvals::waiting as waiting_for;
+use super::is_operator;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::Visitor;
 use crate::http::pages::notice::PageProblem;
@@ -21,7 +22,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageProblem> {
     let reader = Reader {
         is_operator: is_operator(&session.person),
-        waiting: approvals::waiting(sign_in, &session.person).await?.len(),
+        waiting: waiting_for(sign_in, &session.person).await?.len(),
     };
     Ok(sign_in.pages.show(&page.with_reader(reader)))
 }
@@ -48,6 +49,6 @@ pub(super) async fn waiting(State(sign_in): State<Arc<SignIn>>, headers: HeaderM
 async fn count_waiting(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
     let visitor = Visitor::watching(sign_in, headers).await?;
     let person = &visitor.signed_in()?.person;
-    let waiting = approvals::waiting(sign_in, person).await?.len();
+    let waiting = waiting_for(sign_in, person).await?.len();
     Ok(sign_in.pages.fragment(&badge(waiting)))
 }

@@ -1,5 +1,7 @@
 //! The sub-accounts that somebody reaches, and how their tokens stand.
 
+mod one;
+
 use std::sync::Arc;
 
 use axum::Extension;
@@ -8,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::is_operator;
+use super::{is_operator, minute};
 use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
@@ -19,6 +21,7 @@ use crate::http::pages::clean::one_line;
 use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{Page, PageKind, Part};
+pub(super) use one::{change, show as show_one};
 use state::people::Person;
 use state::sessions::PersonSession;
 use state::vault::{CredentialStatus, VaultLocation};
@@ -117,6 +120,7 @@ pub(super) async fn all(
         settings.filter(|location| location.stored.is_none() && holder.reaches(location));
     rows.extend(settings.map(|location| {
         ConnectedLocation {
+            key: location.alias.clone(),
             id: None,
             alias: location.alias.clone(),
             name: one_line(&location.name, 80),
@@ -126,7 +130,8 @@ pub(super) async fn all(
                 .and_then(|zone| zone.iana_name())
                 .map(str::to_owned),
             owner: None,
-            status: "Set up by whoever runs this server.".to_owned(),
+            status: "Set up by whoever runs this server, in its settings.".to_owned(),
+            since: None,
             is_well: true,
         }
     }));
@@ -152,17 +157,19 @@ fn from_store(sign_in: &SignIn, row: &VaultLocation, reader: &Person) -> Connect
         person.map_or_else(|| id.clone(), |person| one_line(&person.name, 64))
     });
     ConnectedLocation {
-        id: may_remove(row, reader).then(|| row.id.clone()),
+        key: row.id.clone(),
+        id: may_look_after(row, reader).then(|| row.id.clone()),
         alias: row.alias.clone(),
         name: one_line(&row.name, 80),
         zone: row.zone.clone(),
         owner,
         status,
+        since: Some(minute(row.status_at)),
         is_well: row.status == CredentialStatus::Good,
     }
 }
 
-fn may_remove(row: &VaultLocation, person: &Person) -> bool {
+fn may_look_after(row: &VaultLocation, person: &Person) -> bool {
     is_operator(person) || row.owner.as_ref() == Some(&person.id)
 }
 
@@ -187,7 +194,7 @@ async fn remove_one(
     let id = fields.one("id");
     let rows = sign_in.vault.list().await.map_err(unavailable)?;
     if let Some(row) = rows.iter().find(|row| row.id == id) {
-        if !may_remove(row, &session.person) {
+        if !may_look_after(row, &session.person) {
             return Err(PageProblem::new(
                 StatusCode::FORBIDDEN,
                 "This sub-account is not yours to remove",

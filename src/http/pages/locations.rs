@@ -10,6 +10,8 @@ use super::{Page, PageKind, Part};
 pub(in crate::http) const MOST_LOCATIONS: usize = 100;
 
 pub(in crate::http) struct ConnectedLocation {
+    /// By which it has a page of its own.
+    pub key: String,
     /// `None`: the reader cannot remove it.
     pub id: Option<String>,
     pub alias: String,
@@ -19,6 +21,8 @@ pub(in crate::http) struct ConnectedLocation {
     pub owner: Option<String>,
     /// A sentence.
     pub status: String,
+    /// Since when that is so, where it is known.
+    pub since: Option<String>,
     pub is_well: bool,
 }
 
@@ -73,15 +77,114 @@ impl ConnectedLocation {
     fn card(&self) -> Markup {
         html! {
             li {
-                h2 { (self.name) }
-                p class="soft" {
-                    (self.alias)
-                    @if let Some(zone) = &self.zone { " · " (zone) }
-                    @if let Some(owner) = &self.owner { " · connected by " (owner) }
-                }
-                p class=[(!self.is_well).then_some("problem")] { (self.status) }
+                h2 { a href={ "/console/locations/" (self.key) } { (self.name) } }
+                (self.facts())
                 @if let Some(id) = &self.id {
                     button class="bad" name="id" value=(id) { "Remove" span class="hidden" { " " (self.name) } }
+                }
+            }
+        }
+    }
+}
+
+impl ConnectedLocation {
+    fn facts(&self) -> Markup {
+        html! {
+            p class="soft" {
+                (self.alias)
+                @if let Some(zone) = &self.zone { " · " (zone) }
+                @if let Some(owner) = &self.owner { " · connected by " (owner) }
+            }
+            p class=[(!self.is_well).then_some("problem")] {
+                (self.status)
+                @if let Some(since) = &self.since { span class="soft" { " Since " (since) "." } }
+            }
+        }
+    }
+}
+
+/// One sub-account, for whoever reaches it.
+pub(in crate::http) struct LocationPage<'a> {
+    pub row: &'a ConnectedLocation,
+    pub may_check: bool,
+    pub may_paste: bool,
+    /// Where the reader signs in at the CRM to connect it again.
+    pub sign_in_at: Option<&'a str>,
+    /// What was done just now.
+    pub done: Option<&'a str>,
+    pub problem: Option<&'a str>,
+    /// What its token can read, where it was tried just now.
+    pub reach: Option<&'a TokenReach>,
+    pub token: &'a str,
+}
+
+/// What a token may read, and what not.
+pub(in crate::http) struct TokenReach {
+    pub can: Vec<&'static str>,
+    pub cannot: Vec<&'static str>,
+}
+
+impl LocationPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let path = format!("/console/locations/{}", self.row.key);
+        let body = html! {
+            (problem(self.problem))
+            @if let Some(done) = self.done { p class="note" role="status" { (done) } }
+            (self.row.facts())
+            @if let Some(reach) = self.reach { (reach.list()) }
+            @if self.may_check {
+                form method="post" action=(path) {
+                    (token(self.token))
+                    p { "A check reads a few records there, and shows what the token can read." }
+                    div class="buttons" { button name="action" value="check" { "Check again" } }
+                }
+            }
+            @if let Some(address) = self.sign_in_at {
+                p { a href=(address) { "Sign in at " (brand.crm_name) " again" } ", and choose this sub-account there." }
+            }
+            @if self.may_paste {
+                h2 { "Another token" }
+                form method="post" action=(path) {
+                    (token(self.token))
+                    (secret(
+                        "token",
+                        "Private integration token of this sub-account",
+                        "It is tried first, and stands in place of the one before. What is connected goes on.",
+                    ))
+                    div class="buttons" { button class="main" name="action" value="token" { "Check and replace" } }
+                }
+            }
+            @if let Some(id) = &self.row.id {
+                details {
+                    summary { "Remove it" }
+                    p { "Assistants that are connected reach it no more, and its token is forgotten here. In " (brand.crm_name)
+                        " nothing changes." }
+                    form method="post" action="/console/locations/remove" {
+                        (token(self.token))
+                        button class="bad" name="id" value=(id) { "Remove" }
+                    }
+                }
+            } @else {
+                p class="soft" { "It is changed by whoever runs this server." }
+            }
+            p { a href="/console/locations" { "All sub-accounts" } }
+        };
+        Page::new(
+            PageKind::Console(Part::Locations),
+            self.row.name.clone(),
+            body,
+        )
+    }
+}
+
+impl TokenReach {
+    fn list(&self) -> Markup {
+        html! {
+            dl {
+                dt { "It can read" } dd { (self.can.join(", ")) }
+                @if !self.cannot.is_empty() {
+                    dt { "It cannot read" }
+                    dd { (self.cannot.join(", ")) ". Tick more permissions of the token to change that; it need not be pasted again." }
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::approvals::{
 use super::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
-use super::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
+use super::locations::{ConnectedLocation, LocationPage, LocationsPage, MOST_LOCATIONS};
 use super::*;
 use crate::config::Flags;
 
@@ -197,12 +197,14 @@ fn every_page() -> Vec<(&'static str, Page)> {
         token: "s",
     };
     let located = |number| ConnectedLocation {
+        key: "loc_0123456789abcdefghijkl".to_owned(),
         id: Some("loc_0123456789abcdefghijkl".to_owned()),
         alias: format!("location-{number}"),
         name: "Acme Dental of a long name & sons".to_owned(),
         zone: Some("Europe/Berlin".to_owned()),
         owner: Some("Ada".to_owned()),
         status: "The token works.".to_owned(),
+        since: Some("2026-11-29 13:00 UTC".to_owned()),
         is_well: true,
     };
     let located: Vec<_> = (0..MOST_LOCATIONS).map(located).collect();
@@ -213,6 +215,16 @@ fn every_page() -> Vec<(&'static str, Page)> {
         sign_in_at: Some("/connect/crm"),
         done: None,
         problem: None,
+        token: "s",
+    };
+    let location = LocationPage {
+        row: &located[0],
+        may_check: true,
+        may_paste: true,
+        sign_in_at: Some("/connect/crm"),
+        done: None,
+        problem: Some("Not good."),
+        reach: None,
         token: "s",
     };
     let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
@@ -252,6 +264,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("approval", approval.page()),
         ("locations", locations.page(&brand)),
         ("live", live::tests::fullest().page(&brand)),
+        ("location", location.page(&brand)),
         ("notice", wrong.page(PageKind::Entry)),
     ]
 }

@@ -26,6 +26,7 @@ mod program;
 mod refreshes;
 mod registration;
 mod revocation;
+mod sub_accounts;
 mod tokens;
 mod vault;
 mod webhooks;
