@@ -9,23 +9,29 @@ const MINUTES: usize = 60;
 /// What happened in each of the last minutes. Its lock is held for one change of one minute.
 pub(crate) struct Minutes<T> {
     since: Instant,
-    ring: Mutex<Ring<T>>,
+    ring: Mutex<MinuteRing<T>>,
 }
 
-/// Minutes by their numbers since the beginning, each where its number modulo `MINUTES` says.
-struct Ring<T> {
+/// Minutes by their numbers since some beginning, each where its number modulo `MINUTES` says.
+pub(crate) struct MinuteRing<T> {
     newest: usize,
     minutes: Vec<T>,
 }
 
 impl<T: Default> Default for Minutes<T> {
     fn default() -> Self {
-        let mut minutes = Vec::new();
-        minutes.resize_with(MINUTES, T::default);
         Self {
             since: Instant::now(),
-            ring: Mutex::new(Ring { newest: 0, minutes }),
+            ring: Mutex::default(),
         }
+    }
+}
+
+impl<T: Default> Default for MinuteRing<T> {
+    fn default() -> Self {
+        let mut minutes = Vec::new();
+        minutes.resize_with(MINUTES, T::default);
+        Self { newest: 0, minutes }
     }
 }
 
@@ -43,16 +49,21 @@ impl<T: Default + Clone> Minutes<T> {
     }
 
     fn number(&self) -> usize {
-        usize::try_from(self.since.elapsed().as_secs() / 60).unwrap_or(usize::MAX)
+        minute_number(self.since)
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring<T>> {
+    fn ring(&self) -> MutexGuard<'_, MinuteRing<T>> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T: Default + Clone> Ring<T> {
-    fn add(&mut self, number: usize, change: impl FnOnce(&mut T)) {
+/// How many minutes have passed.
+pub(crate) fn minute_number(since: Instant) -> usize {
+    usize::try_from(since.elapsed().as_secs() / 60).unwrap_or(usize::MAX)
+}
+
+impl<T: Default + Clone> MinuteRing<T> {
+    pub(crate) fn add(&mut self, number: usize, change: impl FnOnce(&mut T)) {
         self.turn(number);
         // Who read the clock before the minute turned counts in the new one.
         if let Some(minute) = self.minutes.get_mut(self.newest % MINUTES) {
@@ -60,7 +71,7 @@ impl<T: Default + Clone> Ring<T> {
         }
     }
 
-    fn read(&mut self, number: usize) -> Vec<T> {
+    pub(crate) fn read(&mut self, number: usize) -> Vec<T> {
         self.turn(number);
         let oldest = self.newest + 1;
         let places = (oldest..oldest + MINUTES).map(|number| number % MINUTES);

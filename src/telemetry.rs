@@ -8,6 +8,7 @@ mod log;
 mod metrics;
 #[cfg(feature = "otlp")]
 mod traces;
+mod usage;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::latencies::Latencies;
+use super::usage::CallerUsage;
 use crate::minutes::Minutes;
 
 /// Calls under way that are known one by one. The server has places for fewer; what is beyond runs unlisted.
@@ -18,6 +19,7 @@ pub struct Activity {
     pub since: Timestamp,
     under_way: Mutex<UnderWay>,
     minutes: Minutes<CallMinute>,
+    usage: CallerUsage,
 }
 
 #[derive(Default)]
@@ -61,6 +63,7 @@ impl Default for Activity {
             since: Timestamp::now(),
             under_way: Mutex::default(),
             minutes: Minutes::default(),
+            usage: CallerUsage::default(),
         }
     }
 }
@@ -98,8 +101,9 @@ impl Activity {
         is_answered: bool,
         took: Duration,
     ) {
-        if let Some(number) = number {
-            self.under_way().calls.remove(&number);
+        let known = number.and_then(|number| self.under_way().calls.remove(&number));
+        if let Some(call) = known {
+            self.usage.count(call.who);
         }
         self.minutes.add(|minute| {
             *minute.count(outcome) += 1;
@@ -115,6 +119,11 @@ impl Activity {
         let calls: Vec<_> = under_way.calls.values().take(most).cloned().collect();
         let beside = under_way.calls.len() - calls.len();
         (calls, beside)
+    }
+
+    /// The callers who called most in the last hour, with their calls, at most `most`, and how many there are beside them.
+    pub fn busiest(&self, most: usize) -> (Vec<(String, u32)>, usize) {
+        self.usage.busiest(most)
     }
 
     /// The last hour, oldest minute first.

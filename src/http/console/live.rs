@@ -17,7 +17,7 @@ use crate::http::oauth::visitor::Visitor;
 use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::live::{
-    CallRow, LiveFigures, MOST_CALLS, MOST_WINDOWS, MinuteFigures, WindowRow,
+    CallRow, LiveFigures, MOST_CALLERS, MOST_CALLS, MOST_WINDOWS, MinuteFigures, WindowRow,
 };
 use crate::http::pages::notice::PageProblem;
 use crate::telemetry::CallMinute;
@@ -63,24 +63,21 @@ async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
     let limited = upstream.minutes.iter().map(|minute| minute.limited);
     let shown_windows = upstream.windows.iter().take(MOST_WINDOWS);
     let windows: Vec<_> = shown_windows.map(|window| row(sign_in, window)).collect();
-    let mut names = HashMap::new();
+    let (busiest, unlisted_callers) = activity.busiest(MOST_CALLERS);
+    let mut names = CallerNames::new(sign_in);
     let mut rows = Vec::new();
     for call in calls {
-        let who = match names.get(&call.who) {
-            Some(name) => String::clone(name),
-            None => {
-                let name = caller(sign_in, &call.who).await?;
-                names.insert(call.who.clone(), name.clone());
-                name
-            }
-        };
         let tool = TOOLS.iter().find(|tool| tool.name == call.tool);
         rows.push(CallRow {
             title: tool.map_or(call.tool, |tool| tool.title),
             location: call.location.map(|id| location_name(sign_in, &id)),
-            who,
+            who: names.name(&call.who).await?,
             runs_for: call.since.elapsed(),
         });
+    }
+    let mut callers = Vec::new();
+    for (who, calls) in busiest {
+        callers.push((names.name(&who).await?, calls));
     }
     Ok(LiveFigures {
         since: minute(activity.since),
@@ -103,7 +100,33 @@ async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
             })
             .collect(),
         hour,
+        callers,
+        unlisted_callers,
     })
+}
+
+/// Names that were looked up for this page: one caller may stand on it often.
+struct CallerNames<'a> {
+    sign_in: &'a SignIn,
+    known: HashMap<String, String>,
+}
+
+impl<'a> CallerNames<'a> {
+    fn new(sign_in: &'a SignIn) -> Self {
+        Self {
+            sign_in,
+            known: HashMap::new(),
+        }
+    }
+
+    async fn name(&mut self, who: &str) -> Result<String, PageProblem> {
+        if let Some(name) = self.known.get(who) {
+            return Ok(name.clone());
+        }
+        let name = caller(self.sign_in, who).await?;
+        self.known.insert(who.to_owned(), name.clone());
+        Ok(name)
+    }
 }
 
 fn row(sign_in: &SignIn, window: &WindowStatus) -> WindowRow {

@@ -19,6 +19,9 @@ pub(in crate::http) const FIGURES: &str = "/console/live/figures";
 pub(in crate::http) const MOST_CALLS: usize = 20;
 pub(in crate::http) const MOST_WINDOWS: usize = 12;
 
+/// Most callers on the page.
+pub(in crate::http) const MOST_CALLERS: usize = 20;
+
 /// Minutes in one row of the table.
 const IN_A_ROW: usize = 10;
 
@@ -42,6 +45,9 @@ pub(in crate::http) struct LiveFigures {
     pub hour: CallMinute,
     /// Oldest first.
     pub minutes: Vec<MinuteFigures>,
+    /// Who called most in the last hour, with their calls.
+    pub callers: Vec<(String, u32)>,
+    pub unlisted_callers: usize,
 }
 
 pub(in crate::http) struct CallRow {
@@ -92,6 +98,7 @@ impl LiveFigures {
                 (self.windows(crm))
                 (self.hour(crm))
                 (self.latencies(crm))
+                (self.callers())
             }
         }
     }
@@ -136,14 +143,14 @@ impl LiveFigures {
         html! {
             h2 { "The last hour" }
             dl {
-                dt { "Calls" } dd { (hour.calls()) }
+                dt { "Calls" } dd { (grouped(hour.calls())) }
                 dt { "Worked" } dd { (hour.worked) }
                 dt { "Asked first" } dd { (hour.asked) " waited for a confirmation" }
                 dt { "Refused" } dd { (hour.refused) " by rules, rights or a pause" }
                 dt { "At a limit" } dd { (hour.limited) " had no place in time" }
                 dt { "Failed" } dd { (hour.failed) }
                 dt { "Given up" } dd { (hour.cancelled) " by their clients" }
-                dt { "Requests" } dd { (self.requests) " to " (crm) ", " (self.limited) " of them refused as too many (429)" }
+                dt { "Requests" } dd { (grouped(self.requests)) " to " (crm) ", " (self.limited) " of them refused as too many (429)" }
             }
             (chart::bars(&self.minutes.iter().map(|minute| minute.requests).collect::<Vec<_>>(), &format!("Requests to {crm} in each minute of the last hour")))
         }
@@ -165,6 +172,16 @@ impl LiveFigures {
                     (self.table())
                 }
                 _ => { p { (crm) " answered no call in the last hour." } }
+            }
+        }
+    }
+
+    fn callers(&self) -> Markup {
+        html! {
+            @if !self.callers.is_empty() {
+                h2 { "Who called in the last hour" }
+                dl { @for (who, calls) in &self.callers { dt { (who) } dd { (grouped(*calls)) } } }
+                @if self.unlisted_callers > 0 { p { (self.unlisted_callers) " more called less." } }
             }
         }
     }
@@ -203,11 +220,12 @@ impl WindowRow {
         let gate = &self.gate;
         let interval = format!(
             "{} of {} calls in {}",
-            gate.used,
-            gate.allowed,
+            grouped(gate.used),
+            grouped(gate.allowed),
             duration(gate.interval)
         );
-        let day = format!("{} of {} calls today", gate.day_used, gate.day_allowed);
+        let (used, allowed) = (grouped(gate.day_used), grouped(gate.day_allowed));
+        let day = format!("{used} of {allowed} calls today");
         html! {
             li {
                 strong { (self.name) }
@@ -225,13 +243,26 @@ impl WindowRow {
     }
 }
 
+/// `200,000`
+fn grouped(number: impl Into<u64>) -> String {
+    let digits = number.into().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn longest(durations: impl Iterator<Item = Duration>) -> String {
     let longest = durations.max();
     longest.map_or_else(|| "–".to_owned(), duration)
 }
 
 /// As people read it: 40 ms, 1.2 s, 3 min.
-pub(super) fn duration(duration: Duration) -> String {
+pub(in crate::http) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
         ..1_000 => format!("{millis} ms"),

@@ -105,11 +105,12 @@ async fn an_operator_sees_what_runs_and_what_ran() {
         "None.",
         "<strong>Acme Dental</strong>",
         "60 of 100 calls in 10 s",
-        "50001 of 200000 calls today",
+        "50,001 of 200,000 calls today",
         "<dt>Worked</dt><dd>2</dd>",
         "2 to BrightCRM, 0 of them refused",
         "Half of the calls of the last hour were answered within",
         "The highest bar is 2.",
+        "<dt>access key front desk</dt><dd>2</dd>",
     ] {
         assert!(after.text.contains(part), "{part} is not in {}", after.text);
     }

@@ -48,6 +48,15 @@ pub(in crate::http::pages) fn fullest() -> LiveFigures {
         limited: 6,
         hour,
         minutes: (0..60).map(minute).collect(),
+        callers: (0..MOST_CALLERS)
+            .map(|number| {
+                (
+                    "Claude Code, for Ada".to_owned(),
+                    1_000 - u32::try_from(number).expect("few"),
+                )
+            })
+            .collect(),
+        unlisted_callers: 3,
     }
 }
 
@@ -61,12 +70,14 @@ fn figures_are_told_in_words_too() {
         "<strong>Get the free slots of a calendar</strong>, for 1.2 s",
         "4 more began later.",
         "99 of 100 calls in 10 s",
-        "123456 of 200000 calls today",
+        "123,456 of 200,000 calls today",
         "BrightCRM asked to wait 4 s more.",
         "3 calls wait for a place.",
         "BrightCRM refused 2 requests as too many (429).",
         "<dt>Refused</dt><dd>2 by rules, rights or a pause</dd>",
-        "1234 to BrightCRM, 6 of them refused as too many (429)",
+        "1,234 to BrightCRM, 6 of them refused as too many (429)",
+        "<dt>Claude Code, for Ada</dt><dd>1,000</dd>",
+        "3 more called less.",
         "hx-get=\"/console/live/figures\" hx-trigger=\"every 2s\"",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
@@ -82,6 +93,18 @@ fn the_table_says_when_its_minutes_were() {
         "<th scope=\"row\">14:51</th><td>545</td><td>59 ms</td><td>2.4 s</td>",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn numbers_are_grouped() {
+    for (number, expected) in [
+        (0_u64, "0"),
+        (999, "999"),
+        (1_000, "1,000"),
+        (1_234_567, "1,234,567"),
+    ] {
+        assert_eq!(grouped(number), expected);
     }
 }
 
