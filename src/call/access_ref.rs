@@ -1,4 +1,5 @@
-//! What the server itself gave a caller: an access key, or a grant of sign-in. Calls, counts and records are kept under it.
+//! What the server itself gave a caller: an access key, a grant of sign-in, or a seat at the console. Calls, counts and
+//! records are kept under it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use state::people::Person;
 pub enum AccessRef {
     Key(AccessKeyRef),
     Grant(Arc<GrantRef>),
+    /// A person at the console: as a grant of theirs, under the rules that they chose there and the person's id. No client
+    /// has it.
+    Console(Arc<GrantRef>),
 }
 
 /// An access key as far as calls are concerned.
@@ -63,11 +67,14 @@ pub enum HolderRef {
 /// Stands in a grant for every location of its holder.
 const EVERY: &str = "*";
 
+/// What the audit has in the place of a client for what people do at the console themselves.
+const CONSOLE: &str = "console";
+
 impl AccessRef {
     pub fn id(&self) -> &str {
         match self {
             Self::Key(key) => &key.id,
-            Self::Grant(grant) => &grant.id,
+            Self::Grant(grant) | Self::Console(grant) => &grant.id,
         }
     }
 
@@ -76,6 +83,7 @@ impl AccessRef {
         match self {
             Self::Key(key) => format!("key:{}", key.id),
             Self::Grant(grant) => format!("grant:{}", grant.id),
+            Self::Console(grant) => format!("person:{}", grant.id),
         }
     }
 
@@ -83,7 +91,7 @@ impl AccessRef {
     pub fn rules(&self, alias: Option<&str>) -> impl Iterator<Item = &NamedRules> + Clone {
         let (rules, there) = match self {
             Self::Key(key) => (key.rules.as_slice(), None),
-            Self::Grant(grant) => {
+            Self::Grant(grant) | Self::Console(grant) => {
                 let there = alias.and_then(|alias| grant.location_rules.get(alias));
                 (grant.rules.as_slice(), there)
             }
@@ -93,7 +101,7 @@ impl AccessRef {
 
     /// Whose grant it is, for the audit; `None` of a key.
     pub fn audit_entry(&self) -> Option<GrantEntry<'_>> {
-        let grant = self.grant()?;
+        let grant = self.terms()?;
         let (person, key) = match &grant.reach.holder {
             HolderRef::Person(person) => (Some(person.id.as_str()), None),
             HolderRef::Key(record) => (None, Some(record.id.as_str())),
@@ -112,8 +120,16 @@ impl AccessRef {
 
     pub fn grant(&self) -> Option<&GrantRef> {
         match self {
-            Self::Key(_) => None,
+            Self::Key(_) | Self::Console(_) => None,
             Self::Grant(grant) => Some(grant),
+        }
+    }
+
+    /// What a person, or the holder of a key, let it do; `None` of a key.
+    pub fn terms(&self) -> Option<&GrantRef> {
+        match self {
+            Self::Key(_) => None,
+            Self::Grant(grant) | Self::Console(grant) => Some(grant),
         }
     }
 }
@@ -205,6 +221,24 @@ impl GrantRef {
         }
     }
 
+    /// Of a person at the console, who chose these rules: in all that the person reaches, by what holds for the person.
+    pub(super) fn at_console(person: Arc<Person>, rules: &NamedRules) -> Self {
+        let id = person.id.clone();
+        let terms = GrantTerms {
+            id: &id,
+            client: CONSOLE,
+            rules: &rules.to_string(),
+            locations: &[EVERY.to_owned()],
+            reads_only: false,
+        };
+        Self::new(&terms, HolderRef::Person(person))
+    }
+
+    /// The rules that were chosen, by name; those of the holder stand beside them.
+    pub(super) fn chosen_rules(&self) -> Option<String> {
+        self.rules.first().map(ToString::to_string)
+    }
+
     /// A call was refused because the connection may only read.
     pub fn note_refusal(&self) {
         self.lacks_scope.fetch_or(self.asked_to_read, Relaxed);
@@ -273,6 +307,13 @@ impl HolderRef {
             },
         }
     }
+}
+
+/// What a call at the console is told of a person who is none any more.
+pub(super) fn person_ended() -> Failure {
+    let what = "Nothing was sent: you are nobody of this server any more.";
+    Failure::new(FailureClass::Auth, what)
+        .with_remedy("Have the server's operator invite you again.")
 }
 
 /// What a call of a grant is told that has ended.

@@ -18,6 +18,7 @@ use super::{
 use crate::catalog::TOOLS;
 use crate::telemetry::Parent;
 use crate::upstream::Caller;
+use policy::NamedRules;
 use state::approvals::ApprovedCall;
 
 /// From one look for approved calls to the next.
@@ -63,10 +64,19 @@ struct StoredCaller {
     /// Of a grant.
     #[serde(default)]
     grant: Option<String>,
+    #[serde(default)]
+    console: Option<StoredSeat>,
     /// The connection acts in the location of this alias.
     alias: Option<String>,
     /// It acts for the server's own account.
     is_own: bool,
+}
+
+/// A person at the console, and the rules that were chosen there.
+#[derive(Serialize, Deserialize)]
+struct StoredSeat {
+    person: String,
+    rules: String,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -74,6 +84,7 @@ struct StoredCaller {
 enum StoredKind {
     AccessKey,
     Grant,
+    Console,
     ServerKey,
     OwnAccount,
     Local,
@@ -111,6 +122,7 @@ impl StoredRequest {
         let kind = match principal.kind {
             CallerKind::AccessKey => StoredKind::AccessKey,
             CallerKind::Grant => StoredKind::Grant,
+            CallerKind::Console => StoredKind::Console,
             CallerKind::ServerKey => StoredKind::ServerKey,
             CallerKind::OwnAccount => StoredKind::OwnAccount,
             CallerKind::Local => StoredKind::Local,
@@ -118,10 +130,14 @@ impl StoredRequest {
         };
         let account = principal.account.as_ref();
         let alias = account.and_then(|account| account.configured.as_ref());
-        let (key, grant) = match &principal.access {
-            Some(AccessRef::Key(key)) => (Some(key.id.clone()), None),
-            Some(AccessRef::Grant(grant)) => (None, Some(grant.id.clone())),
-            None => (None, None),
+        let (key, grant, console) = match &principal.access {
+            Some(AccessRef::Key(key)) => (Some(key.id.clone()), None, None),
+            Some(AccessRef::Grant(grant)) => (None, Some(grant.id.clone()), None),
+            Some(AccessRef::Console(seat)) => {
+                let (person, rules) = (seat.id.clone(), seat.chosen_rules()?);
+                (None, None, Some(StoredSeat { person, rules }))
+            }
+            None => (None, None, None),
         };
         let facts = subject.facts();
         let (arguments, items, location, on_error, idempotency_key) = match subject.batch() {
@@ -155,6 +171,7 @@ impl StoredRequest {
                 kind,
                 key,
                 grant,
+                console,
                 alias: alias.map(|configured| configured.alias.clone()),
                 is_own: account.is_some() && alias.is_none(),
             },
@@ -259,6 +276,15 @@ impl Pipeline {
         );
     }
 
+    fn seat_again(&self, stored: &StoredSeat) -> Option<Principal> {
+        let people = &self.controls().sign_in.as_ref()?.people;
+        let person = people.find(&stored.person).ok()??;
+        Some(Principal::at_console(
+            person,
+            &NamedRules::parse(&stored.rules)?,
+        ))
+    }
+
     /// The caller as it is now; `None` where it is nobody's any more.
     async fn principal_again(
         &self,
@@ -268,6 +294,7 @@ impl Pipeline {
         let kind = match stored.kind {
             StoredKind::AccessKey => CallerKind::AccessKey,
             StoredKind::Grant => CallerKind::Grant,
+            StoredKind::Console => return self.seat_again(stored.console.as_ref()?),
             StoredKind::ServerKey => CallerKind::ServerKey,
             StoredKind::OwnAccount => CallerKind::OwnAccount,
             StoredKind::Local => CallerKind::Local,

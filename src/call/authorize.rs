@@ -137,6 +137,11 @@ impl Pipeline {
         let sign_in = self.controls().sign_in.as_ref();
         let (what, remedy) = match facts.may_disclose {
             // Nobody but whoever connected the client chose it.
+            true if denied.is_callers && matches!(access, Some(AccessRef::Console(_))) => (
+                denied.what.clone(),
+                "Choose rules that let it through, or have the server's operator look at those that hold for you."
+                    .to_owned(),
+            ),
             true if denied.is_callers => (
                 denied.what.clone(),
                 match sign_in {

@@ -251,6 +251,7 @@ impl Pipeline {
                 Some(access) if self.ended(Some(access), None).is_some() => match access {
                     AccessRef::Key(_) => "The access key is good no longer",
                     AccessRef::Grant(_) => "The connection was ended",
+                    AccessRef::Console(_) => "The person is nobody of this server any more",
                 },
                 _ => "HighLevel does not accept the token",
             });

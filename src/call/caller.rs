@@ -10,7 +10,9 @@ use crate::budget::Budget;
 use crate::telemetry::Parent;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::{Caller, ConfiguredLocation, Digest};
+use policy::NamedRules;
 use state::keys::KeyLocations;
+use state::people::Person;
 
 /// Whom a connection acts for, as the host or the command line made sure of.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub enum CallerKind {
     AccessKey,
     /// A token of ours that a client got when somebody connected it.
     Grant,
+    /// The session of a person who is signed in, at the console.
+    Console,
     /// The settings' `access_key`, alone or beside a HighLevel token.
     ServerKey,
     /// A HighLevel token and nothing else: anybody can make one up.
@@ -144,9 +148,10 @@ impl From<&KeyLocations> for LocationScope {
 }
 
 impl CallerKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AccessKey,
         Self::Grant,
+        Self::Console,
         Self::ServerKey,
         Self::Token,
         Self::OwnAccount,
@@ -157,6 +162,7 @@ impl CallerKind {
         let (name, is_known, agency) = match self {
             Self::AccessKey => ("access key", true, AgencyRight::ByKey),
             Self::Grant => ("grant", true, AgencyRight::Never),
+            Self::Console => ("console", true, AgencyRight::Never),
             Self::ServerKey => ("settings' key", true, AgencyRight::BySetting),
             Self::Token => ("HighLevel token", false, AgencyRight::Unbound),
             Self::OwnAccount => ("own account", true, AgencyRight::Never),
@@ -181,6 +187,7 @@ impl Principal {
         match &self.access {
             Some(AccessRef::Key(key)) => return PrincipalId::Key(key.id.clone()),
             Some(AccessRef::Grant(grant)) => return PrincipalId::Grant(grant.id.clone()),
+            Some(AccessRef::Console(grant)) => return PrincipalId::Person(grant.id.clone()),
             None => {}
         }
         match (&self.account, self.kind) {
@@ -212,6 +219,15 @@ impl Principal {
         }
     }
 
+    /// A person at the console, under these rules and those that hold for the person anyway.
+    pub fn at_console(person: Arc<Person>, rules: &NamedRules) -> Self {
+        let grant = Arc::new(GrantRef::at_console(person, rules));
+        Self {
+            access: Some(AccessRef::Console(Arc::clone(&grant))),
+            ..Self::with_scope(CallerKind::Console, LocationScope::Grant(grant))
+        }
+    }
+
     /// Somebody without an account of their own, who names one of the locations in `scope`.
     pub fn with_scope(kind: CallerKind, scope: LocationScope) -> Self {
         Self {
@@ -238,6 +254,7 @@ impl Pipeline {
         let name = match self.principal_id(principal) {
             PrincipalId::Key(id) => format!("key {id}"),
             PrincipalId::Grant(id) => format!("grant {id}"),
+            PrincipalId::Person(id) => format!("person {id}"),
             PrincipalId::Server => "server".to_owned(),
             PrincipalId::Local => "local".to_owned(),
             PrincipalId::Token(_) => {

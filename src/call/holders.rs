@@ -1,6 +1,8 @@
 //! Whose a key or grant is, and what it still opens at this moment.
 
-use super::access_ref::{AccessRef, GrantRef, GrantTerms, HolderRef, connection_ended};
+use super::access_ref::{
+    AccessRef, GrantRef, GrantTerms, HolderRef, connection_ended, person_ended,
+};
 use super::{Controls, Pipeline};
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{ConfiguredLocation, Failure};
@@ -32,6 +34,11 @@ impl Controls {
         if !sign_in.grants.is_live(&grant.id) {
             return None;
         }
+        self.same_holder(grant)
+    }
+
+    /// The same of a grant that lasts as long as its holder.
+    fn same_holder(&self, grant: &GrantRef) -> Option<HolderRef> {
         self.holder(&match grant.holder() {
             HolderRef::Person(person) => GrantHolder::Person(person.id.clone()),
             HolderRef::Key(record) => GrantHolder::Key(record.id.clone()),
@@ -53,6 +60,20 @@ impl Pipeline {
                 "Nothing was sent: the access key was revoked or has expired.",
                 "Have the server's operator make another.",
             ),
+            AccessRef::Console(grant) => match self.controls().same_holder(grant) {
+                None => return Some(person_ended()),
+                Some(holder) => {
+                    let reach = grant.reach.with_holder(holder);
+                    if location.is_none_or(|location| reach.contains(location)) {
+                        return None;
+                    }
+                    (
+                        FailureClass::Location,
+                        "Nothing was sent: you do not reach this sub-account any more.",
+                        "Have the server's operator give it to you again.",
+                    )
+                }
+            },
             AccessRef::Grant(grant) => match self.controls().holder_now(grant) {
                 None => return Some(connection_ended()),
                 Some(holder) => {

@@ -9,6 +9,8 @@ pub enum PrincipalId {
     Key(String),
     /// The id of a grant.
     Grant(String),
+    /// The id of a person, at the console.
+    Person(String),
     /// Whoever has the settings' access key, and no token beside it.
     Server,
     /// A HighLevel token, by its HMAC.

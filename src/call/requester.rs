@@ -7,7 +7,7 @@ use state::grants::GrantHolder;
 /// By names that others chose: whoever shows them cleans them first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requester {
-    /// The client of a connection.
+    /// The client of a connection, or the console.
     pub client: Option<String>,
     /// The person who holds that connection.
     pub person: Option<String>,
@@ -31,6 +31,11 @@ impl Controls {
                 })
             }
             "grant" => self.connection(id).await,
+            "person" => Ok(Requester {
+                client: Some("the console".to_owned()),
+                person: self.person_name(id),
+                ..Requester::default()
+            }),
             _ => Ok(Requester::default()),
         }
     }
@@ -48,11 +53,7 @@ impl Controls {
         };
         let (person, key) = match &grant.holder {
             GrantHolder::Key(id) => (None, self.key_name(id)),
-            GrantHolder::Person(id) => {
-                let people = self.sign_in.as_ref().map(|sign_in| &sign_in.people);
-                let person = people.and_then(|people| people.find(id).ok().flatten());
-                (person.map(|person| person.name.clone()), None)
-            }
+            GrantHolder::Person(id) => (self.person_name(id), None),
         };
         Ok(Requester {
             client: Some(grant.client_name),
@@ -60,6 +61,12 @@ impl Controls {
             key,
             is_over: false,
         })
+    }
+
+    fn person_name(&self, id: &str) -> Option<String> {
+        let people = &self.sign_in.as_ref()?.people;
+        let person = people.find(id).ok().flatten();
+        person.map(|person| person.name.clone())
     }
 
     fn key_name(&self, id: &str) -> Option<String> {

@@ -86,7 +86,7 @@ impl Subject {
 
     /// Whether whoever holds the grant that asks may decide about them: no rule but the grant's own has a person do so.
     pub(super) fn holder_decides(&self) -> bool {
-        let grant = self.access.as_ref().and_then(AccessRef::grant);
+        let grant = self.access.as_ref().and_then(AccessRef::terms);
         grant.is_some() && self.calls > 0 && !self.operator_asks
     }
 

@@ -8,6 +8,7 @@ mod frame;
 mod live;
 mod locations;
 mod pause;
+mod tools;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::http::pages::links::LinkPage;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{PageKind, WAITING};
 use state::people::{Person, PersonRole};
+pub(super) use tools::ToolTries;
 
 pub(super) fn routes() -> Router<Arc<SignIn>> {
     let mut routes = Router::new();
@@ -62,6 +64,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/pause", get(pause::show).post(pause::decide))
         .route("/console/live", get(live::page))
         .route(live::FIGURES, get(live::figures))
+        .merge(tools::routes())
         .route("/assets/{name}", get(asset))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }

@@ -25,8 +25,10 @@ use oauth::{DocumentFetcher, Issuer};
 use crate::call::Pipeline;
 use crate::config::{Config, OauthSettings};
 use crate::http::client_address::ClientAddresses;
+use crate::http::console::ToolTries;
 use crate::http::pages::Pages;
 use attempts::Attempts;
+pub(in crate::http) use authorize::rules_row;
 use marketplace::MarketplaceApp;
 use state::clients::Clients;
 use state::customers::Customers;
@@ -58,6 +60,7 @@ pub struct SignIn {
     /// None where the settings name no app of HighLevel's Marketplace.
     pub(in crate::http) marketplace: Option<MarketplaceApp>,
     pub(in crate::http) attempts: Attempts,
+    pub(in crate::http) tries: ToolTries,
 }
 
 impl SignIn {
@@ -92,6 +95,7 @@ impl SignIn {
             addresses: ClientAddresses::new(&config.server),
             pipeline: pipeline.clone(),
             attempts: Attempts::default(),
+            tries: ToolTries::default(),
         })))
     }
 

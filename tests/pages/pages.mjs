@@ -240,6 +240,42 @@ await small.getByRole("button", { name: /Approve/ }).click();
 await small.getByText("Approved by Ada").waitFor();
 pass("an invited person connects and approves without script, 360 pixels wide");
 
+// A tool is tried by keys alone, and without script on a phone; what ran is seen among the figures of the last hour.
+await page.goto(`${BASE}/console/tools`);
+await check(page, "tools");
+await page.getByLabel("What do you want to do?").fill("list contacts");
+await page.keyboard.press("Enter");
+await page.getByRole("main").getByRole("heading", { level: 2 }).first().waitFor();
+await check(page, "tools-found");
+await page.goto(`${BASE}/console/tools/contacts_get-contacts`);
+await page.getByLabel("Sub-account to act in").selectOption("acme");
+await page.getByLabel("Limit", { exact: true }).fill("many");
+await page.keyboard.press("Enter");
+await page.getByText("This must be a number").waitFor();
+await check(page, "tool-problem");
+await page.getByLabel("Limit", { exact: true }).fill("2");
+await page.keyboard.press("Enter");
+await page.getByText("It worked.").waitFor();
+await check(page, "tool-answer");
+const result = page.url();
+await page.reload();
+assert.equal(page.url(), result, "a reload looks again, and sends nothing");
+await small.goto(`${BASE}/console/tools/contacts_create-contact`);
+await small.getByLabel("Sub-account to act in").selectOption("acme");
+await small.getByLabel("First name", { exact: true }).fill("Grace");
+await small.getByRole("radio", { name: /Everything/ }).check();
+await small.getByRole("button", { name: "Run it" }).click();
+const confirm = small.getByRole("button", { name: "Confirm: do it now" });
+if (await confirm.isVisible()) await confirm.click();
+await small.getByText("It worked.").waitFor();
+await page.goto(`${BASE}/console/tools/contacts_create-contact`);
+await check(page, "tool");
+await page.goto(`${BASE}/console/live`);
+const before = await page.getByText(/as of/).innerText();
+await page.waitForFunction((text) => !document.body.innerText.includes(text), before);
+await check(page, "live");
+pass("a tool is tried, and the figures of the last hour draw themselves anew");
+
 // The same pages as they look before anybody is in.
 const stranger = await open();
 const nobody = await stranger.newPage();

@@ -69,9 +69,14 @@ impl Fences {
         })
     }
 
-    #[cfg(test)]
-    pub(in crate::call) fn marks(&self) -> (&str, &str) {
+    /// What stands before and behind other people's words.
+    pub fn marks(&self) -> (&str, &str) {
         (&self.opening, &self.closing)
+    }
+
+    /// Whether these stand in the answer.
+    pub fn has_marked(&self) -> bool {
+        self.is_shown && self.has_fenced.load(Relaxed)
     }
 
     /// Whether the answer holds what other people wrote.

@@ -13,6 +13,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 
+use super::callers::caller;
 use super::{frame, minute};
 use crate::call::{describe_effect, operation_title};
 use crate::http::oauth::SignIn;
@@ -31,7 +32,7 @@ use state::people::Person;
 use view::{CALLS_A_PAGE, CallRange, FIRST_CALLS, outcome, view};
 use waiting::store;
 pub(super) use waiting::waiting;
-use words::{location_name, state, watched, who};
+use words::{location_name, state, watched};
 
 pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
     let shown = show_list(&sign_in, &headers).await;
@@ -115,7 +116,7 @@ async fn row(sign_in: &SignIn, approval: &Approval) -> Result<ApprovalRow, PageP
         effect: describe_effect(&approval.effect),
         calls: approval.locations.iter().map(|one| one.calls).sum(),
         location: super::some(&names),
-        who: who(sign_in, approval).await?,
+        who: caller(sign_in, &approval.who).await?,
         state: state(approval),
     })
 }
@@ -161,7 +162,7 @@ async fn show_one(
         effect: describe_effect(&approval.effect),
         calls: request.calls,
         locations: &locations,
-        who: &who(sign_in, &approval).await?,
+        who: &caller(sign_in, &approval.who).await?,
         asked: &minute(approval.created),
         state: &state(&approval),
         watched: watched(&approval),

@@ -27,6 +27,7 @@ use crate::http::pages::consent::ConsentPage;
 use crate::http::pages::form::{FormFields, LARGEST_FORM};
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::{EntryPage, Page, PageKind, TokenPage};
+pub(in crate::http) use choices::rules_row;
 use client_request::ClientRequest;
 use consent_form::ConsentForm;
 use state::people::Person;

@@ -16,6 +16,7 @@ const MOST_FIELDS: usize = 500;
 const TOKEN: &str = "form";
 
 /// The fields of a form that came back.
+#[derive(Clone)]
 pub(in crate::http) struct FormFields(Vec<(String, String)>);
 
 impl FormFields {

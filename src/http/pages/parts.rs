@@ -7,6 +7,7 @@ pub(in crate::http) enum Part {
     Approvals,
     Connections,
     Locations,
+    Tools,
     Live,
     Pause,
 }
@@ -25,6 +26,7 @@ pub(super) const PARTS: &[PartLink] = &[
     everybody(Part::Approvals, "/console/approvals", "Approvals"),
     everybody(Part::Connections, "/console/connections", "Connections"),
     everybody(Part::Locations, "/console/locations", "Sub-accounts"),
+    everybody(Part::Tools, "/console/tools", "Try a tool"),
     operators(Part::Live, "/console/live", "Live"),
     operators(Part::Pause, "/console/pause", "Pause"),
 ];

@@ -228,7 +228,8 @@ fn every_page() -> Vec<(&'static str, Page)> {
         token: "s",
     };
     let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
-    vec![
+    let mut pages = tools::tests::every_page();
+    pages.extend(vec![
         ("consent", consent.page(&brand)),
         ("entry", entry.page(&brand)),
         (
@@ -266,7 +267,8 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("live", live::tests::fullest().page(&brand)),
         ("location", location.page(&brand)),
         ("notice", wrong.page(PageKind::Entry)),
-    ]
+    ]);
+    pages
 }
 
 #[test]
@@ -290,8 +292,16 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
         assert_eq!(scripts, expected, "{name}");
         // Whoever reads by ear, or moves by keys, finds the one heading, and what each field is.
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");
-        let fields = html.matches("<input type=\"text\"").count()
-            + html.matches("<input type=\"password\"").count();
+        let fields: usize = [
+            "<input type=\"text\"",
+            "<input type=\"password\"",
+            "<input type=\"date\"",
+            "<select",
+            "<textarea",
+        ]
+        .map(|field| html.matches(field).count())
+        .iter()
+        .sum();
         assert_eq!(
             html.matches("<label class=\"field\"").count(),
             fields,

@@ -28,6 +28,7 @@ mod registration;
 mod revocation;
 mod sub_accounts;
 mod tokens;
+mod trying;
 mod vault;
 mod webhooks;
 

@@ -12,12 +12,14 @@ const LONGEST: usize = 40 << 10;
 const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 
 /// Pages of somebody who is signed in.
-const OWN: [&str; 5] = [
+const OWN: [&str; 7] = [
     "/console",
     "/console/approvals",
     "/console/connections",
     "/console/locations",
     "/console/live",
+    "/console/tools",
+    "/console/tools/contacts_create-contact",
 ];
 
 fn check_headers(path: &str, page: &Page) {

@@ -15,7 +15,7 @@ use state::people::Person;
 pub(super) struct Decider<'a> {
     sign_in: &'a SignIn,
     person: &'a Person,
-    /// As approvals name the grants that this person holds.
+    /// As approvals name the grants that this person holds, and the person at the console.
     own: HashSet<String>,
 }
 
@@ -40,7 +40,10 @@ impl<'a> Decider<'a> {
         Ok(Self {
             sign_in,
             person,
-            own: own.map(|grant| format!("grant:{}", grant.id)).collect(),
+            own: own
+                .map(|grant| format!("grant:{}", grant.id))
+                .chain([format!("person:{}", person.id)])
+                .collect(),
         })
     }
 

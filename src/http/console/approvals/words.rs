@@ -2,33 +2,9 @@
 
 use crate::http::console::minute;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::clean::one_line;
-use crate::http::pages::notice::PageProblem;
 use state::approvals::{Approval, ApprovalState};
 use state::clock::SteadyClock;
-
-/// The client that asks, and for whom; as the audit has it where that has no name.
-pub(super) async fn who(sign_in: &SignIn, approval: &Approval) -> Result<String, PageProblem> {
-    let controls = sign_in.pipeline.controls();
-    let requester = controls
-        .requester(&approval.who)
-        .await
-        .map_err(unavailable)?;
-    if requester.is_over {
-        return Ok(match approval.who.starts_with("key:") {
-            true => "an access key that was revoked or has expired",
-            false => "a connection that has ended",
-        }
-        .to_owned());
-    }
-    let name = requester.describe(|name| one_line(name, 64));
-    let is_token = || approval.who.starts_with("credential:");
-    let token = || is_token().then(|| "a program with a token or key of its own".to_owned());
-    Ok(name
-        .or_else(token)
-        .unwrap_or_else(|| one_line(&approval.who, 80)))
-}
 
 pub(super) fn state(approval: &Approval) -> String {
     if approval.has_expired(SteadyClock::now()) {

@@ -99,9 +99,9 @@ pub(super) fn rules(
     before: Option<&FormFields>,
 ) -> Vec<RulesRow> {
     let mut rows: Vec<RulesRow> = match asked.request.scope {
-        AskedScope::Read => vec![built_in(brand, BuiltInRules::ReadOnly)],
+        AskedScope::Read => vec![rules_row(brand, BuiltInRules::ReadOnly)],
         AskedScope::Write => {
-            let built_in = BuiltInRules::ALL.map(|rules| built_in(brand, rules));
+            let built_in = BuiltInRules::ALL.map(|rules| rules_row(brand, rules));
             built_in
                 .into_iter()
                 .chain(sections(brand, policy, holder))
@@ -121,7 +121,8 @@ pub(super) fn rules(
     rows
 }
 
-fn built_in(brand: &Brand, rules: BuiltInRules) -> RulesRow {
+/// A set of rules that every server has, in words.
+pub(in crate::http) fn rules_row(brand: &Brand, rules: BuiltInRules) -> RulesRow {
     let (title, text) = match rules {
         BuiltInRules::ReadOnly => ("Read only", "It looks things up and changes nothing.".to_owned()),
         BuiltInRules::AskFirst => (
