@@ -15,7 +15,6 @@ mod known_names;
 mod locations;
 mod login;
 mod logs;
-mod open;
 mod output;
 mod pause;
 mod people;
@@ -179,13 +178,9 @@ enum Command {
         #[command(subcommand)]
         command: clients::ClientsCommand,
     },
-    /// Ways into the pages for people.
-    Console {
-        #[command(subcommand)]
-        command: console::ConsoleCommand,
-    },
-    /// Open the console in this machine's browser, signed in by a link that is good once.
-    Open(open::OpenConsole),
+    /// Open the pages for people: in the browser, by a link that works once.
+    #[command(visible_alias = "open")]
+    Console(console::Console),
     /// Whether a server runs on this state folder, and what waits there. Exit code 1 where none runs.
     Status(status::StatusCommand),
     /// What calls changed, what was refused, and what waits for whom.
@@ -256,8 +251,7 @@ pub fn run() -> ExitCode {
         Command::People { command } => command.run(&flags),
         Command::Connections { command } => command.run(&flags),
         Command::Clients { command } => command.run(&flags),
-        Command::Console { command } => command.run(&flags),
-        Command::Open(command) => command.run(&flags),
+        Command::Console(command) => command.run(&flags),
         Command::Status(command) => command.run(&flags),
         Command::Logs(command) => command.run(&flags),
         Command::Policy { command } => command.run(&flags),

@@ -8,6 +8,7 @@ mod connections;
 mod console;
 mod elicitation;
 mod endpoints;
+mod front_page;
 mod guard;
 mod idle_timeout;
 mod json_rpc_errors;

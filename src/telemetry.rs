@@ -1,6 +1,7 @@
 //! What the server tells of itself: logs, metrics, traces and what it does now. Never bodies, arguments or tokens.
 
 mod activity;
+mod arrivals;
 mod call;
 mod latencies;
 mod line;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, Level};
 pub use activity::{Activity, CallMinute, CallUnderWay};
+pub use arrivals::{Arrival, Arrivals};
 pub use call::CallWatch;
 pub use log::flush as flush_log;
 pub use metrics::Metrics;
@@ -25,6 +27,7 @@ use traces::Traces;
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     pub activity: Arc<Activity>,
+    pub arrivals: Arc<Arrivals>,
     #[cfg(feature = "otlp")]
     traces: Option<Traces>,
 }
@@ -62,6 +65,7 @@ impl Telemetry {
         Ok(Self {
             metrics: Arc::default(),
             activity: Arc::default(),
+            arrivals: Arc::default(),
             #[cfg(feature = "otlp")]
             traces: match endpoint {
                 "" => None,

@@ -13,8 +13,6 @@ pub struct Requester {
     pub person: Option<String>,
     /// The access key, or that which holds the connection.
     pub key: Option<String>,
-    /// It is a key or a connection that has ended.
-    pub is_over: bool,
 }
 
 impl Controls {
@@ -22,14 +20,10 @@ impl Controls {
     pub async fn requester(&self, who: &str) -> Result<Requester, StoreError> {
         let (kind, id) = who.split_once(':').unwrap_or_default();
         match kind {
-            "key" => {
-                let key = self.key_name(id);
-                Ok(Requester {
-                    is_over: key.is_none(),
-                    key,
-                    ..Requester::default()
-                })
-            }
+            "key" => Ok(Requester {
+                key: self.key_name(id),
+                ..Requester::default()
+            }),
             "grant" => self.connection(id).await,
             "person" => Ok(Requester {
                 client: Some("the console".to_owned()),
@@ -46,10 +40,7 @@ impl Controls {
             None => None,
         };
         let Some(grant) = grant else {
-            return Ok(Requester {
-                is_over: true,
-                ..Requester::default()
-            });
+            return Ok(Requester::default());
         };
         let (person, key) = match &grant.holder {
             GrantHolder::Key(id) => (None, self.key_name(id)),
@@ -59,7 +50,6 @@ impl Controls {
             client: Some(grant.client_name),
             person,
             key,
-            is_over: false,
         })
     }
 

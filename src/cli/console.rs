@@ -1,6 +1,8 @@
 //! `console`: links by which the first operator, or a person who is signed out, gets in.
 
+use std::net::TcpStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -12,85 +14,143 @@ use state::people::{People, Person, PersonRole};
 
 use super::output::OutputFlags;
 use super::text::visible;
-use super::{CliError, StateFlags, sign_in};
-use crate::config::{Config, Flags};
+use super::{CliError, StateFlags};
+use crate::config::{Config, Flags, Tls};
+
+/// So long a server of this machine may take to be there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Opens the pages for people: in the browser, by a link that works once.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Console {
+    #[command(subcommand)]
+    command: Option<ConsoleCommand>,
+    #[command(flatten)]
+    link: SignInLink,
+    /// Print the link, and open no browser.
+    #[arg(long)]
+    no_browser: bool,
+}
 
 #[derive(Subcommand)]
-pub(super) enum ConsoleCommand {
-    /// A link to sign in by, for the operator; the first who opens it becomes the operator where there is none.
+enum ConsoleCommand {
+    /// Print the link and open no browser: for the operator, or for who becomes it where there is none.
     Link(SignInLink),
 }
 
 #[derive(Args)]
-pub(super) struct SignInLink {
+struct SignInLink {
     /// Name or id of the person who signs in by it.
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
+    /// Where the server listens, if not where the settings say.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
     #[command(flatten)]
     output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
 
-/// An address that lets somebody in, once.
-#[derive(Serialize)]
-pub(super) struct ConsoleLink {
-    pub(super) url: String,
-    /// Whom it signs in; nobody yet, where it makes the first operator.
-    name: Option<String>,
-    expires: Timestamp,
-}
-
-impl ConsoleCommand {
+impl Console {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        match self {
-            Self::Link(link) => link.run(flags)?,
+        match self.command {
+            Some(ConsoleCommand::Link(link)) => link.show(flags, false)?,
+            None => self.link.show(flags, !self.no_browser)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl SignInLink {
-    fn run(self, flags: &Flags) -> Result<(), CliError> {
-        let (config, store) = self.of.make(flags)?;
+    fn show(self, flags: &Flags, opens: bool) -> Result<(), CliError> {
+        let flags = Flags {
+            listen: self.listen,
+            ..flags.clone()
+        };
+        let (config, store) = self.of.make(&flags)?;
         let link = ConsoleLink::make(&config, &store, self.person.as_deref())?;
+        if opens && open::that_detached(&link.url).is_ok() {
+            eprintln!("Your browser opens the page. If it does not, open this link yourself.");
+        }
+        eprintln!("Whoever opens it within 30 minutes {}:", link.effect);
+        // In any case: the browser may be another's, or on another screen.
         self.output.record(&link, format_args!("{}\n", link.url))
     }
 }
 
+/// An address that lets somebody in, once.
+#[derive(Serialize)]
+struct ConsoleLink {
+    url: String,
+    /// Whom it signs in; nobody yet, where it makes the first operator.
+    name: Option<String>,
+    expires: Timestamp,
+    /// What happens to whoever opens it.
+    #[serde(skip)]
+    effect: String,
+}
+
 impl ConsoleLink {
-    /// Says on stderr whom it lets in.
-    pub(super) fn make(
-        config: &Config,
-        store: &Store,
-        named: Option<&str>,
-    ) -> Result<Self, CliError> {
-        let url = sign_in::url(config)?;
+    fn make(config: &Config, store: &Store, named: Option<&str>) -> Result<Self, CliError> {
+        let url = address(config)?;
         let people = People::new(store).list().wait()?;
         let Some(person) = choose(&people, named)? else {
             let (record, text) = make(store, Offer::First)?;
-            eprintln!("Whoever opens this link within 30 minutes becomes the operator:");
             return Ok(Self {
-                url: first_address(url, &text),
+                url: first_address(&url, &text),
                 name: None,
                 expires: record.expires,
+                effect: "becomes the operator".to_owned(),
             });
         };
         let offer = Offer::Login {
             person: person.id.clone(),
         };
         let (record, text) = make(store, offer)?;
-        eprintln!(
-            "Whoever opens this link within 30 minutes is signed in as {} ({}):",
-            visible(&person.name),
-            person.role.name()
-        );
+        let (name, role) = (visible(&person.name), person.role.name());
         Ok(Self {
             url: format!("{url}/console/signin#{}", text.expose_secret()),
             name: Some(person.name.clone()),
             expires: record.expires,
+            effect: format!("is signed in as {name} ({role})"),
         })
     }
+}
+
+/// Where the pages are: at `oauth.url`, or on this machine. Says on the terminal where no server is there yet.
+fn address(config: &Config) -> Result<String, CliError> {
+    if config.oauth.is_on() {
+        return Ok(config.oauth.url.clone());
+    }
+    let listen = config.server.listen;
+    if !listen.ip().is_loopback() {
+        return Err(CliError(format!(
+            "the server listens on {listen}, where other machines reach it; there the pages need oauth.url, the address that \
+             people and clients use, such as \"https://mcp.example.com\""
+        )));
+    }
+    if config.server.tls == Tls::Proxy {
+        return Err(CliError(
+            "a proxy stands before the server (--tls proxy); the pages then need oauth.url, the address that people and \
+             clients use, such as \"https://mcp.example.com\""
+                .to_owned(),
+        ));
+    }
+    if listen.port() == 0 {
+        return Err(CliError(
+            "the settings let the system choose the server's port; give --listen with the address that the server says at \
+             its start"
+                .to_owned(),
+        ));
+    }
+    if TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
+        eprintln!(
+            "Note: no server answers at {listen} yet; start `highlevel-mcp serve`, or give --listen."
+        );
+    }
+    Ok(format!("http://{listen}"))
 }
 
 /// At the start of a server where people can sign in and nobody is the operator yet: says once how somebody becomes it.

@@ -22,7 +22,7 @@ use crate::upstream::Caller;
 use crate::upstream::TenantId;
 use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
-use forwarding::was_forwarded;
+pub(in crate::http) use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
 pub(in crate::http) use sign_in::shown_token;
 use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod callers;
+mod connect;
 mod connections;
 mod entry;
 mod frame;
@@ -40,6 +41,9 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
     routes
         .route("/console", get(home))
         .route("/console/signout", post(entry::sign_out))
+        .route("/console/connect", get(connect::list))
+        .route("/console/connect/{client}", get(connect::show))
+        .route("/console/connect/{client}/live", get(connect::watch))
         .route(WAITING, get(frame::waiting))
         .route("/console/approvals", get(approvals::list))
         .route(
@@ -88,7 +92,7 @@ async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
         approvals: approvals::waiting(sign_in, person).await?.len(),
         connections: connections::all(sign_in, person).await?.len(),
         locations: locations::all(sign_in, person).await?.len(),
-        endpoint: &format!("{}/mcp", sign_in.issuer.as_str()),
+        endpoint: &format!("{}/mcp", sign_in.origin(headers)),
         token: &console_token(sign_in, session)?,
     };
     frame::show(sign_in, session, page.page()).await

@@ -1,10 +1,10 @@
-//! Sign-in: what its routes share. They exist at the host of `oauth.url` alone.
+//! Sign-in: what its routes share. They exist at the host of `oauth.url` alone; the pages of the console, without it, on
+//! this machine too.
 
 mod attempts;
 mod authorize;
 mod client_post;
 mod customers;
-pub(super) mod front_page;
 mod highlevel_key;
 pub(super) mod hosts;
 pub(super) mod marketplace;
@@ -20,13 +20,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
 use oauth::{DocumentFetcher, Issuer};
 
-use crate::call::Pipeline;
-use crate::config::{Config, OauthSettings};
+use crate::call::{GrantControls, Pipeline, open_grants};
+use crate::config::{Config, OauthSettings, Tls};
 use crate::http::client_address::ClientAddresses;
 use crate::http::console::ToolTries;
 use crate::http::pages::Pages;
+use crate::http::pages::client_steps::StepsFor;
 use attempts::Attempts;
 pub(in crate::http) use authorize::rules_row;
 use marketplace::MarketplaceApp;
@@ -40,11 +43,14 @@ use state::people::People;
 use state::sessions::Sessions;
 use state::vault::Vault;
 
-/// Everything by which people and their clients sign in. One for the whole process.
+/// Everything by which people and, where `oauth.url` is set, their clients sign in. One for the whole process.
 pub struct SignIn {
+    /// People alone sign in, at a loopback address: none of OAuth's routes exist, and calls know nothing of it.
+    pub(in crate::http) is_local: bool,
+    pub(in crate::http) steps_for: StepsFor,
     pub(in crate::http) issuer: Issuer,
     pub(in crate::http) settings: OauthSettings,
-    pub(in crate::http) pages: Pages,
+    pub(in crate::http) pages: Arc<Pages>,
     pub(in crate::http) people: People,
     pub(in crate::http) links: Links,
     pub(in crate::http) sessions: Sessions,
@@ -64,12 +70,40 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// `None` where the settings have nobody sign in. Fails with a sentence where they cannot be used.
+    /// `None` where nobody can: other machines reach the server and `oauth.url` is not set, or nothing outlives the
+    /// process. Fails with a sentence where the settings cannot be used.
     pub fn open(config: &Config, pipeline: &Pipeline) -> Result<Option<Arc<Self>>, String> {
+        let pages = Arc::new(Pages::new(config)?);
         let controls = pipeline.controls();
-        let Some(sign_in) = controls.sign_in.clone() else {
+        if let Some(sign_in) = controls.sign_in.clone() {
+            return Self::make(config, pipeline, pages, sign_in).map(Some);
+        }
+        let is_local = config.server.listen.ip().is_loopback() && config.server.tls != Tls::Proxy;
+        if !is_local || !controls.store.is_durable() {
             return Ok(None);
+        }
+        let mut config = config.clone();
+        // Nobody compares it: what pages say of themselves is the host that they are opened at.
+        config.oauth.url = "http://localhost".to_owned();
+        // Calls do not know what would be connected here.
+        config.oauth.vault = false;
+        let local = GrantControls {
+            url: config.oauth.url.as_str().into(),
+            grants: open_grants(&config.oauth, &controls.store),
+            people: People::new(&controls.store),
+            vault: Vault::new(&controls.store),
+            installs: None,
         };
+        Self::make(&config, pipeline, pages, local).map(Some)
+    }
+
+    fn make(
+        config: &Config,
+        pipeline: &Pipeline,
+        pages: Arc<Pages>,
+        sign_in: GrantControls,
+    ) -> Result<Arc<Self>, String> {
+        let controls = pipeline.controls();
         let (settings, store) = (&config.oauth, &controls.store);
         let issuer = Issuer::parse(&settings.url);
         let issuer =
@@ -77,11 +111,16 @@ impl SignIn {
         let pinned: Option<&Path> = Some(settings.pinned_documents.as_path());
         let pinned = pinned.filter(|folder| !folder.as_os_str().is_empty());
         let marketplace = MarketplaceApp::new(config, pipeline, &sign_in)?;
-        Ok(Some(Arc::new(Self {
+        Ok(Arc::new(Self {
+            is_local: controls.sign_in.is_none(),
+            steps_for: match controls.sign_in {
+                Some(_) => StepsFor::SignIn,
+                None => StepsFor::without_sign_in(config, pipeline.is_simulated()),
+            },
             marketplace,
             issuer,
             settings: settings.clone(),
-            pages: Pages::new(config)?,
+            pages,
             people: sign_in.people,
             links: Links::new(store),
             sessions: Sessions::new(store),
@@ -96,7 +135,18 @@ impl SignIn {
             pipeline: pipeline.clone(),
             attempts: Attempts::default(),
             tries: ToolTries::default(),
-        })))
+        }))
+    }
+
+    /// The origin of our pages for the browser that sent a request. On this machine that is the host of the request, which
+    /// was found to be a loopback address: the port may be one that the system chose.
+    pub(in crate::http) fn origin(&self, headers: &HeaderMap) -> String {
+        let host = headers.get(HOST).filter(|_| self.is_local);
+        let host = host.and_then(|host| host.to_str().ok());
+        match host {
+            Some(host) => format!("http://{host}"),
+            None => self.issuer.as_str().to_owned(),
+        }
     }
 
     /// Connects locations in which the operator's app was installed while no server ran.

@@ -5,7 +5,9 @@ mod assets;
 pub(super) mod brand;
 pub(super) mod browser;
 pub(super) mod clean;
+pub(super) mod client_steps;
 pub(super) mod come_back;
+pub(super) mod connect;
 pub(super) mod connections;
 pub(super) mod consent;
 pub(super) mod customers;
@@ -161,6 +163,24 @@ impl Pages {
         };
         let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
         headers::add(response.headers_mut(), PageKind::Consent, self.is_https);
+        response
+    }
+
+    /// The answer to a live part that has nothing new: the page keeps what it shows.
+    pub(super) fn unchanged(&self) -> Response {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        headers::add(
+            response.headers_mut(),
+            PageKind::Console(Part::Home),
+            self.is_https,
+        );
+        response
+    }
+
+    /// For browsers that ask for it by its usual name.
+    pub(super) fn icon(&self) -> Response {
+        let mut response = self.assets.icon.response();
+        headers::add_to_asset(response.headers_mut(), self.is_https);
         response
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -15,15 +15,16 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::call::Pipeline;
 use crate::call::shares::Shares;
 use crate::config::Config;
-use crate::http::access::Access;
+use crate::http::access::{Access, was_forwarded};
 use crate::http::address::Address;
+use crate::http::client_address::Peer;
 use crate::http::elicitation::{Asking, SESSION, ask_along};
 use crate::http::endpoints::Endpoints;
+use crate::http::front_page::{Front, front_page, nowhere};
 use crate::http::guard::{Guard, guard};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::front_page::front_page;
 use crate::http::oauth::metadata::{Discovery, challenged, open_cors};
-use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin};
+use crate::http::origin::{CheckedHost, HostRules, check_host_and_origin, is_loopback};
 use crate::http::problem::HttpProblem;
 use crate::http::request_limits::Intake;
 use crate::http::stopping::{Readiness, Stopping, ready};
@@ -63,6 +64,12 @@ pub fn router(
     let guarded = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::new(guarded), guard))
         .layer(from_fn_with_state(asking, ask_along));
+    let front = Front::new(sign_in.clone(), config, pipeline.is_simulated());
+    let front = Arc::new(front);
+    let lost = {
+        let front = Arc::clone(&front);
+        move |method, uri, headers| nowhere(front, method, uri, headers)
+    };
     // CORS outside the guard: a preflight request carries no credential. Origins were checked before.
     let elsewhere = mcp
         .clone()
@@ -71,9 +78,14 @@ pub fn router(
         // Clients that see a 401 probe these.
         .route("/.well-known/{*path}", any(no_oauth))
         .route("/register", any(no_oauth))
-        .fallback(nowhere);
+        .fallback(lost.clone());
     let served = match sign_in {
         None => elsewhere,
+        Some(sign_in) if sign_in.is_local => {
+            let pages = console::routes().with_state(sign_in);
+            let here = elsewhere.clone().merge(pages);
+            choose(is_for_this_machine, here, elsewhere)
+        }
         Some(sign_in) => {
             let discovery = Arc::new(Discovery::new(&sign_in, Arc::clone(&endpoints)));
             let at_sign_in = mcp
@@ -82,31 +94,50 @@ pub fn router(
                 .layer(guarded)
                 .layer(from_fn_with_state(Arc::clone(&discovery), challenged))
                 .layer(open_cors())
-                .layer(from_fn_with_state(Arc::clone(&sign_in), front_page))
                 .merge(discovery.routes())
                 .merge(oauth::routes().merge(console::routes()).with_state(sign_in))
                 .route("/streamz", get(stream_probe))
-                .fallback(nowhere);
-            by_host(at_sign_in, elsewhere)
+                .fallback(lost);
+            choose(is_for_sign_in, at_sign_in, elsewhere)
         }
     };
     let hosts = HostRules::new(settings).with_sign_in(&config.oauth);
     served
+        .layer(from_fn_with_state(front, front_page))
         .layer(from_fn_with_state(Arc::new(hosts), check_host_and_origin))
         // Probes of orchestrators come under the address of the container.
         .route("/livez", get(alive))
         .route("/readyz", get(ready).with_state(readiness))
 }
 
-/// The host decides which of both a request is for.
-fn by_host(at_sign_in: Router, elsewhere: Router) -> Router {
+/// What a request says of where it is for decides which of both answers it.
+fn choose(is_there: fn(&Request) -> bool, there: Router, elsewhere: Router) -> Router {
     let choose = async move |request: Request| {
-        let host = request.extensions().get::<CheckedHost>();
-        let is_sign_in = host.is_some_and(|host| host.is_sign_in);
-        let chosen = if is_sign_in { &at_sign_in } else { &elsewhere };
+        let chosen = if is_there(&request) {
+            &there
+        } else {
+            &elsewhere
+        };
         chosen.clone().oneshot(request).await
     };
     Router::new().fallback(choose)
+}
+
+fn is_for_sign_in(request: &Request) -> bool {
+    let host = request.extensions().get::<CheckedHost>();
+    host.is_some_and(|host| host.is_sign_in)
+}
+
+/// By a loopback name, from a program of this machine, and by no proxy: one that gives its own name for this server's would
+/// bring other machines here.
+fn is_for_this_machine(request: &Request) -> bool {
+    let (host, peer) = (
+        request.extensions().get::<CheckedHost>(),
+        request.extensions().get::<Peer>(),
+    );
+    host.is_some_and(|host| is_loopback(&host.authority))
+        && peer.is_some_and(|peer| peer.0.to_canonical().is_loopback())
+        && !was_forwarded(request.headers())
 }
 
 async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
@@ -129,12 +160,5 @@ async fn alive() -> &'static str {
 async fn no_oauth() -> Response {
     let what = "This server takes a HighLevel private integration token or access token as \
                 `Authorization: Bearer …`; it offers no OAuth.";
-    HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
-}
-
-async fn nowhere(uri: Uri) -> Response {
-    // Of a path as long as a request may have, as much as a person reads.
-    let path: String = uri.path().chars().take(100).collect();
-    let what = format!("There is nothing at {path}; MCP is at /mcp.");
     HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what).into_response()
 }

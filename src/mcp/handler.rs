@@ -107,6 +107,12 @@ impl Handler {
         }
     }
 
+    /// For the person who connects the client and waits for it.
+    fn note_arrival(&self, principal: &Principal, client: Option<&str>, tool: Option<&str>) {
+        let arrivals = &self.0.pipeline.telemetry().arrivals;
+        arrivals.note(principal.who(), client, tool);
+    }
+
     fn context(
         &self,
         request: &CallToolRequestParams,
@@ -141,6 +147,9 @@ impl ServerHandler for Handler {
             return Err(no_method("initialize"));
         }
         context.peer.set_peer_info(request.clone());
+        if let Ok(principal) = self.principal(&context) {
+            self.note_arrival(&principal, Some(&request.client_info.name), None);
+        }
         self.negotiate_initialize(&request)
     }
 
@@ -205,6 +214,8 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let context_of_call = self.context(&request, &context)?;
         let surface = self.surface(&request.name, &context_of_call.principal)?;
+        let client = context_of_call.client.as_deref();
+        self.note_arrival(&context_of_call.principal, client, Some(&request.name));
         let progress = progress(&context);
         let session = Session {
             pipeline: &self.0.pipeline,

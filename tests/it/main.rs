@@ -27,6 +27,7 @@ mod inventory;
 mod listing;
 mod lists;
 mod live;
+mod local_console;
 mod login;
 mod readers;
 mod requests;

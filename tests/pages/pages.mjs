@@ -67,6 +67,30 @@ function watch(page) {
   });
 }
 
+// Every page of the console: where it stands, and the link or button that its reader comes for. A new page is a line here.
+const PAGES = [
+  { name: "home", path: "/console", main: "Step by step, for each client" },
+  { name: "connect", path: "/console/connect", main: "Claude Code" },
+  { name: "connect-client", path: "/console/connect/claude-code", main: "Look again" },
+  { name: "approvals", path: "/console/approvals", main: /contact/i },
+  { name: "approval", path: `/console/approvals/${HANDLE}`, main: /Approve/ },
+  { name: "connections", path: "/console/connections", main: /^End/ },
+  { name: "sub-accounts", path: "/console/locations", main: "Check and connect" },
+  { name: "pause", path: "/console/pause", main: "Pause…" },
+];
+// The same for anybody, beside those that a form leads to.
+const OPEN = [
+  { name: "join", path: "/console/join", main: "Join" },
+  { name: "signin", path: "/console/signin", main: "Sign in" },
+  { name: "signed-out", path: "/console", main: "Sign in", status: 401 },
+  { name: "unknown-client", path: "/authorize?client_id=x&redirect_uri=https://x.example/", status: 400 },
+  { name: "front", path: "/", main: "Claude Code" },
+  { name: "front-client", path: "/?client=cursor", main: "Another client" },
+  { name: "at-mcp", path: "/mcp", main: "How to connect" },
+  { name: "nowhere", path: "/docs", main: "To the first page", status: 404 },
+];
+const MOST_BYTES = 40 << 10;
+
 const shots = new Map();
 async function check(page, name) {
   // It may be read by ear and by keys, and fits a phone.
@@ -94,6 +118,38 @@ async function check(page, name) {
   shots.set(name, true);
 }
 
+const named = (text, name) => (name instanceof RegExp ? name.test(text) : text.trim() === name);
+// From the top of the page by keys alone to what it is for; where the focus is can be seen at each step.
+async function reach(page, { name, main }) {
+  for (let steps = 0; steps < 200; steps += 1) {
+    await page.keyboard.press("Tab");
+    const here = await page.evaluate(() => {
+      const here = document.activeElement;
+      return { text: here.innerText || here.value || "", ring: getComputedStyle(here).outlineStyle, tag: here.tagName };
+    });
+    if (here.tag === "BODY") continue;
+    assert.notEqual(here.ring, "none", `${name}: where ${here.text} has the focus can be seen`);
+    if (named(here.text, main)) return;
+  }
+  assert.fail(`${name}: keys do not reach ${main}`);
+}
+const paints = [];
+// All that each page of a table promises. `still` is the same browser without script.
+async function checkAll(pages, page, still) {
+  for (const one of pages) {
+    const response = await page.goto(`${BASE}${one.path}`);
+    assert.equal(response.status(), one.status ?? 200, one.name);
+    const bytes = (await response.body()).length;
+    assert.ok(bytes <= MOST_BYTES, `${one.name} has ${bytes} bytes`);
+    const paint = await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    paints.push([Math.round(await paint.jsonValue()), one.name]);
+    if (one.main) await reach(page, one);
+    await check(page, one.name);
+    await still.goto(`${BASE}${one.path}`);
+    assert.equal(await still.locator("h1").innerText(), await page.locator("h1").innerText(), `${one.name} without script`);
+  }
+}
+
 const pass = (what) => console.log(`PASS pages: ${what}`);
 const backAtClient = (page) => page.waitForURL((url) => url.origin === CLIENT);
 // A page that the browser goes back to gets its fields as they were, a moment after it is there.
@@ -116,11 +172,12 @@ await page.getByLabel("Your name").fill("Olga");
 await check(page, "first");
 await page.getByRole("button", { name: "Become the operator" }).click();
 await page.waitForURL(`${BASE}/console`);
-await check(page, "home");
-for (const part of ["Approvals", "Connections", "Sub-accounts"]) {
-  await page.getByRole("navigation").getByRole("link", { name: part }).click();
-  await check(page, part.toLowerCase());
+for (const part of ["Connect", "Approvals", "Connections", "Sub-accounts", "Pause"]) {
+  await page.getByRole("navigation").getByRole("link", { name: part }).first().click();
+  await page.getByRole("link", { name: part }).and(page.locator("[aria-current=page]")).waitFor();
 }
+await page.goto(`${BASE}/console/connections`);
+await check(page, "connections-none");
 pass("the first operator comes in by a link, and finds everything");
 
 // Consent by each kind of redirect.
@@ -285,15 +342,42 @@ await nobody.getByLabel("Invitation").fill("hlk_wrong_key");
 await nobody.getByRole("button", { name: "Continue" }).click();
 await nobody.getByRole("alert").waitFor();
 await check(nobody, "entry-problem");
-for (const [name, path] of [["join", "/console/join"], ["signin", "/console/signin"], ["signed-out", "/console"], ["unknown-client", "/authorize?client_id=x&redirect_uri=https://x.example/"]]) {
-  await nobody.goto(`${BASE}${path}`);
-  await check(nobody, name);
-}
-await page.goto(`${BASE}/console/approvals/${HANDLE}`);
-await check(page, "approval");
-await page.goto(`${BASE}/console/connections`);
-await check(page, "connections-used");
+const still = await open({ javaScriptEnabled: false });
+await checkAll(OPEN, nobody, await still.newPage());
+await still.addCookies(await context.cookies());
+await checkAll(PAGES, page, await still.newPage());
+const [slowest, where] = paints.sort(([one], [other]) => other - one)[0];
+const median = paints[paints.length >> 1][0];
+pass(`first paint on this machine: ${median} ms at the median, ${slowest} at most (${where})`);
 pass(`${shots.size} pages: axe finds nothing serious, light and dark, 900 and 360 pixels wide`);
+
+// The menu folds on a phone, and opens without script.
+const folded = await (await open({ javaScriptEnabled: false, viewport: { width: 360, height: 740 }, hasTouch: true, storageState: await context.storageState() })).newPage();
+await folded.goto(`${BASE}/console`);
+assert.equal(await folded.getByRole("navigation").isVisible(), false, "folded");
+await folded.getByText("Menu").click();
+await folded.getByRole("navigation").getByRole("link", { name: "Pause" }).click();
+await folded.getByRole("button", { name: "Pause…" }).click();
+await folded.getByRole("heading", { name: "Pause everything?" }).waitFor();
+await folded.getByRole("button", { name: "Pause everything" }).click();
+await folded.getByText("Everything is paused").waitFor();
+await folded.getByRole("button", { name: /Let it go on/ }).click();
+await folded.getByRole("button", { name: "Let everything go on" }).click();
+await folded.getByText("Nothing is paused").waitFor();
+pass("the menu folds on a phone, and the emergency stop works without script");
+
+// A page that waits for a client tells by itself that it has come.
+await page.goto(`${BASE}/console/connect/claude-code`);
+await page.getByText("Waiting for Claude Code…").waitFor();
+const greeting = { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "probe", version: "1" } } };
+await fetch(`${BASE}/mcp`, {
+  method: "POST",
+  headers: { "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${process.env.HIGHLEVEL_MCP_SERVER_ACCESS_KEY}` },
+  body: JSON.stringify(greeting),
+});
+await page.getByText("Connected: probe came a moment ago.").waitFor({ timeout: 5_000 });
+await check(page, "connected");
+pass("the page that waits for a client tells when it has come");
 
 assert.deepEqual(faults, [], "nothing broke its policy, and nothing asked another origin");
 pass("no violation of a policy, no request to another origin");

@@ -47,7 +47,7 @@ const PREFIXES: [&str; 20] = [
 ];
 
 /// Whether any header says so. There may be none although it did: this is one sign among others.
-pub(super) fn was_forwarded(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn was_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         let name = name.as_str();
         NAMES.contains(&name)

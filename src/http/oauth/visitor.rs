@@ -158,7 +158,7 @@ pub(in crate::http) fn own_form(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<FormFields, PageProblem> {
-    own_page_only(headers, sign_in.issuer.as_str())?;
+    own_page_only(headers, &sign_in.origin(headers))?;
     FormFields::parse(body)
 }
 

@@ -22,6 +22,7 @@ impl Brand {
         oauth: &OauthSettings,
     ) -> Result<Self, String> {
         let name = match settings.name.trim() {
+            "" if !oauth.is_on() => "highlevel-mcp",
             "" => oauth.host(),
             name => name,
         };

@@ -1,21 +1,71 @@
-//! The page at the bare address of the server: what it is for, and where to go on.
+//! The pages at the bare address of the server and where MCP is: what this is, and how to connect.
 
-use maud::html;
+use maud::{Markup, html};
 
+use super::brand::Brand;
+use super::client_steps::{ClientSteps, StepsFor};
 use super::{Page, PageKind};
 
-pub(in crate::http) struct FrontPage<'a> {
+pub(in crate::http) struct FrontPage {
     /// The address for clients.
-    pub endpoint: &'a str,
+    pub endpoint: String,
+    pub steps_for: StepsFor,
+    /// Whether people can sign in at the host where they are.
+    pub has_console: bool,
+    /// Whose steps are shown.
+    pub client: Option<&'static ClientSteps>,
 }
 
-impl FrontPage<'_> {
-    pub(in crate::http) fn page(&self) -> Page {
+impl FrontPage {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        if let Some(client) = self.client {
+            let body = html! {
+                (address(&self.endpoint))
+                (client.show(&self.endpoint, self.steps_for))
+                p { a href="/" { "Another client" } }
+            };
+            return Page::new(PageKind::Entry, format!("Connect {}", client.name), body);
+        }
         let body = html! {
-            p { "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes." }
-            code class="address" { (self.endpoint) }
-            p { a href="/console" { "See what is connected, and what waits for your yes or no" } }
+            p {
+                "Through this server an AI assistant such as Claude, ChatGPT or Cursor works in your " (brand.crm_name)
+                " account: it looks up contacts, writes messages and changes records, as far as you allow. "
+                @match self.steps_for {
+                    StepsFor::SignIn => "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes.",
+                    StepsFor::OwnAccount => "Give an assistant that runs on this computer this address as a new MCP server.",
+                    StepsFor::Token => "Give your assistant this address as a new MCP server, and an access key of this server or a token to send along.",
+                }
+            }
+            (address(&self.endpoint))
+            h2 { "Step by step for" }
+            ul class="choices" {
+                @for one in ClientSteps::all() {
+                    li { a href={ "/?client=" (one.slug) } { (one.name) } }
+                }
+            }
+            @if self.has_console {
+                h2 { "Pages for people" }
+                p { a href="/console" { "See what is connected, and what waits for your yes or no" } }
+                @if self.steps_for != StepsFor::SignIn {
+                    p class="soft" { "To sign in there, run " code { "highlevel-mcp console" } " on this computer. It prints a link." }
+                }
+            }
         };
         Page::new(PageKind::Entry, "Connect an assistant", body)
     }
+
+    /// For a person at the address for programs.
+    pub(in crate::http) fn at_mcp(&self) -> Page {
+        let body = html! {
+            p { "This address is for assistants, not for browsers. Give it to yours as a new connector or MCP server:" }
+            (address(&self.endpoint))
+            div class="buttons" { a class="button main" href="/" { "How to connect" } }
+        };
+        Page::new(PageKind::Entry, "You are at the right address", body)
+    }
+}
+
+/// Selected whole by one click.
+pub(in crate::http) fn address(endpoint: &str) -> Markup {
+    html! { code class="address" { (endpoint) } }
 }

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::connect::CONNECT;
 use super::form::token;
+use super::front::address;
 use super::{Page, PageKind, Part};
 
 pub(in crate::http) struct HomePage<'a> {
@@ -42,8 +44,9 @@ impl HomePage<'_> {
                 }))
             }
             h2 { "Connect an assistant" }
-            p { "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes." }
-            code class="address" { (self.endpoint) }
+            p { "Give your assistant this address as a new connector or MCP server." }
+            (address(self.endpoint))
+            p { a href=(CONNECT) { "Step by step, for each client" } }
             form method="post" action="/console/signout" {
                 (token(self.token))
                 div class="buttons" { button { "Sign out" } }

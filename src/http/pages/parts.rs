@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Part {
     Home,
+    Connect,
     Approvals,
     Connections,
     Locations,
@@ -23,6 +24,7 @@ pub(super) struct PartLink {
 /// In the order of how often they are needed.
 pub(super) const PARTS: &[PartLink] = &[
     everybody(Part::Home, "/console", "Home"),
+    everybody(Part::Connect, "/console/connect", "Connect"),
     everybody(Part::Approvals, "/console/approvals", "Approvals"),
     everybody(Part::Connections, "/console/connections", "Connections"),
     everybody(Part::Locations, "/console/locations", "Sub-accounts"),

@@ -8,10 +8,13 @@ use super::approvals::{
     ApprovalPage, ApprovalRow, ApprovalsPage, EndOffer, FieldValue, RequestField, RequestItem,
     RequestRecord, RequestView,
 };
+use super::client_steps::{ClientSteps, StepsFor};
+use super::connect::{ClientPage, ConnectPage};
 use super::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
 use super::locations::{ConnectedLocation, LocationPage, LocationsPage, MOST_LOCATIONS};
+use super::pause::{MOST_OFFERED, PausePage, PauseQuestion, PausedRow};
 use super::*;
 use crate::config::Flags;
 
@@ -227,6 +230,22 @@ fn every_page() -> Vec<(&'static str, Page)> {
         reach: None,
         token: "s",
     };
+    let front = |client| FrontPage {
+        endpoint: "https://mcp.example.test/mcp".to_owned(),
+        steps_for: StepsFor::Token,
+        has_console: true,
+        client,
+    };
+    let paused = |number| PausedRow {
+        alias: format!("location-{number}"),
+        since: "2026-11-29 13:00 UTC".to_owned(),
+        by: Some("Ada".to_owned()),
+        reason: Some("Wrong texts".to_owned()),
+    };
+    let paused: Vec<_> = (0..50).map(paused).collect();
+    let aliases: Vec<_> = (0..MOST_OFFERED)
+        .map(|number| format!("location-{number}"))
+        .collect();
     let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
     let mut pages = tools::tests::every_page();
     pages.extend(vec![
@@ -267,6 +286,50 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("live", live::tests::fullest().page(&brand)),
         ("location", location.page(&brand)),
         ("notice", wrong.page(PageKind::Entry)),
+        ("front", front(None).page(&brand)),
+        (
+            "front-client",
+            front(ClientSteps::find("cursor")).page(&brand),
+        ),
+        (
+            "connect",
+            ConnectPage {
+                endpoint: "https://mcp.example.test/mcp",
+            }
+            .page(),
+        ),
+        (
+            "connect-client",
+            ClientPage {
+                client: ClientSteps::find("claude-code").expect("a client"),
+                endpoint: "https://mcp.example.test/mcp",
+                steps_for: StepsFor::SignIn,
+                since: 1,
+                arrived: None,
+            }
+            .page(),
+        ),
+        ("at-mcp", front(None).at_mcp()),
+        (
+            "pause",
+            PausePage {
+                rows: &paused,
+                locations: &aliases,
+                problem: Some("There is no such sub-account."),
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "pause-question",
+            PauseQuestion {
+                resumes: false,
+                alias: "acme",
+                reason: "Wrong texts",
+                token: "s",
+            }
+            .page(),
+        ),
     ]);
     pages
 }
@@ -288,7 +351,8 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
             assert!(!html.contains(word), "{name}: {word}");
         }
         let scripts = html.matches("<script").count();
-        let expected = usize::from(page.kind == PageKind::Entry);
+        // The one of links, or the one of live parts.
+        let expected = usize::from(page.kind != PageKind::Consent);
         assert_eq!(scripts, expected, "{name}");
         // Whoever reads by ear, or moves by keys, finds the one heading, and what each field is.
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");

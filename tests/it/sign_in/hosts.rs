@@ -38,7 +38,7 @@ async fn elsewhere_nothing_leads_to_a_sign_in() {
             "/",
         ] {
             for method in [Method::GET, Method::POST] {
-                let headers = [("host", host), ("accept", "text/html, */*")];
+                let headers = [("host", host), ("accept", "*/*")];
                 let reply = ask(&server, method.clone(), path, &headers, PING).await;
                 assert_eq!(reply.status, 404, "{host} {method} {path}");
                 assert_eq!(reply.json()["error"], "not_found", "{host} {path}");

@@ -22,6 +22,7 @@ mod isolation;
 mod live;
 mod metadata;
 mod pages;
+mod pause;
 mod program;
 mod refreshes;
 mod registration;
@@ -30,6 +31,7 @@ mod sub_accounts;
 mod tokens;
 mod trying;
 mod vault;
+mod waiting;
 mod webhooks;
 
 use axum::body::Bytes;

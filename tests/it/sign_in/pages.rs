@@ -14,6 +14,8 @@ const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 /// Pages of somebody who is signed in.
 const OWN: [&str; 7] = [
     "/console",
+    "/console/connect",
+    "/console/connect/claude-code",
     "/console/approvals",
     "/console/connections",
     "/console/locations",

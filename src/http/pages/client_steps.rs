@@ -1,0 +1,306 @@
+//! How each client is connected, step by step: the sections of docs/connect.md, with this server's own address.
+
+use std::sync::LazyLock;
+
+use maud::{Markup, html};
+use secrecy::ExposeSecret;
+
+use crate::config::Config;
+
+/// What people read in the repository is what pages show: there is no second text that could differ.
+const DOCUMENT: &str = include_str!("../../../docs/connect.md");
+
+/// Stands in the document for the server's address, and for the host to which tokens are sent.
+const SIGN_IN_ORIGIN: &str = "https://mcp.example.com";
+const TOKEN_ORIGIN: &str = "https://keys.example.com";
+
+/// A client and its steps.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::http) struct ClientSteps {
+    /// As it is called.
+    pub name: &'static str,
+    /// The same in an address.
+    pub slug: String,
+    by_address: Vec<Block>,
+    by_header: Vec<Block>,
+}
+
+/// How the server that is connected lets a client in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum StepsFor {
+    /// The client signs in.
+    SignIn,
+    /// It needs nothing: the server has an account of its own, and is on this machine.
+    OwnAccount,
+    /// It sends a token in a header.
+    Token,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Block {
+    Paragraph(String),
+    Steps(Vec<String>),
+    /// To be pasted as it is.
+    Code(String),
+}
+
+static ALL: LazyLock<Vec<ClientSteps>> = LazyLock::new(|| {
+    let sections = DOCUMENT.split("\n## ").skip(1);
+    sections.filter_map(ClientSteps::parse).collect()
+});
+
+impl ClientSteps {
+    /// In the order of the document.
+    pub(in crate::http) fn all() -> &'static [Self] {
+        &ALL
+    }
+
+    pub(in crate::http) fn find(slug: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|one| one.slug == slug)
+    }
+
+    fn parse(section: &'static str) -> Option<Self> {
+        let (name, text) = section.split_once('\n')?;
+        let letters = name.chars().map(|letter| match letter {
+            letter if letter.is_ascii_alphanumeric() => letter.to_ascii_lowercase(),
+            _ => '-',
+        });
+        let letters: String = letters.collect();
+        let words = letters.split('-').filter(|word| !word.is_empty());
+        let slug = words.collect::<Vec<_>>().join("-");
+        // What is known of its versions is for whoever looks for a fault.
+        let text = text.split("\nKnown: ").next().unwrap_or_default();
+        let (by_address, by_header) = text.split_once("\nBy header").unwrap_or((text, ""));
+        // ": …", or ", in a file:".
+        let by_header = by_header.trim_start_matches([':', ',']).trim();
+        Some(Self {
+            name,
+            slug,
+            by_address: blocks(by_address),
+            by_header: blocks(by_header),
+        })
+    }
+
+    /// For a server that answers at `endpoint`.
+    pub(in crate::http) fn show(&self, endpoint: &str, steps_for: StepsFor) -> Markup {
+        let origin = endpoint.trim_end_matches("/mcp");
+        let own = |text: &str| {
+            let text = text.replace(SIGN_IN_ORIGIN, origin);
+            text.replace(TOKEN_ORIGIN, origin)
+        };
+        html! {
+            @match steps_for {
+                StepsFor::SignIn => {}
+                StepsFor::OwnAccount => {
+                    p class="note" { "Nobody signs in at this server: leave out what is said about that below." }
+                }
+                StepsFor::Token => {
+                    p class="note" {
+                        "Nobody signs in at this server: leave out what is said about that below. The client sends an access key "
+                        "of this server, or a token, with each request, as is said at the end."
+                    }
+                }
+            }
+            @for block in &self.by_address { (block.show(&own)) }
+            @if steps_for == StepsFor::Token && !self.by_header.is_empty() {
+                h2 { "The key or token" }
+                @for block in &self.by_header { (block.show(&own)) }
+            }
+        }
+    }
+}
+
+impl StepsFor {
+    /// For programs of this machine.
+    pub(in crate::http) fn without_sign_in(config: &Config, is_simulated: bool) -> Self {
+        match is_simulated || !config.account.token.expose_secret().is_empty() {
+            true => Self::OwnAccount,
+            false => Self::Token,
+        }
+    }
+}
+
+impl Block {
+    fn show(&self, own: impl Fn(&str) -> String) -> Markup {
+        html! {
+            @match self {
+                Self::Paragraph(text) => p { (inline(&own(text))) },
+                Self::Steps(steps) => ol { @for step in steps { li { (inline(&own(step))) } } },
+                Self::Code(text) => pre tabindex="0" { code { (own(text)) } },
+            }
+        }
+    }
+}
+
+/// The part of Markdown that the document uses: paragraphs, numbered steps, and code between fences or indented.
+fn blocks(text: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("```") {
+            let code: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push(Block::Code(code.join("\n")));
+        } else if line.starts_with("    ") {
+            let mut code = vec![line];
+            while let Some(next) = lines.next_if(|next| next.starts_with("    ")) {
+                code.push(next);
+            }
+            let code: Vec<&str> = code.iter().map(|line| line.trim_start()).collect();
+            found.push(Block::Code(code.join("\n")));
+        } else if !line.trim().is_empty() {
+            let mut text = vec![line.trim()];
+            while let Some(next) = lines.next_if(|next| is_prose(next)) {
+                text.push(next.trim());
+            }
+            push_prose(&mut found, text.join(" "));
+        }
+    }
+    found
+}
+
+/// Whether a line goes on with the paragraph or step before it.
+fn is_prose(line: &str) -> bool {
+    !line.trim().is_empty() && !line.starts_with("```") && step(line).is_none()
+}
+
+fn push_prose(found: &mut Vec<Block>, text: String) {
+    match (step(&text), found.last_mut()) {
+        (Some(step), Some(Block::Steps(steps))) => steps.push(step.to_owned()),
+        (Some(step), _) => found.push(Block::Steps(vec![step.to_owned()])),
+        (None, _) => found.push(Block::Paragraph(text)),
+    }
+}
+
+/// The text of a numbered step.
+fn step(line: &str) -> Option<&str> {
+    let (number, text) = line.split_once(". ")?;
+    number
+        .chars()
+        .all(|letter| letter.is_ascii_digit())
+        .then_some(text)
+}
+
+/// `code`, *names of buttons*, and links, of which the text stays.
+fn inline(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (emphasized(part)) }
+        }
+    }
+}
+
+fn emphasized(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('*').enumerate() {
+            @if index % 2 == 1 { b { (part) } } @else { (without_links(part)) }
+        }
+    }
+}
+
+/// `[text](address)`: addresses of the repository are nothing to somebody at this server.
+fn without_links(text: &str) -> String {
+    let mut rest = text;
+    let mut shown = String::new();
+    while let Some((before, after)) = rest.split_once('[') {
+        shown.push_str(before);
+        let link = after
+            .split_once("](")
+            .and_then(|(name, after)| Some((name, after.split_once(')')?.1)));
+        let Some((name, after)) = link else {
+            shown.push('[');
+            rest = after;
+            continue;
+        };
+        shown.push_str(name);
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_client_of_the_document_has_its_steps() {
+        let names: Vec<&str> = ClientSteps::all().iter().map(|one| one.name).collect();
+        let rows = DOCUMENT
+            .lines()
+            .skip_while(|line| *line != "|---|---|---|---|");
+        let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
+        let table: Vec<&str> = rows
+            .filter_map(|row| row.split('|').nth(1))
+            .map(str::trim)
+            .collect();
+        assert_eq!(names, table);
+        for one in ClientSteps::all() {
+            for (steps_for, part) in [
+                (StepsFor::SignIn, ""),
+                (StepsFor::OwnAccount, "Nobody signs in"),
+                (StepsFor::Token, "an access key"),
+            ] {
+                let html = one
+                    .show("http://127.0.0.1:8550/mcp", steps_for)
+                    .into_string();
+                assert!(html.contains(part), "{}: {html}", one.name);
+                for word in ["example.com", "](", "```", "Known:", "HighLevel"] {
+                    assert!(!html.contains(word), "{} has {word}: {html}", one.name);
+                }
+            }
+            assert!(!one.by_address.is_empty(), "{}", one.name);
+            assert_eq!(ClientSteps::find(&one.slug), Some(one));
+        }
+    }
+
+    #[test]
+    fn steps_name_the_address_of_this_server() {
+        fn check(slug: &str, steps_for: StepsFor, part: &str) {
+            let steps = ClientSteps::find(slug).expect("a client");
+            let html = steps
+                .show("https://mcp.acme.example/mcp", steps_for)
+                .into_string();
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+        check(
+            "claude-code",
+            StepsFor::SignIn,
+            "<code>claude mcp add --transport http ghl https://mcp.acme.example/mcp</code></pre>",
+        );
+        check(
+            "claude-code",
+            StepsFor::Token,
+            "<code>highlevel-mcp connect claude-code --url https://mcp.acme.example/mcp</code>",
+        );
+        check(
+            "cursor",
+            StepsFor::SignIn,
+            "&quot;url&quot;: &quot;https://mcp.acme.example/mcp&quot;\n",
+        );
+        check(
+            "chatgpt",
+            StepsFor::SignIn,
+            "<ol><li><b>Settings → Apps → Advanced settings</b>",
+        );
+        check(
+            "codex",
+            StepsFor::Token,
+            "[mcp_servers.ghl]\nurl = &quot;https://mcp.acme.example/mcp&quot;",
+        );
+    }
+
+    #[test]
+    fn markdown_is_read_as_far_as_the_document_goes() {
+        let text = "A *b* `c*d`\ngoes on.\n\n1. one\n   more\n2. two\n\n    code [x](y)\n\n```json\n{\n  \"a\": 1\n}\n```\n";
+        let found = blocks(text);
+        let expected = [
+            Block::Paragraph("A *b* `c*d` goes on.".to_owned()),
+            Block::Steps(vec!["one more".to_owned(), "two".to_owned()]),
+            Block::Code("code [x](y)".to_owned()),
+            Block::Code("{\n  \"a\": 1\n}".to_owned()),
+        ];
+        assert_eq!(found, expected);
+        let shown = inline("A *b* `c*d` [e](../f.py), [g] <h>").into_string();
+        assert_eq!(shown, "A <b>b</b> <code>c*d</code> e, [g] &lt;h&gt;");
+    }
+}

@@ -1,0 +1,76 @@
+//! The steps by which a client is connected, and whether it has come.
+
+use maud::{Markup, html};
+
+use super::client_steps::{ClientSteps, StepsFor};
+use super::front::address;
+use super::{Page, PageKind, Part};
+
+/// Where the clients stand.
+pub(in crate::http) const CONNECT: &str = "/console/connect";
+
+/// All clients, to choose one.
+pub(in crate::http) struct ConnectPage<'a> {
+    /// The address for clients.
+    pub endpoint: &'a str,
+}
+
+/// One client and its steps.
+pub(in crate::http) struct ClientPage<'a> {
+    pub client: &'a ClientSteps,
+    pub endpoint: &'a str,
+    pub steps_for: StepsFor,
+    /// When the page was first opened, in milliseconds since 1970: clients that came later count.
+    pub since: i64,
+    /// What came since; `None`: nothing yet.
+    pub arrived: Option<&'a str>,
+}
+
+impl ConnectPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            p { "Choose your assistant or program. Every client that speaks MCP takes this address:" }
+            (address(self.endpoint))
+            ul class="choices" {
+                @for one in ClientSteps::all() {
+                    li { a href={ (CONNECT) "/" (one.slug) } { (one.name) } }
+                }
+            }
+        };
+        Page::new(
+            PageKind::Console(Part::Connect),
+            "Connect an assistant",
+            body,
+        )
+    }
+}
+
+impl ClientPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let here = format!("{CONNECT}/{}", self.client.slug);
+        let since = self.since;
+        let body = html! {
+            (address(self.endpoint))
+            (self.client.show(self.endpoint, self.steps_for))
+            h2 { "Has it come?" }
+            div class="note" role="status" hx-get={ (here) "/live?since=" (since) } hx-trigger="every 2s" {
+                (live(self.client, self.arrived))
+            }
+            p {
+                a href={ (here) "?since=" (since) } { "Look again" } " · " a href=(CONNECT) { "Another client" }
+            }
+        };
+        let title = format!("Connect {}", self.client.name);
+        Page::new(PageKind::Console(Part::Connect), title, body)
+    }
+}
+
+/// What the page says of the client, kept up to date by itself.
+pub(in crate::http) fn live(client: &ClientSteps, arrived: Option<&str>) -> Markup {
+    html! {
+        @match arrived {
+            Some(arrived) => (arrived),
+            None => { "Waiting for " (client.name) "…" }
+        }
+    }
+}
