@@ -12,7 +12,7 @@ const LONGEST: usize = 40 << 10;
 const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 
 /// Pages of somebody who is signed in.
-const OWN: [&str; 7] = [
+const OWN: [&str; 9] = [
     "/console",
     "/console/connect",
     "/console/connect/claude-code",
