@@ -15,6 +15,7 @@ use state::approvals::Approvals;
 use state::audit::Audit;
 use state::keys::Keys;
 use state::pause::Pauses;
+use state::rule_sections::{RuleSection, RuleSections};
 use state::{SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
 /// Everything that calls are held to.
@@ -32,6 +33,7 @@ pub struct Controls {
     pub webhooks: ApprovalWebhooks,
     pub pauses: Pauses,
     pub keys: Keys,
+    pub rule_sections: RuleSections,
     /// None where nobody signs in.
     pub sign_in: Option<GrantControls>,
 }
@@ -79,6 +81,7 @@ impl Controls {
             webhooks: ApprovalWebhooks::open(config)?,
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
+            rule_sections: RuleSections::new(&store),
             sign_in,
             store,
         })
@@ -97,6 +100,7 @@ impl Controls {
             webhooks: ApprovalWebhooks::default(),
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
+            rule_sections: RuleSections::new(&store),
             sign_in: None,
             store,
         })
@@ -119,6 +123,13 @@ impl Controls {
         let current = self.snapshot.write();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(current.with_connected(connected));
+    }
+
+    /// The same with these in place of the sections of rules that the store kept before.
+    pub fn replace_stored_rules(&self, sections: &[RuleSection]) {
+        let current = self.snapshot.write();
+        let mut current = current.unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(current.with_stored_rules(sections));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{AccessRef, GrantControls};
+use super::{AccessRef, GrantControls, with_stored};
 use crate::catalog::TOOLS;
 use crate::config::{self, Config};
 use crate::upstream::accounts::{Account, Accounts};
@@ -11,12 +11,18 @@ use crate::upstream::company::Oauth;
 use crate::upstream::{ConfiguredLocation, connected};
 use policy::{EffectiveRules, NamedRules, Policy, PolicyDefaults, PolicyErrors};
 use state::Store;
+use state::rule_sections::{RuleSection, RuleSections};
 
 /// Locations and rules that belong together; read again while the server runs.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub locations: Accounts,
+    /// The file's, with the sections that the store keeps.
     pub rules: Arc<Policy>,
+    /// Without them.
+    pub(super) file_rules: Arc<Policy>,
+    /// The file as it was read; empty where there is none.
+    pub rules_text: Arc<str>,
 }
 
 impl Snapshot {
@@ -37,9 +43,9 @@ impl Snapshot {
             locations = locations.with_connected(connected::accounts(rows, installs));
         }
         let file = &config.policy.file;
-        let rules = match file.as_os_str().is_empty() {
-            true => Policy::default(),
-            false => read_rules(file).map_err(|error| error.to_string())?,
+        let (rules, rules_text) = match file.as_os_str().is_empty() {
+            true => (Policy::default(), String::new()),
+            false => read_rules_and_text(file).map_err(|error| error.to_string())?,
         };
         let rules = rules.with_defaults(rule_defaults(&config.policy));
         if let Some(unknown) = rules
@@ -56,9 +62,14 @@ impl Snapshot {
                 false => return Err(what),
             }
         }
+        let sections = RuleSections::new(store).read().wait();
+        let sections = sections.map_err(|error| error.to_string())?;
+        let file_rules = Arc::new(rules);
         Ok(Arc::new(Self {
             locations,
-            rules: Arc::new(rules),
+            rules: Arc::new(with_stored((*file_rules).clone(), &sections)),
+            file_rules,
+            rules_text: rules_text.into(),
         }))
     }
 
@@ -67,6 +78,19 @@ impl Snapshot {
         Self {
             locations: self.locations.with_connected(connected),
             rules: Arc::clone(&self.rules),
+            file_rules: Arc::clone(&self.file_rules),
+            rules_text: Arc::clone(&self.rules_text),
+        }
+    }
+
+    /// The same with these in place of the sections that the store kept before.
+    pub(super) fn with_stored_rules(&self, sections: &[RuleSection]) -> Self {
+        let file_rules = Arc::clone(&self.file_rules);
+        Self {
+            locations: self.locations.clone(),
+            rules: Arc::new(with_stored((*file_rules).clone(), sections)),
+            file_rules,
+            rules_text: Arc::clone(&self.rules_text),
         }
     }
 
@@ -99,6 +123,10 @@ impl Snapshot {
 
 /// The rules of one file; everything that is wrong with it at once.
 pub fn read_rules(file: &Path) -> Result<Policy, PolicyErrors> {
+    read_rules_and_text(file).map(|(rules, _)| rules)
+}
+
+fn read_rules_and_text(file: &Path) -> Result<(Policy, String), PolicyErrors> {
     let place = file.display().to_string();
     let wrong = |what: String| PolicyErrors(vec![format!("{place} {what}")]);
     let text = config::read_text(file).map_err(|error| {
@@ -113,7 +141,7 @@ pub fn read_rules(file: &Path) -> Result<Policy, PolicyErrors> {
             "holds no rule; write some into it, or leave policy.file empty where none are wanted";
         return Err(wrong(what.to_owned()));
     }
-    Ok(rules)
+    Ok((rules, text))
 }
 
 /// What the settings hold calls to where the rules say nothing.

@@ -62,7 +62,7 @@ impl Invite {
         let (config, store) = self.of.make(flags)?;
         let url = sign_in::url(&config)?;
         reach::check_given(&config, &store, &self.reach.locations)?;
-        reach::check_policy(&config, self.policy.as_deref())?;
+        reach::check_policy(&config, &store, self.policy.as_deref())?;
         let role = match self.reach.operator {
             true => PersonRole::Operator,
             false => PersonRole::Member,

@@ -103,7 +103,7 @@ impl Create {
             connect::check_takes_key(client)?;
         }
         reach::check_given(&config, &store, &self.locations)?;
-        reach::check_policy(&config, self.policy.as_deref())?;
+        reach::check_policy(&config, &store, self.policy.as_deref())?;
         let locations = if self.all_locations {
             KeyLocations::All
         } else {

@@ -1,5 +1,7 @@
 //! `policy`: whether a file of rules is sound, and what it says of one tool.
 
+mod sections;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +16,7 @@ use crate::call::{missing_store, open_store, read_rules, rule_defaults};
 use crate::config::{Config, Flags};
 use crate::surfaces::tools_in;
 use ::policy::Policy as Rules;
+use sections::SectionsCommand;
 use tool::nearest;
 
 #[derive(Subcommand)]
@@ -40,6 +43,11 @@ pub(super) enum PolicyCommand {
         file: Option<PathBuf>,
         #[command(flatten)]
         output: OutputFlags,
+    },
+    /// Sections of rules that the store keeps, beside those of the file. They only take away.
+    Sections {
+        #[command(subcommand)]
+        command: SectionsCommand,
     },
 }
 
@@ -83,6 +91,7 @@ impl PolicyCommand {
                 });
                 output.record(&record, &text)?;
             }
+            PolicyCommand::Sections { command } => return command.run(flags),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,7 @@
 //! Whether locations and sections of the rules that a command names are there.
 
 use state::Store;
+use state::rule_sections::RuleSections;
 use state::vault::{Vault, VaultLocation};
 
 use super::CliError;
@@ -69,8 +70,12 @@ pub(super) fn unknown_location<'a>(
     ))
 }
 
-/// Fails where the file of rules has no such section.
-pub(super) fn check_policy(config: &Config, policy: Option<&str>) -> Result<(), CliError> {
+/// Fails where neither the file of rules nor the store has such a section.
+pub(super) fn check_policy(
+    config: &Config,
+    store: &Store,
+    policy: Option<&str>,
+) -> Result<(), CliError> {
     let Some(name) = policy else {
         return Ok(());
     };
@@ -78,8 +83,12 @@ pub(super) fn check_policy(config: &Config, policy: Option<&str>) -> Result<(), 
     if !file.as_os_str().is_empty() && read_rules(file)?.has_policy(name) {
         return Ok(());
     }
+    let stored = RuleSections::new(store).read().wait()?;
+    if stored.iter().any(|section| section.name == name) {
+        return Ok(());
+    }
     Err(CliError(format!(
-        "policy.file {:?} has no [policies.{name}]",
+        "policy.file {:?} has no [policies.{name}], and none is kept in the store",
         file.display().to_string()
     )))
 }

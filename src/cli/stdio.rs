@@ -68,6 +68,7 @@ impl Stdio {
         let limits = limits(&config);
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
+            tokio::spawn(pipeline.clone().follow_rules());
             tokio::spawn(pipeline.run_approvals(own));
             mcp::serve(handler, limits).await?;
             Ok::<_, CliError>(())

@@ -9,6 +9,7 @@ mod frame;
 mod live;
 mod locations;
 mod pause;
+mod rules;
 mod tools;
 
 use std::sync::Arc;
@@ -69,6 +70,9 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/live", get(live::page))
         .route(live::FIGURES, get(live::figures))
         .merge(tools::routes())
+        .route("/console/rules", get(rules::list))
+        .route("/console/rules/new", get(rules::begin))
+        .route("/console/rules/{name}", get(rules::edit).post(rules::write))
         .route("/assets/{name}", get(asset))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }

@@ -24,6 +24,7 @@ pub(super) mod notice;
 pub(super) mod own_page;
 mod parts;
 pub(super) mod pause;
+pub(super) mod rules;
 pub(super) mod tools;
 
 use axum::http::header::{CONTENT_TYPE, LOCATION};

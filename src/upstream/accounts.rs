@@ -14,7 +14,7 @@ use crate::upstream::tenant_id::TenantId;
 use state::Store;
 
 /// The configured locations by alias.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Accounts(BTreeMap<String, Arc<Account>>);
 
 /// One of them.

@@ -9,9 +9,7 @@ use super::{EffectiveRules, Mode, Policy};
 impl Policy {
     /// For how long a read of what other people wrote has to be remembered; `None` where no section asks.
     pub fn longest_lockdown(&self) -> Option<Duration> {
-        let all = std::iter::once(&self.server);
-        let all = all.chain(self.locations.values().chain(self.named.values()));
-        let lockdowns = all.filter_map(|section| section.lockdown);
+        let lockdowns = self.all_sections().filter_map(|section| section.lockdown);
         lockdowns.map(|lockdown| lockdown.lasts()).max()
     }
 }

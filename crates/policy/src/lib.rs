@@ -17,6 +17,8 @@ mod problems;
 mod quiet;
 mod section;
 mod selector;
+mod stored;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub use problems::PolicyErrors;
 use quiet::Quiet;
 use section::Section;
 pub use selector::Class;
+pub use stored::{LONGEST_SECTION, SectionProblem, StoredSection};
+pub use verdict::RulesVerdict;
 
 use tool::Arguments;
 use tool::{Effect, Tool};
@@ -40,6 +44,8 @@ pub struct Policy {
     server: Section,
     locations: BTreeMap<String, Section>,
     named: BTreeMap<String, Section>,
+    /// Of a store, for names that the file does not have.
+    stored: BTreeMap<String, Section>,
     /// Stands for a named policy that there is not, and lets nothing through.
     absent: Section,
     defaults: PolicyDefaults,
@@ -96,6 +102,7 @@ impl Default for Policy {
             server: Section::empty("[server]"),
             locations: BTreeMap::new(),
             named: BTreeMap::new(),
+            stored: BTreeMap::new(),
             absent: Section {
                 allow: Some(Vec::new()),
                 ..Section::empty("[policies] (this key's policy is not in the file)")
@@ -136,18 +143,12 @@ impl Policy {
 
     /// Whether no section says anything.
     pub fn has_no_rule(&self) -> bool {
-        let all = std::iter::once(&self.server)
-            .chain(self.locations.values())
-            .chain(self.named.values());
-        all.into_iter().all(Section::is_empty)
+        self.all_sections().all(Section::is_empty)
     }
 
     /// Whether somebody's list may be shorter than another's.
     pub fn hides_anything(&self) -> bool {
-        let mut all = std::iter::once(&self.server)
-            .chain(self.locations.values())
-            .chain(self.named.values());
-        all.any(Section::hides_anything)
+        self.all_sections().any(Section::hides_anything)
     }
 
     /// The aliases that have rules of their own.
@@ -162,17 +163,19 @@ impl Policy {
 
     /// The policies that access keys may name.
     pub fn policy_names(&self) -> impl Iterator<Item = &str> {
-        self.named.keys().map(String::as_str)
+        let stored = self.stored.keys();
+        let stored = stored.filter(|name| !self.named.contains_key(*name));
+        self.named.keys().chain(stored).map(String::as_str)
     }
 
     pub fn has_policy(&self, name: &str) -> bool {
-        self.named.contains_key(name)
+        self.named.contains_key(name) || self.stored.contains_key(name)
     }
 
     /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
     /// policy that there is not lets nothing through.
     pub fn over(&self, location: Option<&str>, named: Option<&str>) -> EffectiveRules<'_> {
-        let named = named.map(|name| self.named.get(name).unwrap_or(&self.absent));
+        let named = named.map(|name| self.section_called(name));
         self.over_sections(location, named)
     }
 
@@ -184,7 +187,7 @@ impl Policy {
     ) -> EffectiveRules<'a> {
         let sections = named.into_iter().map(|rules| match rules {
             NamedRules::BuiltIn(rules) => rules.section(),
-            NamedRules::Section(name) => self.named.get(name).unwrap_or(&self.absent),
+            NamedRules::Section(name) => self.section_called(name),
             NamedRules::Installed => BuiltInRules::installed(),
         });
         self.over_sections(location, sections)
@@ -355,8 +358,8 @@ impl<'a> EffectiveRules<'a> {
         let mut sections = self.sections();
         if most > 0
             && Class::Send.holds(tool)
-            // What a caller chose for itself takes nothing off.
-            && !sections.any(|one| !one.is_callers && one.caps.contains_key(&Class::Send))
+            // What a caller chose for itself takes nothing off, nor does what stands in the store.
+            && !sections.any(|one| !one.is_callers && !one.is_stored && one.caps.contains_key(&Class::Send))
         {
             caps.push(Cap::by_setting(most));
         }

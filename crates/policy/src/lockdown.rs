@@ -63,6 +63,10 @@ impl Lockdown {
         Duration::from_secs(u64::from(self.minutes) * 60)
     }
 
+    pub(crate) fn may_ask_token(self) -> bool {
+        self.mode.may_be_token()
+    }
+
     /// What it asks of a client that can ask its user, or of one that cannot.
     pub(crate) fn asks(&self, can_ask: bool) -> Mode {
         self.mode.of_client(can_ask)

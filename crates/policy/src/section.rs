@@ -31,6 +31,8 @@ pub(crate) struct Section {
     pub many: Option<ClassMode>,
     /// The caller chose it, not the operator.
     pub is_callers: bool,
+    /// It stands in the store: it adds to what the file asks, and takes nothing of that off.
+    pub is_stored: bool,
 }
 
 impl Section {

@@ -23,6 +23,7 @@ pub mod pause;
 pub mod people;
 pub mod prepared;
 pub mod questions;
+pub mod rule_sections;
 pub mod sessions;
 mod store;
 mod stranger_reads;

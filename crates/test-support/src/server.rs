@@ -88,6 +88,7 @@ impl TestServer {
         let own = http::own_account(&config.account).expect("an account");
         tokio::spawn(pipeline.clone().run_approvals(own));
         tokio::spawn(pipeline.clone().follow_connected());
+        tokio::spawn(pipeline.clone().follow_rules());
         let stopping = http::Stopping::default();
         let sign_in = http::SignIn::open(&config, &pipeline).expect("sign-in");
         let router = http::router(&pipeline, access, sign_in, &stopping, &config);

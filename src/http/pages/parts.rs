@@ -11,6 +11,7 @@ pub(in crate::http) enum Part {
     Tools,
     Live,
     Pause,
+    Rules,
 }
 
 /// Where a part stands, and what it is called.
@@ -30,6 +31,7 @@ pub(super) const PARTS: &[PartLink] = &[
     everybody(Part::Locations, "/console/locations", "Sub-accounts"),
     everybody(Part::Tools, "/console/tools", "Try a tool"),
     operators(Part::Live, "/console/live", "Live"),
+    operators(Part::Rules, "/console/rules", "Rules"),
     operators(Part::Pause, "/console/pause", "Pause"),
 ];
 

@@ -246,6 +246,55 @@ fn every_page() -> Vec<(&'static str, Page)> {
     let aliases: Vec<_> = (0..MOST_OFFERED)
         .map(|number| format!("location-{number}"))
         .collect();
+    let section = rules::SectionPage {
+        name: "desk",
+        text: &"# what the desk may do\n".repeat(400),
+        replaces: "3",
+        problems: &[(3, "capz is no key; did you mean caps?".to_owned())],
+        problem: None,
+        difference: Some(&rules::DifferenceView {
+            changes: (0..6)
+                .map(|_| {
+                    let names = vec!["contacts_create-or-update-contact".to_owned(); 40];
+                    ("allowed → asks (human)".to_owned(), 300, names)
+                })
+                .collect(),
+            otherwise: 3,
+            unchanged: 400,
+        }),
+        checked: "c",
+        uses: "Nothing names it.",
+        versions: &[rules::VersionRow {
+            version: 3,
+            by: "Olga, 2026-11-29".to_owned(),
+            is_removal: false,
+        }],
+        token: "s",
+    };
+    let section_row = |number| rules::SectionRow {
+        name: format!("section-{number}"),
+        by: "Olga, 2026-11-29 13:00 UTC".to_owned(),
+        uses: "Held to it: access keys (a, b, c and 4 more).".to_owned(),
+        is_shadowed: false,
+    };
+    let section_rows: Vec<_> = (0..60).map(section_row).collect();
+    let question = rules::ExplainQuestion {
+        locations: (0..100)
+            .map(|number| format!("location-{number}"))
+            .collect(),
+        all_rules: (0..60)
+            .map(|number| format!("section:section-{number}"))
+            .collect(),
+        ..rules::ExplainQuestion::default()
+    };
+    let all_rules = rules::RulesPage {
+        file: Some(&"# rules of the file\n".repeat(480)),
+        is_file_cut: true,
+        sections: &section_rows,
+        question: &question,
+        answer: None,
+        problem: None,
+    };
     let wrong = notice::PageProblem::new(StatusCode::BAD_REQUEST, "Wrong", "Something is wrong.");
     let mut pages = tools::tests::every_page();
     pages.extend(vec![
@@ -285,6 +334,8 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("locations", locations.page(&brand)),
         ("live", live::tests::fullest().page(&brand)),
         ("location", location.page(&brand)),
+        ("rules", all_rules.page()),
+        ("section", section.page()),
         ("notice", wrong.page(PageKind::Entry)),
         ("front", front(None).page(&brand)),
         (

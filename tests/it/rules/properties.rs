@@ -227,3 +227,89 @@ fn every_variant_of_a_tool_is_under_the_same_rules() {
         ]
     );
 }
+
+/// A section of the store, under which no token is asked for.
+fn stored_section(random: &mut Rng) -> String {
+    let made = section(random, "policies.x").text;
+    let lines = made.lines().skip(1);
+    let lines = lines.map(|line| {
+        line.replace("elicit or token", "human")
+            .replace("token", "human")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whoever writes a section into the store opens nothing that the file does not: not a tool, not a call without a
+/// question, not more of them.
+#[test]
+fn a_section_of_the_store_lets_nothing_more_through() {
+    let mut random = Rng::with_seed(34);
+    let now = Timestamp::UNIX_EPOCH;
+    let arguments = Arguments::default();
+    let mut read = 0;
+    for round in 0..200 {
+        let server = section(&mut random, "server").text;
+        let there = section(&mut random, "locations.acme").text;
+        let defaults = policy::PolicyDefaults {
+            sends_per_hour: random.u32(0..200),
+            preview_above: random.u32(0..9),
+        };
+        let file = parse(&format!("{server}{there}"))
+            .expect("rules")
+            .with_defaults(defaults);
+        let text = stored_section(&mut random);
+        let section = policy::StoredSection::parse("x", &text, TOOLS);
+        read += usize::from(section.is_ok());
+        let with = file.clone().with_stored([("x".to_owned(), section.ok())]);
+        for alias in [None, Some("acme")] {
+            let (before, after) = (file.over(alias, None), with.over(alias, Some("x")));
+            for tool in random.choose_multiple(TOOLS, 40) {
+                let told = || {
+                    format!(
+                        "round {round}: {} under\n{server}{there}\nand\n{text}",
+                        tool.name
+                    )
+                };
+                assert!(
+                    after.shows(tool).is_err() || before.shows(tool).is_ok(),
+                    "{}",
+                    told()
+                );
+                let permits =
+                    |rules: &EffectiveRules<'_>| rules.permits(tool, &arguments, || now).is_ok();
+                assert!(!permits(&after) || permits(&before), "{}", told());
+                for can_ask in [true, false] {
+                    let asked = |rules: &EffectiveRules<'_>| {
+                        let alone = rules.confirmation(tool, can_ask);
+                        let locked = rules.after_strangers(
+                            alone.clone(),
+                            std::time::Duration::ZERO,
+                            can_ask,
+                        );
+                        let many = rules.confirmation_of_many(tool, 2, can_ask);
+                        [Some(alone.0), Some(locked.0), many.map(|(mode, _)| mode)]
+                    };
+                    for (after, before) in asked(&after).into_iter().zip(asked(&before)) {
+                        assert!(after >= before, "{}", told());
+                        // A token that the assistant gives itself never stands for a question to a person.
+                        let is_person = before == Some(policy::Mode::Elicit);
+                        assert!(
+                            !is_person || after != Some(policy::Mode::Token),
+                            "{}",
+                            told()
+                        );
+                    }
+                }
+                let kept = after.caps(tool);
+                assert!(
+                    before.caps(tool).iter().all(|cap| kept.contains(cap)),
+                    "{}",
+                    told()
+                );
+                let most = |rules: &EffectiveRules<'_>| rules.preview_above().unwrap_or(usize::MAX);
+                assert!(most(&after) <= most(&before), "{}", told());
+            }
+        }
+    }
+    assert!(read > 100, "{read} of 200 sections were read");
+}

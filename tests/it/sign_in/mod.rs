@@ -27,6 +27,7 @@ mod program;
 mod refreshes;
 mod registration;
 mod revocation;
+mod rule_sections;
 mod sub_accounts;
 mod tokens;
 mod trying;

@@ -14,7 +14,14 @@ struct Migration {
 }
 
 /// In order: the first makes version 1.
-const MIGRATIONS: &[Migration] = &[FIRST, QUESTIONS, PREPARED, STRANGER_READS, SIGN_IN];
+const MIGRATIONS: &[Migration] = &[
+    FIRST,
+    QUESTIONS,
+    PREPARED,
+    STRANGER_READS,
+    SIGN_IN,
+    RULE_SECTIONS,
+];
 
 const FIRST: Migration = Migration {
     min_reader: 1,
@@ -148,6 +155,15 @@ const SIGN_IN: Migration = Migration {
         "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, actor TEXT, subject TEXT,
             detail TEXT NOT NULL) STRICT",
         "CREATE INDEX event_by_time ON event (at)",
+    ],
+};
+
+/// Sections of rules, with their earlier versions.
+const RULE_SECTIONS: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE rule_section (name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT, by TEXT NOT NULL,
+            at INTEGER NOT NULL, PRIMARY KEY (name, version)) STRICT",
     ],
 };
 

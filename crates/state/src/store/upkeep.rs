@@ -25,7 +25,7 @@ const SEALED: [SealedColumn; 9] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 14] = [
+const COUNTED: [(&str, &str); 15] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -40,6 +40,7 @@ const COUNTED: [(&str, &str); 14] = [
     ("events", "event"),
     ("clients", "client"),
     ("grants", "oauth_grant"),
+    ("versions of rules", "rule_section"),
 ];
 
 /// Rows that are sealed anew in one transaction: others wait meanwhile.

@@ -2,6 +2,7 @@
 
 mod clients;
 mod people;
+mod rules;
 
 use std::fs;
 

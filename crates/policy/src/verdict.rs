@@ -1,0 +1,41 @@
+//! What the rules make of a tool in one word, to compare them before and after a change.
+
+use super::{EffectiveRules, Mode};
+use tool::Tool;
+
+/// From what goes through to what does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RulesVerdict {
+    Allowed,
+    /// It goes through once somebody has agreed.
+    Asks(Mode),
+    Refused,
+}
+
+impl EffectiveRules<'_> {
+    /// Of a client that can ask its user, and the line of the rules that says so. What arguments and times of day change
+    /// is not among it.
+    pub fn verdict(&self, tool: &Tool) -> (RulesVerdict, String) {
+        if let Err(denied) = self.shows(tool) {
+            return (RulesVerdict::Refused, denied.rule);
+        }
+        let (mode, rule) = self.confirmation(tool, true);
+        let verdict = match mode {
+            Mode::Off => RulesVerdict::Allowed,
+            Mode::Refuse => RulesVerdict::Refused,
+            mode => RulesVerdict::Asks(mode),
+        };
+        (verdict, rule)
+    }
+}
+
+impl RulesVerdict {
+    /// In words for whoever writes rules.
+    pub fn text(self) -> String {
+        match self {
+            Self::Allowed => "allowed".to_owned(),
+            Self::Asks(mode) => format!("asks ({})", mode.name()),
+            Self::Refused => "refused".to_owned(),
+        }
+    }
+}

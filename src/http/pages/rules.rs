@@ -1,0 +1,241 @@
+//! Rules: those of the file to read, sections of the store to write, and what they make of one operation.
+
+use maud::{Markup, html};
+
+use super::form::{problem, text, token};
+use super::{Page, PageKind, Part};
+
+/// Most of the file that is shown, in bytes.
+pub(in crate::http) const MOST_FILE: usize = 10 << 10;
+
+pub(in crate::http) struct SectionRow {
+    pub name: String,
+    /// Who wrote it, and when.
+    pub by: String,
+    /// What names it, in a sentence.
+    pub uses: String,
+    /// The file has a section of the same name, which holds in its place.
+    pub is_shadowed: bool,
+}
+
+pub(in crate::http) struct RulesPage<'a> {
+    /// The text of the file; `None` where the settings name none.
+    pub file: Option<&'a str>,
+    pub is_file_cut: bool,
+    pub sections: &'a [SectionRow],
+    pub question: &'a ExplainQuestion,
+    pub answer: Option<&'a ExplainAnswer>,
+    pub problem: Option<&'a str>,
+}
+
+/// Which operation is asked about, where, and for whom.
+#[derive(Default)]
+pub(in crate::http) struct ExplainQuestion {
+    pub tool: String,
+    pub location: String,
+    pub rules: String,
+    /// What there is to choose: aliases, and rules by name.
+    pub locations: Vec<String>,
+    pub all_rules: Vec<String>,
+}
+
+pub(in crate::http) struct ExplainAnswer {
+    /// Allowed, asks or refused, and by which line.
+    pub verdict: String,
+    pub lines: String,
+}
+
+impl RulesPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            (problem(self.problem))
+            p { "Rules say what may be called, how often, and what is asked first. A call must pass all that hold for it." }
+            h2 { "Sections kept here" }
+            p { "Access keys, people and connections that name one are held to it, beside the file. It only takes away." }
+            @if self.sections.is_empty() { p { "There are none yet." } }
+            ul class="cards" { @for row in self.sections { (row.card()) } }
+            form method="get" action="/console/rules/new" {
+                (text("name", "Name of a new section", 40, true))
+                div class="buttons" { button { "Write it" } }
+            }
+            (self.question.form(self.answer))
+            h2 { "The file" }
+            @match self.file {
+                None => p { "The settings name no file of rules: every operation is allowed, and what deletes, costs money or \
+                             changes many records is confirmed." },
+                Some(file) => {
+                    p class="soft" { "It is changed where the server runs, and read again on SIGHUP." }
+                    pre { (file) }
+                    @if self.is_file_cut { p class="note" { "There is more than is shown here." } }
+                }
+            }
+        };
+        Page::new(PageKind::Console(Part::Rules), "Rules", body)
+    }
+}
+
+impl SectionRow {
+    fn card(&self) -> Markup {
+        html! {
+            li {
+                h2 { a href={ "/console/rules/" (self.name) } { (self.name) } }
+                @if self.is_shadowed {
+                    p class="problem" { "The file has a section of this name, which holds in its place." }
+                }
+                p { (self.uses) }
+                p class="soft" { (self.by) }
+            }
+        }
+    }
+}
+
+impl ExplainQuestion {
+    fn form(&self, answer: Option<&ExplainAnswer>) -> Markup {
+        html! {
+            h2 id="explain" { "What holds for one operation" }
+            form method="get" action="/console/rules" {
+                label class="field" for="tool" { "Operation, such as contacts_delete-contact" }
+                input type="text" id="tool" name="tool" value=(self.tool) maxlength="100" required autocomplete="off"
+                    autocapitalize="none" spellcheck="false";
+                (choice("location", "Sub-account", "Any", &self.locations, &self.location))
+                (choice("rules", "For whoever is held to", "The server's rules alone", &self.all_rules, &self.rules))
+                div class="buttons" { button { "Explain" } }
+            }
+            @if let Some(answer) = answer {
+                p role="status" { strong { (answer.verdict) } }
+                pre { (answer.lines) }
+            }
+        }
+    }
+}
+
+fn choice(name: &str, label: &str, none: &str, all: &[String], chosen: &str) -> Markup {
+    html! {
+        label class="field" for=(name) { (label) }
+        select id=(name) name=(name) {
+            option value="" { (none) }
+            @for one in all { option value=(one) selected[one == chosen] { (one) } }
+        }
+    }
+}
+
+/// One section, to be written.
+pub(in crate::http) struct SectionPage<'a> {
+    pub name: &'a str,
+    pub text: &'a str,
+    /// The version that it stands in place of; empty where there is none.
+    pub replaces: &'a str,
+    /// What is wrong, by line.
+    pub problems: &'a [(usize, String)],
+    pub problem: Option<&'a str>,
+    /// What would change; `None` where nobody has asked.
+    pub difference: Option<&'a DifferenceView>,
+    /// Stands for the text that the difference is about.
+    pub checked: &'a str,
+    pub uses: &'a str,
+    pub versions: &'a [VersionRow],
+    pub token: &'a str,
+}
+
+pub(in crate::http) struct VersionRow {
+    pub version: i64,
+    pub by: String,
+    pub is_removal: bool,
+}
+
+/// What a change makes of all operations.
+pub(in crate::http) struct DifferenceView {
+    /// Such as "allowed → asks (human)", how many, and some of them.
+    pub changes: Vec<(String, usize, Vec<String>)>,
+    /// Operations of which caps, arguments, quiet hours or the like change.
+    pub otherwise: usize,
+    pub unchanged: usize,
+}
+
+impl SectionPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let path = format!("/console/rules/{}", self.name);
+        let body = html! {
+            (problem(self.problem))
+            @if !self.problems.is_empty() {
+                div class="problem" role="alert" {
+                    p { "Nothing was saved." }
+                    ul { @for (line, what) in self.problems { li { "Line " (line) ": " (what) } } }
+                }
+            }
+            p { (self.uses) }
+            form method="post" action=(path) {
+                (token(self.token))
+                input type="hidden" name="replaces" value=(self.replaces);
+                input type="hidden" name="checked" value=(self.checked);
+                label class="field" for="text" { "What it says, as in the file of rules" }
+                p id="text-hint" class="soft" {
+                    "One key a line, such as: deny = [\"effect:money\"], read_only = true, confirm = { send = \"human\" }, \
+                     caps = { send = { hour = 20 } }."
+                }
+                textarea id="text" name="text" rows="12" spellcheck="false" autocapitalize="none" aria-describedby="text-hint" {
+                    "\n" (self.text)
+                }
+                @if let Some(difference) = self.difference { (difference.body()) }
+                div class="buttons" {
+                    button name="action" value="check" class=[self.difference.is_none().then_some("main")] { "See what changes" }
+                    @if self.difference.is_some() { button name="action" value="save" class="main" { "Save" } }
+                }
+            }
+            @if !self.replaces.is_empty() {
+                details {
+                    summary { "Remove it" }
+                    p { "Keys, people and connections that name it are let through to nothing then." }
+                    form method="post" action=(path) {
+                        (token(self.token))
+                        input type="hidden" name="replaces" value=(self.replaces);
+                        button class="bad" name="action" value="remove" { "Remove" }
+                    }
+                }
+            }
+            @if !self.versions.is_empty() {
+                h2 { "Versions" }
+                ul {
+                    @for row in self.versions {
+                        li {
+                            @if row.is_removal { "Removed: " } @else {
+                                a href={ (path) "?version=" (row.version) } { "Version " (row.version) } ": "
+                            }
+                            (row.by)
+                        }
+                    }
+                }
+            }
+            p { a href="/console/rules" { "All rules" } }
+        };
+        Page::new(
+            PageKind::Console(Part::Rules),
+            format!("Rules: {}", self.name),
+            body,
+        )
+    }
+}
+
+impl DifferenceView {
+    fn body(&self) -> Markup {
+        html! {
+            div role="status" {
+                h2 { "What changes" }
+                @if self.changes.is_empty() && self.otherwise == 0 { p { "Nothing." } }
+                @for (what, count, names) in &self.changes {
+                    details open[self.changes.len() < 3] {
+                        summary { strong { (what) } ": " (count) (if *count == 1 { " operation" } else { " operations" }) }
+                        p class="soft" {
+                            (names.join(", "))
+                            @if *count > names.len() { " and " (count - names.len()) " more" }
+                        }
+                    }
+                }
+                @if self.otherwise > 0 {
+                    p { "Of " (self.otherwise) " more, caps, arguments, quiet hours or what is asked of many change." }
+                }
+                p class="soft" { (self.unchanged) " operations stay as they are." }
+            }
+        }
+    }
+}
