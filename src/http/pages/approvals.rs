@@ -131,6 +131,7 @@ impl ApprovalPage<'_> {
             @if let Some(outcome) = self.outcome {
                 h2 { "What came of it" }
                 (list(outcome))
+                h2 { "The request" }
             }
             dl {
                 dt { "What it does" } dd { (self.effect) }
@@ -147,7 +148,7 @@ impl ApprovalPage<'_> {
                 dt { "Asked" } dd { (self.asked) }
             }
             (self.request.about())
-            (self.request.calls())
+            (self.request.calls(if self.is_open { "What will be sent" } else { "What was asked for" }))
             @if self.request.kept > self.request.items.len() {
                 p {
                     a href={ (path) "/requests" } {
@@ -160,13 +161,19 @@ impl ApprovalPage<'_> {
                 @if self.watched.is_some() { a href=(path) { "Look again" } " · " }
                 a href="/console/approvals" { "What else waits for you" }
             }
+            @if self.is_open {
+                div class="buttons decide" {
+                    button form="decision" class="main" name="decision" value="approve" { "Approve: do it now" }
+                    button form="decision" class="bad" name="decision" value="deny" { "Deny" }
+                }
+            }
         };
         Page::new(PageKind::Console(Part::Approvals), self.title, body)
     }
 
     fn decision(&self, path: &str) -> Markup {
         html! {
-            form method="post" action=(path) {
+            form id="decision" method="post" action=(path) {
                 (token(self.token))
                 label class="field" for="note" { "A word to the assistant, if you like" }
                 input type="text" id="note" name="note" maxlength="300" autocomplete="off";
@@ -176,10 +183,6 @@ impl ApprovalPage<'_> {
                         p { (end.explanation) }
                         button class="bad" name="decision" value="end" { (end.button) }
                     }
-                }
-                div class="buttons decide" {
-                    button class="main" name="decision" value="approve" { "Approve: do it now" }
-                    button class="bad" name="decision" value="deny" { "Deny" }
                 }
             }
         }
@@ -204,7 +207,7 @@ impl RequestsPage<'_> {
         let body = html! {
             p { "Calls " (request.first) " to " (last) " of " (request.calls) ". " a href=(path) { "Back, to decide" } }
             @for note in &request.notes { p class="note" { (note) } }
-            (request.calls())
+            (request.calls("Call"))
             p {
                 @if let Some(from) = self.before { a href={ (path) "/requests?from=" (from) } { "Those before" } " · " }
                 @if let Some(from) = self.behind { a href={ (path) "/requests?from=" (from) } { "Those behind" } " · " }

@@ -78,10 +78,11 @@ impl<'a> FieldReader<'a> {
                 }
                 ("deletesToo", Value::Object(counts)) => {
                     let counts = counts.iter().filter(|(_, count)| **count != 0);
-                    warnings
-                        .extend(counts.map(|(what, count)| {
-                            format!("Goes with it: {count} {}.", shown(what))
-                        }));
+                    warnings.extend(
+                        counts.map(|(what, count)| {
+                            format!("Goes with it: {} ({count}).", shown(what))
+                        }),
+                    );
                 }
                 _ => fields.extend(self.field(name, value, 1)),
             }
@@ -160,10 +161,14 @@ impl<'a> FieldReader<'a> {
             return None;
         }
         let field = self.field(name, value, 0)?;
-        let moment = argument.and_then(|one| self.moment(one.date_form?, value));
+        if let Some(moment) = argument.and_then(|one| self.moment(one.date_form?, value)) {
+            return Some(RequestField {
+                value: FieldValue::Text(moment),
+                ..field
+            });
+        }
         Some(RequestField {
             hint: argument.and_then(|one| self.hints.get(one.name).cloned()),
-            value: moment.map_or(field.value, FieldValue::Text),
             ..field
         })
     }

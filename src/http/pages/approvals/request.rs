@@ -65,13 +65,13 @@ impl RequestView {
         }
     }
 
-    /// The calls that are shown, and what is not.
-    pub(super) fn calls(&self) -> Markup {
+    /// The calls that are shown, each under this heading, and what is not.
+    pub(super) fn calls(&self, heading: &str) -> Markup {
         html! {
             @for (item, number) in self.items.iter().zip(self.first..) {
                 section class="call" {
                     h2 {
-                        "What will be sent"
+                        (heading)
                         @if self.calls > 1 { " (" (number) " of " (self.calls) ")" }
                     }
                     (item.body())

@@ -115,7 +115,7 @@ fn a_contact_that_is_deleted_says_what_goes_with_it() {
     let record = json!({"contactId": "c1", "name": "Ada", "deletesToo": {"opportunities": 2}});
     let mut reader = FieldReader::new(None, &[], TimeZone::UTC);
     let record = reader.record(&record).expect("a record");
-    assert_eq!(record.warnings, ["Goes with it: 2 opportunities."]);
+    assert_eq!(record.warnings, ["Goes with it: opportunities (2)."]);
 }
 
 #[test]
