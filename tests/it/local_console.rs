@@ -127,16 +127,24 @@ async fn whoever_has_the_link_signs_in_and_nothing_of_oauth_is_there() {
 async fn it_is_there_where_only_this_machine_comes_and_something_is_kept() {
     for (variables, path, status) in [
         (&[][..], "/console", 401),
-        (&[("HIGHLEVEL_MCP_STATE_FOLDER", "none")], "/console", 404),
+        (
+            &[("HIGHLEVEL_MCP_STATE_FOLDER", "none")][..],
+            "/console",
+            404,
+        ),
         (
             &[
                 ("HIGHLEVEL_MCP_SERVER_LISTEN", "0.0.0.0:8100"),
                 ("HIGHLEVEL_MCP_SERVER_TLS", "off"),
-            ],
+            ][..],
             "/console",
             404,
         ),
-        (&[("HIGHLEVEL_MCP_SERVER_TLS", "proxy")], "/console", 404),
+        (
+            &[("HIGHLEVEL_MCP_SERVER_TLS", "proxy")][..],
+            "/console",
+            404,
+        ),
     ] {
         let server = TestServer::start_with(NOBODY, variables).await;
         let reply = get(&server, path, &[]).await;
@@ -193,7 +201,11 @@ async fn browsers_get_pages_where_programs_get_what_they_always_got() {
     }
     // A program that sends its token is one, whatever it takes.
     let bearer = get(&server, "/mcp", &[("authorization", "Bearer pit-test")]).await;
-    assert_ne!(bearer.headers()["content-type"], "text/html; charset=utf-8");
+    let kind = bearer.headers().get("content-type");
+    assert!(
+        kind.is_none_or(|kind| kind != "text/html; charset=utf-8"),
+        "{kind:?}"
+    );
 }
 
 #[tokio::test]

@@ -8,11 +8,11 @@ import http from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const { BASE, PROGRAM, CHROMIUM, SHOTS, HANDLE } = process.env;
+const { BASE, PROGRAM, CHROMIUM, SHOTS, HANDLE, LOCAL, LOCAL_STATE } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-const run = (...words) => execFileSync(PROGRAM, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-const link = (...words) => run(...words).match(/https?:\/\/\S+#hli_\S+/)[0];
+const run = (words, env = process.env) => execFileSync(PROGRAM, words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+const link = (...words) => run(words).match(/https?:\/\/\S+#hli_\S+/)[0];
 
 // A client that listens on this computer, with a page of its own that opens windows.
 const received = [];
@@ -63,7 +63,8 @@ function watch(page) {
   page.on("pageerror", (error) => faults.push(`${page.url()}: ${error}`));
   page.on("request", (request) => {
     const [to, from] = [new URL(request.url()), page.url()];
-    if (from.startsWith(BASE) && to.origin !== BASE && !request.isNavigationRequest()) faults.push(`${from} asks ${to}`);
+    const own = [BASE, `http://${LOCAL}`].find((base) => from.startsWith(base));
+    if (own && to.origin !== own && !request.isNavigationRequest()) faults.push(`${from} asks ${to}`);
   });
 }
 
@@ -74,8 +75,9 @@ const PAGES = [
   { name: "connect-client", path: "/console/connect/claude-code", main: "Look again" },
   { name: "approvals", path: "/console/approvals", main: /contact/i },
   { name: "approval", path: `/console/approvals/${HANDLE}`, main: /Approve/ },
-  { name: "connections", path: "/console/connections", main: /^End/ },
+  { name: "connections", path: "/console/connections" },
   { name: "sub-accounts", path: "/console/locations", main: "Check and connect" },
+  { name: "live", path: "/console/live" },
   { name: "pause", path: "/console/pause", main: "Pause…" },
 ];
 // The same for anybody, beside those that a form leads to.
@@ -378,6 +380,22 @@ await fetch(`${BASE}/mcp`, {
 await page.getByText("Connected: probe came a moment ago.").waitFor({ timeout: 5_000 });
 await check(page, "connected");
 pass("the page that waits for a client tells when it has come");
+
+// A server for this machine alone: the link of the command, and the same pages.
+const { HIGHLEVEL_MCP_OAUTH_URL: _, HIGHLEVEL_MCP_CONFIG: __, HIGHLEVEL_MCP_POLICY_FILE: ___, ...others } = process.env;
+const words = ["console", "--no-browser", "--sandbox", "--listen", LOCAL];
+const local = await (await open()).newPage();
+await local.goto(run(words, { ...others, HIGHLEVEL_MCP_STATE_FOLDER: LOCAL_STATE }).trim());
+await local.getByLabel("Your name").fill("Olga");
+await local.getByRole("button", { name: "Become the operator" }).click();
+await local.waitForURL(`http://${LOCAL}/console`);
+await check(local, "local-home");
+await local.goto(`http://${LOCAL}/console/connect/claude-code`);
+await local.getByText(`claude mcp add --transport http ghl http://${LOCAL}/mcp`).waitFor();
+await check(local, "local-connect");
+await local.goto(`http://${LOCAL}/`);
+await check(local, "local-front");
+pass("a server of this machine alone has the pages too, by the link of `highlevel-mcp console`");
 
 assert.deepEqual(faults, [], "nothing broke its policy, and nothing asked another origin");
 pass("no violation of a policy, no request to another origin");

@@ -103,7 +103,8 @@ async fn pages_exist_where_people_sign_in_and_nowhere_else() {
         let page = browser.get(path).await;
         assert!([403, 404].contains(&page.status), "{path}: {}", page.status);
     }
-    let plain = without.http.get(format!("{}/console", without.url));
+    // The console of this machine is in `local_console`.
+    let plain = without.http.get(format!("{}/authorize", without.url));
     assert_eq!(plain.send().await.expect("a reply").status(), 404);
 }
 
