@@ -119,7 +119,7 @@ fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
             let (_, store) = StateFlags { sandbox: false }.make(flags)?;
             let logins = Logins::new(&store);
             let keeper = LoginKeeper::open(super::web::client()?, logins, &address.origin);
-            RelayCredential::Login(keeper.await?)
+            RelayCredential::Login(Box::new(keeper.await?))
         };
         Relay::run(patient_client()?, address, credential, limits(&config)).await
     })?;

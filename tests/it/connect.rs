@@ -1,5 +1,6 @@
 //! `connect`: what a person pastes or gets written, client by client.
 
+mod by_key;
 mod every_client;
 
 use std::fs;

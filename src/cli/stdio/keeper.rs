@@ -17,7 +17,7 @@ const MOST_LOOKS: usize = 200;
 
 /// What a relay shows to the server.
 pub(super) enum RelayCredential {
-    Login(LoginKeeper),
+    Login(Box<LoginKeeper>),
     /// An access key of the server: good until it is revoked there.
     Key(SecretString),
 }
