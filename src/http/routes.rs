@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Json, Router};
+use serde_json::json;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -142,7 +143,21 @@ fn is_for_this_machine(request: &Request) -> bool {
 
 async fn endpoint(State(endpoints): State<Arc<Endpoints>>, request: Request) -> Response {
     let surface = Address::parse(request.uri().path()).surface;
-    endpoints.answer(&surface, request).await
+    let reads = request.method() == Method::GET;
+    let answer = endpoints.answer(&surface, request).await;
+    match answer.status() {
+        StatusCode::METHOD_NOT_ALLOWED if reads => only_post(),
+        _ => answer,
+    }
+}
+
+/// To a browser, and to clients that ask for a stream as a matter of course: for those it is no line of the log.
+fn only_post() -> Response {
+    let what =
+        "MCP is here, and clients speak it by POST; `highlevel-mcp connect` says what each needs.";
+    let body = json!({"error": "method_not_allowed", "error_description": what});
+    let allow = [(header::ALLOW, "POST")];
+    (StatusCode::METHOD_NOT_ALLOWED, allow, Json(body)).into_response()
 }
 
 fn cors() -> CorsLayer {

@@ -72,6 +72,14 @@ async fn every_refusal_has_a_status_and_says_what_to_do() {
             assert!(told.contains(says), "{path}: {told}");
         }
     }
+    let reply = server.http.get(format!("{}/mcp", server.url));
+    let reply = reply.header("authorization", PIT.1).send().await;
+    let reply = reply.expect("a reply");
+    assert_eq!(reply.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(reply.headers()["allow"], "POST");
+    let body: Value = reply.json().await.expect("JSON");
+    let told = body["error_description"].as_str().expect("a description");
+    assert!(told.contains("by POST"), "{told}");
     for probe in ["/livez", "/readyz"] {
         let reply = server
             .http
