@@ -267,7 +267,7 @@ pub(in crate::http) fn duration(duration: Duration) -> String {
     match millis {
         ..1_000 => format!("{millis} ms"),
         1_000..10_000 if millis % 1_000 >= 50 => format!("{:.1} s", duration.as_secs_f64()),
-        ..120_000 => format!("{:.0} s", duration.as_secs_f64()),
+        1_000..120_000 => format!("{:.0} s", duration.as_secs_f64()),
         _ => format!("{} min", duration.as_secs() / 60),
     }
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use state::audit::AuditQuery;
+use state::links::{Invitation, Offer};
+use state::people::PersonRole;
 
 use super::browser::{Browser, Page, SIGN_IN};
-use super::{sign_in_as_member, sign_in_as_operator};
+use super::{link, sign_in_as_member, sign_in_as_operator};
 use test_support::recording::{RecordedRequest, Recording, json as answer};
 use test_support::server::TestServer;
 
@@ -141,6 +143,8 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
         ],
     );
     assert!(!result.text.contains("pit-acme"), "{}", result.text);
+    let live = olga.get("/console/live").await;
+    check(&live, &["<dt>Olga, at the console</dt>"]);
     // The same form again, a reload, and a look at the state send nothing.
     let again = send(&olga, READ, &page, &ACME_C1).await;
     assert_eq!(again.location(), to);
@@ -338,6 +342,51 @@ async fn a_person_does_no_more_here_than_a_connection_of_theirs() {
         401
     );
     assert_eq!(Browser::new(&office.server).get(TOOLS).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_rules_of_a_person_hold_whatever_is_chosen_on_the_page() {
+    let rules = "[server]\nconfirm = { read = \"off\", write = \"off\" }\n\n\
+                 [policies.desk]\ndeny = [\"contacts_update-contact\"]\n";
+    let office = Office::open(rules).await;
+    let invitation = Invitation {
+        name: "Ada".to_owned(),
+        role: PersonRole::Member,
+        all_locations: true,
+        locations: Vec::new(),
+        policy: Some("desk".to_owned()),
+        may_vault: false,
+        may_approve: false,
+    };
+    let secret = link(&office.server, Offer::Invite(invitation)).await;
+    let ada = Browser::new(&office.server);
+    ada.post("/console/join", &[("link", &secret)])
+        .await
+        .location();
+    let page = ada.get(READ).await;
+    let fields = [
+        ("try", "AAAAAAAAAAAAAAAAAAAAAA"),
+        ("location", "acme"),
+        ("rules", "everything"),
+        ("a.contactId", "c1"),
+        ("a.firstName", "Ada"),
+    ];
+    assert_eq!(ada.submit(WRITE, &page, &fields).await.status, 404);
+    let found = ada.get(&format!("{TOOLS}?q=update+a+contact")).await;
+    assert!(!found.text.contains(WRITE), "{}", found.text);
+    let other = "/console/tools/contacts_add-tags";
+    let tagged = fill(
+        &ada,
+        other,
+        &[
+            ("location", "acme"),
+            ("rules", "everything"),
+            ("a.contactId", "c1"),
+            ("a.tags", "vip"),
+        ],
+    );
+    check(&ada.get(tagged.await.location()).await, &["It worked."]);
+    assert_eq!(office.asked(), ["POST /contacts/c1/tags"]);
 }
 
 #[tokio::test]

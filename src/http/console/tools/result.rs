@@ -109,7 +109,8 @@ fn view(state: &TryState) -> TryView<'_> {
         TryState::Cancelled => TryView::Cancelled,
         TryState::Done(outcome) => match &outcome.asked {
             Some(question) => TryView::Asked(AskedView {
-                preview: question.preview.as_str(),
+                about: &question.about,
+                preview: &question.preview,
                 approve_at: question.approve_at.as_deref(),
             }),
             None => TryView::Answered(AnswerView {

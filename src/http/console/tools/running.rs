@@ -206,14 +206,15 @@ fn outcome(
 
 fn question(answer: &Answer, preview: Option<&Value>, consent: TryConsent) -> Option<TryQuestion> {
     let text = |name: &str| Some(preview?.get(name)?.as_str()?.to_owned());
-    let shown = ["records", "request"].map(|name| {
+    let shown = |name: &str| {
         let value = preview.and_then(|preview| preview.get(name));
-        value.and_then(|value| serde_json::to_string_pretty(value).ok())
-    });
-    let shown = shown.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    let shown = beginning(&visible(&shown), LONGEST_REQUEST).to_owned();
+        let pretty = value.and_then(|value| serde_json::to_string_pretty(value).ok());
+        beginning(&visible(&pretty.unwrap_or_default()), LONGEST_REQUEST).to_owned()
+    };
+    let (about, shown) = (shown("records"), shown("request"));
     if let Some(question) = &answer.question {
         return Some(TryQuestion {
+            about,
             preview: shown,
             token: question.token.clone(),
             is_elicited: true,
@@ -222,6 +223,7 @@ fn question(answer: &Answer, preview: Option<&Value>, consent: TryConsent) -> Op
     }
     match (text("confirm"), consent) {
         (Some(token), _) => Some(TryQuestion {
+            about,
             preview: shown,
             token,
             is_elicited: false,

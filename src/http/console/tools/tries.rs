@@ -70,6 +70,8 @@ pub(super) struct TryOutcome {
 /// What has to be agreed to.
 #[derive(Clone)]
 pub(super) struct TryQuestion {
+    /// The records that it is about, as JSON; empty where none is known.
+    pub about: String,
     /// What would be sent, as JSON.
     pub preview: String,
     /// Stands for the call when somebody agreed.
@@ -211,6 +213,7 @@ mod tests {
 
     fn question() -> TryQuestion {
         TryQuestion {
+            about: String::new(),
             preview: String::new(),
             token: "t".to_owned(),
             is_elicited: false,

@@ -37,6 +37,8 @@ pub(in crate::http) enum TryView<'a> {
 }
 
 pub(in crate::http) struct AskedView<'a> {
+    /// The records that it is about, as JSON; empty where none is known.
+    pub about: &'a str,
     /// What would be sent, as JSON.
     pub preview: &'a str,
     /// Another person decides there; else the reader confirms here.
@@ -112,6 +114,10 @@ impl TryPage<'_> {
                     }
                     None => { "Nothing was sent yet. This is what would be sent; it is sent once you confirm it." }
                 }
+            }
+            @if !asked.about.is_empty() {
+                h2 { "About" }
+                pre tabindex="0" { (asked.about) }
             }
             h2 { "What would be sent" }
             pre tabindex="0" { (asked.preview) }

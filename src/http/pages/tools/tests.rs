@@ -54,6 +54,7 @@ pub(in crate::http::pages) fn every_page() -> Vec<(&'static str, Page)> {
     };
     let preview = "x".repeat(LONGEST_REQUEST);
     let asked = TryView::Asked(AskedView {
+        about: &preview,
         preview: &preview,
         approve_at: None,
     });
