@@ -1,5 +1,6 @@
 //! `keys`: access keys, which bind a client to locations and a policy.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -150,8 +151,13 @@ impl Create {
             return print(configuration);
         }
         print(format_args!("Authorization: Bearer {key}\n"))?;
+        // Where stdout goes elsewhere, it is not to be on the terminal or in the log of a job.
+        let shown = match std::io::stdout().is_terminal() {
+            true => key,
+            false => "hlk_…",
+        };
         eprintln!(
-            "For a client's own form: {} connect NAME --key {key}",
+            "For a client's own form: {} connect NAME --key {shown}",
             program()
         );
         Ok(())

@@ -64,7 +64,7 @@ where
             Some((before, outcome, after)) => {
                 let color = match outcome.as_str() {
                     "ok" => GREEN,
-                    "needs_confirmation" | "waits_for_a_person" | "cancelled" => YELLOW,
+                    "needs_confirmation" | "cancelled" => YELLOW,
                     _ => RED,
                 };
                 let outcome = self.colored(&outcome, Some(color));

@@ -51,6 +51,10 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
         ("127.0.0.1:8500", Ok("http://127.0.0.1:8500/mcp")),
         ("[::1]:8500/mcp", Ok("http://[::1]:8500/mcp")),
         ("mcp.example.com", Ok("https://mcp.example.com/mcp")),
+        (
+            "host.docker.internal:8100",
+            Ok("http://host.docker.internal:8100/mcp"),
+        ),
         ("http://127.0.0.1:8500", Ok("http://127.0.0.1:8500/mcp")),
         ("http://127.0.0.1:8500/", Ok("http://127.0.0.1:8500/mcp")),
         (

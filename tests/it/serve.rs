@@ -9,13 +9,25 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStderr;
 use tokio::time::timeout;
 
 use crate::stdio::program;
 use test_support::server::client;
 
 const LONGEST: Duration = Duration::from_secs(20);
+
+/// Reads JSON lines of a log until one has this in it.
+async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
+    loop {
+        let line = timeout(LONGEST, log.next_line()).await.expect("in time");
+        let line = line.expect("a line").expect("a line");
+        if line.contains(part) {
+            return line;
+        }
+    }
+}
 
 /// The program on a terminal of 80 columns.
 struct OnTerminal {
@@ -181,19 +193,12 @@ async fn a_hangup_without_a_terminal_reads_the_settings_again() {
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut log = BufReader::new(child.stderr.take().expect("stderr")).lines();
-    let mut line = async |part: &str| loop {
-        let line = timeout(LONGEST, log.next_line()).await.expect("in time");
-        let line = line.expect("a line").expect("a line");
-        if line.contains(part) {
-            break line;
-        }
-    };
-    line("serving").await;
+    logged(&mut log, "serving").await;
     let pid = child.id().expect("a process").try_into().expect("a pid");
     let pid = Pid::from_raw(pid).expect("a pid");
     for _ in 0..2 {
         kill_process(pid, Signal::HUP).expect("sent");
-        line("read locations and rules again").await;
+        logged(&mut log, "read locations and rules again").await;
     }
     kill_process(pid, Signal::TERM).expect("sent");
     let status = timeout(LONGEST, child.wait()).await.expect("in time");
@@ -322,4 +327,70 @@ async fn the_first_screen_of_a_sandbox_fits_and_its_lines_are_short() {
     call(&http, &all, "contacts_get-contactx", json!({})).await;
     let text = server.until("refused: There is no tool contacts_get-contactx");
     assert!(!text.contains("ErrorData"), "{text}");
+}
+
+/// What is refused, previewed or waits for a person has its line and its count, like what is sent.
+#[tokio::test]
+async fn calls_that_are_not_sent_are_in_the_log_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.toml");
+    let text = "[server]\ndeny = [\"contacts_get-contacts\"]\nconfirm = { destructive = \"token\", send = \"human\" }\n";
+    std::fs::write(&rules, text).expect("written");
+    let path = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let (rules, state) = (path(&rules), path(folder.path()));
+    let variables = [
+        ("HIGHLEVEL_MCP_STATE_FOLDER", state.as_str()),
+        ("HIGHLEVEL_MCP_POLICY_FILE", rules.as_str()),
+        ("HIGHLEVEL_MCP_METRICS_LISTEN", "127.0.0.1:0"),
+    ];
+    let mut command = program(
+        &["serve", "--sandbox", "--listen", "127.0.0.1:0"],
+        &variables,
+    );
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut log = BufReader::new(child.stderr.take().expect("stderr")).lines();
+    let address = |line: &str, end: &str| {
+        let (_, after) = line.split_once("http://").expect("an address");
+        format!(
+            "http://{}{end}",
+            after.split(end).next().expect("an address")
+        )
+    };
+    let mcp = address(&logged(&mut log, "serving").await, "/mcp");
+    let metrics = address(&logged(&mut log, "metrics at").await, "/metrics");
+    let (http, all) = (client(), format!("{mcp}/all"));
+    let message = json!({"type": "SMS", "contactId": "c1", "message": "Hi"});
+    for (tool, arguments, outcome) in [
+        ("contacts_get-contacts", json!({}), "refused"),
+        ("contacts_get-contact", json!({}), "invalid"),
+        (
+            "contacts_delete-contact",
+            json!({"contactId": "c1"}),
+            "needs_confirmation",
+        ),
+        (
+            "conversations_send-a-new-message",
+            message,
+            "needs_confirmation",
+        ),
+    ] {
+        let answer = call(&http, &all, tool, arguments).await;
+        let line = logged(&mut log, &format!("\"tool\":\"{tool}\"")).await;
+        assert!(
+            line.contains(&format!("\"outcome\":\"{outcome}\"")),
+            "{line}: {answer}"
+        );
+        let text = http
+            .get(&metrics)
+            .send()
+            .await
+            .expect("metrics")
+            .text()
+            .await;
+        let counted =
+            format!("highlevel_mcp_calls_total{{tool=\"{tool}\",outcome=\"{outcome}\"}} 1");
+        let text = text.expect("text");
+        assert!(text.contains(&counted), "no {counted} in {text}");
+    }
 }

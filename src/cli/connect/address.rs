@@ -6,6 +6,7 @@ use state::vault::Vault;
 use url::{Host, Url};
 
 use super::ClientAccess;
+use super::notes::DOCKER_HOST;
 use crate::call::{missing_store, open_store};
 use crate::cli::{CliError, reach};
 use crate::config::Config;
@@ -77,7 +78,9 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
 /// Another machine's address without a scheme is meant as browsers take it.
 fn scheme_of(text: &str) -> &'static str {
     let host = text.split(['/', ':']).next().unwrap_or_default();
-    let is_near = host == "localhost" || text.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    let is_near = ["localhost", DOCKER_HOST].contains(&host)
+        || text.starts_with('[')
+        || host.parse::<IpAddr>().is_ok();
     if is_near { "http" } else { "https" }
 }
 

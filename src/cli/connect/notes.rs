@@ -6,6 +6,9 @@ use super::secret::ClientSecret;
 use super::{Client, ClientAccess, NAME, Server};
 use crate::cli::invocation::program;
 
+/// What containers call the machine that they run on.
+pub(super) const DOCKER_HOST: &str = "host.docker.internal";
+
 impl Server {
     /// That nobody has named a token, and what to do.
     pub(super) fn missing_secret(&self) -> Option<String> {
@@ -125,10 +128,15 @@ impl Server {
             return None;
         }
         let port = authority.rsplit_once(':').map_or("80", |(_, port)| port);
+        let container = match authority.starts_with(DOCKER_HOST) {
+            true => "For the container".to_owned(),
+            false => format!(
+                "In Docker that address is the container itself: give --url {DOCKER_HOST}:{port}, and"
+            ),
+        };
         Some(format!(
-            "In Docker that address is the container itself: give http://host.docker.internal:{port}/mcp, and start the server with \
-             --allowed-host host.docker.internal (on Linux also with --listen 0.0.0.0:{port} --tls off, and the container with \
-             --add-host host.docker.internal:host-gateway)."
+            "{container} start the server with --allowed-host {DOCKER_HOST}. On Linux it must also listen on Docker's own network: \
+             --listen 172.17.0.1:{port} --tls off, and the container needs --add-host {DOCKER_HOST}:host-gateway."
         ))
     }
 
@@ -136,7 +144,7 @@ impl Server {
     pub(super) fn local_authority(&self) -> Option<String> {
         let url = Url::parse(&self.url).ok()?;
         let is_local = match url.host()? {
-            Host::Domain(name) => name == "localhost" || name == "host.docker.internal",
+            Host::Domain(name) => name == "localhost" || name == DOCKER_HOST,
             Host::Ipv4(ip) => ip.is_loopback(),
             Host::Ipv6(ip) => ip.is_loopback(),
         };
