@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-pub(super) use self::item::{ApprovalItem, count};
+use self::item::ApprovalItem;
 use super::known_names::KnownNames;
 use super::output::OutputFlags;
 use super::text::visible;

@@ -14,9 +14,9 @@ use state::approvals::{Approval, ApprovalState, Approvals};
 use state::audit::{AuditQuery, AuditRecord, Follow, RecordState};
 use state::events::{Event, EventKind, Events};
 
-use super::approvals::count;
 use super::known_names::KnownNames;
 use super::output::{Column, OutputFlags, TableRow, Text};
+use super::text::count;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags};
 

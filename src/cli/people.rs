@@ -11,9 +11,8 @@ use state::links::{Invitation, LinkRecord, Links, Offer};
 use state::people::{People, Person, PersonRole};
 use state::vault::{Vault, VaultLocation};
 
-use super::approvals::count;
 use super::output::{Column, OutputFlags, TableRow, Text};
-use super::text::visible;
+use super::text::{count, visible};
 use super::{CliError, StateFlags, sign_in};
 use crate::config::Flags;
 

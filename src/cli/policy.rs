@@ -11,7 +11,7 @@ use serde_json::json;
 use state::vault::Vault;
 
 use super::CliError;
-use super::output::OutputFlags;
+use super::output::{OutputFlags, note};
 use crate::call::{missing_store, open_store, read_rules, rule_defaults};
 use crate::config::{Config, Flags};
 use crate::surfaces::tools_in;
@@ -81,7 +81,7 @@ impl PolicyCommand {
                 for alias in known.typos(&rules) {
                     let place = format!("{} has rules for the location", file.display());
                     let CliError(what) = known.problem(&place, alias, &rules);
-                    eprintln!("Careful: {what}");
+                    note(format_args!("Careful: {what}"));
                 }
                 let over = rules.over(alias, policy.as_deref());
                 let text = over.explain(tool, Timestamp::now());
@@ -113,15 +113,15 @@ fn check(flags: &Flags, file: &Path, output: OutputFlags) -> Result<(), CliError
                 // It may be one that somebody connects one day.
                 typos if config.oauth.is_on() => {
                     for what in typos {
-                        eprintln!("Careful: {what}");
+                        note(format_args!("Careful: {what}"));
                     }
                 }
                 typos => return Err(CliError(typos.join("\n"))),
             }
         }
-        Err(error) => eprintln!(
-            "The settings cannot be read, so that nobody knows whether the rules name locations which are there: {error}"
-        ),
+        Err(error) => note(format_args!(
+            "The settings cannot be read, so that locations of the rules were not looked up there: {error}"
+        )),
     }
     let text = format!("{}: the rules are valid\n", file.display());
     output.record(&json!({"file": file, "is_valid": true}), text)

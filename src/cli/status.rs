@@ -16,9 +16,9 @@ use state::people::People;
 use state::vault::Vault;
 use state::{SANDBOX, Store};
 
-use super::approvals::count;
 use super::output::{CardField, OutputFlags, Text, note};
 use super::running_server::RunningServer;
+use super::text::count;
 use super::web::{WebAnswer, client_with};
 use super::{CliError, StateFlags, runtime};
 use crate::call::{missing_store, open_grants, open_store};

@@ -238,6 +238,14 @@ pub(super) fn sentences<'a>(parts: impl IntoIterator<Item = &'a str>) -> String 
     text
 }
 
+/// A number with what it counts.
+pub(super) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 /// A text of somebody else's on one line: what moves the cursor, or turns the order of letters round, is spelt out, so
 /// that a person judges what is there.
 pub(super) fn visible(text: &str) -> String {
@@ -320,6 +328,13 @@ mod tests {
             let shortened = shorten(text, width);
             assert_eq!(shortened, cut);
             assert!(shortened.width() <= width);
+        }
+    }
+
+    #[test]
+    fn one_is_one_and_several_are_several() {
+        for (number, counted) in [(0, "0 calls"), (1, "1 call"), (2, "2 calls")] {
+            assert_eq!(count(number, "call"), counted);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::catalog::TOOLS;
 use crate::cli::StateFlags;
 use crate::cli::known_names::KnownNames;
 use crate::cli::output::{CardField, Column, TableRow, Text};
+use crate::cli::text::count;
 
 #[derive(Serialize)]
 pub(in crate::cli) struct ApprovalItem<'a> {
@@ -303,14 +304,6 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A number with what it counts.
-pub(in crate::cli) fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -378,12 +371,5 @@ mod tests {
             (&json["calls"], &json["state"]),
             (&json!(820), &json!("pending"))
         );
-    }
-
-    #[test]
-    fn one_is_one_and_several_are_several() {
-        for (number, counted) in [(0, "0 calls"), (1, "1 call"), (2, "2 calls")] {
-            assert_eq!(count(number, "call"), counted);
-        }
     }
 }

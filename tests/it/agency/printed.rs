@@ -99,6 +99,21 @@ async fn a_list_has_the_same_columns_in_a_pipe_and_every_field_as_json() {
 }
 
 #[tokio::test]
+async fn calls_of_the_sandbox_are_marked() {
+    let desk = desk().await;
+    let create = r#"{"firstName": "Zoe", "email": "zoe@x.example"}"#;
+    let made = ["call", "--sandbox", "contacts_create-contact", create];
+    run(&desk, &made, 0).await;
+    let tail = ["audit", "tail", "--sandbox"];
+    let (printed, said) = run(&desk, &tail, 0).await;
+    assert!(
+        printed.contains("contacts_create-contact") && said.contains("reached nobody"),
+        "{printed}{said}"
+    );
+    assert_eq!(json_lines(&desk, &tail).await[0]["sandbox"], true);
+}
+
+#[tokio::test]
 async fn rules_that_name_unknown_locations_are_told() {
     let desk = desk().await;
     let send = "conversations_send-a-new-message";

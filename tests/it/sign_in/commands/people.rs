@@ -228,6 +228,8 @@ async fn the_first_operator_gets_a_link_and_later_ones_sign_in() {
     let (again, said) = office.run(&["console", "link"], 0).await;
     assert!(said.contains("signed in as operator (operator)"), "{said}");
     assert_eq!(office.join(&again, "signin").await.id, operator.id);
+    let (opened, _) = office.run(&["open", "--no-browser"], 0).await;
+    assert_eq!(office.join(&opened, "signin").await.id, operator.id);
     let (second, _) = office.run(&["invite", "Olga", "--operator"], 0).await;
     office.join(&second, "join").await;
     let (_, said) = office.run(&["console", "link"], 2).await;
