@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod call;
 mod clients;
+mod config;
 mod connect;
 mod connections;
 mod console;
@@ -43,10 +44,12 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::sandbox::SandboxListener;
-use crate::call::{Controls, Pipeline, Snapshot, missing_store, open_store};
-use crate::config::{Config, DEFAULTS, Flags};
+use crate::call::{Controls, Pipeline, missing_store, open_store};
+use crate::config::{Config, Flags};
 use crate::http::own_account;
 use crate::telemetry::{Telemetry, flush_log};
+use crate::upstream::accounts::Account;
+use crate::upstream::caller::Credential;
 use crate::upstream::{Caller, Transport};
 use ::state::Store;
 
@@ -64,7 +67,8 @@ struct Cli {
 
 #[derive(Args)]
 struct SettingFlags {
-    /// File of settings; `highlevel-mcp config` prints all of them with their defaults.
+    /// File of settings, in place of ./highlevel-mcp.toml and ~/.config/highlevel-mcp/config.toml; `highlevel-mcp config
+    /// defaults` prints all that may stand in it.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// HighLevel's API.
@@ -140,10 +144,10 @@ enum Command {
     /// Examine settings, state, network, clock, token and location, and try what the token may use; writes nothing at
     /// HighLevel.
     Doctor(doctor::Doctor),
-    /// Show the settings.
+    /// The settings: what is in force, whether it is valid, and all that there are.
     Config {
         #[command(subcommand)]
-        command: Option<Settings>,
+        command: Option<config::ConfigCommand>,
     },
     /// Print, or write to its file, what a client needs to reach the server.
     Connect(connect::Connect),
@@ -217,14 +221,6 @@ enum Command {
     Completions { shell: clap_complete::Shell },
 }
 
-#[derive(Subcommand)]
-enum Settings {
-    /// Every setting with its comment and default.
-    Show,
-    /// Whether flags, environment and file make valid settings.
-    Check,
-}
-
 /// Runs the command of the line; `EXIT_CODES` says what the end means.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -236,11 +232,14 @@ pub fn run() -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve(command) => command.run(flags),
-        Command::Stdio(command) => command.run(&flags),
+        Command::Stdio(command) => command.run(&Flags {
+            skips_current_folder: true,
+            ..flags
+        }),
         Command::Sandbox(command) => command.run(),
         Command::Tools { command } => tools::run(command),
         Command::Call(command) => command.run(&flags),
-        Command::Config { command } => config(&flags, command),
+        Command::Config { command } => config::run(command, &flags),
         Command::Doctor(command) => command.run(&flags),
         Command::Connect(command) => command.run(&flags),
         Command::Locations { command } => locations::run(command, &flags),
@@ -283,23 +282,6 @@ impl<E: Display> From<E> for CliError {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
-}
-
-fn config(flags: &Flags, command: Option<Settings>) -> Result<ExitCode, CliError> {
-    match command.unwrap_or(Settings::Show) {
-        Settings::Show => print(DEFAULTS)?,
-        Settings::Check => {
-            let config = Config::load(flags)?;
-            own_account(&config.account)?;
-            let transport = Transport::new(&config.upstream, &config.limits);
-            let oauth = transport.map_err(CliError)?.oauth();
-            // Whether they are right shows without the server's state.
-            Snapshot::read(&config, &oauth, &::state::Store::in_memory()?, None)
-                .map_err(CliError)?;
-            print("the settings are valid\n")?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
@@ -350,7 +332,7 @@ fn prepared_by(
     Ok((config, pipeline?))
 }
 
-/// Whom a command acts for: the location of this alias, or the account of the environment.
+/// Whom a command acts for: the location of this alias, the account of the environment, or the only location there is.
 fn account(
     config: &Config,
     pipeline: &Pipeline,
@@ -359,25 +341,37 @@ fn account(
     if let Some(alias) = location {
         let snapshot = pipeline.snapshot();
         let account = snapshot.locations.find(alias).ok_or_else(|| {
-            let known: Vec<&str> = snapshot
-                .locations
-                .iter()
-                .map(|one| one.configured.alias.as_str())
-                .collect();
-            CliError(format!(
-                "there is no [locations.{alias}] in the settings; there are: {}",
-                known.join(", ")
-            ))
+            let known = snapshot.locations.iter();
+            reach::no_location(alias, known.map(|one| one.configured.alias.as_str()))
         })?;
-        return Ok(account.caller());
+        return usable(account);
     }
-    own_account(&config.account)?.ok_or_else(|| {
-        CliError(
-            "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, \
-             Private Integrations) and HIGHLEVEL_LOCATION_ID to its location"
+    if let Some(own) = own_account(&config.account)? {
+        return Ok(own);
+    }
+    let snapshot = pipeline.snapshot();
+    let mut all = snapshot.locations.iter();
+    match (all.next(), all.next()) {
+        (Some(only), None) => usable(only),
+        (Some(one), Some(_)) => Err(CliError(format!(
+            "several locations are in the settings: name one by --location, such as --location {}; `highlevel-mcp \
+             locations` lists them",
+            one.configured.alias
+        ))),
+        (None, _) => Err(CliError(
+            "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private \
+             Integrations) and HIGHLEVEL_LOCATION_ID to its location"
                 .to_owned(),
-        )
-    })
+        )),
+    }
+}
+
+/// Fails with what is wrong where no call can get there.
+fn usable(account: &Account) -> Result<Caller, CliError> {
+    match &account.credential {
+        Credential::Unusable(why) => Err(CliError(why.to_string())),
+        _ => Ok(account.caller()),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

@@ -1,7 +1,11 @@
 //! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
 
 mod accounts;
+mod discovery;
 mod environment;
+mod layers;
+mod listing;
+mod mistakes;
 mod oauth;
 mod server;
 mod state;
@@ -9,25 +13,27 @@ mod text;
 mod webhooks;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
+use self::layers::Layers;
 use secrecy::SecretString;
 use serde::Deserialize;
-use toml::{Table, Value};
-
 use tool::VersionPreference;
 
 pub use self::state::{
     ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
 };
 pub use accounts::{CompanySettings, Location, SecretSource, Variables};
+pub use discovery::{SettingsFile, SettingsPlaces};
+pub use layers::SettingOrigin;
+pub use listing::Setting;
 pub(crate) use oauth::parse_duration;
 pub use oauth::{
     BrandSettings, HighLevelTokens, MarketplaceSettings, OauthSettings, Register, Who,
 };
-pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls};
+pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls, parse_listen};
 pub use text::{decode, read_stdin, read_text, trimmed};
 pub use webhooks::{WebhookSettings, WebhookShape, WebhookUrl};
 
@@ -61,6 +67,9 @@ pub struct Config {
     /// What of the environment holds secrets of locations and companies.
     #[serde(skip)]
     variables: Variables,
+    /// What it was read from, beside flags and environment.
+    #[serde(skip)]
+    pub file: Option<SettingsFile>,
 }
 
 /// Where HighLevel is and how long to wait for it.
@@ -172,11 +181,15 @@ pub struct TracesSettings {
 pub struct Flags {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
+    /// The port of `listen` alone.
+    pub port: Option<u16>,
     pub base_url: Option<String>,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
     pub tls: Option<String>,
     pub state: Option<String>,
+    /// No file of settings is looked for where the command was started: a client starts it in whatever folder is open.
+    pub skips_current_folder: bool,
 }
 
 /// A sentence for the person who set it: where, what, and what to do.
@@ -185,57 +198,40 @@ pub struct Flags {
 pub struct ConfigError(String);
 
 const CONFIG_VARIABLE: &str = "HIGHLEVEL_MCP_CONFIG";
+
 impl Config {
-    /// Joins flags, this process's environment, the file and the defaults.
+    /// Joins flags, this process's environment, the file that they name or that is found, and the defaults.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        Self::from_sources(flags, std::env::vars_os())
+        let file = Self::file(flags)?;
+        Self::join(flags, file, std::env::vars_os())
     }
 
-    /// The same over a given environment.
+    /// The same over a given environment. No file is looked for.
     pub fn from_sources(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let (own, others): (Vec<_>, Vec<_>) = environment
-            .into_iter()
-            .partition(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"));
-        let mut variables: Vec<(String, String)> = own
-            .into_iter()
-            .map(
-                |(name, value)| match (name.into_string(), value.into_string()) {
-                    (Ok(name), Ok(value)) => Ok((name, trimmed(&value).to_owned())),
-                    (name, _) => Err(ConfigError(format!(
-                        "the environment variable {} is not UTF-8; correct it",
-                        name.unwrap_or_else(|name| name.to_string_lossy().into_owned())
-                    ))),
-                },
-            )
-            .collect::<Result<_, _>>()?;
-        // A whole section comes before its keys.
-        variables.sort();
-        let defaults: Table = DEFAULTS
-            .parse()
-            .map_err(|error| ConfigError(format!("the defaults are broken: {error}")))?;
-        let mut table = defaults.clone();
-        let named = variables.iter().find(|(name, _)| name == CONFIG_VARIABLE);
-        let file = flags.config.clone().or(named.map(|(_, path)| path.into()));
-        if let Some(path) = file {
-            merge_file(&mut table, &path)?;
-        }
-        for (name, value) in &variables {
-            environment::merge(&mut table, &defaults, name, value)?;
-        }
-        merge_flags(&mut table, flags);
-        let mut config = parsed(table, "the settings")?;
+        let environment: BTreeMap<_, _> = environment.into_iter().collect();
+        let variable = |name: &str| environment.get(OsStr::new(name)).cloned();
+        let file = SettingsFile::given(flags, variable);
+        Self::join(flags, file, environment)
+    }
+
+    fn join(
+        flags: &Flags,
+        file: Option<SettingsFile>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let (own, others) = variables(environment)?;
+        let layers = Layers::collect(flags, file.as_ref(), &own)?;
+        let read: Result<Self, toml::de::Error> = layers.table.try_into();
+        let mut config = read.map_err(|error| {
+            let what = error.to_string();
+            ConfigError(format!("the settings: {}", what.trim().replace('\n', " ")))
+        })?;
         config.account.trim();
-        config.server.check()?;
-        config.oauth.check()?;
-        config.marketplace.check()?;
-        config.upstream.check()?;
-        let readable = others.into_iter().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let all: BTreeMap<String, String> = readable.chain(variables).collect();
+        config.check()?;
+        let all: BTreeMap<String, String> = others.into_iter().chain(own).collect();
         let tokens = config
             .locations
             .values()
@@ -246,13 +242,43 @@ impl Config {
         let webhooks = config.approvals.webhooks.iter();
         let sources = sources.chain(webhooks.flat_map(WebhookSettings::sources));
         config.variables = Variables::collect(sources, &all);
+        config.file = file;
         Ok(config)
     }
 
-    /// The file of settings that flags or this process's environment name.
-    pub fn file(flags: &Flags) -> Option<PathBuf> {
-        let named = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
-        flags.config.clone().or(named)
+    /// Refuses what each value alone does not show, all at once.
+    fn check(&self) -> Result<(), ConfigError> {
+        let checked = [
+            self.server.check(),
+            self.oauth.check(),
+            self.marketplace.check(),
+            self.upstream.check(),
+            self.metrics.check(),
+        ];
+        let faults = checked.into_iter().filter_map(Result::err);
+        let faults = faults.map(|ConfigError(what)| what);
+        ConfigError::joined(faults.collect()).map_or(Ok(()), Err)
+    }
+
+    /// The file of settings that flags or this process's environment name, or that is found.
+    pub fn file(flags: &Flags) -> Result<Option<SettingsFile>, ConfigError> {
+        SettingsFile::find(flags, &std::env::vars_os().collect())
+    }
+
+    /// Where a file of settings is looked for.
+    pub fn places(flags: &Flags) -> SettingsPlaces {
+        SettingsPlaces::new(flags, &std::env::vars_os().collect())
+    }
+
+    /// Every setting with where its value comes from; no secret among them.
+    pub fn settings(flags: &Flags) -> Result<Vec<Setting>, ConfigError> {
+        let file = Self::file(flags)?;
+        let (own, _) = variables(std::env::vars_os())?;
+        Ok(listing::settings(Layers::collect(
+            flags,
+            file.as_ref(),
+            &own,
+        )?))
     }
 
     /// What stands at `source`.
@@ -275,6 +301,19 @@ impl Config {
 impl ConfigError {
     pub fn new(what: String) -> Self {
         Self(what)
+    }
+
+    /// All of them in one; `None` where there is none.
+    fn joined(mistakes: Vec<String>) -> Option<Self> {
+        match mistakes.as_slice() {
+            [] => None,
+            [one] => Some(Self(one.clone())),
+            several => Some(Self(format!(
+                "the settings have {} mistakes\n  {}",
+                several.len(),
+                several.join("\n  ")
+            ))),
+        }
     }
 }
 
@@ -322,6 +361,19 @@ impl UpstreamSettings {
     }
 }
 
+impl MetricsSettings {
+    fn check(&self) -> Result<(), ConfigError> {
+        let address = (!self.listen.is_empty()).then(|| self.listen.parse::<SocketAddr>());
+        match address {
+            Some(Err(_)) => Err(ConfigError(format!(
+                "metrics.listen {:?} is no address and port, such as 127.0.0.1:8101; leave it empty for no metrics",
+                self.listen
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl AccountSettings {
     /// A token that is read from a file by a shell ends with a line.
     fn trim(&mut self) {
@@ -349,75 +401,32 @@ impl Level {
     }
 }
 
-fn parsed(table: Table, place: &str) -> Result<Config, ConfigError> {
-    table.try_into().map_err(|error: toml::de::Error| {
-        let what = error.to_string();
-        ConfigError(format!("{place}: {}", what.trim().replace('\n', " ")))
-    })
-}
+/// Names and values, sorted by name.
+type NamedValues = Vec<(String, String)>;
 
-/// Lays the file over `table` and checks the whole, so that an error names the file.
-fn merge_file(table: &mut Table, path: &Path) -> Result<(), ConfigError> {
-    let place = path.display();
-    let text = read_text(path).map_err(|error| {
-        ConfigError(format!(
-            "{place} cannot be read: {error}; correct --config or {CONFIG_VARIABLE}"
-        ))
-    })?;
-    let file: Table = text
-        .parse()
-        .map_err(|error| ConfigError(format!("{place} is no TOML: {error}")))?;
-    for (section, values) in file {
-        match (table.get_mut(&section), values) {
-            (Some(Value::Table(present)), Value::Table(values)) => present.extend(values),
-            (_, values) => drop(table.insert(section, values)),
-        }
-    }
-    parsed(table.clone(), &place.to_string()).map(drop)
-}
-
-fn merge_flags(table: &mut Table, flags: &Flags) {
-    let texts =
-        |values: &[String]| Value::Array(values.iter().map(|one| one.as_str().into()).collect());
-    if let Some(listen) = &flags.listen {
-        set(table, "server", "listen", Value::from(listen.as_str()));
-    }
-    if let Some(state) = &flags.state {
-        set(table, "state", "folder", Value::from(state.as_str()));
-    }
-    if let Some(tls) = &flags.tls {
-        set(table, "server", "tls", Value::from(tls.as_str()));
-    }
-    if let Some(base_url) = &flags.base_url {
-        set(
-            table,
-            "upstream",
-            "base_url",
-            Value::from(base_url.as_str()),
+/// Variables that are ours, and the others that are readable. A whole section comes before its keys.
+fn variables(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(NamedValues, NamedValues), ConfigError> {
+    let (own, others): (Vec<_>, Vec<_>) = environment
+        .into_iter()
+        .partition(|(name, _)| name.to_string_lossy().starts_with("HIGHLEVEL_"));
+    let own =
+        own.into_iter().map(
+            |(name, value)| match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => Ok((name, trimmed(&value).to_owned())),
+                (name, _) => Err(ConfigError(format!(
+                    "the environment variable {} is not UTF-8; correct it",
+                    name.unwrap_or_else(|name| name.to_string_lossy().into_owned())
+                ))),
+            },
         );
-    }
-    if !flags.allowed_hosts.is_empty() {
-        set(
-            table,
-            "server",
-            "allowed_hosts",
-            texts(&flags.allowed_hosts),
-        );
-    }
-    if !flags.allowed_origins.is_empty() {
-        set(
-            table,
-            "server",
-            "allowed_origins",
-            texts(&flags.allowed_origins),
-        );
-    }
-}
-
-fn set(table: &mut Table, section: &str, key: &str, value: Value) {
-    if let Some(Value::Table(section)) = table.get_mut(section) {
-        section.insert(key.to_owned(), value);
-    }
+    let mut own: NamedValues = own.collect::<Result<_, _>>()?;
+    own.sort();
+    let others = others
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok((own, others.collect()))
 }
 
 #[cfg(test)]

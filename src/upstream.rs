@@ -36,7 +36,7 @@ pub use permit::{Authority, Outgoing, Recheck, SendPermit, Sender, Target};
 pub use standing::{CountedUnder, Standing};
 pub use status::{UpstreamStatus, WindowStatus};
 pub use tenant_id::TenantId;
-pub(crate) use tokens::agency_refusal;
+pub(crate) use tokens::{agency_refusal, unusable};
 pub use transport::Transport;
 
 /// Stands for a credential: its HMAC under a key of this process.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::stop::Stoppable;
 use super::token_check::RequestBudget;
 use super::{AccessRef, Answer, CallContext, Consent, Facts, Pipeline, Subject, Validated};
+use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, SendPermit, agency_refusal};
+use crate::upstream::{Failure, SendPermit, agency_refusal, unusable};
 use policy::{Denial, Mode};
 use tool::TokenClass;
 
@@ -90,6 +91,15 @@ impl Pipeline {
         let facts = validated.facts();
         if let Some((failure, rule)) = self.stopped(&Stoppable::new(facts, context)) {
             return Err(self.refuse(facts, &failure, rule, context));
+        }
+        let is_doubled = |location| facts.snapshot.locations.is_doubled(location);
+        if matches!(facts.caller.credential, Credential::Unusable(_))
+            || facts.location.as_ref().is_some_and(is_doubled)
+        {
+            let configured = facts.caller.configured.as_ref();
+            let alias = configured.filter(|_| facts.may_disclose);
+            let alias = alias.map_or("this location", |configured| &configured.alias);
+            return Err(self.refuse(facts, &unusable(alias), None, context));
         }
         // Nobody is asked to agree to what would be refused.
         if facts.tool.token == TokenClass::Agency && !facts.agency {

@@ -26,16 +26,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Fails with a sentence where a location or the file of rules is not usable, or the one names what
-    /// the other does not have.
+    /// Fails with a sentence where the file of rules is not usable, or names what the settings do not have. A location that
+    /// is not usable is warned of.
     pub fn read(
         config: &Config,
         oauth: &Oauth,
         store: &Store,
         sign_in: Option<&GrantControls>,
     ) -> Result<Arc<Self>, String> {
-        let mut locations =
-            Accounts::new(config, oauth, store).map_err(|error| error.to_string())?;
+        let mut locations = Accounts::new(config, oauth, store);
+        for fault in locations.faults() {
+            tracing::warn!("{fault}; calls there are refused until it is mended");
+        }
         if let Some(sign_in) = sign_in {
             let rows = sign_in.vault.read().wait();
             let rows = rows.map_err(|error| error.to_string())?;

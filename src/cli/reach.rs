@@ -7,6 +7,7 @@ use state::vault::{Vault, VaultLocation};
 use super::CliError;
 use crate::call::read_rules;
 use crate::config::Config;
+use tool::nearest;
 
 /// Fails where one of them may not be given to others: it is neither of the settings nor one that was connected for
 /// everybody. What a person connected is that person's.
@@ -48,26 +49,22 @@ fn check(
         .find(|alias| !is_connected(alias))
     {
         Some(alias) => {
-            let own = config.locations.keys().map(String::as_str);
             let connected = connected.iter().filter(|location| counts(location));
-            let known = own.chain(connected.map(|location| location.alias.as_str()));
-            Err(unknown_location(alias, known))
+            let connected = connected.map(|location| location.alias.as_str());
+            let known = config.locations.keys().map(String::as_str);
+            Err(no_location(alias, known.chain(connected)))
         }
         None => Ok(()),
     }
 }
 
-/// What to tell whoever named a location that is none.
-pub(super) fn unknown_location<'a>(
-    alias: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> CliError {
-    let near = tool::nearest(alias, known.into_iter().map(|name| (name, name)));
-    let near = near.map(|near| format!("; did you mean {near}?"));
-    CliError(format!(
-        "there is no location {alias}{} `highlevel-mcp locations` lists them",
-        near.as_deref().unwrap_or(";")
-    ))
+/// Said of an alias that none of `known` is.
+pub(super) fn no_location<'a>(alias: &str, known: impl IntoIterator<Item = &'a str>) -> CliError {
+    let remedy = match nearest(alias, known.into_iter().map(|one| (one, one))) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "`highlevel-mcp locations` lists them".to_owned(),
+    };
+    CliError(format!("there is no location {alias}; {remedy}"))
 }
 
 /// Fails where neither the file of rules nor the store has such a section.

@@ -30,6 +30,9 @@ pub(super) struct Serve {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Port alone; the address stays.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
+    port: Option<u16>,
     /// Value of the Host header to serve beside localhost; may be repeated.
     #[arg(long = "allowed-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
@@ -48,6 +51,7 @@ impl Serve {
     pub(super) fn run(self, flags: Flags) -> Result<ExitCode, CliError> {
         let flags = Flags {
             listen: self.listen,
+            port: self.port,
             allowed_hosts: self.allowed_hosts,
             allowed_origins: self.allowed_origins,
             tls: self.tls,

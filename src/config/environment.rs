@@ -3,7 +3,9 @@
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::{CONFIG_VARIABLE, Config, ConfigError, set};
+use super::CONFIG_VARIABLE;
+use super::mistakes::MAPS;
+use tool::nearest;
 
 const PREFIX: &str = "HIGHLEVEL_MCP_";
 const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
@@ -12,62 +14,84 @@ const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
     ("HIGHLEVEL_COMPANY_ID", "company_id"),
 ];
 
-/// Sections whose keys are aliases, which the names of variables cannot tell from keys: they are given whole.
-const MAPS: [&str; 2] = ["locations", "companies"];
+/// What one variable says.
+pub(super) struct VariableSettings {
+    /// What the variable takes, in words.
+    pub takes: &'static str,
+    /// Sections, keys and values.
+    pub values: Vec<(String, String, Value)>,
+}
 
-/// Lays one variable over `table`. Those that are no settings of this server are passed over.
-pub(super) fn merge(
-    table: &mut Table,
-    defaults: &Table,
-    name: &str,
-    value: &str,
-) -> Result<(), ConfigError> {
+/// Nothing where the variable is no setting of this server. Fails with what is to be said of it.
+pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<VariableSettings, String> {
+    let one =
+        |section: &str, key: &str, value: Value| vec![(section.to_owned(), key.to_owned(), value)];
     let account = ACCOUNT_VARIABLES
         .iter()
         .find(|(variable, _)| *variable == name);
     if let Some((_, key)) = account {
-        set(table, "account", key, Value::from(value));
-        return Ok(());
+        return Ok(VariableSettings {
+            takes: "a text",
+            values: one("account", key, Value::from(value)),
+        });
     }
     let Some(path) = name
         .strip_prefix(PREFIX)
         .filter(|_| name != CONFIG_VARIABLE)
     else {
-        return Ok(());
+        return Ok(VariableSettings {
+            takes: "anything",
+            values: Vec::new(),
+        });
     };
     let path = path.to_lowercase();
-    let wrong = |what: String| ConfigError(format!("the environment variable {name} {what}"));
     let known = path
         .split_once('_')
         .and_then(|(section, key)| Some((section, key, defaults.get(section)?.get(key)?)));
-    let takes = match known {
+    let is_map = MAPS.iter().any(|(map, _)| *map == path);
+    match known {
         Some((section, key, default)) => {
             let takes = expected(default);
-            let typed = typed(default, value).ok_or_else(|| wrong(format!("must be {takes}")))?;
-            set(table, section, key, typed);
-            takes
+            let value = typed(default, value).ok_or_else(|| format!("must be {takes}"))?;
+            let values = one(section, key, value);
+            Ok(VariableSettings { takes, values })
         }
-        None if MAPS.contains(&path.as_str()) || defaults.contains_key(&path) => {
+        // Names of variables cannot tell aliases from keys: such sections are given whole.
+        None if is_map || defaults.contains_key(&path) => {
             let takes = "a JSON object of the section's keys";
-            let section = object(value).ok_or_else(|| wrong(format!("must be {takes}")))?;
-            match table.get_mut(&path) {
-                Some(Value::Table(present)) => present.extend(section),
-                _ => drop(table.insert(path, Value::Table(section))),
-            }
-            takes
+            let keys = object(value).ok_or_else(|| format!("must be {takes}"))?;
+            let values = keys.into_iter();
+            let values = values.map(|(key, value)| (path.clone(), key, value));
+            Ok(VariableSettings {
+                takes,
+                values: values.collect(),
+            })
         }
-        None => {
-            return Err(wrong(
-                "is no setting; `highlevel-mcp config` prints all of them".to_owned(),
-            ));
-        }
-    };
-    // What came before was tried, so that whatever does not fit now is this variable's.
-    let tried: Result<Config, _> = table.clone().try_into();
-    tried.map(drop).map_err(|error| {
-        let what = error.to_string().trim().replace('\n', " ");
-        wrong(format!("does not fit, it takes {takes}: {what}"))
-    })
+        None => Err(unknown(defaults, name)),
+    }
+}
+
+/// What to say of a variable that is no setting.
+fn unknown(defaults: &Table, name: &str) -> String {
+    let keys = defaults.iter().flat_map(|(section, keys)| {
+        let keys = keys.as_table().into_iter().flat_map(Table::keys);
+        let variables = keys.map(move |key| format!("{PREFIX}{section}_{key}").to_uppercase());
+        variables.chain([format!("{PREFIX}{section}").to_uppercase()])
+    });
+    let maps = MAPS.iter();
+    let maps = maps.map(|(map, _)| format!("{PREFIX}{map}").to_uppercase());
+    let all: Vec<String> = keys
+        .chain(maps)
+        .chain([CONFIG_VARIABLE.to_owned()])
+        .collect();
+    // What they all begin with makes every two alike.
+    let short = |variable: &'_ str| variable.strip_prefix(PREFIX).unwrap_or(variable).to_owned();
+    let known: Vec<(String, &String)> = all.iter().map(|one| (short(one), one)).collect();
+    let known = known.iter().map(|(short, whole)| (short.as_str(), *whole));
+    match nearest(&short(name), known) {
+        Some(near) => format!("is no setting; did you mean {near}?"),
+        None => "is no setting; `highlevel-mcp config defaults` prints all of them".to_owned(),
+    }
 }
 
 /// What a setting with this default takes.

@@ -1,6 +1,6 @@
 //! The settings of the HTTP server, and what makes them unusable.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +11,7 @@ use super::ConfigError;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
+    #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
@@ -100,6 +101,41 @@ impl ServerSettings {
     pub fn is_behind_proxy(&self) -> bool {
         self.tls == Tls::Proxy || !self.trusted_proxies.is_empty()
     }
+}
+
+/// An address and port. A port alone is one of this machine, and so is one of `localhost`. Fails with a sentence that says
+/// which forms there are.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    if let Ok(port) = port.parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let why = match text.parse::<IpAddr>() {
+        Ok(_) => "has no port",
+        Err(_) => "is no address and port",
+    };
+    Err(format!(
+        "{text:?} {why}; give both, such as 127.0.0.1:8100, or a port alone, which is one of this machine"
+    ))
+}
+
+/// A text, or a port as a number.
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrPort {
+        Port(u64),
+        Text(String),
+    }
+    let text = match TextOrPort::deserialize(deserializer)? {
+        TextOrPort::Port(port) => port.to_string(),
+        TextOrPort::Text(text) => text,
+    };
+    parse_listen(&text).map_err(de::Error::custom)
 }
 
 /// Networks as CIDRs; an address alone is a network of one.

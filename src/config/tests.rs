@@ -59,7 +59,7 @@ fn what_is_no_setting_is_named() {
     check(
         &usual,
         &[("HIGHLEVEL_MCP_SERVER_LISTN", "x")],
-        "HIGHLEVEL_MCP_SERVER_LISTN is no setting",
+        "HIGHLEVEL_MCP_SERVER_LISTN is no setting; did you mean HIGHLEVEL_MCP_SERVER_LISTEN?",
     );
     check(
         &usual,
@@ -74,7 +74,7 @@ fn what_is_no_setting_is_named() {
     check(
         &usual,
         &[("HIGHLEVEL_MCP_LOG_LEVEL", "loud")],
-        "unknown variant `loud`",
+        "log.level: unknown variant `loud`",
     );
     check(
         &usual,
@@ -85,17 +85,24 @@ fn what_is_no_setting_is_named() {
     check(
         &flags,
         &[],
-        &format!("{}: unknown field `port`", one.path().display()),
+        &format!(
+            "{}, line 3: [server] port is no setting",
+            one.path().display()
+        ),
     );
     let (_two, flags) = file("[sever]\nlisten = \"127.0.0.1:1\"");
-    check(&flags, &[], "unknown field `sever`");
+    check(&flags, &[], "did you mean [server]?");
     let (_three, flags) = file("[server");
     check(&flags, &[], "is no TOML");
     let listen = Flags {
-        listen: Some("8100".to_owned()),
+        listen: Some("mcp.example.com".to_owned()),
         ..Flags::default()
     };
-    check(&listen, &[], "invalid socket address");
+    check(
+        &listen,
+        &[],
+        "--listen: server.listen: \"mcp.example.com\" is no address and port; give both, such as 127.0.0.1:8100",
+    );
 }
 
 #[test]
@@ -137,4 +144,84 @@ fn tokens_in_plain_text_are_noticed() {
     check("http://[::1]:8080", false);
     check("http://localhost", false);
     check("http://localhost.example", true);
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine() {
+    fn check(listen: Option<&str>, port: Option<u16>, expected: Result<&str, &str>) {
+        let flags = Flags {
+            listen: listen.map(str::to_owned),
+            port,
+            ..Flags::default()
+        };
+        match (load(&flags, &[]), expected) {
+            (Ok(config), Ok(expected)) => assert_eq!(config.server.listen.to_string(), expected),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (loaded, _) => panic!("{listen:?} {port:?}: {:?}", loaded.map(|_| ())),
+        }
+    }
+    check(Some("8503"), None, Ok("127.0.0.1:8503"));
+    check(Some("localhost:8503"), None, Ok("127.0.0.1:8503"));
+    check(Some("[::1]:8503"), None, Ok("[::1]:8503"));
+    check(None, Some(8503), Ok("127.0.0.1:8503"));
+    check(Some("0.0.0.0"), None, Err("\"0.0.0.0\" has no port"));
+    check(Some("70000"), None, Err("is no address and port"));
+    check(
+        Some(":8503"),
+        None,
+        Err("a port alone, which is one of this machine"),
+    );
+    let (_file, mut flags) = file("[server]\nlisten = 8504\n");
+    let listen = |flags: &Flags| load(flags, &[]).map(|config| config.server.listen.to_string());
+    assert_eq!(listen(&flags).as_deref(), Ok("127.0.0.1:8504"));
+    // The port of an address that a file names.
+    let (_other, named) = file("[server]\nlisten = \"10.0.0.1:1\"\n");
+    flags.config = named.config;
+    flags.port = Some(8505);
+    assert_eq!(listen(&flags).as_deref(), Ok("10.0.0.1:8505"));
+}
+
+#[test]
+fn metrics_that_could_listen_nowhere_are_refused() {
+    let metrics = |value| {
+        load(
+            &Flags::default(),
+            &[("HIGHLEVEL_MCP_METRICS_LISTEN", value)],
+        )
+    };
+    assert!(metrics("").is_ok());
+    let error = metrics("8101").expect_err("no address");
+    assert!(
+        error.contains("metrics.listen \"8101\" is no address and port"),
+        "{error}"
+    );
+}
+
+/// What a folder's author wrote must not send this user's token to an address of its choice.
+#[test]
+fn a_file_that_nobody_named_does_not_say_where_tokens_go() {
+    fn check(is_of_folder: bool, address: &str, is_taken: bool) {
+        let (kept, flags) = file(&format!("[upstream]\nbase_url = \"{address}\"\n"));
+        let path = kept.path().to_owned();
+        let found = SettingsFile { path, is_of_folder };
+        let joined = Config::join(&flags, Some(found), []);
+        assert_eq!(joined.is_ok(), is_taken, "{address}");
+        if let Err(error) = joined {
+            let what = error.to_string();
+            assert!(
+                what.contains("line 2: upstream.base_url says where tokens are sent"),
+                "{what}"
+            );
+        }
+    }
+    check(true, "https://evil.example", false);
+    check(
+        true,
+        "https://services.leadconnectorhq.com.evil.example",
+        false,
+    );
+    check(true, "https://services.leadconnectorhq.com", true);
+    check(true, "http://127.0.0.1:8200", true);
+    check(true, "http://127.0.0.1@evil.example", false);
+    check(false, "https://evil.example", true);
 }

@@ -458,9 +458,8 @@ pub fn own_account(account: &config::AccountSettings) -> Result<Option<Caller>, 
         return Ok(None);
     }
     let credential = Credential::parse(token).ok_or_else(|| {
-        AccessError(
-            "HIGHLEVEL_TOKEN is no HighLevel token: it is neither pit-… nor a JWT".to_owned(),
-        )
+        let why = Credential::problem(token);
+        AccessError(format!("HIGHLEVEL_TOKEN is no HighLevel token: {why}"))
     })?;
     Ok(Some(Caller {
         credential,

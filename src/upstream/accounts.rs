@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use secrecy::ExposeSecret;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config};
 use crate::upstream::Caller;
 use crate::upstream::caller::{Credential, LocationBinding};
-use crate::upstream::company::{self, Companies, Company, Oauth};
+use crate::upstream::company::{self, Company, Oauth};
 use crate::upstream::configured_location::ConfiguredLocation;
 use crate::upstream::tenant_id::TenantId;
 use state::Store;
+use tool::nearest;
 
 /// The configured locations by alias.
 #[derive(Clone, Debug, Default)]
-pub struct Accounts(BTreeMap<String, Arc<Account>>);
+pub struct Accounts {
+    all: BTreeMap<String, Arc<Account>>,
+    /// Those of the settings that can be used.
+    companies: BTreeMap<String, Company>,
+    /// What is wrong with settings of locations and companies, in sentences for the operator.
+    faults: Vec<String>,
+}
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -28,65 +36,55 @@ pub struct Account {
 /// Longest alias, in characters.
 const LONGEST_ALIAS: usize = 40;
 
+/// A location that HighLevel does not have: its ids are letters and digits.
+const NO_LOCATION: &str = "no-such-location";
+
 impl Accounts {
-    /// Fails where an alias, an id or a secret is not usable: a server that knows half of its
-    /// locations would act in the wrong ones sooner or later.
-    pub fn new(config: &Config, oauth: &Oauth, store: &Store) -> Result<Self, ConfigError> {
-        let companies = companies(config, oauth, store)?;
-        let mut accounts = BTreeMap::new();
-        let mut by_id: BTreeMap<&str, &str> = BTreeMap::new();
+    /// A location whose alias, id or secret is not usable keeps its alias and its rules, and no call gets there: the
+    /// others go on, and nothing acts in the wrong one.
+    pub fn new(config: &Config, oauth: &Oauth, store: &Store) -> Self {
+        let (companies, mut faults) = companies(config, oauth, store);
+        let mut all = BTreeMap::new();
         for (alias, settings) in &config.locations {
-            let wrong = |what: String| ConfigError::new(format!("[locations.{alias}] {what}"));
-            if !is_alias(alias) {
-                let what = format!("is no alias: 1 to {LONGEST_ALIAS} of a-z, 0-9, - and _");
-                return Err(wrong(what));
-            }
-            let id = settings.location_id.as_str();
-            let location = tenant(id).map_err(|what| wrong(format!("location_id {what}")))?;
-            if let Some(other) = by_id.insert(id, alias) {
-                return Err(wrong(format!(
-                    "has the location_id of [locations.{other}]; give one alias to each"
-                )));
-            }
-            let (credential, company) = match (&settings.token, &settings.company) {
-                (Some(source), None) => {
-                    let token = config
-                        .secret(source)
-                        .map_err(|error| wrong(format!("token: {error}")))?;
-                    let credential = Credential::from_secret(&token).ok_or_else(|| {
-                        wrong(format!(
-                            "token: {source} holds no HighLevel token: it is neither pit-… nor a JWT"
-                        ))
-                    })?;
-                    (credential, None)
-                }
-                (None, Some(name)) => {
-                    let company = companies
-                        .get(name.as_str())
-                        .ok_or_else(|| wrong(format!("company: there is no [companies.{name}]")))?;
-                    (
-                        Credential::Company(company.clone()),
-                        Some(company.id().clone()),
-                    )
-                }
-                _ => return Err(wrong("needs one of token and company".to_owned())),
-            };
-            let name = if settings.name.is_empty() {
-                alias
-            } else {
-                &settings.name
-            };
+            let others = config.locations.iter().filter(|(other, _)| *other != alias);
+            let mut twins = others.filter(|(_, other)| other.location_id == settings.location_id);
+            let twin = twins.next().map(|(other, _)| other.as_str());
+            let found = credential(config, settings, &companies);
             let timezone = settings.timezone.as_deref().map(TimeZone::get).transpose();
-            let timezone = timezone.map_err(|_| {
-                let what =
-                    "timezone: is no time zone; give an IANA name such as America/Los_Angeles";
-                wrong(what.to_owned())
-            })?;
+            let location = tenant(&settings.location_id);
+            let fault = match (&location, twin, &found, &timezone) {
+                _ if !is_alias(alias) => Some(format!(
+                    "is no alias: 1 to {LONGEST_ALIAS} of a-z, 0-9, - and _"
+                )),
+                (Err(what), ..) => Some(format!("location_id {what}")),
+                (_, Some(other), ..) => Some(format!(
+                    "has the location_id of [locations.{other}]; give one alias to each"
+                )),
+                (_, _, Err(what), _) => Some(what.clone()),
+                (.., Err(_)) => Some(
+                    "timezone: is no time zone; give an IANA name such as America/Los_Angeles"
+                        .to_owned(),
+                ),
+                _ => None,
+            };
+            let fault = fault.map(|what| format!("[locations.{alias}] {what}"));
+            faults.extend(fault.clone());
+            let Some(location) = location.ok().or_else(|| TenantId::parse(NO_LOCATION)) else {
+                continue;
+            };
+            let (credential, company) = match (fault, found) {
+                (None, Ok(found)) => found,
+                (fault, _) => (Credential::Unusable(fault.unwrap_or_default().into()), None),
+            };
+            let name = match settings.name.as_str() {
+                "" => alias,
+                _ => &settings.name,
+            };
             let configured = Arc::new(ConfiguredLocation {
                 alias: alias.clone(),
                 name: name.clone(),
                 location,
-                timezone,
+                timezone: timezone.unwrap_or_default(),
                 stored: None,
                 shadows: Vec::new(),
             });
@@ -95,18 +93,38 @@ impl Accounts {
                 credential,
                 company,
             };
-            accounts.insert(alias.clone(), Arc::new(account));
+            all.insert(alias.clone(), Arc::new(account));
         }
-        Ok(Self(accounts))
+        let companies = companies.into_iter();
+        let companies = companies.filter_map(|(alias, company)| Some((alias.to_owned(), company?)));
+        Self {
+            all,
+            companies: companies.collect(),
+            faults,
+        }
+    }
+
+    /// What is wrong with settings of locations and companies: a sentence each, which names the section.
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// Whether the settings have the location twice, so that nobody knows which rules hold there, whatever token a call
+    /// brings.
+    pub fn is_doubled(&self, location: &TenantId) -> bool {
+        let twins = self.iter().filter(|account| {
+            account.configured.stored.is_none() && account.configured.location == *location
+        });
+        !self.faults.is_empty() && twins.take(2).count() == 2
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// By alias.
     pub fn find(&self, alias: &str) -> Option<&Account> {
-        self.0.get(alias).map(Arc::as_ref)
+        self.all.get(alias).map(Arc::as_ref)
     }
 
     /// The operator's, by the id that HighLevel has for it: the settings' before one that was connected.
@@ -120,7 +138,7 @@ impl Accounts {
     /// The same settings with `connected` in place of the locations that were connected before. An alias of the settings
     /// stays theirs. Calls under way to what has not changed go on.
     pub fn with_connected(&self, connected: Vec<Account>) -> Self {
-        let settings = self.0.iter();
+        let settings = self.all.iter();
         let settings = settings.filter(|(_, account)| account.configured.stored.is_none());
         let settings = settings.map(|(alias, account)| {
             let account = account.shadowing(&connected);
@@ -136,19 +154,28 @@ impl Accounts {
                 );
                 continue;
             }
-            let known = self.0.get(&alias).filter(|known| known.is_same(&account));
+            let known = self.all.get(&alias).filter(|known| known.is_same(&account));
             let account = known.map_or_else(|| Arc::new(account), Arc::clone);
             accounts.insert(alias, account);
         }
-        Self(accounts)
+        Self {
+            all: accounts,
+            companies: self.companies.clone(),
+            faults: self.faults.clone(),
+        }
     }
 
     /// Whether calls in the location of this alias go on by `other` as they do here.
     pub fn is_same_in(&self, other: &Self, alias: &str) -> bool {
-        match (self.0.get(alias), other.0.get(alias)) {
+        match (self.all.get(alias), other.all.get(alias)) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         }
+    }
+
+    /// A company of the settings, by its alias there; `None` where it cannot be used, too.
+    pub fn company(&self, alias: &str) -> Option<&Company> {
+        self.companies.get(alias)
     }
 
     /// Those whose tokens reach any of the locations.
@@ -166,7 +193,7 @@ impl Accounts {
 
     /// Sorted by alias.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.0.values().map(Arc::as_ref)
+        self.all.values().map(Arc::as_ref)
     }
 }
 
@@ -218,35 +245,83 @@ pub(crate) fn is_alias(text: &str) -> bool {
     (1..=LONGEST_ALIAS).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// By alias. Their pairs are read when they are used.
+/// What reaches a location, and the company it is of, where one does.
+type Reaching = (Credential, Option<TenantId>);
+
+fn credential(
+    config: &Config,
+    settings: &config::Location,
+    companies: &BTreeMap<&str, Option<Company>>,
+) -> Result<Reaching, String> {
+    match (&settings.token, &settings.company) {
+        (Some(source), None) => {
+            let token = config.secret(source);
+            let token = token.map_err(|error| format!("token: {error}"))?;
+            let credential = Credential::from_secret(&token).ok_or_else(|| {
+                let why = Credential::problem(token.expose_secret());
+                format!("token: {source} holds no HighLevel token: {why}")
+            })?;
+            Ok((credential, None))
+        }
+        (None, Some(name)) => match companies.get(name.as_str()) {
+            Some(Some(company)) => Ok((
+                Credential::Company(company.clone()),
+                Some(company.id().clone()),
+            )),
+            Some(None) => Err(format!(
+                "company: [companies.{name}] cannot be used; mend that"
+            )),
+            None => {
+                let near = nearest(name, companies.keys().map(|one| (*one, *one)));
+                let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                Err(format!("company: there is no [companies.{name}]{near}"))
+            }
+        },
+        _ => Err("needs one of token and company".to_owned()),
+    }
+}
+
+/// By alias, `None` where one cannot be used; and what is wrong with those. Their pairs are read when they are used.
 fn companies<'a>(
     config: &'a Config,
     oauth: &Oauth,
     store: &Store,
-) -> Result<BTreeMap<&'a str, Company>, ConfigError> {
-    let wrong = |alias: &str, what: String| ConfigError::new(format!("[companies.{alias}] {what}"));
-    let mut settings = Vec::new();
-    for (alias, company) in &config.companies {
-        let company_id = tenant(&company.company_id)
-            .map_err(|what| wrong(alias, format!("company_id {what}")))?;
-        let client_secret = config
-            .secret(&company.client_secret)
-            .map_err(|error| wrong(alias, format!("client_secret: {error}")))?;
-        settings.push(company::CompanyAppSettings {
-            company_id,
-            client_id: company.client_id.clone(),
-            client_secret,
-            pair_file: company.pair_file.clone(),
+) -> (BTreeMap<&'a str, Option<Company>>, Vec<String>) {
+    let mut companies: BTreeMap<&str, Option<Company>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (alias, settings) in &config.companies {
+        let made = company(config, settings, oauth, store).and_then(|company| {
+            let others = companies.iter();
+            let mut others = others.filter_map(|(other, known)| Some((other, known.as_ref()?)));
+            match others.find_map(|(other, known)| Some((other, company.clash(known)?))) {
+                Some((other, what)) => Err(format!(
+                    "has the {what} of [companies.{other}]; each needs its own"
+                )),
+                None => Ok(company),
+            }
         });
+        let made = made.map_err(|what| faults.push(format!("[companies.{alias}] {what}")));
+        companies.insert(alias, made.ok());
     }
-    let companies = Companies::new(oauth, store, settings).map_err(ConfigError::new)?;
-    let made = companies.iter().cloned();
-    Ok(config
-        .companies
-        .keys()
-        .map(String::as_str)
-        .zip(made)
-        .collect())
+    (companies, faults)
+}
+
+fn company(
+    config: &Config,
+    settings: &config::CompanySettings,
+    oauth: &Oauth,
+    store: &Store,
+) -> Result<Company, String> {
+    let company_id = tenant(&settings.company_id).map_err(|what| format!("company_id {what}"))?;
+    let client_secret = config.secret(&settings.client_secret);
+    let client_secret = client_secret.map_err(|error| format!("client_secret: {error}"))?;
+    let settings = company::CompanyAppSettings {
+        company_id,
+        client_id: settings.client_id.clone(),
+        client_secret,
+        pair_file: settings.pair_file.clone(),
+    };
+    Company::new(oauth, store, settings)
 }
 
 fn tenant(id: &str) -> Result<TenantId, String> {

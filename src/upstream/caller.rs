@@ -31,6 +31,8 @@ pub enum Credential {
     Company(Company),
     /// A location whose tokens the server renews.
     Install(LocationInstall),
+    /// Nothing: the settings of a location are wrong, for this reason, which is the operator's to hear.
+    Unusable(Arc<str>),
 }
 
 /// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
@@ -88,6 +90,26 @@ impl Credential {
         Self::parse(token.expose_secret())
     }
 
+    /// Why `token`, which [`Self::parse`] does not take, is none: what people paste beside it, or instead.
+    pub fn problem(token: &str) -> &'static str {
+        let first = token.split_whitespace().next().unwrap_or_default();
+        if token.is_empty() {
+            "it is empty"
+        } else if first.eq_ignore_ascii_case("bearer") {
+            "it begins with \"Bearer\"; give what stands behind that word, alone"
+        } else if token.starts_with(['"', '\'']) {
+            "it stands in quotes; give it without"
+        } else if token.contains("${") {
+            "it is a variable that nobody filled in"
+        } else if token.starts_with("hlk_") {
+            "it is an access key of this server, which only its clients send; a private integration token begins with pit-"
+        } else if token.contains(char::is_whitespace) {
+            "it has a space or a line break in the middle; give one token, on one line"
+        } else {
+            "it is neither pit-… nor a JWT"
+        }
+    }
+
     pub fn is_private_integration(&self) -> bool {
         matches!(self, Self::Token(token) if token.secret.expose_secret().starts_with("pit-"))
     }
@@ -98,6 +120,7 @@ impl Credential {
             Self::Token(token) => Cow::Borrowed(token.secret.expose_secret()),
             Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
             Self::Install(install) => Cow::Owned(format!("install {}", install.id().as_str())),
+            Self::Unusable(why) => Cow::Owned(format!("unusable {why}")),
         }
     }
 
@@ -105,7 +128,7 @@ impl Credential {
     pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
         match self {
             Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
-            Self::Company(_) | Self::Install(_) => digest(&self.identity()),
+            Self::Company(_) | Self::Install(_) | Self::Unusable(_) => digest(&self.identity()),
         }
     }
 
@@ -113,7 +136,7 @@ impl Credential {
     pub fn claims(&self) -> Option<Claims> {
         match self {
             Self::Token(token) => Claims::parse(token.secret.expose_secret()),
-            Self::Company(_) | Self::Install(_) => None,
+            Self::Company(_) | Self::Install(_) | Self::Unusable(_) => None,
         }
     }
 }
@@ -130,5 +153,29 @@ impl From<InstallCredential> for Credential {
 impl Token {
     pub fn secret(&self) -> &SecretString {
         &self.secret
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_token_is_said_in_words() {
+        for (token, part) in [
+            ("", "it is empty"),
+            ("Bearer pit-x", "begins with \"Bearer\""),
+            ("bearer pit-x", "begins with \"Bearer\""),
+            ("\"pit-x\"", "in quotes"),
+            ("${HIGHLEVEL_TOKEN}", "a variable that nobody filled in"),
+            ("hlk_abcdefgh_x", "an access key of this server"),
+            ("pit-x\npit-y", "a space or a line break in the middle"),
+            ("hello", "neither pit-… nor a JWT"),
+        ] {
+            assert!(Credential::parse(token).is_none(), "{token}");
+            let problem = Credential::problem(token);
+            assert!(problem.contains(part), "{token}: {problem}");
+            assert!(!problem.contains("pit-x"), "{problem}");
+        }
     }
 }

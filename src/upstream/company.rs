@@ -56,51 +56,6 @@ pub struct Company {
     minted: Arc<LocationTokenCache<TenantId>>,
 }
 
-/// Every company of the server. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Companies(Arc<[Company]>);
-
-impl Companies {
-    /// Fails where two companies are the same or share a file. Reads no file: one may be written later.
-    pub fn new(
-        oauth: &Oauth,
-        store: &Store,
-        settings: Vec<CompanyAppSettings>,
-    ) -> Result<Self, String> {
-        let mut companies: Vec<Company> = Vec::new();
-        for one in settings {
-            let company = Company::new(oauth, store, one)?;
-            for other in &companies {
-                if other.id() == company.id() {
-                    return Err(format!(
-                        "the company {} is set twice",
-                        company.id().as_str()
-                    ));
-                }
-                if let (PairSource::File(file), PairSource::File(own)) =
-                    (&other.renewal.source, &company.renewal.source)
-                    && file.path() == own.path()
-                {
-                    return Err(format!(
-                        "two companies have the pair file {}; each needs its own",
-                        own.path().display()
-                    ));
-                }
-            }
-            companies.push(company);
-        }
-        Ok(Self(companies.into()))
-    }
-
-    pub fn get(&self, id: &TenantId) -> Option<&Company> {
-        self.iter().find(|company| company.id() == id)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Company> {
-        self.0.iter()
-    }
-}
-
 impl Company {
     /// Fails where a setting cannot be right.
     pub fn new(oauth: &Oauth, store: &Store, settings: CompanyAppSettings) -> Result<Self, String> {
@@ -124,6 +79,19 @@ impl Company {
             source: PairSource::File(file),
             state: Mutex::new(RenewalState::default()),
         }))
+    }
+
+    /// What both have that each needs for itself.
+    pub fn clash(&self, other: &Self) -> Option<&'static str> {
+        if self.id() == other.id() {
+            return Some("company_id");
+        }
+        match (&self.renewal.source, &other.renewal.source) {
+            (PairSource::File(own), PairSource::File(file)) if own.path() == file.path() => {
+                Some("pair_file")
+            }
+            _ => None,
+        }
     }
 
     fn with_renewal(renewal: Renewal) -> Self {

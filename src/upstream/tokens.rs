@@ -82,6 +82,7 @@ impl Tokens {
             }
             (Source::Company, Credential::Token(token)) => Ok(token.secret().clone()),
             (Source::Company, Credential::Install(install)) => Box::pin(install.token()).await,
+            (Source::Company, Credential::Unusable(_)) => Err(unusable("the location")),
         }
     }
 
@@ -142,6 +143,9 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
         return Err(agency_refusal(target.tool, is_known));
     }
     let credential = &sender.caller.credential;
+    if let Credential::Unusable(_) = credential {
+        return Err(unusable("the location"));
+    }
     if let Credential::Install(install) = credential {
         if takes == TokenClass::Agency {
             return refused(
@@ -177,6 +181,15 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
             NAME_LOCATION,
         ),
     }
+}
+
+/// Why no call gets to a location whose settings are wrong. What is wrong is for its operator, and not for every caller:
+/// it names files of the server's machine.
+pub(crate) fn unusable(alias: &str) -> Failure {
+    let what = format!("Nothing was sent: the server's settings of {alias} are wrong.");
+    Failure::new(FailureClass::Location, what).with_remedy(
+        "Have the server's operator run `highlevel-mcp config check`, which says what is wrong, and mend it.",
+    )
 }
 
 /// Why a caller who is bound to locations gets no operation of the whole agency, and who may change that.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use highlevel_mcp::upstream::company::{Companies, CompanyAppSettings};
+use highlevel_mcp::upstream::company::{Company, CompanyAppSettings};
 use highlevel_mcp::upstream::failure::FailureClass;
 use serde_json::{Value, json};
 use state::Store;
@@ -235,50 +235,45 @@ async fn relative_paths_and_links_are_followed() {
 fn settings_that_cannot_be_right_are_refused() {
     let oauth = oauth("http://127.0.0.1:1");
     let store = Store::in_memory().expect("a store");
-    let check = |all: Vec<CompanyAppSettings>, says: &str| {
-        let error = Companies::new(&oauth, &store, all).expect_err(says);
+    let made = |one: CompanyAppSettings| Company::new(&oauth, &store, one);
+    let check = |one: CompanyAppSettings, says: &str| {
+        let error = made(one).expect_err(says);
         assert!(error.contains(says), "{error}");
         assert!(!error.contains("the-client-secret"), "{error}");
     };
     let one = settings(&PathBuf::from("pair.json"));
+    check(settings(&PathBuf::new()), "no pair_file");
+    check(
+        CompanyAppSettings {
+            client_id: String::new(),
+            ..one.clone()
+        },
+        "no client_id",
+    );
+    check(
+        CompanyAppSettings {
+            client_secret: "".into(),
+            ..one.clone()
+        },
+        "no client_secret",
+    );
     let two = CompanyAppSettings {
         company_id: id("Two"),
         ..one.clone()
     };
-    check(vec![one.clone(), one.clone()], "is set twice");
-    check(
-        vec![one.clone(), two.clone()],
-        "pair.json; each needs its own",
-    );
-    check(vec![settings(&PathBuf::new())], "no pair_file");
-    check(
-        vec![CompanyAppSettings {
-            client_id: String::new(),
-            ..one.clone()
-        }],
-        "no client_id",
-    );
-    check(
-        vec![CompanyAppSettings {
-            client_secret: "".into(),
-            ..one.clone()
-        }],
-        "no client_secret",
-    );
-    let two = CompanyAppSettings {
+    let apart = CompanyAppSettings {
         pair_file: PathBuf::from("two.json"),
-        ..two
+        ..two.clone()
     };
-    let both = Companies::new(&oauth, &store, vec![one.clone(), two]).expect("two companies");
-    assert_eq!(
-        both.get(&id("Two")).map(|company| company.id()),
-        Some(&id("Two"))
-    );
-    assert!(both.get(&id("Three")).is_none());
-    assert_eq!(
-        format!("{both:?}"),
-        r#"Companies([Company("Company0"), Company("Two")])"#
-    );
+    let first = made(one.clone()).expect("a company");
+    for (other, clash) in [
+        (one.clone(), Some("company_id")),
+        (two, Some("pair_file")),
+        (apart, None),
+    ] {
+        assert_eq!(made(other).expect("a company").clash(&first), clash);
+    }
+    assert_eq!(format!("{first:?}"), r#"Company("Company0")"#);
     assert!(!format!("{one:?}").contains("the-client-secret"));
 }
 

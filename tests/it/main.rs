@@ -35,6 +35,7 @@ mod rules;
 mod sandbox;
 #[cfg(unix)]
 mod serve;
+mod settings;
 mod sign_in;
 mod state;
 mod stdio;

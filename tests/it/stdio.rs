@@ -228,7 +228,13 @@ async fn commands_print_and_exit_as_documented() {
             "",
         ),
         (&["tools", "scopes"], &[], 0, "- `contacts.readonly`: ", ""),
-        (&["config"], &[], 0, "max_answer_bytes = 131072", ""),
+        (
+            &["config"],
+            &[],
+            0,
+            "tools.max_answer_bytes\t131072\tdefault",
+            "",
+        ),
         (
             &["--help"],
             &[],
@@ -238,11 +244,11 @@ async fn commands_print_and_exit_as_documented() {
         ),
         (&["--version"], &[], 0, "(HighLevel documents ", ""),
         (
-            &["serve", "--port", "1"],
+            &["serve", "--prt", "1"],
             &[],
             2,
             "",
-            "unexpected argument '--port'",
+            "unexpected argument '--prt'",
         ),
     ];
     for (arguments, variables, code, stdout, stderr) in rows {

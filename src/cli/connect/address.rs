@@ -142,8 +142,5 @@ fn check_alias(alias: &str, config: &Config) -> Result<(), CliError> {
     if known.iter().any(|one| one == alias) {
         return Ok(());
     }
-    Err(reach::unknown_location(
-        alias,
-        known.iter().map(String::as_str),
-    ))
+    Err(reach::no_location(alias, known.iter().map(String::as_str)))
 }

@@ -163,8 +163,8 @@ fn what_does_not_fit_is_said_of_its_variable() {
     );
     check(
         "HIGHLEVEL_MCP_SERVER_LISTEN",
-        "8100",
-        "invalid socket address",
+        "mcp.example.com",
+        "is no address and port",
     );
     check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "-1", "a whole number");
     check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "off", "a whole number");
@@ -188,9 +188,29 @@ fn what_does_not_fit_is_said_of_its_variable() {
     check(
         "HIGHLEVEL_MCP_SERVER",
         r#"{"port": 1}"#,
-        "unknown field `port`",
+        "[server] port is no setting",
     );
     check("HIGHLEVEL_MCP_LOCATIONS_ACME_TOKEN", "x", "is no setting");
+    check(
+        "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
+        "0",
+        "limits.calls_per_interval is 0; the smallest that works is 1",
+    );
+    check(
+        "HIGHLEVEL_MCP_LOCATION",
+        "{}",
+        "did you mean HIGHLEVEL_MCP_LOCATIONS?",
+    );
+    check(
+        "HIGHLEVEL_MCP_CONFG",
+        "x",
+        "did you mean HIGHLEVEL_MCP_CONFIG?",
+    );
+    check(
+        "HIGHLEVEL_MCP_SEVER_LISTEN",
+        "x",
+        "did you mean HIGHLEVEL_MCP_SERVER_LISTEN?",
+    );
 }
 
 #[test]

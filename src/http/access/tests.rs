@@ -367,7 +367,7 @@ fn a_token_does_not_learn_which_aliases_there_are() {
     let config = Config::from_sources(&flags, []).expect("settings");
     let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
     let store = state::Store::in_memory().expect("a store");
-    let accounts = Accounts::new(&config, &transport.oauth(), &store).expect("a location");
+    let accounts = Accounts::new(&config, &transport.oauth(), &store);
     let check = |alias: &str, headers: &[(&'static str, &str)], expected| {
         let found = principal(&access(KEYED), Some(alias), headers, &accounts);
         let found = found.map(|principal| {

@@ -165,8 +165,12 @@ async fn locations_are_added_tried_and_removed() {
         .await;
     desk.run(&["locations", "remove", "b02"], 0, "no longer")
         .await;
-    desk.run(&["locations", "remove", "b02"], 2, "has no [locations.b02]")
-        .await;
+    desk.run(
+        &["locations", "remove", "b02"],
+        2,
+        "no location b02; did you mean b0",
+    )
+    .await;
     desk.run(&["config", "check"], 0, "valid").await;
     desk.run(
         &["call", "locations_get-location", "--location", "b01"],
@@ -177,7 +181,7 @@ async fn locations_are_added_tried_and_removed() {
     desk.run(
         &["call", "locations_get-location", "--location", "b09"],
         2,
-        "no [locations.b09]",
+        "no location b09; did you mean b0",
     )
     .await;
 }

@@ -103,3 +103,53 @@ async fn a_companys_locations_are_reached_by_tokens_of_their_own() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn the_locations_of_an_installed_app_are_imported() {
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let pair = installed(&sandbox).await;
+    std::fs::write(path("pair.json"), pair.to_string()).expect("written");
+    let closed = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path("pair.json"), closed).expect("closed");
+    std::fs::write(path("secret"), "sandbox-secret\n").expect("written");
+    let settings = format!(
+        "[companies.agency]\ncompany_id = \"{COMPANY}\"\nclient_id = \"sandbox-client\"\n\
+         client_secret = {{ file = \"{}\" }}\npair_file = \"{}\"\n",
+        path("secret"),
+        path("pair.json")
+    );
+    std::fs::write(path("settings.toml"), settings).expect("written");
+    let (config, state) = (path("settings.toml"), path("state"));
+    let variables = [
+        ("HIGHLEVEL_MCP_CONFIG", config.as_str()),
+        ("HIGHLEVEL_MCP_STATE_FOLDER", &state),
+        ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", &sandbox.url),
+    ];
+    for (arguments, code, part) in [
+        (
+            vec!["import", "--from-agency", "agncy"],
+            2,
+            "did you mean agency?",
+        ),
+        (vec!["import", "--from-agency", "agency"], 0, "are added"),
+        (
+            vec!["test", "harbor-dental"],
+            0,
+            "ok\tharbor-dental\tHarbor Dental",
+        ),
+        (vec!["import", "--from-agency", "agency"], 0, "0 are added"),
+    ] {
+        let arguments = [vec!["locations"], arguments].concat();
+        let done = crate::stdio::program(&arguments, &variables).output().await;
+        let done = done.expect("run");
+        super::commands::Desk::judge(&arguments, &done, code, part);
+    }
+    let text = std::fs::read_to_string(&config).expect("text");
+    assert!(
+        text.contains("[locations.harbor-dental]") && text.contains(SUMMIT),
+        "{text}"
+    );
+    assert!(text.contains("company = \"agency\""), "{text}");
+}

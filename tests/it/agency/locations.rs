@@ -127,6 +127,25 @@ async fn a_call_acts_where_its_connection_says() {
     assert!(!told.to_string().contains("b01"), "{told}");
 }
 
+/// Nobody knows which rules hold there, whatever token a call brings; the others go on.
+#[tokio::test]
+async fn a_location_that_the_settings_have_twice_is_nobodys() {
+    let twin =
+        json!({"twin": {"location_id": branch(1), "token": {"env": "NOT_HERE"}}}).to_string();
+    let further = [("HIGHLEVEL_MCP_LOCATIONS", twin.as_str())];
+    let mut agency = Agency::start_with(2, "", &further).await;
+    let all = agency.key("all", None, None);
+    let agency = &mut agency;
+    for alias in ["b01", "twin"] {
+        let named = json!({"location": alias});
+        check(agency, ("/mcp", &all), named, Err("location")).await;
+    }
+    let argument = json!({"locationId": branch(1)});
+    let own = "Bearer pit-sandbox-branch-01";
+    check(agency, ("/mcp", own), argument, Err("location")).await;
+    check(agency, ("/mcp", &all), json!({"location": "b02"}), Ok(2)).await;
+}
+
 #[tokio::test]
 async fn endpoints_of_others_are_closed() {
     let agency = Agency::start(2, "").await;

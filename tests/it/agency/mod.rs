@@ -1,5 +1,6 @@
 //! One server for many sub-accounts: who acts where, what they may do, what is confirmed and written down.
 
+mod adding;
 mod audit;
 mod commands;
 mod company;

@@ -1,0 +1,124 @@
+//! `config`: the settings in force with where each comes from, whether they are valid, and all that there are.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::terminal::visible;
+use super::{CliError, print};
+use crate::call::Snapshot;
+use crate::config::{Config, DEFAULTS, Flags, Setting, SettingOrigin};
+use crate::http::own_account;
+use crate::upstream::Transport;
+use state::Store;
+
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Every setting in force, and whether it is a default or which file, variable or flag it comes from. Secrets are not
+    /// shown.
+    Show(Show),
+    /// Every setting with its comment and default: the text of a file of settings.
+    Defaults,
+    /// Whether flags, environment and file make valid settings, and which file was read.
+    Check,
+}
+
+#[derive(Args)]
+pub(super) struct Show {
+    /// The same as `config defaults`.
+    #[arg(long)]
+    defaults: bool,
+    /// As a JSON array.
+    #[arg(long, conflicts_with = "defaults")]
+    json: bool,
+}
+
+pub(super) fn run(command: Option<ConfigCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
+    let usual = ConfigCommand::Show(Show {
+        defaults: false,
+        json: false,
+    });
+    match command.unwrap_or(usual) {
+        ConfigCommand::Show(Show { defaults: true, .. }) | ConfigCommand::Defaults => {
+            print(DEFAULTS)?;
+        }
+        ConfigCommand::Show(Show { json, .. }) => show(Config::settings(flags)?, json, flags)?,
+        ConfigCommand::Check => check(flags)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliError> {
+    let origin = |setting: &Setting| setting.origin.to_string();
+    if as_json {
+        let all: Vec<Value> = settings
+            .iter()
+            .map(|one| json!({"setting": one.name, "value": one.value, "from": origin(one)}))
+            .collect();
+        return print(format_args!("{:#}\n", Value::Array(all)));
+    }
+    if !std::io::stdout().is_terminal() {
+        let lines = settings.iter().map(|one| {
+            let (name, value) = (visible(&one.name), visible(&one.value));
+            format!("{name}\t{value}\t{}\n", origin(one))
+        });
+        return print(lines.collect::<String>());
+    }
+    // What somebody chose comes last: it stays on the screen.
+    let mut sources: BTreeMap<SettingOrigin, Vec<String>> = BTreeMap::new();
+    for one in &settings {
+        let line = format!("  {} = {}\n", visible(&one.name), visible(&one.value));
+        sources.entry(one.origin.clone()).or_default().push(line);
+    }
+    let mut text = String::new();
+    for (origin, lines) in sources {
+        let heading = match &origin {
+            SettingOrigin::Default => "Defaults".to_owned(),
+            SettingOrigin::File(path) => format!("From {}", path.display()),
+            SettingOrigin::Variable(name) => format!("From the variable {name}"),
+            SettingOrigin::Flag(name) => format!("From {name}"),
+        };
+        text += &format!("{heading}\n{}\n", lines.concat());
+    }
+    print(text + &read_from(flags)? + "\n")
+}
+
+fn check(flags: &Flags) -> Result<(), CliError> {
+    let config = Config::load(flags)?;
+    own_account(&config.account)?;
+    let transport = Transport::new(&config.upstream, &config.limits);
+    let oauth = transport.map_err(CliError)?.oauth();
+    // Whether they are right shows without the server's state.
+    let snapshot = Snapshot::read(&config, &oauth, &Store::in_memory()?, None).map_err(CliError)?;
+    match snapshot.locations.faults() {
+        [] => print(format_args!(
+            "the settings are valid; {}\n",
+            read_from(flags)?
+        )),
+        [one] => Err(CliError(one.clone())),
+        several => Err(CliError(format!(
+            "the settings have {} faults\n  {}",
+            several.len(),
+            several.join("\n  ")
+        ))),
+    }
+}
+
+/// Which file the settings were read from, or where one was looked for.
+fn read_from(flags: &Flags) -> Result<String, CliError> {
+    if let Some(file) = Config::file(flags)? {
+        return Ok(format!("read from {}", file.path.display()));
+    }
+    let places = Config::places(flags);
+    let places: Vec<String> = places
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Ok(format!(
+        "no file of settings: there is no {}",
+        places.join(" and no ")
+    ))
+}

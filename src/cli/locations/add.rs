@@ -1,0 +1,218 @@
+//! `locations add`: one location into the file of settings, once it is known to work.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::document::{NewLocation, ReachedBy, SettingsDocument};
+use super::{accounts, trial};
+use crate::cli::{CliError, print};
+use crate::config::{Config, Flags, SecretSource, read_stdin, trimmed};
+use crate::upstream::TenantId;
+use crate::upstream::accounts::is_alias;
+use crate::upstream::caller::Credential;
+
+/// Readable by others than the owner.
+const OPEN: u32 = 0o077;
+
+#[derive(Args)]
+pub(in crate::cli) struct Add {
+    /// What calls, endpoints and policies call it: a-z, 0-9, - and _.
+    alias: String,
+    /// Its id in HighLevel, or the address of a page of the sub-account, in which the id stands.
+    #[arg(long)]
+    location_id: String,
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    credential: TokenSource,
+    /// Add it without trying whether the token reaches the location.
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// Where the token is.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct TokenSource {
+    /// File that holds the token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Environment variable that holds it where the server runs.
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// Read the token from stdin and keep it in the system's keyring.
+    #[arg(long)]
+    token_keyring: bool,
+    /// Company of the settings whose token reaches it.
+    #[arg(long, value_name = "ALIAS")]
+    company: Option<String>,
+}
+
+impl Add {
+    pub(super) fn run(self, flags: &Flags) -> Result<(), CliError> {
+        check_alias(&self.alias)?;
+        let id = location_id(&self.location_id)?;
+        let mut document = SettingsDocument::open(flags)?;
+        let place = document.path().display().to_string();
+        let is_there = document.location_aliases()?.contains(&self.alias);
+        if is_there {
+            let what = format!(
+                "{place} has [locations.{}] already; give another alias",
+                self.alias
+            );
+            return Err(CliError(what));
+        }
+        let source = self.source()?;
+        let reached_by = match (&self.credential.company, &source) {
+            (Some(company), _) => ReachedBy::Company(company),
+            (None, Some(source)) => ReachedBy::Token(source),
+            (None, None) => return Err(CliError("give --token-file or --company".to_owned())),
+        };
+        document.add_location(&NewLocation {
+            alias: &self.alias,
+            name: self.name.as_deref(),
+            id: &id,
+            reached_by,
+        })?;
+        let config = document.settings(flags)?;
+        let found = self.check(config, source.as_ref())?;
+        document.save(flags)?;
+        print(format_args!(
+            "{} is in {place}{found}; SIGHUP has a running server read it\n",
+            self.alias
+        ))
+    }
+
+    /// What to say of the location beside that it was added. Fails where it could not work.
+    fn check(&self, config: Config, source: Option<&SecretSource>) -> Result<String, CliError> {
+        let untried = |why: &str| {
+            let alias = &self.alias;
+            format!(", not tried{why}; `highlevel-mcp locations test {alias}` does")
+        };
+        if let Some(SecretSource::Env(name)) = source
+            && config.secret(&SecretSource::Env(name.clone())).is_err()
+        {
+            let why = format!(", because {name} is not set here: set it where the server runs");
+            return Ok(untried(&why));
+        }
+        if let Some(SecretSource::File(path)) = source {
+            warn_of_open_file(path);
+        }
+        let accounts = accounts(&config)?;
+        let account = accounts.find(&self.alias);
+        if let Some(Credential::Unusable(why)) = account.map(|account| &account.credential) {
+            return Err(CliError(format!("nothing was added: {why}")));
+        }
+        if self.no_check {
+            return Ok(untried(""));
+        }
+        match trial::try_alias(config, &self.alias)? {
+            Ok(name) => Ok(format!(", and HighLevel knows it as {name}")),
+            Err(what) => Err(CliError(format!(
+                "nothing was added: {what} With --no-check it is added all the same."
+            ))),
+        }
+    }
+
+    fn source(&self) -> Result<Option<SecretSource>, CliError> {
+        let from = &self.credential;
+        if let Some(file) = &from.token_file {
+            // A server runs elsewhere than this command.
+            return Ok(Some(SecretSource::File(std::path::absolute(file)?)));
+        }
+        if let Some(name) = &from.token_env {
+            return Ok(Some(SecretSource::Env(name.clone())));
+        }
+        if !from.token_keyring {
+            return Ok(None);
+        }
+        let secret = SecretString::from(trimmed(&read_stdin()?));
+        if Credential::from_secret(&secret).is_none() {
+            let why = Credential::problem(secret.expose_secret());
+            return Err(CliError(format!("stdin holds no HighLevel token: {why}")));
+        }
+        let source = SecretSource::Keyring(self.alias.clone());
+        source.keep(&secret)?;
+        Ok(Some(source))
+    }
+}
+
+pub(in crate::cli) fn check_alias(alias: &str) -> Result<(), CliError> {
+    match is_alias(alias) {
+        true => Ok(()),
+        false => Err(CliError(format!(
+            "{alias:?} is no alias: use a-z, 0-9, - and _, 40 at most"
+        ))),
+    }
+}
+
+/// The id of a location, given alone or within the address of one of its pages.
+pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
+    let given = trimmed(given);
+    // https://app.gohighlevel.com/v2/location/<id>/dashboard, under an agency's own host too.
+    let in_address = given.split_once("/location/").map(|(_, rest)| rest);
+    let id = in_address.unwrap_or(given);
+    let id = id.split(['/', '?', '#']).next().unwrap_or_default();
+    let id = TenantId::parse(id).filter(|_| in_address.is_some() || id == given);
+    id.ok_or_else(|| {
+        let what = match given {
+            "" => "the location id is empty".to_owned(),
+            given => format!("{given:?} is no id of a location"),
+        };
+        CliError(format!(
+            "{what}; it stands in the address of the sub-account's pages, behind /location/, and is 20 letters and digits"
+        ))
+    })
+}
+
+/// Says so where other users of this machine can read a token.
+pub(in crate::cli) fn warn_of_open_file(path: &Path) {
+    let mode = std::fs::metadata(path).map(|file| file.permissions().mode());
+    if let Ok(mode) = mode
+        && mode & OPEN != 0
+    {
+        eprintln!(
+            "warning: {} can be read by other users of this machine (mode {:o}); `chmod 600` it",
+            path.display(),
+            mode & 0o777
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_alone_or_within_an_address() {
+        fn check(given: &str, expected: Option<&str>) {
+            let id = location_id(given).ok();
+            assert_eq!(id.as_ref().map(TenantId::as_str), expected, "{given}");
+        }
+        let id = Some("ve9EPM428h8vShlRW1KT");
+        check("ve9EPM428h8vShlRW1KT", id);
+        check(" ve9EPM428h8vShlRW1KT\n", id);
+        check(
+            "https://app.gohighlevel.com/v2/location/ve9EPM428h8vShlRW1KT/dashboard",
+            id,
+        );
+        check(
+            "https://crm.agency.example/location/ve9EPM428h8vShlRW1KT?tab=1",
+            id,
+        );
+        check(
+            "https://app.gohighlevel.com/v2/location/ve9EPM428h8vShlRW1KT",
+            id,
+        );
+        check("", None);
+        check("  ", None);
+        check("https://app.gohighlevel.com/agency_dashboard/", None);
+        check("https://app.gohighlevel.com/location/", None);
+        check("a b", None);
+        check("abc/dashboard", None);
+    }
+}

@@ -1,0 +1,303 @@
+//! `locations import`: many locations into the file of settings at once, from a CSV file or an agency.
+
+mod agency;
+pub(in crate::cli) mod csv_rows;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::document::{NewLocation, ReachedBy, SettingsDocument, make_private_folder, write_token};
+use super::trial::{self, Trial};
+use crate::cli::terminal::{Text, table, visible, waiting};
+use crate::cli::{CliError, runtime};
+use crate::config::{Config, Flags, SecretSource};
+use crate::upstream::TenantId;
+
+#[derive(Args)]
+pub(in crate::cli) struct LocationImport {
+    /// CSV file. Its first line names the columns: alias, location_id, and one of token, token_file, token_env and company;
+    /// name where there is one. Without an alias it is made of the name. - is stdin.
+    #[arg(
+        required_unless_present = "from_agency",
+        conflicts_with = "from_agency"
+    )]
+    file: Option<PathBuf>,
+    /// Take the locations in which the app of this company of the settings is installed. Without a name those of the agency
+    /// of HIGHLEVEL_TOKEN are printed as CSV, for their tokens to be filled in: the token of an agency's private
+    /// integration reaches none of them.
+    #[arg(long, value_name = "COMPANY", num_args = 0..=1)]
+    from_agency: Option<Option<String>>,
+    /// Folder for the tokens of the column token, a file each that its owner alone may read; without it `tokens` beside the
+    /// file of settings.
+    #[arg(long, value_name = "FOLDER")]
+    tokens_in: Option<PathBuf>,
+    /// Say what would be added, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not try whether the tokens reach the locations.
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// One location to import.
+struct ImportRow {
+    /// Where it stands, such as `line 3`.
+    label: String,
+    alias: String,
+    name: Option<String>,
+    id: TenantId,
+    source: ImportSource,
+}
+
+enum ImportSource {
+    /// The token itself.
+    Token(SecretString),
+    Place(SecretSource),
+    Company(String),
+}
+
+/// What cannot be imported, and why.
+struct RowFault {
+    label: String,
+    alias: String,
+    what: String,
+}
+
+/// What becomes of a row.
+enum ImportOutcome {
+    Added(String),
+    Already(String),
+    Fault(String),
+}
+
+/// A line of the report.
+struct RowReport {
+    label: String,
+    alias: String,
+    outcome: ImportOutcome,
+}
+
+impl LocationImport {
+    /// Exit code 1 where a row could not be imported.
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let document = SettingsDocument::open(flags)?;
+        let config = document.settings(flags)?;
+        let rows = match (&self.file, &self.from_agency) {
+            (_, Some(Some(company))) => agency::installed(config.clone(), company)?,
+            (_, Some(None)) => return agency::print_csv(config),
+            (Some(file), None) => csv_rows::read(file)?,
+            (None, None) => return Err(CliError("give a CSV file or --from-agency".to_owned())),
+        };
+        let (rows, mut reports) = sort_out(rows, &config);
+        let trials = match self.no_check {
+            true => Vec::new(),
+            false => self.try_rows(&rows, &document, flags)?,
+        };
+        let mut trials = trials.into_iter();
+        let mut sound = Vec::new();
+        for row in rows {
+            match trials.next() {
+                Some(Err(what)) => reports.push(row.report(ImportOutcome::Fault(what))),
+                Some(Ok(found)) => sound.push((row, found)),
+                None => sound.push((row, "not tried".to_owned())),
+            }
+        }
+        let place = document.path().display().to_string();
+        if !self.dry_run && !sound.is_empty() {
+            self.keep(document, &sound, flags)?;
+        }
+        let added = sound.len();
+        let sound = sound.into_iter();
+        reports.extend(sound.map(|(row, found)| row.report(ImportOutcome::Added(found))));
+        let faults = show(reports)?;
+        let would = if self.dry_run { "would be" } else { "are" };
+        let more = match self.dry_run {
+            false if added > 0 => "; SIGHUP has a running server read them",
+            _ => "",
+        };
+        eprintln!("{added} {would} added to {place}, {faults} cannot be{more}");
+        Ok(ExitCode::from(u8::from(faults > 0)))
+    }
+
+    /// What HighLevel says of each row, by settings that are in no file yet.
+    fn try_rows(
+        &self,
+        rows: &[ImportRow],
+        document: &SettingsDocument,
+        flags: &Flags,
+    ) -> Result<Vec<Trial>, CliError> {
+        let folder = tempfile::tempdir()?;
+        let mut document = document.clone();
+        for row in rows {
+            document.add(row, folder.path())?;
+            if let ImportSource::Token(token) = &row.source {
+                write_token(
+                    &token_path(folder.path(), &row.alias),
+                    token.expose_secret(),
+                )?;
+            }
+        }
+        let config = document.settings(flags)?;
+        let pipeline = trial::open(config.clone())?;
+        let snapshot = pipeline.snapshot();
+        let mut callers = Vec::new();
+        for row in rows {
+            let account = snapshot.locations.find(&row.alias);
+            callers.push(account.map(|account| account.caller()));
+        }
+        let trials = trial::read_locations(&pipeline, callers);
+        let trials = runtime()?.block_on(waiting("asking HighLevel", trials))?;
+        let trials = trials
+            .into_iter()
+            .zip(rows)
+            .map(|(trial, row)| match &row.source {
+                // It is for the machine where the server runs.
+                ImportSource::Place(source @ SecretSource::Env(name))
+                    if config.secret(source).is_err() =>
+                {
+                    Ok(format!("not tried: {name} is not set here"))
+                }
+                _ => trial,
+            });
+        Ok(trials.collect())
+    }
+
+    /// Writes tokens and settings. Where the settings cannot be written, no token is left behind.
+    fn keep(
+        &self,
+        mut document: SettingsDocument,
+        rows: &[(ImportRow, String)],
+        flags: &Flags,
+    ) -> Result<(), CliError> {
+        let folder = match &self.tokens_in {
+            Some(folder) => folder.clone(),
+            None => document.folder().join("tokens"),
+        };
+        let folder = std::path::absolute(folder)?;
+        let mut written = Vec::new();
+        let done = rows.iter().try_for_each(|(row, _)| {
+            if let ImportSource::Token(token) = &row.source {
+                let path = token_path(&folder, &row.alias);
+                make_private_folder(&folder)?;
+                let is_new = !path.exists();
+                write_token(&path, token.expose_secret())?;
+                written.extend(is_new.then_some(path));
+            }
+            document.add(row, &folder)
+        });
+        let done = done.and_then(|()| document.save(flags));
+        if done.is_err() {
+            for path in written {
+                // What cannot be removed was just made: the error that is told says more.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        done
+    }
+}
+
+impl ImportRow {
+    fn report(self, outcome: ImportOutcome) -> RowReport {
+        RowReport {
+            label: self.label,
+            alias: self.alias,
+            outcome,
+        }
+    }
+}
+
+impl SettingsDocument {
+    /// With the row's token, if it brings one, in this folder.
+    fn add(&mut self, row: &ImportRow, folder: &Path) -> Result<(), CliError> {
+        let of_token;
+        let reached_by = match &row.source {
+            ImportSource::Company(company) => ReachedBy::Company(company),
+            ImportSource::Place(source) => ReachedBy::Token(source),
+            ImportSource::Token(_) => {
+                of_token = SecretSource::File(token_path(folder, &row.alias));
+                ReachedBy::Token(&of_token)
+            }
+        };
+        self.add_location(&NewLocation {
+            alias: &row.alias,
+            name: row.name.as_deref(),
+            id: &row.id,
+            reached_by,
+        })
+    }
+}
+
+fn token_path(folder: &Path, alias: &str) -> PathBuf {
+    folder.join(format!("{alias}.token"))
+}
+
+/// Those that are new, and what is said of the others.
+fn sort_out(
+    rows: Vec<Result<ImportRow, RowFault>>,
+    config: &Config,
+) -> (Vec<ImportRow>, Vec<RowReport>) {
+    let settings = config.locations.iter();
+    let known: BTreeMap<&str, &str> = settings
+        .map(|(alias, location)| (location.location_id.as_str(), alias.as_str()))
+        .collect();
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    let (mut fresh, mut reports) = (Vec::new(), Vec::new());
+    for row in rows {
+        let row = match row {
+            Ok(row) => row,
+            Err(RowFault { label, alias, what }) => {
+                let outcome = ImportOutcome::Fault(what);
+                reports.push(RowReport {
+                    label,
+                    alias,
+                    outcome,
+                });
+                continue;
+            }
+        };
+        let outcome = if let Some(alias) = known.get(row.id.as_str()) {
+            ImportOutcome::Already(format!("is in the settings as {alias}"))
+        } else if config.locations.contains_key(&row.alias) {
+            ImportOutcome::Fault("the settings have this alias for another location_id".to_owned())
+        } else if let Some(other) = aliases.get(&row.alias) {
+            ImportOutcome::Fault(format!("has the alias of {other}"))
+        } else if let Some(other) = ids.get(row.id.as_str()) {
+            ImportOutcome::Fault(format!("has the location_id of {other}"))
+        } else {
+            aliases.insert(row.alias.clone(), row.label.clone());
+            ids.insert(row.id.as_str().to_owned(), row.label.clone());
+            fresh.push(row);
+            continue;
+        };
+        reports.push(row.report(outcome));
+    }
+    (fresh, reports)
+}
+
+/// A line a row; how many are faults.
+fn show(reports: Vec<RowReport>) -> Result<usize, CliError> {
+    let faults = reports.iter();
+    let faults = faults.filter(|report| matches!(report.outcome, ImportOutcome::Fault(_)));
+    let count = faults.count();
+    let mut rows: Vec<[Text; 4]> = Vec::new();
+    for report in reports {
+        let (mark, what) = match report.outcome {
+            ImportOutcome::Added(what) => (Text::good("ok"), what),
+            ImportOutcome::Already(what) => (Text::aside("already"), what),
+            ImportOutcome::Fault(what) => (Text::bad("fault"), what),
+        };
+        rows.push([
+            mark,
+            report.label.into(),
+            visible(&report.alias).into(),
+            visible(&what).into(),
+        ]);
+    }
+    table(["", "Row", "Alias", "Finding"], rows)?;
+    Ok(count)
+}

@@ -1,0 +1,176 @@
+//! The locations of an agency, as HighLevel lists them.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::csv_rows::alias_of_name;
+use super::{ImportRow, ImportSource, RowFault};
+use crate::call::{CallContext, Pipeline};
+use crate::cli::terminal::waiting;
+use crate::cli::{CliError, account, prepared_by, print, runtime, tools};
+use crate::config::Config;
+use crate::surfaces::tools_in;
+use crate::telemetry::Telemetry;
+use crate::upstream::{Caller, TenantId};
+use tool::nearest;
+
+const LIST: &str = "locations_search-locations";
+
+/// Rows of one page. HighLevel may give fewer.
+const ROWS: usize = 100;
+
+/// A list that never ends is cut here, at 10,000 locations.
+const MOST_PAGES: usize = 100;
+
+/// Said where a list comes from a token that reaches none of what it lists.
+const FILL_IN: &str = "A private integration of an agency lists its sub-accounts and reaches none of their records. \
+                       Make a private integration in each (HighLevel: Settings, Private Integrations), put its token into the \
+                       last column, and run `highlevel-mcp locations import FILE`. A Marketplace app saves that: docs/agency.md.";
+
+/// The locations in which the company's app is installed, each reached by the company.
+pub(super) fn installed(
+    config: Config,
+    company: &str,
+) -> Result<Vec<Result<ImportRow, RowFault>>, CliError> {
+    let known: Vec<String> = config.companies.keys().cloned().collect();
+    let (_, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    let snapshot = pipeline.snapshot();
+    let Some(found) = snapshot.locations.company(company) else {
+        let names = known.iter().map(|one| (one.as_str(), one));
+        let remedy = match (known.contains(&company.to_owned()), nearest(company, names)) {
+            (true, _) => "it cannot be used; `highlevel-mcp config check` says why".to_owned(),
+            (false, Some(near)) => format!("there is none; did you mean {near}?"),
+            (false, None) => {
+                "there is none; docs/agency.md says how an agency is connected".to_owned()
+            }
+        };
+        return Err(CliError(format!("[companies.{company}]: {remedy}")));
+    };
+    let listed = pipeline.installed_locations(found);
+    let listed = runtime()?.block_on(waiting("asking HighLevel", listed));
+    let mut aliases = BTreeSet::new();
+    let rows = listed.map_err(CliError)?.into_iter().map(|location| {
+        let alias = free_alias(&location.name, &location.location, &mut aliases);
+        let Some(id) = TenantId::parse(&location.location) else {
+            return Err(RowFault {
+                label: location.location,
+                alias,
+                what: "HighLevel calls it by what is no id".to_owned(),
+            });
+        };
+        Ok(ImportRow {
+            label: location.location,
+            alias,
+            name: Some(location.name).filter(|name| !name.is_empty()),
+            id,
+            source: ImportSource::Company(company.to_owned()),
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// Prints the locations that the own account's token lists, with an empty column for their tokens.
+pub(super) fn print_csv(mut config: Config) -> Result<ExitCode, CliError> {
+    config.tools.max_answer_bytes = usize::MAX;
+    let (config, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    let caller = Caller {
+        location: None,
+        home: None,
+        ..account(&config, &pipeline, None)?
+    };
+    let context = CallContext::local(caller);
+    let listed = list(&pipeline, &context);
+    let listed = runtime()?.block_on(waiting("asking HighLevel", listed))?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["alias", "location_id", "name", "token"])?;
+    let mut aliases = BTreeSet::new();
+    for (id, name) in &listed {
+        let alias = free_alias(name, id, &mut aliases);
+        writer.write_record([alias.as_str(), id, name, ""])?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| CliError(error.to_string()))?;
+    print(String::from_utf8_lossy(&bytes))?;
+    eprintln!("{FILL_IN}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ids and names, each once.
+async fn list(
+    pipeline: &Pipeline,
+    context: &CallContext,
+) -> Result<Vec<(String, String)>, CliError> {
+    let tool = tools::find(&tools_in("all")?, LIST)?;
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut skip = 0;
+    for _ in 0..MOST_PAGES {
+        let arguments = Map::from_iter([
+            ("limit".to_owned(), json!(ROWS.to_string())),
+            ("skip".to_owned(), json!(skip.to_string())),
+        ]);
+        let answer = pipeline.call(tool, arguments, context).await;
+        let told: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        if answer.is_error {
+            let part = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+            let what = format!("{} {}", part("error"), part("remedy"));
+            return Err(CliError(what.trim().to_owned()));
+        }
+        let rows = told["locations"].as_array().cloned().unwrap_or_default();
+        let before = found.len();
+        skip += rows.len();
+        for row in &rows {
+            let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+            let id = text("id");
+            if !id.is_empty() && found.iter().all(|(known, _)| *known != id) {
+                found.push((id, text("name")));
+            }
+        }
+        // What gives the same page again has no more.
+        if found.len() == before {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// An alias that no other of the list has.
+fn free_alias(name: &str, id: &str, aliases: &mut BTreeSet<String>) -> String {
+    let base = alias_of_name(name).or_else(|| alias_of_name(id));
+    let base = base.unwrap_or_else(|| "location".to_owned());
+    let short: String = base.chars().take(35).collect();
+    let numbered = (2..).map(|number| format!("{}-{number}", short.trim_end_matches('-')));
+    let mut candidates = std::iter::once(base.clone()).chain(numbered);
+    let free = candidates.find(|alias| !aliases.contains(alias));
+    let free = free.unwrap_or(base);
+    aliases.insert(free.clone());
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_of_one_name_get_aliases_of_their_own() {
+        let mut aliases = BTreeSet::new();
+        for (name, expected) in [
+            ("Harbor Dental", "harbor-dental"),
+            ("HARBOR dental!", "harbor-dental-2"),
+            ("Harbor & Dental", "harbor-dental-3"),
+            ("東京", "l1"),
+            (
+                "A name that is much longer than an alias may be",
+                "a-name-that-is-much-longer-than-an-alias",
+            ),
+            (
+                "A name that is much longer than an alias can be",
+                "a-name-that-is-much-longer-than-an-2",
+            ),
+        ] {
+            assert_eq!(free_alias(name, "L1", &mut aliases), expected);
+        }
+    }
+}

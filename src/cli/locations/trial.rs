@@ -1,0 +1,138 @@
+//! Whether locations can be reached: each is read, and nothing is changed.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+use crate::call::{CallContext, Pipeline};
+use crate::cli::terminal::{Text, table, waiting};
+use crate::cli::text::sentences;
+use crate::cli::{CliError, prepared_by, reach, runtime, tools};
+use crate::config::{Config, Flags};
+use crate::surfaces::{OFFICIAL, tools_in};
+use crate::telemetry::Telemetry;
+use crate::upstream::Caller;
+use crate::upstream::caller::Credential;
+
+/// So many locations are read at once.
+const AT_ONCE: usize = 8;
+
+/// Reads the location itself.
+const PROBE: &str = "locations_get-location";
+
+/// What came of reading a location: the name that HighLevel has for it, or what is wrong.
+pub(in crate::cli) type Trial = Result<String, String>;
+
+/// Exit code 1 where one cannot be reached.
+pub(super) fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliError> {
+    let config = Config::load(flags)?;
+    let (_, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    let snapshot = pipeline.snapshot();
+    let known = || snapshot.locations.iter();
+    if let Some(unknown) = aliases
+        .iter()
+        .find(|alias| snapshot.locations.find(alias).is_none())
+    {
+        let known = known().map(|account| account.configured.alias.as_str());
+        return Err(reach::no_location(unknown, known));
+    }
+    let wanted =
+        known().filter(|account| aliases.is_empty() || aliases.contains(&account.configured.alias));
+    let (names, callers): (Vec<&str>, Vec<_>) = wanted
+        .map(|account| (account.configured.alias.as_str(), Some(account.caller())))
+        .unzip();
+    let tried = read_locations(&pipeline, callers);
+    let tried = runtime()?.block_on(waiting("asking HighLevel", tried))?;
+    let failed = tried.iter().any(Result::is_err);
+    let mut rows = Vec::new();
+    for (alias, tried) in names.into_iter().zip(tried) {
+        let (mark, what) = match tried {
+            Ok(name) => (Text::good("ok"), name),
+            Err(what) => (Text::bad("fault"), what),
+        };
+        rows.push([mark, alias.into(), what.into()]);
+    }
+    if rows.is_empty() {
+        eprintln!(
+            "There is no location to try; `highlevel-mcp locations add --help` says how one is added."
+        );
+    }
+    table(["", "Alias", "Finding"], rows)?;
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// The way to HighLevel by settings that need not be in any file yet.
+pub(super) fn open(mut config: Config) -> Result<Pipeline, CliError> {
+    // Reading a location leaves nothing behind, but a company's tokens, which are renewed meanwhile.
+    if config.companies.is_empty() {
+        config.state.folder = "none".into();
+        config.oauth.url.clear();
+    }
+    Ok(prepared_by(config, None, |_| Ok(Telemetry::default()))?.1)
+}
+
+/// Reads the location of this alias by settings that need not be in any file yet.
+pub(in crate::cli) fn try_alias(config: Config, alias: &str) -> Result<Trial, CliError> {
+    let pipeline = open(config)?;
+    let snapshot = pipeline.snapshot();
+    let Some(account) = snapshot.locations.find(alias) else {
+        return Err(reach::no_location(alias, []));
+    };
+    let tried = read_location(&pipeline, account.caller());
+    runtime()?.block_on(waiting("asking HighLevel", tried))
+}
+
+/// What comes of reading each, in their order and so many at once; `None` is a location that is not there.
+pub(in crate::cli) async fn read_locations(
+    pipeline: &Pipeline,
+    callers: Vec<Option<Caller>>,
+) -> Result<Vec<Trial>, CliError> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let tasks: Vec<_> = callers
+        .into_iter()
+        .map(|caller| {
+            let (places, pipeline) = (Arc::clone(&places), pipeline.clone());
+            tokio::spawn(async move {
+                let _place = places.acquire().await;
+                match caller {
+                    Some(caller) => read_location(&pipeline, caller).await,
+                    None => Ok(Err("is not in the settings".to_owned())),
+                }
+            })
+        })
+        .collect();
+    let mut trials = Vec::new();
+    for task in tasks {
+        trials.push(task.await??);
+    }
+    Ok(trials)
+}
+
+/// Reads the location that the caller is bound to.
+pub(in crate::cli) async fn read_location(
+    pipeline: &Pipeline,
+    caller: Caller,
+) -> Result<Trial, CliError> {
+    if let Credential::Unusable(why) = &caller.credential {
+        return Ok(Err(why.to_string()));
+    }
+    let probe = tools::find(&tools_in(OFFICIAL)?, PROBE)?;
+    let location = caller.location.as_ref();
+    let location = location.map(|bound| bound.location().as_str().to_owned());
+    let arguments = Map::from_iter([("locationId".to_owned(), json!(location))]);
+    let context = CallContext::local(caller);
+    let answer = pipeline.call(probe, arguments, &context).await;
+    let told: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    let text = |pointer: &str| told.pointer(pointer).and_then(Value::as_str);
+    Ok(if answer.is_error {
+        let parts = [text("/error"), text("/message"), text("/remedy")];
+        Err(sentences(parts.into_iter().flatten()))
+    } else {
+        Ok(text("/location/name")
+            .or(text("/name"))
+            .unwrap_or("reached")
+            .to_owned())
+    })
+}

@@ -1,0 +1,242 @@
+//! What is wrong with a setting, in words, with what was meant and the line it stands in.
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+use toml_edit::{Document, TableLike};
+
+use super::{CompanySettings, Config, Location};
+use tool::nearest;
+
+/// Sections whose keys are aliases, and what there is to say of one.
+pub(super) const MAPS: [(&str, &[&str]); 2] = [
+    (
+        "locations",
+        &["name", "location_id", "token", "company", "timezone"],
+    ),
+    (
+        "companies",
+        &["company_id", "client_id", "client_secret", "pair_file"],
+    ),
+];
+
+/// Settings without a default.
+const WITHOUT_DEFAULT: [(&str, &str); 1] = [("marketplace", "client_secret")];
+
+/// Settings that say where secrets stand, and never hold one.
+const SOURCES: [(&str, &str); 4] = [
+    ("locations", "token"),
+    ("companies", "client_secret"),
+    ("marketplace", "client_secret"),
+    ("state", "keys"),
+];
+
+/// Numbers below which nothing works, and above which they mean nothing. The others may be 0.
+const BOUNDS: [(&str, &str, i64, i64); 21] = [
+    ("server", "header_timeout_ms", 1, i64::MAX),
+    ("server", "body_timeout_ms", 1, i64::MAX),
+    ("server", "idle_timeout_ms", 1, i64::MAX),
+    ("server", "max_connections", 1, i64::MAX),
+    ("server", "max_connections_per_address", 1, i64::MAX),
+    ("server", "max_body_bytes", 1, i64::MAX),
+    ("server", "max_calls", 1, i64::MAX),
+    ("server", "max_calls_per_caller", 1, i64::MAX),
+    ("server", "max_bytes_in_flight", 1, i64::MAX),
+    ("server", "max_bytes_per_caller", 1, i64::MAX),
+    ("upstream", "connect_timeout_ms", 1, i64::MAX),
+    ("upstream", "total_timeout_ms", 1, i64::MAX),
+    ("upstream", "max_response_bytes", 1, i64::MAX),
+    ("limits", "calls_per_interval", 1, i64::MAX),
+    ("limits", "interval_ms", 1, i64::MAX),
+    ("limits", "percent", 1, 100),
+    ("limits", "calls_per_day", 1, i64::MAX),
+    ("tools", "max_answer_bytes", 1, i64::MAX),
+    ("audit", "keep_days", 1, i64::MAX),
+    ("approvals", "expire_minutes", 1, i64::MAX),
+    ("approvals", "max_pending_per_caller", 1, i64::MAX),
+];
+
+/// What is wrong with one setting.
+pub(super) struct Mistake {
+    /// Of the setting, where it has several.
+    pub member: Option<String>,
+    pub what: String,
+}
+
+/// A file's text with the lines that its keys stand in.
+pub(super) struct KeyLines<'a> {
+    text: &'a str,
+    document: Document<&'a str>,
+}
+
+impl<'a> KeyLines<'a> {
+    /// Fails with a sentence that repeats no line: it may hold a secret.
+    pub(super) fn parse(text: &'a str) -> Result<Self, String> {
+        match Document::parse(text) {
+            Ok(document) => Ok(Self { text, document }),
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start);
+                let line = line(text, start);
+                let what = error.message().trim().replace('\n', ", ");
+                Err(format!("line {line}: {what}"))
+            }
+        }
+    }
+
+    /// Of the key that this path of sections and keys leads to.
+    pub(super) fn line_of(&self, path: &[&str]) -> Option<usize> {
+        let mut table: Option<&dyn TableLike> = Some(self.document.as_table());
+        let mut start = None;
+        for step in path {
+            let (key, item) = table?.get_key_value(step)?;
+            start = key.span().map(|span| span.start).or(start);
+            table = item.as_table_like();
+        }
+        Some(line(self.text, start?))
+    }
+}
+
+fn line(text: &str, start: usize) -> usize {
+    let before = text.get(..start).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+/// What is wrong with a section of this name.
+pub(super) fn section(defaults: &Table, name: &str, value: &Value) -> Option<String> {
+    if defaults.contains_key(name) || MAPS.iter().any(|(map, _)| *map == name) {
+        return match value {
+            Value::Table(_) => None,
+            _ => Some(format!("{name} must be a section: [{name}]")),
+        };
+    }
+    if !value.is_table()
+        && let Some(home) = home(defaults, name)
+    {
+        return Some(format!(
+            "{name} stands in no section; put it under [{home}]"
+        ));
+    }
+    let maps = MAPS.iter().map(|(map, _)| *map);
+    let known = defaults.keys().map(String::as_str).chain(maps);
+    let remedy = match nearest(name, known.map(|one| (one, one))) {
+        Some(near) => format!("did you mean [{near}]?"),
+        None => "`highlevel-mcp config defaults` prints all sections".to_owned(),
+    };
+    Some(format!("[{name}] is no section of the settings; {remedy}"))
+}
+
+/// What is wrong with `value` for this section and key.
+pub(super) fn value(
+    defaults: &Table,
+    (section, key): (&str, &str),
+    value: &Value,
+) -> Option<Mistake> {
+    let map = MAPS.iter().find(|(map, _)| *map == section);
+    if let Some((_, members)) = map {
+        return one_of_map((section, key), value, members);
+    }
+    let wrong = |what: String| Some(Mistake { member: None, what });
+    let known = defaults.get(section).and_then(Value::as_table);
+    let is_known = known.is_some_and(|known| known.contains_key(key))
+        || WITHOUT_DEFAULT.contains(&(section, key));
+    if !is_known {
+        let names = known.into_iter().flat_map(Table::keys).map(String::as_str);
+        let further = WITHOUT_DEFAULT.iter().filter(|(of, _)| *of == section);
+        let names = names.chain(further.map(|(_, key)| *key));
+        let near = nearest(key, names.map(|one| (one, one)));
+        let remedy = match (near, home(defaults, key)) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, Some(home)) => format!("it belongs under [{home}]"),
+            (None, None) => "`highlevel-mcp config defaults` prints all settings".to_owned(),
+        };
+        return wrong(format!("[{section}] {key} is no setting; {remedy}"));
+    }
+    if holds_secret((section, key), value) {
+        return wrong(as_source(&format!("{section}.{key}")));
+    }
+    let bounds = BOUNDS.iter().find(|one| (one.0, one.1) == (section, key));
+    if let (Some((_, _, least, most)), Some(number)) = (bounds, value.as_integer())
+        && !(least..=most).contains(&&number)
+    {
+        let range = match *most {
+            i64::MAX => format!("the smallest that works is {least}"),
+            most => format!("it goes from {least} to {most}"),
+        };
+        return wrong(format!("{section}.{key} is {number}; {range}"));
+    }
+    let mut table = defaults.clone();
+    if let Some(Value::Table(present)) = table.get_mut(section) {
+        present.insert(key.to_owned(), value.clone());
+    }
+    wrong(format!(
+        "{section}.{key}: {}",
+        misfit::<Config>(Value::Table(table))?
+    ))
+}
+
+/// The same of a location or a company, `key` being its alias.
+fn one_of_map((section, key): (&str, &str), value: &Value, members: &[&str]) -> Option<Mistake> {
+    let name = format!("[{section}.{key}]");
+    let wrong = |member: Option<&str>, what: String| {
+        let member = member.map(str::to_owned);
+        Some(Mistake { member, what })
+    };
+    let Value::Table(given) = value else {
+        return wrong(None, format!("{name} must be a section of its own"));
+    };
+    for (member, value) in given {
+        if !members.contains(&member.as_str()) {
+            let near = nearest(member, members.iter().map(|one| (*one, *one)));
+            let remedy = match near {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("it takes {}", members.join(", ")),
+            };
+            let what = format!("{name} {member} is no setting; {remedy}");
+            return wrong(Some(member), what);
+        }
+        if holds_secret((section, member), value) {
+            return wrong(Some(member), as_source(&format!("{name} {member}")));
+        }
+    }
+    let misfit = match section {
+        "locations" => misfit::<Location>(value.clone()),
+        _ => misfit::<CompanySettings>(value.clone()),
+    };
+    wrong(None, format!("{name} {}", misfit?))
+}
+
+/// Somebody wrote a text where a place is asked for: it may be the secret itself, which no error may repeat.
+fn holds_secret(setting: (&str, &str), value: &Value) -> bool {
+    let is_text = |value: &Value| value.is_str();
+    let holds = match value {
+        Value::Array(items) => items.iter().any(is_text),
+        value => is_text(value),
+    };
+    SOURCES.contains(&setting) && holds
+}
+
+fn as_source(name: &str) -> String {
+    format!(
+        "{name} says where the secret stands, and never is the secret: {{ file = \"PATH\" }}, {{ env = \"NAME\" }} or \
+         {{ keyring = \"USER\" }}"
+    )
+}
+
+/// The section that has a setting of this name, where only one has.
+fn home<'a>(defaults: &'a Table, key: &str) -> Option<&'a str> {
+    let mut homes = defaults.iter().filter(|(_, keys)| {
+        let keys = keys.as_table();
+        keys.is_some_and(|keys| keys.contains_key(key))
+    });
+    let (home, _) = homes.next()?;
+    homes.next().is_none().then_some(home.as_str())
+}
+
+/// What reading `value` says of it.
+fn misfit<T: DeserializeOwned>(value: Value) -> Option<String> {
+    let read: Result<T, toml::de::Error> = value.try_into();
+    let error = read.err()?;
+    Some(error.message().trim().replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests;
