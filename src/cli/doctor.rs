@@ -1,15 +1,16 @@
 //! `doctor`: whether everything between here and HighLevel's records is in order, and what to do where it is not.
 
+mod account;
 mod live;
 mod probes;
 mod public;
+mod setup;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -19,11 +20,9 @@ use super::terminal::{Text, table, waiting};
 use super::{CliError, prepared, print, runtime};
 use crate::call::Pipeline;
 use crate::config::{Config, Flags};
-use crate::http::own_account;
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
-use crate::upstream::{Caller, Claims, LocationBinding, TenantId, Transport};
-use ::state::network_file_system;
+use crate::upstream::{Claims, Transport};
 use tool::Tool;
 
 /// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
@@ -83,26 +82,27 @@ impl Doctor {
             return self.show(runtime()?.block_on(examination)?);
         }
         let sandbox = SandboxListener::when(self.sandbox)?;
-        let (config, pipeline) = prepared(flags, sandbox.as_ref(), |_| Ok(Telemetry::default()))?;
+        let (config, pipeline, opened) = setup::open(Config::load(flags)?, sandbox.as_ref())?;
         let official = tools_in(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
-            let examination = examine(&config, &pipeline, &official);
-            Ok::<_, CliError>(waiting("asking HighLevel", examination).await)
+            let examination = examine(&config, &pipeline, &official, opened);
+            waiting("asking HighLevel", examination).await
         })?;
         self.show(findings)
     }
 
     fn show(&self, findings: Vec<Finding>) -> Result<ExitCode, CliError> {
-        let is_fault = |finding: &Finding| finding.mark == CheckMark::Fault;
-        let has_faults = findings.iter().any(is_fault);
+        let count = |mark| findings.iter().filter(|one| one.mark == mark).count();
+        let (faults, warnings) = (count(CheckMark::Fault), count(CheckMark::Warning));
         if self.json {
             print(format_args!("{:#}\n", json!({"findings": findings})))?;
         } else {
             let rows = findings.into_iter().map(Finding::row).collect();
             table(["", "What", "Finding"], rows)?;
+            print(format_args!("{}\n", summary(faults, warnings)))?;
         }
-        Ok(ExitCode::from(u8::from(has_faults)))
+        Ok(ExitCode::from(u8::from(faults > 0)))
     }
 
     /// Exit code 1 where the throw-away contact may be left.
@@ -111,7 +111,7 @@ impl Doctor {
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
         let mut caller = super::account(&config, &pipeline, None)?;
         let claims = Claims::parse(config.account.token.expose_secret());
-        if !location(&mut caller, claims.as_ref(), &mut Vec::new()) {
+        if !account::location(&mut caller, claims.as_ref(), &mut Vec::new()) {
             let what =
                 "no location: set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)";
             return Err(CliError(what.to_owned()));
@@ -157,56 +157,53 @@ fn agreed() -> Result<bool, CliError> {
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
-async fn examine(config: &Config, pipeline: &Pipeline, official: &[&'static Tool]) -> Vec<Finding> {
-    let mut findings = vec![settings(config, pipeline), state(pipeline)];
-    let mut obstacle = None;
-    if !reach(pipeline.transport(), &mut findings).await {
-        obstacle = Some("HighLevel does not answer");
-    }
-    let account = own_account(&config.account).map_err(|error| error.to_string());
-    let Some(mut caller) = credential(account, &mut findings) else {
-        return findings;
+/// Such as `2 faults, 1 warning`.
+fn summary(faults: usize, warnings: usize) -> String {
+    let counted = |count: usize, what: &str| match count {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
     };
+    match warnings {
+        0 => counted(faults, "fault"),
+        warnings => format!(
+            "{}, {}",
+            counted(faults, "fault"),
+            counted(warnings, "warning")
+        ),
+    }
+}
+
+/// `opened`: what was found while the set-up was opened.
+async fn examine(
+    config: &Config,
+    pipeline: &Pipeline,
+    official: &[&'static Tool],
+    opened: Vec<Finding>,
+) -> Result<Vec<Finding>, CliError> {
+    let mut findings = vec![setup::settings(config, pipeline)];
+    if opened.iter().all(|finding| finding.subject != "state") {
+        findings.push(setup::state(pipeline));
+    }
+    findings.extend(opened);
+    findings.extend(setup::keys(config, pipeline)?);
+    findings.extend(setup::sign_in(config));
+    let is_reachable = reach(pipeline.transport(), &mut findings).await;
+    findings.extend(setup::locations(pipeline, is_reachable).await?);
+    let Some(mut caller) = account::credential(config, &mut findings) else {
+        return Ok(findings);
+    };
+    let mut obstacle = (!is_reachable).then_some("HighLevel does not answer");
     let secret = config.account.token.expose_secret();
     let claims = Claims::parse(secret);
-    token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
-    if !location(&mut caller, claims.as_ref(), &mut findings) {
+    account::token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
+    if !account::location(&mut caller, claims.as_ref(), &mut findings) {
         obstacle = obstacle.or(Some("no location to try it on"));
     }
     let scopes = claims.and_then(|claims| claims.scopes);
     let probed = probes::run(pipeline, official, &caller, scopes.as_deref(), obstacle);
     findings.extend(probed.await);
-    findings
-}
-
-fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
-    let highlevel = if pipeline.is_simulated() {
-        "HighLevel is the sandbox"
-    } else {
-        &config.upstream.base_url
-    };
-    Finding::ok("settings", format!("valid; {highlevel}"))
-}
-
-/// Where what outlives the process is.
-fn state(pipeline: &Pipeline) -> Finding {
-    let store = &pipeline.controls().store;
-    let Some(path) = store.path() else {
-        let what = "nothing is kept (state.folder is none): what changes something is refused unless audit.enabled is false";
-        return Finding::new(CheckMark::Warning, "state", what);
-    };
-    let folder = path.parent().and_then(network_file_system);
-    match folder {
-        Some(kind) => {
-            let what = format!(
-                "{} is on {kind}, whose locks do not hold: two processes may break the file; give a state.folder on a \
-                 disk of this machine",
-                path.display()
-            );
-            Finding::fault("state", what)
-        }
-        None => Finding::ok("state", path.display().to_string()),
-    }
+    Ok(findings)
 }
 
 /// Whether anything answers there, and what time it has.
@@ -237,81 +234,6 @@ async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
         }
     });
     true
-}
-
-fn credential(
-    account: Result<Option<Caller>, String>,
-    findings: &mut Vec<Finding>,
-) -> Option<Caller> {
-    let fault = match account {
-        Ok(Some(caller)) => return Some(caller),
-        Ok(None) => {
-            "none; set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private Integrations), \
-             or give --sandbox"
-                .to_owned()
-        }
-        Err(what) => what,
-    };
-    findings.push(Finding::fault("token", fault));
-    None
-}
-
-/// What kind it is; whether HighLevel takes it is seen by the first read.
-fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Finding>) {
-    let Some(claims) = claims else {
-        let what = if is_pit {
-            "a private integration token; of a location or of an agency cannot be seen, nor its scopes"
-        } else {
-            "an OAuth access token that says nothing of itself"
-        };
-        findings.push(Finding::ok("token", what));
-        return;
-    };
-    let class = claims.auth_class.as_deref().unwrap_or("unknown");
-    findings.push(match class {
-        "Company" => Finding::fault(
-            "token",
-            "an OAuth access token of a company; the 21 tools need one of a location: exchange it at \
-             /oauth/locationToken",
-        ),
-        _ => Finding::ok("token", format!("an OAuth access token, class {class}")),
-    });
-    let Some(expires) = claims.expires else {
-        return;
-    };
-    let left = expires - Timestamp::now().as_second();
-    findings.push(if left > 0 {
-        let minutes = left / 60;
-        Finding::ok("expiry", format!("in {minutes} minutes"))
-    } else {
-        let what = "the token has expired; get another with its refresh token";
-        Finding::fault("expiry", what)
-    });
-}
-
-/// Whether there is a location to ask for: that of the settings, else the token's own.
-fn location(caller: &mut Caller, claims: Option<&Claims>, findings: &mut Vec<Finding>) -> bool {
-    let own = claims
-        .filter(|claims| claims.auth_class.as_deref() == Some("Location"))
-        .and_then(|claims| TenantId::parse(claims.auth_class_id.as_deref()?));
-    match (&caller.location, own) {
-        (None, None) => findings.push(Finding::fault(
-            "location",
-            "none; set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)",
-        )),
-        (None, Some(own)) => caller.location = Some(LocationBinding::Pin(own)),
-        (Some(LocationBinding::Pin(set) | LocationBinding::Default(set)), Some(own))
-            if *set != own =>
-        {
-            let (set, own) = (set.as_str(), own.as_str());
-            findings.push(Finding::fault(
-                "location",
-                format!("HIGHLEVEL_LOCATION_ID is {set}, the token is of {own}; set the one to the other"),
-            ));
-        }
-        _ => {}
-    }
-    caller.location.is_some()
 }
 
 impl Finding {

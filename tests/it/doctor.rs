@@ -40,13 +40,17 @@ async fn a_healthy_account_is_told_so_and_nothing_is_written() {
         &done,
         0,
         &[
-            "ok settings valid",
+            "ok settings valid, no file; http://127.0.0.1",
+            "ok rules none of your own; the defaults hold",
+            "ok access keys ",
+            "ok sign-in off",
             "ok HighLevel answers after",
             "ok clock within 30 s",
             "ok token a private integration token",
             "ok location Harbor Dental",
             "ok payments_get-order-by-id may be used",
             "untried contacts_add-tags not tried, it writes; needs the scope contacts.write",
+            "\nno fault\n",
         ],
     );
     let report = String::from_utf8_lossy(&done.stdout);
@@ -69,7 +73,8 @@ async fn each_fault_is_named_with_what_to_do() {
         1,
         &[
             "fault locations_get-location",
-            "untried contacts_get-contacts the token is not accepted",
+            "untried 13 other reads the token is not accepted",
+            "\n1 fault\n",
         ],
     );
     let done = doctor(url, &[("HIGHLEVEL_TOKEN", "pit-sandbox-agency"), here]).await;
@@ -99,7 +104,7 @@ async fn each_fault_is_named_with_what_to_do() {
         1,
         &[
             "fault location none; set HIGHLEVEL_LOCATION_ID",
-            "untried contacts_get-contacts",
+            "untried 14 reads no location to try it on",
         ],
     );
     check(
@@ -113,13 +118,129 @@ async fn each_fault_is_named_with_what_to_do() {
         1,
         &["fault token HIGHLEVEL_TOKEN is no HighLevel token"],
     );
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", "Bearer pit-x"), here]).await;
+    check(
+        &done,
+        1,
+        &["it begins with \"Bearer\"; give what stands behind that word"],
+    );
+    let done = doctor(url, &[("HIGHLEVEL_TOKEN", &format!("{TOKEN}\r\n")), here]).await;
+    check(&done, 0, &["\nno fault\n"]);
     let done = doctor("http://127.0.0.1:1", &[("HIGHLEVEL_TOKEN", TOKEN), here]).await;
     check(
         &done,
         1,
         &[
             "fault HighLevel http://127.0.0.1:1/ cannot be reached",
-            "untried contacts_get-contacts HighLevel does not answer",
+            "untried 14 reads HighLevel does not answer",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn one_cause_is_told_once() {
+    let sandbox = Sandbox::start(SandboxOptions::default()).await;
+    let account = [
+        ("HIGHLEVEL_TOKEN", "pit-sandbox-summit"),
+        ("HIGHLEVEL_LOCATION_ID", LOCATION),
+    ];
+    let done = doctor(&sandbox.url, &account).await;
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let faults: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("fault\t"))
+        .collect();
+    let mut causes: Vec<_> = faults
+        .iter()
+        .map(|line| line.split('\t').next_back())
+        .collect();
+    causes.sort_unstable();
+    let all = causes.len();
+    causes.dedup();
+    assert_eq!(causes.len(), all, "{text}");
+    assert!(faults.iter().any(|line| line.contains(" more\t")), "{text}");
+}
+
+/// A server without an account of its own, for several locations.
+#[tokio::test]
+async fn the_set_up_of_an_agency_is_looked_at_and_what_cannot_be_opened_ends_nothing() {
+    let branches = SandboxOptions {
+        branches: 7,
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(branches).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let settings = |count: usize, broken: bool| {
+        let locations = (1..=count).map(|number| {
+            std::fs::write(path(&format!("t{number}")), format!("pit-sandbox-branch-{number:02}"))
+                .expect("written");
+            let token = match broken && number == 2 {
+                true => path("gone"),
+                false => path(&format!("t{number}")),
+            };
+            format!(
+                "[locations.b{number}]\nlocation_id = \"locBranch{number:011}\"\ntoken = {{ file = \"{token}\" }}\n"
+            )
+        });
+        std::fs::write(path("settings.toml"), locations.collect::<String>()).expect("written");
+    };
+    let (config, state) = (path("settings.toml"), path("state"));
+    let variables = [
+        ("HIGHLEVEL_MCP_CONFIG", config.as_str()),
+        ("HIGHLEVEL_MCP_STATE_FOLDER", state.as_str()),
+    ];
+    settings(2, false);
+    let done = doctor(&sandbox.url, &variables).await;
+    check(
+        &done,
+        0,
+        &[
+            "ok location b1 Branch 01",
+            "ok location b2 Branch 02",
+            "untried token none of the server's own, which needs none",
+            "\nno fault\n",
+        ],
+    );
+    settings(7, true);
+    let done = doctor(&sandbox.url, &variables).await;
+    check(
+        &done,
+        1,
+        &[
+            "ok locations 6 of 7 can be reached",
+            "fault location b2 [locations.b2] token: ",
+            "\n1 fault\n",
+        ],
+    );
+    let done = doctor("http://127.0.0.1:1", &variables).await;
+    check(
+        &done,
+        1,
+        &[
+            "untried locations 7 in the settings; HighLevel does not answer",
+            "\n1 fault\n",
+        ],
+    );
+    settings(2, false);
+    std::fs::write(path("rules.toml"), "[locations.b9]\nread_only = true\n").expect("written");
+    let rules = path("rules.toml");
+    let broken = [
+        variables[0],
+        ("HIGHLEVEL_MCP_STATE_FOLDER", "/proc/x"),
+        ("HIGHLEVEL_MCP_POLICY_FILE", &rules),
+    ];
+    let done = doctor(&sandbox.url, &broken).await;
+    check(
+        &done,
+        1,
+        &[
+            "fault state /proc/x cannot be made",
+            "state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state",
+            "fault rules ",
+            "[locations.b9], which the settings do not have",
+            "ok location b1 Branch 01",
+            "\n2 faults\n",
         ],
     );
 }

@@ -72,14 +72,16 @@ pub(super) async fn run(
     scopes: Option<&[String]>,
     mut obstacle: Option<&'static str>,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut told: Vec<(Finding, usize)> = Vec::new();
+    let mut place = None;
+    let mut untried = 0;
     let mut known: HashMap<ProbeKind, String> = HashMap::new();
     for probe in PROBES {
         let Some(tool) = tools.iter().find(|tool| tool.is_called(probe.tool)) else {
             continue;
         };
-        if let Some(why) = obstacle {
-            findings.push(Finding::new(CheckMark::Untried, tool.name, why));
+        if obstacle.is_some() {
+            untried += 1;
             continue;
         }
         let answer = pipeline
@@ -95,14 +97,33 @@ pub(super) async fn run(
             obstacle = Some("the token is not accepted");
         }
         if probe.tool == "locations_get-location" && !answer.is_error {
-            findings.push(location(&value, caller));
+            place = Some(location(&value, caller));
         }
         for (kind, pointer) in probe.tells {
             if let Some(id) = value.pointer(pointer).and_then(Value::as_str) {
                 known.entry(*kind).or_insert_with(|| id.to_owned());
             }
         }
-        findings.push(finding);
+        // One cause is told once.
+        let same = |one: &Finding| one.mark == CheckMark::Fault && one.what == finding.what;
+        match told.iter_mut().find(|(one, _)| same(one)) {
+            Some((_, more)) => *more += 1,
+            None => told.push((finding, 0)),
+        }
+    }
+    let told = told.into_iter().map(|(mut finding, more)| {
+        if more > 0 {
+            finding.subject += &format!(" and {more} more");
+        }
+        finding
+    });
+    let mut findings: Vec<Finding> = place.into_iter().chain(told).collect();
+    if let Some(why) = obstacle {
+        let subject = match findings.is_empty() {
+            true => format!("{untried} reads"),
+            false => format!("{untried} other reads"),
+        };
+        findings.push(Finding::new(CheckMark::Untried, subject, why));
     }
     let rest = tools.iter();
     let rest = rest.filter(|tool| PROBES.iter().all(|probe| probe.tool != tool.name));

@@ -1,0 +1,207 @@
+//! What of the server's own set-up `doctor` looks at: settings, state, rules, access keys, sign-in and locations.
+
+use std::path::Path;
+
+use super::{CheckMark, Finding};
+use crate::call::{Pipeline, open_store, read_rules};
+use crate::cli::locations::trial;
+use crate::cli::sandbox::SandboxListener;
+use crate::cli::{CliError, prepared_by};
+use crate::config::Config;
+use crate::telemetry::Telemetry;
+use ::state::keys::KeyLocations;
+use ::state::network_file_system;
+
+/// Up to so many locations have a line each; of more only those that cannot be reached have.
+const FEW: usize = 5;
+
+/// So many locations that cannot be reached are named.
+const MOST_NAMED: usize = 10;
+
+/// The settings with all that can be opened. What cannot is a finding, and is left out, so that the rest is looked at.
+pub(super) fn open(
+    mut config: Config,
+    sandbox: Option<&SandboxListener>,
+) -> Result<(Config, Pipeline, Vec<Finding>), CliError> {
+    let mut findings = Vec::new();
+    if let Some(sandbox) = sandbox {
+        sandbox.stands_in(&mut config);
+    }
+    if let Err(what) = open_store(&config) {
+        let what = format!(
+            "{what}. Give another folder: state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state"
+        );
+        findings.push(Finding::fault("state", what));
+        config.state.folder = "none".into();
+        // Nobody signs in where nothing is kept.
+        config.oauth.url.clear();
+    }
+    let file = config.policy.file.clone();
+    let rules = match file.as_os_str().is_empty() {
+        true => Ok(()),
+        false => read_rules(&file)
+            .map(drop)
+            .map_err(|error| error.to_string()),
+    };
+    if let Err(what) = rules {
+        findings.push(Finding::fault("rules", what.replace('\n', "; ")));
+        config.policy.file.clear();
+    }
+    let silent = |_: &Config| Ok(Telemetry::default());
+    let opened = match prepared_by(config.clone(), sandbox, silent) {
+        // Rules that fit to no location of the settings.
+        Err(CliError(what)) if !config.policy.file.as_os_str().is_empty() => {
+            findings.push(Finding::fault("rules", what));
+            config.policy.file.clear();
+            prepared_by(config, sandbox, silent)?
+        }
+        opened => opened?,
+    };
+    let (config, pipeline) = opened;
+    if findings.iter().all(|finding| finding.subject != "rules") {
+        findings.push(match file.as_os_str().is_empty() {
+            true => Finding::ok("rules", "none of your own; the defaults hold"),
+            false => Finding::ok("rules", file.display().to_string()),
+        });
+    }
+    Ok((config, pipeline, findings))
+}
+
+pub(super) fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
+    let highlevel = if pipeline.is_simulated() {
+        "HighLevel is the sandbox"
+    } else {
+        &config.upstream.base_url
+    };
+    let file = match &config.file {
+        Some(file) => format!("read from {}", file.path.display()),
+        None => "no file".to_owned(),
+    };
+    Finding::ok("settings", format!("valid, {file}; {highlevel}"))
+}
+
+/// Where what outlives the process is.
+pub(super) fn state(pipeline: &Pipeline) -> Finding {
+    let store = &pipeline.controls().store;
+    let Some(path) = store.path() else {
+        let what = "nothing is kept (state.folder is none): what changes something is refused unless audit.enabled is false";
+        return Finding::new(CheckMark::Warning, "state", what);
+    };
+    match path.parent().and_then(network_file_system) {
+        Some(kind) => Finding::fault("state", on_network(path, kind)),
+        None => Finding::ok("state", path.display().to_string()),
+    }
+}
+
+fn on_network(path: &Path, kind: &str) -> String {
+    format!(
+        "{} is on {kind}, whose locks do not hold: two processes may break the file; give a state.folder on a \
+         disk of this machine",
+        path.display()
+    )
+}
+
+/// How many access keys let somebody in, and those that name a location that is not there.
+pub(super) fn keys(config: &Config, pipeline: &Pipeline) -> Result<Vec<Finding>, CliError> {
+    let records = pipeline.controls().keys.list().wait()?;
+    let now = jiff::Timestamp::now();
+    let is_valid = |expires: Option<jiff::Timestamp>| expires.is_none_or(|end| end > now);
+    let valid = records.iter();
+    let valid = valid.filter(|record| record.revoked.is_none() && is_valid(record.expires));
+    let mut count = 0;
+    let mut findings = Vec::new();
+    let snapshot = pipeline.snapshot();
+    for record in valid {
+        count += 1;
+        let KeyLocations::Only(aliases) = &record.locations else {
+            continue;
+        };
+        let gone = aliases.iter();
+        // A connected location may come back; one of the settings that is gone was removed by hand.
+        let mut gone = gone.filter(|alias| snapshot.locations.find(alias).is_none());
+        if let (Some(alias), false) = (gone.next(), config.oauth.is_on()) {
+            let what = format!(
+                "{} names {alias}, which is no location any more; add it again, or revoke the key",
+                record.name
+            );
+            findings.push(Finding::new(CheckMark::Warning, "access keys", what));
+        }
+    }
+    let what = match count {
+        0 => "none".to_owned(),
+        1 => "1 is valid".to_owned(),
+        count => format!("{count} are valid"),
+    };
+    findings.insert(0, Finding::ok("access keys", what));
+    Ok(findings)
+}
+
+/// Where people sign in, and what of its settings is seldom meant.
+pub(super) fn sign_in(config: &Config) -> Vec<Finding> {
+    if !config.oauth.is_on() {
+        return vec![Finding::ok("sign-in", "off (oauth.url is empty)")];
+    }
+    let url = &config.oauth.url;
+    let what = format!("at {url}; `highlevel-mcp doctor --public {url}` looks at it from outside");
+    let warnings = config.sign_in_warnings();
+    let warnings = warnings
+        .into_iter()
+        .map(|what| Finding::new(CheckMark::Warning, "sign-in", what));
+    std::iter::once(Finding::ok("sign-in", what))
+        .chain(warnings)
+        .collect()
+}
+
+/// Whether each location of the settings can be reached. Nothing is asked where HighLevel does not answer.
+pub(super) async fn locations(
+    pipeline: &Pipeline,
+    is_reachable: bool,
+) -> Result<Vec<Finding>, CliError> {
+    let snapshot = pipeline.snapshot();
+    let accounts = || {
+        let all = snapshot.locations.iter();
+        all.filter(|account| account.configured.stored.is_none())
+    };
+    let companies = snapshot.locations.faults().iter();
+    let companies = companies.filter(|fault| fault.starts_with("[companies."));
+    let mut findings: Vec<Finding> = companies
+        .map(|fault| Finding::fault("companies", fault))
+        .collect();
+    let count = accounts().count();
+    if count == 0 {
+        return Ok(findings);
+    }
+    if !is_reachable {
+        let what = format!("{count} in the settings; HighLevel does not answer");
+        findings.push(Finding::new(CheckMark::Untried, "locations", what));
+        return Ok(findings);
+    }
+    let callers = accounts().map(|account| Some(account.caller())).collect();
+    let trials = trial::read_locations(pipeline, callers).await?;
+    let failed = trials.iter().filter(|trial| trial.is_err()).count();
+    if count > FEW && failed < count {
+        let what = format!("{} of {count} can be reached", count - failed);
+        findings.push(Finding::ok("locations", what));
+    }
+    let mut named = 0;
+    for (account, trial) in accounts().zip(trials) {
+        let subject = format!("location {}", account.configured.alias);
+        match trial {
+            Ok(name) if count <= FEW => findings.push(Finding::ok(&subject, name)),
+            Ok(_) => {}
+            Err(what) => {
+                named += 1;
+                if named <= MOST_NAMED {
+                    findings.push(Finding::fault(&subject, what));
+                }
+            }
+        }
+    }
+    if named > MOST_NAMED {
+        let more = named - MOST_NAMED;
+        let what =
+            format!("{more} more cannot be reached; `highlevel-mcp locations test` names all");
+        findings.push(Finding::fault("locations", what));
+    }
+    Ok(findings)
+}
