@@ -9,6 +9,7 @@ mod connect;
 mod connections;
 mod console;
 mod doctor;
+mod init;
 mod invite;
 mod invocation;
 mod keys;
@@ -128,6 +129,8 @@ impl StateFlags {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set up this program: asks what it needs, tries it, writes the settings, connects a client.
+    Init(init::Init),
     /// Serve MCP over HTTP.
     Serve(serve::Serve),
     /// Serve MCP over stdin and stdout, for the account of HIGHLEVEL_TOKEN.
@@ -231,6 +234,7 @@ pub fn run() -> ExitCode {
         ..Flags::default()
     };
     let done = match cli.command {
+        Command::Init(command) => command.run(&flags),
         Command::Serve(command) => command.run(flags),
         Command::Stdio(command) => command.run(&Flags {
             skips_current_folder: true,
@@ -360,7 +364,7 @@ fn account(
         ))),
         (None, _) => Err(CliError(
             "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private \
-             Integrations) and HIGHLEVEL_LOCATION_ID to its location"
+             Integrations) and HIGHLEVEL_LOCATION_ID to its location, or run `highlevel-mcp init`"
                 .to_owned(),
         )),
     }

@@ -23,6 +23,7 @@ mod every_location;
 mod frames;
 mod golden;
 mod host;
+mod init;
 mod inventory;
 mod listing;
 mod lists;

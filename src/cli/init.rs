@@ -1,0 +1,313 @@
+//! `init`: from nothing to a client that calls: asks for what is needed, tries it, writes it, connects the client.
+
+mod questions;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::locations::add::{check_alias, location_id, warn_of_open_file};
+use super::locations::document::{
+    NewLocation, ReachedBy, SettingsDocument, make_private_folder, write_token,
+};
+use super::locations::import::csv_rows::alias_of_name;
+use super::locations::trial;
+use super::{Cli, CliError, Command, print};
+use crate::config::{Config, Flags, SecretSource};
+use crate::upstream::TenantId;
+use questions::{Interview, Work};
+
+/// The only location, while it has no name yet.
+const UNNAMED: &str = "main";
+
+#[derive(Args)]
+pub(super) struct Init {
+    /// Work with made-up records: no account is needed, and no file of settings is written.
+    #[arg(long, conflicts_with_all = ["token_file", "token_env", "location"])]
+    sandbox: bool,
+    /// File that holds the token of the sub-account's private integration.
+    #[arg(long, value_name = "FILE", conflicts_with = "token_env")]
+    token_file: Option<PathBuf>,
+    /// Environment variable that holds it, here and where the server runs.
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// Id of the sub-account, or the address of one of its pages.
+    #[arg(long, value_name = "ID")]
+    location: Option<String>,
+    /// What calls name the sub-account by; made of its name where it is not given.
+    #[arg(long)]
+    alias: Option<String>,
+    /// Client to connect, one of those of `highlevel-mcp connect --help`.
+    #[arg(long)]
+    client: Option<String>,
+    /// Ask nothing: what flags do not say is left out.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A sub-account that HighLevel let the token into.
+struct NewAccount {
+    alias: String,
+    name: String,
+    id: TenantId,
+    token: GivenToken,
+}
+
+/// Where the token is now.
+enum GivenToken {
+    /// Typed; it has no file yet.
+    Typed(SecretString),
+    Place(SecretSource),
+}
+
+impl Init {
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let asks = !self.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let person = asks.then_some(Interview);
+        let document = SettingsDocument::open(flags)?;
+        let config = document.settings(flags)?;
+        let clients = clients();
+        if let Some(client) = self.client.as_ref().filter(|one| !clients.contains(one)) {
+            return Err(CliError(format!(
+                "there is no client {client}; there are {}",
+                clients.join(", ")
+            )));
+        }
+        let Some(work) = self.work(person, &document, &config)? else {
+            print("nothing was changed\n")?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let account = match work {
+            Work::Sandbox => None,
+            Work::Account => Some(self.account(person, &document, flags)?),
+        };
+        let client = match (&self.client, person) {
+            (Some(client), _) => Some(client.clone()),
+            (None, Some(person)) => person.client(&clients)?,
+            (None, None) => None,
+        };
+        if let Some(account) = &account {
+            if let Some(person) = person
+                && !person.agrees(&document, account)?
+            {
+                print("nothing was changed\n")?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            write(document, account, flags)?;
+        }
+        if let Some(client) = client {
+            connect(&client, account.is_none(), &config, flags)?;
+        }
+        let serve = match account {
+            None => "highlevel-mcp serve --sandbox",
+            Some(_) => "highlevel-mcp serve",
+        };
+        print(format_args!(
+            "Start the server with `{serve}`; `highlevel-mcp doctor` says whether all is well\n"
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the client is to work with; `None` where nothing is to change. Shows first what is there already.
+    fn work(
+        &self,
+        person: Option<Interview>,
+        document: &SettingsDocument,
+        config: &Config,
+    ) -> Result<Option<Work>, CliError> {
+        let known: Vec<&str> = config.locations.keys().map(String::as_str).collect();
+        if !known.is_empty() {
+            eprintln!(
+                "{} has {}",
+                document.path().display(),
+                match known.as_slice() {
+                    [one] => format!("the location {one}"),
+                    several => format!("{} locations: {}", several.len(), several.join(", ")),
+                }
+            );
+        }
+        let has_token = self.token_file.is_some() || self.token_env.is_some();
+        match (self.sandbox, has_token, person) {
+            (true, ..) => Ok(Some(Work::Sandbox)),
+            (_, true, _) => Ok(Some(Work::Account)),
+            (.., Some(_)) if self.location.is_some() => Ok(Some(Work::Account)),
+            (.., Some(person)) => person.work(!known.is_empty()),
+            (.., None) => Err(CliError(
+                "nobody can be asked here: give --sandbox, or --token-file FILE and --location ID; --client NAME connects a client"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The sub-account, once HighLevel has let the token in.
+    fn account(
+        &self,
+        person: Option<Interview>,
+        document: &SettingsDocument,
+        flags: &Flags,
+    ) -> Result<NewAccount, CliError> {
+        let token = match (&self.token_file, &self.token_env, person) {
+            (Some(file), ..) => {
+                let path = std::path::absolute(file)?;
+                warn_of_open_file(&path);
+                GivenToken::Place(SecretSource::File(path))
+            }
+            (None, Some(name), _) => GivenToken::Place(SecretSource::Env(name.clone())),
+            (None, None, Some(person)) => GivenToken::Typed(person.token()?),
+            (None, None, None) => return Err(CliError("give --token-file FILE".to_owned())),
+        };
+        let id = match (&self.location, person) {
+            (Some(given), _) => location_id(given)?,
+            (None, Some(person)) => person.location()?,
+            (None, None) => {
+                let what = "give --location: the id of the sub-account, or the address of one of its pages";
+                return Err(CliError(what.to_owned()));
+            }
+        };
+        if let Some(alias) = &self.alias {
+            check_alias(alias)?;
+        }
+        let name = try_token(document, &id, &token, flags)?;
+        let usual = alias_of_name(&name).unwrap_or_else(|| UNNAMED.to_owned());
+        let mut taken = document.clone();
+        let taken = taken.location_aliases()?;
+        let alias = match (&self.alias, person) {
+            (Some(alias), _) => alias.clone(),
+            (None, Some(person)) => person.alias(&name, &usual)?,
+            (None, None) => usual,
+        };
+        match taken.contains(&alias) {
+            true => Err(CliError(format!(
+                "there is a location {alias} already; give another --alias"
+            ))),
+            false => Ok(NewAccount {
+                alias,
+                name,
+                id,
+                token,
+            }),
+        }
+    }
+}
+
+/// The name that HighLevel has for the location, once it let the token in. Writes nothing but into a folder of its own.
+fn try_token(
+    document: &SettingsDocument,
+    id: &TenantId,
+    token: &GivenToken,
+    flags: &Flags,
+) -> Result<String, CliError> {
+    let folder = tempfile::tempdir()?;
+    let mut alias = UNNAMED.to_owned();
+    let mut document = document.clone();
+    while document.location_aliases()?.contains(&alias) {
+        alias.push('x');
+    }
+    let of_typed;
+    let source = match token {
+        GivenToken::Place(source) => source,
+        GivenToken::Typed(token) => {
+            let path = folder.path().join("token");
+            write_token(&path, token.expose_secret())?;
+            of_typed = SecretSource::File(path);
+            &of_typed
+        }
+    };
+    document.add_location(&NewLocation {
+        alias: &alias,
+        name: None,
+        id,
+        reached_by: ReachedBy::Token(source),
+    })?;
+    trial::try_alias(document.settings(flags)?, &alias)?
+        .map_err(|what| CliError(format!("nothing was written: {what}")))
+}
+
+/// Writes token and settings. Where the settings cannot be written, no token is left behind.
+fn write(
+    mut document: SettingsDocument,
+    account: &NewAccount,
+    flags: &Flags,
+) -> Result<(), CliError> {
+    let of_typed;
+    let mut written = None;
+    let source = match &account.token {
+        GivenToken::Place(source) => source,
+        GivenToken::Typed(token) => {
+            let folder = std::path::absolute(document.folder())?.join("tokens");
+            make_private_folder(&folder)?;
+            let path = folder.join(format!("{}.token", account.alias));
+            write_token(&path, token.expose_secret())?;
+            written = Some(path.clone());
+            of_typed = SecretSource::File(path);
+            &of_typed
+        }
+    };
+    document.add_location(&NewLocation {
+        alias: &account.alias,
+        name: Some(&account.name),
+        id: &account.id,
+        reached_by: ReachedBy::Token(source),
+    })?;
+    if let Err(error) = document.save(flags) {
+        if let Some(path) = written {
+            // What cannot be removed was just made: the error that is told says more.
+            let _ = std::fs::remove_file(path);
+        }
+        return Err(error);
+    }
+    print(format_args!(
+        "{} ({}) is in {}\n",
+        account.name,
+        account.alias,
+        document.path().display()
+    ))
+}
+
+/// The names of clients that `connect` knows.
+fn clients() -> Vec<String> {
+    let mut command = Cli::command();
+    let connect = command.find_subcommand_mut("connect");
+    let client = connect
+        .as_deref()
+        .and_then(|connect| connect.get_arguments().find(|one| one.get_id() == "client"));
+    let names = client.into_iter().flat_map(clap::Arg::get_possible_values);
+    names.map(|name| name.get_name().to_owned()).collect()
+}
+
+/// Does what `connect CLIENT --write` does, for a server that holds the account itself.
+fn connect(client: &str, is_sandbox: bool, config: &Config, flags: &Flags) -> Result<(), CliError> {
+    // It starts the program itself, which finds the settings by itself.
+    if client == "claude-desktop" && !is_sandbox {
+        let program = std::env::current_exe()?;
+        let entry =
+            serde_json::json!({"command": program.display().to_string(), "args": ["stdio"]});
+        return print(format_args!(
+            "Put this into Claude Desktop's claude_desktop_config.json, under mcpServers:\n  \"ghl\": {entry}\n"
+        ));
+    }
+    let url = format!("http://{}/mcp", config.server.listen);
+    let words = |further: &[&str]| {
+        let words = [
+            "highlevel-mcp",
+            "connect",
+            client,
+            "--sandbox",
+            "--url",
+            &url,
+        ];
+        Cli::try_parse_from(words.iter().chain(further))
+    };
+    let run = |cli: Cli| match cli.command {
+        Command::Connect(connect) => connect.run(flags).map(drop),
+        _ => Ok(()),
+    };
+    // Those without a file are told what to do.
+    match run(words(&["--write"])?) {
+        Ok(()) => Ok(()),
+        Err(_) => run(words(&[])?),
+    }
+}

@@ -1,0 +1,135 @@
+//! What `init` asks a person at a terminal.
+
+use inquire::validator::Validation;
+use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
+use secrecy::SecretString;
+
+use super::NewAccount;
+use crate::cli::CliError;
+use crate::cli::locations::add::{check_alias, location_id};
+use crate::cli::locations::document::SettingsDocument;
+use crate::cli::terminal::visible;
+use crate::config::trimmed;
+use crate::upstream::TenantId;
+use crate::upstream::caller::Credential;
+
+/// The questions to somebody who can be asked.
+#[derive(Clone, Copy)]
+pub(super) struct Interview;
+
+/// What a client works with.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    Sandbox,
+    Account,
+}
+
+const SANDBOX: &str = "A sandbox: made-up records, no account needed";
+const ACCOUNT: &str = "A sub-account of mine at HighLevel";
+const NOTHING: &str = "Nothing: leave it as it is";
+const NO_CLIENT: &str = "None for now";
+
+impl Interview {
+    /// `None` where nothing is to change.
+    pub(super) fn work(self, is_again: bool) -> Result<Option<Work>, CliError> {
+        let (question, mut choices) = match is_again {
+            true => ("What is to be added?", vec![NOTHING]),
+            false => ("What is it to work with?", Vec::new()),
+        };
+        choices.extend([ACCOUNT, SANDBOX]);
+        let chosen = Select::new(question, choices).prompt().map_err(ended)?;
+        Ok(match chosen {
+            SANDBOX => Some(Work::Sandbox),
+            ACCOUNT => Some(Work::Account),
+            _ => None,
+        })
+    }
+
+    /// A token, which nobody sees.
+    pub(super) fn token(self) -> Result<SecretString, CliError> {
+        let check = |text: &str| {
+            let token = trimmed(text);
+            Ok(match Credential::parse(token) {
+                Some(_) => Validation::Valid,
+                None => Validation::Invalid(Credential::problem(token).into()),
+            })
+        };
+        let token = Password::new("Token of its private integration:")
+            .with_help_message("HighLevel: Settings, Private Integrations. It is not shown here")
+            .with_display_mode(PasswordDisplayMode::Hidden)
+            .without_confirmation()
+            .with_validator(check)
+            .prompt()
+            .map_err(ended)?;
+        Ok(SecretString::from(trimmed(&token)))
+    }
+
+    pub(super) fn location(self) -> Result<TenantId, CliError> {
+        let check = |text: &str| {
+            Ok(match location_id(text) {
+                Ok(_) => Validation::Valid,
+                Err(CliError(what)) => Validation::Invalid(what.into()),
+            })
+        };
+        let given = Text::new("Address of a page of it, or its id:")
+            .with_help_message("https://app.gohighlevel.com/v2/location/…")
+            .with_validator(check)
+            .prompt()
+            .map_err(ended)?;
+        location_id(&given)
+    }
+
+    pub(super) fn alias(self, name: &str, usual: &str) -> Result<String, CliError> {
+        let check = |text: &str| {
+            Ok(match check_alias(text) {
+                Ok(()) => Validation::Valid,
+                Err(CliError(what)) => Validation::Invalid(what.into()),
+            })
+        };
+        let question = format!(
+            "The token works: {}. Its short name in calls:",
+            visible(name)
+        );
+        let text = Text::new(&question)
+            .with_default(usual)
+            .with_validator(check);
+        text.prompt().map_err(ended)
+    }
+
+    /// The client to connect, if any.
+    pub(super) fn client(self, clients: &[String]) -> Result<Option<String>, CliError> {
+        let choices = clients.iter().map(String::as_str).chain([NO_CLIENT]);
+        let question = "Which client is to use it?";
+        let chosen = Select::new(question, choices.collect()).prompt();
+        let chosen = chosen.map_err(ended)?;
+        Ok((chosen != NO_CLIENT).then(|| chosen.to_owned()))
+    }
+
+    pub(super) fn agrees(
+        self,
+        document: &SettingsDocument,
+        account: &NewAccount,
+    ) -> Result<bool, CliError> {
+        let question = format!(
+            "Write {} into {}?",
+            account.alias,
+            document.path().display()
+        );
+        Confirm::new(&question)
+            .with_default(true)
+            .prompt()
+            .map_err(ended)
+    }
+}
+
+/// Escape and Ctrl-C end the dialogue before anything is written.
+fn ended(error: InquireError) -> CliError {
+    CliError(match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            "ended; nothing was written".to_owned()
+        }
+        error => format!(
+            "the terminal cannot be asked: {error}; give flags instead, see `highlevel-mcp init --help`"
+        ),
+    })
+}

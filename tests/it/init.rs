@@ -1,0 +1,148 @@
+//! `init` without a terminal: by flags alone, and what it says where they are not enough.
+
+use std::os::unix::fs::PermissionsExt;
+
+use ::sandbox::{LOCATION, SandboxOptions, TOKEN};
+
+use crate::sandbox::Sandbox;
+use crate::stdio::program;
+
+/// A user who has nothing yet.
+struct Newcomer {
+    home: tempfile::TempDir,
+    sandbox: Sandbox,
+}
+
+impl Newcomer {
+    async fn new() -> Self {
+        let sandbox = Sandbox::start(SandboxOptions::default()).await;
+        let home = tempfile::tempdir().expect("a folder");
+        Self { home, sandbox }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.home
+            .path()
+            .join(name)
+            .to_str()
+            .expect("UTF-8")
+            .to_owned()
+    }
+
+    async fn run(&self, arguments: &[&str], code: i32) -> String {
+        let (home, state) = (self.path(""), self.path("state"));
+        let variables = [
+            ("HOME", home.as_str()),
+            ("HIGHLEVEL_MCP_STATE_FOLDER", &state),
+            ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", &self.sandbox.url),
+        ];
+        let mut command = program(arguments, &variables);
+        let done = command.current_dir(self.home.path()).output().await;
+        let done = done.expect("run");
+        let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(
+            !text.contains(TOKEN),
+            "{arguments:?} prints a token: {text}"
+        );
+        text.into_owned()
+    }
+}
+
+#[track_caller]
+fn check(text: &str, part: &str) {
+    assert!(text.contains(part), "no {part:?} in {text}");
+}
+
+#[tokio::test]
+async fn an_account_is_set_up_by_flags_and_calls_go_there() {
+    let newcomer = Newcomer::new().await;
+    let token = newcomer.path("token");
+    std::fs::write(&token, TOKEN).expect("written");
+    let page = format!("https://app.gohighlevel.com/v2/location/{LOCATION}/dashboard");
+    let init = [
+        "init",
+        "--token-file",
+        &token,
+        "--location",
+        &page,
+        "--client",
+        "cursor",
+        "--yes",
+    ];
+    let text = newcomer.run(&init, 0).await;
+    let settings = newcomer.path(".config/highlevel-mcp/config.toml");
+    check(
+        &text,
+        &format!("Harbor Dental (harbor-dental) is in {settings}"),
+    );
+    check(&text, "can be read by other users of this machine");
+    check(&text, "Start the server with `highlevel-mcp serve`");
+    let mode = std::fs::metadata(&settings)
+        .expect("there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let client = std::fs::read_to_string(newcomer.path(".cursor/mcp.json")).expect("text");
+    check(&client, "http://127.0.0.1:8100/mcp");
+    assert!(!client.contains("Authorization"), "{client}");
+    // No variable and no flag says where calls go: the settings do.
+    let text = newcomer.run(&["call", "locations_get-location"], 0).await;
+    check(&text, "Harbor Dental");
+    // Again: what is there is shown, and stays.
+    let before = std::fs::read_to_string(&settings).expect("text");
+    let text = newcomer.run(&init, 2).await;
+    check(&text, "has the location harbor-dental");
+    check(&text, "has the location_id of [locations.harbor-dental]");
+    let now = std::fs::read_to_string(&settings).expect("text");
+    assert_eq!(now, before);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_and_nothing_is_written() {
+    let newcomer = Newcomer::new().await;
+    let token = newcomer.path("token");
+    std::fs::write(&token, "pit-sandbox-gone").expect("written");
+    let from = ["--token-file", token.as_str()];
+    for (further, part) in [
+        (
+            vec![],
+            "nobody can be asked here: give --sandbox, or --token-file FILE and --location ID",
+        ),
+        (vec!["--location", "L1"], "nobody can be asked here"),
+        (from.to_vec(), "give --location: the id of the sub-account"),
+        (
+            [&from[..], &["--location", ""]].concat(),
+            "the location id is empty",
+        ),
+        (
+            [&from[..], &["--location", LOCATION]].concat(),
+            "nothing was written: ",
+        ),
+        (
+            vec!["--sandbox", "--client", "emacs"],
+            "there is no client emacs; there are claude-code",
+        ),
+    ] {
+        let arguments = [vec!["init"], further].concat();
+        let text = newcomer.run(&arguments, 2).await;
+        check(&text, part);
+    }
+    let settings = newcomer.path(".config/highlevel-mcp/config.toml");
+    assert!(!std::fs::exists(settings).expect("looked at"));
+}
+
+#[tokio::test]
+async fn the_sandbox_needs_no_file_of_settings() {
+    let newcomer = Newcomer::new().await;
+    let text = newcomer
+        .run(&["init", "--sandbox", "--client", "n8n"], 0)
+        .await;
+    check(&text, "MCP Client Tool");
+    check(
+        &text,
+        "Start the server with `highlevel-mcp serve --sandbox`",
+    );
+    let settings = newcomer.path(".config/highlevel-mcp/config.toml");
+    assert!(!std::fs::exists(settings).expect("looked at"));
+}
