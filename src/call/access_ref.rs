@@ -2,6 +2,7 @@
 //! records are kept under it.
 
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -47,6 +48,8 @@ pub struct GrantRef {
     rules: Vec<NamedRules>,
     /// A person's, for single locations, by alias.
     location_rules: BTreeMap<String, NamedRules>,
+    /// How many rules had been added to it when the request came.
+    narrowings: usize,
 }
 
 /// The locations of a grant, as far as its holder reaches them.
@@ -164,6 +167,8 @@ pub struct GrantTerms<'a> {
     pub client: &'a str,
     /// By name; what there is not lets nothing through.
     pub rules: &'a str,
+    /// The same; they hold beside it.
+    pub narrowings: &'a [String],
     pub locations: &'a [String],
     /// Its token may only read.
     pub reads_only: bool,
@@ -175,6 +180,7 @@ impl<'a> From<&'a GrantRecord> for GrantTerms<'a> {
             id: &record.id,
             client: &record.client,
             rules: &record.rules,
+            narrowings: &record.narrowings,
             locations: &record.locations,
             reads_only: record.scope == GrantScope::Read,
         }
@@ -192,9 +198,10 @@ impl<'a> From<&'a AccessGrant> for GrantTerms<'a> {
 
 impl GrantRef {
     pub fn new(terms: &GrantTerms<'_>, holder: HolderRef) -> Self {
-        let own = held_to(terms.rules);
+        let narrowings = terms.narrowings.iter().map(|rules| held_to(rules));
+        let own: Vec<_> = once(held_to(terms.rules)).chain(narrowings).collect();
         let reading = NamedRules::BuiltIn(BuiltInRules::ReadOnly);
-        let reading = (terms.reads_only && own != reading).then_some(reading);
+        let reading = (terms.reads_only && !own.contains(&reading)).then_some(reading);
         let (holders, location_rules) = match &holder {
             HolderRef::Key(record) => (rules_of(record), BTreeMap::new()),
             HolderRef::Person(person) => {
@@ -212,8 +219,9 @@ impl GrantRef {
             client: terms.client.to_owned(),
             asked_to_read: terms.reads_only,
             lacks_scope: AtomicBool::new(false),
-            rules: std::iter::once(own).chain(reading).chain(holders).collect(),
+            rules: own.into_iter().chain(reading).chain(holders).collect(),
             location_rules,
+            narrowings: terms.narrowings.len(),
             reach: GrantReach {
                 aliases: (!every).then(|| terms.locations.to_vec()),
                 holder,
@@ -228,6 +236,7 @@ impl GrantRef {
             id: &id,
             client: CONSOLE,
             rules: &rules.to_string(),
+            narrowings: &[],
             locations: &[EVERY.to_owned()],
             reads_only: false,
         };
@@ -237,6 +246,11 @@ impl GrantRef {
     /// The rules that were chosen, by name; those of the holder stand beside them.
     pub(super) fn chosen_rules(&self) -> Option<String> {
         self.rules.first().map(ToString::to_string)
+    }
+
+    /// Whether rights were taken from it since the request came; `narrowings` as the store counts them now.
+    pub fn lost_rights(&self, narrowings: usize) -> bool {
+        narrowings > self.narrowings
     }
 
     /// A call was refused because the connection may only read.

@@ -28,7 +28,13 @@ impl Controls {
         Some(GrantRef::new(&GrantTerms::from(&record), holder))
     }
 
-    /// The same of a grant that a call came with.
+    /// Whether rights were taken from a grant since its call came.
+    fn has_narrowed(&self, grant: &GrantRef) -> bool {
+        let sign_in = self.sign_in.as_ref();
+        sign_in.is_some_and(|sign_in| grant.lost_rights(sign_in.grants.narrowings(&grant.id)))
+    }
+
+    /// Whose a grant is that a call came with; `None` where it has ended, or that person or key is no more.
     fn holder_now(&self, grant: &GrantRef) -> Option<HolderRef> {
         let sign_in = self.sign_in.as_ref()?;
         if !sign_in.grants.is_live(&grant.id) {
@@ -76,6 +82,11 @@ impl Pipeline {
             },
             AccessRef::Grant(grant) => match self.controls().holder_now(grant) {
                 None => return Some(connection_ended()),
+                Some(_) if self.controls().has_narrowed(grant) => (
+                    FailureClass::Refused,
+                    "Nothing was sent: what this connection may do was reduced meanwhile.",
+                    "Make the call again; it is judged by what the connection may do now.",
+                ),
                 Some(holder) => {
                     let reach = grant.reach.with_holder(holder);
                     if location.is_none_or(|location| reach.contains(location)) {

@@ -170,6 +170,8 @@ struct GrantRow<'a> {
     /// Aliases; `*`: every location, new ones too.
     locations: &'a [String],
     rules: &'a str,
+    /// Rules that hold too: rights that were taken away since.
+    narrowings: &'a [String],
     scope: &'static str,
     created: Timestamp,
     used: Option<Timestamp>,
@@ -204,6 +206,7 @@ impl<'a> GrantRow<'a> {
             holder_name,
             locations: &grant.locations,
             rules: &grant.rules,
+            narrowings: &grant.narrowings,
             scope: match grant.scope {
                 GrantScope::Read => "read",
                 GrantScope::Write => "write",
@@ -251,10 +254,13 @@ fn describe(grant: &GrantRecord) -> String {
         [one] if one == "*" => "every location, new ones too".to_owned(),
         aliases => aliases.join(", "),
     };
-    let rules = match grant.rules.strip_prefix("section:") {
-        Some(section) => format!("rules {section}"),
-        None => grant.rules.replace('-', " "),
-    };
+    let rules = grant
+        .all_rules()
+        .map(|rules| match rules.strip_prefix("section:") {
+            Some(section) => format!("rules {section}"),
+            None => rules.replace('-', " "),
+        });
+    let rules = rules.collect::<Vec<_>>().join(", only ");
     let reads = if grant.scope == GrantScope::Read && grant.rules != "read-only" {
         "; asked to read only"
     } else {
@@ -279,6 +285,7 @@ mod tests {
             resource: "https://mcp.example.com/mcp".to_owned(),
             scope: GrantScope::Read,
             rules: "section:front-desk-of-the-western-branches".to_owned(),
+            narrowings: Vec::new(),
             locations: (1..=40)
                 .map(|number| format!("branch-{number:02}"))
                 .collect(),

@@ -58,7 +58,9 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
             get(approvals::requests),
         )
         .route("/console/connections", get(connections::list))
+        .route("/console/connections/{id}", get(connections::show_one))
         .route("/console/connections/end", post(connections::end))
+        .route("/console/connections/narrow", post(connections::narrow))
         .route("/console/locations", get(locations::list))
         .route(
             "/console/locations/{id}",

@@ -22,6 +22,7 @@ pub(super) mod live;
 pub(super) mod locations;
 pub(super) mod notice;
 pub(super) mod own_page;
+pub(super) mod paging;
 mod parts;
 pub(super) mod pause;
 pub(super) mod rules;

@@ -172,6 +172,18 @@ impl Policy {
         self.named.contains_key(name) || self.stored.contains_key(name)
     }
 
+    /// Whether these rules, beside any others, let nothing more through. A section that caps sends stands in place of the
+    /// settings' own cap.
+    pub fn only_takes_away(&self, rules: &NamedRules) -> bool {
+        match rules {
+            NamedRules::BuiltIn(_) | NamedRules::Installed => true,
+            NamedRules::Section(name) => {
+                let section = self.named.get(name).unwrap_or(&self.absent);
+                !section.caps.contains_key(&Class::Send)
+            }
+        }
+    }
+
     /// The sections that hold for a location, by its alias, and for a key, by the name of its policy. A
     /// policy that there is not lets nothing through.
     pub fn over(&self, location: Option<&str>, named: Option<&str>) -> EffectiveRules<'_> {

@@ -10,8 +10,9 @@ use super::file::section;
 use super::problems::PolicyProblems;
 use super::section::Section;
 
-/// Most that hold for one caller at once. Of more, which nobody has, none lets anything through.
-pub const MOST_NAMED: usize = 4;
+/// Most that hold for one caller at once: four of a connection, and those of its holder. Of more, which nobody has, none lets
+/// anything through.
+pub const MOST_NAMED: usize = 7;
 
 /// Begins the name of a section of the file, so that none can be taken for one that is built in.
 const SECTION: &str = "section:";

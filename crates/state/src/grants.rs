@@ -8,6 +8,7 @@
 mod access;
 mod ending;
 mod issue;
+mod narrowing;
 mod record;
 mod redeem;
 mod refresh;
@@ -32,6 +33,7 @@ pub use access::{AccessGrant, GrantTrouble};
 pub use ending::EndedGrants;
 pub(crate) use ending::end_grants;
 use issue::TokenIssuer;
+pub use narrowing::MOST_RULES;
 pub use record::{GrantHolder, GrantRecord, GrantScope};
 use record::{TokenGrant, holder_columns};
 pub use redeem::Redemption;

@@ -1,42 +1,70 @@
-//! Which clients are connected, and their end.
+//! Which clients are connected, what each may do, and the end of that.
 
+mod narrowing;
+mod words;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{is_operator, minute, some};
+use super::{frame, is_operator};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
-use crate::http::pages::clean::one_line;
-use crate::http::pages::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
+use crate::http::pages::connections::{ConnectionPage, ConnectionsPage, MOST_CONNECTIONS};
+use crate::http::pages::form::FormFields;
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{PageKind, Part};
-use policy::{BuiltInRules, NamedRules};
+use crate::http::pages::paging::ListParts;
+use crate::http::pages::{Page, PageKind, Part};
+pub(super) use narrowing::narrow;
+use state::clients::ClientRecord;
 use state::grants::{EndedGrants, GrantHolder, GrantRecord};
 use state::people::Person;
+use state::sessions::PersonSession;
 
-pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
-    let shown = show(&sign_in, &headers).await;
+const PATH: &str = "/console/connections";
+
+pub(super) async fn list(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = show(&sign_in, query.as_deref(), &headers).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
-async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
+async fn show(
+    sign_in: &SignIn,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
+    let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let all = all(sign_in, &session.person).await?;
-    let shown = all.iter().take(MOST_CONNECTIONS);
-    let rows: Vec<ConnectionRow> = shown
-        .map(|grant| row(sign_in, grant, &session.person))
+    let paging = ListParts::new(PATH, &query, all.len(), MOST_CONNECTIONS);
+    let clients = clients(sign_in).await?;
+    let shown = all.get(paging.rows()).unwrap_or_default();
+    let rows: Vec<_> = shown
+        .iter()
+        .map(|grant| words::row(sign_in, grant, clients.get(&grant.client), &session.person))
         .collect();
     let page = ConnectionsPage {
         rows: &rows,
-        unlisted: all.len().saturating_sub(MOST_CONNECTIONS),
+        paging: &paging,
         token: &console_token(sign_in, session)?,
     };
-    super::frame::show(sign_in, session, page.page()).await
+    frame::show(sign_in, session, page.page()).await
+}
+
+/// By their ids.
+async fn clients(sign_in: &SignIn) -> Result<HashMap<String, ClientRecord>, PageProblem> {
+    let clients = sign_in.clients.list().await.map_err(unavailable)?;
+    let pair = |client: ClientRecord| (client.id.clone(), client);
+    Ok(clients.into_iter().map(pair).collect())
 }
 
 /// Those that this person may end, newest first.
@@ -50,53 +78,56 @@ pub(super) async fn all(
     Ok(all)
 }
 
-fn row(sign_in: &SignIn, grant: &GrantRecord, reader: &Person) -> ConnectionRow {
-    let holder = match &grant.holder {
-        GrantHolder::Person(id) if *id == reader.id => None,
-        GrantHolder::Person(id) => {
-            let person = sign_in.people.find(id).ok().flatten();
-            Some(person.map_or_else(|| id.clone(), |person| one_line(&person.name, 64)))
-        }
-        GrantHolder::Key(id) => {
-            let key = sign_in.pipeline.controls().keys.valid(id);
-            let name = key.map_or_else(|| id.clone(), |key| one_line(&key.name, 64));
-            Some(format!("access key {name}"))
-        }
+pub(super) async fn show_one(
+    State(sign_in): State<Arc<SignIn>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let shown = async {
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let session = visitor.signed_in()?;
+        let page = page(&sign_in, session, &id, None).await?;
+        frame::show(&sign_in, session, page).await
     };
-    let is_all = grant.locations.iter().any(|alias| alias == "*");
-    ConnectionRow {
-        id: grant.id.clone(),
-        client: one_line(&grant.client_name, 60),
-        holder,
-        locations: match is_all {
-            true => "all, and new ones too".to_owned(),
-            false => some(&grant.locations),
-        },
-        rules: describe(&grant.rules),
-        used: grant.used.map_or_else(|| "never".to_owned(), minute),
-        ends: format!(
-            "{}; without use on {}",
-            minute(grant.hard_until),
-            minute(grant.idle_until)
-        ),
-    }
+    sign_in.pages.respond(shown.await, PageKind::Entry)
 }
 
-fn describe(rules: &str) -> String {
-    match NamedRules::parse(rules) {
-        Some(NamedRules::BuiltIn(BuiltInRules::ReadOnly)) => "read only".to_owned(),
-        Some(NamedRules::BuiltIn(BuiltInRules::AskFirst)) => {
-            "change single records, and ask first for the rest".to_owned()
-        }
-        Some(NamedRules::BuiltIn(BuiltInRules::Everyday)) => {
-            "do everyday work, and ask first for the rest".to_owned()
-        }
-        Some(NamedRules::BuiltIn(BuiltInRules::Everything)) => {
-            "do everything that is allowed here".to_owned()
-        }
-        Some(NamedRules::Section(name)) => format!("what the rules “{}” say", one_line(&name, 60)),
-        Some(NamedRules::Installed) | None => "nothing".to_owned(),
-    }
+/// `problem`: what was wrong with what was asked for.
+async fn page(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    id: &str,
+    problem: Option<&str>,
+) -> Result<Page, PageProblem> {
+    let reader = &session.person;
+    let all = all(sign_in, reader).await?;
+    let grant = all.iter().find(|grant| grant.id == id);
+    let grant = grant.ok_or_else(|| {
+        let problem = PageProblem::new(
+            StatusCode::NOT_FOUND,
+            "There is no such connection of yours",
+            "It has ended, or it is somebody else's.",
+        );
+        problem.with_link(PATH, "Your connections")
+    })?;
+    let clients = clients(sign_in).await?;
+    let row = words::row(sign_in, grant, clients.get(&grant.client), reader);
+    let of_client = all.iter().filter(|other| other.client == grant.client);
+    let of_holder = all
+        .iter()
+        .filter(|other| other.holder == grant.holder)
+        .count();
+    let holder = row.holder.as_deref().unwrap_or("yours");
+    let page = ConnectionPage {
+        row: &row,
+        locations: &words::every_location(grant),
+        narrowings: &narrowing::choices(sign_in, grant, reader),
+        of_client: of_client.count(),
+        of_person: (of_holder > 1).then_some((holder, of_holder)),
+        problem,
+        token: &console_token(sign_in, session)?,
+    };
+    Ok(page.page())
 }
 
 pub(super) async fn end(
@@ -104,39 +135,65 @@ pub(super) async fn end(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let ended = end_one(&sign_in, &headers, &body).await;
+    let ended = end_some(&sign_in, &headers, &body).await;
     sign_in
         .pages
         .respond(ended, PageKind::Console(Part::Connections))
 }
 
-async fn end_one(
+async fn end_some(
     sign_in: &SignIn,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, PageProblem> {
     let form = ConsoleForm::read(sign_in, headers, body).await?;
-    let (session, fields) = (&form.session, &form.fields);
-    let id = fields.one("id");
-    let found = sign_in.grants.get(id).await.map_err(unavailable)?;
-    let is_own =
-        |grant: &GrantRecord| grant.holder == GrantHolder::Person(session.person.id.clone());
-    match found {
-        // It ended meanwhile, which is what was wanted.
-        None => {}
-        Some(grant) if is_operator(&session.person) || is_own(&grant) => {
-            let ended = EndedGrants::One(grant.id);
-            let by = Some(session.person.id.as_str());
-            let end = sign_in.grants.end(ended, "ended in the console", by);
+    let (person, fields) = (&form.session.person, &form.fields);
+    let found = sign_in.grants.get(fields.one("id")).await;
+    // One that ended meanwhile is what was wanted.
+    if let Some(grant) = found.map_err(unavailable)? {
+        check_own(person, &grant)?;
+        for ended in which(sign_in, person, grant, fields.one("which")).await? {
+            let end = sign_in
+                .grants
+                .end(ended, "ended in the console", Some(&person.id));
             end.await.map_err(unavailable)?;
         }
-        Some(_) => {
-            return Err(PageProblem::new(
-                StatusCode::FORBIDDEN,
-                "This connection is not yours",
-                "Only the person who made it, or whoever runs this server, can end it.",
-            ));
-        }
     }
-    Ok(sign_in.pages.redirect("/console/connections"))
+    Ok(sign_in.pages.redirect(PATH))
+}
+
+/// Fails where the connection is neither the person's own nor an operator's to look after.
+fn check_own(person: &Person, grant: &GrantRecord) -> Result<(), PageProblem> {
+    let is_own = grant.holder == GrantHolder::Person(person.id.clone());
+    if is_own || is_operator(person) {
+        return Ok(());
+    }
+    Err(PageProblem::new(
+        StatusCode::FORBIDDEN,
+        "This connection is not yours",
+        "Only the person who made it, or whoever runs this server, can change or end it.",
+    ))
+}
+
+/// That connection, or with it all of its client or holder that the person may end.
+async fn which(
+    sign_in: &SignIn,
+    person: &Person,
+    grant: GrantRecord,
+    asked: &str,
+) -> Result<Vec<EndedGrants>, PageProblem> {
+    Ok(match asked {
+        "client" if is_operator(person) => vec![EndedGrants::Client(grant.client)],
+        "client" => {
+            let own = all(sign_in, person).await?.into_iter();
+            own.filter(|other| other.client == grant.client)
+                .map(|other| EndedGrants::One(other.id))
+                .collect()
+        }
+        "person" => vec![match grant.holder {
+            GrantHolder::Person(id) => EndedGrants::Person(id),
+            GrantHolder::Key(id) => EndedGrants::Key(id),
+        }],
+        _ => vec![EndedGrants::One(grant.id)],
+    })
 }

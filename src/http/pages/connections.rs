@@ -1,8 +1,9 @@
-//! Which assistants are connected, and the buttons that end them.
+//! Which assistants are connected, what each may do, and the buttons that take that away.
 
 use maud::{Markup, html};
 
 use super::form::token;
+use super::paging::ListParts;
 use super::{Page, PageKind, Part};
 
 /// Most connections on the page.
@@ -12,17 +13,20 @@ pub(in crate::http) const MOST_CONNECTIONS: usize = 50;
 pub(in crate::http) struct ConnectionRow {
     pub id: String,
     pub client: String,
+    /// Who vouches for the client's name: a sentence without its full stop.
+    pub origin: String,
     /// Whose it is, where it is not the reader's own.
     pub holder: Option<String>,
     pub locations: String,
-    pub rules: String,
+    /// What it may do, a line for each of the rules that hold.
+    pub rules: Vec<String>,
     pub used: String,
     pub ends: String,
 }
 
 pub(in crate::http) struct ConnectionsPage<'a> {
     pub rows: &'a [ConnectionRow],
-    pub unlisted: usize,
+    pub paging: &'a ListParts,
     pub token: &'a str,
 }
 
@@ -37,9 +41,7 @@ impl ConnectionsPage<'_> {
                     (token(self.token))
                     ul class="cards" { @for row in self.rows { (row.card()) } }
                 }
-                @if self.unlisted > 0 {
-                    p { (self.unlisted) " older ones are not shown. `highlevel-mcp connections list` shows all." }
-                }
+                (self.paging.links())
             }
         };
         Page::new(PageKind::Console(Part::Connections), "Connections", body)
@@ -50,15 +52,107 @@ impl ConnectionRow {
     fn card(&self) -> Markup {
         html! {
             li {
-                h2 { (self.client) }
-                dl {
-                    @if let Some(holder) = &self.holder { dt { "Of" } dd { (holder) } }
-                    dt { "Sub-accounts" } dd { (self.locations) }
-                    dt { "May" } dd { (self.rules) }
-                    dt { "Last used" } dd { (self.used) }
-                    dt { "Ends" } dd { (self.ends) }
-                }
+                h2 { a href={ "/console/connections/" (self.id) } { (self.client) } }
+                p class="soft" { (self.origin) }
+                (self.facts())
                 button class="bad" name="id" value=(self.id) { "End" span class="hidden" { " the connection of " (self.client) } }
+            }
+        }
+    }
+
+    fn facts(&self) -> Markup {
+        html! {
+            dl {
+                @if let Some(holder) = &self.holder { dt { "Of" } dd { (holder) } }
+                dt { "Sub-accounts" } dd { (self.locations) }
+                dt { "May" } dd { (self.rules.join("\nand, since then, only ")) }
+                dt { "Last used" } dd { (self.used) }
+                dt { "Ends" } dd { (self.ends) }
+            }
+        }
+    }
+}
+
+/// Rules that would take something away.
+pub(in crate::http) struct NarrowingRow {
+    pub value: String,
+    pub title: String,
+    pub text: String,
+}
+
+/// One connection.
+pub(in crate::http) struct ConnectionPage<'a> {
+    pub row: &'a ConnectionRow,
+    /// Every sub-account by its short name.
+    pub locations: &'a str,
+    pub narrowings: &'a [NarrowingRow],
+    /// Others of the same client that the reader may end.
+    pub of_client: usize,
+    /// The holder, and how many others that one has, where the reader may end those.
+    pub of_person: Option<(&'a str, usize)>,
+    pub problem: Option<&'a str>,
+    pub token: &'a str,
+}
+
+impl ConnectionPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let row = self.row;
+        let body = html! {
+            (super::form::problem(self.problem))
+            p class="soft" { (row.origin) }
+            (row.facts())
+            @if self.locations != row.locations {
+                details { summary { "All its sub-accounts" } p { (self.locations) } }
+            }
+            (self.narrow())
+            h2 { "End it" }
+            p { "It takes effect at once. The assistant then has to ask again." }
+            form method="post" action="/console/connections/end" {
+                (token(self.token))
+                input type="hidden" name="id" value=(row.id);
+                div class="buttons" {
+                    button class="bad" name="which" value="one" { "End this connection" }
+                    @if self.of_client > 1 {
+                        button class="bad" name="which" value="client" { "End all " (self.of_client) " of this assistant" }
+                    }
+                    @if let Some((person, count)) = self.of_person {
+                        button class="bad" name="which" value="person" { "End all " (count) " of " (person) }
+                    }
+                }
+            }
+            p { a href="/console/connections" { "All connections" } }
+        };
+        Page::new(
+            PageKind::Console(Part::Connections),
+            row.client.as_str(),
+            body,
+        )
+    }
+
+    fn narrow(&self) -> Markup {
+        html! {
+            h2 { "Let it do less" }
+            @if self.narrowings.is_empty() {
+                p { "There is nothing left to take away but the connection itself." }
+            } @else {
+                p {
+                    "This only takes away, within a second and for good: to give something back, end the connection and "
+                    "have the assistant ask again."
+                }
+                form method="post" action="/console/connections/narrow" {
+                    (token(self.token))
+                    input type="hidden" name="id" value=(self.row.id);
+                    fieldset {
+                        legend { "From now on" }
+                        @for row in self.narrowings {
+                            label class="choice" {
+                                input type="radio" name="rules" value=(row.value) required;
+                                span { b { (row.title) } span { (row.text) } }
+                            }
+                        }
+                    }
+                    div class="buttons" { button class="main" { "Take the rest away" } }
+                }
             }
         }
     }

@@ -48,6 +48,13 @@ impl FormFields {
         fields.map(|(_, value)| value.trim())
     }
 
+    /// Every field, as it came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// One that is shown nowhere.
     pub(in crate::http) fn secret(&self, name: &str) -> SecretString {
         self.one(name).into()

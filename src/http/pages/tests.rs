@@ -1,5 +1,7 @@
 //! What stands on pages.
 
+mod administration;
+
 use std::time::Duration;
 
 use oauth::Destination;
@@ -10,7 +12,6 @@ use super::approvals::{
 };
 use super::client_steps::{ClientSteps, StepsFor};
 use super::connect::{ClientPage, ConnectPage};
-use super::connections::{ConnectionRow, ConnectionsPage, MOST_CONNECTIONS};
 use super::consent::{ClientOrigin, ClientView, ConsentPage, LocationRow, MOST_LISTED, RulesRow};
 use super::links::LinkPage;
 use super::locations::{ConnectedLocation, LocationPage, LocationsPage, MOST_LOCATIONS};
@@ -134,16 +135,6 @@ fn every_page() -> Vec<(&'static str, Page)> {
         endpoint: "https://mcp.example.test/mcp",
         token: "s",
     };
-    let connection = || ConnectionRow {
-        id: "gra_0123456789abcdefghijkl".to_owned(),
-        client: "Claude Code".to_owned(),
-        holder: Some("Ada".to_owned()),
-        locations: "acme, globex, initech and 57 more".to_owned(),
-        rules: "Ask me first".to_owned(),
-        used: "2026-11-29 13:00".to_owned(),
-        ends: "2027-11-29, or after 90 days without use".to_owned(),
-    };
-    let connections: Vec<_> = (0..MOST_CONNECTIONS).map(|_| connection()).collect();
     let row = || ApprovalRow {
         handle: "apr_0123456789abcdefghij".to_owned(),
         title: "Send a message".to_owned(),
@@ -313,15 +304,6 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("signin", LinkPage::SignIn.page(&brand, None)),
         ("home", home.page()),
         (
-            "connections",
-            ConnectionsPage {
-                rows: &connections,
-                unlisted: 7,
-                token: "s",
-            }
-            .page(),
-        ),
-        (
             "approvals",
             ApprovalsPage {
                 waiting: &rows,
@@ -382,6 +364,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
             .page(),
         ),
     ]);
+    pages.extend(administration::every_page());
     pages
 }
 

@@ -4,6 +4,7 @@ mod arguments;
 mod file;
 mod lockdown;
 mod named;
+mod narrowing;
 mod properties;
 mod quiet;
 

@@ -21,6 +21,7 @@ mod hosts;
 mod isolation;
 mod live;
 mod metadata;
+mod narrowing;
 mod pages;
 mod pause;
 mod program;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::narrowing::counts;
 use super::record::{TokenGrant, select_grant};
 use super::{GrantRecord, GrantScope, Grants, is_access_token, now};
 use crate::store::{Durability, Transaction};
@@ -49,6 +50,8 @@ pub enum GrantTrouble {
 pub(super) struct AccessCache {
     /// Grants that have ended lately, for calls that are under way.
     ended: HashSet<String>,
+    /// How many rules were added to each grant that has any.
+    pub(super) narrowings: HashMap<String, usize>,
     known: Mutex<HashMap<Vec<u8>, Arc<CachedAccess>>>,
     unknown: Mutex<HashSet<Vec<u8>>>,
 }
@@ -140,6 +143,7 @@ impl AccessCache {
         let ended: Result<_, StoreError> = rows.iter().map(|row| row.text("id")).collect();
         Ok(Self {
             ended: ended?,
+            narrowings: counts(transaction)?,
             ..Self::default()
         })
     }

@@ -14,7 +14,10 @@ pub struct GrantRecord {
     pub client_name: String,
     pub resource: String,
     pub scope: GrantScope,
+    /// What was consented to, by name.
     pub rules: String,
+    /// Rules by name that hold too: rights that were taken away since.
+    pub narrowings: Vec<String>,
     /// Aliases; `*`: all that the holder reaches.
     pub locations: Vec<String>,
     pub created: Timestamp,
@@ -68,7 +71,22 @@ pub(super) fn holder_columns(holder: &GrantHolder) -> (Option<String>, Option<St
     }
 }
 
+/// Between the rules of a grant in their column; no name of rules holds it.
+pub(super) const BETWEEN_RULES: char = '\n';
+
+/// What was consented to, and what holds beside it.
+pub(super) fn split_rules(column: &str) -> (String, Vec<String>) {
+    let mut all = column.split(BETWEEN_RULES).map(str::to_owned);
+    (all.next().unwrap_or_default(), all.collect())
+}
+
 impl GrantRecord {
+    /// By name: what was consented to first.
+    pub fn all_rules(&self) -> impl Iterator<Item = &str> {
+        let narrowings = self.narrowings.iter().map(String::as_str);
+        std::iter::once(self.rules.as_str()).chain(narrowings)
+    }
+
     pub(super) fn by_id(
         transaction: &mut Transaction,
         id: &str,
@@ -92,6 +110,7 @@ impl GrantRecord {
             (Some(person), _) => GrantHolder::Person(person),
             (None, key) => GrantHolder::Key(key.unwrap_or_default()),
         };
+        let (rules, narrowings) = split_rules(&row.text("rules")?);
         Ok(Self {
             id: row.text("id")?,
             holder,
@@ -99,7 +118,8 @@ impl GrantRecord {
             client_name: row.text("client_name")?,
             resource: row.text("resource")?,
             scope: GrantScope::parse(&row.text("scope")?),
-            rules: row.text("rules")?,
+            rules,
+            narrowings,
             locations,
             created: time(row.integer("created_at")?),
             used: row.optional_integer("used_at")?.map(time),
