@@ -1,5 +1,6 @@
 //! The pages for people who are signed in, and those by which they come in.
 
+mod administration;
 mod approvals;
 mod callers;
 mod connect;
@@ -9,6 +10,8 @@ mod frame;
 mod live;
 mod locations;
 mod pause;
+mod people;
+mod proof;
 mod rules;
 mod tools;
 
@@ -71,6 +74,16 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/pause", get(pause::show).post(pause::decide))
         .route("/console/live", get(live::page))
         .route(live::FIGURES, get(live::figures))
+        .route("/console/proof", get(proof::show).post(proof::confirm))
+        .route("/console/people", get(people::list))
+        .route("/console/people/{id}", get(people::show_one))
+        .route("/console/people/end", post(people::end))
+        .route("/console/people/approvals", post(people::set_approvals))
+        .route(
+            "/console/people/invite",
+            get(people::show_invite).post(people::invite),
+        )
+        .route("/console/people/uninvite", post(people::uninvite))
         .merge(tools::routes())
         .route("/console/rules", get(rules::list))
         .route("/console/rules/new", get(rules::begin))

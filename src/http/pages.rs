@@ -25,6 +25,9 @@ pub(super) mod own_page;
 pub(super) mod paging;
 mod parts;
 pub(super) mod pause;
+pub(super) mod people;
+pub(super) mod proof;
+pub(super) mod reach;
 pub(super) mod rules;
 pub(super) mod tools;
 

@@ -40,6 +40,7 @@ pub struct NewEvent {
 pub enum EventKind {
     PersonJoined,
     PersonEnded,
+    ApprovalRightsChanged,
     LinkMade,
     LinkUsed,
     LinkEnded,
@@ -168,6 +169,7 @@ impl EventKind {
         match self {
             Self::PersonJoined => "person joined",
             Self::PersonEnded => "person ended",
+            Self::ApprovalRightsChanged => "approval rights changed",
             Self::LinkMade => "link made",
             Self::LinkUsed => "link used",
             Self::LinkEnded => "link ended",

@@ -1,10 +1,12 @@
 //! People: who may sign in, which locations each reaches, and under which rules.
 
+mod deciding;
 mod person;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+pub use deciding::ApprovalRights;
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use person::check_name;
 use person::read;
@@ -80,6 +82,8 @@ impl People {
 
     /// Ends the person of that id or name, with every session, link and grant of theirs, and the invitations that they
     /// made. `by` is the id of who does it; `None`: the command line. Other processes know within 0.2 seconds.
+    ///
+    /// A person ends everybody but the last operator: only the command line makes another one.
     pub fn end(&self, id_or_name: &str, by: Option<&str>) -> Pending<Person> {
         let (wanted, by) = (id_or_name.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
@@ -93,6 +97,9 @@ impl People {
                 ))
             })?;
             if person.ended.is_none() {
+                if by.is_some() {
+                    check_not_last(transaction, &person)?;
+                }
                 person.ended = Some(now());
                 end(transaction, &person, by.clone())?;
             }
@@ -192,6 +199,20 @@ pub(crate) fn has_operator(transaction: &mut Transaction) -> Result<bool, StoreE
     let find = "SELECT id FROM person WHERE role = $1 AND ended_at IS NULL LIMIT 1";
     let find = sqlx::query(find).bind(PersonRole::Operator.name());
     Ok(transaction.one(find)?.is_some())
+}
+
+/// Fails where nobody would run the server any more.
+fn check_not_last(transaction: &mut Transaction, person: &Person) -> Result<(), StoreError> {
+    let others = "SELECT id FROM person WHERE role = $1 AND ended_at IS NULL AND id <> $2 LIMIT 1";
+    let others = sqlx::query(others).bind(PersonRole::Operator.name());
+    let has_others = transaction.one(others.bind(person.id.clone()))?.is_some();
+    if has_others || person.role != PersonRole::Operator {
+        return Ok(());
+    }
+    Err(StoreError::from(format!(
+        "{} is the last operator; invite another first",
+        person.name
+    )))
 }
 
 /// Forgets people who were ended long ago.

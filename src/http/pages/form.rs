@@ -85,6 +85,14 @@ pub(super) fn secret(name: &str, label: &str, hint: &str) -> Markup {
     }
 }
 
+/// What is shown once, in a field from which it is copied without script.
+pub(super) fn copied(name: &str, label: &str, value: &str) -> Markup {
+    html! {
+        label class="field" for=(name) { (label) }
+        input type="text" id=(name) value=(value) readonly autocomplete="off" spellcheck="false";
+    }
+}
+
 pub(super) fn text(name: &str, label: &str, most: usize, is_required: bool) -> Markup {
     html! {
         label class="field" for=(name) { (label) }

@@ -24,6 +24,7 @@ mod metadata;
 mod narrowing;
 mod pages;
 mod pause;
+mod people;
 mod program;
 mod refreshes;
 mod registration;

@@ -166,6 +166,70 @@ fn with_a_person_end_sessions_links_and_grants() {
 }
 
 #[test]
+fn nobody_but_the_command_line_ends_the_last_operator() {
+    let (_folder, store, people) = opened();
+    let olga = put(&store, new("Olga", PersonRole::Operator));
+    let otto = put(&store, new("Otto", PersonRole::Operator));
+    let by_olga = |id: &str| people.end(id, Some(&olga.id)).wait();
+    by_olga(&otto.id).expect("ended");
+    let error = by_olga(&olga.id).expect_err("the last").to_string();
+    assert!(error.contains("Olga is the last operator"), "{error}");
+    assert!(people.has_operator());
+    let anna = put(&store, new("Anna", PersonRole::Member));
+    by_olga(&anna.id).expect("a member");
+    people.end(&olga.id, None).wait().expect("ended");
+    assert!(!people.has_operator());
+}
+
+#[test]
+fn who_may_approve_changes_for_every_process() {
+    let (folder, store, people) = opened();
+    let elsewhere = People::new(&for_tests::open(&folder));
+    let mut anna = new("Anna", PersonRole::Member);
+    for alias in ["acme", "globex", "initech"] {
+        anna.locations.push(PersonLocation {
+            alias: alias.to_owned(),
+            policy: Some("front".to_owned()),
+            may_approve: alias == "initech",
+        });
+    }
+    let anna = put(&store, anna);
+    let set = |everywhere, locations: &[(&str, bool)]| {
+        let locations = locations
+            .iter()
+            .map(|(alias, may)| ((*alias).to_owned(), *may));
+        let rights = ApprovalRights {
+            everywhere,
+            locations: locations.collect(),
+        };
+        people.set_approvals(&anna.id, rights, "per_olga").wait()
+    };
+    // A location that is none of hers is not given by that.
+    let changed = set(
+        false,
+        &[("acme", true), ("globex", false), ("umbrella", true)],
+    );
+    let changed = changed.expect("changed");
+    let approved = |person: &Person| {
+        ["acme", "globex", "initech", "umbrella"].map(|alias| person.may_approve(alias))
+    };
+    assert_eq!(approved(&changed), [true, false, true, false]);
+    let policies = changed.locations.iter().map(|one| one.policy.as_deref());
+    assert_eq!(policies.collect::<Vec<_>>(), [Some("front"); 3]);
+    for_tests::comes("known elsewhere", || {
+        known(&elsewhere, &anna.id).as_ref() == Some(&changed)
+    });
+    // The same again is no event.
+    assert_eq!(set(false, &[("acme", true)]), Ok(changed));
+    let everywhere = set(true, &[]).expect("changed");
+    assert_eq!(approved(&everywhere), [true, true, true, false]);
+    let events = "SELECT COUNT(*) AS n FROM event WHERE kind = 'approval rights changed' AND actor = 'per_olga'";
+    assert_eq!(for_tests::number(&folder, events), 2);
+    people.end(&anna.id, None).wait().expect("ended");
+    set(true, &[]).expect_err("ended");
+}
+
+#[test]
 fn a_highlevel_user_is_one_person_and_an_ended_one_stays_out() {
     let (_folder, _store, people) = opened();
     let sign_in = |user: &str, name: &str| people.with_highlevel_user(user, name).wait();

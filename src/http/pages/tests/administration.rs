@@ -3,11 +3,17 @@
 use crate::http::pages::connections::{
     ConnectionPage, ConnectionRow, ConnectionsPage, MOST_CONNECTIONS, NarrowingRow,
 };
+use crate::http::pages::people::{
+    DecidedLocation, DecidingForm, InvitationCard, InvitePage, MOST_DECIDED, MOST_INVITATIONS,
+    MOST_PEOPLE, PeoplePage, PersonCard, PersonPage, SectionRow,
+};
+use crate::http::pages::proof::ProofPage;
+use crate::http::pages::reach::{LocationBox, MOST_BOXES, ReachFields};
 use crate::http::pages::{Page, form, paging};
 
 /// Each by its name.
 pub(super) fn every_page() -> Vec<(&'static str, Page)> {
-    [connections()].into_iter().flatten().collect()
+    [connections(), people()].into_iter().flatten().collect()
 }
 
 fn connections() -> Vec<(&'static str, Page)> {
@@ -48,6 +54,118 @@ fn connections() -> Vec<(&'static str, Page)> {
         ),
         ("connection", one_connection.page()),
     ]
+}
+
+fn people() -> Vec<(&'static str, Page)> {
+    let person = |number: usize| {
+        PersonCard {
+        id: format!("per_abcdefghij{number:02}"),
+        name: "Ada Lovelace of a long name & sons of the house of Lovelace".to_owned(),
+        role: "member",
+        may: "location-1, location-2, location-3, location-4, location-5 and 995 more; approves calls there".to_owned(),
+        seen: "2026-11-29 13:00 UTC".to_owned(),
+        ended: None,
+    }
+    };
+    let people: Vec<_> = (0..MOST_PEOPLE).map(person).collect();
+    let invitation = |number: usize| InvitationCard {
+        id: format!("lnk_abcdefghij{number:02}"),
+        name: "Ada Lovelace of a long name & sons of the house of Lovelace".to_owned(),
+        role: "member",
+        may: "location-1, location-2, location-3, location-4, location-5 and 995 more".to_owned(),
+        until: "2026-12-06 13:00 UTC".to_owned(),
+        uses: 20,
+    };
+    let invitations: Vec<_> = (0..MOST_INVITATIONS).map(invitation).collect();
+    let decided = |number| DecidedLocation {
+        alias: format!("location-of-a-customer-{number}"),
+        may_approve: true,
+    };
+    let decided: Vec<_> = (0..MOST_DECIDED).map(decided).collect();
+    let (reach, sections) = offers();
+    vec![
+        (
+            "people",
+            PeoplePage {
+                rows: &people,
+                paging: &paging("/console/people", 1_000, MOST_PEOPLE),
+                invitations: &invitations,
+                unlisted_invitations: 80,
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "person",
+            PersonPage {
+                row: &person(1),
+                deciding: Some(DecidingForm {
+                    everywhere: false,
+                    rows: &decided,
+                    unlisted: 900,
+                }),
+                connected: 3,
+                is_reader: false,
+                is_fresh: true,
+                problem: Some("Nothing was done."),
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "invite",
+            InvitePage {
+                reach: &reach,
+                rules: &sections,
+                before: None,
+                problem: Some("Choose under which rules."),
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "invitation",
+            InvitePage::link(
+                "Ada",
+                "every sub-account",
+                "2026-12-06",
+                "https://mcp.example.test/console/join#hli_x",
+            ),
+        ),
+        (
+            "proof",
+            ProofPage {
+                person: "Ada",
+                next: "/console/people/invite",
+                problem: Some("This is no sign-in link of yours."),
+                token: "s",
+            }
+            .page(),
+        ),
+    ]
+}
+
+/// As many sub-accounts and rules as a form offers.
+fn offers() -> (ReachFields, Vec<SectionRow>) {
+    let location_box = |number| LocationBox {
+        alias: format!("location-of-a-customer-{number}"),
+        name: "Acme Dental of a long name & sons of the house".to_owned(),
+        is_chosen: false,
+    };
+    let reach = ReachFields {
+        boxes: (0..MOST_BOXES).map(location_box).collect(),
+        unlisted: 940,
+        takes_all: true,
+        others: String::new(),
+    };
+    let section = |number| SectionRow {
+        value: format!("section:rules-of-a-customer-{number}"),
+        title: format!("rules-of-a-customer-{number}"),
+        text: "Rules of this server's own, beside those that hold for everybody.".to_owned(),
+        is_chosen: false,
+    };
+    let sections: Vec<_> = (0..50).map(section).collect();
+    (reach, sections)
 }
 
 /// The second part of a list of so many rows.

@@ -1,0 +1,165 @@
+//! A fresh proof of who somebody is: asked for before what gives rights to others, or cannot be undone.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::SignedDuration;
+
+use super::frame;
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::pages::form::FormFields;
+use crate::http::pages::links::secret_in;
+use crate::http::pages::notice::PageProblem;
+use crate::http::pages::proof::ProofPage;
+use crate::http::pages::{PageKind, Part};
+use state::clock::SteadyClock;
+use state::links::Offer;
+use state::sessions::PersonSession;
+
+/// So long a proof counts for what gives rights.
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
+
+/// Longest path that somebody is led on to.
+const LONGEST_NEXT: usize = 200;
+
+pub(super) fn is_fresh(session: &PersonSession) -> bool {
+    SteadyClock::now().duration_since(session.proof) < FRESH
+}
+
+/// Where the person of a session proves it anew, and then goes on at this path of the console.
+pub(super) fn path(next: &str) -> String {
+    format!("/console/proof?next={next}")
+}
+
+/// For a form that was sent too late: nothing of it is done.
+pub(super) fn fresh_only(session: &PersonSession) -> Result<(), PageProblem> {
+    if is_fresh(session) {
+        return Ok(());
+    }
+    let problem = PageProblem::new(
+        StatusCode::FORBIDDEN,
+        "Confirm that it is you",
+        "You signed in more than 15 minutes ago, and this gives somebody rights or cannot be undone. Nothing was done. Confirm \
+         that it is you, and do it again.",
+    );
+    Err(problem.with_link("/console/proof", "Confirm"))
+}
+
+pub(super) async fn show(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = async {
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
+        ask(&sign_in, visitor.signed_in()?, next(&query), None).await
+    };
+    sign_in.pages.respond(shown.await, PageKind::Entry)
+}
+
+async fn ask(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    next: &str,
+    problem: Option<&str>,
+) -> Result<Response, PageProblem> {
+    let page = ProofPage {
+        person: &session.person.name,
+        next,
+        problem,
+        token: &console_token(sign_in, session)?,
+    };
+    let page = page.page();
+    let page = match problem {
+        Some(_) => page.with_status(StatusCode::BAD_REQUEST),
+        None => page,
+    };
+    frame::show(sign_in, session, page).await
+}
+
+/// A path of the console alone: nobody is led elsewhere by a link to this page.
+fn next(fields: &FormFields) -> &str {
+    let next = fields.one("next");
+    let is_path = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '/' | '_' | '-')
+    };
+    let is_own =
+        next.starts_with("/console/") && next.len() <= LONGEST_NEXT && next.chars().all(is_path);
+    if is_own { next } else { "/console" }
+}
+
+pub(super) async fn confirm(
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let confirmed = take_link(&sign_in, &headers, &body).await;
+    sign_in
+        .pages
+        .respond(confirmed, PageKind::Console(Part::Home))
+}
+
+/// Begins a session anew by a link of the same person.
+async fn take_link(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageProblem> {
+    let form = ConsoleForm::read(sign_in, headers, body).await?;
+    let (session, next) = (&form.session, next(&form.fields));
+    let wrong =
+        "This is no sign-in link of yours that is still good. Each works once, for 30 minutes.";
+    let Some(secret) = secret_in(form.fields.one("link")) else {
+        return ask(sign_in, session, next, Some(wrong)).await;
+    };
+    let secret = secret.into();
+    let link = sign_in.links.look(&secret).await.map_err(unavailable)?;
+    // Another's is not used up here: nobody becomes somebody else by proving who they are.
+    let is_own = link.is_some_and(
+        |link| matches!(link.offer, Offer::Login { person } if person == session.person.id),
+    );
+    let joined = match is_own {
+        true => sign_in
+            .links
+            .join(&secret, None)
+            .await
+            .map_err(unavailable)?,
+        false => None,
+    };
+    let Some(person) = joined else {
+        return ask(sign_in, session, next, Some(wrong)).await;
+    };
+    let mut onward = sign_in.pages.redirect(next);
+    form.visitor
+        .sign_in(sign_in, &person, headers, &mut onward)
+        .await?;
+    Ok(onward)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_on_within_the_console_alone() {
+        for (given, expected) in [
+            ("/console/people/per_abc", "/console/people/per_abc"),
+            ("/console/keys", "/console/keys"),
+            ("//evil.example", "/console"),
+            ("/console//evil.example", "/console"),
+            ("https://evil.example/console/", "/console"),
+            ("/console/\\evil", "/console"),
+            ("/console/?x=1", "/console"),
+            ("", "/console"),
+        ] {
+            let fields = format!("next={}", given.replace('?', "%3F"));
+            let fields = FormFields::parse(fields.as_bytes()).unwrap_or_else(|_| panic!("{given}"));
+            assert_eq!(next(&fields), expected, "{given}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The form by which an operator invites somebody, and the link that comes of it.
+
+use maud::{Markup, html};
+
+use crate::http::pages::form::{FormFields, copied, problem, token};
+use crate::http::pages::reach::ReachFields;
+use crate::http::pages::{Page, PageKind, Part};
+
+/// Rules of the server's own that may be given to somebody.
+pub(in crate::http) struct SectionRow {
+    /// As the form sends it.
+    pub value: String,
+    pub title: String,
+    pub text: String,
+    pub is_chosen: bool,
+}
+
+impl SectionRow {
+    pub(in crate::http::pages) fn choice(&self) -> Markup {
+        html! {
+            label class="choice" {
+                input type="radio" name="rules" value=(self.value) checked[self.is_chosen] required;
+                span { b { (self.title) } span { (self.text) } }
+            }
+        }
+    }
+}
+
+pub(in crate::http) struct InvitePage<'a> {
+    pub reach: &'a ReachFields,
+    pub rules: &'a [SectionRow],
+    /// What was sent before, where something was wrong with it.
+    pub before: Option<&'a FormFields>,
+    pub problem: Option<&'a str>,
+    pub token: &'a str,
+}
+
+impl InvitePage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            (problem(self.problem))
+            form method="post" action="/console/people/invite" {
+                (token(self.token))
+                label class="field" for="name" { "Name" }
+                input type="text" id="name" name="name" value=(self.sent("name")) maxlength="64" required autocomplete="off";
+                fieldset {
+                    legend { "As what" }
+                    (self.choice("radio", "role", "member", "Member", "Connects assistants to the sub-accounts below.", true))
+                    (self.choice("radio", "role", "operator", "Operator", "Runs this server as you do: reaches every sub-account, \
+                        approves every call, invites and ends others.", false))
+                }
+                (self.reach.fields())
+                fieldset {
+                    legend { "Under which rules" }
+                    @for row in self.rules { (row.choice()) }
+                }
+                fieldset {
+                    legend { "And further" }
+                    (self.choice("checkbox", "approve", "yes", "May approve calls", "In these sub-accounts.", false))
+                    (self.choice("checkbox", "connect", "yes", "May connect sub-accounts", "With tokens of their own.", false))
+                }
+                fieldset {
+                    legend { "How long the invitation is good" }
+                    (self.choice("radio", "lasts", "1", "A day", "", false))
+                    (self.choice("radio", "lasts", "7", "A week", "", true))
+                    (self.choice("radio", "lasts", "30", "A month", "", false))
+                }
+                div class="buttons" {
+                    button class="main" { "Make the invitation" }
+                    a class="button" href="/console/people" { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Console(Part::People), "Invite somebody", body)
+    }
+
+    fn sent<'a>(&'a self, name: &'a str) -> &'a str {
+        self.before.map_or("", |before| before.one(name))
+    }
+
+    fn choice(
+        &self,
+        kind: &str,
+        name: &str,
+        value: &str,
+        title: &str,
+        text: &str,
+        is_usual: bool,
+    ) -> Markup {
+        let is_chosen = match self.before {
+            Some(before) => before.one(name) == value,
+            None => is_usual,
+        };
+        html! {
+            label class="choice" {
+                input type=(kind) name=(name) value=(value) checked[is_chosen];
+                span { b { (title) } span { (text) } }
+            }
+        }
+    }
+
+    /// What is shown once.
+    pub(in crate::http) fn link(name: &str, may: &str, until: &str, link: &str) -> Page {
+        let body = html! {
+            p { "Send this link to " strong { (name) } " alone: whoever opens it first joins." }
+            (copied("link", "The invitation", link))
+            p { "It is good until " (until) ", for one person, and it is not shown again." }
+            dl { dt { "May" } dd { (may) } }
+            div class="buttons" { a class="button" href="/console/people" { "All people" } }
+        };
+        Page::new(
+            PageKind::Console(Part::People),
+            "The invitation is made",
+            body,
+        )
+    }
+}
