@@ -3,10 +3,12 @@
 mod administration;
 mod approvals;
 mod callers;
+mod clients;
 mod connect;
 mod connections;
 mod entry;
 mod frame;
+mod keys;
 mod live;
 mod locations;
 mod pause;
@@ -84,6 +86,12 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
             get(people::show_invite).post(people::invite),
         )
         .route("/console/people/uninvite", post(people::uninvite))
+        .route("/console/keys", get(keys::list))
+        .route("/console/keys/new", get(keys::show_form).post(keys::make))
+        .route("/console/keys/revoke", post(keys::revoke))
+        .route("/console/clients", get(clients::list))
+        .route("/console/clients/block", post(clients::block))
+        .route("/console/clients/unblock", post(clients::unblock))
         .merge(tools::routes())
         .route("/console/rules", get(rules::list))
         .route("/console/rules/new", get(rules::begin))

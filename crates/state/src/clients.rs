@@ -151,7 +151,17 @@ impl Clients {
 
     /// Blocks a client, whose grants end, or lets it ask again.
     pub fn block(&self, id: &str, is_blocked: bool) -> Pending<ClientRecord> {
-        let id = id.to_owned();
+        self.set_blocked(id, is_blocked, None)
+    }
+
+    /// The same; `by` is the id of who does it. `None`: the command line.
+    pub fn set_blocked(
+        &self,
+        id: &str,
+        is_blocked: bool,
+        by: Option<&str>,
+    ) -> Pending<ClientRecord> {
+        let (id, by) = (id.to_owned(), by.map(str::to_owned));
         self.store.change(Durability::Disk, move |transaction| {
             let mut record = find(transaction, &id)?.ok_or_else(|| unknown(&id))?;
             record.blocked = is_blocked.then(|| record.blocked.unwrap_or_else(now));
@@ -159,12 +169,12 @@ impl Clients {
             let blocked = record.blocked.map(Timestamp::as_millisecond);
             transaction.run(block.bind(id.clone()).bind(blocked))?;
             if !is_blocked {
-                record.note(transaction, EventKind::ClientUnblocked)?;
+                record.note_by(transaction, EventKind::ClientUnblocked, by.clone())?;
                 return Ok(record);
             }
-            record.note(transaction, EventKind::ClientBlocked)?;
+            record.note_by(transaction, EventKind::ClientBlocked, by.clone())?;
             let ended = EndedGrants::Client(id.clone());
-            end_grants(transaction, &ended, "client blocked", None)?;
+            end_grants(transaction, &ended, "client blocked", by.as_deref())?;
             Ok(record)
         })
     }
@@ -195,9 +205,18 @@ impl Clients {
 
 impl ClientRecord {
     fn note(&self, transaction: &mut Transaction, kind: EventKind) -> Result<(), StoreError> {
+        self.note_by(transaction, kind, None)
+    }
+
+    fn note_by(
+        &self,
+        transaction: &mut Transaction,
+        kind: EventKind,
+        actor: Option<String>,
+    ) -> Result<(), StoreError> {
         let event = NewEvent {
             kind,
-            actor: None,
+            actor,
             subject: Some(self.id.clone()),
             detail: self.name.clone(),
         };

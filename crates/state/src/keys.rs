@@ -1,7 +1,10 @@
 //! Access keys: each binds a client to locations and to a policy.
 
+mod use_notes;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::clock::SteadyClock;
-use super::events::{self, EventKind, NewEvent};
+use super::events::EventKind;
 use super::grants::{EndedGrants, end_grants};
 use super::store::{Durability, Mirror, Pending, Store, StoredRow, Transaction};
 use super::token::letter;
@@ -46,6 +49,9 @@ pub struct KeyRecord {
     /// Where customers return to whom its links let connect a location. Empty: it makes no such links.
     #[serde(default)]
     pub return_urls: Vec<String>,
+    /// When it was shown last, to some minutes.
+    #[serde(default)]
+    pub used: Option<Timestamp>,
 }
 
 /// What a key is made for.
@@ -90,7 +96,14 @@ pub struct Keys {
     mirror: Arc<Mirror<KeysById>>,
 }
 
-type KeysById = HashMap<String, Arc<KeyRecord>>;
+type KeysById = HashMap<String, KeptKey>;
+
+/// A key in memory.
+struct KeptKey {
+    record: Arc<KeyRecord>,
+    /// When it was last written down that the key was used.
+    noted: AtomicI64,
+}
 
 impl Keys {
     /// Blocks until they are read.
@@ -123,12 +136,22 @@ impl Keys {
 
     /// Makes a key. Its text is shown once: nobody can get it from the store.
     pub fn make(&self, new: NewKey) -> Pending<(KeyRecord, SecretString)> {
+        self.make_for(new, None)
+    }
+
+    /// The same by the person of this id.
+    pub fn make_by(&self, new: NewKey, by: &str) -> Pending<(KeyRecord, SecretString)> {
+        self.make_for(new, Some(by.to_owned()))
+    }
+
+    fn make_for(&self, new: NewKey, by: Option<String>) -> Pending<(KeyRecord, SecretString)> {
         let (record, text) = match new.prepare() {
             Ok(prepared) => prepared,
             Err(error) => return Pending::failed(error),
         };
         self.store.change(Durability::Disk, move |transaction| {
             record.add(transaction)?;
+            record.note(transaction, EventKind::KeyMade, by.clone())?;
             Ok((record.clone(), text.clone()))
         })
     }
@@ -153,13 +176,7 @@ impl Keys {
             })?;
             let mut record = KeyRecord::from_row(&found)?;
             if record.revoked.is_none() {
-                let event = NewEvent {
-                    kind: EventKind::KeyRevoked,
-                    actor: actor.clone(),
-                    subject: Some(record.id.clone()),
-                    detail: record.name.clone(),
-                };
-                events::write(transaction, event)?;
+                record.note(transaction, EventKind::KeyRevoked, actor.clone())?;
             }
             let revoked = *record.revoked.get_or_insert_with(now);
             end(transaction, &record.id, revoked, "access key revoked")?;
@@ -188,7 +205,7 @@ impl Keys {
 
     fn valid_at(&self, id: &str, now: Timestamp) -> Option<Arc<KeyRecord>> {
         let known = self.mirror.value();
-        let record = known.as_ref().as_ref().ok()?.get(id)?;
+        let record = &known.as_ref().as_ref().ok()?.get(id)?.record;
         let is_good =
             record.revoked.is_none() && record.expires.is_none_or(|expires| now < expires);
         is_good.then(|| Arc::clone(record))
@@ -198,8 +215,8 @@ impl Keys {
     pub fn has_any(&self) -> bool {
         let known = self.mirror.value();
         known.as_ref().as_ref().map_or(true, |known| {
-            let mut records = known.values();
-            records.any(|record| record.revoked.is_none())
+            let mut kept = known.values();
+            kept.any(|kept| kept.record.revoked.is_none())
         })
     }
 
@@ -222,13 +239,14 @@ impl Keys {
         let Some((id, secret)) = parts else {
             return Ok(None);
         };
-        let record = keys.get(id);
+        let kept = keys.get(id);
         // An unknown id takes as long as a known one.
-        let held = record.map_or("", |record| &record.sha256);
+        let held = kept.map_or("", |kept| &kept.record.sha256);
         let same: bool = sha256(secret).as_bytes().ct_eq(held.as_bytes()).into();
-        let Some(record) = record.filter(|_| same) else {
+        let Some(kept) = kept.filter(|_| same) else {
             return Ok(None);
         };
+        let record = &kept.record;
         let id = || record.id.clone();
         if record.revoked.is_some() {
             return Err(KeyRefusal::Revoked { id: id() });
@@ -236,6 +254,7 @@ impl Keys {
         if record.expires.is_some_and(|expires| expires <= now) {
             return Err(KeyRefusal::Expired { id: id() });
         }
+        self.note_use(kept, now);
         Ok(Some(Arc::clone(record)))
     }
 }
@@ -279,6 +298,7 @@ impl NewKey<'_> {
             agency: self.agency,
             rules: self.rules.map(str::to_owned),
             return_urls: self.return_urls,
+            used: None,
         };
         Ok((record, text.into()))
     }
@@ -309,7 +329,7 @@ impl NewKey<'_> {
 }
 
 fn by_id(records: Vec<KeyRecord>) -> KeysById {
-    let pair = |record: KeyRecord| (record.id.clone(), Arc::new(record));
+    let pair = |record: KeyRecord| (record.id.clone(), KeptKey::from(record));
     records.into_iter().map(pair).collect()
 }
 
@@ -391,6 +411,7 @@ impl KeyRecord {
             agency: row.integer("agency")? != 0,
             rules: row.optional_text("rules")?,
             return_urls,
+            used: row.optional_integer("used_at")?.map(time),
         })
     }
 }

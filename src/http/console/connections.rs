@@ -24,6 +24,7 @@ use state::clients::ClientRecord;
 use state::grants::{EndedGrants, GrantHolder, GrantRecord};
 use state::people::Person;
 use state::sessions::PersonSession;
+pub(super) use words::{describe, origin};
 
 const PATH: &str = "/console/connections";
 

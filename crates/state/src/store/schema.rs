@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     STRANGER_READS,
     SIGN_IN,
     RULE_SECTIONS,
+    KEY_USE,
 ];
 
 const FIRST: Migration = Migration {
@@ -165,6 +166,12 @@ const RULE_SECTIONS: Migration = Migration {
         "CREATE TABLE rule_section (name TEXT NOT NULL, version INTEGER NOT NULL, text TEXT, by TEXT NOT NULL,
             at INTEGER NOT NULL, PRIMARY KEY (name, version)) STRICT",
     ],
+};
+
+/// When keys were used last.
+const KEY_USE: Migration = Migration {
+    min_reader: 1,
+    statements: &["ALTER TABLE access_key ADD COLUMN used_at INTEGER"],
 };
 
 /// The version of the tables that this program makes.

@@ -1,8 +1,10 @@
 //! The pages of administration with as much on each as there may be.
 
+use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::connections::{
     ConnectionPage, ConnectionRow, ConnectionsPage, MOST_CONNECTIONS, NarrowingRow,
 };
+use crate::http::pages::keys::{KeyCard, KeysPage, MOST_KEYS, NewKeyPage};
 use crate::http::pages::people::{
     DecidedLocation, DecidingForm, InvitationCard, InvitePage, MOST_DECIDED, MOST_INVITATIONS,
     MOST_PEOPLE, PeoplePage, PersonCard, PersonPage, SectionRow,
@@ -13,7 +15,10 @@ use crate::http::pages::{Page, form, paging};
 
 /// Each by its name.
 pub(super) fn every_page() -> Vec<(&'static str, Page)> {
-    [connections(), people()].into_iter().flatten().collect()
+    [connections(), people(), keys_and_clients()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn connections() -> Vec<(&'static str, Page)> {
@@ -166,6 +171,70 @@ fn offers() -> (ReachFields, Vec<SectionRow>) {
     };
     let sections: Vec<_> = (0..50).map(section).collect();
     (reach, sections)
+}
+
+fn keys_and_clients() -> Vec<(&'static str, Page)> {
+    let key = |number: usize| KeyCard {
+        id: format!("abcdef{number:02}"),
+        name: "n8n of a long name & sons of the house of Lovelace".to_owned(),
+        locations: "location-1, location-2, location-3, location-4, location-5 and 995 more"
+            .to_owned(),
+        rules: vec![
+            "change single records, and ask first for the rest".to_owned(),
+            "what the rules “front-desk” say".to_owned(),
+        ],
+        made: "2026-11-29 13:00 UTC".to_owned(),
+        expires: "2027-02-27 13:00 UTC".to_owned(),
+        used: "2026-11-29 13:00 UTC".to_owned(),
+        over: None,
+    };
+    let keys: Vec<_> = (0..MOST_KEYS).map(key).collect();
+    let client = |number: usize| ClientCard {
+        handle: format!("0123456789abcd{number:02}"),
+        id: format!("https://claude.example/{}", "x".repeat(177)),
+        name: "Claude Code of a long name & sons of the house".to_owned(),
+        origin: "Published by claude.example (checked)".to_owned(),
+        connections: 900,
+        used: "2026-11-29 13:00 UTC".to_owned(),
+        blocked: Some("2026-11-29 13:00 UTC".to_owned()),
+    };
+    let clients: Vec<_> = (0..MOST_CLIENTS).map(client).collect();
+    let (reach, sections) = offers();
+    vec![
+        (
+            "keys",
+            KeysPage {
+                rows: &keys,
+                paging: &paging("/console/keys", 1_000, MOST_KEYS),
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "new-key",
+            NewKeyPage {
+                reach: &reach,
+                rules: &sections,
+                before: None,
+                problem: Some("Choose what the key may do."),
+                token: "s",
+            }
+            .page(),
+        ),
+        (
+            "key",
+            NewKeyPage::key(&key(1), "hlk_x_y", "https://mcp.example.test/mcp"),
+        ),
+        (
+            "clients",
+            ClientsPage {
+                rows: &clients,
+                paging: &paging("/console/clients", 12_000, MOST_CLIENTS),
+                token: "s",
+            }
+            .page(),
+        ),
+    ]
 }
 
 /// The second part of a list of so many rows.

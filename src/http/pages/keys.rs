@@ -1,0 +1,147 @@
+//! Access keys: what each opens, the form for another, and the one time that it is shown.
+
+use maud::{Markup, html};
+
+use super::form::{FormFields, copied, problem, token};
+use super::paging::ListParts;
+use super::people::SectionRow;
+use super::reach::ReachFields;
+use super::{Page, PageKind, Part};
+
+/// Most keys on the page.
+pub(in crate::http) const MOST_KEYS: usize = 50;
+
+pub(in crate::http) struct KeyCard {
+    pub id: String,
+    pub name: String,
+    pub locations: String,
+    /// A line for each of the rules that hold.
+    pub rules: Vec<String>,
+    pub made: String,
+    pub expires: String,
+    pub used: String,
+    /// Why it opens nothing any more; `None`: it is good.
+    pub over: Option<&'static str>,
+}
+
+pub(in crate::http) struct KeysPage<'a> {
+    pub rows: &'a [KeyCard],
+    pub paging: &'a ListParts,
+    pub token: &'a str,
+}
+
+impl KeysPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let body = html! {
+            p { "A key is for a program that cannot sign in, such as n8n. Whoever has it is let in." }
+            div class="buttons" { a class="button" href="/console/keys/new" { "Make a key" } }
+            @if self.rows.is_empty() {
+                p { "There is none." }
+            } @else {
+                form method="post" action="/console/keys/revoke" {
+                    (token(self.token))
+                    ul class="cards" { @for row in self.rows { (row.card()) } }
+                }
+                (self.paging.links())
+            }
+        };
+        Page::new(PageKind::Console(Part::Keys), "Keys", body)
+    }
+}
+
+impl KeyCard {
+    fn card(&self) -> Markup {
+        html! {
+            li {
+                h2 { (self.name) }
+                p class="soft" {
+                    (self.id)
+                    @if let Some(over) = self.over { " · " (over) }
+                }
+                dl {
+                    dt { "Sub-accounts" } dd { (self.locations) }
+                    dt { "May" } dd { (self.rules.join("\nand of that only ")) }
+                    dt { "Made" } dd { (self.made) }
+                    dt { "Expires" } dd { (self.expires) }
+                    dt { "Last used" } dd { (self.used) }
+                }
+                @if self.over.is_none() {
+                    button class="bad" name="id" value=(self.id) { "Revoke" span class="hidden" { " " (self.name) } }
+                }
+            }
+        }
+    }
+}
+
+/// The form for another key.
+pub(in crate::http) struct NewKeyPage<'a> {
+    pub reach: &'a ReachFields,
+    pub rules: &'a [SectionRow],
+    /// What was sent before, where something was wrong with it.
+    pub before: Option<&'a FormFields>,
+    pub problem: Option<&'a str>,
+    pub token: &'a str,
+}
+
+/// How long a key lasts: what the form sends, and its words.
+const LASTS: [(&str, &str); 4] = [
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "A year"),
+    ("never", "Until it is revoked"),
+];
+
+impl NewKeyPage<'_> {
+    pub(in crate::http) fn page(&self) -> Page {
+        let name = self.before.map_or("", |before| before.one("name"));
+        let lasts = self.before.map_or("90", |before| before.one("lasts"));
+        let body = html! {
+            (problem(self.problem))
+            form method="post" action="/console/keys/new" {
+                (token(self.token))
+                label class="field" for="name" { "Name" }
+                p id="name-hint" class="soft" { "Who gets it, such as n8n. No two keys have the same." }
+                input type="text" id="name" name="name" value=(name) maxlength="64" required autocomplete="off"
+                    aria-describedby="name-hint";
+                (self.reach.fields())
+                fieldset {
+                    legend { "What it may do" }
+                    @for row in self.rules { (row.choice()) }
+                }
+                fieldset {
+                    legend { "How long it is good" }
+                    @for (value, title) in LASTS {
+                        label class="choice" {
+                            input type="radio" name="lasts" value=(value) checked[value == lasts] required;
+                            span { b { (title) } }
+                        }
+                    }
+                }
+                div class="buttons" {
+                    button class="main" { "Make the key" }
+                    a class="button" href="/console/keys" { "Cancel" }
+                }
+            }
+        };
+        Page::new(PageKind::Console(Part::Keys), "Make a key", body)
+    }
+
+    /// What is shown once. `address`: where the client calls.
+    pub(in crate::http) fn key(row: &KeyCard, key: &str, address: &str) -> Page {
+        let body = html! {
+            p { "This is the key of " strong { (row.name) } ". It is shown now and never again." }
+            (copied("key", "The key", key))
+            (copied("header", "As a client sends it with every request", &format!("Authorization: Bearer {key}")))
+            (copied("address", "To this address", address))
+            p { "Or give the key to Claude Code as HIGHLEVEL_TOKEN, and let this command say what to enter:" }
+            (copied("command", "Command", &format!("highlevel-mcp connect claude-code --url {address}")))
+            dl {
+                dt { "Sub-accounts" } dd { (row.locations) }
+                dt { "May" } dd { (row.rules.join("\nand of that only ")) }
+                dt { "Expires" } dd { (row.expires) }
+            }
+            div class="buttons" { a class="button" href="/console/keys" { "All keys" } }
+        };
+        Page::new(PageKind::Console(Part::Keys), "The key is made", body)
+    }
+}
