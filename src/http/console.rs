@@ -2,6 +2,7 @@
 
 mod administration;
 mod approvals;
+mod audit;
 mod callers;
 mod clients;
 mod connect;
@@ -92,6 +93,9 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/clients", get(clients::list))
         .route("/console/clients/block", post(clients::block))
         .route("/console/clients/unblock", post(clients::unblock))
+        .route("/console/audit", get(audit::list))
+        .route("/console/audit/{number}", get(audit::show_one))
+        .route("/console/audit/export", get(audit::export))
         .merge(tools::routes())
         .route("/console/rules", get(rules::list))
         .route("/console/rules/new", get(rules::begin))

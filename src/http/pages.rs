@@ -2,6 +2,7 @@
 
 pub(super) mod approvals;
 mod assets;
+pub(super) mod audit;
 pub(super) mod brand;
 pub(super) mod browser;
 pub(super) mod clean;
@@ -33,7 +34,8 @@ pub(super) mod reach;
 pub(super) mod rules;
 pub(super) mod tools;
 
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::body::Body;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
@@ -144,6 +146,17 @@ impl Pages {
             let refresh = HeaderValue::from_static("true");
             response.headers_mut().insert("hx-refresh", refresh);
         }
+        response
+    }
+
+    /// A file to be saved, as it is read.
+    pub(super) fn file(&self, name: &str, content_type: &'static str, body: Body) -> Response {
+        let saved = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+        let mut response = ([(CONTENT_TYPE, content_type)], body).into_response();
+        if let Ok(saved) = saved {
+            response.headers_mut().insert(CONTENT_DISPOSITION, saved);
+        }
+        headers::add(response.headers_mut(), PageKind::Entry, self.is_https);
         response
     }
 

@@ -7,6 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { administer } from "./administration.mjs";
 
 const { BASE, PROGRAM, CHROMIUM, SHOTS, HANDLE, LOCAL, LOCAL_STATE } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -360,6 +361,14 @@ await checkAll(PAGES, page, await still.newPage());
 const [slowest, where] = paints.sort(([one], [other]) => other - one)[0];
 const median = paints[paints.length >> 1][0];
 pass(`first paint on this machine: ${median} ms at the median, ${slowest} at most (${where})`);
+const allow = async (url) => {
+  await page.goto(url);
+  await choose(page);
+  await page.getByRole("button", { name: "Allow" }).click();
+  await backAtClient(page);
+  return received.at(-1).code;
+};
+await administer({ BASE, page, check, open, link, pass, allow, client_id, redirect: redirects.local });
 pass(`${shots.size} pages: axe finds nothing serious, light and dark, 900 and 360 pixels wide`);
 
 // The menu folds on a phone, and opens without script.

@@ -6,6 +6,7 @@
 mod file;
 mod follow;
 mod line;
+mod part;
 mod records;
 mod retention;
 
@@ -18,6 +19,7 @@ pub use follow::Follow;
 use line::limited;
 pub(crate) use line::{AuditEnd, AuditLine};
 pub use line::{AuditEntry, AuditedCall, Confirmation, ConfirmationRecord, GrantEntry};
+pub use part::{AuditPart, AuditReader, call, part};
 pub use records::{AuditQuery, AuditRecord, AuditRecords, RecordState, lines, records};
 pub(crate) use retention::Retention;
 

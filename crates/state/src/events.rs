@@ -88,6 +88,13 @@ impl Events {
         })
     }
 
+    /// The newest of this kind that happened to `subject`.
+    pub fn last(&self, kind: EventKind, subject: &str) -> Pending<Option<Event>> {
+        let subject = subject.to_owned();
+        self.store
+            .read(move |transaction| newest(transaction, kind, Some(&subject)))
+    }
+
     /// The newest so many, newest first.
     pub fn list(&self, newest: usize) -> Pending<Vec<Event>> {
         let newest = i64::try_from(newest).unwrap_or(i64::MAX);

@@ -64,6 +64,14 @@ impl People {
         }
     }
 
+    /// The person of this name who may sign in, from memory.
+    pub fn with_name(&self, name: &str) -> Result<Option<Arc<Person>>, StoreError> {
+        match self.mirror.value().as_ref() {
+            Ok(known) => Ok(known.values().find(|person| person.name == name).cloned()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
     /// From memory. Where people cannot be read, there may be one.
     pub fn has_operator(&self) -> bool {
         self.mirror.value().as_ref().as_ref().map_or(true, |known| {

@@ -26,7 +26,7 @@ pub(in crate::http) fn may_imitate(name: &str) -> bool {
 }
 
 /// Control, format, filler and private characters, and those that stand on top of others without end.
-fn hides(letter: char) -> bool {
+pub(super) fn hides(letter: char) -> bool {
     if letter.is_control() {
         return !letter.is_whitespace();
     }

@@ -5,6 +5,7 @@ mod approval_links;
 mod approval_webhooks;
 mod asking;
 mod assistants;
+mod audit_pages;
 pub(crate) mod browser;
 mod callers;
 mod chosen_rules;

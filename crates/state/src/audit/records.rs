@@ -49,7 +49,13 @@ pub struct AuditQuery {
     pub tool: Option<String>,
     /// Id or alias.
     pub location: Option<String>,
+    /// As the audit has it, or the id alone of a key, connection, person or client.
     pub who: Option<String>,
+    /// As OAuth knows it, or as it calls itself.
+    pub client: Option<String>,
+    pub effect: Option<String>,
+    /// Only what ended otherwise than well.
+    pub has_failed: bool,
     /// Of a refusal its class.
     pub outcome: Option<String>,
     pub since: Option<Timestamp>,
@@ -89,12 +95,16 @@ impl Lines {
         self
     }
 
+    pub(super) fn into_iter(self) -> impl Iterator<Item = (i64, Option<AuditLine>)> {
+        self.0.into_iter()
+    }
+
     pub(super) fn last_id(&self) -> Option<i64> {
         self.0.last().map(|(id, _)| *id)
     }
 
     /// When the latest of them was written.
-    fn latest(&self) -> Option<Timestamp> {
+    pub(super) fn latest(&self) -> Option<Timestamp> {
         let times = self.0.iter().filter_map(|(_, line)| line.as_ref());
         times.map(AuditLine::time).max()
     }
@@ -229,11 +239,18 @@ impl AuditQuery {
                 &self.who,
                 &[
                     Some(&call.who),
+                    call.who.split_once(':').map(|(_, id)| id),
                     call.person.as_deref(),
                     call.client_id.as_deref(),
                     call.key.as_deref(),
                 ],
             )
+            && is(
+                &self.client,
+                &[call.client_id.as_deref(), call.client.as_deref()],
+            )
+            && is(&self.effect, &[Some(&call.effect)])
+            && (!self.has_failed || outcome.is_some_and(|outcome| outcome != "ok"))
             && is(&self.outcome, &[outcome, call.class.as_deref()])
             && self.since.is_none_or(|since| call.time >= since)
             && self.until.is_none_or(|until| call.time <= until)
@@ -241,7 +258,7 @@ impl AuditQuery {
     }
 
     /// Whether lines up to that time are all before what is asked for.
-    fn is_before(&self, latest: Option<Timestamp>) -> bool {
+    pub(super) fn is_before(&self, latest: Option<Timestamp>) -> bool {
         let since = self.since.and_then(|since| since.checked_sub(SLACK).ok());
         since
             .zip(latest)

@@ -1,6 +1,7 @@
 //! The audit as it is written, and as writing fails.
 
 mod file;
+mod part;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -14,6 +14,15 @@ use crate::store::{Durability, Transaction};
 const USED_TO: i64 = 10 * 60 * 1_000;
 
 impl Keys {
+    /// The key of this name, from memory, a good one before others.
+    pub fn with_name(&self, name: &str) -> Option<Arc<KeyRecord>> {
+        let known = self.mirror.value();
+        let kept = known.as_ref().as_ref().ok()?.values();
+        let named = kept.filter(|kept| kept.record.name == name);
+        let best = named.max_by_key(|kept| (kept.record.revoked.is_none(), kept.record.created));
+        best.map(|kept| Arc::clone(&kept.record))
+    }
+
     pub(super) fn note_use(&self, kept: &KeptKey, now: Timestamp) {
         let (now, before) = (now.as_millisecond(), kept.noted.load(Ordering::Relaxed));
         if now.saturating_sub(before) < USED_TO {

@@ -1,5 +1,6 @@
 //! The pages of administration with as much on each as there may be.
 
+use crate::http::pages::audit::{AuditPage, AuditedCallPage, CallCard};
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::connections::{
     ConnectionPage, ConnectionRow, ConnectionsPage, MOST_CONNECTIONS, NarrowingRow,
@@ -15,7 +16,7 @@ use crate::http::pages::{Page, form, paging};
 
 /// Each by its name.
 pub(super) fn every_page() -> Vec<(&'static str, Page)> {
-    [connections(), people(), keys_and_clients()]
+    [connections(), people(), keys_and_clients(), audit()]
         .into_iter()
         .flatten()
         .collect()
@@ -231,6 +232,43 @@ fn keys_and_clients() -> Vec<(&'static str, Page)> {
                 rows: &clients,
                 paging: &paging("/console/clients", 12_000, MOST_CLIENTS),
                 token: "s",
+            }
+            .page(),
+        ),
+    ]
+}
+
+fn audit() -> Vec<(&'static str, Page)> {
+    let call = |number| CallCard {
+        number,
+        title: "Send a new message to a contact by any channel".to_owned(),
+        tool: "conversations_send-a-new-message".to_owned(),
+        time: "2026-11-29 13:00 UTC".to_owned(),
+        outcome: "Refused (refused): [locations.acme] deny \"effect:send\" of a long rule"
+            .to_owned(),
+        is_well: false,
+        location: "location-of-a-customer-17".to_owned(),
+        who: "claude-code 2.1.328, for Ada Lovelace of a long name".to_owned(),
+    };
+    let calls: Vec<_> = (0..50).map(call).collect();
+    let query = form::FormFields::parse(b"tool=contacts_&effect=send").expect("a query");
+    vec![
+        (
+            "audit",
+            AuditPage {
+                rows: &calls,
+                query: &query,
+                before: Some(123_456),
+                problem: Some("Give a day such as 2026-11-25."),
+            }
+            .page(),
+        ),
+        (
+            "audited-call",
+            AuditedCallPage {
+                row: &call(1),
+                facts: &[("Confirmed", "by Ada (human)".to_owned())],
+                sent: Some(&serde_json::json!({"message": "x".repeat(60_000)})),
             }
             .page(),
         ),

@@ -1,0 +1,178 @@
+//! What calls changed something or were refused: everything for operators, for others what is theirs.
+
+mod export;
+mod words;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+use super::frame::show;
+use super::is_operator;
+use crate::http::oauth::SignIn;
+use crate::http::oauth::visitor::{Visitor, unavailable};
+use crate::http::pages::PageKind;
+use crate::http::pages::audit::{AuditPage, AuditedCallPage, MOST_CALLS};
+use crate::http::pages::form::FormFields;
+use crate::http::pages::notice::PageProblem;
+pub(super) use export::export;
+use state::audit::{AuditQuery, AuditReader, call, part};
+use state::people::Person;
+
+const PATH: &str = "/console/audit";
+
+pub(super) async fn list(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = show_list(&sign_in, query.as_deref(), &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show_list(
+    sign_in: &SignIn,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
+    let before = fields.one("before").parse().ok();
+    let (found, problem) = match asked(sign_in, &fields) {
+        Ok(query) => {
+            let store = &sign_in.pipeline.controls().store;
+            let reader = reader(sign_in, &session.person).await?;
+            let found = part(store, &query, reader.as_ref(), before, MOST_CALLS).await;
+            (found.map_err(unavailable)?, None)
+        }
+        Err(problem) => (Default::default(), Some(problem)),
+    };
+    let names = words::Names::new(sign_in).await?;
+    let rows = found.calls.iter();
+    let rows: Vec<_> = rows
+        .map(|(number, record)| names.row(*number, record))
+        .collect();
+    let page = AuditPage {
+        rows: &rows,
+        query: &fields,
+        before: found.before,
+        problem,
+    };
+    show(sign_in, session, page.page()).await
+}
+
+/// Whose calls somebody may see; `None`: everybody's.
+async fn reader(sign_in: &SignIn, person: &Person) -> Result<Option<AuditReader>, PageProblem> {
+    if is_operator(person) {
+        return Ok(None);
+    }
+    let connected = sign_in.vault.list().await.map_err(unavailable)?;
+    let own = connected.into_iter();
+    let own = own.filter(|location| location.owner.as_ref() == Some(&person.id));
+    Ok(Some(AuditReader {
+        person: person.id.clone(),
+        locations: own
+            .map(|location| (location.alias, location.created))
+            .collect(),
+    }))
+}
+
+/// Fails with a sentence where something that is asked for is none.
+fn asked(sign_in: &SignIn, fields: &FormFields) -> Result<AuditQuery, &'static str> {
+    let given = |name: &'static str| Some(fields.one(name)).filter(|text| !text.is_empty());
+    let begins = |name: &'static str| {
+        given(name).map(|text| match text.ends_with('*') {
+            true => text.to_owned(),
+            false => format!("{text}*"),
+        })
+    };
+    let (outcome, state) = match fields.one("outcome") {
+        "refused" => (None, Some(state::audit::RecordState::Refused)),
+        "failed" => (None, Some(state::audit::RecordState::Done)),
+        other => (Some(other.to_owned()).filter(|text| !text.is_empty()), None),
+    };
+    Ok(AuditQuery {
+        tool: begins("tool"),
+        location: given("location").map(str::to_owned),
+        who: given("who").map(|text| words::holder_id(sign_in, text)),
+        client: begins("client"),
+        effect: given("effect").map(str::to_owned),
+        outcome,
+        has_failed: fields.one("outcome") == "failed",
+        state,
+        since: given("since").map(|text| day(text, 0)).transpose()?,
+        until: given("until").map(|text| day(text, 1)).transpose()?,
+        last: None,
+    })
+}
+
+/// The beginning of a day, or of one so many days later.
+fn day(text: &str, later: i64) -> Result<Timestamp, &'static str> {
+    let day: Option<Date> = text.parse().ok();
+    let day = day.and_then(|day| day.checked_add(later.days()).ok());
+    let start = day.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
+    start.ok_or("Give a day such as 2026-11-25.")
+}
+
+pub(super) async fn show_one(
+    State(sign_in): State<Arc<SignIn>>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let shown = show_call(&sign_in, &number, &headers).await;
+    sign_in.pages.respond(shown, PageKind::Entry)
+}
+
+async fn show_call(
+    sign_in: &SignIn,
+    number: &str,
+    headers: &HeaderMap,
+) -> Result<Response, PageProblem> {
+    let visitor = Visitor::find(sign_in, headers).await?;
+    let session = visitor.signed_in()?;
+    let reader = reader(sign_in, &session.person).await?;
+    let number: i64 = number.parse().unwrap_or_default();
+    let store = &sign_in.pipeline.controls().store;
+    let found = call(store, number, reader.as_ref()).await;
+    let record = found.map_err(unavailable)?.ok_or_else(|| {
+        let problem = PageProblem::new(
+            StatusCode::NOT_FOUND,
+            "There is no such call for you",
+            "It may be somebody else's, or too old to be kept.",
+        );
+        problem.with_link(PATH, "All calls")
+    })?;
+    let names = words::Names::new(sign_in).await?;
+    let by = names.confirmer(sign_in, &record).await?;
+    let page = AuditedCallPage {
+        row: &names.row(number, &record),
+        facts: &words::facts(&record, by.as_deref()),
+        sent: record.call.arguments.as_ref(),
+    };
+    show(sign_in, session, page.page()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_one_of_utc() {
+        for (text, later, expected) in [
+            ("2026-11-25", 0, Some("2026-11-25T00:00:00Z")),
+            ("2026-11-25", 1, Some("2026-11-26T00:00:00Z")),
+            ("2026-02-30", 0, None),
+            ("9999-12-31", 1, None),
+            ("yesterday", 0, None),
+        ] {
+            let day = day(text, later).ok().map(|time| time.to_string());
+            assert_eq!(day.as_deref(), expected, "{text}");
+        }
+    }
+}
