@@ -195,7 +195,7 @@ mod tests {
             rules: BuiltInRules::ReadOnly,
             arguments: Map::new(),
             asked: None,
-            given: FormFields::parse(b"").ok().expect("fields"),
+            given: FormFields::parse(b"").expect("fields"),
         })
     }
 

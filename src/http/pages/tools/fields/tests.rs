@@ -14,9 +14,7 @@ fn tool(name: &str) -> &'static Tool {
 fn form(fields: &[(&str, &str)]) -> FormFields {
     let mut body = form_urlencoded::Serializer::new(String::new());
     body.extend_pairs(fields);
-    FormFields::parse(body.finish().as_bytes())
-        .ok()
-        .expect("fields")
+    FormFields::parse(body.finish().as_bytes()).expect("fields")
 }
 
 fn names(fields: &[ToolField], all: &mut Vec<String>) {
