@@ -68,7 +68,7 @@ use tool::{Effect, Tool};
 pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
 pub(crate) use address_budget::AddressBudget;
 pub use answer::{Answer, Question};
-pub use approval_webhooks::ApprovalWebhooks;
+pub use approval_webhooks::{ApprovalWebhooks, WebhookTest};
 pub(crate) use approval_words::{describe_effect, operation_title};
 use authorize::{Authorized, ConsentSource};
 pub use caller::{

@@ -1,24 +1,71 @@
 //! `approvals webhooks`: who is told that a call waits.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde::Serialize;
 
-use crate::call::ApprovalWebhooks;
-use crate::cli::text::visible;
-use crate::cli::{CliError, print, runtime};
+use crate::call::{ApprovalWebhooks, WebhookTest};
+use crate::cli::output::{Column, OutputFlags, TableRow, Text};
+use crate::cli::{CliError, runtime};
 use crate::config::{Config, Flags};
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum WebhooksCommand {
     /// Send a sample to each, and say what came of it. Fails where one did not take it.
-    Test,
+    Test {
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+}
+
+/// What came of a sample.
+#[derive(Serialize)]
+struct WebhookRow {
+    /// Counted from 1, as the settings have it.
+    number: usize,
+    shape: &'static str,
+    host: String,
+    problem: Option<String>,
+}
+
+impl From<WebhookTest> for WebhookRow {
+    fn from(test: WebhookTest) -> Self {
+        Self {
+            number: test.number,
+            shape: test.shape,
+            host: test.host,
+            problem: test.problem,
+        }
+    }
+}
+
+impl TableRow<4> for WebhookRow {
+    const COLUMNS: [Column; 4] = [
+        Column::copied("Number"),
+        Column::copied("Shape").rank(1),
+        Column::shortened("Host"),
+        Column::wrapped("Sample"),
+    ];
+
+    fn cells(&self) -> [Text; 4] {
+        let sample = match &self.problem {
+            None => Text::good("taken"),
+            Some(problem) => Text::bad(format!("not taken: {problem}")),
+        };
+        let number = self.number.to_string();
+        [
+            number.into(),
+            self.shape.into(),
+            self.host.as_str().into(),
+            sample,
+        ]
+    }
 }
 
 impl WebhooksCommand {
     pub(in crate::cli) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let Self::Test = self;
+        let Self::Test { output } = self;
         let webhooks = ApprovalWebhooks::open(&Config::load(flags)?)?;
         if webhooks.is_empty() {
             let what = "the settings name no webhook; add [[approvals.webhooks]] with a url, and with a shape where it \
@@ -26,23 +73,28 @@ impl WebhooksCommand {
             return Err(CliError(what.to_owned()));
         }
         let tests = runtime()?.block_on(webhooks.test());
-        let mut text = String::new();
-        for test in &tests {
-            let came = match &test.problem {
-                None => "took a sample".to_owned(),
-                Some(problem) => format!("did not take a sample: {problem}"),
-            };
-            let host = visible(&test.host);
-            writeln!(
-                text,
-                "webhook {} ({}, {host}) {came}",
-                test.number, test.shape
-            )?;
-        }
-        print(text)?;
-        Ok(match tests.iter().all(|test| test.problem.is_none()) {
+        let rows: Vec<WebhookRow> = tests.into_iter().map(Into::into).collect();
+        output.rows(&rows, "")?;
+        Ok(match rows.iter().all(|row| row.problem.is_none()) {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn hosts_and_problems_of_any_length_fit_a_terminal() {
+        let row = WebhookRow {
+            number: 12,
+            shape: "slack",
+            host: "hooks.example.test.".repeat(9),
+            problem: Some("it cannot be reached: ".repeat(9)),
+        };
+        check_fits(&WebhookRow::COLUMNS, &[row.cells().into()]);
     }
 }

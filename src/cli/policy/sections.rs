@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::catalog::TOOLS;
-use crate::cli::terminal::visible;
-use crate::cli::{CliError, StateFlags, print};
+use crate::cli::output::{Column, ListFlags, OutputFlags, TableRow, Text};
+use crate::cli::text::visible;
+use crate::cli::{CliError, StateFlags};
 use crate::config::{Flags, read_stdin, read_text};
 use policy::StoredSection;
 use state::rule_sections::{NewRuleSection, RuleSection, RuleSections};
@@ -15,7 +18,7 @@ use state::rule_sections::{NewRuleSection, RuleSection, RuleSections};
 #[derive(Subcommand)]
 pub(in crate::cli) enum SectionsCommand {
     /// Those that there are.
-    List(StateFlags),
+    List(ListFlags),
     /// What one says.
     Show(WhichSection),
     /// Write one. Running servers hold calls to it within 0.2 seconds.
@@ -34,46 +37,88 @@ pub(in crate::cli) struct WhichSection {
     /// As access keys name it: of a-z, 0-9, - and _.
     name: String,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
+}
+
+/// One section, for whoever reads the list or writes it.
+#[derive(Serialize)]
+struct SectionEntry {
+    name: String,
+    version: i64,
+    /// Who wrote it.
+    by: String,
+    at: Timestamp,
+    text: Option<String>,
+}
+
+impl From<RuleSection> for SectionEntry {
+    fn from(section: RuleSection) -> Self {
+        Self {
+            name: section.name,
+            version: section.version,
+            by: section.by,
+            at: section.at,
+            text: section.text,
+        }
+    }
+}
+
+impl TableRow<4> for SectionEntry {
+    const COLUMNS: [Column; 4] = [
+        Column::copied("Name"),
+        Column::copied("Version"),
+        Column::shortened("Written by").rank(1),
+        Column::copied("When").rank(2),
+    ];
+
+    fn cells(&self) -> [Text; 4] {
+        [
+            self.name.as_str().into(),
+            self.version.to_string().into(),
+            self.by.as_str().into(),
+            Text::time(self.at),
+        ]
+    }
 }
 
 impl SectionsCommand {
     pub(in crate::cli) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
-            Self::List(of) => {
+            Self::List(ListFlags { output, of }) => {
                 let sections = RuleSections::new(&of.open(flags)?.1).read().wait()?;
-                if sections.is_empty() {
-                    eprintln!("the store keeps no section");
-                }
-                let lines = sections.iter().map(|section| {
-                    let (name, version, by) =
-                        (&section.name, section.version, visible(&section.by));
-                    format!("{name}\tversion {version}\t{by}\t{:.0}\n", section.at)
-                });
-                print(lines.collect::<String>())?;
+                let rows: Vec<SectionEntry> = sections.into_iter().map(Into::into).collect();
+                let none = "The store keeps no section. `highlevel-mcp policy sections put NAME FILE` writes one.";
+                output.rows(&rows, none)?;
             }
             Self::Show(which) => {
                 let sections = RuleSections::new(&which.of.open(flags)?.1);
-                let text = which.find(&sections)?.and_then(|section| section.text);
-                let text = text.ok_or_else(|| which.missing())?;
-                print(format_args!("{}\n", text.trim_end()))?;
+                let found = which.find(&sections)?.ok_or_else(|| which.missing())?;
+                let text = found.text.clone().unwrap_or_default();
+                let entry = SectionEntry::from(found);
+                which
+                    .output
+                    .record(&entry, format_args!("{}\n", text.trim_end()))?;
             }
             Self::Put { which, file } => {
                 let text = text(&file)?;
                 check(&which.name, &text)?;
                 let sections = RuleSections::new(&which.of.make(flags)?.1);
-                let put = which.put(&sections, Some(text))?;
-                let (name, version) = (&put.name, put.version);
-                print(format_args!(
+                let entry = SectionEntry::from(which.put(&sections, Some(text))?);
+                let (name, version) = (&entry.name, entry.version);
+                let what = format_args!(
                     "{name} is written, version {version}; running servers hold calls to it within 0.2 seconds\n"
-                ))?;
+                );
+                which.output.record(&entry, what)?;
             }
             Self::Remove(which) => {
                 let sections = RuleSections::new(&which.of.open(flags)?.1);
-                let name = &which.put(&sections, None)?.name;
-                print(format_args!(
-                    "{name} is removed; what names it is let through to nothing\n"
-                ))?;
+                let entry = SectionEntry::from(which.put(&sections, None)?);
+                let name = &entry.name;
+                let what =
+                    format_args!("{name} is removed; what names it is let through to nothing\n");
+                which.output.record(&entry, what)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -131,4 +176,22 @@ fn check(name: &str, text: &str) -> Result<(), CliError> {
         "nothing was written:\n{}",
         lines.join("\n")
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn sections_of_any_length_fit_a_terminal() {
+        let entry = SectionEntry {
+            name: "n".repeat(40),
+            version: 1_000,
+            by: "somebody ".repeat(20),
+            at: Timestamp::UNIX_EPOCH,
+            text: None,
+        };
+        check_fits(&SectionEntry::COLUMNS, &[entry.cells().into()]);
+    }
 }

@@ -247,6 +247,35 @@ async fn many_requests_are_few_messages() {
 }
 
 #[tokio::test]
+async fn a_sample_goes_to_each_and_says_what_came_of_it() {
+    let good = Recording::always(200, "ok").await;
+    let bad = Recording::always(404, "no such hook").await;
+    let webhooks =
+        json!([{"url": good.url}, {"url": format!("{}/secret", bad.url), "shape": "teams"}]);
+    let variables = with(&webhooks, &[]);
+    let variables = variables
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+    let tests = ApprovalWebhooks::open(&config)
+        .expect("usable")
+        .test()
+        .await;
+    let problems: Vec<_> = tests.iter().map(|test| test.problem.as_deref()).collect();
+    assert_eq!(problems, [None, Some("it answered 404 Not Found")]);
+    assert_eq!(
+        (tests[1].number, tests[1].shape, tests[1].host.as_str()),
+        (2, "teams", "127.0.0.1")
+    );
+    let sample = body(&messages(&good, 1).await[0]);
+    assert_eq!(
+        (&sample["event"], &sample["waiting"]),
+        (&json!("approvals.test"), &json!(1))
+    );
+    assert_eq!(bad.seen().len(), 1, "a sample is tried once");
+}
+
+#[tokio::test]
 async fn settings_that_would_leak_or_do_nothing_are_refused_by_name() {
     for (webhook, part) in [
         (
