@@ -49,7 +49,7 @@ fn bucket(took: Duration) -> usize {
     let units = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / UNIT_MICROS;
     let units = units.clamp(1, (1 << 16) - 1);
     let doubling = u64::from(units.ilog2());
-    let within = (units * IN_A_DOUBLING >> doubling) - IN_A_DOUBLING;
+    let within = ((units * IN_A_DOUBLING) >> doubling) - IN_A_DOUBLING;
     usize::try_from(doubling * IN_A_DOUBLING + within).unwrap_or(BUCKETS - 1)
 }
 

@@ -101,10 +101,10 @@ impl ClientSteps {
                     }
                 }
             }
-            @for block in &self.by_address { (block.show(&own)) }
+            @for block in &self.by_address { (block.show(own)) }
             @if steps_for == StepsFor::Token && !self.by_header.is_empty() {
                 h2 { "The key or token" }
-                @for block in &self.by_header { (block.show(&own)) }
+                @for block in &self.by_header { (block.show(own)) }
             }
         }
     }

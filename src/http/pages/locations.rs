@@ -7,7 +7,7 @@ use super::form::{problem, secret, text, token};
 use super::{Page, PageKind, Part};
 
 /// Most sub-accounts on the page.
-pub(in crate::http) const MOST_LOCATIONS: usize = 100;
+pub(in crate::http) const MOST_LOCATIONS: usize = 80;
 
 pub(in crate::http) struct ConnectedLocation {
     /// By which it has a page of its own.
