@@ -16,6 +16,7 @@ mod metrics;
 mod oauth;
 mod origin;
 mod pages;
+mod passkeys;
 mod problem;
 mod request_limits;
 mod routes;

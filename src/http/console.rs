@@ -12,6 +12,7 @@ mod frame;
 mod keys;
 mod live;
 mod locations;
+mod passkeys;
 mod pause;
 mod people;
 mod proof;
@@ -43,9 +44,14 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
     for page in [LinkPage::First, LinkPage::Join, LinkPage::SignIn] {
         let show = move |sign_in| entry::show(page, sign_in);
         let join = move |sign_in, headers, body| entry::join(page, sign_in, headers, body);
-        routes = routes.route(page.path(), get(show).post(join));
+        let shown = match page {
+            LinkPage::SignIn => get(passkeys::show_sign_in),
+            LinkPage::First | LinkPage::Join => get(show),
+        };
+        routes = routes.route(page.path(), shown.post(join));
     }
     routes
+        .merge(passkeys::routes())
         .route("/console", get(home))
         .route("/console/signout", post(entry::sign_out))
         .route("/console/connect", get(connect::list))
@@ -117,7 +123,12 @@ async fn show_home(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, Pa
     let visitor = Visitor::find(sign_in, headers).await?;
     let session = visitor.signed_in()?;
     let person = &session.person;
+    let passkeys = match sign_in.passkeys {
+        Some(_) => Some(passkeys::count(sign_in, person).await?),
+        None => None,
+    };
     let page = HomePage {
+        passkeys,
         person: &one_line(&person.name, 64),
         is_operator: is_operator(person),
         approvals: approvals::waiting(sign_in, person).await?.len(),

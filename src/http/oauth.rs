@@ -30,6 +30,7 @@ use crate::http::client_address::ClientAddresses;
 use crate::http::console::ToolTries;
 use crate::http::pages::Pages;
 use crate::http::pages::client_steps::StepsFor;
+use crate::http::passkeys::RelyingParty;
 use attempts::Attempts;
 pub(in crate::http) use authorize::rules_row;
 use marketplace::MarketplaceApp;
@@ -39,6 +40,7 @@ use state::events::Events;
 use state::forms::SealedForms;
 use state::grants::Grants;
 use state::links::Links;
+use state::passkeys::Passkeys;
 use state::people::People;
 use state::sessions::Sessions;
 use state::vault::Vault;
@@ -60,6 +62,9 @@ pub struct SignIn {
     pub(in crate::http) vault: Vault,
     pub(in crate::http) customers: Customers,
     pub(in crate::http) events: Events,
+    /// `None` where they are not built in, or the address has no name.
+    pub(in crate::http) passkeys: Option<RelyingParty>,
+    pub(in crate::http) passkey_records: Passkeys,
     pub(in crate::http) fetcher: DocumentFetcher,
     pub(in crate::http) addresses: ClientAddresses,
     pub(in crate::http) pipeline: Pipeline,
@@ -130,6 +135,12 @@ impl SignIn {
             vault: sign_in.vault,
             customers: Customers::new(store),
             events: Events::new(store),
+            passkeys: match controls.sign_in {
+                Some(_) => RelyingParty::new(&settings.url, &config.brand.name),
+                // There the address has no name, and a port that may change.
+                None => None,
+            },
+            passkey_records: Passkeys::new(store),
             fetcher: DocumentFetcher::new(pinned).map_err(|error| error.to_string())?,
             addresses: ClientAddresses::new(&config.server),
             pipeline: pipeline.clone(),

@@ -27,6 +27,7 @@ pub(super) mod notice;
 pub(super) mod own_page;
 pub(super) mod paging;
 mod parts;
+pub(super) mod passkeys;
 pub(super) mod pause;
 pub(super) mod people;
 pub(super) mod proof;
@@ -202,6 +203,11 @@ impl Pages {
         let mut response = self.assets.icon.response();
         headers::add_to_asset(response.headers_mut(), self.is_https);
         response
+    }
+
+    /// Where pages find the script for passkeys.
+    fn passkey_script(&self) -> String {
+        self.assets.passkey_script.path()
     }
 
     /// A file of the pages, by the name that they give it.

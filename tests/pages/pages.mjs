@@ -344,6 +344,32 @@ const before = await page.getByText(/as of/).innerText();
 await page.waitForFunction((text) => !document.body.innerText.includes(text), before);
 await check(page, "live");
 pass("a tool is tried, and the figures of the last hour draw themselves anew");
+// A passkey: made by whoever is signed in, and then all that is needed. The browser's own test device plays the phone.
+await page.goto(`${BASE}/console/passkeys`);
+if (await page.getByRole("button", { name: "Add a passkey" }).isVisible()) {
+  const devices = await context.newCDPSession(page);
+  await devices.send("WebAuthn.enable");
+  const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true };
+  await devices.send("WebAuthn.addVirtualAuthenticator", { options });
+  await check(page, "passkeys-none");
+  await page.getByLabel("Its name").fill("my phone");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.getByRole("heading", { name: "my phone" }).waitFor();
+  await check(page, "passkeys");
+  await page.getByLabel("Its name").fill("my phone again");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.getByText("has a passkey for you already").waitFor();
+  await context.clearCookies();
+  await page.goto(`${BASE}/console/signin?next=%2Fconsole%2Fconnections`);
+  await check(page, "signin-passkey");
+  await page.getByRole("button", { name: "Use a passkey" }).click();
+  await page.waitForURL(`${BASE}/console/connections`);
+  const [kept] = (await context.cookies()).filter(({ name }) => name.endsWith("hl_session"));
+  assert.ok(kept.expires > Date.now() / 1000 + 29 * 86_400, "it outlives the window");
+  pass("a passkey is made, and signs in for a month");
+} else {
+  console.log("SKIPPED pages: passkeys (the program was built without them: --features passkeys)");
+}
 
 // The same pages as they look before anybody is in.
 const stranger = await open();

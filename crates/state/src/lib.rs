@@ -19,6 +19,7 @@ pub mod keys;
 pub mod links;
 pub mod logins;
 mod opening;
+pub mod passkeys;
 pub mod pause;
 pub mod people;
 pub mod prepared;

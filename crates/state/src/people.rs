@@ -243,8 +243,12 @@ fn end(
     by: Option<String>,
 ) -> Result<(), StoreError> {
     let at = person.ended.unwrap_or_else(now).as_millisecond();
-    let sessions = sqlx::query("DELETE FROM session WHERE person = $1");
-    transaction.run(sessions.bind(person.id.clone()))?;
+    for forget in [
+        "DELETE FROM session WHERE person = $1",
+        "DELETE FROM passkey WHERE person = $1",
+    ] {
+        transaction.run(sqlx::query(forget).bind(person.id.clone()))?;
+    }
     for end in [
         "UPDATE person SET ended_at = $2 WHERE id = $1",
         "UPDATE link SET ended_at = $2 WHERE (person = $1 OR created_by = $1) AND ended_at IS NULL",

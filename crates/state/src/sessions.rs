@@ -1,4 +1,4 @@
-//! Sessions of people's browsers: 12 hours at most, 2 of them idle. Rows hold hashes alone.
+//! Sessions of people's browsers: 12 hours at most, 2 of them idle; 30 days where a passkey began them. Rows hold hashes alone.
 
 use std::sync::Arc;
 
@@ -13,10 +13,32 @@ use super::{StoreError, hex, now, time};
 /// A session's text reads `hls_…`. It is a cookie.
 const PREFIX: &str = "hls_";
 
-const LASTS: SignedDuration = SignedDuration::from_hours(12);
+/// By what a person proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofKind {
+    /// Something that was given to them: a link, a token, a sign-in at HighLevel.
+    Given,
+    /// Something that they alone can do again at any time.
+    Passkey,
+}
 
-/// Of which nothing was heard for so long, it has ended.
-const IDLE: SignedDuration = SignedDuration::from_hours(2);
+impl ProofKind {
+    /// How long a session lasts that it begins.
+    pub fn lasts(self) -> SignedDuration {
+        SignedDuration::from_hours(match self {
+            Self::Given => 12,
+            Self::Passkey => 30 * 24,
+        })
+    }
+
+    /// Of which nothing was heard for so long, a session has ended.
+    fn idle(self) -> SignedDuration {
+        match self {
+            Self::Given => SignedDuration::from_hours(2),
+            Self::Passkey => self.lasts(),
+        }
+    }
+}
 
 /// Its use is written down no more often.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -55,11 +77,22 @@ impl Sessions {
     }
 
     /// Begins one for the person of this id, who has just proved it. `agent` is what the browser calls itself.
-    pub fn begin(&self, person: &str, agent: Option<&str>) -> Pending<SecretString> {
-        self.begin_at(person, agent, now())
+    pub fn begin(
+        &self,
+        person: &str,
+        proof: ProofKind,
+        agent: Option<&str>,
+    ) -> Pending<SecretString> {
+        self.begin_at(person, proof, agent, now())
     }
 
-    fn begin_at(&self, person: &str, agent: Option<&str>, now: Timestamp) -> Pending<SecretString> {
+    fn begin_at(
+        &self,
+        person: &str,
+        proof: ProofKind,
+        agent: Option<&str>,
+        now: Timestamp,
+    ) -> Pending<SecretString> {
         let (text, hash) = match make_token(PREFIX) {
             Ok(made) => made,
             Err(error) => return Pending::failed(error),
@@ -72,13 +105,14 @@ impl Sessions {
                 )));
             }
             end_oldest(transaction, &person)?;
-            let insert = "INSERT INTO session (hash, person, created_at, seen_at, proof_at, expires_at, agent)
-                VALUES ($1, $2, $3, $3, $3, $4, $5)";
+            let insert = "INSERT INTO session (hash, person, created_at, seen_at, proof_at, expires_at, idle_ms, agent)
+                VALUES ($1, $2, $3, $3, $3, $4, $5, $6)";
             let insert = sqlx::query(insert)
                 .bind(hash.clone())
                 .bind(person.clone())
                 .bind(now.as_millisecond())
-                .bind(now.checked_add(LASTS).unwrap_or(now).as_millisecond())
+                .bind(now.checked_add(proof.lasts()).unwrap_or(now).as_millisecond())
+                .bind(i64::try_from(proof.idle().as_millis()).unwrap_or(0))
                 .bind(agent.clone());
             transaction.run(insert)?;
             note_seen(transaction, &person, now)?;
@@ -156,12 +190,11 @@ fn read(
     hash: &[u8],
     now: Timestamp,
 ) -> Result<Option<(PersonSession, Timestamp)>, StoreError> {
-    let idle = now.checked_sub(IDLE).unwrap_or(Timestamp::MIN);
-    let find = "SELECT * FROM session WHERE hash = $1 AND expires_at > $2 AND seen_at > $3";
+    let find =
+        "SELECT * FROM session WHERE hash = $1 AND expires_at > $2 AND seen_at + idle_ms > $2";
     let find = sqlx::query(find)
         .bind(hash.to_vec())
-        .bind(now.as_millisecond())
-        .bind(idle.as_millisecond());
+        .bind(now.as_millisecond());
     let Some(row) = transaction.one(find)? else {
         return Ok(None);
     };

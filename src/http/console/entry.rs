@@ -12,6 +12,7 @@ use crate::http::oauth::visitor::{ConsoleForm, Visitor, own_form, unavailable};
 use crate::http::pages::PageKind;
 use crate::http::pages::links::{LinkPage, secret_in};
 use crate::http::pages::notice::PageProblem;
+use crate::http::pages::passkeys::PASSKEYS;
 
 const NOT_GOOD: &str = "This link is not good, or not any more. Each works for as many people as it was made for, and for a \
                         limited time. Ask whoever gave it to you for a new one.";
@@ -58,7 +59,12 @@ async fn take_link(
         Err(error) => return Err(unavailable(error)),
     };
     let visitor = Visitor::find(sign_in, headers).await?;
-    let mut onward = sign_in.pages.redirect("/console");
+    // Without a passkey they would need another link for the next time.
+    let next = match sign_in.passkeys {
+        Some(_) if page != LinkPage::SignIn => PASSKEYS,
+        _ => "/console",
+    };
+    let mut onward = sign_in.pages.redirect(next);
     visitor
         .sign_in(sign_in, &person, headers, &mut onward)
         .await?;

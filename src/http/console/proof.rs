@@ -14,6 +14,7 @@ use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailab
 use crate::http::pages::form::FormFields;
 use crate::http::pages::links::secret_in;
 use crate::http::pages::notice::PageProblem;
+use crate::http::pages::passkeys::sign_in_button;
 use crate::http::pages::proof::ProofPage;
 use crate::http::pages::{PageKind, Part};
 use state::clock::SteadyClock;
@@ -74,7 +75,11 @@ async fn ask(
         problem,
         token: &console_token(sign_in, session)?,
     };
-    let page = page.page();
+    let mut page = page.page();
+    if sign_in.passkeys.is_some() {
+        let button = sign_in_button(&sign_in.pages, next);
+        page.body = maud::html! { (button) (page.body) };
+    }
     let page = match problem {
         Some(_) => page.with_status(StatusCode::BAD_REQUEST),
         None => page,

@@ -299,7 +299,7 @@ fn over(problem: FlowProblem) -> PageProblem {
 }
 
 /// Where to go on: only pages of ours, and only those from which a sign-in is begun.
-fn next(query: &str) -> String {
+pub(in crate::http) fn next(query: &str) -> String {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let next = pairs.find(|(name, _)| name == "next").map(|(_, next)| next);
     let is_ours = |next: &str| {

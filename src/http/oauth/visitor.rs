@@ -13,7 +13,7 @@ use crate::http::pages::notice::PageProblem;
 use crate::http::pages::own_page::own_page_only;
 use state::StoreError;
 use state::people::Person;
-use state::sessions::PersonSession;
+use state::sessions::{PersonSession, ProofKind};
 
 /// As long as a session lasts.
 const FORMS_LAST: SignedDuration = SignedDuration::from_hours(12);
@@ -81,10 +81,21 @@ impl Visitor {
         headers: &HeaderMap,
         response: &mut Response,
     ) -> Result<(), PageProblem> {
+        self.begin_session(sign_in, (person, ProofKind::Given), headers, response)
+            .await
+    }
+
+    pub(in crate::http) async fn begin_session(
+        &self,
+        sign_in: &SignIn,
+        (person, proof): (&Person, ProofKind),
+        headers: &HeaderMap,
+        response: &mut Response,
+    ) -> Result<(), PageProblem> {
         let agent = headers
             .get(USER_AGENT)
             .and_then(|agent| agent.to_str().ok());
-        let begun = sign_in.sessions.begin(&person.id, agent).await;
+        let begun = sign_in.sessions.begin(&person.id, proof, agent).await;
         let session = begun.map_err(unavailable)?;
         if let Some(before) = self
             .browser
@@ -94,7 +105,7 @@ impl Visitor {
         {
             sign_in.sessions.end(before).await.map_err(unavailable)?;
         }
-        self.browser.keep_session(response, &session);
+        self.browser.keep_session(response, &session, proof);
         Ok(())
     }
 

@@ -36,6 +36,7 @@ pub(super) struct Assets {
     pub style: Asset,
     pub link_script: Asset,
     pub htmx: Asset,
+    pub passkey_script: Asset,
     pub icon: Asset,
     pub logo: Option<Asset>,
 }
@@ -78,6 +79,12 @@ impl Assets {
             style: built_in("style", "css", "text/css", include_str!("style.css")),
             link_script: built_in("link", "js", "text/javascript", include_str!("link.js")),
             htmx: built_in("htmx", "js", "text/javascript", HTMX),
+            passkey_script: built_in(
+                "passkey",
+                "js",
+                "text/javascript",
+                include_str!("passkey.js"),
+            ),
             icon: built_in("icon", "svg", "image/svg+xml", include_str!("icon.svg")),
             logo: match brand.logo.as_str() {
                 "" => None,
@@ -87,7 +94,13 @@ impl Assets {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Asset> {
-        let all = [&self.style, &self.link_script, &self.htmx, &self.icon];
+        let all = [
+            &self.style,
+            &self.link_script,
+            &self.passkey_script,
+            &self.htmx,
+            &self.icon,
+        ];
         let mut all = all.into_iter().chain(&self.logo);
         all.find(|asset| asset.name == name)
     }

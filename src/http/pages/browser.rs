@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
+use state::sessions::ProofKind;
 
 /// A prefix by which browsers take the cookie from this host alone, over https, for the whole site.
 const HOST_PREFIX: &str = "__Host-";
@@ -69,18 +70,28 @@ impl Browser {
         }
     }
 
-    pub(in crate::http) fn keep_session(&self, response: &mut Response, session: &SecretString) {
-        self.set(response, SESSION, session.expose_secret());
+    /// One that a passkey began outlives the browser's window: phones close those by themselves.
+    pub(in crate::http) fn keep_session(
+        &self,
+        response: &mut Response,
+        session: &SecretString,
+        proof: ProofKind,
+    ) {
+        let mut cookie = self.cookie(SESSION, session.expose_secret()).to_string();
+        if proof == ProofKind::Passkey {
+            cookie += &format!("; Max-Age={}", proof.lasts().as_secs());
+        }
+        add(response, &cookie);
     }
 
     pub(in crate::http) fn forget_session(&self, response: &mut Response) {
         let mut cookie = self.cookie(SESSION, "");
         cookie.make_removal();
-        add(response, &cookie);
+        add(response, &cookie.to_string());
     }
 
     fn set(&self, response: &mut Response, name: &str, value: &str) {
-        add(response, &self.cookie(name, value));
+        add(response, &self.cookie(name, value).to_string());
     }
 
     /// Until the browser is closed; how long a session is good is a matter of its row.
@@ -100,8 +111,8 @@ fn full_name(name: &str, is_https: bool) -> String {
     format!("{prefix}{name}")
 }
 
-fn add(response: &mut Response, cookie: &Cookie<'_>) {
-    if let Ok(line) = HeaderValue::from_str(&cookie.to_string()) {
+fn add(response: &mut Response, cookie: &str) {
+    if let Ok(line) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(SET_COOKIE, line);
     }
 }
@@ -140,17 +151,27 @@ mod tests {
 
     #[test]
     fn a_session_is_kept_from_scripts_and_other_sites() {
-        fn check(is_https: bool, expected: &str) {
+        fn check(is_https: bool, proof: ProofKind, expected: &str) {
             let mut response = ().into_response();
-            browser(&[], is_https).keep_session(&mut response, &"hls_a".into());
+            browser(&[], is_https).keep_session(&mut response, &"hls_a".into(), proof);
             let line = response.headers()[SET_COOKIE].to_str().expect("text");
             assert_eq!(line, expected);
         }
         check(
             true,
+            ProofKind::Given,
             "__Host-hl_session=hls_a; HttpOnly; SameSite=Lax; Secure; Path=/",
         );
-        check(false, "hl_session=hls_a; HttpOnly; SameSite=Lax; Path=/");
+        check(
+            false,
+            ProofKind::Given,
+            "hl_session=hls_a; HttpOnly; SameSite=Lax; Path=/",
+        );
+        check(
+            true,
+            ProofKind::Passkey,
+            "__Host-hl_session=hls_a; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000",
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::connect::CONNECT;
 use super::form::token;
 use super::front::address;
+use super::passkeys::PASSKEYS;
 use super::{Page, PageKind, Part};
 
 pub(in crate::http) struct HomePage<'a> {
@@ -14,6 +15,8 @@ pub(in crate::http) struct HomePage<'a> {
     pub approvals: usize,
     pub connections: usize,
     pub locations: usize,
+    /// How many passkeys this person has; `None` where there are none to be had.
+    pub passkeys: Option<usize>,
     /// The address for clients.
     pub endpoint: &'a str,
     pub token: &'a str,
@@ -42,6 +45,16 @@ impl HomePage<'_> {
                     1 => "1 sub-account.".to_owned(),
                     many => format!("{many} sub-accounts."),
                 }))
+            }
+            @if let Some(passkeys) = self.passkeys {
+                p {
+                    @match passkeys {
+                        0 => { "You have no passkey, and need a new link each time that you sign in. " }
+                        1 => { "You sign in by 1 passkey. " }
+                        many => { "You sign in by one of " (many) " passkeys. " }
+                    }
+                    a href=(PASSKEYS) { @if passkeys == 0 { "Add a passkey" } @else { "See them" } }
+                }
             }
             h2 { "Connect an assistant" }
             p { "Give your assistant this address as a new connector or MCP server." }

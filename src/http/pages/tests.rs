@@ -126,12 +126,25 @@ fn every_page() -> Vec<(&'static str, Page)> {
         problem: None,
         sealed: "s",
     };
+    let phones: Vec<_> = (0..20)
+        .map(|number| passkeys::PasskeyRow {
+            id: format!("id{number}"),
+            name: format!("Phone {number}"),
+            created: "2026-11-29 13:00 UTC".to_owned(),
+            used: (number > 0).then(|| "2026-11-29 13:00 UTC".to_owned()),
+        })
+        .collect();
+    let passkeys = passkeys::PasskeysPage {
+        rows: &phones,
+        token: "s",
+    };
     let home = home::HomePage {
         person: "Ada",
         is_operator: true,
         approvals: 1,
         connections: 2,
         locations: 60,
+        passkeys: Some(0),
         endpoint: "https://mcp.example.test/mcp",
         token: "s",
     };
@@ -319,6 +332,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         ("rules", all_rules.page()),
         ("section", section.page()),
         ("notice", wrong.page(PageKind::Entry)),
+        ("passkeys", passkeys.page(&self::pages())),
         ("front", front(None).page(&brand)),
         (
             "front-client",
@@ -385,8 +399,11 @@ fn every_page_is_short_names_its_brand_and_holds_no_script_or_style() {
             assert!(!html.contains(word), "{name}: {word}");
         }
         let scripts = html.matches("<script").count();
-        // The one of links, or the one of live parts.
-        let expected = usize::from(page.kind != PageKind::Consent);
+        // The one of links, or the one of live parts, and the one of passkeys where there is a button for them.
+        let expected = usize::from(page.kind != PageKind::Consent)
+            + html
+                .matches("<form method=\"post\" action=\"/console/passkeys\" data-passkey")
+                .count();
         assert_eq!(scripts, expected, "{name}");
         // Whoever reads by ear, or moves by keys, finds the one heading, and what each field is.
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use state::links::{Invitation, Links, Offer};
 use state::people::PersonRole;
-use state::sessions::Sessions;
+use state::sessions::{ProofKind, Sessions};
 use state::vault::{CredentialKind, Vault, VaultLocation};
 use test_support::server::TestServer;
 use url::Url;
@@ -333,7 +333,10 @@ async fn signed_in(world: &MarketplaceFixture, may_vault: Option<bool>) -> (Brow
     let (_, text) = made.expect("made");
     let person = links.join(&text, Some("Ada".to_owned())).await;
     let id = person.expect("read").expect("good").id;
-    let session = Sessions::new(&store).begin(&id, None).await.expect("begun");
+    let session = Sessions::new(&store)
+        .begin(&id, ProofKind::Given, None)
+        .await
+        .expect("begun");
     let browser = Browser::new(&world.server);
     browser.keep("__Host-hl_session", session.expose_secret());
     (browser, id)

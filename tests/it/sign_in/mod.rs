@@ -26,6 +26,7 @@ mod live;
 mod metadata;
 mod narrowing;
 mod pages;
+mod passkeys;
 mod pause;
 mod people;
 mod program;
@@ -140,12 +141,12 @@ async fn sign_in_as_operator(server: &TestServer, browser: &Browser) {
     let link = link(server, Offer::First).await;
     let fields = [("link", link.as_str()), ("name", "Olga")];
     let joined = browser.post("/console/first", &fields).await;
-    assert_eq!(joined.location(), "/console", "{}", joined.text);
+    assert!(joined.location().starts_with("/console"), "{}", joined.text);
 }
 
 /// Somebody who was invited to these locations.
 async fn sign_in_as_member(server: &TestServer, browser: &Browser, name: &str, locations: &[&str]) {
     let link = invite(server, name, locations).await;
     let joined = browser.post("/console/join", &[("link", &link)]).await;
-    assert_eq!(joined.location(), "/console", "{}", joined.text);
+    assert!(joined.location().starts_with("/console"), "{}", joined.text);
 }

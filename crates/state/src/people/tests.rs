@@ -116,7 +116,8 @@ fn with_a_person_end_sessions_links_and_grants() {
     );
     for (number, id) in [(1, &anna.id), (2, &bert.id)] {
         for statement in [
-            "INSERT INTO session VALUES (X'0{n}', '{id}', 1, 1, 1, 9, NULL)",
+            "INSERT INTO session VALUES (X'0{n}', '{id}', 1, 1, 1, 9, NULL, 9)",
+            "INSERT INTO passkey VALUES (X'0{n}', '{id}', 'Phone', '{}', 1, 0, NULL)",
             "INSERT INTO link VALUES (X'0{n}', 'login {n}', 'login', '{id}', '{}', 1, NULL, 1, 9, NULL)",
             "INSERT INTO link VALUES (X'1{n}', 'made {n}', 'invite', NULL, '{}', 1, '{id}', 1, 9, NULL)",
             "INSERT INTO oauth_grant (id, person, client, client_name, redirect, resource, scope, rules, salt, seq,
@@ -133,6 +134,7 @@ fn with_a_person_end_sessions_links_and_grants() {
     people.end("Anna", Some(&bert.id)).wait().expect("ended");
     for (what, query, left) in [
         ("sessions", "SELECT COUNT(*) AS n FROM session", 1),
+        ("passkeys", "SELECT COUNT(*) AS n FROM passkey", 1),
         (
             "open links",
             "SELECT COUNT(*) AS n FROM link WHERE ended_at IS NULL",

@@ -19,7 +19,7 @@ fn make(people: &People, name: &str) -> Person {
 }
 
 fn begin(sessions: &Sessions, person: &Person, at: Timestamp) -> SecretString {
-    let begun = sessions.begin_at(&person.id, Some("Firefox"), at);
+    let begun = sessions.begin_at(&person.id, ProofKind::Given, Some("Firefox"), at);
     begun.wait().expect("begun")
 }
 
@@ -93,6 +93,19 @@ fn a_page_that_asks_by_itself_keeps_no_session_alive() {
 }
 
 #[test]
+fn a_session_that_a_passkey_began_lasts_a_month() {
+    let (_folder, sessions, people) = opened();
+    let anna = make(&people, "Anna");
+    let start = now();
+    let begun = sessions.begin_at(&anna.id, ProofKind::Passkey, None, start);
+    let text = begun.wait().expect("begun");
+    for (hours, expected) in [(719, true), (720, false)] {
+        let found = find(&sessions, &text, start + SignedDuration::from_hours(hours));
+        assert_eq!(found.is_some(), expected, "after {hours} hours");
+    }
+}
+
+#[test]
 fn its_use_is_written_down_once_a_minute() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -121,7 +134,10 @@ fn a_session_is_good_in_every_process_until_it_or_its_person_ends() {
     assert!(!is_good(&one) && is_good(&two));
     people.end(&anna.id, None).wait().expect("ended");
     assert!(!is_good(&two));
-    let error = sessions.begin(&anna.id, None).wait().expect_err("ended");
+    let error = sessions
+        .begin(&anna.id, ProofKind::Given, None)
+        .wait()
+        .expect_err("ended");
     assert!(error.to_string().contains("who may sign in"), "{error}");
     for text in ["", "hls_", "hli_a"] {
         assert!(!is_good(&SecretString::from(text)));
@@ -158,7 +174,10 @@ fn what_is_over_is_forgotten_and_no_text_is_in_a_row() {
     let anna = make(&people, "Anna");
     let gone = begin(&sessions, &anna, now() - 12.hours());
     let long = "F".repeat(500);
-    let kept = sessions.begin(&anna.id, Some(&long)).wait().expect("begun");
+    let kept = sessions
+        .begin(&anna.id, ProofKind::Given, Some(&long))
+        .wait()
+        .expect("begun");
     for_tests::beside(&folder, sweep);
     let left = "SELECT COUNT(*) AS n FROM session";
     assert_eq!(for_tests::number(&folder, left), 1);

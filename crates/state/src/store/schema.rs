@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     SIGN_IN,
     RULE_SECTIONS,
     KEY_USE,
+    PASSKEYS,
 ];
 
 const FIRST: Migration = Migration {
@@ -172,6 +173,17 @@ const RULE_SECTIONS: Migration = Migration {
 const KEY_USE: Migration = Migration {
     min_reader: 1,
     statements: &["ALTER TABLE access_key ADD COLUMN used_at INTEGER"],
+};
+
+/// Passkeys, and sessions that they begin: those may be idle for longer than two hours.
+const PASSKEYS: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE passkey (id BLOB PRIMARY KEY, person TEXT NOT NULL, name TEXT NOT NULL, credential TEXT NOT NULL,
+            created_at INTEGER NOT NULL, asked_at INTEGER NOT NULL, used_at INTEGER) STRICT",
+        "CREATE INDEX passkey_by_person ON passkey (person)",
+        "ALTER TABLE session ADD COLUMN idle_ms INTEGER NOT NULL DEFAULT 7200000",
+    ],
 };
 
 /// The version of the tables that this program makes.

@@ -1,0 +1,180 @@
+//! Passkeys: what proves a person without a link. Rows hold public keys; the private one never leaves its device.
+
+use jiff::Timestamp;
+
+use super::events::{self, EventKind, NewEvent};
+use super::people::{self, Person};
+use super::store::{Durability, Pending, Store, StoredRow, Transaction};
+use super::{StoreError, now, time};
+
+/// Most passkeys of one person.
+pub const MOST_OF_PERSON: i64 = 20;
+
+/// Longest description of a key that is kept, in bytes. Those that browsers make have some hundred.
+const LONGEST_CREDENTIAL: usize = 8 << 10;
+
+/// Longest name of a passkey, in letters.
+const LONGEST_NAME: usize = 64;
+
+/// A passkey of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasskeyRecord {
+    /// As its device names it.
+    pub id: Vec<u8>,
+    pub person: String,
+    /// What its person calls it.
+    pub name: String,
+    /// The public key with its counter, as the one who checks it wrote it down.
+    pub credential: String,
+    pub created: Timestamp,
+    pub used: Option<Timestamp>,
+}
+
+/// A passkey to keep.
+#[derive(Clone, Debug)]
+pub struct NewPasskey {
+    pub id: Vec<u8>,
+    pub name: String,
+    pub credential: String,
+}
+
+/// The passkeys of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Passkeys {
+    store: Store,
+}
+
+impl Passkeys {
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+        }
+    }
+
+    /// Keeps one more of this person. One that is kept already is refused, whoever has it.
+    pub fn add(&self, person: &str, new: NewPasskey) -> Pending<()> {
+        let person = person.to_owned();
+        self.store.change(Durability::Disk, move |transaction| {
+            if new.credential.len() > LONGEST_CREDENTIAL {
+                return Err("the passkey is longer than any that browsers make"
+                    .to_owned()
+                    .into());
+            }
+            if people::find(transaction, &person)?.is_none() {
+                return Err(format!("there is no person {person} who may sign in").into());
+            }
+            if list(transaction, &person)?.len() >= usize::try_from(MOST_OF_PERSON).unwrap_or(0) {
+                return Err(
+                    format!("there are {MOST_OF_PERSON} passkeys; remove one first").into(),
+                );
+            }
+            if find(transaction, &new.id)?.is_some() {
+                return Err("this passkey is known already".to_owned().into());
+            }
+            let insert = "INSERT INTO passkey (id, person, name, credential, created_at, asked_at)
+                VALUES ($1, $2, $3, $4, $5, 0)";
+            let name: String = new.name.chars().take(LONGEST_NAME).collect();
+            let insert = sqlx::query(insert)
+                .bind(new.id.clone())
+                .bind(person.clone())
+                .bind(name.clone())
+                .bind(new.credential.clone())
+                .bind(now().as_millisecond());
+            transaction.run(insert)?;
+            note(transaction, EventKind::PasskeyAdded, &person, name)
+        })
+    }
+
+    /// Those of a person, oldest first.
+    pub fn list(&self, person: &str) -> Pending<Vec<PasskeyRecord>> {
+        let person = person.to_owned();
+        self.store
+            .read(move |transaction| list(transaction, &person))
+    }
+
+    pub fn find(&self, id: &[u8]) -> Pending<Option<PasskeyRecord>> {
+        let id = id.to_vec();
+        self.store.read(move |transaction| find(transaction, &id))
+    }
+
+    /// Notes that it answered what was asked at `asked`, and what its key is like now; whose it is. `None`: that was
+    /// answered before, or it is known no more. So an answer that somebody kept is good for nothing.
+    pub fn note_answer(
+        &self,
+        id: &[u8],
+        asked: Timestamp,
+        credential: String,
+    ) -> Pending<Option<Person>> {
+        let id = id.to_vec();
+        self.store.change(Durability::Disk, move |transaction| {
+            let Some(record) = find(transaction, &id)? else {
+                return Ok(None);
+            };
+            let update = "UPDATE passkey SET asked_at = $2, used_at = $3, credential = $4
+                WHERE id = $1 AND asked_at < $2";
+            let update = sqlx::query(update)
+                .bind(id.clone())
+                .bind(asked.as_millisecond())
+                .bind(now().as_millisecond())
+                .bind(credential.clone());
+            match transaction.run(update)? {
+                0 => Ok(None),
+                _ => people::find(transaction, &record.person),
+            }
+        })
+    }
+
+    /// Forgets one of this person's; whether there was such a one.
+    pub fn remove(&self, person: &str, id: &[u8]) -> Pending<bool> {
+        let (person, id) = (person.to_owned(), id.to_vec());
+        self.store.change(Durability::Disk, move |transaction| {
+            let Some(record) = find(transaction, &id)?.filter(|one| one.person == person) else {
+                return Ok(false);
+            };
+            let remove = sqlx::query("DELETE FROM passkey WHERE id = $1");
+            transaction.run(remove.bind(id.clone()))?;
+            note(transaction, EventKind::PasskeyRemoved, &person, record.name)?;
+            Ok(true)
+        })
+    }
+}
+
+fn find(transaction: &mut Transaction, id: &[u8]) -> Result<Option<PasskeyRecord>, StoreError> {
+    let find = sqlx::query("SELECT * FROM passkey WHERE id = $1").bind(id.to_vec());
+    transaction.one(find)?.map(|row| read(&row)).transpose()
+}
+
+fn list(transaction: &mut Transaction, person: &str) -> Result<Vec<PasskeyRecord>, StoreError> {
+    let list = "SELECT * FROM passkey WHERE person = $1 ORDER BY created_at, id";
+    let rows = transaction.all(sqlx::query(list).bind(person.to_owned()))?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &StoredRow) -> Result<PasskeyRecord, StoreError> {
+    Ok(PasskeyRecord {
+        id: row.bytes("id")?,
+        person: row.text("person")?,
+        name: row.text("name")?,
+        credential: row.text("credential")?,
+        created: time(row.integer("created_at")?),
+        used: row.optional_integer("used_at")?.map(time),
+    })
+}
+
+fn note(
+    transaction: &mut Transaction,
+    kind: EventKind,
+    person: &str,
+    name: String,
+) -> Result<(), StoreError> {
+    let event = NewEvent {
+        kind,
+        actor: Some(person.to_owned()),
+        subject: Some(person.to_owned()),
+        detail: name,
+    };
+    events::write(transaction, event)
+}
+
+#[cfg(test)]
+mod tests;

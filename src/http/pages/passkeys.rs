@@ -1,0 +1,88 @@
+//! Passkeys of whoever is signed in, and the button by which one signs in.
+
+use maud::{Markup, html};
+
+use super::form::{text, token};
+use super::{Page, PageKind, Pages, Part};
+
+/// Where the console shows them.
+pub(in crate::http) const PASSKEYS: &str = "/console/passkeys";
+
+pub(in crate::http) struct PasskeyRow {
+    /// Names it in a form; of no other use.
+    pub id: String,
+    pub name: String,
+    pub created: String,
+    pub used: Option<String>,
+}
+
+pub(in crate::http) struct PasskeysPage<'a> {
+    pub rows: &'a [PasskeyRow],
+    pub token: &'a str,
+}
+
+impl PasskeysPage<'_> {
+    pub(in crate::http) fn page(&self, pages: &Pages) -> Page {
+        let body = html! {
+            p {
+                "With a passkey you sign in by your finger, face or screen lock, and stay signed in for 30 days. The key stays "
+                "on your device; this server keeps only what it takes to recognise it."
+            }
+            @if self.rows.is_empty() {
+                p { "You have none yet. Without one you need a new link each time." }
+            } @else {
+                ul class="cards" { @for row in self.rows { (self.card(row)) } }
+            }
+            h2 { "Add one" }
+            (button(pages, "create", (PASSKEYS, "/console/passkeys/begin"), &html! {
+                (token(self.token))
+                (text("name", "Its name, such as “my phone”", 64, true))
+                div class="buttons" { button class="main" { "Add a passkey" } }
+            }))
+        };
+        Page::new(PageKind::Console(Part::Home), "Passkeys", body)
+    }
+
+    fn card(&self, row: &PasskeyRow) -> Markup {
+        html! {
+            li {
+                h2 { (row.name) }
+                p class="soft" {
+                    "Added " (row.created)
+                    @match &row.used { Some(used) => { ", last used " (used) } None => { ", not used yet" } }
+                }
+                form method="post" action="/console/passkeys/remove" {
+                    (token(self.token))
+                    input type="hidden" name="passkey" value=(row.id);
+                    div class="buttons" { button class="bad" { "Remove" } }
+                }
+            }
+        }
+    }
+}
+
+/// Signs somebody in. `next`: where they go on, of our pages alone.
+pub(in crate::http) fn sign_in_button(pages: &Pages, next: &str) -> Markup {
+    let routes = ("/console/signin/passkey", "/console/signin/passkey/begin");
+    button(
+        pages,
+        "get",
+        routes,
+        &html! {
+            input type="hidden" name="next" value=(next);
+            div class="buttons" { button class="main" { "Use a passkey" } }
+        },
+    )
+}
+
+/// A form that a script sends: it is shown where there is one, and the browser knows passkeys.
+fn button(pages: &Pages, way: &str, (action, begin): (&str, &str), fields: &Markup) -> Markup {
+    html! {
+        form method="post" action=(action) data-passkey=(way) data-begin=(begin) hidden {
+            p class="problem" role="alert" hidden {}
+            (fields)
+        }
+        noscript { p class="soft" { "Passkeys need JavaScript, which your browser does not run here." } }
+        script src=(pages.passkey_script()) defer {}
+    }
+}
