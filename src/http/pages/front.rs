@@ -29,7 +29,9 @@ impl FrontPage {
         let body = html! {
             p {
                 "Through this server an AI assistant such as Claude, ChatGPT or Cursor works in your " (brand.crm_name)
-                " account: it looks up contacts, writes messages and changes records, as far as you allow. "
+                " account: it looks up contacts, writes messages and changes records, as far as you allow."
+            }
+            p {
                 @match self.steps_for {
                     StepsFor::SignIn => "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes.",
                     StepsFor::OwnAccount => "Give an assistant that runs on this computer this address as a new MCP server.",

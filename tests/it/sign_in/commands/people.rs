@@ -191,7 +191,6 @@ async fn without_an_address_nobody_is_invited() {
     office.write("settings.toml", "");
     for arguments in [
         &["invite", "Anna", "--all-locations"][..],
-        &["console", "link"],
         &[
             "clients",
             "add",
@@ -214,6 +213,40 @@ async fn without_an_address_nobody_is_invited() {
         let (_, said) = office.run(&arguments, 0).await;
         assert!(said.contains("Note: oauth.url is not set"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn without_an_address_the_console_is_of_this_machine_alone() {
+    let office = Office::new();
+    office.write("settings.toml", "");
+    // A port on which nothing answers.
+    let here = ["console", "link", "--listen", "127.0.0.1:9"];
+    let (link, said) = office.run(&here, 0).await;
+    assert!(
+        link.starts_with("http://127.0.0.1:9/console/first#hli_"),
+        "{link}"
+    );
+    assert!(said.contains("no server answers at 127.0.0.1:9"), "{said}");
+    for (arguments, part) in [
+        (
+            &["console", "--no-browser", "--listen", "0.0.0.0:8100"][..],
+            "need oauth.url",
+        ),
+        (
+            &["console", "link", "--listen", "127.0.0.1:0"][..],
+            "give --listen",
+        ),
+        (
+            &["console", "link", "--state", "none"][..],
+            "there is no state",
+        ),
+    ] {
+        let (printed, said) = office.run(arguments, 2).await;
+        assert!(said.contains(part) && printed.is_empty(), "{said}");
+    }
+    office.write("settings.toml", "[server]\ntls = \"proxy\"\n");
+    let (_, said) = office.run(&["console", "link"], 2).await;
+    assert!(said.contains("a proxy stands before the server"), "{said}");
 }
 
 #[tokio::test]
