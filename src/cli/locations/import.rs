@@ -92,6 +92,7 @@ impl LocationImport {
             (Some(file), None) => csv_rows::read(file)?,
             (None, None) => return Err(CliError("give a CSV file or --from-agency".to_owned())),
         };
+        let order: Vec<String> = rows.iter().map(label).collect();
         let (rows, mut reports) = sort_out(rows, &config);
         let trials = match self.no_check {
             true => Vec::new(),
@@ -106,20 +107,22 @@ impl LocationImport {
                 None => sound.push((row, "not tried".to_owned())),
             }
         }
-        let place = document.path().display().to_string();
+        let file = document.path().display().to_string();
         if !self.dry_run && !sound.is_empty() {
             self.keep(document, &sound, flags)?;
         }
         let added = sound.len();
         let sound = sound.into_iter();
         reports.extend(sound.map(|(row, found)| row.report(ImportOutcome::Added(found))));
+        let place = |report: &RowReport| order.iter().position(|label| *label == report.label);
+        reports.sort_by_key(place);
         let faults = show(reports)?;
         let would = if self.dry_run { "would be" } else { "are" };
         let more = match self.dry_run {
             false if added > 0 => "; SIGHUP has a running server read them",
             _ => "",
         };
-        eprintln!("{added} {would} added to {place}, {faults} cannot be{more}");
+        eprintln!("{added} {would} added to {file}, {faults} cannot be{more}");
         Ok(ExitCode::from(u8::from(faults > 0)))
     }
 
@@ -228,6 +231,13 @@ impl SettingsDocument {
             id: &row.id,
             reached_by,
         })
+    }
+}
+
+fn label(row: &Result<ImportRow, RowFault>) -> String {
+    match row {
+        Ok(row) => row.label.clone(),
+        Err(fault) => fault.label.clone(),
     }
 }
 

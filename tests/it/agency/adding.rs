@@ -207,6 +207,8 @@ async fn a_list_is_imported_row_by_row() {
     for part in report {
         assert!(done.contains(part), "no {part:?} in {done}");
     }
+    let places = report.map(|part| done.find(part));
+    assert!(places.is_sorted(), "{done}");
     let text = std::fs::read_to_string(desk.path("settings.toml")).expect("text");
     assert!(text.starts_with(ours) && !text.contains("pit-"), "{text}");
     assert_eq!(mode(&desk.path("tokens")), 0o700);
