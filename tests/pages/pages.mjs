@@ -78,7 +78,9 @@ const PAGES = [
   { name: "approval", path: `/console/approvals/${HANDLE}`, main: /Approve/ },
   { name: "connections", path: "/console/connections" },
   { name: "sub-accounts", path: "/console/locations", main: "Check and connect" },
+  { name: "try", path: "/console/tools" },
   { name: "live", path: "/console/live" },
+  { name: "rules", path: "/console/rules" },
   { name: "pause", path: "/console/pause", main: "Pause…" },
 ];
 // The same for anybody, beside those that a form leads to.
