@@ -4,24 +4,30 @@ mod approvals;
 mod audit;
 mod call;
 mod clients;
+mod completions;
 mod config;
 mod connect;
 mod connections;
 mod console;
 mod doctor;
+mod help;
 mod init;
 mod invite;
 mod invocation;
+mod json;
 mod keys;
 mod known_names;
 mod locations;
 mod login;
 mod logs;
+mod man;
 mod output;
+mod pager;
 mod pause;
 mod people;
 mod policy;
 mod ports;
+mod question;
 mod reach;
 mod running_server;
 mod sandbox;
@@ -42,10 +48,12 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 
 use self::sandbox::SandboxListener;
-use crate::call::{Controls, Pipeline, missing_store, open_store};
+use crate::call::{
+    CallerKind, Controls, LocationScope, Pipeline, Principal, missing_store, open_store,
+};
 use crate::config::{Config, Flags};
 use crate::http::own_account;
 use crate::telemetry::{Telemetry, flush_log};
@@ -58,7 +66,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fa
 
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
 #[derive(Parser)]
-#[command(name = "highlevel-mcp", version = version::version(), arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "highlevel-mcp", version = version::version(), after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     sources: SettingFlags,
@@ -137,12 +145,12 @@ enum Command {
     Stdio(stdio::Stdio),
     /// Serve a simulated HighLevel: made-up records, no account needed.
     Sandbox(sandbox::Sandbox),
-    /// Show the tools.
+    /// Find tools, show them, and the scopes that they need.
     Tools {
         #[command(subcommand)]
-        command: Option<tools::ToolsCommand>,
+        command: tools::ToolsCommand,
     },
-    /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer.
+    /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer; what has to be confirmed is asked about.
     Call(call::CallCommand),
     /// Examine settings, state, network, clock, token and location, and try what the token may use; writes nothing at
     /// HighLevel.
@@ -150,14 +158,14 @@ enum Command {
     /// The settings: what is in force, whether it is valid, and all that there are.
     Config {
         #[command(subcommand)]
-        command: Option<config::ConfigCommand>,
+        command: config::ConfigCommand,
     },
     /// Print, or write to its file, what a client needs to reach the server.
     Connect(connect::Connect),
     /// The server's own locations: list, add, remove and try them.
     Locations {
         #[command(subcommand)]
-        command: Option<locations::LocationsCommand>,
+        command: locations::LocationsCommand,
     },
     /// Sign in at a server elsewhere, whose tools `stdio --url` then serves.
     Login(login::Login),
@@ -220,13 +228,17 @@ enum Command {
         #[command(subcommand)]
         command: state::StateCommand,
     },
-    /// Print completions for a shell, to be sourced by it.
-    Completions { shell: clap_complete::Shell },
+    /// Print what a shell sources to complete commands, tools and locations.
+    Completions(completions::Completions),
+    /// Write pages of the manual into a folder.
+    Man(man::Man),
 }
 
 /// Runs the command of the line; `EXIT_CODES` says what the end means.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    completions::answer_shell();
+    let mut given = help::command().get_matches();
+    let cli = Cli::from_arg_matches_mut(&mut given).unwrap_or_else(|error| error.exit());
     let flags = Flags {
         config: cli.sources.config,
         base_url: cli.sources.base_url,
@@ -241,7 +253,7 @@ pub fn run() -> ExitCode {
             ..flags
         }),
         Command::Sandbox(command) => command.run(),
-        Command::Tools { command } => tools::run(command),
+        Command::Tools { command } => command.run(),
         Command::Call(command) => command.run(&flags),
         Command::Config { command } => config::run(command, &flags),
         Command::Doctor(command) => command.run(&flags),
@@ -263,13 +275,8 @@ pub fn run() -> ExitCode {
         Command::Resume(command) => command.run(&flags),
         Command::Audit { command } => command.run(&flags),
         Command::State { command } => command.run(&flags),
-        Command::Completions { shell } => {
-            // Into memory first: clap_complete panics where a pipe is closed early.
-            let mut script = Vec::new();
-            let mut command = Cli::command();
-            clap_complete::generate(shell, &mut command, "highlevel-mcp", &mut script);
-            print(String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
     };
     flush_log();
     done.unwrap_or_else(|CliError(what)| {
@@ -376,6 +383,21 @@ fn usable(account: &Account) -> Result<Caller, CliError> {
         Credential::Unusable(why) => Err(CliError(why.to_string())),
         _ => Ok(account.caller()),
     }
+}
+
+/// Whoever typed the command: the account of the location of this alias or of the environment, or, where there is none,
+/// somebody who names one of the server's locations in each call.
+fn principal(
+    config: &Config,
+    pipeline: &Pipeline,
+    location: Option<&str>,
+) -> Result<Principal, CliError> {
+    let has_account = location.is_some() || !config.account.is_empty();
+    if !has_account && !pipeline.snapshot().locations.is_empty() {
+        return Ok(Principal::with_scope(CallerKind::Local, LocationScope::All));
+    }
+    let account = account(config, pipeline, location)?;
+    Ok(Principal::with_account(CallerKind::Local, account))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

@@ -197,6 +197,11 @@ pub struct Flags {
 #[error("{0}")]
 pub struct ConfigError(String);
 
+/// A variable of the environment that is none of ours, such as PAGER, where it is set to a text.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 const CONFIG_VARIABLE: &str = "HIGHLEVEL_MCP_CONFIG";
 
 impl Config {

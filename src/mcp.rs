@@ -12,7 +12,7 @@ mod stdio;
 pub use frame::{FrameFault, FrameId, FrameRefusal};
 pub use handler::Handler;
 pub use http::{Service, service};
-pub use listing::list;
+pub use listing::{descriptor, list};
 pub use questions::{PostedFrame, question_frame, withdrawal_frame};
 pub(crate) use stdio::{BoundedLine, BoundedLines};
 pub use stdio::{StdioError, StdioLimits, serve};

@@ -107,6 +107,9 @@ pub const USUAL: &str = "";
 /// The toolset of the tools that HighLevel's own server had in the end.
 pub(crate) const OFFICIAL_36: &str = "official-36";
 
+/// Endpoints that are no toolset.
+const ENDPOINTS: [&str; 3] = ["orchestrator", "legacy", "compat"];
+
 /// At the end of the name of any endpoint: without what writes.
 const READ_ONLY: &str = "/readonly";
 
@@ -115,10 +118,11 @@ pub const MOST_TOOLSETS: usize = 64;
 
 /// An endpoint or toolset that there is not.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no toolset {name}; there are {known}")]
+#[error("there is no toolset {name}; {hint}")]
 pub struct UnknownToolset {
     name: String,
-    known: String,
+    /// The one that was meant, or all.
+    hint: String,
 }
 
 impl UnknownToolset {
@@ -294,6 +298,11 @@ pub fn tools_in(toolsets: &str) -> Result<Vec<&'static Tool>, UnknownToolset> {
     Ok(select(toolsets, false)?.iter().collect())
 }
 
+/// Every name that an endpoint may have by itself.
+pub fn endpoint_names() -> impl Iterator<Item = &'static str> {
+    toolset::names().chain(ENDPOINTS)
+}
+
 /// Of the tools that `is_shown` holds for, the one whose name is most like `name`.
 pub fn nearest(name: &str, is_shown: impl Fn(&Tool) -> bool) -> Option<&'static str> {
     let names = TOOLS.iter().map(|tool| (tool.name, tool));
@@ -306,9 +315,13 @@ fn select(toolsets: &str, read_only: bool) -> Result<Toolset, UnknownToolset> {
 
 /// Each of the names once, all of them known.
 fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
-    let unknown = |name: &str| UnknownToolset {
-        name: name.chars().take(LONGEST_NAME).collect(),
-        known: Vec::from_iter(toolset::names()).join(", "),
+    let unknown = |name: &str| {
+        let hint = match tool::nearest(name, endpoint_names().map(|one| (one, one))) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", Vec::from_iter(endpoint_names()).join(", ")),
+        };
+        let name = name.chars().take(LONGEST_NAME).collect();
+        UnknownToolset { name, hint }
     };
     if toolsets.len() > MOST_TOOLSETS * LONGEST_NAME {
         return Err(unknown(toolsets));

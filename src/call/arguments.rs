@@ -193,7 +193,10 @@ impl Rejection {
             .iter()
             .map(|problem| problem.what.as_str())
             .collect();
-        format!("Nothing was sent: {}.", whats.join("; "))
+        let whats = whats.join("; ");
+        // A question ends the sentence itself.
+        let end = if whats.ends_with('?') { "" } else { "." };
+        format!("Nothing was sent: {whats}{end}")
     }
 
     /// Whether all that is wrong is a tenant that is not the caller's.

@@ -1,31 +1,56 @@
 //! `call`: one tool call from the terminal.
 
+mod arguments;
+mod preview;
+
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::json::print_json;
+use super::question::{ask, can_ask};
 use super::sandbox::SandboxListener;
 use super::terminal::{print_relayed, waiting};
-use super::{CliError, account, prepared_by, print_bytes, runtime};
-use crate::call::{CallContext, Request};
-use crate::config::{Config, Flags, read_stdin, read_text};
-use crate::surfaces::tools_in;
+use super::tools::EndpointTool;
+use super::{CliError, prepared_by, principal, print_bytes, runtime};
+use crate::call::{Answer, CallContext, CallerKind, Elicitation, Pipeline, Principal, Request};
+use crate::catalog::TOOLS;
+use crate::config::{Config, Flags};
+use crate::surfaces::search::fields;
+use crate::surfaces::{Listing, Session};
 use crate::telemetry::Telemetry;
+use crate::upstream::Caller;
 use crate::upstream::failure::FailureClass;
+use arguments::{LineSchema, read};
+use preview::{Preview, Yes};
+use tool::Tool;
+
+/// Arguments of tools that stand for many.
+const DRY_RUN: &str = "dryRun";
+const CONFIRM: &str = "confirm";
+const OPERATION: [&str; 2] = ["operation", "operationId"];
 
 #[derive(Args)]
 pub(super) struct CallCommand {
-    /// Tool name; `highlevel-mcp tools` lists them.
+    /// Tool name; `highlevel-mcp tools list` shows them all, `highlevel-mcp tools search WORDS` finds some.
+    #[arg(value_name = "TOOL")]
     name: String,
-    /// Arguments as a JSON object, or @FILE that holds it, or - to read it from stdin.
-    #[arg(default_value = "{}")]
-    arguments: String,
+    /// Arguments: name=text, name=@FILE with a text in it, name:=JSON; inner.name=… and list[]=… for what is inside. Or all
+    /// of them as a JSON object, as @FILE that holds it, or as - to read it from stdin.
+    #[arg(value_name = "ARGUMENT")]
+    arguments: Vec<String>,
     /// Show the request that would be sent, without the credential; send nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Send what has to be confirmed without asking, for scripts. What waits for a person's approval still waits.
+    #[arg(long, short)]
+    yes: bool,
+    /// Call the tool of this endpoint: legacy and compat have tools of the same names as others.
+    #[arg(long, value_name = "ENDPOINT")]
+    endpoint: Option<String>,
     /// Act in one of the server's own locations, by its alias.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
@@ -39,8 +64,8 @@ pub(super) struct CallCommand {
 
 impl CallCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let tool = super::tools::find(&tools_in("all")?, &self.name)?;
-        let arguments = arguments(&self.arguments)?;
+        let tool = EndpointTool::find(&self.name, self.endpoint.as_deref())?;
+        let arguments = arguments_of(&tool, &self.arguments)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let mut config = Config::load(flags)?;
         // Limits are for models; a file or a pipe takes what HighLevel gives.
@@ -49,28 +74,110 @@ impl CallCommand {
             config.tools.max_answer_bytes = usize::MAX;
         }
         let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start_quietly)?;
-        let caller = account(&config, &pipeline, self.location.as_deref())?;
-        let context = CallContext {
+        let has_account = self.location.is_some() || !config.account.is_empty();
+        let is_anonymous = !has_account && pipeline.snapshot().locations.is_empty();
+        let principal = match self.dry_run && is_anonymous {
+            true => Principal::with_account(CallerKind::Local, Caller::nobody()),
+            false => principal(&config, &pipeline, self.location.as_deref())?,
+        };
+        let call = Call {
+            tool: &tool,
+            arguments,
+            dry_run: self.dry_run,
+            pipeline: &pipeline,
+        };
+        let mut context = CallContext {
             surface: "call".to_owned(),
-            ..CallContext::local(caller)
+            // Whoever typed the command is the user, and says yes at the question or by --yes.
+            elicitation: match self.yes || can_ask() {
+                true => Elicitation::Supported,
+                false => Elicitation::Unsupported,
+            },
+            // An approval is told of at once; nobody waits for it here.
+            pages: Elicitation::Declined,
+            ..CallContext::with_principal(principal)
         };
-        let mut request = Request::for_tool(tool, arguments, &context)
-            .map_err(|failure| CliError(failure.text()))?;
-        request.options.dry_run = self.dry_run;
-        let answer = runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let answer = runtime.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
-            let call = pipeline.execute(request);
-            Ok::<_, CliError>(waiting("waiting for HighLevel's answer", call).await)
+            call.make(&context, None).await
         })?;
-        pipeline.telemetry().finish();
-        // What was only previewed did not happen: to a script it failed.
-        let asks = answer.class == Some(FailureClass::NeedsConfirmation);
-        let failed = answer.is_error || asks;
-        let preview = self.dry_run && !failed;
-        let text = match preview {
-            true => serde_json::from_str::<Value>(&answer.text)?["request"].to_string(),
-            false => answer.text.clone(),
+        let preview = Preview::new(&answer).filter(|_| !self.dry_run);
+        let answer = match preview {
+            None => answer,
+            Some(preview) => match self.confirm(&preview, call.operation(), &answer)? {
+                None => return Ok(ExitCode::from(1)),
+                Some(confirm) => {
+                    if let Yes::Answered(token) = preview.yes {
+                        context.elicitation = Elicitation::Accepted(token);
+                    }
+                    runtime.block_on(call.make(&context, confirm))?
+                }
+            },
         };
+        pipeline.telemetry().finish();
+        let asks = answer.class == Some(FailureClass::NeedsConfirmation);
+        // What was only previewed did not happen: to a script it failed.
+        let failed = answer.is_error || asks;
+        self.deliver(&answer, failed)?;
+        if answer.class == Some(FailureClass::Invalid) && answer.did_nothing {
+            let name = call.operation().map_or(tool.name(), |tool| tool.name);
+            let endpoint = match (&tool.listing, &self.endpoint) {
+                (Listing::Legacy(_), Some(endpoint)) => format!(" --endpoint {endpoint}"),
+                _ => String::new(),
+            };
+            eprintln!("`highlevel-mcp tools show {name}{endpoint}` shows its arguments");
+        }
+        Ok(ExitCode::from(u8::from(failed)))
+    }
+
+    /// Has the person at the terminal, or `--yes`, agree to what `preview` shows. The confirm token to call again with,
+    /// where the yes is one; `None` in place of all where nobody agreed, and then it is said how somebody can.
+    fn confirm(
+        &self,
+        preview: &Preview,
+        operation: Option<&Tool>,
+        answer: &Answer,
+    ) -> Result<Option<Option<String>>, CliError> {
+        let lines = preview.lines(operation);
+        let token = match &preview.yes {
+            Yes::Person(handle) => {
+                match can_ask() {
+                    true => eprint!("{lines}"),
+                    false => show(&answer.text)?,
+                }
+                eprintln!("{}", person_decides(handle, preview.page(), self.sandbox));
+                return Ok(None);
+            }
+            Yes::Answered(_) => None,
+            Yes::Token(token) => Some(token.clone()),
+        };
+        if self.yes {
+            return Ok(Some(token));
+        }
+        if can_ask() {
+            eprint!("{lines}");
+            let agrees = ask("Send it?")?;
+            if !agrees {
+                eprintln!("nothing was sent");
+            }
+            return Ok(agrees.then_some(token));
+        }
+        show(&answer.text)?;
+        let confirm = token.map_or_else(String::new, |token| {
+            format!(", or with confirm={token} beside the same arguments, within 30 minutes")
+        });
+        eprintln!("nothing was sent: repeat the command with --yes to send it{confirm}");
+        Ok(None)
+    }
+
+    /// Puts the answer where it was asked for: a file, the terminal, a pipe.
+    fn deliver(&self, answer: &Answer, failed: bool) -> Result<(), CliError> {
+        let request = match self.dry_run && !failed {
+            true => request_in(&answer.text),
+            false => None,
+        };
+        let text = request.unwrap_or_else(|| answer.text.clone());
         if let Some(notes) = &answer.notes {
             eprintln!("{notes}");
         }
@@ -92,54 +199,107 @@ impl CallCommand {
                 eprintln!("give --output FILE to have it written there");
             }
         }
-        Ok(ExitCode::from(u8::from(failed)))
+        Ok(())
     }
 }
 
-/// Indented on a terminal, one line in a pipe.
+/// One call, made once or, where somebody has to agree, twice.
+struct Call<'a> {
+    tool: &'a EndpointTool,
+    arguments: Map<String, Value>,
+    dry_run: bool,
+    pipeline: &'a Pipeline,
+}
+
+impl Call<'_> {
+    async fn make(
+        &self,
+        context: &CallContext,
+        confirm: Option<String>,
+    ) -> Result<Answer, CliError> {
+        let mut arguments = self.arguments.clone();
+        if let Listing::Tool(tool) = self.tool.listing {
+            let mut request = Request::for_tool(tool, arguments, context)
+                .map_err(|failure| CliError(failure.text()))?;
+            request.options.dry_run = self.dry_run;
+            request.options.confirm = confirm.or(request.options.confirm);
+            let call = self.pipeline.execute(request);
+            return Ok(waiting("waiting for HighLevel's answer", call).await);
+        }
+        let name = self.tool.name();
+        if self.dry_run {
+            let schema = self.tool.schema()?;
+            let known = fields(&schema);
+            if !known.iter().any(|(name, _)| *name == DRY_RUN) {
+                return Err(CliError(format!(
+                    "{name} has no dry run; `highlevel-mcp call --dry-run` shows what an operation would send"
+                )));
+            }
+            arguments.insert(DRY_RUN.to_owned(), true.into());
+        }
+        if let Some(confirm) = confirm {
+            arguments.insert(CONFIRM.to_owned(), confirm.into());
+        }
+        let session = Session {
+            pipeline: self.pipeline,
+            context,
+            read_only: false,
+            progress: &|_, _| {},
+        };
+        let surface = self.tool.endpoint.resolve(name).map(|(surface, _)| surface);
+        let surface = surface.ok_or_else(|| CliError(format!("there is no tool {name}")))?;
+        let call = surface.call(name, arguments, &session);
+        Ok(waiting("waiting for HighLevel's answer", call).await)
+    }
+
+    /// The operation that is called, by itself or by a tool that stands for many.
+    fn operation(&self) -> Option<&'static Tool> {
+        let named = OPERATION
+            .iter()
+            .find_map(|name| self.arguments.get(*name)?.as_str());
+        let own = self.tool.operation();
+        own.or_else(|| {
+            TOOLS
+                .iter()
+                .find(|tool| tool.is_called(named.unwrap_or_default()))
+        })
+    }
+}
+
+fn arguments_of(tool: &EndpointTool, given: &[String]) -> Result<Map<String, Value>, CliError> {
+    let operation = tool.operation().into_iter();
+    let files = operation.flat_map(|tool| tool.arguments.iter().filter(|argument| argument.file));
+    let line = LineSchema {
+        schema: &tool.schema()?,
+        files: files.map(|argument| argument.name).collect(),
+    };
+    read(given, &line)
+}
+
+/// The request that a dry run shows; `None` where it shows several.
+fn request_in(text: &str) -> Option<String> {
+    let shown: Value = serde_json::from_str(text).ok()?;
+    let request = ["request", "resolvedRequest"]
+        .into_iter()
+        .find_map(|name| shown.get(name));
+    request.map(Value::to_string)
+}
+
+fn person_decides(handle: &str, page: Option<&str>, sandbox: bool) -> String {
+    let sandbox = if sandbox { " --sandbox" } else { "" };
+    let page = page.map_or_else(String::new, |page| format!(" or at {page}"));
+    format!(
+        "nothing was sent: a person decides, by `highlevel-mcp approvals approve {handle}{sandbox}`{page}; then repeat the \
+         command with confirm={handle} beside the same arguments"
+    )
+}
+
+/// JSON as people read it on a terminal; whatever it is, as it came in a pipe.
 fn show(text: &str) -> Result<(), CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {
-        Some(value) => print_relayed(&format!("{value:#}\n")),
+        Some(value) => print_json(&value),
         None if text.ends_with('\n') => print_relayed(text),
         None => print_relayed(&format!("{text}\n")),
-    }
-}
-
-fn arguments(given: &str) -> Result<Map<String, Value>, CliError> {
-    let unreadable = |place: &str, error| CliError(format!("{place} cannot be read: {error}"));
-    let text = match given.strip_prefix('@') {
-        Some(file) => read_text(Path::new(file)).map_err(|error| unreadable(file, error))?,
-        None if given == "-" => read_stdin().map_err(|error| unreadable("stdin", error))?,
-        None => given.to_owned(),
-    };
-    // Programs of Windows begin a file with a byte order mark.
-    let text = text.trim_start_matches('\u{feff}');
-    serde_json::from_str(text).map_err(|error| {
-        CliError(format!(
-            "the arguments are no JSON object: {error}; give them as '{{\"name\": \"value\"}}', @FILE or -"
-        ))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn arguments_come_from_a_file_with_or_without_its_mark() {
-        #[track_caller]
-        fn check(text: &str, expected: Option<Value>) {
-            let file = tempfile::NamedTempFile::new().expect("a file");
-            std::fs::write(file.path(), text).expect("written");
-            let read = arguments(&format!("@{}", file.path().display()));
-            assert_eq!(read.ok().map(Value::Object), expected, "{text:?}");
-        }
-        let given = json!({"contactId": "c"});
-        check(r#"{"contactId": "c"}"#, Some(given.clone()));
-        check("\u{feff}{\"contactId\": \"c\"}\r\n", Some(given));
-        check("\u{feff}", None);
-        check("[]", None);
     }
 }

@@ -36,12 +36,8 @@ pub(super) struct Show {
     json: bool,
 }
 
-pub(super) fn run(command: Option<ConfigCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
-    let usual = ConfigCommand::Show(Show {
-        defaults: false,
-        json: false,
-    });
-    match command.unwrap_or(usual) {
+pub(super) fn run(command: ConfigCommand, flags: &Flags) -> Result<ExitCode, CliError> {
+    match command {
         ConfigCommand::Show(Show { defaults: true, .. }) | ConfigCommand::Defaults => {
             print(DEFAULTS)?;
         }

@@ -6,7 +6,6 @@ mod probes;
 mod public;
 mod setup;
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 
+use super::question::{ask, can_ask};
 use super::sandbox::SandboxListener;
 use super::terminal::{Text, table, waiting};
 use super::{CliError, prepared, print, runtime};
@@ -143,18 +143,14 @@ impl Doctor {
 
 /// Asks the person at the terminal; nobody is there to ask elsewhere.
 fn agreed() -> Result<bool, CliError> {
-    if !std::io::stdin().is_terminal() {
+    if !can_ask() {
         let what = "--writes changes the account: give --yes where nobody can be asked";
         return Err(CliError(what.to_owned()));
     }
-    eprint!(
+    ask(
         "This makes a contact in your account, changes it, adds a note and the tag \"highlevel-mcp live report\", and \
-         deletes it. Workflows that start with a new contact or tag will start. Go on? [y/N] "
-    );
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+         deletes it. Workflows that start with a new contact or tag will start. Go on?",
+    )
 }
 
 /// Such as `2 faults, 1 warning`.

@@ -34,8 +34,8 @@ pub(super) enum LocationsCommand {
     Test { aliases: Vec<String> },
 }
 
-pub(super) fn run(command: Option<LocationsCommand>, flags: &Flags) -> Result<ExitCode, CliError> {
-    match command.unwrap_or(LocationsCommand::List) {
+pub(super) fn run(command: LocationsCommand, flags: &Flags) -> Result<ExitCode, CliError> {
+    match command {
         LocationsCommand::List => list(&Config::load(flags)?)?,
         LocationsCommand::Add(add) => add.run(flags)?,
         LocationsCommand::Import(import) => return import.run(flags),

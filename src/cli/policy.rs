@@ -30,7 +30,7 @@ pub(super) enum PolicyCommand {
     },
     /// What the rules say of one tool: listed or not, confirmation, caps, arguments and quiet hours.
     Explain {
-        /// Tool name; `highlevel-mcp tools` lists them.
+        /// Tool name; `highlevel-mcp tools list` shows them.
         tool: String,
         /// Alias of the location that is called for.
         #[arg(long, value_name = "ALIAS")]

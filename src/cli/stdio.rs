@@ -14,8 +14,7 @@ use super::connect::is_key;
 use super::invocation::program;
 use super::sandbox::SandboxListener;
 use super::web::ServerAddress;
-use super::{CliError, StateFlags, account, prepared, runtime};
-use crate::call::{CallerKind, LocationScope, Principal};
+use super::{CliError, StateFlags, prepared, principal, runtime};
 use crate::config::{Config, Flags};
 use crate::http::own_account;
 use crate::mcp;
@@ -53,15 +52,7 @@ impl Stdio {
         refuse_key(&Config::load(flags)?, self.sandbox)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
-        let has_token = !config.account.is_empty();
-        let accounts = &pipeline.snapshot().locations;
-        let principal = match (&self.location, has_token || accounts.is_empty()) {
-            (Some(_), _) | (None, true) => {
-                let account = account(&config, &pipeline, self.location.as_deref())?;
-                Principal::with_account(CallerKind::Local, account)
-            }
-            (None, false) => Principal::with_scope(CallerKind::Local, LocationScope::All),
-        };
+        let principal = principal(&config, &pipeline, self.location.as_deref())?;
         let telemetry = pipeline.telemetry().clone();
         let own = own_account(&config.account)?;
         let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::{Column, render, terminal_width};
@@ -16,25 +17,107 @@ pub(super) use super::text::{Text, visible};
 /// What takes longer than this says on a terminal that it is still under way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Texts are broken here at the latest, in columns: longer lines are hard to read.
+const WIDEST_TEXT: u16 = 100;
+
 /// On a terminal a table as wide as that, in a pipe the rows alone, one a line, with tabs between the cells.
 pub(super) fn table<const WIDTH: usize>(
     header: [&'static str; WIDTH],
     rows: Vec<[Text; WIDTH]>,
 ) -> Result<(), CliError> {
+    print(table_text(header, rows)?)
+}
+
+/// The same as a text.
+pub(super) fn table_text<const WIDTH: usize>(
+    header: [&'static str; WIDTH],
+    rows: Vec<[Text; WIDTH]>,
+) -> Result<String, CliError> {
     if std::io::stdout().is_terminal() {
         let mut columns = header.map(Column::copied);
         if let Some((last, title)) = columns.last_mut().zip(header.last()) {
             *last = Column::prose(title);
         }
         let cells: Vec<Vec<Text>> = rows.into_iter().map(Vec::from).collect();
-        return print(render(&columns, &cells, terminal_width()).text);
+        return Ok(render(&columns, &cells, terminal_width()).text);
     }
     let mut lines = String::new();
     for row in rows {
         let cells = row.map(|text| text.whole());
         writeln!(lines, "{}", cells.join("\t"))?;
     }
-    print(lines)
+    Ok(lines)
+}
+
+/// Columns without lines between them, behind `indent`, broken at the width of the terminal but for the first, which holds
+/// names; in a pipe none is broken.
+pub(super) fn columns<const WIDTH: usize>(
+    indent: &str,
+    rows: impl IntoIterator<Item = [String; WIDTH]>,
+) -> String {
+    let width = wide_table().width();
+    columns_within(width.map(|width| width.min(WIDEST_TEXT)), indent, rows)
+}
+
+/// The same for what people read wherever it goes: at most as wide as the terminal, and as is good to read.
+pub(super) fn narrow_columns<const WIDTH: usize>(
+    indent: &str,
+    rows: impl IntoIterator<Item = [String; WIDTH]>,
+) -> String {
+    let width = wide_table().width().unwrap_or(WIDEST_TEXT);
+    columns_within(Some(width.min(WIDEST_TEXT)), indent, rows)
+}
+
+fn columns_within<const WIDTH: usize>(
+    width: Option<u16>,
+    indent: &str,
+    rows: impl IntoIterator<Item = [String; WIDTH]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for row in rows {
+        table.add_row(row);
+    }
+    if let Some(width) = width {
+        let indent = u16::try_from(indent.len()).unwrap_or_default();
+        table.set_width(width.saturating_sub(indent));
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        if WIDTH > 1 {
+            keep_whole(&mut table, 1);
+        }
+        for index in 1..WIDTH.saturating_sub(1) {
+            if let Some(column) = table.column_mut(index) {
+                let most = Width::Percentage(40);
+                column.set_constraint(ColumnConstraint::UpperBoundary(most));
+            }
+        }
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        // A cell's own padding is not wanted at the beginning of a line, and no end of one.
+        let line = line.strip_prefix(' ').unwrap_or(&line).trim_end();
+        text += &format!("{indent}{line}\n");
+    }
+    text
+}
+
+/// As wide as the terminal; in a pipe no line is broken.
+fn wide_table() -> Table {
+    let mut table = Table::new();
+    table.set_content_arrangement(match std::io::stdout().is_terminal() {
+        true => ContentArrangement::Dynamic,
+        false => ContentArrangement::Disabled,
+    });
+    table
+}
+
+/// Has the first `columns` of a table stay whole.
+fn keep_whole(table: &mut Table, columns: usize) {
+    for index in 0..columns {
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 /// Prints lines with texts of others in them. A terminal gets what moves its cursor or turns the order of letters round as

@@ -1,122 +1,177 @@
-//! `tools`: what there is to call, and the scopes that it needs.
+//! `tools`: what there is to call, how each is called, and the scopes that it needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod endpoint_tool;
+mod example;
+mod scopes;
+mod shown;
+
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::Value;
 
-use super::terminal::{Text, table};
+use super::json::print_json;
+use super::pager::PagerFlags;
+use super::terminal::{Text, table_text};
 use super::{CliError, print};
-use crate::surfaces::{UnknownToolset, nearest, tools_in};
-use tool::{Effect, TokenClass, Tool};
+use crate::catalog::TOOLS;
+use crate::surfaces::search::{Detail, Search, search};
+use crate::surfaces::{Endpoint, Listing, UnknownToolset, tools_in};
+pub(super) use endpoint_tool::EndpointTool;
+use tool::Tool;
 
 #[derive(Subcommand)]
 pub(super) enum ToolsCommand {
     /// Every tool with its effect and title.
-    List {
-        /// Toolsets joined by `+`; without it every tool.
-        toolsets: Option<String>,
-    },
-    /// One tool in full.
-    Show {
-        /// Tool name.
-        name: String,
-    },
+    List(ToolListFlags),
+    /// The tools that do what you want, the best first.
+    Search(ToolSearchFlags),
+    /// One tool: what it does, what it takes, how it is called and what comes back.
+    Show(ToolShowFlags),
     /// The scopes that a token needs, and which tools need each.
-    Scopes {
-        /// Toolsets joined by `+`; without it every tool.
-        toolsets: Option<String>,
-        /// On one line, as a Marketplace app for sub-accounts asks for them: without those that only an agency's app may have.
-        #[arg(long)]
-        app: bool,
-    },
+    Scopes(ScopesFlags),
 }
 
-pub(super) fn run(command: Option<ToolsCommand>) -> Result<ExitCode, CliError> {
-    let tools = |toolsets: Option<String>| -> Result<Vec<&'static Tool>, UnknownToolset> {
-        tools_in(toolsets.as_deref().unwrap_or("all"))
-    };
-    match command.unwrap_or(ToolsCommand::List { toolsets: None }) {
-        ToolsCommand::List { toolsets } => {
-            let row = |tool: &&Tool| {
-                let effect = match tool.effect {
-                    Effect::Read => Text::good(tool.effect.name()),
-                    Effect::Write => Text::warning(tool.effect.name()),
-                    _ => Text::bad(tool.effect.name()),
-                };
-                [tool.name.into(), effect, tool.title.into()]
-            };
-            let rows = tools(toolsets)?.iter().map(row).collect();
-            table(["Tool", "Effect", "Title"], rows)?;
+#[derive(Args)]
+pub(super) struct ToolListFlags {
+    /// Toolsets joined by `+`, or an endpoint: official, orchestrator, legacy, compat.
+    #[arg(value_name = "TOOLSETS", default_value = "all")]
+    endpoint: String,
+    #[command(flatten)]
+    pager: PagerFlags,
+}
+
+#[derive(Args)]
+pub(super) struct ToolSearchFlags {
+    /// What you want to do, in a few words.
+    #[arg(required = true)]
+    words: Vec<String>,
+    /// Most tools that are shown.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=20))]
+    limit: u8,
+    /// As JSON, as search_operations answers it.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ToolShowFlags {
+    /// Tool name.
+    #[arg(value_name = "TOOL")]
+    name: String,
+    /// Of this endpoint: legacy and compat have tools of the same names as others.
+    #[arg(long, value_name = "ENDPOINT")]
+    endpoint: Option<String>,
+    /// The tool alone as JSON, as clients list it.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pager: PagerFlags,
+}
+
+#[derive(Args)]
+pub(super) struct ScopesFlags {
+    /// Toolsets joined by `+`.
+    #[arg(value_name = "TOOLSETS", default_value = "all")]
+    toolsets: String,
+    /// The scopes alone, one a line.
+    #[arg(long, conflicts_with = "app")]
+    plain: bool,
+    /// On one line, as a Marketplace app for sub-accounts asks for them: without those that only an agency's app may have.
+    #[arg(long)]
+    app: bool,
+    #[command(flatten)]
+    pager: PagerFlags,
+}
+
+impl ToolsCommand {
+    pub(super) fn run(self) -> Result<ExitCode, CliError> {
+        match self {
+            Self::List(ToolListFlags { endpoint, pager }) => {
+                pager.print(rows(Endpoint::parse(&endpoint)?.list())?)?;
+            }
+            Self::Search(flags) => flags.run()?,
+            Self::Show(show) => show.run()?,
+            Self::Scopes(scopes) => scopes.run()?,
         }
-        ToolsCommand::Show { name } => print(shown(find(&tools(None)?, &name)?)?)?,
-        ToolsCommand::Scopes {
-            toolsets,
-            app: false,
-        } => print(scopes(&tools(toolsets)?))?,
-        ToolsCommand::Scopes {
-            toolsets,
-            app: true,
-        } => {
-            let scopes: Vec<&str> = app_scopes(&tools(toolsets)?).into_iter().collect();
-            print(format_args!("{}\n", scopes.join(" ")))?;
-        }
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-/// The tool, or a refusal that names the nearest one.
+/// The tool, or a refusal that names those that could have been meant.
 pub(super) fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliError> {
     let found = tools.iter().copied().find(|tool| tool.is_called(name));
-    found.ok_or_else(|| {
-        let hint = match nearest(name, |one| tools.iter().any(|tool| tool.name == one.name)) {
-            Some(near) => format!("did you mean {near}?"),
-            None => "`highlevel-mcp tools` lists them".to_owned(),
-        };
-        CliError(format!("there is no tool {name}; {hint}"))
-    })
+    let known = || tools.iter().map(|tool| tool.name).collect::<Vec<_>>();
+    found.ok_or_else(|| endpoint_tool::unknown(name, &known()))
 }
 
-/// A Markdown list, as it stands in the README.
-pub(super) fn scopes(tools: &[&Tool]) -> String {
-    let mut by_scope: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for tool in tools {
-        for scope in tool.scopes {
-            by_scope.entry(scope).or_default().push(tool.name);
+fn rows(listings: impl Iterator<Item = Listing>) -> Result<String, CliError> {
+    let rows = listings.map(|listing| {
+        let effect = match endpoint_tool::effect(&listing) {
+            read @ "read" => Text::good(read),
+            write @ "write" => Text::warning(write),
+            other => Text::bad(other),
+        };
+        [
+            listing.name().into(),
+            effect,
+            endpoint_tool::title(&listing).into(),
+        ]
+    });
+    table_text(["Tool", "Effect", "Title"], rows.collect())
+}
+
+impl ToolSearchFlags {
+    fn run(self) -> Result<(), CliError> {
+        let asked = Search {
+            queries: vec![self.words.join(" ")],
+            limit: Some(self.limit.into()),
+            detail: if self.json {
+                Detail::Signature
+            } else {
+                Detail::Names
+            },
+            ..Search::default()
+        };
+        let found = search(&asked, |_| true)?;
+        if self.json {
+            return print_json(&found);
+        }
+        let named = ["results", "nearest"]
+            .into_iter()
+            .find_map(|list| found[list].as_array());
+        let tools = named.into_iter().flatten().filter_map(|one| {
+            let name = one["name"].as_str()?;
+            TOOLS.iter().find(|tool| tool.name == name)
+        });
+        print(rows(tools.map(Listing::Tool))?)?;
+        if let Some(hint) = found["hint"].as_str() {
+            eprintln!("{hint}");
+        }
+        Ok(())
+    }
+}
+
+impl ToolShowFlags {
+    fn run(self) -> Result<(), CliError> {
+        let tool = EndpointTool::find(&self.name, self.endpoint.as_deref())?;
+        if self.json {
+            let descriptor: Value = crate::mcp::descriptor(&tool.listing)?;
+            return print_json(&descriptor);
+        }
+        self.pager
+            .print(shown::text(&tool, self.endpoint.as_deref())?)
+    }
+}
+
+impl ScopesFlags {
+    fn run(self) -> Result<(), CliError> {
+        let tools: Result<_, UnknownToolset> = tools_in(&self.toolsets);
+        let tools = tools?;
+        match (self.plain, self.app) {
+            (true, _) => print(scopes::names(&tools)),
+            (_, true) => print(scopes::for_app(&tools)),
+            _ => self.pager.print(scopes::list(&tools)?),
         }
     }
-    by_scope
-        .into_iter()
-        .map(|(scope, tools)| format!("- `{scope}`: {}\n", tools.join(", ")))
-        .collect()
-}
-
-/// What an app for sub-accounts can have of the tools' scopes, and what signing in by it needs.
-fn app_scopes(tools: &[&'static Tool]) -> BTreeSet<&'static str> {
-    let of_locations = tools.iter().filter(|tool| tool.token != TokenClass::Agency);
-    let scopes = of_locations.flat_map(|tool| tool.scopes.iter().copied());
-    scopes.chain(["oauth.readonly", "oauth.write"]).collect()
-}
-
-fn shown(tool: &Tool) -> Result<String, serde_json::Error> {
-    let schema: serde_json::Value = serde_json::from_str(tool.advertised_schema)?;
-    let list = |items: &[&str]| {
-        if items.is_empty() {
-            "none known".to_owned()
-        } else {
-            items.join(", ")
-        }
-    };
-    Ok(format!(
-        "{} ({})\n{}\n\n{} {}\nVersion   {}\nEffect    {}\nScopes    {}\nToolsets  {}\n\nArguments\n{schema:#}\n",
-        tool.name,
-        tool.title,
-        tool.description,
-        tool.method,
-        tool.path,
-        tool.version,
-        tool.effect.name(),
-        list(tool.scopes),
-        list(tool.toolsets),
-    ))
 }

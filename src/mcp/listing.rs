@@ -49,6 +49,11 @@ pub fn list(endpoint: &Endpoint) -> Result<ListToolsResult, serde_json::Error> {
     Ok(list)
 }
 
+/// One tool alone, as a list of few shows it.
+pub fn descriptor(listing: &Listing) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(part(listing, false)?)
+}
+
 fn unmade() -> Vec<OnceLock<Listed>> {
     TOOLS.iter().map(|_| OnceLock::new()).collect()
 }

@@ -135,6 +135,16 @@ impl CallToolKind {
         }
     }
 
+    /// The effect of most that it runs, as it names that itself.
+    pub fn effect(self) -> Effect {
+        match self {
+            Self::Read => Effect::Read,
+            Self::Write => Effect::Write,
+            Self::Send => Effect::Send,
+            Self::Destructive => Effect::Destructive,
+        }
+    }
+
     pub fn tool_name(self) -> &'static str {
         match self {
             Self::Read => "call_read",

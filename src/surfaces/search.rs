@@ -14,6 +14,8 @@ use crate::catalog::{SEARCH_INDEX, TOOLS, TOOLSETS};
 use tool::nearest;
 use tool::{Effect, Place, Tool};
 
+pub(crate) use form::{allowed_values, fields, forms, is_list, is_required, items, type_text};
+
 /// Most intents in one search.
 const MOST_QUERIES: usize = 5;
 

@@ -33,6 +33,8 @@ pub enum Credential {
     Install(LocationInstall),
     /// Nothing: the settings of a location are wrong, for this reason, which is the operator's to hear.
     Unusable(Arc<str>),
+    /// None: requests can be shown by it, and nothing can be sent, for there is nothing to send it with.
+    Absent,
 }
 
 /// A token of HighLevel, and its digest once somebody asked for that: one call asks several times.
@@ -60,9 +62,24 @@ impl LocationBinding {
 }
 
 impl Caller {
+    /// Nobody, at a location and a company of no meaning: for looking at a request before there is an account.
+    pub fn nobody() -> Self {
+        Self {
+            credential: Credential::Absent,
+            location: TenantId::parse("YOUR_LOCATION_ID").map(LocationBinding::Default),
+            company: TenantId::parse("YOUR_COMPANY_ID"),
+            configured: None,
+            home: None,
+        }
+    }
+
     /// Whether the server's settings hold the credential.
     pub fn is_servers_own(&self) -> bool {
-        self.home.is_some() || !matches!(self.credential, Credential::Token(_))
+        let is_renewed = matches!(
+            self.credential,
+            Credential::Company(_) | Credential::Install(_)
+        );
+        self.home.is_some() || is_renewed
     }
 }
 
@@ -121,6 +138,7 @@ impl Credential {
             Self::Company(company) => Cow::Owned(format!("company {}", company.id().as_str())),
             Self::Install(install) => Cow::Owned(format!("install {}", install.id().as_str())),
             Self::Unusable(why) => Cow::Owned(format!("unusable {why}")),
+            Self::Absent => Cow::Borrowed("nobody"),
         }
     }
 
@@ -128,7 +146,9 @@ impl Credential {
     pub fn digest(&self, digest: impl Fn(&str) -> Digest) -> Digest {
         match self {
             Self::Token(token) => *token.digest.get_or_init(|| digest(&self.identity())),
-            Self::Company(_) | Self::Install(_) | Self::Unusable(_) => digest(&self.identity()),
+            Self::Company(_) | Self::Install(_) | Self::Unusable(_) | Self::Absent => {
+                digest(&self.identity())
+            }
         }
     }
 
@@ -136,7 +156,7 @@ impl Credential {
     pub fn claims(&self) -> Option<Claims> {
         match self {
             Self::Token(token) => Claims::parse(token.secret.expose_secret()),
-            Self::Company(_) | Self::Install(_) | Self::Unusable(_) => None,
+            Self::Company(_) | Self::Install(_) | Self::Unusable(_) | Self::Absent => None,
         }
     }
 }

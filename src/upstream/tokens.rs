@@ -83,6 +83,7 @@ impl Tokens {
             (Source::Company, Credential::Token(token)) => Ok(token.secret().clone()),
             (Source::Company, Credential::Install(install)) => Box::pin(install.token()).await,
             (Source::Company, Credential::Unusable(_)) => Err(unusable("the location")),
+            (Source::Company, Credential::Absent) => Err(no_credential()),
         }
     }
 
@@ -128,6 +129,11 @@ fn refusal(target: &Target, source: &Source<'_>, digest: Digest) -> ClassRefusal
     (digest, target.tool.name, exchanged)
 }
 
+fn no_credential() -> Failure {
+    let what = "Nothing was sent: there is no HighLevel token to send it with.";
+    Failure::new(FailureClass::Auth, what)
+}
+
 /// By what the token says of itself, what the operation takes, and what the caller may use.
 ///
 /// The agency's own token reaches every location of the agency. So a caller that is bound to some never gets it: its
@@ -143,8 +149,10 @@ fn source<'a>(target: &'a Target, sender: &'a Sender) -> Result<Source<'a>, Fail
         return Err(agency_refusal(target.tool, is_known));
     }
     let credential = &sender.caller.credential;
-    if let Credential::Unusable(_) = credential {
-        return Err(unusable("the location"));
+    match credential {
+        Credential::Unusable(_) => return Err(unusable("the location")),
+        Credential::Absent => return Err(no_credential()),
+        _ => {}
     }
     if let Credential::Install(install) = credential {
         if takes == TokenClass::Agency {

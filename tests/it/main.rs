@@ -47,6 +47,7 @@ mod telemetry;
 mod tenants;
 mod tidy;
 mod times;
+mod tool_commands;
 mod uploads;
 mod versions;
 

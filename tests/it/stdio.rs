@@ -198,7 +198,7 @@ async fn commands_print_and_exit_as_documented() {
             "",
             "/gone.toml cannot be read",
         ),
-        (&["tools"], &[], 0, "contacts_get-contact\tread\t", ""),
+        (&["tools"], &[], 2, "", "Commands:"),
         (
             &["tools", "list", "contacts"],
             &[],
@@ -227,9 +227,9 @@ async fn commands_print_and_exit_as_documented() {
             "GET /contacts/{contactId}",
             "",
         ),
-        (&["tools", "scopes"], &[], 0, "- `contacts.readonly`: ", ""),
+        (&["tools", "scopes"], &[], 0, "contacts.readonly\t", ""),
         (
-            &["config"],
+            &["config", "show"],
             &[],
             0,
             "tools.max_answer_bytes\t131072\tdefault",

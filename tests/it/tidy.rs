@@ -199,7 +199,11 @@ fn the_readme_lists_the_scopes_that_the_tools_need() {
         .args(["tools", "scopes", "official"])
         .output()
         .expect("run");
-    let scopes = String::from_utf8(output.stdout).expect("text");
+    let table = String::from_utf8(output.stdout).expect("text");
+    let rows = table.lines().filter_map(|line| line.split_once('\t'));
+    let scopes: String = rows
+        .map(|(scope, tools)| format!("- `{scope}`: {tools}\n"))
+        .collect();
     assert!(
         !scopes.is_empty() && readme.contains(&scopes),
         "put this into README.md:\n{scopes}"

@@ -175,7 +175,7 @@ fn toolset(name: &str, tools: &[Tool]) -> Result<String, String> {
 }
 
 fn name(text: &str, tools: &[Tool]) -> Result<What, String> {
-    let hint = "`highlevel-mcp tools` lists them";
+    let hint = "`highlevel-mcp tools list` shows them";
     let start = match text.split_once('*') {
         None if tools.iter().any(|tool| tool.is_called(text)) => {
             return Ok(What::Name(text.to_owned()));

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::calls::ALIVE;
 use super::store::{Durability, KeyRing, Pending, SealedAt, Statement, Store, Transaction};
 use super::{StoreError, now};
+use approval::KEPT;
 pub use approval::{Approval, ApprovalState, Claim, LocationCount};
-use approval::{KEPT, is_handle};
 pub use preview::{MOST_PREVIEW, cut_preview};
 use waiting::readable;
 
@@ -422,7 +422,7 @@ fn find(
     ring: &KeyRing,
     handle: &str,
 ) -> Result<Option<Approval>, StoreError> {
-    if !is_handle(handle) {
+    if !Approval::is_handle(handle) {
         return Ok(None);
     }
     let find = sqlx::query("SELECT * FROM approval WHERE id = $1").bind(handle.to_owned());

@@ -53,7 +53,7 @@ impl LocationsPage<'_> {
                     ul class="cards" { @for row in self.rows { (row.card()) } }
                 }
                 @if self.unlisted > 0 {
-                    p { (self.unlisted) " more are not shown. `highlevel-mcp locations` shows all." }
+                    p { (self.unlisted) " more are not shown. `highlevel-mcp locations list` shows all." }
                 }
             }
             @if let Some(address) = self.sign_in_at {

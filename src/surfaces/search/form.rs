@@ -17,7 +17,7 @@ pub(super) fn field(name: &str, is_required: bool, kind: &str) -> String {
     }
 }
 
-pub(super) fn is_required(schema: &Value, name: &str) -> bool {
+pub(crate) fn is_required(schema: &Value, name: &str) -> bool {
     let mut names = forms(schema)
         .into_iter()
         .filter_map(|form| form.get("required")?.as_array())
@@ -26,7 +26,7 @@ pub(super) fn is_required(schema: &Value, name: &str) -> bool {
 }
 
 /// The type of a value, with the fields inside it down to `depth`; `{…}` for those further in.
-pub(super) fn type_text(schema: &Value, depth: usize) -> String {
+pub(crate) fn type_text(schema: &Value, depth: usize) -> String {
     let forms = forms(schema);
     if let Some(values) = values(&forms) {
         let shown = values.iter().take(MOST_VALUES).map(|value| literal(value));
@@ -62,7 +62,7 @@ pub(super) fn type_text(schema: &Value, depth: usize) -> String {
 }
 
 /// The fields inside a value, or inside each item of a list, of whatever form.
-pub(super) fn fields(schema: &Value) -> Vec<(&str, &Value)> {
+pub(crate) fn fields(schema: &Value) -> Vec<(&str, &Value)> {
     let mut fields: Vec<(&str, &Value)> = Vec::new();
     let known = forms(schema)
         .into_iter()
@@ -77,11 +77,20 @@ pub(super) fn fields(schema: &Value) -> Vec<(&str, &Value)> {
 }
 
 /// What the items of a list are, where it may be one.
-pub(super) fn items(schema: &Value) -> Option<&Value> {
+pub(crate) fn items(schema: &Value) -> Option<&Value> {
     let mut items = forms(schema)
         .into_iter()
         .filter_map(|form| form.get("items"));
     items.find(|items| items.is_object())
+}
+
+/// Whether a value is a list, and no text could be meant.
+pub(crate) fn is_list(schema: &Value) -> bool {
+    let is_text = |form: &&Value| match &form["type"] {
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == "string"),
+        kind => kind == "string",
+    };
+    items(schema).is_some() && !forms(schema).iter().any(is_text)
 }
 
 /// Which numbers are taken, where the schema bounds them.
@@ -124,13 +133,18 @@ fn one(kind: &str, schema: &Value) -> String {
 }
 
 /// A schema and the branches of its alternatives and of its parts, however deep.
-fn forms(schema: &Value) -> Vec<&Value> {
+pub(crate) fn forms(schema: &Value) -> Vec<&Value> {
     let mut forms = vec![schema];
     for key in ["allOf", "anyOf"] {
         let branches = schema.get(key).and_then(Value::as_array);
         forms.extend(branches.into_iter().flatten().flat_map(self::forms));
     }
     forms
+}
+
+/// The values that are taken, where only some are.
+pub(crate) fn allowed_values(schema: &Value) -> Vec<&Value> {
+    values(&forms(schema)).unwrap_or_default()
 }
 
 /// The values of the first enum, but for a null.

@@ -129,3 +129,26 @@ fn who_is_bound_to_locations_never_gets_the_agencys_token() {
         }
     }
 }
+
+#[test]
+fn nobody_has_nothing_to_send_with() {
+    for agency in [false, true] {
+        for takes in [TokenClass::Either, TokenClass::Location, TokenClass::Agency] {
+            let target = Target {
+                tool: tool(takes),
+                version: "",
+                location: TenantId::parse("L0"),
+                names_location: true,
+            };
+            let sender = Sender {
+                caller: Caller::nobody(),
+                known: true,
+                agency,
+                address: None,
+                budget: Budget::default(),
+            };
+            let failure = source(&target, &sender).err().expect("no token");
+            assert!(failure.not_executed(), "{agency} {takes:?}");
+        }
+    }
+}

@@ -149,7 +149,7 @@ async fn locations_are_added_tried_and_removed() {
     let text = std::fs::read_to_string(desk.path("settings.toml")).expect("text");
     assert!(text.starts_with("# Our clients.\n[log]"), "{text}");
     desk.run(
-        &["locations"],
+        &["locations", "list"],
         0,
         &format!("b02\tBranch 2\t{}\tfile ", branch(2)),
     )

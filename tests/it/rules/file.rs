@@ -115,7 +115,7 @@ fn selectors_find_tools_or_are_refused() {
     );
     check_key(
         "deny = [\"xyz\"]",
-        "deny: there is no tool xyz; `highlevel-mcp tools` lists them",
+        "deny: there is no tool xyz; `highlevel-mcp tools list` shows them",
     );
     check_key(
         "deny = [\"contact_*\"]",
@@ -123,7 +123,7 @@ fn selectors_find_tools_or_are_refused() {
     );
     check_key(
         "deny = [\"contacts_xyz*\"]",
-        "deny: no tool's name begins with contacts_xyz; `highlevel-mcp tools` lists them",
+        "deny: no tool's name begins with contacts_xyz; `highlevel-mcp tools list` shows them",
     );
     check_key(
         "deny = [\"*_delete-*\"]",

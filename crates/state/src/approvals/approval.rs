@@ -221,6 +221,14 @@ impl Approval {
         })
     }
 
+    /// Whether `text` is of a handle's form, whatever it stands for: it comes from clients.
+    pub fn is_handle(text: &str) -> bool {
+        text.strip_prefix(PREFIX).is_some_and(|rest| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            rest.len() == HANDLE_LENGTH && rest.bytes().all(plain)
+        })
+    }
+
     /// Whether nobody decided in time, or nobody ran it in time.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         let may_wait = matches!(self.state, ApprovalState::Pending | ApprovalState::Approved);
@@ -294,12 +302,4 @@ impl ApprovalState {
             Self::Expired => "expired",
         }
     }
-}
-
-/// A handle comes from clients.
-pub(super) fn is_handle(text: &str) -> bool {
-    text.strip_prefix(PREFIX).is_some_and(|rest| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        rest.len() == HANDLE_LENGTH && rest.bytes().all(plain)
-    })
 }

@@ -1,0 +1,86 @@
+//! What a shell offers while somebody types: commands, flags, tools, toolsets and locations.
+
+use std::process::ExitCode;
+
+use clap::{Arg, Args, Command, ValueEnum};
+use clap_complete::Shell;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
+
+use super::{CliError, help, print};
+use crate::catalog::TOOLS;
+use crate::config::{Config, Flags};
+use crate::surfaces::{Endpoint, endpoint_names};
+
+/// The variable by which the script of a shell asks this program.
+const VARIABLE: &str = "COMPLETE";
+
+const PROGRAM: &str = "highlevel-mcp";
+
+#[derive(Args)]
+pub(super) struct Completions {
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(&self) -> Result<ExitCode, CliError> {
+        let name = self.shell.to_possible_value();
+        let name = name.as_ref().map_or("", |value| value.get_name());
+        let shells = Shells::builtins();
+        let shell = shells.completer(name);
+        let shell =
+            shell.ok_or_else(|| CliError(format!("there are no completions for {name}")))?;
+        let mut script = Vec::new();
+        shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
+        print(String::from_utf8(script)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Answers a shell that asks what may follow on the line, and ends the program; returns where none asks.
+pub(super) fn answer_shell() {
+    CompleteEnv::with_factory(|| with_candidates(help::command()))
+        .var(VARIABLE)
+        .bin(PROGRAM)
+        .complete();
+}
+
+/// The command with what may be given for each argument.
+fn with_candidates(command: Command) -> Command {
+    let is_new = command.get_name() == "add";
+    let with_own = |arg: Arg| {
+        let named = arg.get_value_names().and_then(<[_]>::first);
+        match named.map(ToString::to_string).as_deref() {
+            Some("TOOL") => arg.add(ArgValueCandidates::new(tools)),
+            Some("TOOLSETS" | "SURFACE" | "ENDPOINT") => {
+                arg.add(ArgValueCandidates::new(endpoints))
+            }
+            // A new location's alias is one that there is not yet, and a company's is another.
+            Some("ALIAS") if !is_new => arg.add(ArgValueCandidates::new(locations)),
+            _ => arg,
+        }
+    };
+    command.mut_args(with_own).mut_subcommands(with_candidates)
+}
+
+fn tools() -> Vec<CompletionCandidate> {
+    let metas = ["orchestrator", "compat"].into_iter();
+    let metas = metas.filter_map(|name| Endpoint::parse(name).ok());
+    let metas =
+        metas.flat_map(|endpoint| endpoint.list().map(|one| one.name()).collect::<Vec<_>>());
+    let all = TOOLS.iter().map(|tool| tool.name).chain(metas);
+    all.map(CompletionCandidate::new).collect()
+}
+
+fn endpoints() -> Vec<CompletionCandidate> {
+    endpoint_names().map(CompletionCandidate::new).collect()
+}
+
+/// Of the settings; where they cannot be read, a shell is no place to say so.
+fn locations() -> Vec<CompletionCandidate> {
+    let config = Config::load(&Flags::default());
+    let aliases = config
+        .into_iter()
+        .flat_map(|config| config.locations.into_keys());
+    aliases.map(CompletionCandidate::new).collect()
+}
