@@ -247,7 +247,7 @@ mod tests {
                 let (tool, location) = ("conversations_send-a-new-message", "locHarborDental00001");
                 call(tool, Some(location), "needs_confirmation", None);
             },
-            "conversations_send-a-new-message locHarbor… \u{1b}[33mneeds_confirmation\u{1b}[0m 4 ms",
+            "conversations_send-a-new-message locHarborDen… \u{1b}[33mneeds_confirmation\u{1b}[0m 4 ms",
         );
     }
 
