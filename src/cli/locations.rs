@@ -8,9 +8,10 @@ pub(super) mod trial;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use self::document::SettingsDocument;
-use super::terminal::{Text, table};
+use super::output::{Column, OutputFlags, TableRow, Text};
 use super::{CliError, print, reach};
 use crate::call::{missing_store, open_store};
 use crate::config::{Config, Flags};
@@ -23,7 +24,7 @@ use state::vault::{CredentialKind, CredentialStatus, Vault, VaultLocation};
 #[derive(Subcommand)]
 pub(super) enum LocationsCommand {
     /// Every location of the settings, and those that people connected.
-    List,
+    List(OutputFlags),
     /// Add one to the file of settings, once its token reaches it.
     Add(add::Add),
     /// Add many, from a CSV file or from an agency's app.
@@ -31,80 +32,104 @@ pub(super) enum LocationsCommand {
     /// Take one out of the file of settings.
     Remove { alias: String },
     /// Read each location, or those named, and say whether it can be reached. Changes nothing.
-    Test { aliases: Vec<String> },
+    Test(trial::LocationTest),
 }
 
 pub(super) fn run(command: LocationsCommand, flags: &Flags) -> Result<ExitCode, CliError> {
     match command {
-        LocationsCommand::List => list(&Config::load(flags)?)?,
+        LocationsCommand::List(output) => list(&Config::load(flags)?, output)?,
         LocationsCommand::Add(add) => add.run(flags)?,
         LocationsCommand::Import(import) => return import.run(flags),
         LocationsCommand::Remove { alias } => remove(&alias, flags)?,
-        LocationsCommand::Test { aliases } => return trial::test(&aliases, flags),
+        LocationsCommand::Test(test) => return test.run(flags),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(config: &Config) -> Result<(), CliError> {
-    let accounts = accounts(config)?;
-    let of_settings = config.locations.iter().map(|(alias, location)| {
-        let credential = match (&location.token, &location.company) {
-            (Some(source), _) => source.to_string(),
-            (None, Some(company)) => format!("company {company}"),
-            (None, None) => "none".to_owned(),
-        };
+/// A location, as a list shows it.
+#[derive(Serialize)]
+struct LocationRow {
+    alias: String,
+    /// HighLevel's id.
+    location: String,
+    location_name: String,
+    credential: String,
+    /// `settings`, or whose it is that was connected.
+    source: String,
+    /// `usable` or `unusable` of a location of the settings; of a connected one how its credential stands.
+    state: &'static str,
+}
+
+impl TableRow<6> for LocationRow {
+    const COLUMNS: [Column; 6] = [
+        Column::copied("Alias"),
+        Column::shortened("Name").least(10),
+        Column::copied("Location").rank(1),
+        Column::shortened("Credential").least(10).rank(3),
+        Column::shortened("Source").least(8).rank(2),
+        Column::copied("State"),
+    ];
+
+    fn cells(&self) -> [Text; 6] {
         [
-            Text::from(alias.as_str()),
-            location.name.as_str().into(),
-            location.location_id.as_str().into(),
-            credential.into(),
-            "settings".into(),
-            match is_unusable(&accounts, alias) {
-                true => Text::bad("unusable"),
-                false => "".into(),
+            self.alias.as_str().into(),
+            self.location_name.as_str().into(),
+            self.location.as_str().into(),
+            self.credential.as_str().into(),
+            self.source.as_str().into(),
+            match self.state {
+                USABLE => Text::good(self.state),
+                word if word == CredentialStatus::Good.word() => Text::good(word),
+                word => Text::bad(word),
             },
         ]
-    });
-    let mut rows: Vec<_> = of_settings.collect();
-    rows.extend(connected(config)?.into_iter().map(|location| {
-        let credential = match location.kind {
+    }
+}
+
+const USABLE: &str = "usable";
+
+fn list(config: &Config, output: OutputFlags) -> Result<(), CliError> {
+    let accounts = accounts(config)?;
+    let of_settings = config
+        .locations
+        .iter()
+        .map(|(alias, location)| LocationRow {
+            alias: alias.clone(),
+            location: location.location_id.clone(),
+            location_name: location.name.clone(),
+            credential: match (&location.token, &location.company) {
+                (Some(source), _) => source.to_string(),
+                (None, Some(company)) => format!("company {company}"),
+                (None, None) => "none".to_owned(),
+            },
+            source: "settings".to_owned(),
+            state: match is_unusable(&accounts, alias) {
+                true => "unusable",
+                false => USABLE,
+            },
+        });
+    let mut rows: Vec<LocationRow> = of_settings.collect();
+    rows.extend(connected(config)?.into_iter().map(|location| LocationRow {
+        credential: match location.kind {
             CredentialKind::Pit => "private integration".to_owned(),
             CredentialKind::Location => "app".to_owned(),
             CredentialKind::Company => {
                 format!("app of company {}", location.company.unwrap_or_default())
             }
-        };
-        let source = match location.owner {
+        },
+        source: match location.owner {
             Some(owner) => format!("connected by {owner}"),
             None => "connected for all".to_owned(),
-        };
-        let status = location.status.word();
-        [
-            location.alias.into(),
-            location.name.into(),
-            location.location.into(),
-            credential.into(),
-            source.into(),
-            match location.status {
-                CredentialStatus::Good => Text::good(status),
-                _ => Text::bad(status),
-            },
-        ]
+        },
+        state: location.status.word(),
+        alias: location.alias,
+        location: location.location,
+        location_name: location.name,
     }));
-    let columns = [
-        "Alias",
-        "Name",
-        "Location",
-        "Credential",
-        "Source",
-        "Status",
-    ];
-    if rows.is_empty() {
-        eprintln!(
-            "There is no location yet; `highlevel-mcp locations add --help` says how one is added."
-        );
-    }
-    table(columns, rows)?;
+    output.rows(
+        &rows,
+        "There is no location yet; `highlevel-mcp locations add --help` says how one is added.",
+    )?;
     for fault in accounts.faults() {
         eprintln!("{fault}");
     }
@@ -145,4 +170,28 @@ fn remove(alias: &str, flags: &Flags) -> Result<(), CliError> {
         "{alias} is no longer in {}\n",
         document.path().display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn locations_fit_a_terminal() {
+        let rows: Vec<Vec<Text>> = (1..=40)
+            .map(|number| {
+                let row = LocationRow {
+                    alias: format!("branch-of-a-long-name-{number}"),
+                    location: "ve9EPM428h8vShlRW1KT".to_owned(),
+                    location_name: "Harbor Dental & Spa of Portland, Oregon".to_owned(),
+                    credential: "file /srv/highlevel/tokens/branch-of-a-long-name.token".to_owned(),
+                    source: "connected by per_abcdefghijkl".to_owned(),
+                    state: "unusable",
+                };
+                row.cells().into()
+            })
+            .collect();
+        check_fits(&LocationRow::COLUMNS, &rows);
+    }
 }

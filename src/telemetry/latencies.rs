@@ -6,8 +6,8 @@ use std::time::Duration;
 const BUCKETS: usize = 64;
 const IN_A_DOUBLING: u64 = 4;
 
-/// Unit of the buckets, about a millisecond.
-const UNIT_MICROS: u64 = 1_024;
+/// Unit of the buckets: a quarter of about a millisecond, which is as wide as the first.
+const UNIT_MICROS: u64 = 256;
 
 /// Counts of durations. Of fixed size.
 #[derive(Clone, Debug)]
@@ -47,9 +47,9 @@ impl Latencies {
 
 fn bucket(took: Duration) -> usize {
     let units = u64::try_from(took.as_micros()).unwrap_or(u64::MAX) / UNIT_MICROS;
-    let units = units.clamp(1, (1 << 16) - 1);
-    let doubling = u64::from(units.ilog2());
-    let within = ((units * IN_A_DOUBLING) >> doubling) - IN_A_DOUBLING;
+    let units = units.clamp(IN_A_DOUBLING, (IN_A_DOUBLING << 16) - 1);
+    let doubling = u64::from(units.ilog2() - IN_A_DOUBLING.ilog2());
+    let within = (units >> doubling) - IN_A_DOUBLING;
     usize::try_from(doubling * IN_A_DOUBLING + within).unwrap_or(BUCKETS - 1)
 }
 
@@ -58,7 +58,7 @@ fn end(bucket: usize) -> Duration {
     let next = bucket as u64 + 1;
     let (doubling, within) = (next / IN_A_DOUBLING, next % IN_A_DOUBLING);
     let quarters = (IN_A_DOUBLING + within) << doubling;
-    Duration::from_micros(quarters * UNIT_MICROS / IN_A_DOUBLING)
+    Duration::from_micros(quarters * UNIT_MICROS)
 }
 
 #[cfg(test)]

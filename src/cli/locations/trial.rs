@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::call::{CallContext, Pipeline};
-use crate::cli::terminal::{Text, table, waiting};
+use crate::cli::output::{Column, OutputFlags, TableRow, Text};
+use crate::cli::terminal::waiting;
 use crate::cli::text::sentences;
 use crate::cli::{CliError, prepared_by, reach, runtime, tools};
 use crate::config::{Config, Flags};
@@ -25,8 +28,52 @@ const PROBE: &str = "locations_get-location";
 /// What came of reading a location: the name that HighLevel has for it, or what is wrong.
 pub(in crate::cli) type Trial = Result<String, String>;
 
-/// Exit code 1 where one cannot be reached.
-pub(super) fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliError> {
+#[derive(Args)]
+pub(in crate::cli) struct LocationTest {
+    /// Which; without one all.
+    aliases: Vec<String>,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+impl LocationTest {
+    /// Exit code 1 where one cannot be reached.
+    pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        test(&self.aliases, self.output, flags)
+    }
+}
+
+/// What came of one, as a list shows it.
+#[derive(Serialize)]
+struct TrialRow {
+    /// `ok` or `fault`.
+    state: &'static str,
+    alias: String,
+    /// The name that HighLevel has for it, or what is wrong.
+    finding: String,
+}
+
+impl TableRow<3> for TrialRow {
+    const COLUMNS: [Column; 3] = [
+        Column::copied("State"),
+        Column::copied("Alias"),
+        Column::wrapped("Finding"),
+    ];
+
+    fn cells(&self) -> [Text; 3] {
+        let state = match self.state {
+            "ok" => Text::good(self.state),
+            _ => Text::bad(self.state),
+        };
+        [
+            state,
+            self.alias.as_str().into(),
+            self.finding.as_str().into(),
+        ]
+    }
+}
+
+fn test(aliases: &[String], output: OutputFlags, flags: &Flags) -> Result<ExitCode, CliError> {
     let config = Config::load(flags)?;
     let (_, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
     let snapshot = pipeline.snapshot();
@@ -46,20 +93,21 @@ pub(super) fn test(aliases: &[String], flags: &Flags) -> Result<ExitCode, CliErr
     let tried = read_locations(&pipeline, callers);
     let tried = runtime()?.block_on(waiting("asking HighLevel", tried))?;
     let failed = tried.iter().any(Result::is_err);
-    let mut rows = Vec::new();
-    for (alias, tried) in names.into_iter().zip(tried) {
-        let (mark, what) = match tried {
-            Ok(name) => (Text::good("ok"), name),
-            Err(what) => (Text::bad("fault"), what),
+    let rows = names.into_iter().zip(tried).map(|(alias, tried)| {
+        let (state, finding) = match tried {
+            Ok(name) => ("ok", name),
+            Err(what) => ("fault", what),
         };
-        rows.push([mark, alias.into(), what.into()]);
-    }
-    if rows.is_empty() {
-        eprintln!(
-            "There is no location to try; `highlevel-mcp locations add --help` says how one is added."
-        );
-    }
-    table(["", "Alias", "Finding"], rows)?;
+        TrialRow {
+            state,
+            alias: alias.to_owned(),
+            finding,
+        }
+    });
+    output.rows(
+        &rows.collect::<Vec<_>>(),
+        "There is no location to try; `highlevel-mcp locations add --help` says how one is added.",
+    )?;
     Ok(ExitCode::from(u8::from(failed)))
 }
 
@@ -135,4 +183,21 @@ pub(in crate::cli) async fn read_location(
             .unwrap_or("reached")
             .to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn findings_fit_a_terminal() {
+        let row = TrialRow {
+            state: "fault",
+            alias: "branch-of-a-long-name-40".to_owned(),
+            finding: "HighLevel does not accept the token. Invalid JWT. Check that the whole token is in the file."
+                .to_owned(),
+        };
+        check_fits(&TrialRow::COLUMNS, &[row.cells().into()]);
+    }
 }

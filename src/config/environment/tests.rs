@@ -93,6 +93,13 @@ fn every_setting_is_given_by_the_environment() {
     let settings = settings();
     assert!(settings.len() > 50, "{}", settings.len());
     for (name, variable, default) in &settings {
+        if name == "approvals.webhooks" {
+            // Its items are tables, which only JSON gives.
+            let one = "[{\"url\": {\"env\": \"URL\"}}]";
+            let loaded = load(&[(variable, one)]).unwrap_or_else(|error| panic!("{error}"));
+            assert_ne!(shown(&loaded), base, "{variable}={one}");
+            continue;
+        }
         let (same, other) = write_values(name, default);
         let loaded = load(&[(variable, &same)]).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(shown(&loaded), base, "{variable}={same}");

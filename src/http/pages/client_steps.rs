@@ -285,7 +285,7 @@ mod tests {
         check(
             "codex",
             StepsFor::Token,
-            "[mcp_servers.ghl]\nurl = &quot;https://mcp.acme.example/mcp&quot;",
+            "<code>codex mcp add ghl --url https://mcp.acme.example/mcp</code></pre>",
         );
     }
 

@@ -51,7 +51,7 @@ fn rows(text: &str, folder: &Path) -> Result<Vec<Result<ImportRow, RowFault>>, C
         if record.iter().all(|field| trimmed(field).is_empty()) {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| line_from(text, at.byte()));
         let fields: BTreeMap<&str, &str> = columns
             .iter()
             .filter_map(|(name, index)| Some((*name, trimmed(record.get(*index)?))))
@@ -60,6 +60,16 @@ fn rows(text: &str, folder: &Path) -> Result<Vec<Result<ImportRow, RowFault>>, C
         rows.push(row(format!("line {line}"), &fields, folder));
     }
     Ok(rows)
+}
+
+/// The line of the first letter from this byte on. The reader's own count is one short where blank lines come before, or
+/// lines end with a carriage return.
+fn line_from(text: &str, byte: u64) -> usize {
+    let start = usize::try_from(byte).unwrap_or(usize::MAX);
+    let rest = text.get(start..).unwrap_or_default();
+    let blank = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+    let before = text.get(..start + blank).unwrap_or(text);
+    1 + before.matches('\n').count()
 }
 
 /// Spreadsheets write what their country separates by.
