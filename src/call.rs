@@ -191,7 +191,7 @@ impl Pipeline {
                 Box::pin(self.execute_batch(&request, &items)).await
             }
             items => {
-                let watch = self.watch(&request);
+                let watch = self.watch(request.tool, request.context);
                 // Boxed: the layers above move a pointer instead of all that a call needs on its way.
                 let answer = Box::pin(self.execute_one(&mut request, items, &watch)).await;
                 let answer = answer.unwrap_or_else(|answer| answer);
@@ -456,9 +456,8 @@ impl Pipeline {
     }
 
     /// A call begins.
-    fn watch(&self, request: &Request<'_>) -> CallWatch {
-        let tool = request.tool;
-        let (parent, who) = (&request.context.parent, request.context.principal.who());
+    fn watch(&self, tool: &Tool, context: &CallContext) -> CallWatch {
+        let (parent, who) = (&context.parent, context.principal.who());
         let effect = tool.effect.name();
         self.0.telemetry.call(tool.name, effect, who, parent)
     }
@@ -482,17 +481,14 @@ impl Pipeline {
         failure: &Failure,
         context: &CallContext,
     ) -> Answer {
-        let effect = tool.effect.name();
-        let (parent, who) = (&context.parent, context.principal.who());
-        let watch = self.0.telemetry.call(tool.name, effect, who, parent);
         let answer = Answer::never_sent(failure);
-        self.log(watch, &answer);
+        self.log(self.watch(tool, context), &answer);
         answer
     }
 
     /// The line of a batch that was refused or asked about as a whole.
     fn log_unsent(&self, request: &Request<'_>, answer: Answer) -> Answer {
-        self.log(self.watch(request), &answer);
+        self.log(self.watch(request.tool, request.context), &answer);
         answer
     }
 }

@@ -280,7 +280,7 @@ impl Pipeline {
         let key = key.map(|key| format!("{key}#{index}"));
         let output = request.options.output.as_ref().map(Output::for_item);
         loop {
-            let watch = self.watch(request);
+            let watch = self.watch(request.tool, request.context);
             let snapshot = self.snapshot();
             let answer = match self.locate_item(request, item, &snapshot) {
                 Err(answer) => answer,

@@ -48,7 +48,7 @@ pub(super) fn run(command: LocationsCommand, flags: &Flags) -> Result<ExitCode, 
 
 /// A location, as a list shows it.
 #[derive(Serialize)]
-struct LocationRow {
+struct LocationListRow {
     alias: String,
     /// HighLevel's id.
     location: String,
@@ -60,7 +60,7 @@ struct LocationRow {
     state: &'static str,
 }
 
-impl TableRow<6> for LocationRow {
+impl TableRow<6> for LocationListRow {
     const COLUMNS: [Column; 6] = [
         Column::copied("Alias"),
         Column::shortened("Name").least(10),
@@ -93,7 +93,7 @@ fn list(config: &Config, output: OutputFlags) -> Result<(), CliError> {
     let of_settings = config
         .locations
         .iter()
-        .map(|(alias, location)| LocationRow {
+        .map(|(alias, location)| LocationListRow {
             alias: alias.clone(),
             location: location.location_id.clone(),
             location_name: location.name.clone(),
@@ -108,24 +108,28 @@ fn list(config: &Config, output: OutputFlags) -> Result<(), CliError> {
                 false => USABLE,
             },
         });
-    let mut rows: Vec<LocationRow> = of_settings.collect();
-    rows.extend(connected(config)?.into_iter().map(|location| LocationRow {
-        credential: match location.kind {
-            CredentialKind::Pit => "private integration".to_owned(),
-            CredentialKind::Location => "app".to_owned(),
-            CredentialKind::Company => {
-                format!("app of company {}", location.company.unwrap_or_default())
-            }
-        },
-        source: match location.owner {
-            Some(owner) => format!("connected by {owner}"),
-            None => "connected for all".to_owned(),
-        },
-        state: location.status.word(),
-        alias: location.alias,
-        location: location.location,
-        location_name: location.name,
-    }));
+    let mut rows: Vec<LocationListRow> = of_settings.collect();
+    rows.extend(
+        connected(config)?
+            .into_iter()
+            .map(|location| LocationListRow {
+                credential: match location.kind {
+                    CredentialKind::Pit => "private integration".to_owned(),
+                    CredentialKind::Location => "app".to_owned(),
+                    CredentialKind::Company => {
+                        format!("app of company {}", location.company.unwrap_or_default())
+                    }
+                },
+                source: match location.owner {
+                    Some(owner) => format!("connected by {owner}"),
+                    None => "connected for all".to_owned(),
+                },
+                state: location.status.word(),
+                alias: location.alias,
+                location: location.location,
+                location_name: location.name,
+            }),
+    );
     output.rows(
         &rows,
         "There is no location yet; `highlevel-mcp locations add --help` says how one is added.",
@@ -181,7 +185,7 @@ mod tests {
     fn locations_fit_a_terminal() {
         let rows: Vec<Vec<Text>> = (1..=40)
             .map(|number| {
-                let row = LocationRow {
+                let row = LocationListRow {
                     alias: format!("branch-of-a-long-name-{number}"),
                     location: "ve9EPM428h8vShlRW1KT".to_owned(),
                     location_name: "Harbor Dental & Spa of Portland, Oregon".to_owned(),
@@ -192,6 +196,6 @@ mod tests {
                 row.cells().into()
             })
             .collect();
-        check_fits(&LocationRow::COLUMNS, &rows);
+        check_fits(&LocationListRow::COLUMNS, &rows);
     }
 }

@@ -4,8 +4,8 @@ use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
 
-/// Settings whose value lets somebody in: an address for webhooks is as good as a password.
-const SECRETS: [&str; 3] = ["account.token", "server.access_key", "approvals.webhook"];
+/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords.
+const SECRETS: [&str; 3] = ["account.token", "server.access_key", "approvals.webhooks"];
 
 /// One setting as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]

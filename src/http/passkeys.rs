@@ -1,12 +1,13 @@
 //! Passkeys: what a browser is asked, and whether its answer proves a person. Built with the feature `passkeys`.
 
+#[cfg(not(feature = "passkeys"))]
+mod none;
 #[cfg(feature = "passkeys")]
 mod relying_party;
 
 #[cfg(not(feature = "passkeys"))]
-#[path = "passkeys/none.rs"]
-mod relying_party;
-
+pub(super) use none::NoRelyingParty as RelyingParty;
+#[cfg(feature = "passkeys")]
 pub(super) use relying_party::RelyingParty;
 
 use serde_json::Value;

@@ -121,7 +121,7 @@ async fn what_is_missing_is_said_and_nothing_is_written() {
         ),
         (
             vec!["--sandbox", "--client", "emacs"],
-            "there is no client emacs; there are claude-code",
+            "there is no client emacs; there are claude-ai, claude-code",
         ),
     ] {
         let arguments = [vec!["init"], further].concat();

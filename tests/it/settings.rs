@@ -129,7 +129,7 @@ async fn what_is_in_force_is_shown_with_its_source_and_without_secrets() {
     let home = Home::new();
     let file = home.write(
         "named.toml",
-        "[server]\naccess_key = \"a-key-of-thirty-characters-123\"\n[approvals]\nwebhook = \"https://hooks.example/T0/secret\"\n\
+        "[server]\naccess_key = \"a-key-of-thirty-characters-123\"\n[[approvals.webhooks]]\nurl = \"https://hooks.example/T0/secret\"\n\
          [locations.acme]\nlocation_id = \"L1\"\ntoken = { env = \"ACME\" }\n",
     );
     let variables = [
@@ -142,7 +142,7 @@ async fn what_is_in_force_is_shown_with_its_source_and_without_secrets() {
     let text = home.run(&show, &variables, 0).await;
     for line in [
         format!("server.access_key\tset\t{file}\n"),
-        format!("approvals.webhook\tset\t{file}\n"),
+        format!("approvals.webhooks\tset\t{file}\n"),
         "account.token\tset\tHIGHLEVEL_TOKEN\n".to_owned(),
         "server.listen\t\"127.0.0.1:8500\"\tHIGHLEVEL_MCP_SERVER_LISTEN\n".to_owned(),
         "upstream.base_url\t\"http://127.0.0.1:1\"\t--base-url\n".to_owned(),

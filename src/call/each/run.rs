@@ -232,7 +232,7 @@ impl Pipeline {
         until: Instant,
     ) -> Answer {
         loop {
-            let watch = self.watch(request);
+            let watch = self.watch(request.tool, request.context);
             let sent = self.send_row(request, (row, key), consent, &watch).await;
             let answer = sent.unwrap_or_else(|answer| answer);
             self.log(watch, &answer);

@@ -51,7 +51,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
 
 /// What was asked, in the seal.
 #[derive(Serialize, Deserialize)]
-struct Asked {
+struct PasskeyChallenge {
     /// Whether a passkey was to be made, or to prove who it is.
     makes: bool,
     /// In milliseconds since 1970.
@@ -59,7 +59,7 @@ struct Asked {
     state: String,
 }
 
-impl Asked {
+impl PasskeyChallenge {
     fn seal(
         sign_in: &SignIn,
         question: PasskeyQuestion,
@@ -155,7 +155,7 @@ async fn begin_add(
         let name = one_line(&person.name, 64);
         let question = party.ask_to_make((&person.id, &name), known.collect());
         let question = question.map_err(|error| broken(&error))?;
-        Asked::seal(&sign_in, question, true, form.session.id.as_bytes())
+        PasskeyChallenge::seal(&sign_in, question, true, form.session.id.as_bytes())
     };
     answer(begun.await)
 }
@@ -165,7 +165,8 @@ async fn add(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes
         let party = party(&sign_in)?;
         let form = ConsoleForm::read(&sign_in, &headers, &body).await?;
         let (fields, session) = (&form.fields, &form.session);
-        let asked = Asked::open(&sign_in, fields.one("sealed"), true, session.id.as_bytes())?;
+        let asked =
+            PasskeyChallenge::open(&sign_in, fields.one("sealed"), true, session.id.as_bytes())?;
         let made = party.check_made(&asked.state, fields.one("answer"));
         let made = made.map_err(|error| not_proved(&error))?;
         let new = NewPasskey {
@@ -212,7 +213,7 @@ async fn begin_sign_in(
         let browser = browser.ok_or_else(|| unavailable(no_numbers()))?;
         let question = party.ask_who().map_err(|error| broken(&error))?;
         let bytes = browser.expose_secret().as_bytes();
-        let mut response = Asked::seal(&sign_in, question, false, bytes)?;
+        let mut response = PasskeyChallenge::seal(&sign_in, question, false, bytes)?;
         visitor.browser.keep_flow(&mut response, &browser);
         Ok(response)
     };
@@ -230,7 +231,7 @@ async fn sign_in_by_passkey(
         let visitor = Visitor::find(&sign_in, &headers).await?;
         let browser = flow(&visitor.browser)?;
         let bytes = browser.expose_secret().as_bytes();
-        let asked = Asked::open(&sign_in, fields.one("sealed"), false, bytes)?;
+        let asked = PasskeyChallenge::open(&sign_in, fields.one("sealed"), false, bytes)?;
         let given = fields.one("answer");
         let id = party
             .answered_by(given)

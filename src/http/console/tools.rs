@@ -14,6 +14,7 @@ use axum::response::Response;
 use axum::routing::get;
 
 use super::frame;
+use crate::call::describe_effect;
 use crate::catalog;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::Visitor;
@@ -25,7 +26,7 @@ use crate::http::pages::tools::{SearchPage, TOOLS, ToolRow};
 use crate::surfaces::search::{Detail, Search, search};
 use policy::BuiltInRules;
 use state::people::Person;
-use tool::{Effect, Tool};
+use tool::Tool;
 pub(in crate::http) use tries::ToolTries;
 
 /// Most tools that a search shows.
@@ -96,7 +97,7 @@ fn found(sign_in: &SignIn, person: &Arc<Person>, query: &str) -> (Vec<ToolRow>, 
     let rows = tools.map(|tool| ToolRow {
         name: tool.name,
         title: tool.title,
-        effect: effect_words(tool),
+        effect: describe_effect(tool.effect.name()),
         line: first_sentence(tool).replace("HighLevel", crm),
     });
     (rows.collect(), hint)
@@ -105,17 +106,6 @@ fn found(sign_in: &SignIn, person: &Arc<Person>, query: &str) -> (Vec<ToolRow>, 
 fn first_sentence(tool: &Tool) -> &'static str {
     let mut sentences = tool.description.split_inclusive(". ");
     sentences.next().unwrap_or_default()
-}
-
-/// What such a call does.
-fn effect_words(tool: &Tool) -> &'static str {
-    match tool.effect {
-        Effect::Read => "Reads",
-        Effect::Write => "Changes a record",
-        Effect::Send => "Sends something to people",
-        Effect::Money => "Moves money, or commits to it",
-        Effect::Destructive => "Deletes or ends something",
-    }
 }
 
 fn find_tool(name: &str) -> Option<&'static Tool> {

@@ -2,9 +2,9 @@
 
 use super::{MadePasskey, PasskeyQuestion};
 
-pub(in crate::http) enum RelyingParty {}
+pub(in crate::http) enum NoRelyingParty {}
 
-impl RelyingParty {
+impl NoRelyingParty {
     pub(in crate::http) fn new(_origin: &str, _name: &str) -> Option<Self> {
         None
     }

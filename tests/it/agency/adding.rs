@@ -155,7 +155,9 @@ async fn one_bad_location_stops_no_other() {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
     desk.run(&["locations", "test", "b01"], 0, "ok\tb01").await;
-    let text = desk.run(&["locations"], 0, "settings\tunusable").await;
+    let text = desk
+        .run(&["locations", "list"], 0, "settings\tunusable")
+        .await;
     assert_eq!(text.matches("\tunusable\n").count(), 4, "{text}");
     desk.run(&["config", "check"], 2, "the settings have 4 faults")
         .await;

@@ -215,7 +215,7 @@ async fn settings_are_checked_and_completions_printed() {
         "is no http or https URL",
     )
     .await;
-    check(&["config", "show"], "", 0, "[upstream]").await;
+    check(&["config", "defaults"], "", 0, "[upstream]").await;
     check(&["completions", "bash"], "", 0, "highlevel-mcp").await;
     let nowhere = ["sandbox", "--listen", "127.0.0.1:0", "--data", "/gone/x.db"];
     check(&nowhere, "", 2, "give another --data").await;

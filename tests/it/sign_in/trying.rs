@@ -144,7 +144,7 @@ async fn a_read_is_found_filled_in_and_sent_as_its_person() {
     );
     assert!(!result.text.contains("pit-acme"), "{}", result.text);
     let live = olga.get("/console/live").await;
-    check(&live, &["<dt>Olga, at the console</dt>"]);
+    check(&live, &["<dt>the console, for Olga</dt>"]);
     // The same form again, a reload, and a look at the state send nothing.
     let again = send(&olga, READ, &page, &ACME_C1).await;
     assert_eq!(again.location(), to);

@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 
 use super::running::{self, TryConsent};
 use super::tries::TriedCall;
-use super::{effect_words, usable_tool};
-use crate::call::{Answer, LocationScope};
+use super::usable_tool;
+use crate::call::{Answer, LocationScope, describe_effect};
 use crate::http::console::frame;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::rules_row;
@@ -94,7 +94,7 @@ async fn form_page(
         description: &tool
             .description
             .replace("HighLevel", &sign_in.pages.brand.crm_name),
-        effect: effect_words(tool),
+        effect: describe_effect(tool.effect.name()),
         locations: &locations,
         has_more_locations,
         location: given.map_or("", |given| given.one(LOCATION)),
