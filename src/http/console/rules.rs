@@ -18,7 +18,9 @@ use crate::http::oauth::visitor::{Visitor, unavailable};
 use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::rules::{ExplainAnswer, ExplainQuestion, MOST_FILE, RulesPage, SectionRow};
+use crate::http::pages::rules::{
+    ExplainAnswer, ExplainQuestion, MOST_FILE, RuleSectionRow, RulesPage,
+};
 use policy::{BuiltInRules, NamedRules};
 pub(super) use section::{begin, edit, write};
 use state::rule_sections::RuleSection;
@@ -43,13 +45,13 @@ async fn show(sign_in: &SignIn, query: &str, headers: &HeaderMap) -> Result<Resp
     let sections = &sign_in.pipeline.controls().rule_sections;
     let sections = sections.read().await.map_err(unavailable)?;
     let uses = SectionUses::read(sign_in).await?;
-    let rows = sections.iter().map(|section| SectionRow {
+    let rows = sections.iter().map(|section| RuleSectionRow {
         name: section.name.clone(),
         by: describe_author(section),
         uses: uses.sentence(&section.name),
         is_shadowed: snapshot.rules.has_in_file(&section.name),
     });
-    let rows: Vec<SectionRow> = rows.collect();
+    let rows: Vec<RuleSectionRow> = rows.collect();
     let question = question(&snapshot, query);
     let answered = (!question.tool.is_empty()).then(|| explain(&snapshot, &question));
     let (answer, problem) = match answered.transpose() {

@@ -8,7 +8,7 @@ use super::{Page, PageKind, Part};
 /// Most of the file that is shown, in bytes.
 pub(in crate::http) const MOST_FILE: usize = 10 << 10;
 
-pub(in crate::http) struct SectionRow {
+pub(in crate::http) struct RuleSectionRow {
     pub name: String,
     /// Who wrote it, and when.
     pub by: String,
@@ -22,7 +22,7 @@ pub(in crate::http) struct RulesPage<'a> {
     /// The text of the file; `None` where the settings name none.
     pub file: Option<&'a str>,
     pub is_file_cut: bool,
-    pub sections: &'a [SectionRow],
+    pub sections: &'a [RuleSectionRow],
     pub question: &'a ExplainQuestion,
     pub answer: Option<&'a ExplainAnswer>,
     pub problem: Option<&'a str>,
@@ -74,7 +74,7 @@ impl RulesPage<'_> {
     }
 }
 
-impl SectionRow {
+impl RuleSectionRow {
     fn card(&self) -> Markup {
         html! {
             li {

@@ -275,7 +275,7 @@ fn every_page() -> Vec<(&'static str, Page)> {
         }],
         token: "s",
     };
-    let section_row = |number| rules::SectionRow {
+    let section_row = |number| rules::RuleSectionRow {
         name: format!("section-{number}"),
         by: "Olga, 2026-11-29 13:00 UTC".to_owned(),
         uses: "Held to it: access keys (a, b, c and 4 more).".to_owned(),

@@ -6,6 +6,8 @@ use serde_json::json;
 use state::rule_sections::RuleSections;
 
 use super::browser::{Browser, Page, SIGN_IN};
+use super::connections::Connections;
+use super::people::make_older;
 use super::{sign_in_as_member, sign_in_as_operator};
 use crate::agency::Agency;
 use test_support::server::TestServer;
@@ -252,4 +254,28 @@ async fn the_file_is_read_and_one_operation_is_explained() {
             .location(),
         "/console/rules/night-shift"
     );
+}
+
+/// A session that was left open gives nobody rights, not by rules either.
+#[tokio::test]
+async fn rules_change_after_a_fresh_proof_alone() {
+    let connections = Connections::start(1, RULES).await;
+    let server = &connections.agency.server;
+    let olga = Browser::new(server);
+    sign_in_as_operator(server, &olga).await;
+    write(&olga, "desk", "read_only = true\n").await;
+    make_older(&connections, 16).await;
+    let page = olga.get("/console/rules/desk").await;
+    let text = "deny = [\"contacts_*\"]\n";
+    let checked = press(&olga, &page, "desk", text, "check").await;
+    assert_eq!(checked.status, 200, "{}", checked.text);
+    for action in ["save", "remove"] {
+        let late = press(&olga, &checked, "desk", text, action).await;
+        assert_eq!(late.status, 403, "{action}");
+        assert!(late.text.contains("Confirm that it is you"), "{action}");
+    }
+    let kept = RuleSections::new(&server.store()).read().await;
+    let kept = kept.expect("read");
+    let texts: Vec<_> = kept.iter().map(|one| one.text.as_deref()).collect();
+    assert_eq!(texts, [Some("read_only = true\n")]);
 }

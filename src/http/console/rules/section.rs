@@ -11,6 +11,7 @@ use super::difference::compare;
 use super::{SectionUses, describe_author, query_value};
 use crate::catalog::TOOLS;
 use crate::http::console::frame;
+use crate::http::console::proof::fresh_only;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
 use crate::http::pages::notice::PageProblem;
@@ -186,6 +187,8 @@ async fn write_one(
             return answer(sign_in, session, (name, &versions), draft).await;
         }
     }
+    // A section that lets more through than before gives rights, as far as the file has them.
+    fresh_only(session)?;
     let person = &session.person;
     let put = sign_in
         .pipeline
