@@ -366,7 +366,7 @@ fn account(
         (Some(only), None) => usable(only),
         (Some(one), Some(_)) => Err(CliError(format!(
             "several locations are in the settings: name one by --location, such as --location {}; `highlevel-mcp \
-             locations` lists them",
+             locations list` shows them",
             one.configured.alias
         ))),
         (None, _) => Err(CliError(

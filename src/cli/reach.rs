@@ -62,7 +62,7 @@ fn check(
 pub(super) fn no_location<'a>(alias: &str, known: impl IntoIterator<Item = &'a str>) -> CliError {
     let remedy = match nearest(alias, known.into_iter().map(|one| (one, one))) {
         Some(near) => format!("did you mean {near}?"),
-        None => "`highlevel-mcp locations` lists them".to_owned(),
+        None => "`highlevel-mcp locations list` shows them".to_owned(),
     };
     CliError(format!("there is no location {alias}; {remedy}"))
 }

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::minute;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::marketplace::next;
+use crate::http::oauth::marketplace::own_page;
 use crate::http::oauth::visitor::{
     ConsoleForm, Visitor, console_token, flow, own_form, unavailable,
 };
@@ -36,6 +36,9 @@ use state::clock::SteadyClock;
 use state::passkeys::NewPasskey;
 use state::people::Person;
 use state::sessions::ProofKind;
+
+/// Where whoever asked for no other page goes on.
+const HOME: &str = "/console";
 
 /// As long as browsers wait for a finger.
 const ANSWER_LASTS: SignedDuration = SignedDuration::from_mins(5);
@@ -103,7 +106,8 @@ pub(super) async fn show_sign_in(
     if sign_in.passkeys.is_none() {
         return pages.show(&page);
     }
-    let next = next(query.as_deref().unwrap_or_default());
+    let next = own_page(query.as_deref().unwrap_or_default());
+    let next = next.unwrap_or_else(|| HOME.to_owned());
     let body = maud::html! { (sign_in_button(pages, &next)) (page.body) };
     pages.show(&Page { body, ..page })
 }
@@ -246,7 +250,8 @@ async fn sign_in_by_passkey(
         let person = person.map_err(unavailable)?;
         let person = person.ok_or_else(|| not_proved("it was answered before"))?;
         // Whoever proves it anew goes on as the same person, under a new name.
-        let onward = next(&format!("next={}", escape(fields.one("next"))));
+        let onward = own_page(&format!("next={}", escape(fields.one("next"))));
+        let onward = onward.as_deref().unwrap_or(HOME);
         let mut response = Json(json!({ "next": onward })).into_response();
         let proved = (&person, ProofKind::Passkey);
         visitor

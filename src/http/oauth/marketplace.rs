@@ -5,6 +5,7 @@
 mod arrival;
 mod sync;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -298,8 +299,13 @@ fn over(problem: FlowProblem) -> PageProblem {
     .with_link(BEGIN, "Begin again")
 }
 
-/// Where to go on: only pages of ours, and only those from which a sign-in is begun.
-pub(in crate::http) fn next(query: &str) -> String {
+/// Where to go on after a sign-in at HighLevel.
+fn next(query: &str) -> String {
+    own_page(query).unwrap_or_else(|| CONSOLE.to_owned())
+}
+
+/// The page that `next` of a query names: only pages of ours, and only those from which a sign-in is begun.
+pub(in crate::http) fn own_page(query: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let next = pairs.find(|(name, _)| name == "next").map(|(_, next)| next);
     let is_ours = |next: &str| {
@@ -307,10 +313,8 @@ pub(in crate::http) fn next(query: &str) -> String {
         let is_page = path == "/authorize" || path == "/console" || path.starts_with("/console/");
         is_page && next.len() <= LONGEST_NEXT && next.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    match next {
-        Some(next) if is_ours(&next) => next.into_owned(),
-        _ => CONSOLE.to_owned(),
-    }
+    let next = next.filter(|next| is_ours(next));
+    next.map(Cow::into_owned)
 }
 
 fn bytes(browser: &SecretString) -> &[u8] {
