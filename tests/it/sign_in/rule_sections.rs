@@ -277,5 +277,5 @@ async fn rules_change_after_a_fresh_proof_alone() {
     let kept = RuleSections::new(&server.store()).read().await;
     let kept = kept.expect("read");
     let texts: Vec<_> = kept.iter().map(|one| one.text.as_deref()).collect();
-    assert_eq!(texts, [Some("read_only = true\n")]);
+    assert_eq!(texts, [Some("read_only = true")]);
 }
