@@ -33,7 +33,6 @@ impl RelyingParty {
         (id, name): (&str, &str),
         known: Vec<Vec<u8>>,
     ) -> Result<PasskeyQuestion, String> {
-        let known = known.into_iter().map(Into::into).collect();
         let asked = self
             .0
             .start_passkey_registration(handle(id), name, name, Some(known));

@@ -147,7 +147,9 @@ fn nobody_has_nothing_to_send_with() {
                 address: None,
                 budget: Budget::default(),
             };
-            let failure = source(&target, &sender).err().expect("no token");
+            let Err(failure) = source(&target, &sender) else {
+                panic!("a token")
+            };
             assert!(failure.not_executed(), "{agency} {takes:?}");
         }
     }
