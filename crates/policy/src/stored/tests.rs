@@ -38,7 +38,7 @@ fn each_problem_stands_at_its_line() {
         &[(2, "send")],
     );
     check("read_only = true\nread_only", &[(2, "no TOML")]);
-    check("a = \"\nb", &[(1, "no TOML")]);
+    check("a = \"\nb", &[(2, "no TOML")]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const SEALED: [SealedColumn; 9] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 15] = [
+const COUNTED: [(&str, &str); 16] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -36,6 +36,7 @@ const COUNTED: [(&str, &str); 15] = [
     ("lines of the audit", "audit"),
     ("people", "person"),
     ("sessions of people", "session"),
+    ("passkeys", "passkey"),
     ("links", "link"),
     ("events", "event"),
     ("clients", "client"),
