@@ -247,7 +247,9 @@ async fn a16_a_command_confirms_what_a_command_asked() {
         .set("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", &highlevel.url);
     let (_, asked) = setup.run(&["call", DELETE, r#"{"contactId":"c1"}"#]).await;
     let start = asked.find('{').unwrap_or_default();
-    let asked: Value = serde_json::from_str(&asked[start..]).unwrap_or_default();
+    // Behind the answer stands what to do next.
+    let mut asked = serde_json::Deserializer::from_str(&asked[start..]).into_iter::<Value>();
+    let asked = asked.next().expect("an answer").expect("JSON");
     let again = json!({"contactId": "c1", "confirm": asked["confirm"]}).to_string();
     for _ in 0..2 {
         let (_, text) = setup.run(&["call", DELETE, &again]).await;
