@@ -8,6 +8,7 @@ mod clients;
 mod connect;
 mod connections;
 mod entry;
+mod extractors;
 mod frame;
 mod keys;
 mod live;

@@ -101,6 +101,14 @@ impl Page {
         Self { status, ..self }
     }
 
+    /// With the status of a form that is shown again because of what was wrong with it.
+    pub(super) fn for_problem(self, problem: Option<&str>) -> Self {
+        match problem {
+            Some(_) => self.with_status(StatusCode::BAD_REQUEST),
+            None => self,
+        }
+    }
+
     pub(super) fn with_reader(self, reader: Reader) -> Self {
         Self {
             reader: Some(reader),

@@ -1,23 +1,12 @@
-//! What the operators' pages share: who may open them, and which locations may be given to others from there.
+//! What the operators' pages share: which locations may be given to others from there.
 
-use super::frame::operators_only;
-use crate::http::oauth::visitor::Visitor;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
-use crate::http::pages::notice::PageProblem;
 use crate::http::pages::reach::{LocationBox, MOST_BOXES, ReachFields};
 use crate::upstream::accounts::Accounts;
-use state::sessions::PersonSession;
 
 /// Stands in forms for every location of the server's own.
 pub(super) const EVERY: &str = "*";
-
-/// The session of an operator.
-pub(super) fn operator(visitor: &Visitor) -> Result<&PersonSession, PageProblem> {
-    let session = visitor.signed_in()?;
-    operators_only(session)?;
-    Ok(session)
-}
 
 /// The locations that an operator may give to others: those that no person connected alone.
 pub(super) fn reach_fields(accounts: &Accounts, before: Option<&FormFields>) -> ReachFields {

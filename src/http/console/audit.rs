@@ -5,17 +5,18 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use super::extractors::{PageQuery, SignedIn};
 use super::frame::show;
 use super::is_operator;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{Visitor, unavailable};
+use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::PageKind;
 use crate::http::pages::audit::{AuditPage, AuditedCallPage, MOST_CALLS};
 use crate::http::pages::form::FormFields;
@@ -23,28 +24,26 @@ use crate::http::pages::notice::PageProblem;
 pub(super) use export::export;
 use state::audit::{AuditQuery, AuditReader, call, part};
 use state::people::Person;
+use state::sessions::PersonSession;
 
 const PATH: &str = "/console/audit";
 
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    SignedIn(session): SignedIn,
+    PageQuery(query): PageQuery,
 ) -> Response {
-    let shown = show_list(&sign_in, query.as_deref(), &headers).await;
+    let shown = show_list(&sign_in, &session, &query).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_list(
     sign_in: &SignIn,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    session: &PersonSession,
+    fields: &FormFields,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let before = fields.one("before").parse().ok();
-    let (found, problem) = match asked(sign_in, &fields) {
+    let (found, problem) = match asked(sign_in, fields) {
         Ok(query) => {
             let store = &sign_in.pipeline.controls().store;
             let reader = reader(sign_in, &session.person).await?;
@@ -60,7 +59,7 @@ async fn show_list(
         .collect();
     let page = AuditPage {
         rows: &rows,
-        query: &fields,
+        query: fields,
         before: found.before,
         problem,
     };
@@ -123,19 +122,17 @@ fn day(text: &str, later: i64) -> Result<Timestamp, &'static str> {
 pub(super) async fn show_one(
     State(sign_in): State<Arc<SignIn>>,
     Path(number): Path<String>,
-    headers: HeaderMap,
+    SignedIn(session): SignedIn,
 ) -> Response {
-    let shown = show_call(&sign_in, &number, &headers).await;
+    let shown = show_call(&sign_in, &session, &number).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_call(
     sign_in: &SignIn,
+    session: &PersonSession,
     number: &str,
-    headers: &HeaderMap,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
     let reader = reader(sign_in, &session.person).await?;
     let number: i64 = number.parse().unwrap_or_default();
     let store = &sign_in.pipeline.controls().store;

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::administration::operator;
 use super::connections::origin;
+use super::extractors::{Operator, PageQuery};
 use super::frame::{operators_only, show};
 use super::minute;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::clients::{ClientCard, ClientsPage, MOST_CLIENTS};
 use crate::http::pages::form::FormFields;
@@ -21,6 +21,7 @@ use crate::http::pages::notice::PageProblem;
 use crate::http::pages::paging::ListParts;
 use crate::http::pages::{PageKind, Part};
 use state::clients::ClientRecord;
+use state::sessions::PersonSession;
 
 const PATH: &str = "/console/clients";
 
@@ -29,21 +30,18 @@ const LONGEST_ID: usize = 200;
 
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Operator(session): Operator,
+    PageQuery(query): PageQuery,
 ) -> Response {
-    let shown = show_list(&sign_in, query.as_deref(), &headers).await;
+    let shown = show_list(&sign_in, &session, &query).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_list(
     sign_in: &SignIn,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    session: &PersonSession,
+    query: &FormFields,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = operator(&visitor)?;
-    let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let mut clients = sign_in.clients.list().await.map_err(unavailable)?;
     // Those that were never used may be anybody's; they come last.
     clients.sort_by_key(|client| std::cmp::Reverse(client.used));
@@ -53,7 +51,7 @@ async fn show_list(
             *connections.entry(grant.client).or_default() += 1;
         }
     }
-    let paging = ListParts::new(PATH, &query, clients.len(), MOST_CLIENTS);
+    let paging = ListParts::new(PATH, query, clients.len(), MOST_CLIENTS);
     let shown = clients.get(paging.rows()).unwrap_or_default();
     let rows: Vec<_> = shown
         .iter()

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::extractors::{PageQuery, SignedIn};
 use super::{frame, is_operator};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::connections::{ConnectionPage, ConnectionsPage, MOST_CONNECTIONS};
 use crate::http::pages::form::FormFields;
 use crate::http::pages::notice::PageProblem;
@@ -30,23 +31,20 @@ const PATH: &str = "/console/connections";
 
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    SignedIn(session): SignedIn,
+    PageQuery(query): PageQuery,
 ) -> Response {
-    let shown = show(&sign_in, query.as_deref(), &headers).await;
+    let shown = show(&sign_in, &session, &query).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show(
     sign_in: &SignIn,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    session: &PersonSession,
+    query: &FormFields,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let all = all(sign_in, &session.person).await?;
-    let paging = ListParts::new(PATH, &query, all.len(), MOST_CONNECTIONS);
+    let paging = ListParts::new(PATH, query, all.len(), MOST_CONNECTIONS);
     let clients = clients(sign_in).await?;
     let shown = all.get(paging.rows()).unwrap_or_default();
     let rows: Vec<_> = shown
@@ -82,13 +80,11 @@ pub(super) async fn all(
 pub(super) async fn show_one(
     State(sign_in): State<Arc<SignIn>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    SignedIn(session): SignedIn,
 ) -> Response {
     let shown = async {
-        let visitor = Visitor::find(&sign_in, &headers).await?;
-        let session = visitor.signed_in()?;
-        let page = page(&sign_in, session, &id, None).await?;
-        frame::show(&sign_in, session, page).await
+        let page = page(&sign_in, &session, &id, None).await?;
+        frame::show(&sign_in, &session, page).await
     };
     sign_in.pages.respond(shown.await, PageKind::Entry)
 }

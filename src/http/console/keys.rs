@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::administration::operator;
 use super::connections::describe;
+use super::extractors::{Operator, PageQuery};
 use super::frame::{operators_only, show};
 use super::{minute, some};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
 use crate::http::pages::keys::{KeyCard, KeysPage, MOST_KEYS};
@@ -25,32 +25,30 @@ use crate::http::pages::{PageKind, Part};
 pub(super) use make::{make, show_form};
 use state::clock::SteadyClock;
 use state::keys::{KeyLocations, KeyRecord};
+use state::sessions::PersonSession;
 
 const PATH: &str = "/console/keys";
 
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Operator(session): Operator,
+    PageQuery(query): PageQuery,
 ) -> Response {
-    let shown = show_list(&sign_in, query.as_deref(), &headers).await;
+    let shown = show_list(&sign_in, &session, &query).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_list(
     sign_in: &SignIn,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    session: &PersonSession,
+    query: &FormFields,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = operator(&visitor)?;
-    let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let keys = sign_in.pipeline.controls().keys.list().await;
     let mut keys = keys.map_err(unavailable)?;
     // Newest first, and last what opens nothing any more.
     keys.reverse();
     keys.sort_by_key(|key| over(key).is_some());
-    let paging = ListParts::new(PATH, &query, keys.len(), MOST_KEYS);
+    let paging = ListParts::new(PATH, query, keys.len(), MOST_KEYS);
     let connected = sign_in.vault.list().await.map_err(unavailable)?;
     let connected = connected.into_iter().map(|one| (one.id, one.alias));
     let connected: HashMap<String, String> = connected.collect();

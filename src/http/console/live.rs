@@ -9,6 +9,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use super::callers::caller;
+use super::extractors::Operator;
 use super::frame::{self, operators_only};
 use super::minute;
 use crate::catalog::TOOLS;
@@ -22,19 +23,20 @@ use crate::http::pages::live::{
 use crate::http::pages::notice::PageProblem;
 use crate::telemetry::CallMinute;
 use crate::upstream::WindowStatus;
+use state::sessions::PersonSession;
 
 /// Where the figures are asked for again.
 pub(super) use crate::http::pages::live::FIGURES;
 
-pub(super) async fn page(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
-    let shown = show(&sign_in, &headers).await;
+pub(super) async fn page(
+    State(sign_in): State<Arc<SignIn>>,
+    Operator(session): Operator,
+) -> Response {
+    let shown = show(&sign_in, &session).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
-async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    operators_only(session)?;
+async fn show(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
     let figures = read(sign_in).await?;
     frame::show(sign_in, session, figures.page(&sign_in.pages.brand)).await
 }

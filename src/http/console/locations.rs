@@ -10,13 +10,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::extractors::SignedIn;
 use super::{is_operator, minute};
 use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::marketplace::sign_in_address;
 use crate::http::oauth::pasted_token::{connect, may_paste};
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::locations::{ConnectedLocation, LocationsPage, MOST_LOCATIONS};
 use crate::http::pages::notice::PageProblem;
@@ -26,14 +27,15 @@ use state::people::Person;
 use state::sessions::PersonSession;
 use state::vault::{CredentialStatus, VaultLocation};
 
-pub(super) async fn list(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
-    let shown = show(&sign_in, &headers).await;
+pub(super) async fn list(
+    State(sign_in): State<Arc<SignIn>>,
+    SignedIn(session): SignedIn,
+) -> Response {
+    let shown = show(&sign_in, &session).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
-async fn show(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
+async fn show(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
     let page = page(sign_in, session, (None, None)).await?;
     super::frame::show(sign_in, session, page).await
 }

@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::extractors::Operator;
 use super::frame;
 use super::minute;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::pause::{MOST_OFFERED, PausePage, PauseQuestion, PausedRow};
@@ -19,15 +20,15 @@ use state::events::Event;
 use state::pause::Pause;
 use state::sessions::PersonSession;
 
-pub(super) async fn show(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap) -> Response {
-    let shown = show_all(&sign_in, &headers).await;
+pub(super) async fn show(
+    State(sign_in): State<Arc<SignIn>>,
+    Operator(session): Operator,
+) -> Response {
+    let shown = show_all(&sign_in, &session).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
-async fn show_all(sign_in: &SignIn, headers: &HeaderMap) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    frame::operators_only(session)?;
+async fn show_all(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
     let page = page(sign_in, session, None).await?;
     frame::show(sign_in, session, page).await
 }

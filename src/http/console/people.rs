@@ -6,15 +6,15 @@ mod words;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::administration::operator;
+use super::extractors::{Operator, PageQuery};
 use super::frame::{operators_only, show};
 use super::proof::{fresh_only, is_fresh};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::form::FormFields;
 use crate::http::pages::notice::PageProblem;
 use crate::http::pages::paging::ListParts;
@@ -31,24 +31,21 @@ const PATH: &str = "/console/people";
 
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Operator(session): Operator,
+    PageQuery(query): PageQuery,
 ) -> Response {
-    let shown = show_list(&sign_in, query.as_deref(), &headers).await;
+    let shown = show_list(&sign_in, &session, &query).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
 async fn show_list(
     sign_in: &SignIn,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    session: &PersonSession,
+    query: &FormFields,
 ) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = operator(&visitor)?;
-    let query = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let mut people = sign_in.people.list().await.map_err(unavailable)?;
     people.sort_by_key(|person| (person.ended.is_some(), person.name.to_lowercase()));
-    let paging = ListParts::new(PATH, &query, people.len(), MOST_PEOPLE);
+    let paging = ListParts::new(PATH, query, people.len(), MOST_PEOPLE);
     let shown = people.get(paging.rows()).unwrap_or_default();
     let rows: Vec<_> = shown.iter().map(words::person_row).collect();
     let links = sign_in.links.list().await.map_err(unavailable)?;
@@ -72,13 +69,11 @@ async fn show_list(
 pub(super) async fn show_one(
     State(sign_in): State<Arc<SignIn>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    Operator(session): Operator,
 ) -> Response {
     let shown = async {
-        let visitor = Visitor::find(&sign_in, &headers).await?;
-        let session = operator(&visitor)?;
-        let page = page(&sign_in, session, &id, None).await?;
-        show(&sign_in, session, page).await
+        let page = page(&sign_in, &session, &id, None).await?;
+        show(&sign_in, &session, page).await
     };
     sign_in.pages.respond(shown.await, PageKind::Entry)
 }

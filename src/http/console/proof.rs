@@ -80,11 +80,7 @@ async fn ask(
         let button = sign_in_button(&sign_in.pages, next);
         page.body = maud::html! { (button) (page.body) };
     }
-    let page = match problem {
-        Some(_) => page.with_status(StatusCode::BAD_REQUEST),
-        None => page,
-    };
-    frame::show(sign_in, session, page).await
+    frame::show(sign_in, session, page.for_problem(problem)).await
 }
 
 /// A path of the console alone: nobody is led elsewhere by a link to this page.

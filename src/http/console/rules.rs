@@ -6,15 +6,15 @@ mod section;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
 
+use super::extractors::Operator;
 use super::{frame, minute, some};
 use crate::call::Snapshot;
 use crate::catalog::TOOLS;
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{Visitor, unavailable};
+use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
@@ -24,6 +24,7 @@ use crate::http::pages::rules::{
 use policy::{BuiltInRules, NamedRules};
 pub(super) use section::{begin, edit, write};
 use state::rule_sections::RuleSection;
+use state::sessions::PersonSession;
 
 /// Most aliases to choose from.
 const MOST_ALIASES: usize = 100;
@@ -31,16 +32,17 @@ const MOST_ALIASES: usize = 100;
 pub(super) async fn list(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    Operator(session): Operator,
 ) -> Response {
-    let shown = show(&sign_in, query.as_deref().unwrap_or_default(), &headers).await;
+    let shown = show(&sign_in, &session, query.as_deref().unwrap_or_default()).await;
     sign_in.pages.respond(shown, PageKind::Entry)
 }
 
-async fn show(sign_in: &SignIn, query: &str, headers: &HeaderMap) -> Result<Response, PageProblem> {
-    let visitor = Visitor::find(sign_in, headers).await?;
-    let session = visitor.signed_in()?;
-    frame::operators_only(session)?;
+async fn show(
+    sign_in: &SignIn,
+    session: &PersonSession,
+    query: &str,
+) -> Result<Response, PageProblem> {
     let snapshot = sign_in.pipeline.snapshot();
     let sections = &sign_in.pipeline.controls().rule_sections;
     let sections = sections.read().await.map_err(unavailable)?;

@@ -93,10 +93,13 @@ async fn what_is_printed_for_claude_desktop_runs_by_the_key() {
         .env("HIGHLEVEL_TOKEN", key)
         .env("HIGHLEVEL_MCP_STATE_FOLDER", settings.folder.path())
         .kill_on_drop(true);
+    // A running server knows of a key within 0.2 seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     let mut client = Piped::start(command).await;
     let answer = client
         .call("contacts_get-contact", json!({"contactId": "c1"}))
         .await;
+    assert!(answer["content"].is_array(), "{answer}");
     assert_ne!(answer["isError"], json!(true), "{answer}");
     let requests = highlevel.seen();
     let request = requests.last().expect("a request");

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::URL;
 use super::browser::SIGN_IN;
 use super::connections::{Connections, Terms};
+use super::deciding::ask_to_delete;
 use crate::agency::{Agency, contact};
 use test_support::recording::{RecordedRequest, Recording, json as answer};
 
 const OPERATOR: &str = "Bearer operator-of-this-agency-1";
 const RULES: &str = "[server]\nconfirm = { destructive = \"human\" }\n";
-const CONTACTS: &str = "/mcp/l/b01/x/contacts";
 
 /// Waits for so many messages.
 async fn messages(receiver: &Recording, count: usize) -> Vec<RecordedRequest> {
@@ -52,27 +52,7 @@ async fn agency(webhooks: &Value, further: &[(&str, &str)]) -> Agency {
 
 /// Asks to delete the contact of this number; the handle, and which it is.
 async fn ask(agency: &mut Agency, number: usize) -> (String, String) {
-    ask_as(agency, OPERATOR, number).await
-}
-
-async fn ask_as(agency: &mut Agency, caller: &str, number: usize) -> (String, String) {
-    let arguments = json!({"limit": 20, "output": {"format": "json", "fields": ["id"]}});
-    let found = agency
-        .call(CONTACTS, OPERATOR, "contacts_get-contacts", arguments)
-        .await
-        .expect("contacts");
-    let id = found["contacts"][number]["id"].as_str();
-    let id = id.unwrap_or_else(|| panic!("{found}")).to_owned();
-    let asked = agency
-        .call(
-            CONTACTS,
-            caller,
-            "contacts_delete-contact",
-            json!({"contactId": id}),
-        )
-        .await
-        .expect("a question");
-    (asked["confirm"].as_str().expect("a handle").to_owned(), id)
+    ask_to_delete(agency, OPERATOR, number).await
 }
 
 #[tokio::test]
@@ -228,7 +208,7 @@ async fn many_requests_are_few_messages() {
         .collect();
     for key in &keys {
         for number in 0..3 {
-            ask_as(&mut agency, key, number).await;
+            ask_to_delete(&mut agency, key, number).await;
         }
     }
     let mut told = 0;

@@ -35,8 +35,12 @@ async fn decider(server: &TestServer, name: &str, location: &str) -> Browser {
 }
 
 /// Asks to delete the contact of this number, as whoever this is; the handle and the contact's id.
-async fn ask_to_delete(agency: &mut Agency, caller: &str, number: usize) -> (String, String) {
-    let arguments = json!({"limit": 5, "output": {"format": "json", "fields": ["id"]}});
+pub(super) async fn ask_to_delete(
+    agency: &mut Agency,
+    caller: &str,
+    number: usize,
+) -> (String, String) {
+    let arguments = json!({"limit": 20, "output": {"format": "json", "fields": ["id"]}});
     let found = agency
         .call(CONTACTS, OPERATOR, "contacts_get-contacts", arguments)
         .await

@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
 use super::row;
-use crate::http::console::administration::{
-    ChosenLocations, chosen_locations, operator, reach_fields,
-};
+use crate::http::console::administration::{ChosenLocations, chosen_locations, reach_fields};
+use crate::http::console::extractors::Operator;
 use crate::http::console::frame::{operators_only, show};
 use crate::http::console::proof::{self, fresh_only, is_fresh};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
 use crate::http::pages::keys::NewKeyPage;
@@ -34,14 +33,12 @@ const MOST_SECTIONS: usize = 50;
 
 pub(in crate::http::console) async fn show_form(
     State(sign_in): State<Arc<SignIn>>,
-    headers: HeaderMap,
+    Operator(session): Operator,
 ) -> Response {
     let shown = async {
-        let visitor = Visitor::find(&sign_in, &headers).await?;
-        let session = operator(&visitor)?;
         // Before the form is filled in: what somebody typed is not lost.
-        match is_fresh(session) {
-            true => form_page(&sign_in, session, None, None).await,
+        match is_fresh(&session) {
+            true => form_page(&sign_in, &session, None, None).await,
             false => Ok(sign_in.pages.redirect(&proof::path("/console/keys/new"))),
         }
     };
@@ -62,12 +59,7 @@ async fn form_page(
         problem,
         token: &console_token(sign_in, session)?,
     };
-    let page = page.page();
-    let page = match problem {
-        Some(_) => page.with_status(StatusCode::BAD_REQUEST),
-        None => page,
-    };
-    show(sign_in, session, page).await
+    show(sign_in, session, page.page().for_problem(problem)).await
 }
 
 /// What is built in, and the sections of the file.

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
 use super::{PATH, read_fresh, words};
-use crate::http::console::administration::{
-    ChosenLocations, chosen_locations, operator, reach_fields,
-};
+use crate::http::console::administration::{ChosenLocations, chosen_locations, reach_fields};
+use crate::http::console::extractors::Operator;
 use crate::http::console::frame::{operators_only, show};
 use crate::http::console::minute;
 use crate::http::console::proof::{self, is_fresh};
 use crate::http::oauth::SignIn;
-use crate::http::oauth::visitor::{ConsoleForm, Visitor, console_token, unavailable};
+use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;
 use crate::http::pages::notice::PageProblem;
@@ -36,14 +35,12 @@ const NONE: &str = "none";
 
 pub(in crate::http::console) async fn show_invite(
     State(sign_in): State<Arc<SignIn>>,
-    headers: HeaderMap,
+    Operator(session): Operator,
 ) -> Response {
     let shown = async {
-        let visitor = Visitor::find(&sign_in, &headers).await?;
-        let session = operator(&visitor)?;
         // Before the form is filled in: what somebody typed is not lost.
-        match is_fresh(session) {
-            true => form_page(&sign_in, session, None, None).await,
+        match is_fresh(&session) {
+            true => form_page(&sign_in, &session, None, None).await,
             false => Ok(sign_in
                 .pages
                 .redirect(&proof::path("/console/people/invite"))),
@@ -66,12 +63,7 @@ async fn form_page(
         problem,
         token: &console_token(sign_in, session)?,
     };
-    let page = page.page();
-    let page = match problem {
-        Some(_) => page.with_status(StatusCode::BAD_REQUEST),
-        None => page,
-    };
-    show(sign_in, session, page).await
+    show(sign_in, session, page.page().for_problem(problem)).await
 }
 
 /// The sections that this operator may give to others. Whoever is held to one gives nobody more.
