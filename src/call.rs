@@ -78,7 +78,7 @@ pub use client_line::{
     ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION,
 };
 use consent::Consent;
-pub use controls::{Controls, missing_store, open_store, restore_store};
+pub use controls::{Controls, has_store, missing_store, open_store, restore_store};
 use facts::Facts;
 pub use grant_controls::{GrantControls, open_grants};
 use locate::Located;

@@ -118,9 +118,9 @@ impl StateFlags {
     fn config(&self, flags: &Flags) -> Result<Config, CliError> {
         let mut config = Config::load(flags)?;
         config.upstream.simulated = self.sandbox;
-        match config.state.folder()? {
-            Some(_) => Ok(config),
-            None => Err(CliError(
+        match config.keeps_state()? {
+            true => Ok(config),
+            false => Err(CliError(
                 "there is no state: state.folder is none; give --state FOLDER".to_owned(),
             )),
         }

@@ -25,7 +25,7 @@ use tool::VersionPreference;
 pub use self::state::{
     ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
 };
-pub use accounts::{CompanySettings, Location, SecretSource, Variables};
+pub use accounts::{CompanySettings, Location, SecretSource, SecretText, Variables};
 pub use discovery::{SettingsFile, SettingsPlaces};
 pub use layers::SettingOrigin;
 pub use listing::Setting;
@@ -35,7 +35,7 @@ pub use oauth::{
 };
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls, parse_listen};
 pub use text::{decode, read_stdin, read_text, trimmed};
-pub use webhooks::{WebhookSettings, WebhookShape, WebhookUrl};
+pub use webhooks::{WebhookSettings, WebhookShape};
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -244,6 +244,7 @@ impl Config {
         let secrets = config.companies.values().map(|one| &one.client_secret);
         let sources = tokens.chain(secrets).chain(&config.state.keys);
         let sources = sources.chain(&config.marketplace.client_secret);
+        let sources = sources.chain(config.state.url.source());
         let webhooks = config.approvals.webhooks.iter();
         let sources = sources.chain(webhooks.flat_map(WebhookSettings::sources));
         config.variables = Variables::collect(sources, &all);

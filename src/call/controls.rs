@@ -13,6 +13,7 @@ use crate::upstream::Transport;
 use crate::upstream::accounts::Account;
 use state::approvals::Approvals;
 use state::audit::Audit;
+use state::instances::InstanceNote;
 use state::keys::Keys;
 use state::pause::Pauses;
 use state::rule_sections::{RuleSection, RuleSections};
@@ -106,6 +107,17 @@ impl Controls {
         })
     }
 
+    /// Counts this process among the servers on the database; what it says of itself is read again at each call. Blocks on a
+    /// file.
+    pub fn join(&self, config: &Config) {
+        // Rules that cannot be read end the start elsewhere.
+        let rules = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
+        self.store.join(InstanceNote {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules: state::sha256(&rules),
+        });
+    }
+
     /// The locations and rules of this moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let snapshot = self.snapshot.read();
@@ -135,9 +147,17 @@ impl Controls {
 
 /// The file of what outlives the process, where there is none yet, nor files of an earlier version.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, ConfigError> {
+    if config.database()?.is_some() {
+        return Ok(None);
+    }
     let name = config.state_name();
     let folder = config.state.folder()?;
     Ok(folder.and_then(|folder| state::missing_file(&folder, name.as_deref().unwrap_or(SANDBOX))))
+}
+
+/// Whether there is anything that outlived a process, without making it.
+pub fn has_store(config: &Config) -> Result<bool, ConfigError> {
+    Ok(config.keeps_state()? && missing_store(config)?.is_none())
 }
 
 /// Puts a backup in the place of what outlives the process; where that is now, if there was any.
@@ -171,8 +191,11 @@ fn with_options<T>(
     let keys = config.state.keys.iter().map(|key| config.secret(key));
     let keys: Result<Vec<SecretString>, ConfigError> = keys.collect();
     let file = Some(config.audit.file.as_path()).filter(|file| !file.as_os_str().is_empty());
+    let url = config.database().map_err(sentence)?;
     let done = act(&StoreOptions {
         folder: folder.as_deref(),
+        url: url.as_ref(),
+        outage_reads: Duration::from_millis(config.state.outage_reads_ms),
         upstream: config.state_name().as_deref().unwrap_or(SANDBOX),
         keys: &keys.map_err(sentence)?,
         audit_file: file,

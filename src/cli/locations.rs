@@ -13,7 +13,7 @@ use serde::Serialize;
 use self::document::SettingsDocument;
 use super::output::{Column, OutputFlags, TableRow, Text};
 use super::{CliError, print, reach};
-use crate::call::{missing_store, open_store};
+use crate::call::{has_store, open_store};
 use crate::config::{Config, Flags};
 use crate::upstream::Transport;
 use crate::upstream::accounts::Accounts;
@@ -154,8 +154,7 @@ fn is_unusable(accounts: &Accounts, alias: &str) -> bool {
 
 /// What people connected, where they may.
 fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
-    let has_store = config.state.folder()?.is_some() && missing_store(config)?.is_none();
-    if !config.oauth.is_on() || !has_store {
+    if !config.oauth.is_on() || !has_store(config)? {
         return Ok(Vec::new());
     }
     let store = open_store(config)?;

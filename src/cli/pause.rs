@@ -1,6 +1,5 @@
 //! `pause` and `resume`: the emergency stop, for every running server on the state folder.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -47,7 +46,7 @@ impl PauseCommand {
         let text = format!(
             "{} is paused: running servers on {} refuse everything but reads within 0.2 seconds; `highlevel-mcp resume{}` ends it\n",
             describe(paused.location.as_deref()),
-            store.path().unwrap_or(Path::new("-")).display(),
+            store.shown(),
             option(paused.location.as_deref())
         );
         self.output.record(&paused, text)?;

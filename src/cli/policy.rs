@@ -12,7 +12,7 @@ use state::vault::Vault;
 
 use super::CliError;
 use super::output::{OutputFlags, note};
-use crate::call::{missing_store, open_store, read_rules, rule_defaults};
+use crate::call::{has_store, open_store, read_rules, rule_defaults};
 use crate::config::{Config, Flags};
 use crate::surfaces::tools_in;
 use ::policy::Policy as Rules;
@@ -134,7 +134,7 @@ impl KnownAliases {
     /// Of the settings, and of what people connected.
     fn read(config: &Config) -> Result<Self, CliError> {
         let mut aliases: Vec<String> = config.locations.keys().cloned().collect();
-        if config.state.folder()?.is_some() && missing_store(config)?.is_none() {
+        if has_store(config)? {
             let connected = Vault::new(&open_store(config)?).list().wait()?;
             aliases.extend(connected.into_iter().map(|location| location.alias));
         }

@@ -89,6 +89,8 @@ impl Serve {
             for warning in config.sign_in_warnings() {
                 tracing::warn!("{warning}");
             }
+            pipeline.controls().join(&config);
+            let store = pipeline.controls().store.clone();
             let hangup = Arc::<Notify>::default();
             tokio::spawn(reload(flags, pipeline.clone(), Arc::clone(&hangup)));
             let own = http::own_account(&config.account)?;
@@ -109,6 +111,8 @@ impl Serve {
                 signals.until_stop(&hangup, drain),
             )
             .await;
+            // Whether it is heard is no matter: without a word it is gone soon.
+            let _ = store.leave().await;
             Ok::<_, CliError>(())
         })?;
         pipeline.telemetry().finish();
@@ -120,13 +124,13 @@ impl Serve {
 async fn reload(flags: Flags, pipeline: Pipeline, hangup: Arc<Notify>) {
     loop {
         hangup.notified().await;
-        let (flags, oauth) = (flags.clone(), pipeline.transport().oauth());
-        let controls = pipeline.controls();
-        let (store, sign_in) = (controls.store.clone(), controls.sign_in.clone());
+        let (flags, joined) = (flags.clone(), pipeline.clone());
         // The keyring blocks, and may ask its user.
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&flags).map_err(|error| error.to_string())?;
-            Snapshot::read(&config, &oauth, &store, sign_in.as_ref())
+            let (controls, oauth) = (joined.controls(), joined.transport().oauth());
+            controls.join(&config);
+            Snapshot::read(&config, &oauth, &controls.store, controls.sign_in.as_ref())
         });
         match read.await.map_err(|error| error.to_string()).flatten() {
             Ok(snapshot) => {

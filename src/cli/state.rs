@@ -81,18 +81,24 @@ impl StateCommand {
 fn show(info: &ListFlags, flags: &Flags) -> Result<(), CliError> {
     let (_, store) = info.of.open(flags)?;
     let held = store.info().wait()?;
-    let path = store.path().map(|path| path.display().to_string());
-    let path = path.unwrap_or_default();
+    let path = store.shown();
     let counts: serde_json::Map<_, _> = held
         .counts
         .iter()
         .map(|(name, count)| ((*name).to_owned(), json!(count)))
         .collect();
     let record = json!({
-        "file": path, "bytes": held.bytes, "tables": held.schema, "keys": held.keys, "holds": counts,
+        "file": store.path(), "database": store.database(), "bytes": held.bytes, "tables": held.schema, "keys": held.keys, "holds": counts,
     });
     let mut fields: Vec<CardField> = vec![
-        ("File", path.into()),
+        (
+            if store.database().is_some() {
+                "Database"
+            } else {
+                "File"
+            },
+            path.into(),
+        ),
         ("Bytes", held.bytes.to_string().into()),
         ("Tables", format!("version {}", held.schema).into()),
         ("Keys", held.keys.join(", ").into()),

@@ -185,7 +185,7 @@ impl ServerStatus {
             .rev()
             .find_map(|record| Some((record, failure(record)?)));
         Ok(Self {
-            store: store.path().map(|path| path.display().to_string()),
+            store: store.is_durable().then(|| store.shown()),
             paused: Pauses::new(store).list().wait()?,
             waiting_approvals: Approvals::new(store).waiting().wait()?.len(),
             connected_locations: Vault::new(store).list().wait()?.len(),

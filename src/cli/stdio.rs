@@ -60,8 +60,12 @@ impl Stdio {
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             tokio::spawn(pipeline.clone().follow_rules());
+            pipeline.controls().join(&config);
+            let store = pipeline.controls().store.clone();
             tokio::spawn(pipeline.run_approvals(own));
             mcp::serve(handler, limits).await?;
+            // Whether it is heard is no matter: without a word it is gone soon.
+            let _ = store.leave().await;
             Ok::<_, CliError>(())
         })?;
         telemetry.finish();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{ConfigError, read_text, trimmed};
+use super::{Config, ConfigError, read_text, trimmed};
 
 /// `[locations.<alias>]`: one sub-account that the server has a credential for.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +45,14 @@ pub enum SecretSource {
     Env(String),
     /// An entry of the system's keyring, by its user name; the service is `highlevel-mcp`.
     Keyring(String),
+}
+
+/// An address that is a secret: as it is, or where it stands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum SecretText {
+    Source(SecretSource),
+    Text(SecretString),
 }
 
 /// Variables of the environment that the file names, as they were when the settings were read.
@@ -111,6 +119,31 @@ impl std::fmt::Display for SecretSource {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Env(name) => write!(f, "variable {name}"),
             Self::Keyring(user) => write!(f, "keyring {user}"),
+        }
+    }
+}
+
+/// Nothing.
+impl Default for SecretText {
+    fn default() -> Self {
+        Self::Text(SecretString::default())
+    }
+}
+
+impl SecretText {
+    /// Fails with a sentence where the place that it names does not hold it.
+    pub fn read(&self, config: &Config) -> Result<SecretString, ConfigError> {
+        match self {
+            Self::Source(source) => config.secret(source),
+            Self::Text(text) => Ok(text.expose_secret().trim().into()),
+        }
+    }
+
+    /// Where it stands, unless it is given itself.
+    pub fn source(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Source(source) => Some(source),
+            Self::Text(_) => None,
         }
     }
 }

@@ -145,6 +145,13 @@ impl Layers {
         let given = [
             ("--listen", "server", "listen", text(&flags.listen)),
             ("--state", "state", "folder", text(&flags.state)),
+            // A folder instead of a database.
+            (
+                "--state",
+                "state",
+                "url",
+                flags.state.as_ref().map(|_| "".into()),
+            ),
             ("--tls", "server", "tls", text(&flags.tls)),
             ("--base-url", "upstream", "base_url", text(&flags.base_url)),
             (

@@ -4,8 +4,13 @@ use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
 
-/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords.
-const SECRETS: [&str; 3] = ["account.token", "server.access_key", "approvals.webhooks"];
+/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords, and that of a database holds one.
+const SECRETS: [&str; 4] = [
+    "account.token",
+    "server.access_key",
+    "approvals.webhooks",
+    "state.url",
+];
 
 /// One setting as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]

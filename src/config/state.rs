@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, SecretSource, WebhookSettings};
+use super::{Config, ConfigError, SecretSource, SecretText, WebhookSettings};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Where access keys, approvals, the audit and all else that outlives the process is.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +13,10 @@ use super::{ConfigError, SecretSource, WebhookSettings};
 pub struct StateSettings {
     /// Empty: `highlevel-mcp` in the user's folder for state. `none`: nowhere.
     pub folder: PathBuf,
+    /// A database of PostgreSQL that several machines share; empty: a file in the folder.
+    pub url: SecretText,
+    /// How long reads go on by what is known where the database cannot be reached.
+    pub outage_reads_ms: u64,
     /// Whose state it is; empty: the upstream's.
     pub name: String,
     /// What seals secrets in the store; empty: a key file in the folder.
@@ -82,7 +87,29 @@ fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
     }
 }
 
+impl Config {
+    /// The address of the database that holds what outlives the process; `None`: it is in a folder, as the sandbox's always is.
+    pub fn database(&self) -> Result<Option<SecretString>, ConfigError> {
+        if self.upstream.simulated {
+            return Ok(None);
+        }
+        let url = self.state.url.read(self)?;
+        Ok(Some(url).filter(|url| !url.expose_secret().is_empty()))
+    }
+
+    /// Whether anything outlives the process.
+    pub fn keeps_state(&self) -> Result<bool, ConfigError> {
+        Ok(self.database()?.is_some() || self.state.folder()?.is_some())
+    }
+}
+
 impl StateSettings {
+    /// As though they named no place.
+    pub fn keep_nothing(&mut self) {
+        self.folder = NONE.into();
+        self.url = SecretText::default();
+    }
+
     /// `None`: nothing outlives the process.
     pub fn folder(&self) -> Result<Option<PathBuf>, ConfigError> {
         if self.folder.as_os_str() == NONE {

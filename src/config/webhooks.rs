@@ -1,27 +1,19 @@
 //! Who is told by a message that a call waits for a person.
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Config, ConfigError, SecretSource};
+use super::{SecretSource, SecretText};
 
 /// `[[approvals.webhooks]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
-    pub url: WebhookUrl,
+    /// Slack's and Teams' addresses let anybody post who knows them: they are secrets.
+    pub url: SecretText,
     #[serde(default)]
     pub shape: WebhookShape,
     /// By which messages of the plain shape are signed; none: they are not.
     pub secret: Option<SecretSource>,
-}
-
-/// Slack's and Teams' addresses let anybody post who knows them: they are secrets.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum WebhookUrl {
-    Source(SecretSource),
-    Text(SecretString),
 }
 
 /// How a message is written.
@@ -40,21 +32,7 @@ pub enum WebhookShape {
 impl WebhookSettings {
     /// Where its secrets stand.
     pub(super) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
-        let url = match &self.url {
-            WebhookUrl::Source(source) => Some(source),
-            WebhookUrl::Text(_) => None,
-        };
-        url.into_iter().chain(&self.secret)
-    }
-}
-
-impl WebhookUrl {
-    /// Fails with a sentence where the place that it names does not hold it.
-    pub fn read(&self, config: &Config) -> Result<SecretString, ConfigError> {
-        match self {
-            Self::Source(source) => config.secret(source),
-            Self::Text(text) => Ok(text.expose_secret().trim().into()),
-        }
+        self.url.source().into_iter().chain(&self.secret)
     }
 }
 

@@ -47,6 +47,7 @@ pub fn router(
     let readiness = Readiness {
         stopping: stopping.clone(),
         pauses: pipeline.controls().pauses.clone(),
+        membership: pipeline.controls().store.membership(),
     };
     let endpoints = Endpoints::new(pipeline.clone(), settings.largest_request());
     let endpoints = Arc::new(endpoints);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use state::instances::Membership;
 use state::pause::Pauses;
 
 /// Cheap to clone: one flag for the routes and for the connections.
@@ -27,14 +28,18 @@ impl Stopping {
 pub(super) struct Readiness {
     pub stopping: Stopping,
     pub pauses: Pauses,
+    pub membership: Membership,
 }
 
-/// For orchestrators: `503` from the moment on that the server is told to stop. Nothing is loaded after start, so
-/// that who can answer is ready before. What is paused still reads, and is ready.
+/// For orchestrators: `503` from the moment on that the server is told to stop, and until the other instances on the database
+/// have made room for this one in HighLevel's limits. Nothing is loaded after start, so that who can answer is ready before.
+/// What is paused still reads, and is ready.
 pub(super) async fn ready(State(now): State<Readiness>) -> (StatusCode, &'static str) {
-    match (now.stopping.has_begun(), now.pauses.is_any()) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        (false, true) => (StatusCode::OK, "paused\n"),
-        (false, false) => (StatusCode::OK, "ok\n"),
+    let stopping = now.stopping.has_begun();
+    match (stopping, now.membership.is_settled(), now.pauses.is_any()) {
+        (true, _, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        (false, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "joining\n"),
+        (false, true, true) => (StatusCode::OK, "paused\n"),
+        (false, true, false) => (StatusCode::OK, "ok\n"),
     }
 }

@@ -131,7 +131,7 @@ impl Store {
         let start = Arc::new(start);
         let (ring, asked) = (self.ring(), Arc::clone(&start));
         let has_room = self.housekeeping().has_room();
-        let begun = self.change(durability, move |transaction| {
+        let begun = self.change_surely(durability, move |transaction| {
             begin(transaction, &ring, has_room, &asked)
         });
         Ok(match begun.await? {

@@ -3,9 +3,10 @@
 //! What holds. The clock goes on at the speed of the system's monotonic clock. A wall clock that is put back changes
 //! nothing: what has expired stays so. One that is put ahead is believed only once it has stayed ahead for a minute:
 //! a single wrong reading ends nothing. What a wall clock that is wrong for longer ends, it ends for this process.
-//! A process that starts believes the wall clock; what is told from files by their times is as right as that.
+//! A process that starts believes the wall clock; what is told from files by their times is as right as that. Processes that
+//! share a database believe the clock of its server, so that one whose own is wrong keeps time with the others.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,12 +24,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl SteadyClock {
     /// Now, never earlier than an earlier answer.
     pub fn now() -> Timestamp {
-        static STATE: OnceLock<Mutex<Readings>> = OnceLock::new();
         let (wall, monotonic) = (Timestamp::now(), Instant::now());
-        let state = STATE.get_or_init(|| Mutex::new(Readings::new(wall, monotonic)));
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.read(wall, monotonic)
+        let mut readings = readings(wall, monotonic);
+        readings.read(wall, monotonic)
     }
+
+    /// Follows a clock elsewhere, which is ahead of the wall clock by so much. What it says first is believed at once, whatever
+    /// the clock said before.
+    pub(crate) fn follow(ahead: SignedDuration) {
+        let (wall, monotonic) = (Timestamp::now(), Instant::now());
+        readings(wall, monotonic).follow(ahead, wall, monotonic);
+    }
+}
+
+fn readings(wall: Timestamp, monotonic: Instant) -> MutexGuard<'static, Readings> {
+    static STATE: OnceLock<Mutex<Readings>> = OnceLock::new();
+    let state = STATE.get_or_init(|| Mutex::new(Readings::new(wall, monotonic)));
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The same in milliseconds since 1970, as rows have it.
@@ -43,6 +55,8 @@ struct Readings {
     /// Since when the wall clock is ahead.
     ahead_since: Option<Instant>,
     last: Timestamp,
+    /// How far a clock elsewhere is ahead of the wall clock, where one is followed.
+    followed: Option<SignedDuration>,
 }
 
 impl Readings {
@@ -52,10 +66,32 @@ impl Readings {
             monotonic,
             ahead_since: None,
             last: wall,
+            followed: None,
         }
     }
 
+    fn follow(&mut self, ahead: SignedDuration, wall: Timestamp, monotonic: Instant) {
+        let Ok(there) = wall.checked_add(ahead) else {
+            return;
+        };
+        let before = self.followed;
+        // How long an answer is on its way differs: what is less is no news.
+        if before.is_some_and(|before| (before - ahead).abs() <= DRIFT) {
+            return;
+        }
+        self.followed = Some(ahead);
+        (self.wall, self.monotonic, self.ahead_since) = (there, monotonic, None);
+        self.last = match before {
+            None => there,
+            Some(_) => self.last.max(there),
+        };
+    }
+
     fn read(&mut self, wall: Timestamp, monotonic: Instant) -> Timestamp {
+        let wall = match self.followed {
+            Some(ahead) => wall.checked_add(ahead).unwrap_or(wall),
+            None => wall,
+        };
         let passed = monotonic.saturating_duration_since(self.monotonic);
         let passed = SignedDuration::try_from(passed).unwrap_or_default();
         let expected = self.wall.checked_add(passed).unwrap_or(self.last);
@@ -84,6 +120,22 @@ impl Readings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_elsewhere_is_followed_at_once_and_never_back_again() {
+        let (wall, monotonic) = (Timestamp::now(), Instant::now());
+        let seconds = SignedDuration::from_secs;
+        let mut readings = Readings::new(wall, monotonic);
+        // Each: how far the clock elsewhere is ahead, and how far this one is then.
+        for (ahead, expected) in [(-10, -10), (-9, -10), (5, 5), (-10, 5)] {
+            readings.follow(seconds(ahead), wall, monotonic);
+            let now = readings.read(wall, monotonic);
+            assert_eq!(now, wall + seconds(expected), "{ahead}");
+        }
+        let later = monotonic + Duration::from_secs(20);
+        let now = readings.read(wall + seconds(20), later);
+        assert_eq!(now, wall + seconds(10));
+    }
 
     /// Each step: monotonic seconds since the start, where the wall clock is by then, and what the clock says.
     #[track_caller]

@@ -318,7 +318,7 @@ impl NewKey<'_> {
                 "a key without locations reaches nothing; name some, or all of them".to_owned()
             } else if self
                 .expires
-                .is_some_and(|expires| expires <= Timestamp::now())
+                .is_some_and(|expires| expires <= crate::clock::SteadyClock::now())
             {
                 "the key would have expired already; give a time to come".to_owned()
             } else {

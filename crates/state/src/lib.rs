@@ -15,6 +15,7 @@ pub mod forms;
 pub mod grants;
 pub mod identity;
 mod import;
+pub mod instances;
 pub mod keys;
 pub mod links;
 pub mod logins;

@@ -16,6 +16,7 @@ use crate::flows;
 use crate::folder::StateFolder;
 use crate::grants;
 use crate::import::{has_old_files, take_over};
+use crate::instances;
 use crate::links;
 use crate::people;
 use crate::prepared;
@@ -59,6 +60,8 @@ impl Store {
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::open(&StoreOptions {
             folder: None,
+            url: None,
+            outage_reads: Duration::ZERO,
             upstream: "memory",
             keys: &[],
             audit_file: None,
@@ -67,7 +70,7 @@ impl Store {
 }
 
 fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
-    let housekeeping = Arc::new(Housekeeping::default());
+    let housekeeping = Arc::new(Housekeeping::new()?);
     let mut sweeping = Sweeping {
         housekeeping: Arc::clone(&housekeeping),
         last: None,
@@ -82,7 +85,9 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
         }),
     };
     let (store, old) = Store::start(options, hooks, |transaction, ring, folder| match folder {
-        Some(folder) if options.upstream != SANDBOX => take_over(transaction, folder, ring),
+        Some(folder) if options.upstream != SANDBOX && options.url.is_none() => {
+            take_over(transaction, folder, ring)
+        }
         _ => Ok(None),
     })?;
     if let (Some(old), Some(folder)) = (old, options.folder)
@@ -97,6 +102,7 @@ impl Sweeping {
     fn sweep(&mut self, transaction: &mut Transaction) -> Result<(), StoreError> {
         calls::keep_alive(transaction, &self.housekeeping.under_way())?;
         approvals::keep_alive(transaction, &self.housekeeping.approved())?;
+        self.housekeeping.membership.beat(transaction)?;
         let now = Instant::now();
         if self
             .last
@@ -105,6 +111,7 @@ impl Sweeping {
             return Ok(());
         }
         self.last = Some(now);
+        instances::sweep(transaction)?;
         prepared::sweep(transaction)?;
         stranger_reads::sweep(transaction)?;
         sessions::sweep(transaction)?;

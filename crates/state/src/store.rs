@@ -4,20 +4,25 @@
 //! was done to customers. Several processes may share the file. Without a folder everything is in memory.
 
 mod connection;
+mod dialect;
 mod housekeeping;
 mod mirror;
+mod place;
+mod postgres;
 mod restore;
 mod rows;
 mod schema;
 mod sealing;
+mod sqlite;
 mod upkeep;
 mod worker;
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tempfile::NamedTempFile;
@@ -29,22 +34,26 @@ use connection::connect;
 pub(crate) use housekeeping::Housekeeping;
 pub(crate) use mirror::Mirror;
 use mirror::Mirrors;
-use rows::StorePlace;
+use place::{DatabaseAddress, StorePlace};
 pub(crate) use rows::{Statement, StoredRow, Transaction};
-pub(crate) use schema::{meta, put as put_meta};
+pub(crate) use schema::{meta, newest as newest_schema, put as put_meta};
 pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret, secret};
 pub use upkeep::StoreInfo;
 pub use worker::Pending;
 pub(crate) use worker::{Announce, QueuePlace, Tidy};
-use worker::{Worker, Writing};
+use worker::{Delivery, Worker, Writing};
 
 /// Name of the key's file, where the settings name no other.
 const KEY_FILE: &str = "store.key";
 
 /// Where state is kept.
 pub struct StoreOptions<'a> {
-    /// `None`: in memory, gone with the process.
+    /// `None`: in memory, gone with the process, unless there is a database.
     pub folder: Option<&'a Path>,
+    /// The address of a database of PostgreSQL, which takes the place of the file in the folder.
+    pub url: Option<&'a SecretString>,
+    /// How long keys, grants and pauses hold as they were read last where a database cannot be reached. Of a file, not at all.
+    pub outage_reads: Duration,
     /// Host and port of the upstream, or `sandbox`: each has a file of its own.
     pub upstream: &'a str,
     /// The first seals, all open; none: a key in the folder.
@@ -73,7 +82,7 @@ struct StoreInner {
     reader: Option<Worker>,
     ring: Arc<KeyRing>,
     housekeeping: Arc<Housekeeping>,
-    path: Option<PathBuf>,
+    place: StorePlace,
     mirrors: Arc<Mirrors>,
     identity: Identity,
     confirm_key: [u8; SECRET_BYTES],
@@ -99,9 +108,10 @@ impl Store {
         prepare: impl FnOnce(&mut Transaction, &KeyRing, Option<&StateFolder>) -> Result<T, StoreError>,
     ) -> Result<(Self, T), StoreError> {
         let folder = options.folder.map(StateFolder::open).transpose()?;
-        let place = match &folder {
-            None => StorePlace::Memory,
-            Some(folder) => {
+        let place = match (options.url, &folder) {
+            (Some(url), _) => StorePlace::Database(Arc::new(DatabaseAddress::parse(url)?)),
+            (None, None) => StorePlace::Memory,
+            (None, Some(folder)) => {
                 let path = folder.file(&file_name(options.upstream));
                 refuse_emptied(&path)?;
                 make_private(&path)?;
@@ -112,13 +122,17 @@ impl Store {
         let ring = RingSource {
             given: options.keys,
             file: key_file.as_deref(),
+            is_shared: place.is_database(),
         };
         let (connection, (ring, identity, confirm_key, prepared)) =
             connect(&place, |transaction| {
-                if schema::bring_up_to_date(transaction)?
-                    && let StorePlace::File(path) = &place
-                {
-                    tracing::info!("made a new store, {}", path.display());
+                let is_new = schema::bring_up_to_date(transaction)?;
+                match &place {
+                    StorePlace::File(path) if is_new => {
+                        tracing::info!("made a new store, {}", path.display());
+                    }
+                    StorePlace::Database(_) => keep_to(transaction, options.upstream, &place)?,
+                    StorePlace::Memory | StorePlace::File(_) => {}
                 }
                 let ring = ring.open(transaction)?;
                 let prepared = prepare(transaction, &ring, folder.as_ref())?;
@@ -126,12 +140,18 @@ impl Store {
                 let confirm_key = sealing::secret(transaction, &ring, "confirm")?;
                 Ok((ring, identity, confirm_key, prepared))
             })?;
-        let mirrors = Arc::new(Mirrors::default());
+        let mirrors = Arc::new(Mirrors::new(match place.is_database() {
+            true => options.outage_reads,
+            false => Duration::ZERO,
+        }));
         let housekeeping = Arc::clone(&hooks.housekeeping);
-        let writer = Worker::write(connection, Writing::new(Arc::clone(&mirrors), hooks))?;
+        let writer = Worker::write(
+            connection,
+            Writing::new(Arc::clone(&mirrors), hooks, place.is_database()),
+        )?;
         let reader = match &place {
             StorePlace::Memory => None,
-            StorePlace::File(_) => {
+            StorePlace::File(_) | StorePlace::Database(_) => {
                 let (connection, ()) = connect(&place, |_| Ok(()))?;
                 Some(Worker::read(connection, Arc::downgrade(&mirrors))?)
             }
@@ -141,7 +161,7 @@ impl Store {
             reader,
             ring: Arc::new(ring),
             housekeeping,
-            path: place.into_path(),
+            place,
             mirrors,
             identity: Identity::new(&identity),
             confirm_key,
@@ -152,12 +172,26 @@ impl Store {
 
     /// Whether what is written outlives the process.
     pub fn is_durable(&self) -> bool {
-        self.0.path.is_some()
+        !matches!(self.0.place, StorePlace::Memory)
     }
 
     /// Its file.
     pub fn path(&self) -> Option<&Path> {
-        self.0.path.as_deref()
+        self.0.place.path()
+    }
+
+    /// Its database of PostgreSQL, for people: instances on other machines may share it.
+    pub fn database(&self) -> Option<&str> {
+        self.0.place.database()
+    }
+
+    /// Where it is, for people.
+    pub fn shown(&self) -> String {
+        match &self.0.place {
+            StorePlace::Memory => "memory".to_owned(),
+            StorePlace::File(path) => path.display().to_string(),
+            StorePlace::Database(_) => self.database().unwrap_or_default().to_owned(),
+        }
     }
 
     /// What was taken over from files of an earlier version when it was opened.
@@ -204,7 +238,16 @@ impl Store {
         durability: Durability,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        self.0.writer.send(durability, false, change)
+        self.0.writer.send(durability, Delivery::Told, change)
+    }
+
+    /// Changes rows; where nobody hears whether they were written, whoever asked waits until that is known.
+    pub(crate) fn change_surely<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        self.0.writer.send(durability, Delivery::Known, change)
     }
 
     /// A change that must be written some time, and on the disk: where it cannot be now, it is tried again before the next.
@@ -212,7 +255,7 @@ impl Store {
         &self,
         change: impl FnMut(&mut Transaction) -> Result<(), StoreError> + Send + 'static,
     ) -> Pending<()> {
-        self.0.writer.send(Durability::Disk, true, change)
+        self.0.writer.send(Durability::Disk, Delivery::Owed, change)
     }
 
     /// A place for a change that must be written some time: where it cannot be, it is tried again before the next.
@@ -226,7 +269,7 @@ impl Store {
         read: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
         let worker = self.0.reader.as_ref().unwrap_or(&self.0.writer);
-        worker.send(Durability::System, false, read)
+        worker.send(Durability::System, Delivery::Told, read)
     }
 
     /// Rows that every call asks for, from now on in memory. Blocks until they are read.
@@ -253,6 +296,8 @@ impl Store {
 struct RingSource<'a> {
     given: &'a [SecretString],
     file: Option<&'a Path>,
+    /// Others on other machines need the same.
+    is_shared: bool,
 }
 
 impl RingSource<'_> {
@@ -260,6 +305,13 @@ impl RingSource<'_> {
     fn open(&self, transaction: &mut Transaction) -> Result<KeyRing, StoreError> {
         let is_new = !sealing::is_checked(transaction)?;
         let ring = match (self.given, self.file) {
+            ([], file) if self.is_shared && (is_new || !file.is_some_and(Path::exists)) => {
+                return Err(StoreError::from(
+                    "a database is shared, and every instance needs the key that seals its secrets: put one into state.keys, \
+                     such as the output of `openssl rand -base64 32`"
+                        .to_owned(),
+                ));
+            }
             ([], None) => KeyRing::random()?,
             ([], Some(path)) => {
                 let text = if is_new {
@@ -273,6 +325,23 @@ impl RingSource<'_> {
         };
         sealing::check(transaction, &ring)?;
         Ok(ring)
+    }
+}
+
+/// A database belongs to the upstream that used it first: what was done in the sandbox is never mixed with what was done to
+/// customers.
+fn keep_to(
+    transaction: &mut Transaction,
+    upstream: &str,
+    place: &StorePlace,
+) -> Result<(), StoreError> {
+    match meta(transaction, "upstream")? {
+        None => put_meta(transaction, "upstream", upstream),
+        Some(found) if found == upstream => Ok(()),
+        Some(found) => Err(StoreError::from(format!(
+            "{} holds the state of {found}, and not of {upstream}; give {upstream} a database of its own in state.url",
+            place.database().unwrap_or("the database")
+        ))),
     }
 }
 

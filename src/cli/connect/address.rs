@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::ClientAccess;
 use super::notes::DOCKER_HOST;
-use crate::call::{missing_store, open_store};
+use crate::call::{has_store, open_store};
 use crate::cli::{CliError, reach};
 use crate::config::Config;
 use crate::surfaces::Endpoint;
@@ -135,7 +135,7 @@ fn is_own(url: &Url, config: &Config) -> bool {
 fn check_alias(alias: &str, config: &Config) -> Result<(), CliError> {
     let own = config.locations.keys().cloned();
     let mut known: Vec<String> = own.collect();
-    if missing_store(config)?.is_none() && config.state.folder()?.is_some() {
+    if has_store(config)? {
         let connected = Vault::new(&open_store(config)?).list().wait()?;
         known.extend(connected.into_iter().map(|location| location.alias));
     }

@@ -29,10 +29,10 @@ pub(super) fn open(
     }
     if let Err(what) = open_store(&config) {
         let what = format!(
-            "{what}. Give another folder: state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state"
+            "{what}. It is named by state.url, else by state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state"
         );
         findings.push(Finding::fault("state", what));
-        config.state.folder = "none".into();
+        config.state.keep_nothing();
         // Nobody signs in where nothing is kept.
         config.oauth.url.clear();
     }
@@ -83,6 +83,9 @@ pub(super) fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
 /// Where what outlives the process is.
 pub(super) fn state(pipeline: &Pipeline) -> Finding {
     let store = &pipeline.controls().store;
+    if let Some(database) = store.database() {
+        return Finding::ok("state", database.to_owned());
+    }
     let Some(path) = store.path() else {
         let what = "nothing is kept (state.folder is none): what changes something is refused unless audit.enabled is false";
         return Finding::new(CheckMark::Warning, "state", what);

@@ -1,24 +1,15 @@
 //! A connection: its transactions, and what becomes of it where one cannot be ended.
 
-use std::os::unix::fs::MetadataExt;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::{AnyConnection, ConnectOptions, Connection};
+use sqlx::{AnyConnection, Connection};
 use tokio::runtime::{Builder, Runtime};
 
-use super::Durability;
-use super::rows::{StorePlace, Transaction, explain};
+use super::place::StorePlace;
+use super::rows::{Effects, Transaction, Trouble, wait_for};
+use super::{Durability, postgres, sqlite};
 use crate::StoreError;
 use crate::folder::LONGEST_WAIT;
-
-/// What of a path stands in a URL as something else.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'_');
 
 /// A connection and what runs its statements.
 pub(super) struct StoreConnection {
@@ -29,6 +20,23 @@ pub(super) struct StoreConnection {
     durability: Durability,
     /// A transaction did not come to its end: nobody knows what the connection is in the middle of.
     is_doubtful: bool,
+    /// A transaction whose end was not heard: it is written, or it is not.
+    unsettled: Option<Unsettled>,
+    /// No other connection could be made, and when that was.
+    failed: Option<(Instant, StoreError)>,
+}
+
+struct Unsettled {
+    /// PostgreSQL's number of the transaction.
+    number: i64,
+    effects: Effects,
+}
+
+/// What became of a transaction whose end was not heard.
+#[derive(Debug)]
+pub(super) enum Settled {
+    Written(Effects),
+    Lost,
 }
 
 /// A connection on which `first` was done in a transaction of its own.
@@ -36,7 +44,7 @@ pub(super) fn connect<T>(
     place: &StorePlace,
     first: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
 ) -> Result<(StoreConnection, T), StoreError> {
-    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         StoreError::storage(format!(
             "the store cannot be used: {error}; raise the limit on open files"
@@ -46,9 +54,11 @@ pub(super) fn connect<T>(
         connection: open(&runtime, place)?,
         runtime,
         place: place.clone(),
-        inode: inode(place),
+        inode: sqlite::inode(place),
         durability: Durability::Disk,
         is_doubtful: false,
+        unsettled: None,
+        failed: None,
     };
     let mut first = Some(first);
     let mut value = None;
@@ -64,37 +74,11 @@ pub(super) fn connect<T>(
 }
 
 fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnection, StoreError> {
-    install_driver();
-    let options: sqlx::any::AnyConnectOptions = url(place)?
-        .parse()
-        .map_err(|error| explain(place, &error))?;
-    let options = options.disable_statement_logging();
-    let mut connection = runtime
-        .block_on(options.connect())
-        .map_err(|error| explain(place, &error))?;
-    let wait = LONGEST_WAIT.as_millis();
-    for pragma in [
-        format!("PRAGMA busy_timeout = {wait}"),
-        "PRAGMA journal_mode = WAL".to_owned(),
-        "PRAGMA synchronous = FULL".to_owned(),
-    ] {
-        let begun = Instant::now();
-        loop {
-            let statement = sqlx::query(sqlx::AssertSqlSafe(pragma.clone()));
-            let done = runtime.block_on(statement.execute(&mut connection));
-            match done.map_err(|error| explain(place, &error)) {
-                // Of several that make a file at once all but one must wait, and SQLite does not do it for them here.
-                Err(error) if error.is_busy() && begun.elapsed() < LONGEST_WAIT => {
-                    thread::sleep(Duration::from_millis(5));
-                }
-                done => {
-                    done?;
-                    break;
-                }
-            }
-        }
+    install_drivers();
+    match place {
+        StorePlace::Database(address) => postgres::open(runtime, place, address),
+        StorePlace::Memory | StorePlace::File(_) => sqlite::open(runtime, place),
     }
-    Ok(connection)
 }
 
 impl StoreConnection {
@@ -105,30 +89,19 @@ impl StoreConnection {
 
     /// Takes all changes into the file; whether nobody else has it open, who would forbid that.
     pub(crate) fn leave_wal(&mut self) -> Result<bool, StoreError> {
-        let statement = sqlx::query("PRAGMA journal_mode = DELETE");
-        let row = statement.fetch_optional(&mut self.connection);
-        let row = self.runtime.block_on(row);
-        match row.map_err(|error| explain(&self.place, &error)) {
-            Ok(row) => {
-                use sqlx::Row as _;
-                let mode = row.and_then(|row| row.try_get::<String, _>(0).ok());
-                Ok(mode.as_deref() == Some("delete"))
-            }
-            Err(error) if error.is_busy() => Ok(false),
-            Err(error) => Err(error),
-        }
+        sqlite::leave_wal(&self.runtime, &mut self.connection, &self.place)
     }
 
     /// When it returns, everything is in the file, where no other process has that open.
     pub(super) fn close(self) {
         // What SQLite could not write now it does when the file is opened again.
-        let _ = self.runtime.block_on(self.connection.close());
+        let _ = wait_for(&self.runtime, &self.place, self.connection.close());
     }
 
     /// Fails where the file is not there any more, or another is in its place: nobody would find what is written.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match &self.place {
-            StorePlace::File(path) if self.inode != inode(&self.place) => {
+            StorePlace::File(path) if self.inode != sqlite::inode(&self.place) => {
                 Err(StoreError::storage(format!(
                     "{} was removed or replaced while it was in use; stop every process that uses it, and start again",
                     path.display()
@@ -140,119 +113,214 @@ impl StoreConnection {
 
     /// Takes another connection where this one is doubtful; what is in memory has no other.
     fn renew(&mut self) -> Result<(), StoreError> {
-        if self.is_doubtful && matches!(self.place, StorePlace::File(_)) {
-            let new = open(&self.runtime, &self.place)?;
-            let old = std::mem::replace(&mut self.connection, new);
-            // What it was in the middle of ends with it.
-            let _ = self.runtime.block_on(old.close_hard());
-            self.durability = Durability::Disk;
-            self.is_doubtful = false;
+        if !self.is_doubtful || matches!(self.place, StorePlace::Memory) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn set(&mut self, pragma: String) -> Result<(), StoreError> {
-        let statement = sqlx::query(sqlx::AssertSqlSafe(pragma));
-        let done = self
-            .runtime
-            .block_on(statement.execute(&mut self.connection));
-        done.map(drop).map_err(|error| explain(&self.place, &error))
-    }
-
-    /// Does `act` in a transaction; whether the mirror must be read again, and lines of the audit that were written.
-    pub(super) fn transact(
-        &mut self,
-        durability: Durability,
-        act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
-    ) -> Result<(bool, Vec<String>), StoreError> {
-        self.check()?;
-        self.renew()?;
-        if self.durability != durability {
-            let level = match durability {
-                Durability::System => "PRAGMA synchronous = NORMAL",
-                Durability::Disk => "PRAGMA synchronous = FULL",
-            };
-            self.set(level.to_owned())?;
-            self.durability = durability;
+        // Whoever waits in line hears at once what the one before waited for.
+        if let Some((at, error)) = &self.failed
+            && at.elapsed() < postgres::REST
+        {
+            return Err(error.clone());
         }
-        let place = &self.place;
-        let failed = |error: sqlx::Error| explain(place, &error);
-        // Nobody else writes from here on: what is read stays so.
-        let begun = self.connection.begin_with("BEGIN IMMEDIATE");
-        let mut begun = self.runtime.block_on(begun).map_err(failed)?;
-        let mut transaction = Transaction {
-            runtime: &self.runtime,
-            connection: &mut begun,
-            place,
-            is_mirrored: false,
-            lines: Vec::new(),
-        };
-        let done = act(&mut transaction);
-        let effects = (transaction.is_mirrored, transaction.lines);
-        // Where the disk failed, SQLite may have ended it already, and whoever counts transactions does not know.
-        match done {
-            Ok(()) => {
-                let committed = self.runtime.block_on(begun.commit());
-                self.is_doubtful = committed.is_err();
-                committed.map_err(failed)?;
-                Ok(effects)
+        match open(&self.runtime, &self.place) {
+            Ok(new) => {
+                let old = std::mem::replace(&mut self.connection, new);
+                // What it was in the middle of ends with it.
+                let _ = wait_for(&self.runtime, &self.place, old.close_hard());
+                self.durability = Durability::Disk;
+                self.is_doubtful = false;
+                self.failed = None;
+                Ok(())
             }
             Err(error) => {
-                self.is_doubtful = self.runtime.block_on(begun.rollback()).is_err();
+                if self.place.is_database() {
+                    self.failed = Some((Instant::now(), error.clone()));
+                }
                 Err(error)
             }
         }
     }
 
-    /// Reads without a transaction of its own: every statement sees one moment.
+    /// Does `act` in a transaction; what follows from it. Where the connection broke off before the end of it, once
+    /// more on another.
+    pub(super) fn transact(
+        &mut self,
+        durability: Durability,
+        act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
+    ) -> Result<Effects, StoreError> {
+        self.check()?;
+        self.renew()?;
+        if self.unsettled.is_some() {
+            return Err(StoreError::busy(format!(
+                "{} did not say what became of the changes before",
+                self.place.database().unwrap_or("the store")
+            )));
+        }
+        let mut is_again = false;
+        loop {
+            match self.attempt(durability, act) {
+                Err((error, Some(Trouble::Broken))) if !std::mem::replace(&mut is_again, true) => {
+                    self.renew().map_err(|_| error)?;
+                }
+                Err((error, _)) => {
+                    return match self.settle() {
+                        Ok(Some(Settled::Written(effects))) => Ok(effects),
+                        _ => Err(error),
+                    };
+                }
+                Ok(effects) => return Ok(effects),
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        durability: Durability,
+        act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
+    ) -> Result<Effects, (StoreError, Option<Trouble>)> {
+        let (runtime, place) = (&self.runtime, &self.place);
+        let begin = match place {
+            StorePlace::Database(_) => postgres::BEGIN,
+            StorePlace::Memory | StorePlace::File(_) => {
+                if self.durability != durability {
+                    sqlite::set_durability(runtime, &mut self.connection, place, durability)
+                        .map_err(|error| (error, None))?;
+                    self.durability = durability;
+                }
+                // Nobody else writes from here on: what is read stays so.
+                "BEGIN IMMEDIATE"
+            }
+        };
+        let begun = wait_for(runtime, place, self.connection.begin_with(begin));
+        let mut begun = match begun {
+            Ok(begun) => begun,
+            Err(why) => {
+                self.is_doubtful = place.is_database();
+                return Err((why.error, why.trouble));
+            }
+        };
+        let mut transaction = Transaction::new(runtime, &mut begun, place);
+        let number = match place.is_database() {
+            true => postgres::take_turn(&mut transaction),
+            false => Ok(0),
+        };
+        let done = number.and_then(|number| act(&mut transaction).map(|()| number));
+        let Transaction {
+            effects,
+            trouble,
+            failure,
+            ..
+        } = transaction;
+        // PostgreSQL answers "committed" to a transaction that it gave up at a statement before.
+        let done = done.and_then(|number| failure.map_or(Ok(number), Err));
+        let number = match done {
+            Ok(number) => number,
+            Err(error) if trouble.is_some() => {
+                self.is_doubtful = true;
+                return Err((error, trouble));
+            }
+            Err(error) => {
+                // Where the disk failed, SQLite may have ended it already, and whoever counts transactions does not know.
+                self.is_doubtful = wait_for(runtime, place, begun.rollback()).is_err();
+                return Err((error, None));
+            }
+        };
+        let committed = wait_for(runtime, place, begun.commit());
+        let Err(why) = committed else {
+            return Ok(effects);
+        };
+        self.is_doubtful = true;
+        self.unsettled = place.is_database().then_some(Unsettled { number, effects });
+        Err((why.error, None))
+    }
+
+    /// Whether it is not known what became of the last transaction.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.unsettled.is_some()
+    }
+
+    /// Asks what became of the transaction whose end was not heard, if there is one.
+    pub(super) fn settle(&mut self) -> Result<Option<Settled>, StoreError> {
+        let Some(unsettled) = self.unsettled.take() else {
+            return Ok(None);
+        };
+        let number = unsettled.number;
+        let asked = self.renew().and_then(|()| {
+            let mut is_written = false;
+            self.look(&mut |transaction| {
+                is_written = postgres::is_written(transaction, number)?;
+                Ok(())
+            })?;
+            Ok(is_written)
+        });
+        match asked {
+            Ok(true) => Ok(Some(Settled::Written(unsettled.effects))),
+            Ok(false) => Ok(Some(Settled::Lost)),
+            Err(error) => {
+                self.unsettled = Some(unsettled);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads. In a file every statement sees one moment; of a server all of `act` do.
     pub(super) fn look(
         &mut self,
         act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        act(&mut Transaction {
-            runtime: &self.runtime,
-            connection: &mut self.connection,
-            place: &self.place,
-            is_mirrored: false,
-            lines: Vec::new(),
-        })
-    }
-}
-
-/// Which file it is.
-fn inode(place: &StorePlace) -> Option<u64> {
-    match place {
-        StorePlace::Memory => None,
-        StorePlace::File(path) => {
-            let metadata = std::fs::metadata(path).ok();
-            metadata.map(|metadata| metadata.ino())
+        if !self.place.is_database() {
+            return self.look_once(act).map_err(|(error, _)| error);
+        }
+        self.renew()?;
+        match self.look_once(act) {
+            Err((error, Some(Trouble::Broken))) => {
+                self.renew().map_err(|_| error)?;
+                self.look_once(act).map_err(|(error, _)| error)
+            }
+            done => done.map_err(|(error, _)| error),
         }
     }
-}
 
-fn url(place: &StorePlace) -> Result<String, StoreError> {
-    match place {
-        StorePlace::Memory => Ok("sqlite::memory:".to_owned()),
-        StorePlace::File(path) => {
-            let path = std::path::absolute(path)
-                .map_err(|error| StoreError::system(path, "found", error))?;
-            let path = path.to_str().ok_or_else(|| {
-                StoreError::from(format!(
-                    "{} is no UTF-8; give another state folder",
-                    path.display()
-                ))
-            })?;
-            // Whatever may have a meaning in a URL.
-            let path = utf8_percent_encode(path, PATH);
-            Ok(format!("sqlite://{path}?mode=rw"))
+    fn look_once(
+        &mut self,
+        act: &mut dyn FnMut(&mut Transaction) -> Result<(), StoreError>,
+    ) -> Result<(), (StoreError, Option<Trouble>)> {
+        let (runtime, place) = (&self.runtime, &self.place);
+        if !place.is_database() {
+            let mut transaction = Transaction::new(runtime, &mut self.connection, place);
+            return act(&mut transaction).map_err(|error| (error, None));
         }
+        let begun = wait_for(
+            runtime,
+            place,
+            self.connection.begin_with(postgres::BEGIN_TO_READ),
+        );
+        let mut begun = match begun {
+            Ok(begun) => begun,
+            Err(why) => {
+                self.is_doubtful = true;
+                return Err((why.error, why.trouble));
+            }
+        };
+        let mut transaction = Transaction::new(runtime, &mut begun, place);
+        let done = act(&mut transaction);
+        let trouble = transaction.trouble;
+        if trouble.is_none() && wait_for(runtime, place, begun.rollback()).is_err() {
+            self.is_doubtful = true;
+        }
+        self.is_doubtful |= trouble.is_some();
+        done.map_err(|error| (error, trouble))
     }
 }
 
-fn install_driver() {
+fn install_drivers() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        // Fails only where another part of the program did it: then it is there.
-        let _ = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER]);
+        // Fails only where another part of the program did it: then they are there.
+        let _ =
+            sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
     });
 }
+
+/// No statement may wait for a lock longer than whoever waits for it.
+const _: () = assert!(postgres::LONGEST_LOCK_MS <= LONGEST_WAIT.as_millis());

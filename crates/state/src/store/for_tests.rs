@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use super::connection::connect;
-use super::rows::StorePlace;
+use super::place::StorePlace;
 use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
 use crate::audit::AuditEntry;
@@ -34,6 +34,8 @@ pub(crate) fn open(folder: &TempDir) -> Store {
 pub(crate) fn options(folder: &TempDir) -> StoreOptions<'_> {
     StoreOptions {
         folder: Some(folder.path()),
+        url: None,
+        outage_reads: Duration::ZERO,
         upstream: "services.example.com",
         keys: &[],
         audit_file: None,

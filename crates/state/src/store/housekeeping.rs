@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-#[derive(Default)]
+use crate::StoreError;
+use crate::instances::Membership;
+
 pub(crate) struct Housekeeping {
     /// Calls that happen once, of this process.
     under_way: Mutex<HashSet<[u8; 32]>>,
@@ -14,9 +16,21 @@ pub(crate) struct Housekeeping {
     is_full: AtomicBool,
     /// Days that the audit is kept; 0: no audit is written here.
     keep_days: AtomicU32,
+    /// This process among the servers on the database.
+    pub membership: Membership,
 }
 
 impl Housekeeping {
+    pub(crate) fn new() -> Result<Self, StoreError> {
+        Ok(Self {
+            under_way: Mutex::default(),
+            approved: Mutex::default(),
+            is_full: AtomicBool::default(),
+            keep_days: AtomicU32::default(),
+            membership: Membership::new()?,
+        })
+    }
+
     pub(crate) fn enter(&self, id: [u8; 32]) {
         lock(&self.under_way).insert(id);
     }
@@ -59,6 +73,6 @@ impl Housekeeping {
     }
 }
 
-fn lock<T>(set: &Mutex<HashSet<T>>) -> MutexGuard<'_, HashSet<T>> {
-    set.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! What every call asks for, as this process knows it: in memory, read again when rows have changed.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
 use super::rows::Transaction;
 use super::schema;
@@ -21,11 +22,16 @@ pub(crate) struct Mirror<V> {
 pub(super) struct Mirrors {
     revision: Mutex<Option<i64>>,
     all: Mutex<Vec<Weak<dyn Reload>>>,
+    /// How long they go on to show what was read last where rows cannot be read.
+    patience: Duration,
+    /// When the revision was read last.
+    read: Mutex<Option<Instant>>,
 }
 
 /// A mirror, whatever it shows.
 trait Reload: Send + Sync {
-    fn reload(&self, transaction: &mut Transaction) -> bool;
+    /// Whether it shows what there is. Where that cannot be read it says so, or goes on to show what it did.
+    fn reload(&self, transaction: &mut Transaction, goes_on: bool) -> bool;
     fn fail(&self, error: StoreError);
 }
 
@@ -45,12 +51,13 @@ impl<V: Send + Sync + 'static> Mirror<V> {
 }
 
 impl<V: Send + Sync + 'static> Reload for Mirror<V> {
-    /// Whether it shows what there is.
-    fn reload(&self, transaction: &mut Transaction) -> bool {
+    fn reload(&self, transaction: &mut Transaction, goes_on: bool) -> bool {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let value = (self.load)(transaction);
         let is_read = value.is_ok();
-        self.put(value);
+        if is_read || !goes_on {
+            self.put(value);
+        }
         is_read
     }
 
@@ -61,6 +68,13 @@ impl<V: Send + Sync + 'static> Reload for Mirror<V> {
 }
 
 impl Mirrors {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            ..Self::default()
+        }
+    }
+
     /// A mirror that is kept for as long as somebody has it; it shows `empty` until `refresh` comes by.
     pub(super) fn add<V: Send + Sync + 'static>(
         &self,
@@ -89,25 +103,44 @@ impl Mirrors {
     pub(super) fn refresh(&self, transaction: &mut Transaction) {
         let mut known = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         match schema::revision(transaction) {
-            Ok(revision) if *known == Some(revision) => {}
+            Ok(revision) if *known == Some(revision) => self.note_read(),
             Ok(revision) => {
-                let mirrors = self.living();
-                let unread = mirrors.iter().filter(|mirror| !mirror.reload(transaction));
+                let (mirrors, goes_on) = (self.living(), self.is_lately_read());
+                let unread = mirrors
+                    .iter()
+                    .filter(|mirror| !mirror.reload(transaction, goes_on));
                 let shown = unread.count() == 0;
+                if shown {
+                    self.note_read();
+                }
                 // What could not be read is tried again next time.
                 *known = shown.then_some(revision);
             }
             Err(error) => {
-                *known = None;
-                self.tell(&error);
+                if !self.is_lately_read() {
+                    *known = None;
+                    self.tell(&error);
+                }
             }
         }
     }
 
-    /// Until they can be read again.
+    /// Until they can be read again; not before what was read last is older than that may be.
     pub(super) fn fail(&self, error: &StoreError) {
+        if self.is_lately_read() {
+            return;
+        }
         *self.revision.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.tell(error);
+    }
+
+    fn note_read(&self) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_lately_read(&self) -> bool {
+        let read = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.is_some_and(|read| read.elapsed() < self.patience)
     }
 
     fn tell(&self, error: &StoreError) {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::connection::{StoreConnection, connect};
-use super::rows::StorePlace;
+use super::place::StorePlace;
 use super::{KEY_FILE, RingSource, Store, StoreOptions, file_name, schema};
 use crate::StoreError;
 use crate::folder::{FILE_MODE, StateFolder, close};
@@ -25,6 +25,11 @@ impl Store {
 }
 
 fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, StoreError> {
+    if options.url.is_some() {
+        return Err(StoreError::from(
+            "state.url names a database of PostgreSQL: restore it by pg_restore, with every instance stopped".to_owned(),
+        ));
+    }
     let Some(folder) = options.folder else {
         return Err(StoreError::from(
             "there is no state folder to restore into; give one".to_owned(),
@@ -72,6 +77,7 @@ fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<()
         let ring = RingSource {
             given: options.keys,
             file: Some(&key_file),
+            is_shared: false,
         };
         ring.open(transaction).map(drop)
     });

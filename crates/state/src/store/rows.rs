@@ -1,39 +1,44 @@
-//! Statements and rows: what goes wrong there, as a sentence for who runs the server.
-
-use std::path::PathBuf;
+//! Statements and rows.
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, ColumnIndex, Decode, Executor, Type};
+use sqlx::{Any, AnyConnection, ColumnIndex, Decode, Type};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
+use super::dialect::for_postgres;
+use super::place::{StorePlace, code};
 use crate::StoreError;
-
-/// Where rows are.
-#[derive(Clone, Debug)]
-pub(super) enum StorePlace {
-    Memory,
-    File(PathBuf),
-}
-
-impl StorePlace {
-    pub(super) fn into_path(self) -> Option<PathBuf> {
-        match self {
-            Self::Memory => None,
-            Self::File(path) => Some(path),
-        }
-    }
-}
+use crate::folder::LONGEST_WAIT;
 
 /// A transaction under way. Statements take their parameters as `$1`, `$2`, which SQLite and PostgreSQL both know.
 pub struct Transaction<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) connection: &'a mut AnyConnection,
     pub(super) place: &'a StorePlace,
+    pub(super) effects: Effects,
+    /// The connection failed, and not a statement: nothing more can be asked of it.
+    pub(super) trouble: Option<Trouble>,
+    /// The first statement that a server refused.
+    pub(super) failure: Option<StoreError>,
+}
+
+/// What follows from a transaction once it is written.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
     /// Somebody's mirror must be read again.
-    pub(super) is_mirrored: bool,
+    pub is_mirrored: bool,
     /// What is announced.
-    pub(super) lines: Vec<String>,
+    pub lines: Vec<String>,
+}
+
+/// What is wrong with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It did not answer in time: another may not either.
+    Silent,
+    /// It broke off, or knows tables as they were before: another may do.
+    Broken,
 }
 
 /// One row of an answer.
@@ -42,48 +47,86 @@ pub struct StoredRow(AnyRow);
 /// A statement with its parameters.
 pub(crate) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    pub(super) fn new(
+        runtime: &'a Runtime,
+        connection: &'a mut AnyConnection,
+        place: &'a StorePlace,
+    ) -> Self {
+        Self {
+            runtime,
+            connection,
+            place,
+            effects: Effects::default(),
+            trouble: None,
+            failure: None,
+        }
+    }
+
     /// The number of rows that it changed.
     pub fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
-        let done = self
-            .runtime
-            .block_on(statement.execute(&mut *self.connection));
-        done.map(|done| done.rows_affected())
-            .map_err(|error| explain(self.place, &error))
+        let done = wait_for(
+            self.runtime,
+            self.place,
+            statement.execute(&mut *self.connection),
+        );
+        self.heard(done).map(|done| done.rows_affected())
     }
 
     pub fn one(&mut self, statement: Statement) -> Result<Option<StoredRow>, StoreError> {
         let row = statement.fetch_optional(&mut *self.connection);
-        let row = self.runtime.block_on(row);
-        row.map(|row| row.map(StoredRow))
-            .map_err(|error| explain(self.place, &error))
+        let row = wait_for(self.runtime, self.place, row);
+        Ok(self.heard(row)?.map(StoredRow))
     }
 
     pub fn all(&mut self, statement: Statement) -> Result<Vec<StoredRow>, StoreError> {
         let rows = statement.fetch_all(&mut *self.connection);
-        let rows = self.runtime.block_on(rows);
-        rows.map(|rows| rows.into_iter().map(StoredRow).collect())
-            .map_err(|error| explain(self.place, &error))
+        let rows = wait_for(self.runtime, self.place, rows);
+        Ok(self.heard(rows)?.into_iter().map(StoredRow).collect())
     }
 
     /// A statement without parameters, such as one that makes a table.
     pub fn define(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        let done = self.runtime.block_on(self.connection.execute(statement));
-        done.map(drop).map_err(|error| explain(self.place, &error))
+        let statement = match self.place.is_database() {
+            true => sqlx::raw_sql(sqlx::AssertSqlSafe(for_postgres(statement))),
+            false => sqlx::raw_sql(statement),
+        };
+        let done = wait_for(
+            self.runtime,
+            self.place,
+            statement.execute(&mut *self.connection),
+        );
+        self.heard(done).map(drop)
+    }
+
+    fn heard<T>(&mut self, done: Result<T, Unheard>) -> Result<T, StoreError> {
+        done.map_err(|why| {
+            self.trouble = self.trouble.or(why.trouble);
+            if self.place.is_database() && self.failure.is_none() {
+                self.failure = Some(why.error.clone());
+            }
+            why.error
+        })
     }
 
     /// Told to whoever listens, once what was changed is written.
     pub fn announce(&mut self, line: String) {
-        self.lines.push(line);
+        self.effects.lines.push(line);
     }
 
     /// What processes have in memory is another now: every one reads it again. Once in a transaction is enough.
     pub fn revise(&mut self) -> Result<(), StoreError> {
-        if std::mem::replace(&mut self.is_mirrored, true) {
+        if std::mem::replace(&mut self.effects.is_mirrored, true) {
             return Ok(());
         }
         self.run(sqlx::query("UPDATE revision SET n = n + 1"))
             .map(drop)
+    }
+}
+
+impl From<AnyRow> for StoredRow {
+    fn from(row: AnyRow) -> Self {
+        Self(row)
     }
 }
 
@@ -127,37 +170,42 @@ impl StoredRow {
     }
 }
 
-/// Why the database did not do what it was to.
-pub(super) fn explain(place: &StorePlace, error: &sqlx::Error) -> StoreError {
-    let path = match place {
-        StorePlace::Memory => {
-            return StoreError::storage(format!("the store in memory failed: {error}"));
-        }
-        StorePlace::File(path) => path.display(),
+/// Why there is no answer, and what that says of the connection.
+pub(super) struct Unheard {
+    pub error: StoreError,
+    pub trouble: Option<Trouble>,
+}
+
+/// Waits for what a file answers, and no longer for a server than a call would wait.
+pub(super) fn wait_for<T>(
+    runtime: &Runtime,
+    place: &StorePlace,
+    future: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Unheard> {
+    let answer = match place.is_database() {
+        true => runtime.block_on(async { timeout(LONGEST_WAIT, future).await }),
+        false => Ok(runtime.block_on(future)),
     };
-    let code = match error {
-        sqlx::Error::Database(error) => error.code(),
-        _ => None,
-    };
-    // https://www.sqlite.org/rescode.html: the lower byte is the kind.
-    let kind = code.and_then(|code| code.parse::<u32>().ok());
-    match kind.map(|code| code & 0xff) {
-        Some(5 | 6) => StoreError::busy(format!(
-            "{path} has been held by another process for some seconds; end that process, or try again"
-        )),
-        Some(13) => StoreError::storage(format!(
-            "{path} cannot be written: the disk is full; make room on it"
-        )),
-        Some(8 | 14) => StoreError::storage(format!(
-            "{path} cannot be written: {error}; the state folder must belong to the user that runs this, and its file \
-             system must allow writing"
-        )),
-        Some(11 | 26) => StoreError::storage(format!(
-            "{path} is broken: {error}; stop every server on it, and put a backup in its place by `highlevel-mcp state restore`"
-        )),
-        _ => StoreError::storage(format!(
-            "{path} cannot be used: {error}; the state folder must belong to the user that runs this, with space on its \
-             disk"
-        )),
+    match answer {
+        Ok(answer) => answer.map_err(|error| Unheard {
+            trouble: trouble(place, &error),
+            error: place.explain(&error),
+        }),
+        Err(_) => Err(Unheard {
+            error: place.silent(),
+            trouble: Some(Trouble::Silent),
+        }),
+    }
+}
+
+fn trouble(place: &StorePlace, error: &sqlx::Error) -> Option<Trouble> {
+    if !place.is_database() {
+        return None;
+    }
+    match code(error) {
+        // What is wrong with a statement is not wrong with the connection, but for a plan that the tables have outgrown
+        // and a server that ends.
+        Some(code) if code != "0A000" && !code.starts_with("57P") => None,
+        _ => Some(Trouble::Broken),
     }
 }

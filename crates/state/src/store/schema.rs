@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     RULE_SECTIONS,
     KEY_USE,
     PASSKEYS,
+    INSTANCES,
 ];
 
 const FIRST: Migration = Migration {
@@ -186,8 +187,17 @@ const PASSKEYS: Migration = Migration {
     ],
 };
 
+/// Servers on one database.
+const INSTANCES: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE instance (id TEXT PRIMARY KEY, version TEXT NOT NULL, schema INTEGER NOT NULL, rules TEXT NOT NULL,
+            started_at INTEGER NOT NULL, beat_at INTEGER NOT NULL) STRICT",
+    ],
+};
+
 /// The version of the tables that this program makes.
-pub(super) fn newest() -> i64 {
+pub(crate) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 

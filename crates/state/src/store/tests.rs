@@ -136,6 +136,8 @@ fn the_files_are_for_their_owner() {
     let path = around.path().join("a/state");
     let options = StoreOptions {
         folder: Some(&path),
+        url: None,
+        outage_reads: std::time::Duration::ZERO,
         ..for_tests::options(&around)
     };
     let store = Store::open(&options).expect("open");
@@ -259,6 +261,8 @@ fn a_folder_may_have_any_name() {
         let path = around.path().join(name);
         let options = StoreOptions {
             folder: Some(&path),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             ..for_tests::options(&around)
         };
         let store = Store::open(&options).expect(name);

@@ -12,9 +12,9 @@ use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::connection::StoreConnection;
+use super::connection::{Settled, StoreConnection};
 use super::mirror::Mirrors;
-use super::rows::Transaction;
+use super::rows::{Effects, Transaction};
 use super::{Durability, StoreHooks};
 use crate::StoreError;
 use crate::clock::SteadyClock;
@@ -31,6 +31,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often the thread that writes looks after what is under way and what is over.
 const BEAT: Duration = Duration::from_secs(5);
+
+/// The same where instances on other machines wait for a word of this one.
+const SHARED_BEAT: Duration = Duration::from_secs(2);
+
+/// From one try to write what is owed to the next.
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// How long the end of the process waits for what is in the queue.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -52,6 +58,8 @@ pub(super) struct Writing {
     /// Read again after changes of this process.
     mirrors: Arc<Mirrors>,
     hooks: StoreHooks,
+    /// How often it looks after what is under way and what is over.
+    beat: Duration,
 }
 
 /// A place in the queue for later.
@@ -66,14 +74,24 @@ trait Job: Send {
     fn act(&mut self, transaction: &mut Transaction) -> Result<(), StoreError>;
     fn end(&mut self, committed: Result<(), StoreError>);
     fn durability(&self) -> Durability;
-    /// It must be written some time.
-    fn is_owed(&self) -> bool;
+    fn delivery(&self) -> Delivery;
+}
+
+/// What becomes of a change that could not be written, or of which nobody heard whether it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Whoever asked is told so.
+    Told,
+    /// It is tried again before the next: it must be written some time.
+    Owed,
+    /// Whoever asked waits until it is known, and undoes it where that is too late.
+    Known,
 }
 
 struct QueuedChange<T, F> {
     change: F,
     durability: Durability,
-    is_owed: bool,
+    delivery: Delivery,
     value: Option<T>,
     sender: Option<oneshot::Sender<Result<T, StoreError>>>,
 }
@@ -125,12 +143,12 @@ where
     T: Send + 'static,
     F: FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
 {
-    fn boxed(durability: Durability, is_owed: bool, change: F) -> (Box<dyn Job>, Pending<T>) {
+    fn boxed(durability: Durability, delivery: Delivery, change: F) -> (Box<dyn Job>, Pending<T>) {
         let (sender, receiver) = oneshot::channel();
         let change = Self {
             change,
             durability,
-            is_owed,
+            delivery,
             value: None,
             sender: Some(sender),
         };
@@ -165,8 +183,8 @@ where
         self.durability
     }
 
-    fn is_owed(&self) -> bool {
-        self.is_owed
+    fn delivery(&self) -> Delivery {
+        self.delivery
     }
 }
 
@@ -176,7 +194,7 @@ impl QueuePlace {
         durability: Durability,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        let (job, pending) = QueuedChange::boxed(durability, true, change);
+        let (job, pending) = QueuedChange::boxed(durability, Delivery::Owed, change);
         self.0.send(job);
         pending
     }
@@ -225,10 +243,10 @@ impl Worker {
     pub(super) fn send<T: Send + 'static>(
         &self,
         durability: Durability,
-        is_owed: bool,
+        delivery: Delivery,
         change: impl FnMut(&mut Transaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        let (job, pending) = QueuedChange::boxed(durability, is_owed, change);
+        let (job, pending) = QueuedChange::boxed(durability, delivery, change);
         let Some(queue) = &self.queue else {
             return Pending(Err(StoreError::closed()));
         };
@@ -265,36 +283,51 @@ impl Drop for Worker {
     }
 }
 
+/// A change that is tried again.
+struct LeftOver {
+    job: Box<dyn Job>,
+    /// Nobody heard whether it was written.
+    is_unsettled: bool,
+}
+
 /// Changes in the order in which they came; those that wait are one transaction.
 fn write_all(
     mut connection: StoreConnection,
     mut jobs: Receiver<Box<dyn Job>>,
     mut writing: Writing,
 ) -> StoreConnection {
-    let mut owed: Vec<Box<dyn Job>> = Vec::new();
-    let mut is_failing = false;
+    let mut left: Vec<LeftOver> = Vec::new();
+    let mut log = FailureLog::default();
     let mut beat = Instant::now();
+    let every = writing.beat;
     loop {
-        let wait = BEAT.saturating_sub(beat.elapsed());
+        // What is left over is not left to the next change.
+        let wait = match left.is_empty() && !connection.is_unsettled() {
+            true => every.saturating_sub(beat.elapsed()),
+            false => AGAIN,
+        };
         let next = async { timeout(wait, jobs.recv()).await };
         let next = connection.wait_for(next);
-        let mut batch = std::mem::take(&mut owed);
+        let settled = writing.settle(&mut connection, &mut left);
+        let mut batch = match &settled {
+            Ok(()) => std::mem::take(&mut left),
+            Err(_) => Vec::new(),
+        };
         // However much there is to write.
-        if beat.elapsed() >= BEAT {
+        if beat.elapsed() >= every && settled.is_ok() {
             beat = Instant::now();
-            let tidy = &mut writing.hooks.tidy;
-            let done =
-                connection.transact(Durability::System, &mut |transaction| tidy(transaction));
-            if let Err(error) = done {
-                tracing::warn!(%error, "what is over was not removed from the store");
-            }
+            writing.tidy(&mut connection);
         }
         let is_over = matches!(next, Ok(None));
-        batch.extend(next.ok().flatten());
+        let new = |job| LeftOver {
+            job,
+            is_unsettled: false,
+        };
+        batch.extend(next.ok().flatten().map(new));
         while batch.len() < MOST_TOGETHER
             && let Ok(next) = jobs.try_recv()
         {
-            batch.push(next);
+            batch.push(new(next));
         }
         if batch.is_empty() {
             match is_over {
@@ -302,27 +335,24 @@ fn write_all(
                 false => continue,
             }
         }
-        let outcomes = writing.write(&mut connection, &mut batch);
-        for (mut job, done) in batch.into_iter().zip(outcomes) {
-            match &done {
-                Err(error) if error.is_storage() => {
-                    if !std::mem::replace(&mut is_failing, true) {
-                        tracing::error!(%error, "the store cannot be written; until it can, calls that change something are refused");
-                    }
-                }
-                Err(_) => {}
-                Ok(()) => {
-                    if std::mem::take(&mut is_failing) {
-                        tracing::info!("the store can be written again");
-                    }
-                }
-            }
+        let was_settled = settled.is_ok();
+        let outcomes = match settled {
+            Ok(()) => writing.write(&mut connection, &mut batch),
+            Err(error) => vec![Err(error); batch.len()],
+        };
+        for (mut entry, done) in batch.into_iter().zip(outcomes) {
+            log.note(&done);
             let is_lost = done
                 .as_ref()
                 .is_err_and(|error| error.is_storage() || error.is_busy());
-            job.end(done);
-            if is_lost && job.is_owed() {
-                owed.push(job);
+            entry.is_unsettled = is_lost && was_settled && connection.is_unsettled();
+            match entry.job.delivery() {
+                Delivery::Known if entry.is_unsettled => left.push(entry),
+                Delivery::Owed if is_lost => {
+                    entry.job.end(done);
+                    left.push(entry);
+                }
+                _ => entry.job.end(done),
             }
         }
         // What is owed was tried once more.
@@ -332,9 +362,69 @@ fn write_all(
     }
 }
 
+/// Says once that the store cannot be written, and once that it can be again.
+#[derive(Default)]
+struct FailureLog {
+    is_failing: bool,
+}
+
+impl FailureLog {
+    fn note(&mut self, done: &Result<(), StoreError>) {
+        match done {
+            Err(error) if error.is_storage() => {
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::error!(%error, "the store cannot be written; until it can, calls that change something are refused");
+                }
+            }
+            Err(_) => {}
+            Ok(()) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!("the store can be written again");
+                }
+            }
+        }
+    }
+}
+
 impl Writing {
-    pub(super) fn new(mirrors: Arc<Mirrors>, hooks: StoreHooks) -> Self {
-        Self { mirrors, hooks }
+    pub(super) fn new(mirrors: Arc<Mirrors>, hooks: StoreHooks, is_shared: bool) -> Self {
+        Self {
+            mirrors,
+            hooks,
+            beat: if is_shared { SHARED_BEAT } else { BEAT },
+        }
+    }
+
+    fn tidy(&mut self, connection: &mut StoreConnection) {
+        let tidy = &mut self.hooks.tidy;
+        let done = connection.transact(Durability::System, &mut |transaction| tidy(transaction));
+        if let Err(error) = done {
+            tracing::warn!(%error, "what is over was not removed from the store");
+        }
+    }
+
+    /// What became of changes of which nobody heard whether they were written.
+    fn settle(
+        &mut self,
+        connection: &mut StoreConnection,
+        left: &mut Vec<LeftOver>,
+    ) -> Result<(), StoreError> {
+        match connection.settle()? {
+            None => {}
+            Some(Settled::Written(effects)) => {
+                for entry in left.iter_mut().filter(|entry| entry.is_unsettled) {
+                    entry.job.end(Ok(()));
+                }
+                left.retain(|entry| !entry.is_unsettled);
+                self.follow(effects, connection);
+            }
+            Some(Settled::Lost) => {
+                for entry in left.iter_mut() {
+                    entry.is_unsettled = false;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What came of each: all together, or, where one of many is refused, each for itself. Where the disk fails, all
@@ -342,7 +432,7 @@ impl Writing {
     fn write(
         &mut self,
         connection: &mut StoreConnection,
-        jobs: &mut [Box<dyn Job>],
+        jobs: &mut [LeftOver],
     ) -> Vec<Result<(), StoreError>> {
         let together = self.write_together(connection, jobs);
         match together {
@@ -357,24 +447,30 @@ impl Writing {
     fn write_together(
         &mut self,
         connection: &mut StoreConnection,
-        jobs: &mut [Box<dyn Job>],
+        jobs: &mut [LeftOver],
     ) -> Result<(), StoreError> {
-        let durability = jobs.iter().map(|job| job.durability()).max();
+        let durability = jobs.iter().map(|entry| entry.job.durability()).max();
         let durability = durability.unwrap_or(Durability::System);
-        let (is_mirrored, lines) = connection.transact(durability, &mut |transaction| {
-            jobs.iter_mut().try_for_each(|job| job.act(transaction))
+        let effects = connection.transact(durability, &mut |transaction| {
+            jobs.iter_mut()
+                .try_for_each(|entry| entry.job.act(transaction))
         })?;
+        self.follow(effects, connection);
+        Ok(())
+    }
+
+    fn follow(&mut self, effects: Effects, connection: &mut StoreConnection) {
+        let lines = &effects.lines;
         if let Some(announce) = self.hooks.announce.as_mut().filter(|_| !lines.is_empty()) {
-            announce(&lines);
+            announce(lines);
         }
-        if is_mirrored {
+        if effects.is_mirrored {
             // Before the change is acknowledged: whoever made it goes by it at once.
             let _ = connection.look(&mut |transaction| {
                 self.mirrors.refresh(transaction);
                 Ok(())
             });
         }
-        Ok(())
     }
 }
 
@@ -415,8 +511,11 @@ fn follow(mirrors: &Weak<Mirrors>, connection: &mut StoreConnection) {
         mirrors.fail(&error);
         return;
     }
-    let _ = connection.look(&mut |transaction| {
+    let looked = connection.look(&mut |transaction| {
         mirrors.refresh(transaction);
         Ok(())
     });
+    if let Err(error) = looked {
+        mirrors.fail(&error);
+    }
 }

@@ -76,6 +76,8 @@ fn a_full_disk_refuses_changes_loses_no_end_and_recovers() {
     log_to(&path.join("log"));
     let options = StoreOptions {
         folder: Some(&path),
+        url: None,
+        outage_reads: std::time::Duration::ZERO,
         upstream: "services.example.com",
         keys: &[],
         audit_file: None,
@@ -128,6 +130,8 @@ fn a_folder_or_file_that_may_not_be_written_says_so() {
     if let Some((role, path)) = for_tests::role() {
         let options = StoreOptions {
             folder: Some(&path),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             upstream: "services.example.com",
             keys: &[],
             audit_file: None,

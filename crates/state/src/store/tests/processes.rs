@@ -57,6 +57,8 @@ fn a_process() {
     };
     let store = Store::open(&StoreOptions {
         folder: Some(&path),
+        url: None,
+        outage_reads: std::time::Duration::ZERO,
         upstream: "services.example.com",
         keys: &[],
         audit_file: None,

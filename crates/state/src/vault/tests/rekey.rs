@@ -23,6 +23,8 @@ fn keys() -> [SecretString; 2] {
 fn with_keys(path: &std::path::Path, keys: &[SecretString]) -> Store {
     let opened = Store::open(&StoreOptions {
         folder: Some(path),
+        url: None,
+        outage_reads: std::time::Duration::ZERO,
         upstream: "services.example.com",
         keys,
         audit_file: None,

@@ -1,0 +1,206 @@
+//! Servers on one database: which of them live, told by a word that each gives every two seconds.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::store::{Durability, Pending, Store, StoredRow, Transaction, newest_schema};
+use super::{StoreError, hex, random, time};
+use crate::clock::now;
+
+/// Without a word for so long an instance is gone: five words, and the time in which the others hear of it.
+const GONE: Duration = Duration::from_secs(12);
+
+/// After so long all the others have heard of a new instance, and share with it.
+const HEARD: Duration = Duration::from_secs(6);
+
+/// What one instance says of itself.
+#[derive(Clone, Debug)]
+pub struct InstanceNote {
+    /// The program's version.
+    pub version: String,
+    /// Stands for the rules of its file: they should be the same everywhere.
+    pub rules: String,
+}
+
+/// An instance, as its row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    pub id: String,
+    pub version: String,
+    pub rules: String,
+    pub started: Timestamp,
+    pub heard: Timestamp,
+}
+
+/// This process among the servers on its database. Cheap to clone. Until it joins, and where the store is not shared, it is
+/// alone.
+#[derive(Clone, Debug)]
+pub struct Membership(Arc<MembershipInner>);
+
+#[derive(Debug)]
+struct MembershipInner {
+    id: String,
+    live: Arc<AtomicU32>,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    /// What it says of itself; `None`: nobody hears of it.
+    note: Option<InstanceNote>,
+    /// When its first word was written.
+    joined: Option<Joined>,
+    /// Others have other rules.
+    differs: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Joined {
+    at: Instant,
+    was_alone: bool,
+}
+
+impl Membership {
+    pub(crate) fn new() -> Result<Self, StoreError> {
+        Ok(Self(Arc::new(MembershipInner {
+            id: format!("i_{}", hex(&random::<16>()?)),
+            live: Arc::new(AtomicU32::new(1)),
+            standing: Mutex::default(),
+        })))
+    }
+
+    /// How many instances live, this one among them. Where the database is away, as many as there were.
+    pub fn live(&self) -> u32 {
+        self.0.live.load(Ordering::Relaxed).max(1)
+    }
+
+    /// The same number, as it changes.
+    pub fn live_count(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.0.live)
+    }
+
+    /// Whether all others know of this one and leave it its share.
+    pub fn is_settled(&self) -> bool {
+        let standing = self.standing();
+        let is_heard = |joined: Joined| joined.was_alone || joined.at.elapsed() >= HEARD;
+        standing.note.is_none() || standing.joined.is_some_and(is_heard)
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.0
+            .standing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, note: Option<InstanceNote>) {
+        self.standing().note = note;
+    }
+
+    /// Gives its word, and counts who else does.
+    pub(crate) fn beat(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
+        let Some(note) = self.standing().note.clone() else {
+            return Ok(());
+        };
+        let now = now();
+        let put = "INSERT INTO instance (id, version, schema, rules, started_at, beat_at) VALUES ($1, $2, $3, $4, $5, $5)
+            ON CONFLICT (id) DO UPDATE SET rules = $4, beat_at = $5";
+        let put = sqlx::query(put)
+            .bind(self.0.id.clone())
+            .bind(note.version)
+            .bind(newest_schema())
+            .bind(note.rules.clone())
+            .bind(now);
+        transaction.run(put)?;
+        let live = alive(transaction, now)?;
+        let others = live.iter().filter(|instance| instance.id != self.0.id);
+        let differs = others.clone().any(|other| other.rules != note.rules);
+        let others = u32::try_from(others.count()).unwrap_or(u32::MAX);
+        self.0
+            .live
+            .store(others.saturating_add(1), Ordering::Relaxed);
+        let mut standing = self.standing();
+        standing.joined.get_or_insert(Joined {
+            at: Instant::now(),
+            was_alone: others == 0,
+        });
+        if std::mem::replace(&mut standing.differs, differs) != differs {
+            match differs {
+                true => tracing::warn!(
+                    "another instance on the database has other rules in its file: what is allowed depends on which one is \
+                     asked; give all of them the same policy.file"
+                ),
+                false => tracing::info!("all instances on the database have the same rules"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// This process among the servers on the database.
+    pub fn membership(&self) -> Membership {
+        self.housekeeping().membership.clone()
+    }
+
+    /// Counts this process among the servers on the database from now on, or says something else of it. Of a store that nobody
+    /// shares it stays the only one.
+    pub fn join(&self, note: InstanceNote) {
+        if self.database().is_none() {
+            return;
+        }
+        let membership = self.membership();
+        membership.say(Some(note));
+        // A word at once; the others follow with the beat of the thread that writes.
+        drop(self.owe(move |transaction| membership.beat(transaction)));
+    }
+
+    /// It is none of them any more: the others need not wait until it is gone.
+    pub fn leave(&self) -> Pending<()> {
+        if self.database().is_none() {
+            return self.read(|_| Ok(()));
+        }
+        let membership = self.membership();
+        membership.say(None);
+        self.change(Durability::System, move |transaction| {
+            let leave = sqlx::query("DELETE FROM instance WHERE id = $1");
+            let leave = leave.bind(membership.0.id.clone());
+            transaction.run(leave).map(drop)
+        })
+    }
+
+    /// The servers that live, the oldest first.
+    pub fn instances(&self) -> Pending<Vec<Instance>> {
+        self.read(|transaction| alive(transaction, now()))
+    }
+}
+
+fn alive(transaction: &mut Transaction, now: i64) -> Result<Vec<Instance>, StoreError> {
+    let find = "SELECT id, version, rules, started_at, beat_at FROM instance WHERE beat_at > $1
+        ORDER BY started_at, id";
+    let since = now.saturating_sub(i64::try_from(GONE.as_millis()).unwrap_or(i64::MAX));
+    let rows = transaction.all(sqlx::query(find).bind(since))?;
+    rows.iter().map(Instance::from_row).collect()
+}
+
+/// Forgets instances that are gone.
+pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
+    let since = now().saturating_sub(24 * 60 * 60 * 1_000);
+    let sweep = sqlx::query("DELETE FROM instance WHERE beat_at <= $1");
+    transaction.run(sweep.bind(since)).map(drop)
+}
+
+impl Instance {
+    fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.text("id")?,
+            version: row.text("version")?,
+            rules: row.text("rules")?,
+            started: time(row.integer("started_at")?),
+            heard: time(row.integer("beat_at")?),
+        })
+    }
+}

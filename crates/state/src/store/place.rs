@@ -1,0 +1,170 @@
+//! Where rows are, and why a database does not do what it was to, as a sentence for who runs the server.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::StoreError;
+
+/// Where rows are.
+#[derive(Clone, Debug)]
+pub(super) enum StorePlace {
+    Memory,
+    File(PathBuf),
+    Database(Arc<DatabaseAddress>),
+}
+
+/// A database of PostgreSQL.
+#[derive(Debug)]
+pub(super) struct DatabaseAddress {
+    url: SecretString,
+    /// Its name and its server, for people.
+    shown: String,
+}
+
+impl StorePlace {
+    pub(super) fn is_database(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Memory | Self::Database(_) => None,
+        }
+    }
+
+    /// The database, for people.
+    pub(super) fn database(&self) -> Option<&str> {
+        match self {
+            Self::Database(address) => Some(&address.shown),
+            Self::Memory | Self::File(_) => None,
+        }
+    }
+
+    /// Why the database did not do what it was to.
+    pub(super) fn explain(&self, error: &sqlx::Error) -> StoreError {
+        match self {
+            Self::Memory => StoreError::storage(format!("the store in memory failed: {error}")),
+            Self::File(path) => explain_file(path, error),
+            Self::Database(address) => explain_database(&address.shown, error),
+        }
+    }
+
+    /// What took too long to be worth waiting for.
+    pub(super) fn silent(&self) -> StoreError {
+        let shown = self.database().unwrap_or("the store");
+        StoreError::storage(format!(
+            "{shown} did not answer in time; see that its server runs and is not overloaded, and that the network to it \
+             is well"
+        ))
+    }
+}
+
+impl DatabaseAddress {
+    pub(super) fn parse(url: &SecretString) -> Result<Self, StoreError> {
+        let text = url.expose_secret();
+        // The error of the parser may repeat the text, which holds a password.
+        let wrong = || {
+            StoreError::from(
+                "state.url is no address of a PostgreSQL database; write \
+                 postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full"
+                    .to_owned(),
+            )
+        };
+        if !["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+        {
+            return Err(wrong());
+        }
+        let options = PgConnectOptions::from_str(text).map_err(|_| wrong())?;
+        let host = options.get_host();
+        let database = options.get_database().unwrap_or(options.get_username());
+        Ok(Self {
+            shown: format!(
+                "PostgreSQL's database {database} at {host}:{}",
+                options.get_port()
+            ),
+            url: url.clone(),
+        })
+    }
+
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.url.expose_secret()
+    }
+}
+
+fn explain_file(path: &Path, error: &sqlx::Error) -> StoreError {
+    let path = path.display();
+    // https://www.sqlite.org/rescode.html: the lower byte is the kind.
+    let kind = code(error).and_then(|code| code.parse::<u32>().ok());
+    match kind.map(|code| code & 0xff) {
+        Some(5 | 6) => StoreError::busy(format!(
+            "{path} has been held by another process for some seconds; end that process, or try again"
+        )),
+        Some(13) => StoreError::storage(format!(
+            "{path} cannot be written: the disk is full; make room on it"
+        )),
+        Some(8 | 14) => StoreError::storage(format!(
+            "{path} cannot be written: {error}; the state folder must belong to the user that runs this, and its file \
+             system must allow writing"
+        )),
+        Some(11 | 26) => StoreError::storage(format!(
+            "{path} is broken: {error}; stop every server on it, and put a backup in its place by `highlevel-mcp state restore`"
+        )),
+        _ => StoreError::storage(format!(
+            "{path} cannot be used: {error}; the state folder must belong to the user that runs this, with space on its \
+             disk"
+        )),
+    }
+}
+
+/// By the codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
+fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
+    let Some(code) = code(error) else {
+        return StoreError::storage(format!(
+            "{shown} cannot be reached: {error}; see that its server runs, and that state.url is right"
+        ));
+    };
+    let remedy = match code.as_str() {
+        // Lock not available, query cancelled, serialization failure, deadlock, a plan of before a change of the tables.
+        "55P03" | "57014" | "40001" | "40P01" | "0A000" => {
+            return StoreError::busy(format!(
+                "{shown} has been held by another process for some seconds ({error}); try again, and where it stays so \
+                 look into pg_stat_activity for who holds it"
+            ));
+        }
+        "25006" => {
+            "the server is a replica that may only be read; put the address of the primary into state.url"
+        }
+        "42501" => {
+            "let the user of state.url create tables: GRANT ALL ON SCHEMA public TO that user"
+        }
+        "53100" => "make room on the disk of its server",
+        "53300" => {
+            "let the server take more connections (max_connections): every instance needs three"
+        }
+        _ => match code.get(..2) {
+            Some("28") => "see that the user and the password in state.url are right",
+            Some("3D") => "make the database first: CREATE DATABASE",
+            Some("57") => "its server stops or starts; it is tried again",
+            _ => "see what the log of its server says",
+        },
+    };
+    StoreError::storage(format!("{shown} failed: {error}; {remedy}"))
+}
+
+pub(super) fn code(error: &sqlx::Error) -> Option<String> {
+    match error {
+        sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
+        _ => None,
+    }
+}
