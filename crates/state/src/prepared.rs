@@ -115,7 +115,7 @@ fn make_room(
     principal: &[u8; 32],
     bytes: i64,
 ) -> Result<bool, StoreError> {
-    let all = "SELECT COALESCE(SUM(bytes), 0) AS kept FROM prepared";
+    let all = "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS kept FROM prepared";
     let all = transaction.one(sqlx::query(all))?;
     if all.map_or(Ok(0), |row| row.integer("kept"))? + bytes > MOST_BYTES {
         return Ok(false);

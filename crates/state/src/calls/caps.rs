@@ -28,8 +28,7 @@ impl CapPlace {
         transaction: &mut Transaction,
     ) -> Result<Result<(), Option<Duration>>, StoreError> {
         let now = self.now;
-        let used =
-            "SELECT COALESCE(SUM(n), 0) AS used FROM cap WHERE bucket = $1 AND expires_at > $2";
+        let used = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) AS used FROM cap WHERE bucket = $1 AND expires_at > $2";
         let used = sqlx::query(used).bind(self.bucket.clone()).bind(now);
         let used = transaction.one(used)?;
         let used = used.map_or(Ok(0), |row| row.integer("used"))?;
@@ -57,7 +56,7 @@ impl CapPlace {
 
     pub fn take(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let take = "INSERT INTO cap (bucket, moment, n, expires_at) VALUES ($1, $2, 1, $3)
-            ON CONFLICT (bucket, moment) DO UPDATE SET n = n + 1";
+            ON CONFLICT (bucket, moment) DO UPDATE SET n = cap.n + 1";
         let take = sqlx::query(take)
             .bind(self.bucket.clone())
             .bind(self.moment)

@@ -171,7 +171,7 @@ fn counts(
     kind: OnceKind,
 ) -> Result<(i64, i64), StoreError> {
     let count = "SELECT COALESCE(SUM(CASE WHEN kind = $2 THEN 1 ELSE 0 END), 0) AS keys,
-            COALESCE(SUM(bytes), 0) AS kept
+            CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS kept
         FROM once WHERE principal = $1";
     let count = sqlx::query(count)
         .bind(principal.to_vec())

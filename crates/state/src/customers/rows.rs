@@ -79,7 +79,7 @@ pub(super) fn count_open(transaction: &mut Transaction, builder: &str) -> Result
 
 /// Whether a link that is not over has brought this location.
 pub(super) fn is_used(transaction: &mut Transaction, location: &str) -> Result<bool, StoreError> {
-    let find = sqlx::query("SELECT 1 FROM customer WHERE location = $1 AND ended_at IS NULL");
+    let find = sqlx::query("SELECT link FROM customer WHERE location = $1 AND ended_at IS NULL");
     let found = transaction.one(find.bind(location.to_owned()))?;
     Ok(found.is_some())
 }

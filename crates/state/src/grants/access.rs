@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::AssertSqlSafe;
 
 use super::narrowing::counts;
-use super::record::{TokenGrant, select_grant};
+use super::record::{GRANT_COLUMNS, TokenGrant};
 use super::{GrantRecord, GrantScope, Grants, is_access_token, now};
 use crate::store::{Durability, Transaction};
 use crate::token::hash_token;
@@ -173,11 +174,12 @@ impl AccessCache {
 
 impl AccessGrant {
     fn read(transaction: &mut Transaction, hash: &[u8]) -> Result<Option<Self>, StoreError> {
-        let find = select_grant!(
-            ", a.scope AS token_scope, a.expires_at",
-            "JOIN access a ON a.grant_id = g.id WHERE a.hash = $1"
+        let find = format!(
+            "SELECT {GRANT_COLUMNS}, a.scope AS token_scope, a.expires_at
+            FROM oauth_grant g JOIN access a ON a.grant_id = g.id WHERE a.hash = $1"
         );
-        let Some(row) = transaction.one(sqlx::query(find).bind(hash.to_vec()))? else {
+        let find = sqlx::query(AssertSqlSafe(find)).bind(hash.to_vec());
+        let Some(row) = transaction.one(find)? else {
             return Ok(None);
         };
         let grant = TokenGrant::from_row(&row)?;

@@ -1,6 +1,7 @@
 //! One grant: its row, as people are shown it and as its tokens need it.
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use crate::store::{Statement, StoredRow, Transaction};
 use crate::{StoreError, time};
@@ -148,33 +149,25 @@ pub(super) struct TokenGrant {
     has_ended: bool,
 }
 
-/// With what else ends it. A key, a person or a client that is gone is none.
-macro_rules! select_grant {
-    ($columns:literal, $rest:literal) => {
-        concat!(
-            "SELECT g.id, g.client, g.resource, g.scope, g.salt, g.seq, g.idle_until, g.hard_until, ",
-            "(SELECT k.expires_at FROM access_key k WHERE k.id = g.access_key) AS key_until, ",
-            "CASE WHEN g.ended_at IS NOT NULL ",
-            "OR EXISTS (SELECT 1 FROM client c WHERE c.id = g.client AND c.blocked_at IS NOT NULL) ",
-            "OR g.person IS NOT NULL AND NOT EXISTS ",
-            "(SELECT 1 FROM person p WHERE p.id = g.person AND p.ended_at IS NULL) ",
-            "OR g.access_key IS NOT NULL AND NOT EXISTS ",
-            "(SELECT 1 FROM access_key k WHERE k.id = g.access_key AND k.ended_at IS NULL) ",
-            "THEN 1 ELSE 0 END AS has_ended",
-            $columns,
-            " FROM oauth_grant g ",
-            $rest
-        )
-    };
-}
-pub(super) use select_grant;
+/// Columns of a grant `g`, with what else ends it. A key, a person or a client that is gone is none.
+pub(super) const GRANT_COLUMNS: &str =
+    "g.id, g.client, g.resource, g.scope, g.salt, g.seq, g.idle_until, g.hard_until,
+    (SELECT k.expires_at FROM access_key k WHERE k.id = g.access_key) AS key_until,
+    CAST(CASE WHEN g.ended_at IS NOT NULL
+        OR EXISTS (SELECT 1 FROM client c WHERE c.id = g.client AND c.blocked_at IS NOT NULL)
+        OR g.person IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM person p WHERE p.id = g.person AND p.ended_at IS NULL)
+        OR g.access_key IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM access_key k WHERE k.id = g.access_key AND k.ended_at IS NULL)
+        THEN 1 ELSE 0 END AS BIGINT) AS has_ended";
 
 impl TokenGrant {
     pub(super) fn by_id(
         transaction: &mut Transaction,
         id: &str,
     ) -> Result<Option<Self>, StoreError> {
-        let find = sqlx::query(select_grant!("", "WHERE g.id = $1")).bind(id.to_owned());
+        let find = format!("SELECT {GRANT_COLUMNS} FROM oauth_grant g WHERE g.id = $1");
+        let find = sqlx::query(AssertSqlSafe(find)).bind(id.to_owned());
         Self::find(transaction, find)
     }
 

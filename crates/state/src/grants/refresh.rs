@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sqlx::AssertSqlSafe;
 
 use super::issue::TokenIssuer;
-use super::record::{TokenGrant, select_grant};
+use super::record::{GRANT_COLUMNS, TokenGrant};
 use super::{GrantScope, GrantTokens, Grants, TokenRefusal, after, canonical, now};
 use crate::StoreError;
 use crate::store::{Durability, Transaction};
@@ -127,15 +128,17 @@ fn find(
     transaction: &mut Transaction,
     hash: &[u8],
 ) -> Result<Option<(TokenGrant, Option<Retirement>)>, StoreError> {
-    let current = sqlx::query(select_grant!("", "WHERE g.current = $1")).bind(hash.to_vec());
+    let current = format!("SELECT {GRANT_COLUMNS} FROM oauth_grant g WHERE g.current = $1");
+    let current = sqlx::query(AssertSqlSafe(current)).bind(hash.to_vec());
     if let Some(grant) = TokenGrant::find(transaction, current)? {
         return Ok(Some((grant, None)));
     }
-    let retired = select_grant!(
-        ", r.retired_at, r.uses",
-        "JOIN retired r ON r.grant_id = g.id WHERE r.hash = $1"
+    let retired = format!(
+        "SELECT {GRANT_COLUMNS}, r.retired_at, r.uses
+        FROM oauth_grant g JOIN retired r ON r.grant_id = g.id WHERE r.hash = $1"
     );
-    let Some(row) = transaction.one(sqlx::query(retired).bind(hash.to_vec()))? else {
+    let retired = sqlx::query(AssertSqlSafe(retired)).bind(hash.to_vec());
+    let Some(row) = transaction.one(retired)? else {
         return Ok(None);
     };
     let retirement = Retirement {

@@ -5,7 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::rows::Transaction;
+use sqlx::AssertSqlSafe;
+
+use super::rows::{Statement, Transaction};
 use super::sealing::SealedAt;
 use super::{Durability, Pending, Store, schema};
 use crate::StoreError;
@@ -13,15 +15,30 @@ use crate::folder::FILE_MODE;
 
 /// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
 const SEALED: [SealedColumn; 9] = [
-    SealedColumn::new("secret", "name", "sealed", None),
-    SealedColumn::new("approval", "id", "request", None),
-    SealedColumn::new("approval", "id", "outcome", None),
-    SealedColumn::new("once", "id", "sealed", None),
-    SealedColumn::new("prepared", "id", "request", None),
-    SealedColumn::new("credential", "id", "sealed", Some("generation")),
-    SealedColumn::new("vault_credential", "id", "sealed", Some("generation")),
-    SealedColumn::new("flow", "hash", "sealed", None),
-    SealedColumn::new("login", "server", "sealed", Some("generation")),
+    SealedColumn::new("secret", RowName::Text("name"), "sealed", None),
+    SealedColumn::new("approval", RowName::Text("id"), "request", None),
+    SealedColumn::new("approval", RowName::Text("id"), "outcome", None),
+    SealedColumn::new("once", RowName::Bytes("id"), "sealed", None),
+    SealedColumn::new("prepared", RowName::Text("id"), "request", None),
+    SealedColumn::new(
+        "credential",
+        RowName::Text("id"),
+        "sealed",
+        Some("generation"),
+    ),
+    SealedColumn::new(
+        "vault_credential",
+        RowName::Text("id"),
+        "sealed",
+        Some("generation"),
+    ),
+    SealedColumn::new("flow", RowName::Bytes("hash"), "sealed", None),
+    SealedColumn::new(
+        "login",
+        RowName::Text("server"),
+        "sealed",
+        Some("generation"),
+    ),
 ];
 
 /// What `state info` shows, with the name of its table.
@@ -49,9 +66,16 @@ const AT_ONCE: i64 = 200;
 
 struct SealedColumn {
     table: &'static str,
-    row: &'static str,
+    row: RowName,
     column: &'static str,
     generation: Option<&'static str>,
+}
+
+/// The column that names a row, and what is in it.
+#[derive(Clone, Copy)]
+enum RowName {
+    Text(&'static str),
+    Bytes(&'static str),
 }
 
 /// What a store holds.
@@ -74,7 +98,7 @@ impl Store {
         self.read(move |transaction| {
             let counts = COUNTED.iter().map(|(name, table)| {
                 let count = format!("SELECT COUNT(*) AS n FROM {table}");
-                let row = transaction.one(sqlx::query(sqlx::AssertSqlSafe(count)))?;
+                let row = transaction.one(sqlx::query(AssertSqlSafe(count)))?;
                 Ok((*name, row.map_or(Ok(0), |row| row.integer("n"))?))
             });
             let counts = counts.collect::<Result<_, StoreError>>()?;
@@ -123,19 +147,20 @@ impl Store {
     pub fn rekey(&self) -> Result<(usize, usize), StoreError> {
         let (mut anew, mut all) = (0, 0);
         for column in &SEALED {
-            let mut after = None;
+            // Before every name: none is empty.
+            let mut after = Vec::new();
             loop {
                 let (ring, from) = (self.ring(), after);
                 let done = self.change(Durability::Disk, move |transaction| {
-                    column.seal_anew(transaction, &ring, from)
+                    column.seal_anew(transaction, &ring, &from)
                 });
                 let (sealed, looked_at, last) = done.wait()?;
                 anew += sealed;
                 all += looked_at;
-                if last.is_none() {
-                    break;
+                match last {
+                    Some(last) => after = last,
+                    None => break,
                 }
-                after = last;
             }
         }
         Ok((anew, all))
@@ -145,7 +170,7 @@ impl Store {
 impl SealedColumn {
     const fn new(
         table: &'static str,
-        row: &'static str,
+        row: RowName,
         column: &'static str,
         generation: Option<&'static str>,
     ) -> Self {
@@ -157,49 +182,66 @@ impl SealedColumn {
         }
     }
 
-    /// The next rows: how many were sealed anew, how many there were, and the last one's place.
+    /// Finds the next rows after one, and seals one of them anew.
+    fn statements(&self) -> (String, String) {
+        let (RowName::Text(row) | RowName::Bytes(row)) = self.row;
+        let Self { table, column, .. } = self;
+        let generation = self.generation.unwrap_or("CAST(0 AS BIGINT)");
+        let find = format!(
+            "SELECT {row} AS name, {column} AS sealed, {generation} AS generation FROM {table}
+             WHERE {column} IS NOT NULL AND {row} > $1 ORDER BY {row} LIMIT $2"
+        );
+        let put = format!("UPDATE {table} SET {column} = $2 WHERE {row} = $1");
+        (find, put)
+    }
+
+    /// The next rows: how many were sealed anew, how many there were, and the last one's name.
     fn seal_anew(
         &self,
         transaction: &mut Transaction,
         ring: &super::KeyRing,
-        after: Option<i64>,
-    ) -> Result<(usize, usize, Option<i64>), StoreError> {
-        let Self {
-            table, row, column, ..
-        } = self;
-        let generation = self.generation.unwrap_or("0");
-        let find = format!(
-            "SELECT rowid AS place, {row} AS name, {column} AS sealed, {generation} AS generation FROM {table}
-             WHERE {column} IS NOT NULL AND rowid > $1 ORDER BY rowid LIMIT $2"
-        );
-        let find = sqlx::query(sqlx::AssertSqlSafe(find))
-            .bind(after.unwrap_or(i64::MIN))
-            .bind(AT_ONCE);
-        let rows = transaction.all(find)?;
+        after: &[u8],
+    ) -> Result<(usize, usize, Option<Vec<u8>>), StoreError> {
+        let (find, put) = self.statements();
+        let find = self.bind(sqlx::query(AssertSqlSafe(find)), after);
+        let rows = transaction.all(find.bind(AT_ONCE))?;
         let (mut anew, mut last) = (0, None);
         for found in &rows {
-            let place = found.integer("place")?;
-            last = Some(place);
+            let place = match self.row {
+                RowName::Text(_) => found.text("name")?.into_bytes(),
+                RowName::Bytes(_) => found.bytes("name")?,
+            };
             let sealed = found.bytes("sealed")?;
-            if ring.is_current(&sealed) {
-                continue;
+            if !ring.is_current(&sealed) {
+                let name = match self.row {
+                    RowName::Text(_) => text(&place),
+                    RowName::Bytes(_) => crate::hex(&place),
+                };
+                let at = SealedAt {
+                    table: self.table,
+                    row: &name,
+                    column: self.column,
+                    generation: found.integer("generation")?,
+                };
+                let opened = ring.open(at, &sealed)?;
+                let put = self.bind(sqlx::query(AssertSqlSafe(put.clone())), &place);
+                transaction.run(put.bind(ring.seal(at, &opened)?))?;
+                anew += 1;
             }
-            let name = match *table {
-                "once" | "flow" => crate::hex(&found.bytes("name")?),
-                _ => found.text("name")?,
-            };
-            let at = SealedAt {
-                table,
-                row: &name,
-                column,
-                generation: found.integer("generation")?,
-            };
-            let text = ring.open(at, &sealed)?;
-            let put = format!("UPDATE {table} SET {column} = $2 WHERE rowid = $1");
-            let put = sqlx::query(sqlx::AssertSqlSafe(put)).bind(place);
-            transaction.run(put.bind(ring.seal(at, &text)?))?;
-            anew += 1;
+            last = Some(place);
         }
         Ok((anew, rows.len(), last))
     }
+
+    /// The name of a row as the first parameter.
+    fn bind<'q>(&self, statement: Statement<'q>, name: &[u8]) -> Statement<'q> {
+        match self.row {
+            RowName::Text(_) => statement.bind(text(name)),
+            RowName::Bytes(_) => statement.bind(name.to_vec()),
+        }
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }

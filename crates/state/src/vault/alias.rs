@@ -40,10 +40,10 @@ pub(super) fn free(
 }
 
 fn is_taken(transaction: &mut Transaction, alias: &str) -> Result<bool, StoreError> {
-    let named = "SELECT 1 AS n FROM location WHERE alias = $1
-        UNION ALL SELECT 1 FROM person_location WHERE alias = $1
-        UNION ALL SELECT 1 FROM grant_location WHERE alias = $1
-        UNION ALL SELECT 1 FROM access_key WHERE ended_at IS NULL AND locations LIKE $2 LIMIT 1";
+    let named = "SELECT id FROM location WHERE alias = $1
+        UNION ALL SELECT person FROM person_location WHERE alias = $1
+        UNION ALL SELECT grant_id FROM grant_location WHERE alias = $1
+        UNION ALL SELECT id FROM access_key WHERE ended_at IS NULL AND locations LIKE $2 LIMIT 1";
     // No alias has a letter that LIKE or JSON would read as another.
     let quoted = format!("%\"{alias}\"%");
     let named = sqlx::query(named).bind(alias.to_owned()).bind(quoted);
