@@ -50,6 +50,7 @@ mod stored_rules;
 mod strangers;
 mod subject;
 mod token_check;
+mod token_news;
 mod validate;
 
 use std::sync::Arc;
@@ -78,7 +79,7 @@ pub use client_line::{
     ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION,
 };
 use consent::Consent;
-pub use controls::{Controls, has_store, missing_store, open_store, restore_store};
+pub use controls::{Controls, copy_store, has_store, missing_store, open_store, restore_store};
 use facts::Facts;
 pub use grant_controls::{GrantControls, open_grants};
 use locate::Located;

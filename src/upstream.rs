@@ -33,11 +33,12 @@ pub use configured_location::{ConfiguredLocation, StoredLocation};
 pub use failure::Failure;
 pub use observer::Observation;
 pub use permit::{Authority, Outgoing, Recheck, SendPermit, Sender, Target};
+pub(crate) use standing::TokenWord;
 pub use standing::{CountedUnder, Standing};
 pub use status::{UpstreamStatus, WindowStatus};
 pub use tenant_id::TenantId;
 pub(crate) use tokens::{agency_refusal, unusable};
 pub use transport::Transport;
 
-/// Stands for a credential: its HMAC under a key of this process.
+/// Stands for a credential: its HMAC under a key of the store, or of this process where there is none.
 pub type Digest = [u8; 32];

@@ -17,7 +17,7 @@ use state::instances::InstanceNote;
 use state::keys::Keys;
 use state::pause::Pauses;
 use state::rule_sections::{RuleSection, RuleSections};
-use state::{SANDBOX, Store, StoreError, StoreOptions, network_file_system};
+use state::{CopiedTables, SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
 /// Everything that calls are held to.
 pub struct Controls {
@@ -52,6 +52,7 @@ impl Controls {
     /// What the settings want. Fails with a sentence where a file of theirs is not usable.
     pub fn open(config: &Config, transport: &Transport) -> Result<Self, String> {
         let store = open_store(config)?;
+        transport.name_by(store.identity().clone());
         let sentence = |error: StoreError| error.to_string();
         let oauth = transport.oauth();
         let sign_in = GrantControls::open(config, &oauth, &store)?;
@@ -163,6 +164,11 @@ pub fn has_store(config: &Config) -> Result<bool, ConfigError> {
 /// Puts a backup in the place of what outlives the process; where that is now, if there was any.
 pub fn restore_store(config: &Config, backup: &Path) -> Result<Option<PathBuf>, String> {
     with_options(config, |options| Store::restore(options, backup))
+}
+
+/// Copies what outlives the process from the file into the database at `url`.
+pub fn copy_store(config: &Config, url: &SecretString) -> Result<CopiedTables, String> {
+    with_options(config, |options| Store::copy(options, url))
 }
 
 /// What outlives the process, of the upstream that the settings name; in memory where they name no folder.

@@ -97,6 +97,7 @@ impl Serve {
             tokio::spawn(pipeline.clone().run_approvals(own));
             tokio::spawn(pipeline.clone().follow_connected());
             tokio::spawn(pipeline.clone().follow_rules());
+            tokio::spawn(pipeline.clone().follow_tokens());
             console::announce_first_link(&config, &pipeline.controls().store);
             sign_in.map(|sign_in| tokio::spawn(sign_in.catch_up()));
             let telemetry = pipeline.telemetry();

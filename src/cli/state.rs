@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::output::{CardField, ListFlags, OutputFlags};
 use super::{CliError, StateFlags};
-use crate::call::restore_store;
+use crate::call::{copy_store, restore_store};
 use crate::config::Flags;
 
 #[derive(Subcommand)]
@@ -28,6 +29,17 @@ pub(super) enum StateCommand {
     Restore {
         /// A file that `state backup` made.
         file: PathBuf,
+        #[command(flatten)]
+        output: OutputFlags,
+        #[command(flatten)]
+        of: StateFlags,
+    },
+    /// Copy it from the file in the folder into an empty database of PostgreSQL, while no server runs; the file stays as it is.
+    /// For servers on several machines, which then name the database in state.url.
+    Copy {
+        /// postgres://USER@HOST/DATABASE; its password may stand in PGPASSWORD.
+        #[arg(long, value_name = "URL")]
+        to: SecretString,
         #[command(flatten)]
         output: OutputFlags,
         #[command(flatten)]
@@ -63,6 +75,19 @@ impl StateCommand {
                     kept.unwrap_or_default()
                 );
                 output.record(&json!({"file": file, "before": before}), text)?;
+            }
+            Self::Copy { to, output, of } => {
+                let copied = copy_store(&of.config(flags)?, &to)?;
+                let rows: usize = copied.iter().map(|(_, rows)| rows).sum();
+                let tables: serde_json::Map<_, _> = copied
+                    .iter()
+                    .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
+                    .collect();
+                let text = format!(
+                    "{rows} rows are copied; now give every server the database in state.url, and the key of this store in \
+                     state.keys\n"
+                );
+                output.record(&json!({"rows": rows, "tables": tables}), text)?;
             }
             Self::Rekey(rekey) => {
                 let (_, store) = rekey.of.open(flags)?;

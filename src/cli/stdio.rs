@@ -60,6 +60,7 @@ impl Stdio {
         runtime()?.block_on(async {
             sandbox.map(SandboxListener::serve).transpose()?;
             tokio::spawn(pipeline.clone().follow_rules());
+            tokio::spawn(pipeline.clone().follow_tokens());
             pipeline.controls().join(&config);
             let store = pipeline.controls().store.clone();
             tokio::spawn(pipeline.run_approvals(own));

@@ -7,11 +7,11 @@ mod gate;
 mod rate_limit_headers;
 mod rate_window;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use ring::hmac;
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom, SystemRandom};
+use state::identity::Identity;
 
 use crate::config;
 use crate::upstream::Digest;
@@ -39,7 +39,9 @@ const NEW_IDLE: Duration = Duration::from_mins(2);
 
 /// Every window of the process.
 pub struct Limits {
-    key: hmac::Key,
+    /// Names credentials until the store's does.
+    own: Identity,
+    shared: OnceLock<Identity>,
     settings: config::LimitSettings,
     book: Mutex<RateScopes>,
 }
@@ -78,10 +80,12 @@ pub struct RateLimitAccount {
 impl Limits {
     /// Fails where the system gives no random numbers.
     pub fn new(settings: &config::LimitSettings) -> Result<Self, String> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+        let mut secret = [0; 32];
+        let filled = SystemRandom::new().fill(&mut secret);
+        filled.map_err(|_| "the system gives no random numbers".to_owned())?;
         Ok(Self {
-            key,
+            own: Identity::new(&secret),
+            shared: OnceLock::new(),
             settings: settings.clone(),
             book: Mutex::new(RateScopes {
                 locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
@@ -139,15 +143,15 @@ impl Limits {
         (newest, beside)
     }
 
-    /// What stands for `credential` in this process.
+    /// From now on what stands for a credential is the same in every process that has this identity. Once.
+    pub fn name_by(&self, identity: Identity) {
+        let _ = self.shared.set(identity);
+    }
+
+    /// What stands for `credential`.
     pub fn digest(&self, credential: &Credential) -> Digest {
-        credential.digest(|identity| {
-            let tag = hmac::sign(&self.key, identity.as_bytes());
-            let mut digest = Digest::default();
-            let length = digest.len().min(tag.as_ref().len());
-            digest[..length].copy_from_slice(&tag.as_ref()[..length]);
-            digest
-        })
+        let identity = self.shared.get().unwrap_or(&self.own);
+        credential.digest(|text| identity.digest(text))
     }
 }
 

@@ -51,7 +51,9 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         self.expire(now);
         let idle = self.idle;
         let in_use = self.in_use;
-        let is_live = |entry: &Entry<V>| now - entry.used < idle || in_use(&entry.value);
+        let is_live = |entry: &Entry<V>| {
+            now.saturating_duration_since(entry.used) < idle || in_use(&entry.value)
+        };
         if !self.entries.get(key).is_some_and(is_live) {
             return None;
         }
@@ -85,13 +87,18 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {
+        self.insert_used(key, value, Instant::now());
+    }
+
+    /// The same of an entry that was used at `used`.
+    pub(super) fn insert_used(&mut self, key: K, value: V, used: Instant) {
         let now = Instant::now();
         self.expire(now);
         self.entries.remove(&key);
         if self.entries.len() >= self.most {
             self.evict(now);
         }
-        self.entries.insert(key, Entry { value, used: now });
+        self.entries.insert(key, Entry { value, used });
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
@@ -105,7 +112,9 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
     /// Drops some of what is idle.
     fn expire(&mut self, now: Instant) {
         for _ in 0..DROPPED_AT_ONCE {
-            let idle = |(_, entry): &(&K, &Entry<V>)| now - entry.used >= self.idle;
+            let idle = |(_, entry): &(&K, &Entry<V>)| {
+                now.saturating_duration_since(entry.used) >= self.idle
+            };
             if self.entries.front().filter(idle).is_none() {
                 return;
             }

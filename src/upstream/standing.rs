@@ -4,6 +4,7 @@
 //! token that HighLevel accepted: so the two are kept in maps of their own, each with a bound.
 
 mod delay;
+mod news;
 mod seat;
 mod tries;
 
@@ -19,6 +20,8 @@ use crate::upstream::recent::RecentMap;
 use crate::upstream::{Digest, TenantId};
 
 pub(crate) use delay::Delay;
+pub(crate) use news::TokenWord;
+use news::{News, Told};
 pub(crate) use seat::Seat;
 use tries::Tries;
 
@@ -84,8 +87,8 @@ pub(crate) struct Standings {
 }
 
 struct Book {
-    accepted: RecentMap<Digest, ()>,
-    proofs: RecentMap<Digest, RecentMap<TenantId, ()>>,
+    accepted: RecentMap<Digest, Told>,
+    proofs: RecentMap<Digest, RecentMap<TenantId, Told>>,
     /// The location that a private integration's token is of; `None` where it proved to be of several.
     homes: RecentMap<Digest, Option<TenantId>>,
     rests: RecentMap<Digest, Rest>,
@@ -96,6 +99,8 @@ struct Book {
     new_calls: RecentMap<Digest, Arc<Semaphore>>,
     /// By IPv4 address or IPv6 network of 64 bits.
     addresses: RecentMap<Option<IpAddr>, Arc<Tries>>,
+    /// For the other processes on the store.
+    news: News,
 }
 
 /// HighLevel called a token unknown.
@@ -119,13 +124,14 @@ impl Standings {
                     .keeping(|calls| Arc::strong_count(calls) > 1),
                 addresses: RecentMap::new(MOST_STRANGERS, tries::FORGOTTEN_AFTER)
                     .keeping(|tries| Arc::strong_count(tries) > 1),
+                news: News::default(),
             }),
         }
     }
 
     pub(crate) fn standing(&self, digest: &Digest) -> Standing {
         match self.book().accepted.peek(digest) {
-            Some(()) => Standing::Accepted,
+            Some(_) => Standing::Accepted,
             None => Standing::New,
         }
     }
@@ -146,17 +152,16 @@ impl Standings {
         let mut book = self.book();
         match verdict {
             TokenVerdict::Accepted => {
-                book.accepted.insert(digest, ());
-                book.rests.remove(&digest);
-                if let Some(calls) = book.new_calls.remove(&digest) {
-                    // Whoever waits goes on: the token is new no longer.
-                    calls.close();
+                let told = book.accepted.touch(&digest).copied();
+                if told.is_none_or(Told::is_due) {
+                    book.news.add(digest, TokenWord::Accepted);
+                    book.accept(digest, Instant::now());
                 }
             }
             TokenVerdict::Unknown => {
-                book.accepted.remove(&digest);
-                book.proofs.remove(&digest);
-                book.homes.remove(&digest);
+                if book.forget(&digest) {
+                    book.news.add(digest, TokenWord::Unknown);
+                }
                 book.rest(digest);
             }
             TokenVerdict::Doubtful | TokenVerdict::Silent => {}
@@ -166,15 +171,14 @@ impl Standings {
     /// A call succeeded that HighLevel makes only for tokens of `location`. Whether that is news.
     pub(crate) fn prove(&self, digest: Digest, location: &TenantId) -> bool {
         let mut book = self.book();
-        if let Some(locations) = book.proofs.touch(&digest) {
-            let is_new = locations.touch(location).is_none();
-            locations.insert(location.clone(), ());
-            return is_new;
+        let known = book.proofs.touch(&digest);
+        let told = known.and_then(|locations| locations.touch(location).copied());
+        if told.is_none_or(Told::is_due) {
+            let word = TokenWord::Proven(location.clone());
+            book.news.add(digest, word);
+            book.note_proof(digest, location);
         }
-        let mut locations = RecentMap::new(MOST_LOCATIONS, PROVEN_FOR);
-        locations.insert(location.clone(), ());
-        book.proofs.insert(digest, locations);
-        true
+        told.is_none()
     }
 
     /// A call succeeded that HighLevel makes only for a location's own token, and for no agency's.
@@ -182,8 +186,14 @@ impl Standings {
         let mut book = self.book();
         match book.homes.touch(&digest) {
             Some(home) if home.as_ref() == Some(location) => {}
-            Some(home) => *home = None,
-            None => book.homes.insert(digest, Some(location.clone())),
+            Some(home) => {
+                *home = None;
+                book.news.add(digest, TokenWord::Home(location.clone()));
+            }
+            None => {
+                book.homes.insert(digest, Some(location.clone()));
+                book.news.add(digest, TokenWord::Home(location.clone()));
+            }
         }
     }
 
@@ -211,8 +221,12 @@ impl Standings {
 
     /// HighLevel does not let the token into `location`.
     pub(crate) fn disprove(&self, digest: &Digest, location: &TenantId) {
-        if let Some(locations) = self.book().proofs.touch(digest) {
-            locations.remove(location);
+        let mut book = self.book();
+        let locations = book.proofs.touch(digest);
+        let was_proven = locations.and_then(|locations| locations.remove(location));
+        if was_proven.is_some() {
+            let word = TokenWord::Disproven(location.clone());
+            book.news.add(*digest, word);
         }
     }
 
@@ -271,6 +285,33 @@ impl Standings {
 }
 
 impl Book {
+    fn accept(&mut self, digest: Digest, at: Instant) {
+        self.accepted.insert_used(digest, Told::now(), at);
+        self.rests.remove(&digest);
+        if let Some(calls) = self.new_calls.remove(&digest) {
+            // Whoever waits goes on: the token is new no longer.
+            calls.close();
+        }
+    }
+
+    fn note_proof(&mut self, digest: Digest, location: &TenantId) {
+        if let Some(locations) = self.proofs.touch(&digest) {
+            locations.insert(location.clone(), Told::now());
+            return;
+        }
+        let mut locations = RecentMap::new(MOST_LOCATIONS, PROVEN_FOR);
+        locations.insert(location.clone(), Told::now());
+        self.proofs.insert(digest, locations);
+    }
+
+    /// Whether anything was known of it.
+    fn forget(&mut self, digest: &Digest) -> bool {
+        let accepted = self.accepted.remove(digest).is_some();
+        let proven = self.proofs.remove(digest).is_some();
+        let home = self.homes.remove(digest).is_some();
+        accepted || proven || home
+    }
+
     fn check_rest(&self, digest: &Digest) -> Result<(), Delay> {
         let left = self
             .rests

@@ -23,10 +23,11 @@ use crate::upstream::observer::{Observation, Observer};
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
 use crate::upstream::rate_limit::Limits;
 use crate::upstream::retry::RetryBudget;
-use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings};
+use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings, TokenWord};
 use crate::upstream::tokens::Tokens;
 use crate::upstream::traffic::TrafficMinute;
 use crate::upstream::{Caller, TenantId, template};
+use state::identity::Identity;
 use tool::{JSON, VersionPreference};
 
 /// HighLevel's proxy refuses some default agents of HTTP libraries (Cloudflare 1010).
@@ -178,6 +179,22 @@ impl Transport {
             sender,
             request,
         }))
+    }
+
+    /// From now on what stands for a credential is the same in every process on the store. Before the first call: what was
+    /// known before is known no more.
+    pub fn name_by(&self, identity: Identity) {
+        self.shared.limits.name_by(identity);
+    }
+
+    /// What HighLevel said of tokens since the last time, for the other processes on the store.
+    pub(crate) fn take_token_news(&self) -> Vec<(Digest, TokenWord)> {
+        self.shared.standings.take_news()
+    }
+
+    /// Takes what it said to another process, so long ago.
+    pub(crate) fn hear_of_token(&self, digest: Digest, word: TokenWord, ago: Duration) {
+        self.shared.standings.hear(digest, word, ago);
     }
 
     /// Whether HighLevel knows the caller's token.

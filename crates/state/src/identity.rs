@@ -8,6 +8,7 @@ use super::hex;
 const SHOWN: usize = 8;
 
 /// An HMAC under a secret of the store.
+#[derive(Clone)]
 pub struct Identity(hmac::Key);
 
 impl Identity {

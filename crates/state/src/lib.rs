@@ -30,6 +30,7 @@ pub mod sessions;
 mod store;
 mod stranger_reads;
 mod token;
+pub mod token_facts;
 pub mod vault;
 
 use std::fmt::{Display, Write};
@@ -38,7 +39,7 @@ use std::path::Path;
 pub use folder::network_file_system;
 use jiff::Timestamp;
 pub use opening::{SANDBOX, missing_file};
-pub use store::{Pending, Store, StoreInfo, StoreOptions};
+pub use store::{CopiedTables, Pending, Store, StoreInfo, StoreOptions};
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};

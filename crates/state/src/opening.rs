@@ -23,6 +23,7 @@ use crate::prepared;
 use crate::sessions;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 use crate::stranger_reads;
+use crate::token_facts;
 use crate::vault;
 
 /// The upstream whose state knows nothing of files of an earlier version.
@@ -114,6 +115,7 @@ impl Sweeping {
         instances::sweep(transaction)?;
         prepared::sweep(transaction)?;
         stranger_reads::sweep(transaction)?;
+        token_facts::sweep(transaction)?;
         sessions::sweep(transaction)?;
         links::sweep(transaction)?;
         customers::sweep(transaction)?;

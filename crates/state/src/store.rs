@@ -4,6 +4,7 @@
 //! was done to customers. Several processes may share the file. Without a folder everything is in memory.
 
 mod connection;
+mod copy;
 mod dialect;
 mod housekeeping;
 mod mirror;
@@ -31,6 +32,7 @@ use crate::StoreError;
 use crate::folder::{FILE_MODE, StateFolder, close};
 use crate::identity::Identity;
 use connection::connect;
+pub use copy::CopiedTables;
 pub(crate) use housekeeping::Housekeeping;
 pub(crate) use mirror::Mirror;
 use mirror::Mirrors;

@@ -63,6 +63,8 @@ pub(super) fn connect<T>(
     let mut first = Some(first);
     let mut value = None;
     connection.transact(Durability::Disk, &mut |transaction| {
+        // It can be done once: another try is an empty one, and no success.
+        value = None;
         if let Some(first) = first.take() {
             value = Some(first(transaction)?);
         }

@@ -86,13 +86,13 @@ fn check(options: &StoreOptions, folder: &StateFolder, copy: &Path) -> Result<()
 
 /// Fails where a process has the store open: only the last one may take its changes into the file. A store that cannot be
 /// opened is nobody's.
-fn free(path: &Path) -> Result<(), StoreError> {
+pub(super) fn free(path: &Path) -> Result<(), StoreError> {
     if !path.exists() {
         return Ok(());
     }
     let in_use = || {
         StoreError::busy(format!(
-            "{} is in use by another process; stop every server and command on it, and restore again",
+            "{} is in use by another process; stop every server and command on it, and try again",
             path.display()
         ))
     };

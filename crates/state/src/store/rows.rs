@@ -44,6 +44,15 @@ pub(super) enum Trouble {
 /// One row of an answer.
 pub struct StoredRow(AnyRow);
 
+/// What a column holds: no other types are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StoredValue {
+    Null,
+    Integer(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
 /// A statement with its parameters.
 pub(crate) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
@@ -153,6 +162,26 @@ impl StoredRow {
 
     pub fn optional_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.get(column)
+    }
+
+    /// All columns by their names.
+    pub(super) fn values(&self) -> Result<Vec<(String, StoredValue)>, StoreError> {
+        use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+        let columns = self.0.columns().iter().map(|column| {
+            let name = column.name();
+            let unknown = |error| {
+                StoreError::from(format!("the store's column {name} cannot be read: {error}"))
+            };
+            let value = self.0.try_get_raw(name).map_err(unknown)?;
+            let value = match value.type_info().name() {
+                _ if value.is_null() => StoredValue::Null,
+                "TEXT" => StoredValue::Text(self.get(name)?),
+                "BLOB" => StoredValue::Bytes(self.get(name)?),
+                _ => StoredValue::Integer(self.get(name)?),
+            };
+            Ok((name.to_owned(), value))
+        });
+        columns.collect()
     }
 
     fn get<'r, T>(&'r self, column: &str) -> Result<T, StoreError>

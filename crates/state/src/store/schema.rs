@@ -187,10 +187,13 @@ const PASSKEYS: Migration = Migration {
     ],
 };
 
-/// Servers on one database.
+/// Servers on one database, and what HighLevel said of tokens to each of them.
 const INSTANCES: Migration = Migration {
     min_reader: 1,
     statements: &[
+        "CREATE TABLE token_fact (token BLOB NOT NULL, kind TEXT NOT NULL, location TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (token, kind, location)) STRICT",
+        "CREATE INDEX token_fact_by_time ON token_fact (at)",
         "CREATE TABLE instance (id TEXT PRIMARY KEY, version TEXT NOT NULL, schema INTEGER NOT NULL, rules TEXT NOT NULL,
             started_at INTEGER NOT NULL, beat_at INTEGER NOT NULL) STRICT",
     ],
@@ -199,6 +202,13 @@ const INSTANCES: Migration = Migration {
 /// The version of the tables that this program makes.
 pub(crate) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// The names of all tables, in the order in which they were made.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    let statements = MIGRATIONS.iter().flat_map(|migration| migration.statements);
+    let made = statements.filter_map(|statement| statement.strip_prefix("CREATE TABLE "));
+    made.filter_map(|rest| rest.split_whitespace().next())
 }
 
 /// Makes what is missing; whether that was everything. A database of a later version is used where it says that this one may.

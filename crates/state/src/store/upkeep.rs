@@ -81,7 +81,7 @@ enum RowName {
 /// What a store holds.
 #[derive(Clone, Debug)]
 pub struct StoreInfo {
-    /// The file's.
+    /// The file's, or the whole database's.
     pub bytes: u64,
     /// The version of its tables.
     pub schema: i64,
@@ -95,7 +95,12 @@ impl Store {
         let keys = self.ring().names();
         let file = self.path().map(fs::metadata);
         let bytes = file.and_then(Result::ok).map_or(0, |file| file.len());
+        let is_database = self.database().is_some();
         self.read(move |transaction| {
+            let bytes = match is_database {
+                true => database_bytes(transaction)?,
+                false => bytes,
+            };
             let counts = COUNTED.iter().map(|(name, table)| {
                 let count = format!("SELECT COUNT(*) AS n FROM {table}");
                 let row = transaction.one(sqlx::query(AssertSqlSafe(count)))?;
@@ -113,6 +118,11 @@ impl Store {
 
     /// A copy of this moment, and its bytes; blocks. `file` is made.
     pub fn backup(&self, file: &Path) -> Result<u64, StoreError> {
+        if self.database().is_some() {
+            return Err(StoreError::from(
+                "state.url names a database of PostgreSQL: back it up by pg_dump, which copies one moment of it".to_owned(),
+            ));
+        }
         let name = file.to_str().ok_or_else(|| {
             StoreError::from(format!("{} is no UTF-8; give another name", file.display()))
         })?;
@@ -165,6 +175,13 @@ impl Store {
         }
         Ok((anew, all))
     }
+}
+
+fn database_bytes(transaction: &mut Transaction) -> Result<u64, StoreError> {
+    let size = "SELECT pg_database_size(current_database()) AS n";
+    let row = transaction.one(sqlx::query(size))?;
+    let bytes = row.map_or(Ok(0), |row| row.integer("n"))?;
+    Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
 impl SealedColumn {
