@@ -80,7 +80,11 @@ impl Pipeline {
             }
         };
         let confirmed = consent.take_mark();
-        if caps.is_empty() && audit.is_none() && facts.once.is_none() && confirmed.is_none() {
+        let leaves_no_row =
+            caps.is_empty() && audit.is_none() && facts.once.is_none() && confirmed.is_none();
+        // An instance that cannot reach the database does not hear who was stopped meanwhile: it changes nothing.
+        let must_reach = !facts.is_read() && self.controls().store.database().is_some();
+        if leaves_no_row && !must_reach {
             return Ok(CallRecord::new(None));
         }
         // Boxed: a read pays nothing for it.

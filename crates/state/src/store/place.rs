@@ -1,11 +1,12 @@
 //! Where rows are, and why a database does not do what it was to, as a sentence for who runs the server.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::StoreError;
 
@@ -83,6 +84,11 @@ impl DatabaseAddress {
         }
         let options = PgConnectOptions::from_str(text).map_err(|_| wrong())?;
         let host = options.get_host();
+        if !is_of_this_machine(host) && !is_sealed(options.get_ssl_mode()) {
+            tracing::warn!(
+                "what goes to PostgreSQL at {host} may be read and changed on the way; put sslmode=verify-full into state.url"
+            );
+        }
         let database = options.get_database().unwrap_or(options.get_username());
         Ok(Self {
             shown: format!(
@@ -100,6 +106,19 @@ impl DatabaseAddress {
     pub(super) fn url(&self) -> &str {
         self.url.expose_secret()
     }
+}
+
+/// By its name, or by a socket in a folder.
+fn is_of_this_machine(host: &str) -> bool {
+    let is_loopback = |address: IpAddr| address.is_loopback();
+    host.starts_with('/') || host == "localhost" || host.parse().is_ok_and(is_loopback)
+}
+
+fn is_sealed(mode: PgSslMode) -> bool {
+    matches!(
+        mode,
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    )
 }
 
 fn explain_file(path: &Path, error: &sqlx::Error) -> StoreError {
