@@ -192,15 +192,21 @@ impl Pipeline {
             return;
         };
         let mut tried: HashMap<String, ApprovalTries> = HashMap::new();
+        let mut is_failing = false;
         loop {
             sleep(LOOK).await;
             tried.retain(|_, tries| tries.last.elapsed() < FORGOTTEN);
             let resting = tried.iter().filter(|(_, tries)| tries.rests());
             let resting = resting.map(|(handle, _)| handle.clone()).collect();
             let approved = match approvals.approved(resting).await {
-                Ok(approved) => approved,
+                Ok(approved) => {
+                    is_failing = false;
+                    approved
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "approved calls cannot be read");
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(%error, "approved calls cannot be read");
+                    }
                     Vec::new()
                 }
             };

@@ -7,6 +7,7 @@ mod connection;
 mod copy;
 mod dialect;
 mod housekeeping;
+mod job;
 mod mirror;
 mod place;
 mod postgres;
@@ -34,6 +35,8 @@ use crate::identity::Identity;
 use connection::connect;
 pub use copy::CopiedTables;
 pub(crate) use housekeeping::Housekeeping;
+use job::Delivery;
+pub use job::Pending;
 pub(crate) use mirror::Mirror;
 use mirror::Mirrors;
 use place::{DatabaseAddress, StorePlace};
@@ -41,9 +44,8 @@ pub(crate) use rows::{Statement, StoredRow, Transaction};
 pub(crate) use schema::{meta, newest as newest_schema, put as put_meta};
 pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret, secret};
 pub use upkeep::StoreInfo;
-pub use worker::Pending;
 pub(crate) use worker::{Announce, QueuePlace, Tidy};
-use worker::{Delivery, Worker, Writing};
+use worker::{Worker, Writing};
 
 /// Name of the key's file, where the settings name no other.
 const KEY_FILE: &str = "store.key";
