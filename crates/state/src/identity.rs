@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::store::for_tests;
 
-    #[test]
+    #[on_both]
     fn a_credential_has_one_name_in_one_store() {
         let (one, two) = (for_tests::folder(), for_tests::folder());
         let name = |folder, of: &str| for_tests::open(folder).identity().name(of);

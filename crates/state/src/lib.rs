@@ -1,6 +1,10 @@
 //! Durable state of a server, in the words of what it is: keys, pauses, approvals, previewed requests, calls that happen once, caps,
 //! agency tokens, people and how they sign in, audit. That it is rows of a database, nobody outside knows.
 
+#[cfg(test)]
+#[macro_use]
+extern crate on_both;
+
 pub mod agency_tokens;
 pub mod approvals;
 pub mod audit;

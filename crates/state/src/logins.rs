@@ -160,6 +160,7 @@ fn millis(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::for_tests;
 
     const SERVER: &str = "https://mcp.example.com";
 
@@ -167,9 +168,9 @@ mod tests {
         record.map(|record| record.text.expose_secret().to_owned())
     }
 
-    #[test]
+    #[on_both]
     fn one_process_renews_and_the_others_find_what_it_got() {
-        let logins = Logins::new(&Store::in_memory().expect("a store"));
+        let logins = Logins::new(&for_tests::store());
         assert_eq!(text(logins.find(SERVER).wait().expect("read")), None);
         logins.put(SERVER, "one".into()).wait().expect("put");
         let first = logins.find(SERVER).wait().expect("read").expect("a login");

@@ -223,7 +223,7 @@ mod tests {
 
     type PauseAction = fn(&Pauses);
 
-    #[test]
+    #[on_both]
     fn a_pause_holds_where_it_says_until_it_is_ended() {
         let rows: [(PauseAction, [bool; 3]); 6] = [
             (|_| {}, [false; 3]),
@@ -275,13 +275,13 @@ mod tests {
         assert_eq!(pauses.resume(None).wait(), Ok(None));
         assert!(pauses.pause(None, Some(&"x".repeat(501))).wait().is_err());
         assert!(pauses.pause(None, Some("a\u{1b}[2J")).wait().is_err());
-        let fresh = Store::in_memory().expect("open");
+        let fresh = for_tests::store();
         assert_eq!(seen(&Pauses::new(&fresh)), [false; 3]);
     }
 
-    #[test]
+    #[on_both]
     fn a_pause_that_is_paused_again_began_when_it_did_and_the_widest_comes_first() {
-        let pauses = Pauses::new(&Store::in_memory().expect("open"));
+        let pauses = Pauses::new(&for_tests::store());
         let pause = |alias, reason| pauses.pause(alias, reason).wait().expect("paused");
         let first = pause(Some("acme"), None);
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -295,9 +295,9 @@ mod tests {
         assert_eq!(pauses.paused(Some("acme")), Some(all));
     }
 
-    #[test]
+    #[on_both]
     fn who_paused_and_who_resumed_is_written_down() {
-        let store = Store::in_memory().expect("open");
+        let store = for_tests::store();
         let pauses = Pauses::new(&store);
         let pause = |alias, person| {
             let paused = pauses.pause_by(alias, Some("wrong texts"), person);
@@ -337,9 +337,9 @@ mod tests {
         assert_eq!(events.first(), Some(&expected));
     }
 
-    #[test]
+    #[on_both]
     fn a_refusal_says_why_and_names_no_location() {
-        let pauses = Pauses::new(&Store::in_memory().expect("open"));
+        let pauses = Pauses::new(&for_tests::store());
         let paused = pauses.pause(Some("acme"), Some("wrong texts")).wait();
         let told = paused.expect("paused").sentence();
         assert!(
@@ -348,7 +348,7 @@ mod tests {
         );
     }
 
-    #[test]
+    #[on_both]
     fn another_process_is_heard_within_a_fifth_of_a_second() {
         let folder = for_tests::folder();
         let [pauses, other] = [(); 2].map(|()| Pauses::new(&for_tests::open(&folder)));
@@ -360,7 +360,7 @@ mod tests {
         comes_to(false);
     }
 
-    #[test]
+    #[on_sqlite("the file is removed")]
     fn what_cannot_be_read_is_paused() {
         let folder = for_tests::folder();
         let store = for_tests::open(&folder);

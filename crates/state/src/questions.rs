@@ -205,7 +205,7 @@ mod tests {
             .expect("written")
     }
 
-    #[tokio::test]
+    #[on_both]
     async fn only_whoever_was_asked_answers_and_once_through_any_process() {
         let folder = for_tests::folder();
         let [asking, other] = [(); 2].map(|()| Questions::new(&for_tests::open(&folder)));
@@ -233,9 +233,9 @@ mod tests {
         assert_eq!(asking.answer(&id, ADA, "accept").await, Ok(false));
     }
 
-    #[tokio::test]
+    #[on_both]
     async fn a_call_answers_its_own_question() {
-        let questions = Questions::new(&Store::in_memory().expect("open"));
+        let questions = Questions::new(&for_tests::store());
         let [one, other] = ["one", "other"].map(|call| questions.open(ADA, call, LONG));
         let question = one.await.expect("written").expect("room");
         let other = other.await.expect("written").expect("room");
@@ -253,9 +253,9 @@ mod tests {
         assert_eq!(other.answer().await, Ok(None));
     }
 
-    #[tokio::test]
+    #[on_both]
     async fn a_late_answer_is_none() {
-        let questions = Questions::new(&Store::in_memory().expect("open"));
+        let questions = Questions::new(&for_tests::store());
         let brief = Duration::from_millis(20);
         let question = questions.open(ADA, "call", brief).await.expect("written");
         let question = question.expect("room");
@@ -264,9 +264,9 @@ mod tests {
         assert_eq!((late, question.answer().await), (Ok(false), Ok(None)));
     }
 
-    #[tokio::test]
+    #[on_both]
     async fn a_caller_has_a_few_questions_and_takes_no_room_from_others() {
-        let questions = Questions::new(&Store::in_memory().expect("open"));
+        let questions = Questions::new(&for_tests::store());
         let mut open_ones = Vec::new();
         for _ in 0..MOST_OF_ONE {
             open_ones.extend(open(&questions, ADA).await);

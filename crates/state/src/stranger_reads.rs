@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::store::for_tests::{beside, folder, open};
 
-    #[test]
+    #[on_both]
     fn every_process_knows_the_last_read_until_it_is_forgotten() {
         let folder = folder();
         let (one, other) = (open(&folder), open(&folder));

@@ -1,14 +1,11 @@
 //! Whose pair counts, and who may renew it, over rows that several stores share as processes do.
 
-use std::fs;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
-use tempfile::TempDir;
-
 use super::*;
-use crate::store::for_tests::{folder, open};
+use crate::store::for_tests::{self, TestPlace, folder, open};
 
 const COMPANY: &str = "Company0";
 
@@ -16,12 +13,12 @@ const COMPANY: &str = "Company0";
 type Standing<'a> = (&'a str, i64, bool, bool);
 
 /// A store of its own for each process.
-fn process(folder: &TempDir) -> AgencyTokens {
+fn process(folder: &TestPlace) -> AgencyTokens {
     AgencyTokens::new(&open(folder), COMPANY)
 }
 
 /// A process that took over the pair `first`.
-fn installed(folder: &TempDir) -> AgencyTokens {
+fn installed(folder: &TestPlace) -> AgencyTokens {
     let tokens = process(folder);
     let taken = tokens.import(import("first", &["first"], false)).wait();
     assert_eq!(taken, Ok(true));
@@ -80,7 +77,7 @@ fn let_pass(tokens: &AgencyTokens, milliseconds: i64) {
     assert_eq!(changed.wait(), Ok(1));
 }
 
-#[test]
+#[on_both]
 fn a_pair_from_elsewhere_is_taken_over_once() {
     let folder = folder();
     let (one, other) = (process(&folder), process(&folder));
@@ -112,7 +109,7 @@ fn a_pair_from_elsewhere_is_taken_over_once() {
     assert!(elsewhere.read().wait().expect("read").is_none());
 }
 
-#[test]
+#[on_both]
 fn one_process_renews_at_a_time() {
     let folder = folder();
     let first = installed(&folder);
@@ -138,7 +135,7 @@ fn one_process_renews_at_a_time() {
     }
 }
 
-#[test]
+#[on_both]
 fn what_becomes_of_a_renewal_says_whether_another_asks() {
     let folder = folder();
     let tokens = installed(&folder);
@@ -158,7 +155,7 @@ fn what_becomes_of_a_renewal_says_whether_another_asks() {
     check("as before", &tokens, ("second", 2, false, false));
 }
 
-#[test]
+#[on_both]
 fn the_lease_of_a_dead_process_ends() {
     let folder = folder();
     let (dead, alive) = (installed(&folder), process(&folder));
@@ -177,7 +174,7 @@ fn the_lease_of_a_dead_process_ends() {
     drop(taken);
 }
 
-#[test]
+#[on_both]
 fn who_lives_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
     let folder = folder();
     let (slow, other) = (installed(&folder), process(&folder));
@@ -199,7 +196,7 @@ fn who_lives_keeps_the_lease_and_a_clock_that_was_ahead_does_not() {
     assert!(begin(&other).is_some());
 }
 
-#[test]
+#[on_both]
 fn who_lost_the_lease_puts_nothing_over_a_newer_pair() {
     let folder = folder();
     let (slow, other) = (installed(&folder), process(&folder));
@@ -234,7 +231,7 @@ fn who_lost_the_lease_puts_nothing_over_a_newer_pair() {
     check("installed anew", &other, ("anew", 5, false, false));
 }
 
-#[test]
+#[on_both]
 fn a_pair_that_cannot_be_put_leaves_its_renewal_open() {
     let folder = folder();
     let (tokens, other) = (installed(&folder), process(&folder));
@@ -258,7 +255,7 @@ fn a_pair_that_cannot_be_put_leaves_its_renewal_open() {
     check("later", &other, ("second", 2, false, false));
 }
 
-#[test]
+#[on_both]
 fn no_file_holds_a_token_in_clear() {
     let folder = folder();
     let tokens = process(&folder);
@@ -267,21 +264,16 @@ fn no_file_holds_a_token_in_clear() {
     let taken = tokens.import(import(&text, &["name"], false)).wait();
     assert_eq!(taken, Ok(true));
     assert_eq!(put(begin(&tokens).expect("free"), &text), Ok(true));
-    let mut bytes = 0;
-    for file in fs::read_dir(folder.path()).expect("a folder") {
-        let held = fs::read(file.expect("a file").path()).expect("read");
-        bytes += held.len();
-        let mut windows = held.windows(secret.len());
-        assert!(!windows.any(|window| window == secret.as_bytes()));
-    }
-    assert!(bytes > 8_192, "the store is in that folder");
+    let held = for_tests::bytes(&folder);
+    let mut windows = held.windows(secret.len());
+    assert!(!windows.any(|window| window == secret.as_bytes()));
     assert!(!format!("{:?}", kept(&tokens)).contains(secret));
     check("opened", &tokens, (&text, 2, false, false));
 }
 
-#[test]
+#[on_sqlite("a store in memory")]
 fn what_would_be_gone_with_the_process_is_not_renewed() {
-    let store = Store::in_memory().expect("a store");
+    let store = for_tests::store();
     let tokens = AgencyTokens::new(&store, COMPANY);
     let taken = tokens.import(import("first", &["first"], false)).wait();
     assert_eq!(taken, Ok(true));

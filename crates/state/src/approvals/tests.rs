@@ -9,21 +9,20 @@ use std::thread;
 
 use jiff::SignedDuration;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::*;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn opened() -> (TempDir, Approvals) {
+fn opened() -> (TestPlace, Approvals) {
     let folder = for_tests::folder();
     let approvals = opened_in(&folder);
     (folder, approvals)
 }
 
 /// As another process has them.
-fn opened_in(folder: &TempDir) -> Approvals {
+fn opened_in(folder: &TestPlace) -> Approvals {
     Approvals::new(&for_tests::open(folder))
 }
 
@@ -62,7 +61,7 @@ fn new(digest: &str, who: &str, lasts: Duration) -> NewApproval {
 }
 
 /// As time does, or a process that dies.
-fn change(folder: &TempDir, handle: &str, changes: &str) {
+fn change(folder: &TestPlace, handle: &str, changes: &str) {
     let change = format!("UPDATE approval SET {changes} WHERE id = '{handle}'");
     for_tests::sql(folder, &change);
 }
@@ -77,21 +76,21 @@ fn all(changes: &[&str]) -> String {
     changes.join(", ")
 }
 
-#[test]
+#[on_both]
 fn a_claim_says_how_the_call_stands() {
     let decided = |approve, note| {
-        move |approvals: &Approvals, _: &TempDir, handle: &str| {
+        move |approvals: &Approvals, _: &TestPlace, handle: &str| {
             let decided = approvals.decide(handle, approve, "Ada", note).wait();
             drop(decided.expect("decided"));
         }
     };
     let past = |state: &'static str| {
-        move |_: &Approvals, folder: &TempDir, handle: &str| {
+        move |_: &Approvals, folder: &TestPlace, handle: &str| {
             let (claimed, expired) = (ago("claimed_at", 1), ago("expires_at", 1));
             change(folder, handle, &all(&[state, &claimed, &expired]));
         }
     };
-    let ran = |approvals: &Approvals, folder: &TempDir, handle: &str| {
+    let ran = |approvals: &Approvals, folder: &TestPlace, handle: &str| {
         decided(true, None)(approvals, folder, handle);
         let claim = claimed(approvals, handle, "d");
         assert_eq!(claim, Ok(Claim::Run));
@@ -99,7 +98,7 @@ fn a_claim_says_how_the_call_stands() {
     let denied = |note: Option<&str>| Claim::Denied {
         note: note.map(str::to_owned),
     };
-    type Act<'a> = &'a dyn Fn(&Approvals, &TempDir, &str);
+    type Act<'a> = &'a dyn Fn(&Approvals, &TestPlace, &str);
     let rows: &[(Act, Claim)] = &[
         (&|_, _, _| {}, Claim::Pending),
         (&decided(false, None), denied(None)),
@@ -139,7 +138,7 @@ fn a_claim_says_how_the_call_stands() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_handle_names_one_approval_and_nothing_else() {
     let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -173,7 +172,7 @@ fn a_handle_names_one_approval_and_nothing_else() {
     );
 }
 
-#[test]
+#[on_both]
 fn only_what_is_pending_can_be_decided_and_only_what_runs_finished() {
     let rows = [
         (ago("expires_at", 1), "its client must ask again"),
@@ -210,7 +209,7 @@ fn only_what_is_pending_can_be_decided_and_only_what_runs_finished() {
     assert!(error.expect_err("long").to_string().contains("shorten it"));
 }
 
-#[test]
+#[on_both]
 fn nobody_is_asked_twice_for_the_same() {
     let rows = [
         ("state = 'pending'".to_owned(), true),
@@ -233,7 +232,7 @@ fn nobody_is_asked_twice_for_the_same() {
     }
 }
 
-#[test]
+#[on_both]
 fn old_approvals_go_when_another_is_asked_for() {
     let old = ago("created_at", 8 * 24);
     let lasting = ago("expires_at", -1);
@@ -255,7 +254,7 @@ fn old_approvals_go_when_another_is_asked_for() {
 }
 
 /// A client that timed out asks once more while its call runs: that is no second question.
-#[test]
+#[on_both]
 fn what_runs_is_not_asked_for_again_while_its_process_lives() {
     let (folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -270,7 +269,7 @@ fn what_runs_is_not_asked_for_again_while_its_process_lives() {
     assert_ne!(request(&approvals, "d", "w", HOUR).handle, handle);
 }
 
-#[test]
+#[on_both]
 fn a_clock_that_is_put_back_revives_nothing_that_was_seen_to_expire() {
     for seen_by_claim in [true, false] {
         let (folder, approvals) = opened();
@@ -289,7 +288,7 @@ fn a_clock_that_is_put_back_revives_nothing_that_was_seen_to_expire() {
     }
 }
 
-#[test]
+#[on_both]
 fn what_did_nothing_may_be_claimed_once_more() {
     let (_folder, approvals) = opened();
     for_tests::on_one_thread(async {
@@ -330,7 +329,7 @@ fn what_did_nothing_may_be_claimed_once_more() {
 }
 
 /// A client that breaks off at any moment: nobody runs what it was given, so the next may.
-#[test]
+#[on_both]
 fn a_caller_that_leaves_while_it_claims_gives_it_back() {
     let (_folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -361,7 +360,7 @@ fn a_caller_that_leaves_while_it_claims_gives_it_back() {
     });
 }
 
-#[test]
+#[on_both]
 fn a_store_that_another_process_holds_stops_nobody_else() {
     let (folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -394,7 +393,7 @@ fn a_store_that_another_process_holds_stops_nobody_else() {
     request(&approvals, "later", "x", HOUR);
 }
 
-#[test]
+#[on_both]
 fn an_approval_that_cannot_be_read_hides_no_other() {
     let (folder, approvals) = opened();
     let broken = request(&approvals, "d", "w", HOUR).handle;
@@ -418,7 +417,7 @@ fn an_approval_that_cannot_be_read_hides_no_other() {
 }
 
 /// Each thread as a process of its own, with a connection of its own.
-#[test]
+#[on_both]
 fn one_of_many_runs_it() {
     let (folder, approvals) = opened();
     let handle = request(&approvals, "d", "w", HOUR).handle;
@@ -443,7 +442,7 @@ fn one_of_many_runs_it() {
     assert_eq!((counted(&Claim::Run), counted(&Claim::Running)), (1, 15));
 }
 
-#[test]
+#[on_both]
 fn the_same_asked_for_at_once_is_one_question() {
     let folder = for_tests::folder();
     let approvals = opened_in(&folder);

@@ -162,7 +162,7 @@ mod tests {
         });
     }
 
-    #[test]
+    #[on_both]
     fn one_reading_of_a_clock_removes_nothing() {
         check(
             "as it goes",
@@ -231,7 +231,7 @@ mod tests {
         );
     }
 
-    #[test]
+    #[on_both]
     fn a_clock_that_is_never_right_fills_no_disk() {
         for_tests::in_memory(|transaction| {
             for number in (0..50).map(|each| each * 100) {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     /// Others wait while lines are removed.
-    #[test]
+    #[on_both]
     fn so_many_lines_are_removed_at_once_the_oldest_first() {
         for_tests::in_memory(|transaction| {
             put_meta(transaction, SEEN, &day(99).to_string()).expect("written");

@@ -7,11 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
 use super::*;
 use crate::calls::{CallBegin, CallOutcome, CallStart, OpenCall};
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
 fn arguments(value: Value) -> Map<String, Value> {
     match value {
@@ -38,7 +37,7 @@ fn entry<'a>(tool: &'a str, arguments: &'a Map<String, Value>) -> AuditEntry<'a>
 }
 
 /// A folder with an audit in it.
-fn audit(full_arguments: bool) -> (TempDir, Audit) {
+fn audit(full_arguments: bool) -> (TestPlace, Audit) {
     let folder = for_tests::folder();
     let audit = Audit::new(&for_tests::open(&folder), 30, full_arguments).expect("new");
     (folder, audit)
@@ -146,7 +145,7 @@ fn check_written(full_arguments: bool, act: impl AsyncFn(&Audit, AuditEntry), ex
     assert_eq!(lines_of(&audit.store), expected);
 }
 
-#[test]
+#[on_both]
 fn a_line_stands_before_a_call_and_one_after() {
     let begun = json!({"state": "begun"});
     check_written(
@@ -211,7 +210,7 @@ fn a_line_stands_before_a_call_and_one_after() {
     );
 }
 
-#[test]
+#[on_both]
 fn long_arguments_are_not_kept_in_full() {
     for (length, kept) in [(65_000, true), (70_000, false)] {
         let (_folder, audit) = audit(true);
@@ -224,15 +223,15 @@ fn long_arguments_are_not_kept_in_full() {
     }
 }
 
-#[test]
+#[on_both]
 fn nothing_is_kept_for_no_days() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let error = Audit::new(&store, 0, false).map(drop);
     let error = error.expect_err("refused").to_string();
     assert!(error.contains("keep it for 1 or more"), "{error}");
 }
 
-#[test]
+#[on_both]
 fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
@@ -269,7 +268,7 @@ fn no_call_begins_while_nothing_can_be_written_and_no_end_is_lost() {
 }
 
 /// As where the process ends right after there was room again.
-#[test]
+#[on_both]
 fn what_is_owed_is_written_at_the_end_of_the_process() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
@@ -283,7 +282,7 @@ fn what_is_owed_is_written_at_the_end_of_the_process() {
     assert_eq!(states(&store), ["0 \"begun\" null", "0 \"done\" \"ok\""]);
 }
 
-#[test]
+#[on_both]
 fn a_store_that_is_stuck_stops_nobody_else() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
@@ -314,7 +313,7 @@ fn a_store_that_is_stuck_stops_nobody_else() {
 }
 
 /// The last handle waits for what is on its way, as at the end of a command.
-#[test]
+#[on_both]
 fn nothing_is_lost_where_the_process_ends_in_order() {
     let (folder, audit) = audit(false);
     let arguments = Map::new();
@@ -329,7 +328,7 @@ fn nothing_is_lost_where_the_process_ends_in_order() {
     assert_eq!(count, 1_000);
 }
 
-#[test]
+#[on_both]
 fn a_call_waits_for_its_lines_only_shortly() {
     let (_folder, audit) = audit(false);
     let arguments = arguments(json!({"text": "x".repeat(200)}));
@@ -365,7 +364,7 @@ fn a_call_waits_for_its_lines_only_shortly() {
 }
 
 /// Several instances as of several processes, each with threads.
-#[test]
+#[on_both]
 fn lines_of_many_writers_stay_whole() {
     let folder = for_tests::folder();
     let arguments = arguments(json!({"text": "x".repeat(20_000)}));
@@ -392,7 +391,7 @@ fn lines_of_many_writers_stay_whole() {
 }
 
 /// By the thread that writes, some seconds after a process began.
-#[test]
+#[on_both]
 fn old_days_go_by_themselves_and_only_where_an_audit_is_written() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);

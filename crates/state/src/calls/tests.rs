@@ -4,11 +4,11 @@ mod caps;
 mod ends;
 
 use serde_json::Map;
-use tempfile::TempDir;
+use sqlx::AssertSqlSafe;
 
 use super::*;
 use crate::audit::Audit;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -56,7 +56,7 @@ fn place(bucket: &str, ago: i64, most: i64) -> CapPlace {
 }
 
 fn written_down() -> AuditedCall {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let arguments = Map::new();
     let entry = for_tests::entry(&arguments);
     let audit = Audit::new(&store, 30, false).expect("new");
@@ -140,7 +140,7 @@ fn settle(store: &Store) {
 fn number(store: &Store, query: &str) -> i64 {
     let query = query.to_owned();
     let read = store.read(move |transaction| {
-        let row = transaction.one(sqlx::query(sqlx::AssertSqlSafe(query.clone())))?;
+        let row = transaction.one(sqlx::query(AssertSqlSafe(query.clone())))?;
         row.expect("a row").integer("n")
     });
     read.wait().expect("read")
@@ -177,7 +177,7 @@ fn check(name: &str, act: Act, asked: &OnceKey, expected: &str) {
     assert_eq!(word(&begun), begins, "{name}");
 }
 
-#[test]
+#[on_both]
 fn a_call_happens_once() {
     let open = |store: &Store, key: OnceKey| opened(store, under(key));
     let long = "x".repeat(MOST_KEPT_BYTES);
@@ -274,7 +274,7 @@ fn a_call_happens_once() {
 }
 
 /// As if so many seconds had passed since its row was written.
-fn pass(folder: &TempDir, seconds: i64) {
+fn pass(folder: &TestPlace, seconds: i64) {
     let change = "UPDATE once SET alive_until = alive_until - {ms}, expires_at = expires_at - {ms}";
     for_tests::sql(
         folder,
@@ -282,7 +282,7 @@ fn pass(folder: &TempDir, seconds: i64) {
     );
 }
 
-#[test]
+#[on_both]
 fn time_ends_what_is_known() {
     let alive = i64::try_from(ALIVE.as_secs()).expect("short");
     let rows: &[(&str, Option<CallOutcome>, i64, &str)] = &[
@@ -321,7 +321,7 @@ fn time_ends_what_is_known() {
 }
 
 /// What a sweep leaves, and nothing else.
-#[test]
+#[on_both]
 fn what_is_over_is_forgotten_and_nothing_else() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -360,15 +360,16 @@ fn fill(store: &Store, principal: u8, count: i64) {
         .replace("{count}", &count.to_string())
         .replace("{principal}", &principal.to_string())
         .replace("{id}", &format!("{principal:02x}").repeat(32));
+    let fill = for_tests::dialect(&fill);
     let filled = store.change(Durability::System, move |transaction| {
-        transaction.run(sqlx::query(sqlx::AssertSqlSafe(fill.clone())))
+        transaction.run(sqlx::query(AssertSqlSafe(fill.clone())))
     });
     assert_eq!(filled.wait(), Ok(count.unsigned_abs()));
 }
 
-#[test]
+#[on_both]
 fn nobody_uses_up_the_keys_of_another() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     end(opened(&store, under(confirm(99))), made(Some("its mark")));
     end(opened(&store, under(key(1))), made(Some("a")));
     fill(&store, 1, MOST_OF_PRINCIPAL - 1);
@@ -390,9 +391,9 @@ fn nobody_uses_up_the_keys_of_another() {
     }
     assert_eq!(counts(&store)[0], before[0] + 2);
     // What did nothing gives its room back.
-    let swept = store.change(Durability::System, |transaction| {
-        let one = "DELETE FROM once WHERE id = CAST('fill11' AS BLOB)";
-        transaction.run(sqlx::query(one))
+    let one = for_tests::dialect("DELETE FROM once WHERE id = CAST('fill11' AS BLOB)");
+    let swept = store.change(Durability::System, move |transaction| {
+        transaction.run(sqlx::query(AssertSqlSafe(one.clone())))
     });
     assert_eq!(swept.wait(), Ok(1));
     end(opened(&store, under(key(5))), did_nothing());
@@ -402,9 +403,9 @@ fn nobody_uses_up_the_keys_of_another() {
 }
 
 /// Their whole room is used up: an answer is told in short, and stays told.
-#[test]
+#[on_both]
 fn answers_of_one_principal_have_so_much_room() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     end(opened(&store, under(key(1))), made(Some("first")));
     let full = store.change(Durability::System, |transaction| {
         transaction.run(sqlx::query("UPDATE once SET bytes = 67108864"))
@@ -426,9 +427,9 @@ fn answers_of_one_principal_have_so_much_room() {
 }
 
 /// The thread that writes counts them now and then.
-#[test]
+#[on_both]
 fn where_all_keys_are_used_up_marks_of_confirm_tokens_are_not() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     end(opened(&store, under(key(1))), made(Some("a")));
     let ring = store.ring();
     let begun = store.change(Durability::System, move |transaction| {

@@ -1,17 +1,16 @@
 //! Clients: how each kind becomes known, how long it lasts, and what goes with it.
 
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
 use crate::grants::{GrantHolder, GrantScope, GrantTimes, Grants, NewGrant, Redemption};
 use crate::keys::{KeyLocations, Keys};
-use crate::store::for_tests::{self, beside, number, on_one_thread, sql};
+use crate::store::for_tests::{self, TestPlace, beside, number, on_one_thread, sql};
 
 const DOCUMENT: &str = "https://client.example/oauth/client.json";
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-fn opened() -> (TempDir, Store, Clients) {
+fn opened() -> (TestPlace, Store, Clients) {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let clients = Clients::new(&store);
@@ -84,7 +83,7 @@ fn connect(store: &Store, client: &str, redirect: &str) -> String {
     record.id
 }
 
-#[test]
+#[on_both]
 fn a_client_is_what_it_registered_as() {
     let (folder, _store, clients) = opened();
     for (method, has_secret) in [
@@ -124,7 +123,7 @@ fn a_client_is_what_it_registered_as() {
 }
 
 /// What a client's time is, after what, and whether it is there.
-#[test]
+#[on_both]
 fn a_client_that_registered_itself_lasts_while_it_is_used() {
     let (folder, store, clients) = opened();
     let [unused, used, living, fixed] = [(); 4].map(|()| register(&clients).id);
@@ -159,7 +158,7 @@ const TIMES: GrantTimes = GrantTimes {
 };
 
 /// Whoever registers for nothing keeps nobody from signing in, and fills no disk.
-#[test]
+#[on_both]
 fn so_many_clients_register_and_the_oldest_unused_makes_room() {
     let (folder, _store, clients) = opened();
     let many = format!(
@@ -195,7 +194,7 @@ fn so_many_clients_register_and_the_oldest_unused_makes_room() {
     );
 }
 
-#[test]
+#[on_both]
 fn so_many_documents_are_kept_and_the_stalest_makes_room() {
     let (folder, store, clients) = opened();
     let many = format!(
@@ -245,7 +244,7 @@ fn so_many_documents_are_kept_and_the_stalest_makes_room() {
 }
 
 /// What a document names no more ends what was allowed with it; another port of this computer is no other redirect.
-#[test]
+#[on_both]
 fn a_redirect_that_is_dropped_from_a_document_ends_grants_made_with_it() {
     let (folder, store, clients) = opened();
     let first = put(
@@ -276,7 +275,7 @@ fn a_redirect_that_is_dropped_from_a_document_ends_grants_made_with_it() {
     assert_eq!(number(&folder, why), 2);
 }
 
-#[test]
+#[on_both]
 fn a_blocked_client_loses_its_grants_and_stays_blocked() {
     let (folder, store, clients) = opened();
     put(&clients, &["https://client.example/cb"]);
@@ -303,7 +302,7 @@ fn a_blocked_client_loses_its_grants_and_stays_blocked() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_client_that_is_removed_takes_its_grants_with_it() {
     let (folder, store, clients) = opened();
     let id = register(&clients).id;

@@ -1,17 +1,16 @@
 //! Links for customers: who connects by them, which keys come of them, and what ends with what.
 
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
 use crate::keys::Keys;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 use crate::vault::{CredentialStatus, NewToken, Vault, VaultLocation};
 
 const BUILDER: &str = "acme-app";
 
 struct Opened {
-    _folder: TempDir,
+    _folder: TestPlace,
     store: Store,
     customers: Customers,
     keys: Keys,
@@ -118,7 +117,7 @@ impl Opened {
     }
 }
 
-#[test]
+#[on_both]
 fn a_link_connects_one_location_and_gives_a_key_for_it_alone() {
     let opened = opened();
     let (link, text) = opened.make("cus-7");
@@ -143,7 +142,7 @@ fn a_link_connects_one_location_and_gives_a_key_for_it_alone() {
     assert!(opened.takes(&second) && !opened.takes(&secret));
 }
 
-#[test]
+#[on_both]
 fn a_key_is_its_builders_alone() {
     let opened = opened();
     let (link, text) = opened.make("cus-7");
@@ -166,7 +165,7 @@ fn a_key_is_its_builders_alone() {
     assert!(opened.give(KeyClaim::Code(code)).is_some());
 }
 
-#[test]
+#[on_both]
 fn a_new_key_of_the_builder_takes_over() {
     let opened = opened();
     let (connected, key) = opened.connected("cus-1", "L1");
@@ -178,7 +177,7 @@ fn a_new_key_of_the_builder_takes_over() {
     assert!(opened.give(KeyClaim::Link(connected.id)).is_some());
 }
 
-#[test]
+#[on_both]
 fn what_was_connected_ends_with_its_link() {
     let opened = opened();
     let (first, key) = opened.connected("cus-1", "L1");
@@ -202,7 +201,7 @@ fn what_was_connected_ends_with_its_link() {
     assert_eq!(opened.state(&second.id), "connected");
 }
 
-#[test]
+#[on_both]
 fn a_location_of_two_links_stays_until_both_end() {
     let opened = opened();
     let (first, key) = opened.connected("cus-1", "L1");
@@ -215,7 +214,7 @@ fn a_location_of_two_links_stays_until_both_end() {
     assert_eq!(opened.vault.list().wait(), Ok(Vec::new()));
 }
 
-#[test]
+#[on_both]
 fn a_location_that_was_there_before_outlives_the_link() {
     let opened = opened();
     let (link, text) = opened.make("cus-1");
@@ -227,7 +226,7 @@ fn a_location_that_was_there_before_outlives_the_link() {
     assert_eq!(opened.vault.list().wait().expect("read").len(), 1);
 }
 
-#[test]
+#[on_both]
 fn keys_end_with_their_location_and_do_not_come_back_with_it() {
     fn check(end: impl Fn(&Opened, &VaultLocation)) {
         let opened = opened();
@@ -252,7 +251,7 @@ fn keys_end_with_their_location_and_do_not_come_back_with_it() {
     });
 }
 
-#[test]
+#[on_both]
 fn what_makes_no_sense_is_not_made() {
     fn check(change: impl Fn(&mut NewConnectLink), part: &str) {
         let opened = opened();
@@ -277,7 +276,7 @@ fn what_makes_no_sense_is_not_made() {
     );
 }
 
-#[test]
+#[on_both]
 fn links_are_listed_by_reference_newest_first() {
     let opened = opened();
     let first = opened.make("cus-1").0;

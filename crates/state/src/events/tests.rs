@@ -17,7 +17,7 @@ fn new(detail: &str) -> NewEvent {
     }
 }
 
-#[test]
+#[on_both]
 fn every_process_reads_the_newest_first() {
     let folder = for_tests::folder();
     let (one, other) = [(); 2]
@@ -47,7 +47,7 @@ fn every_process_reads_the_newest_first() {
     assert_eq!(read(1)[0].kind, "passkey added");
 }
 
-#[test]
+#[on_both]
 fn what_is_written_has_a_length() {
     for (detail, length) in [
         ("a".repeat(500), 500),
@@ -59,7 +59,7 @@ fn what_is_written_has_a_length() {
 }
 
 /// As old as the audit may become, and no older.
-#[test]
+#[on_both]
 fn events_are_kept_as_long_as_the_audit() {
     for_tests::in_memory(|transaction| {
         for days in [0, 1, 399, 401, 500] {
@@ -83,7 +83,7 @@ fn events_are_kept_as_long_as_the_audit() {
     });
 }
 
-#[test]
+#[on_both]
 fn so_many_events_are_kept_the_newest() {
     for_tests::in_memory(|transaction| {
         let fill =

@@ -27,11 +27,11 @@ fn only_one(flows: &Flows, browser: &[u8]) -> Result<String, FlowProblem> {
     taken(flows.only_one(browser, "highlevel").wait())
 }
 
-fn count(folder: &tempfile::TempDir) -> i64 {
+fn count(folder: &for_tests::TestPlace) -> i64 {
     for_tests::number(folder, "SELECT COUNT(*) AS n FROM flow")
 }
 
-#[test]
+#[on_both]
 fn a_flow_is_taken_once_by_the_browser_that_began_it() {
     let folder = folder();
     let flows = Flows::new(&open(&folder));
@@ -51,7 +51,7 @@ fn a_flow_is_taken_once_by_the_browser_that_began_it() {
     assert!(flows.begin(HERE, "s", &long, LONGEST_FLOW).wait().is_err());
 }
 
-#[test]
+#[on_both]
 fn without_a_token_a_browser_gets_its_only_flow() {
     let folder = folder();
     let flows = Flows::new(&open(&folder));
@@ -68,7 +68,7 @@ fn without_a_token_a_browser_gets_its_only_flow() {
     assert_eq!(count(&folder), 3, "none was used up");
 }
 
-#[test]
+#[on_both]
 fn flows_are_bounded_and_swept() {
     let folder = folder();
     let flows = Flows::new(&open(&folder));
@@ -83,12 +83,9 @@ fn flows_are_bounded_and_swept() {
     assert_eq!(take(&flows, &tokens[1], HERE), Ok("1".to_owned()));
     let fill = format!(
         "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {MOST_FLOWS})
-         INSERT OR REPLACE INTO flow SELECT 'h' || n, 'b' || n, 's', x'00', 9000000000000000 FROM number"
+         INSERT INTO flow SELECT CAST('h' || n AS BLOB), CAST('b' || n AS BLOB), 's', x'00', 9000000000000000
+         FROM number"
     );
-    // STRICT tables take bytes only.
-    let fill = fill
-        .replace("'h' || n", "CAST('h' || n AS BLOB)")
-        .replace("'b' || n", "CAST('b' || n AS BLOB)");
     sql(&folder, &fill);
     let full = flows.begin(ELSEWHERE, "s", &"a".into(), LONGEST_FLOW);
     let error = full.wait().expect_err("full");
@@ -99,22 +96,19 @@ fn flows_are_bounded_and_swept() {
     assert!(count(&folder) < 10, "what is over made room");
 }
 
-#[test]
+#[on_both]
 fn what_was_asked_for_is_sealed_in_its_row() {
     let folder = folder();
     let store = open(&folder);
     let flows = Flows::new(&store);
     let [one, other] = ["the sealed wish", "another"].map(|text| begin(&flows, HERE, text));
-    let path = for_tests::file(&folder);
-    for file in [path.clone(), path.with_extension("db-wal")] {
-        let held = std::fs::read(&file).expect("read");
-        for secret in [
-            b"the sealed wish".as_slice(),
-            HERE,
-            one.expose_secret().as_bytes(),
-        ] {
-            assert!(!held.windows(secret.len()).any(|part| part == secret));
-        }
+    let held = for_tests::bytes(&folder);
+    for secret in [
+        b"the sealed wish".as_slice(),
+        HERE,
+        one.expose_secret().as_bytes(),
+    ] {
+        assert!(!held.windows(secret.len()).any(|part| part == secret));
     }
     // In the place of the other.
     let others = "UPDATE flow SET sealed = (SELECT sealed FROM old WHERE old.hash <> flow.hash)";

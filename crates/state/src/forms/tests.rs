@@ -8,7 +8,7 @@ use crate::store::for_tests;
 const TEXT: &str = "{\"state\":\"a secret of the client\"}";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-#[test]
+#[on_both]
 fn a_form_opens_in_its_browser_in_every_process_until_it_expires() {
     let folder = for_tests::folder();
     let forms = || SealedForms::new(&for_tests::open(&folder)).expect("a key");
@@ -37,9 +37,9 @@ fn a_form_opens_in_its_browser_in_every_process_until_it_expires() {
     }
 }
 
-#[test]
+#[on_both]
 fn what_was_changed_or_sealed_elsewhere_does_not_open() {
-    let store = Store::in_memory().expect("a store");
+    let store = for_tests::store();
     let forms = SealedForms::new(&store).expect("a key");
     let sealed = forms.seal(TEXT, b"browser", HOUR).expect("sealed");
     let broken = |what: &str, sealed: &str| {
@@ -53,7 +53,7 @@ fn what_was_changed_or_sealed_elsewhere_does_not_open() {
         broken("changed", &URL_SAFE_NO_PAD.encode(&changed));
         broken("cut", &URL_SAFE_NO_PAD.encode(&bytes[..index]));
     }
-    let other = SealedForms::new(&Store::in_memory().expect("a store")).expect("a key");
+    let other = SealedForms::new(&for_tests::store()).expect("a key");
     let foreign = other.seal(TEXT, b"browser", HOUR).expect("sealed");
     broken("another server's", &foreign);
     // A sealed row is no form, though the same key had sealed it.
@@ -69,9 +69,9 @@ fn what_was_changed_or_sealed_elsewhere_does_not_open() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_form_carries_so_much() {
-    let forms = SealedForms::new(&Store::in_memory().expect("a store")).expect("a key");
+    let forms = SealedForms::new(&for_tests::store()).expect("a key");
     let most = "a".repeat(MOST_BYTES);
     let sealed = forms.seal(&most, b"b", HOUR).expect("sealed");
     assert_eq!(forms.open(&sealed, b"b"), Ok(most.clone()));

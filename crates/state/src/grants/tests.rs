@@ -8,11 +8,10 @@ mod redeem;
 mod refresh;
 
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
 use crate::keys::{KeyLocations, Keys};
-use crate::store::for_tests::{self, number, on_one_thread, sql};
+use crate::store::for_tests::{self, TestPlace, number, on_one_thread, sql};
 
 /// Those of RFC 7636.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -36,14 +35,14 @@ const STRICT: GrantTimes = GrantTimes {
     ..TIMES
 };
 
-fn opened() -> (TempDir, Grants) {
+fn opened() -> (TestPlace, Grants) {
     let folder = for_tests::folder();
     let grants = opened_in(&folder, TIMES);
     (folder, grants)
 }
 
 /// As another process has them.
-fn opened_in(folder: &TempDir, times: GrantTimes) -> Grants {
+fn opened_in(folder: &TestPlace, times: GrantTimes) -> Grants {
     Grants::new(&for_tests::open(folder), times)
 }
 
@@ -123,12 +122,12 @@ fn ended_why(grants: &Grants, id: &str) -> Option<String> {
     record.expect("listed").ended_why
 }
 
-fn events(folder: &TempDir, kind: &str) -> i64 {
+fn events(folder: &TestPlace, kind: &str) -> i64 {
     let count = format!("SELECT COUNT(*) AS n FROM event WHERE kind = '{kind}'");
     number(folder, &count)
 }
 
-#[test]
+#[on_both]
 fn a_grant_is_what_was_allowed() {
     let (folder, grants) = opened();
     let holder = GrantHolder::Key(key(&grants));
@@ -151,7 +150,7 @@ fn a_grant_is_what_was_allowed() {
     assert_eq!(events(&folder, "grant allowed"), 1);
 }
 
-#[test]
+#[on_both]
 fn a_form_that_is_sent_twice_gives_one_code() {
     let (folder, grants) = opened();
     let elsewhere = opened_in(&folder, TIMES);
@@ -180,7 +179,7 @@ fn a_form_that_is_sent_twice_gives_one_code() {
     assert!(late.is_none(), "its code is over");
 }
 
-#[test]
+#[on_both]
 fn nobody_allows_what_they_may_not() {
     let (folder, grants) = opened();
     let revoked = key(&grants);
@@ -216,7 +215,7 @@ fn nobody_allows_what_they_may_not() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_holder_has_so_many_grants_and_loses_the_oldest() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
@@ -246,7 +245,7 @@ fn a_holder_has_so_many_grants_and_loses_the_oldest() {
     assert!(found(&grants, &tokens.access).is_some());
 }
 
-#[test]
+#[on_both]
 fn texts_of_ours_are_known_by_their_beginning() {
     for (text, is_access) in [
         ("hla_a", true),

@@ -6,19 +6,18 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
-fn opened() -> (TempDir, Keys) {
+fn opened() -> (TestPlace, Keys) {
     let folder = for_tests::folder();
     let keys = opened_in(&folder);
     (folder, keys)
 }
 
 /// As another process has them.
-fn opened_in(folder: &TempDir) -> Keys {
+fn opened_in(folder: &TestPlace) -> Keys {
     Keys::new(&for_tests::open(folder))
 }
 
@@ -39,7 +38,7 @@ fn verdict(keys: &Keys, presented: &str, now: Timestamp) -> &'static str {
     }
 }
 
-#[test]
+#[on_both]
 fn a_key_is_known_by_its_whole_text_until_its_end() {
     let (_folder, keys) = opened();
     let later = now() + 24.hours();
@@ -80,7 +79,7 @@ fn a_key_is_known_by_its_whole_text_until_its_end() {
     assert!(looks_like_key(text) && !looks_like_key("pit-1"));
 }
 
-#[test]
+#[on_both]
 fn what_makes_no_sense_is_not_made() {
     let (_folder, keys) = opened();
     let (record, _) = create(&keys, "taken");
@@ -113,7 +112,7 @@ fn what_makes_no_sense_is_not_made() {
     assert!(error.contains("there is no key nobody"), "{error}");
 }
 
-#[test]
+#[on_both]
 fn a_name_is_free_again_after_its_key_is_revoked() {
     let (_folder, keys) = opened();
     let (first, _) = create(&keys, "n8n");
@@ -130,7 +129,7 @@ fn comes_to(keys: &Keys, presented: &str, expected: &str) -> Duration {
     for_tests::comes(expected, || verdict(keys, presented, now()) == expected)
 }
 
-#[test]
+#[on_both]
 fn another_process_sees_a_change_within_a_fifth_of_a_second() {
     let (folder, keys) = opened();
     let elsewhere = opened_in(&folder);
@@ -144,7 +143,7 @@ fn another_process_sees_a_change_within_a_fifth_of_a_second() {
 }
 
 /// Whoever reads all the time still hears of others.
-#[test]
+#[on_both]
 fn a_change_is_seen_by_a_process_that_reads_without_a_pause() {
     let (folder, keys) = opened();
     let (record, text) = create(&keys, "a");
@@ -156,7 +155,7 @@ fn a_change_is_seen_by_a_process_that_reads_without_a_pause() {
     });
 }
 
-#[test]
+#[on_both]
 fn what_this_process_changed_it_knows_at_once() {
     let (_folder, keys) = opened();
     let again = keys.clone();
@@ -168,7 +167,7 @@ fn what_this_process_changed_it_knows_at_once() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_key_is_good_until_it_expires_or_is_revoked() {
     let (folder, keys) = opened();
     let later = now() + 24.hours();
@@ -192,7 +191,7 @@ fn a_key_is_good_until_it_expires_or_is_revoked() {
     assert!(keys.has_any(), "there may be one");
 }
 
-#[test]
+#[on_both]
 fn a_key_is_no_agencys_unless_it_says_so() {
     let (_folder, keys) = opened();
     let new = |name, agency| NewKey {
@@ -212,7 +211,7 @@ fn a_key_is_no_agencys_unless_it_says_so() {
     }
 }
 
-#[test]
+#[on_both]
 fn there_is_a_key_until_the_last_is_revoked() {
     let (_folder, keys) = opened();
     assert!(!keys.has_any());
@@ -225,7 +224,7 @@ fn there_is_a_key_until_the_last_is_revoked() {
     }
 }
 
-#[test]
+#[on_both]
 fn keys_are_the_same_after_a_restart() {
     let (folder, keys) = opened();
     let (_, text) = create(&keys, "a");
@@ -240,7 +239,7 @@ fn keys_are_the_same_after_a_restart() {
 }
 
 /// What is not understood may be a restriction.
-#[test]
+#[on_both]
 fn a_key_that_cannot_be_read_lets_nobody_in_until_it_can() {
     let (folder, keys) = opened();
     let (record, text) = create(&keys, "a");
@@ -272,7 +271,7 @@ fn a_key_that_cannot_be_read_lets_nobody_in_until_it_can() {
     }
 }
 
-#[test]
+#[on_sqlite("the file is moved away")]
 fn a_file_that_was_removed_lets_nobody_in_and_takes_no_change() {
     let (folder, keys) = opened();
     let (record, text) = create(&keys, "a");
@@ -292,7 +291,7 @@ fn a_file_that_was_removed_lets_nobody_in_and_takes_no_change() {
     create(&keys, "b");
 }
 
-#[test]
+#[on_both]
 fn a_secret_is_in_no_row_and_in_no_message() {
     let (folder, keys) = opened();
     let made = keys.create("a", KeyLocations::All, None, None).wait();
@@ -310,7 +309,7 @@ fn a_secret_is_in_no_row_and_in_no_message() {
 }
 
 /// Several instances as of several processes: each has a connection of its own.
-#[test]
+#[on_both]
 fn keys_that_are_made_at_once_are_all_kept() {
     let folder = for_tests::folder();
     thread::scope(|scope| {
@@ -331,7 +330,7 @@ fn keys_that_are_made_at_once_are_all_kept() {
 }
 
 /// In one transaction, one of them is refused and the others are not.
-#[test]
+#[on_both]
 fn one_name_that_is_asked_for_at_once_is_given_once() {
     let (_folder, keys) = opened();
     let asked: Vec<_> = (0..20)

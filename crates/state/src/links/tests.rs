@@ -2,16 +2,15 @@
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
 use crate::people::{People, PersonRole};
-use crate::store::for_tests::{self, on_one_thread};
+use crate::store::for_tests::{self, TestPlace, on_one_thread};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 struct Doors {
-    folder: TempDir,
+    folder: TestPlace,
     links: Links,
     people: People,
 }
@@ -54,7 +53,7 @@ impl Doors {
     }
 }
 
-#[test]
+#[on_both]
 fn an_invitation_makes_the_person_that_it_describes() {
     let doors = opened();
     let offer = Invitation {
@@ -90,7 +89,7 @@ fn an_invitation_makes_the_person_that_it_describes() {
     assert_eq!(events[1].actor.as_deref(), Some("per_host"));
 }
 
-#[test]
+#[on_both]
 fn each_offer_makes_its_own_person() {
     let doors = opened();
     let everywhere = Invitation {
@@ -150,7 +149,7 @@ fn each_offer_makes_its_own_person() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_link_lets_in_as_many_as_it_is_for_and_no_longer_than_it_lasts() {
     let doors = opened();
     let (_, three) = doors.make(Offer::Invite(invitation("Team")), 3);
@@ -186,7 +185,7 @@ fn a_link_lets_in_as_many_as_it_is_for_and_no_longer_than_it_lasts() {
     assert_eq!(listed, [(0, false), (1, true)]);
 }
 
-#[test]
+#[on_both]
 fn of_many_who_come_at_once_one_is_let_in() {
     let doors = opened();
     let elsewhere = Links::new(&for_tests::open(&doors.folder));
@@ -209,7 +208,7 @@ fn of_many_who_come_at_once_one_is_let_in() {
     assert_eq!(doors.people.list().wait().expect("read").len(), 1);
 }
 
-#[test]
+#[on_both]
 fn the_first_operators_link_is_good_until_there_is_one() {
     let doors = opened();
     let (_, one) = doors.make(Offer::First, 1);
@@ -235,7 +234,7 @@ fn the_first_operators_link_is_good_until_there_is_one() {
 }
 
 /// A wrong name leaves the link as it was.
-#[test]
+#[on_both]
 fn who_gives_a_wrong_name_may_try_again() {
     let doors = opened();
     let (_, text) = doors.make(Offer::Invite(invitation("Anna")), 1);
@@ -245,7 +244,7 @@ fn who_gives_a_wrong_name_may_try_again() {
     assert!(doors.join(&text, Some("Eve")).is_some());
 }
 
-#[test]
+#[on_both]
 fn what_makes_no_sense_is_not_made() {
     let doors = opened();
     let invite = || Offer::Invite(invitation("Anna"));
@@ -276,7 +275,7 @@ fn what_makes_no_sense_is_not_made() {
     assert_eq!(doors.links.list().wait(), Ok(Vec::new()));
 }
 
-#[test]
+#[on_both]
 fn so_many_links_of_a_kind_are_open() {
     let doors = opened();
     let expires = (now() + 1.hours()).as_millisecond();
@@ -296,7 +295,7 @@ fn so_many_links_of_a_kind_are_open() {
     more().expect("there is room");
 }
 
-#[test]
+#[on_both]
 fn a_text_is_in_no_row_and_in_no_message() {
     let doors = opened();
     let made = doors.links.make(Offer::First, HOUR, 1, None).wait();
@@ -306,18 +305,13 @@ fn a_text_is_in_no_row_and_in_no_message() {
     assert!(!debug.contains(secret), "{debug}");
     drop(doors.links);
     drop(doors.people);
-    for file in std::fs::read_dir(doors.folder.path()).expect("a folder") {
-        let bytes = std::fs::read(file.expect("a file").path()).expect("read");
-        assert!(
-            !bytes
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes())
-        );
-    }
+    let held = for_tests::bytes(&doors.folder);
+    let mut windows = held.windows(secret.len());
+    assert!(!windows.any(|window| window == secret.as_bytes()));
 }
 
 /// A word that this version does not know may be a restriction.
-#[test]
+#[on_both]
 fn an_offer_that_is_not_understood_lets_nobody_in() {
     let doors = opened();
     let (_, text) = doors.make(Offer::Invite(invitation("Anna")), 1);

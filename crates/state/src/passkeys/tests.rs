@@ -14,7 +14,7 @@ fn passkey(id: u8) -> NewPasskey {
     }
 }
 
-#[test]
+#[on_both]
 fn a_person_has_some_and_nobody_has_anothers() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -51,7 +51,7 @@ fn a_person_has_some_and_nobody_has_anothers() {
     assert!(passkeys.find(&[3; 16]).wait().expect("read").is_none());
 }
 
-#[test]
+#[on_both]
 fn an_answer_is_good_once() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);

@@ -1,12 +1,11 @@
 //! People as memory, rows and other processes have them, and what ends with one.
 
 use jiff::ToSpan;
-use tempfile::TempDir;
 
 use super::*;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
-fn opened() -> (TempDir, Store, People) {
+fn opened() -> (TestPlace, Store, People) {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let people = People::new(&store);
@@ -30,7 +29,7 @@ fn known(people: &People, id: &str) -> Option<Person> {
     found.map(|person| person.as_ref().clone())
 }
 
-#[test]
+#[on_both]
 fn a_person_is_known_to_every_process_until_the_end() {
     let (folder, store, people) = opened();
     let elsewhere = People::new(&for_tests::open(&folder));
@@ -62,7 +61,7 @@ fn a_person_is_known_to_every_process_until_the_end() {
     assert!(error.to_string().contains("there is no person Anna"));
 }
 
-#[test]
+#[on_both]
 fn who_reaches_what_and_who_approves_it() {
     let named = |may_approve| {
         let alias = "acme".to_owned();
@@ -107,7 +106,7 @@ fn who_reaches_what_and_who_approves_it() {
     }
 }
 
-#[test]
+#[on_both]
 fn with_a_person_end_sessions_links_and_grants() {
     let (folder, store, people) = opened();
     let (anna, bert) = (
@@ -167,7 +166,7 @@ fn with_a_person_end_sessions_links_and_grants() {
     assert!(!people.has_operator());
 }
 
-#[test]
+#[on_both]
 fn nobody_but_the_command_line_ends_the_last_operator() {
     let (_folder, store, people) = opened();
     let olga = put(&store, new("Olga", PersonRole::Operator));
@@ -183,7 +182,7 @@ fn nobody_but_the_command_line_ends_the_last_operator() {
     assert!(!people.has_operator());
 }
 
-#[test]
+#[on_both]
 fn who_may_approve_changes_for_every_process() {
     let (folder, store, people) = opened();
     let elsewhere = People::new(&for_tests::open(&folder));
@@ -231,7 +230,7 @@ fn who_may_approve_changes_for_every_process() {
     set(true, &[]).expect_err("ended");
 }
 
-#[test]
+#[on_both]
 fn a_highlevel_user_is_one_person_and_an_ended_one_stays_out() {
     let (_folder, _store, people) = opened();
     let sign_in = |user: &str, name: &str| people.with_highlevel_user(user, name).wait();
@@ -253,7 +252,7 @@ fn a_highlevel_user_is_one_person_and_an_ended_one_stays_out() {
     );
 }
 
-#[test]
+#[on_both]
 fn a_name_can_be_read_and_is_not_mistaken_for_another() {
     let long = "n".repeat(64);
     for name in ["Anna", "王小明", "O'Neil & Söhne", &long] {
@@ -273,7 +272,7 @@ fn a_name_can_be_read_and_is_not_mistaken_for_another() {
     }
 }
 
-#[test]
+#[on_both]
 fn so_many_people_may_sign_in() {
     let (folder, _store, people) = opened();
     for_tests::sql(
@@ -290,7 +289,7 @@ fn so_many_people_may_sign_in() {
 }
 
 /// A role that is not understood may be a restriction.
-#[test]
+#[on_both]
 fn people_who_cannot_be_read_are_nobody_until_they_can() {
     let (folder, store, people) = opened();
     let anna = put(&store, new("Anna", PersonRole::Member));
@@ -305,7 +304,7 @@ fn people_who_cannot_be_read_are_nobody_until_they_can() {
     });
 }
 
-#[test]
+#[on_both]
 fn who_was_ended_long_ago_is_forgotten() {
     let (folder, store, people) = opened();
     let [old, recent] = ["old", "recent"].map(|name| {

@@ -1,9 +1,7 @@
 //! What is kept of previewed requests: for whom, how long, and how many.
 
-use tempfile::TempDir;
-
 use super::*;
-use crate::store::for_tests;
+use crate::store::for_tests::{self, TestPlace};
 
 fn new(id: u8, principal: u8, request: &[u8]) -> NewPreparation {
     NewPreparation {
@@ -22,11 +20,11 @@ fn find(store: &Store, id: u8) -> Option<Preparation> {
     store.prepared([id; 32]).wait().expect("read")
 }
 
-fn expire(folder: &TempDir) {
+fn expire(folder: &TestPlace) {
     for_tests::sql(folder, "UPDATE prepared SET expires_at = 1");
 }
 
-#[test]
+#[on_both]
 fn a_request_is_kept_sealed_in_every_process_until_it_expires() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -42,7 +40,7 @@ fn a_request_is_kept_sealed_in_every_process_until_it_expires() {
     assert_eq!(find(&other, 1), Some(expected));
     assert_eq!(find(&other, 2), None);
     drop((store, other));
-    let bytes = std::fs::read(for_tests::file(&folder)).expect("read");
+    let bytes = for_tests::bytes(&folder);
     assert!(!bytes.windows(9).any(|window| window == b"a request"));
     let store = for_tests::open(&folder);
     expire(&folder);
@@ -52,7 +50,7 @@ fn a_request_is_kept_sealed_in_every_process_until_it_expires() {
     assert_eq!(left, 0);
 }
 
-#[test]
+#[on_both]
 fn the_first_confirmation_stays() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -72,7 +70,7 @@ fn the_first_confirmation_stays() {
     assert!((5..=6).contains(&hours), "{hours}");
 }
 
-#[test]
+#[on_both]
 fn a_principal_has_so_many_and_takes_nobody_elses() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -94,9 +92,9 @@ fn a_principal_has_so_many_and_takes_nobody_elses() {
     assert!(keep(&store, new(202, 2, b"r")));
 }
 
-#[test]
+#[on_both]
 fn large_requests_have_room_for_a_few() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let large = vec![b'x'; MOST_PREPARED_BYTES];
     let error = store
         .prepare(new(1, 1, &[&large[..], b"x"].concat()))

@@ -39,7 +39,7 @@ fn current(sections: &RuleSections) -> Vec<String> {
     all.into_iter().map(line).collect()
 }
 
-#[test]
+#[on_both]
 fn a_section_is_written_removed_and_restored() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -75,9 +75,9 @@ fn a_section_is_written_removed_and_restored() {
     );
 }
 
-#[test]
+#[on_both]
 fn who_did_not_see_the_last_version_writes_none() {
-    let sections = RuleSections::new(&Store::in_memory().expect("open"));
+    let sections = RuleSections::new(&for_tests::store());
     assert_eq!(put(&sections, "desk", Some("a"), None), Ok(1));
     for replaces in [None, Some(0), Some(2)] {
         let error = put(&sections, "desk", Some("b"), replaces).expect_err("refused");
@@ -86,9 +86,9 @@ fn who_did_not_see_the_last_version_writes_none() {
     assert_eq!(current(&sections), ["desk 1 a"]);
 }
 
-#[test]
+#[on_both]
 fn names_texts_and_numbers_have_bounds() {
-    let sections = RuleSections::new(&Store::in_memory().expect("open"));
+    let sections = RuleSections::new(&for_tests::store());
     let long = "x".repeat(LONGEST_NAME + 1);
     for name in ["", "Desk", "a b", "ä", "1a", "a/b", long.as_str()] {
         let error = put(&sections, name, Some(""), None).expect_err("refused");
@@ -112,7 +112,7 @@ fn names_texts_and_numbers_have_bounds() {
     assert_eq!(put(&sections, "s1", Some("b"), Some(1)), Ok(2));
 }
 
-#[test]
+#[on_both]
 fn another_process_is_heard_within_a_fifth_of_a_second() {
     let folder = for_tests::folder();
     let [sections, other] = [(); 2].map(|()| RuleSections::new(&for_tests::open(&folder)));

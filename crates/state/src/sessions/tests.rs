@@ -2,13 +2,12 @@
 
 use jiff::ToSpan;
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::*;
 use crate::people::People;
-use crate::store::for_tests::{self, on_one_thread};
+use crate::store::for_tests::{self, TestPlace, on_one_thread};
 
-fn opened() -> (TempDir, Sessions, People) {
+fn opened() -> (TestPlace, Sessions, People) {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     (folder, Sessions::new(&store), People::new(&store))
@@ -31,7 +30,7 @@ fn find(sessions: &Sessions, text: &SecretString, at: Timestamp) -> Option<Perso
     found
 }
 
-#[test]
+#[on_both]
 fn a_session_ends_after_twelve_hours_or_two_idle_ones() {
     let (_folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -72,7 +71,7 @@ fn a_session_ends_after_twelve_hours_or_two_idle_ones() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_page_that_asks_by_itself_keeps_no_session_alive() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -92,7 +91,7 @@ fn a_page_that_asks_by_itself_keeps_no_session_alive() {
     assert_eq!(seen, start.as_millisecond());
 }
 
-#[test]
+#[on_both]
 fn a_session_that_a_passkey_began_lasts_a_month() {
     let (_folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -105,7 +104,7 @@ fn a_session_that_a_passkey_began_lasts_a_month() {
     }
 }
 
-#[test]
+#[on_both]
 fn its_use_is_written_down_once_a_minute() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -122,7 +121,7 @@ fn its_use_is_written_down_once_a_minute() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_session_is_good_in_every_process_until_it_or_its_person_ends() {
     let (folder, sessions, people) = opened();
     let elsewhere = Sessions::new(&for_tests::open(&folder));
@@ -144,7 +143,7 @@ fn a_session_is_good_in_every_process_until_it_or_its_person_ends() {
     }
 }
 
-#[test]
+#[on_both]
 fn one_more_than_fifty_ends_the_oldest_of_that_person() {
     let (_folder, sessions, people) = opened();
     let (anna, bert) = (make(&people, "Anna"), make(&people, "Bert"));
@@ -168,7 +167,7 @@ fn one_more_than_fifty_ends_the_oldest_of_that_person() {
     assert!(find(&sessions, &other, start).is_some());
 }
 
-#[test]
+#[on_both]
 fn what_is_over_is_forgotten_and_no_text_is_in_a_row() {
     let (folder, sessions, people) = opened();
     let anna = make(&people, "Anna");
@@ -185,11 +184,9 @@ fn what_is_over_is_forgotten_and_no_text_is_in_a_row() {
     let agent = "SELECT LENGTH(agent) AS n FROM session";
     assert_eq!(for_tests::number(&folder, agent), 120);
     drop((sessions, people));
-    for file in std::fs::read_dir(folder.path()).expect("a folder") {
-        let bytes = std::fs::read(file.expect("a file").path()).expect("read");
-        for text in [&gone, &kept] {
-            let secret = text.expose_secret().as_bytes();
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret));
-        }
+    let bytes = for_tests::bytes(&folder);
+    for text in [&gone, &kept] {
+        let secret = text.expose_secret().as_bytes();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
 }

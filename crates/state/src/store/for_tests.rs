@@ -1,43 +1,183 @@
 //! Stores of tests: what they hold as others see it, and other processes, real ones or a connection beside.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
+use test_services::{ServiceKind, TestDatabase, shared};
 
 use super::connection::connect;
-use super::place::StorePlace;
+use super::place::{DatabaseAddress, StorePlace};
 use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
 use crate::audit::AuditEntry;
 
-/// Tells a child what it is to do.
+/// Tells a child what it is to do, and where.
 const ROLE: &str = "STATE_TEST_ROLE";
 const FOLDER: &str = "STATE_TEST_FOLDER";
+const DATABASE: &str = "STATE_TEST_DATABASE";
 
 /// No test waits longer for what is to come soon.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
-pub(crate) fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
+/// What a test is run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestedDatabase {
+    Sqlite,
+    Postgres,
 }
 
-pub(crate) fn open(folder: &TempDir) -> Store {
-    Store::open(&options(folder)).expect("open")
+/// A test under way.
+struct TestRun {
+    tested: TestedDatabase,
+    /// Dropped when it ends.
+    databases: Vec<TestDatabase>,
+    uses_store: bool,
 }
 
-pub(crate) fn options(folder: &TempDir) -> StoreOptions<'_> {
+thread_local! {
+    static RUN: RefCell<Option<TestRun>> = const { RefCell::new(None) };
+}
+
+/// Ends with the test, however that ends.
+struct EndOfRun;
+
+impl Drop for EndOfRun {
+    fn drop(&mut self) {
+        RUN.take();
+    }
+}
+
+/// Does a test, whose places are on that database. Where there is none of the kind, it says so.
+pub(crate) fn run_on(tested: TestedDatabase, test: impl FnOnce()) {
+    if tested == TestedDatabase::Postgres && shared(ServiceKind::Postgres).is_none() {
+        return;
+    }
+    RUN.set(Some(TestRun {
+        tested,
+        databases: Vec::new(),
+        uses_store: false,
+    }));
+    let _end = EndOfRun;
+    test();
+    let uses_store = RUN.with_borrow(|run| run.as_ref().is_some_and(|run| run.uses_store));
+    // A child has its place from the test that started it.
+    assert!(uses_store || role().is_some(), "no store: it is a #[test]");
+}
+
+fn tested() -> TestedDatabase {
+    let tested = RUN.with_borrow(|run| run.as_ref().map(|run| run.tested));
+    tested.expect("a test with a store is #[on_both], or #[on_sqlite] and says why")
+}
+
+/// The address of a fresh database; none where the test is on SQLite.
+fn fresh_database() -> Option<SecretString> {
+    let tested = tested();
+    let database = match tested {
+        TestedDatabase::Sqlite => None,
+        TestedDatabase::Postgres => TestDatabase::create(ServiceKind::Postgres),
+    };
+    let url = database.as_ref().map(|database| database.url().to_owned());
+    RUN.with_borrow_mut(|run| {
+        let run = run.as_mut().expect("a test");
+        run.uses_store = true;
+        run.databases.extend(database);
+    });
+    url.map(SecretString::from)
+}
+
+/// Where a test keeps its state: a folder, with its file or with a database of PostgreSQL beside.
+pub(crate) struct TestPlace {
+    path: PathBuf,
+    database: Option<SecretString>,
+    /// A database has no key in a folder.
+    keys: Vec<SecretString>,
+    /// None where it is another process's.
+    _folder: Option<TempDir>,
+}
+
+impl TestPlace {
+    fn new(path: PathBuf, folder: Option<TempDir>, database: Option<SecretString>) -> Self {
+        let key =
+            |_: &SecretString| SecretString::from("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+        Self {
+            path,
+            keys: database.iter().map(key).collect(),
+            database,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The address of its database.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// A folder in this one.
+    pub(crate) fn inner(&self) -> Self {
+        let folder = tempfile::tempdir_in(&self.path).expect("a folder");
+        Self::new(folder.path().to_owned(), Some(folder), None)
+    }
+
+    fn rows(&self) -> StorePlace {
+        match &self.database {
+            Some(url) => database_place(url),
+            None => StorePlace::File(file(self)),
+        }
+    }
+}
+
+fn database_place(url: &SecretString) -> StorePlace {
+    StorePlace::Database(Arc::new(DatabaseAddress::parse(url).expect("an address")))
+}
+
+pub(crate) fn folder() -> TestPlace {
+    let folder = tempfile::tempdir().expect("a folder");
+    TestPlace::new(folder.path().to_owned(), Some(folder), fresh_database())
+}
+
+/// With the database of this address, whoever made that.
+pub(crate) fn at_database(url: &str) -> TestPlace {
+    let folder = tempfile::tempdir().expect("a folder");
+    TestPlace::new(folder.path().to_owned(), Some(folder), Some(url.into()))
+}
+
+pub(crate) fn open(place: &TestPlace) -> Store {
+    Store::open(&options(place)).expect("open")
+}
+
+/// One that nobody else opens: in memory, or in a database of its own.
+pub(crate) fn store() -> Store {
+    let place = TestPlace::new(PathBuf::new(), None, fresh_database());
+    let opened = match place.database {
+        None => Store::in_memory(),
+        Some(_) => Store::open(&StoreOptions {
+            folder: None,
+            ..options(&place)
+        }),
+    };
+    opened.expect("open")
+}
+
+pub(crate) fn options(place: &TestPlace) -> StoreOptions<'_> {
     StoreOptions {
-        folder: Some(folder.path()),
-        url: None,
+        folder: Some(place.path()),
+        url: place.database.as_ref(),
         outage_reads: Duration::ZERO,
         upstream: "services.example.com",
-        keys: &[],
+        keys: &place.keys,
         audit_file: None,
     }
 }
@@ -60,40 +200,84 @@ pub(crate) fn entry(arguments: &Map<String, Value>) -> AuditEntry<'_> {
     }
 }
 
-/// The store's file.
-pub(crate) fn file(folder: &TempDir) -> PathBuf {
-    folder.path().join("services.example.com.db")
+/// The store's file, of a test on SQLite.
+pub(crate) fn file(place: &TestPlace) -> PathBuf {
+    place.path().join("services.example.com.db")
+}
+
+/// Everything that is kept, as whoever steals it has it: bytes of all files, or values of all rows.
+pub(crate) fn bytes(place: &TestPlace) -> Vec<u8> {
+    if place.database.is_none() {
+        let entries = std::fs::read_dir(place.path()).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("a file").path());
+        // By another program: a file that this process closes loses the locks that it has on it.
+        let read = Command::new("cat").args(paths).output();
+        let held = read.expect("read").stdout;
+        assert!(held.len() > 8_192, "the store is in that folder");
+        return held;
+    }
+    beside(place, |transaction| {
+        let tables = "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
+            WHERE table_schema = current_schema()";
+        let mut held = Vec::new();
+        for table in transaction.all(sqlx::query(tables))? {
+            let all = format!("SELECT * FROM {}", table.text("name")?);
+            for row in transaction.all(sqlx::query(AssertSqlSafe(all)))? {
+                held.extend(row.bytes_of_all());
+            }
+        }
+        assert!(!held.is_empty(), "there are rows");
+        Ok(held)
+    })
 }
 
 /// Does it in a transaction of its own, by a connection of its own, as another process does.
 pub(crate) fn beside<T>(
-    folder: &TempDir,
+    place: &TestPlace,
     act: impl FnOnce(&mut Transaction) -> Result<T, StoreError>,
 ) -> T {
-    let (connection, value) = connect(&StorePlace::File(file(folder)), act).expect("done");
+    let (connection, value) = connect(&place.rows(), act).expect("done");
     connection.close();
     value
 }
 
+/// A statement with bytes in it, `x'00'` or a text `AS BLOB`, as the tested database writes them.
+pub(crate) fn dialect(statement: &str) -> String {
+    match tested() {
+        TestedDatabase::Sqlite => statement.to_owned(),
+        TestedDatabase::Postgres => {
+            let mut parts = statement.split("x'");
+            let first = parts.next().unwrap_or_default().to_owned();
+            let bytes = |text: String, part: &str| match part.split_once('\'') {
+                Some((bytes, rest)) => format!("{text}CAST('\\x{bytes}' AS BYTEA){rest}"),
+                None => format!("{text}x'{part}"),
+            };
+            parts.fold(first, bytes).replace(" AS BLOB)", " AS BYTEA)")
+        }
+    }
+}
+
 /// Changes rows as no program does, and tells every process.
-pub(crate) fn sql(folder: &TempDir, statement: &str) {
-    beside(folder, |transaction| {
-        transaction.run(sqlx::query(AssertSqlSafe(statement.to_owned())))?;
+pub(crate) fn sql(place: &TestPlace, statement: &str) {
+    let statement = dialect(statement);
+    beside(place, |transaction| {
+        transaction.run(sqlx::query(AssertSqlSafe(statement)))?;
         transaction.revise()
     });
 }
 
 /// The one number of a query that calls it `n`.
-pub(crate) fn number(folder: &TempDir, query: &str) -> i64 {
-    beside(folder, |transaction| {
+pub(crate) fn number(place: &TestPlace, query: &str) -> i64 {
+    beside(place, |transaction| {
         let row = transaction.one(sqlx::query(AssertSqlSafe(query.to_owned())))?;
         row.expect("a row").integer("n")
     })
 }
 
-/// Tables in memory, for what needs no threads.
+/// Tables of their own, for what needs no threads.
 pub(crate) fn in_memory<T>(act: impl FnOnce(&mut Transaction) -> T) -> T {
-    let done = connect(&StorePlace::Memory, |transaction| {
+    let place = fresh_database().map_or(StorePlace::Memory, |url| database_place(&url));
+    let done = connect(&place, |transaction| {
         super::schema::bring_up_to_date(transaction)?;
         Ok(act(transaction))
     });
@@ -117,8 +301,8 @@ pub(crate) struct Stuck {
     thread: Option<JoinHandle<()>>,
 }
 
-pub(crate) fn stick(folder: &TempDir) -> Stuck {
-    let place = StorePlace::File(file(folder));
+pub(crate) fn stick(place: &TestPlace) -> Stuck {
+    let place = place.rows();
     let ((holds, held), (release, released)) = (channel(), channel::<()>());
     let thread = thread::spawn(move || {
         let done = connect(&place, |_| {
@@ -172,20 +356,25 @@ pub(crate) fn comes(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     since.elapsed()
 }
 
-/// A test of this binary as a process of its own, with something to do in the folder.
-pub(crate) fn child(test: &str, role: &str, folder: &TempDir) -> Command {
+/// A test of this binary as a process of its own, with something to do at the place.
+pub(crate) fn child(test: &str, role: &str, place: &TestPlace) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a path"));
     command
         .args(["--exact", test, "--include-ignored", "--nocapture"])
         .env(ROLE, role)
-        .env(FOLDER, folder.path());
+        .env(FOLDER, place.path());
+    if let Some(url) = &place.database {
+        command.env(DATABASE, url.expose_secret());
+    }
     command
 }
 
 /// In a child: what it is to do, and where.
-pub(crate) fn role() -> Option<(String, PathBuf)> {
+pub(crate) fn role() -> Option<(String, TestPlace)> {
     let role = std::env::var(ROLE).ok()?;
-    Some((role, std::env::var_os(FOLDER)?.into()))
+    let path = std::env::var_os(FOLDER)?.into();
+    let database = std::env::var(DATABASE).ok().map(SecretString::from);
+    Some((role, TestPlace::new(path, None, database)))
 }
 
 /// Ends with the test.

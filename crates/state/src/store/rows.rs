@@ -199,6 +199,22 @@ impl StoredRow {
     }
 }
 
+#[cfg(test)]
+impl StoredRow {
+    /// Texts and bytes of all columns, one after the other.
+    pub(super) fn bytes_of_all(&self) -> Vec<u8> {
+        use sqlx::Row as _;
+        let bytes = |column| match self.0.try_get::<Option<String>, _>(column) {
+            Ok(text) => text.map(String::into_bytes),
+            Err(_) => self
+                .0
+                .try_get::<Option<Vec<u8>>, _>(column)
+                .unwrap_or_default(),
+        };
+        (0..self.0.len()).filter_map(bytes).flatten().collect()
+    }
+}
+
 /// Why there is no answer, and what that says of the connection.
 pub(super) struct Unheard {
     pub error: StoreError,

@@ -1,9 +1,12 @@
 //! The store as a file: who may read it, what it says in clear, its key, its tables, and more than one process on it.
 
+mod bad_times;
+mod bouncer;
 mod disk;
 mod import;
 mod keys;
 mod processes;
+mod statements;
 mod upkeep;
 
 use std::fs::{self, Permissions};
@@ -12,8 +15,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use tempfile::TempDir;
 
+use super::for_tests::TestPlace;
 use super::*;
 use crate::SANDBOX;
 use crate::approvals::{Approvals, Claim, NewApproval};
@@ -130,7 +133,7 @@ fn bytes(path: &Path) -> Vec<u8> {
     read.expect("read").stdout
 }
 
-#[test]
+#[on_sqlite("modes of files")]
 fn the_files_are_for_their_owner() {
     let around = for_tests::folder();
     let path = around.path().join("a/state");
@@ -168,7 +171,7 @@ fn the_files_are_for_their_owner() {
     assert_eq!((mode(&file), mode(&path)), (0o600, 0o700));
 }
 
-#[test]
+#[on_sqlite("a link in place of the file")]
 fn a_link_in_place_of_the_file_is_not_followed() {
     for is_there in [true, false] {
         let (folder, elsewhere) = (for_tests::folder(), for_tests::folder());
@@ -185,7 +188,7 @@ fn a_link_in_place_of_the_file_is_not_followed() {
     }
 }
 
-#[test]
+#[on_sqlite("bytes of the files")]
 fn no_secret_stands_in_clear_in_any_file() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -221,7 +224,7 @@ fn no_secret_stands_in_clear_in_any_file() {
     check(&[file], "when it is closed");
 }
 
-#[test]
+#[on_sqlite("names of files")]
 fn each_upstream_has_a_file_of_its_own() {
     let rows = [
         ("services.example.com", "services.example.com.db"),
@@ -254,7 +257,7 @@ fn each_upstream_has_a_file_of_its_own() {
 }
 
 /// Where a path has letters that mean something in a URL.
-#[test]
+#[on_sqlite("the path of the file")]
 fn a_folder_may_have_any_name() {
     let around = for_tests::folder();
     for name in ["a b", "100%25", "what?", "#1", "ü", "a&mode=memory"] {
@@ -274,20 +277,20 @@ fn a_folder_may_have_any_name() {
     }
 }
 
-#[test]
+#[on_sqlite("a store in memory")]
 fn a_store_in_memory_is_gone_with_the_process_and_does_the_same() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     assert_eq!((store.is_durable(), store.path()), (false, None));
     fill(&store);
     assert!(Keys::new(&store).has_any() && Pauses::new(&store).is_any());
-    let other = Store::in_memory().expect("open");
+    let other = for_tests::store();
     assert!(!Keys::new(&other).has_any());
     assert_ne!(store.confirm_key(), other.confirm_key());
 }
 
 /// As a later program has left them.
 fn of_version(
-    folder: &TempDir,
+    folder: &TestPlace,
     version: i64,
     min_reader: Option<i64>,
 ) -> Result<Store, StoreError> {
@@ -305,7 +308,7 @@ fn of_version(
     Store::open(&for_tests::options(folder))
 }
 
-#[test]
+#[on_both]
 fn tables_of_a_later_version_are_used_where_they_may_be() {
     let ours = schema::newest();
     let rows = [
@@ -335,7 +338,7 @@ fn tables_of_a_later_version_are_used_where_they_may_be() {
     }
 }
 
-#[test]
+#[on_sqlite("a broken file")]
 fn what_is_no_database_is_not_written_over() {
     for broken in ["no database ".repeat(10), "and a longer one ".repeat(1_000)] {
         let folder = for_tests::folder();
@@ -350,7 +353,7 @@ fn what_is_no_database_is_not_written_over() {
     }
 }
 
-#[test]
+#[on_sqlite("two upstreams share a folder, but no database")]
 fn many_that_open_a_new_folder_at_once_share_one_store() {
     for _ in 0..5 {
         let folder = for_tests::folder();

@@ -14,7 +14,7 @@ use crate::StoreError;
 use crate::folder::FILE_MODE;
 
 /// Every sealed column: its table, the column that names the row, and where the generation stands, if it has one.
-const SEALED: [SealedColumn; 9] = [
+pub(super) const SEALED: [SealedColumn; 9] = [
     SealedColumn::new("secret", RowName::Text("name"), "sealed", None),
     SealedColumn::new("approval", RowName::Text("id"), "request", None),
     SealedColumn::new("approval", RowName::Text("id"), "outcome", None),
@@ -42,7 +42,7 @@ const SEALED: [SealedColumn; 9] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-const COUNTED: [(&str, &str); 16] = [
+pub(super) const COUNTED: [(&str, &str); 16] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -64,7 +64,7 @@ const COUNTED: [(&str, &str); 16] = [
 /// Rows that are sealed anew in one transaction: others wait meanwhile.
 const AT_ONCE: i64 = 200;
 
-struct SealedColumn {
+pub(super) struct SealedColumn {
     table: &'static str,
     row: RowName,
     column: &'static str,
@@ -200,7 +200,7 @@ impl SealedColumn {
     }
 
     /// Finds the next rows after one, and seals one of them anew.
-    fn statements(&self) -> (String, String) {
+    pub(super) fn statements(&self) -> (String, String) {
         let (RowName::Text(row) | RowName::Bytes(row)) = self.row;
         let Self { table, column, .. } = self;
         let generation = self.generation.unwrap_or("CAST(0 AS BIGINT)");

@@ -4,12 +4,11 @@ mod installs;
 mod rekey;
 
 use secrecy::SecretString;
-use tempfile::TempDir;
 
 use super::*;
 use crate::events::Events;
 use crate::keys::{KeyLocations, Keys};
-use crate::store::for_tests::{self, folder, number, open, sql};
+use crate::store::for_tests::{self, TestPlace, folder, number, open, sql};
 
 const TOKEN: &str = "pit-11111111-2222-3333-4444-555555555555";
 
@@ -51,11 +50,11 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(owned).collect()
 }
 
-fn credentials(folder: &TempDir) -> i64 {
+fn credentials(folder: &TestPlace) -> i64 {
     number(folder, "SELECT COUNT(*) AS n FROM vault_credential")
 }
 
-#[test]
+#[on_both]
 fn a_token_is_kept_for_its_owner_and_renewed_in_its_place() {
     let folder = folder();
     let store = open(&folder);
@@ -123,7 +122,7 @@ fn a_token_is_kept_for_its_owner_and_renewed_in_its_place() {
     assert_eq!((back.id, back.alias), (bob.id, bob.alias));
 }
 
-#[test]
+#[on_both]
 fn an_alias_names_no_location_of_another_and_of_none_before() {
     let folder = folder();
     let store = open(&folder);
@@ -163,7 +162,7 @@ fn an_alias_names_no_location_of_another_and_of_none_before() {
     assert_eq!((all.alias.as_str(), all.name.as_str()), ("all-2", "All!"));
 }
 
-#[test]
+#[on_both]
 fn a_sealed_token_opens_in_its_row_and_generation_only() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -206,7 +205,7 @@ fn a_sealed_token_opens_in_its_row_and_generation_only() {
     expected(None, "refused");
 }
 
-#[test]
+#[on_sqlite("bytes of the files, and a copy")]
 fn no_token_stands_in_clear_in_file_log_or_backup() {
     let (folder, elsewhere) = (folder(), folder());
     let store = open(&folder);
@@ -240,7 +239,7 @@ fn no_token_stands_in_clear_in_file_log_or_backup() {
     assert!(!shown.contains(TOKEN), "{shown}");
 }
 
-#[test]
+#[on_both]
 fn a_change_by_another_process_is_known_within_a_fifth_of_a_second() {
     let folder = folder();
     let [vault, other] = [(); 2].map(|()| Vault::new(&open(&folder)));
@@ -274,7 +273,7 @@ fn a_change_by_another_process_is_known_within_a_fifth_of_a_second() {
     assert_eq!(vault.changes(), Ok(seen));
 }
 
-#[test]
+#[on_both]
 fn locations_are_bounded() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -310,7 +309,7 @@ fn locations_are_bounded() {
 }
 
 /// A grant that names these aliases.
-fn grant(folder: &TempDir, id: &str, aliases: &[&str]) {
+fn grant(folder: &TestPlace, id: &str, aliases: &[&str]) {
     sql(folder, &format!(
         "INSERT INTO oauth_grant VALUES ('{id}', 'per_ada', NULL, 'c', 'c', 'r', 'm', 'read', 'read-only', x'00', 0,
          CAST('{id}' AS BLOB), 1, NULL, 9, 9, NULL, NULL)"
@@ -324,7 +323,7 @@ fn grant(folder: &TempDir, id: &str, aliases: &[&str]) {
 }
 
 /// Grants that are over.
-fn ended(folder: &TempDir) -> Vec<String> {
+fn ended(folder: &TestPlace) -> Vec<String> {
     for_tests::beside(folder, |transaction| {
         let rows = transaction.all(sqlx::query(
             "SELECT id, ended_why FROM oauth_grant WHERE ended_at IS NOT NULL ORDER BY id",
@@ -336,13 +335,13 @@ fn ended(folder: &TempDir) -> Vec<String> {
 }
 
 /// Locations of grants that are not over.
-fn granted(folder: &TempDir) -> i64 {
+fn granted(folder: &TestPlace) -> i64 {
     let count = "SELECT COUNT(*) AS n FROM grant_location l JOIN oauth_grant g ON g.id = l.grant_id
         WHERE g.ended_at IS NULL";
     number(folder, count)
 }
 
-#[test]
+#[on_both]
 fn grants_end_with_their_last_location() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -383,7 +382,7 @@ fn grants_end_with_their_last_location() {
     assert_eq!(kept(&vault)[0].3, "uninstalled");
 }
 
-#[test]
+#[on_both]
 fn a_company_stays_when_its_last_location_goes() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));

@@ -41,7 +41,7 @@ fn is_any(approvals: &Approvals) -> bool {
         .is_empty()
 }
 
-#[test]
+#[on_both]
 fn what_is_approved_is_taken_once_with_its_request() {
     let (folder, approvals) = opened();
     let others = opened_in(&folder);
@@ -74,7 +74,7 @@ fn what_is_approved_is_taken_once_with_its_request() {
     assert_eq!(taken(&approvals), [(first.handle, REQUEST.to_vec())]);
 }
 
-#[test]
+#[on_both]
 fn many_that_are_approved_are_all_taken_each_once() {
     let (folder, approvals) = opened();
     let mut expected: Vec<String> = (0..50)
@@ -103,7 +103,7 @@ fn many_that_are_approved_are_all_taken_each_once() {
 }
 
 /// By its client, or by the server alone: whoever comes first.
-#[test]
+#[on_both]
 fn what_a_client_has_claimed_is_not_taken() {
     let (_folder, approvals) = opened();
     let handle = approved(&approvals, with_request("d", REQUEST)).handle;
@@ -111,9 +111,9 @@ fn what_a_client_has_claimed_is_not_taken() {
     assert_eq!(taken(&approvals), []);
 }
 
-#[test]
+#[on_both]
 fn a_request_goes_when_it_is_of_no_use_any_more() {
-    let ends: &[(&str, &dyn Fn(&TempDir, &Approvals, &str))] = &[
+    let ends: &[(&str, &dyn Fn(&TestPlace, &Approvals, &str))] = &[
         ("done", &|_, approvals, handle| {
             taken(approvals);
             approvals.finish(handle, "ok", false).wait().expect("done");
@@ -133,7 +133,7 @@ fn a_request_goes_when_it_is_of_no_use_any_more() {
     }
 }
 
-#[test]
+#[on_both]
 fn an_answer_is_kept_as_far_as_there_is_room() {
     for (outcome, kept) in [
         ("x".repeat(MOST_SEALED), "x".repeat(MOST_SEALED)),
@@ -154,7 +154,7 @@ fn an_answer_is_kept_as_far_as_there_is_room() {
 }
 
 /// Its client may still come back for it.
-#[test]
+#[on_both]
 fn a_request_that_cannot_be_opened_holds_up_no_other() {
     let (folder, approvals) = opened();
     let broken = approved(&approvals, with_request("broken", REQUEST)).handle;
@@ -166,7 +166,7 @@ fn a_request_that_cannot_be_opened_holds_up_no_other() {
 }
 
 /// Sealed for one approval, it is of no use to another.
-#[test]
+#[on_both]
 fn a_request_opens_for_its_own_approval_only() {
     let (folder, approvals) = opened();
     let first = approved(&approvals, with_request("first", REQUEST)).handle;

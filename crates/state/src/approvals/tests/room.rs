@@ -3,9 +3,9 @@
 use super::*;
 
 /// So many others like the one of this handle, each of a caller of its own.
-fn copies(folder: &TempDir, handle: &str, count: i64, state: &str) {
+fn copies(folder: &TestPlace, handle: &str, count: i64, state: &str) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-        INSERT INTO approval SELECT printf('apr_%020d', i), i, i, tool, effect, i, alias, '{state}', created_at,
+        INSERT INTO approval SELECT 'apr_0000' || (1000000000 + i), i, i, tool, effect, i, alias, '{state}', created_at,
             expires_at, decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, outcome,
             holder_decides
         FROM approval, n WHERE id = '{handle}'";
@@ -16,7 +16,7 @@ fn copies(folder: &TempDir, handle: &str, count: i64, state: &str) {
     );
 }
 
-#[test]
+#[on_both]
 fn a_client_cannot_bury_a_person_in_questions() {
     let (folder, approvals) = opened();
     for number in 0..MOST_OF_ONE {
@@ -43,7 +43,7 @@ fn a_client_cannot_bury_a_person_in_questions() {
     assert!(error.to_string().contains("1000 calls wait"), "{error}");
 }
 
-#[test]
+#[on_both]
 fn what_nobody_waits_for_makes_room() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "first", "w", HOUR).handle;
@@ -60,7 +60,7 @@ fn what_nobody_waits_for_makes_room() {
 }
 
 /// Whoever asks again for what was done hears what came of it, whatever others ask.
-#[test]
+#[on_both]
 fn what_was_done_is_pushed_out_by_nobody() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "first", "w", HOUR).handle;
@@ -77,12 +77,12 @@ fn what_was_done_is_pushed_out_by_nobody() {
     }
 }
 
-fn sql_delete_copies(folder: &TempDir) {
+fn sql_delete_copies(folder: &TestPlace) {
     for_tests::sql(folder, "DELETE FROM approval WHERE id LIKE 'apr_0000%'");
     for_tests::sql(folder, "DELETE FROM approval WHERE digest = 'd'");
 }
 
-#[test]
+#[on_both]
 fn many_callers_of_one_location_have_its_share_alone() {
     let (_folder, approvals) = opened();
     let approvals = approvals.with_most_pending(2);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[test]
+#[on_both]
 fn only_what_nobody_has_decided_in_time_waits() {
     let (folder, approvals) = opened();
     let first = request(&approvals, "a", "key:x", HOUR);

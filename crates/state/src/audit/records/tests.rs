@@ -41,7 +41,7 @@ fn write(store: &Store, lines: &[String]) {
 }
 
 fn in_memory(lines: &[String]) -> Store {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     write(&store, lines);
     store
 }
@@ -110,7 +110,7 @@ fn query(asked: &[(&str, &str)]) -> AuditQuery {
     query
 }
 
-#[test]
+#[on_both]
 fn records_are_found_by_what_is_known_of_them() {
     let rows: &[(&[(&str, &str)], &str)] = &[
         (&[], "a b c r d"),
@@ -141,7 +141,7 @@ fn records_are_found_by_what_is_known_of_them() {
     assert_eq!(ids(&nothing.expect("read")), "");
 }
 
-#[test]
+#[on_both]
 fn a_record_holds_beginning_and_end() {
     let store = in_memory(&two_days());
     let query = query(&[("tool", "contacts_delete")]);
@@ -158,7 +158,7 @@ fn a_record_holds_beginning_and_end() {
     );
 }
 
-#[test]
+#[on_both]
 fn lines_that_are_none_are_told_and_hide_no_other() {
     let whole = line("begun", "a", "24T10:00", &[]);
     let torn = whole[..40].to_owned();
@@ -192,7 +192,7 @@ fn many() -> Store {
     in_memory(&lines)
 }
 
-#[test]
+#[on_both]
 fn a_long_audit_is_read_in_parts_and_whole() {
     let store = many();
     let rows: &[(&[(&str, &str)], usize, &str, &str)] = &[
@@ -232,7 +232,7 @@ fn a_long_audit_is_read_in_parts_and_whole() {
     assert!(all[0].contains("20T10:00") && all[12_001].contains("late"));
 }
 
-#[test]
+#[on_both]
 fn lines_are_given_as_they_were_written_between_two_times() {
     let store = in_memory(&two_days());
     let rows = [
@@ -263,7 +263,7 @@ fn lines_are_given_as_they_were_written_between_two_times() {
 }
 
 /// Lines of another process, as one that shows them.
-#[test]
+#[on_both]
 fn a_reader_follows() {
     let folder = for_tests::folder();
     let (store, other) = (for_tests::open(&folder), for_tests::open(&folder));

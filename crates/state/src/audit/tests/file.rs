@@ -8,7 +8,7 @@ use super::*;
 use crate::store::StoreOptions;
 
 /// An audit that is written to this file, too.
-fn with_file(folder: &TempDir, path: &Path) -> Audit {
+fn with_file(folder: &TestPlace, path: &Path) -> Audit {
     let store = Store::open(&StoreOptions {
         audit_file: Some(path),
         ..for_tests::options(folder)
@@ -31,7 +31,7 @@ fn classes(path: &Path) -> Vec<String> {
     parse_lines(&lines).iter().map(class).collect()
 }
 
-#[test]
+#[on_both]
 fn a_file_gets_every_line_that_the_store_gets() {
     let folder = for_tests::folder();
     let path = folder.path().join("audit.jsonl");
@@ -47,7 +47,7 @@ fn a_file_gets_every_line_that_the_store_gets() {
     assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
 }
 
-#[test]
+#[on_both]
 fn a_file_that_was_moved_away_is_made_again() {
     let folder = for_tests::folder();
     let path = folder.path().join("audit.jsonl");
@@ -68,7 +68,7 @@ fn a_file_that_was_moved_away_is_made_again() {
 }
 
 /// The store has the lines all the same.
-#[test]
+#[on_both]
 fn a_file_that_cannot_be_written_refuses_no_call() {
     let folder = for_tests::folder();
     let nowhere = folder.path().join("none/audit.jsonl");
@@ -90,7 +90,7 @@ fn a_file_that_cannot_be_written_refuses_no_call() {
 }
 
 /// Of several processes: each line by one write.
-#[test]
+#[on_both]
 fn lines_of_many_writers_stay_whole_in_the_file() {
     let folder = for_tests::folder();
     let path = folder.path().join("audit.jsonl");

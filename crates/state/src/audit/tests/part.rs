@@ -31,7 +31,7 @@ fn read(audit: &Audit, query: &AuditQuery, before: Option<i64>, most: usize) -> 
     on_one_thread(part(&audit.store, query, None, before, most)).expect("read")
 }
 
-#[test]
+#[on_both]
 fn parts_follow_on_each_other_and_each_call_has_its_end() {
     let (_folder, audit) = audit(false);
     many(&audit, 25);
@@ -54,7 +54,7 @@ fn parts_follow_on_each_other_and_each_call_has_its_end() {
     assert_eq!(first.calls[0].1.state, RecordState::Done);
 }
 
-#[test]
+#[on_both]
 fn what_is_asked_for_narrows_every_part() {
     let (_folder, audit) = audit(false);
     many(&audit, 40);
@@ -118,7 +118,7 @@ fn what_is_asked_for_narrows_every_part() {
     }
 }
 
-#[test]
+#[on_both]
 fn who_does_not_run_the_server_sees_own_calls_and_locations() {
     let (_folder, audit) = audit(false);
     let of_ada = arguments(json!({}));
@@ -167,7 +167,7 @@ fn who_does_not_run_the_server_sees_own_calls_and_locations() {
     check(later.expect("a time"), &[1]);
 }
 
-#[test]
+#[on_both]
 fn one_call_is_found_with_its_end_however_far_that_is() {
     let (folder, audit) = audit(true);
     many(&audit, 1);

@@ -14,7 +14,7 @@ const HOUR: i64 = 60 * 60;
 /// Calls of so many seconds ago, and how one more stands where so many are allowed.
 #[track_caller]
 fn check(before: &[i64], most: i64, expected: &str) {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     for ago in before {
         end(
             opened(&store, with(vec![place("a", *ago, 1_000)])),
@@ -30,7 +30,7 @@ fn check(before: &[i64], most: i64, expected: &str) {
     assert_eq!(counts(&store)[1], taken, "{before:?} of {most}");
 }
 
-#[test]
+#[on_both]
 fn a_window_slides() {
     check(&[], 1, "open");
     check(&[0], 1, "no place 0, in 24 h");
@@ -44,7 +44,7 @@ fn a_window_slides() {
     check(&[HOUR, HOUR, HOUR], 3, "no place 0, in 23 h");
 }
 
-#[test]
+#[on_both]
 fn a_cap_that_was_lowered_waits_for_as_many_as_are_too_many() {
     let before = [4 * HOUR, 3 * HOUR, 2 * HOUR, HOUR];
     check(&before, 5, "open");
@@ -55,9 +55,9 @@ fn a_cap_that_was_lowered_waits_for_as_many_as_are_too_many() {
     check(&[], 0, "no place 0, never");
 }
 
-#[test]
+#[on_both]
 fn a_call_takes_a_place_under_every_cap_or_under_none() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let caps = |a, b, c| with(vec![place("a", 0, a), place("b", 0, b), place("c", 0, c)]);
     end(
         opened(&store, with(vec![place("b", 2 * HOUR, 9)])),
@@ -80,9 +80,9 @@ fn a_call_takes_a_place_under_every_cap_or_under_none() {
 }
 
 /// A refusal is no call: neither its key nor a line stands afterwards.
-#[test]
+#[on_both]
 fn a_call_without_a_place_leaves_nothing() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let start = CallStart {
         once: vec![key(1)],
         caps: vec![place("a", 0, 1), place("b", 0, 0)],
@@ -95,9 +95,9 @@ fn a_call_without_a_place_leaves_nothing() {
 }
 
 /// What was made before takes no place again.
-#[test]
+#[on_both]
 fn a_call_that_is_known_takes_no_place() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let start = || CallStart {
         once: vec![key(1)],
         caps: vec![place("a", 0, 1)],
@@ -112,9 +112,9 @@ fn a_call_that_is_known_takes_no_place() {
     assert_eq!(counts(&store), before);
 }
 
-#[test]
+#[on_both]
 fn what_did_nothing_gives_its_places_back() {
-    let store = Store::in_memory().expect("open");
+    let store = for_tests::store();
     let start = || with(vec![place("a", HOUR, 1), place("b", 0, 1)]);
     for _ in 0..3 {
         let open = opened(&store, start());
@@ -134,7 +134,7 @@ fn what_did_nothing_gives_its_places_back() {
 }
 
 /// Each as a process of its own.
-#[test]
+#[on_both]
 fn no_more_are_given_than_there_are() {
     let folder = for_tests::folder();
     let given = std::thread::scope(|scope| {

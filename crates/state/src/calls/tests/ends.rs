@@ -23,7 +23,7 @@ fn outcomes(store: &Store) -> Vec<String> {
         .collect()
 }
 
-#[test]
+#[on_both]
 fn an_end_says_what_became_of_the_call() {
     let rows: [(&str, fn(OpenCall), &str, [i64; 3], &str); 5] = [
         (
@@ -57,7 +57,7 @@ fn an_end_says_what_became_of_the_call() {
         ),
     ];
     for (name, act, expected, rows, outcome) in rows {
-        let store = Store::in_memory().expect("open");
+        let store = for_tests::store();
         act(opened(&store, whole(7)));
         assert_eq!(known(&store, &key(7)), expected, "{name}");
         assert_eq!(counts(&store), rows, "{name}");
@@ -66,7 +66,7 @@ fn an_end_says_what_became_of_the_call() {
 }
 
 /// It cannot have been sent: it is as if it had never begun.
-#[test]
+#[on_both]
 fn a_call_whose_caller_has_gone_before_it_began_did_nothing() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -94,7 +94,7 @@ fn a_call_whose_caller_has_gone_before_it_began_did_nothing() {
 }
 
 /// Whenever that is.
-#[test]
+#[on_both]
 fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -122,7 +122,7 @@ fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
 }
 
 /// Where the store is stuck, a call is refused, and its end is owed.
-#[test]
+#[on_both]
 fn what_cannot_be_written_refuses_and_owes_ends() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -154,7 +154,7 @@ fn what_cannot_be_written_refuses_and_owes_ends() {
 }
 
 /// Without a next call, too.
-#[test]
+#[on_both]
 fn what_is_owed_is_written_after_some_seconds() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -166,7 +166,7 @@ fn what_is_owed_is_written_after_some_seconds() {
 }
 
 /// Frames of the log of SQLite that end a transaction.
-fn commits(folder: &TempDir) -> usize {
+fn commits(folder: &TestPlace) -> usize {
     let log = folder.path().join("services.example.com.db-wal");
     let log = std::fs::read(log).expect("read");
     let number = |bytes: &[u8], from: usize| {
@@ -180,7 +180,7 @@ fn commits(folder: &TempDir) -> usize {
     of_this_log.filter(|frame| number(frame, 4) > 0).count()
 }
 
-#[test]
+#[on_sqlite("transactions are counted in SQLite's log")]
 fn a_beginning_is_one_transaction_and_so_is_an_end() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -210,7 +210,7 @@ fn a_beginning_is_one_transaction_and_so_is_an_end() {
 }
 
 /// Many that wait are one.
-#[test]
+#[on_both]
 fn what_waits_is_written_together() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);

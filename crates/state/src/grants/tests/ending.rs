@@ -43,7 +43,7 @@ fn check(name: &str, ended: fn(&[GrantRecord; 2]) -> EndedGrants, expected: [boo
     assert_eq!(grants.end(ended, "again", None).wait(), Ok(0), "{name}");
 }
 
-#[test]
+#[on_both]
 fn an_end_is_of_what_it_names() {
     let rows: &[(&str, fn(&[GrantRecord; 2]) -> EndedGrants, [bool; 2])] = &[
         (
@@ -97,7 +97,7 @@ fn an_end_is_of_what_it_names() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_grant_loses_a_location_that_is_taken_away() {
     let (_folder, grants) = opened();
     let tokens = connected(&grants);
@@ -111,7 +111,7 @@ fn a_grant_loses_a_location_that_is_taken_away() {
     assert_eq!(locations(&grants), ["hamburg"]);
 }
 
-#[test]
+#[on_both]
 fn a_client_gives_back_any_token_of_its_own() {
     type Pick = fn(&GrantTokens, &GrantTokens) -> SecretString;
     let rows: &[(&str, Pick, &str, bool)] = &[
@@ -150,7 +150,7 @@ fn a_client_gives_back_any_token_of_its_own() {
 }
 
 /// Whatever another process knows of it: rows decide.
-#[test]
+#[on_both]
 fn no_call_begins_by_a_grant_that_has_ended() {
     let blocked = "INSERT INTO client (id, kind, name, redirects, method, created_at, blocked_at)
         VALUES ('https://client.example/oauth', 'document', 'A', '[]', 'none', 1, 1)";
@@ -198,7 +198,7 @@ fn no_call_begins_by_a_grant_that_has_ended() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_revoked_key_ends_its_grants() {
     let (_folder, grants) = opened();
     let tokens = connected(&grants);
@@ -223,7 +223,7 @@ fn a_revoked_key_ends_its_grants() {
     assert!(found(&grants, &other.access).is_some());
 }
 
-#[test]
+#[on_both]
 fn what_is_over_is_forgotten() {
     let (folder, grants) = opened();
     let (unused, _) = allow(&grants, new_grant(GrantHolder::Key(key(&grants))));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[test]
+#[on_both]
 fn an_access_token_opens_its_grant_until_its_end() {
     let key_over = "UPDATE access_key SET expires_at = 1";
     for (name, change, opens) in [
@@ -35,7 +35,7 @@ fn an_access_token_opens_its_grant_until_its_end() {
 }
 
 /// What a key may lasts no longer for whom it was lent to.
-#[test]
+#[on_both]
 fn a_token_is_good_no_longer_than_the_key_behind_it() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
@@ -52,7 +52,7 @@ fn a_token_is_good_no_longer_than_the_key_behind_it() {
     assert!(next.expires_in <= Duration::from_secs(60));
 }
 
-#[test]
+#[on_both]
 fn every_process_knows_an_end_within_a_fifth_of_a_second() {
     let folder = for_tests::folder();
     let all = [(); 3].map(|()| opened_in(&folder, TIMES));
@@ -70,7 +70,7 @@ fn every_process_knows_an_end_within_a_fifth_of_a_second() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_token_that_is_asked_for_again_reads_no_row() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
@@ -87,9 +87,9 @@ fn a_token_that_is_asked_for_again_reads_no_row() {
 }
 
 /// Whoever makes tokens up fills no memory and takes none from others.
-#[test]
+#[on_both]
 fn as_many_tokens_are_remembered_as_may_be() {
-    let grants = Grants::new(&Store::in_memory().expect("open"), TIMES);
+    let grants = Grants::new(&for_tests::store(), TIMES);
     let tokens = connected(&grants);
     assert!(found(&grants, &tokens.access).is_some());
     for number in 0..access::MOST_KNOWN + 10 {
@@ -101,7 +101,7 @@ fn as_many_tokens_are_remembered_as_may_be() {
     assert_eq!((known, unknown), (1, 10));
 }
 
-#[test]
+#[on_both]
 fn the_last_use_is_known_to_some_minutes() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);
@@ -123,7 +123,7 @@ fn the_last_use_is_known_to_some_minutes() {
     assert_eq!(used(), noted, "not again at once");
 }
 
-#[test]
+#[on_sqlite("the file is moved away")]
 fn where_grants_cannot_be_read_nobody_is_let_in_and_nothing_is_used_up() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);

@@ -8,7 +8,7 @@ fn rules(grants: &Grants, access: &SecretString) -> Vec<String> {
     found.grant.all_rules().map(str::to_owned).collect()
 }
 
-#[test]
+#[on_both]
 fn rules_are_added_and_known_to_every_process() {
     let (folder, grants) = opened();
     let elsewhere = opened_in(&folder, TIMES);
@@ -37,7 +37,7 @@ fn rules_are_added_and_known_to_every_process() {
     assert_eq!(number(&folder, events), 1);
 }
 
-#[test]
+#[on_both]
 fn what_cannot_be_added_changes_nothing() {
     let (folder, grants) = opened();
     let tokens = connected(&grants);

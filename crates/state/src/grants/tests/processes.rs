@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use super::*;
-use crate::StoreOptions;
 
 const WORKER: &str = "grants::tests::processes::a_process";
 
@@ -15,18 +14,10 @@ const SAID: &str = "got ";
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
-    let Some((token, path)) = for_tests::role() else {
+    let Some((token, place)) = for_tests::role() else {
         return;
     };
-    let store = Store::open(&StoreOptions {
-        folder: Some(&path),
-        url: None,
-        outage_reads: std::time::Duration::ZERO,
-        upstream: "services.example.com",
-        keys: &[],
-        audit_file: None,
-    });
-    let grants = Grants::new(&store.expect("open"), TIMES);
+    let grants = opened_in(&place, TIMES);
     let mut token = SecretString::from(token);
     loop {
         token = refresh(&grants, &token).expect("refreshed").refresh;
@@ -71,12 +62,12 @@ fn kill(times: u64) {
     );
 }
 
-#[test]
+#[on_both]
 fn a_killed_process_takes_no_connection_with_it() {
     kill(10);
 }
 
-#[test]
+#[on_both]
 #[ignore = "takes minutes"]
 fn a_thousand_kills_take_no_connection() {
     kill(1_000);

@@ -29,7 +29,7 @@ fn check(
     );
 }
 
-#[test]
+#[on_both]
 fn a_refresh_token_is_good_for_its_client_alone() {
     use TokenRefusal::*;
     let rows: &[(&str, fn(&mut RefreshRequest), &str, Option<TokenRefusal>)] = &[
@@ -119,7 +119,7 @@ fn a_refresh_token_is_good_for_its_client_alone() {
     }
 }
 
-#[test]
+#[on_both]
 fn less_is_less_and_comes_back() {
     let (_folder, grants) = opened();
     let tokens = connected(&grants);
@@ -139,7 +139,7 @@ fn less_is_less_and_comes_back() {
 }
 
 /// A lost answer and a second process cost nobody the connection.
-#[test]
+#[on_both]
 fn a_replaced_token_gets_the_current_one_again_within_its_grace() {
     let (folder, grants) = opened();
     let first = connected(&grants);
@@ -174,7 +174,7 @@ fn a_replaced_token_gets_the_current_one_again_within_its_grace() {
     }
 }
 
-#[test]
+#[on_both]
 fn a_replaced_token_after_its_grace_ends_the_grant() {
     let late = "UPDATE retired SET retired_at = retired_at - 24 * 60 * 60 * 1000";
     for (times, before) in [(TIMES, late), (STRICT, "UPDATE retired SET uses = 0")] {
@@ -208,7 +208,7 @@ fn a_replaced_token_after_its_grace_ends_the_grant() {
     }
 }
 
-#[test]
+#[on_both]
 fn twenty_at_once_make_one_generation() {
     let (folder, grants) = opened();
     let elsewhere = opened_in(&folder, TIMES);
@@ -232,7 +232,7 @@ fn twenty_at_once_make_one_generation() {
     assert_eq!(number(&folder, "SELECT COUNT(*) AS n FROM access"), 21);
 }
 
-#[test]
+#[on_both]
 fn nothing_outlives_its_grant() {
     let minute = Duration::from_secs(60);
     let hour = Duration::from_secs(3600);
@@ -284,9 +284,9 @@ fn nothing_outlives_its_grant() {
 }
 
 /// A program that asks all the time fills nothing.
-#[test]
+#[on_both]
 fn tokens_of_a_grant_are_so_many_at_most() {
-    let grants = Grants::new(&Store::in_memory().expect("open"), TIMES);
+    let grants = Grants::new(&for_tests::store(), TIMES);
     let count = |table: &str| {
         let count = format!("SELECT COUNT(*) AS n FROM {table}");
         let read = grants.store.read(move |transaction| {

@@ -22,7 +22,7 @@ fn run(child: &mut Command) {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-#[test]
+#[on_sqlite("a file that cannot grow")]
 fn a_full_database_says_so_and_what_is_owed_is_written_later() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -42,11 +42,12 @@ fn a_full_database_says_so_and_what_is_owed_is_written_later() {
 }
 
 /// By the limit on the size of files, as a real disk that is full: every write fails until it is lifted.
-#[test]
+#[on_sqlite("a file that cannot grow")]
 #[cfg(target_os = "linux")]
 fn a_full_disk_refuses_changes_loses_no_end_and_recovers() {
-    const NAME: &str = "store::tests::disk::a_full_disk_refuses_changes_loses_no_end_and_recovers";
-    let Some((role, path)) = for_tests::role() else {
+    const NAME: &str =
+        "store::tests::disk::a_full_disk_refuses_changes_loses_no_end_and_recovers::sqlite";
+    let Some((role, place)) = for_tests::role() else {
         for role in ["end", "exit"] {
             let folder = for_tests::folder();
             let child = for_tests::child(NAME, role, &folder);
@@ -73,19 +74,11 @@ fn a_full_disk_refuses_changes_loses_no_end_and_recovers() {
         }
         return;
     };
-    log_to(&path.join("log"));
-    let options = StoreOptions {
-        folder: Some(&path),
-        url: None,
-        outage_reads: std::time::Duration::ZERO,
-        upstream: "services.example.com",
-        keys: &[],
-        audit_file: None,
-    };
-    let store = Store::open(&options).expect("open");
+    log_to(&place.path().join("log"));
+    let store = for_tests::open(&place);
     create(&store, "before").expect("made");
     let open = begin_once(&store, 1).expect("begun");
-    let wal = path.join("services.example.com.db-wal");
+    let wal = place.path().join("services.example.com.db-wal");
     let used = fs::metadata(&wal).expect("there").len();
     limit(&(used + 1_000).to_string());
     let error = open.end(answered(&"x".repeat(20_000))).wait();
@@ -122,24 +115,21 @@ fn limit(bytes: &str) {
 }
 
 /// Who may write everything is somebody else in the child.
-#[test]
+#[on_sqlite("modes of files")]
 #[cfg(target_os = "linux")]
 fn a_folder_or_file_that_may_not_be_written_says_so() {
     use std::os::unix::process::CommandExt;
-    const NAME: &str = "store::tests::disk::a_folder_or_file_that_may_not_be_written_says_so";
-    if let Some((role, path)) = for_tests::role() {
-        let options = StoreOptions {
-            folder: Some(&path),
-            url: None,
-            outage_reads: std::time::Duration::ZERO,
-            upstream: "services.example.com",
-            keys: &[],
-            audit_file: None,
+    const NAME: &str =
+        "store::tests::disk::a_folder_or_file_that_may_not_be_written_says_so::sqlite";
+    if let Some((role, place)) = for_tests::role() {
+        let opened = Store::open(&for_tests::options(&place));
+        let error = opened.map(drop).expect_err(&role).to_string();
+        let file = for_tests::file(&place);
+        let named = if role == "parent" {
+            place.path()
+        } else {
+            &file
         };
-        let error = Store::open(&options).map(drop).expect_err(&role);
-        let error = error.to_string();
-        let file = path.join("services.example.com.db");
-        let named = if role == "parent" { &path } else { &file };
         assert!(error.contains(&named.display().to_string()), "{error}");
         assert!(
             error.contains("must belong to the user that runs this"),
@@ -150,7 +140,7 @@ fn a_folder_or_file_that_may_not_be_written_says_so() {
     let nobody = 65_534;
     for role in ["folder", "empty", "file", "parent"] {
         let around = for_tests::folder();
-        let inner = tempfile::tempdir_in(around.path()).expect("a folder");
+        let inner = around.inner();
         if role != "empty" && role != "parent" {
             create(&for_tests::open(&inner), "a").expect("made");
         }
@@ -187,10 +177,11 @@ fn a_folder_or_file_that_may_not_be_written_says_so() {
 }
 
 /// However often it happens: the log of a child is that of all its threads.
-#[test]
+#[on_sqlite("the file is moved away")]
 fn what_goes_wrong_is_logged_once_and_so_is_its_end() {
-    const NAME: &str = "store::tests::disk::what_goes_wrong_is_logged_once_and_so_is_its_end";
-    let Some((_, path)) = for_tests::role() else {
+    const NAME: &str =
+        "store::tests::disk::what_goes_wrong_is_logged_once_and_so_is_its_end::sqlite";
+    let Some((_, place)) = for_tests::role() else {
         let folder = for_tests::folder();
         run(&mut for_tests::child(NAME, "log", &folder));
         let log = fs::read_to_string(folder.path().join("log")).expect("read");
@@ -199,9 +190,9 @@ fn what_goes_wrong_is_logged_once_and_so_is_its_end() {
         assert_eq!(count("audit.file cannot be written"), 2, "{log}");
         return;
     };
-    log_to(&path.join("log"));
+    log_to(&place.path().join("log"));
     let folder = for_tests::folder();
-    let (lines, aside) = (path.join("lines"), path.join("aside"));
+    let (lines, aside) = (place.path().join("lines"), place.path().join("aside"));
     let store = Store::open(&StoreOptions {
         audit_file: Some(&lines),
         ..for_tests::options(&folder)

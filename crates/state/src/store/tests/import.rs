@@ -22,7 +22,7 @@ const SHOWN: &str = "hlk_abcdefgh_secret-of-the-client";
 const HANDLES: [&str; 2] = ["apr_aaaaaaaaaaaaaaaaaaaa", "apr_bbbbbbbbbbbbbbbbbbbb"];
 
 /// What an older version has left.
-fn old_folder() -> TempDir {
+fn old_folder() -> TestPlace {
     let folder = for_tests::folder();
     let key = |id: &str, name: &str, secret: &str, more: Value| {
         let mut key = json!({"id": id, "name": name, "sha256": crate::sha256(secret), "locations": "all",
@@ -87,7 +87,7 @@ fn approval(handle: &str, more: &Value) -> String {
     approval.to_string()
 }
 
-fn write(folder: &TempDir, name: &str, text: &str) {
+fn write(folder: &TestPlace, name: &str, text: &str) {
     let path = folder.path().join(name);
     let parent = path.parent().expect("a folder");
     fs::create_dir_all(parent).expect("made");
@@ -95,7 +95,7 @@ fn write(folder: &TempDir, name: &str, text: &str) {
 }
 
 /// Every file that is not the store's own, with what it holds.
-fn held(folder: &TempDir) -> BTreeMap<String, String> {
+fn held(folder: &TestPlace) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.path().to_owned()];
     while let Some(of) = folders.pop() {
@@ -113,12 +113,12 @@ fn held(folder: &TempDir) -> BTreeMap<String, String> {
     found
 }
 
-fn open(folder: &TempDir) -> Result<Store, StoreError> {
+fn open(folder: &TestPlace) -> Result<Store, StoreError> {
     Store::open(&for_tests::options(folder))
 }
 
 #[track_caller]
-fn refused(folder: &TempDir, parts: &[&str]) {
+fn refused(folder: &TestPlace, parts: &[&str]) {
     let error = open(folder).map(drop).expect_err("refused").to_string();
     for part in parts {
         assert!(error.contains(part), "{error}");
@@ -192,7 +192,7 @@ fn check_taken(store: &Store) {
     );
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn what_an_earlier_version_kept_is_taken_over_once() {
     let folder = old_folder();
     let before = held(&folder);
@@ -236,7 +236,7 @@ fn what_an_earlier_version_kept_is_taken_over_once() {
 }
 
 /// Lines of files are no new ones, and an answer that was kept in clear is sealed now.
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn what_is_taken_over_is_written_nowhere_else() {
     let folder = old_folder();
     let lines = folder.path().join("lines");
@@ -255,7 +255,7 @@ fn what_is_taken_over_is_written_nowhere_else() {
     }
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn a_folder_without_old_files_is_left_as_it_is() {
     let folder = for_tests::folder();
     // Names that are like those of old files.
@@ -273,7 +273,7 @@ fn a_folder_without_old_files_is_left_as_it_is() {
     assert_eq!(held(&folder), before);
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn the_sandbox_takes_nothing_over() {
     let folder = old_folder();
     let before = held(&folder);
@@ -289,7 +289,7 @@ fn the_sandbox_takes_nothing_over() {
     check_taken(&open(&folder).expect("open"));
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn an_older_program_that_was_started_afterwards_is_noticed() {
     let later = [
         ("audit.2026-11-29.jsonl", ""),
@@ -329,7 +329,7 @@ fn an_older_program_that_was_started_afterwards_is_noticed() {
 }
 
 /// The rows are on the disk, and the files have their old names still.
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn what_a_process_that_died_did_not_rename_the_next_one_does() {
     let names = [
         KEYS,
@@ -361,7 +361,7 @@ fn what_a_process_that_died_did_not_rename_the_next_one_does() {
 }
 
 /// In the other order: it died before the rows were on the disk.
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn a_broken_file_takes_over_nothing() {
     let broken = [
         (KEYS, "{\"keys\":"),
@@ -385,7 +385,7 @@ fn a_broken_file_takes_over_nothing() {
     }
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 #[cfg(target_os = "linux")]
 fn an_older_program_that_still_runs_is_noticed() {
     let folder = old_folder();
@@ -405,7 +405,7 @@ fn an_older_program_that_still_runs_is_noticed() {
     check_taken(&open(&folder).expect("open"));
 }
 
-#[test]
+#[on_sqlite("files of an earlier version are taken over into a file")]
 fn many_that_open_an_old_folder_at_once_take_it_over_once() {
     let folder = old_folder();
     let imported: usize = std::thread::scope(|scope| {

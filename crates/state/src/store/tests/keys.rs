@@ -7,7 +7,11 @@ fn key() -> SecretString {
     sealing::new_key().expect("a key").into()
 }
 
-fn open_with(folder: &TempDir, upstream: &str, keys: &[SecretString]) -> Result<Store, StoreError> {
+fn open_with(
+    folder: &TestPlace,
+    upstream: &str,
+    keys: &[SecretString],
+) -> Result<Store, StoreError> {
     Store::open(&StoreOptions {
         upstream,
         keys,
@@ -24,7 +28,7 @@ fn refused(opened: Result<Store, StoreError>, part: &str) {
 const UPSTREAM: &str = "services.example.com";
 const WRONG: &str = "the key of the store is another than the one that sealed it";
 
-#[test]
+#[on_sqlite("a key may stand in the folder")]
 fn a_store_opens_with_the_key_that_sealed_it() {
     let (old, new, other) = (key(), key(), key());
     let rows: &[(&str, &[&SecretString], Option<&str>)] = &[
@@ -62,7 +66,7 @@ fn a_store_opens_with_the_key_that_sealed_it() {
 }
 
 /// What the key has sealed is never given up for a new one.
-#[test]
+#[on_sqlite("the folder's key")]
 fn a_key_that_is_lost_is_missed_and_not_made_anew() {
     let folder = for_tests::folder();
     let (path, aside) = (folder.path().join(KEY_FILE), folder.path().join("aside"));
@@ -86,7 +90,7 @@ fn a_key_that_is_lost_is_missed_and_not_made_anew() {
     open_with(&folder, UPSTREAM, &[text.into()]).expect("open");
 }
 
-#[test]
+#[on_sqlite("the folder's key")]
 fn a_second_upstream_shares_the_key_of_the_folder() {
     let folder = for_tests::folder();
     let path = folder.path().join(KEY_FILE);
@@ -110,7 +114,7 @@ fn a_second_upstream_shares_the_key_of_the_folder() {
 }
 
 /// A value that was put elsewhere opens nothing there.
-#[test]
+#[on_both]
 fn a_sealed_row_counts_at_its_place_only() {
     let folder = for_tests::folder();
     drop(for_tests::open(&folder));

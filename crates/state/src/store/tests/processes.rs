@@ -15,7 +15,7 @@ const WORKER: &str = "store::tests::processes::a_process";
 /// What it has done, for whoever started it.
 const SAID: &str = "did ";
 
-fn start(folder: &TempDir, role: &str) -> for_tests::Running {
+fn start(folder: &TestPlace, role: &str) -> for_tests::Running {
     let mut child = for_tests::child(WORKER, role, folder);
     child.stdout(Stdio::piped()).stdin(Stdio::piped());
     for_tests::Running(child.spawn().expect("started"))
@@ -52,18 +52,10 @@ const ROUNDS: u8 = 40;
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
-    let Some((role, path)) = for_tests::role() else {
+    let Some((role, place)) = for_tests::role() else {
         return;
     };
-    let store = Store::open(&StoreOptions {
-        folder: Some(&path),
-        url: None,
-        outage_reads: std::time::Duration::ZERO,
-        upstream: "services.example.com",
-        keys: &[],
-        audit_file: None,
-    });
-    let store = store.expect("open");
+    let store = for_tests::open(&place);
     println!("\n{SAID}open");
     match role.split_once(' ') {
         Some(("race", name)) => race(&store, name),
@@ -105,11 +97,14 @@ fn race(store: &Store, name: &str) {
     }
 }
 
-#[test]
+#[on_both]
 fn three_processes_share_every_count() {
-    let folder = for_tests::folder();
+    race_of_three(&for_tests::folder());
+}
+
+pub(super) fn race_of_three(folder: &TestPlace) {
     let mut children: Vec<_> = ["a", "b", "c"]
-        .map(|name| start(&folder, &format!("race {name}")))
+        .map(|name| start(folder, &format!("race {name}")))
         .into();
     let mut outputs: Vec<_> = children.iter_mut().map(lines).collect();
     // Each has opened it.
@@ -139,11 +134,11 @@ fn three_processes_share_every_count() {
         (claims.len(), count("claim")),
         (ROUNDS.into(), ROUNDS.into())
     );
-    let keys = Keys::new(&for_tests::open(&folder)).list().wait();
+    let keys = Keys::new(&for_tests::open(folder)).list().wait();
     assert_eq!(keys.expect("read").len(), 3 * usize::from(ROUNDS));
-    let places = for_tests::number(&folder, "SELECT SUM(n) AS n FROM cap");
+    let places = for_tests::number(folder, "SELECT CAST(SUM(n) AS BIGINT) AS n FROM cap");
     assert_eq!(places, CAP);
-    let revision = for_tests::number(&folder, "SELECT n FROM revision");
+    let revision = for_tests::number(folder, "SELECT n FROM revision");
     assert_eq!(revision, 1 + 3 * i64::from(ROUNDS));
 }
 
@@ -178,7 +173,7 @@ fn change_for_ever(store: &Store) {
     }
 }
 
-#[test]
+#[on_both]
 fn what_was_acknowledged_is_there_when_its_process_was_killed() {
     for after in [3, 40, 100] {
         let folder = for_tests::folder();
@@ -203,7 +198,7 @@ fn what_was_acknowledged_is_there_when_its_process_was_killed() {
 }
 
 #[track_caller]
-fn check_kept(folder: &TempDir, said: &[String]) {
+fn check_kept(folder: &TestPlace, said: &[String]) {
     let store = for_tests::open(folder);
     let keys = Keys::new(&store);
     let known = |number: &str| {
@@ -235,7 +230,7 @@ fn check_kept(folder: &TempDir, said: &[String]) {
     let done = |record: &&crate::audit::AuditRecord| record.state == RecordState::Done;
     assert!(records.records.len() >= begun);
     assert!(records.records.iter().filter(done).count() >= ended);
-    let places = for_tests::number(folder, "SELECT SUM(n) AS n FROM cap");
+    let places = for_tests::number(folder, "SELECT CAST(SUM(n) AS BIGINT) AS n FROM cap");
     assert_eq!(usize::try_from(places), Ok(records.records.len()));
     // Nobody says any more that it is under way: whether it happened, nobody knows.
     assert_eq!(known("255"), KnownCall::UnderWay);
@@ -254,15 +249,18 @@ fn check_kept(folder: &TempDir, said: &[String]) {
 }
 
 /// A process that lives says so, however long its call takes, and however much else it has to write.
-#[test]
+#[on_both]
 fn a_call_is_under_way_while_its_process_lives() {
     let folder = for_tests::folder();
     let (store, other) = (for_tests::open(&folder), for_tests::open(&folder));
     let open = begin_once(&store, 1).expect("begun");
     let soon = "UPDATE once SET alive_until = alive_until - 14000";
     for_tests::sql(&folder, soon);
-    let left = "SELECT alive_until - CAST(1000 * unixepoch('subsec') AS INTEGER) AS n FROM once";
-    assert!(for_tests::number(&folder, left) < 2_000);
+    let left = || {
+        let until = for_tests::number(&folder, "SELECT alive_until AS n FROM once");
+        until - crate::now().as_millisecond()
+    };
+    assert!(left() < 2_000);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -278,7 +276,7 @@ fn a_call_is_under_way_while_its_process_lives() {
         });
         for_tests::comes("it says so", || {
             std::thread::sleep(Duration::from_millis(50));
-            for_tests::number(&folder, left) > 10_000
+            left() > 10_000
         });
         is_over.store(true, Ordering::Relaxed);
     });
@@ -295,7 +293,7 @@ fn a_call_is_under_way_while_its_process_lives() {
 }
 
 /// The last to close a file tidies it up: not while another process is still at it.
-#[test]
+#[on_both]
 fn a_process_that_ends_takes_nothing_from_the_others() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);

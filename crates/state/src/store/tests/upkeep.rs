@@ -6,7 +6,7 @@ use crate::approvals::ApprovalState;
 use crate::calls::KnownCall;
 use crate::prepared::NewPreparation;
 
-fn with_keys(folder: &TempDir, keys: &[SecretString]) -> Result<Store, StoreError> {
+fn with_keys(folder: &TestPlace, keys: &[SecretString]) -> Result<Store, StoreError> {
     Store::open(&StoreOptions {
         keys,
         ..for_tests::options(folder)
@@ -18,7 +18,7 @@ fn tokens(store: &Store) -> AgencyTokens {
 }
 
 /// Something of every kind, and a pair of an agency's.
-fn fill_all(store: &Store) {
+pub(super) fn fill_all(store: &Store) {
     fill(store);
     let import = AgencyImport {
         text: "the sealed pair".into(),
@@ -37,7 +37,7 @@ fn fill_all(store: &Store) {
 
 /// Everything that was sealed can be opened.
 #[track_caller]
-fn check_all(store: &Store) {
+pub(super) fn check_all(store: &Store) {
     let known = store.known_call(&once(OnceKind::Key, 7)).wait();
     assert_eq!(
         known,
@@ -60,7 +60,7 @@ fn check_all(store: &Store) {
     assert_eq!(calls[0].request, b"the other sealed request");
 }
 
-#[test]
+#[on_both]
 fn a_store_is_sealed_anew_under_another_key() {
     let [old, new] = [(); 2].map(|()| SecretString::from(sealing::new_key().expect("a key")));
     let only = |key: &SecretString| vec![key.clone()];
@@ -111,7 +111,7 @@ fn a_store_is_sealed_anew_under_another_key() {
     );
 }
 
-#[test]
+#[on_sqlite("a copy is a file")]
 fn a_copy_is_of_one_moment_and_opens_with_the_key() {
     let (folder, elsewhere) = (for_tests::folder(), for_tests::folder());
     let store = for_tests::open(&folder);
@@ -136,7 +136,7 @@ fn a_copy_is_of_one_moment_and_opens_with_the_key() {
     assert_eq!(names.len(), 1, "what came later is not in it");
 }
 
-#[test]
+#[on_both]
 fn a_store_says_what_it_holds() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
@@ -147,6 +147,6 @@ fn a_store_says_what_it_holds() {
     assert!(info.bytes > 0);
     let counts: Vec<i64> = info.counts.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [1, 1, 2, 1, 1, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
-    let memory = Store::in_memory().expect("open").info().wait();
+    let memory = for_tests::store().info().wait();
     assert_eq!(memory.expect("read").bytes, 0);
 }

@@ -68,7 +68,7 @@ fn take(vault: &Vault, notice: InstallNotice) -> NoticeOutcome {
     vault.take_notice(notice).wait().expect("taken")
 }
 
-#[test]
+#[on_both]
 fn a_company_keeps_one_pair_and_its_locations_are_its_owners() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -117,7 +117,7 @@ fn a_company_keeps_one_pair_and_its_locations_are_its_owners() {
     );
     let companies = vault.companies().wait().expect("read");
     assert_eq!(companies.len(), 2);
-    let held = std::fs::read(for_tests::file(&folder).with_extension("db-wal")).expect("read");
+    let held = for_tests::bytes(&folder);
     assert!(
         !held
             .windows(6)
@@ -125,7 +125,7 @@ fn a_company_keeps_one_pair_and_its_locations_are_its_owners() {
     );
 }
 
-#[test]
+#[on_both]
 fn what_an_owner_removed_or_connected_otherwise_stays_so() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -169,7 +169,7 @@ fn what_an_owner_removed_or_connected_otherwise_stays_so() {
     assert!(vault.put_locations(&credential, None, many).wait().is_err());
 }
 
-#[test]
+#[on_both]
 fn an_uninstallation_ends_what_it_names_once_and_never_a_later_install() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));
@@ -254,7 +254,7 @@ fn an_uninstallation_ends_what_it_names_once_and_never_a_later_install() {
     ]);
 }
 
-#[test]
+#[on_both]
 fn a_notice_of_an_install_names_the_companies_to_look_at() {
     let folder = folder();
     let vault = Vault::new(&open(&folder));

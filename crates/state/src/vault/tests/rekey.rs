@@ -20,22 +20,18 @@ fn keys() -> [SecretString; 2] {
     [[1; 32], [2; 32]].map(|key| STANDARD.encode(key).into())
 }
 
-fn with_keys(path: &std::path::Path, keys: &[SecretString]) -> Store {
+fn with_keys(place: &TestPlace, keys: &[SecretString]) -> Store {
     let opened = Store::open(&StoreOptions {
-        folder: Some(path),
-        url: None,
-        outage_reads: std::time::Duration::ZERO,
-        upstream: "services.example.com",
         keys,
-        audit_file: None,
+        ..for_tests::options(place)
     });
     opened.expect("open")
 }
 
 /// So many tokens, and a flow, under the old key.
-fn fill(folder: &TempDir) -> SecretString {
+fn fill(folder: &TestPlace) -> SecretString {
     let [old, _] = keys();
-    let store = with_keys(folder.path(), &[old]);
+    let store = with_keys(folder, &[old]);
     let vault = Vault::new(&store);
     let puts: Vec<_> = (0..TOKENS)
         .map(|number| {
@@ -60,12 +56,12 @@ fn check(store: &Store) {
     assert_eq!(tokens(&Vault::new(store)), expected.collect::<Vec<_>>());
 }
 
-#[test]
+#[on_both]
 fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
     let folder = folder();
     let flow = fill(&folder);
     let [old, new] = keys();
-    let store = with_keys(folder.path(), &[new.clone(), old]);
+    let store = with_keys(&folder, &[new.clone(), old]);
     // Sealed by the old key for another place: at any other it opens nothing.
     sql(
         &folder,
@@ -98,7 +94,7 @@ fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
     assert_eq!(anew, 50 + 1, "and the flow");
     check(&store);
     drop(store);
-    let store = with_keys(folder.path(), &[new]);
+    let store = with_keys(&folder, &[new]);
     check(&store);
     let flow = Flows::new(&store).take(&flow, b"b").wait().expect("read");
     assert_eq!(flow.expect("kept").text.expose_secret(), "a wish");
@@ -108,16 +104,16 @@ fn a_rekey_that_is_cut_off_at_any_row_loses_none_and_goes_on() {
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_process() {
-    let Some((_, path)) = for_tests::role() else {
+    let Some((_, place)) = for_tests::role() else {
         return;
     };
     let [old, new] = keys();
-    let store = with_keys(&path, &[new, old]);
+    let store = with_keys(&place, &[new, old]);
     println!("\n{SAID}");
     store.rekey().expect("sealed");
 }
 
-#[test]
+#[on_both]
 fn a_process_that_is_killed_while_it_rekeys_loses_none() {
     let folder = folder();
     fill(&folder);
@@ -134,6 +130,6 @@ fn a_process_that_is_killed_while_it_rekeys_loses_none() {
         std::thread::sleep(Duration::from_millis(wait));
         drop(child);
         let [old, new] = keys();
-        check(&with_keys(folder.path(), &[new, old]));
+        check(&with_keys(&folder, &[new, old]));
     }
 }

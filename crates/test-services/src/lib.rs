@@ -1,0 +1,180 @@
+//! PostgreSQL and Valkey for tests: `tests/services` starts one of each for a process, and ends them with it.
+//!
+//! Where neither the environment names a server nor one can be started, tests are skipped and say so; under
+//! `HIGHLEVEL_MCP_REQUIRE_SERVICES=1` they fail.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod database;
+mod proxy;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+pub use database::TestDatabase;
+pub use proxy::{CommitFault, TestProxy};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/services");
+
+/// Without a server tests fail.
+const REQUIRED: &str = "HIGHLEVEL_MCP_REQUIRE_SERVICES";
+
+/// What a test needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceKind {
+    Postgres,
+    Valkey,
+    /// A PostgreSQL behind a PgBouncer.
+    Bouncer,
+}
+
+/// A server that is a test's own, and ends with this.
+pub struct TestService {
+    url: String,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    script: Child,
+}
+
+/// What one does to a server.
+#[derive(Clone, Copy, Debug)]
+pub enum ServiceChange {
+    /// As by a crash.
+    Stop,
+    Start,
+    /// Every process stands still.
+    Pause,
+    Resume,
+}
+
+impl ServiceKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Valkey => "valkey",
+            Self::Bouncer => "bouncer",
+        }
+    }
+
+    /// Where the environment names one that is there already.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "HIGHLEVEL_MCP_TEST_POSTGRES",
+            Self::Valkey => "HIGHLEVEL_MCP_TEST_VALKEY",
+            Self::Bouncer => "HIGHLEVEL_MCP_TEST_BOUNCER",
+        }
+    }
+}
+
+/// The URL of the server that the tests of this process share; none where there is none, which it says.
+pub fn shared(kind: ServiceKind) -> Option<&'static str> {
+    static SHARED: [OnceLock<Result<Shared, String>>; 3] = [const { OnceLock::new() }; 3];
+    let shared = SHARED[kind as usize].get_or_init(|| match std::env::var(kind.variable()) {
+        Ok(url) => Ok(Shared {
+            url,
+            _service: None,
+        }),
+        Err(_) => TestService::try_start(kind).map(|service| Shared {
+            url: service.url.clone(),
+            _service: Some(Mutex::new(service)),
+        }),
+    });
+    match shared {
+        Ok(shared) => Some(&shared.url),
+        Err(why) => {
+            skip(kind, why);
+            None
+        }
+    }
+}
+
+/// Says, past what the harness captures and once a process, that something is not tested; fails where it must be.
+fn skip(kind: ServiceKind, why: &str) {
+    let what = format!("what is tested with {}", kind.word());
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    assert!(
+        std::env::var(REQUIRED).as_deref() != Ok("1"),
+        "{what} cannot be tested, and {REQUIRED} is set: {why}"
+    );
+    let line = format!("SKIPPED: {what} ({why})\n");
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(line.clone()) {
+        // Nobody may read it.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// A server, or where one is.
+struct Shared {
+    url: String,
+    /// A static is never dropped: the script ends when this process does, and its input with it.
+    _service: Option<Mutex<TestService>>,
+}
+
+impl TestService {
+    /// A server for one test alone, which may stop it; none where there is none, which it says.
+    pub fn start(kind: ServiceKind) -> Option<Self> {
+        let started = Self::try_start(kind);
+        started.map_err(|why| skip(kind, &why)).ok()
+    }
+
+    fn try_start(kind: ServiceKind) -> Result<Self, String> {
+        let word = kind.word();
+        let mut script = Command::new(SCRIPT);
+        script.args(["--fast", word]).stdin(Stdio::piped());
+        script.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut script = script.spawn().expect("tests/services");
+        let output = script.stdout.take().expect("its output");
+        let mut service = Self {
+            url: String::new(),
+            input: script.stdin.take(),
+            output: BufReader::new(output),
+            script,
+        };
+        service.url = service.line();
+        let process = service.line();
+        if process.starts_with("pid ") {
+            return Ok(service);
+        }
+        let code = service.script.wait().expect("its end").code();
+        let mut why = String::new();
+        let mut errors = service.script.stderr.take().expect("its errors");
+        errors.read_to_string(&mut why).expect("a sentence");
+        assert_eq!(code, Some(77), "tests/services {word}: {why}");
+        Err(why.trim().to_owned())
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// When it returns, it is so.
+    pub fn change(&mut self, change: ServiceChange) {
+        let word = format!("{change:?}\n").to_lowercase();
+        let input = self.input.as_mut().expect("once");
+        input.write_all(word.as_bytes()).expect("heard");
+        let answer = self.line();
+        assert!(answer.starts_with("done"), "{word}: {answer}");
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        // At its end nothing is read.
+        let _ = self.output.read_line(&mut line);
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for TestService {
+    fn drop(&mut self) {
+        self.input = None;
+        // It removes what it made.
+        let _ = self.script.wait();
+    }
+}
