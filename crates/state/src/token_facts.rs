@@ -150,6 +150,7 @@ mod tests {
     use super::TokenFactKind::{Accepted, Disproven, Home, Proven, Unknown};
     use super::*;
     use crate::store::for_tests::{folder, open};
+    use on_both::on_both;
 
     fn fact(token: u8, kind: TokenFactKind, location: Option<&str>) -> TokenFact {
         TokenFact {
@@ -159,7 +160,7 @@ mod tests {
         }
     }
 
-    #[test]
+    #[on_both]
     fn another_process_knows_the_last_word_of_each() {
         let folder = folder();
         let (one, other) = (open(&folder), open(&folder));
