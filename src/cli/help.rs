@@ -207,7 +207,7 @@ const EXAMPLES: [(&str, &[&str]); 62] = [
         "policy sections remove",
         &["policy sections remove front-desk"],
     ),
-    ("status", &["status", "status --json"]),
+    ("status", &["status", "status --json", "status --ready"]),
     ("logs", &["logs -f"]),
     (
         "approvals list",

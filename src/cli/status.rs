@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What a server of ours says at `/readyz`.
 const READY: [&str; 3] = ["ok", "paused", "stopping"];
 
+/// What it says where it takes calls; paused it takes those that read.
+const SERVES: [&str; 2] = ["ok", "paused"];
+
 /// How far back failures are counted.
 const LATELY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -38,6 +41,10 @@ const MOST_KINDS: usize = 5;
 
 #[derive(Args)]
 pub(super) struct StatusCommand {
+    /// Ask only whether the server of these settings is ready for calls, and open no store: for health checks of containers
+    /// and services. Exit code 1 where it is not.
+    #[arg(long, conflicts_with = "sandbox")]
+    ready: bool,
     #[command(flatten)]
     output: OutputFlags,
     #[command(flatten)]
@@ -76,6 +83,15 @@ struct ReadyServer {
     ready: String,
 }
 
+/// What the server of the settings says, whatever state folder it has.
+#[derive(Serialize)]
+struct HealthAnswer {
+    address: SocketAddr,
+    is_ready: bool,
+    /// What `/readyz` says, or why it does not answer.
+    ready: String,
+}
+
 #[derive(Serialize)]
 struct LastFailure {
     id: String,
@@ -87,6 +103,9 @@ struct LastFailure {
 impl StatusCommand {
     /// Exit code 1 where no server runs.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        if self.ready {
+            return self.check_health(&Config::load(flags)?);
+        }
         let config = self.of.config(flags)?;
         let found = RunningServer::find(&config)?;
         let (own, others): (Vec<_>, Vec<_>) = found
@@ -125,6 +144,20 @@ impl StatusCommand {
             ));
         }
         Ok(ExitCode::from(u8::from(!status.running)))
+    }
+
+    /// Reads nothing but the settings: it is run every few seconds, and a database that is away is no reason to start anew.
+    fn check_health(self, config: &Config) -> Result<ExitCode, CliError> {
+        let address = config.server.listen;
+        let ready = runtime()?.block_on(ask(address));
+        let answer = HealthAnswer {
+            address,
+            is_ready: SERVES.contains(&ready.as_str()),
+            ready,
+        };
+        self.output
+            .record(&answer, format_args!("{}\n", answer.ready))?;
+        Ok(ExitCode::from(u8::from(!answer.is_ready)))
     }
 }
 

@@ -85,7 +85,9 @@ pub async fn run(
     };
     let mut shutdown = pin!(shutdown);
     let mut drained = Instant::now();
-    // Without connections there is nobody to wait for.
+    // A load balancer comes by connections that are not there yet, until it knows. Where there can be none, nobody is waited
+    // for but those who are connected.
+    let is_balanced = settings.is_behind_proxy() || !settings.listen.ip().is_loopback();
     let mut look = interval(Duration::from_millis(20));
     loop {
         let stops = stopping.has_begun();
@@ -108,7 +110,7 @@ pub async fn run(
                 drained = Instant::now() + drain;
             }
             () = sleep_until(drained), if stops => break,
-            _ = look.tick(), if stops => if limiter.count() == 0 { break },
+            _ = look.tick(), if stops && !is_balanced => if limiter.count() == 0 { break },
         }
     }
     drop((listener, serving));

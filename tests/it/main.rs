@@ -22,6 +22,7 @@ mod elicitation;
 mod every_location;
 mod frames;
 mod golden;
+mod health;
 mod host;
 mod init;
 mod inventory;
