@@ -14,6 +14,7 @@ mod bodies;
 mod clients;
 mod conformance;
 mod connect;
+mod deploy;
 mod doctor;
 mod doctor_public;
 mod each;
