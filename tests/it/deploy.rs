@@ -89,7 +89,7 @@ async fn every_variable_is_a_setting() {
         .iter()
         .map(|name| format!("HIGHLEVEL_MCP_{}", name.replace('.', "_").to_uppercase()))
         .collect();
-    known.insert("HIGHLEVEL_MCP_CONFIG".to_owned());
+    known.extend(["HIGHLEVEL_MCP_CONFIG", "HIGHLEVEL_MCP_LOCATIONS"].map(str::to_owned));
     known.extend(AWAITED.map(str::to_owned));
     let variable = Regex::new("HIGHLEVEL_MCP_[A-Z_]*[A-Z]").expect("a pattern");
     let mut seen = 0;
@@ -143,16 +143,13 @@ async fn the_variables_of_each_file_make_valid_settings() {
 /// Wherever a command of the program stands, there are that command and its flags.
 #[tokio::test]
 async fn every_command_is_there() {
-    let call = Regex::new(r"highlevel-mcp( [^`|#&\n]*)").expect("a pattern");
+    let call = Regex::new(r"highlevel-mcp ([a-z-][^`|#&;)\n]*)").expect("a pattern");
     let mut seen = BTreeSet::new();
     for (path, text) in texts() {
         // A command may be a list: ["highlevel-mcp", "status", "--ready"].
         let text = text.replace("\", \"", " ").replace("\"]", "\n");
         for found in call.captures_iter(&text) {
             let words: Vec<&str> = found[1].split_whitespace().collect();
-            if words.is_empty() {
-                continue;
-            }
             let asked: Vec<&str> = words.iter().copied().chain(["--help"]).collect();
             run(&asked, &[], &path.display().to_string()).await;
             seen.insert(words.join(" "));
