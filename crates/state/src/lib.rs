@@ -1,5 +1,5 @@
 //! Durable state of a server, in the words of what it is: keys, pauses, approvals, previewed requests, calls that happen once, caps,
-//! agency tokens, people and how they sign in, audit. That it is rows of a database, nobody outside knows.
+//! agency tokens, people and how they sign in, audit, usage. That it is rows of a database, nobody outside knows.
 
 #[cfg(test)]
 #[macro_use]
@@ -35,6 +35,7 @@ mod store;
 mod stranger_reads;
 mod token;
 pub mod token_facts;
+pub mod usage;
 pub mod vault;
 
 use std::fmt::{Display, Write};

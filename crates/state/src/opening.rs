@@ -24,6 +24,7 @@ use crate::sessions;
 use crate::store::{Housekeeping, Store, StoreHooks, StoreOptions, Transaction, file_name};
 use crate::stranger_reads;
 use crate::token_facts;
+use crate::usage;
 use crate::vault;
 
 /// The upstream whose state knows nothing of files of an earlier version.
@@ -77,8 +78,10 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
         last: None,
         retention: Retention::default(),
     };
+    let counted = Arc::clone(&housekeeping);
     let hooks = StoreHooks {
         housekeeping,
+        finish: Box::new(move |transaction| counted.usage().write_rest(transaction)),
         tidy: Box::new(move |transaction| sweeping.sweep(transaction)),
         announce: options.audit_file.map(|path| {
             let mut file = AuditFile::new(path);
@@ -104,6 +107,7 @@ impl Sweeping {
         calls::keep_alive(transaction, &self.housekeeping.under_way())?;
         approvals::keep_alive(transaction, &self.housekeeping.approved())?;
         self.housekeeping.membership.beat(transaction)?;
+        self.housekeeping.usage().write_due(transaction)?;
         let now = Instant::now();
         if self
             .last
@@ -132,6 +136,12 @@ impl Sweeping {
                 .retention
                 .remove_old(transaction, days, audit::today(), now)?,
         };
-        events::sweep(transaction, first)
+        events::sweep(transaction, first)?;
+        if let Some(days) = self.housekeeping.usage_days() {
+            let today = audit::today();
+            let last = self.retention.believed_day(transaction, today, now)?;
+            usage::sweep(transaction, last, days)?;
+        }
+        Ok(())
     }
 }

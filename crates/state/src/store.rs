@@ -44,7 +44,7 @@ pub(crate) use rows::{Statement, StoredRow, Transaction};
 pub(crate) use schema::{meta, newest as newest_schema, put as put_meta};
 pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret, secret};
 pub use upkeep::StoreInfo;
-pub(crate) use worker::{Announce, QueuePlace, Tidy};
+pub(crate) use worker::{Announce, Finish, QueuePlace, Tidy};
 use worker::{Worker, Writing};
 
 /// Name of the key's file, where the settings name no other.
@@ -99,6 +99,8 @@ pub(crate) struct StoreHooks {
     pub housekeeping: Arc<Housekeeping>,
     /// Every few seconds, in a transaction of its own.
     pub tidy: Box<Tidy>,
+    /// Before the thread ends, each time in a transaction of its own, until there is no more.
+    pub finish: Box<Finish>,
     /// Hears what was announced, once it is written.
     pub announce: Option<Box<Announce>>,
 }

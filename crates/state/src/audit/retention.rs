@@ -56,6 +56,18 @@ impl Retention {
         Ok(Some(first))
     }
 
+    /// The day that may be told from, for what else is kept by days.
+    pub(crate) fn believed_day(
+        &mut self,
+        transaction: &mut Transaction,
+        today: Date,
+        at: Instant,
+    ) -> Result<Date, StoreError> {
+        let days = days(transaction)?;
+        let believed = self.believe(transaction, today, at, &days)?;
+        Ok(believed.min(today))
+    }
+
     /// The day that may be told from, and that is remembered.
     fn believe(
         &mut self,

@@ -1,11 +1,13 @@
-//! What of a process the thread that writes has to know: calls under way, whether there is room, how long the audit is kept.
+//! What of a process the thread that writes has to know: calls under way, whether there is room, how long the audit is
+//! kept, what was counted and is not written yet.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::StoreError;
 use crate::instances::Membership;
+use crate::usage::UsageTally;
 
 pub(crate) struct Housekeeping {
     /// Calls that happen once, of this process.
@@ -18,6 +20,9 @@ pub(crate) struct Housekeeping {
     keep_days: AtomicU32,
     /// This process among the servers on the database.
     pub membership: Membership,
+    /// Days that usage is kept; unset: that is not this process's to say.
+    usage_days: OnceLock<u32>,
+    usage: UsageTally,
 }
 
 impl Housekeeping {
@@ -28,6 +33,8 @@ impl Housekeeping {
             is_full: AtomicBool::default(),
             keep_days: AtomicU32::default(),
             membership: Membership::new()?,
+            usage_days: OnceLock::new(),
+            usage: UsageTally::default(),
         })
     }
 
@@ -70,6 +77,20 @@ impl Housekeeping {
 
     pub(crate) fn set_keep_days(&self, days: u32) {
         self.keep_days.store(days, Ordering::Relaxed);
+    }
+
+    pub(crate) fn usage_days(&self) -> Option<u32> {
+        self.usage_days.get().copied()
+    }
+
+    pub(crate) fn set_usage_days(&self, days: u32) {
+        // Settings are read once.
+        let _ = self.usage_days.set(days);
+    }
+
+    /// What this process has counted.
+    pub(crate) fn usage(&self) -> &UsageTally {
+        &self.usage
     }
 }
 

@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     KEY_USE,
     PASSKEYS,
     INSTANCES,
+    USAGE,
 ];
 
 const FIRST: Migration = Migration {
@@ -196,6 +197,18 @@ const INSTANCES: Migration = Migration {
         "CREATE INDEX token_fact_by_time ON token_fact (at)",
         "CREATE TABLE instance (id TEXT PRIMARY KEY, version TEXT NOT NULL, schema INTEGER NOT NULL, rules TEXT NOT NULL,
             started_at INTEGER NOT NULL, beat_at INTEGER NOT NULL) STRICT",
+    ],
+};
+
+/// Calls by day, and which part of its counts each process wrote last. A day is the number of days since the first of 1970, of
+/// UTC; the caller is named as the audit has it; a location is HighLevel's id.
+const USAGE: Migration = Migration {
+    min_reader: 1,
+    statements: &[
+        "CREATE TABLE usage (day INTEGER NOT NULL, principal TEXT NOT NULL, location TEXT NOT NULL, effect TEXT NOT NULL,
+            calls INTEGER NOT NULL, failed INTEGER NOT NULL, requests INTEGER NOT NULL,
+            PRIMARY KEY (day, principal, location, effect)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE usage_writer (id BLOB PRIMARY KEY, part INTEGER NOT NULL, at INTEGER NOT NULL) STRICT",
     ],
 };
 

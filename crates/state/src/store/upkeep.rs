@@ -42,7 +42,7 @@ pub(super) const SEALED: [SealedColumn; 9] = [
 ];
 
 /// What `state info` shows, with the name of its table.
-pub(super) const COUNTED: [(&str, &str); 16] = [
+pub(super) const COUNTED: [(&str, &str); 17] = [
     ("access keys", "access_key"),
     ("pauses", "pause"),
     ("approvals", "approval"),
@@ -59,6 +59,7 @@ pub(super) const COUNTED: [(&str, &str); 16] = [
     ("clients", "client"),
     ("grants", "oauth_grant"),
     ("versions of rules", "rule_section"),
+    ("counts of usage", "usage"),
 ];
 
 /// Rows that are sealed anew in one transaction: others wait meanwhile.

@@ -48,6 +48,9 @@ pub(super) struct Worker {
 /// What is done every few seconds.
 pub(crate) type Tidy = dyn FnMut(&mut Transaction) -> Result<(), StoreError> + Send;
 
+/// What is done at the end; whether there is more of it.
+pub(crate) type Finish = dyn FnMut(&mut Transaction) -> Result<bool, StoreError> + Send;
+
 /// Hears what was announced.
 pub(crate) type Announce = dyn FnMut(&[String]) + Send;
 
@@ -206,7 +209,7 @@ fn write_all(
         }
         if batch.is_empty() {
             match is_over {
-                true => return connection,
+                true => break,
                 false => continue,
             }
         }
@@ -232,9 +235,11 @@ fn write_all(
         }
         // What is owed was tried once more.
         if is_over {
-            return connection;
+            break;
         }
     }
+    writing.finish(&mut connection);
+    connection
 }
 
 /// Says once that the store cannot be written, and once that it can be again.
@@ -303,6 +308,23 @@ impl Writing {
             }
         }
         Ok(())
+    }
+
+    /// Writes what was left for the end.
+    fn finish(&mut self, connection: &mut StoreConnection) {
+        let finish = &mut self.hooks.finish;
+        let mut has_more = self.hooks.housekeeping.usage().has_rest();
+        while has_more {
+            has_more = false;
+            let done = connection.transact(Durability::System, &mut |transaction| {
+                has_more = finish(transaction)?;
+                Ok(())
+            });
+            if let Err(error) = done {
+                tracing::warn!(%error, "the usage of the last minute was not written");
+                return;
+            }
+        }
     }
 
     /// What came of each: all together, or, where one of many is refused, each for itself. Where the disk fails, all
