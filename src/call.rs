@@ -51,6 +51,8 @@ mod strangers;
 mod subject;
 mod token_check;
 mod token_news;
+mod usage;
+mod usage_report;
 mod validate;
 
 use std::sync::Arc;
@@ -96,6 +98,8 @@ pub use strangers::Fences;
 pub(crate) use strangers::visible;
 use subject::Subject;
 pub use token_check::{LocationAddress, TokenCheck, TokenProblem, TokenTry};
+use usage::SendPurpose;
+pub use usage_report::{UsageLine, UsageReport, days_of_month, usage_csv};
 use validate::Validated;
 
 /// Calls operations. Cheap to clone; one for the whole process.
@@ -308,7 +312,7 @@ impl Pipeline {
             }
             let authorized = self.authorize(validated, asking, context).await?;
             let metered = self.meter(authorized, context).await?;
-            let response = self.send(metered).await;
+            let response = self.send(metered, SendPurpose::Call, context).await;
             let response = response.ok_or_else(respond::broken_off)?;
             Ok(self.respond(response, paging, context).await)
         }

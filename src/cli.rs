@@ -40,6 +40,7 @@ mod table;
 mod terminal;
 mod text;
 mod tools;
+mod usage;
 mod version;
 mod web;
 
@@ -223,6 +224,12 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Who called how often, where, and with what effect, by days of UTC.
+    ///
+    /// Calls are counted of which at least one request was sent to HighLevel, reads too; what was refused, previewed or shown
+    /// by a dry run is not. Requests are those that were sent: pages and repetitions are in them. A running server adds what
+    /// it has counted each minute, and when it stops.
+    Usage(usage::UsageCommand),
     /// What outlives the process: where it is, copies of it, and its keys.
     State {
         #[command(subcommand)]
@@ -274,6 +281,7 @@ pub fn run() -> ExitCode {
         Command::Pause(command) => command.run(&flags),
         Command::Resume(command) => command.run(&flags),
         Command::Audit { command } => command.run(&flags),
+        Command::Usage(command) => command.run(&flags),
         Command::State { command } => command.run(&flags),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

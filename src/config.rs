@@ -23,7 +23,7 @@ use serde::Deserialize;
 use tool::VersionPreference;
 
 pub use self::state::{
-    ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings,
+    ApprovalSettings, AuditSettings, AuditedArguments, PolicySettings, StateSettings, UsageSettings,
 };
 pub use accounts::{CompanySettings, Location, SecretSource, SecretText, Variables};
 pub use discovery::{SettingsFile, SettingsPlaces};
@@ -60,6 +60,7 @@ pub struct Config {
     pub brand: BrandSettings,
     pub policy: PolicySettings,
     pub audit: AuditSettings,
+    pub usage: UsageSettings,
     pub approvals: ApprovalSettings,
     pub log: Log,
     pub metrics: MetricsSettings,

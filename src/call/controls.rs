@@ -18,6 +18,8 @@ use state::keys::Keys;
 use state::pause::Pauses;
 use state::rule_sections::{RuleSection, RuleSections};
 use state::{CopiedTables, SANDBOX, Store, StoreError, StoreOptions, network_file_system};
+use state::usage::Usage;
+use state::{SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
 /// Everything that calls are held to.
 pub struct Controls {
@@ -35,6 +37,8 @@ pub struct Controls {
     pub pauses: Pauses,
     pub keys: Keys,
     pub rule_sections: RuleSections,
+    /// None where the settings want none, or nothing outlives the process.
+    pub usage: Option<Usage>,
     /// None where nobody signs in.
     pub sign_in: Option<GrantControls>,
 }
@@ -84,6 +88,7 @@ impl Controls {
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
             rule_sections: RuleSections::new(&store),
+            usage: Usage::new(&store, config.usage.keep_days),
             sign_in,
             store,
         })
@@ -103,6 +108,7 @@ impl Controls {
             pauses: Pauses::new(&store),
             keys: Keys::new(&store),
             rule_sections: RuleSections::new(&store),
+            usage: None,
             sign_in: None,
             store,
         })

@@ -31,6 +31,7 @@ pub use change::change;
 pub(super) use cut::CutNote;
 pub(super) use filter::Comparison;
 use filter::Condition;
+pub(super) use form::harmless;
 pub use gather::GatheredRows;
 use group::MeasureKind;
 pub use list::ListText;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::meter::{CallRecord, wait_for_record};
 use super::strangers;
+use super::usage::SendPurpose;
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
 use crate::budget::Charge;
 use crate::call::arguments::LocalZone;
@@ -326,7 +327,8 @@ impl Pipeline {
         let validated = self.validate(Located::from_facts(facts), context).await?;
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
-        let response = self.send(metered).await.ok_or_else(broken_off)?;
+        let sent = self.send(metered, SendPurpose::Beside, context).await;
+        let response = sent.ok_or_else(broken_off)?;
         let (_, _, replied, record) = response.into_parts();
         wait_for_record(record.end(None)).await;
         replied.map_err(Answer::from)

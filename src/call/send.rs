@@ -3,8 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::meter::CallRecord;
-use super::{Consent, Facts, Metered, Pipeline};
-use crate::upstream::{Failure, Reply};
+use super::usage::{SendPurpose, SendTally};
+use super::{CallContext, Consent, Facts, Metered, Pipeline};
+use crate::upstream::{Failure, Reply, SendPermit};
 
 /// What HighLevel answered to one request.
 pub(super) struct Response {
@@ -17,11 +18,16 @@ pub(super) struct Response {
 impl Pipeline {
     /// Dropping the future ends the call to HighLevel, and its record then says that it was cut off. What happens once is
     /// made to its end all the same: a client that lost its connection hears what came of it when it comes again.
-    pub(super) async fn send(&self, metered: Metered) -> Option<Response> {
+    pub(super) async fn send(
+        &self,
+        metered: Metered,
+        purpose: SendPurpose,
+        context: &CallContext,
+    ) -> Option<Response> {
         let (facts, permit, consent, mut record) = metered.into_parts();
         if !record.is_once() && !consent.is_once() {
-            let mut replied = self.transport().send(permit).await;
-            self.note_connected(&facts, &mut replied);
+            let tally = SendTally::new(self, &facts, &context.principal, purpose);
+            let replied = self.send_counted(permit, &facts, tally).await;
             record.replied(&replied);
             return Some(Response {
                 facts,
@@ -31,10 +37,10 @@ impl Pipeline {
             });
         }
         let (sender, receiver) = oneshot::channel();
-        let pipeline = self.clone();
+        let (pipeline, principal) = (self.clone(), context.principal.clone());
         tokio::spawn(async move {
-            let mut replied = pipeline.transport().send(permit).await;
-            pipeline.note_connected(&facts, &mut replied);
+            let tally = SendTally::new(&pipeline, &facts, &principal, purpose);
+            let replied = pipeline.send_counted(permit, &facts, tally).await;
             record.replied(&replied);
             let response = Box::new(Response {
                 facts,
@@ -47,6 +53,18 @@ impl Pipeline {
             }
         });
         receiver.await.ok().map(|response| *response)
+    }
+
+    async fn send_counted(
+        &self,
+        permit: SendPermit,
+        facts: &Facts,
+        mut tally: SendTally<'_>,
+    ) -> Result<Reply, Failure> {
+        let mut replied = self.transport().send(permit, tally.requests()).await;
+        self.note_connected(facts, &mut replied);
+        tally.replied(&replied);
+        replied
     }
 }
 

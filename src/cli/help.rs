@@ -29,6 +29,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "logs",
             "approvals",
             "audit",
+            "usage",
             "pause",
             "resume",
             "state",
@@ -42,7 +43,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
 const WITHOUT_SETTINGS: [&str; 5] = ["tools", "sandbox", "policy check", "completions", "man"];
 
 /// A command by its path, and lines that call it.
-const EXAMPLES: [(&str, &[&str]); 62] = [
+const EXAMPLES: [(&str, &[&str]); 63] = [
     (
         "init",
         &[
@@ -245,6 +246,14 @@ const EXAMPLES: [(&str, &[&str]); 62] = [
     ("audit show", &["audit show 1795880621"]),
     ("audit export", &["audit export --since 7d"]),
     ("audit events", &["audit events -n 50"]),
+    (
+        "usage",
+        &[
+            "usage",
+            "usage --month 2026-11 --csv",
+            "usage --from 2026-11-01 --to 2026-11-15 --by day,effect --location branch-01",
+        ],
+    ),
     ("state info", &["state info --json"]),
     ("state backup", &["state backup copy.db"]),
     ("state restore", &["state restore copy.db"]),

@@ -114,8 +114,26 @@ impl Column {
     }
 }
 
-/// The table on a terminal of this width.
+/// The table on a terminal of this width. A column in which no row has anything is not drawn.
 pub(super) fn render(columns: &[Column], rows: &[Vec<Text>], width: Option<usize>) -> TableText {
+    let is_used = |index: &usize| {
+        let mut cells = rows.iter().filter_map(|row| row.get(*index));
+        rows.is_empty() || cells.any(|text| !text.shown().is_empty())
+    };
+    let used: Vec<usize> = (0..columns.len()).filter(is_used).collect();
+    let columns: Vec<Column> = used
+        .iter()
+        .filter_map(|index| columns.get(*index))
+        .copied()
+        .collect();
+    let rows = rows.iter().map(|row| {
+        let cells = used.iter().filter_map(|index| row.get(*index));
+        cells.collect()
+    });
+    render_all(&columns, &rows.collect::<Vec<Vec<&Text>>>(), width)
+}
+
+fn render_all(columns: &[Column], rows: &[Vec<&Text>], width: Option<usize>) -> TableText {
     let natural: Vec<usize> = columns
         .iter()
         .enumerate()

@@ -50,6 +50,14 @@ pub struct AuditSettings {
     pub file: PathBuf,
 }
 
+/// What is counted of calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageSettings {
+    /// 0: nothing is counted, and what was is removed.
+    pub keep_days: u32,
+}
+
 /// How much of a call's arguments the audit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -8,6 +8,7 @@ mod clients;
 mod connect;
 mod connections;
 mod entry;
+mod export_body;
 mod extractors;
 mod frame;
 mod keys;
@@ -19,6 +20,7 @@ mod people;
 mod proof;
 mod rules;
 mod tools;
+mod usage;
 
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ use crate::http::pages::form::LARGEST_FORM;
 use crate::http::pages::home::HomePage;
 use crate::http::pages::links::LinkPage;
 use crate::http::pages::notice::PageProblem;
+use crate::http::pages::usage::{EXPORT as USAGE_EXPORT, PATH as USAGE};
 use crate::http::pages::{PageKind, WAITING};
 use state::people::{Person, PersonRole};
 pub(super) use tools::ToolTries;
@@ -103,6 +106,8 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/console/audit", get(audit::list))
         .route("/console/audit/{number}", get(audit::show_one))
         .route("/console/audit/export", get(audit::export))
+        .route(USAGE, get(usage::page))
+        .route(USAGE_EXPORT, get(usage::export))
         .merge(tools::routes())
         .route("/console/rules", get(rules::list))
         .route("/console/rules/new", get(rules::begin))

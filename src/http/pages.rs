@@ -34,6 +34,7 @@ pub(super) mod proof;
 pub(super) mod reach;
 pub(super) mod rules;
 pub(super) mod tools;
+pub(super) mod usage;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};

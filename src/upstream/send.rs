@@ -1,5 +1,6 @@
 //! Sends authorised requests: within HighLevel's limits, again where that is safe, and not while HighLevel is down.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use reqwest::Request;
@@ -29,6 +30,8 @@ struct Flow<'a> {
     sender: &'a Sender,
     account: &'a RateLimitAccount,
     recheck: &'a Recheck,
+    /// Requests that may have reached HighLevel.
+    sent: &'a AtomicU32,
     deadline: Instant,
     /// What HighLevel last said of the caller's token.
     verdict: TokenVerdict,
@@ -45,8 +48,9 @@ enum AttemptError {
 }
 
 impl Transport {
-    /// Sends the request and uses up the right to. Dropping the future ends the call.
-    pub async fn send(&self, permit: SendPermit) -> Result<Reply, Failure> {
+    /// Sends the request and uses up the right to. Dropping the future ends the call. `sent` grows with every attempt that may
+    /// have reached HighLevel.
+    pub async fn send(&self, permit: SendPermit, sent: &AtomicU32) -> Result<Reply, Failure> {
         let (outgoing, recheck) = permit.into_parts();
         let Outgoing {
             target,
@@ -70,6 +74,7 @@ impl Transport {
             sender: &sender,
             account: &account,
             recheck: &recheck,
+            sent,
             deadline,
             verdict: TokenVerdict::Silent,
         };
@@ -231,11 +236,13 @@ impl Transport {
         }
         let left = flow.deadline.saturating_duration_since(Instant::now());
         *request.timeout_mut() = Some(left);
+        flow.sent.fetch_add(1, Ordering::Relaxed);
         let mut response = match at_home(self.upstream.http.execute(request)).await {
             Ok(response) => response,
             Err(error) => {
                 let (mut failure, outcome) = answer::unanswered(tool, &error);
                 if outcome == Outcome::Unsent {
+                    flow.sent.fetch_sub(1, Ordering::Relaxed);
                     permit.end(SlotOutcome::Unsent);
                     self.judge_health(flow, Health::Down);
                 } else {

@@ -1,7 +1,7 @@
 //! The one way to HighLevel: who may send, what an answer says of a token, and who pays for its bytes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -69,7 +69,7 @@ impl Upstream {
     ) -> Result<Reply, Failure> {
         let outgoing = self.outgoing(tool, sender, names);
         let permit = self.authority.allow(outgoing, Box::new(|| Ok(())));
-        self.transport.send(permit).await
+        self.transport.send(permit, &AtomicU32::new(0)).await
     }
 }
 

@@ -51,6 +51,7 @@ mod tidy;
 mod times;
 mod tool_commands;
 mod uploads;
+mod usage;
 mod versions;
 
 /// What generated code names.

@@ -79,6 +79,7 @@ const PAGES = [
   { name: "connections", path: "/console/connections" },
   { name: "sub-accounts", path: "/console/locations", main: "Check and connect" },
   { name: "try", path: "/console/tools" },
+  { name: "usage", path: "/console/usage", main: "Show" },
   { name: "live", path: "/console/live" },
   { name: "rules", path: "/console/rules" },
   { name: "pause", path: "/console/pause", main: "Pause…" },

@@ -122,7 +122,8 @@ impl Sweeping {
         token_facts::sweep(transaction)?;
         sessions::sweep(transaction)?;
         links::sweep(transaction)?;
-        customers::sweep(transaction)?;
+        let usage_days = self.housekeeping.usage_days();
+        customers::sweep(transaction, usage_days)?;
         people::sweep(transaction)?;
         flows::sweep(transaction)?;
         vault::sweep(transaction)?;
@@ -137,7 +138,7 @@ impl Sweeping {
                 .remove_old(transaction, days, audit::today(), now)?,
         };
         events::sweep(transaction, first)?;
-        if let Some(days) = self.housekeeping.usage_days() {
+        if let Some(days) = usage_days {
             let today = audit::today();
             let last = self.retention.believed_day(transaction, today, now)?;
             usage::sweep(transaction, last, days)?;

@@ -9,10 +9,12 @@ mod reading;
 mod rows;
 mod tally;
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::store::Store;
+use super::store::{Durability, Pending, Store};
 pub use labels::{UsageLabels, UsageName};
 pub use reading::{UsageGrouping, UsageQuery, UsageRow};
 pub(crate) use rows::sweep;
@@ -68,6 +70,14 @@ impl Usage {
     pub fn count(&self, entry: &UsageEntry) {
         let usage = self.store.housekeeping().usage();
         usage.count(day_number(Timestamp::now()), entry);
+    }
+
+    /// Writes what was counted so far, without waiting for its minute; whether there is more.
+    pub fn write(&self) -> Pending<bool> {
+        let housekeeping = Arc::clone(self.store.housekeeping());
+        self.store.change(Durability::System, move |transaction| {
+            housekeeping.usage().write_rest(transaction)
+        })
     }
 }
 

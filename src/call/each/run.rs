@@ -11,6 +11,7 @@ use super::super::prepared_request::{
     PreparedRequest, SelectedRow, StoredMode, StoredRows, StoredWork,
 };
 use super::super::respond::broken_off;
+use super::super::usage::SendPurpose;
 use super::super::{
     Answer, Consent, ConsentSource, Elicitation, OnError, Options, Pipeline, Request, Subject,
 };
@@ -264,7 +265,8 @@ impl Pipeline {
         let asking = ConsentSource::Batch(consent);
         let authorized = self.authorize(validated, asking, context).await?;
         let metered = self.meter(authorized, context).await?;
-        let response = self.send(metered).await.ok_or_else(broken_off)?;
+        let sent = self.send(metered, SendPurpose::Call, context).await;
+        let response = sent.ok_or_else(broken_off)?;
         Ok(self.respond(response, None, context).await)
     }
 

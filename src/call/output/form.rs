@@ -84,7 +84,8 @@ fn joined(texts: impl Iterator<Item = String>, between: &str) -> String {
     Vec::from_iter(texts).join(between)
 }
 
-fn harmless(cell: String) -> String {
+/// A text that no spreadsheet takes for a formula.
+pub(in crate::call) fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{cell}")
     } else {

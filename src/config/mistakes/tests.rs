@@ -41,8 +41,8 @@ fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
         "FILE, line 1: max_calls stands in no section; put it under [server]",
     );
     check(
-        "[log]\nkeep_days = 3\n",
-        "FILE, line 2: [log] keep_days is no setting; it belongs under [audit]",
+        "[log]\nexpire_minutes = 3\n",
+        "FILE, line 2: [log] expire_minutes is no setting; it belongs under [approvals]",
     );
     check(
         "[locations.acme]\nlocation_id = \"L\"\ntokn = { env = \"A\" }\n",

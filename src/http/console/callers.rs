@@ -1,9 +1,35 @@
 //! Callers by the names that people know them by.
 
+use std::collections::HashMap;
+
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::unavailable;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::notice::PageProblem;
+
+/// Names that were looked up for this page: one caller may stand on it often.
+pub(super) struct CallerNames<'a> {
+    sign_in: &'a SignIn,
+    known: HashMap<String, String>,
+}
+
+impl<'a> CallerNames<'a> {
+    pub(super) fn new(sign_in: &'a SignIn) -> Self {
+        Self {
+            sign_in,
+            known: HashMap::new(),
+        }
+    }
+
+    pub(super) async fn name(&mut self, who: &str) -> Result<String, PageProblem> {
+        if let Some(name) = self.known.get(who) {
+            return Ok(name.clone());
+        }
+        let name = caller(self.sign_in, who).await?;
+        self.known.insert(who.to_owned(), name.clone());
+        Ok(name)
+    }
+}
 
 /// The client that calls, and for whom. `who`: as the audit has it, and so it stays where that has no name.
 pub(super) async fn caller(sign_in: &SignIn, who: &str) -> Result<String, PageProblem> {
@@ -17,6 +43,7 @@ pub(super) async fn caller(sign_in: &SignIn, who: &str) -> Result<String, PagePr
         "key" => "an access key that was revoked or has expired",
         "grant" => "a connection that has ended",
         "credential" | "token" => "a program with a token or key of its own",
+        "others" => "callers beyond those that are counted one by one",
         "operator" => "this machine, or the settings' access key",
         _ => return Ok(one_line(who, 80)),
     };

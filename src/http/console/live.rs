@@ -1,6 +1,5 @@
 //! What this process does now, and did in the last hour, for the people who run it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
 
-use super::callers::caller;
+use super::callers::CallerNames;
 use super::extractors::Operator;
 use super::frame::{self, operators_only};
 use super::minute;
@@ -105,30 +104,6 @@ async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
         callers,
         unlisted_callers,
     })
-}
-
-/// Names that were looked up for this page: one caller may stand on it often.
-struct CallerNames<'a> {
-    sign_in: &'a SignIn,
-    known: HashMap<String, String>,
-}
-
-impl<'a> CallerNames<'a> {
-    fn new(sign_in: &'a SignIn) -> Self {
-        Self {
-            sign_in,
-            known: HashMap::new(),
-        }
-    }
-
-    async fn name(&mut self, who: &str) -> Result<String, PageProblem> {
-        if let Some(name) = self.known.get(who) {
-            return Ok(name.clone());
-        }
-        let name = caller(self.sign_in, who).await?;
-        self.known.insert(who.to_owned(), name.clone());
-        Ok(name)
-    }
 }
 
 fn row(sign_in: &SignIn, window: &WindowStatus) -> WindowRow {

@@ -18,19 +18,19 @@ use ::sandbox::{LOCATION, SandboxOptions};
 const RETURN: &str = "https://app.example.com/connected";
 
 /// Of the sandbox's first location, and of its second.
-const TOKEN: &str = "pit-5a4db0c0-0000-4000-8000-000000000001";
+pub(super) const TOKEN: &str = "pit-5a4db0c0-0000-4000-8000-000000000001";
 const SUMMIT_TOKEN: &str = "pit-5a4db0c0-0000-4000-8000-000000000002";
 const SUMMIT: &str = "locSummitFitness0001";
 
 /// A server whose HighLevel is the sandbox, and a builder with its key.
-struct Builder {
+pub(super) struct Builder {
     sandbox: Sandbox,
-    server: TestServer,
+    pub(super) server: TestServer,
     key: String,
 }
 
 impl Builder {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
@@ -69,7 +69,7 @@ impl Builder {
         self.ask_as(&self.key, request, body).await
     }
 
-    async fn make(&self, reference: &str, rules: &str) -> Value {
+    pub(super) async fn make(&self, reference: &str, rules: &str) -> Value {
         let return_url = format!("{RETURN}?session=s1");
         let body = json!({"ref": reference, "return_url": return_url, "rules": rules});
         let (status, made) = self.ask("POST /connect/links", Some(body)).await;
@@ -78,7 +78,7 @@ impl Builder {
     }
 
     /// Where a customer goes on who connects a location by this link.
-    async fn connect(&self, link: &Value, location: &str, token: &str) -> Url {
+    pub(super) async fn connect(&self, link: &Value, location: &str, token: &str) -> Url {
         let browser = Browser::new(&self.server);
         let page = open(&browser, link).await;
         let connected = browser
@@ -92,7 +92,7 @@ impl Builder {
     }
 
     /// The key for what a customer has just connected.
-    async fn key_of(&self, back: &Url) -> Value {
+    pub(super) async fn key_of(&self, back: &Url) -> Value {
         let body = json!({"code": value(back, "code")});
         let (status, given) = self.ask("POST /connect/keys", Some(body)).await;
         assert_eq!(status, 200, "{given}");
@@ -100,7 +100,7 @@ impl Builder {
     }
 
     /// What a tool answers to a key, and whether that is an error.
-    async fn call(&self, key: &str, tool: &str, arguments: Value) -> (String, bool) {
+    pub(super) async fn call(&self, key: &str, tool: &str, arguments: Value) -> (String, bool) {
         let bearer = format!("Bearer {key}");
         let headers = [
             ("authorization", bearer.as_str()),

@@ -37,6 +37,7 @@ mod rule_sections;
 mod sub_accounts;
 mod tokens;
 mod trying;
+mod usage;
 mod vault;
 mod waiting;
 mod webhooks;

@@ -12,7 +12,7 @@ const LONGEST: usize = 40 << 10;
 const OPEN: [&str; 3] = ["/console/first", "/console/join", "/console/signin"];
 
 /// Pages of somebody who is signed in.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "/console",
     "/console/connect",
     "/console/connect/claude-code",
@@ -20,6 +20,7 @@ const OWN: [&str; 9] = [
     "/console/connections",
     "/console/locations",
     "/console/live",
+    "/console/usage",
     "/console/tools",
     "/console/tools/contacts_create-contact",
 ];

@@ -84,13 +84,25 @@ pub(super) fn is_used(transaction: &mut Transaction, location: &str) -> Result<b
     Ok(found.is_some())
 }
 
-/// Forgets links that are long over. Those of connected customers stay.
-pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
+/// Forgets links that are long over. Those of connected customers stay, and those of customers who have left as long as their
+/// usage is kept, which is told by their reference: for `usage_days`, where this process knows that.
+pub(crate) fn sweep(
+    transaction: &mut Transaction,
+    usage_days: Option<u32>,
+) -> Result<(), StoreError> {
     let forget =
         "DELETE FROM customer WHERE link IN (SELECT link FROM customer WHERE expires_at <= $1
-        AND (ended_at <= $1 OR location IS NULL) ORDER BY expires_at LIMIT $2)";
-    let long_ago = now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-    let forget = sqlx::query(forget).bind(long_ago.as_millisecond());
+        AND (ended_at <= $2 OR location IS NULL) ORDER BY expires_at LIMIT $3)";
+    let ago = |kept: SignedDuration| {
+        let time = now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        time.as_millisecond()
+    };
+    let usage_kept = usage_days.map_or(SignedDuration::MAX, |days| {
+        SignedDuration::from_hours(i64::from(days) * 24)
+    });
+    let forget = sqlx::query(forget)
+        .bind(ago(KEPT))
+        .bind(ago(KEPT.max(usage_kept)));
     transaction.run(forget.bind(AT_ONCE)).map(drop)
 }
 

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{UsageCounts, date_of_number, number_of_date};
 use crate::StoreError;
-use crate::store::{Pending, Store, StoredRow};
+use crate::store::{Pending, Statement, Store, StoredRow};
 
 /// What the sums are kept apart by; what is not is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,18 +53,28 @@ impl Store {
     pub fn usage(&self, query: &UsageQuery) -> Pending<Vec<UsageRow>> {
         let query = query.clone();
         self.read(move |transaction| {
-            let text = query.text();
-            let find = sqlx::query(sqlx::AssertSqlSafe(text))
-                .bind(number_of_date(query.days.0))
-                .bind(number_of_date(query.days.1))
-                .bind(query.location.clone().unwrap_or_default())
-                .bind(query.reader.clone().unwrap_or_default())
-                .bind(i64::try_from(query.most).unwrap_or(i64::MAX))
-                .bind(i64::try_from(query.skip).unwrap_or(i64::MAX));
+            let find = query.bind(sqlx::query(sqlx::AssertSqlSafe(query.text())));
             let rows = transaction.all(find)?;
             rows.iter()
                 .map(|row| UsageRow::from_row(row, query.by.day))
                 .collect()
+        })
+    }
+
+    /// How many sums there are, whatever `skip` and `most` say.
+    pub fn count_usage(&self, query: &UsageQuery) -> Pending<usize> {
+        let query = UsageQuery {
+            is_busiest_first: false,
+            skip: 0,
+            most: usize::MAX,
+            ..query.clone()
+        };
+        self.read(move |transaction| {
+            let count = format!("SELECT COUNT(*) AS n FROM ({}) AS sums", query.text());
+            let count = query.bind(sqlx::query(sqlx::AssertSqlSafe(count)));
+            let row = transaction.one(count)?;
+            let count = row.map_or(Ok(0), |row| row.integer("n"))?;
+            Ok(usize::try_from(count).unwrap_or_default())
         })
     }
 
@@ -90,6 +100,16 @@ impl UsageQuery {
             skip: 0,
             most: usize::MAX,
         }
+    }
+
+    fn bind<'q>(&self, statement: Statement<'q>) -> Statement<'q> {
+        statement
+            .bind(number_of_date(self.days.0))
+            .bind(number_of_date(self.days.1))
+            .bind(self.location.clone().unwrap_or_default())
+            .bind(self.reader.clone().unwrap_or_default())
+            .bind(i64::try_from(self.most).unwrap_or(i64::MAX))
+            .bind(i64::try_from(self.skip).unwrap_or(i64::MAX))
     }
 
     fn text(&self) -> String {

@@ -30,15 +30,6 @@ fn calls(folder: &TempDir) -> i64 {
     )
 }
 
-/// As the thread that writes does a minute later.
-fn flush(store: &Store) -> Result<bool, crate::StoreError> {
-    let housekeeping = std::sync::Arc::clone(store.housekeeping());
-    let write = store.change(Durability::System, move |transaction| {
-        housekeeping.usage().write_rest(transaction)
-    });
-    write.wait()
-}
-
 fn put(transaction: &mut Transaction, day: Date, principal: &str, location: &str, calls: i64) {
     let insert = "INSERT INTO usage (day, principal, location, effect, calls, failed, requests)
         VALUES ($1, $2, $3, 'read', $4, 0, $4)";
@@ -54,19 +45,20 @@ fn put(transaction: &mut Transaction, day: Date, principal: &str, location: &str
 fn several_processes_add_up_and_the_end_of_each_writes_its_rest() {
     let folder = folder();
     let (one, other) = (open(&folder), open(&folder));
-    for store in [&one, &other] {
-        let usage = Usage::new(store, 400).expect("counted");
+    let counting = [&one, &other].map(|store| Usage::new(store, 400).expect("counted"));
+    for usage in &counting {
         for id in ["a", "a", "b"] {
             usage.count(&entry(id, "L1", "read"));
         }
     }
     assert_eq!(calls(&folder), 0, "nobody waits for the store");
-    assert_eq!(flush(&one), Ok(false));
-    assert_eq!(flush(&one), Ok(false), "nothing is added twice");
+    let [of_one, of_other] = counting;
+    assert_eq!(of_one.write().wait(), Ok(false));
+    assert_eq!(of_one.write().wait(), Ok(false), "nothing is added twice");
     assert_eq!(calls(&folder), 3);
-    drop(other);
+    drop((other, of_other));
     assert_eq!(calls(&folder), 6);
-    drop(one);
+    drop((one, of_one));
     assert_eq!(calls(&folder), 6);
     assert_eq!(number(&folder, "SELECT COUNT(*) AS n FROM usage"), 2);
 }
@@ -81,16 +73,16 @@ fn what_could_not_be_written_is_added_the_next_time() {
     for number in 0..900 {
         usage.count(&entry("a", &format!("{number:0200}"), "read"));
     }
-    flush(&store).expect_err("the disk is full");
+    usage.write().wait().expect_err("the disk is full");
     usage.count(&entry("b", "L1", "read"));
-    flush(&store).expect_err("still");
+    usage.write().wait().expect_err("still");
     let room = store.change(Durability::System, |transaction| {
         let most = sqlx::query("PRAGMA max_page_count = 1000000");
         transaction.one(most).map(drop)
     });
     room.wait().expect("room");
-    assert_eq!(flush(&store), Ok(true), "the part that failed");
-    assert_eq!(flush(&store), Ok(false));
+    assert_eq!(usage.write().wait(), Ok(true), "the part that failed");
+    assert_eq!(usage.write().wait(), Ok(false));
     assert_eq!(calls(&folder), 901);
 }
 
@@ -101,17 +93,17 @@ fn a_part_whose_end_nobody_heard_of_is_added_once() {
     let usage = Usage::new(&store, 400).expect("counted");
     usage.count(&entry("a", "L1", "read"));
     // Committed, but whoever wrote it knows of nothing.
-    flush(&store).expect("written");
+    usage.write().wait().expect("written");
     usage.count(&entry("a", "L1", "read"));
     for _ in 0..3 {
-        flush(&store).expect("written");
+        usage.write().wait().expect("written");
     }
     assert_eq!(calls(&folder), 2);
     assert_eq!(number(&folder, "SELECT part AS n FROM usage_writer"), 2);
     // The same part again, as after a lost answer.
     sql(&folder, "UPDATE usage_writer SET part = 9");
     usage.count(&entry("a", "L1", "read"));
-    assert_eq!(flush(&store), Ok(false));
+    assert_eq!(usage.write().wait(), Ok(false));
     assert_eq!(calls(&folder), 2, "it says that it is written already");
 }
 
@@ -290,6 +282,31 @@ fn callers_and_customers_have_their_names() {
         (labels.alias("L1"), labels.alias("L2")),
         (Some("acme"), None)
     );
+}
+
+#[test]
+fn a_customer_who_left_is_known_as_long_as_its_usage() {
+    let day = 24 * 60 * 60 * 1_000;
+    let ago = |days: i64| crate::now().as_millisecond() - days * day;
+    for (usage_days, ended, is_known) in [
+        (Some(400), 31, true),
+        (Some(400), 401, false),
+        (Some(0), 29, true),
+        (Some(0), 31, false),
+        // Some command, which does not know.
+        (None, 401, true),
+    ] {
+        let known = in_memory(|transaction| {
+            let insert = "INSERT INTO customer (link, hash, builder, reference, return_url, rules, created_at, expires_at,
+                location, owns_location, ended_at) VALUES ('lnk_1', $1, 'app', 'cus-7', '', '', 1, 9, 'loc_1', 1, $2)";
+            let insert = sqlx::query(insert).bind(vec![1]).bind(ago(ended));
+            transaction.run(insert).expect("written");
+            crate::customers::sweep(transaction, usage_days).expect("swept");
+            let left = transaction.one(sqlx::query("SELECT link FROM customer"));
+            left.expect("read").is_some()
+        });
+        assert_eq!(known, is_known, "{usage_days:?} {ended}");
+    }
 }
 
 #[test]

@@ -1,17 +1,15 @@
 //! The audit as a file of JSON lines, written as it is read.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use hyper::body::Frame;
 use tokio::sync::mpsc;
 
 use super::{asked, reader};
+use crate::http::console::export_body::ExportBody;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::Visitor;
 use crate::http::pages::PageKind;
@@ -98,21 +96,5 @@ async fn write(
             Some(next) if !is_cut && !sender.is_closed() => before = Some(next),
             _ => return Ok(()),
         }
-    }
-}
-
-/// What comes through a channel. It breaks off where an error comes.
-struct ExportBody(mpsc::Receiver<Result<Bytes, StoreError>>);
-
-impl HttpBody for ExportBody {
-    type Data = Bytes;
-    type Error = StoreError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
-        let polled = self.0.poll_recv(context);
-        polled.map(|part| part.map(|part| part.map(Frame::data)))
     }
 }

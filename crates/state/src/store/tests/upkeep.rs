@@ -146,7 +146,7 @@ fn a_store_says_what_it_holds() {
     assert_eq!((info.keys.len(), info.keys[0].len()), (1, 8));
     assert!(info.bytes > 0);
     let counts: Vec<i64> = info.counts.iter().map(|(_, count)| *count).collect();
-    assert_eq!(counts, [1, 1, 2, 1, 1, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(counts, [1, 1, 2, 1, 1, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
     let memory = for_tests::store().info().wait();
     assert_eq!(memory.expect("read").bytes, 0);
 }
