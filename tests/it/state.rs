@@ -101,7 +101,7 @@ async fn a_store_is_looked_at_copied_and_sealed_anew() {
     let info: Value = serde_json::from_str(&info).expect("JSON");
     assert_eq!(
         (&info["holds"]["access keys"], &info["tables"]),
-        (&json!(1), &json!(9))
+        (&json!(1), &json!(10))
     );
     assert_eq!(info["keys"].as_array().map(Vec::len), Some(1));
     let file = info["file"].as_str().expect("a file").to_owned();
