@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod processes;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use state::usage::{UsageGrouping, UsageQuery};
 use test_support::recording::{Recording, json as answer};
@@ -21,7 +23,7 @@ async fn counted(server: &TestServer) -> Vec<Row> {
     let usage = server.pipeline.controls().usage.as_ref();
     let written = usage.expect("it counts").write().await;
     assert_eq!(written, Ok(false));
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
     let by = UsageGrouping {
         day: false,
         principal: true,
@@ -29,7 +31,7 @@ async fn counted(server: &TestServer) -> Vec<Row> {
         effect: true,
     };
     // Midnight may have come meanwhile.
-    let days = (today.date().yesterday().expect("a day"), today.date());
+    let days = (today.yesterday().expect("a day"), today);
     let query = UsageQuery::sums(days, by);
     let rows = server.store().usage(&query).await.expect("read");
     rows.into_iter()
