@@ -17,9 +17,8 @@ use state::instances::InstanceNote;
 use state::keys::Keys;
 use state::pause::Pauses;
 use state::rule_sections::{RuleSection, RuleSections};
-use state::{CopiedTables, SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 use state::usage::Usage;
-use state::{SANDBOX, Store, StoreError, StoreOptions, network_file_system};
+use state::{CopiedTables, SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
 /// Everything that calls are held to.
 pub struct Controls {

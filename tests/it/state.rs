@@ -177,6 +177,8 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     let open = || {
         let opened = Store::open(&StoreOptions {
             folder: Some(&folder),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             upstream: "services.leadconnectorhq.com",
             keys: &[],
             audit_file: None,

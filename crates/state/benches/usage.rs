@@ -50,6 +50,8 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&StoreOptions {
         folder: Some(folder.path()),
+        url: None,
+        outage_reads: Duration::ZERO,
         upstream: "bench",
         keys: &[],
         audit_file: None,

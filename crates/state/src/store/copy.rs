@@ -16,7 +16,7 @@ use crate::folder::StateFolder;
 const AT_ONCE: i64 = 500;
 
 /// Tables whose rows are not taken along: what is told there is of one database.
-const OWN: [&str; 3] = ["meta", "revision", "instance"];
+const OWN: [&str; 4] = ["meta", "revision", "instance", "usage_writer"];
 
 /// How many rows went into each table.
 pub type CopiedTables = Vec<(&'static str, usize)>;
@@ -112,9 +112,14 @@ fn copy_table(
     let mut after = i64::MIN;
     let mut copied = 0;
     loop {
-        let find = match is_whole {
-            true => format!("SELECT * FROM {table}"),
-            false => format!(
+        let find = match table {
+            _ if is_whole => format!("SELECT * FROM {table}"),
+            // It has no place of a row either, and may be large: a day at a time.
+            "usage" => format!(
+                "SELECT day AS copied_place, * FROM {table}
+                 WHERE day = (SELECT MIN(day) FROM {table} WHERE day > $1) AND $2 > 0"
+            ),
+            _ => format!(
                 "SELECT rowid AS copied_place, * FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT $2"
             ),
         };

@@ -84,6 +84,8 @@ impl Office {
     fn store(&self) -> Store {
         let opened = Store::open(&StoreOptions {
             folder: Some(&self.folder.path().join("state")),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             upstream: "services.leadconnectorhq.com",
             keys: &[],
             audit_file: None,
