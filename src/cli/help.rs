@@ -73,6 +73,7 @@ const EXAMPLES: [(&str, &[&str]); 63] = [
         &[
             "sandbox --branches 40",
             "sandbox --fail 503=0.01 --latency 200",
+            "sandbox --log requests.jsonl",
         ],
     ),
     (

@@ -45,6 +45,10 @@ pub(super) struct Sandbox {
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+    /// File that gets a line of JSON for each request before it is answered: what arrived, its status and trace, and how
+    /// many records it changed. Lines are added to it.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// Redirect address of the Marketplace app; may be repeated. As at HighLevel it must begin with https://.
     #[arg(long = "redirect", value_name = "URL")]
     redirects: Vec<String>,
@@ -74,6 +78,7 @@ impl Sandbox {
             window: self.window,
             calls_per_interval: self.calls_per_interval.map(NonZeroUsize::get),
             data: self.data,
+            log: self.log,
             marketplace: MarketplaceOptions {
                 redirects: self.redirects,
                 allows_loopback: self.loopback_redirects,

@@ -12,6 +12,7 @@ pub mod limits;
 mod marketplace;
 mod multipart;
 mod refusal;
+mod request_log;
 mod routes;
 mod sample;
 mod seed;
@@ -54,6 +55,8 @@ pub struct SandboxOptions {
     pub calls_per_interval: Option<usize>,
     /// File that keeps the records; in memory without one.
     pub data: Option<PathBuf>,
+    /// File that gets a line for each request, before that is answered.
+    pub log: Option<PathBuf>,
     pub marketplace: MarketplaceOptions,
 }
 

@@ -93,7 +93,7 @@ async fn reset(State(shared): State<SharedWorld>) -> Json<Value> {
 }
 
 async fn requests(State(shared): State<SharedWorld>) -> Json<Value> {
-    Json(json!({"requests": lock(&shared).log}))
+    Json(json!({"requests": lock(&shared).log.last()}))
 }
 
 async fn public_key(State(shared): State<SharedWorld>) -> Json<Value> {

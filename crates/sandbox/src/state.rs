@@ -13,6 +13,8 @@ pub(crate) type RecordKind = &'static str;
 pub(crate) struct Records {
     records: BTreeMap<String, Map<String, Value>>,
     random: fastrand::Rng,
+    /// Records that were made, changed or removed so far.
+    changes: u64,
     /// Where the records are kept, too.
     data: Option<RecordsFile>,
 }
@@ -23,6 +25,7 @@ impl Records {
         Self {
             records: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
+            changes: 0,
             data,
         }
     }
@@ -58,7 +61,10 @@ impl Records {
         if let Some(data) = &self.data {
             data.clear();
         }
-        *self = Self::new(seed, self.data.take());
+        *self = Self {
+            changes: self.changes,
+            ..Self::new(seed, self.data.take())
+        };
     }
 
     /// Twenty letters and digits, as HighLevel's ids are.
@@ -66,6 +72,11 @@ impl Records {
         std::iter::repeat_with(|| self.random.alphanumeric())
             .take(20)
             .collect()
+    }
+
+    /// Counts records that are made, changed or removed; it never falls.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub(crate) fn random(&mut self) -> &mut fastrand::Rng {
@@ -83,6 +94,7 @@ impl Records {
 
     /// Makes or replaces the record of that id.
     pub(crate) fn put(&mut self, kind: RecordKind, id: &str, record: Value) {
+        self.changes += 1;
         if let Some(data) = &self.data {
             data.put(kind, id, &record);
         }
@@ -94,7 +106,9 @@ impl Records {
         if let Some(data) = &self.data {
             data.remove(kind, id);
         }
-        self.records.get_mut(kind)?.shift_remove(id)
+        let gone = self.records.get_mut(kind)?.shift_remove(id);
+        self.changes += u64::from(gone.is_some());
+        gone
     }
 
     pub(crate) fn remove_where(&mut self, kind: RecordKind, is: impl Fn(&Value) -> bool) {

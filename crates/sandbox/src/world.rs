@@ -1,6 +1,6 @@
 //! Judges one request after the other: version, token, limit, class and scope, location, contents; then lets it act.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Map, Value, json};
@@ -14,6 +14,7 @@ use super::limits::{Limit, ResourceLimits, SANDBOX_ACCOUNT, USUAL};
 use super::marketplace::{self, Choice, ChooserReply, Marketplace};
 use super::multipart::parts;
 use super::refusal::Refusal;
+use super::request_log::{RequestLog, logged};
 use super::routes;
 use super::sample::Sampler;
 use super::state::{Records, public};
@@ -26,12 +27,6 @@ const JSON: &str = "application/json";
 /// [M] values of `Version` that answer on any route.
 const VERSIONS: [&str; 4] = ["2021-04-15", "2021-07-28", "2023-02-21", "v3"];
 
-/// A sandbox may run for weeks.
-const LONGEST_LOG: usize = 10_000;
-
-/// The largest body that the log keeps, in bytes.
-const LARGEST_LOGGED: usize = 64 << 10;
-
 /// Everything that a sandbox holds.
 pub(crate) struct World {
     options: SandboxOptions,
@@ -40,8 +35,7 @@ pub(crate) struct World {
     pub marketplace: Marketplace,
     limits: ResourceLimits,
     faults: fastrand::Rng,
-    /// The last requests with their answers' status, oldest first.
-    pub log: VecDeque<Value>,
+    pub log: RequestLog,
     answered: u64,
 }
 
@@ -84,7 +78,7 @@ impl World {
             marketplace: Marketplace::new(options.marketplace.clone())?,
             limits: ResourceLimits::new(options.window),
             faults: fastrand::Rng::with_seed(options.seed),
-            log: VecDeque::new(),
+            log: RequestLog::open(options.log.as_deref())?,
             answered: 0,
             options,
         };
@@ -113,7 +107,22 @@ impl World {
         let mut headers = Vec::new();
         self.answered += 1;
         let trace = format!("sandbox-{:08}", self.answered);
-        let (status, body) = match self.judged(request, &mut headers) {
+        routes::deliver_replies(&mut self.state, request.now);
+        let before = self.state.changes();
+        let answered = self.judged(request, &mut headers);
+        let status = answered
+            .as_ref()
+            .map_or_else(|refusal| refusal.status, |(status, _)| *status);
+        let changes = self.state.changes() - before;
+        // Nobody is told of what the log does not hold.
+        let answered = match self.keep(request, status, (&trace, changes)) {
+            Ok(()) => answered,
+            Err(error) => Err(Refusal::new(
+                500,
+                format!("The sandbox cannot write its log: {error}."),
+            )),
+        };
+        let (status, body) = match answered {
             Ok(answered) => answered,
             Err(mut refusal) => {
                 if let Value::Object(members) = &mut refusal.body {
@@ -123,7 +132,6 @@ impl World {
             }
         };
         headers.push(("x-trace-id", trace));
-        self.keep(request, status);
         SandboxReply {
             status,
             headers,
@@ -145,7 +153,9 @@ impl World {
             ChooserReply::Page(status, _) => *status,
             ChooserReply::Redirect(_) => 302,
         };
-        self.keep(request, status);
+        if let Err(error) = self.keep(request, status, ("", 0)) {
+            tracing::error!(%error, "the log of requests could not be written");
+        }
         reply
     }
 
@@ -160,19 +170,52 @@ impl World {
         marketplace::uninstall(state, tokens, &mut self.marketplace, location, company, now)
     }
 
-    fn keep(&mut self, request: &SandboxRequest, status: u16) {
-        let sent = logged(&request.body);
-        if self.log.len() == LONGEST_LOG {
-            self.log.pop_front();
-        }
-        self.log.push_back(json!({
+    /// With the answer's trace, and how many records the request made, changed or removed.
+    fn keep(
+        &mut self,
+        request: &SandboxRequest,
+        status: u16,
+        (trace, changes): (&str, u64),
+    ) -> std::io::Result<()> {
+        let body = logged(&request.body);
+        let route = documents().route(&request.method, &request.path);
+        let location = self.location(request, route.as_ref().map(|route| &route.path), &body);
+        self.log.keep(json!({
+            "time": date(request.now),
+            "trace": trace,
             "method": request.method,
             "path": request.path,
             "query": request.query,
+            "operation": route.map(|route| &route.operation.key),
+            "location": location,
             "version": request.version,
-            "body": sent,
+            "body": body,
             "status": status,
-        }));
+            "changes": changes,
+        }))
+    }
+
+    /// The location of the request's token; of an agency's or an unknown one that which the request names.
+    fn location(
+        &self,
+        request: &SandboxRequest,
+        path: Option<&BTreeMap<String, String>>,
+        body: &Value,
+    ) -> Option<String> {
+        let token = self
+            .tokens
+            .find(request.authorization.as_deref(), request.now);
+        let own = token.ok().map(|token| &token.location);
+        if let Some(own) = own.filter(|own| !own.is_empty()) {
+            return Some(own.clone());
+        }
+        let query: QueryValues = form_urlencoded::parse(request.query.as_bytes())
+            .into_owned()
+            .collect();
+        let none = BTreeMap::new();
+        let query = joined(&query);
+        let names = named_locations(path.unwrap_or(&none), &query, body);
+        names.first().map(|name| (*name).to_owned())
     }
 
     fn judged(
@@ -252,7 +295,6 @@ impl World {
         if !faults.is_empty() {
             return Err(Refusal::invalid(faults));
         }
-        routes::deliver_replies(&mut self.state, call.now);
         let (state, tokens) = (&mut self.state, &mut self.tokens);
         let found = routes::answer(state, tokens, &mut self.marketplace, &call)?;
         let body = match (operation.media, found) {
@@ -367,14 +409,6 @@ fn body_of(request: &SandboxRequest) -> Result<Value, Refusal> {
         .map_err(|error| Refusal::new(400, format!("Unexpected token in JSON: {error}")))
 }
 
-/// A body as the log keeps it: of a large one its size alone.
-fn logged(body: &[u8]) -> Value {
-    if body.len() > LARGEST_LOGGED {
-        return json!(format!("{} bytes", body.len()));
-    }
-    serde_json::from_slice(body).unwrap_or_else(|_| json!(String::from_utf8_lossy(body)))
-}
-
 /// Values of a name that is repeated are joined by commas.
 fn joined(query: &QueryValues) -> BTreeMap<String, String> {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
@@ -405,24 +439,5 @@ fn described(
         (Some(schema), None) => sampler.sample(schema),
         (None, Some(found)) => found,
         (None, None) => json!({"success": true}),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_keeps_no_large_bodies() {
-        fn check(body: &[u8], expected: &Value) {
-            assert_eq!(logged(body), *expected);
-        }
-        check(br#"{"a":1}"#, &json!({"a": 1}));
-        check(b"a part", &json!("a part"));
-        check(
-            &vec![b'x'; LARGEST_LOGGED],
-            &json!("x".repeat(LARGEST_LOGGED)),
-        );
-        check(&vec![b'x'; LARGEST_LOGGED + 1], &json!("65537 bytes"));
     }
 }

@@ -162,6 +162,54 @@ async fn faults_come_as_often_as_told_and_a_reset_forgets() {
     assert_eq!(list(&after, "/tags").len(), 8);
 }
 
+/// Each line is there when its request is answered, and what a file holds already stays.
+#[tokio::test]
+async fn the_log_has_a_line_for_each_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("requests.jsonl");
+    std::fs::write(&path, "{}\n").expect("written");
+    let options = SandboxOptions {
+        log: Some(path.clone()),
+        ..SandboxOptions::default()
+    };
+    let sandbox = Sandbox::start(options).await;
+    let tags = format!("/locations/{LOCATION}/tags");
+    let fresh = json!({"name": "fresh"});
+    let rows = [
+        ("GET", TOKEN, None, 200, json!(LOCATION), 0),
+        ("POST", TOKEN, Some(fresh.clone()), 200, json!(LOCATION), 1),
+        ("POST", "pit-unknown", Some(fresh), 401, json!(LOCATION), 0),
+        ("POST", TOKEN, Some(json!({})), 422, json!(LOCATION), 0),
+    ];
+    for (number, (method, token, body, status, location, changes)) in rows.into_iter().enumerate() {
+        let (answered, headers, _) = sandbox
+            .send(&format!("{method} {tags}"), token, body.clone())
+            .await;
+        let log = std::fs::read_to_string(&path).expect("a log");
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines.len(), number + 2);
+        let line = &lines[number + 1];
+        let trace = headers["x-trace-id"].to_str().expect("text");
+        let operation = format!("{method} /locations/{{locationId}}/tags");
+        let expected = json!({
+            "time": line["time"], "trace": trace, "method": method, "path": tags, "query": "", "operation": operation,
+            "location": location, "version": "2021-07-28", "body": body.unwrap_or_else(|| json!("")), "status": status,
+            "changes": changes,
+        });
+        assert_eq!((answered, line), (status, &expected));
+    }
+
+    let options = SandboxOptions {
+        log: Some(folder.path().join("none/requests.jsonl")),
+        ..SandboxOptions::default()
+    };
+    let refusal = Sandbox::refusal(options).await.expect("a refusal");
+    assert!(refusal.contains("give another --log"), "{refusal}");
+}
+
 #[tokio::test]
 async fn absurd_numbers_are_answered() {
     let sandbox = Sandbox::start(SandboxOptions::default()).await;
