@@ -133,7 +133,7 @@ fn nothing_but_the_two_fakes_plays_highlevel() {
         "http::listen",
     ];
     /// With what it listens for.
-    const PLACES: [(&str, &str); 5] = [
+    const PLACES: [(&str, &str); 6] = [
         (
             "crates/test-support/src/lib.rs",
             "every listener is made there",
@@ -142,6 +142,10 @@ fn nothing_but_the_two_fakes_plays_highlevel() {
         ("benches/relay.rs", "the bare relay to compare with"),
         ("tests/it/sandbox/mod.rs", "the sandbox on a free port"),
         ("tests/it/tidy.rs", "these words"),
+        (
+            "tests/soak/network.rs",
+            "free ports, and proxies in front of a store",
+        ),
     ];
     let is_test = |path: &str| {
         let folders = [

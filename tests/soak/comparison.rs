@@ -1,0 +1,201 @@
+//! Compares what HighLevel did with what the audit says and what the agents were told.
+
+use std::collections::BTreeMap;
+
+use crate::client::CallResult;
+use crate::evidence::{Evidence, Write};
+use crate::intent::{Fate, Intent, IntentKind, Ledger, is_narrow, location_id};
+use crate::options::Options;
+use crate::sweep::Repeat;
+
+const HOUR: i64 = 3_600_000;
+
+/// Something that must not be.
+pub(crate) struct Fault {
+    pub rule: &'static str,
+    pub what: String,
+}
+
+/// Everything that is wrong.
+pub(crate) fn compare(
+    ledger: &Ledger,
+    after: &Evidence,
+    repeats: &[Repeat],
+    options: &Options,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    check_writes(after, &mut faults);
+    check_audit(after, &mut faults);
+    for intent in &ledger.intents {
+        check_answers(intent, after, &mut faults);
+    }
+    for repeat in repeats {
+        check_repeat(&ledger.intents[repeat.intent], repeat, &mut faults);
+    }
+    check_caps(ledger, after, options, &mut faults);
+    check_limit(after, options, &mut faults);
+    faults
+}
+
+/// Every write is done once, and began once by the audit.
+fn check_writes(after: &Evidence, faults: &mut Vec<Fault>) {
+    for (marker, writes) in &after.writes {
+        if writes.len() > 1 {
+            let what = format!("{marker}: {} times", writes.len());
+            faults.push(Fault::new("a write was done twice", what));
+        }
+        let Some(write) = writes.first() else {
+            continue;
+        };
+        let rows = after.rows(marker).iter().filter(|row| row.may_be(write));
+        let begun = rows.count();
+        if begun != 1 {
+            let what = format!("{marker}: {begun} rows for {}", write.trace);
+            faults.push(Fault::new("a write has not one begun row", what));
+        }
+    }
+}
+
+/// What the audit says was done was done.
+fn check_audit(after: &Evidence, faults: &mut Vec<Fault>) {
+    for (marker, rows) in &after.rows {
+        let ends = rows.iter().filter_map(|row| row.end.as_ref());
+        for end in ends.filter(|end| end.outcome == "ok") {
+            let writes = after.writes(marker);
+            if !writes
+                .iter()
+                .any(|write| Some(&write.trace) == end.trace.as_ref())
+            {
+                let what = format!("{marker}: {:?}", end.trace);
+                faults.push(Fault::new("the audit has a write that was not done", what));
+            }
+        }
+    }
+}
+
+/// What agents were told is so.
+fn check_answers(intent: &Intent, after: &Evidence, faults: &mut Vec<Fault>) {
+    for (marker, fate) in intent.markers.iter().zip(&intent.fates) {
+        let is_done = !after.writes(marker).is_empty();
+        let kind = intent.kind;
+        match fate {
+            Fate::Done if !is_done => {
+                let what = format!("{kind:?} {marker}");
+                faults.push(Fault::new("an answer says done, and it was not", what));
+            }
+            Fate::Done if after.is_open(marker) => {
+                let what = format!("{kind:?} {marker}");
+                faults.push(Fault::new("an answered call has no done row", what));
+            }
+            Fate::Nothing if is_done && !intent.was_lost => {
+                let what = format!("{kind:?} {marker}");
+                faults.push(Fault::new(
+                    "an answer says nothing was done, and it was",
+                    what,
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is open is said to be, and what was done is answered again.
+fn check_repeat(intent: &Intent, repeat: &Repeat, faults: &mut Vec<Fault>) {
+    let is_right = match (&repeat.result, repeat.was_open) {
+        (CallResult::Unknown, true) => true,
+        (CallResult::Unknown, false) => intent.fates.iter().all(|fate| *fate != Fate::Done),
+        (CallResult::Done(answer), false) => {
+            let was_done = intent.fates.iter().all(|fate| *fate == Fate::Done);
+            !was_done || answer.get("_repeated").is_some()
+        }
+        // Nobody knew of it: it is done now, or refused as any call is.
+        (CallResult::Nothing(..), false) => intent.fates.contains(&Fate::Open),
+        _ => false,
+    };
+    if !is_right {
+        let (kind, marker, fates) = (intent.kind, &intent.markers[0], &intent.fates);
+        let (was_open, result) = (repeat.was_open, &repeat.result);
+        let what =
+            format!("{kind:?} {marker}, told {fates:?}, open: {was_open}, repeated: {result:?}");
+        faults.push(Fault::new("a repeat is answered wrongly", what));
+    }
+}
+
+/// In no hour does a location have more of them than the rules allow.
+fn check_caps(ledger: &Ledger, after: &Evidence, options: &Options, faults: &mut Vec<Fault>) {
+    let mut sends: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for write in after.writes.values().flatten() {
+        if write.operation == "POST /conversations/messages" {
+            sends.entry(&write.location).or_default().push(write.time);
+        }
+    }
+    let mut narrow: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let creates = [IntentKind::Create, IntentKind::KeyedCreate];
+    let narrowed = ledger.intents.iter().filter(|one| is_narrow(one.agent));
+    for intent in narrowed.filter(|one| creates.contains(&one.kind)) {
+        let location = location_id(intent.agent % options.locations);
+        let writes = intent
+            .markers
+            .iter()
+            .flat_map(|marker| after.writes(marker));
+        narrow
+            .entry(location)
+            .or_default()
+            .extend(writes.map(|write: &Write| write.time));
+    }
+    for (location, times) in sends {
+        check_cap("sends", location, times, options.sends, faults);
+    }
+    for (location, times) in narrow {
+        check_cap(
+            "narrow writes",
+            &location,
+            times,
+            options.narrow_writes,
+            faults,
+        );
+    }
+}
+
+fn check_cap(
+    what: &str,
+    location: &str,
+    mut times: Vec<i64>,
+    most: usize,
+    faults: &mut Vec<Fault>,
+) {
+    let found = most_in_a_window(&mut times, HOUR);
+    if found > most {
+        let what = format!("{found} {what} in {location}, where {most} are allowed");
+        faults.push(Fault::new("a cap was exceeded", what));
+    }
+}
+
+/// The most of these times that any window of so many milliseconds holds.
+fn most_in_a_window(times: &mut [i64], window: i64) -> usize {
+    times.sort_unstable();
+    let mut first = 0;
+    let mut most = 0;
+    for (last, time) in times.iter().enumerate() {
+        while times[first] <= time - window {
+            first += 1;
+        }
+        most = most.max(last + 1 - first);
+    }
+    most
+}
+
+fn check_limit(after: &Evidence, options: &Options, faults: &mut Vec<Fault>) {
+    #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
+    let share = 100.0 * after.limited as f64 / after.requests.max(1) as f64;
+    if share > options.most_refused {
+        let what = format!("{share:.2} % of {} requests", after.requests);
+        faults.push(Fault::new("HighLevel refused too many for its limit", what));
+    }
+}
+
+impl Fault {
+    fn new(rule: &'static str, what: String) -> Self {
+        Self { rule, what }
+    }
+}

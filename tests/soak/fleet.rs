@@ -1,0 +1,144 @@
+//! The instances, and what a balancer in front of them knows: which of them are ready.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::process::Child;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, sleep_until};
+
+use crate::client::get;
+use crate::network::free_address;
+use crate::options::Options;
+use crate::settings::Settings;
+
+/// How often a balancer asks whether an instance is ready.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// How long a killed instance stays away.
+const AWAY: Duration = Duration::from_secs(2);
+
+/// Longest time from the start of an instance until it is ready.
+const LONGEST_START: Duration = Duration::from_secs(60);
+
+pub(crate) struct Fleet {
+    instances: Vec<Instance>,
+    settings: Arc<Settings>,
+    program: PathBuf,
+}
+
+struct Instance {
+    address: SocketAddr,
+    is_ready: AtomicBool,
+    child: Mutex<Option<Child>>,
+}
+
+impl Fleet {
+    /// Returns when all are ready.
+    pub(crate) async fn start(options: &Options, settings: &Arc<Settings>) -> Arc<Self> {
+        let instances = (0..options.instances).map(|_| Instance {
+            address: free_address(),
+            is_ready: AtomicBool::new(false),
+            child: Mutex::new(None),
+        });
+        let fleet = Arc::new(Self {
+            instances: instances.collect(),
+            settings: Arc::clone(settings),
+            program: options.program.clone(),
+        });
+        for number in 0..options.instances {
+            fleet.launch(number, &fleet.program).await;
+            tokio::spawn(Arc::clone(&fleet).watch(number));
+        }
+        fleet.wait_until_ready().await;
+        fleet
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.instances.len()
+    }
+
+    pub(crate) fn address(&self, number: usize) -> SocketAddr {
+        self.instances[number].address
+    }
+
+    /// A random instance that is ready, rather not this one; any where none is.
+    pub(crate) fn choose(&self, not: Option<usize>) -> usize {
+        let ready = |number: &usize| self.instances[*number].is_ready.load(Ordering::Relaxed);
+        let ready: Vec<usize> = (0..self.len()).filter(ready).collect();
+        let others: Vec<usize> = ready
+            .iter()
+            .copied()
+            .filter(|one| Some(*one) != not)
+            .collect();
+        let chosen = fastrand::choice(others).or_else(|| fastrand::choice(ready));
+        chosen.unwrap_or_else(|| fastrand::usize(..self.len()))
+    }
+
+    pub(crate) async fn wait_until_ready(&self) {
+        let until = Instant::now() + LONGEST_START;
+        while !self
+            .instances
+            .iter()
+            .all(|one| one.is_ready.load(Ordering::Relaxed))
+        {
+            assert!(
+                Instant::now() < until,
+                "an instance does not become ready; see its log"
+            );
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Kills a random one again and again as the system does where memory runs out; how many were.
+    pub(crate) async fn kill_some(self: Arc<Self>, every: u64, until: Instant) -> usize {
+        let mut kills = 0;
+        if every == 0 {
+            return kills;
+        }
+        let mut next = Instant::now() + Duration::from_secs(every);
+        while next < until {
+            sleep_until(next.into()).await;
+            next += Duration::from_secs(every);
+            let number = fastrand::usize(..self.len());
+            self.kill(number).await;
+            kills += 1;
+            sleep(AWAY).await;
+            self.launch(number, &self.program).await;
+        }
+        kills
+    }
+
+    async fn kill(&self, number: usize) {
+        let instance = &self.instances[number];
+        if let Some(mut child) = instance.child.lock().await.take() {
+            child.kill().await.expect("killed");
+        }
+        instance.is_ready.store(false, Ordering::Relaxed);
+    }
+
+    async fn launch(&self, number: usize, program: &Path) {
+        let instance = &self.instances[number];
+        let log = self.settings.folder.join(format!("instance-{number}.log"));
+        let log = OpenOptions::new().create(true).append(true).open(log);
+        let mut command = self.settings.command(program);
+        let address = instance.address.to_string();
+        command.args(["serve", "--listen", &address]);
+        command.stderr(log.expect("a log"));
+        *instance.child.lock().await = Some(command.spawn().expect("an instance"));
+    }
+
+    /// As a balancer does.
+    async fn watch(self: Arc<Self>, number: usize) {
+        let instance = &self.instances[number];
+        loop {
+            let is_ready = get(instance.address, "/readyz").await == Some(200);
+            instance.is_ready.store(is_ready, Ordering::Relaxed);
+            sleep(LOOK).await;
+        }
+    }
+}

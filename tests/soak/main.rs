@@ -1,0 +1,81 @@
+//! Several instances of the program under load, killed and started anew, and whether HighLevel's side, the audit and the
+//! answers of the agents agree in the end: `cargo test --test soak -- --help`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod agent;
+mod client;
+mod comparison;
+mod evidence;
+mod fleet;
+mod intent;
+mod network;
+mod options;
+mod report;
+mod sandbox;
+mod settings;
+mod sweep;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tokio::time::sleep;
+
+use agent::Agent;
+use comparison::compare;
+use evidence::Evidence;
+use fleet::Fleet;
+use intent::Ledger;
+use options::Options;
+use sandbox::SandboxProcess;
+use settings::Settings;
+
+/// A call counts as under way so long without a word from its process; then its outcome is unknown.
+const UNTIL_UNKNOWN: Duration = Duration::from_secs(17);
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = match &options.keep {
+        Some(path) => path.clone(),
+        None => folder.path().to_owned(),
+    };
+    let sandbox = SandboxProcess::start(&options, &path).await;
+    let settings = Arc::new(Settings::write(&options, &path, &sandbox.url));
+    let keys = settings.make_keys(options.agents).await;
+    let fleet = Fleet::start(&options, &settings).await;
+
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(options.seconds);
+    let agents = keys.into_iter().enumerate().map(|(number, key)| {
+        let agent = Agent::new(number, key, &fleet, &options);
+        tokio::spawn(agent.work(until))
+    });
+    let agents: Vec<_> = agents.collect();
+    let killer = tokio::spawn(Arc::clone(&fleet).kill_some(options.kill_every, until));
+    let mut ledger = Ledger::default();
+    for agent in agents {
+        ledger.merge(agent.await.expect("an agent"));
+    }
+    ledger.kills = killer.await.expect("a killer");
+    ledger.lasted = begun.elapsed();
+
+    fleet.wait_until_ready().await;
+    sleep(UNTIL_UNKNOWN).await;
+    let before = Evidence::read(&settings, &sandbox).await;
+    let repeats = sweep::repeat(&ledger, &before, &fleet).await;
+    let after = Evidence::read(&settings, &sandbox).await;
+    let faults = compare(&ledger, &after, &repeats, &options);
+    report::print(&ledger, &after, &repeats, &faults);
+    match faults.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
