@@ -106,7 +106,7 @@ impl Failure {
 
     /// Whether provably nothing happened: the request never left, or HighLevel refused it for the token or the limit.
     pub fn not_executed(&self) -> bool {
-        !self.sent
+        !self.sent && self.class != FailureClass::UnknownOutcome
     }
 
     /// One compact JSON object.

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use test_support::recording::{Recording, json as answer};
 use test_support::server::{TestServer, VOUCHED};
 
-use super::{contacts, page, tag};
+use super::{SEND, contacts, page, tag};
 
 /// HighLevel whose answer to the write of one contact waits until it is let go.
 async fn slow(held: &'static str, gate: Arc<Semaphore>) -> Recording {
@@ -132,4 +132,36 @@ async fn a_row_of_a_process_that_died_is_unknown() {
         "{done}"
     );
     assert_eq!(count_writes(&highlevel), each_once());
+}
+
+/// A batch whose client left while its first item was under way may have sent it: its confirm is used up.
+#[tokio::test]
+async fn a_batch_that_broke_off_is_not_sent_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Semaphore::new(0));
+    let highlevel = slow("/conversations/messages", Arc::clone(&gate)).await;
+    let server = serve(&highlevel, &folder).await;
+    let items: Vec<Value> = (1..=6)
+        .map(|number| json!({"contactId": format!("c{number}")}))
+        .collect();
+    let batch = json!({"operation": SEND, "arguments": {"type": "SMS", "message": "hello"}, "items": items});
+    let (asked, _) = server.call("call_send", batch).await;
+    let asked: Value = serde_json::from_str(&asked).expect("JSON");
+    let confirm = json!({"confirm": asked["confirm"]});
+    let first = server.call("call_send", confirm.clone());
+    assert!(timeout(Duration::from_millis(800), first).await.is_err());
+    gate.add_permits(100);
+    let (again, is_error) = server.call("call_send", confirm).await;
+    let again: Value = serde_json::from_str(&again).expect("JSON");
+    assert!(is_error && again["_repeated"].is_string(), "{again}");
+    let outcomes = &again["outcomes"];
+    assert_eq!(outcomes[0]["error"]["class"], "unknown_outcome", "{again}");
+    assert_eq!(
+        (&again["done"], &again["notRun"]),
+        (&json!(0), &json!(5)),
+        "{again}"
+    );
+    let requests = highlevel.take().into_iter();
+    let sent = requests.filter(|request| request.path() == "/conversations/messages");
+    assert_eq!(sent.count(), 1);
 }
