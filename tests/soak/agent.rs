@@ -30,6 +30,8 @@ pub(crate) struct Agent {
     second: Client,
     fleet: Arc<Fleet>,
     pause: u64,
+    /// It cuts connections.
+    cuts: bool,
     ledger: Ledger,
     /// To whom it sends.
     contact: Option<String>,
@@ -51,6 +53,7 @@ impl Agent {
             second,
             fleet: Arc::clone(fleet),
             pause: options.pause,
+            cuts: !options.is_upgrade(),
             ledger,
             contact: None,
             spare: Vec::new(),
@@ -100,7 +103,7 @@ impl Agent {
         let (kind, (result, was_lost)) = match has_key {
             true => {
                 arguments["idempotencyKey"] = json!(marker);
-                let cut = cut_sometimes();
+                let cut = self.cut_sometimes();
                 (
                     IntentKind::KeyedCreate,
                     self.conclude(("call_write", &arguments), cut).await,
@@ -134,7 +137,7 @@ impl Agent {
             "idempotencyKey": marker,
         });
         let (result, was_lost) = self
-            .conclude(("call_send", &arguments), cut_sometimes())
+            .conclude(("call_send", &arguments), self.cut_sometimes())
             .await;
         let repeat = Some(("call_send", arguments));
         self.note((IntentKind::Send, vec![marker], repeat), &result, was_lost);
@@ -195,7 +198,9 @@ impl Agent {
             self.ledger.count(&first);
             self.ledger.count(&second);
         }
-        let (result, _) = self.conclude((tool, &arguments), cut_sometimes()).await;
+        let (result, _) = self
+            .conclude((tool, &arguments), self.cut_sometimes())
+            .await;
         self.note((kind, markers, Some((tool, arguments))), &result, true);
     }
 
@@ -263,13 +268,14 @@ impl Agent {
         });
     }
 
+    /// After how long it leaves, one time in six.
+    fn cut_sometimes(&self) -> Option<Duration> {
+        let leaves = self.cuts && fastrand::u32(..6) == 0;
+        leaves.then(|| Duration::from_millis(fastrand::u64(..120)))
+    }
+
     fn marker(&mut self, what: &str) -> String {
         self.next += 1;
         format!("{what}-{}-{}", self.number, self.next)
     }
-}
-
-/// After how long a client leaves, one time in six.
-fn cut_sometimes() -> Option<Duration> {
-    (fastrand::u32(..6) == 0).then(|| Duration::from_millis(fastrand::u64(..120)))
 }

@@ -163,6 +163,14 @@ fn read(reply: Reply) -> CallResult {
     match answer["class"].as_str().unwrap_or_default() {
         "unknown_outcome" => CallResult::Unknown,
         _ if what.contains("still under way") => CallResult::UnderWay,
+        _ if what.contains("are used up") => CallResult::Nothing("cap".to_owned(), None),
+        "refused" if !what.starts_with("Nothing was sent") => {
+            CallResult::Nothing(format!("refused: {what}"), None)
+        }
+        "refused" => CallResult::Nothing(
+            "refused".to_owned() + &what["Nothing was sent".len()..],
+            None,
+        ),
         class => {
             let wait = answer["retryAfterMs"].as_u64().map(Duration::from_millis);
             CallResult::Nothing(class.to_owned(), wait)

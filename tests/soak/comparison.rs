@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::CallResult;
-use crate::evidence::{Evidence, Write};
+use crate::evidence::{Evidence, Row, Write};
 use crate::intent::{Fate, Intent, IntentKind, Ledger, is_narrow, location_id};
 use crate::options::Options;
 use crate::sweep::Repeat;
@@ -34,6 +34,9 @@ pub(crate) fn compare(
     }
     check_caps(ledger, after, options, &mut faults);
     check_limit(after, options, &mut faults);
+    if options.is_upgrade() {
+        check_refused(ledger, &mut faults);
+    }
     faults
 }
 
@@ -47,10 +50,15 @@ fn check_writes(after: &Evidence, faults: &mut Vec<Fault>) {
         let Some(write) = writes.first() else {
             continue;
         };
-        let rows = after.rows(marker).iter().filter(|row| row.may_be(write));
-        let begun = rows.count();
-        if begun != 1 {
-            let what = format!("{marker}: {begun} rows for {}", write.trace);
+        let rows = after.rows(marker);
+        let count = |is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
+        let (found, open) = (count(&|row| row.is(write)), count(&Row::is_open));
+        let unknown = count(&Row::is_unknown);
+        if found + open != 1 && (found + open, unknown) != (0, 1) {
+            let what = format!(
+                "{marker}: {found} rows of {}, {open} without an end, {unknown} unknown",
+                write.trace
+            );
             faults.push(Fault::new("a write has not one begun row", what));
         }
     }
@@ -191,6 +199,24 @@ fn check_limit(after: &Evidence, options: &Options, faults: &mut Vec<Fault>) {
     if share > options.most_refused {
         let what = format!("{share:.2} % of {} requests", after.requests);
         faults.push(Fault::new("HighLevel refused too many for its limit", what));
+    }
+}
+
+/// Behind a balancer, which takes what nobody listens for to another instance, every request is taken and answered.
+fn check_refused(ledger: &Ledger, faults: &mut Vec<Fault>) {
+    const FINE: [&str; 6] = [
+        "done",
+        "previewed",
+        "under way",
+        "not connected",
+        "nothing happened: cap",
+        "nothing happened: rate_limited",
+    ];
+    for (result, count) in &ledger.results {
+        if !FINE.contains(&result.as_str()) {
+            let what = format!("{result}: {count} times");
+            faults.push(Fault::new("a request was refused in an upgrade", what));
+        }
     }
 }
 

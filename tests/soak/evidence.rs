@@ -110,20 +110,26 @@ impl Evidence {
 
     /// Whether a call of this marker began, and nobody knows how it ended.
     pub(crate) fn is_open(&self, marker: &str) -> bool {
-        self.rows(marker).iter().any(|row| row.end.is_none())
+        self.rows(marker).iter().any(Row::is_open)
     }
 }
 
 impl Row {
-    /// Whether it may have been this write: its end names it, or nobody knows its end.
-    pub(crate) fn may_be(&self, write: &Write) -> bool {
-        match &self.end {
-            None => true,
-            Some(end) => match &end.trace {
-                Some(trace) => *trace == write.trace,
-                None => matches!(end.outcome.as_str(), "cut_off" | "unknown_outcome"),
-            },
-        }
+    /// Whether its end names this write.
+    pub(crate) fn is(&self, write: &Write) -> bool {
+        let trace = self.end.as_ref().and_then(|end| end.trace.as_ref());
+        trace == Some(&write.trace)
+    }
+
+    /// Nobody wrote down what came of it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Its end says that nobody knows what came of it. Of a call that was given up before it could be sent, too.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let end = self.end.as_ref();
+        end.is_some_and(|end| matches!(end.outcome.as_str(), "cut_off" | "unknown_outcome"))
     }
 }
 

@@ -7,20 +7,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::client::get;
 use crate::network::free_address;
 use crate::options::Options;
 use crate::settings::Settings;
+use crate::trouble::Trouble;
 
 /// How often a balancer asks whether an instance is ready.
 const LOOK: Duration = Duration::from_millis(300);
 
 /// How long a killed instance stays away.
 const AWAY: Duration = Duration::from_secs(2);
+
+/// Where Debian's package faketime puts it.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+/// Longest time from SIGTERM to the end of an instance.
+const LONGEST_STOP: Duration = Duration::from_secs(45);
 
 /// Longest time from the start of an instance until it is ready.
 const LONGEST_START: Duration = Duration::from_secs(60);
@@ -29,6 +37,8 @@ pub(crate) struct Fleet {
     instances: Vec<Instance>,
     settings: Arc<Settings>,
     program: PathBuf,
+    /// The clock of the first instance is ahead.
+    has_wrong_clock: bool,
 }
 
 struct Instance {
@@ -49,6 +59,7 @@ impl Fleet {
             instances: instances.collect(),
             settings: Arc::clone(settings),
             program: options.program.clone(),
+            has_wrong_clock: options.trouble == Trouble::Clock,
         });
         for number in 0..options.instances {
             fleet.launch(number, &fleet.program).await;
@@ -121,7 +132,19 @@ impl Fleet {
         instance.is_ready.store(false, Ordering::Relaxed);
     }
 
-    async fn launch(&self, number: usize, program: &Path) {
+    /// Tells an instance to stop, and waits until it has.
+    pub(crate) async fn terminate(&self, number: usize) {
+        let instance = &self.instances[number];
+        let mut child = instance.child.lock().await.take().expect("running");
+        let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        kill_process(pid.expect("a process"), Signal::TERM).expect("told");
+        let ended = timeout(LONGEST_STOP, child.wait()).await;
+        let status = ended.expect("it ends").expect("its status");
+        assert!(status.success(), "an instance ended with {status}");
+        instance.is_ready.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn launch(&self, number: usize, program: &Path) {
         let instance = &self.instances[number];
         let log = self.settings.folder.join(format!("instance-{number}.log"));
         let log = OpenOptions::new().create(true).append(true).open(log);
@@ -129,6 +152,10 @@ impl Fleet {
         let address = instance.address.to_string();
         command.args(["serve", "--listen", &address]);
         command.stderr(log.expect("a log"));
+        if self.has_wrong_clock && number == 0 {
+            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", "+10s");
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         *instance.child.lock().await = Some(command.spawn().expect("an instance"));
     }
 

@@ -55,6 +55,10 @@ pub(crate) struct Ledger {
     /// Of calls that were answered.
     pub taken: Vec<Duration>,
     pub kills: usize,
+    /// How often something else happened on purpose.
+    pub troubles: usize,
+    /// Instances that another build took the place of.
+    pub replaced: usize,
     pub lasted: Duration,
 }
 

@@ -17,8 +17,11 @@ mod network;
 mod options;
 mod report;
 mod sandbox;
+mod services;
 mod settings;
 mod sweep;
+mod trouble;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,6 +38,7 @@ use intent::Ledger;
 use options::Options;
 use sandbox::SandboxProcess;
 use settings::Settings;
+use trouble::Stores;
 
 /// A call counts as under way so long without a word from its process; then its outcome is unknown.
 const UNTIL_UNKNOWN: Duration = Duration::from_secs(17);
@@ -48,7 +52,8 @@ async fn main() -> ExitCode {
         None => folder.path().to_owned(),
     };
     let sandbox = SandboxProcess::start(&options, &path).await;
-    let settings = Arc::new(Settings::write(&options, &path, &sandbox.url));
+    let stores = Arc::new(Stores::start(&options).await);
+    let settings = Arc::new(Settings::write(&options, &path, (&sandbox.url, &stores)));
     let keys = settings.make_keys(options.agents).await;
     let fleet = Fleet::start(&options, &settings).await;
 
@@ -59,12 +64,21 @@ async fn main() -> ExitCode {
         tokio::spawn(agent.work(until))
     });
     let agents: Vec<_> = agents.collect();
-    let killer = tokio::spawn(Arc::clone(&fleet).kill_some(options.kill_every, until));
+    let kill_every = if options.is_upgrade() {
+        0
+    } else {
+        options.kill_every
+    };
+    let killer = tokio::spawn(Arc::clone(&fleet).kill_some(kill_every, until));
+    let troubles = tokio::spawn(Arc::clone(&stores).trouble(until));
+    let upgrade = tokio::spawn(upgrade::roll(Arc::clone(&fleet), options.clone(), until));
     let mut ledger = Ledger::default();
     for agent in agents {
         ledger.merge(agent.await.expect("an agent"));
     }
     ledger.kills = killer.await.expect("a killer");
+    ledger.troubles = troubles.await.expect("troubles");
+    ledger.replaced = upgrade.await.expect("an upgrade");
     ledger.lasted = begun.elapsed();
 
     fleet.wait_until_ready().await;

@@ -17,6 +17,8 @@ pub(crate) fn print(ledger: &Ledger, after: &Evidence, repeats: &[Repeat], fault
     let calls: usize = ledger.results.values().sum();
     line("seconds", format!("{seconds:.0}"));
     line("instances killed", ledger.kills.to_string());
+    line("  replaced by another build", ledger.replaced.to_string());
+    line("other troubles", ledger.troubles.to_string());
     line(
         "calls",
         format!("{calls} ({:.0} per second)", per_second(calls, seconds)),

@@ -5,11 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt, stream};
 use tokio::process::Command;
 
 use crate::intent::{alias, is_narrow};
-use crate::options::{Options, StateKind};
+use crate::options::Options;
+use crate::trouble::Stores;
 
 /// Commands that make keys at once.
 const AT_ONCE: usize = 4;
@@ -24,18 +27,28 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn write(options: &Options, folder: &Path, upstream: &str) -> Self {
+    pub(crate) fn write(
+        options: &Options,
+        folder: &Path,
+        (upstream, stores): (&str, &Stores),
+    ) -> Self {
         let rules = folder.join("rules.toml");
         let text = format!(
             "[server]\ncaps = {{ send = {{ hour = {} }} }}\n[policies.narrow]\ncaps = {{ write = {{ hour = {} }} }}\n",
             options.sends, options.narrow_writes
         );
         write_privately(&rules, &text);
-        let state = match options.state {
-            StateKind::Sqlite => format!("folder = {:?}", folder.join("state")),
-        };
+        let mut state = format!("folder = {:?}\n", folder.join("state"));
+        if let Some(url) = &stores.database_url {
+            let key = folder.join("store.key");
+            write_privately(&key, &random_key());
+            state += &format!("url = {url:?}\nkeys = [{{ file = {key:?} }}]\n");
+        }
+        if let Some(url) = &stores.windows_url {
+            state += &format!("[windows]\nurl = {url:?}\n");
+        }
         let mut text = format!(
-            "[server]\nown_account = \"key\"\n[state]\n{state}\n[audit]\narguments = \"full\"\n[metrics]\nlisten = \"\"\n\
+            "[server]\nown_account = \"key\"\n[state]\n{state}[audit]\narguments = \"full\"\n[metrics]\nlisten = \"\"\n\
              [policy]\nfile = {rules:?}\n"
         );
         for location in 0..options.locations {
@@ -100,6 +113,14 @@ impl Settings {
         keys.extend(others.collect::<Vec<_>>().await);
         keys
     }
+}
+
+/// What seals secrets, made up for this run.
+fn random_key() -> String {
+    let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+        .take(32)
+        .collect();
+    STANDARD.encode(bytes)
 }
 
 fn write_privately(path: &Path, text: &str) {
