@@ -7,6 +7,7 @@ use crate::evidence::{Evidence, Row, Write};
 use crate::intent::{Fate, Intent, IntentKind, Ledger, is_narrow, location_id};
 use crate::options::Options;
 use crate::sweep::Repeat;
+use crate::trouble::Trouble;
 
 const HOUR: i64 = 3_600_000;
 
@@ -34,6 +35,12 @@ pub(crate) fn compare(
     }
     check_caps(ledger, after, options, &mut faults);
     check_limit(after, options, &mut faults);
+    let is_database_away =
+        [Trouble::DatabaseCrash, Trouble::DatabaseHang].contains(&options.trouble);
+    if ledger.ends > 0 && !is_database_away {
+        let what = ledger.ends.to_string();
+        faults.push(Fault::new("an instance ended by itself", what));
+    }
     if options.is_upgrade() {
         check_refused(ledger, &mut faults);
     }

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,6 +39,8 @@ pub(crate) struct Fleet {
     program: PathBuf,
     /// The clock of the first instance is ahead.
     has_wrong_clock: bool,
+    /// Instances that ended though nobody ended them.
+    ends: AtomicUsize,
 }
 
 struct Instance {
@@ -59,6 +61,7 @@ impl Fleet {
             instances: instances.collect(),
             settings: Arc::clone(settings),
             program: options.program.clone(),
+            ends: AtomicUsize::new(0),
             has_wrong_clock: options.trouble == Trouble::Clock,
         });
         for number in 0..options.instances {
@@ -71,6 +74,11 @@ impl Fleet {
 
     pub(crate) fn len(&self) -> usize {
         self.instances.len()
+    }
+
+    /// How many ended though nobody ended them.
+    pub(crate) fn ends(&self) -> usize {
+        self.ends.load(Ordering::Relaxed)
     }
 
     pub(crate) fn address(&self, number: usize) -> SocketAddr {
@@ -159,12 +167,31 @@ impl Fleet {
         *instance.child.lock().await = Some(command.spawn().expect("an instance"));
     }
 
+    /// Starts an instance again that ended by itself, as whoever runs it does.
+    async fn revive(&self, number: usize) {
+        let mut child = self.instances[number].child.lock().await;
+        let has_ended = match child.as_mut() {
+            Some(child) => child.try_wait().expect("a process").is_some(),
+            None => false,
+        };
+        if has_ended {
+            *child = None;
+            drop(child);
+            self.ends.fetch_add(1, Ordering::Relaxed);
+            sleep(AWAY).await;
+            self.launch(number, &self.program).await;
+        }
+    }
+
     /// As a balancer does.
     async fn watch(self: Arc<Self>, number: usize) {
         let instance = &self.instances[number];
         loop {
             let is_ready = get(instance.address, "/readyz").await == Some(200);
             instance.is_ready.store(is_ready, Ordering::Relaxed);
+            if !is_ready {
+                self.revive(number).await;
+            }
             sleep(LOOK).await;
         }
     }

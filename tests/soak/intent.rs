@@ -55,6 +55,8 @@ pub(crate) struct Ledger {
     /// Of calls that were answered.
     pub taken: Vec<Duration>,
     pub kills: usize,
+    /// Instances that ended though nobody ended them.
+    pub ends: usize,
     /// How often something else happened on purpose.
     pub troubles: usize,
     /// Instances that another build took the place of.

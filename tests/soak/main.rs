@@ -80,6 +80,7 @@ async fn main() -> ExitCode {
     ledger.troubles = troubles.await.expect("troubles");
     ledger.replaced = upgrade.await.expect("an upgrade");
     ledger.lasted = begun.elapsed();
+    ledger.ends = fleet.ends();
 
     fleet.wait_until_ready().await;
     sleep(UNTIL_UNKNOWN).await;

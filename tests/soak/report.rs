@@ -18,6 +18,7 @@ pub(crate) fn print(ledger: &Ledger, after: &Evidence, repeats: &[Repeat], fault
     line("seconds", format!("{seconds:.0}"));
     line("instances killed", ledger.kills.to_string());
     line("  replaced by another build", ledger.replaced.to_string());
+    line("  ended by themselves", ledger.ends.to_string());
     line("other troubles", ledger.troubles.to_string());
     line(
         "calls",
