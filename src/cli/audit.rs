@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use self::events::EventList;
 use self::row::AuditRow;
 use super::known_names::KnownNames;
-use super::output::OutputFlags;
+use super::output::{GrowingTable, OutputFlags};
+use super::pager::PagerFlags;
 use super::terminal::print_relayed;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags};
@@ -50,6 +51,8 @@ pub(super) struct Tail {
     #[command(flatten)]
     output: OutputFlags,
     #[command(flatten)]
+    pager: PagerFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -71,6 +74,8 @@ pub(super) struct Export {
     /// Not after; as --since.
     #[arg(long, value_name = "TIME", value_parser = past)]
     until: Option<Timestamp>,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -97,6 +102,8 @@ pub(super) struct AuditSearch {
     until: Option<Timestamp>,
     #[command(flatten)]
     output: OutputFlags,
+    #[command(flatten)]
+    pager: PagerFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -131,7 +138,8 @@ impl Tail {
         };
         let found = records(&store, &query)?;
         tell(&found.unreadable);
-        show(&config, &store, &found.records, self.output, NO_CALLS)
+        let rows = rows(&found.records, &config, &store)?;
+        self.output.paged_rows(&rows, NO_CALLS, &self.pager)
     }
 }
 
@@ -165,7 +173,8 @@ impl AuditSearch {
                 "No call of {name} fits that. `highlevel-mcp keys list`, `connections list` and `people list` show who is known."
             );
         }
-        show(&config, &store, &found.records, self.output, &none)
+        let rows = rows(&found.records, &config, &store)?;
+        self.output.paged_rows(&rows, none, &self.pager)
     }
 }
 
@@ -192,25 +201,24 @@ impl AuditShow {
     }
 }
 
-fn show(
+/// The calls as a list shows them, with a word beside where they reached nobody.
+fn rows<'a>(
+    records: &'a [AuditRecord],
     config: &Config,
     store: &Store,
-    records: &[AuditRecord],
-    output: OutputFlags,
-    none: &str,
-) -> Result<(), CliError> {
+) -> Result<Vec<AuditRow<'a>>, CliError> {
     let names = KnownNames::read(config, store)?;
     let rows = records
         .iter()
         .map(|record| AuditRow::new(record, &names, config));
-    let rows: Vec<AuditRow> = rows.collect::<Result<_, _>>()?;
+    let rows: Vec<AuditRow> = rows.collect::<Result<_, CliError>>()?;
     if config.upstream.simulated && !rows.is_empty() {
         eprintln!("Calls to the sandbox: they reached nobody.");
     }
-    output.rows(&rows, none)
+    Ok(rows)
 }
 
-/// Lines, for a table is as wide as what is still to come. Ends where nobody reads them any more.
+/// Ends where nobody reads the rows any more.
 fn follow(
     config: &Config,
     store: &Store,
@@ -220,6 +228,7 @@ fn follow(
     let query = AuditQuery::default();
     let mut follow = Follow::new(store);
     let mut count = Some(count);
+    let mut table = GrowingTable::default();
     loop {
         let found = follow.more(&query)?;
         tell(&found.unreadable);
@@ -227,11 +236,12 @@ fn follow(
         let known = found.records.len().saturating_sub(most);
         if found.records.len() > known {
             let names = KnownNames::read(config, store)?;
-            for record in found.records.iter().skip(known) {
-                let row = AuditRow::new(record, &names, config)?;
-                if !output.still_read(&row)? {
-                    return Ok(());
-                }
+            let new = found.records.iter().skip(known);
+            let rows: Result<Vec<AuditRow>, CliError> = new
+                .map(|record| AuditRow::new(record, &names, config))
+                .collect();
+            if !output.still_read(&rows?, &mut table)? {
+                return Ok(());
             }
         }
         sleep(PAUSE);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::json::print_json;
 use super::question::{ask, can_ask};
@@ -57,6 +57,10 @@ pub(super) struct CallCommand {
     /// Write the answer to FILE, whole: a recording or document as it is, anything else as one line of JSON.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Print one JSON object on one line, on a terminal too, and ask nothing; an answer of another form stands in it as
+    /// `text`.
+    #[arg(long)]
+    json: bool,
     /// Call a simulated HighLevel, with made-up records that last as long as this call.
     #[arg(long)]
     sandbox: bool,
@@ -89,7 +93,7 @@ impl CallCommand {
         let mut context = CallContext {
             surface: "call".to_owned(),
             // Whoever typed the command is the user, and says yes at the question or by --yes.
-            elicitation: match self.yes || can_ask() {
+            elicitation: match self.yes || self.asks() {
                 true => Elicitation::Supported,
                 false => Elicitation::Unsupported,
             },
@@ -142,9 +146,9 @@ impl CallCommand {
         let lines = preview.lines(operation);
         let token = match &preview.yes {
             Yes::Person(handle) => {
-                match can_ask() {
+                match self.asks() {
                     true => eprint!("{lines}"),
-                    false => show(&answer.text)?,
+                    false => self.show(&answer.text)?,
                 }
                 eprintln!("{}", person_decides(handle, preview.page(), self.sandbox));
                 return Ok(None);
@@ -155,7 +159,7 @@ impl CallCommand {
         if self.yes {
             return Ok(Some(token));
         }
-        if can_ask() {
+        if self.asks() {
             eprint!("{lines}");
             let agrees = ask("Send it?")?;
             if !agrees {
@@ -163,7 +167,7 @@ impl CallCommand {
             }
             return Ok(agrees.then_some(token));
         }
-        show(&answer.text)?;
+        self.show(&answer.text)?;
         let confirm = token.map_or_else(String::new, |token| {
             format!(", or with confirm={token} beside the same arguments, within 30 minutes")
         });
@@ -178,9 +182,14 @@ impl CallCommand {
             false => None,
         };
         let text = request.unwrap_or_else(|| answer.text.clone());
-        if let Some(notes) = &answer.notes {
+        let notes = answer.notes.as_deref();
+        if let Some(notes) = notes.filter(|_| !self.json) {
             eprintln!("{notes}");
         }
+        let text = match self.json {
+            true => as_object(&text, notes),
+            false => text,
+        };
         let bytes = answer.file().map(|file| file.bytes.as_slice());
         match (&self.output, bytes) {
             (Some(path), _) if !failed => {
@@ -188,18 +197,44 @@ impl CallCommand {
                 let shown = path.display();
                 written.map_err(|error| CliError(format!("{shown} cannot be written: {error}")))?;
                 // What a file is, is said; the rest is in it.
-                if bytes.is_some() {
-                    show(&text)?;
+                match bytes {
+                    Some(_) => self.show(&text)?,
+                    None if self.json => self.show(&json!({"file": path}).to_string())?,
+                    None => {}
                 }
             }
-            (_, Some(bytes)) if !std::io::stdout().is_terminal() => print_bytes(bytes)?,
-            (_, None) => show(&text)?,
+            (_, Some(bytes)) if !self.json && !std::io::stdout().is_terminal() => {
+                print_bytes(bytes)?;
+            }
+            (_, None) => self.show(&text)?,
             (_, Some(_)) => {
-                show(&text)?;
+                self.show(&text)?;
                 eprintln!("give --output FILE to have it written there");
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody is there to be asked, and wants to be.
+    fn asks(&self) -> bool {
+        !self.json && can_ask()
+    }
+
+    fn show(&self, text: &str) -> Result<(), CliError> {
+        match self.json {
+            true => print_relayed(&format!("{}\n", as_object(text, None))),
+            false => show(text),
+        }
+    }
+}
+
+/// An answer as one object on one line: itself, where it is one, else what holds it.
+fn as_object(text: &str, notes: Option<&str>) -> String {
+    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
+    match (parse(text), notes) {
+        (Some(whole @ Value::Object(_)), _) => whole.to_string(),
+        (Some(other), _) => json!({"answer": other}).to_string(),
+        (None, notes) => json!({"text": text, "notes": notes.and_then(parse)}).to_string(),
     }
 }
 

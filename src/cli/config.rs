@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use toml_edit::{DocumentMut, RawString};
 
+use super::output::OutputFlags;
 use super::terminal::visible;
 use super::{CliError, print};
 use crate::call::Snapshot;
@@ -21,30 +23,65 @@ pub(super) enum ConfigCommand {
     /// shown.
     Show(Show),
     /// Every setting with its comment and default: the text of a file of settings.
-    Defaults,
+    Defaults(OutputFlags),
     /// Whether flags, environment and file make valid settings, and which file was read.
-    Check,
+    Check(OutputFlags),
 }
 
 #[derive(Args)]
 pub(super) struct Show {
-    /// The same as `config defaults`.
-    #[arg(long)]
+    /// `config defaults` is its name.
+    #[arg(long, hide = true)]
     defaults: bool,
     /// As a JSON array.
-    #[arg(long, conflicts_with = "defaults")]
+    #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(command: ConfigCommand, flags: &Flags) -> Result<ExitCode, CliError> {
     match command {
-        ConfigCommand::Show(Show { defaults: true, .. }) | ConfigCommand::Defaults => {
-            print(DEFAULTS)?;
-        }
+        ConfigCommand::Show(Show {
+            defaults: true,
+            json,
+        }) => defaults(json)?,
         ConfigCommand::Show(Show { json, .. }) => show(Config::settings(flags)?, json, flags)?,
-        ConfigCommand::Check => check(flags)?,
+        ConfigCommand::Defaults(output) => defaults(output.is_json())?,
+        ConfigCommand::Check(output) => check(flags, output)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn defaults(as_json: bool) -> Result<(), CliError> {
+    if !as_json {
+        return print(DEFAULTS);
+    }
+    let document: DocumentMut = DEFAULTS.parse()?;
+    let sections = document.iter();
+    let sections = sections.filter_map(|(section, item)| Some((section, item.as_table()?)));
+    let all: Vec<Value> = sections
+        .flat_map(|(section, table)| {
+            let keys = table.iter();
+            keys.map(move |(key, item)| {
+                let comment = table.key(key).and_then(|key| key.leaf_decor().prefix());
+                let comment = comment.and_then(RawString::as_str).unwrap_or_default();
+                json!({
+                    "setting": format!("{section}.{key}"),
+                    "value": item.to_string().trim(),
+                    "comment": words_of(comment),
+                })
+            })
+        })
+        .collect();
+    print(format_args!("{:#}\n", Value::Array(all)))
+}
+
+/// A comment without its marks, on one line.
+fn words_of(comment: &str) -> String {
+    let lines = comment
+        .lines()
+        .map(|line| line.trim_start_matches('#').trim());
+    let words: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    words.join(" ")
 }
 
 fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliError> {
@@ -82,7 +119,7 @@ fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliE
     print(text + &read_from(flags)? + "\n")
 }
 
-fn check(flags: &Flags) -> Result<(), CliError> {
+fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
     let config = Config::load(flags)?;
     own_account(&config.account)?;
     let transport = Transport::new(&config.upstream, &config.limits);
@@ -90,10 +127,15 @@ fn check(flags: &Flags) -> Result<(), CliError> {
     // Whether they are right shows without the server's state.
     let snapshot = Snapshot::read(&config, &oauth, &Store::in_memory()?, None).map_err(CliError)?;
     match snapshot.locations.faults() {
-        [] => print(format_args!(
-            "the settings are valid; {}\n",
-            read_from(flags)?
-        )),
+        [] => {
+            let file = Config::file(flags)?.map(|file| file.path);
+            let places = Config::places(flags);
+            let record = json!({
+                "is_valid": true, "file": file, "places": places.iter().collect::<Vec<_>>(),
+            });
+            let text = format!("the settings are valid; {}\n", read_from(flags)?);
+            output.record(&record, text)
+        }
         [one] => Err(CliError(one.clone())),
         several => Err(CliError(format!(
             "the settings have {} faults\n  {}",

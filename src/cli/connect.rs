@@ -7,6 +7,7 @@ mod file;
 mod notes;
 mod python;
 mod secret;
+mod setup;
 mod texts;
 
 use std::path::PathBuf;
@@ -15,13 +16,16 @@ use std::process::ExitCode;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::{CliError, print};
+use super::CliError;
+use super::output::OutputFlags;
 use crate::config::{Config, Flags};
 use address::{check, usual_url};
 pub(super) use clients::Client;
 use file::{ClientFile, WriteOutcome};
 pub(super) use secret::is_key;
 use secret::{ClientSecret, access_key};
+pub(super) use setup::ClientSetup;
+use setup::SetupOutcome;
 
 /// Name of the server in every client.
 const NAME: &str = "ghl";
@@ -50,6 +54,8 @@ pub(super) struct Connect {
     /// Say what --write would add and where, and write nothing.
     #[arg(long, requires = "write")]
     dry_run: bool,
+    #[command(flatten)]
+    output: OutputFlags,
     /// Catches `--write FILE`.
     #[arg(hide = true)]
     stray: Option<PathBuf>,
@@ -75,8 +81,33 @@ pub(super) struct Server {
 }
 
 impl Connect {
-    /// Takes the address, the location and the token from the settings where no flag says otherwise.
+    /// For a server that holds the account itself.
+    pub(super) fn without_token(
+        client: Client,
+        url: String,
+        write: Option<Option<PathBuf>>,
+    ) -> Self {
+        Self {
+            client,
+            url: Some(url),
+            key: None,
+            sign_in: false,
+            sandbox: true,
+            write,
+            dry_run: false,
+            output: OutputFlags::default(),
+            stray: None,
+        }
+    }
+
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        let output = self.output;
+        self.setup(flags)?.show(output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Takes the address, the location and the token from the settings where no flag says otherwise.
+    pub(super) fn setup(self, flags: &Flags) -> Result<ClientSetup, CliError> {
         let client = self.client;
         if let Some(stray) = &self.stray {
             let stray = stray.display();
@@ -120,15 +151,10 @@ impl Connect {
         if let Some(note) = server.missing_secret() {
             eprintln!("{note}");
         }
-        let Some(path) = self.write else {
-            print(server.printed(client)?)?;
-            for note in server.notes(client) {
-                eprintln!("{note}");
-            }
-            return Ok(ExitCode::SUCCESS);
-        };
-        server.write(client, path, self.dry_run)?;
-        Ok(ExitCode::SUCCESS)
+        match self.write {
+            Some(path) => server.write(client, path, self.dry_run),
+            None => server.setup_by_hand(client),
+        }
     }
 }
 
@@ -142,15 +168,35 @@ impl Server {
         }
     }
 
-    fn write(&self, client: Client, path: Option<PathBuf>, dry_run: bool) -> Result<(), CliError> {
+    /// Nothing is written: a person does what is printed.
+    fn setup_by_hand(&self, client: Client) -> Result<ClientSetup, CliError> {
+        let text = self.printed(client)?;
+        Ok(ClientSetup {
+            file: client.file().and_then(|file| file.path),
+            text: Some(text.clone()),
+            notes: self.notes(client),
+            shown: text,
+            ..self.setup(client, SetupOutcome::Printed)
+        })
+    }
+
+    fn write(
+        &self,
+        client: Client,
+        path: Option<PathBuf>,
+        dry_run: bool,
+    ) -> Result<ClientSetup, CliError> {
         let file = ClientFile::new(client, path)?;
         let place = file.path.display();
         if dry_run {
             let entry = self.shown_entry(client)?.unwrap_or_default();
-            return print(format_args!(
-                "{place} would get\n{}",
-                entries::in_form_of(client, &entry)
-            ));
+            let text = entries::in_form_of(client, &entry);
+            return Ok(ClientSetup {
+                shown: format!("{place} would get\n{text}"),
+                text: Some(text),
+                file: Some(file.path),
+                ..self.setup(client, SetupOutcome::WouldBeAdded)
+            });
         }
         let Some(entry) = self.written_entry(client)? else {
             return Err(CliError(format!(
@@ -159,13 +205,38 @@ impl Server {
             )));
         };
         let then = client.after_write();
-        match file.add(&entry)? {
-            WriteOutcome::Already => print(format_args!("{place} has {NAME} already\n")),
-            WriteOutcome::New => print(format_args!("{place} has {NAME} now; {then}\n")),
-            WriteOutcome::Backed(backup) => print(format_args!(
-                "{place} has {NAME} now; {then}. The file before is {}\n",
-                backup.display()
-            )),
+        let (outcome, backup, shown) = match file.add(&entry)? {
+            WriteOutcome::Already => (
+                SetupOutcome::AlreadyThere,
+                None,
+                format!("{place} has {NAME} already\n"),
+            ),
+            WriteOutcome::New => (
+                SetupOutcome::Added,
+                None,
+                format!("{place} has {NAME} now; {then}\n"),
+            ),
+            WriteOutcome::Backed(backup) => {
+                let shown = format!(
+                    "{place} has {NAME} now; {then}. The file before is {}\n",
+                    backup.display()
+                );
+                (SetupOutcome::Added, Some(backup), shown)
+            }
+        };
+        Ok(ClientSetup {
+            file: Some(file.path),
+            backup,
+            shown,
+            ..self.setup(client, outcome)
+        })
+    }
+
+    fn setup(&self, client: Client, outcome: SetupOutcome) -> ClientSetup {
+        ClientSetup {
+            outcome,
+            url: Some(self.url.clone()),
+            ..ClientSetup::nothing_of(client)
         }
     }
 }
@@ -198,17 +269,14 @@ pub(super) fn check_takes_key(client: Client) -> Result<(), CliError> {
     }
 }
 
-/// What `client` needs to use an access key that was just made, with what a person should know as comments.
+/// What `client` needs to use an access key that was just made, and what a person should know of that.
 pub(super) fn with_key(
     client: Client,
     key: &SecretString,
     config: &Config,
-) -> Result<String, CliError> {
+) -> Result<(String, Vec<String>), CliError> {
     let access = ClientAccess::Token(ClientSecret::Given(key.clone()));
     let url = usual_url(config, &access);
     let server = Server::new(url, access, config);
-    for note in server.notes(client) {
-        eprintln!("{note}");
-    }
-    server.printed(client)
+    Ok((server.printed(client)?, server.notes(client)))
 }

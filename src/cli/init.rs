@@ -1,21 +1,25 @@
 //! `init`: from nothing to a client that calls: asks for what is needed, tries it, writes it, connects the client.
 
+mod client;
 mod questions;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser};
+use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 
+use super::connect::ClientSetup;
 use super::locations::add::{check_alias, location_id, warn_of_open_file};
 use super::locations::document::{
     NewLocation, ReachedBy, SettingsDocument, make_private_folder, write_token,
 };
 use super::locations::import::csv_rows::alias_of_name;
 use super::locations::trial;
-use super::{Cli, CliError, Command, print};
+use super::output::OutputFlags;
+use super::question::can_ask;
+use super::{CliError, print};
 use crate::config::{Config, Flags, SecretSource};
 use crate::upstream::TenantId;
 use questions::{Interview, Work};
@@ -43,9 +47,30 @@ pub(super) struct Init {
     /// Client to connect, one of those of `highlevel-mcp connect --help`.
     #[arg(long)]
     client: Option<String>,
-    /// Ask nothing: what flags do not say is left out.
+    /// Ask nothing: what flags do not say is left out. So does --json.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// What was set up.
+#[derive(Serialize)]
+struct InitRecord<'a> {
+    location: Option<NewLocationRecord<'a>>,
+    client: Option<ClientSetup>,
+    /// What starts the server.
+    serve: &'static str,
+}
+
+#[derive(Serialize)]
+struct NewLocationRecord<'a> {
+    alias: &'a str,
+    /// HighLevel's id.
+    location: &'a str,
+    location_name: &'a str,
+    /// The file of settings.
+    file: PathBuf,
 }
 
 /// A sub-account that HighLevel let the token into.
@@ -65,11 +90,11 @@ enum GivenToken {
 
 impl Init {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let asks = !self.yes && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let asks = !self.yes && !self.output.is_json() && can_ask();
         let person = asks.then_some(Interview);
         let document = SettingsDocument::open(flags)?;
         let config = document.settings(flags)?;
-        let clients = clients();
+        let clients = client::names();
         if let Some(client) = self.client.as_ref().filter(|one| !clients.contains(one)) {
             return Err(CliError(format!(
                 "there is no client {client}; there are {}",
@@ -84,6 +109,7 @@ impl Init {
             Work::Sandbox => None,
             Work::Account => Some(self.account(person, &document, flags)?),
         };
+        let file = document.path().to_owned();
         let client = match (&self.client, person) {
             (Some(client), _) => Some(client.clone()),
             (None, Some(person)) => person.client(&clients)?,
@@ -97,14 +123,39 @@ impl Init {
                 return Ok(ExitCode::SUCCESS);
             }
             write(document, account, flags)?;
+            if !self.output.is_json() {
+                let file = file.display();
+                print(format_args!(
+                    "{} ({}) is in {file}\n",
+                    account.name, account.alias
+                ))?;
+            }
         }
-        if let Some(client) = client {
-            connect(&client, account.is_none(), &config, flags)?;
-        }
+        let client = client
+            .map(|client| client::connect(&client, account.is_none(), &config, flags))
+            .transpose()?;
         let serve = match account {
             None => "highlevel-mcp serve --sandbox",
             Some(_) => "highlevel-mcp serve",
         };
+        if self.output.is_json() {
+            let location = account.as_ref().map(|account| NewLocationRecord {
+                alias: &account.alias,
+                location: account.id.as_str(),
+                location_name: &account.name,
+                file,
+            });
+            let record = InitRecord {
+                location,
+                client,
+                serve,
+            };
+            self.output.record(&record, "")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(client) = client {
+            client.show(self.output)?;
+        }
         print(format_args!(
             "Start the server with `{serve}`; `highlevel-mcp doctor` says whether all is well\n"
         ))?;
@@ -259,55 +310,5 @@ fn write(
         }
         return Err(error);
     }
-    print(format_args!(
-        "{} ({}) is in {}\n",
-        account.name,
-        account.alias,
-        document.path().display()
-    ))
-}
-
-/// The names of clients that `connect` knows.
-fn clients() -> Vec<String> {
-    let mut command = Cli::command();
-    let connect = command.find_subcommand_mut("connect");
-    let client = connect
-        .as_deref()
-        .and_then(|connect| connect.get_arguments().find(|one| one.get_id() == "client"));
-    let names = client.into_iter().flat_map(clap::Arg::get_possible_values);
-    names.map(|name| name.get_name().to_owned()).collect()
-}
-
-/// Does what `connect CLIENT --write` does, for a server that holds the account itself.
-fn connect(client: &str, is_sandbox: bool, config: &Config, flags: &Flags) -> Result<(), CliError> {
-    // It starts the program itself, which finds the settings by itself.
-    if client == "claude-desktop" && !is_sandbox {
-        let program = std::env::current_exe()?;
-        let entry =
-            serde_json::json!({"command": program.display().to_string(), "args": ["stdio"]});
-        return print(format_args!(
-            "Put this into Claude Desktop's claude_desktop_config.json, under mcpServers:\n  \"ghl\": {entry}\n"
-        ));
-    }
-    let url = format!("http://{}/mcp", config.server.listen);
-    let words = |further: &[&str]| {
-        let words = [
-            "highlevel-mcp",
-            "connect",
-            client,
-            "--sandbox",
-            "--url",
-            &url,
-        ];
-        Cli::try_parse_from(words.iter().chain(further))
-    };
-    let run = |cli: Cli| match cli.command {
-        Command::Connect(connect) => connect.run(flags).map(drop),
-        _ => Ok(()),
-    };
-    // Those without a file are told what to do.
-    match run(words(&["--write"])?) {
-        Ok(()) => Ok(()),
-        Err(_) => run(words(&[])?),
-    }
+    Ok(())
 }

@@ -67,6 +67,8 @@ pub(super) struct Create {
     #[arg(long, value_name = "NAME")]
     client: Option<Client>,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -124,6 +126,7 @@ impl Create {
             .client
             .map(|client| connect::with_key(client, &key, &config))
             .transpose()?;
+        let (configuration, notes) = configuration.unzip();
         let key = key.expose_secret();
         if record.agency {
             eprintln!(
@@ -138,16 +141,28 @@ impl Create {
                 record.name
             );
         }
+        let place = match (self.output.is_json(), self.client) {
+            (true, _) => "It is `key`:",
+            (false, Some(_)) => "It stands in this:",
+            (false, None) => "The client sends it with every request:",
+        };
         eprintln!(
-            "The key of {}, {}, is shown now and never again. {}",
-            record.name,
-            record.id,
-            match self.client {
-                Some(_) => "It stands in this:",
-                None => "The client sends it with every request:",
-            }
+            "The key of {}, {}, is shown now and never again. {place}",
+            record.name, record.id,
         );
+        if self.output.is_json() {
+            let made = MadeKey {
+                record: KeyRow::new(&record),
+                key,
+                configuration,
+                notes: notes.unwrap_or_default(),
+            };
+            return self.output.record(&made, "");
+        }
         if let Some(configuration) = configuration {
+            for note in notes.iter().flatten() {
+                eprintln!("{note}");
+            }
             return print(configuration);
         }
         print(format_args!("Authorization: Bearer {key}\n"))?;
@@ -162,6 +177,18 @@ impl Create {
         );
         Ok(())
     }
+}
+
+/// A key with its secret, as it is shown once.
+#[derive(Serialize)]
+struct MadeKey<'a> {
+    #[serde(flatten)]
+    record: KeyRow<'a>,
+    key: &'a str,
+    /// What the client of --client needs, as `connect` prints it.
+    configuration: Option<String>,
+    /// What a person should know of that.
+    notes: Vec<String>,
 }
 
 /// A key, as a list shows it.

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::json;
 
 use self::document::SettingsDocument;
 use super::output::{Column, OutputFlags, TableRow, Text};
-use super::{CliError, print, reach};
+use super::{CliError, reach};
 use crate::call::{has_store, open_store};
 use crate::config::{Config, Flags};
 use crate::upstream::Transport;
@@ -30,7 +31,11 @@ pub(super) enum LocationsCommand {
     /// Add many, from a CSV file or from an agency's app.
     Import(import::LocationImport),
     /// Take one out of the file of settings.
-    Remove { alias: String },
+    Remove {
+        alias: String,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
     /// Read each location, or those named, and say whether it can be reached. Changes nothing.
     Test(trial::LocationTest),
 }
@@ -40,7 +45,7 @@ pub(super) fn run(command: LocationsCommand, flags: &Flags) -> Result<ExitCode, 
         LocationsCommand::List(output) => list(&Config::load(flags)?, output)?,
         LocationsCommand::Add(add) => add.run(flags)?,
         LocationsCommand::Import(import) => return import.run(flags),
-        LocationsCommand::Remove { alias } => remove(&alias, flags)?,
+        LocationsCommand::Remove { alias, output } => remove(&alias, output, flags)?,
         LocationsCommand::Test(test) => return test.run(flags),
     }
     Ok(ExitCode::SUCCESS)
@@ -161,7 +166,7 @@ fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
     Ok(Vault::new(&store).list().wait()?)
 }
 
-fn remove(alias: &str, flags: &Flags) -> Result<(), CliError> {
+fn remove(alias: &str, output: OutputFlags, flags: &Flags) -> Result<(), CliError> {
     let mut document = SettingsDocument::open(flags)?;
     if !document.remove_location(alias)? {
         let known = document.location_aliases()?;
@@ -169,10 +174,9 @@ fn remove(alias: &str, flags: &Flags) -> Result<(), CliError> {
         return Err(CliError(format!("{}: {what}", document.path().display())));
     }
     document.save(flags)?;
-    print(format_args!(
-        "{alias} is no longer in {}\n",
-        document.path().display()
-    ))
+    let file = document.path();
+    let text = format!("{alias} is no longer in {}\n", file.display());
+    output.record(&json!({"alias": alias, "file": file}), text)
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@ use clap::Args;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
+use super::output::OutputFlags;
 use super::terminal::waiting;
 use super::web::{ServerAddress, client};
-use super::{CliError, StateFlags, print, runtime};
+use super::{CliError, StateFlags, runtime};
 use crate::config::Flags;
 use callback::{Callback, CallbackParameters, REDIRECT_TO_NOBODY};
 use server::SignInServer;
@@ -43,6 +45,8 @@ pub(super) struct Login {
     #[arg(long)]
     paste: bool,
     #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
     of: StateFlags,
 }
 
@@ -51,6 +55,8 @@ pub(super) struct Logout {
     /// Where the server is, such as https://mcp.example.com.
     #[arg(long, value_name = "URL")]
     url: String,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -74,10 +80,12 @@ impl Login {
         let logins = Logins::new(&store);
         let tokens = runtime()?.block_on(self.sign_in(&address))?;
         logins.put(&address.origin, tokens.to_text()).wait()?;
-        print(format_args!(
+        let text = format!(
             "You are signed in at {0}. `highlevel-mcp stdio --url {0}` serves its tools; `highlevel-mcp logout --url {0}` ends it.\n",
             address.origin
-        ))?;
+        );
+        let record = json!({"server": address.origin, "is_signed_in": true});
+        self.output.record(&record, text)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -158,14 +166,19 @@ impl Logout {
         };
         let tokens = LoginTokens::parse(&record.text)?;
         let ended = runtime()?.block_on(async { tokens.revoke(&client()?).await });
-        match ended {
-            Ok(()) => print(format_args!("You are signed out at {}.\n", address.origin))?,
-            Err(CliError(why)) => print(format_args!(
+        let text = match &ended {
+            Ok(()) => format!("You are signed out at {}.\n", address.origin),
+            Err(CliError(why)) => format!(
                 "The login at {} is forgotten here, but the server could not be told ({why}): end the connection there, at \
                  {0}/console.\n",
                 address.origin
-            ))?,
-        }
+            ),
+        };
+        let record = json!({
+            "server": address.origin, "is_signed_in": false, "server_knows": ended.is_ok(),
+            "why": ended.err().map(|CliError(why)| why),
+        });
+        self.output.record(&record, text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

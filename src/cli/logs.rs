@@ -15,7 +15,8 @@ use state::audit::{AuditQuery, AuditRecord, Follow, RecordState};
 use state::events::{Event, EventKind, Events};
 
 use super::known_names::KnownNames;
-use super::output::{Column, OutputFlags, TableRow, Text};
+use super::output::{Column, GrowingTable, OutputFlags, TableRow, Text};
+use super::pager::PagerFlags;
 use super::text::count;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags};
@@ -36,6 +37,8 @@ pub(super) struct Logs {
     follow: bool,
     #[command(flatten)]
     output: OutputFlags,
+    #[command(flatten)]
+    pager: PagerFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -66,17 +69,16 @@ impl Logs {
         rows.drain(..rows.len().saturating_sub(self.count));
         let none = "Nothing has happened yet: no call changed anything, none was refused, and nobody was asked.";
         if !self.follow {
-            self.output.rows(&rows, none)?;
+            self.output.paged_rows(&rows, none, &self.pager)?;
             return Ok(ExitCode::SUCCESS);
         }
         if rows.is_empty() {
             eprintln!("{none} What does is shown here; Ctrl-C ends this.");
         }
+        let mut table = GrowingTable::default();
         loop {
-            for row in &rows {
-                if !self.output.still_read(row)? {
-                    return Ok(ExitCode::SUCCESS);
-                }
+            if !self.output.still_read(&rows, &mut table)? {
+                return Ok(ExitCode::SUCCESS);
             }
             sleep(PAUSE);
             rows = journal.more()?;

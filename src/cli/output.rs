@@ -9,15 +9,16 @@ use std::io::{ErrorKind, IsTerminal, Write as _};
 use clap::Args;
 use serde::Serialize;
 
+use super::pager::PagerFlags;
 use super::table::{TableText, card, render, terminal_width};
 use super::terminal::print_relayed;
 use super::text::spelt_as_json;
 use super::{CliError, StateFlags, print};
 
-pub(super) use super::table::{CardField, Column, note};
+pub(super) use super::table::{CardField, Column, GrowingTable, note};
 pub(super) use super::text::Text;
 
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct OutputFlags {
     /// As JSON, one object a line, with every field in full.
     #[arg(long)]
@@ -46,11 +47,25 @@ pub(super) trait TableRow<const WIDTH: usize>: Serialize {
 }
 
 impl OutputFlags {
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints a list. Of an empty one `none` says beside what to do next; a pipe gets nothing.
     pub(super) fn rows<const WIDTH: usize, R: TableRow<WIDTH>>(
         self,
         rows: &[R],
         none: impl Display,
+    ) -> Result<(), CliError> {
+        self.paged_rows(rows, none, &PagerFlags::none())
+    }
+
+    /// The same for a list that is long, through the person's own pager.
+    pub(super) fn paged_rows<const WIDTH: usize, R: TableRow<WIDTH>>(
+        self,
+        rows: &[R],
+        none: impl Display,
+        pager: &PagerFlags,
     ) -> Result<(), CliError> {
         if rows.is_empty() {
             note(none);
@@ -66,11 +81,11 @@ impl OutputFlags {
         let cards: Option<Vec<_>> = rows.iter().map(TableRow::card).collect();
         if let Some(cards) = cards {
             let cards = cards.iter().map(|fields| card(fields, terminal_width()));
-            return print(cards.collect::<Vec<_>>().join("\n"));
+            return pager.print(cards.collect::<Vec<_>>().join("\n"));
         }
         let cells: Vec<Vec<Text>> = rows.iter().map(|row| row.cells().into()).collect();
         let TableText { text, left_out } = render(&R::COLUMNS, &cells, terminal_width());
-        print(text)?;
+        pager.print(text)?;
         if !left_out.is_empty() {
             note(format_args!(
                 "Not shown: {}. A wider window or --json shows it.",
@@ -80,19 +95,32 @@ impl OutputFlags {
         Ok(())
     }
 
-    /// Prints a row of a list that is still growing, on a line of its own. Whether somebody still reads them.
+    /// Prints rows of a list that is still growing, `table` on a terminal. Whether somebody still reads them.
     pub(super) fn still_read<const WIDTH: usize, R: TableRow<WIDTH>>(
         self,
-        row: &R,
+        rows: &[R],
+        table: &mut GrowingTable,
     ) -> Result<bool, CliError> {
-        let line = self.line(row)?;
+        if rows.is_empty() {
+            return Ok(true);
+        }
         let mut stdout = std::io::stdout();
-        let line = match stdout.is_terminal() {
-            true => spelt_as_json(&line),
-            false => line,
+        let lines = match (self.json, stdout.is_terminal()) {
+            (false, true) => {
+                let cells: Vec<Vec<Text>> = rows.iter().map(|row| row.cells().into()).collect();
+                table.add(&R::COLUMNS, &cells, terminal_width()).text
+            }
+            (_, is_terminal) => {
+                let lines: Result<String, CliError> =
+                    rows.iter().map(|row| self.line(row)).collect();
+                match is_terminal {
+                    true => spelt_as_json(&lines?),
+                    false => lines?,
+                }
+            }
         };
         match stdout
-            .write_all(line.as_bytes())
+            .write_all(lines.as_bytes())
             .and_then(|()| stdout.flush())
         {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
@@ -149,27 +177,16 @@ mod tests {
 
     use crate::cli::Cli;
 
-    /// Commands that print neither rows nor a record, or nothing but JSON, or what others read as it is.
-    const WITHOUT_DATA: [&str; 19] = [
-        "audit export",
-        "call",
-        "completions",
-        "config check",
-        "config defaults",
-        "connect",
-        "init",
-        "keys create",
-        "locations add",
-        "locations import",
-        "locations remove",
-        "login",
-        "logout",
-        "man",
-        "sandbox",
-        "serve",
-        "stdio",
-        "tools list",
-        "tools scopes",
+    /// Commands that take no `--json`, and why.
+    const WITHOUT_DATA: [(&str, &str); 5] = [
+        ("completions", "a shell reads its script"),
+        ("man", "it writes pages into a folder"),
+        ("sandbox", "it serves until it is ended"),
+        (
+            "serve",
+            "it serves until it is ended; log.format says how it logs",
+        ),
+        ("stdio", "stdin and stdout are a client's"),
     ];
 
     /// The commands that do something, by their whole names.
@@ -195,7 +212,7 @@ mod tests {
             .map(|(name, _)| name.as_str())
             .collect();
         without.sort_unstable();
-        assert_eq!(without, WITHOUT_DATA);
+        assert_eq!(without, WITHOUT_DATA.map(|(name, _)| name));
         assert!(found.len() > 40, "{found:?}");
     }
 

@@ -21,6 +21,11 @@ pub(super) struct PagerFlags {
 }
 
 impl PagerFlags {
+    /// For what is short.
+    pub(super) fn none() -> Self {
+        Self { no_pager: true }
+    }
+
     /// Prints `text`: on a terminal through the pager of the variable PAGER, or less where there is none.
     pub(super) fn print(&self, text: impl Display) -> Result<(), CliError> {
         let pager = variable("PAGER").unwrap_or_else(|| USUAL.to_owned());

@@ -1,5 +1,6 @@
 //! Tables as wide as a terminal: which columns there is room for, and what is cut of values that are too long.
 
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::io::IsTerminal;
 
@@ -130,34 +131,45 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Text>], width: Option<usize
         let cells = used.iter().filter_map(|index| row.get(*index));
         cells.collect()
     });
-    render_all(&columns, &rows.collect::<Vec<Vec<&Text>>>(), width)
+    let rows: Vec<Vec<&Text>> = rows.collect();
+    let widths = natural(&columns, &rows);
+    let widths = fit(&columns, &widths, width.unwrap_or(USUAL_WIDTH));
+    draw(&columns, &rows, &widths, true)
 }
 
-fn render_all(columns: &[Column], rows: &[Vec<&Text>], width: Option<usize>) -> TableText {
-    let natural: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let cells = rows.iter().filter_map(|row| row.get(index));
-            let cells = cells.map(|text| text.shown().width());
-            cells.chain([column.title.width()]).max().unwrap_or(1)
-        })
-        .collect();
-    let widths = fit(columns, &natural, width.unwrap_or(USUAL_WIDTH));
+/// How wide each column wants to be.
+fn natural<T: Borrow<Text>>(columns: &[Column], rows: &[Vec<T>]) -> Vec<usize> {
+    let columns = columns.iter().enumerate();
+    let widths = columns.map(|(index, column)| {
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        let cells = cells.map(|text| text.borrow().shown().width());
+        cells.chain([column.title.width()]).max().unwrap_or(1)
+    });
+    widths.collect()
+}
+
+fn draw<T: Borrow<Text>>(
+    columns: &[Column],
+    rows: &[Vec<T>],
+    widths: &[Option<usize>],
+    has_header: bool,
+) -> TableText {
     let kept: Vec<(usize, &Column, usize)> = columns
         .iter()
         .zip(widths)
         .enumerate()
-        .filter_map(|(index, (column, width))| Some((index, column, width?)))
+        .filter_map(|(index, (column, width))| Some((index, column, (*width)?)))
         .collect();
     let mut table = Table::new();
     table.load_style(TableStyle::new());
-    table.set_header(kept.iter().map(|(_, column, width)| {
-        Cell::new(shorten(column.title, *width)).add_attribute(Attribute::Bold)
-    }));
+    if has_header {
+        table.set_header(kept.iter().map(|(_, column, width)| {
+            Cell::new(shorten(column.title, *width)).add_attribute(Attribute::Bold)
+        }));
+    }
     for row in rows {
         let cells = kept.iter().filter_map(|(index, column, width)| {
-            let text = row.get(*index)?;
+            let text = row.get(*index)?.borrow();
             let cell = Cell::new(column.shown(text, *width));
             Some(match text.color() {
                 Some(color) => cell.fg(color),
@@ -179,6 +191,34 @@ fn render_all(columns: &[Column], rows: &[Vec<&Text>], width: Option<usize>) -> 
     TableText {
         text: table.trim_fmt() + "\n",
         left_out: left_out.map(|(_, column)| column.title).collect(),
+    }
+}
+
+/// A table to which rows are added while it is read. What stands on the screen stays as it is, so that its columns only ever
+/// widen, and stand below a header of their own then.
+#[derive(Default)]
+pub(super) struct GrowingTable {
+    natural: Vec<usize>,
+    widths: Vec<Option<usize>>,
+}
+
+impl GrowingTable {
+    /// The lines of further rows, on a terminal of this width, which may be another than before.
+    pub(super) fn add(
+        &mut self,
+        columns: &[Column],
+        rows: &[Vec<Text>],
+        width: Option<usize>,
+    ) -> TableText {
+        let wanted = natural(columns, rows);
+        self.natural.resize(wanted.len(), 0);
+        for (known, wanted) in self.natural.iter_mut().zip(wanted) {
+            *known = wanted.max(*known);
+        }
+        let widths = fit(columns, &self.natural, width.unwrap_or(USUAL_WIDTH));
+        let has_header = widths != self.widths;
+        self.widths = widths;
+        draw(columns, rows, &self.widths, has_header)
     }
 }
 
@@ -340,6 +380,30 @@ pub(super) mod tests {
         // No room for what is to be copied either.
         for line in at(40).text.lines() {
             assert!(line.width() <= 40, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_growing_table_keeps_its_columns_and_never_overflows() {
+        for width in [100, 80, 60] {
+            let mut table = GrowingTable::default();
+            let mut add = |rows: Vec<Vec<Text>>| {
+                let text = table.add(&COLUMNS, &rows, Some(width)).text;
+                for line in text.lines() {
+                    assert!(line.width() <= width, "{width}: {line:?}");
+                }
+                text
+            };
+            let short = || vec!["a".into(), "b".into(), "c".into(), "d".into()];
+            assert_eq!(
+                add(vec![short()]),
+                "Id  Tool  Locations  Client\na   b     c          d\n"
+            );
+            assert_eq!(add(vec![short()]), "a   b     c          d\n");
+            // A wider value moves the columns, and a header says where they are now.
+            assert!(add(rows()).starts_with("Id  "));
+            assert!(!add(vec![short()]).contains("Id"));
+            assert!(!add(rows()).starts_with("Id  "));
         }
     }
 

@@ -8,11 +8,12 @@ mod shown;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::json::print_json;
+use super::output::{Column, OutputFlags, TableRow, Text, note};
 use super::pager::PagerFlags;
-use super::terminal::{Text, table_text};
 use super::{CliError, print};
 use crate::catalog::TOOLS;
 use crate::surfaces::search::{Detail, Search, search};
@@ -37,6 +38,8 @@ pub(super) struct ToolListFlags {
     /// Toolsets joined by `+`, or an endpoint: official, orchestrator, legacy, compat.
     #[arg(value_name = "TOOLSETS", default_value = "all")]
     endpoint: String,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     pager: PagerFlags,
 }
@@ -75,11 +78,13 @@ pub(super) struct ScopesFlags {
     #[arg(value_name = "TOOLSETS", default_value = "all")]
     toolsets: String,
     /// The scopes alone, one a line.
-    #[arg(long, conflicts_with = "app")]
+    #[arg(long, conflicts_with_all = ["app", "json"])]
     plain: bool,
     /// On one line, as a Marketplace app for sub-accounts asks for them: without those that only an agency's app may have.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     app: bool,
+    #[command(flatten)]
+    output: OutputFlags,
     #[command(flatten)]
     pager: PagerFlags,
 }
@@ -87,9 +92,7 @@ pub(super) struct ScopesFlags {
 impl ToolsCommand {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
         match self {
-            Self::List(ToolListFlags { endpoint, pager }) => {
-                pager.print(rows(Endpoint::parse(&endpoint)?.list())?)?;
-            }
+            Self::List(list) => list.run()?,
             Self::Search(flags) => flags.run()?,
             Self::Show(show) => show.run()?,
             Self::Scopes(scopes) => scopes.run()?,
@@ -105,20 +108,49 @@ pub(super) fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool,
     found.ok_or_else(|| endpoint_tool::unknown(name, &known()))
 }
 
-fn rows(listings: impl Iterator<Item = Listing>) -> Result<String, CliError> {
-    let rows = listings.map(|listing| {
-        let effect = match endpoint_tool::effect(&listing) {
-            read @ "read" => Text::good(read),
-            write @ "write" => Text::warning(write),
+/// A tool, as a list shows it.
+#[derive(Serialize)]
+struct ToolListRow {
+    tool: &'static str,
+    effect: &'static str,
+    title: &'static str,
+}
+
+impl ToolListRow {
+    fn new(listing: &Listing) -> Self {
+        Self {
+            tool: listing.name(),
+            effect: endpoint_tool::effect(listing),
+            title: endpoint_tool::title(listing),
+        }
+    }
+}
+
+impl TableRow<3> for ToolListRow {
+    const COLUMNS: [Column; 3] = [
+        Column::copied("Tool"),
+        Column::copied("Effect"),
+        Column::prose("Title"),
+    ];
+
+    fn cells(&self) -> [Text; 3] {
+        let effect = match self.effect {
+            "read" => Text::good(self.effect),
+            "write" => Text::warning(self.effect),
             other => Text::bad(other),
         };
-        [
-            listing.name().into(),
-            effect,
-            endpoint_tool::title(&listing).into(),
-        ]
-    });
-    table_text(["Tool", "Effect", "Title"], rows.collect())
+        [self.tool.into(), effect, self.title.into()]
+    }
+}
+
+impl ToolListFlags {
+    fn run(self) -> Result<(), CliError> {
+        let endpoint = Endpoint::parse(&self.endpoint)?;
+        let listings = endpoint.list();
+        let rows: Vec<ToolListRow> = listings.map(|one| ToolListRow::new(&one)).collect();
+        let none = format!("{} has no tools.", self.endpoint);
+        self.output.paged_rows(&rows, none, &self.pager)
+    }
 }
 
 impl ToolSearchFlags {
@@ -140,14 +172,19 @@ impl ToolSearchFlags {
         let named = ["results", "nearest"]
             .into_iter()
             .find_map(|list| found[list].as_array());
-        let tools = named.into_iter().flatten().filter_map(|one| {
+        let rows = named.into_iter().flatten().filter_map(|one| {
             let name = one["name"].as_str()?;
-            TOOLS.iter().find(|tool| tool.name == name)
+            let tool = TOOLS.iter().find(|tool| tool.name == name)?;
+            Some(ToolListRow::new(&Listing::Tool(tool)))
         });
-        print(rows(tools.map(Listing::Tool))?)?;
-        if let Some(hint) = found["hint"].as_str() {
-            eprintln!("{hint}");
+        let rows: Vec<ToolListRow> = rows.collect();
+        let hint = found["hint"].as_str();
+        if rows.is_empty() {
+            note(hint.unwrap_or("No tool does that."));
+            return Ok(());
         }
+        OutputFlags::default().rows(&rows, "")?;
+        hint.into_iter().for_each(note);
         Ok(())
     }
 }
@@ -171,7 +208,25 @@ impl ScopesFlags {
         match (self.plain, self.app) {
             (true, _) => print(scopes::names(&tools)),
             (_, true) => print(scopes::for_app(&tools)),
-            _ => self.pager.print(scopes::list(&tools)?),
+            _ => {
+                let none = "These tools need no scope.";
+                let rows = scopes::list(&tools);
+                self.output.paged_rows(&rows, none, &self.pager)
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn tools_fit_a_terminal() {
+        let longest = TOOLS.iter().max_by_key(|tool| tool.name.len());
+        let mut row = ToolListRow::new(&Listing::Tool(longest.expect("a tool")));
+        row.title = "Add a contact to a campaign";
+        check_fits(&ToolListRow::COLUMNS, &[row.cells().into()]);
     }
 }

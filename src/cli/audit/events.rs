@@ -7,6 +7,7 @@ use state::events::{Event, Events};
 
 use crate::cli::known_names::KnownNames;
 use crate::cli::output::{Column, OutputFlags, TableRow, Text};
+use crate::cli::pager::PagerFlags;
 use crate::cli::{CliError, StateFlags};
 use crate::config::Flags;
 
@@ -17,6 +18,8 @@ pub(in crate::cli) struct EventList {
     count: usize,
     #[command(flatten)]
     output: OutputFlags,
+    #[command(flatten)]
+    pager: PagerFlags,
     #[command(flatten)]
     of: StateFlags,
 }
@@ -40,9 +43,10 @@ impl EventList {
         let events = Events::new(&store).list(self.count).wait()?;
         let rows = events.into_iter().rev();
         let rows: Vec<EventRow> = rows.map(|event| EventRow::new(event, &names)).collect();
-        self.output.rows(
+        self.output.paged_rows(
             &rows,
             "Nothing has happened to people, links, clients, connections and locations yet.",
+            &self.pager,
         )
     }
 }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 
 use super::document::{NewLocation, ReachedBy, SettingsDocument};
 use super::{accounts, trial};
-use crate::cli::{CliError, print};
+use crate::cli::CliError;
+use crate::cli::output::OutputFlags;
 use crate::config::{Config, Flags, SecretSource, read_stdin, trimmed};
 use crate::upstream::TenantId;
 use crate::upstream::accounts::is_alias;
@@ -32,6 +34,27 @@ pub(in crate::cli) struct Add {
     /// Add it without trying whether the token reaches the location.
     #[arg(long)]
     no_check: bool,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// A location that was added.
+#[derive(Serialize)]
+struct LocationRecord<'a> {
+    alias: &'a str,
+    /// HighLevel's id.
+    location: &'a str,
+    /// What HighLevel calls it, where that was tried.
+    location_name: Option<&'a str>,
+    tried: bool,
+    file: &'a Path,
+}
+
+/// What was found of a location before it is added.
+enum AddCheck {
+    Known(String),
+    /// With the reason, if there is one to say.
+    Untried(String),
 }
 
 /// Where the token is.
@@ -81,23 +104,35 @@ impl Add {
         let config = document.settings(flags)?;
         let found = self.check(config, source.as_ref())?;
         document.save(flags)?;
-        print(format_args!(
-            "{} is in {place}{found}; SIGHUP has a running server read it\n",
-            self.alias
-        ))
+        let alias = &self.alias;
+        let (location_name, found) = match &found {
+            AddCheck::Known(name) => (
+                Some(name.as_str()),
+                format!("and HighLevel knows it as {name}"),
+            ),
+            AddCheck::Untried(why) => (
+                None,
+                format!("not tried{why}; `highlevel-mcp locations test {alias}` does"),
+            ),
+        };
+        let record = LocationRecord {
+            alias,
+            location: id.as_str(),
+            location_name,
+            tried: location_name.is_some(),
+            file: document.path(),
+        };
+        let text = format!("{alias} is in {place}, {found}; SIGHUP has a running server read it\n");
+        self.output.record(&record, text)
     }
 
-    /// What to say of the location beside that it was added. Fails where it could not work.
-    fn check(&self, config: Config, source: Option<&SecretSource>) -> Result<String, CliError> {
-        let untried = |why: &str| {
-            let alias = &self.alias;
-            format!(", not tried{why}; `highlevel-mcp locations test {alias}` does")
-        };
+    /// What is known of the location. Fails where it could not work.
+    fn check(&self, config: Config, source: Option<&SecretSource>) -> Result<AddCheck, CliError> {
         if let Some(SecretSource::Env(name)) = source
             && config.secret(&SecretSource::Env(name.clone())).is_err()
         {
             let why = format!(", because {name} is not set here: set it where the server runs");
-            return Ok(untried(&why));
+            return Ok(AddCheck::Untried(why));
         }
         if let Some(SecretSource::File(path)) = source {
             warn_of_open_file(path);
@@ -108,10 +143,10 @@ impl Add {
             return Err(CliError(format!("nothing was added: {why}")));
         }
         if self.no_check {
-            return Ok(untried(""));
+            return Ok(AddCheck::Untried(String::new()));
         }
         match trial::try_alias(config, &self.alias)? {
-            Ok(name) => Ok(format!(", and HighLevel knows it as {name}")),
+            Ok(name) => Ok(AddCheck::Known(name)),
             Err(what) => Err(CliError(format!(
                 "nothing was added: {what} With --no-check it is added all the same."
             ))),

@@ -9,10 +9,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 
 use super::document::{NewLocation, ReachedBy, SettingsDocument, make_private_folder, write_token};
 use super::trial::{self, Trial};
-use crate::cli::terminal::{Text, table, visible, waiting};
+use crate::cli::output::{Column, OutputFlags, TableRow, Text};
+use crate::cli::terminal::waiting;
 use crate::cli::{CliError, runtime};
 use crate::config::{Config, Flags, SecretSource};
 use crate::upstream::TenantId;
@@ -41,6 +43,8 @@ pub(in crate::cli) struct LocationImport {
     /// Do not try whether the tokens reach the locations.
     #[arg(long)]
     no_check: bool,
+    #[command(flatten)]
+    output: OutputFlags,
 }
 
 /// One location to import.
@@ -68,6 +72,8 @@ struct RowFault {
 }
 
 /// What becomes of a row.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "finding")]
 enum ImportOutcome {
     Added(String),
     Already(String),
@@ -75,9 +81,13 @@ enum ImportOutcome {
 }
 
 /// A line of the report.
+#[derive(Serialize)]
 struct RowReport {
+    /// Where it stands, such as `line 3`.
+    #[serde(rename = "row")]
     label: String,
     alias: String,
+    #[serde(flatten)]
     outcome: ImportOutcome,
 }
 
@@ -88,7 +98,7 @@ impl LocationImport {
         let config = document.settings(flags)?;
         let rows = match (&self.file, &self.from_agency) {
             (_, Some(Some(company))) => agency::installed(config.clone(), company)?,
-            (_, Some(None)) => return agency::print_csv(config),
+            (_, Some(None)) => return agency::print_locations(config, self.output),
             (Some(file), None) => csv_rows::read(file)?,
             (None, None) => return Err(CliError("give a CSV file or --from-agency".to_owned())),
         };
@@ -116,7 +126,7 @@ impl LocationImport {
         reports.extend(sound.map(|(row, found)| row.report(ImportOutcome::Added(found))));
         let place = |report: &RowReport| order.iter().position(|label| *label == report.label);
         reports.sort_by_key(place);
-        let faults = show(reports)?;
+        let faults = show(&reports, self.output)?;
         let would = if self.dry_run { "would be" } else { "are" };
         let more = match self.dry_run {
             false if added > 0 => "; SIGHUP has a running server read them",
@@ -290,24 +300,48 @@ fn sort_out(
 }
 
 /// A line a row; how many are faults.
-fn show(reports: Vec<RowReport>) -> Result<usize, CliError> {
+fn show(reports: &[RowReport], output: OutputFlags) -> Result<usize, CliError> {
     let faults = reports.iter();
     let faults = faults.filter(|report| matches!(report.outcome, ImportOutcome::Fault(_)));
-    let count = faults.count();
-    let mut rows: Vec<[Text; 4]> = Vec::new();
-    for report in reports {
-        let (mark, what) = match report.outcome {
+    output.rows(reports, "There is nothing to import.")?;
+    Ok(faults.count())
+}
+
+impl TableRow<4> for RowReport {
+    const COLUMNS: [Column; 4] = [
+        Column::copied(""),
+        Column::shortened("Row"),
+        Column::copied("Alias"),
+        Column::prose("Finding"),
+    ];
+
+    fn cells(&self) -> [Text; 4] {
+        let (mark, what) = match &self.outcome {
             ImportOutcome::Added(what) => (Text::good("ok"), what),
             ImportOutcome::Already(what) => (Text::aside("already"), what),
             ImportOutcome::Fault(what) => (Text::bad("fault"), what),
         };
-        rows.push([
+        [
             mark,
-            report.label.into(),
-            visible(&report.alias).into(),
-            visible(&what).into(),
-        ]);
+            self.label.as_str().into(),
+            self.alias.as_str().into(),
+            what.as_str().into(),
+        ]
     }
-    table(["", "Row", "Alias", "Finding"], rows)?;
-    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn a_report_fits_a_terminal() {
+        let row = RowReport {
+            label: "line 12".to_owned(),
+            alias: "branch-40-in-san-francisco".to_owned(),
+            outcome: ImportOutcome::Fault("has the location_id of line 3".to_owned()),
+        };
+        check_fits(&RowReport::COLUMNS, &[row.cells().into()]);
+    }
 }

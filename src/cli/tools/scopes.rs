@@ -2,15 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cli::CliError;
-use crate::cli::terminal::{Text, table_text};
+use serde::Serialize;
+
+use crate::cli::output::{Column, TableRow, Text};
 use tool::{TokenClass, Tool};
 
-/// A table on a terminal, one line a scope in a pipe.
-pub(super) fn list(tools: &[&'static Tool]) -> Result<String, CliError> {
+/// A scope, as a list shows it.
+#[derive(Serialize)]
+pub(super) struct ScopeRow {
+    scope: &'static str,
+    /// Tools that need it.
+    tools: Vec<&'static str>,
+}
+
+impl TableRow<2> for ScopeRow {
+    const COLUMNS: [Column; 2] = [Column::copied("Scope"), Column::prose("Tools that need it")];
+
+    fn cells(&self) -> [Text; 2] {
+        [self.scope.into(), self.tools.join(", ").into()]
+    }
+}
+
+pub(super) fn list(tools: &[&'static Tool]) -> Vec<ScopeRow> {
     let rows = by_scope(tools).into_iter();
-    let rows = rows.map(|(scope, tools)| [Text::from(scope), tools.join(", ").into()]);
-    table_text(["Scope", "Tools that need it"], rows.collect())
+    rows.map(|(scope, tools)| ScopeRow { scope, tools })
+        .collect()
 }
 
 /// One scope a line and nothing else.
@@ -35,4 +51,19 @@ fn by_scope(tools: &[&'static Tool]) -> BTreeMap<&'static str, Vec<&'static str>
         }
     }
     by_scope
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table::tests::check_fits;
+
+    #[test]
+    fn scopes_fit_a_terminal() {
+        let row = ScopeRow {
+            scope: "saas/location-subscription.readonly",
+            tools: vec!["saas_get-plan", "saas_get-plans"],
+        };
+        check_fits(&ScopeRow::COLUMNS, &[row.cells().into()]);
+    }
 }

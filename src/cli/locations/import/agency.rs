@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::csv_rows::alias_of_name;
 use super::{ImportRow, ImportSource, RowFault};
 use crate::call::{CallContext, Pipeline};
-use crate::cli::terminal::waiting;
+use crate::cli::output::OutputFlags;
+use crate::cli::terminal::{print_relayed, waiting};
 use crate::cli::{CliError, account, prepared_by, print, runtime, tools};
 use crate::config::Config;
 use crate::surfaces::tools_in;
@@ -71,8 +72,11 @@ pub(super) fn installed(
     Ok(rows.collect())
 }
 
-/// Prints the locations that the own account's token lists, with an empty column for their tokens.
-pub(super) fn print_csv(mut config: Config) -> Result<ExitCode, CliError> {
+/// Prints the locations that the own account's token lists, as CSV with an empty column for their tokens.
+pub(super) fn print_locations(
+    mut config: Config,
+    output: OutputFlags,
+) -> Result<ExitCode, CliError> {
     config.tools.max_answer_bytes = usize::MAX;
     let (config, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
     let caller = Caller {
@@ -86,14 +90,20 @@ pub(super) fn print_csv(mut config: Config) -> Result<ExitCode, CliError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["alias", "location_id", "name", "token"])?;
     let mut aliases = BTreeSet::new();
+    let mut lines = String::new();
     for (id, name) in &listed {
         let alias = free_alias(name, id, &mut aliases);
+        let record = json!({"alias": alias, "location": id, "location_name": name});
+        lines += &format!("{record}\n");
         writer.write_record([alias.as_str(), id, name, ""])?;
     }
     let bytes = writer
         .into_inner()
         .map_err(|error| CliError(error.to_string()))?;
-    print(String::from_utf8_lossy(&bytes))?;
+    match output.is_json() {
+        true => print_relayed(&lines)?,
+        false => print(String::from_utf8_lossy(&bytes))?,
+    }
     eprintln!("{FILL_IN}");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,86 @@
+//! What `connect` has to say of a client: what it needs, or what became of its file.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Client, NAME};
+use crate::cli::output::OutputFlags;
+use crate::cli::{CliError, print};
+
+#[derive(Serialize)]
+pub(in crate::cli) struct ClientSetup {
+    /// By its name of the command line.
+    pub(super) client: String,
+    /// None where the client starts the program itself.
+    pub(super) url: Option<String>,
+    pub(super) outcome: SetupOutcome,
+    /// Where the client keeps its servers, if anywhere.
+    pub(super) file: Option<PathBuf>,
+    /// Where that is now which stood in the file before.
+    pub(super) backup: Option<PathBuf>,
+    /// What a person pastes or does; none where it is in the file.
+    pub(super) text: Option<String>,
+    /// What a person should know beside it.
+    pub(super) notes: Vec<String>,
+    /// All of it at a terminal.
+    #[serde(skip)]
+    pub(super) shown: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::cli) enum SetupOutcome {
+    /// Nothing was written: a person does it.
+    Printed,
+    WouldBeAdded,
+    Added,
+    AlreadyThere,
+}
+
+impl ClientSetup {
+    pub(super) fn nothing_of(client: Client) -> Self {
+        let value = client.to_possible_value();
+        let name = value.as_ref().map(PossibleValue::get_name);
+        Self {
+            client: name.unwrap_or_default().to_owned(),
+            url: None,
+            outcome: SetupOutcome::Printed,
+            file: None,
+            backup: None,
+            text: None,
+            notes: Vec::new(),
+            shown: String::new(),
+        }
+    }
+
+    /// Claude Desktop starts the program itself, which finds the settings by itself.
+    pub(in crate::cli) fn of_own_program() -> Result<Self, CliError> {
+        let program = std::env::current_exe()?;
+        let entry = json!({"command": program.display().to_string(), "args": ["stdio"]});
+        let text = format!("\"{NAME}\": {entry}");
+        let client = Client::ClaudeDesktop;
+        Ok(Self {
+            shown: format!(
+                "Put this into Claude Desktop's claude_desktop_config.json, under mcpServers:\n  {text}\n"
+            ),
+            file: client.file().and_then(|file| file.path),
+            text: Some(text),
+            ..Self::nothing_of(client)
+        })
+    }
+
+    pub(in crate::cli) fn show(&self, output: OutputFlags) -> Result<(), CliError> {
+        if output.is_json() {
+            return output.record(self, "");
+        }
+        print(&self.shown)?;
+        for note in &self.notes {
+            eprintln!("{note}");
+        }
+        Ok(())
+    }
+}
