@@ -318,7 +318,7 @@ fn toolset_names(toolsets: &str) -> Result<BTreeSet<&str>, UnknownToolset> {
     let unknown = |name: &str| {
         let hint = match tool::nearest(name, endpoint_names().map(|one| (one, one))) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", Vec::from_iter(endpoint_names()).join(", ")),
+            None => format!("there are {}", tool::first_names(endpoint_names())),
         };
         let name = name.chars().take(LONGEST_NAME).collect();
         UnknownToolset { name, hint }

@@ -1,5 +1,6 @@
 //! What a shell offers while somebody types: commands, flags, tools, toolsets and locations.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, Args, Command, ValueEnum};
@@ -7,6 +8,7 @@ use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
+use super::locations::connected;
 use super::{CliError, help, print};
 use crate::catalog::TOOLS;
 use crate::config::{Config, Flags};
@@ -76,11 +78,67 @@ fn endpoints() -> Vec<CompletionCandidate> {
     endpoint_names().map(CompletionCandidate::new).collect()
 }
 
-/// Of the settings; where they cannot be read, a shell is no place to say so.
+/// Of the settings, and those that people connected; where they cannot be read, a shell is no place to say so.
 fn locations() -> Vec<CompletionCandidate> {
-    let config = Config::load(&Flags::default());
-    let aliases = config
-        .into_iter()
-        .flat_map(|config| config.locations.into_keys());
+    let line: Vec<String> = std::env::args().collect();
+    let Ok(mut config) = Config::load(&flags_of(&line)) else {
+        return Vec::new();
+    };
+    config.upstream.simulated = line.iter().any(|word| word == "--sandbox");
+    let connected = connected(&config).unwrap_or_default();
+    let connected = connected.into_iter().map(|location| location.alias);
+    let aliases = config.locations.into_keys().chain(connected);
     aliases.map(CompletionCandidate::new).collect()
+}
+
+/// What the line so far says of where the settings and the store are.
+fn flags_of(line: &[String]) -> Flags {
+    let value = |flag: &str| {
+        let mut words = line.iter();
+        words
+            .find_map(|word| match word.strip_prefix(flag)? {
+                "" => None,
+                rest => rest.strip_prefix('=').map(str::to_owned),
+            })
+            .or_else(|| {
+                let place = line.iter().position(|word| word == flag)?;
+                line.get(place + 1).cloned()
+            })
+    };
+    Flags {
+        config: value("--config").map(PathBuf::from),
+        base_url: value("--base-url"),
+        state: value("--state"),
+        ..Flags::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_where_settings_and_store_are() {
+        fn check(line: &str, config: Option<&str>, state: Option<&str>) {
+            let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let flags = flags_of(&line);
+            let found = flags.config.as_ref().and_then(|path| path.to_str());
+            assert_eq!((found, flags.state.as_deref()), (config, state), "{line:?}");
+        }
+        check(
+            "highlevel-mcp -- highlevel-mcp call --location h",
+            None,
+            None,
+        );
+        check(
+            "highlevel-mcp --config a.toml call --state=/s",
+            Some("a.toml"),
+            Some("/s"),
+        );
+        check(
+            "highlevel-mcp call --config=b.toml --state",
+            Some("b.toml"),
+            None,
+        );
+    }
 }

@@ -192,7 +192,7 @@ fn choose<'a>(people: &'a [Person], named: Option<&str>) -> Result<Option<&'a Pe
             let names: Vec<String> = several.iter().map(|person| visible(&person.name)).collect();
             Err(CliError(format!(
                 "there are several operators; give --person with one of: {}",
-                names.join(", ")
+                tool::first_names(names.iter().map(String::as_str))
             )))
         }
     }

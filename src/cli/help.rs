@@ -432,6 +432,16 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_the_server_stands_in_its_help() {
+        let defaults: toml::Table = crate::config::DEFAULTS.parse().expect("settings");
+        let listen = defaults["server"]["listen"].as_str().expect("an address");
+        let mut command = command();
+        let serve = command.find_subcommand_mut("serve").expect("serve");
+        let help = serve.render_help().to_string();
+        assert!(help.contains(&format!("{listen} by default")), "{help}");
+    }
+
+    #[test]
     fn help_is_no_wider_than_people_read() {
         fn check(command: &mut Command) {
             let help = command.render_long_help().to_string();

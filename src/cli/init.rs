@@ -23,6 +23,7 @@ use super::{CliError, print};
 use crate::config::{Config, Flags, SecretSource};
 use crate::upstream::TenantId;
 use questions::{Interview, Work};
+use tool::{first_names, nearest};
 
 /// The only location, while it has no name yet.
 const UNNAMED: &str = "main";
@@ -97,8 +98,14 @@ impl Init {
         let clients = client::names();
         if let Some(client) = self.client.as_ref().filter(|one| !clients.contains(one)) {
             return Err(CliError(format!(
-                "there is no client {client}; there are {}",
-                clients.join(", ")
+                "there is no client {client}; {}",
+                match nearest(client, clients.iter().map(|one| (one.as_str(), one))) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!(
+                        "there are {}; `highlevel-mcp connect --help` has them all",
+                        first_names(clients.iter().map(String::as_str))
+                    ),
+                }
             )));
         }
         let Some(work) = self.work(person, &document, &config)? else {
@@ -176,7 +183,13 @@ impl Init {
                 document.path().display(),
                 match known.as_slice() {
                     [one] => format!("the location {one}"),
-                    several => format!("{} locations: {}", several.len(), several.join(", ")),
+                    several => {
+                        format!(
+                            "{} locations: {}",
+                            several.len(),
+                            first_names(several.iter().copied())
+                        )
+                    }
                 }
             );
         }

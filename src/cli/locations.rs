@@ -158,7 +158,7 @@ fn is_unusable(accounts: &Accounts, alias: &str) -> bool {
 }
 
 /// What people connected, where they may.
-fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
+pub(super) fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
     if !config.oauth.is_on() || !has_store(config)? {
         return Ok(Vec::new());
     }

@@ -1,23 +1,23 @@
 //! `policy`: whether a file of rules is sound, and what it says of one tool.
 
+mod explain;
 mod sections;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use serde_json::json;
 use state::vault::Vault;
 
 use super::CliError;
 use super::output::{OutputFlags, note};
-use crate::call::{has_store, open_store, read_rules, rule_defaults};
+use crate::call::{has_store, open_store, read_rules};
 use crate::config::{Config, Flags};
-use crate::surfaces::tools_in;
 use ::policy::Policy as Rules;
+use explain::Explain;
 use sections::SectionsCommand;
-use tool::nearest;
+use tool::{first_names, nearest};
 
 #[derive(Subcommand)]
 pub(super) enum PolicyCommand {
@@ -29,21 +29,7 @@ pub(super) enum PolicyCommand {
         output: OutputFlags,
     },
     /// What the rules say of one tool: listed or not, confirmation, caps, arguments and quiet hours.
-    Explain {
-        /// Tool name; `highlevel-mcp tools list` shows them.
-        tool: String,
-        /// Alias of the location that is called for.
-        #[arg(long, value_name = "ALIAS")]
-        location: Option<String>,
-        /// Policy of the access key.
-        #[arg(long, value_name = "NAME")]
-        policy: Option<String>,
-        /// File of rules; without it the one of the setting policy.file.
-        #[arg(long)]
-        file: Option<PathBuf>,
-        #[command(flatten)]
-        output: OutputFlags,
-    },
+    Explain(Explain),
     /// Sections of rules that the store keeps, beside those of the file. They only take away.
     Sections {
         #[command(subcommand)]
@@ -55,42 +41,7 @@ impl PolicyCommand {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         match self {
             PolicyCommand::Check { file, output } => check(flags, &file, output)?,
-            PolicyCommand::Explain {
-                tool,
-                location,
-                policy,
-                file,
-                output,
-            } => {
-                let tool = super::tools::find(&tools_in("all")?, &tool)?;
-                let config = Config::load(flags)?;
-                let file = file.as_ref().unwrap_or(&config.policy.file);
-                let rules = rules(&config, file)?;
-                if let Some(name) = policy.as_deref().filter(|name| !rules.has_policy(name)) {
-                    return Err(unknown(
-                        "the rules have no policy",
-                        name,
-                        rules.policy_names(),
-                    ));
-                }
-                let known = KnownAliases::read(&config)?;
-                let alias = location.as_deref();
-                if let Some(alias) = alias.filter(|alias| !known.has(alias, &rules)) {
-                    return Err(known.problem("there is no location", alias, &rules));
-                }
-                for alias in known.typos(&rules) {
-                    let place = format!("{} has rules for the location", file.display());
-                    let CliError(what) = known.problem(&place, alias, &rules);
-                    note(format_args!("Careful: {what}"));
-                }
-                let over = rules.over(alias, policy.as_deref());
-                let text = over.explain(tool, Timestamp::now());
-                let lines: Vec<&str> = text.lines().collect();
-                let record = json!({
-                    "tool": tool.name, "alias": alias, "policy": policy, "explanation": lines,
-                });
-                output.record(&record, &text)?;
-            }
+            PolicyCommand::Explain(explain) => explain.run(flags)?,
             PolicyCommand::Sections { command } => return command.run(flags),
         }
         Ok(ExitCode::SUCCESS)
@@ -163,15 +114,6 @@ impl KnownAliases {
     }
 }
 
-/// The rules of `file`, with what the settings hold calls to besides; without a file nothing else holds.
-fn rules(config: &Config, file: &Path) -> Result<Rules, CliError> {
-    let rules = match file.as_os_str().is_empty() {
-        true => Rules::default(),
-        false => read_rules(file)?,
-    };
-    Ok(rules.with_defaults(rule_defaults(&config.policy)))
-}
-
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> CliError {
     let known = Vec::from_iter(known);
     let hint = match (
@@ -180,7 +122,7 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     ) {
         (Some(near), _) => format!("did you mean {near}?"),
         (None, []) => "there are none".to_owned(),
-        (None, known) => format!("there are {}", known.join(", ")),
+        (None, known) => format!("there are {}", first_names(known.iter().copied())),
     };
     CliError(format!("{what} {name}; {hint}"))
 }

@@ -7,6 +7,7 @@ mod summary;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,7 +19,7 @@ use self::summary::Summary;
 use super::ports::cannot_listen;
 use super::running_server::Announcement;
 use super::sandbox::SandboxListener;
-use super::{CliError, console, prepared, runtime};
+use super::{CliError, INTERRUPTED, console, prepared, runtime};
 use crate::call::{Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
@@ -27,7 +28,7 @@ use crate::telemetry::Telemetry;
 
 #[derive(Args)]
 pub(super) struct Serve {
-    /// Address and port to listen on.
+    /// Address and port to listen on; without it the setting server.listen, 127.0.0.1:8100 by default.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Port alone; the address stays.
@@ -69,6 +70,7 @@ impl Serve {
         let stopping = http::Stopping::default();
         let sign_in = http::SignIn::open(&config, &pipeline).map_err(CliError)?;
         let router = http::router(&pipeline, access, sign_in.clone(), &stopping, &config);
+        let interrupted = AtomicBool::new(false);
         runtime()?.block_on(async {
             let signals = Signals::take()?;
             sandbox.map(SandboxListener::serve).transpose()?;
@@ -102,6 +104,7 @@ impl Serve {
             sign_in.map(|sign_in| tokio::spawn(sign_in.catch_up()));
             let telemetry = pipeline.telemetry();
             metrics(&config, telemetry).await?;
+            let interrupted = &interrupted;
             let drain = Duration::from_millis(config.server.drain_ms);
             http::run(
                 listener,
@@ -109,7 +112,7 @@ impl Serve {
                 stopping,
                 &config.server,
                 &telemetry.metrics,
-                signals.until_stop(&hangup, drain),
+                signals.until_stop(&hangup, drain, interrupted),
             )
             .await;
             // Whether it is heard is no matter: without a word it is gone soon.
@@ -117,7 +120,10 @@ impl Serve {
             Ok::<_, CliError>(())
         })?;
         pipeline.telemetry().finish();
-        Ok(ExitCode::SUCCESS)
+        Ok(match interrupted.into_inner() {
+            true => ExitCode::from(INTERRUPTED),
+            false => ExitCode::SUCCESS,
+        })
     }
 }
 

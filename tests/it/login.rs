@@ -19,7 +19,7 @@ use test_support::server::client;
 
 /// What the server elsewhere does beside the usual.
 #[derive(Default)]
-struct Elsewhere {
+pub(crate) struct Elsewhere {
     /// Of the access tokens that it gave, the newest is good.
     generation: AtomicUsize,
     /// How long it says that they are good, in seconds.
@@ -31,7 +31,7 @@ struct Elsewhere {
 }
 
 impl Elsewhere {
-    async fn start(self) -> (Recording, Arc<Self>) {
+    pub(crate) async fn start(self) -> (Recording, Arc<Self>) {
         let elsewhere = Arc::new(self);
         let shared = Arc::clone(&elsewhere);
         let server = Recording::start(move |request| shared.respond(request)).await;

@@ -26,6 +26,8 @@ mod golden;
 mod health;
 mod host;
 mod init;
+#[cfg(unix)]
+mod interrupts;
 mod inventory;
 mod listing;
 mod lists;

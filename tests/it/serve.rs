@@ -29,9 +29,10 @@ async fn logged(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
     }
 }
 
-/// The program on a terminal of 80 columns.
-struct OnTerminal {
+/// The program on a terminal of 80 columns, which is its own.
+pub(crate) struct OnTerminal {
     master: Box<dyn MasterPty + Send>,
+    keyboard: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     output: Receiver<Vec<u8>>,
     reader: JoinHandle<()>,
@@ -40,7 +41,12 @@ struct OnTerminal {
 }
 
 impl OnTerminal {
-    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::run(env!("CARGO_BIN_EXE_highlevel-mcp"), arguments, variables)
+    }
+
+    /// The same of any program.
+    pub(crate) fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let size = PtySize {
             rows: 24,
             cols: 80,
@@ -48,7 +54,7 @@ impl OnTerminal {
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
         let state = tempfile::tempdir().expect("a folder");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
+        let mut command = CommandBuilder::new(program);
         command.env_clear();
         command.cwd(env!("CARGO_MANIFEST_DIR"));
         command.args(arguments);
@@ -70,6 +76,7 @@ impl OnTerminal {
             }
         });
         Self {
+            keyboard: pair.master.take_writer().expect("a keyboard"),
             master: pair.master,
             child,
             output,
@@ -80,11 +87,20 @@ impl OnTerminal {
     }
 
     /// Reads until `part` was printed, and to the end of its line; everything so far.
-    fn until(&mut self, part: &str) -> String {
+    pub(crate) fn until(&mut self, part: &str) -> String {
+        self.until_seen(part, |rest| rest.contains('\n'))
+    }
+
+    /// The same of a line that goes on, such as a question.
+    pub(crate) fn until_part(&mut self, part: &str) -> String {
+        self.until_seen(part, |_| true)
+    }
+
+    fn until_seen(&mut self, part: &str, is_enough: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let found = self.seen.find(part);
-            if found.is_some_and(|at| self.seen[at..].contains('\n')) {
+            if found.is_some_and(|at| is_enough(&self.seen[at..])) {
                 return self.seen.replace('\r', "");
             }
             let left = LONGEST.saturating_sub(begun.elapsed());
@@ -94,7 +110,29 @@ impl OnTerminal {
         }
     }
 
-    fn url(&mut self) -> String {
+    pub(crate) fn press_ctrl_c(&mut self) {
+        self.keyboard.write_all(b"\x03").expect("pressed");
+    }
+
+    /// Closes the window. What goes on in it is told so.
+    pub(crate) fn close(self) {
+        let Self {
+            master,
+            mut keyboard,
+            output,
+            reader,
+            mut child,
+            ..
+        } = self;
+        // The reader has it open, too, and ends at the next letter that nobody takes.
+        drop(output);
+        keyboard.write_all(b"\n").expect("pressed");
+        reader.join().expect("it ends");
+        drop((master, keyboard));
+        let _ = child.wait();
+    }
+
+    pub(crate) fn url(&mut self) -> String {
         let text = self.until("/mcp");
         let start = text.find("http://127").expect("an address");
         let url = text[start..].split_whitespace().next();
@@ -106,13 +144,18 @@ impl OnTerminal {
         Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid")
     }
 
-    /// How long it takes to its end.
-    fn ended(mut self) -> Duration {
+    /// Presses Ctrl-C. How long it takes to its end, and the code that a shell has of that.
+    pub(crate) fn interrupt(mut self) -> (Duration, u32) {
+        self.press_ctrl_c();
         let begun = Instant::now();
         while begun.elapsed() < LONGEST {
             if let Some(status) = self.child.try_wait().expect("a status") {
-                assert!(status.success(), "{status:?}: {}", self.seen);
-                return begun.elapsed();
+                let code = match status.signal() {
+                    Some("Interrupt") => 130,
+                    Some(other) => panic!("{other}: {}", self.seen),
+                    None => status.exit_code(),
+                };
+                return (begun.elapsed(), code);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -121,7 +164,12 @@ impl OnTerminal {
     }
 }
 
-async fn call(http: &reqwest::Client, url: &str, tool: &str, arguments: Value) -> String {
+pub(crate) async fn call(
+    http: &reqwest::Client,
+    url: &str,
+    tool: &str,
+    arguments: Value,
+) -> String {
     let params = json!({"name": tool, "arguments": arguments});
     let request = http
         .post(url)
@@ -157,6 +205,7 @@ fn a_closed_window_ends_the_server() {
     let pid = server.pid();
     let OnTerminal {
         master,
+        keyboard,
         output,
         reader,
         mut child,
@@ -166,7 +215,7 @@ fn a_closed_window_ends_the_server() {
     drop(output);
     kill_process(pid, Signal::HUP).expect("sent");
     reader.join().expect("it ends");
-    drop(master);
+    drop((master, keyboard));
     let begun = Instant::now();
     loop {
         match child.try_wait().expect("a status") {
@@ -213,10 +262,9 @@ async fn an_interrupt_ends_it_at_once() {
     // A connection at rest, which a balancer's drain would wait for.
     let http = client();
     call(&http, &url, "locations_get-location", json!({})).await;
-    let mut keyboard = server.master.take_writer().expect("a keyboard");
-    keyboard.write_all(b"\x03").expect("pressed");
-    let took = server.ended();
+    let (took, code) = server.interrupt();
     assert!(took < Duration::from_millis(1500), "{took:?}");
+    assert_eq!(code, 130);
     drop(http);
 }
 

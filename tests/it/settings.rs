@@ -161,12 +161,28 @@ async fn what_is_in_force_is_shown_with_its_source_and_without_secrets() {
     let listen = listen.next().expect("server.listen");
     assert_eq!(listen["from"], "HIGHLEVEL_MCP_SERVER_LISTEN");
     let defaults = include_str!("../../config.default.toml");
+    // `show --defaults` is an older name of it, which no help has.
     for command in [
         vec!["config", "defaults"],
         vec!["config", "show", "--defaults"],
     ] {
         assert_eq!(home.run(&command, &variables, 0).await, defaults);
     }
+    let help = home.run(&["config", "show", "--help"], &[], 0).await;
+    assert!(!help.contains("--defaults"), "{help}");
+    let json = home
+        .run(&["config", "defaults", "--json"], &variables, 0)
+        .await;
+    let all: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let all = all.as_array().expect("a list");
+    let listen = all.iter().find(|one| one["setting"] == "server.listen");
+    let listen = listen.expect("server.listen");
+    assert_eq!(listen["value"], "\"127.0.0.1:8100\"");
+    assert!(
+        listen["comment"]
+            .as_str()
+            .is_some_and(|text| !text.contains('#'))
+    );
 }
 
 #[tokio::test]

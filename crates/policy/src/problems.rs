@@ -52,7 +52,7 @@ impl PolicyProblems {
     pub fn unknown(&mut self, at: &str, key: &str, known: &[&str]) {
         let hint = match nearest(key, known.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", known.join(", ")),
+            None => format!("there are {}", tool::first_names(known.iter().copied())),
         };
         self.add(at, format_args!("{key} is no key; {hint}"));
     }

@@ -167,7 +167,7 @@ fn toolset(name: &str, tools: &[Tool]) -> Result<String, String> {
     if known.contains(name) {
         return Ok(name.to_owned());
     }
-    let all = Vec::from_iter(known.iter().copied()).join(", ");
+    let all = tool::first_names(known.iter().copied());
     Err(format!(
         "{name} is no toolset{}",
         instead(name, known, &all)

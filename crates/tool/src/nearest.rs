@@ -37,9 +37,32 @@ pub fn nearest_shown<'a, T>(
     near.find(is_shown)
 }
 
+/// Most names that an error has.
+const MOST_NAMES: usize = 12;
+
+/// What there is, for an error about a name that there is not: the first names, and how many more there are.
+pub fn first_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter();
+    let first: Vec<&str> = names.by_ref().take(MOST_NAMES).collect();
+    match names.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_has_no_more_names_than_somebody_reads() {
+        let names: Vec<String> = (1..=45).map(|number| format!("n{number}")).collect();
+        let first = |count: usize| first_names(names.iter().take(count).map(String::as_str));
+        assert_eq!(first(0), "");
+        assert_eq!(first(2), "n1, n2");
+        assert!(first(12).ends_with("n11, n12"));
+        assert!(first(45).ends_with("n11, n12 and 33 more"));
+    }
 
     #[test]
     fn a_name_is_taken_for_the_most_like_one() {

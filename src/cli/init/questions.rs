@@ -5,10 +5,10 @@ use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text
 use secrecy::SecretString;
 
 use super::NewAccount;
-use crate::cli::CliError;
 use crate::cli::locations::add::{check_alias, location_id};
 use crate::cli::locations::document::SettingsDocument;
 use crate::cli::terminal::visible;
+use crate::cli::{CliError, INTERRUPTED};
 use crate::config::trimmed;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
@@ -122,12 +122,15 @@ impl Interview {
     }
 }
 
-/// Escape and Ctrl-C end the dialogue before anything is written.
+/// Escape and Ctrl-C end the dialogue before anything is written, Ctrl-C as everywhere.
 fn ended(error: InquireError) -> CliError {
+    let nothing = "ended; nothing was written";
     CliError(match error {
-        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
-            "ended; nothing was written".to_owned()
+        InquireError::OperationInterrupted => {
+            eprintln!("highlevel-mcp: {nothing}");
+            std::process::exit(INTERRUPTED.into())
         }
+        InquireError::OperationCanceled => nothing.to_owned(),
         error => format!(
             "the terminal cannot be asked: {error}; give flags instead, see `highlevel-mcp init --help`"
         ),

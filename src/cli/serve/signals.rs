@@ -2,10 +2,14 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+
+use crate::cli::INTERRUPTED;
 
 /// Names the terminal of a process, whichever that is; it cannot be opened where there is none, or where it is gone.
 const TERMINAL: &str = "/dev/tty";
@@ -31,7 +35,12 @@ impl Signals {
 
     /// Waits for the end, and wakes `reload` for each hangup that is none. Gives how long connections are still
     /// taken: only a load balancer, which sends SIGTERM, needs time to look elsewhere.
-    pub(super) async fn until_stop(mut self, reload: &Notify, drain: Duration) -> Duration {
+    pub(super) async fn until_stop(
+        mut self,
+        reload: &Notify,
+        drain: Duration,
+        interrupted: &AtomicBool,
+    ) -> Duration {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => {
@@ -39,7 +48,9 @@ impl Signals {
                     return drain;
                 }
                 _ = self.interrupt.recv() => {
-                    tracing::info!("stopping");
+                    tracing::info!("stopping; Ctrl-C again cuts off calls under way");
+                    interrupted.store(true, Relaxed);
+                    tokio::spawn(end_at_once(self.interrupt));
                     return Duration::ZERO;
                 }
                 _ = self.hangup.recv() => {
@@ -51,6 +62,13 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+/// For whoever does not want to wait for calls under way.
+async fn end_at_once(mut interrupt: Signal) {
+    if interrupt.recv().await.is_some() {
+        std::process::exit(INTERRUPTED.into());
     }
 }
 

@@ -6,6 +6,7 @@ mod commands;
 mod company;
 mod confirmation;
 mod forty;
+mod json;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod locations;

@@ -100,7 +100,7 @@ fn having(
     let hint = if known.is_empty() {
         ", nor any field there".to_owned()
     } else {
-        let all = Vec::from_iter(known.iter().copied()).join(", ");
+        let all = tool::first_names(known.iter().copied());
         instead(name, known, &all)
     };
     let what = format!("none of the tools has an argument {text}{hint}");

@@ -15,7 +15,7 @@ use state::vault::{NewToken, Vault};
 use super::Office;
 use crate::sign_in::URL;
 
-async fn connect(store: &Store, holder: &Person, client: &str, rules: &str) -> String {
+pub(super) async fn connect(store: &Store, holder: &Person, client: &str, rules: &str) -> String {
     let grants = Grants::new(
         store,
         GrantTimes {

@@ -1,0 +1,246 @@
+//! `policy explain`: what the rules say of one tool, for whoever calls it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{KnownAliases, unknown};
+use crate::call::{
+    AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef, has_store, open_grants, open_store,
+    read_rules, rule_defaults, with_stored,
+};
+use crate::cli::output::{OutputFlags, note};
+use crate::cli::{CliError, StateFlags, tools};
+use crate::config::{Config, Flags};
+use crate::surfaces::tools_in;
+use policy::Policy;
+use state::Store;
+use state::grants::{GrantHolder, GrantRecord};
+use state::keys::{KeyLocations, KeyRecord, Keys};
+use state::people::People;
+use state::rule_sections::RuleSections;
+
+/// Stands in a connection for every location of its holder.
+const EVERY: &str = "*";
+
+#[derive(Args)]
+pub(in crate::cli) struct Explain {
+    /// Tool name; `highlevel-mcp tools list` shows them.
+    tool: String,
+    /// Alias of the location that is called for.
+    #[arg(long, value_name = "ALIAS")]
+    location: Option<String>,
+    /// Policy of the access key.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["key", "connection"])]
+    policy: Option<String>,
+    /// Access key that calls, by its name or id: with the policy and the rules that it has.
+    #[arg(long, value_name = "NAME", conflicts_with = "connection")]
+    key: Option<String>,
+    /// Connection that calls, by its id, or by its client's name where that has one alone: with all rules that hold for it.
+    #[arg(long, value_name = "ID")]
+    connection: Option<String>,
+    /// File of rules; without it the one of the setting policy.file.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
+    of: StateFlags,
+}
+
+impl Explain {
+    pub(super) fn run(self, flags: &Flags) -> Result<(), CliError> {
+        let tool = tools::find(&tools_in("all")?, &self.tool)?;
+        let (config, store) = match self.key.is_some() || self.connection.is_some() {
+            true => {
+                let (config, store) = self.of.open(flags)?;
+                (config, Some(store))
+            }
+            false => {
+                let mut config = Config::load(flags)?;
+                config.upstream.simulated = self.of.sandbox;
+                let store = kept(&config)?;
+                (config, store)
+            }
+        };
+        let file = self.file.as_ref().unwrap_or(&config.policy.file);
+        let rules = rules(&config, file, store.as_ref())?;
+        let policy = self.policy.as_deref();
+        if let Some(name) = policy.filter(|name| !rules.has_policy(name)) {
+            return Err(unknown(
+                "the rules have no policy",
+                name,
+                rules.policy_names(),
+            ));
+        }
+        let known = KnownAliases::read(&config)?;
+        let alias = self.location.as_deref();
+        if let Some(alias) = alias.filter(|alias| !known.has(alias, &rules)) {
+            return Err(known.problem("there is no location", alias, &rules));
+        }
+        for alias in known.typos(&rules) {
+            let place = format!("{} has rules for the location", file.display());
+            let CliError(what) = known.problem(&place, alias, &rules);
+            note(format_args!("Careful: {what}"));
+        }
+        let caller = self.caller(&config, store.as_ref())?;
+        if let Some(what) = caller.as_ref().and_then(|caller| caller.obstacle(alias)) {
+            note(format_args!("Careful: {what}"));
+        }
+        let access = caller.as_ref().map(|caller| &caller.access);
+        let over = match access {
+            Some(access) => rules.over_all(alias, access.rules(alias)),
+            None => rules.over(alias, policy),
+        };
+        let text = over.explain(tool, Timestamp::now());
+        let lines: Vec<&str> = text.lines().collect();
+        let record = json!({
+            "tool": tool.name, "alias": alias, "policy": policy, "who": access.map(AccessRef::who),
+            "explanation": lines,
+        });
+        self.output.record(&record, &text)
+    }
+
+    /// The key or connection that was named.
+    fn caller(
+        &self,
+        config: &Config,
+        store: Option<&Store>,
+    ) -> Result<Option<NamedCaller>, CliError> {
+        let Some(store) = store else {
+            return Ok(None);
+        };
+        match (&self.key, &self.connection) {
+            (Some(named), _) => key(store, named).map(Some),
+            (None, Some(named)) => connection(config, store, named).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// A key or connection, with what it is called and how far it reaches.
+struct NamedCaller {
+    access: AccessRef,
+    name: String,
+    /// Why nobody gets in by it any more.
+    ended: Option<&'static str>,
+    /// Aliases; `None`: all, or not known by their aliases.
+    locations: Option<Vec<String>>,
+}
+
+impl NamedCaller {
+    /// Why no call gets through, whatever the rules say.
+    fn obstacle(&self, alias: Option<&str>) -> Option<String> {
+        let name = &self.name;
+        if let Some(why) = self.ended {
+            return Some(format!("{name} {why}: none of its calls is let through"));
+        }
+        let (alias, locations) = (alias?, self.locations.as_ref()?);
+        let is_within = locations.iter().any(|known| known == alias);
+        (!is_within).then(|| {
+            format!("{name} does not reach {alias}: none of its calls there is let through")
+        })
+    }
+}
+
+fn key(store: &Store, named: &str) -> Result<NamedCaller, CliError> {
+    let keys = Keys::new(store).list().wait()?;
+    let found = find_key(&keys, named).ok_or_else(|| {
+        let names = keys.iter().map(|key| key.name.as_str());
+        unknown("there is no access key", named, names)
+    })?;
+    let is_expired = found.expires.is_some_and(|at| at <= Timestamp::now());
+    Ok(NamedCaller {
+        access: AccessRef::Key(AccessKeyRef::from(found)),
+        name: format!("the key {}", found.name),
+        ended: match (found.revoked, is_expired) {
+            (Some(_), _) => Some("is revoked"),
+            (None, true) => Some("has expired"),
+            (None, false) => None,
+        },
+        locations: match &found.locations {
+            KeyLocations::Only(aliases) => Some(aliases.clone()),
+            KeyLocations::All | KeyLocations::Connected(_) => None,
+        },
+    })
+}
+
+/// By its id, else by its name: of several of one name the one that is good.
+fn find_key<'a>(keys: &'a [KeyRecord], named: &str) -> Option<&'a KeyRecord> {
+    let by_id = keys.iter().find(|key| key.id == named);
+    let mut by_name: Vec<&KeyRecord> = keys.iter().filter(|key| key.name == named).collect();
+    by_name.sort_by_key(|key| key.revoked.is_some());
+    by_id.or(by_name.first().copied())
+}
+
+fn connection(config: &Config, store: &Store, named: &str) -> Result<NamedCaller, CliError> {
+    let grants = open_grants(&config.oauth, store).list(None).wait()?;
+    let by_id = grants.iter().find(|grant| grant.id == named);
+    let by_client = |grant: &&GrantRecord| {
+        let is_it = grant.client == named || grant.client_name.eq_ignore_ascii_case(named);
+        is_it && grant.ended.is_none()
+    };
+    let of_client: Vec<&GrantRecord> = grants.iter().filter(by_client).collect();
+    let found = match (by_id, of_client.as_slice()) {
+        (Some(found), _) => found,
+        (None, [only]) => only,
+        (None, []) => {
+            return Err(CliError(format!(
+                "there is no connection {named}; `highlevel-mcp connections list` shows all"
+            )));
+        }
+        (None, several) => {
+            return Err(CliError(format!(
+                "{named} has {} connections; `highlevel-mcp connections list` shows their ids",
+                several.len()
+            )));
+        }
+    };
+    let holder = holder(store, &found.holder)?;
+    let terms = GrantTerms::from(found);
+    Ok(NamedCaller {
+        access: AccessRef::Grant(Arc::new(GrantRef::new(&terms, holder))),
+        name: format!("the connection {}", found.id),
+        ended: found.ended.map(|_| "has ended"),
+        locations: (!found.locations.iter().any(|alias| alias == EVERY))
+            .then(|| found.locations.clone()),
+    })
+}
+
+fn holder(store: &Store, holder: &GrantHolder) -> Result<HolderRef, CliError> {
+    let found = match holder {
+        GrantHolder::Person(id) => {
+            let people = People::new(store).list().wait()?;
+            let person = people.into_iter().find(|person| person.id == *id);
+            person.map(|person| HolderRef::Person(Arc::new(person)))
+        }
+        GrantHolder::Key(id) => {
+            let keys = Keys::new(store).list().wait()?;
+            let key = keys.into_iter().find(|key| key.id == *id);
+            key.map(|key| HolderRef::Key(Arc::new(key)))
+        }
+    };
+    found.ok_or_else(|| CliError("whoever made the connection is no more; it has ended".to_owned()))
+}
+
+/// The store, where there is one: nothing is made for a look at the rules.
+fn kept(config: &Config) -> Result<Option<Store>, CliError> {
+    Ok(has_store(config)?.then(|| open_store(config)).transpose()?)
+}
+
+/// The rules of `file` and the sections of the store, with what the settings hold calls to besides; without a file nothing
+/// else holds.
+fn rules(config: &Config, file: &Path, store: Option<&Store>) -> Result<Policy, CliError> {
+    let rules = match file.as_os_str().is_empty() {
+        true => Policy::default(),
+        false => read_rules(file)?,
+    };
+    let rules = rules.with_defaults(rule_defaults(&config.policy));
+    Ok(match store {
+        Some(store) => with_stored(rules, &RuleSections::new(store).read().wait()?),
+        None => rules,
+    })
+}
