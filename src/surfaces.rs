@@ -125,15 +125,6 @@ pub struct UnknownToolset {
     hint: String,
 }
 
-impl UnknownToolset {
-    /// The endpoint or toolset that was meant, as far as its name tells.
-    pub fn nearest(&self) -> Option<&'static str> {
-        let surfaces = ["official", OFFICIAL_36, "orchestrator", "legacy", "compat"];
-        let names = surfaces.into_iter().chain(toolset::names());
-        nearest_shown(&self.name, names.map(|name| (name, name)), |_| true)
-    }
-}
-
 impl Endpoint {
     /// The endpoint of this name: nothing for the usual one, `official`, `official-36`, `orchestrator`,
     /// `legacy`, `compat`, `x/` and toolsets joined by `+`, or those toolsets alone; each with

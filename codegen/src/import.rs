@@ -85,6 +85,12 @@ pub fn read(folder: &Path, origin: &Origin) -> Result<Import, Errors> {
 }
 
 impl Import {
+    /// Whether it is said which commit the documents are of.
+    pub fn names_commit(&self) -> bool {
+        let source: Result<toml::Table, _> = self.source.parse();
+        source.is_ok_and(|source| source.contains_key("commit"))
+    }
+
     /// Every file below `openapi/` and its text.
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files: BTreeMap<String, String> = self

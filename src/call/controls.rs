@@ -211,5 +211,12 @@ fn with_options<T>(
         keys: &keys.map_err(sentence)?,
         audit_file: file,
     });
-    done.map_err(|error| error.to_string())
+    done.map_err(|error| match (error.is_storage(), url.is_some()) {
+        (true, true) => format!("{error}. It is named by state.url"),
+        (true, false) if folder.is_some() => format!(
+            "{error}. Or give another folder: state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state; `--state none` is enough for \
+             reads"
+        ),
+        _ => error.to_string(),
+    })
 }

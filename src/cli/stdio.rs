@@ -4,6 +4,7 @@ mod keeper;
 mod relay;
 mod sse;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use secrecy::ExposeSecret;
 
 use super::connect::is_key;
 use super::invocation::program;
+use super::output::note;
 use super::sandbox::SandboxListener;
 use super::web::ServerAddress;
 use super::{CliError, StateFlags, prepared, principal, runtime};
@@ -45,6 +47,13 @@ pub(super) struct Stdio {
 
 impl Stdio {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
+        if std::io::stdin().is_terminal() {
+            note(format_args!(
+                "This waits for an MCP client on stdin. A client starts it by itself: `{0} connect claude-desktop` prints how. \
+                 To call tools by hand there is `{0} call`; Ctrl-C ends this.",
+                program()
+            ));
+        }
         if let Some(url) = &self.url {
             return relay(url, flags);
         }

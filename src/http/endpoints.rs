@@ -65,11 +65,7 @@ impl Endpoints {
         }
         // Not under the lock: others need not wait for it.
         let endpoint = Endpoint::parse(asked).map_err(|error| {
-            let near = error
-                .nearest()
-                .map(|near| format!("; did you mean {near}?"));
-            let what = format!("{error}{}", near.unwrap_or_default());
-            HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what)
+            HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
         })?;
         let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
         let service = mcp::service(&handler, self.largest_request);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -33,6 +33,10 @@ pub async fn serve_metrics(
     let allowed = HostRules::for_metrics(&settings, listen.ip());
     let router = Router::new()
         .route("/metrics", get(text))
+        .fallback((
+            StatusCode::NOT_FOUND,
+            "There is nothing here; metrics are at /metrics.\n",
+        ))
         .with_state(telemetry)
         .layer(from_fn_with_state(Arc::new(allowed), check_host_and_origin));
     let settings = config::ServerSettings {

@@ -70,6 +70,7 @@ async fn every_refusal_has_a_status_and_says_what_to_do() {
         if status != 200 {
             let told = body["error_description"].as_str().expect("a description");
             assert!(told.contains(says), "{path}: {told}");
+            assert!(told.matches("did you mean").count() < 2, "{path}: {told}");
         }
     }
     let reply = server.http.get(format!("{}/mcp", server.url));

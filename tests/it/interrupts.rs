@@ -57,9 +57,13 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
             &[],
             "webhooks signed",
         ),
-        (&["logs", "-f", "--state", state], &[], "Ctrl-C ends this"),
+        (&["logs", "-f", "--state", state], &[], "key made"),
         (&["audit", "tail", "-f", "--state", state], &[], ""),
-        (&["stdio", "--sandbox"], &[], ""),
+        (
+            &["stdio", "--sandbox"],
+            &[],
+            "waits for an MCP client on stdin",
+        ),
         (&login, &[], "authorize?"),
         (
             &["call", "locations_get-location"],

@@ -408,6 +408,16 @@ async fn calls_that_are_not_sent_are_in_the_log_and_counted() {
     let mcp = address(&logged(&mut log, "serving").await, "/mcp");
     let metrics = address(&logged(&mut log, "metrics at").await, "/metrics");
     let (http, all) = (client(), format!("{mcp}/all"));
+    let nothing = http.get(metrics.trim_end_matches("metrics")).send().await;
+    let nothing = nothing.expect("a reply");
+    assert_eq!(nothing.status(), 404);
+    assert!(
+        nothing
+            .text()
+            .await
+            .expect("text")
+            .contains("metrics are at /metrics")
+    );
     let message = json!({"type": "SMS", "contactId": "c1", "message": "Hi"});
     for (tool, arguments, outcome) in [
         ("contacts_get-contacts", json!({}), "refused"),

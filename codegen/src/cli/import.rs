@@ -48,6 +48,13 @@ impl ImportCommand {
         }
         import.write(openapi)?;
         println!("{} documents written", import.documents.len());
+        if !import.names_commit() {
+            eprintln!(
+                "note: openapi/SOURCE.toml names no commit, for {} is no git checkout; give --commit, or the program says \
+                 \"of an unknown commit\"",
+                self.folder.display()
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,18 +1,27 @@
 //! `list`: the operations by tool name.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use codegen::allowlist::ListingStatus;
 use codegen::document::load;
-use codegen::error::Errors;
+use codegen::error::{Errors, Problem};
 use codegen::generation::generate;
 
 use super::print_lines;
+use tool::{first_names, nearest};
 
 pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<ExitCode, Errors> {
     let sources = load::load(openapi)?;
     let generation = generate(&sources)?;
+    if let Some(document) = document {
+        let known = generation.operations.iter();
+        check_document(
+            document,
+            known.map(|one| one.operation.document.as_str()).collect(),
+        )?;
+    }
     let mut lines = Vec::new();
     for lowered in &generation.operations {
         let operation = &lowered.operation;
@@ -33,7 +42,22 @@ pub(super) fn run(openapi: &Path, all: bool, document: Option<&str>) -> Result<E
             operation.tool, operation.method, operation.path
         ));
     }
-    lines.push(format!("{} operations", lines.len()));
+    lines.push(match (lines.len(), all) {
+        (0, false) => "no operations: each is a tool, which --all lists too".to_owned(),
+        (1, _) => "1 operation".to_owned(),
+        (several, _) => format!("{several} operations"),
+    });
     print_lines(&lines);
     Ok(ExitCode::SUCCESS)
+}
+
+fn check_document(name: &str, known: BTreeSet<&str>) -> Result<(), Problem> {
+    if known.contains(name) {
+        return Ok(());
+    }
+    let remedy = match nearest(name, known.iter().map(|one| (*one, *one))) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", first_names(known)),
+    };
+    Err(Problem::new(name, "is no document", remedy))
 }

@@ -1,5 +1,6 @@
 //! `search-eval`: how well search finds the operations of files of requests, and says where there is none.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use codegen::search::evaluate::{
     DEPTHS, EvaluationRequest, MARGINS, Score, VerdictCounts, count_verdicts, evaluate, rank_of,
 };
 use search::{Index, Lack};
+use tool::nearest;
 
 pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<ExitCode, Errors> {
     let generation = generate(&load(openapi)?)?;
@@ -32,6 +34,9 @@ pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<Exi
         all_requests.extend(requests(file)?);
     }
     let requests = all_requests;
+    let operations = generation.operations.iter().map(|one| &one.operation);
+    let known = operations.map(|one| format!("{}:{}", one.document, one.operation_id));
+    check_groups(&requests, &known.collect())?;
     println!(
         "{:<24} {:>8} {:>6} {:>6} {:>6} {:>6}",
         "", "requests", "R@1", "R@5", "R@10", "MRR"
@@ -71,6 +76,24 @@ pub(super) fn run(openapi: &Path, files: &[PathBuf], misses: bool) -> Result<Exi
         print_wrongly_told(&index, &requests);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An operation that there is not is a slip, and no miss.
+fn check_groups(requests: &[EvaluationRequest], known: &BTreeSet<String>) -> Result<(), Problem> {
+    let groups = requests.iter().flat_map(|request| &request.groups);
+    let mut unknown = groups.flatten().filter(|id| !known.contains(*id));
+    let Some(id) = unknown.next() else {
+        return Ok(());
+    };
+    let near = nearest(id, known.iter().map(|one| (one.as_str(), one)));
+    Err(Problem::new(
+        id.as_str(),
+        "stands in groups and is no operation",
+        match near {
+            Some(near) => format!("did you mean {near}? "),
+            None => String::new(),
+        } + "ids are document:operationId, such as contacts:get-contact",
+    ))
 }
 
 const FORMS: [fn(&EvaluationRequest) -> &str; 2] = [|one| &one.agent_query, |one| &one.query];

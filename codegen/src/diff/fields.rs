@@ -91,9 +91,26 @@ pub(super) fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, St
     }
     for (path, field) in old {
         if !new.contains_key(path) && field.has_holder(new) {
-            tell(Mark::Breaks, format!("argument {path} removed"));
+            let renamed = new_name(path, old, new);
+            let hint = renamed.map(|name| format!("; {name} may be its new name"));
+            let hint = hint.unwrap_or_default();
+            tell(Mark::Breaks, format!("argument {path} removed{hint}"));
         }
     }
+}
+
+/// The field that came where `path` went, of the same types: the only one, and for no other that went.
+fn new_name<'a>(path: &str, old: &Fields, new: &'a Fields) -> Option<&'a str> {
+    let went = old.get(path)?;
+    let is_like = |field: &Field| field.holder == went.holder && field.kinds == went.kinds;
+    let mut came = new
+        .iter()
+        .filter(|(path, field)| !old.contains_key(*path) && is_like(field));
+    let gone = old
+        .iter()
+        .filter(|(path, field)| !new.contains_key(*path) && is_like(field));
+    let name = came.next().map(|(path, _)| path.as_str());
+    name.filter(|_| came.next().is_none() && gone.count() == 1)
 }
 
 fn compare_field(path: &str, old: &Field, new: &Field, tell: &mut impl FnMut(Mark, String)) {

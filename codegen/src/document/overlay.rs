@@ -137,11 +137,32 @@ fn target_in_v3(target: &str, document: &Value) -> String {
     out + rest
 }
 
+/// Whether all of it is of a form that openapi/repairs/README.md explains.
+fn is_evidence(evidence: &Value) -> bool {
+    let is_one = |one: &Value| {
+        let text = one.as_str().unwrap_or_default();
+        let issues = ["docs#", "sdk#", "n8n#"].into_iter();
+        let mut issues = issues.filter_map(|start| text.strip_prefix(start));
+        text.starts_with("observation:")
+            || issues.any(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
+    match evidence {
+        Value::Array(several) => !several.is_empty() && several.iter().all(is_one),
+        one => is_one(one),
+    }
+}
+
 fn apply_action(action: &Action, document: &mut Value) -> Result<(), (String, &'static str)> {
     if action.description.is_none() || action.evidence.is_none() {
         return Err((
             "has no description or no x-evidence".to_owned(),
             "say what is wrong and how that is known",
+        ));
+    }
+    if !action.evidence.as_ref().is_some_and(is_evidence) {
+        return Err((
+            "has an x-evidence of another form".to_owned(),
+            "begin each with docs#, sdk# or n8n# and a number, or with observation:",
         ));
     }
     let path = JsonPath::parse(&action.target)
@@ -312,8 +333,19 @@ mod tests {
 
     #[test]
     fn an_action_without_evidence_fails() {
-        let overlay = json!({"overlay": "1.0.0", "actions": [{"target": "$", "update": {"a": 1}}]});
-        let problems = apply("d", &overlay, &mut json!({})).unwrap_err();
-        assert!(problems[0].to_string().contains("x-evidence"));
+        for evidence in [
+            json!(null),
+            json!([]),
+            json!("because"),
+            json!(["docs#"]),
+            json!(["docs#1", "a colleague"]),
+        ] {
+            let action = json!({
+                "target": "$", "update": {"a": 1}, "description": "why", "x-evidence": evidence,
+            });
+            let overlay = json!({"overlay": "1.0.0", "actions": [action]});
+            let problems = apply("d", &overlay, &mut json!({})).unwrap_err();
+            assert!(problems[0].to_string().contains("x-evidence"), "{evidence}");
+        }
     }
 }

@@ -105,7 +105,8 @@ impl StoreError {
         self.cause == StoreErrorCause::Request
     }
 
-    fn is_storage(&self) -> bool {
+    /// Whether the store's folder or file is in trouble.
+    pub fn is_storage(&self) -> bool {
         self.cause == StoreErrorCause::Storage
     }
 

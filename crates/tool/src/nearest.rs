@@ -32,8 +32,9 @@ pub fn nearest_shown<'a, T>(
         .map(|(one, what)| (strsim::normalized_damerau_levenshtein(name, one), what))
         .filter(|(likeness, _)| 10.0 * likeness >= f64::from(NEAR_TENTHS))
         .collect();
-    near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut near = near.into_iter().rev().map(|(_, what)| what);
+    // Of those that are alike the first: branch-05 for branch-5, and not branch-95.
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut near = near.into_iter().map(|(_, what)| what);
     near.find(is_shown)
 }
 
@@ -68,12 +69,20 @@ mod tests {
     fn a_name_is_taken_for_the_most_like_one() {
         fn check(name: &str, expected: Option<&str>) {
             let long = "x".repeat(LONGEST_NAME + 1);
-            let known = ["contacts", "contact", "calendars", long.as_str()];
+            let known = [
+                "contacts",
+                "contact",
+                "calendars",
+                "br-05",
+                "br-15",
+                long.as_str(),
+            ];
             let found = nearest(name, known.map(|one| (one, one)));
             assert_eq!(found, expected, "{name}");
         }
         check("contcts", Some("contacts"));
         check("contac", Some("contact"));
+        check("br-5", Some("br-05"));
         check("workflow", None);
         check(
             &"x".repeat(LONGEST_NAME),

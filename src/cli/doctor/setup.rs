@@ -28,9 +28,6 @@ pub(super) fn open(
         sandbox.stands_in(&mut config);
     }
     if let Err(what) = open_store(&config) {
-        let what = format!(
-            "{what}. It is named by state.url, else by state.folder, HIGHLEVEL_MCP_STATE_FOLDER or --state"
-        );
         findings.push(Finding::fault("state", what));
         config.state.keep_nothing();
         // Nobody signs in where nothing is kept.

@@ -8,7 +8,7 @@ use super::EndpointTool;
 use super::endpoint_tool::{effect, title};
 use super::example::{Example, quoted};
 use crate::cli::CliError;
-use crate::cli::terminal::columns;
+use crate::cli::terminal::{columns, narrow_columns};
 use crate::surfaces::Listing;
 use crate::surfaces::search::{fields, is_required, type_text};
 use tool::Tool;
@@ -67,7 +67,7 @@ fn arguments(listed: &Value, checked: &Value) -> String {
         .collect();
     match rows.is_empty() {
         true => "  none\n".to_owned(),
-        false => columns("  ", rows),
+        false => narrow_columns("  ", rows),
     }
 }
 

@@ -74,7 +74,8 @@ async fn an_agency_is_set_up_by_scripts() {
     check(&made, "/configuration", Value::Null);
     let key = made["key"].as_str().expect("a key");
     assert!(key.starts_with("hlk_"), "{made}");
-    let for_cursor = [&create[..], &["--client", "cursor"]].concat();
+    let for_cursor = ["keys", "create", "--name", "cursor", "--location", "b01"];
+    let for_cursor = [&for_cursor[..], &["--client", "cursor"]].concat();
     let made = object(&desk, &for_cursor, 0).await;
     let key = made["key"].as_str().expect("a key");
     let configuration = made["configuration"].as_str().expect("a configuration");

@@ -70,10 +70,10 @@ async fn rules_are_explained_for_a_key_and_for_a_connection() {
     let store = office.store();
     let anna = People::new(&store).make_member("Anna").await.expect("made");
     let id = connect(&store, &anna, "client-1", "read-only").await;
-    let denied = "Listed        no, by [policies.front-desk] deny";
+    let denied = "Listed    no, by [policies.front-desk] deny";
     for (caller, part) in [
         (["--key", "desk"], denied),
-        (["--key", "free"], "Listed        yes"),
+        (["--key", "free"], "Listed    yes"),
         (["--connection", &id], "read-only"),
         (["--connection", "claude code"], "read-only"),
     ] {
