@@ -141,6 +141,11 @@ impl Create {
                 record.name
             );
         }
+        if !self.output.is_json() {
+            for note in notes.iter().flatten() {
+                eprintln!("{note}");
+            }
+        }
         let place = match (self.output.is_json(), self.client) {
             (true, _) => "It is `key`:",
             (false, Some(_)) => "It stands in this:",
@@ -160,9 +165,6 @@ impl Create {
             return self.output.record(&made, "");
         }
         if let Some(configuration) = configuration {
-            for note in notes.iter().flatten() {
-                eprintln!("{note}");
-            }
             return print(configuration);
         }
         print(format_args!("Authorization: Bearer {key}\n"))?;

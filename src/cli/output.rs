@@ -86,12 +86,7 @@ impl OutputFlags {
         let cells: Vec<Vec<Text>> = rows.iter().map(|row| row.cells().into()).collect();
         let TableText { text, left_out } = render(&R::COLUMNS, &cells, terminal_width());
         pager.print(text)?;
-        if !left_out.is_empty() {
-            note(format_args!(
-                "Not shown: {}. A wider window or --json shows it.",
-                left_out.join(", ")
-            ));
-        }
+        note_left_out(&left_out);
         Ok(())
     }
 
@@ -108,7 +103,9 @@ impl OutputFlags {
         let lines = match (self.json, stdout.is_terminal()) {
             (false, true) => {
                 let cells: Vec<Vec<Text>> = rows.iter().map(|row| row.cells().into()).collect();
-                table.add(&R::COLUMNS, &cells, terminal_width()).text
+                let TableText { text, left_out } = table.add(&R::COLUMNS, &cells, terminal_width());
+                note_left_out(&left_out);
+                text
             }
             (_, is_terminal) => {
                 let lines: Result<String, CliError> =
@@ -165,6 +162,15 @@ impl OutputFlags {
             true => print_relayed(&(serde_json::to_string(record)? + "\n")),
             false => print(text),
         }
+    }
+}
+
+fn note_left_out(titles: &[&str]) {
+    if !titles.is_empty() {
+        note(format_args!(
+            "Not shown: {}. A wider window or --json shows it.",
+            titles.join(", ")
+        ));
     }
 }
 

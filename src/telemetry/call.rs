@@ -90,7 +90,8 @@ impl CallWatch {
             location = self.location,
             outcome,
             status = end.status,
-            duration_ms = duration.as_secs_f64() * 1000.0,
+            // To the microsecond: more digits are noise of the arithmetic.
+            duration_ms = (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
             retries = end.retries,
             trace_id = end.trace_id,
             "call"
