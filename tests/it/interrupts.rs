@@ -38,6 +38,8 @@ async fn whatever_waits_ends_by_ctrl_c_with_code_130() {
         ("HIGHLEVEL_TOKEN", ::sandbox::TOKEN),
         ("HIGHLEVEL_LOCATION_ID", ::sandbox::LOCATION),
         ("HIGHLEVEL_MCP_UPSTREAM_BASE_URL", slow.url.as_str()),
+        // What is waited for is said where a cursor can be moved.
+        ("TERM", "xterm-256color"),
     ];
     let login = ["login", "--url", &elsewhere.url, "--no-browser"];
     let delete = [

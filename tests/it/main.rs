@@ -21,6 +21,8 @@ mod each;
 mod edges;
 mod elicitation;
 mod every_location;
+#[cfg(unix)]
+mod followed;
 mod frames;
 mod golden;
 mod health;

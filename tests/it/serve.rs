@@ -180,16 +180,17 @@ pub(crate) async fn call(
 }
 
 /// Lines as they are on the screen, without colours.
-fn lines(text: &str) -> Vec<String> {
-    let mut text = text.to_owned();
-    for color in ["31", "32", "33", "0"] {
-        text = text.replace(&format!("\u{1b}[{color}m"), "");
-    }
-    text.lines().map(str::to_owned).collect()
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let plain = parts.fold(first, |plain, part| {
+        plain + part.split_once('m').map_or(part, |(_, rest)| rest)
+    });
+    plain.lines().map(str::to_owned).collect()
 }
 
 #[track_caller]
-fn assert_fits(text: &str) {
+pub(crate) fn assert_fits(text: &str) {
     for line in lines(text) {
         assert!(line.chars().count() <= 80, "wider than 80: {line}");
     }

@@ -298,6 +298,16 @@ async fn long_lists_go_through_the_pager_of_a_terminal() {
         "paged",
     )
     .await;
+    // What calls did, too, and what happened to keys.
+    let state = folder.path().to_str().expect("UTF-8");
+    let create = ["keys", "create", "--name", "n8n", "--all-locations"];
+    let made = run(&[&create[..], &["--state", state]].concat()).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    for list in [&["audit", "events"][..], &["logs"]] {
+        let list = [list, &["--state", state]].concat();
+        check(&list, &pager, 0, "paged: with", "key made").await;
+        check(&list, "", 0, "key made", "paged").await;
+    }
     let piped = run(&["tools", "list"]).await;
     assert!(piped.stdout.contains("contacts_get-contact\tread\t"));
 }
