@@ -61,3 +61,24 @@ fn check_document(name: &str, known: BTreeSet<&str>) -> Result<(), Problem> {
     };
     Err(Problem::new(name, "is no document", remedy))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_there_is_not_is_answered_with_the_nearest() {
+        let known = || BTreeSet::from(["contacts", "links"]);
+        assert!(check_document("links", known()).is_ok());
+        for (name, part) in [
+            ("contcts", "did you mean contacts?"),
+            ("x", "there are contacts, links"),
+        ] {
+            let problem = check_document(name, known())
+                .err()
+                .map(|one| one.to_string());
+            let problem = problem.unwrap_or_default();
+            assert!(problem.contains(part), "{problem}");
+        }
+    }
+}

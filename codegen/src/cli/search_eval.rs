@@ -170,3 +170,25 @@ fn print_score(name: &str, score: &Score) {
         score.reciprocal / score.requests.max(1) as f64
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_there_is_not_is_no_miss() {
+        let request = |id: &str| EvaluationRequest {
+            query: "q".to_owned(),
+            agent_query: "q".to_owned(),
+            groups: vec![vec!["links:get-links".to_owned(), id.to_owned()]],
+        };
+        let known = BTreeSet::from(["links:get-links".to_owned()]);
+        assert!(check_groups(&[request("links:get-links")], &known).is_ok());
+        let problem = check_groups(&[request("links:get-link")], &known).err();
+        let problem = problem.map(|one| one.to_string()).unwrap_or_default();
+        assert!(
+            problem.contains("did you mean links:get-links?"),
+            "{problem}"
+        );
+    }
+}

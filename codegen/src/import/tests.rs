@@ -215,9 +215,11 @@ fn a_second_import_changes_nothing_and_stale_documents_go() {
     assert!(!openapi.path().join("highlevel/gone.json").exists());
     // The commit of unchanged files is known from the last import.
     assert!(import(None).differences(openapi.path()).is_empty());
+    assert!(import(None).names_commit());
     let changed = document(json!({"operationId": "other"}));
     fs::write(documents.path().join("apps/a.json"), changed).expect("written");
     assert!(!import(None).source.contains("c0ffee"));
+    assert!(!import(None).names_commit());
 }
 
 /// `HIGHLEVEL_API_DOCS=<checkout> cargo test`: what stands in `openapi/` is what an import gives.
