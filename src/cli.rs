@@ -340,6 +340,12 @@ fn prepared_by(
 ) -> Result<(Config, Pipeline), CliError> {
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
+        // Nobody chose that folder, and made-up records need none: a container may have no home that can be written.
+        let is_chosen = !config.state.folder.as_os_str().is_empty() || config.database()?.is_some();
+        if !is_chosen && let Err(what) = open_store(&config) {
+            output::note(format_args!("Nothing of this sandbox is kept: {what}"));
+            config.state.keep_nothing();
+        }
     }
     let transport = Transport::new(&config.upstream, &config.limits).map_err(CliError)?;
     let telemetry = telemetry(&config).map_err(CliError)?;

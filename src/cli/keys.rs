@@ -156,7 +156,7 @@ impl Create {
             record.name, record.id,
         );
         if self.output.is_json() {
-            let made = MadeKey {
+            let made = KeyWithSecret {
                 record: KeyRow::new(&record),
                 key,
                 configuration,
@@ -183,7 +183,7 @@ impl Create {
 
 /// A key with its secret, as it is shown once.
 #[derive(Serialize)]
-struct MadeKey<'a> {
+struct KeyWithSecret<'a> {
     #[serde(flatten)]
     record: KeyRow<'a>,
     key: &'a str,

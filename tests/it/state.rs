@@ -297,3 +297,27 @@ async fn a_server_that_keeps_nothing_reads() {
     .await;
     desk.run(&["doctor", "--sandbox"], 0, "sandbox.db").await;
 }
+
+/// Where nothing can be written, it is said how calls are made all the same; a sandbox needs no folder that nobody chose.
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_leads_on() {
+    let highlevel = highlevel().await;
+    let desk = Desk::new(&TOKEN);
+    std::fs::write(desk.path("file"), "").expect("written");
+    let below = desk.path("file/home");
+    let read = ["call", "contacts_get-contact", r#"{"contactId":"c1"}"#];
+    let at = ["--base-url", &highlevel.url, "--state", &below];
+    let remedy = "or --state; `--state none` is enough for reads";
+    desk.run(&[&read[..], &at].concat(), 2, remedy).await;
+    let create = [
+        "call",
+        "contacts_create-contact",
+        "firstName=Ada",
+        "--sandbox",
+    ];
+    let chosen = [&create[..], &["--state", &below]].concat();
+    desk.run(&chosen, 2, remedy).await;
+    let homeless = Desk::new(&[("HOME", below.as_str()), ("HIGHLEVEL_MCP_STATE_FOLDER", "")]);
+    let said = homeless.run(&create, 0, "Ada").await;
+    assert!(said.contains("Nothing of this sandbox is kept"), "{said}");
+}

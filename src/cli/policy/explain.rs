@@ -62,7 +62,7 @@ impl Explain {
             false => {
                 let mut config = Config::load(flags)?;
                 config.upstream.simulated = self.of.sandbox;
-                let store = kept(&config)?;
+                let store = find_store(&config)?;
                 (config, store)
             }
         };
@@ -109,7 +109,7 @@ impl Explain {
         &self,
         config: &Config,
         store: Option<&Store>,
-    ) -> Result<Option<NamedCaller>, CliError> {
+    ) -> Result<Option<CallerStanding>, CliError> {
         let Some(store) = store else {
             return Ok(None);
         };
@@ -122,7 +122,7 @@ impl Explain {
 }
 
 /// A key or connection, with what it is called and how far it reaches.
-struct NamedCaller {
+struct CallerStanding {
     access: AccessRef,
     name: String,
     /// Why nobody gets in by it any more.
@@ -131,7 +131,7 @@ struct NamedCaller {
     locations: Option<Vec<String>>,
 }
 
-impl NamedCaller {
+impl CallerStanding {
     /// Why no call gets through, whatever the rules say.
     fn obstacle(&self, alias: Option<&str>) -> Option<String> {
         let name = &self.name;
@@ -146,14 +146,14 @@ impl NamedCaller {
     }
 }
 
-fn key(store: &Store, named: &str) -> Result<NamedCaller, CliError> {
+fn key(store: &Store, named: &str) -> Result<CallerStanding, CliError> {
     let keys = Keys::new(store).list().wait()?;
     let found = find_key(&keys, named).ok_or_else(|| {
         let names = keys.iter().map(|key| key.name.as_str());
         unknown("there is no access key", named, names)
     })?;
     let is_expired = found.expires.is_some_and(|at| at <= Timestamp::now());
-    Ok(NamedCaller {
+    Ok(CallerStanding {
         access: AccessRef::Key(AccessKeyRef::from(found)),
         name: format!("the key {}", found.name),
         ended: match (found.revoked, is_expired) {
@@ -176,7 +176,7 @@ fn find_key<'a>(keys: &'a [KeyRecord], named: &str) -> Option<&'a KeyRecord> {
     by_id.or(by_name.first().copied())
 }
 
-fn connection(config: &Config, store: &Store, named: &str) -> Result<NamedCaller, CliError> {
+fn connection(config: &Config, store: &Store, named: &str) -> Result<CallerStanding, CliError> {
     let grants = open_grants(&config.oauth, store).list(None).wait()?;
     let by_id = grants.iter().find(|grant| grant.id == named);
     let by_client = |grant: &&GrantRecord| {
@@ -201,7 +201,7 @@ fn connection(config: &Config, store: &Store, named: &str) -> Result<NamedCaller
     };
     let holder = holder(store, &found.holder)?;
     let terms = GrantTerms::from(found);
-    Ok(NamedCaller {
+    Ok(CallerStanding {
         access: AccessRef::Grant(Arc::new(GrantRef::new(&terms, holder))),
         name: format!("the connection {}", found.id),
         ended: found.ended.map(|_| "has ended"),
@@ -227,7 +227,7 @@ fn holder(store: &Store, holder: &GrantHolder) -> Result<HolderRef, CliError> {
 }
 
 /// The store, where there is one: nothing is made for a look at the rules.
-fn kept(config: &Config) -> Result<Option<Store>, CliError> {
+fn find_store(config: &Config) -> Result<Option<Store>, CliError> {
     Ok(has_store(config)?.then(|| open_store(config)).transpose()?)
 }
 
