@@ -166,6 +166,8 @@ pub(crate) fn store_beside(pair_file: &Path) -> Store {
     let opened = std::thread::spawn(move || {
         Store::open(&StoreOptions {
             folder: Some(&folder),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             upstream: "highlevel",
             keys: &[],
             audit_file: None,

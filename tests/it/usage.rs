@@ -56,6 +56,12 @@ fn row(who: &str, location: &str, effect: &str, (calls, failed, requests): (i64,
     (who, location, effect, calls, failed, requests)
 }
 
+async fn call(agency: &mut Agency, key: &str, tool: &str, arguments: Value, works: bool) -> Value {
+    let answer = agency.call("/mcp", key, tool, arguments).await;
+    assert_eq!(answer.is_ok(), works, "{answer:?}");
+    answer.unwrap_or_default()
+}
+
 #[tokio::test]
 async fn calls_are_counted_for_whom_and_where_and_nothing_that_was_not_sent_is() {
     let mut agency = Agency::start(2, RULES).await;
@@ -63,31 +69,33 @@ async fn calls_are_counted_for_whom_and_where_and_nothing_that_was_not_sent_is()
     let other = agency.key("other", None, None);
     let contacts = "contacts_get-contacts";
     let at = |location: &str| json!({"location": location, "limit": 1});
-    let mut call = async |key: &str, tool: &str, arguments: Value, works: bool| {
-        let answer = agency.call("/mcp", key, tool, arguments).await;
-        assert_eq!(answer.is_ok(), works, "{answer:?}");
-        answer.unwrap_or_default()
-    };
-    let found = call(&one, contacts, at("b01"), true).await;
+    let found = call(&mut agency, &one, contacts, at("b01"), true).await;
     let contact = found["contacts"][0]["id"].as_str().expect("an id");
-    call(&other, contacts, at("b01"), true).await;
-    call(&other, contacts, at("b02"), true).await;
+    call(&mut agency, &other, contacts, at("b01"), true).await;
+    call(&mut agency, &other, contacts, at("b02"), true).await;
     let unknown = json!({"location": "b02", "contactId": "nobody"});
-    call(&other, "contacts_get-contact", unknown, false).await;
+    call(&mut agency, &other, "contacts_get-contact", unknown, false).await;
     // Two items, of which one fails at HighLevel.
     let items = json!([{"contactId": contact}, {"contactId": "nobody"}]);
     let batch = json!({
         "operation": "contacts_add-tags", "arguments": {"tags": ["a"]}, "items": items, "onError": "continue"
     });
-    call(&one, "call_write", batch, true).await;
+    call(&mut agency, &one, "call_write", batch, true).await;
     // Nothing of these is sent.
     let dry = json!({"operation": "contacts_add-tags", "dryRun": true, "arguments": {"contactId": contact, "tags": ["b"]}});
-    call(&one, "call_write", dry, true).await;
-    call(&one, contacts, at("b02"), false).await;
+    call(&mut agency, &one, "call_write", dry, true).await;
+    call(&mut agency, &one, contacts, at("b02"), false).await;
     let wrong = json!({"location": "b01", "limit": "many"});
-    call(&one, contacts, wrong, false).await;
+    call(&mut agency, &one, contacts, wrong, false).await;
     let denied = json!({"location": "b01", "contactId": contact});
-    call(&other, "contacts_delete-contact", denied, false).await;
+    call(
+        &mut agency,
+        &other,
+        "contacts_delete-contact",
+        denied,
+        false,
+    )
+    .await;
 
     let keys = state::keys::Keys::new(&agency.server.store());
     let who = |name: &str| {
@@ -108,7 +116,7 @@ async fn calls_are_counted_for_whom_and_where_and_nothing_that_was_not_sent_is()
 
     // Pages are requests of one call.
     let all = json!({"operation": contacts, "arguments": {"location": "b02", "limit": 5}, "output": {"allPages": true}});
-    call(&other, "call_read", all, true).await;
+    call(&mut agency, &other, "call_read", all, true).await;
     let pages = agency.sandbox.requests().await.len() - sent;
     assert!(pages > 1, "{pages}");
     let pages = i64::try_from(pages).expect("a number");

@@ -97,6 +97,8 @@ impl Setup {
         let folder = self.path("state");
         let opened = Store::open(&StoreOptions {
             folder: Some(&folder),
+            url: None,
+            outage_reads: std::time::Duration::ZERO,
             upstream: STATE,
             keys: &[],
             audit_file: None,

@@ -1,11 +1,11 @@
 //! Usage as it comes into rows and out of them, by one process and by several.
 
 use jiff::civil::{Date, date};
-use tempfile::TempDir;
+use on_both::{on_both, on_sqlite};
 
 use super::*;
 use crate::audit;
-use crate::store::for_tests::{beside, fill, folder, in_memory, number, open, sql};
+use crate::store::for_tests::{TestPlace, beside, fill, folder, in_memory, number, open, sql};
 use crate::store::{Durability, Transaction};
 
 fn entry<'a>(id: &'a str, location: &'a str, effect: &'static str) -> UsageEntry<'a> {
@@ -23,7 +23,7 @@ fn entry<'a>(id: &'a str, location: &'a str, effect: &'static str) -> UsageEntry
 }
 
 /// Calls of everybody in the file.
-fn calls(folder: &TempDir) -> i64 {
+fn calls(folder: &TestPlace) -> i64 {
     number(
         folder,
         "SELECT CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS n FROM usage",
@@ -41,7 +41,7 @@ fn put(transaction: &mut Transaction, day: Date, principal: &str, location: &str
     transaction.run(insert).expect("written");
 }
 
-#[test]
+#[on_both]
 fn several_processes_add_up_and_the_end_of_each_writes_its_rest() {
     let folder = folder();
     let (one, other) = (open(&folder), open(&folder));
@@ -63,7 +63,7 @@ fn several_processes_add_up_and_the_end_of_each_writes_its_rest() {
     assert_eq!(number(&folder, "SELECT COUNT(*) AS n FROM usage"), 2);
 }
 
-#[test]
+#[on_sqlite("a file that cannot grow")]
 fn what_could_not_be_written_is_added_the_next_time() {
     let folder = folder();
     let store = open(&folder);
@@ -86,7 +86,7 @@ fn what_could_not_be_written_is_added_the_next_time() {
     assert_eq!(calls(&folder), 901);
 }
 
-#[test]
+#[on_both]
 fn a_part_whose_end_nobody_heard_of_is_added_once() {
     let folder = folder();
     let store = open(&folder);
@@ -107,7 +107,7 @@ fn a_part_whose_end_nobody_heard_of_is_added_once() {
     assert_eq!(calls(&folder), 2, "it says that it is written already");
 }
 
-#[test]
+#[on_both]
 fn what_is_gone_with_the_process_is_not_counted() {
     let memory = Store::in_memory().expect("a store");
     assert!(Usage::new(&memory, 400).is_none());
@@ -115,7 +115,7 @@ fn what_is_gone_with_the_process_is_not_counted() {
     assert!(Usage::new(&open(&folder), 0).is_none(), "for no day");
 }
 
-#[test]
+#[on_both]
 fn days_are_kept_as_long_as_the_settings_say() {
     let today = date(2026, 11, 29);
     for (days, kept) in [(0, 0), (1, 1), (2, 2), (400, 3)] {
@@ -132,7 +132,7 @@ fn days_are_kept_as_long_as_the_settings_say() {
     }
 }
 
-#[test]
+#[on_both]
 fn sums_are_kept_apart_as_it_is_asked_for() {
     let folder = folder();
     let store = open(&folder);
@@ -212,7 +212,7 @@ fn sums_are_kept_apart_as_it_is_asked_for() {
     );
 }
 
-#[test]
+#[on_both]
 fn a_person_sees_its_own() {
     let folder = folder();
     let store = open(&folder);
@@ -247,7 +247,7 @@ fn a_person_sees_its_own() {
     }
 }
 
-#[test]
+#[on_both]
 fn callers_and_customers_have_their_names() {
     let folder = folder();
     let store = open(&folder);
@@ -284,7 +284,7 @@ fn callers_and_customers_have_their_names() {
     );
 }
 
-#[test]
+#[on_both]
 fn a_customer_who_left_is_known_as_long_as_its_usage() {
     let day = 24 * 60 * 60 * 1_000;
     let ago = |days: i64| crate::now().as_millisecond() - days * day;
