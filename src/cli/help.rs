@@ -258,6 +258,10 @@ const EXAMPLES: [(&str, &[&str]); 63] = [
     ("state info", &["state info --json"]),
     ("state backup", &["state backup copy.db"]),
     ("state restore", &["state restore copy.db"]),
+    (
+        "state copy",
+        &["state copy --to postgres://highlevel@db.example.com/highlevel"],
+    ),
     ("state rekey", &["state rekey"]),
     (
         "completions",
