@@ -90,7 +90,14 @@ fn each_outside_thing_enters_in_one_place() {
                 "crates/test-support/",
             ],
         ),
-        ("env::var", &["src/config.rs", "codegen/src/build.rs"]),
+        (
+            "env::var",
+            &[
+                "src/config.rs",
+                "codegen/src/build.rs",
+                "crates/test-services/",
+            ],
+        ),
         // It panics where a pipe is closed early: `cli::print` does not.
         (" println!(", &["codegen/src/"]),
         (" print!(", &["codegen/src/"]),

@@ -74,13 +74,13 @@ impl ServiceKind {
 
 /// The URL of the server that the tests of this process share; none where there is none, which it says.
 pub fn shared(kind: ServiceKind) -> Option<&'static str> {
-    static SHARED: [OnceLock<Result<Shared, String>>; 3] = [const { OnceLock::new() }; 3];
+    static SHARED: [OnceLock<Result<SharedServer, String>>; 3] = [const { OnceLock::new() }; 3];
     let shared = SHARED[kind as usize].get_or_init(|| match std::env::var(kind.variable()) {
-        Ok(url) => Ok(Shared {
+        Ok(url) => Ok(SharedServer {
             url,
             _service: None,
         }),
-        Err(_) => TestService::try_start(kind).map(|service| Shared {
+        Err(_) => TestService::try_start(kind).map(|service| SharedServer {
             url: service.url.clone(),
             _service: Some(Mutex::new(service)),
         }),
@@ -111,7 +111,7 @@ fn skip(kind: ServiceKind, why: &str) {
 }
 
 /// A server, or where one is.
-struct Shared {
+struct SharedServer {
     url: String,
     /// A static is never dropped: the script ends when this process does, and its input with it.
     _service: Option<Mutex<TestService>>,

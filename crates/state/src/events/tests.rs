@@ -47,7 +47,7 @@ fn every_process_reads_the_newest_first() {
     assert_eq!(read(1)[0].kind, "passkey added");
 }
 
-#[on_both]
+#[test]
 fn what_is_written_has_a_length() {
     for (detail, length) in [
         ("a".repeat(500), 500),

@@ -245,7 +245,7 @@ fn a_holder_has_so_many_grants_and_loses_the_oldest() {
     assert!(found(&grants, &tokens.access).is_some());
 }
 
-#[on_both]
+#[test]
 fn texts_of_ours_are_known_by_their_beginning() {
     for (text, is_access) in [
         ("hla_a", true),

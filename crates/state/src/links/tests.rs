@@ -280,7 +280,7 @@ fn so_many_links_of_a_kind_are_open() {
     let doors = opened();
     let expires = (now() + 1.hours()).as_millisecond();
     let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-        INSERT INTO link SELECT CAST(i AS BLOB), 'lnk_' || i, 'invite', NULL, '\"first\"', 1, NULL, 1, {e}, NULL FROM n";
+        INSERT INTO link SELECT CAST('' || i AS BLOB), 'lnk_' || i, 'invite', NULL, '\"first\"', 1, NULL, 1, {e}, NULL FROM n";
     for_tests::sql(&doors.folder, &fill.replace("{e}", &expires.to_string()));
     let invite = || Offer::Invite(invitation("Anna"));
     let more = || doors.links.make(invite(), HOUR, 1, None).wait();

@@ -61,7 +61,7 @@ fn a_person_is_known_to_every_process_until_the_end() {
     assert!(error.to_string().contains("there is no person Anna"));
 }
 
-#[on_both]
+#[test]
 fn who_reaches_what_and_who_approves_it() {
     let named = |may_approve| {
         let alias = "acme".to_owned();
@@ -115,13 +115,13 @@ fn with_a_person_end_sessions_links_and_grants() {
     );
     for (number, id) in [(1, &anna.id), (2, &bert.id)] {
         for statement in [
-            "INSERT INTO session VALUES (X'0{n}', '{id}', 1, 1, 1, 9, NULL, 9)",
-            "INSERT INTO passkey VALUES (X'0{n}', '{id}', 'Phone', '{}', 1, 0, NULL)",
-            "INSERT INTO link VALUES (X'0{n}', 'login {n}', 'login', '{id}', '{}', 1, NULL, 1, 9, NULL)",
-            "INSERT INTO link VALUES (X'1{n}', 'made {n}', 'invite', NULL, '{}', 1, '{id}', 1, 9, NULL)",
+            "INSERT INTO session VALUES (x'0{n}', '{id}', 1, 1, 1, 9, NULL, 9)",
+            "INSERT INTO passkey VALUES (x'0{n}', '{id}', 'Phone', '{}', 1, 0, NULL)",
+            "INSERT INTO link VALUES (x'0{n}', 'login {n}', 'login', '{id}', '{}', 1, NULL, 1, 9, NULL)",
+            "INSERT INTO link VALUES (x'1{n}', 'made {n}', 'invite', NULL, '{}', 1, '{id}', 1, 9, NULL)",
             "INSERT INTO oauth_grant (id, person, client, client_name, redirect, resource, scope, rules, salt, seq,
                 created_at, idle_until, hard_until) VALUES ('gra_{n}', '{id}', 'c', 'c', 'r', 'r', 'read', 'read-only',
-                X'00', 0, 1, 9, 9)",
+                x'00', 0, 1, 9, 9)",
         ] {
             let statement = statement
                 .replace("{n}", &i32::to_string(&number))
@@ -252,7 +252,7 @@ fn a_highlevel_user_is_one_person_and_an_ended_one_stays_out() {
     );
 }
 
-#[on_both]
+#[test]
 fn a_name_can_be_read_and_is_not_mistaken_for_another() {
     let long = "n".repeat(64);
     for name in ["Anna", "王小明", "O'Neil & Söhne", &long] {

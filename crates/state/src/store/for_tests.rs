@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use test_services::{ServiceKind, TestDatabase, shared};
 
 use super::connection::connect;
 use super::place::{DatabaseAddress, StorePlace};
+use super::postgres::LOCK;
 use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
 use crate::audit::AuditEntry;
@@ -246,13 +248,16 @@ pub(crate) fn dialect(statement: &str) -> String {
     match tested() {
         TestedDatabase::Sqlite => statement.to_owned(),
         TestedDatabase::Postgres => {
-            let mut parts = statement.split("x'");
-            let first = parts.next().unwrap_or_default().to_owned();
-            let bytes = |text: String, part: &str| match part.split_once('\'') {
-                Some((bytes, rest)) => format!("{text}CAST('\\x{bytes}' AS BYTEA){rest}"),
-                None => format!("{text}x'{part}"),
-            };
-            parts.fold(first, bytes).replace(" AS BLOB)", " AS BYTEA)")
+            let mut text = statement.replace(" AS BLOB)", " AS BYTEA)");
+            for before in [" x'", "(x'"] {
+                while let Some((first, rest)) = text.split_once(before)
+                    && let Some((bytes, rest)) = rest.split_once('\'')
+                {
+                    let before = &before[..1];
+                    text = format!("{first}{before}CAST('\\x{bytes}' AS BYTEA){rest}");
+                }
+            }
+            text
         }
     }
 }
@@ -295,22 +300,35 @@ pub(crate) fn fill(store: &Store) {
     filled.wait().expect("filled");
 }
 
-/// Holds the file as a process does that is stuck in the middle of a change; ends with it.
+/// Holds the place as a process does that is stuck in the middle of a change; ends with it.
 pub(crate) struct Stuck {
     release: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 pub(crate) fn stick(place: &TestPlace) -> Stuck {
-    let place = place.rows();
+    let (rows, url) = (place.rows(), place.database().map(str::to_owned));
     let ((holds, held), (release, released)) = (channel(), channel::<()>());
-    let thread = thread::spawn(move || {
-        let done = connect(&place, |_| {
-            holds.send(()).expect("heard");
-            let _ = released.recv();
-            Ok(())
-        });
-        done.expect("held").0.close();
+    let hold = move || {
+        holds.send(()).expect("heard");
+        let _ = released.recv();
+    };
+    let thread = thread::spawn(move || match url {
+        None => {
+            let done = connect(&rows, |_| {
+                hold();
+                Ok(())
+            });
+            done.expect("held").0.close();
+        }
+        // The server ends a transaction that does nothing, but not who holds its lock without one.
+        Some(url) => on_one_thread(async {
+            let mut connection = PgConnection::connect(&url).await.expect("connected");
+            let take = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK);
+            take.execute(&mut connection).await.expect("held");
+            hold();
+            connection.close().await.expect("closed");
+        }),
     });
     held.recv().expect("held");
     Stuck {
@@ -330,7 +348,7 @@ impl Drop for Stuck {
 /// On one thread: whoever blocked it would stop the timer, too. A store is opened before it, never in it.
 pub(crate) fn on_one_thread<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().build().expect("a runtime");
+    let runtime = runtime.enable_all().build().expect("a runtime");
     runtime.block_on(future)
 }
 

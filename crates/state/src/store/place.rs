@@ -22,6 +22,7 @@ pub(super) enum StorePlace {
 #[derive(Debug)]
 pub(super) struct DatabaseAddress {
     url: SecretString,
+    is_pooled: bool,
     /// Its name and its server, for people.
     shown: String,
 }
@@ -29,6 +30,11 @@ pub(super) struct DatabaseAddress {
 impl StorePlace {
     pub(super) fn is_database(&self) -> bool {
         matches!(self, Self::Database(_))
+    }
+
+    /// Whether each transaction may be on another connection of the server: the address says so, for PgBouncer.
+    pub(super) fn is_pooled(&self) -> bool {
+        matches!(self, Self::Database(address) if address.is_pooled)
     }
 
     pub(super) fn path(&self) -> Option<&Path> {
@@ -95,6 +101,7 @@ impl DatabaseAddress {
                 "PostgreSQL's database {database} at {host}:{}",
                 options.get_port()
             ),
+            is_pooled: text.contains("statement-cache-capacity=0"),
             url: url.clone(),
         })
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use sqlx::{AnyConnection, ConnectOptions};
+use sqlx::{AnyConnection, ConnectOptions, Executor};
 use tokio::runtime::Runtime;
 
 use super::place::{DatabaseAddress, StorePlace};
@@ -35,7 +35,7 @@ pub(super) const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ RE
      SET LOCAL statement_timeout = 1500; SET LOCAL idle_in_transaction_session_timeout = 1500";
 
 /// The number of the lock, the same for every program of ours: the first letters of its name.
-const LOCK: i64 = 0x6869_6768_6c65_7665;
+pub(super) const LOCK: i64 = 0x6869_6768_6c65_7665;
 
 pub(super) fn open(
     runtime: &Runtime,
@@ -52,7 +52,8 @@ pub(super) fn open(
     let ask = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now,
             CAST(current_setting('server_version_num') AS BIGINT) AS version";
     let asked = Instant::now();
-    let row = sqlx::query(ask).fetch_one(&mut connection);
+    // In one message: behind PgBouncer a second one could come to another server.
+    let row = connection.fetch_one(sqlx::raw_sql(ask));
     let row = wait_for(runtime, place, row).map_err(|unheard| unheard.error)?;
     let row = StoredRow::from(row);
     if row.integer("version")? < OLDEST {

@@ -74,6 +74,7 @@ impl<'a> Transaction<'a> {
 
     /// The number of rows that it changed.
     pub fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let statement = self.prepare(statement);
         let done = wait_for(
             self.runtime,
             self.place,
@@ -83,15 +84,22 @@ impl<'a> Transaction<'a> {
     }
 
     pub fn one(&mut self, statement: Statement) -> Result<Option<StoredRow>, StoreError> {
+        let statement = self.prepare(statement);
         let row = statement.fetch_optional(&mut *self.connection);
         let row = wait_for(self.runtime, self.place, row);
         Ok(self.heard(row)?.map(StoredRow))
     }
 
     pub fn all(&mut self, statement: Statement) -> Result<Vec<StoredRow>, StoreError> {
+        let statement = self.prepare(statement);
         let rows = statement.fetch_all(&mut *self.connection);
         let rows = wait_for(self.runtime, self.place, rows);
         Ok(self.heard(rows)?.into_iter().map(StoredRow).collect())
+    }
+
+    /// The server keeps it under a name for the next time, where that would be on the same connection.
+    fn prepare<'q>(&self, statement: Statement<'q>) -> Statement<'q> {
+        statement.persistent(!self.place.is_pooled())
     }
 
     /// A statement without parameters, such as one that makes a table.
@@ -248,9 +256,24 @@ fn trouble(place: &StorePlace, error: &sqlx::Error) -> Option<Trouble> {
         return None;
     }
     match code(error) {
-        // What is wrong with a statement is not wrong with the connection, but for a plan that the tables have outgrown
-        // and a server that ends.
-        Some(code) if code != "0A000" && !code.starts_with("57P") => None,
-        _ => Some(Trouble::Broken),
+        // What is wrong with a statement is not wrong with the connection, but for a plan that the tables have outgrown,
+        // a server that ends, and one that gave up a transaction whose process stood still.
+        Some(code) if code != "0A000" && code != "25P03" && !code.starts_with("57P") => None,
+        Some(_) => Some(Trouble::Broken),
+        None => is_of_connection(error).then_some(Trouble::Broken),
     }
+}
+
+/// Not what was read from it: a row that is not understood is the same on every connection.
+fn is_of_connection(error: &sqlx::Error) -> bool {
+    !matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::AnyDriverError(_)
+            | sqlx::Error::RowNotFound
+            | sqlx::Error::TypeNotFound { .. }
+    )
 }

@@ -112,7 +112,7 @@ impl UsageQuery {
             .bind(i64::try_from(self.skip).unwrap_or(i64::MAX))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let columns = [
             ("day", "CAST(0 AS BIGINT)", self.by.day),
             ("principal", "''", self.by.principal),

@@ -1,7 +1,6 @@
 //! Usage as it comes into rows and out of them, by one process and by several.
 
 use jiff::civil::{Date, date};
-use on_both::{on_both, on_sqlite};
 
 use super::*;
 use crate::audit;

@@ -210,7 +210,7 @@ fn a_beginning_is_one_transaction_and_so_is_an_end() {
 }
 
 /// Many that wait are one.
-#[on_both]
+#[on_sqlite("transactions are counted in SQLite's log")]
 fn what_waits_is_written_together() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);

@@ -4,18 +4,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::civil::date;
 use proc_macro2::{TokenStream, TokenTree};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, SqlSafeStr, Statement as _, TypeInfo};
 
 use super::*;
+use crate::usage::{UsageGrouping, UsageQuery};
 
 /// How statements begin that read and change rows.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 /// Files of statements that one database alone knows.
-const OF_ONE_DATABASE: [&str; 2] = ["store/postgres.rs", "store/sqlite.rs"];
+const OF_ONE_DATABASE: [&str; 3] = ["store/copy.rs", "store/postgres.rs", "store/sqlite.rs"];
 
 /// A text in the sources.
 struct SourceText {
@@ -31,11 +33,31 @@ fn composed() -> BTreeMap<&'static str, Vec<String>> {
         .map(|(_, table)| format!("SELECT COUNT(*) AS n FROM {table}"));
     let sealed = super::super::upkeep::SEALED.map(|column| column.statements());
     let (finds, puts) = sealed.into_iter().unzip();
+    let days = (date(2026, 11, 1), date(2026, 11, 30));
+    let usage: Vec<String> = [false, true]
+        .map(|is_all| {
+            let by = UsageGrouping {
+                day: is_all,
+                principal: is_all,
+                location: is_all,
+                effect: is_all,
+            };
+            let of = |id: &str| is_all.then(|| id.to_owned());
+            let query = UsageQuery {
+                location: of("L1"),
+                reader: of("per_1"),
+                is_busiest_first: is_all,
+                ..UsageQuery::sums(days, by)
+            };
+            query.text()
+        })
+        .into();
+    let counts_of_usage = usage
+        .iter()
+        .map(|sums| format!("SELECT COUNT(*) AS n FROM ({sums}) AS sums"));
     BTreeMap::from([
-        (
-            "INSERT INTO audit (at, line) VALUES {}",
-            vec!["INSERT INTO audit (at, line) VALUES ($1, $2), ($3, $4)".to_owned()],
-        ),
+        ("SELECT COUNT(*) AS n FROM ({})", counts_of_usage.collect()),
+        ("SELECT {}, CAST(COALESCE(SUM(usage.calls)", usage.clone()),
         ("SELECT COUNT(*) AS n FROM {table}", counts.to_vec()),
         ("SELECT {row} AS name, {column} AS sealed", finds),
         ("UPDATE {table} SET {column} = $2 WHERE {row} = $1", puts),
@@ -122,7 +144,15 @@ fn statements() -> Vec<String> {
                 whole = whole.replace(&format!("{{{name}}}"), &part.text);
             }
         }
-        if whole.contains('{') && !whole.contains("'{}'") {
+        if let Some((before, columns)) = whole.split_once(" VALUES {}").and_then(|(before, _)| {
+            let (_, columns) = before.split_once('(')?;
+            Some((before, columns.split(',').count()))
+        }) {
+            let values: Vec<String> = (1..=columns).map(|number| format!("${number}")).collect();
+            let values = format!("{before} VALUES ({})", values.join(", "));
+            let rest = whole.split_once(" VALUES {}").map_or("", |(_, rest)| rest);
+            statements.push(format!("{values}{rest}"));
+        } else if whole.contains('{') && !whole.contains("'{}'") {
             let found = composed.iter().find(|(part, _)| whole.starts_with(*part));
             let (_, found) = found.unwrap_or_else(|| {
                 panic!("{file} puts a statement together of what is no constant: {text}; add it to `composed`")
