@@ -60,6 +60,12 @@ fn start(home: Handle) -> io::Result<Runtime> {
         .build()
 }
 
+/// The runtime whose threads do not step back.
+pub(crate) fn home() -> Handle {
+    let home = HOME.with(|home| home.get().cloned());
+    home.unwrap_or_else(Handle::current)
+}
+
 /// What `future` gives, which runs on no thread that steps back: others wait for what it begins, such as a connection
 /// that they share.
 pub(crate) async fn at_home<T: Send + 'static>(

@@ -27,6 +27,7 @@ mod grant_controls;
 mod holders;
 mod idempotency;
 mod installed_reads;
+mod instances;
 mod locate;
 mod location_zone;
 mod locations_read;

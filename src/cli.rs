@@ -347,7 +347,7 @@ fn prepared_by(
             config.state.keep_nothing();
         }
     }
-    let transport = Transport::new(&config.upstream, &config.limits).map_err(CliError)?;
+    let transport = Transport::open(&config).map_err(CliError)?;
     let telemetry = telemetry(&config).map_err(CliError)?;
     if config.upstream.is_plain_text() {
         tracing::warn!(

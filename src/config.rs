@@ -11,6 +11,7 @@ mod server;
 mod state;
 mod text;
 mod webhooks;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -36,6 +37,7 @@ pub use oauth::{
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls, parse_listen};
 pub use text::{decode, read_stdin, read_text, trimmed};
 pub use webhooks::{WebhookSettings, WebhookShape};
+pub use windows::WindowSettings;
 
 /// Every setting with its comment; the text is the defaults.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -47,6 +49,7 @@ pub struct Config {
     pub server: ServerSettings,
     pub upstream: UpstreamSettings,
     pub limits: LimitSettings,
+    pub windows: WindowSettings,
     pub tools: ToolsSettings,
     pub account: AccountSettings,
     /// By alias.
@@ -246,6 +249,7 @@ impl Config {
         let sources = tokens.chain(secrets).chain(&config.state.keys);
         let sources = sources.chain(&config.marketplace.client_secret);
         let sources = sources.chain(config.state.url.source());
+        let sources = sources.chain(config.windows.url.source());
         let webhooks = config.approvals.webhooks.iter();
         let sources = sources.chain(webhooks.flat_map(WebhookSettings::sources));
         config.variables = Variables::collect(sources, &all);

@@ -122,8 +122,7 @@ fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliE
 fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
     let config = Config::load(flags)?;
     own_account(&config.account)?;
-    let transport = Transport::new(&config.upstream, &config.limits);
-    let oauth = transport.map_err(CliError)?.oauth();
+    let oauth = Transport::open(&config).map_err(CliError)?.oauth();
     // Whether they are right shows without the server's state.
     let snapshot = Snapshot::read(&config, &oauth, &Store::in_memory()?, None).map_err(CliError)?;
     match snapshot.locations.faults() {

@@ -184,6 +184,7 @@ async fn examine(
     findings.extend(opened);
     findings.extend(setup::keys(config, pipeline)?);
     findings.extend(setup::sign_in(config));
+    findings.extend(setup::windows(pipeline).await);
     let is_reachable = reach(pipeline.transport(), &mut findings).await;
     findings.extend(setup::locations(pipeline, is_reachable).await?);
     let Some(mut caller) = account::credential(config, &mut findings) else {

@@ -100,10 +100,11 @@ impl Serve {
             tokio::spawn(pipeline.clone().follow_connected());
             tokio::spawn(pipeline.clone().follow_rules());
             tokio::spawn(pipeline.clone().follow_tokens());
+            tokio::spawn(pipeline.clone().follow_instances());
             console::announce_first_link(&config, &pipeline.controls().store);
             sign_in.map(|sign_in| tokio::spawn(sign_in.catch_up()));
-            let telemetry = pipeline.telemetry();
-            metrics(&config, telemetry).await?;
+            pipeline.transport().meet_valkey();
+            metrics(&config, &pipeline).await?;
             let interrupted = &interrupted;
             let drain = Duration::from_millis(config.server.drain_ms);
             http::run(
@@ -111,7 +112,7 @@ impl Serve {
                 router,
                 stopping,
                 &config.server,
-                &telemetry.metrics,
+                &pipeline.telemetry().metrics,
                 signals.until_stop(&hangup, drain, interrupted),
             )
             .await;
@@ -163,7 +164,7 @@ fn refuse_plain_text(server: &config::ServerSettings) -> Result<(), CliError> {
 }
 
 /// Another instance on this machine may have the port, which is no reason not to serve.
-async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), CliError> {
+async fn metrics(config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
     let settings = &config.metrics;
     if settings.listen.is_empty() {
         return Ok(());
@@ -179,7 +180,7 @@ async fn metrics(config: &Config, telemetry: &Telemetry) -> Result<(), CliError>
             tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
             tokio::spawn(http::serve_metrics(
                 listener,
-                telemetry.clone(),
+                pipeline.clone(),
                 config.server.clone(),
             ));
         }

@@ -72,6 +72,8 @@ impl Stdio {
             tokio::spawn(pipeline.clone().follow_tokens());
             pipeline.controls().join(&config);
             let store = pipeline.controls().store.clone();
+            tokio::spawn(pipeline.clone().follow_instances());
+            pipeline.transport().meet_valkey();
             tokio::spawn(pipeline.run_approvals(own));
             mcp::serve(handler, limits).await?;
             // Whether it is heard is no matter: without a word it is gone soon.

@@ -4,12 +4,13 @@ use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
 
-/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords, and that of a database holds one.
-const SECRETS: [&str; 4] = [
+/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords, and those of a database and a Valkey hold one.
+const SECRETS: [&str; 5] = [
     "account.token",
     "server.access_key",
     "approvals.webhooks",
     "state.url",
+    "windows.url",
 ];
 
 /// One setting as it is in force.

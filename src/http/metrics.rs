@@ -10,11 +10,11 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::call::Pipeline;
 use crate::config;
 use crate::http::connections;
 use crate::http::origin::{HostRules, check_host_and_origin};
 use crate::http::stopping::Stopping;
-use crate::telemetry::Telemetry;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -26,7 +26,7 @@ const MOST_CONNECTIONS_PER_ADDRESS: usize = 8;
 /// Serves `/metrics` until the future is dropped, behind the same door as MCP: host, deadlines and counts of connections.
 pub async fn serve_metrics(
     listener: TcpListener,
-    telemetry: Telemetry,
+    pipeline: Pipeline,
     settings: config::ServerSettings,
 ) {
     let listen = listener.local_addr().unwrap_or(settings.listen);
@@ -37,7 +37,7 @@ pub async fn serve_metrics(
             StatusCode::NOT_FOUND,
             "There is nothing here; metrics are at /metrics.\n",
         ))
-        .with_state(telemetry)
+        .with_state(pipeline)
         .layer(from_fn_with_state(Arc::new(allowed), check_host_and_origin));
     let settings = config::ServerSettings {
         max_connections: MOST_CONNECTIONS.min(settings.max_connections),
@@ -59,9 +59,10 @@ pub async fn serve_metrics(
     .await;
 }
 
-async fn text(State(telemetry): State<Telemetry>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, OPEN_METRICS)],
-        telemetry.metrics.text(),
-    )
+async fn text(State(pipeline): State<Pipeline>) -> impl IntoResponse {
+    let metrics = &pipeline.telemetry().metrics;
+    let (instances, valkey) = pipeline.transport().sharing();
+    let valkey = valkey.map(|one| (one.address, one.is_up == Some(true), one.outages));
+    metrics.share(instances, valkey);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.text())
 }

@@ -24,6 +24,9 @@ pub struct Metrics {
     pub connections: Gauge,
     pub refused_connections: Counter,
     log_lines_dropped: Counter,
+    instances: Gauge,
+    valkey_up: Family<ValkeyLabel, Gauge>,
+    valkey_outages: Family<ValkeyLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +46,12 @@ pub struct AnswerLabel {
     pub status: u16,
 }
 
+/// Of the only one, by its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ValkeyLabel {
+    pub address: String,
+}
+
 impl Metrics {
     /// In the OpenMetrics text format.
     pub fn text(&self) -> String {
@@ -56,6 +65,18 @@ impl Metrics {
                 tracing::error!(%error, "the metrics cannot be written");
                 "# EOF\n".to_owned()
             }
+        }
+    }
+
+    /// How instances share their windows at this moment: how many there are, and of the Valkey, if there is one, whether it
+    /// answers and how often it went away.
+    pub fn share(&self, instances: u32, valkey: Option<(String, bool, u64)>) {
+        self.instances.set(instances.into());
+        if let Some((address, is_up, outages)) = valkey {
+            let label = ValkeyLabel { address };
+            self.valkey_up.get_or_create(&label).set(is_up.into());
+            let counted = self.valkey_outages.get_or_create(&label);
+            counted.inc_by(outages.saturating_sub(counted.get()));
         }
     }
 
@@ -118,8 +139,29 @@ impl Default for Metrics {
             "Lines of the log that nobody read in time",
             log_lines_dropped.clone(),
         );
+        let instances = Gauge::default();
+        registry.register(
+            "instances",
+            "Instances that live, by which this one divides the rate windows",
+            instances.clone(),
+        );
+        let valkey_up = Family::default();
+        registry.register(
+            "valkey_up",
+            "Whether the Valkey answers where instances share their rate windows",
+            valkey_up.clone(),
+        );
+        let valkey_outages = Family::default();
+        registry.register(
+            "valkey_outages",
+            "How often that Valkey went away",
+            valkey_outages.clone(),
+        );
         Self {
             registry,
+            instances,
+            valkey_up,
+            valkey_outages,
             calls,
             durations,
             under_way,

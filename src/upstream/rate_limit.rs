@@ -4,13 +4,20 @@
 mod daily_quota;
 mod fair_queue;
 mod gate;
+mod instances;
 mod rate_limit_headers;
 mod rate_window;
+mod shared_hint;
+mod shared_window;
+mod valkey;
+mod wait;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::SecretString;
 use state::identity::Identity;
 
 use crate::config;
@@ -22,9 +29,15 @@ use crate::upstream::recent::RecentMap;
 use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Standing};
 
-pub use gate::{Gate, GateStatus, Permit, Reason, Wait};
+pub use gate::{Gate, GateStatus, Permit};
+pub use instances::InstanceCount;
 pub use rate_limit_headers::{RateLimitHeaders, retry_after};
 pub use rate_window::SlotOutcome;
+pub use valkey::ValkeyStatus;
+pub use wait::{Reason, Wait};
+
+use shared_window::SharedWindow;
+use valkey::Valkey;
 
 /// Bounds of what is kept. Windows of new tokens are apart: anybody can make up tokens, and no number of them may push
 /// out the window of one that HighLevel accepted.
@@ -42,8 +55,16 @@ pub struct Limits {
     /// Names credentials until the store's does.
     own: Identity,
     shared: OnceLock<Identity>,
-    settings: config::LimitSettings,
+    settings: ScopeSettings,
     book: Mutex<RateScopes>,
+}
+
+/// What every scope is made with.
+struct ScopeSettings {
+    limits: config::LimitSettings,
+    instances: Arc<InstanceCount>,
+    /// Where instances share their windows.
+    valkey: OnceLock<Arc<Valkey>>,
 }
 
 struct RateScopes {
@@ -86,13 +107,52 @@ impl Limits {
         Ok(Self {
             own: Identity::new(&secret),
             shared: OnceLock::new(),
-            settings: settings.clone(),
+            settings: ScopeSettings {
+                limits: settings.clone(),
+                instances: Arc::default(),
+                valkey: OnceLock::new(),
+            },
             book: Mutex::new(RateScopes {
                 locations: RecentMap::new(MOST_LOCATIONS, LOCATION_IDLE).keeping(is_in_use),
                 credentials: RecentMap::new(MOST_CREDENTIALS, CREDENTIAL_IDLE).keeping(is_in_use),
                 new: RecentMap::new(MOST_NEW, NEW_IDLE).keeping(is_shared),
             }),
         })
+    }
+
+    /// From now on windows are shared at the Valkey or Redis at `url`, those of `upstream` among themselves. Fails where
+    /// that is no such address.
+    pub fn share(&self, url: &SecretString, upstream: &str) -> Result<(), String> {
+        let prefix = format!("highlevel-mcp:{upstream}");
+        let instances = Arc::clone(&self.settings.instances);
+        let valkey = Arc::new(Valkey::new(url, prefix, instances)?);
+        // It is told once.
+        let _ = self.settings.valkey.set(valkey);
+        Ok(())
+    }
+
+    /// How many instances share the windows.
+    pub fn instances(&self) -> &InstanceCount {
+        &self.settings.instances
+    }
+
+    /// Connects to where windows are shared, before the first call needs it.
+    pub fn meet_valkey(&self) {
+        if let Some(valkey) = self.settings.valkey.get() {
+            valkey.meet();
+        }
+    }
+
+    /// How long that takes to answer, or why it does not; `None` where windows are not shared.
+    pub async fn probe_valkey(&self) -> Option<Result<Duration, String>> {
+        match self.settings.valkey.get() {
+            Some(valkey) => Some(valkey.probe().await),
+            None => None,
+        }
+    }
+
+    pub fn valkey(&self) -> Option<ValkeyStatus> {
+        self.settings.valkey.get().map(|valkey| valkey.status())
     }
 
     /// The scope that a call of `credential`, for which `digest` stands, is counted in.
@@ -110,7 +170,7 @@ impl Limits {
                 book.of_location((app.clone(), location.clone()), &self.settings)
             }
             _ if standing == Standing::New => book.of_new(digest, &self.settings),
-            _ => book.of_credential(digest, &self.settings),
+            _ => book.of_credential((digest, credential), &self.settings),
         };
         RateLimitAccount { digest, scope, app }
     }
@@ -155,32 +215,57 @@ impl Limits {
     }
 }
 
+impl ScopeSettings {
+    /// Has all instances count the scope's calls together, under a digest of what `name` gives: that may be a token.
+    fn share(&self, scope: &Scope, name: impl FnOnce() -> String) {
+        let Some(valkey) = self.valkey.get() else {
+            return;
+        };
+        let whole = digest::digest(&digest::SHA256, name().as_bytes());
+        let mut short = [0; 16];
+        short.copy_from_slice(&whole.as_ref()[..16]);
+        scope
+            .gate
+            .share(SharedWindow::new(Arc::clone(valkey), short));
+    }
+}
+
 impl RateScopes {
     fn of_location(
         &mut self,
         key: (RateLimitedApp, TenantId),
-        settings: &config::LimitSettings,
+        settings: &ScopeSettings,
     ) -> Arc<Scope> {
         if let Some(scope) = self.locations.touch(&key) {
             return Arc::clone(scope);
         }
         let scope = Scope::new(settings);
+        settings.share(&scope, || {
+            let (app, location) = &key;
+            ["location", app.name(), location.as_str()].join("\n")
+        });
         self.locations.insert(key, Arc::clone(&scope));
         scope
     }
 
-    fn of_credential(&mut self, digest: Digest, settings: &config::LimitSettings) -> Arc<Scope> {
+    fn of_credential(
+        &mut self,
+        (digest, credential): (Digest, &Credential),
+        settings: &ScopeSettings,
+    ) -> Arc<Scope> {
         if let Some(scope) = self.credentials.touch(&digest) {
             return Arc::clone(scope);
         }
         // It was new until now.
         let scope = self.new.remove(&digest);
         let scope = scope.unwrap_or_else(|| Scope::new(settings));
+        settings.share(&scope, || ["credential", &credential.identity()].join("\n"));
         self.credentials.insert(digest, Arc::clone(&scope));
         scope
     }
 
-    fn of_new(&mut self, digest: Digest, settings: &config::LimitSettings) -> Arc<Scope> {
+    /// Not shared: anybody can make up tokens, and each would be a key for a day.
+    fn of_new(&mut self, digest: Digest, settings: &ScopeSettings) -> Arc<Scope> {
         if let Some(scope) = self.new.touch(&digest) {
             return Arc::clone(scope);
         }
@@ -191,9 +276,9 @@ impl RateScopes {
 }
 
 impl Scope {
-    fn new(settings: &config::LimitSettings) -> Arc<Self> {
+    fn new(settings: &ScopeSettings) -> Arc<Self> {
         Arc::new(Self {
-            gate: Arc::new(Gate::new(settings)),
+            gate: Arc::new(Gate::new(&settings.limits, &settings.instances)),
             retries: RetryBudget::of_tenant(),
             breaker: Breaker::default(),
         })
@@ -210,6 +295,13 @@ fn is_in_use(scope: &Arc<Scope>) -> bool {
 }
 
 impl RateLimitedApp {
+    fn name(&self) -> &str {
+        match self {
+            Self::PrivateIntegration => "",
+            Self::Client(id) => id,
+        }
+    }
+
     /// `None` where the token does not say: then it is an app of its own.
     fn new(credential: &Credential) -> Option<Self> {
         match credential {

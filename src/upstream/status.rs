@@ -1,6 +1,6 @@
 //! How the way to HighLevel stands at this moment, for the people who run the server.
 
-use super::rate_limit::GateStatus;
+use super::rate_limit::{GateStatus, ValkeyStatus};
 use super::traffic::TrafficMinute;
 use super::{TenantId, Transport};
 
@@ -13,6 +13,9 @@ pub struct UpstreamStatus {
     pub is_down: bool,
     /// Those nearest to their end first.
     pub windows: Vec<WindowStatus>,
+    /// How many instances share the windows, and where, if anywhere.
+    pub instances: u32,
+    pub valkey: Option<ValkeyStatus>,
     /// How many more windows there are that were not looked at.
     pub unseen: usize,
     /// The last hour, oldest minute first.
@@ -39,8 +42,14 @@ impl WindowStatus {
 }
 
 impl Transport {
+    /// How many instances share the windows, and where, if anywhere.
+    pub fn sharing(&self) -> (u32, Option<ValkeyStatus>) {
+        (self.instances().get(), self.shared.limits.valkey())
+    }
+
     /// How it stands, from memory.
     pub fn status(&self) -> UpstreamStatus {
+        let (instances, valkey) = self.sharing();
         let (newest, unseen) = self.shared.limits.newest(MOST_WINDOWS);
         let windows = newest.into_iter().map(|(location, scope)| WindowStatus {
             location,
@@ -55,6 +64,8 @@ impl Transport {
         UpstreamStatus {
             is_down: self.shared.breaker.is_open(),
             windows,
+            instances,
+            valkey,
             unseen,
             minutes: self.shared.traffic.read(),
         }

@@ -11,7 +11,7 @@ use reqwest::{Request, Url, redirect};
 use tokio::time::Instant;
 
 use crate::catalog::prepare::RequestBase;
-use crate::config;
+use crate::config::{self, Config};
 use crate::minutes::Minutes;
 use crate::upstream::Digest;
 use crate::upstream::answer;
@@ -21,7 +21,7 @@ use crate::upstream::content_type::accept;
 use crate::upstream::failure::{Failure, FailureClass};
 use crate::upstream::observer::{Observation, Observer};
 use crate::upstream::permit::{Authority, Outgoing, Sender, Target};
-use crate::upstream::rate_limit::Limits;
+use crate::upstream::rate_limit::{InstanceCount, Limits};
 use crate::upstream::retry::RetryBudget;
 use crate::upstream::standing::{CountedUnder, Newcomer, Standing, Standings, TokenWord};
 use crate::upstream::tokens::Tokens;
@@ -112,6 +112,32 @@ impl Transport {
                 traffic: Minutes::default(),
             }),
         })
+    }
+
+    /// The one that the settings describe, with the windows that instances share.
+    pub fn open(config: &Config) -> Result<Self, String> {
+        let transport = Self::new(&config.upstream, &config.limits)?;
+        let address = config.windows.address(config);
+        if let Some(url) = address.map_err(|error| error.to_string())? {
+            let upstream = transport.base.authority();
+            transport.shared.limits.share(&url, upstream)?;
+        }
+        Ok(transport)
+    }
+
+    /// How many instances call HighLevel for the same locations: 1 until somebody says more.
+    pub fn instances(&self) -> &InstanceCount {
+        self.shared.limits.instances()
+    }
+
+    /// Connects to where instances share their windows, before the first call.
+    pub fn meet_valkey(&self) {
+        self.shared.limits.meet_valkey();
+    }
+
+    /// How long that takes to answer, or why it does not; `None` where windows are not shared.
+    pub async fn probe_valkey(&self) -> Option<Result<Duration, String>> {
+        self.shared.limits.probe_valkey().await
     }
 
     /// From now on every answer is kept until it is taken.

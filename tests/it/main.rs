@@ -57,6 +57,7 @@ mod tool_commands;
 mod uploads;
 mod usage;
 mod versions;
+mod windows;
 
 /// What generated code names.
 mod catalog {

@@ -72,7 +72,7 @@ impl TestServer {
         let variables = own.chain(variables);
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let config = Config::from_sources(&flags, variables).expect("settings");
-        let transport = Transport::new(&config.upstream, &config.limits).expect("a transport");
+        let transport = Transport::open(&config).expect("a transport");
         let controls = Controls::open(&config, &transport).expect("files");
         let pipeline = Pipeline::new(
             catalog::TOOLS,
@@ -89,6 +89,7 @@ impl TestServer {
         tokio::spawn(pipeline.clone().run_approvals(own));
         tokio::spawn(pipeline.clone().follow_connected());
         tokio::spawn(pipeline.clone().follow_rules());
+        pipeline.transport().meet_valkey();
         let stopping = http::Stopping::default();
         let sign_in = http::SignIn::open(&config, &pipeline).expect("sign-in");
         let router = http::router(&pipeline, access, sign_in, &stopping, &config);

@@ -152,6 +152,27 @@ pub(super) fn sign_in(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether the Valkey answers where instances share their windows; nothing where they do not.
+pub(super) async fn windows(pipeline: &Pipeline) -> Option<Finding> {
+    let transport = pipeline.transport();
+    let (_, valkey) = transport.sharing();
+    let address = valkey?.address;
+    Some(match transport.probe_valkey().await? {
+        Ok(took) => {
+            let took = took.as_secs_f64() * 1_000.0;
+            let what = format!("shared at the Valkey {address}, which answers after {took:.1} ms");
+            Finding::ok("windows", what)
+        }
+        Err(why) => {
+            let what = format!(
+                "the Valkey {address} cannot be used: {why}. Meanwhile each instance keeps to its part of every window; \
+                 see windows.url"
+            );
+            Finding::new(CheckMark::Warning, "windows", what)
+        }
+    })
+}
+
 /// Whether each location of the settings can be reached. Nothing is asked where HighLevel does not answer.
 pub(super) async fn locations(
     pipeline: &Pipeline,

@@ -88,6 +88,8 @@ async fn read(sign_in: &SignIn) -> Result<LiveFigures, PageProblem> {
         unlisted_calls,
         unlisted_windows: upstream.windows.len() - windows.len() + upstream.unseen,
         windows,
+        instances: upstream.instances,
+        valkey: upstream.valkey,
         requests: requests.clone().sum(),
         limited: limited.sum(),
         minutes: calls_by_minute

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::brand::Brand;
 use super::{Page, PageKind, Part};
 use crate::telemetry::CallMinute;
-use crate::upstream::rate_limit::GateStatus;
+use crate::upstream::rate_limit::{GateStatus, ValkeyStatus};
 
 /// Where the figures alone are.
 pub(in crate::http) const FIGURES: &str = "/console/live/figures";
@@ -38,6 +38,9 @@ pub(in crate::http) struct LiveFigures {
     /// Those nearest to their end.
     pub windows: Vec<WindowRow>,
     pub unlisted_windows: usize,
+    /// How many instances share the windows, and where, if anywhere.
+    pub instances: u32,
+    pub valkey: Option<ValkeyStatus>,
     /// Requests to the CRM in the last hour, and those that it refused as too many.
     pub requests: u32,
     pub limited: u32,
@@ -128,12 +131,29 @@ impl LiveFigures {
     fn windows(&self, crm: &str) -> Markup {
         html! {
             h2 { "Limits of " (crm) }
+            (self.sharing())
             @if self.windows.is_empty() {
                 p { "No calls were counted lately." }
             } @else {
                 p class="soft" { "Those nearest to their end stand first. Days are those of UTC." }
                 ul class="cards" { @for window in &self.windows { (window.card(crm)) } }
                 @if self.unlisted_windows > 0 { p { (self.unlisted_windows) " more have more left." } }
+            }
+        }
+    }
+
+    /// How instances share the limits, where there are several or a Valkey.
+    fn sharing(&self) -> Markup {
+        let instances = self.instances;
+        let part = format!("this instance keeps to 1 part in {instances} of each");
+        html! {
+            @match &self.valkey {
+                Some(valkey) if valkey.is_up == Some(false) => {
+                    p class="note" { "The Valkey at " (valkey.address) " does not answer: " (part) ". It is tried every 5 s." }
+                }
+                Some(valkey) => { p class="soft" { "Instances count together at the Valkey " (valkey.address) "." } }
+                None if instances > 1 => { p class="soft" { (instances) " instances live: " (part) "." } }
+                None => {}
             }
         }
     }

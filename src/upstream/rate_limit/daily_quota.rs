@@ -16,7 +16,9 @@ pub(super) struct DailyQuota {
     seed: u64,
     limit: u64,
     number: i64,
-    used: u64,
+    /// Calls of all instances, as somebody last told, and this one's since then.
+    told: u64,
+    own: u64,
     /// Calls taken since the beginning, and at the call that was last heard of.
     taken: u64,
     heard: u64,
@@ -35,28 +37,36 @@ impl DailyQuota {
             seed,
             limit: seed,
             number: 0,
-            used: 0,
+            told: 0,
+            own: 0,
             taken: 0,
             heard: 0,
         }
     }
 
-    /// How long a call has to wait for the next day; `None` where it may go.
-    pub(super) fn wait(&mut self, now: Timestamp, reads: bool) -> Option<Duration> {
+    /// How long a call has to wait for the next day; `None` where it may go. Each of `instances` has an equal part of what
+    /// was left when somebody last told how much that is, and one call at least.
+    pub(super) fn wait(&mut self, now: Timestamp, reads: bool, instances: u64) -> Option<Duration> {
         self.begin(now);
-        let allowed = if reads {
+        let left = self.allowed(reads).saturating_sub(self.told);
+        let part = (left / instances).max(left.min(1));
+        let to_midnight = DAY_MS - now.as_millisecond().rem_euclid(DAY_MS);
+        (self.own >= part).then(|| Duration::from_millis(to_midnight.unsigned_abs()))
+    }
+
+    /// How many calls of a day there are for reads, or for all else.
+    pub(super) fn allowed(&self, reads: bool) -> u64 {
+        if reads {
             self.limit
         } else {
             // Rounded up, so that a limit of a few calls is not all reserve.
             (self.limit * READS_ONLY_PERCENT).div_ceil(100)
-        };
-        let left = DAY_MS - now.as_millisecond().rem_euclid(DAY_MS);
-        (self.used >= allowed).then(|| Duration::from_millis(left.unsigned_abs()))
+        }
     }
 
     pub(super) fn take(&mut self, now: Timestamp) -> QuotaSlot {
         self.begin(now);
-        self.used += 1;
+        self.own += 1;
         self.taken += 1;
         QuotaSlot {
             number: self.number,
@@ -77,36 +87,56 @@ impl DailyQuota {
         }
         if let Some(remaining) = reported.daily_remaining {
             let limit = reported.daily.unwrap_or(self.limit);
-            let since = self.taken - turn.taken;
-            let used = limit.saturating_sub(remaining).saturating_add(since);
-            self.used = self.used.max(used);
+            self.tell(limit.saturating_sub(remaining), self.taken - turn.taken);
+        }
+    }
+
+    /// All instances had made `used` calls when this one knew of all of its own.
+    pub(super) fn raise(&mut self, now: Timestamp, used: u64) {
+        self.begin(now);
+        self.tell(used, 0);
+    }
+
+    /// The greater count holds: `told`, and `own` calls since.
+    fn tell(&mut self, told: u64, own: u64) {
+        if told.saturating_add(own) > self.told.saturating_add(self.own) {
+            self.told = told;
+            self.own = own;
         }
     }
 
     /// How many calls of the day are used, and how many there are.
     pub(super) fn used(&mut self, now: Timestamp) -> (u64, u64) {
         self.begin(now);
-        (self.used, self.limit)
+        (self.count(), self.limit)
     }
 
     /// Whether forgetting the day's count could let too many calls through.
     pub(super) fn is_half_used(&mut self, now: Timestamp) -> bool {
         self.begin(now);
-        self.used > 0 && self.used.saturating_mul(2) >= self.limit
+        self.count() > 0 && self.count().saturating_mul(2) >= self.limit
     }
 
     /// A call that never left is not counted.
     pub(super) fn unsent(&mut self, turn: QuotaSlot) {
         if turn.number == self.number {
-            self.used = self.used.saturating_sub(1);
+            match self.own.checked_sub(1) {
+                Some(own) => self.own = own,
+                None => self.told = self.told.saturating_sub(1),
+            }
         }
+    }
+
+    fn count(&self) -> u64 {
+        self.told.saturating_add(self.own)
     }
 
     fn begin(&mut self, now: Timestamp) {
         let number = now.as_millisecond().div_euclid(DAY_MS);
         if self.number != number {
             self.number = number;
-            self.used = 0;
+            self.told = 0;
+            self.own = 0;
             self.heard = self.taken;
         }
     }
@@ -132,22 +162,22 @@ mod tests {
     fn the_last_twentieth_is_for_reads_and_after_it_nothing_goes_until_midnight() {
         let mut day = DailyQuota::new(100);
         for _ in 0..95 {
-            assert_eq!(day.wait(time_at(1, 0), false), None);
+            assert_eq!(day.wait(time_at(1, 0), false, 1), None);
             day.take(time_at(1, 0));
         }
         assert_eq!(
-            day.wait(time_at(1, DAY_MS - 5), false),
+            day.wait(time_at(1, DAY_MS - 5), false, 1),
             Some(Duration::from_millis(5))
         );
         for _ in 0..5 {
-            assert_eq!(day.wait(time_at(1, 0), true), None);
+            assert_eq!(day.wait(time_at(1, 0), true, 1), None);
             day.take(time_at(1, 0));
         }
         assert_eq!(
-            day.wait(time_at(1, DAY_MS - 1), true),
+            day.wait(time_at(1, DAY_MS - 1), true, 1),
             Some(Duration::from_millis(1))
         );
-        assert_eq!(day.wait(time_at(2, 0), false), None);
+        assert_eq!(day.wait(time_at(2, 0), false, 1), None);
     }
 
     #[test]
@@ -157,29 +187,29 @@ mod tests {
         day.correct(second, daily_headers(10_000, 0));
         day.correct(first, daily_headers(10_000, 9_000));
         assert!(
-            day.wait(time_at(1, 1), true).is_some(),
+            day.wait(time_at(1, 1), true, 1).is_some(),
             "an older answer gives nothing back"
         );
         let late = day.take(time_at(2, 0));
         day.correct(second, daily_headers(10_000, 0));
         assert_eq!(
-            day.wait(time_at(2, 1), true),
+            day.wait(time_at(2, 1), true, 1),
             None,
             "an answer of yesterday"
         );
         day.correct(late, daily_headers(10_000, 600));
-        assert_eq!(day.wait(time_at(2, 1), false), None);
+        assert_eq!(day.wait(time_at(2, 1), false, 1), None);
         day.correct(late, daily_headers(10_000, 500));
-        assert!(day.wait(time_at(2, 1), false).is_some());
-        assert_eq!(day.wait(time_at(2, 1), true), None);
+        assert!(day.wait(time_at(2, 1), false, 1).is_some());
+        assert_eq!(day.wait(time_at(2, 1), true, 1), None);
     }
 
     #[test]
     fn what_never_left_is_not_counted() {
         let mut day = DailyQuota::new(1);
         let turn = day.take(time_at(1, 0));
-        assert!(day.wait(time_at(1, 0), true).is_some());
+        assert!(day.wait(time_at(1, 0), true, 1).is_some());
         day.unsent(turn);
-        assert_eq!(day.wait(time_at(1, 0), true), None);
+        assert_eq!(day.wait(time_at(1, 0), true, 1), None);
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct FairQueue {
 }
 
 /// One waiting call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueueTicket(u64);
 
 impl FairQueue {
@@ -51,6 +51,35 @@ impl FairQueue {
     /// Joins the line. Where it is full, the last call of the tenant with the most waiting ones makes room,
     /// unless the newcomer's own tenant is that one: `None`.
     pub(super) fn join(&mut self, tenant: Digest) -> Option<QueueTicket> {
+        self.make_room(tenant)?;
+        let ticket = self.ticket();
+        match self.tickets(tenant) {
+            Some(tickets) => tickets.push_back(ticket),
+            None => self.tenants.push_back((tenant, VecDeque::from([ticket]))),
+        }
+        Some(ticket)
+    }
+
+    /// The same for a call that had its turn with this ticket, and could not go: it is first again.
+    pub(super) fn rejoin(&mut self, tenant: Digest, ticket: QueueTicket) -> Option<QueueTicket> {
+        self.make_room(tenant)?;
+        let mut tickets = match self.tenants.iter().position(|(other, _)| *other == tenant) {
+            Some(place) => self.tenants.remove(place)?.1,
+            None => VecDeque::new(),
+        };
+        let place = tickets.partition_point(|other| *other < ticket);
+        tickets.insert(place, ticket);
+        self.tenants.push_front((tenant, tickets));
+        Some(ticket)
+    }
+
+    /// That of a call which goes at once.
+    pub(super) fn ticket(&mut self) -> QueueTicket {
+        self.next += 1;
+        QueueTicket(self.next)
+    }
+
+    fn make_room(&mut self, tenant: Digest) -> Option<()> {
         if self.length >= self.depth {
             let own = self.waiting(tenant);
             let longest = self
@@ -61,14 +90,13 @@ impl FairQueue {
             tickets.pop_back();
             self.length -= 1;
         }
-        let ticket = QueueTicket(self.next);
-        self.next += 1;
         self.length += 1;
-        match self.tenants.iter_mut().find(|(other, _)| *other == tenant) {
-            Some((_, tickets)) => tickets.push_back(ticket),
-            None => self.tenants.push_back((tenant, VecDeque::from([ticket]))),
-        }
-        Some(ticket)
+        Some(())
+    }
+
+    fn tickets(&mut self, tenant: Digest) -> Option<&mut VecDeque<QueueTicket>> {
+        let own = self.tenants.iter_mut().find(|(other, _)| *other == tenant);
+        own.map(|(_, tickets)| tickets)
     }
 
     /// Whose turn it is.

@@ -1,6 +1,6 @@
 //! Lets the calls of one window through: at once, after a short wait in line, or not.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,10 +9,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::daily_quota::{DailyQuota, QuotaSlot};
 use super::fair_queue::{FairQueue, QueueTicket};
+use super::instances::InstanceCount;
 use super::rate_window::{Rate, RateWindow, Slot, SlotOutcome};
+use super::shared_hint::SharedHint;
+use super::shared_window::{EndNote, PlaceRequest, SharedAnswer, SharedPlace, SharedWindow};
+use super::wait::{Reason, Wait};
 use crate::config;
 use crate::upstream::Digest;
-use crate::upstream::failure::{Failure, FailureClass};
 
 /// The window, the day and the line of all calls that HighLevel counts together.
 pub struct Gate {
@@ -20,28 +23,33 @@ pub struct Gate {
     /// Something changed for those in line.
     changed: Notify,
     longest_wait: Duration,
+    instances: Arc<InstanceCount>,
+    /// Where all instances count the same calls.
+    shared: OnceLock<SharedWindow>,
 }
 
 struct State {
     window: RateWindow,
     day: DailyQuota,
     line: FairQueue,
+    hint: SharedHint,
 }
 
-/// Why a call may not go, and in how long it could.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    pub reason: Reason,
-    pub retry_after: Duration,
+/// How instances share one window.
+#[derive(Clone, Copy)]
+enum Sharing<'a> {
+    /// Each has an equal part; there are so many.
+    Equal(u64),
+    /// Each call asks for its place in the window of all.
+    Exact(&'a SharedWindow),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    Interval,
-    /// The day's calls are used up.
-    Day,
-    /// What is left of the day's calls is kept for reads.
-    ReadsOnly,
+/// What a call brings along.
+#[derive(Clone, Copy)]
+struct Applicant {
+    tenant: Digest,
+    reads: bool,
+    patience: Instant,
 }
 
 /// How a window stands.
@@ -67,10 +75,20 @@ pub struct Permit {
     gate: Arc<Gate>,
     /// `None` once ended.
     place: Option<(Slot, QuotaSlot)>,
+    shared: SharedPart,
+}
+
+/// What the call has of the shared window.
+enum SharedPart {
+    /// Nothing: this instance keeps to its part.
+    Nothing,
+    /// It asks for a place of this name. Dropped now, it was not sent.
+    Question(String),
+    Place(SharedPlace),
 }
 
 impl Gate {
-    pub fn new(settings: &config::LimitSettings) -> Self {
+    pub fn new(settings: &config::LimitSettings, instances: &Arc<InstanceCount>) -> Self {
         Self {
             state: Mutex::new(State {
                 window: RateWindow::new(Rate {
@@ -80,9 +98,23 @@ impl Gate {
                 }),
                 day: DailyQuota::new(settings.calls_per_day),
                 line: FairQueue::new(settings.queue),
+                hint: SharedHint::default(),
             }),
             changed: Notify::new(),
             longest_wait: Duration::from_millis(settings.max_wait_ms),
+            instances: Arc::clone(instances),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// Calls are counted there too from now on.
+    pub(super) fn share(&self, window: SharedWindow) {
+        let mut state = self.state();
+        let (calls, rate) = state.window.used_here(Instant::now());
+        // It is set once.
+        let window = self.shared.get_or_init(|| window);
+        if calls > 0 {
+            window.add(calls, rate.interval);
         }
     }
 
@@ -93,21 +125,54 @@ impl Gate {
         reads: bool,
         deadline: Instant,
     ) -> Result<Permit, Wait> {
+        let applicant = Applicant {
+            tenant,
+            reads,
+            patience: deadline.min(Instant::now() + self.longest_wait),
+        };
+        let (mut permit, ticket) = self.admit_here(applicant, None).await?;
+        while permit.ask(reads).await?.is_none() {
+            // It had its turn, and is first again.
+            drop(permit);
+            (permit, _) = self.admit_here(applicant, Some(ticket)).await?;
+        }
+        Ok(permit)
+    }
+
+    /// Waits for a place in this instance's own window. Whoever brings a ticket had one before.
+    async fn admit_here(
+        self: &Arc<Self>,
+        applicant: Applicant,
+        ticket: Option<QueueTicket>,
+    ) -> Result<(Permit, QueueTicket), Wait> {
+        let Applicant {
+            tenant,
+            reads,
+            patience,
+        } = applicant;
         let start = Instant::now();
-        let patience = deadline.min(start + self.longest_wait);
         let ticket = {
             let mut state = self.state();
-            state.day(reads)?;
-            let ahead = state.line.ahead(tenant);
-            let at = state.window.next(start, ahead);
-            if at <= start && state.line.is_empty() {
-                return Ok(self.permit(&mut state, start));
+            let sharing = self.sharing();
+            state.day(reads, sharing)?;
+            let ahead = match ticket {
+                Some(_) => 0,
+                None => state.line.ahead(tenant),
+            };
+            let at = state.next(start, ahead, sharing);
+            if at <= start && state.line.is_empty() && state.may_ask(start, sharing) {
+                let ticket = ticket.unwrap_or_else(|| state.line.ticket());
+                return Ok((self.permit(&mut state, start, sharing), ticket));
             }
             let wait = Wait::interval(at - start);
             if at > patience {
                 return Err(wait);
             }
-            state.line.join(tenant).ok_or(wait)?
+            let joined = match ticket {
+                Some(ticket) => state.line.rejoin(tenant, ticket),
+                None => state.line.join(tenant),
+            };
+            joined.ok_or(wait)?
         };
         let mut waiting = Waiting {
             gate: self,
@@ -115,20 +180,23 @@ impl Gate {
         };
         loop {
             let changed = self.changed.notified();
+            let share_changed = self.instances.changed();
             let at = {
                 let mut state = self.state();
+                let sharing = self.sharing();
                 let now = Instant::now();
-                let at = state.window.next(now, 0);
+                let at = state.next(now, 0, sharing);
                 if !state.line.holds(ticket) {
                     waiting.ticket = None;
                     return Err(Wait::interval(at - now));
                 }
-                state.day(reads)?;
-                if at <= now && state.line.first() == Some(ticket) {
+                state.day(reads, sharing)?;
+                let is_first = state.line.first() == Some(ticket);
+                if at <= now && is_first && state.may_ask(now, sharing) {
                     state.line.serve();
                     waiting.ticket = None;
                     self.changed.notify_waiters();
-                    return Ok(self.permit(&mut state, now));
+                    return Ok((self.permit(&mut state, now, sharing), ticket));
                 }
                 if at > patience.max(now) {
                     return Err(Wait::interval(at - now));
@@ -142,6 +210,7 @@ impl Gate {
             };
             tokio::select! {
                 () = changed => {}
+                () = share_changed => {}
                 () = sleep_until(at) => {}
             }
         }
@@ -151,8 +220,15 @@ impl Gate {
     pub fn merge(&self, other: &Self) {
         let now = Instant::now();
         // One after the other, never both locks the other way round: only an unproven window is absorbed.
-        let other = other.state();
-        self.state().window.merge(&other.window, now);
+        let mut other = other.state();
+        let mut state = self.state();
+        state.window.merge(&other.window, now);
+        if let Some(shared) = self.shared.get() {
+            let (calls, rate) = other.window.used_here(now);
+            if calls > 0 {
+                shared.add(calls, rate.interval);
+            }
+        }
     }
 
     /// How it stands at this moment.
@@ -182,10 +258,26 @@ impl Gate {
             && !state.day.is_half_used(Timestamp::now())
     }
 
-    fn permit(self: &Arc<Self>, state: &mut State, now: Instant) -> Permit {
+    /// Of a call that `sharing` gives leave to.
+    fn permit(self: &Arc<Self>, state: &mut State, now: Instant, sharing: Sharing<'_>) -> Permit {
         Permit {
             gate: Arc::clone(self),
             place: Some((state.window.take(now), state.day.take(Timestamp::now()))),
+            shared: match sharing {
+                Sharing::Equal(_) => SharedPart::Nothing,
+                Sharing::Exact(window) => {
+                    state.hint.begin();
+                    SharedPart::Question(window.place_name())
+                }
+            },
+        }
+    }
+
+    /// How this instance shares the window at this moment.
+    fn sharing(&self) -> Sharing<'_> {
+        match self.shared.get().filter(|window| window.is_asked()) {
+            Some(window) => Sharing::Exact(window),
+            None => Sharing::Equal(self.instances.get().into()),
         }
     }
 
@@ -195,12 +287,28 @@ impl Gate {
 }
 
 impl State {
-    fn day(&mut self, reads: bool) -> Result<(), Wait> {
-        let now = Timestamp::now();
-        let Some(retry_after) = self.day.wait(now, reads) else {
+    /// When a call has a place after `ahead` others.
+    fn next(&mut self, now: Instant, ahead: u64, sharing: Sharing<'_>) -> Instant {
+        let own = self.window.next(now, ahead, sharing.instances());
+        match sharing {
+            Sharing::Equal(_) => own,
+            Sharing::Exact(_) => own.max(self.hint.next(now)),
+        }
+    }
+
+    fn may_ask(&self, now: Instant, sharing: Sharing<'_>) -> bool {
+        match sharing {
+            Sharing::Equal(_) => true,
+            Sharing::Exact(_) => self.hint.has_room(now),
+        }
+    }
+
+    fn day(&mut self, reads: bool, sharing: Sharing<'_>) -> Result<(), Wait> {
+        let (now, instances) = (Timestamp::now(), sharing.instances());
+        let Some(retry_after) = self.day.wait(now, reads, instances) else {
             return Ok(());
         };
-        let reason = match self.day.wait(now, true) {
+        let reason = match self.day.wait(now, true, instances) {
             Some(_) => Reason::Day,
             None => Reason::ReadsOnly,
         };
@@ -211,36 +319,13 @@ impl State {
     }
 }
 
-impl Wait {
-    fn interval(retry_after: Duration) -> Self {
-        Self {
-            reason: Reason::Interval,
-            retry_after,
+impl Sharing<'_> {
+    /// By how many this instance divides what there is.
+    fn instances(self) -> u64 {
+        match self {
+            Self::Equal(instances) => instances,
+            Self::Exact(_) => 1,
         }
-    }
-}
-
-/// What a call is told that may not go.
-impl From<Wait> for Failure {
-    fn from(wait: Wait) -> Self {
-        let (sentence, remedy) = match wait.reason {
-            Reason::Interval => (
-                "Too many calls at once for this location; nothing was sent.",
-                "Repeat the call after retryAfterMs milliseconds.",
-            ),
-            Reason::Day => (
-                "The calls of this day are used up for this location; nothing was sent.",
-                "Go on after midnight UTC.",
-            ),
-            Reason::ReadsOnly => (
-                "The calls of this day are nearly used up for this location, and what is left is kept for \
-                 reading; nothing was sent.",
-                "Only read until midnight UTC.",
-            ),
-        };
-        Self::new(FailureClass::RateLimited, sentence)
-            .with_remedy(remedy)
-            .with_retry_after(wait.retry_after)
     }
 }
 
@@ -250,9 +335,63 @@ impl Permit {
         self.finish(ended);
     }
 
+    /// Asks for the place that all instances share. `None`: there is none, and the call has to wait on.
+    async fn ask(&mut self, reads: bool) -> Result<Option<()>, Wait> {
+        let SharedPart::Question(name) = &self.shared else {
+            return Ok(Some(()));
+        };
+        let gate = Arc::clone(&self.gate);
+        let Some(window) = gate.shared.get() else {
+            return Ok(Some(()));
+        };
+        let request = {
+            let state = gate.state();
+            PlaceRequest {
+                interval: state.window.rate().interval,
+                calls: state.window.capacity(1),
+                calls_of_day: state.day.allowed(reads),
+            }
+        };
+        let answer = window.take(name, &request).await;
+        let mut state = gate.state();
+        let now = Instant::now();
+        match answer {
+            SharedAnswer::Place(place, left) => {
+                state.day.raise(Timestamp::now(), place.number_of_day());
+                state.hint.end();
+                state.hint.open(left, now + request.interval);
+                self.shared = SharedPart::Place(place);
+                if !state.line.is_empty() {
+                    gate.changed.notify_waiters();
+                }
+                return Ok(Some(()));
+            }
+            SharedAnswer::Full(wait) => state.hint.close(now + wait, now + request.interval),
+            SharedAnswer::Pause(wait) => state.window.close(now + wait),
+            SharedAnswer::Day(retry_after, used) => {
+                state.day.raise(Timestamp::now(), used);
+                let reason = match reads || used >= state.day.allowed(true) {
+                    true => Reason::Day,
+                    false => Reason::ReadsOnly,
+                };
+                return Err(Wait {
+                    reason,
+                    retry_after,
+                });
+            }
+            SharedAnswer::Unknown => {}
+        }
+        Ok(None)
+    }
+
     fn finish(&mut self, ended: SlotOutcome) {
         let Some((place, turn)) = self.place.take() else {
             return;
+        };
+        let shared = std::mem::replace(&mut self.shared, SharedPart::Nothing);
+        let ended = match shared {
+            SharedPart::Question(_) => SlotOutcome::Unsent,
+            _ => ended,
         };
         let mut state = self.gate.state();
         match ended {
@@ -262,9 +401,25 @@ impl Permit {
                 state.day.correct(turn, reported);
             }
         }
-        state.window.end(place, Instant::now(), ended);
+        let held = state.window.end(place, Instant::now(), ended);
+        if let SharedPart::Question(_) = shared {
+            state.hint.end();
+        }
         if !state.line.is_empty() {
             self.gate.changed.notify_waiters();
+        }
+        let (rate, calls) = (state.window.rate(), state.window.capacity(1));
+        drop(state);
+        let Some(window) = self.gate.shared.get() else {
+            return;
+        };
+        match shared {
+            SharedPart::Nothing => {}
+            SharedPart::Question(name) => window.give_back(name, rate.interval),
+            SharedPart::Place(place) => match EndNote::new(ended, rate.interval, held, calls) {
+                Some(note) => window.end(place, note),
+                None => window.give_back(place.into_name(), rate.interval),
+            },
         }
     }
 }

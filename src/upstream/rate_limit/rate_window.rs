@@ -96,17 +96,17 @@ impl RateWindow {
         }
     }
 
-    /// When a call has a place that comes after `ahead` others; `now` where there is one.
-    pub(super) fn next(&mut self, now: Instant, ahead: u64) -> Instant {
+    /// When a call has a place that comes after `ahead` others; `now` where there is one. `instances` of the server have
+    /// an equal part of the window each, and of what HighLevel says is left.
+    pub(super) fn next(&mut self, now: Instant, ahead: u64, instances: u64) -> Instant {
         self.forget(now);
         let used = self.under_way + self.freed_at.len() as u64;
-        let capacity = (self.rate.calls * self.rate.percent / 100).max(1);
-        let short = (used + ahead + 1).saturating_sub(capacity);
+        let short = (used + ahead + 1).saturating_sub(self.capacity(instances));
         let own = self.nth_freed(now, short, now + self.rate.interval);
         let said = match &self.word {
             Some(word) if word.remaining == 0 => word.until,
             Some(word) => {
-                let left = word.remaining.saturating_add(self.freed - word.of.freed);
+                let left = (word.remaining / instances).saturating_add(self.freed - word.of.freed);
                 let short = (self.taken - word.of.taken + ahead + 1).saturating_sub(left);
                 self.nth_freed(now, short, word.until).min(word.until)
             }
@@ -126,13 +126,26 @@ impl RateWindow {
         }
     }
 
-    /// Gives a place back when its call has ended.
-    pub(super) fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) {
+    /// How many calls of an interval this instance lets through.
+    pub(super) fn capacity(&self, instances: u64) -> u64 {
+        (self.rate.calls * self.rate.percent / 100 / instances).max(1)
+    }
+
+    /// The rate as HighLevel last told it.
+    pub(super) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Gives a place back when its call has ended: how long it is still held.
+    pub(super) fn end(&mut self, place: Slot, now: Instant, ended: SlotOutcome) -> Duration {
         self.under_way = self.under_way.saturating_sub(1);
         let reported = match ended {
-            SlotOutcome::Unsent => return,
+            SlotOutcome::Unsent => return Duration::ZERO,
             // A caller that hung up at once: HighLevel may count the call later than now.
-            SlotOutcome::NoResponse => return self.hold_until(now + self.rate.interval),
+            SlotOutcome::NoResponse => {
+                self.hold_until(now + self.rate.interval);
+                return self.rate.interval;
+            }
             SlotOutcome::Answered(reported) => reported,
             SlotOutcome::Refused(mut reported, pause) => {
                 self.refused += 1;
@@ -151,7 +164,14 @@ impl RateWindow {
         let fastest = self.fastest.map_or(took, |fastest| fastest.min(took));
         self.fastest = Some(fastest);
         self.correct(place, now, reported);
-        self.hold_until(now + self.rate.interval - fastest.min(self.rate.interval));
+        let held = self.rate.interval - fastest.min(self.rate.interval);
+        self.hold_until(now + held);
+        held
+    }
+
+    /// Another instance heard that HighLevel asks to wait so long.
+    pub(super) fn close(&mut self, until: Instant) {
+        self.closed_until = self.closed_until.max(Some(until));
     }
 
     /// Counts the calls of `other` too, which turned out to be calls of this one's location.
@@ -164,10 +184,15 @@ impl RateWindow {
         }
     }
 
-    /// How many calls of this interval are used, by our count or HighLevel's, and of how many.
-    pub(super) fn used(&mut self, now: Instant) -> (u64, Rate) {
+    /// How many calls of this interval are used by this instance, and of how many.
+    pub(super) fn used_here(&mut self, now: Instant) -> (u64, Rate) {
         self.forget(now);
-        let own = self.under_way + self.freed_at.len() as u64;
+        (self.under_way + self.freed_at.len() as u64, self.rate)
+    }
+
+    /// The same by our count or HighLevel's, whichever is more.
+    pub(super) fn used(&mut self, now: Instant) -> (u64, Rate) {
+        let (own, _) = self.used_here(now);
         let left = self.word.as_ref().map(|word| self.left(word).max(0));
         let left = left.and_then(|left| u64::try_from(left).ok());
         let used = left.map_or(0, |left| self.rate.calls.saturating_sub(left));

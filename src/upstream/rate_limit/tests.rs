@@ -1,6 +1,7 @@
 //! The limits against HighLevel's own counting as the sandbox does it, on a clock of the test's.
 
 mod scopes;
+mod shares;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use proptest::prelude::*;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, advance, sleep};
 
-use super::gate::{Reason, Wait};
 use super::rate_window::{Rate, RateWindow, Slot};
+use super::wait::{Reason, Wait};
 use super::*;
 use crate::config::{Config, Flags};
 use sandbox::CountingWindow as Counting;
@@ -22,6 +23,10 @@ fn settings() -> config::LimitSettings {
     Config::from_sources(&Flags::default(), [])
         .expect("defaults")
         .limits
+}
+
+fn gate() -> Arc<Gate> {
+    Arc::new(Gate::new(&settings(), &Arc::default()))
 }
 
 /// What HighLevel counts, with the time of the test's clock.
@@ -75,7 +80,7 @@ async fn minute(
     latency_ms: std::ops::Range<u64>,
 ) -> (u32, usize) {
     let highlevel = HighLevel::new(counting, limit);
-    let gate = Arc::new(Gate::new(&settings()));
+    let gate = gate();
     let random = Mutex::new(fastrand::Rng::with_seed(7));
     let end = Instant::now() + Duration::from_secs(60);
     let agent = |number: u8| {
@@ -150,7 +155,7 @@ fn answered_with(remaining: u64, max: u64) -> SlotOutcome {
 
 #[tokio::test(start_paused = true)]
 async fn who_would_wait_too_long_is_told_how_long() {
-    let gate = Arc::new(Gate::new(&settings()));
+    let gate = gate();
     for _ in 0..95 {
         admitted(&gate, 1)
             .await
@@ -170,7 +175,7 @@ async fn who_would_wait_too_long_is_told_how_long() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_never_left_takes_no_place() {
-    let gate = Arc::new(Gate::new(&settings()));
+    let gate = gate();
     for _ in 0..1000 {
         admitted(&gate, 1)
             .await
@@ -188,7 +193,7 @@ async fn a_call_that_never_left_takes_no_place() {
 
 #[tokio::test(start_paused = true)]
 async fn those_in_line_take_turns_and_who_leaves_frees_a_place() {
-    let gate = Arc::new(Gate::new(&settings()));
+    let gate = gate();
     for _ in 0..95 {
         drop(admitted(&gate, 1).await.expect("a place"));
         advance(Duration::from_millis(10)).await;
@@ -214,7 +219,7 @@ async fn those_in_line_take_turns_and_who_leaves_frees_a_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_highlevel_asks_for_is_kept() {
-    let gate = Arc::new(Gate::new(&settings()));
+    let gate = gate();
     let (first, second) = (admitted(&gate, 1).await, admitted(&gate, 1).await);
     let pause = Some(Duration::from_secs(30));
     first
@@ -242,7 +247,7 @@ fn a_window_believes_the_smaller_number_in_whatever_order_answers_come() {
             window.end(places[*call], now, answered_with(*remaining, *max));
         }
         let mut left = 0;
-        while window.next(now, left) <= now {
+        while window.next(now, left, 1) <= now {
             left += 1;
         }
         left
@@ -291,7 +296,7 @@ proptest! {
                     let (when, place) = answers.pop().expect("an answer");
                     window.end(place, at(when), SlotOutcome::Answered(RateLimitHeaders::default()));
                 }
-                if window.next(at(clock), 0) <= at(clock) {
+                if window.next(at(clock), 0, 1) <= at(clock) {
                     break;
                 }
                 clock += 1;

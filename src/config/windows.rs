@@ -1,0 +1,69 @@
+//! Where several instances count their calls together.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{Config, ConfigError, SecretText};
+
+/// `[windows]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowSettings {
+    /// Of a Valkey or Redis; empty: each instance takes its share of the windows.
+    pub url: SecretText,
+}
+
+/// How addresses of such servers begin; those that end with `s` speak TLS.
+const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
+
+impl WindowSettings {
+    /// The address; `None` where there is none. Fails with a sentence that does not repeat it: a password may stand there.
+    pub fn address(&self, config: &Config) -> Result<Option<SecretString>, ConfigError> {
+        let text = self.url.read(config)?;
+        if text.expose_secret().is_empty() {
+            return Ok(None);
+        }
+        let url = text.expose_secret().parse::<reqwest::Url>();
+        let is_usable = url.is_ok_and(|url| {
+            SCHEMES.contains(&url.scheme()) && url.has_host() && url.fragment().is_none()
+        });
+        match is_usable {
+            true => Ok(Some(text)),
+            false => Err(ConfigError::new(
+                "windows.url is no address of a Valkey or Redis; give one such as redis://127.0.0.1:6379, or with a \
+                 password rediss://:PASSWORD@HOST:6379 where TLS protects it"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+
+    #[test]
+    fn an_address_is_one_of_a_valkey_and_is_never_repeated() {
+        for (url, is_usable) in [
+            ("", true),
+            ("redis://127.0.0.1:6379", true),
+            (" rediss://user:secret@valkey.example:6379/1 ", true),
+            ("valkeys://:secret@[::1]", true),
+            ("redis://:secret@", false),
+            ("http://:secret@127.0.0.1", false),
+            ("rediss://:secret@valkey.example#insecure", false),
+            ("127.0.0.1:secret", false),
+        ] {
+            let variables = [("HIGHLEVEL_MCP_WINDOWS_URL".into(), url.into())];
+            let config = Config::from_sources(&Flags::default(), variables).expect("settings");
+            let address = config.windows.address(&config);
+            assert_eq!(address.is_ok(), is_usable, "{url}");
+            match address {
+                Ok(address) => assert_eq!(address.is_some(), !url.is_empty()),
+                Err(error) => assert!(!error.to_string().contains("secret"), "{error}"),
+            }
+            assert!(!format!("{config:?}").contains("secret"));
+        }
+    }
+}

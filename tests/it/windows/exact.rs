@@ -1,0 +1,89 @@
+//! Instances that count together at a Valkey.
+
+use super::*;
+use test_support::service::Service;
+
+#[tokio::test]
+async fn three_instances_never_send_more_than_the_window_takes() {
+    let Some(valkey) = Service::valkey().await else {
+        return;
+    };
+    let fleet = Fleet::start(&valkey.url).await;
+    let load = fleet.load(&[0, 1, 2], 4 * INTERVAL).await;
+    let (most, refused) = (fleet.highlevel.most(), fleet.highlevel.refused());
+    println!("a Valkey: {load:?}, {most} at most, {refused} refused");
+    assert!(most <= CALLS, "{most} in one interval");
+    assert_eq!(refused, 0);
+    assert!(load.answered >= 3 * CALLS, "{load:?}");
+}
+
+/// Where one sends all of it, it has more than its part; where a busy machine answers late it has that a moment later.
+#[tokio::test]
+async fn what_the_others_leave_is_for_whoever_calls() {
+    let Some(valkey) = Service::valkey().await else {
+        return;
+    };
+    let fleet = Fleet::start(&valkey.url).await;
+    for _ in 0..10 {
+        fleet.wait_for_valkey(true).await;
+        fleet.load(&[1], 2 * INTERVAL).await;
+        if fleet.highlevel.most() > CALLS / 2 {
+            break;
+        }
+    }
+    let most = fleet.highlevel.most();
+    assert!((CALLS / 2..=CALLS).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn a_pause_that_one_instance_is_told_holds_for_all() {
+    let Some(valkey) = Service::valkey().await else {
+        return;
+    };
+    let fleet = Fleet::start(&valkey.url).await;
+    let [first, second, _] = fleet.instances.as_slice() else {
+        panic!("three");
+    };
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        fleet.wait_for_valkey(true).await;
+        // Longer than any retry waits.
+        fleet.highlevel.arrivals().pause = Some(5);
+        read(first).await.expect_err("a pause");
+        sleep(Duration::from_millis(100)).await;
+        let before = fleet.highlevel.total();
+        match read(second).await {
+            Err(wait) => {
+                assert_eq!(fleet.highlevel.total(), before, "it was sent");
+                waits.push(wait);
+                break;
+            }
+            // The message was lost: the machine is busy.
+            Ok(()) => sleep(Duration::from_secs(5)).await,
+        }
+    }
+    let [wait] = waits.as_slice() else {
+        panic!("{waits:?}");
+    };
+    let range = Duration::from_secs(1)..=Duration::from_secs(5);
+    assert!(range.contains(wait), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_day_is_one_for_all_where_highlevel_says_nothing() {
+    const OF_DAY: usize = 20;
+    let Some(valkey) = Service::valkey().await else {
+        return;
+    };
+    let silent = HighLevelCount::default();
+    silent.arrivals().is_silent = true;
+    let fleet = Fleet::start_before(silent, &valkey.url, OF_DAY).await;
+    for _ in 0..2 * OF_DAY {
+        for instance in &fleet.instances {
+            let _ = read(instance).await;
+        }
+    }
+    let total = fleet.highlevel.total();
+    // Those of a moment in which a busy machine does not answer in time come on top.
+    assert!((OF_DAY - 2..=OF_DAY + 2).contains(&total), "{total}");
+}
