@@ -43,7 +43,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
 const WITHOUT_SETTINGS: [&str; 5] = ["tools", "sandbox", "policy check", "completions", "man"];
 
 /// A command by its path, and lines that call it.
-const EXAMPLES: [(&str, &[&str]); 63] = [
+const EXAMPLES: [(&str, &[&str]); 64] = [
     (
         "init",
         &[

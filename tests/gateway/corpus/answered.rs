@@ -50,7 +50,7 @@ pub(super) fn rate_headers(input: &[u8]) {
     let mut builder = runtime::Builder::new_current_thread();
     let paused = builder.enable_time().start_paused(true).build();
     paused.expect("a runtime").block_on(async {
-        let gate = Arc::new(Gate::new(&LIMITS));
+        let gate = Arc::new(Gate::new(&LIMITS, &Arc::default()));
         let mut begun = Vec::new();
         let (mut answer, mut rest) = parted(input);
         while let Some((status, lines)) = answer.split_first() {
