@@ -48,12 +48,12 @@ mod tests {
         for (url, is_usable) in [
             ("", true),
             ("redis://127.0.0.1:6379", true),
-            (" rediss://user:secret@valkey.example:6379/1 ", true),
-            ("valkeys://:secret@[::1]", true),
-            ("redis://:secret@", false),
-            ("http://:secret@127.0.0.1", false),
-            ("rediss://:secret@valkey.example#insecure", false),
-            ("127.0.0.1:secret", false),
+            (" rediss://user:pa55word@valkey.example:6379/1 ", true),
+            ("valkeys://:pa55word@[::1]", true),
+            ("redis://:pa55word@", false),
+            ("http://:pa55word@127.0.0.1", false),
+            ("rediss://:pa55word@valkey.example#insecure", false),
+            ("127.0.0.1:pa55word", false),
         ] {
             let variables = [("HIGHLEVEL_MCP_WINDOWS_URL".into(), url.into())];
             let config = Config::from_sources(&Flags::default(), variables).expect("settings");
@@ -61,9 +61,9 @@ mod tests {
             assert_eq!(address.is_ok(), is_usable, "{url}");
             match address {
                 Ok(address) => assert_eq!(address.is_some(), !url.is_empty()),
-                Err(error) => assert!(!error.to_string().contains("secret"), "{error}"),
+                Err(error) => assert!(!error.to_string().contains("pa55word"), "{error}"),
             }
-            assert!(!format!("{config:?}").contains("secret"));
+            assert!(!format!("{config:?}").contains("pa55word"));
         }
     }
 }

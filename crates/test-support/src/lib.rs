@@ -1,5 +1,5 @@
 //! What tests share: the server as `serve` starts it, the two fakes that play HighLevel, one over HTTP and one of
-//! bytes, and the servers that it needs beside, with a way there that takes its time.
+//! bytes, and a way to another server that takes its time.
 
 #![expect(
     clippy::expect_used,
@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 pub mod proxy;
 pub mod recording;
 pub mod server;
-pub mod service;
 pub mod wire;
 
 /// A listener on a free port, and its URL.

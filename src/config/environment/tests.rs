@@ -49,7 +49,9 @@ fn shown(config: &Config) -> String {
     use secrecy::ExposeSecret;
     let secrets = [&config.server.access_key, &config.account.token];
     let secrets = secrets.map(ExposeSecret::expose_secret);
-    format!("{config:?} {secrets:?}")
+    let addresses = [&config.state.url, &config.windows.url].map(|url| url.read(config));
+    let addresses = addresses.map(|url| url.expect("a text").expose_secret().to_owned());
+    format!("{config:?} {secrets:?} {addresses:?}")
 }
 
 /// Every setting: its name, its variable and its default.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rate_window::SlotOutcome;
-use super::valkey::{Answer, Valkey};
+use super::valkey::{ScriptAnswer, Valkey};
 
 /// Where a window stands among those of its server.
 pub(super) struct SharedWindow {
@@ -167,7 +167,7 @@ impl SharedPlace {
     }
 }
 
-fn read(name: &str, answer: &Answer) -> Option<SharedAnswer> {
+fn read(name: &str, answer: &ScriptAnswer) -> Option<SharedAnswer> {
     let wait = |millis: i64| Duration::from_millis(unsigned(millis).max(1));
     Some(match *answer.as_slice() {
         [0, left, taken, turn, day, number] => {

@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const MOST_NOTES: usize = 1_024;
 
 /// What the script answers.
-pub(super) type Answer = Vec<i64>;
+pub(super) type ScriptAnswer = Vec<i64>;
 
 pub(super) struct Valkey {
     client: Client,
@@ -127,7 +127,10 @@ impl Valkey {
     }
 
     /// What it answers; `None` where it is away, or does not answer in time.
-    pub(super) async fn ask(self: &Arc<Self>, invocation: &ScriptInvocation<'_>) -> Option<Answer> {
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        invocation: &ScriptInvocation<'_>,
+    ) -> Option<ScriptAnswer> {
         let answer = async {
             let mut connection = self.connection().await?;
             Some(invocation.invoke_async(&mut connection).await)
@@ -223,7 +226,9 @@ impl Valkey {
             let (interval, most) = (1_000, u32::MAX);
             invocation.arg("take").arg(interval).arg("probe");
             invocation.arg(interval).arg(most).arg(most);
-            let answer = invocation.invoke_async::<Answer>(&mut connection).await;
+            let answer = invocation
+                .invoke_async::<ScriptAnswer>(&mut connection)
+                .await;
             answer.map_err(|error| error.to_string())?;
             took = took.min(start.elapsed());
         }

@@ -10,7 +10,7 @@ async fn instances_without_a_valkey_stay_within_the_window_together() {
     println!("equal parts: {load:?}, {most} at most, {refused} refused");
     assert!(most <= CALLS, "{most} in one interval");
     assert_eq!(refused, 0);
-    assert!(load.answered >= 2 * CALLS, "{load:?}");
+    assert!(load.answered >= CALLS, "{load:?}");
     // Two are gone: the third has all of it, at once.
     fleet.instances[0].pipeline.transport().instances().set(1);
     sleep(INTERVAL).await;

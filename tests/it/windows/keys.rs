@@ -2,7 +2,6 @@
 
 use super::*;
 use test_support::server::TOKEN;
-use test_support::service::Service;
 
 /// Key, kind, how long it lives still in milliseconds, and what it holds.
 type Entry = (String, i64, Vec<String>);
@@ -31,13 +30,13 @@ fn entries(url: &str) -> Vec<Entry> {
 
 #[tokio::test]
 async fn it_holds_no_token_and_nothing_for_ever() {
-    let Some(valkey) = Service::valkey().await else {
+    let Some(valkey) = TestService::start(ServiceKind::Valkey) else {
         return;
     };
-    let fleet = Fleet::start(&valkey.url).await;
+    let fleet = Fleet::start(valkey.url()).await;
     fleet.wait_for_valkey(true).await;
     fleet.load(&[0, 1, 2], INTERVAL / 2).await;
-    let url = valkey.url.clone();
+    let url = valkey.url().to_owned();
     let entries = tokio::task::spawn_blocking(move || entries(&url));
     let entries = entries.await.expect("entries");
     let windows = entries.iter().filter(|(key, ..)| !key.contains("{probe}"));

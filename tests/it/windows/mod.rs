@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::response::Response;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use test_services::{ServiceChange, ServiceKind, TestService};
 use test_support::recording::{self, Recording};
 use test_support::server::{TestServer, VOUCHED};
 use tokio::time::{Instant, sleep};
@@ -19,11 +20,14 @@ use tokio::time::{Instant, sleep};
 const CALLS: usize = 40;
 const INTERVAL: Duration = Duration::from_secs(2);
 
+/// How much of it is used. The rest covers that a busy machine keeps one call longer on its way than another.
+const PERCENT: &str = "75";
+
 /// Of a day.
 const CALLS_OF_DAY: usize = 100_000;
 
 /// Callers of each instance that call as fast as they may.
-const AGENTS: usize = 8;
+const AGENTS: usize = 6;
 
 /// How long HighLevel takes for an answer.
 const LATENCY: Duration = Duration::from_millis(30);
@@ -148,6 +152,7 @@ impl Fleet {
                 VOUCHED,
                 ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL", calls.as_str()),
                 ("HIGHLEVEL_MCP_LIMITS_INTERVAL_MS", interval.as_str()),
+                ("HIGHLEVEL_MCP_LIMITS_PERCENT", PERCENT),
                 ("HIGHLEVEL_MCP_LIMITS_CALLS_PER_DAY", of_day.as_str()),
                 ("HIGHLEVEL_MCP_WINDOWS_URL", windows_url),
             ];
@@ -203,6 +208,15 @@ impl Fleet {
         }
         panic!("the instances do not see their Valkey as up: {is_up}");
     }
+}
+
+/// The Valkey, changed.
+async fn change(mut valkey: TestService, change: ServiceChange) -> TestService {
+    let changed = tokio::task::spawn_blocking(move || {
+        valkey.change(change);
+        valkey
+    });
+    changed.await.expect("changed")
 }
 
 /// One read as the usual caller; how long to wait where there is no place.
