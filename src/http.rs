@@ -23,6 +23,7 @@ mod routes;
 mod stopping;
 mod stream_probe;
 mod streamed_body;
+mod watched_body;
 
 pub use access::{Access, AccessError, own_account};
 pub use connections::{listen, run};

@@ -28,6 +28,7 @@ use crate::http::connection_limiter::{ConnectionLimiter, ConnectionPermit};
 use crate::http::idle_timeout::{Clock, WatchedStream};
 use crate::http::stopping::Stopping;
 use crate::http::streamed_body::StreamedBody;
+use crate::http::watched_body::WatchedBody;
 use crate::telemetry::Metrics;
 
 /// Pause after a failed accept: out of file descriptors, for one, passes.
@@ -179,9 +180,12 @@ impl Serving {
         let clock = Arc::new(Clock::new(self.head, self.idle));
         let (router, watched) = (self.router.clone(), Arc::clone(&clock));
         let (metrics, stopping) = (Arc::clone(&self.metrics), self.stopping.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let service = service_fn(move |request: Request<Incoming>| {
             watched.answering();
-            request.extensions_mut().insert(peer);
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.insert(peer);
+            let (body, end) = WatchedBody::new(body);
+            let request = Request::from_parts(parts, body);
             let (router, watched) = (router.clone(), Arc::clone(&watched));
             let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
             // On the heap, or hyper does not give the connection back.
@@ -189,8 +193,8 @@ impl Serving {
                 let mut answer = router.oneshot(request).await;
                 if let Ok(answer) = &mut answer {
                     metrics.answered(answer.status().as_u16());
-                    if stopping.has_begun() {
-                        // Or it asks again on a connection that is about to end.
+                    if stopping.has_begun() || !end.is_read() {
+                        // Or it asks again on a connection that is about to end: hyper ends one where a request is not read.
                         let close = HeaderValue::from_static("close");
                         answer.headers_mut().insert(CONNECTION, close);
                     }

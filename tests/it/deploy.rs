@@ -17,9 +17,6 @@ const FILLED: [(&str, &str); 5] = [
     ("PASSWORD", "5e0c"),
 ];
 
-/// A setting of several machines, which the files have before the program does.
-const AWAITED: [&str; 1] = ["HIGHLEVEL_MCP_WINDOWS_URL"];
-
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -90,7 +87,6 @@ async fn every_variable_is_a_setting() {
         .map(|name| format!("HIGHLEVEL_MCP_{}", name.replace('.', "_").to_uppercase()))
         .collect();
     known.extend(["HIGHLEVEL_MCP_CONFIG", "HIGHLEVEL_MCP_LOCATIONS"].map(str::to_owned));
-    known.extend(AWAITED.map(str::to_owned));
     let variable = Regex::new("HIGHLEVEL_MCP_[A-Z_]*[A-Z]").expect("a pattern");
     let mut seen = 0;
     for (path, text) in texts() {
@@ -113,8 +109,7 @@ async fn the_variables_of_each_file_make_valid_settings() {
     let mut seen = 0;
     for (path, text) in texts() {
         let mut variables: Vec<(String, String)> = Vec::new();
-        let lines = line.captures_iter(&text);
-        for found in lines.filter(|found| !AWAITED.contains(&&found[1])) {
+        for found in line.captures_iter(&text) {
             let value = gap.replace_all(&found[2], |gap: &regex_lite::Captures<'_>| {
                 let filled = FILLED.iter().find(|(name, _)| *name == &gap[1]);
                 filled.map_or("", |(_, value)| value).to_owned()
