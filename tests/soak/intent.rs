@@ -64,6 +64,13 @@ pub(crate) struct Ledger {
     pub lasted: Duration,
 }
 
+impl Intent {
+    /// Each of its writes is an item of a batch, which nothing but the batch's confirm keeps from being sent again.
+    pub(crate) fn is_batch(&self) -> bool {
+        matches!(self.kind, IntentKind::SendBatch | IntentKind::DeleteBatch)
+    }
+}
+
 impl Ledger {
     pub(crate) fn count(&mut self, result: &CallResult) {
         let word = match result {

@@ -23,7 +23,8 @@ impl SandboxProcess {
         let address = free_address();
         let log = folder.join("sandbox.jsonl");
         let branches = options.locations.to_string();
-        let mut command = Command::new(&options.program);
+        // An older build may know no log.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"));
         command
             .args(["sandbox", "--listen", &address.to_string()])
             .args(["--branches", &branches])

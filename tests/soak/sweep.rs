@@ -31,7 +31,13 @@ pub(crate) struct Repeat {
 
 /// Repeats what is open, and the last of what was done.
 pub(crate) async fn repeat(ledger: &Ledger, before: &Evidence, fleet: &Arc<Fleet>) -> Vec<Repeat> {
-    let is_open = |intent: &Intent| intent.markers.iter().any(|marker| before.is_open(marker));
+    let is_open = |intent: &Intent| {
+        let mut told = intent.markers.iter().zip(&intent.fates);
+        told.any(|(marker, fate)| {
+            let is_given_up = intent.is_batch() && *fate == Fate::Nothing;
+            before.is_open(marker) && !is_given_up
+        })
+    };
     let is_done = |intent: &Intent| intent.fates.iter().all(|fate| *fate == Fate::Done);
     let repeatable = ledger.intents.iter().enumerate();
     let repeatable = repeatable.filter(|(_, intent)| intent.repeat.is_some());
