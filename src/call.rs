@@ -414,10 +414,6 @@ impl Pipeline {
         &self.0.checker
     }
 
-    fn zones(&self) -> &location_zone::ZoneCache {
-        &self.0.zones
-    }
-
     fn last_reads(&self) -> &strangers::LastReads {
         &self.0.last_reads
     }

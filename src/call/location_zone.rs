@@ -106,7 +106,7 @@ impl Pipeline {
             return LocalZone::unknown("the rules do not let it be read");
         };
         let key = (self.transport().digest(&facts.caller), location.clone());
-        if let Some(zone) = self.zones().get(&key, Instant::now()) {
+        if let Some(zone) = self.0.zones.get(&key, Instant::now()) {
             return zone;
         }
         let (variant, version) = tool.variant(self.transport().preferred());
@@ -129,7 +129,7 @@ impl Pipeline {
                 ))
             }
         };
-        self.zones().keep(key, zone.clone(), Instant::now());
+        self.0.zones.keep(key, zone.clone(), Instant::now());
         zone
     }
 

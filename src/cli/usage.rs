@@ -59,7 +59,7 @@ enum UsageKey {
 }
 
 /// A part of the days that are asked for.
-struct Period {
+struct UsagePeriod {
     days: (Date, Date),
     /// The month that it stands for.
     month: Option<String>,
@@ -176,19 +176,19 @@ impl UsageReader<'_> {
 
     /// The days as far as they are read at once: `by_days` each for itself, where sums are, so that any number takes the
     /// memory of one.
-    fn periods(&self, (first, last): (Date, Date), by_days: bool) -> Vec<Period> {
+    fn periods(&self, (first, last): (Date, Date), by_days: bool) -> Vec<UsagePeriod> {
         if self.has(UsageKey::Month) {
             let month = |day: Date| day.strftime("%Y-%m").to_string();
             let first_days = first.first_of_month().series(1.month());
             let months = first_days.take_while(|day| *day <= last);
             return months
-                .map(|day| Period {
+                .map(|day| UsagePeriod {
                     days: (day.max(first), day.last_of_month().min(last)),
                     month: Some(month(day)),
                 })
                 .collect();
         }
-        let whole = Period {
+        let whole = UsagePeriod {
             days: (first, last),
             month: None,
         };
@@ -196,7 +196,7 @@ impl UsageReader<'_> {
             false => vec![whole],
             true => {
                 let days = first.series(1.day()).take_while(|day| *day <= last);
-                days.map(|day| Period {
+                days.map(|day| UsagePeriod {
                     days: (day, day),
                     month: None,
                 })
@@ -205,7 +205,7 @@ impl UsageReader<'_> {
         }
     }
 
-    fn read(&self, period: &Period) -> Result<Vec<UsageLine>, CliError> {
+    fn read(&self, period: &UsagePeriod) -> Result<Vec<UsageLine>, CliError> {
         let (is_by_month, is_by_day) = (self.has(UsageKey::Month), self.has(UsageKey::Day));
         let query = UsageQuery {
             location: self.location.clone(),

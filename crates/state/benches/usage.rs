@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
+use std::io::{Write, stdout};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,22 +76,26 @@ fn main() {
                 beside.push(other.join().expect("counted"));
             });
         }
-        println!(
+        writeln!(
+            stdout(),
             "{what}: {} ns without, {} ns counted, {} ns counted on two threads at once",
             nanoseconds(without),
             nanoseconds(with),
             nanoseconds(beside),
-        );
+        )
+        .expect("printed");
     }
     let begun = Instant::now();
     let identity = store.identity();
     for _ in 0..CALLS {
         black_box(identity.name(black_box("pit-00000000-0000-4000-8000-000000000000")));
     }
-    println!(
+    writeln!(
+        stdout(),
         "the name of a token, for callers without a key: {} ns",
         nanoseconds(vec![begun.elapsed()])
-    );
+    )
+    .expect("printed");
     let mut parts = Vec::new();
     for _ in 0..ROUNDS {
         count(Some(&usage), &names(PAIRS));
@@ -105,5 +110,5 @@ fn main() {
     }
     parts.sort();
     let part = parts.get(parts.len() / 2).copied().unwrap_or_default();
-    println!("a part of 1,000 rows is written in {part:?}");
+    writeln!(stdout(), "a part of 1,000 rows is written in {part:?}").expect("printed");
 }

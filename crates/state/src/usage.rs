@@ -5,6 +5,7 @@
 //! part whose end is not known is written once, however often it is tried. What dies with a process is its last minute.
 
 mod labels;
+mod part;
 mod reading;
 mod rows;
 mod tally;

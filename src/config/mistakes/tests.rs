@@ -91,7 +91,7 @@ fn all_mistakes_are_named_at_once() {
 #[test]
 fn a_number_with_which_nothing_works_is_refused() {
     /// 0 means something: at once, none, or no bound.
-    const MAY_BE_ZERO: [&str; 9] = [
+    const MAY_BE_ZERO: [&str; 11] = [
         "server.max_upload_bytes",
         "server.drain_ms",
         "server.shutdown_grace_ms",
@@ -101,6 +101,8 @@ fn a_number_with_which_nothing_works_is_refused() {
         "policy.sends_per_hour",
         "policy.preview_above",
         "approvals.wait_ms",
+        "usage.keep_days",
+        "state.outage_reads_ms",
     ];
     let defaults: Table = DEFAULTS.parse().expect("TOML");
     let mut zeros = BTreeSet::new();

@@ -83,7 +83,9 @@ impl SharedFolder {
         let url = loop {
             let line = timeout(LONGEST, log.next_line()).await.expect("in time");
             let line = line.expect("a line").expect("it serves");
-            if let Some(start) = line.find("http://127.0.0.1:") {
+            if line.contains("serving ")
+                && let Some(start) = line.find("http://127.0.0.1:")
+            {
                 let end = line[start..].find("/mcp").expect("an endpoint");
                 break format!("{}/mcp", &line[start..start + end]);
             }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::number_of_date;
-use super::tally::{TallyRow, UsagePart};
+use super::part::{TallyRow, UsagePart};
 use crate::store::Transaction;
 use crate::{StoreError, now};
 

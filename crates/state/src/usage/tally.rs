@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::part::{TallyRow, UsagePart};
 use super::{OTHERS, UsageCounts, UsageEntry, rows};
 use crate::store::Transaction;
 use crate::{StoreError, random};
@@ -38,23 +39,6 @@ struct DayTally {
 
 /// The places of rows by location and effect.
 type LocationPlaces = HashMap<Arc<str>, Vec<(&'static str, usize)>>;
-
-/// What was counted since it was last written.
-#[derive(Clone, Debug)]
-pub(super) struct TallyRow {
-    pub day: i64,
-    pub kind: &'static str,
-    pub id: Arc<str>,
-    pub location: Arc<str>,
-    pub effect: &'static str,
-    pub counts: UsageCounts,
-}
-
-/// The rows that are being written.
-pub(super) struct UsagePart {
-    pub number: i64,
-    pub rows: Vec<TallyRow>,
-}
 
 struct UsageWriting {
     /// Names this process in the store.
@@ -142,35 +126,6 @@ impl UsageWriting {
         self.last_number += 1;
         let part = self.part.insert(UsagePart::new(self.last_number, rows));
         rows::add(transaction, &writer, part).map(drop)
-    }
-}
-
-impl UsagePart {
-    /// Each row once, in the order of the table: several processes then take the same way through it.
-    fn new(number: i64, mut rows: Vec<TallyRow>) -> Self {
-        rows.sort_by(|one, other| one.key().cmp(&other.key()));
-        rows.dedup_by(|later, first| {
-            let is_same = later.key() == first.key();
-            if is_same {
-                first.counts.add(later.counts);
-            }
-            is_same
-        });
-        Self { number, rows }
-    }
-}
-
-impl TallyRow {
-    fn key(&self) -> (i64, &str, &str, &str, &str) {
-        (self.day, self.kind, &self.id, &self.location, self.effect)
-    }
-
-    /// As the audit names the caller.
-    pub(super) fn principal(&self) -> String {
-        match &*self.id {
-            "" => self.kind.to_owned(),
-            id => format!("{}:{id}", self.kind),
-        }
     }
 }
 
