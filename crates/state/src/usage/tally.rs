@@ -10,7 +10,7 @@ use super::{OTHERS, UsageCounts, UsageEntry, rows};
 use crate::store::Transaction;
 use crate::{StoreError, random};
 
-/// Rows of a day that one process keeps apart, each in some 200 bytes. Calls beyond are counted as those of others.
+/// Rows of a day that one process keeps apart. Calls beyond are counted as those of others.
 const MOST_ROWS: usize = 50_000;
 
 /// Rows that are written in one transaction: others wait meanwhile.
