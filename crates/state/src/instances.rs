@@ -44,21 +44,21 @@ pub struct Membership(Arc<MembershipInner>);
 struct MembershipInner {
     id: String,
     live: Arc<AtomicU32>,
-    standing: Mutex<Standing>,
+    standing: Mutex<InstanceStanding>,
 }
 
 #[derive(Debug, Default)]
-struct Standing {
+struct InstanceStanding {
     /// What it says of itself; `None`: nobody hears of it.
     note: Option<InstanceNote>,
     /// When its first word was written.
-    joined: Option<Joined>,
+    joined: Option<JoinTime>,
     /// Others have other rules.
     differs: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Joined {
+struct JoinTime {
     at: Instant,
     was_alone: bool,
 }
@@ -85,11 +85,11 @@ impl Membership {
     /// Whether all others know of this one and leave it its share.
     pub fn is_settled(&self) -> bool {
         let standing = self.standing();
-        let is_heard = |joined: Joined| joined.was_alone || joined.at.elapsed() >= HEARD;
+        let is_heard = |joined: JoinTime| joined.was_alone || joined.at.elapsed() >= HEARD;
         standing.note.is_none() || standing.joined.is_some_and(is_heard)
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    fn standing(&self) -> MutexGuard<'_, InstanceStanding> {
         self.0
             .standing
             .lock()
@@ -123,7 +123,7 @@ impl Membership {
             .live
             .store(others.saturating_add(1), Ordering::Relaxed);
         let mut standing = self.standing();
-        standing.joined.get_or_insert(Joined {
+        standing.joined.get_or_insert(JoinTime {
             at: Instant::now(),
             was_alone: others == 0,
         });

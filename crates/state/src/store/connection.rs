@@ -21,12 +21,12 @@ pub(super) struct StoreConnection {
     /// A transaction did not come to its end: nobody knows what the connection is in the middle of.
     is_doubtful: bool,
     /// A transaction whose end was not heard: it is written, or it is not.
-    unsettled: Option<Unsettled>,
+    unsettled: Option<OpenCommit>,
     /// No other connection could be made, and when that was.
     failed: Option<(Instant, StoreError)>,
 }
 
-struct Unsettled {
+struct OpenCommit {
     /// PostgreSQL's number of the transaction.
     number: i64,
     effects: Effects,
@@ -34,7 +34,7 @@ struct Unsettled {
 
 /// What became of a transaction whose end was not heard.
 #[derive(Debug)]
-pub(super) enum Settled {
+pub(super) enum CommitFate {
     Written(Effects),
     Lost,
 }
@@ -166,7 +166,7 @@ impl StoreConnection {
                 }
                 Err((error, _)) => {
                     return match self.settle() {
-                        Ok(Some(Settled::Written(effects))) => Ok(effects),
+                        Ok(Some(CommitFate::Written(effects))) => Ok(effects),
                         _ => Err(error),
                     };
                 }
@@ -232,7 +232,9 @@ impl StoreConnection {
             return Ok(effects);
         };
         self.is_doubtful = true;
-        self.unsettled = place.is_database().then_some(Unsettled { number, effects });
+        self.unsettled = place
+            .is_database()
+            .then_some(OpenCommit { number, effects });
         Err((why.error, None))
     }
 
@@ -242,7 +244,7 @@ impl StoreConnection {
     }
 
     /// Asks what became of the transaction whose end was not heard, if there is one.
-    pub(super) fn settle(&mut self) -> Result<Option<Settled>, StoreError> {
+    pub(super) fn settle(&mut self) -> Result<Option<CommitFate>, StoreError> {
         let Some(unsettled) = self.unsettled.take() else {
             return Ok(None);
         };
@@ -256,8 +258,8 @@ impl StoreConnection {
             Ok(is_written)
         });
         match asked {
-            Ok(true) => Ok(Some(Settled::Written(unsettled.effects))),
-            Ok(false) => Ok(Some(Settled::Lost)),
+            Ok(true) => Ok(Some(CommitFate::Written(unsettled.effects))),
+            Ok(false) => Ok(Some(CommitFate::Lost)),
             Err(error) => {
                 self.unsettled = Some(unsettled);
                 Err(error)

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::timeout;
 
-use super::connection::{Settled, StoreConnection};
+use super::connection::{CommitFate, StoreConnection};
 use super::job::{Delivery, Job, Pending, QueuedChange};
 use super::mirror::Mirrors;
 use super::rows::{Effects, Transaction};
@@ -294,14 +294,14 @@ impl Writing {
     ) -> Result<(), StoreError> {
         match connection.settle()? {
             None => {}
-            Some(Settled::Written(effects)) => {
+            Some(CommitFate::Written(effects)) => {
                 for entry in left.iter_mut().filter(|entry| entry.is_unsettled) {
                     entry.job.end(Ok(()));
                 }
                 left.retain(|entry| !entry.is_unsettled);
                 self.follow(effects, connection);
             }
-            Some(Settled::Lost) => {
+            Some(CommitFate::Lost) => {
                 for entry in left.iter_mut() {
                     entry.is_unsettled = false;
                 }
