@@ -115,7 +115,7 @@ impl Store {
             Ok(Ok(begun)) => begun,
             Ok(Err(_)) => Err(StoreError::storage("the store was not reached".to_owned())),
             Err(_) => Err(StoreError::busy(
-                "the store was not written within 2 seconds; the disk of the state folder is slow or stuck",
+                "the store was not written within 2 seconds; the disk of the state folder, or the server of state.url, is slow or stuck",
             )),
         }
     }

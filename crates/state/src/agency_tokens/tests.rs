@@ -1,6 +1,5 @@
 //! Whose pair counts, and who may renew it, over rows that several stores share as processes do.
 
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
@@ -236,18 +235,10 @@ fn a_pair_that_cannot_be_put_leaves_its_renewal_open() {
     let folder = folder();
     let (tokens, other) = (installed(&folder), process(&folder));
     let renewal = begin(&tokens).expect("free");
-    let (begun, is_begun) = channel();
-    let (end, ends) = channel::<()>();
-    let stuck = other.store.change(Durability::Disk, move |_| {
-        let _ = begun.send(());
-        let _ = ends.recv();
-        Ok(())
-    });
-    is_begun.recv().expect("begun");
+    let stuck = for_tests::stick(&folder);
     let error = put(renewal, "second").expect_err("held");
     assert!(error.is_busy(), "{error}");
-    drop(end);
-    assert_eq!(stuck.wait(), Ok(()));
+    drop(stuck);
     let queue = tokens.store.change(Durability::System, |_| Ok(()));
     assert_eq!(queue.wait(), Ok(()));
     check("open", &tokens, ("first", 1, true, false));

@@ -132,7 +132,7 @@ impl Worker {
             Ok(()) => pending,
             Err(TrySendError::Closed(_)) => Pending::failed(StoreError::closed()),
             Err(TrySendError::Full(_)) => Pending::failed(StoreError::busy(
-                "too many changes wait for the store; its disk is slow or stuck",
+                "too many changes wait for the store; its disk or its server is slow or stuck",
             )),
         }
     }
@@ -143,7 +143,7 @@ impl Worker {
         match place {
             Ok(place) => place.map(QueuePlace).map_err(|_| StoreError::closed()),
             Err(_) => Err(StoreError::busy(
-                "the store was not written for 2 seconds; the disk of the state folder is slow or stuck",
+                "the store was not written for 2 seconds; the disk of the state folder, or the server of state.url, is slow or stuck",
             )),
         }
     }
@@ -155,7 +155,7 @@ impl Drop for Worker {
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(PATIENCE).is_err() {
             tracing::error!(
-                "the last changes of the store were not written: its disk is slow or stuck"
+                "the last changes of the store were not written: its disk or its server is slow or stuck"
             );
         }
     }

@@ -219,7 +219,7 @@ fn a_person_sees_its_own() {
     let connected = number_of_date(since) * 86_400_000 + 5;
     for statement in [
         "INSERT INTO oauth_grant (id, person, client, client_name, redirect, resource, scope, rules, salt, seq, created_at,
-            idle_until, hard_until) VALUES ('g1', 'p1', 'c', 'Claude', '', '', '', '', X'00', 1, 1, 9, 9)"
+            idle_until, hard_until) VALUES ('g1', 'p1', 'c', 'Claude', '', '', '', '', x'00', 1, 1, 9, 9)"
             .to_owned(),
         format!(
             "INSERT INTO location (id, alias, location, credential, owner, name, created_at)
@@ -258,7 +258,7 @@ fn callers_and_customers_have_their_names() {
     let (own, customers) = (key("reports"), key("customer lnk_1"));
     for statement in [
         "INSERT INTO customer (link, hash, builder, reference, return_url, rules, created_at, expires_at, location,
-            owns_location, connected_at) VALUES ('lnk_1', X'01', 'app', 'cus-7', '', '', 1, 9, 'loc_1', 1, 2)",
+            owns_location, connected_at) VALUES ('lnk_1', x'01', 'app', 'cus-7', '', '', 1, 9, 'loc_1', 1, 2)",
         "INSERT INTO location (id, alias, location, credential, name, created_at)
             VALUES ('loc_1', 'acme', 'L1', 'v1', 'Acme', 1)",
     ] {

@@ -59,6 +59,7 @@ fn an_end_says_what_became_of_the_call() {
     for (name, act, expected, rows, outcome) in rows {
         let store = for_tests::store();
         act(opened(&store, whole(7)));
+        settle(&store);
         assert_eq!(known(&store, &key(7)), expected, "{name}");
         assert_eq!(counts(&store), rows, "{name}");
         assert_eq!(outcomes(&store), [outcome], "{name}");

@@ -101,7 +101,12 @@ where
     for<'c> &'c mut C: Executor<'c, Database = C::Database>,
 {
     let mut faults = Vec::new();
+    let is_postgres = types.contains(&"BYTEA");
     for statement in statements {
+        // What the server is asked of itself.
+        if statement.contains("pg_") && !is_postgres {
+            continue;
+        }
         let text = AssertSqlSafe(statement.clone()).into_sql_str();
         match connection.prepare(text).await {
             Err(error) => faults.push(format!("{error}: {statement}")),

@@ -147,6 +147,6 @@ fn a_store_says_what_it_holds() {
     assert!(info.bytes > 0);
     let counts: Vec<i64> = info.counts.iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [1, 1, 2, 1, 1, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
-    let memory = for_tests::store().info().wait();
+    let memory = Store::in_memory().expect("open").info().wait();
     assert_eq!(memory.expect("read").bytes, 0);
 }
