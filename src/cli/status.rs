@@ -28,7 +28,7 @@ use crate::config::{Config, Flags};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a server of ours says at `/readyz`.
-const READY: [&str; 3] = ["ok", "paused", "stopping"];
+const READY: [&str; 5] = ["ok", "paused", "stopping", "joining", "without its store"];
 
 /// What it says where it takes calls; paused it takes those that read.
 const SERVES: [&str; 2] = ["ok", "paused"];

@@ -32,14 +32,22 @@ pub(super) struct Readiness {
 }
 
 /// For orchestrators: `503` from the moment on that the server is told to stop, and until the other instances on the database
-/// have made room for this one in HighLevel's limits. Nothing is loaded after start, so that who can answer is ready before.
-/// What is paused still reads, and is ready.
+/// have made room for this one in HighLevel's limits; and where it has not reached the store for longer than reads may go on,
+/// for another instance may. Nothing is loaded after start, so that who can answer is ready before. What is paused still
+/// reads, and is ready.
 pub(super) async fn ready(State(now): State<Readiness>) -> (StatusCode, &'static str) {
-    let stopping = now.stopping.has_begun();
-    match (stopping, now.membership.is_settled(), now.pauses.is_any()) {
-        (true, _, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        (false, false, _) => (StatusCode::SERVICE_UNAVAILABLE, "joining\n"),
-        (false, true, true) => (StatusCode::OK, "paused\n"),
-        (false, true, false) => (StatusCode::OK, "ok\n"),
+    let unready = if now.stopping.has_begun() {
+        Some("stopping\n")
+    } else if !now.membership.is_settled() {
+        Some("joining\n")
+    } else if !now.pauses.is_known() {
+        Some("without its store\n")
+    } else {
+        None
+    };
+    match (unready, now.pauses.is_any()) {
+        (Some(why), _) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        (None, true) => (StatusCode::OK, "paused\n"),
+        (None, false) => (StatusCode::OK, "ok\n"),
     }
 }

@@ -85,6 +85,27 @@ async fn a_server_behind_a_load_balancer_goes_on_until_that_knows() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_read_its_store_is_not_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().to_str().expect("UTF-8");
+    let (mut child, _, address) = start(state, &[]).await;
+    assert_eq!(health(&address, &[]).await, (Some(0), "ok\n".to_owned()));
+    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|ending| ending == "db") {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
+    let unready = (Some(1), "without its store\n".to_owned());
+    let since = std::time::Instant::now();
+    while health(&address, &[]).await != unready {
+        assert!(since.elapsed() < LONGEST, "it stays ready");
+        sleep(Duration::from_millis(20)).await;
+    }
+    child.kill().await.expect("ended");
+}
+
+#[tokio::test]
 async fn a_server_of_one_machine_waits_for_no_load_balancer() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().to_str().expect("UTF-8");

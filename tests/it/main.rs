@@ -28,6 +28,7 @@ mod golden;
 mod health;
 mod host;
 mod init;
+mod instances;
 #[cfg(unix)]
 mod interrupts;
 mod inventory;

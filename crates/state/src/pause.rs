@@ -67,6 +67,11 @@ impl Pauses {
         known.map_or(true, |known| !known.is_empty())
     }
 
+    /// Whether that is known: where it is not, everything but reads is refused.
+    pub fn is_known(&self) -> bool {
+        self.mirror.value().is_ok()
+    }
+
     /// Everything that is paused.
     pub fn list(&self) -> Pending<Vec<Pause>> {
         self.store.read(read_all)
