@@ -1,7 +1,7 @@
 //! PostgreSQL and Valkey for tests: `tests/services` starts one of each for a process, and ends them with it.
 //!
 //! Where neither the environment names a server nor one can be started, tests are skipped and say so; under
-//! `HIGHLEVEL_MCP_REQUIRE_SERVICES=1` they fail.
+//! `TEST_SERVICES_REQUIRED=1` they fail.
 
 #![expect(
     clippy::expect_used,
@@ -23,7 +23,7 @@ pub use proxy::{CommitFault, TestProxy};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/services");
 
 /// Without a server tests fail.
-const REQUIRED: &str = "HIGHLEVEL_MCP_REQUIRE_SERVICES";
+const REQUIRED: &str = "TEST_SERVICES_REQUIRED";
 
 /// What a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl ServiceKind {
     /// Where the environment names one that is there already.
     fn variable(self) -> &'static str {
         match self {
-            Self::Postgres => "HIGHLEVEL_MCP_TEST_POSTGRES",
-            Self::Valkey => "HIGHLEVEL_MCP_TEST_VALKEY",
-            Self::Bouncer => "HIGHLEVEL_MCP_TEST_BOUNCER",
+            Self::Postgres => "TEST_SERVICES_POSTGRES",
+            Self::Valkey => "TEST_SERVICES_VALKEY",
+            Self::Bouncer => "TEST_SERVICES_BOUNCER",
         }
     }
 }
