@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::approval::Waiters;
 use super::{ApprovalWebhooks, GrantControls, Snapshot};
-use crate::config::{AuditedArguments, Config, ConfigError};
+use crate::config::{AuditedArguments, Config, ConfigError, read_text};
 use crate::upstream::Transport;
 use crate::upstream::accounts::Account;
 use state::approvals::Approvals;
@@ -117,7 +117,7 @@ impl Controls {
     /// file.
     pub fn join(&self, config: &Config) {
         // Rules that cannot be read end the start elsewhere.
-        let rules = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
+        let rules = read_text(&config.policy.file).unwrap_or_default();
         self.store.join(InstanceNote {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             rules: state::sha256(&rules),

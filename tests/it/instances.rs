@@ -46,7 +46,7 @@ impl Fleet {
     }
 
     /// How many requests left that change something.
-    fn written(&self) -> usize {
+    fn writes(&self) -> usize {
         self.highlevel.count(|request| request.method != "GET")
     }
 }
@@ -91,7 +91,7 @@ async fn what_one_instance_did_the_others_know() {
         answers.push(answer);
     }
     assert!(answers.iter().all(|(_, is_error)| !is_error), "{answers:?}");
-    assert_eq!(fleet.written(), 1, "{answers:?}");
+    assert_eq!(fleet.writes(), 1, "{answers:?}");
     assert!(answers[2].0["_repeated"].is_string(), "{answers:?}");
     // What one previews another runs, once.
     let contact = json!({"contactId": "c1"});
@@ -110,7 +110,7 @@ async fn what_one_instance_did_the_others_know() {
         let instance = &mut fleet.instances[index];
         let (contact, confirm) = (contact.clone(), confirm.clone());
         call(instance, "call_destructive", operation, contact, confirm).await;
-        assert_eq!(fleet.written(), 2, "at {index}");
+        assert_eq!(fleet.writes(), 2, "at {index}");
     }
     // What is stopped at one is stopped.
     let pauses = fleet.instances[2].pipeline.controls().pauses.clone();
@@ -125,7 +125,7 @@ async fn what_one_instance_did_the_others_know() {
             "{refused:?}"
         );
     }
-    assert_eq!(fleet.written(), 2);
+    assert_eq!(fleet.writes(), 2);
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_cap_holds_over_all_instances() {
             sent += usize::from(!is_error);
         }
     }
-    assert_eq!((sent, fleet.written()), (5, 5));
+    assert_eq!((sent, fleet.writes()), (5, 5));
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn without_the_database_reads_go_on_for_a_while_and_nothing_is_written() {
     for instance in &mut fleet.instances {
         call(instance, "call_write", writing, tags.clone(), json!({})).await;
     }
-    let before = fleet.written();
+    let before = fleet.writes();
     assert_eq!(before, 3);
     let mut server = tokio::task::spawn_blocking(move || {
         server.change(ServiceChange::Stop);
@@ -217,7 +217,7 @@ async fn without_the_database_reads_go_on_for_a_while_and_nothing_is_written() {
     // Not even where nothing would be written down.
     let (refused, is_error) = call(instance, "call_write", writing, tags.clone(), json!({})).await;
     assert!(is_error, "{refused}");
-    assert_eq!(fleet.written(), before);
+    assert_eq!(fleet.writes(), before);
     let ready = async |instance: &TestServer| {
         let answer = instance.http.get(format!("{}/readyz", instance.url)).send();
         answer.await.expect("an answer").status().as_u16()
@@ -243,5 +243,5 @@ async fn without_the_database_reads_go_on_for_a_while_and_nothing_is_written() {
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(ready(&fleet.instances[0]).await, 200);
-    assert_eq!(fleet.written(), before + 1);
+    assert_eq!(fleet.writes(), before + 1);
 }

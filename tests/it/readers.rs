@@ -122,7 +122,7 @@ async fn every_file_and_stdin_may_have_a_mark() {
 /// Every reader goes through `config::text`, so that one rule holds for all.
 #[test]
 fn nothing_else_reads_text_that_people_write() {
-    // A yes or no, or an address, at the terminal; frames, which have rules of their own; a picture; a file to upload; what
+    // A yes or no, or an address, at the terminal; whether there is one; frames, which have rules of their own; a picture; a file to upload; what
     // the system and a server of ours write.
     let others = [
         "src/config/text.rs",
@@ -133,6 +133,7 @@ fn nothing_else_reads_text_that_people_write() {
         "src/cli/ports.rs",
         "src/cli/question.rs",
         "src/cli/running_server.rs",
+        "src/cli/stdio.rs",
         "src/cli/stdio/relay.rs",
         "src/http/pages/assets.rs",
         "src/mcp/stdio.rs",
