@@ -44,11 +44,16 @@ impl Accounts {
     /// others go on, and nothing acts in the wrong one.
     pub fn new(config: &Config, oauth: &Oauth, store: &Store) -> Self {
         let (companies, mut faults) = companies(config, oauth, store);
+        let mut aliases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (alias, settings) in &config.locations {
+            let same = aliases.entry(settings.location_id.as_str());
+            same.or_default().push(alias.as_str());
+        }
         let mut all = BTreeMap::new();
         for (alias, settings) in &config.locations {
-            let others = config.locations.iter().filter(|(other, _)| *other != alias);
-            let mut twins = others.filter(|(_, other)| other.location_id == settings.location_id);
-            let twin = twins.next().map(|(other, _)| other.as_str());
+            let twins = aliases.get(settings.location_id.as_str());
+            let mut twins = twins.into_iter().flatten().copied();
+            let twin = twins.find(|other| *other != alias.as_str());
             let found = credential(config, settings, &companies);
             let timezone = settings.timezone.as_deref().map(TimeZone::get).transpose();
             let location = tenant(&settings.location_id);

@@ -153,7 +153,7 @@ async fn repetitions_are_requests_and_made_up_tokens_are_one_caller() {
     );
     let known: Vec<&Row> = rows.iter().filter(|row| !of_token(row)).collect();
     let is_one = |row: &&Row| row.0.starts_with("credential:") && row.0 == known[0].0;
-    assert!(known.iter().all(|row| is_one(row)), "{rows:?}");
+    assert!(known.iter().all(is_one), "{rows:?}");
     let sum = |count: fn(&Row) -> i64| known.iter().map(|row| count(row)).sum::<i64>();
     let sums = (sum(|row| row.3), sum(|row| row.4), sum(|row| row.5));
     assert_eq!(sums, (2, 1, 1 + attempts), "{rows:?}");

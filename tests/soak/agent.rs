@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::client::{CallResult, Client};
 use crate::fleet::Fleet;
-use crate::intent::{Intent, IntentKind, Ledger, alias, deletion, fates};
+use crate::intent::{Intent, IntentKind, Ledger, deletion, fates};
 use crate::options::Options;
 
 /// Most calls for one thing until it is left open.
@@ -24,7 +24,6 @@ const BATCH: usize = 6;
 
 pub(crate) struct Agent {
     number: usize,
-    location: usize,
     client: Client,
     /// For what is called twice at once.
     second: Client,
@@ -48,7 +47,6 @@ impl Agent {
         ledger.keys.insert(number, key);
         Self {
             number,
-            location: number % options.locations,
             client,
             second,
             fleet: Arc::clone(fleet),

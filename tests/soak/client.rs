@@ -14,8 +14,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What became of a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Nobody listened: a balancer takes such a request to another instance.
-    NotConnected,
     /// It was written, and no answer came.
     Lost,
     /// HTTP's own status, and the body.
@@ -142,7 +140,6 @@ async fn ask(stream: &mut TcpStream, request: &[u8]) -> Option<(u16, String, boo
 /// What the reply says of the call.
 fn read(reply: Reply) -> CallResult {
     let (status, body) = match reply {
-        Reply::NotConnected => return CallResult::NotConnected,
         Reply::Lost => return CallResult::Lost,
         Reply::Answer(status, body) => (status, body),
     };

@@ -3,11 +3,7 @@
 //! Where neither the environment names a server nor one can be started, tests are skipped and say so; under
 //! `TEST_SERVICES_REQUIRED=1` they fail.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod database;
 mod proxy;
