@@ -181,7 +181,7 @@ fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
         _ => match code.get(..2) {
             Some("28") => "see that the user and the password in state.url are right",
             Some("3D") => "make the database first: CREATE DATABASE",
-            Some("57") => "its server stops or starts; it is tried again",
+            Some("57") => "its server stops or starts; try again in a moment",
             _ => "see what the log of its server says",
         },
     };
