@@ -184,7 +184,7 @@ impl Serving {
             watched.answering();
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(peer);
-            let (body, end) = WatchedBody::new(body);
+            let (body, rest) = WatchedBody::new(body);
             let request = Request::from_parts(parts, body);
             let (router, watched) = (router.clone(), Arc::clone(&watched));
             let (metrics, stopping) = (Arc::clone(&metrics), stopping.clone());
@@ -193,7 +193,7 @@ impl Serving {
                 let mut answer = router.oneshot(request).await;
                 if let Ok(answer) = &mut answer {
                     metrics.answered(answer.status().as_u16());
-                    if stopping.has_begun() || !end.is_read() {
+                    if !rest.read_out().await || stopping.has_begun() {
                         // Or it asks again on a connection that is about to end: hyper ends one where a request is not read.
                         let close = HeaderValue::from_static("close");
                         answer.headers_mut().insert(CONNECTION, close);

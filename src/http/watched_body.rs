@@ -1,33 +1,85 @@
-//! The body of a request, which knows whether all of it was read. What is left over ends the connection, and a proxy that is
-//! not told so sends the next request of anybody into its end.
+//! The body of a request, of which what nobody read is read before the answer leaves. What is left over ends the connection,
+//! and a proxy that is not told so sends the next request of anybody into its end.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::time::timeout;
+
+/// Most that is read for nobody, and how long that may take: beyond it the connection ends, and the answer says so.
+const MOST_BYTES: usize = 64 << 10;
+const LONGEST: Duration = Duration::from_millis(100);
 
 pub(super) struct WatchedBody {
-    body: Incoming,
-    is_read: Arc<AtomicBool>,
+    /// `None` once it was read to its end.
+    body: Option<Incoming>,
+    rest: Arc<Mutex<BodyState>>,
 }
 
-/// Whether a body was read to its end; it outlives the body.
-pub(super) struct BodyEnd(Arc<AtomicBool>);
+/// What became of a body; it outlives the body.
+pub(super) struct BodyRest(Arc<Mutex<BodyState>>);
+
+enum BodyState {
+    /// Somebody reads it.
+    Open,
+    Read,
+    /// Nobody reads it any more.
+    Left(Incoming),
+}
 
 impl WatchedBody {
-    pub(super) fn new(body: Incoming) -> (Self, BodyEnd) {
-        let is_read = Arc::new(AtomicBool::new(body.is_end_stream()));
-        let end = BodyEnd(Arc::clone(&is_read));
-        (Self { body, is_read }, end)
+    pub(super) fn new(body: Incoming) -> (Self, BodyRest) {
+        let rest = Arc::new(Mutex::new(BodyState::Open));
+        let watched = Self {
+            body: Some(body),
+            rest: Arc::clone(&rest),
+        };
+        (watched, BodyRest(rest))
     }
 }
 
-impl BodyEnd {
-    pub(super) fn is_read(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        let state = match self.body.take() {
+            Some(body) if !body.is_end_stream() => BodyState::Left(body),
+            _ => BodyState::Read,
+        };
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl BodyRest {
+    /// Reads what is left; whether all of the body was read.
+    pub(super) async fn read_out(self) -> bool {
+        let state = std::mem::replace(
+            &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            BodyState::Open,
+        );
+        match state {
+            BodyState::Read => true,
+            BodyState::Open => false,
+            BodyState::Left(body) => timeout(LONGEST, read_rest(body)).await.unwrap_or(false),
+        }
+    }
+}
+
+/// Whether it came to its end.
+async fn read_rest(mut body: Incoming) -> bool {
+    let mut read = 0;
+    loop {
+        match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
+        }
+        if read > MOST_BYTES {
+            return false;
+        }
     }
 }
 
@@ -39,18 +91,24 @@ impl HttpBody for WatchedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.is_read.store(true, Ordering::Relaxed);
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) {
+            self.body = None;
+            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = BodyState::Read;
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }
