@@ -4,10 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use super::store::{Durability, Pending, Store, StoredRow, Transaction, newest_schema};
-use super::{StoreError, hex, random, time};
+use super::{StoreError, hex, random};
 use crate::clock::now;
 
 /// Without a word for so long an instance is gone: five words, and the time in which the others hear of it.
@@ -25,14 +23,10 @@ pub struct InstanceNote {
     pub rules: String,
 }
 
-/// An instance, as its row says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    pub id: String,
-    pub version: String,
-    pub rules: String,
-    pub started: Timestamp,
-    pub heard: Timestamp,
+/// An instance that lives.
+struct LiveInstance {
+    id: String,
+    rules: String,
 }
 
 /// This process among the servers on its database. Cheap to clone. Until it joins, and where the store is not shared, it is
@@ -43,7 +37,7 @@ pub struct Membership(Arc<MembershipInner>);
 #[derive(Debug)]
 struct MembershipInner {
     id: String,
-    live: Arc<AtomicU32>,
+    live: AtomicU32,
     standing: Mutex<InstanceStanding>,
 }
 
@@ -67,7 +61,7 @@ impl Membership {
     pub(crate) fn new() -> Result<Self, StoreError> {
         Ok(Self(Arc::new(MembershipInner {
             id: format!("i_{}", hex(&random::<16>()?)),
-            live: Arc::new(AtomicU32::new(1)),
+            live: AtomicU32::new(1),
             standing: Mutex::default(),
         })))
     }
@@ -75,11 +69,6 @@ impl Membership {
     /// How many instances live, this one among them. Where the database is away, as many as there were.
     pub fn live(&self) -> u32 {
         self.0.live.load(Ordering::Relaxed).max(1)
-    }
-
-    /// The same number, as it changes.
-    pub fn live_count(&self) -> Arc<AtomicU32> {
-        Arc::clone(&self.0.live)
     }
 
     /// Whether all others know of this one and leave it its share.
@@ -171,19 +160,13 @@ impl Store {
             transaction.run(leave).map(drop)
         })
     }
-
-    /// The servers that live, the oldest first.
-    pub fn instances(&self) -> Pending<Vec<Instance>> {
-        self.read(|transaction| alive(transaction, now()))
-    }
 }
 
-fn alive(transaction: &mut Transaction, now: i64) -> Result<Vec<Instance>, StoreError> {
-    let find = "SELECT id, version, rules, started_at, beat_at FROM instance WHERE beat_at > $1
-        ORDER BY started_at, id";
+fn alive(transaction: &mut Transaction, now: i64) -> Result<Vec<LiveInstance>, StoreError> {
+    let find = "SELECT id, rules FROM instance WHERE beat_at > $1";
     let since = now.saturating_sub(i64::try_from(GONE.as_millis()).unwrap_or(i64::MAX));
     let rows = transaction.all(sqlx::query(find).bind(since))?;
-    rows.iter().map(Instance::from_row).collect()
+    rows.iter().map(LiveInstance::from_row).collect()
 }
 
 /// Forgets instances that are gone.
@@ -193,14 +176,11 @@ pub(crate) fn sweep(transaction: &mut Transaction) -> Result<(), StoreError> {
     transaction.run(sweep.bind(since)).map(drop)
 }
 
-impl Instance {
+impl LiveInstance {
     fn from_row(row: &StoredRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.text("id")?,
-            version: row.text("version")?,
             rules: row.text("rules")?,
-            started: time(row.integer("started_at")?),
-            heard: time(row.integer("beat_at")?),
         })
     }
 }
