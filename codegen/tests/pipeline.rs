@@ -13,7 +13,7 @@ use codegen::annotations;
 use codegen::document::load::{Sources, load};
 use codegen::document::resolve;
 use codegen::generation::{generate, prove};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn sources() -> Sources {
     load(Path::new(concat!(
@@ -118,6 +118,13 @@ fn rewrite(sources: &mut Sources, stem: &str, from: &str, to: &str) {
     sources.annotations.insert(stem.to_owned(), tables);
 }
 
+/// An overlay whose only action has a target that no document has.
+fn overlay_of_a_gone_target(evidence: &str) -> Value {
+    let action =
+        json!({"target": "$.gone", "description": "d", "x-evidence": [evidence], "remove": true});
+    json!({"overlay": "1.0.0", "actions": [action]})
+}
+
 #[test]
 fn what_no_longer_applies_fails_by_name() {
     check(
@@ -197,11 +204,17 @@ fn what_no_longer_applies_fails_by_name() {
     );
     check(
         |sources| {
-            let action = json!({"target": "$.gone", "description": "d", "x-evidence": ["e"], "remove": true});
-            let overlay = json!({"overlay": "1.0.0", "actions": [action]});
+            let overlay = overlay_of_a_gone_target("docs#1");
             sources.overlays.insert("contacts".to_owned(), overlay);
         },
         "openapi/repairs/contacts.yaml action 1 ($.gone): matches nothing",
+    );
+    check(
+        |sources| {
+            let overlay = overlay_of_a_gone_target("e");
+            sources.overlays.insert("contacts".to_owned(), overlay);
+        },
+        "openapi/repairs/contacts.yaml action 1 ($.gone): has an x-evidence of another form",
     );
     check(
         |sources| {
@@ -279,9 +292,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "[get-contact]",
         "[get-contact-gone]",
     );
-    let action =
-        json!({"target": "$.gone", "description": "d", "x-evidence": ["e"], "remove": true});
-    let overlay = json!({"overlay": "1.0.0", "actions": [action]});
+    let overlay = overlay_of_a_gone_target("docs#1");
     sources.overlays.insert("links".to_owned(), overlay);
     let errors = generate(&sources)
         .map(|_| ())
