@@ -1,6 +1,7 @@
 //! The commands of the generator: one function a command, one file for each that is long.
 
 mod check;
+mod docs;
 mod import;
 mod list;
 mod search_eval;
@@ -43,6 +44,12 @@ enum GeneratorCommand {
         /// Only of this document, such as `contacts`.
         document: Option<String>,
     },
+    /// Write what is generated in README.md, docs/ and the files beside them: counts, token figures, tables of tools.
+    Docs {
+        /// Write nothing; exit with 1 and name each part that is out of date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Print how well search finds the operations of files of requests, one JSON object a line.
     SearchEval {
         /// Lines of query, agent_query and groups, which are empty where no operation does it.
@@ -70,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         GeneratorCommand::List { all, document } => {
             list::run(&cli.openapi, *all, document.as_deref())
         }
+        GeneratorCommand::Docs { check } => docs::run(&cli.openapi, *check),
         GeneratorCommand::SearchEval { files, misses } => {
             search_eval::run(&cli.openapi, files, *misses)
         }

@@ -6,6 +6,7 @@ pub mod build;
 mod client_generator;
 mod counts;
 pub mod diff;
+pub mod docs;
 pub mod document;
 mod emit;
 pub mod error;

@@ -104,7 +104,11 @@ fn a_list_is_always_the_same_bytes() {
         let bytes = || Value::Array(listed(surface)).to_string();
         assert_eq!(bytes(), bytes(), "{surface}");
         let digest = ring::digest::digest(&ring::digest::SHA256, bytes().as_bytes());
-        digests += &format!("/mcp/{surface} {} bytes {digest:?}\n", bytes().len());
+        let cost = tokens(&bytes());
+        digests += &format!(
+            "/mcp/{surface} {cost} tokens {} bytes {digest:?}\n",
+            bytes().len()
+        );
     }
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/lists.txt");
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {

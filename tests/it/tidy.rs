@@ -202,10 +202,10 @@ fn no_stage_knows_a_document_by_name() {
     assert_eq!(offenders, Vec::<String>::new());
 }
 
-/// The README's list of scopes is the one that `tools scopes official` prints.
+/// The list of scopes in docs/tools.md is the one that `tools scopes official` prints.
 #[test]
-fn the_readme_lists_the_scopes_that_the_tools_need() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+fn the_page_of_tools_lists_the_scopes_that_they_need() {
+    let page = fs::read_to_string(root().join("docs/tools.md")).expect("a page");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_highlevel-mcp"))
         .args(["tools", "scopes", "official"])
         .output()
@@ -216,8 +216,8 @@ fn the_readme_lists_the_scopes_that_the_tools_need() {
         .map(|(scope, tools)| format!("- `{scope}`: {tools}\n"))
         .collect();
     assert!(
-        !scopes.is_empty() && readme.contains(&scopes),
-        "put this into README.md:\n{scopes}"
+        !scopes.is_empty() && page.contains(&scopes),
+        "docs/tools.md has other scopes than:\n{scopes}"
     );
 }
 

@@ -35,7 +35,8 @@ pub(super) fn run(openapi: &Path) -> Result<ExitCode, Errors> {
         .collect();
     let stale = sources.glossary.problems(&generation.index.known());
     let lost = sources.lacking.problems(&generation.operations);
-    let problems = [unproven, stale, lost].concat();
+    let outdated = super::docs::problems(openapi, &sources, &generation)?;
+    let problems = [unproven, stale, lost, outdated].concat();
     if !problems.is_empty() {
         return Err(Errors(problems));
     }

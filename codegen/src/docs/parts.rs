@@ -1,0 +1,141 @@
+//! The parts that documents hold between markers.
+
+use super::costs::ListCosts;
+use super::tools_page::tools_of;
+use crate::generation::Generation;
+
+/// A generated text by the name that its markers have. One line stands within a sentence, several by themselves.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) text: String,
+}
+
+/// Addresses and what they list. Where the address stands in the snapshot of lists, its tokens follow.
+const SURFACES: [(&str, &str, &str); 10] = [
+    (
+        "/mcp",
+        "/mcp/",
+        "The 21 tools that HighLevel's server began with, and the orchestrator",
+    ),
+    ("/mcp/official", "/mcp/official", "The 21 alone"),
+    (
+        "/mcp/official-36",
+        "/mcp/official-36",
+        "The 36 tools that HighLevel's server grew to",
+    ),
+    (
+        "/mcp/orchestrator",
+        "/mcp/orchestrator",
+        "Search and four call tools, behind which every operation stands",
+    ),
+    (
+        "/mcp/orchestrator/readonly",
+        "/mcp/orchestrator/readonly",
+        "The same without writes; `/readonly` works behind every address",
+    ),
+    (
+        "/mcp/x/contacts+calendars",
+        "",
+        "The toolsets that you name, one for each [area of HighLevel](docs/tools.md)",
+    ),
+    (
+        "/mcp/x/all",
+        "/mcp/x/all",
+        "Every tool, for clients that search tools themselves",
+    ),
+    (
+        "/mcp/legacy",
+        "/mcp/legacy",
+        "The 36 with the argument names and answers of HighLevel's first server",
+    ),
+    (
+        "/mcp/compat",
+        "/mcp/compat",
+        "The four tools of HighLevel's later server",
+    ),
+    (
+        "/mcp/l/NAME/…",
+        "",
+        "Any of these for one of the server's own locations",
+    ),
+];
+
+/// Every part.
+pub(super) fn parts(generation: &Generation, costs: &ListCosts) -> Vec<Part> {
+    let tools = tools_of(generation, None).count();
+    let v3_only = generation.operations.iter();
+    let v3_only = v3_only.filter(|one| one.operation.source.starts_with("v3/"));
+    let v3_only = v3_only.count() + generation.successors;
+    let known = generation.operations.len() + generation.successors;
+    let left_out = generation.operations.len() - tools;
+    let tokens = |address: &str| costs.get(address).copied().unwrap_or_default();
+    let values = [
+        ("tools", tools),
+        ("operations", known),
+        ("older operations", known - v3_only),
+        ("v3 operations", v3_only),
+        ("moved operations", generation.successors),
+        ("left out", left_out),
+        ("orchestrator tokens", tokens("/mcp/orchestrator")),
+    ];
+    let values = values.into_iter().map(|(name, value)| Part {
+        name,
+        text: grouped(value),
+    });
+    let surfaces = Part {
+        name: "surfaces",
+        text: surfaces(costs),
+    };
+    values.chain([surfaces]).collect()
+}
+
+fn surfaces(costs: &ListCosts) -> String {
+    let rows = SURFACES.iter().map(|(address, snapshot, lists)| {
+        let tokens = costs.get(*snapshot).copied().map(grouped);
+        let tokens = tokens.unwrap_or_default();
+        format!("| `{address}` | {lists} | {tokens} |\n")
+    });
+    let rows: String = rows.collect();
+    format!("| Address | Lists | Tokens |\n|---|---|---:|\n{rows}")
+}
+
+/// `93657` as `93,657`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        for (number, text) in [
+            (0, "0"),
+            (996, "996"),
+            (4262, "4,262"),
+            (1_000_000, "1,000,000"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn a_surface_without_a_cost_has_an_empty_cell() {
+        let costs = ListCosts::from([("/mcp/official".to_owned(), 4262)]);
+        let table = surfaces(&costs);
+        assert!(
+            table.contains("| `/mcp/official` | The 21 alone | 4,262 |"),
+            "{table}"
+        );
+        assert!(table.contains("locations |  |\n"), "{table}");
+    }
+}
