@@ -80,14 +80,14 @@ struct Cli {
 
 #[derive(Args)]
 struct SettingFlags {
-    /// File of settings, in place of ./highlevel-mcp.toml and ~/.config/highlevel-mcp/config.toml; `highlevel-mcp config
-    /// defaults` prints all that may stand in it.
+    /// File of settings, in place of ./highlevel-mcp.toml and ~/.config/highlevel-mcp/config.toml; `highlevel-mcp
+    /// config defaults` prints every setting.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// HighLevel's API.
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// Folder for all that outlives the process; `none`: nothing does, and what changes something is refused.
+    /// State folder. `none` stores nothing, and refuses calls that change something.
     #[arg(long, global = true, value_name = "FOLDER")]
     state: Option<String>,
 }
@@ -95,7 +95,7 @@ struct SettingFlags {
 /// Whose state a command is about.
 #[derive(Args)]
 struct StateFlags {
-    /// What servers that were started with --sandbox keep.
+    /// Use the state of servers that were started with --sandbox.
     #[arg(long)]
     sandbox: bool,
 }
@@ -141,7 +141,7 @@ impl StateFlags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up this program: asks what it needs, tries it, writes the settings, connects a client.
+    /// Set up an account and a client: asks questions, tests the answers, writes the settings.
     Init(init::Init),
     /// Serve MCP over HTTP.
     Serve(serve::Serve),
@@ -149,50 +149,51 @@ enum Command {
     Stdio(stdio::Stdio),
     /// Serve a simulated HighLevel: made-up records, no account needed.
     Sandbox(sandbox::Sandbox),
-    /// Find tools, show them, and the scopes that they need.
+    /// Find tools, show one, and print the scopes that they need.
     Tools {
         #[command(subcommand)]
         command: tools::ToolsCommand,
     },
-    /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer; what has to be confirmed is asked about.
+    /// Call one tool for the account of HIGHLEVEL_TOKEN and print its answer. Asks before a call that needs a
+    /// confirmation.
     Call(call::CallCommand),
-    /// Examine settings, state, network, clock, token and location, and try what the token may use; writes nothing at
+    /// Examine settings, state, network, clock, token and location, and try the token's reads. Writes nothing at
     /// HighLevel.
     Doctor(doctor::Doctor),
-    /// The settings: what is in force, whether it is valid, and all that there are.
+    /// Show, validate and list settings.
     Config {
         #[command(subcommand)]
         command: config::ConfigCommand,
     },
-    /// Print, or write to its file, what a client needs to reach the server.
+    /// Print what a client needs to reach the server, or write it to the client's file.
     Connect(connect::Connect),
-    /// The server's own locations: list, add, remove and try them.
+    /// List, add, remove and test the server's own locations.
     Locations {
         #[command(subcommand)]
         command: locations::LocationsCommand,
     },
-    /// Sign in at a server elsewhere, whose tools `stdio --url` then serves.
+    /// Sign in at a remote server. `stdio --url` then serves its tools.
     Login(login::Login),
-    /// End this program's sign-in at a server elsewhere.
+    /// Sign out of a remote server.
     Logout(login::Logout),
-    /// Access keys, which bind a client to locations and a policy.
+    /// Manage access keys, which bind a client to locations and a policy.
     Keys {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
-    /// Make a link by which a person joins.
+    /// Make an invitation link for a person.
     Invite(invite::Invite),
-    /// Who may sign in.
+    /// List and end the people who may sign in.
     People {
         #[command(subcommand)]
         command: people::PeopleCommand,
     },
-    /// What people have allowed clients.
+    /// List and end connections: what people allowed their clients.
     Connections {
         #[command(subcommand)]
         command: connections::ConnectionsCommand,
     },
-    /// Programs that connect by signing in.
+    /// Manage the programs that connect by sign-in.
     Clients {
         #[command(subcommand)]
         command: clients::ClientsCommand,
@@ -200,47 +201,46 @@ enum Command {
     /// Open the pages for people: in the browser, by a link that works once.
     #[command(visible_alias = "open")]
     Console(console::Console),
-    /// Whether a server runs on this state folder, and what waits there. Exit code 1 where none runs.
+    /// Show whether a server runs on this state folder, and what waits there. Exit code 1 if none runs.
     Status(status::StatusCommand),
-    /// What calls changed, what was refused, and what waits for whom.
+    /// Show what calls changed, what was refused, and what waits for a person.
     ///
-    /// It shows calls that change something, what was refused, calls that wait for a person and what people decided, and
-    /// what happened to people, keys and connections. Reads, retries and warnings stand in the server's own log (its
-    /// stderr) alone.
+    /// Shows calls that change something, refusals, calls that wait for a person, decisions, and events about people,
+    /// keys and connections. Reads, retries and warnings are only in the server's own log (its stderr).
     Logs(logs::Logs),
-    /// Examine a file of rules, and what they say of a tool.
+    /// Validate a file of rules, and explain what the rules say about a tool.
     Policy {
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
-    /// Calls that wait for a person.
+    /// List, approve and deny calls that wait for a person.
     Approvals {
         #[command(subcommand)]
         command: approvals::ApprovalsCommand,
     },
     /// Emergency stop: every running server refuses everything but reads, at once and until `resume`.
     Pause(pause::PauseCommand),
-    /// End what `pause` began.
+    /// End an emergency stop that `pause` began.
     Resume(pause::Resume),
-    /// What was written down of calls that change something.
+    /// Read the audit of calls that change something.
     Audit {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
-    /// Who called how often, where, and with what effect, by days of UTC.
+    /// Show by day (UTC) who called how often, in which location and with what effect.
     ///
-    /// Calls are counted of which at least one request was sent to HighLevel, reads too; what was refused, previewed or shown
-    /// by a dry run is not. Requests are those that were sent: pages and repetitions are in them. A running server adds what
-    /// it has counted each minute, and when it stops.
+    /// A call counts if at least one request was sent to HighLevel; reads count too. Refused calls, previews and dry
+    /// runs do not count. Requests are all that were sent, with pages and repetitions. A running server adds its counts
+    /// each minute, and when it stops.
     Usage(usage::UsageCommand),
-    /// What outlives the process: where it is, copies of it, and its keys.
+    /// Show, copy and restore the state, and change its keys.
     State {
         #[command(subcommand)]
         command: state::StateCommand,
     },
-    /// Print what a shell sources to complete commands, tools and locations.
+    /// Print the shell script that completes commands, tools and locations.
     Completions(completions::Completions),
-    /// Write pages of the manual into a folder.
+    /// Write the manual pages into a folder.
     Man(man::Man),
 }
 

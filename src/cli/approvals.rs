@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Subcommand)]
 pub(super) enum ApprovalsCommand {
-    /// What waits, with all that is needed to judge it.
+    /// List waiting calls, with everything that is needed to judge them.
     List {
         /// What is decided, done or expired, too.
         #[arg(long)]
@@ -37,11 +37,11 @@ pub(super) enum ApprovalsCommand {
     },
     /// One call, with everything that would be sent.
     Show(ApprovalShow),
-    /// Let the call be made, once: a running server makes it, or its client when it comes back.
+    /// Approve the call, once. A running server makes it, or its client when it comes back.
     Approve(Decision),
     /// Refuse the call.
     Deny(Decision),
-    /// Who is told that a call waits: the setting approvals.webhooks.
+    /// List the receivers of notices about waiting calls: the setting approvals.webhooks.
     Webhooks {
         #[command(subcommand)]
         command: WebhooksCommand,
@@ -62,7 +62,7 @@ pub(super) struct ApprovalShow {
 pub(super) struct Decision {
     /// apr_…, as `approvals list` shows it.
     handle: String,
-    /// A word to the client, such as why not.
+    /// Note to the client, such as the reason.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
     /// Who decides, for the record.

@@ -30,13 +30,13 @@ const NO_CALLS: &str = "Nothing is written down yet: the audit holds calls that 
 pub(super) enum AuditCommand {
     /// The last calls.
     Tail(Tail),
-    /// The calls that fit everything that is asked for; a text that ends with * stands for all that begin so.
+    /// Find calls that match all conditions. A text that ends with * matches every text with that beginning.
     Search(AuditSearch),
     /// One call, with everything that is known of it.
     Show(AuditShow),
-    /// Every line as it was written, one JSON object each, oldest first.
+    /// Print every line as it was written, one JSON object each, oldest first.
     Export(Export),
-    /// What happened to people, links, clients, connections and locations lately.
+    /// Show recent events about people, links, clients, connections and locations.
     Events(EventList),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Tail {
     /// How many.
     #[arg(short = 'n', value_name = "N", default_value_t = 10)]
     count: usize,
-    /// Go on with new ones as they come.
+    /// Continue with new lines as they come.
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]

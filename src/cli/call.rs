@@ -45,10 +45,10 @@ pub(super) struct CallCommand {
     /// Show the request that would be sent, without the credential; send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Send what has to be confirmed without asking, for scripts. What waits for a person's approval still waits.
+    /// Confirm without asking, for scripts. A call that needs a person's approval still waits for it.
     #[arg(long, short)]
     yes: bool,
-    /// Call the tool of this endpoint: legacy and compat have tools of the same names as others.
+    /// Endpoint whose tool is called: legacy and compat have tools with the same names as others.
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: Option<String>,
     /// Act in one of the server's own locations, by its alias.

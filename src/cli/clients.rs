@@ -17,11 +17,11 @@ use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {
-    /// Every client that is known.
+    /// List every known client.
     List(ListFlags),
     /// Make a client that does not register itself, and show its id.
     Add(NewStaticClient),
-    /// Let a client connect no more, and end its connections.
+    /// Stop a client from connecting, and end its connections.
     Block(WhichClient),
     /// Let a blocked client connect again.
     Unblock(WhichClient),

@@ -37,21 +37,21 @@ pub(super) struct Connect {
     /// server.listen.
     #[arg(long)]
     url: Option<String>,
-    /// An access key (`highlevel-mcp keys create`), which then stands in what is printed or written; without it the
-    /// client sends what HIGHLEVEL_TOKEN holds, a key or a HighLevel token.
+    /// Access key (`highlevel-mcp keys create`), which the output then contains. Without it the client sends the value
+    /// of HIGHLEVEL_TOKEN, a key or a HighLevel token.
     #[arg(long, value_name = "KEY", value_parser = access_key, conflicts_with_all = ["sign_in", "sandbox"])]
     key: Option<SecretString>,
-    /// The client signs in there, and sends no token of its own (docs/connect.md); so it is where --url and --key are not
-    /// given and oauth.url is set.
+    /// The client signs in there and sends no token of its own (docs/connect.md). This is the default if oauth.url is
+    /// set and neither --url nor --key is given.
     #[arg(long, conflicts_with = "sandbox")]
     sign_in: bool,
     /// For a server that holds an account itself, such as one on the sandbox: the client sends no token.
     #[arg(long)]
     sandbox: bool,
-    /// Add it to the client's own file, or to FILE; what stood there is kept beside it as FILE.bak.
+    /// Add it to the client's own file, or to FILE; the file as it was is kept as FILE.bak.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     write: Option<Option<PathBuf>>,
-    /// Say what --write would add and where, and write nothing.
+    /// Show what --write would add and where; write nothing.
     #[arg(long, requires = "write")]
     dry_run: bool,
     #[command(flatten)]

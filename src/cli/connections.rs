@@ -20,7 +20,7 @@ use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum ConnectionsCommand {
-    /// Which clients are connected, for whom, and what each may do.
+    /// List connected clients, with the person and the rights of each.
     List(ConnectionList),
     /// End one connection, or those of a client or a person, or all.
     End(End),

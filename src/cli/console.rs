@@ -35,7 +35,7 @@ pub(super) struct Console {
 
 #[derive(Subcommand)]
 enum ConsoleCommand {
-    /// Print the link and open no browser: for the operator, or for who becomes it where there is none.
+    /// Print the link and open no browser. The link is for the operator, or for the person who becomes the first one.
     Link(SignInLink),
 }
 

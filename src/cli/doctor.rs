@@ -37,14 +37,14 @@ pub(super) struct Doctor {
     /// an issue (docs/live.md).
     #[arg(long, value_name = "FILE")]
     live_report: Option<PathBuf>,
-    /// For the report also make, change, tag, annotate and delete a throw-away contact.
+    /// For the report, also create, change, tag, annotate and delete a throw-away contact.
     #[arg(long, requires = "live_report")]
     writes: bool,
     /// Do not ask before --writes.
     #[arg(long, requires = "writes")]
     yes: bool,
-    /// Look at a server from outside, as claude.ai, Codex, Gemini CLI and others do before they sign in, and say what its
-    /// proxy must change; needs no settings.
+    /// Check a server from outside, as claude.ai, Codex, Gemini CLI and others do before they sign in, and report what
+    /// its proxy must change. Needs no settings.
     #[arg(long, value_name = "URL", conflicts_with_all = ["sandbox", "live_report"])]
     public: Option<String>,
     /// Print the findings as JSON.

@@ -36,19 +36,19 @@ pub(super) struct Init {
     /// File that holds the token of the sub-account's private integration.
     #[arg(long, value_name = "FILE", conflicts_with = "token_env")]
     token_file: Option<PathBuf>,
-    /// Environment variable that holds it, here and where the server runs.
+    /// Environment variable that holds the token, here and where the server runs.
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
     /// Id of the sub-account, or the address of one of its pages.
     #[arg(long, value_name = "ID")]
     location: Option<String>,
-    /// What calls name the sub-account by; made of its name where it is not given.
+    /// Short name of the sub-account for calls; by default made from its name.
     #[arg(long)]
     alias: Option<String>,
     /// Client to connect, one of those of `highlevel-mcp connect --help`.
     #[arg(long)]
     client: Option<String>,
-    /// Ask nothing: what flags do not say is left out. So does --json.
+    /// Ask no questions and use only the flags. --json does the same.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

@@ -17,7 +17,7 @@ use crate::config::{Flags, parse_duration};
 
 #[derive(Args)]
 pub(super) struct Invite {
-    /// What the person is called in lists and records.
+    /// Name of the person in lists and records.
     name: String,
     #[command(flatten)]
     reach: InviteReach,

@@ -22,7 +22,7 @@ pub(super) enum KeysCommand {
     Create(Create),
     /// Every key, revoked ones too; never its secret.
     List(ListFlags),
-    /// Let nobody in by this key any more.
+    /// End a key: nobody gets in with it any more.
     Revoke {
         /// Its id or name.
         id: String,
@@ -35,7 +35,7 @@ pub(super) enum KeysCommand {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// Who gets it, such as n8n.
+    /// Name of the client that gets it, such as n8n.
     #[arg(long)]
     name: String,
     /// Alias of a location that it reaches; several by commas, or repeated.
@@ -53,14 +53,15 @@ pub(super) struct Create {
     /// Name of the policy that holds for it.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// After so many days, such as 90d, or at a time, such as 2026-12-31T00:00:00Z; without it never.
+    /// Number of days until it expires, such as 90d, or a time, such as 2026-12-31T00:00:00Z. By default it never
+    /// expires.
     #[arg(long, value_name = "WHEN", value_parser = future)]
     expires: Option<Timestamp>,
     /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
     #[arg(long)]
     agency: bool,
-    /// It may make links by which customers connect a location of theirs, and fetch keys for those. They return to this
-    /// address, with any query; may be repeated.
+    /// It may make links by which customers connect their own locations, and fetch keys for those. Customers return to
+    /// this address, with any query; may be repeated.
     #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
     return_urls: Vec<String>,
     /// Print what this client needs to use it, as `highlevel-mcp connect` does, in place of the header.

@@ -24,19 +24,19 @@ use state::vault::{CredentialKind, CredentialStatus, Vault, VaultLocation};
 
 #[derive(Subcommand)]
 pub(super) enum LocationsCommand {
-    /// Every location of the settings, and those that people connected.
+    /// List every location of the settings, and those that people connected.
     List(OutputFlags),
     /// Add one to the file of settings, once its token reaches it.
     Add(add::Add),
     /// Add many, from a CSV file or from an agency's app.
     Import(import::LocationImport),
-    /// Take one out of the file of settings.
+    /// Remove one from the file of settings.
     Remove {
         alias: String,
         #[command(flatten)]
         output: OutputFlags,
     },
-    /// Read each location, or those named, and say whether it can be reached. Changes nothing.
+    /// Test whether each location, or each named one, can be reached. Changes nothing.
     Test(trial::LocationTest),
 }
 

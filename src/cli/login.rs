@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Args)]
 pub(super) struct Login {
-    /// Where the server is, such as https://mcp.example.com.
+    /// Address of the server, such as https://mcp.example.com.
     #[arg(long, value_name = "URL")]
     url: String,
     /// Id of a client that the server's operator made; without it this program registers itself.
@@ -52,7 +52,7 @@ pub(super) struct Login {
 
 #[derive(Args)]
 pub(super) struct Logout {
-    /// Where the server is, such as https://mcp.example.com.
+    /// Address of the server, such as https://mcp.example.com.
     #[arg(long, value_name = "URL")]
     url: String,
     #[command(flatten)]

@@ -29,10 +29,10 @@ const EVENTS_AT_ONCE: usize = 500;
 
 #[derive(Args)]
 pub(super) struct Logs {
-    /// How many of the last.
+    /// Number of last lines.
     #[arg(short = 'n', value_name = "N", default_value_t = 20)]
     count: usize,
-    /// Go on with new ones as they come.
+    /// Continue with new lines as they come.
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use state::pause::Pauses;
 
 #[derive(Args)]
 pub(super) struct PauseCommand {
-    /// Alias of the location that is paused; without it everything is.
+    /// Alias of the location to pause; without it everything is paused.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
     /// Why, for those whose calls are refused.
@@ -27,7 +27,7 @@ pub(super) struct PauseCommand {
 
 #[derive(Args)]
 pub(super) struct Resume {
-    /// Alias of the location that goes on; without it the pause of everything ends.
+    /// Alias of the location that resumes; without it the pause of everything ends.
     #[arg(long, value_name = "ALIAS")]
     location: Option<String>,
     #[command(flatten)]

@@ -20,8 +20,7 @@ use crate::config::Flags;
 pub(super) enum PeopleCommand {
     /// Who may sign in, and open invitations.
     List(List),
-    /// Let a person sign in no more, and end all they have: sessions, connections, links, invitations that they made. Or
-    /// end an invitation.
+    /// End a person's access with all their sessions, connections, links and invitations; or end an invitation.
     End {
         /// Name or id of the person, or the invitation's id.
         who: String,

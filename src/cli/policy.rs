@@ -21,14 +21,14 @@ use tool::{first_names, nearest};
 
 #[derive(Subcommand)]
 pub(super) enum PolicyCommand {
-    /// Name everything that is wrong with a file of rules.
+    /// Report every fault of a file of rules.
     Check {
         /// File of rules.
         file: PathBuf,
         #[command(flatten)]
         output: OutputFlags,
     },
-    /// What the rules say of one tool: listed or not, confirmation, caps, arguments and quiet hours.
+    /// Explain what the rules say about one tool: listed or not, confirmation, caps, arguments and quiet hours.
     Explain(Explain),
     /// Sections of rules that the store keeps, beside those of the file. They only take away.
     Sections {

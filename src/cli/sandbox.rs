@@ -24,16 +24,16 @@ pub(super) struct Sandbox {
     /// The same seed makes the same records on the same day.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
-    /// So many further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
+    /// Number of further locations of the agency: locBranch00000000001 with the token pit-sandbox-branch-01, and so on.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     branches: usize,
-    /// So many contacts in the first location, in place of 220; the oldest of very many is two years old.
+    /// Number of contacts in the first location, in place of 220. The oldest is at most two years old.
     #[arg(long, value_name = "NUMBER")]
     contacts: Option<usize>,
-    /// Added to every answer, in milliseconds.
+    /// Delay of every answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
-    /// A status and how often it is given instead of an answer, such as 503=0.01; may be repeated.
+    /// A status and the share of requests that get it, such as 503=0.01; may be repeated.
     #[arg(long = "fail", value_name = "STATUS=RATE", value_parser = fault)]
     faults: Vec<(u16, f64)>,
     /// How the ten seconds of the rate limit are counted.
@@ -45,14 +45,14 @@ pub(super) struct Sandbox {
     /// File that keeps the records between two runs (SQLite).
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// File that gets a line of JSON for each request before it is answered: what arrived, its status and trace, and how
-    /// many records it changed. Lines are added to it.
+    /// File that gets a line of JSON for each request before it is answered: the request, its status and trace, and how
+    /// many records it changed. Lines are appended.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// Redirect address of the Marketplace app; may be repeated. As at HighLevel it must begin with https://.
     #[arg(long = "redirect", value_name = "URL")]
     redirects: Vec<String>,
-    /// Takes redirect addresses at this machine, which HighLevel refuses.
+    /// Accept redirect addresses at this machine, which HighLevel refuses.
     #[arg(long)]
     loopback_redirects: bool,
     /// Where the Marketplace app's webhooks go.

@@ -40,7 +40,7 @@ pub(super) struct Serve {
     /// Web page that may call, such as https://app.example.com; may be repeated.
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
-    /// What protects tokens on a network: `proxy` for one in front that speaks TLS, `off` for nothing.
+    /// What protects tokens on a network: `proxy` is a reverse proxy with TLS in front, `off` is nothing.
     #[arg(long, value_name = "WHAT")]
     tls: Option<String>,
     /// Serve a simulated HighLevel with made-up records instead of an account.

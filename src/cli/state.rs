@@ -14,18 +14,18 @@ use crate::config::Flags;
 
 #[derive(Subcommand)]
 pub(super) enum StateCommand {
-    /// Where it is, how large, and how much of what it holds.
+    /// Show where the state is, its size, and how many records of each kind it has.
     Info(ListFlags),
-    /// A copy of it, whole, while servers go on writing; the key that opens it is not in it.
+    /// Make a full copy of the state while servers continue. The copy does not contain the key that opens it.
     Backup {
-        /// A file that is not there yet.
+        /// A file that does not exist yet.
         file: PathBuf,
         #[command(flatten)]
         output: OutputFlags,
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Put a copy in the place of it, while no server runs; what was there is kept beside it.
+    /// Replace the state by a copy, while no server runs. The replaced state is kept beside it.
     Restore {
         /// A file that `state backup` made.
         file: PathBuf,
@@ -34,7 +34,7 @@ pub(super) enum StateCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Copy it from the file in the folder into an empty database of PostgreSQL, while no server runs; the file stays as it is.
+    /// Copy the state from its file into an empty PostgreSQL database, while no server runs. The file stays as it is.
     /// For servers on several machines, which then name the database in state.url.
     Copy {
         /// postgres://USER@HOST/DATABASE; its password may stand in PGPASSWORD.
@@ -45,8 +45,8 @@ pub(super) enum StateCommand {
         #[command(flatten)]
         of: StateFlags,
     },
-    /// Seal everything under the first of state.keys; the others are not needed afterwards. Start every server with the
-    /// new key before: a server that has only the old one opens nothing afterwards.
+    /// Seal everything under the first of state.keys; the others are not needed afterwards. First start every server
+    /// with the new key: a server that has only the old one can then open nothing.
     Rekey(ListFlags),
 }
 

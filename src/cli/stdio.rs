@@ -39,8 +39,8 @@ pub(super) struct Stdio {
     /// Serve a simulated HighLevel with made-up records instead of an account.
     #[arg(long)]
     sandbox: bool,
-    /// Serve the tools of a server elsewhere, by the access key in HIGHLEVEL_TOKEN, or where `highlevel-mcp login` has
-    /// signed in; its address may name the tools, as https://mcp.example.com/mcp/orchestrator does.
+    /// Serve the tools of a remote server, with the access key in HIGHLEVEL_TOKEN or the sign-in of `highlevel-mcp
+    /// login`. The address may name the tools, as https://mcp.example.com/mcp/orchestrator does.
     #[arg(long, value_name = "URL", conflicts_with_all = ["tools", "location", "sandbox"])]
     url: Option<String>,
 }

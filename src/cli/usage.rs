@@ -21,7 +21,7 @@ use state::vault::Vault;
 
 #[derive(Args)]
 pub(super) struct UsageCommand {
-    /// A month, such as 2026-11; without it and --from, the one that runs.
+    /// A month, such as 2026-11. The default is the current month.
     #[arg(long, value_name = "MONTH", value_parser = month, conflicts_with_all = ["from", "to"])]
     month: Option<(Date, Date)>,
     /// The first day, such as 2026-11-25.
@@ -30,7 +30,7 @@ pub(super) struct UsageCommand {
     /// The last day; without it, today.
     #[arg(long, value_name = "DAY", requires = "from")]
     to: Option<Date>,
-    /// What sums are kept apart by; may be repeated, or several with commas [default: principal,location; of --csv
+    /// What the sums are grouped by; may be repeated, or several with commas [default: principal,location; of --csv
     /// day,principal,location,effect].
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<UsageKey>,
