@@ -3,6 +3,7 @@
 //! A marker is the comment `<!-- codegen: NAME -->`; what it holds ends at `<!-- end -->`.
 
 mod costs;
+pub mod manifests;
 mod markers;
 mod parts;
 mod tools_page;
@@ -37,12 +38,18 @@ pub struct DocumentationFile {
     pub differences: Vec<String>,
 }
 
-/// Files that are generated as a whole: one line each.
-fn whole_files(sources: &Sources, generation: &Generation) -> Vec<(PathBuf, String)> {
-    vec![(
+/// Files that are generated as a whole.
+fn whole_files(
+    root: &Path,
+    sources: &Sources,
+    generation: &Generation,
+) -> Result<Vec<(PathBuf, String)>, Errors> {
+    let mut files = manifests::manifests(root)?;
+    files.push((
         PathBuf::from("docs/tools.md"),
         tools_page::text(sources, generation),
-    )]
+    ));
+    Ok(files)
 }
 
 /// Every generated text of the repository at `root`, as it has to be.
@@ -52,7 +59,7 @@ pub fn documentation(
     generation: &Generation,
 ) -> Result<Vec<DocumentationFile>, Errors> {
     let mut files = Vec::new();
-    for (path, text) in whole_files(sources, generation) {
+    for (path, text) in whole_files(root, sources, generation)? {
         let present = fs::read_to_string(root.join(&path)).unwrap_or_default();
         let differences = match present == text {
             true => Vec::new(),
@@ -118,13 +125,16 @@ pub fn write(root: &Path, files: &[DocumentationFile]) -> Result<Vec<String>, Pr
     let mut paths = Vec::new();
     for file in files.iter().filter(|file| !file.differences.is_empty()) {
         let path = root.join(&file.path);
-        fs::write(&path, &file.text).map_err(|error| {
-            Problem::new(
-                path.display().to_string(),
-                format!("cannot be written: {error}"),
-                "free the disk or the permission",
-            )
-        })?;
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder
+            .and_then(|()| fs::write(&path, &file.text))
+            .map_err(|error| {
+                Problem::new(
+                    path.display().to_string(),
+                    format!("cannot be written: {error}"),
+                    "free the disk or the permission",
+                )
+            })?;
         paths.push(file.path.display().to_string());
     }
     Ok(paths)

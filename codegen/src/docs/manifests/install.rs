@@ -1,0 +1,198 @@
+//! Parts of the page on installing: the ways with what they took, and the links that add the server to a client.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use super::product::Product;
+use crate::error::{Errors, Problem};
+
+/// What `packaging/try --record` has written down.
+const MEASURED: &str = "packaging/measured.tsv";
+
+/// As encodeURIComponent, but for the four signs that Markdown and shells read.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// A way to the program: its name in [`MEASURED`], what a reader calls it, and what it needs.
+const WAYS: [(&str, &str, &str); 5] = [
+    ("npm", "npm", "Node.js 18 or later"),
+    ("container", "Container", "Docker, Podman or another engine"),
+    (
+        "mcpb",
+        "Desktop bundle (`.mcpb`)",
+        "Claude Desktop, or another client that takes bundles",
+    ),
+    ("deb", "Debian package", "Debian 10, Ubuntu 20.04, or later"),
+    ("source", "Source", "Rust 1.95 or later, and a C compiler"),
+];
+
+/// The table of the ways.
+pub fn routes(root: &Path) -> Result<String, Errors> {
+    let measured = read_measurements(root)?;
+    let mut table =
+        "| Way | Needs | First answer after | Download | On disk |\n|---|---|---|---|---|\n"
+            .to_owned();
+    for (name, title, needs) in WAYS {
+        let figures = match measured.iter().find(|one| one.way == name) {
+            Some(one) => format!("{} s | {} MB | {} MB", one.seconds, one.download, one.disk),
+            None => "not measured | | ".to_owned(),
+        };
+        let _ = writeln!(table, "| {title} | {needs} | {figures} |");
+    }
+    Ok(table)
+}
+
+/// The table of links and commands that add the server to a client.
+pub fn clients(root: &Path) -> Result<String, Errors> {
+    let product = Product::read(root)?;
+    let server = &product.facts.server;
+    let package = &product.package.name;
+    let repository = product.repository();
+    let mut table = "| Client | Sandbox | Account |\n|---|---|---|\n".to_owned();
+    let sandbox = format!("npx -y {package} {}", product.facts.sandbox.join(" "));
+    let account = format!("npx -y {package} {}", product.facts.account.join(" "));
+    let flags: String = variables(&product, |name| format!("--env {name}=… "));
+    let rows = [
+        (
+            "Cursor",
+            format!("[Add to Cursor]({})", cursor_link(&product, false)),
+            format!("[Add to Cursor]({})", cursor_link(&product, true)),
+        ),
+        (
+            "VS Code",
+            format!("[Add to VS Code]({})", vscode_link(&product, false)),
+            format!("[Add to VS Code]({})", vscode_link(&product, true)),
+        ),
+        (
+            "Claude Code",
+            format!("`claude mcp add {server} -- {sandbox}`"),
+            format!(
+                "`claude plugin marketplace add {repository}`, then `claude plugin install {package}@{package}`"
+            ),
+        ),
+        (
+            "Codex",
+            format!("`codex mcp add {server} -- {sandbox}`"),
+            format!("`codex mcp add {server} {flags}-- {account}`"),
+        ),
+        (
+            "Gemini CLI",
+            format!("`gemini mcp add {server} {sandbox}`"),
+            format!("`gemini extensions install {repository}`"),
+        ),
+    ];
+    for (client, sandbox, account) in rows {
+        let _ = writeln!(table, "| {client} | {sandbox} | {account} |");
+    }
+    Ok(table)
+}
+
+/// What one way took, as `packaging/try` saw it.
+struct Measurement {
+    way: String,
+    seconds: String,
+    download: String,
+    disk: String,
+}
+
+fn read_measurements(root: &Path) -> Result<Vec<Measurement>, Problem> {
+    let text = fs::read_to_string(root.join(MEASURED)).map_err(|error| {
+        Problem::new(
+            MEASURED,
+            format!("cannot be read: {error}"),
+            "run `packaging/try --record` with the ways and the program",
+        )
+    })?;
+    let lines = text.lines().map(|line| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let is_figure = |text: &&str| text.parse::<f64>().is_ok();
+        match <[&str; 4]>::try_from(fields) {
+            Ok([way, figures @ ..]) if figures.iter().all(is_figure) => {
+                let [seconds, download, disk] = figures.map(str::to_owned);
+                Ok(Measurement {
+                    way: way.to_owned(),
+                    seconds,
+                    download,
+                    disk,
+                })
+            }
+            _ => Err(Problem::new(
+                MEASURED,
+                format!("{line:?} is not a way, seconds, and two sizes"),
+                "run `packaging/try --record` with the ways and the program",
+            )),
+        }
+    });
+    lines.collect()
+}
+
+/// What a client starts. `value` says what a variable is given, where there is an account.
+fn command(product: &Product, value: Option<&dyn Fn(&str) -> String>) -> Map<String, Value> {
+    let arguments = match value {
+        Some(_) => &product.facts.account,
+        None => &product.facts.sandbox,
+    };
+    let package = ["-y", &product.package.name].map(str::to_owned);
+    let arguments: Vec<String> = package.into_iter().chain(arguments.clone()).collect();
+    let mut command = Map::new();
+    command.insert("command".to_owned(), "npx".into());
+    command.insert("args".to_owned(), json!(arguments));
+    if let Some(value) = value {
+        let env = product.environment(|one| value(&one.id));
+        command.insert("env".to_owned(), env.into());
+    }
+    command
+}
+
+/// Cursor shows the settings before it takes them, and there its user fills in the values. A web address, since pages of
+/// repositories do not lead to addresses of programs.
+fn cursor_link(product: &Product, is_account: bool) -> String {
+    let empty = |_: &str| String::new();
+    let config = Value::from(command(product, is_account.then_some(&empty)));
+    let config = STANDARD.encode(config.to_string());
+    let config = utf8_percent_encode(&config, COMPONENT);
+    format!(
+        "https://cursor.com/en/install-mcp?name={}&config={config}",
+        product.facts.server
+    )
+}
+
+/// VS Code asks for the values, and keeps those that are secret.
+fn vscode_link(product: &Product, is_account: bool) -> String {
+    let input = |id: &str| format!("${{input:{id}}}");
+    let config = Value::from(command(product, is_account.then_some(&input))).to_string();
+    let config = utf8_percent_encode(&config, COMPONENT);
+    let server = &product.facts.server;
+    let mut link =
+        format!("https://insiders.vscode.dev/redirect/mcp/install?name={server}&config={config}");
+    if is_account {
+        let asked = product.facts.variables.iter();
+        let asked: Vec<Value> = asked
+            .map(|one| {
+                json!({
+                    "id": one.id,
+                    "type": "promptString",
+                    "description": format!("{}. {}", one.title, one.text),
+                    "password": one.is_secret,
+                })
+            })
+            .collect();
+        let asked = Value::from(asked).to_string();
+        let _ = write!(link, "&inputs={}", utf8_percent_encode(&asked, COMPONENT));
+    }
+    link
+}
+
+fn variables(product: &Product, text: impl Fn(&str) -> String) -> String {
+    let variables = product.facts.variables.iter();
+    variables.map(|one| text(&one.name)).collect()
+}
