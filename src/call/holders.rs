@@ -59,7 +59,12 @@ impl Pipeline {
         access: Option<&AccessRef>,
         location: Option<&ConfiguredLocation>,
     ) -> Option<Failure> {
-        let (class, what, remedy) = match access? {
+        let access = access?;
+        // What was known of keys and grants is forgotten then: it is no sign that they have ended.
+        if !self.controls().pauses.is_known() {
+            return Some(store_unreadable());
+        }
+        let (class, what, remedy) = match access {
             AccessRef::Key(key) if self.is_key_valid(&key.id) => return None,
             AccessRef::Key(_) => (
                 FailureClass::Auth,
@@ -102,4 +107,10 @@ impl Pipeline {
         };
         Some(Failure::new(class, what).with_remedy(remedy))
     }
+}
+
+fn store_unreadable() -> Failure {
+    let what = "Nothing was sent: the server cannot read its store, and with it whether this connection still holds.";
+    Failure::new(FailureClass::Refused, what)
+        .with_remedy("Repeat the call in a minute; the server's log says what is wrong.")
 }
