@@ -1,6 +1,6 @@
 //! Answers MCP requests: lists a surface's tools, calls them through its surfaces.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -8,7 +8,7 @@ use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    CustomRequest, CustomResult, DiscoverResult, ErrorCode, Implementation,
+    CustomRequest, CustomResult, DiscoverResult, ErrorCode, Icon, Implementation,
     InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
     ProgressNotificationParam, ProtocolVersion, ResourceContents, ServerCapabilities, ServerConfig,
 };
@@ -282,13 +282,27 @@ fn embedded(file: &UpstreamFile) -> ContentBlock {
     }
 }
 
+/// What clients show beside the server's name, in itself: a client asks no further address for it.
+static ICON: LazyLock<Icon> = LazyLock::new(|| {
+    let data = BASE64.encode(include_str!("../icon.svg"));
+    Icon::new(format!("data:image/svg+xml;base64,{data}"))
+        .with_mime_type("image/svg+xml")
+        .with_sizes(vec!["any".to_owned()])
+});
+
 /// What the server says of itself.
 fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
     let name = endpoint.name.as_str();
-    let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"));
+    let title = if is_simulated {
+        "HighLevel sandbox"
+    } else {
+        "HighLevel"
+    };
+    let mut server = Implementation::new(name, env!("CARGO_PKG_VERSION"))
+        .with_title(title)
+        .with_icons(vec![ICON.clone()]);
     if is_simulated {
         server.name.push_str("-sandbox");
-        server.title = Some("HighLevel sandbox".to_owned());
     }
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
         .with_server_info(server)

@@ -21,8 +21,7 @@ const MANY: usize = 200;
 
 /// The argument that makes an answer short, where a tool lists: beside its own, and the same for all.
 const OUTPUT: &str = "output";
-const OUTPUT_TEXT: &str =
-    "{fields: [dotted paths], filter: [{field, op, value}], maxItems, allPages}";
+const OUTPUT_TEXT: &str = "{fields: [paths], filter: [{field, op, value}], maxItems, allPages}";
 
 /// Tools as lists show them: each made when it is first listed, and the same for every surface.
 type Parts = LazyLock<Vec<OnceLock<Listed>>>;
@@ -91,9 +90,14 @@ fn listed(listing: &Listing, tool: &Tool, is_long: bool) -> Result<Listed, serde
             schema
         }
     };
+    let hints = if is_long {
+        hints_beside_defaults(tool)
+    } else {
+        hints(tool)
+    };
     Ok(Listed::new(tool.name, description(tool), Arc::new(schema))
         .with_title(tool.title)
-        .with_annotations(annotations(tool)))
+        .with_annotations(hints))
 }
 
 /// Whether an answer of `tool` is a list, which may be long.
@@ -163,8 +167,13 @@ fn meta_tool(meta: &MetaListing) -> Result<Listed, serde_json::Error> {
     }
     if let Some(told) = meta.hints {
         let mut hints = ToolAnnotations::default();
-        hints.read_only_hint = told.read_only.then_some(true);
-        hints.open_world_hint = told.closed_world.then_some(false);
+        hints.read_only_hint = Some(told.read_only);
+        if !told.read_only {
+            // Whatever it stands for, some of it overwrites, and not twice the same.
+            hints.destructive_hint = Some(true);
+            hints.idempotent_hint = Some(false);
+        }
+        hints.open_world_hint = Some(!told.closed_world);
         tool = tool.with_annotations(hints);
     }
     Ok(tool)
@@ -174,17 +183,27 @@ fn object(schema: Value) -> Result<JsonObject, serde_json::Error> {
     serde_json::from_value(schema)
 }
 
-/// What the specification's words say. Hints equal to its defaults, and those that mean nothing for
-/// a tool that only reads, cost tokens and say nothing.
-fn annotations(tool: &Tool) -> ToolAnnotations {
+/// What the specification's words say, each said: clients do not agree on what stands for a hint that is absent. The two
+/// that mean nothing for a tool that only reads are left out there.
+fn hints(tool: &Tool) -> ToolAnnotations {
     let mut hints = ToolAnnotations::default();
-    if tool.effect == Effect::Read {
-        hints.read_only_hint = Some(true);
-    } else {
-        hints.destructive_hint = (tool.effect == Effect::Write && tool.additive).then_some(false);
-        hints.idempotent_hint = tool.idempotent.then_some(true);
+    let only_reads = tool.effect == Effect::Read;
+    hints.read_only_hint = Some(only_reads);
+    if !only_reads {
+        hints.destructive_hint = Some(!(tool.effect == Effect::Write && tool.additive));
+        hints.idempotent_hint = Some(tool.idempotent);
     }
     // All but messages stay within the account's own records.
-    hints.open_world_hint = (tool.effect != Effect::Send).then_some(false);
+    hints.open_world_hint = Some(tool.effect == Effect::Send);
+    hints
+}
+
+/// The hints that differ from the specification's defaults: on a list of all the others cost 9,000 tokens.
+fn hints_beside_defaults(tool: &Tool) -> ToolAnnotations {
+    let mut hints = hints(tool);
+    hints.read_only_hint = hints.read_only_hint.filter(|reads| *reads);
+    hints.destructive_hint = hints.destructive_hint.filter(|destroys| !destroys);
+    hints.idempotent_hint = hints.idempotent_hint.filter(|is_idempotent| *is_idempotent);
+    hints.open_world_hint = hints.open_world_hint.filter(|is_open| !is_open);
     hints
 }

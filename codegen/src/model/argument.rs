@@ -13,8 +13,8 @@ use crate::model::order::shown_order;
 use crate::model::schema::{json_schema, nullable, shown, takes_file, takes_null};
 use tool::{ListStyle, Media, Place, Rule};
 
-/// The fields of an argument are shown down to this depth, those further in by no more than their
-/// type: the six channels of `dndSettings` in three tools cost 400 tokens otherwise.
+/// The fields of an argument are shown down to this depth, those further in by no more than their type: more would cost
+/// hundreds of tokens on the tools that list most fields.
 const SHOWN_DEPTH: usize = 1;
 
 /// The argument of ours that names what is to be emptied.
@@ -354,6 +354,12 @@ pub(crate) fn demand_nothing_nested(arguments: &mut [OperationArgument]) {
 }
 
 fn advertised(argument: &OperationArgument, depth: usize) -> Value {
+    let text = argument.text.as_deref();
+    // A text that begins with a brace shows what is inside in fewer tokens: of `dndSettings` 27 in place of 68.
+    let depth = match text {
+        Some(text) if text.starts_with('{') => 0,
+        _ => depth,
+    };
     let mut schema = shown(&accepted(argument), depth);
     // A date may be given as text whatever HighLevel wants it as.
     if argument.date.is_some() {
@@ -362,7 +368,7 @@ fn advertised(argument: &OperationArgument, depth: usize) -> Value {
     let file = argument
         .file
         .then_some("base64 or data URI, or {data, name, type}");
-    if let Some(text) = argument.text.as_deref().or(file) {
+    if let Some(text) = text.or(file) {
         schema["description"] = json!(text);
     }
     schema

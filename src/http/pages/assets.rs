@@ -85,7 +85,12 @@ impl Assets {
                 "text/javascript",
                 include_str!("passkey.js"),
             ),
-            icon: built_in("icon", "svg", "image/svg+xml", include_str!("icon.svg")),
+            icon: built_in(
+                "icon",
+                "svg",
+                "image/svg+xml",
+                include_str!("../../icon.svg"),
+            ),
             logo: match brand.logo.as_str() {
                 "" => None,
                 path => Some(read_logo(Path::new(path))?),

@@ -10,42 +10,48 @@ use crate::surfaces::{MetaHints, MetaListing};
 pub(super) const SEARCH: &str = "search_operations";
 pub(super) const LOCATIONS: &str = "list_locations";
 
+const AS_WRITE: &str = "as call_write";
+const ITEMS_TEXT: &str = "up to 100 calls, over arguments";
+const EACH_TEXT: &str =
+    "one call a row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}";
+
+/// `output` in words: as a schema it costs 95 tokens more.
+const OUTPUT_TEXT: &str = "{fields: [dotted paths], [\"*\"] for all; filter: [{field, op, value}], \
+     op = != > >= < <= before after contains in exists not_*; format: json, table or csv; maxItems: 500; \
+     allPages: true for 5, or up to 50; locations: [\"*\"] for all; \
+     groupBy: field or date:month|week|day; count, sum, avg, min, max, minCount; spreadsheetSafe}. \
+     Texts end at 300 characters unless named";
+
 static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
     let metas = [
         MetaListing {
             name: SEARCH,
             title: Some("Search operations"),
-            description: "Find HighLevel operations by what you want to do. Each hit names its effect: use call_<effect>, for money call_destructive.",
+            description: "Find HighLevel operations by intent. Each hit names its effect: use call_<effect>, for money call_destructive.",
             schema: search_schema(),
             hints: hints(true, true),
             calls: None,
         },
         call_tool(
             CallToolKind::Read,
-            "Call a read",
-            "Run an operation that only reads. Lists are columns and rows of their telling fields, with \
-             output.fields objects.",
+            "Read",
+            "Run a read operation. Lists come as columns and rows of their summary fields; output.fields gives objects.",
         ),
-        call_tool(
-            CallToolKind::Write,
-            "Call a write",
-            "Run an operation of effect write.",
-        ),
+        call_tool(CallToolKind::Write, "Write", "Run a write operation."),
         call_tool(
             CallToolKind::Send,
-            "Call a send",
-            "Run an operation of effect send: it reaches real people at once.",
+            "Send",
+            "Run a send operation: it reaches people at once.",
         ),
         call_tool(
             CallToolKind::Destructive,
-            "Call a destructive operation",
-            "Run an operation of effect destructive or money, or a bulk one. The first call only previews; \
-             confirm alone then runs it.",
+            "Delete, pay or bulk",
+            "Run a destructive, money or bulk operation. The first call previews; confirm alone runs it.",
         ),
         MetaListing {
             name: LOCATIONS,
             title: Some("List locations"),
-            description: "The locations (sub-accounts) that the credential reaches.",
+            description: "The locations (sub-accounts) that you reach.",
             schema: json!({"type": "object", "properties": {}}),
             hints: hints(true, true),
             calls: None,
@@ -80,7 +86,7 @@ fn search_schema() -> Value {
                 "description": "one intent each, in a few words",
             },
             "operations": {"type": "array", "items": {"type": "string"}, "description": "or exact names"},
-            "domain": {"type": "string"},
+            "domain": {"type": "string", "description": "e.g. contacts"},
             "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
             "limit": {"type": "integer"},
             "detail": {"type": "string", "enum": ["names", "signature", "schema"]},
@@ -90,49 +96,27 @@ fn search_schema() -> Value {
 }
 
 fn call_tool(kind: CallToolKind, title: &'static str, description: &'static str) -> MetaListing {
+    // Each word costs as often as there are call tools: what holds for all of them is said of one or two.
+    let is_first = matches!(kind, CallToolKind::Read | CallToolKind::Write);
     let mut properties = json!({
         "operation": {"type": "string"},
         "arguments": {"type": "object"},
         "location": {"type": "string"},
-        "items": {"type": "array", "items": {"type": "object"}, "maxItems": 100},
+        "items": {
+            "type": "array", "items": {"type": "object"},
+            "description": if is_first { ITEMS_TEXT } else { AS_WRITE },
+        },
     });
-    // What holds for all four is told of two: each word here costs four times.
-    if matches!(kind, CallToolKind::Read | CallToolKind::Write) {
-        properties["items"]["description"] = json!("one call each, over arguments");
-    }
     if kind == CallToolKind::Read {
-        properties["output"] = json!({
-            "type": "object",
-            "properties": {
-                "fields": {
-                    "type": "array", "items": {"type": "string"},
-                    "description": "dotted paths; [\"*\"] for all. Texts end at 300 characters, named ones at 20,000",
-                },
-                "filter": {
-                    "type": "array",
-                    "items": {"type": "object"},
-                    "description": "{field, op, value}; op: = != > >= < <= before after contains in exists not_*",
-                },
-                "format": {"type": "string", "enum": ["json", "table", "csv"]},
-                "maxItems": {"type": "integer", "description": "500 if absent"},
-                "allPages": {"type": "boolean", "description": "5 pages; a number: so many, at most 50"},
-                "spreadsheetSafe": {"type": "boolean", "description": "in csv"},
-                "groupBy": {"type": "string", "description": "field or date:month|week|day"},
-                "count": {"type": "boolean", "description": "50 pages; also sum avg min max minCount"},
-                "locations": {"type": "array", "items": {"type": "string"}, "description": "[\"*\"] for all"},
-            },
-        });
+        properties["location"]["description"] = json!("alias or id");
+        properties["output"] = json!({"type": "object", "description": OUTPUT_TEXT});
     } else {
-        properties["each"] = json!({"type": "object"});
-        properties["onError"] = json!({"type": "string", "enum": ["stop", "continue"]});
-        properties["dryRun"] = json!({"type": "boolean"});
+        let each = if is_first { EACH_TEXT } else { AS_WRITE };
+        properties["each"] = json!({"type": "object", "description": each});
+        properties["onError"] = json!({"type": "string", "description": "stop or continue"});
+        properties["dryRun"] = json!({"type": "boolean", "description": "sends nothing"});
         properties["idempotencyKey"] = json!({"type": "string"});
-        properties["confirm"] = json!({"type": "string"});
-    }
-    if kind == CallToolKind::Write {
-        properties["each"]["description"] = json!(
-            "one call a row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}"
-        );
+        properties["confirm"] = json!({"type": "string", "description": "from a preview"});
     }
     let mut schema = json!({"type": "object", "properties": properties});
     if kind == CallToolKind::Read {
