@@ -4,6 +4,9 @@ mod check;
 mod docs;
 mod import;
 mod list;
+mod new;
+mod operation_name;
+mod refresh;
 mod search_eval;
 mod show;
 
@@ -50,6 +53,17 @@ enum GeneratorCommand {
         #[arg(long)]
         check: bool,
     },
+    /// Write the table of an operation to fill in, at its place in openapi/tools.
+    New {
+        /// Tool name as `list` prints it, such as contacts_get-contact.
+        tool: String,
+    },
+    /// Write counts and snapshots anew after an import or a new tool, and print what changed.
+    Refresh {
+        /// Write the counts alone, and leave out the snapshots, for which the server is built.
+        #[arg(long)]
+        counts: bool,
+    },
     /// Print how well search finds the operations of files of requests, one JSON object a line.
     SearchEval {
         /// Lines of query, agent_query and groups, which are empty where no operation does it.
@@ -78,6 +92,8 @@ pub(crate) fn run() -> ExitCode {
             list::run(&cli.openapi, *all, document.as_deref())
         }
         GeneratorCommand::Docs { check } => docs::run(&cli.openapi, *check),
+        GeneratorCommand::New { tool } => new::run(&cli.openapi, tool),
+        GeneratorCommand::Refresh { counts } => refresh::run(&cli.openapi, *counts),
         GeneratorCommand::SearchEval { files, misses } => {
             search_eval::run(&cli.openapi, files, *misses)
         }

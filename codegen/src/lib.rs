@@ -8,6 +8,8 @@ mod counts;
 pub mod diff;
 pub mod docs;
 pub mod document;
+pub mod document_counts;
+pub mod draft;
 mod emit;
 pub mod error;
 pub mod generation;
@@ -16,6 +18,7 @@ pub mod model;
 pub mod pipeline;
 pub mod search;
 pub mod strangers;
+pub mod unfinished;
 mod v3;
 
 pub use generation::{Generation, generate};

@@ -8,10 +8,12 @@ use crate::counts::Counts;
 use crate::document::load::Sources;
 use crate::document::{overlay, repair};
 use crate::error::Problem;
-use crate::model::lower::{LoweredOperation, OperationOrigin, lower};
+pub use crate::model::lower::LoweredOperation;
+use crate::model::lower::{OperationOrigin, lower};
 use crate::model::operation::key;
 use crate::model::{replacement, twins};
 use crate::v3::{V3, V3_VERSION};
+use tool::nearest;
 
 /// What becomes of the sources, whatever is wrong with them.
 pub struct DescribedDocuments {
@@ -50,7 +52,7 @@ fn repaired(sources: &Sources, problems: &mut Vec<Problem>) -> (Documents, usize
             problems.push(Problem::new(
                 format!("openapi/repairs/{stem}.yaml"),
                 "repairs a document that is not there",
-                "rename it after its document or remove it",
+                remedy_for_file(stem, documents.keys()),
             ));
             continue;
         };
@@ -107,6 +109,11 @@ fn lowered(
             &toolsets,
         ));
     }
+    let unfinished = sources
+        .unfinished
+        .values()
+        .flat_map(|tables| tables.values());
+    problems.extend(unfinished.flatten().cloned());
     problems.extend(stale(sources, &operations));
     problems.extend(sources.strangers.problems(&operations));
     problems.extend(twins::join(&mut operations));
@@ -127,7 +134,8 @@ fn lowered(
                 ));
             }
         }
-        if chosen || lowered.known {
+        // What is left to do in an unfinished table is told already.
+        if (chosen || lowered.known) && !sources.is_unfinished(operation) {
             problems.extend(lowered.faults.iter().cloned());
         }
         if let (true, Some(reason)) = (chosen, lowered.unsendable) {
@@ -155,7 +163,10 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
             problems.push(Problem::new(
                 format!("openapi/tools/{document}.toml"),
                 "describes a document that is not there",
-                "rename it after its document or remove it",
+                remedy_for_file(
+                    document,
+                    operations.iter().map(|one| &one.operation.document),
+                ),
             ));
             continue;
         }
@@ -165,7 +176,12 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
                 document,
                 format!("openapi/tools/{document}.toml [{operation_id}]"),
                 "names an operation that the document does not have",
-                "rename the table to the operation's new id, or remove it",
+                match nearest(operation_id, met.iter().map(|id| (*id, *id))) {
+                    Some(near) => format!(
+                        "rename the table to the operation's new id, such as [{near}], or remove it"
+                    ),
+                    None => "rename the table to the operation's new id, or remove it".to_owned(),
+                },
             ));
         }
     }
@@ -180,9 +196,23 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
             problems.push(Problem::new(
                 "openapi/allowlist.toml",
                 format!("{tool} is no operation of any document"),
-                "correct the name (`codegen list` shows all) or remove the line",
+                match nearest(tool, names.iter().map(|name| (*name, *name))) {
+                    Some(near) => format!("did you mean {near}? Else remove the line"),
+                    None => {
+                        "correct the name (`codegen list` shows all) or remove the line".to_owned()
+                    }
+                },
             ));
         }
     }
     problems
+}
+
+/// What to do with a file that is called after no document.
+fn remedy_for_file<'a>(stem: &str, documents: impl IntoIterator<Item = &'a String>) -> String {
+    let known = documents.into_iter().map(|one| (one.as_str(), one));
+    match nearest(stem, known) {
+        Some(near) => format!("did you mean {near}? Else remove it"),
+        None => "rename it after its document or remove it".to_owned(),
+    }
 }

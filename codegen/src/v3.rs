@@ -110,6 +110,11 @@ impl Catalogue {
             || !(self.older.contains(&key) || self.successors.contains_key(&key))
     }
 
+    /// Whether the older documents have an operation at this very key.
+    pub(crate) fn has_older(&self, key: &str) -> bool {
+        self.older.contains(key)
+    }
+
     /// The key of the older operation whose v3 variant has the key `own`; the same where it did not move.
     pub fn older_of(&self, own: &str) -> Option<&str> {
         let older = self.successors.get(own).map_or(own, String::as_str);
@@ -144,7 +149,7 @@ impl SourceOperation<'_> {
         key(self.method, self.path)
     }
 
-    fn is_v3(&self) -> bool {
+    pub(crate) fn is_v3(&self) -> bool {
         self.source.starts_with(V3)
     }
 }

@@ -5,25 +5,15 @@ use std::process::ExitCode;
 
 use codegen::document::load;
 use codegen::error::{Errors, Problem};
-use codegen::generation::generate;
+use codegen::pipeline::described;
 use serde_json::json;
 
+use super::operation_name::find;
 use super::print_lines;
 
 pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
-    let generation = generate(&load::load(openapi)?)?;
-    let found = generation.operations.iter().find(|lowered| {
-        let operation = &lowered.operation;
-        operation.tool == tool || operation.aliases.iter().any(|alias| alias == tool)
-    });
-    let Some(lowered) = found else {
-        return Err(Problem::new(
-            tool,
-            "is no operation of any document",
-            "`codegen list --all` prints every name",
-        )
-        .into());
-    };
+    let described = described(&load::load(openapi)?);
+    let lowered = find(&described, tool)?;
     let operation = &lowered.operation;
     let model = serde_json::to_value(operation).map_err(|error| {
         Problem::new(

@@ -17,7 +17,22 @@ pub(super) fn compare(
     identity(old, new, &mut tell);
     facts(old, new, &mut tell);
     fields::compare(&old.arguments, &new.arguments, &mut tell);
+    texts(old, new, &mut tell);
     answer(old, new, &mut tell);
+}
+
+/// A text stays under the old name of its argument: where v3 still has that, nothing else says so.
+fn texts(old: &OperationSignature, new: &OperationSignature, tell: &mut impl FnMut(Mark, String)) {
+    if old.is_v3_variant {
+        return;
+    }
+    for (before, now) in fields::new_names(&old.arguments, &new.arguments) {
+        if old.texts.contains(before) && !new.texts.contains(now) {
+            let file = file(&new.document);
+            let what = format!("argument {now} has no text: that of {before} in {file} is to move");
+            tell(Mark::Tells, what);
+        }
+    }
 }
 
 fn identity(

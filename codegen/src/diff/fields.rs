@@ -99,6 +99,15 @@ pub(super) fn compare(old: &Fields, new: &Fields, tell: &mut impl FnMut(Mark, St
     }
 }
 
+/// What went and the new name that it may have.
+pub(super) fn new_names<'a>(
+    old: &'a Fields,
+    new: &'a Fields,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let gone = old.keys().filter(|path| !new.contains_key(*path));
+    gone.filter_map(|path| Some((path.as_str(), new_name(path, old, new)?)))
+}
+
 /// The field that came where `path` went, of the same types: the only one, and for no other that went.
 fn new_name<'a>(path: &str, old: &Fields, new: &'a Fields) -> Option<&'a str> {
     let went = old.get(path)?;

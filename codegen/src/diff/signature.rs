@@ -32,6 +32,8 @@ pub(super) struct OperationSignature {
     /// It is the v3 variant of an older operation.
     pub is_v3_variant: bool,
     pub arguments: Fields,
+    /// Arguments that our table has a text for.
+    pub texts: BTreeSet<String>,
     pub version: String,
     pub scopes: Vec<String>,
     pub token: TokenClass,
@@ -117,6 +119,10 @@ fn face(
         known: lowered.known,
         is_v3_variant,
         arguments: arguments(shape),
+        texts: {
+            let texts = shape.arguments.iter().filter(|one| one.text.is_some());
+            texts.map(|one| one.name.clone()).collect()
+        },
         version: version(at, is_v3_variant),
         scopes,
         token,

@@ -9,9 +9,11 @@ use serde_json::Value;
 use crate::allowlist::{self, Allowlist};
 use crate::annotations::{self, DocumentAnnotations};
 use crate::error::{Errors, Problem};
+use crate::model::operation::Operation;
 use crate::search::glossary::{self, Glossary};
 use crate::search::lacking::{self, LackingTables};
 use crate::strangers::{self, StrangerTables};
+use crate::unfinished::{self, UnfinishedTables};
 use crate::v3::{self, V3, V3Documents};
 
 /// The inputs of a generation, each by the stem of its file, in order of the stems.
@@ -21,11 +23,21 @@ pub struct Sources {
     pub documents: BTreeMap<String, Value>,
     pub overlays: BTreeMap<String, Value>,
     pub annotations: BTreeMap<String, DocumentAnnotations>,
+    /// Tables that are left out of `annotations` until somebody has finished them.
+    pub unfinished: BTreeMap<String, UnfinishedTables>,
     pub allowlist: Allowlist,
     pub v3: V3Documents,
     pub glossary: Glossary,
     pub strangers: StrangerTables,
     pub lacking: LackingTables,
+}
+
+impl Sources {
+    /// Whether somebody has begun the table of `operation` and not finished it.
+    pub fn is_unfinished(&self, operation: &Operation) -> bool {
+        let tables = self.unfinished.get(&operation.document);
+        tables.is_some_and(|tables| tables.contains_key(&operation.operation_id))
+    }
 }
 
 /// Reads the folder `openapi`, collecting every problem.
@@ -57,7 +69,11 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
         }
     }
     let mut annotations = BTreeMap::new();
+    let mut unfinished = BTreeMap::new();
     for (stem, (_, text)) in toml {
+        let tables = unfinished::unfinished(&stem, &text);
+        let text = unfinished::without(&text, &tables);
+        unfinished.insert(stem.clone(), tables);
         match annotations::parse(&stem, &text) {
             Ok(tables) => drop(annotations.insert(stem, tables)),
             Err(problem) => problems.push(problem),
@@ -75,6 +91,7 @@ pub fn load(openapi: &Path) -> Result<Sources, Errors> {
             documents,
             overlays,
             annotations,
+            unfinished,
             allowlist,
             v3: v3_documents,
             glossary,

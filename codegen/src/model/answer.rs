@@ -69,6 +69,49 @@ impl DocumentedAnswer {
         self.row["properties"].as_object().into_iter().flatten()
     }
 
+    /// Where the first list of records stands: empty where the answer is the list.
+    pub(crate) fn first_list(&self) -> Option<String> {
+        if self.whole.get("items").is_some() {
+            return Some(String::new());
+        }
+        let is_list = |schema: &Value| {
+            let items = schema.get("items");
+            items.is_some_and(|items| items.get("properties").is_some())
+        };
+        let properties = |schema: &'_ Value| -> Vec<(String, Value)> {
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            properties
+                .map(|(name, one)| (name.clone(), one.clone()))
+                .collect()
+        };
+        let outer = properties(&self.whole);
+        let own = outer.iter().find(|(_, schema)| is_list(schema));
+        own.map(|(name, _)| name.clone()).or_else(|| {
+            outer.iter().find_map(|(holder, schema)| {
+                let inner = properties(schema);
+                let (name, _) = inner.iter().find(|(_, schema)| is_list(schema))?;
+                Some(format!("{holder}.{name}"))
+            })
+        })
+    }
+
+    /// The fields of a row of the list at `rows`; without one those of the answer, and of the objects in it.
+    pub(crate) fn fields_of(&self, rows: Option<&str>) -> Vec<String> {
+        let row = match rows {
+            Some(rows) => descend(&self.whole, rows).map(item),
+            None => Some(item(&self.whole)),
+        };
+        let mut fields = Vec::new();
+        let properties = row.and_then(|row| row["properties"].as_object());
+        for (name, schema) in properties.into_iter().flatten() {
+            let inner = schema["properties"].as_object().filter(|_| rows.is_none());
+            let inner = inner.into_iter().flatten();
+            fields.push(name.clone());
+            fields.extend(inner.map(|(field, _)| format!("{name}.{field}")));
+        }
+        fields
+    }
+
     /// The paths of every text in the whole answer, and of what may hold one.
     pub(crate) fn texts(&self) -> Vec<String> {
         let mut paths = BTreeSet::new();

@@ -2,6 +2,7 @@
 
 pub(crate) mod dates;
 mod missing;
+mod new_names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::model::review::contradictions;
 use dates::misread_dates;
 use missing::missing;
+use new_names::{remedy_of_stranger, texts_left_behind};
 use tool::PagingStyle;
 
 /// Every fault of `operation`, given what is known of it.
@@ -73,45 +75,23 @@ pub(crate) fn faults(
         }
         if !is_argument && !is_inner {
             let what = format!("describes an argument that the operation does not have in {file}");
-            fault(name, &what, "correct the name or remove the table");
+            fault(name, &what, &remedy_of_stranger(operation, known, name));
         } else if !is_argument && *told != of_inner_field(told) {
             let what = "says more of a field inside an argument than its role or date";
             fault(name, what, "leave the role or the date alone");
         }
     }
-    for field in &inner {
-        let declared = known
-            .arguments
-            .get(&field.path)
-            .is_some_and(|told| told.role.is_some());
-        if may_name_tenant(field.name()) && !declared {
-            let what = "may name a tenant, but its role is not declared";
-            let remedy = format!("give it a `role` (or \"none\") in {file}");
-            fault(&field.path, what, &remedy);
-        }
+    for (name, lost) in texts_left_behind(known) {
+        let what = format!("has no text, and [{lost}], whose name it has, has one in {file}");
+        fault(&name, &what, "give it that text");
+    }
+    for tenant in tenants_without_role(operation, &known.arguments) {
+        let remedy = format!("give it a `role` (or \"none\") in {file}");
+        fault(&tenant.key, tenant.what(), &remedy);
     }
     for argument in &operation.arguments {
-        let declared = known
-            .arguments
-            .get(&argument.wire_name)
-            .is_some_and(|known| known.role.is_some());
-        if may_name_tenant(&argument.wire_name) && !declared {
-            let what = "may name a tenant, but its role is not declared";
-            fault(
-                &argument.name,
-                what,
-                &format!("give it a `role` (or \"none\") in {file}"),
-            );
-        }
         if argument.role == TenantRole::None && known_rule(known, argument) {
             fault(&argument.name, "has a rule but no role", "give it a `role`");
-        }
-    }
-    if let V3Operation::Other(v3) = &operation.v3 {
-        for name in undeclared(v3, known) {
-            let what = "may name a tenant in v3, but its role is not declared";
-            let remedy = format!("give it a `role` (or \"none\") in {file}");
-            fault(&name, what, &remedy);
         }
     }
     for (what, name) in clashes(operation) {
@@ -142,22 +122,62 @@ pub(crate) fn faults(
     faults
 }
 
-/// Arguments of a v3 variant, and fields inside them, that may name a tenant and have no declared role:
-/// neither under their own name nor under the older one.
-fn undeclared(v3: &Operation, known: &OperationAnnotations) -> Vec<String> {
+/// An argument, or a field inside one, that may name a tenant and has no declared role.
+pub(crate) struct UndeclaredTenant {
+    /// Of its table in `arguments`.
+    pub key: String,
+    is_of_v3: bool,
+}
+
+impl UndeclaredTenant {
+    fn what(&self) -> &'static str {
+        if self.is_of_v3 {
+            "may name a tenant in v3, but its role is not declared"
+        } else {
+            "may name a tenant, but its role is not declared"
+        }
+    }
+}
+
+/// What may name a tenant and has no role in `told`; of what v3 has, what has none under the older name either.
+pub(crate) fn tenants_without_role(
+    operation: &Operation,
+    told: &BTreeMap<String, ArgumentAnnotations>,
+) -> Vec<UndeclaredTenant> {
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
-    let declared = |name: &str| {
-        let mut told = known.arguments.iter();
-        told.any(|(one, told)| told.role.is_some() && plain(one) == plain(name))
-    };
-    let inner = inner_fields(&v3.arguments).into_iter();
+    let is_declared = |key: &str| told.get(key).is_some_and(|told| told.role.is_some());
+    let mut undeclared: Vec<UndeclaredTenant> = keys_of_tenants(operation)
+        .filter(|key| !is_declared(key))
+        .map(|key| UndeclaredTenant {
+            key,
+            is_of_v3: false,
+        })
+        .collect();
+    if let V3Operation::Other(v3) = &operation.v3 {
+        let has_role = |key: &str| {
+            let mut told = told.iter();
+            told.any(|(one, told)| told.role.is_some() && plain(one) == plain(key))
+        };
+        for key in keys_of_tenants(v3).filter(|key| !has_role(key)) {
+            if !undeclared.iter().any(|one| plain(&one.key) == plain(&key)) {
+                undeclared.push(UndeclaredTenant {
+                    key,
+                    is_of_v3: true,
+                });
+            }
+        }
+    }
+    undeclared
+}
+
+/// Fields inside arguments, then arguments, that may name a tenant.
+fn keys_of_tenants(operation: &Operation) -> impl Iterator<Item = String> {
+    let inner = inner_fields(&operation.arguments).into_iter();
     let inner = inner.map(|field| (field.name().to_owned(), field.path));
-    let own = v3.arguments.iter();
-    own.map(|one| (one.wire_name.clone(), one.wire_name.clone()))
-        .chain(inner)
-        .filter(|(name, path)| may_name_tenant(name) && !declared(path))
-        .map(|(_, path)| path)
-        .collect()
+    let own = operation.arguments.iter();
+    let own = own.map(|one| (one.wire_name.clone(), one.wire_name.clone()));
+    let keys = inner.chain(own).filter(|(name, _)| may_name_tenant(name));
+    keys.map(|(_, key)| key)
 }
 
 fn of_inner_field(told: &ArgumentAnnotations) -> ArgumentAnnotations {

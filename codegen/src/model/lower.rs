@@ -8,7 +8,7 @@ use crate::annotations::{Confirm, DocumentAnnotations, OperationAnnotations};
 use crate::document::repair::VERSION;
 use crate::document::resolve::operations;
 use crate::error::Problem;
-use crate::model::answer::{answer, answer_media};
+use crate::model::answer::{DocumentedAnswer, answer, answer_media};
 use crate::model::argument::{
     advertised_schema, arguments, check_schema, demand_nothing_nested, demanded_forms, media,
     with_choices,
@@ -32,6 +32,9 @@ pub struct LoweredOperation {
     pub unsendable: Option<&'static str>,
     /// Paths of every text that its documented answer may hold.
     pub answer_texts: Vec<String>,
+    pub(crate) answer: DocumentedAnswer,
+    /// Every argument, and field inside one, that its document or v3's calls a date.
+    pub(crate) documented_dates: BTreeSet<String>,
     /// What must be mended before it may be a tool.
     pub faults: Vec<Problem>,
 }
@@ -188,6 +191,8 @@ fn lower_operation(
     LoweredOperation {
         answer_texts: answer.texts(),
         faults: faults(&operation, known, &answer, &v3_names, &dates),
+        answer,
+        documented_dates: dates,
         known: known.is_some(),
         unsendable: media
             .is_none()

@@ -1,0 +1,137 @@
+//! What the names and types of an operation suggest; a person reviews each guess.
+
+use serde_json::Value;
+
+use crate::annotations::TenantRole;
+use crate::model::answer::DocumentedAnswer;
+use crate::model::operation::{Operation, OperationArgument};
+use crate::unfinished::TODO;
+use tool::Rule;
+
+/// Arguments that say how many rows a page has.
+const PAGE_SIZES: [&str; 6] = ["limit", "pageLimit", "pageSize", "perPage", "count", "size"];
+
+/// Arguments that count pages.
+const PAGES: [&str; 3] = ["page", "pageNumber", "pageNo"];
+
+/// Arguments that count rows.
+const OFFSETS: [&str; 2] = ["skip", "offset"];
+
+/// Arguments that take what the page before ended with.
+const CURSORS: [&str; 7] = [
+    "startAfterId",
+    "startAfter",
+    "lastId",
+    "lastMessageId",
+    "cursor",
+    "nextPageToken",
+    "pageToken",
+];
+
+/// Fields that tell records apart, most telling first.
+const TELLING: [&str; 16] = [
+    "id",
+    "_id",
+    "name",
+    "title",
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "status",
+    "type",
+    "amount",
+    "currency",
+    "startTime",
+    "dueDate",
+    "createdAt",
+    "dateAdded",
+];
+
+/// Most summary fields that are guessed.
+const MOST_FIELDS: usize = 6;
+
+/// The path of the rows, and the line of `paging`.
+pub(super) fn guess_paging(
+    operation: &Operation,
+    answer: &DocumentedAnswer,
+) -> (Option<String>, String) {
+    let argument = |names: &[&str]| {
+        let has = |name: &&&str| operation.arguments.iter().any(|one| one.name == **name);
+        names.iter().find(has).map(|name| (*name).to_owned())
+    };
+    let rows = answer.first_list();
+    let size = argument(&PAGE_SIZES);
+    let mut paging = toml::Table::new();
+    let mut give = |key: &str, value: toml::Value| paging.insert(key.to_owned(), value);
+    let (page, offset, cursor) = (argument(&PAGES), argument(&OFFSETS), argument(&CURSORS));
+    let style = match (&rows, &page, &offset, &cursor) {
+        (None, ..) => "none",
+        (_, Some(_), ..) => "page",
+        (_, None, Some(_), _) => "offset",
+        (.., Some(_)) => "cursor",
+        _ => "none",
+    };
+    give("style", style.into());
+    if let Some(rows) = &rows {
+        give("rows", rows.clone().into());
+    }
+    if style != "none" {
+        match size {
+            Some(size) => give("page_size", size.into()),
+            None => give("narrow", TODO.into()),
+        };
+    }
+    match style {
+        "page" | "offset" => drop(give("position", page.or(offset).unwrap_or_default().into())),
+        "cursor" => {
+            let next = [(cursor.unwrap_or_default(), TODO.into())];
+            give("next", toml::Table::from_iter(next).into());
+        }
+        _ => {}
+    }
+    let paging = toml::Value::from(paging);
+    let line = match (&rows, style) {
+        (None, _) => format!("paging = {paging}"),
+        (Some(_), "none") => format!(
+            "paging = {paging} # {TODO}: guessed. How one asks for more, where the answer is not everything"
+        ),
+        _ => format!("paging = {paging} # {TODO}: guessed. CONTRIBUTING.md has its keys"),
+    };
+    (rows, line)
+}
+
+/// Fields of a row of the list at `rows`, or of the answer, or of the one object in it.
+pub(super) fn guess_summary_fields(answer: &DocumentedAnswer, rows: Option<&str>) -> Vec<String> {
+    let fields = answer.fields_of(rows);
+    let telling = TELLING.iter().filter_map(|name| {
+        let is_it = |field: &&String| field.rsplit('.').next() == Some(*name);
+        fields.iter().find(is_it).cloned()
+    });
+    telling.take(MOST_FIELDS).collect()
+}
+
+/// What an argument that may name a tenant names, and whether the caller's own is filled in.
+pub(super) fn guess_role(operation: &Operation, name: &str) -> (TenantRole, Rule) {
+    let plain = name.to_lowercase();
+    let role = if plain.contains("company") || plain.contains("agency") {
+        TenantRole::Company
+    } else {
+        TenantRole::Location
+    };
+    // What changes the location itself must name it.
+    let is_itself = operation.path.ends_with(&format!("{{{name}}}")) && operation.method != "GET";
+    let rule = if is_itself {
+        Rule::Explicit
+    } else {
+        Rule::Fill
+    };
+    (role, rule)
+}
+
+/// The form of a date, by what its schema calls it.
+pub(super) fn guess_date(arguments: &[&OperationArgument], path: &str) -> &'static str {
+    let argument = arguments.iter().find(|one| one.wire_name == path);
+    let is_day = argument.is_some_and(|one| one.schema["format"] == Value::from("date"));
+    if is_day { "date" } else { "date-time" }
+}

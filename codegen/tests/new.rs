@@ -1,0 +1,187 @@
+//! Tables that `codegen new` writes: where they go, what they say, and that nothing is missing once they are filled in.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use codegen::annotations;
+use codegen::document::load::{Sources, load};
+use codegen::draft::draft;
+use codegen::error::Problem;
+use codegen::pipeline::{DescribedDocuments, described};
+use codegen::unfinished::{UnfinishedTables, unfinished};
+
+const HEAD: &str = "# What we know.\n";
+
+fn sources() -> Sources {
+    let openapi = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi");
+    load(Path::new(openapi)).expect("openapi loads")
+}
+
+/// `openapi/` as it is before anybody has written a table.
+fn without_tables() -> (Sources, DescribedDocuments) {
+    let mut sources = sources();
+    sources.annotations.clear();
+    let described = described(&sources);
+    (sources, described)
+}
+
+/// `file` with the drafts of the operations `ids` of `document`, one after another.
+fn drafts(described: &DescribedDocuments, document: &str, ids: &[&str], file: &str) -> String {
+    let mut file = file.to_owned();
+    for id in ids {
+        let mut operations = described.operations.iter();
+        let is_it = |one: &codegen::pipeline::LoweredOperation| {
+            one.operation.document == document && one.operation.operation_id == *id
+        };
+        let lowered = operations.find(|one| is_it(one)).expect(id);
+        let source = &described.documents[&lowered.operation.source];
+        file = draft(lowered, source, &file).text;
+    }
+    file
+}
+
+#[test]
+fn a_table_says_what_the_document_tells_and_what_is_to_be_filled_in() {
+    let (_, described) = without_tables();
+    let check = |document: &str, id: &str, expected: &str| {
+        let text = drafts(&described, document, &[id], HEAD);
+        assert_eq!(text, format!("{HEAD}\n{expected}"), "{text}");
+    };
+    check(
+        "links",
+        "search-trigger-links",
+        include_str!("new/search-trigger-links.toml"),
+    );
+    check("links", "update-link", include_str!("new/update-link.toml"));
+    check(
+        "calendars",
+        "create-block-slot",
+        include_str!("new/create-block-slot.toml"),
+    );
+}
+
+#[test]
+fn a_table_stands_behind_that_of_the_operation_before_it() {
+    let (_, described) = without_tables();
+    let table = |id: &str| format!("[{id}]\ntitle = \"T\"\n\n[{id}.arguments.a]\ntext = \"a\"\n");
+    let check = |present: &[&str], new: &str, expected: &[&str]| {
+        let present: Vec<String> = present.iter().map(|id| table(id)).collect();
+        let file = format!("{HEAD}\n{}", present.join("\n# Below.\n"));
+        let text = drafts(&described, "links", &[new], &file);
+        let headers = text.lines().filter(|line| line.starts_with('['));
+        let headers: Vec<&str> = headers
+            .filter(|line| !line.contains(".arguments"))
+            .collect();
+        let expected: Vec<String> = expected.iter().map(|id| format!("[{id}]")).collect();
+        assert_eq!(headers, expected);
+        // A comment stays above the table that it stood above.
+        for id in present
+            .iter()
+            .skip(1)
+            .filter_map(|table| table.lines().next())
+        {
+            assert!(text.contains(&format!("# Below.\n{id}\n")), "{text}");
+        }
+    };
+    // The document has get-link-by-id, update-link, delete-link, search-trigger-links, get-links, create-link.
+    check(&[], "update-link", &["update-link"]);
+    check(
+        &["get-link-by-id", "get-links"],
+        "update-link",
+        &["get-link-by-id", "update-link", "get-links"],
+    );
+    check(
+        &["get-links", "get-link-by-id"],
+        "delete-link",
+        &["get-links", "get-link-by-id", "delete-link"],
+    );
+    check(
+        &["get-links"],
+        "get-link-by-id",
+        &["get-links", "get-link-by-id"],
+    );
+}
+
+#[test]
+fn an_unfinished_table_fails_the_build_by_name() {
+    let (mut sources, described) = without_tables();
+    let text = drafts(&described, "links", &["update-link"], HEAD);
+    let tables = unfinished("links", &text);
+    let places = tables.values().map(Vec::len).sum::<usize>();
+    sources.unfinished = [("links".to_owned(), tables)].into();
+    let toolsets = &mut sources.allowlist.toolsets;
+    toolsets.clear();
+    sources.allowlist.left_out.clear();
+    let problems = codegen::pipeline::described(&sources).problems;
+    let ours: Vec<&Problem> = problems
+        .iter()
+        .filter(|one| one.document.as_deref() == Some("links"))
+        .filter(|one| one.place.contains("[update-link"))
+        .collect();
+    assert_eq!(ours.len(), places, "{ours:?}");
+    assert!(places >= 6, "{places}");
+    let first = ours.first().map(ToString::to_string).unwrap_or_default();
+    assert!(
+        first.starts_with(
+            "links: openapi/tools/links.toml line 4 [update-link] title: is not filled in;"
+        ),
+        "{first}"
+    );
+}
+
+/// What the build demands beyond the words of people is in the draft of every operation of every document.
+#[test]
+fn nothing_is_missing_in_a_table_that_is_filled_in() {
+    let (mut sources, before) = without_tables();
+    let names: BTreeSet<(&str, &str)> = before
+        .operations
+        .iter()
+        .map(|one| {
+            let operation = &one.operation;
+            (operation.document.as_str(), operation.operation_id.as_str())
+        })
+        .collect();
+    let documents: BTreeSet<&str> = names.iter().map(|(document, _)| *document).collect();
+    for document in documents {
+        let of_document = names.iter().filter(|(one, _)| *one == document);
+        let ids: Vec<&str> = of_document.map(|(_, id)| *id).collect();
+        let text = filled_in(&drafts(&before, document, &ids, HEAD));
+        let left = unfinished(document, &text);
+        assert_eq!(left, UnfinishedTables::new(), "{document}");
+        let tables = annotations::parse(document, &text)
+            .unwrap_or_else(|problem| panic!("{problem}\n{text}"));
+        assert_eq!(tables.len(), ids.len(), "{document}");
+        sources.annotations.insert(document.to_owned(), tables);
+    }
+    let after = described(&sources);
+    let faults = after.operations.iter().flat_map(|one| &one.faults);
+    let faults: Vec<String> = faults.map(Problem::to_string).collect();
+    assert!(faults.is_empty(), "{}: {faults:#?}", faults.len());
+}
+
+/// A table as somebody leaves it who believes every guess.
+fn filled_in(text: &str) -> String {
+    let mut named = 0;
+    let lines = text.lines().map(|line| {
+        let line = line.split(" # ").next().unwrap_or_default();
+        let value = match line.split(" = ").next().unwrap_or_default() {
+            "phrases" => "[\"a\", \"b\", \"c\", \"d\", \"e\"]".to_owned(),
+            "effect" if line.contains("TODO") => "\"write\"".to_owned(),
+            "token" => "\"location\"".to_owned(),
+            "name" => {
+                named += 1;
+                format!("\"name-{named}\"")
+            }
+            _ => return line.replace("TODO", "some"),
+        };
+        let key = line.split(" = ").next().unwrap_or_default();
+        format!("{key} = {value}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
