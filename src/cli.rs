@@ -63,7 +63,7 @@ use crate::upstream::caller::Credential;
 use crate::upstream::{Caller, Transport};
 use ::state::Store;
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status no server; 2 used or set up wrongly; 130 ended by Ctrl-C.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status no server; 2 wrong use or wrong settings; 130 ended by Ctrl-C.";
 
 /// As shells have it of what Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

@@ -35,7 +35,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "state",
         ],
     ),
-    ("Servers elsewhere", &["login", "logout"]),
+    ("Remote servers", &["login", "logout"]),
     ("Shell", &["completions", "man"]),
 ];
 

@@ -17,13 +17,15 @@ use serde_json::Value;
 use crate::inventory;
 
 /// Most tokens (o200k_base) that the list of each surface may cost.
-const MOST_TOKENS: [(&str, usize); 6] = [
+const MOST_TOKENS: [(&str, usize); 8] = [
     ("", 5_400),
     ("official", 4_400),
     ("orchestrator", 1_000),
     ("orchestrator/readonly", 480),
     ("official-36", 7_800),
     ("x/all", 95_000),
+    ("legacy", 10_000),
+    ("compat", 1_500),
 ];
 
 fn listed(toolset: &str) -> Vec<Value> {
