@@ -72,7 +72,8 @@ pub fn documentation(
         });
     }
     let whole: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
-    let parts = parts::parts(generation, &costs::read(root)?);
+    let mut parts = parts::parts(generation, &costs::read(root)?);
+    parts.extend(manifests::install_parts(root)?);
     let mut used = BTreeSet::new();
     let mut problems = Vec::new();
     for path in documents(root)? {

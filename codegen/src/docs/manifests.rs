@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::Errors;
-pub use install::{clients, routes};
+pub(super) use install::parts as install_parts;
 pub use product::Product;
 
 /// Every manifest of the repository at `root`, as it has to be: paths from the root, and texts.

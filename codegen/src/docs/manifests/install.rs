@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::product::Product;
+use crate::docs::parts::Part;
 use crate::error::{Errors, Problem};
 
 /// What `packaging/try --record` has written down.
@@ -35,9 +36,22 @@ const WAYS: [(&str, &str, &str); 5] = [
     ("source", "Source", "Rust 1.95 or later, and a C compiler"),
 ];
 
-/// The table of the ways.
-pub fn routes(root: &Path) -> Result<String, Errors> {
-    let measured = read_measurements(root)?;
+/// The tables of docs/install.md.
+pub(in crate::docs) fn parts(root: &Path) -> Result<Vec<Part>, Errors> {
+    Ok(vec![
+        Part {
+            name: "ways to install",
+            text: ways(&read_measurements(root)?),
+        },
+        Part {
+            name: "links of clients",
+            text: clients(&Product::read(root)?),
+        },
+    ])
+}
+
+/// The ways with what they took.
+fn ways(measured: &[Measurement]) -> String {
     let mut table =
         "| Way | Needs | First answer after | Download | On disk |\n|---|---|---|---|---|\n"
             .to_owned();
@@ -48,29 +62,28 @@ pub fn routes(root: &Path) -> Result<String, Errors> {
         };
         let _ = writeln!(table, "| {title} | {needs} | {figures} |");
     }
-    Ok(table)
+    table
 }
 
-/// The table of links and commands that add the server to a client.
-pub fn clients(root: &Path) -> Result<String, Errors> {
-    let product = Product::read(root)?;
+/// Links and commands that add the server to a client.
+fn clients(product: &Product) -> String {
     let server = &product.facts.server;
     let package = &product.package.name;
     let repository = product.repository();
     let mut table = "| Client | Sandbox | Account |\n|---|---|---|\n".to_owned();
     let sandbox = format!("npx -y {package} {}", product.facts.sandbox.join(" "));
     let account = format!("npx -y {package} {}", product.facts.account.join(" "));
-    let flags: String = variables(&product, |name| format!("--env {name}=… "));
+    let flags: String = variables(product, |name| format!("--env {name}=… "));
     let rows = [
         (
             "Cursor",
-            format!("[Add to Cursor]({})", cursor_link(&product, false)),
-            format!("[Add to Cursor]({})", cursor_link(&product, true)),
+            format!("[Add to Cursor]({})", cursor_link(product, false)),
+            format!("[Add to Cursor]({})", cursor_link(product, true)),
         ),
         (
             "VS Code",
-            format!("[Add to VS Code]({})", vscode_link(&product, false)),
-            format!("[Add to VS Code]({})", vscode_link(&product, true)),
+            format!("[Add to VS Code]({})", vscode_link(product, false)),
+            format!("[Add to VS Code]({})", vscode_link(product, true)),
         ),
         (
             "Claude Code",
@@ -93,7 +106,7 @@ pub fn clients(root: &Path) -> Result<String, Errors> {
     for (client, sandbox, account) in rows {
         let _ = writeln!(table, "| {client} | {sandbox} | {account} |");
     }
-    Ok(table)
+    table
 }
 
 /// What one way took, as `packaging/try` saw it.
@@ -195,4 +208,56 @@ fn vscode_link(product: &Product, is_account: bool) -> String {
 fn variables(product: &Product, text: impl Fn(&str) -> String) -> String {
     let variables = product.facts.variables.iter();
     variables.map(|one| text(&one.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_that_nobody_measured_says_so() {
+        let npm = Measurement {
+            way: "npm".to_owned(),
+            seconds: "1.9".to_owned(),
+            download: "12.3".to_owned(),
+            disk: "30.0".to_owned(),
+        };
+        let table = ways(&[npm]);
+        assert!(
+            table.contains("| Node.js 18 or later | 1.9 s | 12.3 MB | 30.0 MB |"),
+            "{table}"
+        );
+        assert!(table.contains("compiler | not measured | | |"), "{table}");
+    }
+
+    /// Links are read by many: they name what is asked for, and hold no values.
+    #[test]
+    fn links_hold_settings_and_no_values() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let product = Product::read(root).expect("a product");
+        let link = vscode_link(&product, true);
+        for part in [
+            "config=%7B%22command%22%3A%22npx%22%2C%22args%22%3A%5B%22-y%22%2C%22highlevel-mcp%22%2C%22stdio%22%5D",
+            "%22HIGHLEVEL_TOKEN%22%3A%22%24%7Binput%3Atoken%7D%22",
+            "&inputs=%5B%7B%22id%22%3A%22token%22",
+        ] {
+            assert!(link.contains(part), "{link} lacks {part}");
+        }
+        let link = cursor_link(&product, true);
+        let config = link.split_once("config=").expect("a config").1;
+        let config = config
+            .replace("%3D", "=")
+            .replace("%2B", "+")
+            .replace("%2F", "/");
+        let config: Value =
+            serde_json::from_slice(&STANDARD.decode(config).expect("base64")).expect("JSON");
+        assert_eq!(
+            config,
+            json!({
+                "command": "npx",
+                "args": ["-y", "highlevel-mcp", "stdio"],
+                "env": {"HIGHLEVEL_TOKEN": "", "HIGHLEVEL_LOCATION_ID": ""},
+            })
+        );
+    }
 }
