@@ -16,7 +16,7 @@ use crate::document::load::Sources;
 use crate::error::{Errors, Problem};
 use crate::generation::Generation;
 use markers::FilledDocument;
-use parts::Part;
+use parts::GeneratedPart;
 
 /// What brings every generated text up to date.
 const COMMAND: &str = "cargo run -p codegen -- docs";
@@ -142,7 +142,7 @@ pub fn write(root: &Path, files: &[DocumentationFile]) -> Result<Vec<String>, Pr
 }
 
 /// Parts that no marker asks for.
-fn unused(parts: &[Part], used: &BTreeSet<String>) -> Vec<Problem> {
+fn unused(parts: &[GeneratedPart], used: &BTreeSet<String>) -> Vec<Problem> {
     let unused = parts.iter().filter(|part| !used.contains(part.name));
     let problems = unused.map(|part| {
         Problem::new(

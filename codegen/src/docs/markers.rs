@@ -1,6 +1,6 @@
 //! Text between markers: what stands there is replaced, all else stays.
 
-use super::parts::Part;
+use super::parts::GeneratedPart;
 use crate::error::Problem;
 
 const OPEN: &str = "<!-- codegen: ";
@@ -21,7 +21,7 @@ pub(super) struct FilledDocument {
 pub(super) fn fill(
     place: &str,
     text: &str,
-    parts: &[Part],
+    parts: &[GeneratedPart],
 ) -> Result<FilledDocument, Vec<Problem>> {
     let mut filled = FilledDocument {
         text: String::new(),
@@ -88,8 +88,8 @@ fn unended(place: &str, name: &str) -> Problem {
 mod tests {
     use super::*;
 
-    fn parts() -> Vec<Part> {
-        let part = |name, text: &str| Part {
+    fn parts() -> Vec<GeneratedPart> {
+        let part = |name, text: &str| GeneratedPart {
             name,
             text: text.to_owned(),
         };

@@ -5,7 +5,7 @@ use super::tools_page::tools_of;
 use crate::generation::Generation;
 
 /// A generated text by the name that its markers have. One line stands within a sentence, several by themselves.
-pub(super) struct Part {
+pub(super) struct GeneratedPart {
     pub(super) name: &'static str,
     pub(super) text: String,
 }
@@ -61,7 +61,7 @@ const SURFACES: [(&str, &str, &str); 10] = [
 ];
 
 /// Every part.
-pub(super) fn parts(generation: &Generation, costs: &ListCosts) -> Vec<Part> {
+pub(super) fn parts(generation: &Generation, costs: &ListCosts) -> Vec<GeneratedPart> {
     let tools = tools_of(generation, None).count();
     let v3_only = generation.operations.iter();
     let v3_only = v3_only.filter(|one| one.operation.source.starts_with("v3/"));
@@ -78,11 +78,11 @@ pub(super) fn parts(generation: &Generation, costs: &ListCosts) -> Vec<Part> {
         ("left out", left_out),
         ("orchestrator tokens", tokens("/mcp/orchestrator")),
     ];
-    let values = values.into_iter().map(|(name, value)| Part {
+    let values = values.into_iter().map(|(name, value)| GeneratedPart {
         name,
         text: grouped(value),
     });
-    let surfaces = Part {
+    let surfaces = GeneratedPart {
         name: "surfaces",
         text: surfaces(costs),
     };
