@@ -377,7 +377,7 @@ impl MetricsSettings {
         let address = (!self.listen.is_empty()).then(|| self.listen.parse::<SocketAddr>());
         match address {
             Some(Err(_)) => Err(ConfigError(format!(
-                "metrics.listen {:?} is no address and port, such as 127.0.0.1:8101; leave it empty for no metrics",
+                "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101; leave it empty for no metrics",
                 self.listen
             ))),
             _ => Ok(()),

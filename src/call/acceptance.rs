@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn every_trial_is_an_operation_and_proves_what_it_is_for() {
         for path in ACCEPTING.iter().chain(&PROVING) {
-            assert!(catalog::get(path).is_some(), "{path} is no operation");
+            assert!(catalog::get(path).is_some(), "{path} is not an operation");
         }
         for path in PROVING {
             assert!(catalog::get(path).is_some_and(|tool| tool.proves), "{path}");

@@ -38,7 +38,7 @@ pub(crate) fn write(
         Media::Multipart => multipart(tool, arguments.body()?)?,
     };
     let value = HeaderValue::from_str(&content_type)
-        .map_err(|_| PrepareError("the media type is no header".to_owned()))?;
+        .map_err(|_| PrepareError("the media type is not a header".to_owned()))?;
     request.headers_mut().insert(CONTENT_TYPE, value);
     *request.body_mut() = Some(bytes.into());
     Ok(())
@@ -48,7 +48,7 @@ pub(crate) fn write(
 pub(crate) fn file(value: &Value) -> Result<UploadFile, &'static str> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let data = value.as_str().or_else(|| text("data"));
-    let data = data.ok_or("is no file: give base64, a data URI, or {data, name, type}")?;
+    let data = data.ok_or("is not a file: give base64, a data URI, or {data, name, type}")?;
     let (media_type, encoded) = match data.strip_prefix("data:") {
         Some(uri) => {
             let (head, encoded) = uri.split_once(',').ok_or("is a data URI without a comma")?;

@@ -113,7 +113,7 @@ impl Connect {
             let stray = stray.display();
             return Err(CliError(match self.write {
                 Some(None) => format!("give the file behind an equals sign: --write={stray}"),
-                _ => format!("{stray} is no flag; to add it to that file give --write={stray}"),
+                _ => format!("{stray} is not a flag; to add it to that file give --write={stray}"),
             }));
         }
         let config = Config::load(flags)?;

@@ -229,7 +229,7 @@ fn pasted() -> Result<CallbackParameters, CliError> {
     let query = line.trim().split_once('?').map(|(_, query)| query);
     let query = query.ok_or_else(|| {
         CliError(
-            "that is no address that the sign-in ends at: it begins with http://127.0.0.1 and holds code=; nothing was stored"
+            "that is not an address that the sign-in ends at: it begins with http://127.0.0.1 and holds code=; nothing was stored"
                 .to_owned(),
         )
     })?;

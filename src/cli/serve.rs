@@ -171,7 +171,7 @@ async fn metrics(config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
     }
     let listen: SocketAddr = settings.listen.parse().map_err(|_| {
         CliError(format!(
-            "metrics.listen {:?} is no address and port, such as 127.0.0.1:8101",
+            "metrics.listen {:?} is not an address and port, such as 127.0.0.1:8101",
             settings.listen
         ))
     })?;

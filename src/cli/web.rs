@@ -103,11 +103,11 @@ pub(super) struct ServerAddress {
 }
 
 impl ServerAddress {
-    /// Fails where it is no address of a web server. A bare origin means its `/mcp`.
+    /// Fails where it is not an address of a web server. A bare origin means its `/mcp`.
     pub(super) fn parse(text: &str) -> Result<Self, CliError> {
         let wrong = || {
             CliError(format!(
-                "{text:?} is no address of a server; give it as https://mcp.example.com"
+                "{text:?} is not an address of a server; give it as https://mcp.example.com"
             ))
         };
         let mut endpoint = Url::parse(text).map_err(|_| wrong())?;

@@ -22,7 +22,7 @@ pub(super) struct VariableSettings {
     pub values: Vec<(String, String, Value)>,
 }
 
-/// Nothing where the variable is no setting of this server. Fails with what is to be said of it.
+/// Nothing where the variable is not a setting of this server. Fails with what is to be said of it.
 pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<VariableSettings, String> {
     let one =
         |section: &str, key: &str, value: Value| vec![(section.to_owned(), key.to_owned(), value)];
@@ -71,7 +71,7 @@ pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<Variable
     }
 }
 
-/// What to say of a variable that is no setting.
+/// What to say of a variable that is not a setting.
 fn unknown(defaults: &Table, name: &str) -> String {
     let keys = defaults.iter().flat_map(|(section, keys)| {
         let keys = keys.as_table().into_iter().flat_map(Table::keys);
@@ -89,8 +89,8 @@ fn unknown(defaults: &Table, name: &str) -> String {
     let known: Vec<(String, &String)> = all.iter().map(|one| (short(one), one)).collect();
     let known = known.iter().map(|(short, whole)| (short.as_str(), *whole));
     match nearest(&short(name), known) {
-        Some(near) => format!("is no setting; did you mean {near}?"),
-        None => "is no setting; `highlevel-mcp config defaults` prints all of them".to_owned(),
+        Some(near) => format!("is not a setting; did you mean {near}?"),
+        None => "is not a setting; `highlevel-mcp config defaults` prints all of them".to_owned(),
     }
 }
 

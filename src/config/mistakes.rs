@@ -121,7 +121,9 @@ pub(super) fn section(defaults: &Table, name: &str, value: &Value) -> Option<Str
         Some(near) => format!("did you mean [{near}]?"),
         None => "`highlevel-mcp config defaults` prints all sections".to_owned(),
     };
-    Some(format!("[{name}] is no section of the settings; {remedy}"))
+    Some(format!(
+        "[{name}] is not a section of the settings; {remedy}"
+    ))
 }
 
 /// What is wrong with `value` for this section and key.
@@ -148,7 +150,7 @@ pub(super) fn value(
             (None, Some(home)) => format!("it belongs under [{home}]"),
             (None, None) => "`highlevel-mcp config defaults` prints all settings".to_owned(),
         };
-        return wrong(format!("[{section}] {key} is no setting; {remedy}"));
+        return wrong(format!("[{section}] {key} is not a setting; {remedy}"));
     }
     if holds_secret((section, key), value) {
         return wrong(as_source(&format!("{section}.{key}")));
@@ -190,7 +192,7 @@ fn one_of_map((section, key): (&str, &str), value: &Value, members: &[&str]) -> 
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("it takes {}", members.join(", ")),
             };
-            let what = format!("{name} {member} is no setting; {remedy}");
+            let what = format!("{name} {member} is not a setting; {remedy}");
             return wrong(Some(member), what);
         }
         if holds_secret((section, member), value) {

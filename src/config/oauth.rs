@@ -133,7 +133,7 @@ impl OauthSettings {
         let is_host = is_host.is_ok_and(|host| !host.as_str().contains('@'));
         if !self.header_host.is_empty() && !is_host {
             return wrong(format!(
-                "oauth.header_host {:?} is no host; give its name alone, such as \"keys.example.com\"",
+                "oauth.header_host {:?} is not a host; give its name alone, such as \"keys.example.com\"",
                 self.header_host
             ));
         }
@@ -194,7 +194,7 @@ impl MarketplaceSettings {
         }
         if !self.url.is_empty() && self.url.parse::<Url>().is_err() {
             return Err(ConfigError::new(format!(
-                "marketplace.url {:?} is no address; leave it empty for HighLevel's own page",
+                "marketplace.url {:?} is not an address; leave it empty for HighLevel's own page",
                 self.url
             )));
         }
@@ -273,17 +273,17 @@ mod tests {
             (
                 "https://mcp.example.com",
                 "https://keys.example.com",
-                Some("is no host"),
+                Some("is not a host"),
             ),
             (
                 "https://mcp.example.com",
                 "keys.example.com/mcp",
-                Some("is no host"),
+                Some("is not a host"),
             ),
             (
                 "https://mcp.example.com",
                 "me@keys.example.com",
-                Some("is no host"),
+                Some("is not a host"),
             ),
             (
                 "https://mcp.example.com",

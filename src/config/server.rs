@@ -116,7 +116,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     }
     let why = match text.parse::<IpAddr>() {
         Ok(_) => "has no port",
-        Err(_) => "is no address and port",
+        Err(_) => "is not an address and port",
     };
     Err(format!(
         "{text:?} {why}; give both, such as 127.0.0.1:8100, or a port alone, which is one of this machine"

@@ -1,4 +1,4 @@
-//! The order of the sources, and what is no setting.
+//! The order of the sources, and what is not a setting.
 
 use secrecy::ExposeSecret;
 
@@ -59,12 +59,12 @@ fn what_is_no_setting_is_named() {
     check(
         &usual,
         &[("HIGHLEVEL_MCP_SERVER_LISTN", "x")],
-        "HIGHLEVEL_MCP_SERVER_LISTN is no setting; did you mean HIGHLEVEL_MCP_SERVER_LISTEN?",
+        "HIGHLEVEL_MCP_SERVER_LISTN is not a setting; did you mean HIGHLEVEL_MCP_SERVER_LISTEN?",
     );
     check(
         &usual,
         &[("HIGHLEVEL_MCP_LISTEN", "x")],
-        "HIGHLEVEL_MCP_LISTEN is no setting",
+        "HIGHLEVEL_MCP_LISTEN is not a setting",
     );
     check(
         &usual,
@@ -86,7 +86,7 @@ fn what_is_no_setting_is_named() {
         &flags,
         &[],
         &format!(
-            "{}, line 3: [server] port is no setting",
+            "{}, line 3: [server] port is not a setting",
             one.path().display()
         ),
     );
@@ -101,7 +101,7 @@ fn what_is_no_setting_is_named() {
     check(
         &listen,
         &[],
-        "--listen: server.listen: \"mcp.example.com\" is no address and port; give both, such as 127.0.0.1:8100",
+        "--listen: server.listen: \"mcp.example.com\" is not an address and port; give both, such as 127.0.0.1:8100",
     );
 }
 
@@ -165,7 +165,7 @@ fn a_port_alone_is_one_of_this_machine() {
     check(Some("[::1]:8503"), None, Ok("[::1]:8503"));
     check(None, Some(8503), Ok("127.0.0.1:8503"));
     check(Some("0.0.0.0"), None, Err("\"0.0.0.0\" has no port"));
-    check(Some("70000"), None, Err("is no address and port"));
+    check(Some("70000"), None, Err("is not an address and port"));
     check(
         Some(":8503"),
         None,
@@ -192,7 +192,7 @@ fn metrics_that_could_listen_nowhere_are_refused() {
     assert!(metrics("").is_ok());
     let error = metrics("8101").expect_err("no address");
     assert!(
-        error.contains("metrics.listen \"8101\" is no address and port"),
+        error.contains("metrics.listen \"8101\" is not an address and port"),
         "{error}"
     );
 }

@@ -30,7 +30,7 @@ impl WindowSettings {
         match is_usable {
             true => Ok(Some(text)),
             false => Err(ConfigError::new(
-                "windows.url is no address of a Valkey or Redis; give one such as redis://127.0.0.1:6379, or with a \
+                "windows.url is not an address of a Valkey or Redis; give one such as redis://127.0.0.1:6379, or with a \
                  password rediss://:PASSWORD@HOST:6379 where TLS protects it"
                     .to_owned(),
             )),

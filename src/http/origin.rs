@@ -156,7 +156,7 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Result<Authority, HttpProblem> {
             host.to_str()
                 .ok()
                 .and_then(|host| host.parse::<Authority>().ok())
-                .ok_or_else(|| refused("The Host header is no host."))?,
+                .ok_or_else(|| refused("The Host header is not a host."))?,
         ),
     };
     let authority = match (first, uri.authority()) {
@@ -231,7 +231,7 @@ mod tests {
             None,
             Err("--allowed-host localhost.evil.example "),
         );
-        check("", None, Err("is no host"));
+        check("", None, Err("is not a host"));
         check("me@127.0.0.1:8100", None, Err("a user's name"));
         check("evil.example@localhost", None, Err("a user's name"));
         check("10.0.0.1", None, Err("--allowed-host 10.0.0.1 "));
@@ -287,7 +287,7 @@ mod tests {
         check("localhost:8100", Some("file://localhost:8100"), foreign);
         check("localhost:8100", Some("localhost:8100"), foreign);
         check("localhost:8100", Some(""), foreign);
-        // A name that leads here is no host of ours, whatever its page says.
+        // A name that leads here is not a host of ours, whatever its page says.
         check(
             "evil.example:8100",
             Some("http://evil.example:8100"),

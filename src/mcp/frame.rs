@@ -153,7 +153,7 @@ impl FrameId {
         self.0.get()
     }
 
-    /// `None` for what is no id in JSON-RPC.
+    /// `None` for what is not an id in JSON-RPC.
     fn new(value: &Value) -> Option<Self> {
         let is_id = value.is_string() || value.as_f64().is_some();
         let text = is_id.then(|| value.to_string())?;

@@ -89,7 +89,7 @@ impl PostedFrame {
                     _ => "error".to_owned(),
                 };
                 Self::Answer {
-                    // An id that is no text is none of ours.
+                    // An id that is not a text is none of ours.
                     id: id.unwrap_or_default(),
                     word,
                 }

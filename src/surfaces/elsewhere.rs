@@ -20,7 +20,7 @@ impl Endpoint {
         let name = tool.name;
         if let Some(runner) = self.runner(tool) {
             return Some(format!(
-                "{name} is no tool of this list: {runner} runs it, as the operation {name}."
+                "{name} is not a tool of this list: {runner} runs it, as the operation {name}."
             ));
         }
         if self.read_only && tool.effect != Effect::Read {
@@ -40,7 +40,7 @@ impl Endpoint {
             }
         };
         Some(format!(
-            "{name} is no tool of this endpoint: {endpoint} lists it, and /mcp/orchestrator runs it as an operation."
+            "{name} is not a tool of this endpoint: {endpoint} lists it, and /mcp/orchestrator runs it as an operation."
         ))
     }
 
@@ -53,7 +53,7 @@ impl Endpoint {
         let (_, listing) = endpoint.resolve(name)?;
         let slash = if path.is_empty() { "" } else { "/" };
         Some(format!(
-            "{} is no tool of this endpoint: /mcp{slash}{path} has it.",
+            "{} is not a tool of this endpoint: /mcp{slash}{path} has it.",
             listing.name()
         ))
     }

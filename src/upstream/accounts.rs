@@ -59,7 +59,7 @@ impl Accounts {
             let location = tenant(&settings.location_id);
             let fault = match (&location, twin, &found, &timezone) {
                 _ if !is_alias(alias) => Some(format!(
-                    "is no alias: 1 to {LONGEST_ALIAS} of a-z, 0-9, - and _"
+                    "is not an alias: 1 to {LONGEST_ALIAS} of a-z, 0-9, - and _"
                 )),
                 (Err(what), ..) => Some(format!("location_id {what}")),
                 (_, Some(other), ..) => Some(format!(

@@ -332,7 +332,8 @@ impl Transport {
         let accept = match target.tool.answers_media() {
             None => HeaderValue::from_static(JSON),
             Some(media) => HeaderValue::try_from(accept(media)).map_err(|_| {
-                let what = "The request was not sent: the media type of its answer is no header.";
+                let what =
+                    "The request was not sent: the media type of its answer is not a header.";
                 Failure::new(FailureClass::Refused, what)
             })?,
         };

@@ -139,7 +139,7 @@ fn check(entry: &str, run: fn(&[u8])) {
         let text = std::env::var(name).ok()?;
         Some(
             text.parse()
-                .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+                .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
         )
     };
     let until = number("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));

@@ -66,7 +66,7 @@ fn requests() -> Vec<Row> {
             "",
         ),
         (
-            "an id that is no id",
+            "an id that is not an id",
             plain(),
             r#"{"jsonrpc":"2.0","id":{"a":1},"method":"ping"}"#.to_owned(),
             400,

@@ -226,7 +226,7 @@ pub(crate) fn fits(tool: &Tool, request: &Value) -> BTreeMap<&'static str, Strin
         );
         holes.insert(name, decoded.into_owned());
     }
-    // No name in the query that the tool does not have, and none twice that is no list.
+    // No name in the query that the tool does not have, and none twice that is not a list.
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for (name, _) in url.query_pairs() {
         *names.entry(name.into_owned()).or_default() += 1;

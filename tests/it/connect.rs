@@ -83,8 +83,8 @@ async fn an_address_is_made_whole_or_refused_with_a_sentence() {
         ),
         ("https://u:p@h/mcp", Err("a name or a password")),
         ("https://h/mcp?token=x", Err("behind ? or #")),
-        ("https://", Err("is no address")),
-        ("a b", Err("is no address")),
+        ("https://", Err("is not an address")),
+        ("a b", Err("is not an address")),
     ] {
         let arguments = ["cursor", "--sandbox", &config, "--url", url];
         let (status, stdout, stderr) = run(&arguments, &[("T", "pit-x")]).await;

@@ -482,12 +482,12 @@ async fn what_only_some_clients_need_is_a_warning() {
 #[tokio::test]
 async fn what_is_no_server_is_said() {
     for (url, code, part) in [
-        ("mcp.example.com", 2, "is no address of a server"),
-        ("ftp://mcp.example.com", 2, "is no address of a server"),
+        ("mcp.example.com", 2, "is not an address of a server"),
+        ("ftp://mcp.example.com", 2, "is not an address of a server"),
         (
             "https://user@mcp.example.com",
             2,
-            "is no address of a server",
+            "is not an address of a server",
         ),
         ("http://127.0.0.1:1", 1, "cannot be reached"),
     ] {

@@ -315,7 +315,7 @@ async fn servers_at_which_nobody_can_sign_in_are_told_apart() {
         (fixed.url.as_str(), "clients add login"),
         (open.url.as_str(), "doctor --public"),
         ("http://mcp.example.com", "is not encrypted"),
-        ("mcp.example.com", "is no address of a server"),
+        ("mcp.example.com", "is not an address of a server"),
     ] {
         let state = tempfile::tempdir().expect("a folder");
         let done = own(&state, &["login", "--url", url, "--no-browser"])

@@ -200,7 +200,7 @@ async fn mistakes_are_named_with_their_place_and_remedy() {
     check(&text, "the settings have 3 mistakes");
     check(
         &text,
-        &format!("{file}, line 2: [server] lisen is no setting; did you mean listen?"),
+        &format!("{file}, line 2: [server] lisen is not a setting; did you mean listen?"),
     );
     check(
         &text,
@@ -208,12 +208,12 @@ async fn mistakes_are_named_with_their_place_and_remedy() {
     );
     check(
         &text,
-        "HIGHLEVEL_MCP_LOG_LEVLE is no setting; did you mean HIGHLEVEL_MCP_LOG_LEVEL?",
+        "HIGHLEVEL_MCP_LOG_LEVLE is not a setting; did you mean HIGHLEVEL_MCP_LOG_LEVEL?",
     );
     let serve = ["serve", "--sandbox", "--listen", "mcp.example.com"];
     let text = home.run(&serve, &[], 2).await;
     check(
         &text,
-        "--listen: server.listen: \"mcp.example.com\" is no address and port",
+        "--listen: server.listen: \"mcp.example.com\" is not an address and port",
     );
 }

@@ -161,7 +161,7 @@ async fn commands_print_and_exit_as_documented() {
             &[("HIGHLEVEL_MCP_LISTEN", "x")],
             2,
             "",
-            "HIGHLEVEL_MCP_LISTEN is no setting",
+            "HIGHLEVEL_MCP_LISTEN is not a setting",
         ),
         (
             &["serve", "--listen", "1.2.3.4:1"],

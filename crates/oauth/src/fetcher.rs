@@ -219,7 +219,9 @@ fn read_pinned(folder: &Path) -> Result<HashMap<String, String>, PinnedProblem> 
             .map_err(|error| no_document(error.to_string()))?
             .get("client_id")
             .and_then(|id| DocumentUrl::parse(id.as_str()?))
-            .ok_or_else(|| no_document("its client_id is no address of a document".to_owned()))?;
+            .ok_or_else(|| {
+                no_document("its client_id is not an address of a document".to_owned())
+            })?;
         ClientDocument::parse(&id, text.as_bytes())
             .map_err(|problem| no_document(problem.to_string()))?;
         pinned.insert(id.as_str().to_owned(), text);

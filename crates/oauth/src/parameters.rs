@@ -18,7 +18,7 @@ pub(crate) enum ParameterProblem {
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Refuses what is no text, where others would put a replacement character: a `state` goes back as it came.
+    /// Refuses what is not a text, where others would put a replacement character: a `state` goes back as it came.
     pub(crate) fn parse(encoded: &[u8]) -> Result<Self, ParameterProblem> {
         let mut all = Vec::new();
         for part in encoded.split(|byte| *byte == b'&') {

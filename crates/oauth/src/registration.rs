@@ -101,7 +101,7 @@ fn redirects(metadata: &Map<String, Value>) -> Result<Vec<RedirectUri>, OauthPro
 
 /// The list of this name; empty where there is none.
 fn texts<'a>(metadata: &'a Map<String, Value>, name: &str) -> Result<Vec<&'a str>, OauthProblem> {
-    let no_list = || wrong(&format!("{name} is no list of texts."));
+    let no_list = || wrong(&format!("{name} is not a list of texts."));
     match metadata.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(all)) => {

@@ -48,7 +48,7 @@ impl ArgumentPath {
             }
             if name.is_empty() || name.contains(['[', ']']) {
                 return Err(format!(
-                    "{text:?} is no argument; name a field inside one as in customFields[].id"
+                    "{text:?} is not an argument; name a field inside one as in customFields[].id"
                 ));
             }
             Ok(name.to_owned())

@@ -200,7 +200,10 @@ fn time_zone(at: &str, value: &Value, problems: &mut PolicyProblems) -> Option<(
                 Some(near) => format!("did you mean {near}?"),
                 None => "give one such as Europe/Berlin".to_owned(),
             };
-            problems.add(at, format_args!("{name} is no zone that is known; {hint}"));
+            problems.add(
+                at,
+                format_args!("{name} is not a zone that is known; {hint}"),
+            );
             None
         }
     }

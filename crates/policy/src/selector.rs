@@ -62,7 +62,7 @@ impl Class {
         found.ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
             format!(
-                "{name} is no effect{}",
+                "{name} is not an effect{}",
                 instead(name, names, &names.join(", "))
             )
         })
@@ -169,7 +169,7 @@ fn toolset(name: &str, tools: &[Tool]) -> Result<String, String> {
     }
     let all = tool::first_names(known.iter().copied());
     Err(format!(
-        "{name} is no toolset{}",
+        "{name} is not a toolset{}",
         instead(name, known, &all)
     ))
 }

@@ -148,7 +148,7 @@ fn take(
     let hash = found.bytes("hash")?;
     let text = ring.open(sealed_at(&hex(&hash)), &found.bytes("sealed")?)?;
     let text = String::from_utf8(text)
-        .map_err(|_| StoreError::from("a sign-in under way is no text".to_owned()))?;
+        .map_err(|_| StoreError::from("a sign-in under way is not a text".to_owned()))?;
     transaction.run(sqlx::query("DELETE FROM flow WHERE hash = $1").bind(hash))?;
     Ok(SignInFlow {
         step: found.text("step")?,

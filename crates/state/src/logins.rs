@@ -125,7 +125,7 @@ impl LoginRecord {
         let (server, generation) = (row.text("server")?, row.integer("generation")?);
         let text = ring.open(place(&server, generation), &row.bytes("sealed")?)?;
         let text = String::from_utf8(text)
-            .map_err(|_| StoreError::from(format!("the login at {server} is no text")))?;
+            .map_err(|_| StoreError::from(format!("the login at {server} is not a text")))?;
         Ok(Self {
             text: text.into(),
             generation,

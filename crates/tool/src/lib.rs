@@ -193,7 +193,7 @@ pub struct Argument {
     pub place: Place,
     pub role: Role,
     pub date_form: Option<DateForm>,
-    /// How a list travels in the query; `None` where the argument is no list.
+    /// How a list travels in the query; `None` where the argument is not a list.
     pub list_style: Option<ListStyle>,
     /// May contain characters beyond `[A-Za-z0-9_-]` when it stands in the path.
     pub wide_path_value: bool,
@@ -318,7 +318,7 @@ pub struct Paging {
     pub style: PagingStyle,
     /// Argument that sets the page size.
     pub page_size: Option<&'static str>,
-    /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is no list.
+    /// Path of the list in the answer, such as `["contacts"]`; empty where the answer is not a list.
     pub rows: &'static [&'static str],
     /// What to ask for instead when an answer is too long and no page size exists.
     pub narrow: Option<&'static str>,

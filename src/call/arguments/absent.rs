@@ -13,7 +13,7 @@ use super::keywords::Way;
 use super::roles::{Meaning, meaning};
 use tool::{Place, Role, Tool};
 
-/// What programs write for nothing, and what is no id, email or phone.
+/// What programs write for nothing, and what is not an id, email or phone.
 const WORDS_FOR_NOTHING: [&str; 3] = ["null", "undefined", "None"];
 
 /// Removes top-level arguments that say nothing. The names of those that were null and may be emptied.
@@ -150,7 +150,7 @@ fn is_nothing(forms: &Forms<'_>, name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether an empty text is no value of a field: it holds an id, an email, a phone, one of some words, or no text.
+/// Whether an empty text is not a value of a field: it holds an id, an email, a phone, one of some words, or no text.
 fn is_no_text(name: &str, forms: &Forms<'_>) -> bool {
     let takes_no_text = forms.is_typed() && !forms.takes("string");
     let is_no_word = forms

@@ -46,7 +46,7 @@ pub(super) fn lower(
         let Some(value) = values.get_mut(argument.name) else {
             continue;
         };
-        // An empty text of a filter is no filter.
+        // An empty text of a filter is not a filter.
         let is_required = |name: &str| {
             let names = schema["required"].as_array().into_iter().flatten();
             names.into_iter().any(|one| one == name)
@@ -127,7 +127,7 @@ impl Lowering<'_> {
         if is_zero && !self.is_read {
             return self
                 .problems
-                .add(format!("{path} is 1970, which is no date to write"));
+                .add(format!("{path} is 1970, which is not a date to write"));
         }
         match self.lowered(form, as_text, given, &path) {
             Ok((lowered, at)) => {

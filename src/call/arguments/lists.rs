@@ -1,4 +1,4 @@
-//! Lists in the query: an empty one is no filter, and a text that is a list of known words is taken apart, so that each is
+//! Lists in the query: an empty one is not a filter, and a text that is a list of known words is taken apart, so that each is
 //! held to the words there are.
 
 use serde_json::{Map, Value};

@@ -53,10 +53,10 @@ fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
     });
     match nearest(name, known) {
         Some(argument) => format!(
-            "{shown} is no argument of {}, did you mean {}?",
+            "{shown} is not an argument of {}, did you mean {}?",
             tool.name, argument.name
         ),
-        None if *are_told => format!("{shown} is no argument of {}", tool.name),
+        None if *are_told => format!("{shown} is not an argument of {}", tool.name),
         None => {
             *are_told = true;
             let names: Vec<&str> = tool
@@ -65,7 +65,7 @@ fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
                 .map(|argument| argument.name)
                 .collect();
             format!(
-                "{shown} is no argument of {}, which takes {}",
+                "{shown} is not an argument of {}, which takes {}",
                 tool.name,
                 names.join(", ")
             )

@@ -138,14 +138,14 @@ impl OwnArguments {
         let shown: String = path.chars().take(64).collect();
         let owner = self.owner;
         match nearest(name, known.iter().map(|one| (*one, *one))) {
-            Some(near) => format!("{shown} is no argument of {owner}, did you mean {near}?"),
+            Some(near) => format!("{shown} is not an argument of {owner}, did you mean {near}?"),
             None if *are_told || known.is_empty() => {
-                format!("{shown} is no argument of {owner}")
+                format!("{shown} is not an argument of {owner}")
             }
             None => {
                 *are_told = true;
                 let known = known.join(", ");
-                format!("{shown} is no argument of {owner}, which takes {known}")
+                format!("{shown} is not an argument of {owner}, which takes {known}")
             }
         }
     }

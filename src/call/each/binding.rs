@@ -101,7 +101,7 @@ fn required(tool: &'static Tool) -> impl Iterator<Item = &'static Argument> {
     })
 }
 
-/// The fields of a row that are surely meant by an id of this name; `None` for what is no id.
+/// The fields of a row that are surely meant by an id of this name; `None` for what is not an id.
 fn usual_fields(argument: &Argument, write: &Tool, read: &Tool) -> Option<Vec<String>> {
     let own = || IDS.map(str::to_owned).to_vec();
     if argument.name == "id" {

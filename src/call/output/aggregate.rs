@@ -246,7 +246,7 @@ impl Aggregate {
         for measured in &self.fields {
             let (field, reading) = (&measured.field, &measured.reading);
             if let (0, Some(example)) = (reading.taken, &reading.example) {
-                return invalid(format!("{field} holds {example}, which is no number."));
+                return invalid(format!("{field} holds {example}, which is not a number."));
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ impl Output {
             return invalid(format!("output.filter: {fault}."), "");
         }
         if is_batch && self.format != Format::Json && !is_read {
-            let what = "what writes answers with the outcome of each item, which is no table.";
+            let what = "what writes answers with the outcome of each item, which is not a table.";
             return invalid(what.to_owned(), "Leave output.format out.");
         }
         if !self.aggregates() {

@@ -51,7 +51,7 @@ pub struct GatheredRows {
     pub(super) failure: Option<Value>,
     /// Why no further page was asked for.
     pub(super) stopped: Option<&'static str>,
-    /// A row is no object.
+    /// A row is not an object.
     pub(super) is_plain: bool,
     /// Which of the fields that are named any row had.
     pub(super) search: FieldSearch,

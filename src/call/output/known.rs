@@ -22,7 +22,7 @@ pub(super) struct FieldSearch {
     /// Names of members, and of members inside the objects on the way to a missing field, by their paths.
     names: BTreeSet<String>,
     has_rows: bool,
-    /// A row is no object.
+    /// A row is not an object.
     is_plain: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Where a row is no object, its one column, and the field by which it is filtered.
+/// Where a row is not an object, its one column, and the field by which it is filtered.
 pub(super) const PLAIN: &str = "value";
 
 /// Members by which a list of values, such as custom fields, names each of them, and those that hold it.
@@ -34,7 +34,7 @@ pub fn value_at<'a>(value: &'a Value, steps: &[&str]) -> Option<&'a Value> {
 }
 
 /// What a row has at a dotted path. A name may have a dot in it; `customFields.<id>` is the value of that field; a row
-/// that is no object is its own field.
+/// that is not an object is its own field.
 pub(in crate::call) fn field_at<'v>(row: &'v Value, field: &str) -> Option<&'v Value> {
     if !row.is_object() && field == PLAIN {
         return Some(row);

@@ -46,7 +46,7 @@ pub(super) fn read(
         }
         let Some((name, text)) = one.split_once('=') else {
             return Err(CliError(format!(
-                "{one} is no argument: give name=value, name:=JSON, or all of them as '{{\"name\": \"value\"}}', @FILE or -"
+                "{one} is not an argument: give name=value, name:=JSON, or all of them as '{{\"name\": \"value\"}}', @FILE or -"
             )));
         };
         let (name, value) = match name.strip_suffix(':') {
@@ -103,7 +103,7 @@ fn text_value(name: &str, given: &str, line: &LineSchema<'_>) -> Result<Value, C
         Some(file) => text_of(file)?,
         None => given.to_owned(),
     };
-    // An item of a list is no list itself.
+    // An item of a list is not a list itself.
     let is_whole = !name.ends_with(']');
     let is_list = is_whole && schema_at(name, line.schema).is_some_and(is_list);
     match (is_list, text.trim_start().starts_with('[')) {
@@ -303,7 +303,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_in_a_sentence() {
         let rows: &[(&[&str], &str)] = &[
-            (&["firstName"], "firstName is no argument: give name=value"),
+            (
+                &["firstName"],
+                "firstName is not an argument: give name=value",
+            ),
             (&["=x"], "is no name of an argument"),
             (&["a..b=x"], "a..b is no name of an argument"),
             (&["a[x]=1"], "a[x] is no name of an argument"),

@@ -51,7 +51,7 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
         true => text.to_owned(),
         false => format!("{}://{text}", scheme_of(text)),
     };
-    let mut url = Url::parse(&whole).map_err(|_| wrong("is no address"))?;
+    let mut url = Url::parse(&whole).map_err(|_| wrong("is not an address"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("does not begin with http:// or https://"));
     }

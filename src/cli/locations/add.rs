@@ -180,7 +180,7 @@ pub(in crate::cli) fn check_alias(alias: &str) -> Result<(), CliError> {
     match is_alias(alias) {
         true => Ok(()),
         false => Err(CliError(format!(
-            "{alias:?} is no alias: use a-z, 0-9, - and _, 40 at most"
+            "{alias:?} is not an alias: use a-z, 0-9, - and _, 40 at most"
         ))),
     }
 }
@@ -196,7 +196,7 @@ pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     id.ok_or_else(|| {
         let what = match given {
             "" => "the location id is empty".to_owned(),
-            given => format!("{given:?} is no id of a location"),
+            given => format!("{given:?} is not an id of a location"),
         };
         CliError(format!(
             "{what}; it stands in the address of the sub-account's pages, behind /location/, and is 20 letters and digits"

@@ -167,7 +167,7 @@ impl SettingsDocument {
         let item = self.document.entry("locations");
         let table = item.or_insert(Item::Table(fresh)).as_table_mut();
         table.ok_or_else(|| {
-            let what = "`locations` in the file of settings is no section; write each as [locations.ALIAS]";
+            let what = "`locations` in the file of settings is not a section; write each as [locations.ALIAS]";
             CliError(what.to_owned())
         })
     }

@@ -173,7 +173,7 @@ fn what_does_not_fit_is_said_of_its_variable() {
     check(
         "HIGHLEVEL_MCP_SERVER_LISTEN",
         "mcp.example.com",
-        "is no address and port",
+        "is not an address and port",
     );
     check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "-1", "a whole number");
     check("HIGHLEVEL_MCP_SERVER_MAX_CALLS", "off", "a whole number");
@@ -197,9 +197,13 @@ fn what_does_not_fit_is_said_of_its_variable() {
     check(
         "HIGHLEVEL_MCP_SERVER",
         r#"{"port": 1}"#,
-        "[server] port is no setting",
+        "[server] port is not a setting",
     );
-    check("HIGHLEVEL_MCP_LOCATIONS_ACME_TOKEN", "x", "is no setting");
+    check(
+        "HIGHLEVEL_MCP_LOCATIONS_ACME_TOKEN",
+        "x",
+        "is not a setting",
+    );
     check(
         "HIGHLEVEL_MCP_LIMITS_CALLS_PER_INTERVAL",
         "0",

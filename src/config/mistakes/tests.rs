@@ -26,15 +26,15 @@ fn check(text: &str, expected: &str) {
 fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
     check(
         "[server]\n\nlisen = \"127.0.0.1:1\"\n",
-        "FILE, line 3: [server] lisen is no setting; did you mean listen?",
+        "FILE, line 3: [server] lisen is not a setting; did you mean listen?",
     );
     check(
         "# Ours.\n[sever]\nlisten = \"127.0.0.1:1\"\n",
-        "FILE, line 2: [sever] is no section of the settings; did you mean [server]?",
+        "FILE, line 2: [sever] is not a section of the settings; did you mean [server]?",
     );
     check(
         "[location.acme]\nlocation_id = \"L\"\n",
-        "FILE, line 1: [location] is no section of the settings; did you mean [locations]?",
+        "FILE, line 1: [location] is not a section of the settings; did you mean [locations]?",
     );
     check(
         "max_calls = 3\n",
@@ -42,15 +42,15 @@ fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
     );
     check(
         "[log]\nexpire_minutes = 3\n",
-        "FILE, line 2: [log] expire_minutes is no setting; it belongs under [approvals]",
+        "FILE, line 2: [log] expire_minutes is not a setting; it belongs under [approvals]",
     );
     check(
         "[locations.acme]\nlocation_id = \"L\"\ntokn = { env = \"A\" }\n",
-        "FILE, line 3: [locations.acme] tokn is no setting; did you mean token?",
+        "FILE, line 3: [locations.acme] tokn is not a setting; did you mean token?",
     );
     check(
         "[companies]\nagency = { company = \"C\" }\n",
-        "FILE, line 2: [companies.agency] company is no setting; did you mean company_id?",
+        "FILE, line 2: [companies.agency] company is not a setting; did you mean company_id?",
     );
     check(
         "server = 3\n",
@@ -58,11 +58,11 @@ fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
     );
     check(
         "[marketplace]\nclient_secrt = { env = \"A\" }\n",
-        "FILE, line 2: [marketplace] client_secrt is no setting; did you mean client_secret?",
+        "FILE, line 2: [marketplace] client_secrt is not a setting; did you mean client_secret?",
     );
     check(
         "[server]\nzzz = 1\n",
-        "FILE, line 2: [server] zzz is no setting; `highlevel-mcp config defaults` prints all settings",
+        "FILE, line 2: [server] zzz is not a setting; `highlevel-mcp config defaults` prints all settings",
     );
 }
 
@@ -76,7 +76,7 @@ fn all_mistakes_are_named_at_once() {
     let rest: Vec<&str> = lines.map(str::trim).collect();
     assert_eq!(rest.len(), 4, "{error}");
     for part in [
-        "FILE, line 2: [server] lisen is no setting; did you mean listen?",
+        "FILE, line 2: [server] lisen is not a setting; did you mean listen?",
         "FILE, line 3: server.max_calls is 0; the smallest that works is 1",
         "FILE, line 5: log.level: unknown variant `loud`, expected one of",
         "FILE, line 6: [locations.acme] missing field `location_id`",
@@ -163,7 +163,7 @@ fn the_members_of_a_location_and_of_a_company_are_all_known() {
                 Value::from(1),
             )]))),
         };
-        let text = text.expect("zzz is no member");
+        let text = text.expect("zzz is not a member");
         let known: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
         assert_eq!(known, members, "{text}");
     }

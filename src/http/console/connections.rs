@@ -168,7 +168,7 @@ fn check_own(person: &Person, grant: &GrantRecord) -> Result<(), PageProblem> {
     Err(PageProblem::new(
         StatusCode::FORBIDDEN,
         "This connection is not yours",
-        "Only the person who made it, or whoever runs this server, can change or end it.",
+        "Only the person who made it, or the operator of this server, can change or end it.",
     ))
 }
 

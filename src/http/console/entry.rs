@@ -48,7 +48,7 @@ async fn take_link(
     };
     let Some(secret) = secret_in(fields.one("link")) else {
         return refuse(
-            "This is no link of this server. Copy the whole of it, with all that stands behind the #.",
+            "This is not a link of this server. Copy the whole of it, with all that stands behind the #.",
         );
     };
     let name = Some(fields.one("name").to_owned()).filter(|name| !name.is_empty());

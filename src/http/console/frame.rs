@@ -34,8 +34,8 @@ pub(super) fn operators_only(session: &PersonSession) -> Result<(), PageProblem>
     }
     let problem = PageProblem::new(
         StatusCode::FORBIDDEN,
-        "This page is for whoever runs this server",
-        "You are signed in, but not as an operator. Ask whoever runs this server.",
+        "This page is for the operator of this server",
+        "You are signed in, but not as an operator. Ask the operator of this server.",
     );
     Err(problem.with_link("/console", "To your own pages"))
 }

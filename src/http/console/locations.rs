@@ -132,7 +132,7 @@ pub(super) async fn all(
                 .and_then(|zone| zone.iana_name())
                 .map(str::to_owned),
             owner: None,
-            status: "Set up by whoever runs this server, in its settings.".to_owned(),
+            status: "Set up by the operator of this server, in its settings.".to_owned(),
             since: None,
             is_well: true,
         }
@@ -200,7 +200,7 @@ async fn remove_one(
             return Err(PageProblem::new(
                 StatusCode::FORBIDDEN,
                 "This sub-account is not yours to remove",
-                "Only the person who connected it, or whoever runs this server, can remove it.",
+                "Only the person who connected it, or the operator of this server, can remove it.",
             ));
         }
         let removed = sign_in.vault.remove(id, Some(&session.person.id));

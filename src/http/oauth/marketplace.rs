@@ -169,7 +169,7 @@ async fn begin(
             .await
             .map_err(unavailable)?;
         let page = marketplace.page(&token).map_err(|_| {
-            tracing::error!("marketplace.url is no address");
+            tracing::error!("marketplace.url is not an address");
             not_set_up()
         })?;
         let mut response = sign_in.pages.redirect(&page);

@@ -53,7 +53,7 @@ pub(in crate::http) async fn connect(
         None => anyone_may_paste(sign_in),
     };
     if !may {
-        let what = "You may not connect sub-accounts here. Ask whoever runs this server.";
+        let what = "You may not connect sub-accounts here. Ask the operator of this server.";
         return Ok(Err(what.to_owned()));
     }
     let token = fields.secret("token");

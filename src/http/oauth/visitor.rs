@@ -66,7 +66,7 @@ impl Visitor {
             PageProblem::new(
                 StatusCode::UNAUTHORIZED,
                 "You are not signed in",
-                "Open your sign-in link in this browser, or ask whoever runs this server for a new one. A session ends after \
+                "Open your sign-in link in this browser, or ask the operator of this server for a new one. A session ends after \
                  two hours without use, and after twelve hours.",
             )
             .with_link("/console/signin", "Sign in")

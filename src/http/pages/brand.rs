@@ -34,7 +34,7 @@ impl Brand {
             "" => None,
             text => Some(web_address(text).ok_or_else(|| {
                 format!(
-                    "brand.app_url {text:?} is no address of a page; give one such as \"https://app.example.com\""
+                    "brand.app_url {text:?} is not an address of a page; give one such as \"https://app.example.com\""
                 )
             })?),
         };

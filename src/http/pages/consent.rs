@@ -187,7 +187,7 @@ impl ClientView {
         html! {
             @match &self.origin {
                 ClientOrigin::Published(host) => p { "Published by " strong { (host) } " (checked)." },
-                ClientOrigin::Operator => p { "Added by whoever runs this server." },
+                ClientOrigin::Operator => p { "Added by the operator of this server." },
                 ClientOrigin::Unchecked => p class="note" {
                     strong { "Nobody has checked that name." } " Any program can call itself that."
                 },

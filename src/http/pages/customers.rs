@@ -65,7 +65,7 @@ impl CustomerPage<'_> {
                 (secret(
                     "token",
                     "Private integration token",
-                    "It begins with pit-. It is kept encrypted; whoever runs this server can use it.",
+                    "It begins with pit-. It is kept encrypted; the operator of this server can use it.",
                 ))
                 div class="buttons" { button class="main" { "Connect" } }
             }

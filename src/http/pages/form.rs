@@ -74,7 +74,7 @@ pub(super) fn problem(text: Option<&str>) -> Markup {
     }
 }
 
-/// A field for something that is no page's to show again.
+/// A field for something that is not a page's to show again.
 pub(super) fn secret(name: &str, label: &str, hint: &str) -> Markup {
     let hint_id = format!("{name}-hint");
     html! {

@@ -42,7 +42,7 @@ impl LinkPage {
             ),
             Self::SignIn => (
                 format!("Sign in to {}", brand.name),
-                "There is no password. You sign in by a link that whoever runs this server makes for you. It works once.",
+                "There is no password. You sign in by a link that the operator of this server makes for you. It works once.",
                 "Sign in",
             ),
         };

@@ -165,7 +165,7 @@ impl LocationPage<'_> {
                     }
                 }
             } @else {
-                p class="soft" { "It is changed by whoever runs this server." }
+                p class="soft" { "It is changed by the operator of this server." }
             }
             p { a href="/console/locations" { "All sub-accounts" } }
         };

@@ -469,7 +469,7 @@ fn the_consent_says_who_asks_and_where_the_answer_goes() {
     );
     check(
         &client("n8n", ClientOrigin::Operator, site),
-        &["Added by whoever runs this server."],
+        &["Added by the operator of this server."],
         "Nobody has checked",
     );
 }

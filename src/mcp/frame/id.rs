@@ -36,7 +36,7 @@ enum ScanState {
     BeforeId,
     /// In an id that is a number.
     Number,
-    /// The id is found, or the frame is no object.
+    /// The id is found, or the frame is not an object.
     Done,
 }
 

@@ -87,7 +87,7 @@ pub(super) fn missing_by_place(tool: &Tool, arguments: &Map<String, Value>) -> M
     missing
 }
 
-/// Fails where an object that is no argument seems to be one of the places.
+/// Fails where an object that is not an argument seems to be one of the places.
 fn check_flat(tool: &Tool, sent: &str, value: &Value) -> Result<(), Failure> {
     let near = nearest(sent, PLACES.map(|name| (name, name)));
     match near.filter(|_| value.is_object() && find(tool, sent).is_none()) {
@@ -95,7 +95,7 @@ fn check_flat(tool: &Tool, sent: &str, value: &Value) -> Result<(), Failure> {
         Some(near) => {
             let shown: String = sent.chars().take(64).collect();
             let what = format!(
-                "Nothing was sent: params.{shown} is no argument of execute_operation, did you mean {near}?"
+                "Nothing was sent: params.{shown} is not an argument of execute_operation, did you mean {near}?"
             );
             Err(Failure::new(FailureClass::Invalid, what))
         }

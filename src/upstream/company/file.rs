@@ -147,7 +147,7 @@ fn unusable(path: &Path, what: &str) -> Failure {
 fn read_all(path: &Path) -> io::Result<(Vec<u8>, i64)> {
     let about = fs::metadata(path)?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     let written = about.modified()?.duration_since(UNIX_EPOCH);
     let written = written.map_or(0, |since| since.as_secs());

@@ -67,7 +67,7 @@ impl Operations {
 }
 
 impl OperationSchema {
-    /// `None` for what is no operation, such as `search_operations`.
+    /// `None` for what is not an operation, such as `search_operations`.
     fn new(tool: &Value, effects: &str) -> Option<Self> {
         let name = tool["name"].as_str()?;
         let mut rows = effects.lines().map(|line| line.split('\t'));

@@ -193,25 +193,25 @@ async fn an_unknown_name_is_told_with_the_one_that_was_meant() {
             "/mcp",
             "call_read",
             json!({"operation": "contacts_get-contact", "argumens": {}}),
-            "argumens is no argument of call_read, did you mean arguments?",
+            "argumens is not an argument of call_read, did you mean arguments?",
         ),
         (
             "/mcp",
             "call_read",
             json!({"operation": "contacts_get-contact", "output": {"feilds": []}}),
-            "output.feilds is no argument of call_read, did you mean fields?",
+            "output.feilds is not an argument of call_read, did you mean fields?",
         ),
         (
             "/mcp",
             "call_read",
             json!({"operation": "contacts_get-contact", "output": {"filter": [{"felid": "a"}]}}),
-            "output.filter[0].felid is no argument of call_read, did you mean field?",
+            "output.filter[0].felid is not an argument of call_read, did you mean field?",
         ),
         (
             "/mcp",
             "call_read",
             json!({"operation": "contacts_get-contact", "zebra": 1}),
-            "zebra is no argument of call_read, which takes operation, arguments, ",
+            "zebra is not an argument of call_read, which takes operation, arguments, ",
         ),
         (
             "/mcp",
@@ -235,7 +235,7 @@ async fn an_unknown_name_is_told_with_the_one_that_was_meant() {
             "/mcp",
             "search_operations",
             json!({"querys": ["a"]}),
-            "querys is no argument of search_operations, did you mean queries?",
+            "querys is not an argument of search_operations, did you mean queries?",
         ),
         (
             "/mcp",
@@ -247,7 +247,7 @@ async fn an_unknown_name_is_told_with_the_one_that_was_meant() {
             "/mcp",
             "list_locations",
             json!({"location": "x"}),
-            "location is no argument of list_locations",
+            "location is not an argument of list_locations",
         ),
         (
             "/mcp/compat",
@@ -259,13 +259,13 @@ async fn an_unknown_name_is_told_with_the_one_that_was_meant() {
             "/mcp/compat",
             "execute_operation",
             json!({"operationId": "contacts_get-contact", "params": {"qury": {}}}),
-            "params.qury is no argument of execute_operation, did you mean query?",
+            "params.qury is not an argument of execute_operation, did you mean query?",
         ),
         (
             "/mcp/compat",
             "list_locations",
             json!({"all": true}),
-            "all is no argument of list_locations",
+            "all is not an argument of list_locations",
         ),
     ];
     for (path, tool, arguments, expected) in rows {

@@ -260,7 +260,7 @@ async fn what_cannot_be_a_write_for_rows_is_refused_before_anything_is_sent() {
         (
             "a key that each lacks",
             tag(json!({"fields": ["id"]})),
-            "fields is no argument",
+            "fields is not an argument",
         ),
         (
             "wrong arguments",

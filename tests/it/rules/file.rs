@@ -80,10 +80,10 @@ fn all_faults_are_told_at_once_with_their_places() {
         text,
         &[
             " [locations.acme]: alow is no key; did you mean allow?",
-            " [locations.acme] deny: sned is no effect; did you mean send?",
-            " [locations.acme] deny: contact is no toolset; did you mean contacts?",
+            " [locations.acme] deny: sned is not an effect; did you mean send?",
+            " [locations.acme] deny: contact is not a toolset; did you mean contacts?",
             " [policies.\"front desk\"] confirm send: \"ask\" is no confirmation; there are off, elicit, token, human, refuse, and for clients that cannot ask: elicit or token, elicit or human",
-            " [policies.\"front desk\"] confirm: sent is no effect; did you mean send?",
+            " [policies.\"front desk\"] confirm: sent is not an effect; did you mean send?",
             ": servers is no key; did you mean server?",
         ],
     );
@@ -135,7 +135,7 @@ fn selectors_find_tools_or_are_refused() {
     );
     check_key(
         "allow = [\"effect:x\"]",
-        "allow: x is no effect; there are read, write, send, money, destructive, bulk",
+        "allow: x is not an effect; there are read, write, send, money, destructive, bulk",
     );
     check_key("allow = \"effect:read\"", "allow: must be a list, in [ ]");
     check_key("allow = [1]", "allow: 1 must be a text, in quotes");
@@ -207,11 +207,11 @@ fn caps_and_quiet_hours_are_checked() {
     );
     quiet(
         "from = \"08:00\", to = \"09:00\", zone = \"Europe/Berln\"",
-        " zone: Europe/Berln is no zone that is known; did you mean Europe/Berlin?",
+        " zone: Europe/Berln is not a zone that is known; did you mean Europe/Berlin?",
     );
     quiet(
         "from = \"08:00\", to = \"09:00\", zone = \"Etc/Unknown\"",
-        " zone: Etc/Unknown is no zone that is known; give one such as Europe/Berlin",
+        " zone: Etc/Unknown is not a zone that is known; give one such as Europe/Berlin",
     );
     quiet(
         "days = [\"saturday\"], zone = \"UTC\"",
@@ -298,7 +298,7 @@ fn rules_about_arguments_must_bind_something() {
         rule(
             &format!("{tools}, argument = \"{odd}\", required = true"),
             &format!(
-                " argument: {odd:?} is no argument; name a field inside one as in customFields[].id"
+                " argument: {odd:?} is not an argument; name a field inside one as in customFields[].id"
             ),
         );
     }

@@ -34,7 +34,7 @@ async fn a_blocked_client_is_out_until_it_is_let_in_again() {
         page.text
     );
     assert!(
-        page.text.contains("Added by whoever runs this server"),
+        page.text.contains("Added by the operator of this server"),
         "{}",
         page.text
     );

@@ -69,12 +69,12 @@ async fn errors_name_what_was_sent_and_say_where_the_rest_belongs() {
         ),
         (
             json!({"query": {"contctId": "c"}}),
-            "contctId is no argument of contacts_add-tags, did you mean contactId?",
+            "contctId is not an argument of contacts_add-tags, did you mean contactId?",
             json!({"path": ["contactId"], "body": ["tags"]}),
         ),
         (
             json!({"path": {"contactId": "c"}, "body": {"tags": 5, "tagz": []}}),
-            "tagz is no argument of contacts_add-tags, did you mean tags?",
+            "tagz is not an argument of contacts_add-tags, did you mean tags?",
             Value::Null,
         ),
         (
@@ -84,7 +84,7 @@ async fn errors_name_what_was_sent_and_say_where_the_rest_belongs() {
         ),
         (
             json!({"bodi": {"tags": ["a"]}}),
-            "params.bodi is no argument of execute_operation, did you mean body?",
+            "params.bodi is not an argument of execute_operation, did you mean body?",
             Value::Null,
         ),
     ];

@@ -137,7 +137,7 @@ async fn what_is_wrong_with_arguments_leads_on() {
         .run(&["call", "contacts_get-contacts", "limt=5"])
         .await;
     assert_eq!(wrong.code, Some(1));
-    let expected = "limt is no argument of contacts_get-contacts, did you mean limit?\"";
+    let expected = "limt is not an argument of contacts_get-contacts, did you mean limit?\"";
     assert!(wrong.stdout.contains(expected), "{}", wrong.stdout);
     let hint = "`highlevel-mcp tools show contacts_get-contacts` shows its arguments";
     assert!(wrong.stderr.contains(hint), "{}", wrong.stderr);

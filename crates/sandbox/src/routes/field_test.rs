@@ -88,7 +88,7 @@ impl FieldTest {
             let mut texts = values.iter().map(search_text);
             texts.any(|text| text.contains(wanted))
         };
-        // [I] an empty text is no value.
+        // [I] an empty text is not a value.
         let exists = || values.iter().any(|one| one != "");
         match self {
             Self::Equal(wanted) => is_equal(wanted),

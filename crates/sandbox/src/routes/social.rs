@@ -152,7 +152,7 @@ fn members(
         members.entry("accountId").or_insert_with(|| json!(id));
     }
     let scheduled = members.remove("scheduleDate");
-    // [M] an epoch here is no date.
+    // [M] an epoch here is not a date.
     let at = match &scheduled {
         Some(text) if text.is_string() => {
             let at = moment(text);

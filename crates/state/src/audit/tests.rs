@@ -15,7 +15,7 @@ use crate::store::for_tests::{self, TestPlace};
 fn arguments(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 

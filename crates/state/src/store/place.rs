@@ -77,7 +77,7 @@ impl DatabaseAddress {
         // The error of the parser may repeat the text, which holds a password.
         let wrong = || {
             StoreError::from(
-                "state.url is no address of a PostgreSQL database; write \
+                "state.url is not an address of a PostgreSQL database; write \
                  postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full"
                     .to_owned(),
             )

@@ -43,7 +43,7 @@ pub(super) enum GivenKind {
     Day(Date),
 }
 
-/// Why a value is no date.
+/// Why a value is not a date.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DateFault {
     /// It is in no form that is known.

@@ -248,7 +248,7 @@ fn a_list_may_be_given_as_its_json_text_wherever_a_list_may_be() {
         given: json!({"query": "[draft] list"}),
         expected: Ok(json!({"query": {"locationId": LOCATION, "query": "[draft] list"}})),
     });
-    // No list in a query is no filter.
+    // No list in a query is not a filter.
     check(Row {
         tool: "conversations_search-conversation",
         given: json!({"assignedTo": [], "followers": "[]"}),

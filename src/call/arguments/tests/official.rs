@@ -62,7 +62,7 @@ fn names_and_aliases_reach_their_argument() {
             None,
             json!({"contactid": "c"}),
             &[
-                "contactid is no argument of contacts_get-contact, did you mean contactId?",
+                "contactid is not an argument of contacts_get-contact, did you mean contactId?",
                 "contactId is missing",
             ],
         ),
@@ -71,7 +71,7 @@ fn names_and_aliases_reach_their_argument() {
             None,
             json!({"contactId": "c", "zebra": 1, "okapi": 2}),
             &[
-                "zebra is no argument of contacts_get-contact, which takes contactId; okapi is no argument of contacts_get-contact.",
+                "zebra is not an argument of contacts_get-contact, which takes contactId; okapi is not an argument of contacts_get-contact.",
             ],
         ),
         (

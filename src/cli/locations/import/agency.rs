@@ -58,7 +58,7 @@ pub(super) fn installed(
             return Err(RowFault {
                 label: location.location,
                 alias,
-                what: "HighLevel calls it by what is no id".to_owned(),
+                what: "HighLevel calls it by what is not an id".to_owned(),
             });
         };
         Ok(ImportRow {

@@ -92,7 +92,9 @@ fn columns(header: &StringRecord) -> Result<BTreeMap<&'static str, usize>, CliEr
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("there are {}", COLUMNS.join(", ")),
             };
-            return Err(CliError(format!("line 1: {name:?} is no column; {remedy}")));
+            return Err(CliError(format!(
+                "line 1: {name:?} is not a column; {remedy}"
+            )));
         };
         if columns.insert(*known, index).is_some() {
             return Err(CliError(format!(
@@ -227,7 +229,7 @@ mod tests {
                     B 1,L1,pit-1,\nb2,,pit-2,\nb3,L3,secret-thing,\nb4,L4,,\nb5,L5,pit-5,A\n,L6,pit-6,\n,,,\nb7,L7\nb8,L8,pit-8\n";
         let rows = read_rows(text).expect("rows");
         let expected = [
-            "line 2 B 1: \"B 1\" is no alias",
+            "line 2 B 1: \"B 1\" is not an alias",
             "line 3 b2: the location id is empty",
             "line 4 b3: the column token holds no HighLevel token",
             "line 5 b4: has none of token",
@@ -248,9 +250,9 @@ mod tests {
         for (text, part) in [
             (
                 "alias,location,token\n",
-                "\"location\" is no column; did you mean location_id?",
+                "\"location\" is not a column; did you mean location_id?",
             ),
-            ("b1,L1,pit-1\n", "is no column; there are alias"),
+            ("b1,L1,pit-1\n", "is not a column; there are alias"),
             ("alias,token\n", "there is no column location_id"),
             ("alias,location_id,location id\n", "is there twice"),
             ("", "there is no column location_id"),

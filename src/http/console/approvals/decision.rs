@@ -115,7 +115,7 @@ fn not_yours() -> PageProblem {
     PageProblem::new(
         StatusCode::FORBIDDEN,
         "This is not yours to end",
-        "You may deny the request, but only the person who made the connection, or whoever runs this server, can end what \
+        "You may deny the request, but only the person who made the connection, or the operator of this server, can end what \
          asked for it. Nothing was done.",
     )
 }

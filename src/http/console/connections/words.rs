@@ -56,7 +56,7 @@ pub(super) fn every_location(grant: &GrantRecord) -> String {
 /// Who vouches for what the client calls itself.
 pub(in crate::http::console) fn origin(client: &ClientRecord) -> String {
     let host = match client.kind {
-        ClientKind::Static => return "Added by whoever runs this server".to_owned(),
+        ClientKind::Static => return "Added by the operator of this server".to_owned(),
         ClientKind::Registered => None,
         ClientKind::Document => DocumentUrl::parse(&client.id),
     };

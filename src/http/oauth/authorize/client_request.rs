@@ -242,7 +242,7 @@ async fn read_document(
                     NOT_CONNECTED,
                     format!("It says that {} vouches for it, and that could not be checked: {problem}", url.host()),
                 );
-                page.with_sentence("Try again in a minute. If it happens again, whoever runs this server can find more in its log.")
+                page.with_sentence("Try again in a minute. If it happens again, the operator of this server can find more in its log.")
             });
         }
     };

@@ -39,7 +39,7 @@ pub(super) async fn arrive(
             "The sign-in did not work",
             format!("{crm_name} gave no access for it. Nothing was connected. Begin again."),
         )
-        .with_sentence("Where it stays so, tell whoever runs this server: its log says why.")
+        .with_sentence("Where it stays so, tell the operator of this server: its log says why.")
         .with_link(BEGIN, "Begin again")
     })?;
     let person = find_person(sign_in, visitor, &install).await?;
@@ -48,7 +48,7 @@ pub(super) async fn arrive(
         return Err(PageProblem::new(
             StatusCode::FORBIDDEN,
             "You may not connect sub-accounts here",
-            "Your invitation is for those that you were given. Nothing was kept. Ask whoever runs this server.",
+            "Your invitation is for those that you were given. Nothing was kept. Ask the operator of this server.",
         )
         .with_link("/console", "To your connections"));
     }
