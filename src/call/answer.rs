@@ -151,7 +151,7 @@ impl Answer {
     }
 }
 
-/// `text` with the warnings as its last member, behind those that are its last member already; `None` where it is no JSON.
+/// `text` with the warnings as its last member, behind those that are its last member already; `None` where it is not JSON.
 fn with_warnings(text: &str, warnings: &[String]) -> Option<String> {
     let list = json!(warnings).to_string();
     let list = list.trim_start_matches('[');

@@ -259,7 +259,7 @@ impl WebhookReceiver {
                     host,
                     calls,
                     what,
-                    "a webhook was not told of approvals"
+                    "a webhook did not get a notice of approvals"
                 );
                 return;
             };

@@ -338,7 +338,7 @@ impl Pipeline {
         let what =
             "Nothing was sent: as many previews are kept as may be, and these rows need another.";
         let failure = Failure::new(FailureClass::Refused, what).with_remedy(
-            "Confirm or let expire what was previewed before: a preview lasts 30 minutes.",
+            "Confirm earlier previews or let them expire: a preview lasts 30 minutes.",
         );
         self.refuse(subject.facts(), &failure, None, context)
     }

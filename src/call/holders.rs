@@ -89,8 +89,8 @@ impl Pipeline {
                 None => return Some(connection_ended()),
                 Some(_) if self.controls().has_narrowed(grant) => (
                     FailureClass::Refused,
-                    "Nothing was sent: what this connection may do was reduced meanwhile.",
-                    "Make the call again; it is judged by what the connection may do now.",
+                    "Nothing was sent: the rights of this connection were reduced meanwhile.",
+                    "Make the call again; the connection's current rights apply.",
                 ),
                 Some(holder) => {
                     let reach = grant.reach.with_holder(holder);
@@ -100,7 +100,7 @@ impl Pipeline {
                     (
                         FailureClass::Location,
                         "Nothing was sent: this connection does not reach the location any more.",
-                        "Have the person who connected it look at which locations it has.",
+                        "Ask the person who connected it to check its locations.",
                     )
                 }
             },

@@ -122,6 +122,6 @@ impl Pipeline {
         let reply = Box::pin(self.read(facts, ConsentSource::ServerProbe, context))
             .await
             .map_err(sentence)?;
-        serde_json::from_str(&reply.body).map_err(|_| "HighLevel's answer is no JSON".to_owned())
+        serde_json::from_str(&reply.body).map_err(|_| "HighLevel's answer is not JSON".to_owned())
     }
 }

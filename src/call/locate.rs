@@ -326,8 +326,9 @@ fn only<'a>(accounts: &'a Accounts, scope: &LocationScope) -> Result<&'a Account
         [one] => Ok(one),
         [] if matches!(scope, LocationScope::Grant(_)) => {
             let what = "Nothing was sent: this connection reaches no location any more.";
-            Err(Failure::new(FailureClass::Location, what)
-                .with_remedy("Have the person who connected it connect it again, with a location."))
+            Err(Failure::new(FailureClass::Location, what).with_remedy(
+                "Ask the person who connected it to connect it again, with a location.",
+            ))
         }
         [] => {
             let what = "Nothing was sent: no location is open to this key.";

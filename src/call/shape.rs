@@ -46,7 +46,7 @@ pub fn too_large(tool: &Tool, bytes: usize, max_bytes: usize, remedy: String) ->
     withheld(tool, what, remedy)
 }
 
-/// A text of HighLevel's that is no JSON, without secrets.
+/// A text of HighLevel's that is not JSON, without secrets.
 pub(super) fn fitting_text(tool: &Tool, text: &str, max_bytes: usize) -> Result<String, Failure> {
     let text = mask_secrets(text.to_owned());
     match text.len() {

@@ -24,7 +24,8 @@ use state::audit::{AuditQuery, AuditRecord, Follow, lines, records};
 /// How often the store is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const NO_CALLS: &str = "Nothing is written down yet: the audit holds calls that change something, and what was refused. Reads are not in it.";
+const NO_CALLS: &str =
+    "The audit is empty: it holds calls that change something, and refusals. Reads are not in it.";
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {

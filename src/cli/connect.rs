@@ -254,7 +254,7 @@ pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let authority = server.local_authority().unwrap_or_else(|| url.to_owned());
     Ok(format!(
         "Claude Code, in a terminal:\n  {claude}Cursor, to be merged into ~/.cursor/mcp.json:\n  {cursor}\n\
-         Others, of which connect --help has the names:\n  {program} connect NAME --sandbox --url {authority}\n"
+         Other clients (connect --help names them):\n  {program} connect NAME --sandbox --url {authority}\n"
     ))
 }
 

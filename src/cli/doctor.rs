@@ -113,7 +113,7 @@ impl Doctor {
         let claims = Claims::parse(config.account.token.expose_secret());
         if !account::location(&mut caller, claims.as_ref(), &mut Vec::new()) {
             let what =
-                "no location: set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)";
+                "no location: set HIGHLEVEL_LOCATION_ID (the URL of the sub-account contains it)";
             return Err(CliError(what.to_owned()));
         }
         if self.writes && !self.yes && !agreed()? {

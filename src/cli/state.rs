@@ -68,7 +68,7 @@ impl StateCommand {
                 let before = restore_store(&config, &file)?;
                 let kept = before
                     .as_ref()
-                    .map(|path| format!("; what was there is {} now", path.display()));
+                    .map(|path| format!("; the replaced state is {} now", path.display()));
                 let text = format!(
                     "{} is restored{}\n",
                     file.display(),

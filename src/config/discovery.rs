@@ -101,7 +101,7 @@ impl SettingsPlaces {
 fn is_there(path: &Path) -> Result<bool, ConfigError> {
     let refused = |what: String| {
         ConfigError::new(format!(
-            "{} {what}. It was found and not named; where it is meant, name it by --config or {CONFIG_VARIABLE}",
+            "{} {what}. It was found in a usual place and not named. To use it, name it by --config or {CONFIG_VARIABLE}",
             path.display()
         ))
     };

@@ -78,9 +78,9 @@ impl Layers {
             ))
         })?;
         let lines = KeyLines::parse(&text)
-            .map_err(|what| ConfigError::new(format!("{place} is no TOML: {what}")))?;
+            .map_err(|what| ConfigError::new(format!("{place} is not TOML: {what}")))?;
         let values: Table = text.parse().map_err(|error: toml::de::Error| {
-            ConfigError::new(format!("{place} is no TOML: {}", error.message()))
+            ConfigError::new(format!("{place} is not TOML: {}", error.message()))
         })?;
         let wrong = |path: &[&str], what: String| match lines.line_of(path) {
             Some(line) => format!("{place}, line {line}: {what}"),

@@ -130,8 +130,8 @@ impl StateSettings {
         home.map(|home| Some(home.join("highlevel-mcp")))
             .ok_or_else(|| {
                 ConfigError::new(
-                    "there is no folder for state: give --state FOLDER, or set HOME; with --state none nothing is kept, \
-                     and what changes something is refused"
+                    "there is no folder for state: give --state FOLDER, or set HOME; with --state none nothing is stored, \
+                     and calls that change something are refused"
                         .to_owned(),
                 )
             })

@@ -93,7 +93,7 @@ fn what_is_no_setting_is_named() {
     let (_two, flags) = file("[sever]\nlisten = \"127.0.0.1:1\"");
     check(&flags, &[], "did you mean [server]?");
     let (_three, flags) = file("[server");
-    check(&flags, &[], "is no TOML");
+    check(&flags, &[], "is not TOML");
     let listen = Flags {
         listen: Some("mcp.example.com".to_owned()),
         ..Flags::default()

@@ -1,6 +1,6 @@
 //! What can be read of a frame that is no request: under which id to say so, and what is wrong with it.
 //!
-//! rmcp drops a line that is no JSON, and whoever sent it waits for ever.
+//! rmcp drops a line that is not JSON, and whoever sent it waits for ever.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,7 +58,7 @@ impl FrameFault {
                 return Self::Refused(FrameRefusal {
                     ids: FrameId::find(frame).into_iter().collect(),
                     code: PARSE_ERROR,
-                    message: format!("The request is no JSON: {error}."),
+                    message: format!("The request is not JSON: {error}."),
                 });
             }
         };
@@ -102,7 +102,7 @@ impl FrameFault {
         Self::Refused(FrameRefusal {
             ids: given.and_then(FrameId::new).into_iter().collect(),
             code: INVALID_REQUEST,
-            message: format!("This is no JSON-RPC 2.0 request: {message}."),
+            message: format!("This is not JSON-RPC 2.0 request: {message}."),
         })
     }
 }

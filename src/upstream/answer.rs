@@ -23,7 +23,7 @@ pub struct Reply {
     pub trace_id: Option<String>,
     /// JSON text; what is to be said of the file, where it is one.
     pub body: String,
-    /// What is no JSON: a recording, an image, a text.
+    /// What is not JSON: a recording, an image, a text.
     pub file: Option<UpstreamFile>,
     /// Attempts beyond the first.
     pub retries: u8,
@@ -278,7 +278,7 @@ fn json_text(body: Vec<u8>) -> Result<String, &'static str> {
         Ok(_) => Ok(repaired),
         Err(_) if repaired.trim_start().starts_with('<') => Err("is a page of HTML, no JSON"),
         Err(error) if error.is_eof() => Err("is JSON that breaks off"),
-        Err(_) => Err("is no JSON"),
+        Err(_) => Err("is not JSON"),
     }
 }
 

@@ -144,9 +144,9 @@ async fn answers_that_tell_nothing_leave_the_intent() {
         (Script::Garble(200, "<!doctype html>"), "is a page of HTML"),
         (
             Script::Garble(200, r#"{"access_token": "x", "#),
-            "is no JSON object",
+            "is not a JSON object",
         ),
-        (Script::Garble(200, "[]"), "is no JSON object"),
+        (Script::Garble(200, "[]"), "is not a JSON object"),
         (
             Script::With(json!({"access_token": ""})),
             "holds no access_token",

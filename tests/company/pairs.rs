@@ -98,10 +98,10 @@ async fn what_is_no_pair_is_refused_by_name() {
         (
             whole[..whole.len() / 2].to_owned(),
             FailureClass::Auth,
-            "is no JSON",
+            "is not JSON",
         ),
-        (String::new(), FailureClass::Auth, "is no JSON"),
-        ("[1]".to_owned(), FailureClass::Auth, "is no JSON object"),
+        (String::new(), FailureClass::Auth, "is not JSON"),
+        ("[1]".to_owned(), FailureClass::Auth, "is not a JSON object"),
         (
             pair(json!({"access_token": null})),
             FailureClass::Auth,
@@ -136,7 +136,7 @@ async fn what_is_no_pair_is_refused_by_name() {
     ] {
         check(text, Refused(class), says).await;
     }
-    check(b"\xff\xfe", Refused(FailureClass::Auth), "is no JSON").await;
+    check(b"\xff\xfe", Refused(FailureClass::Auth), "is not JSON").await;
 }
 
 #[tokio::test]

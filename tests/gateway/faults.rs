@@ -107,8 +107,8 @@ fn faults() -> Vec<(&'static str, Vec<Step>, &'static str)> {
         ),
         ("nothing", vec![ok("")], "is empty"),
         ("white space", vec![ok(" \r\n\t ")], "is empty"),
-        ("text", vec![ok("OK")], "is no JSON"),
-        ("two values", vec![ok("{}{}")], "is no JSON"),
+        ("text", vec![ok("OK")], "is not JSON"),
+        ("two values", vec![ok("{}{}")], "is not JSON"),
         (
             "half an object",
             vec![ok(r#"{"contact":{"id":"c1""#)],
@@ -117,12 +117,12 @@ fn faults() -> Vec<(&'static str, Vec<Step>, &'static str)> {
         (
             "no UTF-8",
             vec![whole("200 OK", "", b"{\"a\":\xff\xfe}")],
-            "is no JSON",
+            "is not JSON",
         ),
         (
             "half of an escape",
             vec![whole("200 OK", "", b"{\"a\":\"\\ud8\"}")],
-            "is no JSON",
+            "is not JSON",
         ),
         (
             "no gzip",

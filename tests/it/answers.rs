@@ -150,7 +150,7 @@ async fn what_is_no_json_is_an_error_that_says_what_it_is() {
         (whole("200 OK", "", ""), "is empty"),
         (whole("200 OK", "", "  \n"), "is empty"),
         (whole("200 OK", "", "{\"a\": [1, 2"), "breaks off"),
-        (whole("200 OK", "", "{\"a\": nope}"), "is no JSON"),
+        (whole("200 OK", "", "{\"a\": nope}"), "is not JSON"),
         (whole("200 OK", "", b"{\"a\": \"\xff\""), "breaks off"),
         (
             whole("200 OK", "content-type: text/html\r\n", html),
@@ -159,7 +159,7 @@ async fn what_is_no_json_is_an_error_that_says_what_it_is() {
         (whole("200 OK", "", ""), "is empty"),
         (whole("200 OK", "", "  \n"), "is empty"),
         (whole("200 OK", "", "{\"a\": [1, 2"), "breaks off"),
-        (whole("200 OK", "", "{\"a\": nope}"), "is no JSON"),
+        (whole("200 OK", "", "{\"a\": nope}"), "is not JSON"),
         (
             whole("200 OK", "content-encoding: gzip\r\n", "not gzip"),
             "compressed in a way",

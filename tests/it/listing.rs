@@ -207,7 +207,7 @@ fn walk(schema: &Value, tool: &str) {
     );
     assert!(
         schema.get("nullable").is_none(),
-        "{tool}: nullable is no JSON Schema"
+        "{tool}: nullable is not JSON Schema"
     );
     for inner in schema["properties"]
         .as_object()

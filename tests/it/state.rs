@@ -201,7 +201,7 @@ async fn a_copy_takes_the_place_of_a_store_that_nobody_uses() {
     std::fs::copy(&beside, &kept).expect("kept");
     drop(server);
     std::fs::copy(&kept, &beside).expect("put back");
-    desk.run(&restore, 0, "is restored; what was there is")
+    desk.run(&restore, 0, "is restored; the replaced state is")
         .await;
     let list = desk.run(&["keys", "list"], 0, "first").await;
     assert!(
@@ -292,7 +292,7 @@ async fn a_server_that_keeps_nothing_reads() {
     desk.run(
         &["doctor", "--sandbox", "--state", "none"],
         0,
-        "nothing is kept",
+        "nothing is stored",
     )
     .await;
     desk.run(&["doctor", "--sandbox"], 0, "sandbox.db").await;

@@ -41,7 +41,7 @@ pub enum DocumentProblem {
     TooLarge,
     #[error("The client's document is not sent as application/json.")]
     NotJson,
-    #[error("The client's document is no JSON object.")]
+    #[error("The client's document is not a JSON object.")]
     NoObject,
     #[error("The client's document is about another client: its client_id is not its own address.")]
     OtherClient,

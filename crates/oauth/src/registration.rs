@@ -50,7 +50,7 @@ impl Registration {
     /// `body` is JSON.
     pub fn parse(body: &[u8]) -> Result<Self, OauthProblem> {
         let metadata: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|_| wrong("The registration is no JSON object."))?;
+            .map_err(|_| wrong("The registration is not a JSON object."))?;
         let grants = texts(&metadata, "grant_types")?;
         if grants.contains(&"implicit") {
             return Err(wrong(

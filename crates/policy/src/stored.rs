@@ -39,7 +39,7 @@ impl StoredSection {
     ) -> Result<Self, Vec<SectionProblem>> {
         let table = text.parse::<Table>().map_err(|error| {
             let line = error.span().map_or(1, |span| line_at(text, span.start));
-            let what = format!("this is no TOML: {}", error.message().replace('\n', " "));
+            let what = format!("this is not TOML: {}", error.message().replace('\n', " "));
             vec![SectionProblem { line, what }]
         })?;
         let place = place(name);

@@ -40,7 +40,7 @@ impl RecordsFile {
         rows.map(|row| {
             let (kind, id, text) = row.map_err(broken)?;
             let record = serde_json::from_str(&text)
-                .map_err(|error| format!("the record {kind} {id} is no JSON: {error}"))?;
+                .map_err(|error| format!("the record {kind} {id} is not JSON: {error}"))?;
             Ok((kind, id, record))
         })
         .collect()

@@ -362,12 +362,12 @@ impl KeyRecord {
 
     pub fn insert(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         let locations = serde_json::to_string(&self.locations)
-            .map_err(|error| StoreError::from(format!("a key is no JSON: {error}")))?;
+            .map_err(|error| StoreError::from(format!("a key is not JSON: {error}")))?;
         let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
         let urls = (!self.return_urls.is_empty()).then(|| serde_json::to_string(&self.return_urls));
         let urls = urls
             .transpose()
-            .map_err(|error| StoreError::from(format!("a key is no JSON: {error}")))?;
+            .map_err(|error| StoreError::from(format!("a key is not JSON: {error}")))?;
         let insert = "INSERT INTO access_key (id, sha256, name, locations, policy, agency, created_at, expires_at, ended_at,
                 rules, return_urls)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";

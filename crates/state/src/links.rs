@@ -178,7 +178,7 @@ impl LinkRecord {
 
     fn insert(&self, transaction: &mut Transaction, hash: &[u8]) -> Result<(), StoreError> {
         let offer = serde_json::to_string(&self.offer)
-            .map_err(|error| StoreError::from(format!("a link is no JSON: {error}")))?;
+            .map_err(|error| StoreError::from(format!("a link is not JSON: {error}")))?;
         let person = match &self.offer {
             Offer::Login { person } => Some(person.clone()),
             _ => None,

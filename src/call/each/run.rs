@@ -257,8 +257,9 @@ impl Pipeline {
         let mut validated = self.validate(located, context).await?;
         if short_digest(&validated.fingerprint()) != row.digest {
             let what = "Nothing was sent: the preview was for another connection, or for other locations of this server.";
-            let failure = Failure::new(FailureClass::Refused, what)
-                .with_remedy("Confirm where the preview came from, or call again with each.");
+            let failure = Failure::new(FailureClass::Refused, what).with_remedy(
+                "Confirm on the connection that got the preview, or call again with each.",
+            );
             return Err(self.refuse(validated.facts(), &failure, None, context));
         }
         validated.set_item(key.clone());

@@ -183,7 +183,7 @@ impl Output {
             note.next.push(if is_named {
                 "What is left out is too large beside these rows.".to_owned()
             } else {
-                "Name what is left out in output.fields.".to_owned()
+                "Name the fields that are left out in output.fields.".to_owned()
             });
         }
         notes.extend(note.json().map(|note| ("_cut".to_owned(), note)));

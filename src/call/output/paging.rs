@@ -152,7 +152,7 @@ pub(super) fn following(
         },
         Err(Some(why)) => Following::Lost(why),
         Err(None) if says_so => Following::Lost(
-            "HighLevel says that there is more, and not where it begins.".to_owned(),
+            "HighLevel says that there are more rows, but not where they begin.".to_owned(),
         ),
         Err(None) => Following::End,
     }

@@ -85,7 +85,7 @@ fn json_value(name: &str, given: &str) -> Result<Value, CliError> {
     };
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         CliError(format!(
-            "what {name} is given by := is no JSON: {error}; give a text by {name}=…"
+            "the value of {name} behind := is not JSON: {error}; give a text by {name}=…"
         ))
     })
 }
@@ -146,7 +146,7 @@ fn steps<'a>(name: &'a str, schema: &Value) -> Result<Vec<NameStep<'a>>, CliErro
     }
     let unreadable = || {
         CliError(format!(
-            "{name} is no name of an argument: write a.b for what is inside a, a[] for a further item, a[0] for the first"
+            "{name} is not the name of an argument: write a.b for a field inside a, a[] for a further item, a[0] for the first"
         ))
     };
     let mut steps = Vec::new();
@@ -232,7 +232,7 @@ fn put_inside(
             }
         }
         _ => Err(CliError(format!(
-            "{whole} stands inside a value that is given as another kind before it"
+            "{whole} is inside a value that an earlier argument gives as another kind"
         ))),
     }
 }
@@ -307,10 +307,10 @@ mod tests {
                 &["firstName"],
                 "firstName is not an argument: give name=value",
             ),
-            (&["=x"], "is no name of an argument"),
-            (&["a..b=x"], "a..b is no name of an argument"),
-            (&["a[x]=1"], "a[x] is no name of an argument"),
-            (&["a[=1"], "a[ is no name of an argument"),
+            (&["=x"], "is not the name of an argument"),
+            (&["a..b=x"], "a..b is not the name of an argument"),
+            (&["a[x]=1"], "a[x] is not the name of an argument"),
+            (&["a[=1"], "a[ is not the name of an argument"),
             (
                 &["a=1", "a=2"],
                 "a is given twice; for a further item of a list give a[]=…",
@@ -318,14 +318,14 @@ mod tests {
             (&[r#"{"a": 1}"#, "a=2"], "a is given twice"),
             (
                 &["a=1", "a.b=2"],
-                "a.b stands inside a value that is given as another kind",
+                "a.b is inside a value that an earlier argument gives as another kind",
             ),
             (
                 &["a[1]=x"],
                 "a[1] leaves a gap: the list has 0 items so far",
             ),
             (&["tags=a,b"], "tags is a list: give tags[]=…"),
-            (&["a:=Ann"], "what a is given by := is no JSON"),
+            (&["a:=Ann"], "the value of a behind := is not JSON"),
             (&["a=@/gone"], "/gone cannot be read"),
             (&["photo=@/gone"], "/gone cannot be read"),
             (&["@/gone"], "/gone cannot be read"),

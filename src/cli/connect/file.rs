@@ -136,10 +136,10 @@ fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
 fn in_toml(given: &str, entry: &Value) -> Result<Option<String>, String> {
     let document: DocumentMut = given
         .parse()
-        .map_err(|error: TomlError| format!("is no TOML ({})", error.message()))?;
+        .map_err(|error: TomlError| format!("is not TOML ({})", error.message()))?;
     let mut whole = document.clone();
     if !add_to_toml(&mut whole, entry) {
-        return Err("has something else where servers stand".to_owned());
+        return Err("has something else in place of servers".to_owned());
     }
     let text = whole.to_string();
     let table = |text: &str| text.parse::<toml::Table>().ok();
@@ -267,7 +267,10 @@ mod tests {
         assert!(text.starts_with(given) && text.contains(added), "{text}");
         assert_eq!(in_toml(&text, &entry), Ok(None));
         assert_eq!(in_toml("", &entry), Ok(Some(added.to_owned())));
-        for (given, part) in [("= 1", "is no TOML"), ("mcp_servers = 1", "something else")] {
+        for (given, part) in [
+            ("= 1", "is not TOML"),
+            ("mcp_servers = 1", "something else"),
+        ] {
             let why = in_toml(given, &entry).expect_err("refused");
             assert!(why.contains(part), "{why}");
         }

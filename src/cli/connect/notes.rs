@@ -28,7 +28,7 @@ impl Server {
             let path = path.display();
             notes.push(match client {
                 Client::ClaudeCode => format!("--write adds it to {path} of this folder instead."),
-                _ => format!("It belongs into {path}, beside what is there; --write adds it."),
+                _ => format!("Add it to {path}, beside the rest; --write does so."),
             });
         }
         match client {

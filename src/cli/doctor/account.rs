@@ -71,7 +71,7 @@ pub(super) fn location(
     match (&caller.location, own) {
         (None, None) => findings.push(Finding::fault(
             "location",
-            "none; set HIGHLEVEL_LOCATION_ID (it stands in the URL of the sub-account)",
+            "none; set HIGHLEVEL_LOCATION_ID (the URL of the sub-account contains it)",
         )),
         (None, Some(own)) => caller.location = Some(LocationBinding::Pin(own)),
         (Some(LocationBinding::Pin(set) | LocationBinding::Default(set)), Some(own))

@@ -84,7 +84,7 @@ pub(super) fn state(pipeline: &Pipeline) -> Finding {
         return Finding::ok("state", database.to_owned());
     }
     let Some(path) = store.path() else {
-        let what = "nothing is kept (state.folder is none): what changes something is refused unless audit.enabled is false";
+        let what = "nothing is stored (state.folder is none): calls that change something are refused unless audit.enabled is false";
         return Finding::new(CheckMark::Warning, "state", what);
     };
     match path.parent().and_then(network_file_system) {

@@ -57,7 +57,7 @@ impl SettingsDocument {
         let document = text.parse();
         let document = document.map_err(|error: toml_edit::TomlError| {
             let what = error.message().trim().to_owned();
-            CliError(format!("{} is no TOML: {what}", path.display()))
+            CliError(format!("{} is not TOML: {what}", path.display()))
         })?;
         Ok(Self { path, document })
     }

@@ -33,7 +33,7 @@ pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Res
     ))
 }
 
-/// The first lines of an answer, indented; as it is where it is no JSON.
+/// The first lines of an answer, indented; as it is where it is not JSON.
 fn beginning(text: &str) -> String {
     let whole = match serde_json::from_str::<Value>(text) {
         Ok(value) => format!("{value:#}"),

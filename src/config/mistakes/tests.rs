@@ -38,7 +38,7 @@ fn a_misspelt_name_is_named_with_its_line_and_what_was_meant() {
     );
     check(
         "max_calls = 3\n",
-        "FILE, line 1: max_calls stands in no section; put it under [server]",
+        "FILE, line 1: max_calls is in no section; put it under [server]",
     );
     check(
         "[log]\nexpire_minutes = 3\n",
@@ -141,7 +141,7 @@ fn a_secret_in_the_place_of_its_source_is_not_repeated() {
         assert!(error.contains("says where the secret stands"), "{error}");
         assert!(!error.contains("pit-secret"), "{error}");
     }
-    // Nor is the line that is no TOML.
+    // Nor is the line that is not TOML.
     check(
         "[account]\ntoken = pit-secret\n",
         &load("[account]\ntoken = pit-other\n")

@@ -213,7 +213,7 @@ fn read(answer: &OauthAnswer) -> Result<Map<String, Value>, Failure> {
         _ if answer.body.trim_ascii_start().starts_with(b"<") => {
             Err(unusable("is a page of HTML, no JSON"))
         }
-        _ => Err(unusable("is no JSON object")),
+        _ => Err(unusable("is not a JSON object")),
     }
 }
 

@@ -43,9 +43,9 @@ pub(super) enum Leftover {
 impl Pair {
     /// Reads a pair's JSON; `written` is when it was written, in seconds since 1970. Else what is wrong with it.
     pub(super) fn parse(json: &[u8], written: i64) -> Result<Self, &'static str> {
-        let value = serde_json::from_slice(json).map_err(|_| "is no JSON")?;
+        let value = serde_json::from_slice(json).map_err(|_| "is not JSON")?;
         let Value::Object(members) = value else {
-            return Err("is no JSON object");
+            return Err("is not a JSON object");
         };
         let said = members.get(EXPIRES_AT).and_then(seconds);
         let lasts = members.get(EXPIRES_IN).and_then(seconds);

@@ -144,7 +144,7 @@ async fn tools_are_listed_and_called_by_scripts() {
     };
     let found = object(&desk, &call("contacts_get-contacts", &["limit=1"]), 0).await;
     assert!(found.is_object(), "{found}");
-    // What is no JSON stands in an object.
+    // What is not JSON stands in an object.
     let csv = call(
         "contacts_get-contacts",
         &["limit=1", "output:={\"format\":\"csv\"}"],

@@ -50,7 +50,7 @@ async fn an_empty_list_says_so_beside_and_prints_nothing() {
         (&["connections", "list"], "highlevel-mcp connect"),
         (&["clients", "list"], "highlevel-mcp clients add"),
         (&["approvals", "list"], "Nothing waits for an approval"),
-        (&["audit", "tail"], "Nothing is written down yet"),
+        (&["audit", "tail"], "The audit is empty"),
         (&["audit", "search", "--who", "Bert"], "No call of Bert"),
         (&["audit", "search", "--tool", "contacts_*"], "No call fits"),
         (&["logs", "-n", "0"], "Nothing has happened yet"),

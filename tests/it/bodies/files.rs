@@ -124,7 +124,7 @@ async fn texts_are_texts_and_pages_of_proxies_are_none() {
         (READ, Some("text/csv"), "a,b\n1,2", Ok("a,b\n1,2")),
         (READ, Some("text/plain"), "{\"a\": 1}", Ok("{\"a\":1}")),
         (READ, Some("text/plain"), "{\"a\": 1", Err("breaks off")),
-        (READ, Some("text/html"), "OK", Err("is no JSON")),
+        (READ, Some("text/html"), "OK", Err("is not JSON")),
         (READ, Some("text/html"), "<html>", Err("is a page of HTML")),
         (
             READ,
@@ -132,7 +132,7 @@ async fn texts_are_texts_and_pages_of_proxies_are_none() {
             "<a/>",
             Err("is a page of HTML"),
         ),
-        (READ, None, "OK", Err("is no JSON")),
+        (READ, None, "OK", Err("is not JSON")),
         (EMPTY_READ, Some("text/html; charset=utf-8"), "OK", Ok("OK")),
         (
             EMPTY_READ,

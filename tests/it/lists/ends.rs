@@ -147,7 +147,7 @@ async fn one_page_leads_to_the_next() {
             arguments: json!({"conversationId": "c"}),
             answer: json!({"messages": {"messages": rows(20), "nextPage": true}}),
             next: Value::Null,
-            why: "HighLevel says that there is more, and not where it begins.",
+            why: "HighLevel says that there are more rows, but not where they begin.",
         },
         Case {
             tool: "conversations_get-messages",

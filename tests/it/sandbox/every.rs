@@ -317,7 +317,7 @@ fn missing(tool: &Tool, given: &Map<String, Value>, request: &Value) -> Vec<Stri
         .filter(|argument| given.contains_key(argument.name))
         .filter(|argument| match argument.place {
             Place::Query => !names.iter().any(|name| name == argument.wire_name),
-            // What is no JSON the log keeps as text.
+            // What is not JSON the log keeps as text.
             Place::Body => body.is_some_and(|body| !body.contains_key(argument.wire_name)),
             Place::Path | Place::Header | Place::WholeBody => false,
         })

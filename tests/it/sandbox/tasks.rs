@@ -63,7 +63,7 @@ impl Desk {
             Ok(value) => (value, false),
             Err(value) => (value, true),
         };
-        // A text that is no JSON, such as CSV, is counted as it came.
+        // A text that is not JSON, such as CSV, is counted as it came.
         self.bytes += value
             .as_str()
             .map_or_else(|| value.to_string().len(), str::len);

@@ -317,6 +317,6 @@ async fn what_is_under_way_stops_when_rights_are_taken_away() {
     let told = match told {
         Ok(told) | Err(told) => told.to_string(),
     };
-    assert!(told.contains("was reduced meanwhile"), "{told}");
+    assert!(told.contains("were reduced meanwhile"), "{told}");
     assert!(connections.agency.writes().await.len() - before < MANY);
 }

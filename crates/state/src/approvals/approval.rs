@@ -146,7 +146,7 @@ impl Approval {
         let insert = "INSERT INTO approval (id, digest, who, tool, effect, location, alias, state, created_at, expires_at,
                 decided_at, decided_by, claimed_at, is_error, note, locations, shown, request, holder_decides)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-        let json = |error| StoreError::from(format!("an approval is no JSON: {error}"));
+        let json = |error| StoreError::from(format!("an approval is not JSON: {error}"));
         let milliseconds = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
         let insert = sqlx::query(insert)
             .bind(self.handle.clone())

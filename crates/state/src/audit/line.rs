@@ -164,7 +164,7 @@ impl AuditLine {
     /// As JSON.
     pub(crate) fn text(&self) -> Result<String, StoreError> {
         serde_json::to_string(self)
-            .map_err(|error| StoreError::from(format!("a line of the audit is no JSON: {error}")))
+            .map_err(|error| StoreError::from(format!("a line of the audit is not JSON: {error}")))
     }
 
     /// `None` where it is none.

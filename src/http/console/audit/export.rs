@@ -80,7 +80,7 @@ async fn write(
         let mut text = String::new();
         for (_, record) in &found.calls {
             let line = serde_json::to_string(record)
-                .map_err(|error| StoreError::from(format!("a call is no JSON: {error}")))?;
+                .map_err(|error| StoreError::from(format!("a call is not JSON: {error}")))?;
             text.push_str(&line);
             text.push('\n');
         }

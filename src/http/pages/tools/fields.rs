@@ -290,7 +290,7 @@ impl ToolField {
             FieldKind::Json => match serde_json::from_str::<Value>(text) {
                 Ok(value) => Read::Value(value),
                 Err(error) => Read::Problem(format!(
-                    "This is no JSON: line {}, column {}. Texts stand in double quotes.",
+                    "This is not JSON: line {}, column {}. Texts stand in double quotes.",
                     error.line(),
                     error.column()
                 )),

@@ -130,7 +130,7 @@ fn what_is_wrong_stands_beside_its_field() {
     check(
         "contacts_create-contact",
         &[("a.customFields", "[{")],
-        "This is no JSON: line 1, column 2. Texts stand in double quotes.",
+        "This is not JSON: line 1, column 2. Texts stand in double quotes.",
     );
     check(
         "contacts_create-contact",
