@@ -91,7 +91,7 @@ impl Relay {
             }
             let Ok(frame) = serde_json::from_slice::<ClientFrame>(&line) else {
                 relay
-                    .refuse(&Value::Null, "The line is not JSON-RPC frame.")
+                    .refuse(&Value::Null, "The line is not a JSON-RPC frame.")
                     .await;
                 continue;
             };

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::product::Product;
-use crate::docs::parts::Part;
+use crate::docs::parts::GeneratedPart;
 use crate::error::{Errors, Problem};
 
 /// What `packaging/try --record` has written down.
@@ -37,13 +37,13 @@ const WAYS: [(&str, &str, &str); 5] = [
 ];
 
 /// The tables of docs/install.md.
-pub(in crate::docs) fn parts(root: &Path) -> Result<Vec<Part>, Errors> {
+pub(in crate::docs) fn parts(root: &Path) -> Result<Vec<GeneratedPart>, Errors> {
     Ok(vec![
-        Part {
+        GeneratedPart {
             name: "ways to install",
             text: ways(&read_measurements(root)?),
         },
-        Part {
+        GeneratedPart {
             name: "links of clients",
             text: clients(&Product::read(root)?),
         },
