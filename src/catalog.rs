@@ -1,4 +1,4 @@
-//! What there is to call: the generated tools, how their requests are made, and what texts of theirs may be read as.
+//! The catalogue of calls: the generated tools, how their requests are made, and how their texts may be read.
 
 pub(crate) mod body;
 pub(crate) mod decoding;

@@ -1,4 +1,4 @@
-//! What an endpoint lists and calls: one or more surfaces, each a way to name the same operations.
+//! The list and the calls of an endpoint: one or more surfaces, each a way to name the same operations.
 
 pub(crate) mod compat;
 mod elsewhere;

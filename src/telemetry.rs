@@ -1,4 +1,4 @@
-//! What the server tells of itself: logs, metrics, traces and what it does now. Never bodies, arguments or tokens.
+//! The server's logs, metrics, traces and current activity. Never bodies, arguments or tokens.
 
 mod activity;
 mod arrivals;

@@ -1,4 +1,4 @@
-//! How often something may be tried from one address that costs more than an answer.
+//! A limit for expensive attempts from one address.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

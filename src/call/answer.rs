@@ -1,4 +1,4 @@
-//! What a call comes to: the text that a client gets, and what the server needs to know of it.
+//! The result of a call: the text that a client gets, and the facts that the server needs.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a call that waits for a person does, in words for whoever decides.
+//! Describes a waiting call in words, for the person who decides.
 
 use state::approvals::Approval;
 

@@ -1,4 +1,4 @@
-//! Who asks for a call, and what each kind of caller may spend.
+//! The caller of a call, and the limits of each kind of caller.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What HighLevel says of the tokens of connected locations: a person is told which one to put right, and where.
+//! HighLevel's verdicts on the tokens of connected locations: a person is told which one to repair, and where.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

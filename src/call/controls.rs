@@ -1,4 +1,4 @@
-//! What calls are held to beside the rules, and where they are written down: the store, audit, approvals, emergency stop.
+//! Everything that limits and records calls beside the rules: the store, audit, approvals, emergency stop.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

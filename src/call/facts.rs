@@ -1,4 +1,4 @@
-//! What is known of one call on its way: gathered stage by stage, never changed back.
+//! The facts about one call on its way: gathered stage by stage, never changed back.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where people sign in, as calls know it: the grants of the store, the people who hold them, and what they connected.
+//! Sign-in, as calls know it: the grants of the store, the people who hold them, and their connected locations.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whose a key or grant is, and what it still opens at this moment.
+//! The holder of a key or grant, and the rights that it has at this moment.
 
 use super::access_ref::{
     AccessRef, GrantRef, GrantTerms, HolderRef, connection_ended, person_ended,

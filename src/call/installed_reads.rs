@@ -1,4 +1,4 @@
-//! What HighLevel says of the locations in which people installed the operator's app.
+//! HighLevel's answers about the locations in which people installed the operator's app.
 
 use serde_json::{Map, Value, json};
 

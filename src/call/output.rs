@@ -1,4 +1,4 @@
-//! What a caller wants to see of an answer: which fields, rows and form; and how one page leads on.
+//! The requested view of an answer: fields, rows and form; and the way from one page to the next.
 
 mod aggregate;
 mod brief;

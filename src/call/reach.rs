@@ -1,4 +1,4 @@
-//! What a token reaches that its connection binds to no location: the locations and the company that HighLevel lists to it.
+//! The reach of a token that its connection binds to no location: the locations and the company that HighLevel lists to it.
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};

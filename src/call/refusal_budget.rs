@@ -1,4 +1,4 @@
-//! How many refusals of one caller are written down: each costs it nothing, and the disk is everybody's.
+//! A limit for the audit's lines about one caller's refusals: each costs the caller nothing, and all share the disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

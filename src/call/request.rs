@@ -1,4 +1,4 @@
-//! What a surface asks of the pipeline: one operation, its arguments, and how the call is to be made.
+//! A surface's request to the pipeline: one operation, its arguments, and the options of the call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};

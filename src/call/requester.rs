@@ -1,4 +1,4 @@
-//! Who asked for a call that waits for a person, by the names that people know.
+//! The party that asked for a waiting call, by the names that people know.
 
 use super::Controls;
 use state::StoreError;

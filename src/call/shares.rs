@@ -1,4 +1,4 @@
-//! What each caller may hold at once: places for its calls, and bytes in flight.
+//! The share of each caller: slots for its calls, and bytes in flight.
 //!
 //! An entry lives as long as somebody holds a share of it, so that there are no more entries than connections.
 

@@ -1,4 +1,4 @@
-//! What the server knows of its own locations and of the rules over them at one moment; a call sees one of both.
+//! The server's own locations and the rules over them at one moment; a call sees one of both.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What ends a call on its way: the emergency stop, a revoked key, rules that are others now.
+//! Reasons to end a call on its way: the emergency stop, a revoked key, changed rules.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What somebody is asked to agree to: all calls of one request, by digest, by location and by what they would send.
+//! The subject of a consent: all calls of one request, by digest, by location and by the requests they would send.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

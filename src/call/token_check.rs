@@ -1,4 +1,4 @@
-//! Whether a token that a person pasted is one of the location that the person named, and what it may read there.
+//! Checks that a pasted token belongs to the location that the person named, and which reads it may make.
 //!
 //! HighLevel has no question for that. So some harmless reads are tried, and a token counts as the location's where one
 //! succeeds that HighLevel allows to no other token: that the location itself can be read says nothing, for its agency's

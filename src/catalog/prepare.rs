@@ -1,4 +1,4 @@
-//! How a generated handler turns checked arguments into the request that the transport sends.
+//! Turns checked arguments into the request that the transport sends, by a generated handler.
 
 use tool::{Arguments, Tool, UnusableArgument};
 

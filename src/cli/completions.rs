@@ -1,4 +1,4 @@
-//! What a shell offers while somebody types: commands, flags, tools, toolsets and locations.
+//! Completions for shells: commands, flags, tools, toolsets and locations.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! How this program is started where it was started: what commands begin with that are printed to be run.
+//! The start of this program's own command line, for commands that are printed to be run.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Whether locations and sections of the rules that a command names are there.
+//! Checks that locations and sections of the rules that a command names exist.
 
 use state::Store;
 use state::rule_sections::RuleSections;

@@ -1,4 +1,4 @@
-//! What `--version` says: the program, and the commit of HighLevel's documents that its tools come from.
+//! The output of `--version`: the program, and the commit of HighLevel's documents that its tools come from.
 
 use std::sync::LazyLock;
 

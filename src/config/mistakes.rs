@@ -1,4 +1,4 @@
-//! What is wrong with a setting, in words, with what was meant and the line it stands in.
+//! Describes a mistake in a setting, with the likely meaning and its line.
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};

@@ -1,4 +1,4 @@
-//! What the server keeps on disk, where, and the rules that hold over calls.
+//! The server's state on disk, its place, and the rules for calls.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Who is told by a message that a call waits for a person.
+//! Receivers of notices about calls that wait for a person.
 
 use serde::Deserialize;
 

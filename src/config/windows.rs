@@ -1,4 +1,4 @@
-//! Where several instances count their calls together.
+//! The server at which several instances count their calls together.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

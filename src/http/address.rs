@@ -1,4 +1,4 @@
-//! What the path of an MCP endpoint says: whose location, and which tools.
+//! Reads the path of an MCP endpoint: the location and the tools.
 
 use percent_encoding::percent_decode_str;
 

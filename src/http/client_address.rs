@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as the proxies in between are to be believed.
+//! The address of a client, as far as the proxies in between are trusted.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! How many connections there are, in all and from one address.
+//! Limits connections, in all and from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What a person sees who opens an address that is meant for programs, or one where nothing is.
+//! The page for a person who opens an address that is meant for programs, or an address without a page.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What people see in a browser: pages that work without script, under headers that allow them nothing more than they need.
+//! Pages for people: they work without script, under headers that allow them only what they need.
 
 pub(super) mod approvals;
 mod assets;

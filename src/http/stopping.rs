@@ -1,4 +1,4 @@
-//! Whether the server has been told to stop, and whether it is paused.
+//! Knows whether the server was told to stop, and whether it is paused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What can be read of a frame that is no request: under which id to say so, and what is wrong with it.
+//! Reads a frame that is not a request: the id for the error, and the fault.
 //!
 //! rmcp drops a line that is not JSON, and whoever sent it waits for ever.
 

@@ -1,4 +1,4 @@
-//! What a server says of itself before the first call: of what its own endpoint has, and of nothing else.
+//! A server's description of itself before the first call: only what its own endpoint has.
 
 use crate::surfaces::toolset::Toolset;
 use crate::surfaces::{Endpoint, Listing};

@@ -1,4 +1,4 @@
-//! What leads on from a name that an endpoint does not list: the tool that runs it, or the endpoint that has it.
+//! Leads on from a name that an endpoint does not list: to the tool that runs it, or the endpoint that has it.
 
 use super::toolset::Toolset;
 use super::{Endpoint, OFFICIAL, USUAL};

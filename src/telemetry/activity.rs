@@ -1,4 +1,4 @@
-//! What this process does now, and did in the last hour, for the people who run it. It is kept in memory alone.
+//! The process's activity now and in the last hour, for operators. It is kept in memory alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! How long calls took: counts in buckets, of which each is at most a quarter wider than the one before.
+//! Durations of calls: counts in buckets, each at most a quarter wider than the one before.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How much each caller called in the last hour.
+//! The calls of each caller in the last hour.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

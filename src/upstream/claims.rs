@@ -1,4 +1,4 @@
-//! What an OAuth access token says of itself: read, never verified, for nothing but advice.
+//! The claims of an OAuth access token: read, never verified, used only for advice.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! What HighLevel says where it refuses, whatever the shape of the answer.
+//! HighLevel's message in a refusal, whatever the shape of the answer.
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};

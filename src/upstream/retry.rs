@@ -1,4 +1,4 @@
-//! When a call is sent once more: by its effect, by what became of the last attempt, and within a budget.
+//! Decides whether a call is sent again: by its effect, by the last attempt, and within a budget.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

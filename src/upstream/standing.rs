@@ -1,4 +1,4 @@
-//! What is known of HighLevel tokens: whether HighLevel accepted them, and which locations they proved.
+//! HighLevel's verdicts on tokens: accepted or not, and the locations they proved.
 //!
 //! Anybody can make up tokens. A made-up one must cost HighLevel little, and must touch nothing that belongs to a
 //! token that HighLevel accepted: so the two are kept in maps of their own, each with a bound.

@@ -1,4 +1,4 @@
-//! How the way to HighLevel stands at this moment, for the people who run the server.
+//! The state of the way to HighLevel at this moment, for operators.
 
 use super::rate_limit::{GateStatus, ValkeyStatus};
 use super::traffic::TrafficMinute;

@@ -1,4 +1,4 @@
-//! What a client calls itself, made fit to be shown to a person.
+//! A client's own name, made fit to be shown to a person.
 
 /// Longest name that is shown, in letters.
 const LONGEST: usize = 60;

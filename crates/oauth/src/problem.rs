@@ -1,4 +1,4 @@
-//! What an endpoint answers a client whose request it does not take.
+//! The answer of an endpoint to a client whose request it refuses.
 
 /// An error of OAuth. Its text never repeats a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! What a token is asked for (RFC 8707): the server, or one of its MCP endpoints.
+//! The resource that a token is requested for (RFC 8707): the server, or one of its MCP endpoints.
 
 use url::Url;
 

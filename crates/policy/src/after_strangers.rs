@@ -1,4 +1,4 @@
-//! What the sections ask of a call whose caller read what other people wrote.
+//! The sections' demands on a call whose caller read other people's words.
 
 use std::time::Duration;
 

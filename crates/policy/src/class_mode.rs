@@ -1,4 +1,4 @@
-//! How a section has calls of a class confirmed: one mode, or asking the user with another where the client cannot.
+//! The confirmation that a section demands for a class of calls: one mode, or asking the user with another where the client cannot.
 
 use super::Mode;
 

@@ -1,4 +1,4 @@
-//! What an argument may be: its values, how they begin, how long and how large they are.
+//! Limits on an argument: its values, prefixes, length and size.
 
 mod read;
 

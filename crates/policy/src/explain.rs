@@ -1,4 +1,4 @@
-//! What the rules say of one tool, for the person who writes them.
+//! Explains what the rules say about one tool, for the person who writes them.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a file of rules, collected while it is read.
+//! The faults of a file of rules, collected while it is read.
 
 use std::fmt::Display;
 

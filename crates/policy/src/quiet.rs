@@ -1,4 +1,4 @@
-//! When nothing is sent: hours of the day and whole days, by the clock of a zone.
+//! Quiet hours: hours of the day and whole days without sends, by the clock of a zone.
 
 use std::fmt;
 

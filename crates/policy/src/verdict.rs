@@ -1,4 +1,4 @@
-//! What the rules make of a tool in one word, to compare them before and after a change.
+//! The rules' verdict on a tool in one word, to compare it before and after a change.
 
 use super::{EffectiveRules, Mode};
 use tool::Tool;

@@ -1,4 +1,4 @@
-//! What the documents say of an operation's answer, for who compares real answers with them.
+//! The documented answer of an operation, for comparison with real answers.
 
 use std::collections::BTreeMap;
 

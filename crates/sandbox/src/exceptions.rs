@@ -1,4 +1,4 @@
-//! Where the sandbox does not hold a request or an answer to the documents, because a repair says that they are wrong.
+//! Places where the sandbox does not hold a request or an answer to the documents, because a repair says that they are wrong.
 
 use serde_json::Value;
 

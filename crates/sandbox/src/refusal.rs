@@ -1,4 +1,4 @@
-//! How HighLevel says no: status, message and shape of each error. [E] first-hand, [M] measured by others, [I] inferred.
+//! HighLevel's refusals: status, message and shape of each error. [E] first-hand, [M] measured by others, [I] inferred.
 
 use serde_json::{Value, json};
 

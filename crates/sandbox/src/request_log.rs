@@ -1,4 +1,4 @@
-//! What arrived and what came of it: the last requests in memory, and every one as a line of a file.
+//! The log of requests and their results: the last ones in memory, and every one as a line of a file.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,4 @@
-//! What each operation does to the records; what is not here answers from its document alone.
+//! The effects of each operation on the records; other operations answer from their document alone.
 
 mod blogs;
 mod calendars;

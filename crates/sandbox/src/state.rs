@@ -1,4 +1,4 @@
-//! What the sandbox knows: records by kind and id, in the order they were made, and where new ids come from.
+//! The sandbox's records by kind and id, in the order they were made, and its source of new ids.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Who may do what in the sandbox: private integration tokens and OAuth tokens, with scopes, expiry and rotation.
+//! Tokens and their rights in the sandbox: private integration tokens and OAuth tokens, with scopes, expiry and rotation.
 
 use std::collections::{BTreeMap, BTreeSet};
 

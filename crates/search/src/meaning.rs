@@ -1,4 +1,4 @@
-//! What the words of a request mean: by the glossary, as expressions of several words, as verbs at its head.
+//! The meaning of a request's words: by the glossary, as expressions of several words, as verbs at its head.
 
 use crate::index::Index;
 use crate::query::{Clause, Mood, Vocabulary};

@@ -1,4 +1,4 @@
-//! What happened to people, links, clients, grants and locations. What calls did stands in the audit.
+//! Events about people, links, clients, grants and locations. The audit has the events of calls.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What travels through a browser and comes back unchanged: sealed, bound to that browser, and good for some time.
+//! Data that travels through a browser and comes back unchanged: sealed, bound to that browser, and valid for some time.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! What people have allowed clients, and the tokens that clients have for it.
+//! Grants: the rights that people gave to clients, and the clients' tokens for them.
 //!
 //! A grant begins with a code, which lasts a minute. Against it the client gets an access token, and a refresh token
 //! for the next. The refresh token of generation n is an HMAC of the grant's salt and n under a secret of the store:

@@ -1,4 +1,4 @@
-//! When a caller last read what other people wrote, for every process on the store.
+//! The time at which a caller last read other people's words, for every process on the store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What HighLevel said of tokens, for every process on the store: which it accepted, and which locations they proved.
+//! HighLevel's verdicts on tokens, for every process on the store: accepted tokens, and the locations they proved.
 //!
 //! Only tokens that HighLevel knew at some time have rows: who makes tokens up makes none.
 

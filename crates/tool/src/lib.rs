@@ -1,4 +1,4 @@
-//! What a tool is: the static data that the generator writes, and that rules and server read.
+//! The static data of a tool, which the generator writes and rules and server read.
 
 mod arguments;
 mod nearest;

@@ -1,4 +1,4 @@
-//! What an argument or a field holds, by the words of its name: an id, an email address, a phone number, a date.
+//! The kind of value that an argument or a field holds, by the words of its name: an id, an email address, a phone number, a date.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {

@@ -1,4 +1,4 @@
-//! What came of a batch so far, and its answer; kept for whoever repeats the batch, though its client left in the middle.
+//! The results of a batch so far, and its answer; stored for a repeat, even if its client left in the middle.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,4 +1,4 @@
-//! What came of the rows of one confirm, told in few words: equal failures once, with their number.
+//! Summarises the results of the rows of one confirm: equal failures once, with their number.
 
 use serde_json::{Map, Value, json};
 

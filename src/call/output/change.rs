@@ -1,4 +1,4 @@
-//! What a write comes to, in few words: the record's id and what was sent, as HighLevel has it now.
+//! The short answer of a write: the record's id and the sent fields, as HighLevel has them now.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! What is asked for of an answer and cannot be given, whatever that holds: told before anything is sent.
+//! Refuses impossible requests for an answer before anything is sent.
 
 use super::aggregate::Aggregate;
 use super::{Format, Output};

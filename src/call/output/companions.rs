@@ -1,4 +1,4 @@
-//! What stands beside the list in an answer, such as the totals of a search or the folders of a list of fields.
+//! The values beside the list in an answer, such as the totals of a search or the folders of a list of fields.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! What rows are grouped by, and one group of them.
+//! The key by which rows are grouped, and one group of them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -1,4 +1,4 @@
-//! How one page of a list leads to the next, in the operation's own arguments.
+//! Leads from one page of a list to the next, in the operation's own arguments.
 
 use std::cmp::Ordering;
 

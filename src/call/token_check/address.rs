@@ -1,4 +1,4 @@
-//! What a person gives to name a location: its id, or the address of one of its pages.
+//! Reads the location that a person names: its id, or the address of one of its pages.
 
 use crate::upstream::TenantId;
 

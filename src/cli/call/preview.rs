@@ -1,4 +1,4 @@
-//! What a call would send, in lines that a person reads before saying yes.
+//! Shows the planned request of a call, in lines that a person reads before saying yes.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! What a person should know beside what is printed: one sentence a line.
+//! Notes for a person beside the printed text: one sentence a line.
 
 use url::{Host, Url};
 

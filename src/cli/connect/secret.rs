@@ -1,4 +1,4 @@
-//! What a client sends to show who it is: an access key of this server, or a HighLevel token.
+//! The secret that a client sends to show who it is: an access key of this server, or a HighLevel token.
 
 use secrecy::{ExposeSecret, SecretString};
 

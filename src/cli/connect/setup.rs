@@ -1,4 +1,4 @@
-//! What `connect` has to say of a client: what it needs, or what became of its file.
+//! The output of `connect` for a client: what it needs, or the result for its file.
 
 use std::path::PathBuf;
 

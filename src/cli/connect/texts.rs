@@ -1,4 +1,4 @@
-//! What a person pastes or does, client by client: a command, a block of a file, a program, or steps on a page.
+//! The instructions for each client: a command, a block of a file, a program, or steps on a page.
 
 use super::{Client, ClientAccess, NAME, Server, entries};
 use crate::cli::CliError;

@@ -1,4 +1,4 @@
-//! What of the server's own set-up `doctor` looks at: settings, state, rules, access keys, sign-in and locations.
+//! The checks of `doctor` on the server's own set-up: settings, state, rules, access keys, sign-in and locations.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What `init` asks a person at a terminal.
+//! The questions of `init` at a terminal.
 
 use inquire::validator::Validation;
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};

@@ -1,4 +1,4 @@
-//! Whether locations can be reached: each is read, and nothing is changed.
+//! Tests whether locations can be reached: each is read, and nothing is changed.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where the browser ends after a sign-in: an address of this machine, which one answer is waited for at.
+//! The end of a browser's sign-in: an address of this machine that waits for one answer.
 
 use std::convert::Infallible;
 use std::io;

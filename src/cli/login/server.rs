@@ -1,4 +1,4 @@
-//! What a server says of how to sign in to it.
+//! A server's own description of its sign-in.
 
 use serde_json::{Value, json};
 

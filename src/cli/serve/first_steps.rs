@@ -1,4 +1,4 @@
-//! What somebody sees who starts the sandbox for the first time: what to paste where, and one call with its answer.
+//! The first screen of a sandbox: what to paste into which client, and one call with its answer.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What signals mean to a running server: stop, or read the settings again.
+//! Signals to a running server: stop, or read the settings again.
 
 use std::fs::File;
 use std::io::{IsTerminal, stderr, stdin, stdout};

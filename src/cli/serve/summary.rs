@@ -1,4 +1,4 @@
-//! What a server says of itself at its start: a table on a terminal, a line of the log elsewhere.
+//! A server's summary at its start: a table on a terminal, a line of the log elsewhere.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What headers say of who calls, and refusals of what they say.
+//! Reads the caller's headers, and refuses wrong ones.
 
 use axum::http::{HeaderMap, StatusCode, header};
 

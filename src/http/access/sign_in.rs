@@ -1,4 +1,4 @@
-//! Who calls at the address where people and clients sign in: whoever has a token of ours, or an access key.
+//! The caller at the address for sign-in: a client with a token of ours, or with an access key.
 
 use std::sync::Arc;
 

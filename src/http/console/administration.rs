@@ -1,4 +1,4 @@
-//! What the operators' pages share: which locations may be given to others from there.
+//! Shared by the operators' pages: the locations that may be given to others from there.
 
 use crate::http::pages::clean::one_line;
 use crate::http::pages::form::FormFields;

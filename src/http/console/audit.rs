@@ -1,4 +1,4 @@
-//! What calls changed something or were refused: everything for operators, for others what is theirs.
+//! Calls that changed something or were refused: all for operators, their own for others.
 
 mod export;
 mod words;

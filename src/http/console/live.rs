@@ -1,4 +1,4 @@
-//! What this process does now, and did in the last hour, for the people who run it.
+//! The process's activity now and in the last hour, for operators.
 
 use std::sync::Arc;
 

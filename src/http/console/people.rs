@@ -1,4 +1,4 @@
-//! Who may sign in, what each may approve, and the end of that.
+//! People who may sign in, the calls that each may approve, and the end of that.
 
 mod invite;
 mod words;

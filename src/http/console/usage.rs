@@ -1,4 +1,4 @@
-//! Who called how often: everything for operators, for others their own calls and their own locations.
+//! Usage by caller: all for operators, their own calls and locations for others.
 
 mod export;
 

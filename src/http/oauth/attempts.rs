@@ -1,4 +1,4 @@
-//! How often one address may do something at the endpoints of clients, where nobody has shown yet who asks.
+//! Limits attempts from one address at the endpoints of clients, where callers are not yet known.
 //!
 //! Whoever floods them is refused at its own address, and nobody else. Where a proxy tells no client from another, no
 //! address is counted: one client would shut out all.

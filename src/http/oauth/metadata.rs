@@ -1,4 +1,4 @@
-//! How clients find out where to sign in: two documents, and the challenge of every 401.
+//! How clients find the sign-in: two documents, and the challenge of every 401.
 
 use std::sync::Arc;
 

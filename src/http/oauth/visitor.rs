@@ -1,4 +1,4 @@
-//! Who sits at a browser: somebody signed in, or not.
+//! The person at a browser: signed in, or not.
 
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};

@@ -1,4 +1,4 @@
-//! What calls changed something or were refused: searched, one in full, and handed out as a file.
+//! Calls that changed something or were refused: searched, one in full, and as a file.
 
 use maud::{Markup, html};
 use serde_json::Value;

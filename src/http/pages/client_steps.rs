@@ -1,4 +1,4 @@
-//! How each client is connected, step by step: the sections of docs/connect.md, with this server's own address.
+//! The steps to connect each client: the sections of docs/connect.md, with this server's own address.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Where somebody comes back from the CRM without what this server had given along.
+//! The page for a person who returns from the CRM without this server's data.
 
 use maud::html;
 

@@ -1,4 +1,4 @@
-//! Where somebody whom a client sent says who they are, and brings a sub-account where they have none.
+//! The page on which a person whom a client sent says who they are, and connects a sub-account if they have none.
 
 use maud::html;
 

@@ -1,4 +1,4 @@
-//! What forms send, and the parts that several of them have.
+//! Forms: the values they send, and parts that several of them share.
 
 use axum::http::StatusCode;
 use maud::{Markup, html};

@@ -1,4 +1,4 @@
-//! What a browser may do with a page of ours.
+//! Headers that limit what a browser may do with a page of ours.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,

@@ -1,4 +1,4 @@
-//! What the server does now and did in the last hour, in figures and pictures.
+//! The server's activity now and in the last hour, in figures and pictures.
 
 mod chart;
 

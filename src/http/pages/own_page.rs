@@ -1,4 +1,4 @@
-//! Whether a form was sent by a page of ours: what changes something is never done for another site.
+//! Checks that a form was sent by a page of ours: no change is ever made for another site.
 
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};

@@ -1,4 +1,4 @@
-//! Who may sign in, who is invited, and what each may do.
+//! People who may sign in, open invitations, and the rights of each.
 
 mod invite;
 

@@ -1,4 +1,4 @@
-//! Where somebody who is signed in proves once more who they are, before something that gives rights or cannot be undone.
+//! The page on which a signed-in person proves again who they are, before an action that gives rights or cannot be undone.
 
 use maud::{Markup, html};
 

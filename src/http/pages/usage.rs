@@ -1,4 +1,4 @@
-//! Who called how often, where: a month in sums, and as a file.
+//! Usage: a month in sums, and as a file.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What a value may be by its schema, as TypeScript would say it: its type, its values, the fields inside it.
+//! The form of a value by its schema, as TypeScript would say it: its type, its values, the fields inside it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Whose tokens a pair is of.
+//! The holder of a pair of tokens.
 
 use super::pair::Pair;
 use crate::upstream::TenantId;

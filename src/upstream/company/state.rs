@@ -1,4 +1,4 @@
-//! What is known of a company's token between renewals.
+//! The state of a company's token between renewals.
 
 use std::time::Duration;
 

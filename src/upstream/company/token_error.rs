@@ -1,4 +1,4 @@
-//! What HighLevel's refusals at `/oauth/` mean, and whether the refresh token is used up all the same.
+//! The meaning of HighLevel's refusals at `/oauth/`, and whether the refresh token is used up anyway.
 
 use std::time::Duration;
 

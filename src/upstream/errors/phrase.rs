@@ -1,4 +1,4 @@
-//! Whether a sentence of HighLevel's is one that is known, as a whole.
+//! Recognises a sentence of HighLevel's as a whole.
 //!
 //! HighLevel's sentences repeat what callers send: names of properties, ids, texts. A part of one says nothing: `property
 //! dnd should not exist` is about a property. So a known sentence is compared from its first letter to its last, and

@@ -1,4 +1,4 @@
-//! Who waits for a place in the window: one line for each tenant, served in turn.
+//! The queue for the window: one line for each tenant, served in turn.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! How many instances of the server call HighLevel for the same locations.
+//! The number of instances of the server that call HighLevel for the same locations.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

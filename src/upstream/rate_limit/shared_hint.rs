@@ -1,4 +1,4 @@
-//! What the shared window last told this instance, so that no call asks for what is known.
+//! The shared window's last answer to this instance, so that no call asks again.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What this process hears of tokens, for the others on its store, and what they heard.
+//! This process's news about tokens for the others on its store, and theirs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How long a document needs no fetching, by its `Cache-Control`.
+//! The time for which a document needs no fetching, by its `Cache-Control`.
 
 use std::time::Duration;
 

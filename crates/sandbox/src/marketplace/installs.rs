@@ -1,4 +1,4 @@
-//! Where the app is installed: by location, by company for locations to come, and what ends there.
+//! The app's installs: by location, by company for locations to come, and their ends.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a contact must be to be taken: a person with something to be known by, an email that is one, a phone in E.164.
+//! Checks of a new contact: it needs a name, email or phone, a valid email, and a phone in E.164.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What happened with each contact before the sandbox began: tasks, messages, deals, appointments, payments.
+//! Each contact's history before the sandbox began: tasks, messages, deals, appointments, payments.
 
 use serde_json::{Value, json};
 

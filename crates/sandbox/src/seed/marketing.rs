@@ -1,4 +1,4 @@
-//! What a location tells the world: trigger links, workflows, campaigns, a blog, social posts, and its files.
+//! A location's marketing: trigger links, workflows, campaigns, a blog, social posts, and its files.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a location has before anybody is in it: users, fields, tags, pipelines, calendars.
+//! A location's set-up before its contacts: users, fields, tags, pipelines, calendars.
 
 use serde_json::{Value, json};
 

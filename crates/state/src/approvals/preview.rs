@@ -1,4 +1,4 @@
-//! What a person is shown of a request, however large that is.
+//! The part of a request that a person is shown, however large the request is.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What waits for a person.
+//! Approvals that wait for a person.
 
 use super::Approvals;
 use super::approval::Approval;

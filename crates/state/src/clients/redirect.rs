@@ -1,4 +1,4 @@
-//! Whether a redirect is the one that a client names.
+//! Checks that a redirect is the one that a client names.
 
 /// Hosts of the client's own computer, on which a program takes the port that is free.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];

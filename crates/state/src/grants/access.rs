@@ -1,4 +1,4 @@
-//! What an access token opens, from memory where it was asked for before.
+//! The rights behind an access token, from memory where it was looked up before.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,4 +1,4 @@
-//! What a link is for, and whom it makes.
+//! The purpose of a link, and the person that it makes.
 
 use std::collections::BTreeSet;
 

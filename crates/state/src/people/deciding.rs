@@ -1,4 +1,4 @@
-//! Who may decide about calls: given to a person and taken away again, for each location.
+//! The right to decide about calls: given to a person and taken away again, for each location.
 
 use super::{People, Person, find};
 use crate::StoreError;

@@ -1,4 +1,4 @@
-//! What the store's threads do for others: changes and readings that wait in the queue, and what comes of them.
+//! Jobs of the store's threads: changes and readings that wait in the queue, and their results.
 
 use std::pin::Pin;
 use std::sync::Arc;

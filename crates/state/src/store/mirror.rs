@@ -1,4 +1,4 @@
-//! What every call asks for, as this process knows it: in memory, read again when rows have changed.
+//! Rows that every call needs, mirrored in memory and read again when they have changed.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What is SQLite's own: how its file is opened, and what it is told about the disk.
+//! SQLite's own part: how its file is opened, and its settings about the disk.
 
 use std::os::unix::fs::MetadataExt;
 use std::thread;

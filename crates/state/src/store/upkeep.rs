@@ -1,4 +1,4 @@
-//! What people do with the store as a whole: look at it, copy it, change its key.
+//! Upkeep of the store as a whole: look at it, copy it, change its key.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;

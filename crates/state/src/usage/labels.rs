@@ -1,4 +1,4 @@
-//! What callers and locations of usage are called: as the store knows it at the moment of reading.
+//! Names of callers and locations in usage, as the store knows them at the moment of reading.
 
 use std::collections::HashMap;
 

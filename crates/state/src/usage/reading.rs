@@ -1,4 +1,4 @@
-//! What was counted, added up as somebody wants to see it.
+//! Reads the counts, summed as requested.
 
 use jiff::civil::Date;
 

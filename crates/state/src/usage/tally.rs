@@ -1,4 +1,4 @@
-//! What a process has counted and not written yet.
+//! Counts that a process has not written yet.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,4 +1,4 @@
-//! What a connected location is called: made from its name, and never what another location is or was called.
+//! The alias of a connected location: made from its name, and never one that another location has or had.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What ends with a location, or with the app that reached it.
+//! The consequences of the end of a location, or of the app that reached it.
 
 use super::{VaultLocation, write_event};
 use crate::StoreError;

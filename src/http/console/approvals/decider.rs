@@ -1,4 +1,4 @@
-//! Who may decide about a call that waits, and who may end what asked for it.
+//! The people who may decide about a waiting call, and who may end the connection that asked.
 
 use std::collections::HashSet;
 

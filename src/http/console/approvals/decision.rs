@@ -1,4 +1,4 @@
-//! What somebody says to a call that waits: yes, no, or no and an end of what asked.
+//! A decision about a waiting call: yes, no, or no and an end of the connection that asked.
 
 use std::sync::Arc;
 use std::time::Duration;

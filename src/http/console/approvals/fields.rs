@@ -1,4 +1,4 @@
-//! What would be sent, laid out for a person: fields under their labels, names beside ids, and times in the location's zone.
+//! Lays out a request for a person: fields under their labels, names beside ids, and times in the location's zone.
 
 use std::collections::BTreeMap;
 

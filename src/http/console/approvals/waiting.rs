@@ -1,4 +1,4 @@
-//! What waits for one person. It knows no page: the menu of every page counts it.
+//! The calls that wait for one person. It knows no page: the menu of every page counts them.
 
 use axum::http::StatusCode;
 

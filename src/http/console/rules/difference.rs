@@ -1,4 +1,4 @@
-//! What a section of rules makes of all operations, before it is saved.
+//! The effect of a section of rules on all operations, before it is saved.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What came of a try: looked at, confirmed and cancelled.
+//! The result of a try: looked at, confirmed and cancelled.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a person may choose from: their locations, and the rules that a client is held to.
+//! A person's choices: their locations, and the rules for a client.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a client asks for, and whether there is such a client.
+//! A client's request, and the check that the client exists.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! How somebody whom a client sent shows who they are: a link of ours, or an access key.
+//! How a person whom a client sent shows who they are: a link of ours, or an access key.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a customer sees: who asks, and a form for the token of the location.
+//! The customer's page: who asks, and a form for the token of the location.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a builder's server sends, and what it is told.
+//! Requests of a builder's server, and the answers to it.
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;

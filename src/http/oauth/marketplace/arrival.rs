@@ -1,4 +1,4 @@
-//! What follows when a person comes back from HighLevel: the pair is kept, the person known, the locations connected.
+//! A person's return from HighLevel: the pair is stored, the person known, the locations connected.
 
 use std::sync::Arc;
 

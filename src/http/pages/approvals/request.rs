@@ -1,4 +1,4 @@
-//! What would be sent, as whoever decides reads it: about whom, then field by field.
+//! A waiting request as its approver reads it: about whom, then field by field.
 
 use maud::{Markup, html};
 

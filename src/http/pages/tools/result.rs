@@ -1,4 +1,4 @@
-//! What came of a tool that somebody tried: under way, asked about, or answered.
+//! The state of a try: under way, waiting for an answer, or answered.
 
 use super::TOOLS;
 use crate::http::pages::brand::Brand;
