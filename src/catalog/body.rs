@@ -232,7 +232,7 @@ mod tests {
         check(json!("/etc/passwd!"), Err("no base64"));
         check(json!("data:text/plain,hi"), Err("not base64"));
         check(json!(""), Err("empty"));
-        check(json!(7), Err("no file"));
+        check(json!(7), Err("not a file"));
         check(json!({"data": "aGk=", "type": "a\r\nb"}), Err("media type"));
     }
 

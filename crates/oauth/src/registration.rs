@@ -223,9 +223,9 @@ mod tests {
         check(
             json!({"redirect_uris": "https://example.com/cb"}),
             redirect,
-            "no list",
+            "not a list",
         );
-        check(json!({"redirect_uris": [1]}), redirect, "no list");
+        check(json!({"redirect_uris": [1]}), redirect, "not a list");
         check(json!({"redirect_uris": [""]}), redirect, "no absolute");
         check(json!({"redirect_uris": ["/cb"]}), redirect, "no absolute");
         check(
@@ -255,7 +255,7 @@ mod tests {
         check(
             json!({"grant_types": "authorization_code"}),
             metadata,
-            "no list",
+            "not a list",
         );
         check(
             json!({"response_types": ["code", "token"]}),

@@ -137,7 +137,7 @@ async fn locations_are_added_tried_and_removed() {
             "X",
         ],
         2,
-        "no alias",
+        "not an alias",
     )
     .await;
     desk.run(

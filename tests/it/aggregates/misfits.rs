@@ -99,7 +99,7 @@ async fn what_cannot_match_is_an_error() {
             after_a_page,
             "such as attributionSource.medium",
         ),
-        (json!({"sum": "email"}), after_a_page, "no number"),
+        (json!({"sum": "email"}), after_a_page, "not a number"),
         (json!({"sum": "extr"}), after_a_page, "Did you mean extra?"),
         (json!({"minCount": 2}), before, "output.groupBy is missing"),
         (

@@ -110,7 +110,7 @@ const CLIENTS: [ClientRow; 17] = [
         ],
         key: &["Bearer ${env:HIGHLEVEL_TOKEN}"],
         sign_in: &["\"url\": \"http"],
-        sandbox: &["\"url\": \"http", "cursor/mcp.json, beside what is there"],
+        sandbox: &["\"url\": \"http", "cursor/mcp.json, beside the rest"],
     },
     ClientRow {
         client: "gemini-cli",

@@ -37,8 +37,8 @@ fn each_problem_stands_at_its_line() {
         "read_only = true\n[caps.send]\nhour = \"x\"",
         &[(2, "send")],
     );
-    check("read_only = true\nread_only", &[(2, "no TOML")]);
-    check("a = \"\nb", &[(2, "no TOML")]);
+    check("read_only = true\nread_only", &[(2, "not TOML")]);
+    check("a = \"\nb", &[(2, "not TOML")]);
 }
 
 #[test]
