@@ -358,7 +358,7 @@ async fn the_first_screen_of_a_sandbox_fits_and_its_lines_are_short() {
     for part in [
         "made-up records",
         &format!("claude mcp add --transport http ghl {url}\n"),
-        "connect --help has the names",
+        "connect --help names them",
         "into ~/.cursor/mcp.json",
         "\"name\": \"Harbor Dental\"",
     ] {

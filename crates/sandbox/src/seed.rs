@@ -8,6 +8,9 @@ mod setup;
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use catalogue::{SeedCatalogue, catalogue};
@@ -53,7 +56,6 @@ struct LocationPlan {
 
 /// Fills an empty sandbox as the options say; dates count back and forth from `now`.
 pub(crate) fn seed(state: &mut Records, now: i64, options: &SandboxOptions) {
-    let today = now - now.rem_euclid(DAY);
     for (id, name) in [
         (COMPANY, "Brightside Agency"),
         (OTHER_COMPANY, "Northstar Partners"),
@@ -62,7 +64,7 @@ pub(crate) fn seed(state: &mut Records, now: i64, options: &SandboxOptions) {
     }
     let plans = plans(options);
     for plan in &plans {
-        let place = SeedLocation::new(plan, today);
+        let place = SeedLocation::new(plan, now);
         location(state, &place, plan);
         let users = users(state, &place, &plan.slug);
         let budget = fields(state, &place);
@@ -85,7 +87,7 @@ pub(crate) fn seed(state: &mut Records, now: i64, options: &SandboxOptions) {
     }
     // Last, so that what came before it is the same with and without it.
     for plan in &plans {
-        marketing(state, &SeedLocation::new(plan, today));
+        marketing(state, &SeedLocation::new(plan, now));
     }
 }
 
@@ -153,22 +155,29 @@ struct SeedLocation<'a> {
     zone: &'static str,
     /// Midnight of UTC's day, in milliseconds.
     today: i64,
+    /// The day by the location's clock.
+    date: Date,
 }
 
 impl<'a> SeedLocation<'a> {
-    fn new(plan: &'a LocationPlan, today: i64) -> Self {
+    fn new(plan: &'a LocationPlan, now: i64) -> Self {
+        let zone = plan.town.3;
+        let at = Timestamp::from_millisecond(now).unwrap_or_default();
+        let local = at
+            .in_tz(zone)
+            .unwrap_or_else(|_| at.to_zoned(TimeZone::UTC));
         Self {
             id: &plan.id,
             company: plan.company,
-            zone: plan.town.3,
-            today,
+            zone,
+            today: now - now.rem_euclid(DAY),
+            date: local.date(),
         }
     }
 
     /// So many days from today, at a full hour by the location's clock.
     fn at_hour(&self, days: i64, hour: i8) -> i64 {
-        let day = jiff::Timestamp::from_millisecond(self.today + days * DAY);
-        let day = day.map(|at| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
+        let day = self.date.checked_add(Span::new().days(days));
         let local = day.and_then(|day| day.at(hour, 0, 0, 0).in_tz(self.zone));
         local.map_or(self.today, |at| at.timestamp().as_millisecond())
     }

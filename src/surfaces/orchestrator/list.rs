@@ -16,11 +16,11 @@ const EACH_TEXT: &str =
     "one call a row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}";
 
 /// `output` in words: as a schema it costs 95 tokens more.
-const OUTPUT_TEXT: &str = "{fields: [dotted paths], [\"*\"] for all; filter: [{field, op, value}], \
-     op = != > >= < <= before after contains in exists not_*; format: json, table or csv; maxItems: 500; \
-     allPages: true for 5, or up to 50; locations: [\"*\"] for all; \
-     groupBy: field or date:month|week|day; count, sum, avg, min, max, minCount; spreadsheetSafe}. \
-     Texts end at 300 characters unless named";
+const OUTPUT_TEXT: &str = "{fields: [dotted paths], [\"*\"] for all; \
+     texts end at 300 characters, named ones at 20,000; filter: [{field, op, value}], \
+     op = != > >= < <= before after contains in exists not_*; format: json, table, csv; maxItems: 500; \
+     allPages: true (5) or up to 50; locations: [\"*\"] for all; groupBy: field or date:month|week|day; \
+     count, sum, avg, min, max, minCount: 50 pages; spreadsheetSafe}";
 
 static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
     let metas = [
@@ -35,7 +35,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         call_tool(
             CallToolKind::Read,
             "Read",
-            "Run a read operation. Lists come as columns and rows of their summary fields; output.fields gives objects.",
+            "Run a read operation. Lists come as columns and rows of summary fields; output.fields gives objects.",
         ),
         call_tool(CallToolKind::Write, "Write", "Run a write operation."),
         call_tool(
@@ -45,7 +45,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         ),
         call_tool(
             CallToolKind::Destructive,
-            "Delete, pay or bulk",
+            "Delete or pay",
             "Run a destructive, money or bulk operation. The first call previews; confirm alone runs it.",
         ),
         MetaListing {
@@ -83,7 +83,7 @@ fn search_schema() -> Value {
         "properties": {
             "queries": {
                 "type": "array", "items": {"type": "string"}, "maxItems": 5,
-                "description": "one intent each, in a few words",
+                "description": "one intent each",
             },
             "operations": {"type": "array", "items": {"type": "string"}, "description": "or exact names"},
             "domain": {"type": "string", "description": "e.g. contacts"},

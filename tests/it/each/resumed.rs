@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use test_support::recording::{Recording, json as answer};
 use test_support::server::{TestServer, VOUCHED};
@@ -150,10 +150,18 @@ async fn a_batch_that_broke_off_is_not_sent_again() {
     let confirm = json!({"confirm": asked["confirm"]});
     let first = server.call("call_send", confirm.clone());
     assert!(timeout(Duration::from_millis(800), first).await.is_err());
+    // Not before the server has seen that the client left.
+    let begun = Instant::now();
+    let again = loop {
+        let (again, is_error) = server.call("call_send", confirm.clone()).await;
+        let again: Value = serde_json::from_str(&again).expect("JSON");
+        if is_error && again["_repeated"].is_string() {
+            break again;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{again}");
+        sleep(Duration::from_millis(50)).await;
+    };
     gate.add_permits(100);
-    let (again, is_error) = server.call("call_send", confirm).await;
-    let again: Value = serde_json::from_str(&again).expect("JSON");
-    assert!(is_error && again["_repeated"].is_string(), "{again}");
     let outcomes = &again["outcomes"];
     assert_eq!(outcomes[0]["error"]["class"], "unknown_outcome", "{again}");
     assert_eq!(

@@ -151,7 +151,7 @@ async fn a_link_is_used_by_its_button_alone_and_once() {
     assert!(wrong.text.contains("not good"), "{}", wrong.text);
     let no_link = post("hello").await;
     assert!(
-        no_link.text.contains("no link of this server"),
+        no_link.text.contains("not a link of this server"),
         "{}",
         no_link.text
     );

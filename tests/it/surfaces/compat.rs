@@ -130,7 +130,7 @@ async fn an_operation_is_described_by_places() {
     assert_eq!(told["operationId"], "contacts_add-tags");
     assert_eq!(told["method"], "POST");
     assert_eq!(told["arguments"]["path"], "{contactId}");
-    assert_eq!(told["arguments"]["body"], "{tags: string[]}");
+    assert_eq!(told["arguments"]["body"], "{tags: string[] /* names */}");
     assert_eq!(told["arguments"].get("query"), None, "{told}");
     let inside = json!({"operationId": "calendars_update-calendar", "path": "openHours"});
     let told = describe(inside).await;
