@@ -138,7 +138,7 @@ fn a_secret_in_the_place_of_its_source_is_not_repeated() {
         "[state]\nkeys = [\"pit-secret\"]\n",
     ] {
         let error = load(text).map(drop).expect_err(text);
-        assert!(error.contains("says where the secret stands"), "{error}");
+        assert!(error.contains("says where the secret is"), "{error}");
         assert!(!error.contains("pit-secret"), "{error}");
     }
     // Nor is the line that is not TOML.
