@@ -12,7 +12,7 @@ use crate::model::lower::LoweredOperation;
 use crate::model::naming::{argument_name_fault, tool_name_fault};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::unfinished::{TODO, operation_of};
-use guess::{guess_date, guess_paging, guess_role, guess_summary_fields};
+use guess::{guess_paging, guess_role, guess_summary_fields};
 use tool::{Rule, TokenClass};
 
 /// A file of `openapi/tools/` with one table more.
@@ -150,7 +150,7 @@ fn arguments(lowered: &LoweredOperation) -> Vec<(String, String)> {
     let own = operation.arguments.iter().map(|one| one.wire_name.clone());
     for name in own
         .chain(tenants.iter().cloned())
-        .chain(lowered.documented_dates.iter().cloned())
+        .chain(lowered.documented_dates.keys().cloned())
     {
         if !names.contains(&name) {
             names.push(name);
@@ -173,11 +173,14 @@ fn arguments(lowered: &LoweredOperation) -> Vec<(String, String)> {
             if is_tenant {
                 lines += &role(operation, &name, argument.is_some());
             }
-            if lowered.documented_dates.contains(&name) {
+            if let Some(form) = lowered.documented_dates.get(&name) {
+                let form = match form.is_day() {
+                    true => "date",
+                    false => "date-time",
+                };
                 let _ = write!(
                     lines,
-                    "\ndate = \"{}\" # {TODO}: guessed from its document. The form that HighLevel takes",
-                    guess_date(&all, &name)
+                    "\ndate = \"{form}\" # {TODO}: guessed from its document. The form that HighLevel takes"
                 );
             }
             if !is_tenant && argument.is_some() {

@@ -171,12 +171,14 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
             continue;
         }
         let met: BTreeSet<&str> = of_document.map(|one| one.operation_id.as_str()).collect();
+        let without_table = met.iter().filter(|id| !tables.contains_key(**id));
+        let without_table = without_table.map(|id| (*id, *id));
         for operation_id in tables.keys().filter(|id| !met.contains(id.as_str())) {
             problems.push(Problem::in_document(
                 document,
                 format!("openapi/tools/{document}.toml [{operation_id}]"),
                 "names an operation that the document does not have",
-                match nearest(operation_id, met.iter().map(|id| (*id, *id))) {
+                match nearest(operation_id, without_table.clone()) {
                     Some(near) => format!(
                         "rename the table to the operation's new id, such as [{near}], or remove it"
                     ),
@@ -191,12 +193,19 @@ fn stale(sources: &Sources, operations: &[LoweredOperation]) -> Vec<Problem> {
         .collect();
     let listed = sources.allowlist.toolsets_by_tool();
     let left_out = sources.allowlist.left_out.keys().map(String::as_str);
-    for tool in listed.into_keys().chain(left_out) {
+    let is_listed =
+        |name: &str| listed.contains_key(name) || sources.allowlist.left_out.contains_key(name);
+    let unlisted: Vec<(&str, &str)> = names
+        .iter()
+        .filter(|name| !is_listed(name))
+        .map(|name| (*name, *name))
+        .collect();
+    for tool in listed.keys().copied().chain(left_out) {
         if !names.contains(tool) {
             problems.push(Problem::new(
                 "openapi/allowlist.toml",
                 format!("{tool} is no operation of any document"),
-                match nearest(tool, names.iter().map(|name| (*name, *name))) {
+                match nearest(tool, unlisted.clone()) {
                     Some(near) => format!("did you mean {near}? Else remove the line"),
                     None => {
                         "correct the name (`codegen list` shows all) or remove the line".to_owned()

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use codegen::allowlist::ListingStatus;
-use codegen::annotations;
+use codegen::annotations::{self, ArgumentAnnotations};
 use codegen::document::load::{Sources, load};
 use codegen::document::resolve;
 use codegen::generation::{generate, prove};
@@ -155,7 +155,20 @@ fn what_no_longer_applies_fails_by_name() {
                 "[get-contacts.arguments.limits]",
             )
         },
-        "limits: describes an argument that the operation does not have",
+        "limits: describes an argument that the operation does not have in openapi/tools/contacts.toml; limit has no table: \
+         where that is its new name, call the table [get-contacts.arguments.limit] and give it name = \"limits\"",
+    );
+    check(
+        |sources| {
+            let tables = sources.annotations.get_mut("contacts").expect("contacts");
+            let table = tables.get_mut("get-contacts").expect("a table");
+            let renamed = ArgumentAnnotations {
+                name: Some("limit".to_owned()),
+                ..ArgumentAnnotations::default()
+            };
+            table.arguments.insert("startAfterId".to_owned(), renamed);
+        },
+        "startAfterId: has no text, and [limit], whose name it has, has one in openapi/tools/contacts.toml",
     );
     check(
         |sources| {

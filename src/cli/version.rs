@@ -5,16 +5,44 @@ use std::sync::LazyLock;
 const SOURCE: &str = include_str!("../../openapi/SOURCE.toml");
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let source = SOURCE.parse::<toml::Table>().unwrap_or_default();
-    let commit = source.get("commit").and_then(toml::Value::as_str);
-    // Documents can be imported from a folder that is no checkout.
-    let commit = commit.unwrap_or("of an unknown commit");
+    let documents = documents(SOURCE);
     format!(
-        "{} (HighLevel documents {commit})",
+        "{} (HighLevel documents {documents})",
         env!("CARGO_PKG_VERSION")
     )
 });
 
+/// Which documents `SOURCE.toml` says they are: they can be imported from a folder that is no checkout.
+fn documents(source: &str) -> String {
+    let source = source.parse::<toml::Table>().unwrap_or_default();
+    let text = |key: &str| source.get(key).and_then(toml::Value::as_str);
+    match (text("commit"), text("after_commit")) {
+        (Some(commit), _) => commit.to_owned(),
+        (None, Some(before)) => format!("of an unknown commit after {before}"),
+        (None, None) => "of an unknown commit".to_owned(),
+    }
+}
+
 pub(super) fn version() -> &'static str {
     &VERSION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commit_is_named_or_the_last_that_was_known() {
+        fn check(source: &str, expected: &str) {
+            assert_eq!(documents(source), expected, "{source}");
+        }
+        check("commit = \"0af86a4\"", "0af86a4");
+        check(
+            "after_commit = \"0af86a4\"",
+            "of an unknown commit after 0af86a4",
+        );
+        check("repository = \"r\"", "of an unknown commit");
+        // The file travels with the sources: an archive or a copy of them says what a checkout says.
+        assert!(!documents(SOURCE).contains("unknown"));
+    }
 }

@@ -50,8 +50,8 @@ impl ImportCommand {
         println!("{} documents written", import.documents.len());
         if !import.names_commit() {
             eprintln!(
-                "note: openapi/SOURCE.toml names no commit, for {} is no git checkout; give --commit, or the program says \
-                 \"of an unknown commit\"",
+                "note: which commit the documents are of is not known, for {} is no git checkout; give --commit, or the \
+                 program's --version names the last known one and says \"after\"",
                 self.folder.display()
             );
         }

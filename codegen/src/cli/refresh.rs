@@ -15,7 +15,16 @@ use super::print_lines;
 
 /// Tests that write what they compare with where `UPDATE_SNAPSHOTS` is set.
 const SNAPSHOT_TESTS: [&[&str]; 2] = [
-    &["-p", "codegen", "--test", "golden", "--test", "strangers"],
+    &[
+        "-p",
+        "codegen",
+        "--test",
+        "golden",
+        "--test",
+        "strangers",
+        "--test",
+        "new",
+    ],
     &["--test", "it", "listing::"],
 ];
 

@@ -1,10 +1,8 @@
 //! What the names and types of an operation suggest; a person reviews each guess.
 
-use serde_json::Value;
-
 use crate::annotations::TenantRole;
 use crate::model::answer::DocumentedAnswer;
-use crate::model::operation::{Operation, OperationArgument};
+use crate::model::operation::Operation;
 use crate::unfinished::TODO;
 use tool::Rule;
 
@@ -127,11 +125,4 @@ pub(super) fn guess_role(operation: &Operation, name: &str) -> (TenantRole, Rule
         Rule::Fill
     };
     (role, rule)
-}
-
-/// The form of a date, by what its schema calls it.
-pub(super) fn guess_date(arguments: &[&OperationArgument], path: &str) -> &'static str {
-    let argument = arguments.iter().find(|one| one.wire_name == path);
-    let is_day = argument.is_some_and(|one| one.schema["format"] == Value::from("date"));
-    if is_day { "date" } else { "date-time" }
 }

@@ -1,12 +1,15 @@
 //! `SOURCE.toml`: where the documents came from, and a digest of every file that was read.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::Origin;
 use super::folder::CheckoutFolder;
+
+/// The last known commit, where that of these documents is not known.
+const AFTER_COMMIT: &str = "after_commit";
 
 /// The text of `SOURCE.toml`.
 pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> String {
@@ -28,10 +31,18 @@ pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> Str
         .commit
         .clone()
         .or_else(|| commit_of(folder))
+        .or_else(|| commit_in_name(folder))
         .or_else(|| last("commit").filter(|_| unchanged));
+    // Of other documents nobody knows more than that they are none of the last known commit.
+    let known_before = || last("commit").or_else(|| last(AFTER_COMMIT));
+    let after = commit.is_none().then(known_before).flatten();
     let repository = origin.repository.clone().or_else(|| last("repository"));
     let mut table = toml::Table::new();
-    for (key, value) in [("repository", repository), ("commit", commit)] {
+    for (key, value) in [
+        ("repository", repository),
+        ("commit", commit),
+        (AFTER_COMMIT, after),
+    ] {
         if let Some(value) = value {
             table.insert(key.to_owned(), value.into());
         }
@@ -42,18 +53,49 @@ pub(super) fn text(folder: &Path, read: &CheckoutFolder, origin: &Origin) -> Str
 
 /// The commit that a git checkout stands on, where `folder` is one.
 fn commit_of(folder: &Path) -> Option<String> {
-    let git = folder.join(".git");
+    let git = git_folder(folder)?;
     let head = fs::read_to_string(git.join("HEAD")).ok()?;
     let head = head.trim();
     let Some(reference) = head.strip_prefix("ref: ") else {
         return Some(head.to_owned());
     };
+    // The branches of a further work tree stand with those of the first.
+    let shared = fs::read_to_string(git.join("commondir")).ok();
+    let shared = shared.map(|path| git.join(path.trim()));
+    [Some(git), shared]
+        .into_iter()
+        .flatten()
+        .find_map(|git| commit_of_branch(&git, reference))
+}
+
+/// The folder of git: `.git`, or what that names in a further work tree.
+fn git_folder(folder: &Path) -> Option<PathBuf> {
+    let git = folder.join(".git");
+    match fs::read_to_string(&git) {
+        Ok(text) => Some(folder.join(text.trim().strip_prefix("gitdir: ")?)),
+        Err(_) => git.is_dir().then_some(git),
+    }
+}
+
+fn commit_of_branch(git: &Path, reference: &str) -> Option<String> {
     if let Ok(commit) = fs::read_to_string(git.join(reference)) {
         return Some(commit.trim().to_owned());
     }
     let packed = fs::read_to_string(git.join("packed-refs")).ok()?;
     let line = packed.lines().find(|line| line.ends_with(reference))?;
     line.split_once(' ').map(|(commit, _)| commit.to_owned())
+}
+
+/// The commit that the name of an archive's folder ends in, such as `highlevel-api-docs-0af86a4`.
+fn commit_in_name(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let (_, end) = folder.file_name()?.to_str()?.rsplit_once('-')?;
+    let is_hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    // Digits alone may be a date.
+    let is_commit = (7..=40).contains(&end.len())
+        && end.bytes().all(is_hex)
+        && end.bytes().any(|digit| !digit.is_ascii_digit());
+    is_commit.then(|| end.to_owned())
 }
 
 fn hex(digest: &[u8]) -> String {

@@ -4,7 +4,7 @@ pub(crate) mod dates;
 mod missing;
 mod new_names;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::annotations::{ArgumentAnnotations, OperationAnnotations, TenantRole};
 use crate::error::Problem;
@@ -14,7 +14,7 @@ use crate::model::inner::inner_fields;
 use crate::model::naming::{argument_name_fault, may_name_tenant, tool_name_fault};
 use crate::model::operation::{Operation, OperationArgument, V3Operation};
 use crate::model::review::contradictions;
-use dates::misread_dates;
+use dates::{DocumentedDates, misread_dates};
 use missing::missing;
 use new_names::{remedy_of_stranger, texts_left_behind};
 use tool::PagingStyle;
@@ -25,7 +25,7 @@ pub(crate) fn faults(
     known: Option<&OperationAnnotations>,
     answer: &DocumentedAnswer,
     v3_names: &[String],
-    documented_dates: &BTreeSet<String>,
+    documented_dates: &DocumentedDates,
 ) -> Vec<Problem> {
     let mut faults = Vec::new();
     let mut fault = |place: &str, what: &str, remedy: &str| {

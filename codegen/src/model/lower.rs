@@ -14,7 +14,7 @@ use crate::model::argument::{
     with_choices,
 };
 use crate::model::inner::{dates, tenants};
-use crate::model::lint::dates::documented_dates;
+use crate::model::lint::dates::{DocumentedDates, documented_dates};
 use crate::model::lint::faults;
 use crate::model::naming::tool_name;
 use crate::model::operation::{Operation, V3Operation};
@@ -34,7 +34,7 @@ pub struct LoweredOperation {
     pub answer_texts: Vec<String>,
     pub(crate) answer: DocumentedAnswer,
     /// Every argument, and field inside one, that its document or v3's calls a date.
-    pub(crate) documented_dates: BTreeSet<String>,
+    pub(crate) documented_dates: DocumentedDates,
     /// What must be mended before it may be a tool.
     pub faults: Vec<Problem>,
 }

@@ -1,6 +1,6 @@
 //! Dates that nobody marked, and windows and time zones that name none.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -12,18 +12,21 @@ use tool::DateForm;
 /// Schemas may refer to themselves.
 const DEEPEST: usize = 12;
 
+/// What a document calls a date or time, by the key of its table, with the form that it names.
+pub(crate) type DocumentedDates = BTreeMap<String, DateForm>;
+
 /// Everything that is wrong: the argument or key, what is wrong, the remedy. `documented`: what the document calls a
 /// date or time.
 pub(super) fn misread_dates(
     operation: &Operation,
     known: &OperationAnnotations,
-    documented: &BTreeSet<String>,
+    documented: &DocumentedDates,
 ) -> Vec<(String, &'static str, &'static str)> {
     let is_marked = |name: &str| {
         let told = known.arguments.get(name);
         told.is_some_and(|told| told.date.is_some())
     };
-    let unmarked = documented.iter().filter(|name| !is_marked(name));
+    let unmarked = documented.keys().filter(|name| !is_marked(name));
     let mut faults: Vec<_> = unmarked
         .map(|name| {
             let what = "is a date by its document, and has no `date` in its table";
@@ -65,8 +68,8 @@ fn form(operation: &Operation, path: &str) -> Option<DateForm> {
 }
 
 /// Every parameter and field of the body that the document calls a date or time, by the key of its table.
-pub(crate) fn documented_dates(document: &Value, operation: &Value) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+pub(crate) fn documented_dates(document: &Value, operation: &Value) -> DocumentedDates {
+    let mut found = DocumentedDates::new();
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
         search(document, &parameter["schema"], name, &mut found, DEEPEST);
@@ -83,15 +86,18 @@ fn search(
     document: &Value,
     schema: &Value,
     path: &str,
-    found: &mut BTreeSet<String>,
+    found: &mut DocumentedDates,
     deepest: usize,
 ) {
     let (Some(schema), Some(deepest)) = (resolve(document, schema), deepest.checked_sub(1)) else {
         return;
     };
-    if matches!(schema["format"].as_str(), Some("date" | "date-time")) {
-        found.insert(path.to_owned());
-    }
+    let form = match schema["format"].as_str() {
+        Some("date") => Some(DateForm::Date),
+        Some("date-time") => Some(DateForm::DateTime),
+        _ => None,
+    };
+    found.extend(form.map(|form| (path.to_owned(), form)));
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = match path {
             "" => name.clone(),
