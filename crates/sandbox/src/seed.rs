@@ -165,7 +165,7 @@ impl<'a> SeedLocation<'a> {
         let at = Timestamp::from_millisecond(now).unwrap_or_default();
         let local = at
             .in_tz(zone)
-            .unwrap_or_else(|_| at.to_zoned(TimeZone::UTC));
+            .unwrap_or_else(|_| at.to_zoned_datetime(TimeZone::UTC));
         Self {
             id: &plan.id,
             company: plan.company,
