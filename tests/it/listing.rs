@@ -24,8 +24,8 @@ const MOST_TOKENS: [(&str, usize); 8] = [
     ("orchestrator/readonly", 480),
     ("official-36", 7_800),
     ("x/all", 95_000),
-    ("legacy", 10_000),
-    ("compat", 1_500),
+    ("legacy", 7_600),
+    ("compat", 400),
 ];
 
 fn listed(toolset: &str) -> Vec<Value> {

@@ -26,7 +26,7 @@ const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp/orchestrator",
         "/mcp/orchestrator",
-        "Search and four call tools, behind which every operation stands",
+        "Search, four call tools and `list_locations`, which reach every operation",
     ),
     (
         "/mcp/orchestrator/readonly",
