@@ -143,8 +143,8 @@ fn what_no_longer_applies_fails_by_name() {
         "has no title, description and effect; write a table [create-task] in openapi/tools/contacts.toml",
     );
     check(
-        |sources| rewrite(sources, "contacts", "[get-contact]", "[get-contact-gone]"),
-        "openapi/tools/contacts.toml [get-contact-gone]: names an operation that the document does not have",
+        |sources| rewrite(sources, "contacts", "[get-task]", "[get-task-gone]"),
+        "openapi/tools/contacts.toml [get-task-gone]: names an operation that the document does not have",
     );
     check(
         |sources| {
@@ -299,12 +299,7 @@ fn a_review_that_contradicts_itself_fails_by_name() {
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let mut sources = sources();
-    rewrite(
-        &mut sources,
-        "contacts",
-        "[get-contact]",
-        "[get-contact-gone]",
-    );
+    rewrite(&mut sources, "contacts", "[get-task]", "[get-task-gone]");
     let overlay = overlay_of_a_gone_target("docs#1");
     sources.overlays.insert("links".to_owned(), overlay);
     let errors = generate(&sources)
@@ -313,7 +308,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         .to_string();
     for part in [
         "$.gone",
-        "[get-contact-gone]",
+        "[get-task-gone]",
         "has no title, description and effect",
     ] {
         assert!(errors.contains(part), "{part} is not in {errors}");
