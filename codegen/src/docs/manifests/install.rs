@@ -58,7 +58,7 @@ fn ways(measured: &[Measurement]) -> String {
     for (name, title, needs) in WAYS {
         let figures = match measured.iter().find(|one| one.way == name) {
             Some(one) => format!("{} s | {} MB | {} MB", one.seconds, one.download, one.disk),
-            None => "not measured | | ".to_owned(),
+            None => "not measured | |".to_owned(),
         };
         let _ = writeln!(table, "| {title} | {needs} | {figures} |");
     }
