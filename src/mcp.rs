@@ -6,6 +6,7 @@ mod handler;
 mod http;
 mod instructions;
 mod listing;
+mod long_text;
 mod questions;
 mod stdio;
 
@@ -13,6 +14,7 @@ pub use frame::{FrameFault, FrameId, FrameRefusal};
 pub use handler::Handler;
 pub use http::{Service, service};
 pub use listing::{descriptor, list};
+pub use long_text::{LongText, fill_in};
 pub use questions::{PostedFrame, question_frame, withdrawal_frame};
 pub(crate) use stdio::{BoundedLine, BoundedLines};
 pub use stdio::{StdioError, StdioLimits, serve};

@@ -14,6 +14,7 @@ use crate::upstream::{Failure, Reply, SendPermit};
 use policy::Cap;
 use state::audit::{AuditEntry, AuditedCall, ConfirmationRecord};
 use state::calls::{CallBegin, CallOutcome, CallStart, CapPlace, OnceKey, OpenCall};
+use state::identity::Identity;
 use state::{Pending, StoreError};
 use tool::Tool;
 
@@ -64,11 +65,11 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<CallRecord, Answer> {
         let caps = facts.rules(context).caps(facts.tool);
-        let who = self.who(facts, context);
         let audit = match &self.controls().audit {
             _ if facts.is_read() => None,
             Auditing::Off => None,
             Auditing::On(audit) => {
+                let who = self.who(facts, context);
                 let call = audit.call(&entry(facts, context, Some(consent), &who));
                 Some(call.map_err(|error| self.unwritable(&error))?)
             }
@@ -158,8 +159,8 @@ impl Pipeline {
     }
 
     pub(super) fn credential_name(&self, credential: &Credential) -> String {
-        let identity = self.controls().store.identity();
-        format!("credential:{}", identity.name(&credential.identity()))
+        let digest = self.transport().credential_digest(credential);
+        format!("credential:{}", Identity::shown(&digest))
     }
 
     /// Nothing is written for a token that HighLevel has not accepted: anybody can make one up, and fill the disk.

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,7 @@ use tower::ServiceExt;
 
 use crate::call::Pipeline;
 use crate::http::problem::HttpProblem;
-use crate::mcp;
+use crate::mcp::{self, LongText};
 use crate::surfaces::{Endpoint, MOST_TOOLSETS};
 use tool::LONGEST_NAME;
 
@@ -36,12 +37,16 @@ impl Endpoints {
     }
 
     /// Answers `request` with the tools of the surface of this name.
-    pub(super) async fn answer(&self, surface: &str, request: Request) -> Response {
+    pub(super) async fn answer(&self, surface: &str, mut request: Request) -> Response {
         match self.service(surface) {
-            Ok(service) => match service.oneshot(request).await {
-                Ok(response) => response.into_response(),
-                Err(never) => match never {},
-            },
+            Ok(service) => {
+                let text = LongText::default();
+                request.extensions_mut().insert(text.clone());
+                match service.oneshot(request).await {
+                    Ok(response) => with_text(text, response.into_response()).await,
+                    Err(never) => match never {},
+                }
+            }
             Err(problem) => problem.into_response(),
         }
     }
@@ -72,6 +77,19 @@ impl Endpoints {
         services().insert(asked.to_owned(), service.clone());
         Ok(service)
     }
+}
+
+/// `answer` with the long text that the call keeps for it, if it does.
+async fn with_text(text: LongText, answer: Response) -> Response {
+    // An answer that is a stream begins before its call has ended: that call writes its text itself.
+    let Some(text) = text.close() else {
+        return answer;
+    };
+    let (parts, body) = answer.into_parts();
+    // The library has all of it already.
+    let written = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let filled = mcp::fill_in(&written, &text).map(Body::from);
+    Response::from_parts(parts, filled.unwrap_or_else(|| Body::from(written)))
 }
 
 /// Whether it is worth a look at the names of toolsets.

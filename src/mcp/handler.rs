@@ -16,6 +16,7 @@ use rmcp::service::{RequestContext, RoleServer};
 
 use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
+use crate::mcp::LongText;
 use crate::mcp::asking;
 use crate::mcp::instructions::instructions;
 use crate::mcp::listing::{FRESH_MS, list};
@@ -240,6 +241,10 @@ impl ServerHandler for Handler {
             true => remedied(&self.0.endpoint, answer.text),
             false => answer.text,
         };
+        let text = match long_text(&context) {
+            Some(long) => long.keep(text),
+            None => text,
+        };
         let texts = std::iter::once(text).chain(answer.notes.map(String::from));
         let content = texts.map(ContentBlock::text).chain(file).collect();
         let result = if answer.is_error {
@@ -307,6 +312,14 @@ fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
         .with_server_info(server)
         .with_instructions(instructions(endpoint, is_simulated))
+}
+
+/// Where a long text of the answer waits until the answer is written. Under stdio there is no such place, and an answer after
+/// notes of progress is a stream.
+fn long_text(context: &RequestContext<RoleServer>) -> Option<&LongText> {
+    let parts = context.extensions.get::<http::request::Parts>();
+    let has_progress = context.meta.get_progress_token().is_some();
+    parts?.extensions.get().filter(|_| !has_progress)
 }
 
 /// Tells a client that asked for it how far a batch is, where the transport can carry it.

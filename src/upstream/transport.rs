@@ -16,6 +16,7 @@ use crate::minutes::Minutes;
 use crate::upstream::Digest;
 use crate::upstream::answer;
 use crate::upstream::breaker::Breaker;
+use crate::upstream::caller::Credential;
 use crate::upstream::company::Oauth;
 use crate::upstream::content_type::accept;
 use crate::upstream::failure::{Failure, FailureClass};
@@ -173,7 +174,12 @@ impl Transport {
 
     /// What stands for the caller's credential in this process.
     pub fn digest(&self, caller: &Caller) -> Digest {
-        self.shared.limits.digest(&caller.credential)
+        self.credential_digest(&caller.credential)
+    }
+
+    /// The same of a credential.
+    pub fn credential_digest(&self, credential: &Credential) -> Digest {
+        self.shared.limits.digest(credential)
     }
 
     /// Whether HighLevel is the built-in sandbox.

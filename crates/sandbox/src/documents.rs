@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io::Read;
 use std::sync::LazyLock;
 
-use rust_embed::RustEmbed;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::exceptions::EXCEPTIONS;
@@ -12,9 +13,8 @@ use super::exceptions::EXCEPTIONS;
 /// How the stems of v3 documents begin.
 const V3: &str = "v3/";
 
-#[derive(RustEmbed)]
-#[folder = "../../openapi/highlevel/"]
-struct EmbeddedFolder;
+/// All documents by their stems, as the build packs them.
+const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/documents.json.gz"));
 
 /// One operation of HighLevel's API, as its document tells it.
 pub(crate) struct DocumentedOperation {
@@ -72,13 +72,10 @@ struct Node {
 }
 
 static TEXTS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
-    let mut texts: BTreeMap<String, Value> = EmbeddedFolder::iter()
-        .filter_map(|name| {
-            let text = EmbeddedFolder::get(&name)?;
-            let stem = name.strip_suffix(".json")?.to_owned();
-            Some((stem, serde_json::from_slice(&text.data).ok()?))
-        })
-        .collect();
+    let mut text = Vec::new();
+    // The build has read them: a test holds that none is missing.
+    let _ = GzDecoder::new(PACKED).read_to_end(&mut text);
+    let mut texts: BTreeMap<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
     for exception in EXCEPTIONS {
         if let Some(text) = texts.get_mut(exception.document) {
             exception.apply(text);

@@ -38,7 +38,7 @@ pub mod token_facts;
 pub mod usage;
 pub mod vault;
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::path::Path;
 
 pub use folder::network_file_system;
@@ -128,11 +128,13 @@ fn random<const BYTES: usize>() -> Result<[u8; BYTES], StoreError> {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A String takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// In hexadecimal.

@@ -178,8 +178,8 @@ fn check_taken(store: &Store) {
             is_error: true
         })
     );
-    let name = Identity::new("i".repeat(32).as_bytes()).name("pit-a");
-    assert_eq!(store.identity().name("pit-a"), name);
+    let name = Identity::new("i".repeat(32).as_bytes()).digest("pit-a");
+    assert_eq!(store.identity().digest("pit-a"), name);
     let records = crate::audit::records(store, &AuditQuery::default()).expect("read");
     let records: Vec<_> = records
         .records

@@ -83,7 +83,7 @@ fn a_store_is_sealed_anew_under_another_key() {
         "DELETE FROM approval WHERE digest > '1' AND digest < '3'",
     );
     let confirm = store.confirm_key().to_vec();
-    let name = store.identity().name("pit-a");
+    let name = store.identity().digest("pit-a");
     assert_eq!(
         store.rekey().expect("sealed").0,
         0,
@@ -101,7 +101,7 @@ fn a_store_is_sealed_anew_under_another_key() {
     let store = with_keys(&folder, &only(&new)).expect("open");
     check_all(&store);
     assert_eq!(store.confirm_key(), confirm);
-    assert_eq!(store.identity().name("pit-a"), name);
+    assert_eq!(store.identity().digest("pit-a"), name);
     drop(store);
     let error = with_keys(&folder, &only(&old)).map(drop);
     let error = error.expect_err("the old key").to_string();
