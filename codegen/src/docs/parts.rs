@@ -10,14 +10,14 @@ pub(super) struct GeneratedPart {
     pub(super) text: String,
 }
 
-/// Addresses and what they list. Where the address stands in the snapshot of lists, its tokens follow.
+/// Paths and what they list. Where the path stands in the snapshot of lists, its tokens follow.
 const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp",
         "/mcp/",
         "The 21 tools that HighLevel's server began with, and the orchestrator",
     ),
-    ("/mcp/official", "/mcp/official", "The 21 alone"),
+    ("/mcp/official", "/mcp/official", "The 21 only"),
     (
         "/mcp/official-36",
         "/mcp/official-36",
@@ -26,12 +26,12 @@ const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp/orchestrator",
         "/mcp/orchestrator",
-        "Search, four call tools and `list_locations`, which reach every operation",
+        "Six tools that reach every operation: search, four call tools, and a list of locations",
     ),
     (
         "/mcp/orchestrator/readonly",
         "/mcp/orchestrator/readonly",
-        "The same without writes; `/readonly` works behind every address",
+        "The three of them that only read; `/readonly` can follow every path",
     ),
     (
         "/mcp/x/contacts+calendars",
@@ -96,7 +96,7 @@ fn surfaces(costs: &ListCosts) -> String {
         format!("| `{address}` | {lists} | {tokens} |\n")
     });
     let rows: String = rows.collect();
-    format!("| Address | Lists | Tokens |\n|---|---|---:|\n{rows}")
+    format!("| Path | Lists | Tokens |\n|---|---|---:|\n{rows}")
 }
 
 /// `93657` as `93,657`.
@@ -133,7 +133,7 @@ mod tests {
         let costs = ListCosts::from([("/mcp/official".to_owned(), 4262)]);
         let table = surfaces(&costs);
         assert!(
-            table.contains("| `/mcp/official` | The 21 alone | 4,262 |"),
+            table.contains("| `/mcp/official` | The 21 only | 4,262 |"),
             "{table}"
         );
         assert!(table.contains("locations |  |\n"), "{table}");
