@@ -168,7 +168,7 @@ async fn browsers_get_pages_where_programs_get_what_they_always_got() {
         (
             "/?client=codex",
             200,
-            "codex mcp add ghl --url http://127.0.0.1",
+            "highlevel-mcp connect codex --url http://127.0.0.1",
         ),
         ("/?client=none", 200, "/?client=claude-code"),
         ("/mcp", 200, "not for browsers"),

@@ -21,7 +21,10 @@ pub(in crate::http) struct ClientSteps {
     pub name: &'static str,
     /// The same in an address.
     pub slug: String,
-    by_address: Vec<Block>,
+    /// For every server; if there are steps without sign-in, then only for servers with it.
+    setup: Vec<Block>,
+    sign_in: Vec<Block>,
+    without_sign_in: Vec<Block>,
     by_header: Vec<Block>,
 }
 
@@ -68,15 +71,18 @@ impl ClientSteps {
         let letters: String = letters.collect();
         let words = letters.split('-').filter(|word| !word.is_empty());
         let slug = words.collect::<Vec<_>>().join("-");
+        let part = |text: &'static str, label| text.split_once(label).unwrap_or((text, ""));
         // What is known of its versions is for whoever looks for a fault.
-        let text = text.split("\nKnown: ").next().unwrap_or_default();
-        let (by_address, by_header) = text.split_once("\nBy header").unwrap_or((text, ""));
-        // ": …", or ", in a file:".
-        let by_header = by_header.trim_start_matches([':', ',']).trim();
+        let (text, _) = part(text, "\nKnown issue: ");
+        let (text, by_header) = part(text, "\nBy header: ");
+        let (text, without_sign_in) = part(text, "\nWithout sign-in: ");
+        let (setup, sign_in) = part(text, "\nSign-in: ");
         Some(Self {
             name,
             slug,
-            by_address: blocks(by_address),
+            setup: blocks(setup),
+            sign_in: blocks(sign_in),
+            without_sign_in: blocks(without_sign_in),
             by_header: blocks(by_header),
         })
     }
@@ -92,21 +98,28 @@ impl ClientSteps {
             @match steps_for {
                 StepsFor::SignIn => {}
                 StepsFor::OwnAccount => {
-                    p class="note" { "Nobody signs in at this server: leave out what is said about that below." }
+                    p class="note" { "This server needs no sign-in and no token from programs on this computer." }
                 }
                 StepsFor::Token => {
                     p class="note" {
-                        "Nobody signs in at this server: leave out what is said about that below. The client sends an access key "
-                        "of this server, or a token, with each request, as is said at the end."
+                        "This server has no sign-in: the client sends an access key of this server, or a token, with each request. "
+                        code { "highlevel-mcp keys create" } " makes a key."
                     }
                 }
             }
-            @for block in &self.by_address { (block.show(own)) }
-            @if steps_for == StepsFor::Token && !self.by_header.is_empty() {
-                h2 { "The key or token" }
-                @for block in &self.by_header { (block.show(own)) }
-            }
+            @for block in self.steps(steps_for) { (block.show(own)) }
         }
+    }
+
+    /// Only what works at such a server.
+    fn steps(&self, steps_for: StepsFor) -> impl Iterator<Item = &Block> {
+        let (first, then): (&[Block], &[Block]) = match steps_for {
+            StepsFor::SignIn => (&self.setup, &self.sign_in),
+            StepsFor::Token if !self.by_header.is_empty() => (&self.by_header, &[]),
+            _ if !self.without_sign_in.is_empty() => (&self.without_sign_in, &[]),
+            _ => (&self.setup, &[]),
+        };
+        first.iter().chain(then)
     }
 }
 
@@ -237,18 +250,32 @@ mod tests {
         for one in ClientSteps::all() {
             for (steps_for, part) in [
                 (StepsFor::SignIn, ""),
-                (StepsFor::OwnAccount, "Nobody signs in"),
+                (StepsFor::OwnAccount, "needs no sign-in"),
                 (StepsFor::Token, "an access key"),
             ] {
                 let html = one
                     .show("http://127.0.0.1:8550/mcp", steps_for)
                     .into_string();
                 assert!(html.contains(part), "{}: {html}", one.name);
-                for word in ["example.com", "](", "```", "Known:", "HighLevel"] {
+                for word in ["example.com", "](", "```", "Known issue", "HighLevel"] {
                     assert!(!html.contains(word), "{} has {word}: {html}", one.name);
                 }
             }
-            assert!(!one.by_address.is_empty(), "{}", one.name);
+            let html = one.show("http://127.0.0.1:8550/mcp", StepsFor::OwnAccount);
+            let html = html.into_string();
+            for word in [
+                "OAuth",
+                "login",
+                "mcp auth",
+                "Authenticate",
+                "<b>Connect",
+                "Register",
+            ] {
+                assert!(!html.contains(word), "{} has {word}: {html}", one.name);
+            }
+            for steps_for in [StepsFor::SignIn, StepsFor::OwnAccount, StepsFor::Token] {
+                assert!(one.steps(steps_for).next().is_some(), "{}", one.name);
+            }
             assert_eq!(ClientSteps::find(&one.slug), Some(one));
         }
     }
@@ -284,9 +311,18 @@ mod tests {
         );
         check(
             "codex",
-            StepsFor::Token,
+            StepsFor::OwnAccount,
             "<code>codex mcp add ghl --url https://mcp.acme.example/mcp</code></pre>",
         );
+        check(
+            "codex",
+            StepsFor::SignIn,
+            "<code>codex mcp login ghl</code>",
+        );
+        check("n8n", StepsFor::OwnAccount, "<b>Authentication</b> to None");
+        for steps_for in [StepsFor::OwnAccount, StepsFor::Token] {
+            check("chatgpt", steps_for, "it cannot use this server");
+        }
     }
 
     #[test]
