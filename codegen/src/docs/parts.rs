@@ -26,7 +26,7 @@ const SURFACES: [(&str, &str, &str); 10] = [
     (
         "/mcp/orchestrator",
         "/mcp/orchestrator",
-        "Six tools that reach every operation: search, four call tools, and a list of locations",
+        "Search, four call tools and `list_locations`, which reach every operation",
     ),
     (
         "/mcp/orchestrator/readonly",
