@@ -230,8 +230,8 @@ enum Command {
     /// Show by day (UTC) who called how often, in which location and with what effect.
     ///
     /// A call counts if at least one request was sent to HighLevel; reads count too. Refused calls, previews and dry
-    /// runs do not count. Requests are all that were sent, with pages and repetitions. A running server adds its counts
-    /// each minute, and when it stops.
+    /// runs do not count. Requests are all HTTP requests to HighLevel, including further pages and retries. A running
+    /// server adds its counts each minute, and when it stops.
     Usage(usage::UsageCommand),
     /// Show, copy and restore the state, and change its keys.
     State {

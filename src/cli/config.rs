@@ -19,12 +19,11 @@ use state::Store;
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Every setting in force, and whether it is a default or which file, variable or flag it comes from. Secrets are not
-    /// shown.
+    /// All settings with their source: default, file, variable or flag. Secrets are not shown.
     Show(Show),
     /// Every setting with its comment and default: the text of a file of settings.
     Defaults(OutputFlags),
-    /// Whether flags, environment and file make valid settings, and which file was read.
+    /// Validate flags, environment and file, and name the file that was read.
     Check(OutputFlags),
 }
 

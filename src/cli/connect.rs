@@ -253,8 +253,8 @@ pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let program = super::invocation::program();
     let authority = server.local_authority().unwrap_or_else(|| url.to_owned());
     Ok(format!(
-        "Claude Code, in a terminal:\n  {claude}Cursor, to be merged into ~/.cursor/mcp.json:\n  {cursor}\n\
-         Other clients (connect --help names them):\n  {program} connect NAME --sandbox --url {authority}\n"
+        "Claude Code, in a terminal:\n  {claude}Cursor, add this to ~/.cursor/mcp.json:\n  {cursor}\n\
+         Other clients (connect --help lists them):\n  {program} connect NAME --sandbox --url {authority}\n"
     ))
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Console {
 
 #[derive(Subcommand)]
 enum ConsoleCommand {
-    /// Print the link and open no browser. The link is for the operator, or for the person who becomes the first one.
+    /// Print the link and open no browser. The link signs in the operator, or creates the first operator.
     Link(SignInLink),
 }
 

@@ -141,8 +141,8 @@ fn hint(path: &str) -> &'static str {
             "open / in a browser to see how to connect; MCP is at /mcp."
         }
         console if console == "/console" || console.starts_with("/console/") => {
-            "the pages for people are at the address of oauth.url, or without it on the server's own machine, where \
-             `highlevel-mcp console` prints a link; they need a state folder. MCP is at /mcp."
+            "the web console is at /console: at the address of oauth.url, or, if that is not set, only on the computer where the \
+             server runs. `highlevel-mcp console` there prints a link. It needs a state folder. MCP is at /mcp."
         }
         _ => "MCP is at /mcp.",
     }

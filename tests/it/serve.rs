@@ -358,8 +358,8 @@ async fn the_first_screen_of_a_sandbox_fits_and_its_lines_are_short() {
     for part in [
         "made-up records",
         &format!("claude mcp add --transport http ghl {url}\n"),
-        "connect --help names them",
-        "into ~/.cursor/mcp.json",
+        "connect --help lists them",
+        "to ~/.cursor/mcp.json",
         "\"name\": \"Harbor Dental\"",
     ] {
         assert!(text.contains(part), "no {part:?} in {text}");

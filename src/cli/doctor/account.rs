@@ -30,7 +30,7 @@ pub(super) fn credential(config: &Config, findings: &mut Vec<Finding>) -> Option
 pub(super) fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Finding>) {
     let Some(claims) = claims else {
         let what = if is_pit {
-            "a private integration token; of a location or of an agency cannot be seen, nor its scopes"
+            "a private integration token; its kind (location or agency) and its scopes cannot be determined"
         } else {
             "an OAuth access token that says nothing of itself"
         };

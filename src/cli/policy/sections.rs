@@ -17,18 +17,18 @@ use state::rule_sections::{NewRuleSection, RuleSection, RuleSections};
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum SectionsCommand {
-    /// Those that there are.
+    /// List the stored sections.
     List(ListFlags),
-    /// What one says.
+    /// Show one.
     Show(WhichSection),
-    /// Write one. Running servers hold calls to it within 0.2 seconds.
+    /// Write one. Running servers apply it within 0.2 seconds.
     Put {
         #[command(flatten)]
         which: WhichSection,
         /// File of its keys, such as `read_only = true`; - reads standard input.
         file: PathBuf,
     },
-    /// Remove one. Keys, people and connections that name it are let through to nothing then.
+    /// Remove one. Afterwards, keys, people and connections that use it are denied everything.
     Remove(WhichSection),
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Res
          -H 'Accept: application/json, text/event-stream' -d '\n    \
          {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\n     \
          \"params\":{{\"name\":\"{EXAMPLE}\",\"arguments\":{{}}}}}}'\n\
-         answers in result.content[0].text:\n{answer}"
+         The answer is in result.content[0].text:\n{answer}"
     ))
 }
 

@@ -56,7 +56,7 @@ impl Summary {
         let connected = Vault::new(store).list().wait()?.len();
         let is_sandbox = pipeline.is_simulated();
         let highlevel = if is_sandbox {
-            "a sandbox: made-up records, nobody is reached".to_owned()
+            "a sandbox: simulated, with made-up records".to_owned()
         } else {
             config.upstream.base_url.clone()
         };

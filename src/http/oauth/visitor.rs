@@ -66,8 +66,9 @@ impl Visitor {
             PageProblem::new(
                 StatusCode::UNAUTHORIZED,
                 "You are not signed in",
-                "Open your sign-in link in this browser, or ask the operator of this server for a new one. A session ends after \
-                 two hours without use, and after twelve hours.",
+                "Open your sign-in link in this browser. For a new one ask the operator of this server, or run \
+                 `highlevel-mcp console` on the computer where it runs. A session ends after two hours without use, and after \
+                 twelve hours at the latest.",
             )
             .with_link("/console/signin", "Sign in")
         })
