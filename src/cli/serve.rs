@@ -41,6 +41,7 @@ pub(super) struct Serve {
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
     /// What protects tokens on a network: `proxy` is a reverse proxy with TLS in front, `off` is nothing.
+    /// `required`, the default, serves only this machine.
     #[arg(long, value_name = "WHAT")]
     tls: Option<String>,
     /// Serve a simulated HighLevel with made-up records instead of an account.
