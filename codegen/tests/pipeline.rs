@@ -176,7 +176,7 @@ fn what_no_longer_applies_fails_by_name() {
                 sources,
                 "locations",
                 "role = \"location\"\nrule = \"fill\"",
-                "text = \"t\"",
+                "wide = false",
             )
         },
         "locationId: may name a tenant, but its role is not declared",
