@@ -1,7 +1,5 @@
 //! Manifests are what packaging/product.toml makes of them, and say the version of Cargo.toml.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 

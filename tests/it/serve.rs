@@ -259,7 +259,7 @@ async fn a_hangup_without_a_terminal_reads_the_settings_again() {
 async fn an_interrupt_ends_it_at_once() {
     let mut server = OnTerminal::start(&["serve", "--sandbox", "--listen", "127.0.0.1:0"], &[]);
     let url = server.url();
-    server.until("answers in");
+    server.until("The answer is in");
     // A connection at rest, which a balancer's drain would wait for.
     let http = client();
     call(&http, &url, "locations_get-location", json!({})).await;

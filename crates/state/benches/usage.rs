@@ -9,6 +9,7 @@ use std::io::{Write, stdout};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use state::identity::Identity;
 use state::usage::{Usage, UsageCounts, UsageEntry};
 use state::{Store, StoreOptions};
 
@@ -88,7 +89,8 @@ fn main() {
     let begun = Instant::now();
     let identity = store.identity();
     for _ in 0..CALLS {
-        black_box(identity.name(black_box("pit-00000000-0000-4000-8000-000000000000")));
+        let digest = identity.digest(black_box("pit-00000000-0000-4000-8000-000000000000"));
+        black_box(Identity::shown(&digest));
     }
     writeln!(
         stdout(),
