@@ -43,7 +43,7 @@ def main():
     status = server.wait(timeout=60)
     if status != 0:
         sys.exit(f"the server ended with {status} when its input ended")
-    print(f"{took:.2f}")
+    print(f"{took:.1f}")
 
 
 main()
