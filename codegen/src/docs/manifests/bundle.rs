@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Manifest;
 use super::product::Product;
@@ -25,19 +25,6 @@ pub(super) fn files(product: &Product) -> Vec<Manifest> {
 
 fn manifest(product: &Product, system: &str) -> Value {
     let package = &product.package;
-    let variables = product.facts.variables.iter();
-    let asked: Map<String, Value> = variables
-        .map(|one| {
-            let field = json!({
-                "type": "string",
-                "title": one.title,
-                "description": one.text,
-                "required": true,
-                "sensitive": one.is_secret,
-            });
-            (one.id.clone(), field)
-        })
-        .collect();
     json!({
         "manifest_version": FORMAT,
         "name": package.name,
@@ -59,6 +46,6 @@ fn manifest(product: &Product, system: &str) -> Value {
         },
         "tools_generated": true,
         "compatibility": { "platforms": [system] },
-        "user_config": asked,
+        "user_config": product.user_config(),
     })
 }

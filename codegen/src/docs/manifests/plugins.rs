@@ -41,19 +41,6 @@ fn claude_marketplace(product: &Product) -> Value {
 }
 
 fn claude_plugin(product: &Product) -> Value {
-    let variables = product.facts.variables.iter();
-    let asked: Map<String, Value> = variables
-        .map(|one| {
-            let field = json!({
-                "type": "string",
-                "title": one.title,
-                "description": one.text,
-                "required": true,
-                "sensitive": one.is_secret,
-            });
-            (one.id.clone(), field)
-        })
-        .collect();
     let servers = servers(
         product,
         &[(
@@ -65,7 +52,7 @@ fn claude_plugin(product: &Product) -> Value {
     );
     let mut plugin = head(product);
     plugin.insert("mcpServers".to_owned(), servers);
-    plugin.insert("userConfig".to_owned(), asked.into());
+    plugin.insert("userConfig".to_owned(), product.user_config().into());
     plugin.into()
 }
 

@@ -119,6 +119,22 @@ impl Product {
             .collect()
     }
 
+    /// What a client asks its user for, by the ids of the variables: a form that Claude's bundles and plugins share.
+    pub(super) fn user_config(&self) -> Map<String, Value> {
+        let variables = self.facts.variables.iter();
+        let fields = variables.map(|one| {
+            let field = json!({
+                "type": "string",
+                "title": one.title,
+                "description": one.text,
+                "required": true,
+                "sensitive": one.is_secret,
+            });
+            (one.id.clone(), field)
+        });
+        fields.collect()
+    }
+
     /// Values of the variables, each by the words in which a client names what its user gave.
     pub(super) fn environment(
         &self,
