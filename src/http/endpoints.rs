@@ -4,14 +4,15 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hashlink::LruCache;
 use tower::ServiceExt;
 
 use crate::call::Pipeline;
 use crate::http::problem::HttpProblem;
-use crate::mcp::{self, LongText};
+use crate::mcp::{self, LongText, PlainCall};
 use crate::surfaces::{Endpoint, MOST_TOOLSETS};
 use tool::LONGEST_NAME;
 
@@ -19,12 +20,23 @@ use tool::LONGEST_NAME;
 /// costs a look at every tool, and holds nothing but the addresses of its tools.
 const MOST_KEPT: usize = 64;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// The endpoints that were asked for last.
 pub(super) struct Endpoints {
     pipeline: Pipeline,
     largest_request: usize,
     /// As they were asked for: the same toolsets in another order are another entry.
-    services: Mutex<LruCache<String, mcp::Service>>,
+    served: Mutex<LruCache<String, ServedEndpoint>>,
+}
+
+/// Two ways to one endpoint. Cheap to clone.
+#[derive(Clone)]
+struct ServedEndpoint {
+    /// For calls in their plain form.
+    handler: mcp::Handler,
+    /// For everything else.
+    service: mcp::Service,
 }
 
 impl Endpoints {
@@ -32,21 +44,14 @@ impl Endpoints {
         Self {
             pipeline,
             largest_request,
-            services: Mutex::new(LruCache::new(MOST_KEPT)),
+            served: Mutex::new(LruCache::new(MOST_KEPT)),
         }
     }
 
     /// Answers `request` with the tools of the surface of this name.
-    pub(super) async fn answer(&self, surface: &str, mut request: Request) -> Response {
-        match self.service(surface) {
-            Ok(service) => {
-                let text = LongText::default();
-                request.extensions_mut().insert(text.clone());
-                match service.oneshot(request).await {
-                    Ok(response) => with_text(text, response.into_response()).await,
-                    Err(never) => match never {},
-                }
-            }
+    pub(super) async fn answer(&self, surface: &str, request: Request) -> Response {
+        match self.endpoint(surface) {
+            Ok(endpoint) => endpoint.answer(request).await,
             Err(problem) => problem.into_response(),
         }
     }
@@ -56,8 +61,8 @@ impl Endpoints {
         may_be_surface(surface) && Endpoint::parse(surface).is_ok()
     }
 
-    fn service(&self, asked: &str) -> Result<mcp::Service, HttpProblem> {
-        let services = || self.services.lock().unwrap_or_else(PoisonError::into_inner);
+    fn endpoint(&self, asked: &str) -> Result<ServedEndpoint, HttpProblem> {
+        let served = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if !may_be_surface(asked) {
             let what = format!(
                 "There is no surface of this name: it has more than {MOST_TOOLSETS} toolsets, or one of more than \
@@ -65,17 +70,45 @@ impl Endpoints {
             );
             return Err(HttpProblem::new(StatusCode::NOT_FOUND, "not_found", what));
         }
-        if let Some(service) = services().get(asked) {
-            return Ok(service.clone());
+        if let Some(endpoint) = served().get(asked) {
+            return Ok(endpoint.clone());
         }
         // Not under the lock: others need not wait for it.
         let endpoint = Endpoint::parse(asked).map_err(|error| {
             HttpProblem::new(StatusCode::NOT_FOUND, "not_found", error.to_string())
         })?;
         let handler = mcp::Handler::new(endpoint, self.pipeline.clone(), None);
-        let service = mcp::service(&handler, self.largest_request);
-        services().insert(asked.to_owned(), service.clone());
-        Ok(service)
+        let endpoint = ServedEndpoint {
+            service: mcp::service(&handler, self.largest_request),
+            handler,
+        };
+        served().insert(asked.to_owned(), endpoint.clone());
+        Ok(endpoint)
+    }
+}
+
+impl ServedEndpoint {
+    async fn answer(self, request: Request) -> Response {
+        let (mut parts, body) = request.into_parts();
+        // It is all there: whoever let the request in has read it, and held it to its bounds.
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let plain = PlainCall::read(&parts, &body);
+        if let Some(call) = plain {
+            return match self.handler.answer(call, &parts).await {
+                Ok(frame) => ([(CONTENT_TYPE, JSON)], frame).into_response(),
+                Err(error) => {
+                    tracing::error!(%error, "an answer cannot be written");
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }
+            };
+        }
+        let text = LongText::default();
+        parts.extensions.insert(text.clone());
+        let request = Request::from_parts(parts, Body::from(body));
+        match self.service.oneshot(request).await {
+            Ok(response) => with_text(text, response.into_response()).await,
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -137,14 +170,14 @@ mod tests {
         let mut asked = 0;
         for one in &toolsets {
             for other in &toolsets {
-                let service = endpoints.service(&format!("x/{one}+{other}"));
-                assert!(service.is_ok(), "{one} {other}");
+                let endpoint = endpoints.endpoint(&format!("x/{one}+{other}"));
+                assert!(endpoint.is_ok(), "{one} {other}");
                 asked += 1;
             }
         }
         assert!(asked > 1_000, "{asked}");
-        let services = endpoints.services.lock().expect("nobody");
-        assert_eq!(services.len(), MOST_KEPT);
+        let served = endpoints.served.lock().expect("nobody");
+        assert_eq!(served.len(), MOST_KEPT);
     }
 
     #[test]

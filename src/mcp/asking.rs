@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, ElicitRequest, ElicitResult, ElicitationAction, InputRequest,
     InputRequiredResult, ProtocolVersion,
@@ -53,6 +54,13 @@ pub(super) fn pages(
     answered(request, context, APPROVE, |can| can.pages)
 }
 
+/// Both, for a call over HTTP of a version whose client is asked while the call waits. The host has laid the way, for it
+/// remembers the handshake.
+pub(super) fn over_http(parts: &Parts) -> (Elicitation, Elicitation) {
+    let by = |can| reachable(laid(parts, can));
+    (by(|can| can.forms), by(|can| can.pages))
+}
+
 /// By the question of this name, which clients of the ability are asked.
 fn answered(
     request: &CallToolRequestParams,
@@ -64,7 +72,7 @@ fn answered(
         .protocol_version()
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     if !recent {
-        return line(context, can).map_or(Elicitation::Unsupported, Elicitation::Reachable);
+        return reachable(line(context, can));
     }
     if !declares(context, can) {
         return Elicitation::Unsupported;
@@ -84,19 +92,25 @@ fn answered(
     }
 }
 
-/// The way to the person while the call waits. Over HTTP the host has laid it, for it remembers the handshake.
+/// The way to the person while the call waits.
 fn line(
     context: &RequestContext<RoleServer>,
     can: fn(&ClientAbilities) -> bool,
 ) -> Option<ClientLine> {
-    match context.extensions.get::<http::request::Parts>() {
-        Some(parts) => {
-            let declared = parts.extensions.get::<ClientAbilities>();
-            let line = parts.extensions.get::<ClientLine>();
-            line.filter(|_| declared.is_some_and(can)).cloned()
-        }
+    match context.extensions.get::<Parts>() {
+        Some(parts) => laid(parts, can),
         None => declares(context, can).then(|| questions::line(&context.peer)),
     }
+}
+
+fn reachable(line: Option<ClientLine>) -> Elicitation {
+    line.map_or(Elicitation::Unsupported, Elicitation::Reachable)
+}
+
+fn laid(parts: &Parts, can: fn(&ClientAbilities) -> bool) -> Option<ClientLine> {
+    let declared = parts.extensions.get::<ClientAbilities>();
+    let line = parts.extensions.get::<ClientLine>();
+    line.filter(|_| declared.is_some_and(can)).cloned()
 }
 
 fn declares(context: &RequestContext<RoleServer>, can: fn(&ClientAbilities) -> bool) -> bool {
@@ -107,7 +121,7 @@ fn declares(context: &RequestContext<RoleServer>, can: fn(&ClientAbilities) -> b
 /// Name and version of the client program, where it says them.
 pub(super) fn client(context: &RequestContext<RoleServer>) -> Option<String> {
     // Without a session the library knows no older client, and stands in for it itself.
-    let over_http = context.extensions.get::<http::request::Parts>().is_some();
+    let over_http = context.extensions.get::<Parts>().is_some();
     let info = match over_http {
         true => context.meta.client_info()?,
         false => context.client_info()?,

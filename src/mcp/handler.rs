@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use ::http::request::Parts;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use rmcp::ErrorData;
@@ -9,17 +10,19 @@ use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, Icon, Implementation,
-    InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ProtocolVersion, ResourceContents, ServerCapabilities, ServerConfig,
+    InitializeRequestParams, InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProtocolVersion, RequestMetaObject, ResourceContents,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
 use crate::call::shares::CallPlace;
 use crate::call::{CallContext, Pipeline, Principal, Progress};
-use crate::mcp::LongText;
 use crate::mcp::asking;
 use crate::mcp::instructions::instructions;
 use crate::mcp::listing::{FRESH_MS, list};
+use crate::mcp::long_text::{LongText, fill_in};
+use crate::mcp::plain_call::{PlainCall, answer_frame};
 use crate::surfaces::mention::remedied;
 use crate::surfaces::{Endpoint, Session, Surface};
 use crate::telemetry::{CallEnd, Parent};
@@ -61,6 +64,26 @@ impl Handler {
         }))
     }
 
+    /// Answers a call that came over HTTP in its plain form, with a frame.
+    pub async fn answer(&self, call: PlainCall, parts: &Parts) -> serde_json::Result<Vec<u8>> {
+        let PlainCall {
+            id,
+            tool,
+            arguments,
+        } = call;
+        let long = LongText::default();
+        let answer = match self.plain_context(parts) {
+            Ok(context) => {
+                let call = self.call(&tool, arguments, &context, &|_, _| {}, Some(&long));
+                call.await
+            }
+            Err(error) => Err(error),
+        };
+        let written = answer_frame(id, answer)?;
+        let filled = long.close().and_then(|text| fill_in(&written, &text));
+        Ok(filled.unwrap_or(written))
+    }
+
     /// The surface that has a tool of this name, or an error that leads to what it names, or names the nearest that the
     /// caller may see.
     fn surface(&self, name: &str, principal: &Principal) -> Result<&dyn Surface, ErrorData> {
@@ -89,10 +112,8 @@ impl Handler {
     }
 
     /// The principal that the host put into the HTTP request.
-    fn principal(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
-        context
-            .extensions
-            .get::<http::request::Parts>()
+    fn principal(&self, parts: Option<&Parts>) -> Result<Principal, ErrorData> {
+        parts
             .and_then(|parts| parts.extensions.get::<Principal>())
             .or(self.0.principal.as_ref())
             .cloned()
@@ -119,16 +140,71 @@ impl Handler {
         request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallContext, ErrorData> {
-        let parts = context.extensions.get::<http::request::Parts>();
+        let parts = context.extensions.get::<Parts>();
         Ok(CallContext {
-            principal: self.principal(context)?,
-            parent: parent(context),
+            principal: self.principal(parts)?,
+            parent: parent(parts, Some(&context.meta)),
             surface: self.0.endpoint.name.clone(),
             client: asking::client(context),
             elicitation: asking::elicitation(request, context),
             pages: asking::pages(request, context),
-            place: parts.and_then(|parts| parts.extensions.get::<CallPlace>().cloned()),
+            place: place(parts),
         })
+    }
+
+    /// The context of a call that came over HTTP in its plain form.
+    fn plain_context(&self, parts: &Parts) -> Result<CallContext, ErrorData> {
+        let (elicitation, pages) = asking::over_http(parts);
+        Ok(CallContext {
+            principal: self.principal(Some(parts))?,
+            parent: parent(Some(parts), None),
+            surface: self.0.endpoint.name.clone(),
+            client: None,
+            elicitation,
+            pages,
+            place: place(Some(parts)),
+        })
+    }
+
+    /// Answers a call of the tool of this name. A long text of the answer waits in `long`, where there is such a place.
+    async fn call(
+        &self,
+        name: &str,
+        arguments: Option<JsonObject>,
+        context: &CallContext,
+        progress: &Progress,
+        long: Option<&LongText>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let surface = self.surface(name, &context.principal)?;
+        self.note_arrival(&context.principal, context.client.as_deref(), Some(name));
+        let session = Session {
+            pipeline: &self.0.pipeline,
+            context,
+            read_only: self.0.endpoint.read_only,
+            progress,
+        };
+        let arguments = arguments.unwrap_or_default();
+        let answer = surface.call(name, arguments, &session).await;
+        if let Some(question) = answer.question {
+            return Ok(asking::input_required(*question).into());
+        }
+        let file = answer.file().map(embedded);
+        let text = match answer.is_error {
+            true => remedied(&self.0.endpoint, answer.text),
+            false => answer.text,
+        };
+        let text = match long {
+            Some(long) => long.keep(text),
+            None => text,
+        };
+        let texts = std::iter::once(text).chain(answer.notes.map(String::from));
+        let content = texts.map(ContentBlock::text).chain(file).collect();
+        let result = if answer.is_error {
+            CallToolResult::error(content)
+        } else {
+            CallToolResult::success(content)
+        };
+        Ok(result.into())
     }
 }
 
@@ -148,7 +224,7 @@ impl ServerHandler for Handler {
             return Err(no_method("initialize"));
         }
         context.peer.set_peer_info(request.clone());
-        if let Ok(principal) = self.principal(&context) {
+        if let Ok(principal) = self.principal(context.extensions.get()) {
             self.note_arrival(&principal, Some(&request.client_info.name), None);
         }
         self.negotiate_initialize(&request)
@@ -178,7 +254,7 @@ impl ServerHandler for Handler {
         let mut list = list(&self.0.endpoint).map_err(broken)?;
         list.cache_scope = Some(self.scope());
         if self.0.pipeline.hides_anything() {
-            let principal = self.principal(&context)?;
+            let principal = self.principal(context.extensions.get())?;
             let endpoint = &self.0.endpoint;
             let is_visible = |name: &str| {
                 let found = endpoint.resolve(name);
@@ -214,45 +290,22 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let context_of_call = self.context(&request, &context)?;
-        let surface = self.surface(&request.name, &context_of_call.principal)?;
-        let client = context_of_call.client.as_deref();
-        self.note_arrival(&context_of_call.principal, client, Some(&request.name));
         let progress = progress(&context);
-        let session = Session {
-            pipeline: &self.0.pipeline,
-            context: &context_of_call,
-            read_only: self.0.endpoint.read_only,
-            progress: &*progress,
-        };
-        let arguments = request.arguments.unwrap_or_default();
-        let answered = surface.call(&request.name, arguments, &session);
+        let long = long_text(&context);
+        let answer = self.call(
+            &request.name,
+            request.arguments,
+            &context_of_call,
+            &*progress,
+            long,
+        );
         // A tool that does not look at the token runs on after its client has gone.
-        let answer = tokio::select! {
-            answer = answered => answer,
+        tokio::select! {
+            answer = answer => answer,
             () = context.ct.cancelled() => {
-                return Err(ErrorData::internal_error("The call was cancelled.", None));
+                Err(ErrorData::internal_error("The call was cancelled.", None))
             }
-        };
-        if let Some(question) = answer.question {
-            return Ok(asking::input_required(*question).into());
         }
-        let file = answer.file().map(embedded);
-        let text = match answer.is_error {
-            true => remedied(&self.0.endpoint, answer.text),
-            false => answer.text,
-        };
-        let text = match long_text(&context) {
-            Some(long) => long.keep(text),
-            None => text,
-        };
-        let texts = std::iter::once(text).chain(answer.notes.map(String::from));
-        let content = texts.map(ContentBlock::text).chain(file).collect();
-        let result = if answer.is_error {
-            CallToolResult::error(content)
-        } else {
-            CallToolResult::success(content)
-        };
-        Ok(result.into())
     }
 }
 
@@ -317,7 +370,7 @@ fn info(endpoint: &Endpoint, is_simulated: bool) -> ServerConfig {
 /// Where a long text of the answer waits until the answer is written. Under stdio there is no such place, and an answer after
 /// notes of progress is a stream.
 fn long_text(context: &RequestContext<RoleServer>) -> Option<&LongText> {
-    let parts = context.extensions.get::<http::request::Parts>();
+    let parts = context.extensions.get::<Parts>();
     let has_progress = context.meta.get_progress_token().is_some();
     parts?.extensions.get().filter(|_| !has_progress)
 }
@@ -337,15 +390,19 @@ fn progress(context: &RequestContext<RoleServer>) -> Box<Progress> {
 }
 
 /// The client's span: `_meta` comes before the headers, which a proxy may have set.
-fn parent(context: &RequestContext<RoleServer>) -> Parent {
-    let headers = context.extensions.get::<http::request::Parts>();
+fn parent(parts: Option<&Parts>, meta: Option<&RequestMetaObject>) -> Parent {
     let field = |name: &str| {
-        let meta = context.meta.get(name).and_then(|value| value.as_str());
-        meta.or_else(|| headers?.headers.get(name)?.to_str().ok())
+        let given = meta.and_then(|meta| meta.get(name)?.as_str());
+        given
+            .or_else(|| parts?.headers.get(name)?.to_str().ok())
             .map(str::to_owned)
     };
     Parent {
         traceparent: field("traceparent"),
         tracestate: field("tracestate"),
     }
+}
+
+fn place(parts: Option<&Parts>) -> Option<CallPlace> {
+    parts?.extensions.get::<CallPlace>().cloned()
 }

@@ -37,6 +37,7 @@ mod lists;
 mod live;
 mod local_console;
 mod login;
+mod plain_calls;
 mod readers;
 mod requests;
 mod rules;
