@@ -5,7 +5,7 @@
 
 mod acceptance;
 pub(crate) mod access_ref;
-mod address_budget;
+mod address_limiter;
 mod answer;
 mod approval;
 mod approval_runs;
@@ -70,7 +70,7 @@ use state::pause::Pause;
 use tool::{Effect, Tool};
 
 pub use access_ref::{AccessKeyRef, AccessRef, GrantRef, GrantTerms, HolderRef};
-pub(crate) use address_budget::AddressBudget;
+pub(crate) use address_limiter::AddressLimiter;
 pub use answer::{Answer, Question};
 pub use approval_webhooks::{ApprovalWebhooks, WebhookTest};
 pub(crate) use approval_words::{describe_effect, operation_title};
@@ -120,7 +120,7 @@ struct PipelineInner {
     last_reads: strangers::LastReads,
     reaches: reach::ReachCache,
     refused_credentials: connected_tokens::RefusedCredentials,
-    token_tries: AddressBudget,
+    token_tries: AddressLimiter,
 }
 
 /// What of the settings the pipeline goes by.
@@ -165,7 +165,7 @@ impl Pipeline {
             last_reads: strangers::LastReads::default(),
             reaches: reach::ReachCache::default(),
             refused_credentials: connected_tokens::RefusedCredentials::default(),
-            token_tries: AddressBudget::new(token_check::MOST_TRIES),
+            token_tries: token_check::tries(),
         })))
     }
 

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, CallContext, CallerKind, ConsentSource, Pipeline, Principal};
+use super::{AddressLimiter, Answer, CallContext, CallerKind, ConsentSource, Pipeline, Principal};
 use crate::catalog;
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
@@ -30,8 +30,12 @@ pub use problem::TokenProblem;
 /// Most requests to HighLevel for one token, repeated ones too.
 const MOST_REQUESTS: u32 = 8;
 
-/// Bad tokens in ten minutes from one address.
-pub(super) const MOST_TRIES: u32 = 5;
+/// Bad tokens from one address at once, and how long until another one: five in ten minutes.
+const MOST_TRIES: u32 = 5;
+const NEXT_TRY: Duration = Duration::from_secs(120);
+
+/// Those whose address is not known have so many times more, together.
+const UNKNOWN: u32 = 12;
 
 /// How long a person waits.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -92,6 +96,11 @@ struct Findings {
     location: Value,
 }
 
+/// Of bad tokens, which cost HighLevel's requests.
+pub(super) fn tries() -> AddressLimiter {
+    AddressLimiter::new(MOST_TRIES, NEXT_TRY).with_unknown(UNKNOWN)
+}
+
 impl Pipeline {
     /// Tries a pasted token at HighLevel. Nothing is kept.
     pub async fn check_token(&self, tried: TokenTry<'_>) -> Result<TokenCheck, TokenProblem> {
@@ -103,7 +112,7 @@ impl Pipeline {
             .flatten()
             .ok_or(TokenProblem::Form)?;
         let tries = &self.0.token_tries;
-        tries.take(tried.address).map_err(TokenProblem::Tries)?;
+        tries.acquire(tried.address).map_err(TokenProblem::Tries)?;
         let findings = self.try_reads(credential, &location, tried.address).await?;
         tries.give_back(tried.address);
         let text = |name: &str| findings.location[name].as_str().map(str::to_owned);

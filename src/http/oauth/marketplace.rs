@@ -7,6 +7,7 @@ mod sync;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
@@ -21,7 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::SignIn;
 use super::highlevel_key::HighLevelKey;
 use super::visitor::{Visitor, flow, own_form, unavailable};
-use crate::call::{AddressBudget, GrantControls, Pipeline};
+use crate::call::{AddressLimiter, GrantControls, Pipeline};
 use crate::config::{Config, MarketplaceSettings};
 use crate::http::client_address::{ClientAddresses, Peer};
 use crate::http::pages::PageKind;
@@ -49,8 +50,12 @@ const LONGEST_NEXT: usize = 8 << 10;
 /// HighLevel's codes are good for some minutes.
 const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
-/// How often a sign-in may be begun from one address.
+/// Sign-ins that are begun from one address at once, and how long until another one: twenty in ten minutes.
 const MOST_BEGUN: u32 = 20;
+const NEXT_BEGUN: Duration = Duration::from_secs(30);
+
+/// Those whose address is not known have so many times more, together.
+const UNKNOWN: u32 = 12;
 
 /// The operator's app, and who is on the way to it.
 pub(in crate::http) struct MarketplaceApp {
@@ -62,7 +67,7 @@ pub(in crate::http) struct MarketplaceApp {
     pub(super) sync: InstallSync,
     pub(super) webhook_key: HighLevelKey,
     addresses: ClientAddresses,
-    begun: AddressBudget,
+    begun: AddressLimiter,
 }
 
 /// What a browser comes back with.
@@ -110,7 +115,7 @@ impl MarketplaceApp {
             sync: InstallSync::new(pipeline, installs, &sign_in.vault),
             webhook_key,
             addresses: ClientAddresses::new(&config.server),
-            begun: AddressBudget::new(MOST_BEGUN),
+            begun: AddressLimiter::new(MOST_BEGUN, NEXT_BEGUN).with_unknown(UNKNOWN),
         }))
     }
 
@@ -149,11 +154,11 @@ async fn begin(
     let begun = async {
         let marketplace = app(&sign_in)?;
         let address = marketplace.addresses.client(peer, &headers);
-        marketplace.begun.take(address).map_err(|_| {
+        marketplace.begun.acquire(address).map_err(|_| {
             PageProblem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many sign-ins were begun from here",
-                "Try again in ten minutes.",
+                "Try again in a minute.",
             )
         })?;
         let visitor = Visitor::find(&sign_in, &headers).await?;

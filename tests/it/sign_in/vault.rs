@@ -339,7 +339,7 @@ async fn the_sixth_bad_token_of_an_address_is_not_tried() {
         panic!("{sixth:?}");
     };
     let told = problem.sentence("Acme CRM");
-    assert!(told.contains("Try again in 10 minutes"), "{told}");
+    assert!(told.contains("Try again in 2 minutes"), "{told}");
     assert!(highlevel.take().is_empty());
     let elsewhere = check(&pipeline, LOCATION, &token(7), [192, 0, 2, 2]).await;
     assert_eq!(elsewhere.map(drop), Err(TokenProblem::Unknown));
