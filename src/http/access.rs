@@ -3,6 +3,7 @@
 
 mod forwarding;
 mod headers;
+mod local;
 mod sign_in;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ use crate::upstream::accounts::{Account, Accounts};
 use crate::upstream::caller::{Credential, LocationBinding};
 pub(in crate::http) use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
+pub(in crate::http) use local::{LocalAccess, NeededProof, local_access};
 pub(in crate::http) use sign_in::shown_token;
 use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
 use state::grants::is_access_token;
@@ -37,10 +39,7 @@ pub struct Access {
     keys: Option<Keys>,
     location_header: LocationHeader,
     own_account: OwnAccount,
-    /// Access keys close the own account to those without one.
-    keys_close: bool,
-    /// Nobody but this machine reaches the server, as far as the settings tell.
-    is_local: bool,
+    local: LocalAccess,
     addresses: ClientAddresses,
     sign_in: Option<SignInAddress>,
 }
@@ -94,12 +93,11 @@ impl Access {
         let key = server.access_key.expose_secret();
         Ok(Self {
             own: own_account(account)?,
+            local: LocalAccess::new(server, account, keys.clone()),
             keys,
             access_key: (!key.is_empty()).then(|| server.access_key.clone()),
             location_header: server.location_header,
             own_account: server.own_account,
-            keys_close: true,
-            is_local: server.listen.ip().is_loopback() && !server.is_behind_proxy(),
             addresses: ClientAddresses::new(server),
             sign_in: None,
         })
@@ -108,7 +106,7 @@ impl Access {
     /// The same before a sandbox, where there is nothing that keys would protect: a first try needs none.
     pub fn before_sandbox(self) -> Self {
         Self {
-            keys_close: false,
+            local: self.local.before_sandbox(),
             ..self
         }
     }
@@ -257,19 +255,14 @@ impl Access {
     /// Whether a request that shows nothing comes from a program of this machine, and may act as the server. Any sign
     /// that it may come from elsewhere is enough to refuse.
     fn serves_without_credential(&self, visit: &Visit<'_>, accounts: &Accounts) -> bool {
-        let has_any = self.own.is_some() || !accounts.is_empty();
-        let has_key = || self.access_key.is_some() || self.keys.as_ref().is_some_and(Keys::has_any);
         let from_here = visit
             .peer
             .is_some_and(|peer| peer.to_canonical().is_loopback());
-        has_any
-            && self.sign_in_at(visit).is_none()
-            && self.own_account == OwnAccount::Local
-            && self.is_local
+        self.sign_in_at(visit).is_none()
             && from_here
             && is_loopback(visit.host)
             && !was_forwarded(visit.headers)
-            && !(self.keys_close && has_key())
+            && self.local.is_open(accounts)
     }
 
     fn nothing_shown(&self) -> HttpProblem {

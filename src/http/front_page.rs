@@ -8,7 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::call::Pipeline;
 use crate::config::{Config, Tls};
+use crate::http::access::LocalAccess;
 use crate::http::oauth::SignIn;
 use crate::http::origin::{CheckedHost, is_loopback};
 use crate::http::pages::client_steps::{ClientSteps, StepsFor};
@@ -22,12 +24,18 @@ pub(super) struct Front {
     pub pages: Option<Arc<Pages>>,
     sign_in: Option<Arc<SignIn>>,
     behind_tls: bool,
-    /// For programs of this machine.
-    steps_here: StepsFor,
+    local: LocalAccess,
+    /// Knows the locations of the moment.
+    pipeline: Pipeline,
 }
 
 impl Front {
-    pub(super) fn new(sign_in: Option<Arc<SignIn>>, config: &Config, is_simulated: bool) -> Self {
+    pub(super) fn new(
+        sign_in: Option<Arc<SignIn>>,
+        config: &Config,
+        pipeline: &Pipeline,
+        local: LocalAccess,
+    ) -> Self {
         let pages = match &sign_in {
             Some(sign_in) => Some(Arc::clone(&sign_in.pages)),
             None => Pages::new(config).ok().map(Arc::new),
@@ -36,17 +44,20 @@ impl Front {
             pages,
             sign_in,
             behind_tls: config.server.tls == Tls::Proxy,
-            steps_here: StepsFor::without_sign_in(config, is_simulated),
+            local,
+            pipeline: pipeline.clone(),
         }
     }
 
     /// The page at `/`, or of one client, for somebody who came to `host`.
     fn page(&self, host: &CheckedHost, uri: &Uri) -> FrontPage {
         let is_here = is_loopback(&host.authority);
-        let steps_for = match (host.is_sign_in, is_here) {
-            (true, _) => StepsFor::SignIn,
-            (false, true) => self.steps_here,
-            (false, false) => StepsFor::Token,
+        let steps_for = match host.is_sign_in {
+            true => StepsFor::SignIn,
+            false => {
+                let snapshot = self.pipeline.snapshot();
+                self.local.needed_proof(&snapshot.locations, is_here).into()
+            }
         };
         let local = self.sign_in.as_ref().filter(|_| is_here);
         FrontPage {

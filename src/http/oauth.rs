@@ -26,6 +26,7 @@ use oauth::{DocumentFetcher, Issuer};
 
 use crate::call::{GrantControls, Pipeline, open_grants};
 use crate::config::{Config, OauthSettings, Tls};
+use crate::http::access::{LocalAccess, local_access};
 use crate::http::client_address::ClientAddresses;
 use crate::http::console::ToolTries;
 use crate::http::pages::Pages;
@@ -49,7 +50,8 @@ use state::vault::Vault;
 pub struct SignIn {
     /// People alone sign in, at a loopback address: none of OAuth's routes exist, and calls know nothing of it.
     pub(in crate::http) is_local: bool,
-    pub(in crate::http) steps_for: StepsFor,
+    /// Where people alone sign in: what their programs show.
+    local: Option<LocalAccess>,
     pub(in crate::http) issuer: Issuer,
     pub(in crate::http) settings: OauthSettings,
     pub(in crate::http) pages: Arc<Pages>,
@@ -118,9 +120,9 @@ impl SignIn {
         let marketplace = MarketplaceApp::new(config, pipeline, &sign_in)?;
         Ok(Arc::new(Self {
             is_local: controls.sign_in.is_none(),
-            steps_for: match controls.sign_in {
-                Some(_) => StepsFor::SignIn,
-                None => StepsFor::without_sign_in(config, pipeline.is_simulated()),
+            local: match controls.sign_in {
+                Some(_) => None,
+                None => Some(local_access(config, pipeline)),
             },
             marketplace,
             issuer,
@@ -158,6 +160,15 @@ impl SignIn {
             Some(host) => format!("http://{host}"),
             None => self.issuer.as_str().to_owned(),
         }
+    }
+
+    /// How a client of somebody who is signed in gets in.
+    pub(in crate::http) fn steps_for(&self) -> StepsFor {
+        let Some(local) = &self.local else {
+            return StepsFor::SignIn;
+        };
+        let snapshot = self.pipeline.snapshot();
+        local.needed_proof(&snapshot.locations, true).into()
     }
 
     /// Connects locations in which the operator's app was installed while no server ran.

@@ -16,7 +16,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::call::Pipeline;
 use crate::call::shares::Shares;
 use crate::config::Config;
-use crate::http::access::{Access, was_forwarded};
+use crate::http::access::{Access, local_access, was_forwarded};
 use crate::http::address::Address;
 use crate::http::client_address::Peer;
 use crate::http::elicitation::{Asking, SESSION, ask_along};
@@ -66,7 +66,8 @@ pub fn router(
     let guarded = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::new(guarded), guard))
         .layer(from_fn_with_state(asking, ask_along));
-    let front = Front::new(sign_in.clone(), config, pipeline.is_simulated());
+    let local = local_access(config, pipeline);
+    let front = Front::new(sign_in.clone(), config, pipeline, local);
     let front = Arc::new(front);
     let lost = {
         let front = Arc::clone(&front);

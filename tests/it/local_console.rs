@@ -3,8 +3,11 @@
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response};
 use secrecy::ExposeSecret;
+use serde_json::json;
+use state::keys::{KeyLocations, Keys};
 use state::links::{FIRST_LASTS, Links, Offer};
-use test_support::server::{TestServer, client};
+use test_support::recording::Recording;
+use test_support::server::{KEY, TestServer, client};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -206,6 +209,111 @@ async fn browsers_get_pages_where_programs_get_what_they_always_got() {
         kind.is_none_or(|kind| kind != "text/html; charset=utf-8"),
         "{kind:?}"
     );
+}
+
+/// What a program may show, each in a header of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Nothing,
+    /// One that the operator made.
+    Key,
+    SettingsKey,
+    Token,
+}
+
+impl Proof {
+    /// The least first.
+    const ALL: [Self; 4] = [Self::Nothing, Self::Key, Self::SettingsKey, Self::Token];
+
+    /// In the steps for a client whose programs have to show it.
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Nothing => "needs no sign-in and no token",
+            Self::Key => "an access key of this server, or a token, with each request",
+            Self::SettingsKey => "the access key of the server's settings",
+            Self::Token => "no account that a key would open",
+        }
+    }
+}
+
+/// Whether a call by a program of this machine comes to HighLevel.
+async fn opens(server: &TestServer, proof: Proof) -> bool {
+    let bearer = match proof {
+        Proof::Nothing => None,
+        Proof::Key => {
+            let name = format!("key {}", fastrand::u64(..));
+            let keys = Keys::new(&server.store());
+            let made = keys.create(&name, KeyLocations::All, None, None).await;
+            Some(made.expect("a key").1.expose_secret().to_owned())
+        }
+        Proof::SettingsKey => Some(KEY.to_owned()),
+        Proof::Token => Some("pit-mine".to_owned()),
+    };
+    let bearer = bearer.map(|bearer| format!("Bearer {bearer}"));
+    let mut headers = vec![("x-request", "1")];
+    headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+    if proof == Proof::Token {
+        headers.push(("locationid", "L9"));
+    }
+    let params = json!({"name": "contacts_get-contact", "arguments": {"contactId": "c1"}});
+    let reply = server.rpc_with(&headers, "tools/call", params).await;
+    reply["result"].is_object() && reply["result"]["isError"] != true
+}
+
+/// The steps for a client say what its programs have to show: that is enough, and less is not.
+#[tokio::test]
+async fn the_steps_tell_what_opens_the_server() {
+    let highlevel = Recording::always(200, r#"{"contact":{"id":"c1"}}"#).await;
+    let account = [
+        ("HIGHLEVEL_TOKEN", "pit-own"),
+        ("HIGHLEVEL_LOCATION_ID", "L0"),
+    ];
+    let locations = [
+        (
+            "HIGHLEVEL_MCP_LOCATIONS",
+            r#"{"acme":{"location_id":"L1","token":{"env":"ACME_TOKEN"}}}"#,
+        ),
+        ("ACME_TOKEN", "pit-acme"),
+    ];
+    let key = ("HIGHLEVEL_MCP_SERVER_ACCESS_KEY", KEY);
+    let own = |value| ("HIGHLEVEL_MCP_SERVER_OWN_ACCOUNT", value);
+    let [token, id] = account;
+    let [acme, secret] = locations;
+    for (variables, expected) in [
+        (&[][..], Proof::Token),
+        (&[key][..], Proof::Token),
+        (&[token, id][..], Proof::Nothing),
+        (&[token, id, key][..], Proof::SettingsKey),
+        (&[token, id, key, own("key")][..], Proof::SettingsKey),
+        (&[token, id, own("key")][..], Proof::Token),
+        (&[token, id, key, own("off")][..], Proof::Token),
+        (&[acme, secret][..], Proof::Nothing),
+        (&[acme, secret, key][..], Proof::Key),
+        (&[acme, secret, own("key")][..], Proof::Key),
+        (&[acme, secret, own("off")][..], Proof::Key),
+        (&[acme, secret, token, id][..], Proof::Nothing),
+        (&[acme, secret, token, id, own("off")][..], Proof::Key),
+    ] {
+        let server = TestServer::start_with(&highlevel.url, variables).await;
+        let reply = get(&server, "/?client=claude-code", &[]).await;
+        let text = reply.text().await.expect("text");
+        assert!(text.contains(expected.sentence()), "{variables:?}: {text}");
+        for proof in Proof::ALL {
+            let is_enough = opens(&server, proof).await;
+            if proof == expected {
+                assert!(is_enough, "{variables:?}: {proof:?} is told");
+                break;
+            }
+            assert!(!is_enough, "{variables:?}: {proof:?} is less than is told");
+        }
+    }
+    // A key that is made later closes what was open.
+    let server = TestServer::start_with(&highlevel.url, &[acme, secret]).await;
+    assert!(opens(&server, Proof::Key).await);
+    let text = get(&server, "/?client=claude-code", &[]).await.text();
+    let text = text.await.expect("text");
+    assert!(text.contains(Proof::Key.sentence()), "{text}");
+    assert!(!opens(&server, Proof::Nothing).await);
 }
 
 #[tokio::test]

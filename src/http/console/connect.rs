@@ -58,7 +58,7 @@ async fn show_one(
     let page = ClientPage {
         client,
         endpoint: &format!("{}/mcp", sign_in.origin(headers)),
-        steps_for: sign_in.steps_for,
+        steps_for: sign_in.steps_for(),
         since: since.as_millisecond(),
         arrived: arrived.as_deref(),
     };

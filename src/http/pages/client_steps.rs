@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 
 use maud::{Markup, html};
-use secrecy::ExposeSecret;
 
-use crate::config::Config;
+use crate::http::access::NeededProof;
 
 /// What people read in the repository is what pages show: there is no second text that could differ.
 const DOCUMENT: &str = include_str!("../../../docs/connect.md");
@@ -35,7 +34,11 @@ pub(in crate::http) enum StepsFor {
     SignIn,
     /// It needs nothing: the server has an account of its own, and is on this machine.
     OwnAccount,
-    /// It sends a token in a header.
+    /// It sends a key that the operator makes in a header, or a token.
+    Key,
+    /// It sends the key of the server's settings in a header, or a token.
+    SettingsKey,
+    /// It sends a token in a header: no key would open anything.
     Token,
 }
 
@@ -100,10 +103,21 @@ impl ClientSteps {
                 StepsFor::OwnAccount => {
                     p class="note" { "This server needs no sign-in and no token from programs on this computer." }
                 }
-                StepsFor::Token => {
+                StepsFor::Key => {
                     p class="note" {
                         "This server has no sign-in: the client sends an access key of this server, or a token, with each request. "
                         code { "highlevel-mcp keys create" } " makes a key."
+                    }
+                }
+                StepsFor::SettingsKey => {
+                    p class="note" {
+                        "This server has no sign-in: the client sends the access key of the server's settings ("
+                        code { "server.access_key" } "), or a token, with each request."
+                    }
+                }
+                StepsFor::Token => {
+                    p class="note" {
+                        "This server has no sign-in, and no account that a key would open: the client sends a token with each request."
                     }
                 }
             }
@@ -115,7 +129,11 @@ impl ClientSteps {
     fn steps(&self, steps_for: StepsFor) -> impl Iterator<Item = &Block> {
         let (first, then): (&[Block], &[Block]) = match steps_for {
             StepsFor::SignIn => (&self.setup, &self.sign_in),
-            StepsFor::Token if !self.by_header.is_empty() => (&self.by_header, &[]),
+            StepsFor::Key | StepsFor::SettingsKey | StepsFor::Token
+                if !self.by_header.is_empty() =>
+            {
+                (&self.by_header, &[])
+            }
             _ if !self.without_sign_in.is_empty() => (&self.without_sign_in, &[]),
             _ => (&self.setup, &[]),
         };
@@ -123,12 +141,13 @@ impl ClientSteps {
     }
 }
 
-impl StepsFor {
-    /// For programs of this machine.
-    pub(in crate::http) fn without_sign_in(config: &Config, is_simulated: bool) -> Self {
-        match is_simulated || !config.account.token.expose_secret().is_empty() {
-            true => Self::OwnAccount,
-            false => Self::Token,
+impl From<NeededProof> for StepsFor {
+    fn from(needed: NeededProof) -> Self {
+        match needed {
+            NeededProof::Nothing => Self::OwnAccount,
+            NeededProof::Key => Self::Key,
+            NeededProof::SettingsKey => Self::SettingsKey,
+            NeededProof::Token => Self::Token,
         }
     }
 }
@@ -251,7 +270,9 @@ mod tests {
             for (steps_for, part) in [
                 (StepsFor::SignIn, ""),
                 (StepsFor::OwnAccount, "needs no sign-in"),
-                (StepsFor::Token, "an access key"),
+                (StepsFor::Key, "an access key"),
+                (StepsFor::SettingsKey, "server.access_key"),
+                (StepsFor::Token, "sends a token"),
             ] {
                 let html = one
                     .show("http://127.0.0.1:8550/mcp", steps_for)
@@ -273,7 +294,13 @@ mod tests {
             ] {
                 assert!(!html.contains(word), "{} has {word}: {html}", one.name);
             }
-            for steps_for in [StepsFor::SignIn, StepsFor::OwnAccount, StepsFor::Token] {
+            for steps_for in [
+                StepsFor::SignIn,
+                StepsFor::OwnAccount,
+                StepsFor::Key,
+                StepsFor::SettingsKey,
+                StepsFor::Token,
+            ] {
                 assert!(one.steps(steps_for).next().is_some(), "{}", one.name);
             }
             assert_eq!(ClientSteps::find(&one.slug), Some(one));

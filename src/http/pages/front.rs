@@ -35,7 +35,8 @@ impl FrontPage {
                 @match self.steps_for {
                     StepsFor::SignIn => "Give your assistant this address as a new connector or MCP server. It sends you back here to say yes.",
                     StepsFor::OwnAccount => "Give an assistant that runs on this computer this address as a new MCP server.",
-                    StepsFor::Token => "Give your assistant this address as a new MCP server, and an access key of this server or a token to send along.",
+                    StepsFor::Key | StepsFor::SettingsKey => "Give your assistant this address as a new MCP server, and an access key of this server or a token to send along.",
+                    StepsFor::Token => "Give your assistant this address as a new MCP server, and a token to send along.",
                 }
             }
             (address(&self.endpoint))
