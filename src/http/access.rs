@@ -26,7 +26,7 @@ use crate::upstream::caller::{Credential, LocationBinding};
 pub(in crate::http) use forwarding::was_forwarded;
 use headers::{bearer, foreign, not_a_token, tenant, unauthorized};
 pub(in crate::http) use local::{LocalAccess, NeededProof, local_access};
-pub(in crate::http) use sign_in::shown_token;
+pub(in crate::http) use sign_in::{AskedCall, shown_token};
 use sign_in::{SignInAddress, UNCONNECTED, not_for_calls, of_grant};
 use state::grants::is_access_token;
 use state::keys::{KeyRecord, KeyRefusal, Keys, looks_like_key};

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 
 use crate::call::{AccessRef, GrantRef, Pipeline, Principal};
-use crate::http::access::{Access, Visit, shown_token};
+use crate::http::access::{Access, AskedCall, Visit, shown_token};
 use crate::http::address::Address;
 use crate::http::client_address::Peer;
 use crate::http::origin::CheckedHost;
@@ -37,7 +37,7 @@ pub(super) async fn guard(
     let grant = match guarded.shown_token(&request) {
         Ok(Some(token)) => guarded
             .access
-            .grant(&token, &guarded.pipeline)
+            .grant(&token, &read_call(&request), &guarded.pipeline)
             .await
             .map(Some),
         shown => shown.map(|_| None),
@@ -98,6 +98,14 @@ impl Guard {
             id: self.pipeline.principal_id(principal),
             newcomer: is_new.then_some(principal.address),
         }
+    }
+}
+
+fn read_call(request: &Request) -> AskedCall<'_> {
+    AskedCall {
+        path: request.uri().path(),
+        headers: request.headers(),
+        peer: request.extensions().get::<Peer>().map(|peer| peer.0),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Refusals over HTTP, as JSON that says what to do.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -10,6 +12,8 @@ pub struct HttpProblem {
     pub status: StatusCode,
     pub error: &'static str,
     pub description: String,
+    /// It may be better after so long.
+    pub retry_after: Option<Duration>,
 }
 
 /// What of a problem a challenge names, for whoever writes one: an extension of the answer.
@@ -28,6 +32,21 @@ impl HttpProblem {
             status,
             error,
             description: description.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The address tries too much, and may go on after so long.
+    pub(super) fn wait(wait: Duration) -> Self {
+        let what = "Too many requests of this kind came from this address; try again later.";
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "temporarily_unavailable",
+            what,
+        );
+        Self {
+            retry_after: Some(wait),
+            ..problem
         }
     }
 }
@@ -39,6 +58,12 @@ impl IntoResponse for HttpProblem {
         tracing::info!(status, error = self.error, reason, "refused");
         let body = json!({"error": self.error, "error_description": self.description});
         let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs().saturating_add(1);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED || self.error == INSUFFICIENT_SCOPE {
             response.extensions_mut().insert(ChallengeError {
                 error: self.error,

@@ -1,5 +1,6 @@
 //! The resource that a token is requested for (RFC 8707): the server, or one of its MCP endpoints.
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::Issuer;
@@ -28,6 +29,23 @@ impl Resource {
     /// Where nothing is asked for.
     pub fn everything(issuer: &Issuer) -> Self {
         Self(format!("{}/mcp", issuer.as_str()))
+    }
+
+    /// What a call to this path is for. The bare origin answers as `/mcp` does.
+    pub fn of_call(path: &str, issuer: &Issuer) -> Option<Self> {
+        match path.trim_end_matches('/') {
+            "" => Some(Self::everything(issuer)),
+            path => Self::parse(&format!("{}{path}", issuer.as_str()), issuer),
+        }
+    }
+
+    /// Whether a token for this resource is good for a call to `called`: to the same, or to what is below.
+    pub fn covers(&self, called: &Self) -> bool {
+        // As paths are read: some clients encode the `+` between toolsets.
+        let (own, called) = (percent_decode_str(&self.0), percent_decode_str(&called.0));
+        let (own, called) = (own.decode_utf8_lossy(), called.decode_utf8_lossy());
+        let rest = called.strip_prefix(own.as_ref());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     pub fn as_str(&self) -> &str {
@@ -81,5 +99,44 @@ mod tests {
         }
         let all = Resource::parse("https://mcp.example.com/mcp/", &issuer);
         assert_eq!(all, Some(Resource::everything(&issuer)));
+    }
+
+    #[test]
+    fn a_token_is_good_at_its_resource_and_below() {
+        let issuer = Issuer::parse("https://mcp.example.com").expect("an origin");
+        for (resource, path, expected) in [
+            ("", "/", true),
+            ("", "/mcp", true),
+            ("", "/mcp/l/acme", true),
+            ("", "/console", false),
+            ("/mcp", "/", true),
+            ("/mcp", "", true),
+            ("/mcp", "/mcp//", true),
+            ("/mcp", "/mcp/orchestrator", true),
+            ("/mcp", "/mcp-x", false),
+            ("/mcp/l/acme", "/mcp/l/acme/", true),
+            ("/mcp/l/acme", "/mcp/l/acme/official", true),
+            ("/mcp/l/acme", "/mcp/l/%61cme", true),
+            ("/mcp/l/acme", "/mcp/l/acme%2Fofficial", true),
+            ("/mcp/l/acme", "/", false),
+            ("/mcp/l/acme", "/mcp", false),
+            ("/mcp/l/acme", "/mcp/l", false),
+            ("/mcp/l/acme", "/mcp/l/acme2", false),
+            ("/mcp/l/acme", "/mcp/l/ACME", false),
+            ("/mcp/l/acme", "/mcp/l/globex", false),
+            ("/mcp/l/acme", "/mcp/l/acme/../globex", false),
+            ("/mcp/l/acme", "/mcp/l/acme/%2e%2e/globex", false),
+            ("/mcp/l/acme", "/mcp/l/acme/..\\globex", false),
+            ("/mcp/l/acme", "//evil.example/mcp/l/acme", false),
+            ("/mcp/x/a+b", "/mcp/x/a%2Bb", true),
+            ("/mcp/x/a%2Bb", "/mcp/x/a+b/readonly", true),
+            ("/mcp/x/a", "/mcp/x/a+b", false),
+        ] {
+            let resource = Resource::parse(&format!("{}{resource}", issuer.as_str()), &issuer);
+            let called = Resource::of_call(path, &issuer);
+            let resource = resource.expect("a resource");
+            let is_good = called.is_some_and(|called| resource.covers(&called));
+            assert_eq!(is_good, expected, "{} at {path}", resource.as_str());
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! The caller at the address for sign-in: a client with a token of ours, or with an access key.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, Uri};
+use oauth::{Issuer, Resource};
 use secrecy::SecretString;
 
 use super::headers::{bearer, foreign, not_a_token, unauthorized};
 use super::{ACCESS_KEY, Access, Visit};
 use crate::call::{
-    AccessRef, CallerKind, GrantControls, GrantRef, LocationScope, Pipeline, Principal,
+    AccessRef, AddressLimiter, CallerKind, GrantControls, GrantRef, LocationScope, Pipeline,
+    Principal,
 };
 use crate::config::{HighLevelTokens, OauthSettings};
 use crate::http::problem::HttpProblem;
@@ -22,7 +26,22 @@ pub(super) struct SignInAddress {
     header_host: String,
     takes_highlevel: bool,
     controls: GrantControls,
+    issuer: Option<Issuer>,
+    /// Access tokens that were looked up and are none.
+    made_up: AddressLimiter,
 }
+
+/// Where a request is for, and where it comes from.
+pub struct AskedCall<'a> {
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
+}
+
+/// Access tokens that nobody gave, from one address at once, and how long until another one: 20 in a second.
+const MOST_MADE_UP: u32 = 60;
+const NEXT_MADE_UP: Duration = Duration::from_millis(50);
 
 /// Said of every location that a grant does not reach, whether there is one or not.
 pub(super) const UNCONNECTED: &str = "This connection does not reach this location.";
@@ -51,14 +70,16 @@ impl Access {
         }
     }
 
-    /// What that token opens.
+    /// What that token opens for a request.
     pub async fn grant(
         &self,
         token: &SecretString,
+        asked: &AskedCall<'_>,
         pipeline: &Pipeline,
     ) -> Result<Arc<GrantRef>, HttpProblem> {
+        let address = self.addresses.client(asked.peer, asked.headers);
         match &self.sign_in {
-            Some(sign_in) => sign_in.grant(token, pipeline).await,
+            Some(sign_in) => sign_in.grant(token, asked.path, address, pipeline).await,
             None => Err(not_a_token("")),
         }
     }
@@ -78,16 +99,28 @@ impl SignInAddress {
             header_host: settings.header_host.clone(),
             takes_highlevel: settings.highlevel_tokens == HighLevelTokens::Accept,
             controls,
+            issuer: Issuer::parse(&settings.url),
+            made_up: AddressLimiter::new(MOST_MADE_UP, NEXT_MADE_UP),
         })
     }
 
-    /// The grant of an access token, as it is at this moment.
+    /// The grant of an access token, as it is at this moment, for a call to `path`.
     pub(super) async fn grant(
         &self,
         token: &SecretString,
+        path: &str,
+        address: Option<IpAddr>,
         pipeline: &Pipeline,
     ) -> Result<Arc<GrantRef>, HttpProblem> {
+        // What is known here costs nothing, whatever others at the address make up.
+        let is_new = !self.controls.grants.remembers(token);
+        if is_new {
+            self.made_up.check(address).map_err(HttpProblem::wait)?;
+        }
         let found = self.controls.grants.find(token).await;
+        if is_new && matches!(found, Ok(None)) {
+            self.made_up.count(address);
+        }
         let found = found.map_err(|trouble| {
             let what = match trouble {
                 GrantTrouble::Busy => trouble.to_string(),
@@ -99,6 +132,15 @@ impl SignInAddress {
                 what,
             )
         })?;
+        if let Some(access) = &found
+            && !self.is_for(&access.grant.resource, path)
+        {
+            let what = format!(
+                "This access token is for {}; connect this address by itself.",
+                access.grant.resource
+            );
+            return Err(unauthorized("invalid_token", &what));
+        }
         let current = found.and_then(|access| {
             let holder = pipeline.controls().holder(&access.grant.holder)?;
             Some(GrantRef::new(&access.as_ref().into(), holder))
@@ -107,6 +149,16 @@ impl SignInAddress {
             let what = "The access token is not this server's, has expired, or its connection was ended; renew it, or connect again.";
             unauthorized("invalid_token", what)
         })
+    }
+
+    /// Whether a token for this resource is good for a call to `path`. One of a former `oauth.url` is good for none.
+    fn is_for(&self, resource: &str, path: &str) -> bool {
+        let Some(issuer) = &self.issuer else {
+            return false;
+        };
+        let called = Resource::of_call(path, issuer);
+        let resource = Resource::parse(resource, issuer);
+        resource.is_some_and(|resource| called.is_some_and(|called| resource.covers(&called)))
     }
 
     /// Says why a HighLevel token is not taken here; `None` where it is.

@@ -32,6 +32,7 @@ mod people;
 mod program;
 mod refreshes;
 mod registration;
+mod resources;
 mod revocation;
 mod rule_sections;
 mod sub_accounts;

@@ -105,6 +105,16 @@ impl Grants {
         Ok(Some(Arc::clone(&cached.access)))
     }
 
+    /// Whether this token was looked up before, so that `find` asks memory alone.
+    pub fn remembers(&self, access: &SecretString) -> bool {
+        let mirrored = self.mirror.value();
+        let cache = mirrored.as_ref().as_ref();
+        let hash = hash_token(access);
+        cache.is_ok_and(|cache| {
+            lock(&cache.known).contains_key(&hash) || lock(&cache.unknown).contains(&hash)
+        })
+    }
+
     /// Whether the grant of this id, which was good when a call of it began, has not ended since, from memory. Where
     /// that cannot be read, it has.
     pub fn is_live(&self, id: &str) -> bool {
