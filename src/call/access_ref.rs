@@ -288,12 +288,11 @@ impl GrantReach {
 
     /// Whether the alias may have stood for another location when it was chosen, which the holder reached.
     fn means_another(&self, location: &ConfiguredLocation) -> bool {
-        let mut owners = location.shadows.iter();
-        owners.any(|owner| match (&self.holder, owner) {
-            (HolderRef::Person(person), Some(owner)) => person.id == *owner,
-            (HolderRef::Key(_), Some(_)) => false,
-            (_, None) => true,
-        })
+        let is_holders = match &self.holder {
+            HolderRef::Person(person) => location.shadows_one_of(Some(&person.id)),
+            HolderRef::Key(_) => false,
+        };
+        is_holders || location.shadows_one_of(None)
     }
 
     /// The same for the holder as it is now.
@@ -310,10 +309,13 @@ impl HolderRef {
     pub fn reaches(&self, location: &ConfiguredLocation) -> bool {
         match (self, location.owner()) {
             (Self::Person(person), Some(owner)) => person.id == owner,
-            (Self::Person(person), None) => person.reaches(&location.alias),
+            (Self::Person(person), None) => {
+                let is_named = person.reaches(&location.alias) && !location.shadows_one_of(None);
+                person.reaches_all() || is_named
+            }
             (Self::Key(record), owner) => match &record.locations {
                 KeyLocations::All => owner.is_none(),
-                KeyLocations::Only(aliases) => owner.is_none() && aliases.contains(&location.alias),
+                KeyLocations::Only(aliases) => owner.is_none() && is_named_in(aliases, location),
                 KeyLocations::Connected(ids) => location
                     .stored
                     .as_ref()
@@ -321,6 +323,12 @@ impl HolderRef {
             },
         }
     }
+}
+
+/// Whether one of the operator's locations is among those of these aliases. An alias that stood for another before opens
+/// nothing: nobody can tell which was meant.
+pub(super) fn is_named_in(aliases: &[String], location: &ConfiguredLocation) -> bool {
+    aliases.contains(&location.alias) && !location.shadows_one_of(None)
 }
 
 /// What a call at the console is told of a person who is none any more.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::access_ref::{AccessRef, GrantRef};
+use super::access_ref::{AccessRef, GrantRef, is_named_in};
 use super::shares::CallPlace;
 use super::{ClientLine, Pipeline, PrincipalId};
 use crate::budget::Budget;
@@ -272,7 +272,7 @@ impl LocationScope {
         match self {
             Self::None => false,
             Self::All => is_shared,
-            Self::These(aliases) => is_shared && aliases.contains(&location.alias),
+            Self::These(aliases) => is_shared && is_named_in(aliases, location),
             Self::Connected(ids) => location
                 .stored
                 .as_ref()

@@ -39,4 +39,10 @@ impl ConfiguredLocation {
     pub fn owner(&self) -> Option<&str> {
         self.stored.as_ref()?.owner.as_deref()
     }
+
+    /// Whether a connected location of this person, or of the operator, had its alias before.
+    pub fn shadows_one_of(&self, owner: Option<&str>) -> bool {
+        let mut owners = self.shadows.iter();
+        owners.any(|shadowed| shadowed.as_deref() == owner)
+    }
 }

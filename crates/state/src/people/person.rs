@@ -70,10 +70,15 @@ impl Person {
         }
     }
 
+    /// Whether all of the server's own are within reach, those of later too.
+    pub fn reaches_all(&self) -> bool {
+        self.role == PersonRole::Operator || self.all_locations
+    }
+
     /// Whether a location of the server's own is within reach. What somebody connected by a token of theirs is that
     /// person's alone, whatever this says.
     pub fn reaches(&self, alias: &str) -> bool {
-        self.role == PersonRole::Operator || self.all_locations || self.location(alias).is_some()
+        self.reaches_all() || self.location(alias).is_some()
     }
 
     /// Operators: always.
