@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use state::clients::{Clients, PutDocument};
 
+use super::program::sql;
 use super::{Reply, URL, ask};
 use test_support::server::TestServer;
 
@@ -15,6 +16,10 @@ const PINNED: &str = "https://client.example/client.json";
 
 /// Its name leads to this computer, which is no public address: it can never be fetched.
 const UNREACHABLE: &str = "https://localhost:1/client.json";
+
+/// In milliseconds.
+const MINUTE: i64 = 60 * 1_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 
 /// A server with `PINNED`, whose document names `http://localhost/callback`.
 async fn server(variables: &[(&str, &str)]) -> (TestServer, tempfile::TempDir) {
@@ -119,6 +124,25 @@ async fn a_document_that_cannot_be_had_leaves_its_last_copy_or_a_page() {
         "https://me@localhost:1/client.json",
     ] {
         check(&server, id, redirect, 400, "cannot be connected").await;
+    }
+}
+
+/// A document that cannot be fetched leaves its copy for thirty days after the last fetch, and no longer.
+#[tokio::test]
+async fn a_copy_of_a_document_stands_in_for_thirty_days() {
+    let (server, _folder) = server(&[]).await;
+    let redirect = "https://copy.example/callback";
+    for (name, age, status, part) in [
+        ("a minute before", 30 * DAY - MINUTE, 200, "Copy"),
+        ("a minute after", 30 * DAY + MINUTE, 400, "localhost"),
+        ("fetched again", 0, 200, "Copy"),
+        ("years", 3_000 * DAY, 400, "localhost"),
+    ] {
+        keep(&server, UNREACHABLE, redirect, -1).await;
+        let aged = format!("UPDATE client SET fetched_at = fetched_at - {age}");
+        sql(&server, &aged).await;
+        println!("{name}");
+        check(&server, UNREACHABLE, redirect, status, part).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use oauth::{
     AuthorizeRequest, ClientQuery, DocumentUrl, Issuer, OauthProblem, RedirectUri, redirect_with,
 };
@@ -17,6 +17,7 @@ use crate::http::pages::clean::{may_imitate, one_line};
 use crate::http::pages::consent::{ClientOrigin, ClientView};
 use crate::http::pages::notice::PageProblem;
 use state::clients::{ClientKind, ClientRecord, PutDocument};
+use state::clock::SteadyClock;
 
 /// Longest name that is shown.
 const LONGEST_NAME: usize = 60;
@@ -205,7 +206,7 @@ async fn read_document(
     copy: Option<ClientRecord>,
     address: Option<IpAddr>,
 ) -> Result<ClientRecord, PageProblem> {
-    let now = Timestamp::now();
+    let now = SteadyClock::now();
     let is_blocked = |copy: &ClientRecord| copy.blocked.is_some();
     // One that was pinned meanwhile is taken at once.
     let pinned = sign_in.fetcher.pinned(url);
