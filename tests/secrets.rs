@@ -166,7 +166,8 @@ async fn no_secret_is_in_anything_the_server_says() {
             .all(|request| !format!("{request:?}").contains(KEY)),
         "the key stays here"
     );
-    let tokens = sign_in::use_tokens(&highlevel.url).await;
+    let mut tokens = sign_in::use_tokens(&highlevel.url).await;
+    tokens.extend(sign_in::use_pages(&highlevel.url).await);
     let log = log.0.lock().expect("the lock");
     let log = String::from_utf8_lossy(&log);
     println!(

@@ -7,6 +7,15 @@ use state::grants::{GrantHolder, GrantScope, NewGrant};
 use state::keys::{KeyLocations, Keys};
 use test_support::server::TestServer;
 
+#[expect(dead_code, reason = "other tests of the pages need more of it")]
+#[path = "../it/sign_in/browser.rs"]
+mod browser;
+#[path = "pages.rs"]
+mod pages;
+
+pub(crate) use pages::use_pages;
+
+const URL: &str = "https://mcp.example.test";
 const HOST: &str = "mcp.example.test";
 const REDIRECT: &str = "https://client.example/cb";
 
@@ -16,7 +25,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Uses them all; gives what may stand in no log.
 pub(crate) async fn use_tokens(highlevel: &str) -> Vec<String> {
-    let settings = [("HIGHLEVEL_MCP_OAUTH_URL", "https://mcp.example.test")];
+    let settings = [("HIGHLEVEL_MCP_OAUTH_URL", URL)];
     let server = TestServer::start_with(highlevel, &settings).await;
     let registration = json!({
         "redirect_uris": [REDIRECT],

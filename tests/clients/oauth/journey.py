@@ -2,12 +2,14 @@
 
 For each client: it signs in, lists and calls; it does so again without asking anybody; its access token expires, and it
 refreshes; its connection is ended, and it gets nothing; it signs in anew. INSTALLED is where tests/clients/run put the clients.
+`MCP_PATH` is the path that they are given, `/mcp` where it is not set.
 A client whose program is not there is skipped with a line that says so; all else that is missing is a failure.
 """
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import sqlite3
@@ -29,6 +31,8 @@ DOCUMENTS = {
         "client_name": "Codex", "redirect_uris": ["http://127.0.0.1/callback", "http://localhost/callback"], "token_endpoint_auth_method": "none",
     },
 }
+# What begins a secret of the server's own, and the token of its location; the first link is on stderr on purpose.
+SECRET = re.compile(r"hl(?:a|r|c|s|cs|k)_[A-Za-z0-9_-]{16,}|pit-acme")
 # Under these nothing of the machine's own clients is read or changed.
 PATHS = "/usr/local/bin:/usr/bin:/bin"
 
@@ -68,8 +72,9 @@ class Server:
             f'[oauth]\nurl = "{self.url}"\npinned_documents = "{pinned}"\n[locations.acme]\nname = "Acme Dental"\nlocation_id = "L0"\n'
             'token = { env = "ACME_TOKEN" }\n'
         )
-        self.program, self.env, self.settings = program, {"PATH": PATHS, "ACME_TOKEN": "pit-acme"}, settings
-        self.log = open(folder / "server.log", "w")
+        self.env = {"PATH": PATHS, "ACME_TOKEN": "pit-acme", "HIGHLEVEL_MCP_LOG_LEVEL": "trace"}
+        self.program, self.settings, self.log_path = program, settings, folder / "server.log"
+        self.log = open(self.log_path, "w")
         self.serve = [program, "serve", "--config", settings, "--listen", f"127.0.0.1:{port}"]
         self.start()
         made = self.command("keys", "create", "--name", "person", "--location", "acme")
@@ -102,6 +107,12 @@ class Server:
         # Every process looks every 100 ms.
         time.sleep(0.4)
         return rows
+
+    def check_log(self):
+        """Fails where the log shows a token, a code, a key or a one-time link."""
+        shown = SECRET.search(self.log_path.read_text())
+        if shown:
+            raise Failure(f"the server's log shows a secret: {shown[0][:8]}…")
 
     def expire(self):
         """Ends every access token, as time does."""
@@ -334,7 +345,7 @@ class World:
         self.children = []
         self.model, self.highlevel = self.start("model.py"), self.start("../highlevel.py")
         self.server = Server(program, folder, self.highlevel)
-        self.url = f"{self.server.url}/mcp"
+        self.url = self.server.url + os.environ.get("MCP_PATH", "/mcp")
 
     def start(self, script):
         child = subprocess.Popen([sys.executable, HERE / script], stdout=subprocess.PIPE, text=True)
@@ -465,6 +476,12 @@ def main(program, installed, only):
                 world.log.write_text("")
     finally:
         world.stop()
+    try:
+        world.server.check_log()
+        print("PASS the server's log at its lowest level: no secret")
+    except Failure as failure:
+        failed = True
+        print(f"FAIL {failure}")
     sys.exit(failed)
 
 
