@@ -1,4 +1,5 @@
-//! Companies' tokens against a HighLevel that rotates them: `GATEWAY_FULL=1` kills a thousand renewals.
+//! Companies' tokens against a HighLevel that rotates them: `GATEWAY_FULL=1` kills a thousand renewals, and
+//! `COMPANY_KILLS=200` two hundred.
 
 #![expect(
     clippy::expect_used,
