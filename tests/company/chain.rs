@@ -194,7 +194,7 @@ impl Chain {
         }
     }
 
-    async fn kept(&self) -> Option<Value> {
+    pub(crate) async fn kept(&self) -> Option<Value> {
         kept(&self.tokens).await.as_ref().map(members)
     }
 

@@ -16,4 +16,5 @@ mod killed;
 mod locations;
 mod pairs;
 mod renewals;
+mod spilled;
 mod token_endpoints;

@@ -5,10 +5,13 @@
 //! may be cut off anywhere: that it comes is on the disk before HighLevel is asked, the new pair is before anybody uses
 //! it, and whoever finds the first without the second asks again at once.
 
+mod spill;
+
 use std::pin::pin;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::clock::now;
@@ -16,6 +19,8 @@ use super::store::{
     Durability, KeyRing, Pending, SealedAt, Statement, Store, StoredRow, Transaction,
 };
 use super::{StoreError, hex, random};
+use spill::PairSpill;
+pub(crate) use spill::put_back;
 
 /// How long the right to renew lasts without a word from its process. Far less than HighLevel's 30 seconds: within them
 /// whoever takes over from a dead process has to ask, and whoever takes over from that one.
@@ -26,6 +31,10 @@ const MOST_AHEAD: Duration = Duration::from_secs(10);
 
 /// From one word to the next.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// Puts a pair in the place of the one of a generation.
+const PUT: &str = "UPDATE credential SET sealed = $3, generation = generation + 1, attempt_at = NULL, lease_owner = NULL,
+    lease_until = NULL WHERE id = $1 AND generation = $2";
 
 /// What the tokens of a company or an install are kept under: its id. Cheap to clone.
 #[derive(Clone)]
@@ -148,6 +157,33 @@ impl AgencyTokens {
     }
 }
 
+impl AgencyTokens {
+    /// Keeps what HighLevel gave for the pair of this generation in a file of the state folder, sealed: the store does not
+    /// take it now. `AgencyRenewal::put` removes it once the store has it, and so does the next opening of the store.
+    pub async fn spill(&self, generation: i64, text: SecretString) -> Result<(), StoreError> {
+        let id = self.company.clone();
+        let kept = self.with_spill(move |spill| spill.keep(&id, generation, &text));
+        let no_folder = || StoreError::from("there is no state folder".to_owned());
+        kept.await.unwrap_or_else(|| Err(no_folder()))
+    }
+
+    /// What was kept so for the pair of this generation.
+    pub async fn read_spill(&self, generation: i64) -> Option<SecretString> {
+        let id = self.company.clone();
+        let read = self.with_spill(move |spill| spill.read(&id, generation));
+        read.await.flatten()
+    }
+
+    /// `None` where there is no folder.
+    async fn with_spill<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&PairSpill) -> T + Send + 'static,
+    ) -> Option<T> {
+        let spill = PairSpill::beside(&self.store)?;
+        spawn_blocking(move || work(&spill)).await.ok()
+    }
+}
+
 impl AgencyPair {
     /// Whether that pair came from a file.
     pub fn was_imported_as(&self, name: &str) -> bool {
@@ -195,18 +231,19 @@ impl AgencyRenewal {
     pub async fn put(mut self, text: SecretString) -> Result<bool, StoreError> {
         let (ring, generation) = (self.tokens.store.ring(), self.generation);
         let company = self.tokens.company.clone();
-        let put = "UPDATE credential SET sealed = $3, generation = generation + 1, attempt_at = NULL, lease_owner = NULL,
-            lease_until = NULL WHERE id = $1 AND generation = $2";
         let put = self
             .tokens
             .store
             .change(Durability::Disk, move |transaction| {
                 let sealed = seal(&ring, &company, generation + 1, &text)?;
-                let put = sqlx::query(put).bind(company.clone()).bind(generation);
+                let put = sqlx::query(PUT).bind(company.clone()).bind(generation);
                 transaction.run(put.bind(sealed))
             });
         let is_put = put.await? > 0;
         self.is_over = is_put;
+        // The store has this pair, or a newer one.
+        let id = self.tokens.company.clone();
+        self.tokens.with_spill(move |spill| spill.remove(&id)).await;
         Ok(is_put)
     }
 

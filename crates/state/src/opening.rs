@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::StoreError;
+use crate::agency_tokens;
 use crate::approvals;
 use crate::audit::{self, AuditFile, Retention};
 use crate::calls;
@@ -99,6 +100,7 @@ fn open_here(options: &StoreOptions) -> Result<Store, StoreError> {
     {
         store.set_imported(sentence);
     }
+    agency_tokens::put_back(&store);
     Ok(store)
 }
 

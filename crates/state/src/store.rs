@@ -87,6 +87,8 @@ struct StoreInner {
     ring: Arc<KeyRing>,
     housekeeping: Arc<Housekeeping>,
     place: StorePlace,
+    /// With the name of the upstream's file there.
+    folder: Option<(StateFolder, String)>,
     mirrors: Arc<Mirrors>,
     identity: Identity,
     confirm_key: [u8; SECRET_BYTES],
@@ -168,6 +170,7 @@ impl Store {
             ring: Arc::new(ring),
             housekeeping,
             place,
+            folder: folder.map(|folder| (folder, file_name(options.upstream))),
             mirrors,
             identity: Identity::new(&identity),
             confirm_key,
@@ -184,6 +187,12 @@ impl Store {
     /// Its file.
     pub fn path(&self) -> Option<&Path> {
         self.0.place.path()
+    }
+
+    /// The state folder, and what the upstream's file is called there, whether the store is that file or not.
+    pub(crate) fn folder(&self) -> Option<(&StateFolder, &str)> {
+        let (folder, name) = self.0.folder.as_ref()?;
+        Some((folder, name))
     }
 
     /// Its database of PostgreSQL, for people: instances on other machines may share it.

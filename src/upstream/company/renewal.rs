@@ -1,12 +1,13 @@
 //! When and how the token of a company, or of a location that installed the app, is renewed: before it ends, one renewal
 //! at a time, and never at the price of the pair.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::file::PairFile;
 use super::holder::PairHolder;
@@ -22,6 +23,9 @@ use state::vault::{CredentialStatus, Vault};
 
 /// Another process renews within 10 seconds, or HighLevel did not answer it.
 const LONGEST_LEASE: Duration = Duration::from_secs(15);
+
+/// Where the store has not taken a pair within this, a file keeps it meanwhile.
+const SOON: Duration = Duration::from_millis(250);
 
 /// From one look whether it has to the next.
 const LOOK: Duration = Duration::from_millis(20);
@@ -162,9 +166,8 @@ impl Renewal {
         pair: &Pair,
         lease: AgencyRenewal,
     ) -> Result<Option<SecretString>, TokenError> {
-        let unsaved = self.state().unsaved.clone();
-        let new = match unsaved {
-            Some((_, unsaved)) => unsaved,
+        let new = match self.find_unsaved(kept.generation).await {
+            Some(unsaved) => unsaved,
             None => {
                 let asked = now();
                 let answer = lease
@@ -197,9 +200,8 @@ impl Renewal {
             }
         };
         self.state().unsaved = Some((kept.generation, new.clone()));
-        // Tried again though nobody may ask: it is in this process alone.
-        let is_put = lease.put(new.json()).await;
-        let is_put = is_put.map_err(|error| TokenError::unknown(unsavable(error)))?;
+        // Tried again though nobody may ask: no other process has it.
+        let is_put = self.put(kept.generation, lease, &new).await?;
         self.state().unsaved = None;
         if !is_put {
             return Ok(None);
@@ -212,6 +214,37 @@ impl Renewal {
             self.holder.noun()
         );
         Ok(Some(new.access))
+    }
+
+    /// What HighLevel gave for the pair of this generation, and the store does not have: this process, or one that ended.
+    async fn find_unsaved(&self, generation: i64) -> Option<Pair> {
+        let unsaved = self.state().unsaved.clone();
+        if let Some((_, pair)) = unsaved {
+            return Some(pair);
+        }
+        let text = self.tokens.read_spill(generation).await?;
+        Pair::parse(text.expose_secret().as_bytes(), 0).ok()
+    }
+
+    /// Has the store keep a new pair. Where it does not soon, a file of the state folder does, so that the pair is not gone
+    /// with this process.
+    async fn put(
+        &self,
+        generation: i64,
+        lease: AgencyRenewal,
+        new: &Pair,
+    ) -> Result<bool, TokenError> {
+        let mut put = pin!(lease.put(new.json()));
+        let soon = timeout(SOON, put.as_mut()).await;
+        if let Ok(Ok(is_put)) = soon {
+            return Ok(is_put);
+        }
+        let spilled = self.tokens.spill(generation, new.json()).await;
+        let is_put = match soon {
+            Ok(failed) => failed,
+            Err(_) => put.await,
+        };
+        is_put.map_err(|error| TokenError::unknown(unsavable(error, spilled.err())))
     }
 
     async fn newest(&self) -> Result<(AgencyPair, Pair), Failure> {
@@ -338,10 +371,17 @@ fn unrenewed(error: StoreError) -> Failure {
         .with_remedy("Put that right; the refresh token is what it was.")
 }
 
-fn unsavable(error: StoreError) -> Failure {
+/// `unspilled`: why no file keeps the pair either.
+fn unsavable(error: StoreError, unspilled: Option<StoreError>) -> Failure {
     let what =
         format!("HighLevel gave a new pair of tokens, which the store cannot keep: {error}.");
-    Failure::new(FailureClass::Auth, what).with_remedy(
-        "Put that right before the server is stopped: it keeps the pair in memory and tries again.",
-    )
+    let remedy = match unspilled {
+        None => "Put that right: the pair is sealed in a file of the state folder until then, and the server tries again."
+            .to_owned(),
+        Some(error) => format!(
+            "Put that right before the server is stopped: it keeps the pair in memory and tries again, for no file can \
+             keep it: {error}."
+        ),
+    };
+    Failure::new(FailureClass::Auth, what).with_remedy(remedy)
 }

@@ -105,8 +105,9 @@ impl RenewalState {
         let asked = Duration::from_millis(missed.failure.retry_after_ms.unwrap_or(0));
         let pause = asked.clamp(PAUSE, LONGEST_PAUSE);
         self.failed = Some((missed.failure.clone(), Instant::now() + pause));
-        let insists = self.open && self.insisted < INSISTENCE;
-        self.insisted += u32::from(insists);
+        // What the store has not taken is written as soon as it can be, however long that takes.
+        let insists = self.open && (self.unsaved.is_some() || self.insisted < INSISTENCE);
+        self.insisted = self.insisted.saturating_add(u32::from(insists));
         insists
     }
 

@@ -1,5 +1,8 @@
 //! Whose pair counts, and who may renew it, over rows that several stores share as processes do.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
@@ -272,4 +275,123 @@ fn what_would_be_gone_with_the_process_is_not_renewed() {
     let error = begun.map(|_| ()).expect_err("in memory").to_string();
     assert!(error.contains("--state FOLDER"), "{error}");
     check("as it was", &tokens, ("first", 1, false, false));
+}
+
+/// Files of pairs that the store could not take.
+fn spill_files(folder: &TestPlace) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.path()).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "pair"))
+        .collect()
+}
+
+fn only_file(folder: &TestPlace) -> PathBuf {
+    let mut files = spill_files(folder);
+    assert_eq!(files.len(), 1);
+    files.remove(0)
+}
+
+fn spill(tokens: &AgencyTokens, generation: i64, text: &str) -> Result<(), StoreError> {
+    block_on(tokens.spill(generation, text.into()))
+}
+
+/// What a file keeps for the pair that is kept now.
+fn spilled_text(tokens: &AgencyTokens) -> Option<String> {
+    let generation = kept(tokens).generation;
+    let text = block_on(tokens.read_spill(generation));
+    text.map(|text| text.expose_secret().to_owned())
+}
+
+#[on_both]
+fn a_pair_that_the_store_could_not_take_is_there_when_it_is_opened_again() {
+    for (name, generation, expected) in [
+        (
+            "what follows the pair that is kept",
+            1,
+            ("second", 2, false, false),
+        ),
+        ("what is older", 0, ("first", 1, true, false)),
+        ("what is of another store", 7, ("first", 1, true, false)),
+    ] {
+        let folder = folder();
+        let tokens = installed(&folder);
+        drop_now(begin(&tokens).expect("free"));
+        assert_eq!(spill(&tokens, generation, "second"), Ok(()), "{name}");
+        let file = only_file(&folder);
+        let mode = fs::metadata(&file).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        let text = fs::read_to_string(&file).expect("text");
+        assert!(!text.contains("second"), "{name}: {text}");
+        drop(tokens);
+        check(name, &process(&folder), expected);
+        assert!(spill_files(&folder).is_empty(), "{name}");
+    }
+}
+
+#[on_both]
+fn what_is_kept_in_a_file_stands_for_one_pair_of_one_company() {
+    let folder = folder();
+    let tokens = installed(&folder);
+    assert_eq!(spilled_text(&tokens), None);
+    for text in ["second", "second again"] {
+        assert_eq!(spill(&tokens, 1, text), Ok(()));
+        assert_eq!(spilled_text(&tokens).as_deref(), Some(text));
+    }
+    assert_eq!(spill_files(&folder).len(), 1);
+    let elsewhere = AgencyTokens::new(&open(&folder), "Company1");
+    // It was opened: the pair is in the store by now.
+    check("opened", &tokens, ("second again", 2, false, false));
+    assert_eq!(spill(&elsewhere, 1, "other"), Ok(()));
+    let others = only_file(&folder);
+    assert_eq!(spill(&tokens, 2, "third"), Ok(()));
+    let mut both = spill_files(&folder).into_iter();
+    let own = &both.find(|file| *file != others).expect("a second");
+    // Put in the place of the other's, it is none.
+    fs::copy(&others, own).expect("copied");
+    assert_eq!(spilled_text(&tokens), None);
+    assert_eq!(spill(&tokens, 2, "third"), Ok(()));
+    let whole = fs::read(own).expect("a file");
+    for (name, bytes) in [
+        ("half of it", &whole[..whole.len() / 2]),
+        ("nothing", &[][..]),
+        (
+            "anything",
+            b"{\"id\":\"Company0\",\"generation\":2,\"sealed\":\"AAAA\"}",
+        ),
+    ] {
+        fs::write(own, bytes).expect("written");
+        assert_eq!(spilled_text(&tokens), None, "{name}");
+    }
+    fs::write(own, &whole).expect("written");
+    assert_eq!(spilled_text(&tokens).as_deref(), Some("third"));
+    // What the store takes in the end is in no file any more.
+    let renewal = begin(&tokens).expect("free");
+    assert_eq!(put(renewal, "third"), Ok(true));
+    assert_eq!(spill_files(&folder), [others]);
+}
+
+#[on_sqlite("it is about files")]
+fn there_are_so_many_files_and_no_more() {
+    let folder = folder();
+    let tokens = process(&folder);
+    assert_eq!(spill(&tokens, 1, "new"), Ok(()));
+    let file = only_file(&folder);
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = name.expect("a name").to_owned();
+    // Those of another upstream's store do not count.
+    fs::write(folder.path().join("another.db.0.pair"), "").expect("written");
+    let (store, digest) = name.split_once(".db.").expect("store and digest");
+    for number in 1..spill::MOST {
+        let other = format!("{store}.db.{number}{digest}");
+        fs::write(folder.path().join(other), "").expect("written");
+    }
+    let elsewhere = AgencyTokens::new(&tokens.store, "Company1");
+    let further = spill(&elsewhere, 1, "new").expect_err("too many");
+    assert!(further.to_string().contains("1000 pairs"), "{further}");
+    assert_eq!(
+        spill(&tokens, 1, "newer"),
+        Ok(()),
+        "in the place of its own"
+    );
 }
