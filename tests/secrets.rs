@@ -103,6 +103,9 @@ async fn no_secret_is_in_anything_the_server_says() {
         &[("x-forwarded-for", "1.2.3.4"), ("authorization", &client)],
     ];
     for headers in callers {
+        // The protocol's library answers it, and logs; it sees no call in its plain form.
+        let listed = server.rpc_with(headers, "tools/list", json!({})).await;
+        check("a list", &listed.to_string());
         for (tool, arguments) in [
             ("contacts_get-contact", json!({"contactId": "ok"})),
             ("contacts_get-contact", json!({"contactId": "c1"})),
