@@ -21,6 +21,7 @@ mod documents;
 mod highlevel;
 mod hosts;
 mod isolation;
+mod kept_answers;
 mod keys;
 mod live;
 mod metadata;
