@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use state::keys::{KeyLocations, Keys};
-use state::vault::{NewToken, Vault};
+use state::vault::NewToken;
 
 use super::connections::{Connection, Connections, Terms};
 use crate::agency::{alias, branch};
@@ -215,7 +215,6 @@ async fn what_a_person_connected_is_nobody_elses() {
             .create(name, locations, None, None)
             .await
             .expect("a key");
-        use secrecy::ExposeSecret;
         keyed.push(format!("Bearer {}", text.expose_secret()));
     }
     keyed.push("Bearer operator-of-this-agency-1".to_owned());
@@ -257,115 +256,50 @@ async fn what_a_person_connected_is_nobody_elses() {
     assert!(told["status"] == 401, "{told}");
 }
 
-/// The locations that a read in the location of this alias reaches.
-async fn reached_by(
-    connections: &Connections,
-    connection: &Connection,
-    alias: &str,
-) -> Vec<String> {
-    let before = connections.requests().await;
-    // What is refused reaches none.
-    let _ = connections
-        .call(connection, READ, json!({"location": alias}))
-        .await;
-    connections.reached(before).await
-}
-
-/// The settings may take an alias for another location that one had which was connected before: what was said of that one
-/// is not said of the other.
+/// A key for what one customer connected reaches that alone.
 #[tokio::test]
-async fn an_alias_that_the_settings_take_later_opens_nothing_to_those_who_had_it() {
-    for is_adas in [true, false] {
-        // The third is connected as `b02`, and the settings take that later for the second.
-        let connections = Connections::start(3, "").await;
-        connections.agency.reload("", &[1]);
-        let ada = connections.member("Ada", &["b01"]).await;
+async fn a_key_for_a_connected_location_reaches_no_other() {
+    let connections = Connections::start(3, "").await;
+    connections.agency.reload("", &[1]);
+    let mut connected = Vec::new();
+    for number in [2, 3] {
         let new = NewToken {
-            owner: is_adas.then(|| ada.id.clone()),
-            location: branch(3),
-            name: "B02".to_owned(),
+            owner: None,
+            location: branch(number),
+            name: format!("Own {number:02}"),
             zone: None,
             company: None,
-            token: SecretString::from("pit-sandbox-branch-03"),
+            token: SecretString::from(format!("pit-sandbox-branch-{number:02}")),
         };
-        let store = connections.agency.server.store();
-        let connected = Vault::new(&store).put_token(new).await.expect("kept");
-        assert_eq!(connected.alias, "b02");
-        connections
-            .until(|connections| {
-                let snapshot = connections.agency.server.pipeline.snapshot();
-                snapshot.locations.find("b02").is_some()
-            })
-            .await;
-        let invited = connections.member("Cleo", &["b02"]).await;
-        let all = connections
-            .invited("Bob", &[], |invitation| invitation.all_locations = true)
-            .await;
-        let keyed = |name, aliases: Option<&[&str]>| Connection {
+        let kept = connections.controls().vault.put_token(new).await;
+        connected.push(kept.expect("a location"));
+    }
+    connections
+        .until(|connections| {
+            let snapshot = connections.agency.server.pipeline.snapshot();
+            snapshot.locations.iter().count() == 3
+        })
+        .await;
+    let keys = Keys::new(&connections.agency.server.store());
+    for (own, other) in [(0, 1), (1, 0)] {
+        let (own, other) = (&connected[own], &connected[other]);
+        let locations = KeyLocations::Connected(vec![own.id.clone()]);
+        let made = keys.create(&own.alias, locations, None, None).await;
+        let (_, key) = made.expect("a key");
+        let connection = Connection {
             id: String::new(),
-            bearer: connections.agency.key(name, aliases, None),
+            bearer: format!("Bearer {}", key.expose_secret()),
         };
-        let named = |person| Terms {
-            locations: &["b02"],
-            ..Terms::of_person(person)
-        };
-        // Each: who it is, whether it had what was connected, and whether it has what the settings call so.
-        let rows = [
-            (
-                "Ada's",
-                connections.connect(Terms::of_person(&ada)).await,
-                is_adas,
-                false,
-            ),
-            (
-                "Ada's, by name",
-                connections.connect(named(&ada)).await,
-                is_adas,
-                false,
-            ),
-            (
-                "Cleo's",
-                connections.connect(Terms::of_person(&invited)).await,
-                !is_adas,
-                is_adas,
-            ),
-            (
-                "Cleo's, by name",
-                connections.connect(named(&invited)).await,
-                !is_adas,
-                is_adas,
-            ),
-            (
-                "Bob's",
-                connections.connect(Terms::of_person(&all)).await,
-                !is_adas,
-                true,
-            ),
-            (
-                "Bob's, by name",
-                connections.connect(named(&all)).await,
-                !is_adas,
-                is_adas,
-            ),
-            (
-                "a key for it",
-                keyed("b02", Some(&["b02"])),
-                !is_adas,
-                is_adas,
-            ),
-            ("a key for all", keyed("all", None), !is_adas, true),
-        ];
-        for (name, connection, had, _) in &rows {
-            let reached = reached_by(&connections, connection, "b02").await;
-            let expected = if *had { vec![branch(3)] } else { Vec::new() };
-            assert_eq!(reached, expected, "{name}, before, Ada's own: {is_adas}");
-        }
-        connections.agency.reload("", &[1, 2]);
-        for (name, connection, _, has) in &rows {
-            let reached = reached_by(&connections, connection, "b02").await;
-            let expected = if *has { vec![branch(2)] } else { Vec::new() };
-            assert_eq!(reached, expected, "{name}, after, Ada's own: {is_adas}");
-        }
+        let before = connections.requests().await;
+        let told = connections.call(&connection, READ, json!({})).await;
+        assert!(told.is_ok(), "{told:?}");
+        let reached = connections.reached(before).await;
+        assert_eq!(reached, [own.location.clone()]);
+        let foreign = (other.alias.as_str(), other.location.as_str());
+        check(&connections, &connection, foreign, &other.name).await;
+        let of_settings = (alias(1), branch(1));
+        let foreign = (of_settings.0.as_str(), of_settings.1.as_str());
+        check(&connections, &connection, foreign, "Branch 01").await;
     }
 }
 

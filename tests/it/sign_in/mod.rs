@@ -1,6 +1,7 @@
 //! Connecting by address alone: what people bring, and what comes of it.
 
 mod addresses;
+mod aliases;
 mod approval_links;
 mod approval_webhooks;
 mod asking;
