@@ -32,7 +32,8 @@ pub use layers::SettingOrigin;
 pub use listing::Setting;
 pub(crate) use oauth::parse_duration;
 pub use oauth::{
-    BrandSettings, HighLevelTokens, MarketplaceSettings, OauthSettings, Register, Who,
+    BrandSettings, HighLevelTokens, MARKETPLACE_CALLBACK, MarketplaceSettings, OauthSettings,
+    Register, Who,
 };
 pub use server::{LocationHeader, OwnAccount, ServerSettings, Tls, parse_listen};
 pub use text::{decode, read_stdin, read_text, trimmed};

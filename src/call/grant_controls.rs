@@ -42,7 +42,7 @@ impl GrantControls {
         }
         let vault = Vault::new(store).reserving(config.locations.keys().cloned());
         let installs = match config.marketplace.is_on() {
-            true => Some(open_installs(config, oauth, &vault)?),
+            true => Some(Installs::new(oauth, &vault, App::from_settings(config)?)),
             false => None,
         };
         Ok(Some(Self {
@@ -68,22 +68,6 @@ impl GrantControls {
     pub fn location(&self, id: &str) -> String {
         format!("{}/console/locations/{id}", self.url)
     }
-}
-
-/// Fails with a sentence where the app's secret is not there.
-fn open_installs(config: &Config, oauth: &Oauth, vault: &Vault) -> Result<Installs, String> {
-    let settings = &config.marketplace;
-    let source = settings.client_secret.as_ref().ok_or(
-        "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once",
-    )?;
-    let client_secret = config
-        .secret(source)
-        .map_err(|error| format!("marketplace.client_secret: {error}"))?;
-    let app = App {
-        client_id: settings.client_id.clone(),
-        client_secret,
-    };
-    Ok(Installs::new(oauth, vault, app))
 }
 
 /// The grants of a store, which last as long as the settings say.

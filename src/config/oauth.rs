@@ -77,6 +77,10 @@ pub struct MarketplaceSettings {
     pub webhook_key: String,
 }
 
+/// Where HighLevel sends people back to who signed in there, at `oauth.url`. It refuses addresses with its own name in
+/// them, hence `crm`.
+pub const MARKETPLACE_CALLBACK: &str = "/connect/crm/callback";
+
 /// What people are shown.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@
 //! HighLevel renews a pair of tokens by making another and giving up the old one. Whoever loses the new one must
 //! install the app again; so the store has it before anybody uses it, and one process at a time renews.
 
+mod consent_page;
 mod file;
 mod holder;
 mod install;
@@ -27,6 +28,7 @@ use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 use ::state::Store;
 use ::state::agency_tokens::AgencyTokens;
+pub use consent_page::consent_page;
 use file::PairFile;
 use holder::PairHolder;
 pub use install::{InstallCredential, Installs, LocationInstall, MarketplaceInstall};

@@ -148,12 +148,13 @@ impl Customers {
     }
 
     /// Uses the link up: the location of this id was connected by it. What the customer's browser brings to the builder is
-    /// given; `None`: the link is not good any more. `owns_location`: the location was not there before.
+    /// given; `None`: the link is not good any more. `is_new`: the location was not there before. It is forgotten again
+    /// with a link that is not good, and with the last of the links that brought it.
     pub fn connect(
         &self,
         text: &SecretString,
         location: &str,
-        owns_location: bool,
+        is_new: bool,
     ) -> Pending<Option<(ConnectLink, SecretString)>> {
         let (code, code_hash) = match make_token(CODE_PREFIX) {
             Ok(made) => made,
@@ -162,10 +163,14 @@ impl Customers {
         let (hash, location) = (hash_token(text), location.to_owned());
         self.store.change(Durability::Disk, move |transaction| {
             let Some(mut link) = rows::find_good(transaction, &hash)? else {
+                // It ended while the customer was on the way; another link may have brought the same location since.
+                if is_new && !rows::is_used(transaction, &location)? {
+                    vault::forget(transaction, &location)?;
+                }
                 return Ok(None);
             };
+            link.owns_location = is_new || rows::is_owned(transaction, &location)?;
             link.location = Some(location.clone());
-            link.owns_location = owns_location;
             let until = now().checked_add(CODE_LASTS).unwrap_or(Timestamp::MAX);
             link.put_location(transaction, &code_hash, until)?;
             link.note(transaction, EventKind::LinkUsed)?;

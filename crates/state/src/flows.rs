@@ -123,14 +123,13 @@ impl Flows {
         })
     }
 
-    /// The only flow of this browser at that step, where it has exactly one.
-    pub fn only_one(&self, browser: &[u8], step: &str) -> Pending<Result<SignInFlow, FlowProblem>> {
-        let (browser, step) = (sha256(browser), step.to_owned());
+    /// The only flow of this browser, where it has exactly one.
+    pub fn only_one(&self, browser: &[u8]) -> Pending<Result<SignInFlow, FlowProblem>> {
+        let browser = sha256(browser);
         let ring = self.store.ring();
         self.store.change(Durability::Disk, move |transaction| {
-            let find =
-                "SELECT * FROM flow WHERE browser = $1 AND step = $2 AND expires_at > $3 LIMIT 2";
-            let find = sqlx::query(find).bind(browser.clone()).bind(step.clone());
+            let find = "SELECT * FROM flow WHERE browser = $1 AND expires_at > $2 LIMIT 2";
+            let find = sqlx::query(find).bind(browser.clone());
             match transaction.all(find.bind(now()))?.as_slice() {
                 [found] => take(transaction, &ring, found).map(Ok),
                 _ => Ok(Err(FlowProblem::Ambiguous)),

@@ -198,6 +198,14 @@ impl Vault {
         })
     }
 
+    /// Forgets a credential that reaches no location; not a company's.
+    pub fn forget_unused(&self, credential: &str) -> Pending<()> {
+        let credential = credential.to_owned();
+        self.store.change(Durability::Disk, move |transaction| {
+            ending::forget_unused(transaction, &credential)
+        })
+    }
+
     /// Stands for a credential, so that the same again is known.
     fn fingerprint(&self, parts: &[&str]) -> Vec<u8> {
         let text = format!("vault\n{}", parts.join("\n"));

@@ -5,6 +5,8 @@
 //! that right, and no key that is given here.
 
 mod connect;
+pub(super) mod sign_in;
+mod visit;
 mod wire;
 
 use std::collections::HashMap;
@@ -21,7 +23,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::SignIn;
-use crate::http::pages::customers::{CONNECT, CONNECT_TOKEN};
+use crate::http::pages::customers::{CONNECT, CONNECT_SIGN_IN, CONNECT_TOKEN};
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::problem::HttpProblem;
 use state::StoreError;
@@ -40,17 +42,19 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route("/connect/keys", post(give_key))
         .route(CONNECT, get(connect::show).post(connect::open))
         .route(CONNECT_TOKEN, post(connect::by_token))
+        .route(CONNECT_SIGN_IN, post(sign_in::begin))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
 async fn make(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes) -> Response {
     let made = async {
         let builder = builder(&sign_in, &headers)?;
-        if !sign_in.settings.vault {
+        if !sign_in.settings.vault && sign_in.marketplace.is_none() {
             return Err(HttpProblem::new(
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                "Nobody may paste tokens here (oauth.vault), so a customer could connect nothing.",
+                "A customer could connect nothing here: nobody may paste tokens (oauth.vault), and the settings name no app \
+                 of HighLevel's Marketplace (marketplace.client_id).",
             ));
         }
         let asked = AskedLink::parse(&body)?;

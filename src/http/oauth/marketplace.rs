@@ -2,10 +2,12 @@
 //!
 //! HighLevel refuses addresses to come back to that have its own name in them, hence `crm`.
 
-mod arrival;
+pub(super) mod arrival;
+mod callback_query;
 mod sync;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,26 +18,27 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use jiff::SignedDuration;
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SignIn;
+use super::customers::sign_in as customer;
 use super::highlevel_key::HighLevelKey;
 use super::visitor::{Visitor, flow, own_form, unavailable};
 use crate::call::{AddressLimiter, GrantControls, Pipeline};
-use crate::config::{Config, MarketplaceSettings};
-use crate::http::client_address::{ClientAddresses, Peer};
+use crate::config::{Config, MARKETPLACE_CALLBACK, MarketplaceSettings};
+use crate::http::client_address::Peer;
 use crate::http::pages::PageKind;
 use crate::http::pages::come_back::ComeBackPage;
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::pages::notice::PageProblem;
-use crate::upstream::company::Installs;
+use crate::upstream::company::{Installs, MarketplaceInstall, consent_page};
+use crate::upstream::failure::Failure;
+use callback_query::CallbackQuery;
 use state::StoreError;
-use state::flows::{FlowProblem, Flows, LONGEST_FLOW};
+use state::flows::{FlowProblem, Flows, LONGEST_FLOW, SignInFlow};
 use sync::InstallSync;
 
 const BEGIN: &str = "/connect/crm";
-const CALLBACK: &str = "/connect/crm/callback";
 const CONFIRM: &str = "/connect/crm/confirm";
 
 /// What its flows are kept as.
@@ -66,16 +69,7 @@ pub(in crate::http) struct MarketplaceApp {
     flows: Flows,
     pub(super) sync: InstallSync,
     pub(super) webhook_key: HighLevelKey,
-    addresses: ClientAddresses,
     begun: AddressLimiter,
-}
-
-/// What a browser comes back with.
-#[derive(Default)]
-struct CallbackQuery {
-    code: Option<SecretString>,
-    state: Option<SecretString>,
-    is_refused: bool,
 }
 
 /// Where a person signs in at the CRM, and comes back to `next`; `None` where there is no app.
@@ -88,7 +82,7 @@ pub(in crate::http) fn sign_in_address(sign_in: &SignIn, next: &str) -> Option<S
 pub(super) fn routes() -> Router<Arc<SignIn>> {
     Router::new()
         .route(BEGIN, get(begin))
-        .route(CALLBACK, get(come_back))
+        .route(MARKETPLACE_CALLBACK, get(come_back))
         .route(CONFIRM, post(confirm))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
@@ -109,37 +103,64 @@ impl MarketplaceApp {
         )?;
         Ok(Some(Self {
             settings,
-            redirect: format!("{}{CALLBACK}", config.oauth.url),
+            redirect: format!("{}{MARKETPLACE_CALLBACK}", config.oauth.url),
             installs: installs.clone(),
             flows: Flows::new(&pipeline.controls().store),
             sync: InstallSync::new(pipeline, installs, &sign_in.vault),
             webhook_key,
-            addresses: ClientAddresses::new(&config.server),
             begun: AddressLimiter::new(MOST_BEGUN, NEXT_BEGUN).with_unknown(UNKNOWN),
         }))
     }
 
-    /// HighLevel's page, for the flow that `token` names.
-    fn page(&self, token: &SecretString) -> Result<String, url::ParseError> {
-        let own = self.settings.url.as_str();
-        let page = match (own, self.settings.white_label) {
-            ("", false) => "https://marketplace.gohighlevel.com/v2/oauth/chooselocation",
-            ("", true) => "https://marketplace.leadconnectorhq.com/v2/oauth/chooselocation",
-            (own, _) => own,
+    /// On to HighLevel's page. `text` is kept for this browser's way back, under the name `step`.
+    pub(super) async fn lead(
+        &self,
+        sign_in: &SignIn,
+        visitor: &Visitor,
+        address: Option<IpAddr>,
+        (step, text): (&str, &SecretString),
+    ) -> Result<Response, PageProblem> {
+        self.begun.acquire(address).map_err(|_| {
+            PageProblem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many sign-ins were begun from here",
+                "Try again in a minute.",
+            )
+        })?;
+        let browser = visitor.browser.flow_or_new().ok_or_else(|| {
+            unavailable(StoreError::from(
+                "the system gives no random numbers".to_owned(),
+            ))
+        })?;
+        let begun = self.flows.begin(bytes(&browser), step, text, LONGEST_FLOW);
+        let token = begun.await.map_err(unavailable)?;
+        let page = consent_page(&self.settings, &self.redirect, token.expose_secret());
+        let page = page.map_err(|_| {
+            tracing::error!("marketplace.url is not an address");
+            not_set_up()
+        })?;
+        let mut response = sign_in.pages.redirect(page.as_str());
+        visitor.browser.keep_flow(&mut response, &browser);
+        Ok(response)
+    }
+
+    /// What HighLevel gives for the code with which a browser came back. Where it gives nothing, the log says why.
+    pub(super) async fn redeem(&self, code: &SecretString) -> Option<MarketplaceInstall> {
+        let redeemed = self.installs.redeem(code, &self.redirect).await;
+        redeemed.inspect_err(log_failure).ok()
+    }
+
+    /// What was asked for with the state with which a browser came back; `None` where it is not under way here.
+    async fn take(
+        &self,
+        visitor: &Visitor,
+        state: &SecretString,
+    ) -> Result<Result<SignInFlow, FlowProblem>, PageProblem> {
+        let Some(browser) = &visitor.browser.flow else {
+            return Ok(Err(FlowProblem::Foreign));
         };
-        let mut page = Url::parse(page)?;
-        let version = match self.settings.version_id.as_str() {
-            "" => self.installs.app_id(),
-            version => version,
-        };
-        page.query_pairs_mut()
-            .append_pair("response_type", "code")
-            .append_pair("client_id", self.installs.client_id())
-            .append_pair("version_id", version)
-            .append_pair("redirect_uri", &self.redirect)
-            .append_pair("scope", &self.settings.scopes.join(" "))
-            .append_pair("state", token.expose_secret());
-        Ok(page.into())
+        let taken = self.flows.take(state, bytes(browser)).await;
+        taken.map_err(unavailable)
     }
 }
 
@@ -153,33 +174,11 @@ async fn begin(
     let peer = peer.map(|Extension(Peer(address))| address);
     let begun = async {
         let marketplace = app(&sign_in)?;
-        let address = marketplace.addresses.client(peer, &headers);
-        marketplace.begun.acquire(address).map_err(|_| {
-            PageProblem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many sign-ins were begun from here",
-                "Try again in a minute.",
-            )
-        })?;
+        let address = sign_in.addresses.client(peer, &headers);
         let visitor = Visitor::find(&sign_in, &headers).await?;
-        let browser = visitor.browser.flow_or_new().ok_or_else(|| {
-            unavailable(StoreError::from(
-                "the system gives no random numbers".to_owned(),
-            ))
-        })?;
-        let next = next(query.as_deref().unwrap_or_default());
-        let token = marketplace
-            .flows
-            .begin(bytes(&browser), STEP, &next.into(), LONGEST_FLOW)
-            .await
-            .map_err(unavailable)?;
-        let page = marketplace.page(&token).map_err(|_| {
-            tracing::error!("marketplace.url is not an address");
-            not_set_up()
-        })?;
-        let mut response = sign_in.pages.redirect(&page);
-        visitor.browser.keep_flow(&mut response, &browser);
-        Ok::<_, PageProblem>(response)
+        let next = next(query.as_deref().unwrap_or_default()).into();
+        let asked = (STEP, &next);
+        marketplace.lead(&sign_in, &visitor, address, asked).await
     };
     let begun = begun.await;
     sign_in.pages.respond(begun, PageKind::Entry)
@@ -194,23 +193,18 @@ async fn come_back(
     let came = async {
         let marketplace = app(&sign_in)?;
         let callback = CallbackQuery::parse(query.as_deref().unwrap_or_default())?;
+        let visitor = Visitor::find(&sign_in, &headers).await?;
         if callback.is_refused {
-            return Err(PageProblem::new(
-                StatusCode::BAD_REQUEST,
-                "Nothing was connected",
-                "You did not choose a sub-account. Close this page, or begin again.",
-            )
-            .with_link(BEGIN, "Begin again"));
+            return show_refusal(&sign_in, marketplace, visitor, callback.state).await;
         }
         let code = callback.code.ok_or_else(unreadable)?;
-        let visitor = Visitor::find(&sign_in, &headers).await?;
         let browser = visitor.browser.flow.clone();
         let browser = browser.ok_or_else(|| over(FlowProblem::Foreign))?;
         match callback.state {
             Some(state) => {
-                let taken = marketplace.flows.take(&state, bytes(&browser)).await;
-                let flow = taken.map_err(unavailable)?.map_err(over)?;
-                arrival::arrive(&sign_in, marketplace, &visitor, &headers, code, flow).await
+                let taken = marketplace.take(&visitor, &state).await?;
+                let flow = taken.map_err(over)?;
+                arrive(&sign_in, marketplace, visitor, &headers, (code, flow)).await
             }
             // HighLevel gives back what it was given. Without it this may have been begun there, or by somebody else's
             // page: a person has to say so.
@@ -228,6 +222,41 @@ async fn come_back(
     sign_in.pages.respond(came, PageKind::Entry)
 }
 
+/// The person chose nothing there: a customer is back at the page of the link.
+async fn show_refusal(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    visitor: Visitor,
+    state: Option<SecretString>,
+) -> Result<Response, PageProblem> {
+    if let Some(state) = state
+        && let Ok(flow) = marketplace.take(&visitor, &state).await?
+        && flow.step == customer::STEP
+    {
+        return customer::show_again(sign_in, visitor, flow.text).await;
+    }
+    Err(PageProblem::new(
+        StatusCode::BAD_REQUEST,
+        "Nothing was connected",
+        "You did not choose a sub-account. Close this page, or begin again.",
+    )
+    .with_link(BEGIN, "Begin again"))
+}
+
+/// On with what was asked for before the person went to HighLevel's page.
+async fn arrive(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    visitor: Visitor,
+    headers: &HeaderMap,
+    (code, flow): (SecretString, SignInFlow),
+) -> Result<Response, PageProblem> {
+    match flow.step.as_str() {
+        customer::STEP => customer::arrive(sign_in, marketplace, visitor, (code, flow.text)).await,
+        _ => arrival::arrive(sign_in, marketplace, &visitor, headers, (code, flow)).await,
+    }
+}
+
 /// The person says that it was begun here.
 async fn confirm(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: Bytes) -> Response {
     let confirmed = async {
@@ -242,35 +271,13 @@ async fn confirm(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: B
                 PageProblem::new(StatusCode::BAD_REQUEST, "This is over", problem.to_string())
                     .with_link(BEGIN, "Begin again")
             })?;
-        let only = marketplace.flows.only_one(bytes(&browser), STEP).await;
+        let only = marketplace.flows.only_one(bytes(&browser)).await;
         let flow = only.map_err(unavailable)?.map_err(over)?;
-        arrival::arrive(&sign_in, marketplace, &visitor, &headers, code.into(), flow).await
+        let code = SecretString::from(code);
+        arrive(&sign_in, marketplace, visitor, &headers, (code, flow)).await
     };
     let confirmed = confirmed.await;
     sign_in.pages.respond(confirmed, PageKind::Entry)
-}
-
-impl CallbackQuery {
-    /// A parameter that comes twice is none.
-    fn parse(query: &str) -> Result<Self, PageProblem> {
-        let mut callback = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let text = || SecretString::from(value.as_ref());
-            let is_repeated = match name.as_ref() {
-                "code" => callback.code.replace(text()).is_some(),
-                "state" => callback.state.replace(text()).is_some(),
-                "error" => {
-                    callback.is_refused = true;
-                    false
-                }
-                _ => false,
-            };
-            if is_repeated {
-                return Err(unreadable());
-            }
-        }
-        Ok(callback)
-    }
 }
 
 fn app(sign_in: &SignIn) -> Result<&MarketplaceApp, PageProblem> {
@@ -300,7 +307,9 @@ fn over(problem: FlowProblem) -> PageProblem {
         "This sign-in is not under way here",
         problem.to_string(),
     )
-    .with_sentence("Nothing was connected.")
+    .with_sentence(
+        "Nothing was connected. If somebody sent you a link to connect your account, open that link again.",
+    )
     .with_link(BEGIN, "Begin again")
 }
 
@@ -320,6 +329,12 @@ pub(in crate::http) fn own_page(query: &str) -> Option<String> {
     };
     let next = next.filter(|next| is_ours(next));
     next.map(Cow::into_owned)
+}
+
+/// Why HighLevel gives no tokens is the operator's to know.
+pub(super) fn log_failure(failure: &Failure) {
+    let remedy = failure.remedy.as_deref().unwrap_or_default();
+    tracing::warn!(message = failure.message, "{} {remedy}", failure.sentence);
 }
 
 fn bytes(browser: &SecretString) -> &[u8] {
@@ -349,25 +364,5 @@ mod tests {
         ] {
             assert_eq!(next(query), expected, "{query}");
         }
-    }
-
-    #[test]
-    fn what_comes_back_twice_is_refused() {
-        let read = |query: &str| {
-            let callback = CallbackQuery::parse(query).ok()?;
-            let text = |one: Option<SecretString>| one.map(|one| one.expose_secret().to_owned());
-            Some((
-                text(callback.code),
-                text(callback.state),
-                callback.is_refused,
-            ))
-        };
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(read("code=a&state=b"), Some((some("a"), some("b"), false)));
-        assert_eq!(read("code=a"), Some((some("a"), None, false)));
-        assert_eq!(read("error=access_denied"), Some((None, None, true)));
-        assert_eq!(read("code=a&state="), Some((some("a"), some(""), false)));
-        assert_eq!(read("code=a&code=b"), None);
-        assert_eq!(read("code=a&state=b&state=b"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Pages for a customer whom a builder asks to connect a location.
 
-use maud::html;
+use maud::{Markup, html};
 
 use super::brand::Brand;
 use super::form::{problem, secret, text, token};
@@ -11,6 +11,9 @@ pub(in crate::http) const CONNECT: &str = "/connect";
 
 /// The form for a token.
 pub(in crate::http) const CONNECT_TOKEN: &str = "/connect/token";
+
+/// The button that leads to the CRM.
+pub(in crate::http) const CONNECT_SIGN_IN: &str = "/connect/sign-in";
 
 /// The first page: a link shows nothing until a button is pressed, so that programs that preview links use none up.
 pub(in crate::http) fn open_page(brand: &Brand, wrong: Option<&str>) -> Page {
@@ -27,7 +30,7 @@ pub(in crate::http) fn open_page(brand: &Brand, wrong: Option<&str>) -> Page {
     Page::new(PageKind::Entry, "Connect your account", body)
 }
 
-/// Where the customer says which location, and shows that it is theirs.
+/// Where the customer says which location, and shows that it is theirs: by signing in at the CRM, or by a token.
 pub(in crate::http) struct CustomerPage<'a> {
     /// Who asks: the name of the builder's key.
     pub builder: &'a str,
@@ -35,9 +38,23 @@ pub(in crate::http) struct CustomerPage<'a> {
     pub may: &'a str,
     /// The host where the customer goes afterwards.
     pub goes_to: &'a str,
+    /// The operator has an app there.
+    pub may_sign_in: bool,
+    pub may_paste: bool,
+    /// The form for a token was sent already.
+    pub is_pasting: bool,
     pub problem: Option<&'a str>,
     /// The link, sealed for this browser.
     pub sealed: &'a str,
+}
+
+/// A location is connected: which one, and the way on.
+pub(in crate::http) struct ConnectedPage<'a> {
+    pub builder: &'a str,
+    pub location: &'a str,
+    /// The host of `way_back`.
+    pub goes_to: &'a str,
+    pub way_back: &'a str,
 }
 
 impl CustomerPage<'_> {
@@ -51,6 +68,31 @@ impl CustomerPage<'_> {
                 strong { (self.goes_to) } ". Only go on if you have just come from there yourself."
             }
             (problem(self.problem))
+            @if self.may_sign_in {
+                form method="post" action=(CONNECT_SIGN_IN) {
+                    (token(self.sealed))
+                    p { "You sign in at " (crm) ", choose " strong { "one" } " sub-account there, and come back here." }
+                    div class="buttons" { button class="main" { "Sign in at " (crm) } }
+                }
+            }
+            @match (self.may_sign_in, self.may_paste) {
+                (true, true) => {
+                    details open[self.is_pasting] {
+                        summary { "You cannot sign in there? Connect with a token" }
+                        (self.token_form(brand))
+                    }
+                }
+                (false, true) => (self.token_form(brand)),
+                (_, false) => {}
+            }
+            p class="soft" { "To end it later, ask " (self.builder) ", or " (self.way_to_end()) " in " (crm) "." }
+        };
+        Page::new(PageKind::Consent, title, body)
+    }
+
+    fn token_form(&self, brand: &Brand) -> Markup {
+        let crm = &brand.crm_name;
+        html! {
             form method="post" action=(CONNECT_TOKEN) {
                 (token(self.sealed))
                 p {
@@ -67,12 +109,36 @@ impl CustomerPage<'_> {
                     "Private integration token",
                     "It begins with pit-. It is kept encrypted; the operator of this server can use it.",
                 ))
-                div class="buttons" { button class="main" { "Connect" } }
+                div class="buttons" { button class=[(!self.may_sign_in).then_some("main")] { "Connect" } }
             }
+        }
+    }
+
+    fn way_to_end(&self) -> &'static str {
+        match (self.may_sign_in, self.may_paste) {
+            (true, true) => "uninstall the app, or delete the integration,",
+            (true, false) => "uninstall the app",
+            (false, _) => "delete the integration",
+        }
+    }
+}
+
+impl ConnectedPage<'_> {
+    pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
+        let body = html! {
+            p {
+                strong { (self.builder) } " can now work in the sub-account " strong { (self.location) } " of your "
+                (brand.crm_name) " account, and in no other. Go on, so that it knows that you are done."
+            }
+            div class="buttons" { a class="button main" href=(self.way_back) { "Go on to " (self.goes_to) } }
             p class="soft" {
-                "To end it later, ask " (self.builder) ", or delete the integration in " (crm) "."
+                "To end it later, ask " (self.builder) ", or uninstall the app in " (brand.crm_name) "."
             }
         };
-        Page::new(PageKind::Consent, title, body)
+        Page::new(
+            PageKind::Consent,
+            format!("{} is connected", self.location),
+            body,
+        )
     }
 }

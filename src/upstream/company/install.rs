@@ -37,17 +37,17 @@ pub enum InstallCredential {
 
 /// The app in one location. Cheap to clone.
 #[derive(Clone)]
-pub struct LocationInstall(Arc<Renewal>);
+pub struct LocationInstall(pub(super) Arc<Renewal>);
 
 /// What HighLevel gave for a sign-in. It is kept before it is used.
 pub struct MarketplaceInstall {
-    holder: PairHolder,
+    pub(super) holder: PairHolder,
     company: Option<TenantId>,
     /// HighLevel's id of who installed it.
     pub user: Option<String>,
     /// Of a company: where the app may act, as far as HighLevel says so here.
     pub approved: Vec<TenantId>,
-    pair: Pair,
+    pub(super) pair: Pair,
 }
 
 impl Installs {
@@ -78,6 +78,27 @@ impl Installs {
         let asked = now();
         let answer = self.oauth.redeem(&self.app, code, redirect).await?;
         MarketplaceInstall::read(answer, asked).map_err(unusable)
+    }
+
+    /// The same for the only location that was chosen: HighLevel may give a company's tokens for that, which are exchanged
+    /// for the location's and dropped. `None` where another number was chosen, or the location's tokens cannot be renewed.
+    pub async fn of_one_location(
+        &self,
+        install: MarketplaceInstall,
+    ) -> Result<Option<MarketplaceInstall>, Failure> {
+        let PairHolder::Company(company) = &install.holder else {
+            return Ok(Some(install));
+        };
+        let [location] = install.approved.as_slice() else {
+            return Ok(None);
+        };
+        let asked = now();
+        let token = &install.pair.access;
+        let mut answer = self.oauth.location_tokens(token, company, location).await?;
+        answer.insert("userType".to_owned(), "Location".into());
+        answer.insert("locationId".to_owned(), location.as_str().into());
+        answer.insert("companyId".to_owned(), company.as_str().into());
+        Ok(MarketplaceInstall::read(answer, asked).ok())
     }
 
     /// Keeps the pair, sealed; the credential's id. Its locations are to follow.
@@ -197,7 +218,7 @@ impl fmt::Debug for LocationInstall {
 
 impl MarketplaceInstall {
     /// Who picks a single location may get a company's tokens all the same, with an empty locationId.
-    fn read(answer: Map<String, Value>, asked: i64) -> Result<Self, &'static str> {
+    pub(super) fn read(answer: Map<String, Value>, asked: i64) -> Result<Self, &'static str> {
         let id = |name: &str| answer.get(name)?.as_str().and_then(TenantId::parse);
         let (company, location) = (id("companyId"), id("locationId"));
         let kind = answer.get("userType").and_then(Value::as_str);

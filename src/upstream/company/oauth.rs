@@ -15,6 +15,7 @@ use super::pair;
 use super::token_error::{self, TokenError};
 use crate::background::at_home;
 use crate::catalog::decoding::from_json;
+use crate::config::Config;
 use crate::upstream::TenantId;
 use crate::upstream::failure::{Failure, FailureClass};
 
@@ -39,6 +40,23 @@ pub struct Oauth {
 pub struct App {
     pub client_id: String,
     pub client_secret: SecretString,
+}
+
+impl App {
+    /// The operator's app of HighLevel's Marketplace. Fails with a sentence where its secret is not there.
+    pub fn from_settings(config: &Config) -> Result<Self, String> {
+        let settings = &config.marketplace;
+        let source = settings.client_secret.as_ref().ok_or(
+            "marketplace.client_secret is missing; the app's page in HighLevel's Marketplace shows it once",
+        )?;
+        let client_secret = config
+            .secret(source)
+            .map_err(|error| format!("marketplace.client_secret: {error}"))?;
+        Ok(Self {
+            client_id: settings.client_id.clone(),
+            client_secret,
+        })
+    }
 }
 
 /// A location's token.
@@ -128,6 +146,21 @@ impl Oauth {
         location: &TenantId,
     ) -> Result<LocationToken, Failure> {
         let asked = pair::now();
+        let members = self
+            .location_tokens(company_token, company, location)
+            .await?;
+        let (token, expires_at) =
+            pair::granted(&members, asked).ok_or_else(|| unusable("holds no access_token"))?;
+        Ok(LocationToken { token, expires_at })
+    }
+
+    /// All that HighLevel gives for a location of `company`.
+    pub(super) async fn location_tokens(
+        &self,
+        company_token: &SecretString,
+        company: &TenantId,
+        location: &TenantId,
+    ) -> Result<Map<String, Value>, Failure> {
         let form = [
             ("companyId", company.as_str()),
             ("locationId", location.as_str()),
@@ -155,9 +188,7 @@ impl Oauth {
             return Err(Failure::new(FailureClass::Location, what)
                 .with_remedy("Try again; if it stays so, tell HighLevel's support."));
         }
-        let (token, expires_at) =
-            pair::granted(&members, asked).ok_or_else(|| unusable("holds no access_token"))?;
-        Ok(LocationToken { token, expires_at })
+        Ok(members)
     }
 
     async fn ask(

@@ -24,6 +24,14 @@ pub(super) struct MarketplaceFixture {
 
 impl MarketplaceFixture {
     pub(super) async fn start(who: &str, marketplace: MarketplaceOptions) -> Self {
+        Self::start_with(who, marketplace, &[]).await
+    }
+
+    pub(super) async fn start_with(
+        who: &str,
+        marketplace: MarketplaceOptions,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let options = SandboxOptions {
             marketplace: MarketplaceOptions {
                 redirects: vec![REDIRECT.to_owned()],
@@ -43,7 +51,8 @@ impl MarketplaceFixture {
             ("HIGHLEVEL_MCP_OAUTH_WHO", who),
             ("HIGHLEVEL_MCP_MARKETPLACE", app.as_str()),
         ];
-        let server = TestServer::start_with(&sandbox.url, &[&SIGN_IN[..], &own].concat()).await;
+        let server =
+            TestServer::start_with(&sandbox.url, &[&SIGN_IN[..], &own, settings].concat()).await;
         Self { sandbox, server }
     }
 
@@ -61,13 +70,8 @@ impl MarketplaceFixture {
             .clone()
     }
 
-    /// HighLevel's page, and what a person chooses there: where the browser is sent.
     pub(super) async fn chosen(&self, begun: &Page, choice: &[(&str, &str)]) -> Url {
-        let page: Url = begun.location().parse().expect("an address");
-        let fields = page.query_pairs().into_owned().collect();
-        choose(&self.sandbox, fields, choice)
-            .await
-            .expect("a way back")
+        chosen(&self.sandbox, begun, choice).await
     }
 
     /// The whole way of a browser.
@@ -78,6 +82,13 @@ impl MarketplaceFixture {
     }
 }
 
+/// HighLevel's page, and what a person chooses there: where the browser is sent.
+pub(super) async fn chosen(sandbox: &Sandbox, begun: &Page, choice: &[(&str, &str)]) -> Url {
+    let page: Url = begun.location().parse().expect("an address");
+    let fields = page.query_pairs().into_owned().collect();
+    choose(sandbox, fields, choice).await.expect("a way back")
+}
+
 /// Of our own server.
 pub(super) fn path(url: &Url) -> String {
     assert!(url.as_str().starts_with(REDIRECT), "{url}");
@@ -85,7 +96,7 @@ pub(super) fn path(url: &Url) -> String {
 }
 
 /// The same address without one of its parameters, or with another value.
-fn with(url: &Url, name: &str, value: Option<&str>) -> String {
+pub(super) fn with(url: &Url, name: &str, value: Option<&str>) -> String {
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut url = url.clone();
     url.query_pairs_mut().clear();

@@ -5,8 +5,8 @@ use state::links::Offer;
 use state::people::Person;
 
 use super::browser::Browser;
+use super::builder::{Builder, TOKEN};
 use super::connections::{Connections, Terms};
-use super::customers::{Builder, TOKEN};
 use super::{link, sign_in_as_operator};
 use ::sandbox::LOCATION;
 

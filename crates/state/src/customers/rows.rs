@@ -84,6 +84,14 @@ pub(super) fn is_used(transaction: &mut Transaction, location: &str) -> Result<b
     Ok(found.is_some())
 }
 
+/// Whether such a link has brought it first: then it ends with the last of them.
+pub(super) fn is_owned(transaction: &mut Transaction, location: &str) -> Result<bool, StoreError> {
+    let find =
+        "SELECT link FROM customer WHERE location = $1 AND owns_location = 1 AND ended_at IS NULL";
+    let found = transaction.one(sqlx::query(find).bind(location.to_owned()))?;
+    Ok(found.is_some())
+}
+
 /// Forgets links that are long over. Those of connected customers stay, and those of customers who have left as long as their
 /// usage is kept, which is told by their reference: for `usage_days`, where this process knows that.
 pub(crate) fn sweep(

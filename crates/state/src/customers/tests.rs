@@ -10,7 +10,7 @@ use crate::vault::{CredentialStatus, NewToken, Vault, VaultLocation};
 const BUILDER: &str = "acme-app";
 
 struct Opened {
-    _folder: TestPlace,
+    folder: TestPlace,
     store: Store,
     customers: Customers,
     keys: Keys,
@@ -25,7 +25,7 @@ fn opened() -> Opened {
         keys: Keys::new(&store),
         vault: Vault::new(&store),
         store,
-        _folder: folder,
+        folder,
     };
     opened.make_builder(BUILDER);
     opened
@@ -82,7 +82,16 @@ impl Opened {
     }
 
     fn connect(&self, text: &SecretString, location: &str) -> Option<SecretString> {
-        let connected = self.customers.connect(text, location, true).wait();
+        self.connect_as(text, location, true)
+    }
+
+    fn connect_as(
+        &self,
+        text: &SecretString,
+        location: &str,
+        is_new: bool,
+    ) -> Option<SecretString> {
+        let connected = self.customers.connect(text, location, is_new).wait();
         connected.expect("connected").map(|(_, code)| code)
     }
 
@@ -140,6 +149,18 @@ fn a_link_connects_one_location_and_gives_a_key_for_it_alone() {
     assert!(opened.takes(&secret));
     let (_, second) = opened.give(KeyClaim::Link(link.id)).expect("another key");
     assert!(opened.takes(&second) && !opened.takes(&secret));
+}
+
+#[on_both]
+fn a_link_that_has_expired_connects_nothing() {
+    let opened = opened();
+    let (link, text) = opened.make("cus-7");
+    let location = opened.put("L1", "pit-1").id;
+    for_tests::sql(&opened.folder, "UPDATE customer SET expires_at = 1");
+    assert!(!opened.is_good(&text));
+    assert!(opened.connect(&text, &location).is_none());
+    assert_eq!(opened.state(&link.id), "expired");
+    assert_eq!(opened.vault.list().wait(), Ok(Vec::new()));
 }
 
 #[on_both]
@@ -205,13 +226,41 @@ fn what_was_connected_ends_with_its_link() {
 fn a_location_of_two_links_stays_until_both_end() {
     let opened = opened();
     let (first, key) = opened.connected("cus-1", "L1");
-    let (second, second_key) = opened.connected("cus-2", "L1");
+    // The second customer found it there.
+    let (second, text) = opened.make("cus-2");
+    let location = opened.put("L1", "pit-2").id;
+    let code = opened.connect_as(&text, &location, false);
+    let (_, second_key) = opened
+        .give(KeyClaim::Code(code.expect("connected")))
+        .expect("a key");
     let end = |id: &str| opened.customers.end(id, BUILDER).wait().expect("ended");
     end(&first.id);
     assert!(!opened.takes(&key) && opened.takes(&second_key));
     assert_eq!(opened.vault.list().wait().expect("read").len(), 1);
     end(&second.id);
     assert_eq!(opened.vault.list().wait(), Ok(Vec::new()));
+}
+
+#[on_both]
+fn what_a_link_that_is_over_brought_is_forgotten_but_not_anothers() {
+    let opened = opened();
+    let (_, text) = opened.make("cus-1");
+    let location = opened.put("L1", "pit-1").id;
+    opened.connect(&text, &location).expect("connected");
+    // Twice at once: the second is over, and believes that it brought the location.
+    assert!(opened.connect(&text, &location).is_none());
+    assert_eq!(opened.vault.list().wait().expect("read").len(), 1);
+    let (link, text) = opened.make("cus-2");
+    let other = opened.put("L2", "pit-2").id;
+    opened
+        .customers
+        .end(&link.id, BUILDER)
+        .wait()
+        .expect("ended");
+    assert!(opened.connect(&text, &other).is_none());
+    let left = opened.vault.list().wait().expect("read");
+    let left: Vec<&str> = left.iter().map(|one| one.location.as_str()).collect();
+    assert_eq!(left, ["L1"]);
 }
 
 #[on_both]

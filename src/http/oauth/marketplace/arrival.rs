@@ -11,6 +11,7 @@ use crate::config::Who;
 use crate::http::oauth::pasted_token::wait_until_known;
 use crate::http::oauth::visitor::{Visitor, unavailable};
 use crate::http::pages::notice::PageProblem;
+use crate::upstream::TenantId;
 use crate::upstream::company::MarketplaceInstall;
 use state::StoreError;
 use state::flows::SignInFlow;
@@ -22,18 +23,12 @@ pub(super) async fn arrive(
     marketplace: &MarketplaceApp,
     visitor: &Visitor,
     headers: &HeaderMap,
-    code: SecretString,
-    flow: SignInFlow,
+    (code, flow): (SecretString, SignInFlow),
 ) -> Result<Response, PageProblem> {
     let crm_name = &sign_in.pages.brand.crm_name;
     // Before anything else: the code is good for minutes.
-    let redeemed = marketplace
-        .installs
-        .redeem(&code, &marketplace.redirect)
-        .await;
-    let install = redeemed.map_err(|failure| {
-        let remedy = failure.remedy.as_deref().unwrap_or_default();
-        tracing::warn!(message = failure.message, "{} {remedy}", failure.sentence);
+    let redeemed = marketplace.redeem(&code).await;
+    let install = redeemed.ok_or_else(|| {
         PageProblem::new(
             StatusCode::BAD_GATEWAY,
             "The sign-in did not work",
@@ -139,22 +134,8 @@ async fn connect(
     credential: String,
     owner: Option<String>,
 ) -> Result<(), StoreError> {
-    let unnamed = |location: &str| InstalledLocation {
-        location: location.to_owned(),
-        name: String::new(),
-        zone: None,
-        comes_back: true,
-    };
     if let Some(location) = install.location() {
-        let reached = marketplace
-            .installs
-            .of_location(&credential, location)
-            .into();
-        let read = sign_in.pipeline.installed_location(reached, location).await;
-        let found = read.unwrap_or_else(|error| {
-            tracing::warn!(error, "the name of an installed location is not known");
-            unnamed(location.as_str())
-        });
+        let found = describe(sign_in, marketplace, &credential, location).await;
         let put = sign_in
             .vault
             .put_locations(&credential, owner.as_deref(), vec![found]);
@@ -172,4 +153,25 @@ async fn connect(
     let told = approved.map(|id| (id.as_str().to_owned(), true)).collect();
     marketplace.sync.look(&company, told, true).await;
     Ok(())
+}
+
+/// The only location of an install, as the CRM tells of it.
+pub(in crate::http::oauth) async fn describe(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    credential: &str,
+    location: &TenantId,
+) -> InstalledLocation {
+    let installs = &marketplace.installs;
+    let reached = installs.of_location(credential, location).into();
+    let read = sign_in.pipeline.installed_location(reached, location).await;
+    read.unwrap_or_else(|error| {
+        tracing::warn!(error, "the name of an installed location is not known");
+        InstalledLocation {
+            location: location.as_str().to_owned(),
+            name: String::new(),
+            zone: None,
+            comes_back: true,
+        }
+    })
 }

@@ -1,0 +1,116 @@
+//! A customer who signs in at the CRM: one location is connected, and it is the link's.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use secrecy::SecretString;
+
+use super::super::SignIn;
+use super::super::marketplace::arrival::describe;
+use super::super::marketplace::{MarketplaceApp, log_failure};
+use super::super::visitor::{Visitor, own_form, unavailable};
+use super::visit::{CustomerVisit, PageTrouble, host, not_good};
+use crate::http::client_address::Peer;
+use crate::http::pages::PageKind;
+use crate::http::pages::clean::one_line;
+use crate::http::pages::customers::ConnectedPage;
+use crate::http::pages::notice::PageProblem;
+use state::StoreError;
+
+/// What the flows of customers are kept as; the text of one is that of the link.
+pub(in crate::http::oauth) const STEP: &str = "customer";
+
+/// On to the CRM, for a link that is still good.
+pub(super) async fn begin(
+    State(sign_in): State<Arc<SignIn>>,
+    headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
+    body: Bytes,
+) -> Response {
+    let peer = peer.map(|Extension(Peer(address))| address);
+    let begun = async {
+        let fields = own_form(&sign_in, &headers, &body)?;
+        let visit = CustomerVisit::open(&sign_in, &headers, &fields).await?;
+        let marketplace = sign_in.marketplace.as_ref().ok_or_else(not_good)?;
+        let address = sign_in.addresses.client(peer, &headers);
+        let asked = (STEP, &visit.text);
+        marketplace
+            .lead(&sign_in, &visit.visitor, address, asked)
+            .await
+    };
+    let begun = begun.await;
+    sign_in.pages.respond(begun, PageKind::Consent)
+}
+
+/// The customer has chosen nothing at the CRM.
+pub(in crate::http::oauth) async fn show_again(
+    sign_in: &SignIn,
+    visitor: Visitor,
+    text: SecretString,
+) -> Result<Response, PageProblem> {
+    let visit = CustomerVisit::of_text(sign_in, visitor, text).await?;
+    visit.show(Some(PageTrouble::SignIn(
+        "You chose no sub-account, so nothing was connected.",
+    )))
+}
+
+/// The customer is back from the CRM. Who has no good link any more uses no code up, and nothing is asked of the CRM.
+pub(in crate::http::oauth) async fn arrive(
+    sign_in: &SignIn,
+    marketplace: &MarketplaceApp,
+    visitor: Visitor,
+    (code, text): (SecretString, SecretString),
+) -> Result<Response, PageProblem> {
+    let visit = CustomerVisit::of_text(sign_in, visitor, text).await?;
+    let crm_name = &sign_in.pages.brand.crm_name;
+    let failed =
+        format!("{crm_name} gave no access, so nothing was connected. Try again in a minute.");
+    let Some(install) = marketplace.redeem(&code).await else {
+        return visit.show(Some(PageTrouble::SignIn(&failed)));
+    };
+    let installs = &marketplace.installs;
+    let install = match installs.of_one_location(install).await {
+        Ok(install) => install,
+        Err(failure) => {
+            log_failure(&failure);
+            return visit.show(Some(PageTrouble::SignIn(&failed)));
+        }
+    };
+    let Some((install, location)) = install.and_then(|install| {
+        let location = install.location()?.clone();
+        Some((install, location))
+    }) else {
+        let bulk = format!(
+            "You chose a whole agency, or several sub-accounts. This link connects one. Nothing was connected. Sign in \
+             again and choose one sub-account; where {crm_name} does not ask again, uninstall the app there first."
+        );
+        return visit.show(Some(PageTrouble::SignIn(&bulk)));
+    };
+    let is_new = visit.is_new(location.as_str()).await?;
+    // As one that an operator connects, it is the server's own; the key that the builder fetches reaches it alone.
+    let kept = installs.keep(&install, None).await;
+    let credential = kept.map_err(unavailable)?;
+    let found = describe(sign_in, marketplace, &credential, &location).await;
+    let put = sign_in.vault.put_locations(&credential, None, vec![found]);
+    let location = match put.await.map(|mut put| put.pop()) {
+        Ok(Some(location)) => location,
+        outcome => {
+            let forgotten = sign_in.vault.forget_unused(&credential).await;
+            forgotten.map_err(unavailable)?;
+            let no_room = || StoreError::from("there is no room for another location".to_owned());
+            return Err(visit.full(outcome.err().unwrap_or_else(no_room)));
+        }
+    };
+    let way_back = visit.connect(&location.id, is_new).await?;
+    let page = ConnectedPage {
+        builder: &visit.builder(),
+        location: &one_line(&location.name, 80),
+        goes_to: &host(&visit.link.return_url),
+        way_back: way_back.as_str(),
+    };
+    Ok(sign_in.pages.show(&page.page(&sign_in.pages.brand)))
+}
