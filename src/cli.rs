@@ -172,9 +172,9 @@ enum Command {
         #[command(subcommand)]
         command: locations::LocationsCommand,
     },
-    /// Sign in at a remote server. `stdio --url` then serves its tools.
+    /// Sign in at a remote server, whose tools `stdio --url` then serves, or at HighLevel.
     Login(login::Login),
-    /// Sign out of a remote server.
+    /// Sign out of a remote server or of HighLevel.
     Logout(login::Logout),
     /// Manage access keys, which bind a client to locations and a policy.
     Keys {
@@ -388,7 +388,8 @@ fn account(
         ))),
         (None, _) => Err(CliError(
             "no HighLevel token: set HIGHLEVEL_TOKEN to a private integration token (HighLevel: Settings, Private \
-             Integrations) and HIGHLEVEL_LOCATION_ID to its location, or run `highlevel-mcp init`"
+             Integrations) and HIGHLEVEL_LOCATION_ID to its location, or run `highlevel-mcp init`; with a Marketplace app in \
+             the settings, `highlevel-mcp login --highlevel`"
                 .to_owned(),
         )),
     }
@@ -402,13 +403,18 @@ fn usable(account: &Account) -> Result<Caller, CliError> {
     }
 }
 
-/// Whoever typed the command: the account of the location of this alias or of the environment, or, where there is none,
-/// somebody who names one of the server's locations in each call.
+/// Whoever typed the command: the account of the location of this alias, of the environment, or of `login --highlevel`,
+/// or, where there is none, somebody who names one of the server's locations in each call.
 fn principal(
     config: &Config,
     pipeline: &Pipeline,
     location: Option<&str>,
 ) -> Result<Principal, CliError> {
+    if location.is_none()
+        && let Some(own) = login::highlevel::caller(config, pipeline)?
+    {
+        return Ok(Principal::with_account(CallerKind::Local, own));
+    }
     let has_account = location.is_some() || !config.account.is_empty();
     if !has_account && !pipeline.snapshot().locations.is_empty() {
         return Ok(Principal::with_scope(CallerKind::Local, LocationScope::All));

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::json::print_json;
+use super::login::highlevel;
 use super::question::{ask, can_ask};
 use super::sandbox::SandboxListener;
 use super::terminal::{print_relayed, waiting};
@@ -79,7 +80,9 @@ impl CallCommand {
         }
         let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start_quietly)?;
         let has_account = self.location.is_some() || !config.account.is_empty();
-        let is_anonymous = !has_account && pipeline.snapshot().locations.is_empty();
+        let is_anonymous = !has_account
+            && pipeline.snapshot().locations.is_empty()
+            && highlevel::caller(&config, &pipeline)?.is_none();
         let principal = match self.dry_run && is_anonymous {
             true => Principal::with_account(CallerKind::Local, Caller::nobody()),
             false => principal(&config, &pipeline, self.location.as_deref())?,

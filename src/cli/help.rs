@@ -159,8 +159,17 @@ const EXAMPLES: [(&str, &[&str]); 64] = [
         "locations test",
         &["locations test", "locations test branch-01 branch-02"],
     ),
-    ("login", &["login --url https://mcp.example.com"]),
-    ("logout", &["logout --url https://mcp.example.com"]),
+    (
+        "login",
+        &[
+            "login --url https://mcp.example.com",
+            "login --highlevel --redirect https://mcp.example.com/connect/crm/callback",
+        ],
+    ),
+    (
+        "logout",
+        &["logout --url https://mcp.example.com", "logout --highlevel"],
+    ),
     (
         "keys create",
         &[

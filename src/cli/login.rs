@@ -1,6 +1,7 @@
-//! `login` and `logout`: this program's own sign-in at a server elsewhere, which `stdio --url` then uses.
+//! `login` and `logout`: this program's own sign-in at a server elsewhere, which `stdio --url` then uses, or at HighLevel.
 
 mod callback;
+pub(super) mod highlevel;
 mod server;
 mod tokens;
 
@@ -33,8 +34,15 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 #[derive(Args)]
 pub(super) struct Login {
     /// Address of the server, such as https://mcp.example.com.
-    #[arg(long, value_name = "URL")]
-    url: String,
+    #[arg(long, value_name = "URL", required_unless_present = "highlevel")]
+    url: Option<String>,
+    /// Sign in at HighLevel itself, with the Marketplace app of the settings. `stdio` and `call` then act in the
+    /// sub-account that you choose, while HIGHLEVEL_TOKEN is not set.
+    #[arg(long, conflicts_with_all = ["url", "client_id", "paste"])]
+    highlevel: bool,
+    /// Redirect address of that app, as its page in the Marketplace has it; without it that of oauth.url.
+    #[arg(long, value_name = "URL", requires = "highlevel")]
+    redirect: Option<String>,
     /// Id of a client that the server's operator made; without it this program registers itself.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -53,8 +61,11 @@ pub(super) struct Login {
 #[derive(Args)]
 pub(super) struct Logout {
     /// Address of the server, such as https://mcp.example.com.
-    #[arg(long, value_name = "URL")]
-    url: String,
+    #[arg(long, value_name = "URL", required_unless_present = "highlevel")]
+    url: Option<String>,
+    /// Forget the sign-in at HighLevel.
+    #[arg(long, conflicts_with = "url")]
+    highlevel: bool,
     #[command(flatten)]
     output: OutputFlags,
     #[command(flatten)]
@@ -69,11 +80,13 @@ struct LoginProof {
 
 impl Login {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let address = ServerAddress::parse(&self.url)?;
+        let Some(url) = &self.url else {
+            return highlevel::sign_in(&self, flags);
+        };
+        let address = ServerAddress::parse(url)?;
         if !address.is_private() {
             return Err(CliError(format!(
-                "{} is not encrypted, and tokens would travel there; give an address that begins with https://",
-                self.url
+                "{url} is not encrypted, and tokens would travel there; give an address that begins with https://"
             )));
         }
         let (_, store) = self.of.make(flags)?;
@@ -106,7 +119,7 @@ impl Login {
         };
         let proof = LoginProof::new()?;
         let page = proof.page(&server, &id, &redirect, address)?;
-        self.show(&page)?;
+        self.show(&page);
         let parameters = match callback {
             Some(callback) => {
                 let wait = waiting(
@@ -117,7 +130,10 @@ impl Login {
                 patient
                     .map_err(|_| CliError("nobody signed in within ten minutes".to_owned()))??
             }
-            None => pasted()?,
+            None => read_address(
+                "When you have allowed it, your browser ends at a page that cannot be shown.",
+                REDIRECT_TO_NOBODY,
+            )?,
         };
         let code = parameters.code(&proof.state, &server.origin)?;
         let request = TokenPurpose::Code {
@@ -133,7 +149,7 @@ impl Login {
         Ok(tokens)
     }
 
-    fn show(&self, page: &str) -> Result<(), CliError> {
+    fn show(&self, page: &str) {
         let opened = !self.no_browser && !self.paste && open::that_detached(page).is_ok();
         let how = if opened {
             "Your browser opens the page to sign in. If it does not, open it yourself:"
@@ -141,22 +157,16 @@ impl Login {
             "Open this page in a browser to sign in:"
         };
         eprintln!("{how}\n\n{page}\n");
-        if self.paste {
-            eprintln!(
-                "When you have allowed it, your browser ends at a page that cannot be shown. Copy its whole address from the \
-                 browser and paste it here."
-            );
-            eprint!("> ");
-            std::io::stderr().flush()?;
-        }
-        Ok(())
     }
 }
 
 impl Logout {
     /// The server is told; where it cannot be, the login is forgotten here all the same.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let address = ServerAddress::parse(&self.url)?;
+        let Some(url) = &self.url else {
+            return highlevel::sign_out(&self, flags);
+        };
+        let address = ServerAddress::parse(url)?;
         let (_, store) = self.of.open(flags)?;
         let Some(record) = Logins::new(&store).remove(&address.origin).wait()? else {
             return Err(CliError(format!(
@@ -222,16 +232,22 @@ fn random_text() -> Result<String, CliError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The address that the person copied from the browser.
-fn pasted() -> Result<CallbackParameters, CliError> {
+/// The address that the person copies from the browser, which ends at one that begins with `redirect`.
+fn read_address(how_it_ends: &str, redirect: &str) -> Result<CallbackParameters, CliError> {
+    eprintln!("{how_it_ends} Copy its whole address from the browser and paste it here.");
+    eprint!("> ");
+    std::io::stderr().flush()?;
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
+    if std::io::stdin().lock().read_line(&mut line)? == 0 {
+        return Err(CliError(
+            "stdin ended before an address came: run this in a terminal, where you can paste it; nothing was stored".to_owned(),
+        ));
+    }
     let query = line.trim().split_once('?').map(|(_, query)| query);
     let query = query.ok_or_else(|| {
-        CliError(
-            "that is not an address that the sign-in ends at: it begins with http://127.0.0.1 and holds code=; nothing was stored"
-                .to_owned(),
-        )
+        CliError(format!(
+            "that is not an address that the sign-in ends at: it begins with {redirect}? and holds code=; nothing was stored"
+        ))
     })?;
     Ok(CallbackParameters::parse(query))
 }

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 
 use super::connect::is_key;
 use super::invocation::program;
+use super::login::highlevel;
 use super::output::note;
 use super::sandbox::SandboxListener;
 use super::web::ServerAddress;
@@ -63,7 +64,10 @@ impl Stdio {
         let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
         let principal = principal(&config, &pipeline, self.location.as_deref())?;
         let telemetry = pipeline.telemetry().clone();
-        let own = own_account(&config.account)?;
+        let own = match own_account(&config.account)? {
+            None => highlevel::caller(&config, &pipeline)?,
+            own => own,
+        };
         let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));
         let limits = limits(&config);
         runtime()?.block_on(async {

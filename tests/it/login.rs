@@ -1,5 +1,7 @@
 //! `login`, `stdio --url` and `logout` against a server elsewhere: what they ask of it, and that no login is lost.
 
+mod highlevel;
+
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

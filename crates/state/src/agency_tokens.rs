@@ -127,6 +127,25 @@ impl AgencyTokens {
         })
     }
 
+    /// Keeps a pair in the place of what is there, if anything is.
+    pub fn keep(&self, text: SecretString) -> Pending<()> {
+        let (ring, company) = (self.store.ring(), self.company.clone());
+        self.store.change(Durability::Disk, move |transaction| {
+            put(transaction, &ring, &company, &text)
+        })
+    }
+
+    /// Forgets the pair; whether there was one.
+    pub fn forget(&self) -> Pending<bool> {
+        let company = self.company.clone();
+        self.store.change(Durability::Disk, move |transaction| {
+            let find = sqlx::query("SELECT id FROM credential WHERE id = $1");
+            let found = transaction.one(find.bind(company.clone()))?;
+            remove(transaction, &company)?;
+            Ok(found.is_some())
+        })
+    }
+
     /// The right to renew `pair`; that it is to be renewed is on the disk with it. `None` where another has that right, or
     /// has renewed it.
     pub async fn begin(&self, pair: &AgencyPair) -> Result<Option<AgencyRenewal>, StoreError> {

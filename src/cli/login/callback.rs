@@ -114,10 +114,12 @@ impl CallbackParameters {
         parameters
     }
 
-    /// Fails where it answers another question, another server answers, or the person said no.
+    /// Fails where it answers another question, another server than `issuer` answers, or the person said no.
     pub(super) fn code(self, state: &str, issuer: &str) -> Result<SecretString, CliError> {
         let refused = |what: String| Err(CliError(format!("{what}; nothing was stored")));
-        if self.state.as_deref() != Some(state) {
+        // A refusal gives nothing, whosever it is; some come without their state.
+        let is_bare_refusal = self.state.is_none() && self.error.is_some();
+        if self.state.as_deref() != Some(state) && !is_bare_refusal {
             return refused("that is the end of another sign-in, not of this one".to_owned());
         }
         if self.issuer.is_some_and(|found| found != issuer) {
@@ -126,13 +128,16 @@ impl CallbackParameters {
         match (self.code, self.error.as_deref()) {
             (Some(code), None) => Ok(code),
             (_, Some("access_denied")) => refused("you did not allow it".to_owned()),
-            (_, error) => {
-                let words = self.description.as_deref().or(error).unwrap_or("nothing");
+            (_, Some(error)) => {
+                let words = self.description.as_deref().unwrap_or(error);
                 let words = crate::cli::terminal::visible(words);
                 refused(format!(
-                    "the server did not let you sign in, and says: {words}"
+                    "{issuer} did not let you sign in, and says: {words}"
                 ))
             }
+            (None, None) => refused(
+                "the address holds no code: copy the whole of it, with all that stands behind the question mark".to_owned(),
+            ),
         }
     }
 }

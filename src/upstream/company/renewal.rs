@@ -51,6 +51,19 @@ pub(super) enum PairSource {
     File(PairFile),
     /// It was kept when the app was installed, as the credential of this id.
     Install { vault: Vault, credential: String },
+    /// It was kept when somebody signed in at the command line.
+    Login,
+}
+
+impl PairSource {
+    /// What to do where no pair is left.
+    fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::File(_) => None,
+            Self::Install { .. } => Some(SIGN_IN_AGAIN),
+            Self::Login => Some("Run `highlevel-mcp login --highlevel` in a terminal."),
+        }
+    }
 }
 
 impl Renewal {
@@ -180,13 +193,13 @@ impl Renewal {
                     Err(mut missed) => {
                         // What was open before is still, unless HighLevel says that it is over.
                         let is_over = missed.refresh_token == RefreshTokenState::Dead;
-                        if is_over && let PairSource::Install { .. } = &self.source {
+                        if is_over && let Some(remedy) = self.source.remedy() {
                             // After a renewal that was cut off, the pair that took its place is with nobody.
                             self.report(match kept.is_open {
                                 true => CredentialStatus::Unsure,
                                 false => CredentialStatus::Refused,
                             });
-                            missed.failure.remedy = Some(SIGN_IN_AGAIN.into());
+                            missed.failure.remedy = Some(remedy.into());
                         }
                         let is_untouched = missed.refresh_token == RefreshTokenState::Untouched;
                         if is_over || (is_untouched && !kept.is_open) {
@@ -256,6 +269,11 @@ impl Renewal {
                 let what = format!("The app was uninstalled from the {}.", self.holder.noun());
                 Failure::new(FailureClass::Auth, what).with_remedy(SIGN_IN_AGAIN)
             }
+            PairSource::Login => Failure::new(
+                FailureClass::Auth,
+                "The sign-in at HighLevel was forgotten here.",
+            )
+            .with_remedy(self.source.remedy().unwrap_or_default()),
         })?;
         let text = kept.text.expose_secret().as_bytes();
         let pair = Pair::parse(text, 0);
@@ -331,7 +349,8 @@ impl Renewal {
                 "HighLevel gave tokens of another {} than the app was installed for.",
                 self.holder.noun()
             );
-            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(SIGN_IN_AGAIN));
+            let remedy = self.source.remedy().unwrap_or_default();
+            return Err(Failure::new(FailureClass::TokenClass, what).with_remedy(remedy));
         };
         let path = file.path().display();
         if pair.other("userType") == Some("Location") {

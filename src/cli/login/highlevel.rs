@@ -1,0 +1,130 @@
+//! `login --highlevel`: the sign-in at HighLevel by the operator's app, whose redirect address is not of this machine.
+//!
+//! HighLevel takes no address of this machine for an app, so nothing can listen: the person brings the address at which the
+//! browser ended. It is good for nobody else, because a code is exchanged with the app's secret alone.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{CliError, Login, Logout, random_text, read_address};
+use crate::call::Pipeline;
+use crate::cli::output::note;
+use crate::cli::runtime;
+use crate::config::{Config, Flags, MARKETPLACE_CALLBACK};
+use crate::upstream::company::{App, HighLevelLogin, consent_page};
+use crate::upstream::{Caller, Failure, TenantId, Transport};
+
+/// For sentences, and as the JSON of `login` names the server.
+const NAME: &str = "HighLevel";
+
+pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError> {
+    let (config, store) = login.of.make(flags)?;
+    let app = app(&config)?;
+    let redirect = redirect(login, &config)?;
+    let state = random_text()?;
+    let page = consent_page(&config.marketplace, &redirect, &state)?;
+    login.show(page.as_str());
+    let how_it_ends = format!(
+        "Choose a sub-account there. Your browser ends at an address that begins with {redirect}, whatever that page shows."
+    );
+    let code = read_address(&how_it_ends, &redirect)?.code(&state, NAME)?;
+    let oauth = Transport::open(&config).map_err(CliError)?.oauth();
+    let kept = HighLevelLogin::new(&store);
+    let begun = kept.begin(&oauth, &app, (&code, &redirect));
+    let install = runtime()?.block_on(begun).map_err(sentence)?;
+    if !config.account.is_empty() {
+        note("HIGHLEVEL_TOKEN is set: `stdio` and `call` act with that until it is not.");
+    }
+    let location = install.location().map(TenantId::as_str);
+    let company = install.company().map(TenantId::as_str);
+    let place = match (location, company) {
+        (Some(location), _) => format!("for the sub-account {location}"),
+        (None, Some(company)) => format!("for the agency {company}"),
+        (None, None) => "for an agency".to_owned(),
+    };
+    let next = match (location, install.approved.len()) {
+        (Some(_), _) | (None, 1) => "",
+        (None, _) => " Set HIGHLEVEL_LOCATION_ID to a sub-account, or name one in each call.",
+    };
+    let text = format!(
+        "You are signed in at {NAME}, {place}. `highlevel-mcp stdio` and `highlevel-mcp call` act there while HIGHLEVEL_TOKEN is \
+         not set; `highlevel-mcp logout --highlevel` forgets it.{next}\n"
+    );
+    let record = json!({
+        "server": NAME, "is_signed_in": true, "location": location, "company": company,
+    });
+    login.output.record(&record, text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// HighLevel has no call that ends tokens: only the app's uninstallation does.
+pub(super) fn sign_out(logout: &Logout, flags: &Flags) -> Result<ExitCode, CliError> {
+    let (_, store) = logout.of.open(flags)?;
+    if !HighLevelLogin::new(&store).forget()? {
+        return Err(CliError(format!("you are not signed in at {NAME}")));
+    }
+    let why = "HighLevel ends it only where the app is uninstalled";
+    let text = format!(
+        "The sign-in at {NAME} is forgotten here. The app is still installed: uninstall it in {NAME} to end its access.\n"
+    );
+    let record = json!({"server": NAME, "is_signed_in": false, "server_knows": false, "why": why});
+    logout.output.record(&record, text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whom calls act for by that sign-in; `None` where the settings have a token, or nobody is signed in.
+pub(in crate::cli) fn caller(
+    config: &Config,
+    pipeline: &Pipeline,
+) -> Result<Option<Caller>, CliError> {
+    let login = HighLevelLogin::new(&pipeline.controls().store);
+    if !config.account.is_empty() || !login.is_kept()? {
+        return Ok(None);
+    }
+    let named = match config.account.location_id.as_str() {
+        "" => None,
+        text => Some(
+            TenantId::parse(text)
+                .ok_or_else(|| CliError("HIGHLEVEL_LOCATION_ID is no HighLevel id".to_owned()))?,
+        ),
+    };
+    let oauth = pipeline.transport().oauth();
+    let found = login.caller(&oauth, app(config)?, named);
+    found.map_err(sentence)
+}
+
+fn app(config: &Config) -> Result<App, CliError> {
+    if !config.marketplace.is_on() {
+        return Err(CliError(
+            "the settings name no app of HighLevel's Marketplace, with which one signs in there: set marketplace.client_id \
+             and marketplace.client_secret"
+                .to_owned(),
+        ));
+    }
+    App::from_settings(config).map_err(CliError)
+}
+
+fn redirect(login: &Login, config: &Config) -> Result<String, CliError> {
+    match (&login.redirect, config.oauth.url.as_str()) {
+        (Some(own), _) => match own.parse::<reqwest::Url>() {
+            Ok(url) if url.scheme() == "https" && url.fragment().is_none() => Ok(own.clone()),
+            _ => Err(CliError(format!(
+                "--redirect {own:?} is not an address that HighLevel takes: it begins with https:// and has no #"
+            ))),
+        },
+        (None, "") => Err(CliError(
+            "give --redirect with the redirect address of the app, exactly as its page in the Marketplace has it".to_owned(),
+        )),
+        (None, url) => Ok(format!("{url}{MARKETPLACE_CALLBACK}")),
+    }
+}
+
+fn sentence(failure: Failure) -> CliError {
+    let remedy = failure.remedy.as_deref().unwrap_or_default();
+    CliError(
+        format!("{} {remedy}", failure.sentence)
+            .trim_end()
+            .to_owned(),
+    )
+}
