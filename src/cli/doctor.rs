@@ -187,13 +187,17 @@ async fn examine(
     findings.extend(setup::windows(pipeline).await);
     let is_reachable = reach(pipeline.transport(), &mut findings).await;
     findings.extend(setup::locations(pipeline, is_reachable).await?);
-    let Some(mut caller) = account::credential(config, &mut findings) else {
+    let login = account::login(config, pipeline, &mut findings)?;
+    let is_login = login.is_some();
+    let Some(mut caller) = login.or_else(|| account::credential(config, &mut findings)) else {
         return Ok(findings);
     };
     let mut obstacle = (!is_reachable).then_some("HighLevel does not answer");
     let secret = config.account.token.expose_secret();
     let claims = Claims::parse(secret);
-    account::token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
+    if !is_login {
+        account::token(claims.as_ref(), secret.starts_with("pit-"), &mut findings);
+    }
     if !account::location(&mut caller, claims.as_ref(), &mut findings) {
         obstacle = obstacle.or(Some("no location to try it on"));
     }

@@ -34,7 +34,7 @@ use crate::http::pages::client_steps::StepsFor;
 use crate::http::passkeys::RelyingParty;
 use attempts::Attempts;
 pub(in crate::http) use authorize::rules_row;
-use marketplace::MarketplaceApp;
+use marketplace::app::MarketplaceApp;
 use state::clients::Clients;
 use state::customers::Customers;
 use state::events::Events;

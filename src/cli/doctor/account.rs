@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 
 use super::{CheckMark, Finding};
+use crate::call::Pipeline;
+use crate::cli::CliError;
+use crate::cli::login::highlevel;
 use crate::config::Config;
 use crate::http::own_account;
 use crate::upstream::{Caller, Claims, LocationBinding, TenantId};
@@ -24,6 +27,20 @@ pub(super) fn credential(config: &Config, findings: &mut Vec<Finding>) -> Option
     };
     findings.push(finding);
     None
+}
+
+/// The sign-in of `login --highlevel`, where the settings have no token.
+pub(super) fn login(
+    config: &Config,
+    pipeline: &Pipeline,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Caller>, CliError> {
+    let login = highlevel::caller(config, pipeline)?;
+    if login.is_some() {
+        let what = "the sign-in of `highlevel-mcp login --highlevel`";
+        findings.push(Finding::ok("token", what));
+    }
+    Ok(login)
 }
 
 /// What kind it is; whether HighLevel takes it is seen by the first read.

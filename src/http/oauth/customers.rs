@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::SignIn;
-use crate::http::pages::customers::{CONNECT, CONNECT_SIGN_IN, CONNECT_TOKEN};
+use crate::http::pages::customers::{CONNECT, CONNECT_SIGN_IN, CONNECT_TOKEN, CONNECTED};
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::problem::HttpProblem;
 use state::StoreError;
@@ -43,6 +43,7 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route(CONNECT, get(connect::show).post(connect::open))
         .route(CONNECT_TOKEN, post(connect::by_token))
         .route(CONNECT_SIGN_IN, post(sign_in::begin))
+        .route(CONNECTED, get(sign_in::show_connected))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 

@@ -2,14 +2,13 @@
 //!
 //! HighLevel refuses addresses to come back to that have its own name in them, hence `crm`.
 
+pub(super) mod app;
 pub(super) mod arrival;
 mod callback_query;
 mod sync;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
@@ -22,21 +21,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::SignIn;
 use super::customers::sign_in as customer;
-use super::highlevel_key::HighLevelKey;
 use super::visitor::{Visitor, flow, own_form, unavailable};
-use crate::call::{AddressLimiter, GrantControls, Pipeline};
-use crate::config::{Config, MARKETPLACE_CALLBACK, MarketplaceSettings};
+use crate::config::MARKETPLACE_CALLBACK;
 use crate::http::client_address::Peer;
 use crate::http::pages::PageKind;
 use crate::http::pages::come_back::ComeBackPage;
 use crate::http::pages::form::LARGEST_FORM;
 use crate::http::pages::notice::PageProblem;
-use crate::upstream::company::{Installs, MarketplaceInstall, consent_page};
-use crate::upstream::failure::Failure;
+use app::{MarketplaceApp, bytes, not_set_up};
 use callback_query::CallbackQuery;
-use state::StoreError;
-use state::flows::{FlowProblem, Flows, LONGEST_FLOW, SignInFlow};
-use sync::InstallSync;
+use state::flows::{FlowProblem, SignInFlow};
 
 const BEGIN: &str = "/connect/crm";
 const CONFIRM: &str = "/connect/crm/confirm";
@@ -53,25 +47,6 @@ const LONGEST_NEXT: usize = 8 << 10;
 /// HighLevel's codes are good for some minutes.
 const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
-/// Sign-ins that are begun from one address at once, and how long until another one: twenty in ten minutes.
-const MOST_BEGUN: u32 = 20;
-const NEXT_BEGUN: Duration = Duration::from_secs(30);
-
-/// Those whose address is not known have so many times more, together.
-const UNKNOWN: u32 = 12;
-
-/// The operator's app, and who is on the way to it.
-pub(in crate::http) struct MarketplaceApp {
-    settings: MarketplaceSettings,
-    /// Where HighLevel sends people back to.
-    redirect: String,
-    pub(super) installs: Installs,
-    flows: Flows,
-    pub(super) sync: InstallSync,
-    pub(super) webhook_key: HighLevelKey,
-    begun: AddressLimiter,
-}
-
 /// Where a person signs in at the CRM, and comes back to `next`; `None` where there is no app.
 pub(in crate::http) fn sign_in_address(sign_in: &SignIn, next: &str) -> Option<String> {
     sign_in.marketplace.as_ref()?;
@@ -85,83 +60,6 @@ pub(super) fn routes() -> Router<Arc<SignIn>> {
         .route(MARKETPLACE_CALLBACK, get(come_back))
         .route(CONFIRM, post(confirm))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
-}
-
-impl MarketplaceApp {
-    /// `None` where the settings name no app. Fails with a sentence.
-    pub(super) fn new(
-        config: &Config,
-        pipeline: &Pipeline,
-        sign_in: &GrantControls,
-    ) -> Result<Option<Self>, String> {
-        let Some(installs) = &sign_in.installs else {
-            return Ok(None);
-        };
-        let settings = config.marketplace.clone();
-        let webhook_key = HighLevelKey::parse(&settings.webhook_key).ok_or(
-            "marketplace.webhook_key is no Ed25519 key as HighLevel publishes it: SubjectPublicKeyInfo in base64; leave it out",
-        )?;
-        Ok(Some(Self {
-            settings,
-            redirect: format!("{}{MARKETPLACE_CALLBACK}", config.oauth.url),
-            installs: installs.clone(),
-            flows: Flows::new(&pipeline.controls().store),
-            sync: InstallSync::new(pipeline, installs, &sign_in.vault),
-            webhook_key,
-            begun: AddressLimiter::new(MOST_BEGUN, NEXT_BEGUN).with_unknown(UNKNOWN),
-        }))
-    }
-
-    /// On to HighLevel's page. `text` is kept for this browser's way back, under the name `step`.
-    pub(super) async fn lead(
-        &self,
-        sign_in: &SignIn,
-        visitor: &Visitor,
-        address: Option<IpAddr>,
-        (step, text): (&str, &SecretString),
-    ) -> Result<Response, PageProblem> {
-        self.begun.acquire(address).map_err(|_| {
-            PageProblem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many sign-ins were begun from here",
-                "Try again in a minute.",
-            )
-        })?;
-        let browser = visitor.browser.flow_or_new().ok_or_else(|| {
-            unavailable(StoreError::from(
-                "the system gives no random numbers".to_owned(),
-            ))
-        })?;
-        let begun = self.flows.begin(bytes(&browser), step, text, LONGEST_FLOW);
-        let token = begun.await.map_err(unavailable)?;
-        let page = consent_page(&self.settings, &self.redirect, token.expose_secret());
-        let page = page.map_err(|_| {
-            tracing::error!("marketplace.url is not an address");
-            not_set_up()
-        })?;
-        let mut response = sign_in.pages.redirect(page.as_str());
-        visitor.browser.keep_flow(&mut response, &browser);
-        Ok(response)
-    }
-
-    /// What HighLevel gives for the code with which a browser came back. Where it gives nothing, the log says why.
-    pub(super) async fn redeem(&self, code: &SecretString) -> Option<MarketplaceInstall> {
-        let redeemed = self.installs.redeem(code, &self.redirect).await;
-        redeemed.inspect_err(log_failure).ok()
-    }
-
-    /// What was asked for with the state with which a browser came back; `None` where it is not under way here.
-    async fn take(
-        &self,
-        visitor: &Visitor,
-        state: &SecretString,
-    ) -> Result<Result<SignInFlow, FlowProblem>, PageProblem> {
-        let Some(browser) = &visitor.browser.flow else {
-            return Ok(Err(FlowProblem::Foreign));
-        };
-        let taken = self.flows.take(state, bytes(browser)).await;
-        taken.map_err(unavailable)
-    }
 }
 
 /// On to HighLevel's page.
@@ -284,14 +182,6 @@ fn app(sign_in: &SignIn) -> Result<&MarketplaceApp, PageProblem> {
     sign_in.marketplace.as_ref().ok_or_else(not_set_up)
 }
 
-fn not_set_up() -> PageProblem {
-    PageProblem::new(
-        StatusCode::NOT_FOUND,
-        "There is no such sign-in here",
-        "Whoever runs this server has not set it up. Use an invitation, or ask them.",
-    )
-}
-
 fn unreadable() -> PageProblem {
     PageProblem::new(
         StatusCode::BAD_REQUEST,
@@ -329,16 +219,6 @@ pub(in crate::http) fn own_page(query: &str) -> Option<String> {
     };
     let next = next.filter(|next| is_ours(next));
     next.map(Cow::into_owned)
-}
-
-/// Why HighLevel gives no tokens is the operator's to know.
-pub(super) fn log_failure(failure: &Failure) {
-    let remedy = failure.remedy.as_deref().unwrap_or_default();
-    tracing::warn!(message = failure.message, "{} {remedy}", failure.sentence);
-}
-
-fn bytes(browser: &SecretString) -> &[u8] {
-    browser.expose_secret().as_bytes()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::SignIn;
-use super::marketplace::MarketplaceApp;
+use super::marketplace::app::MarketplaceApp;
 use crate::upstream::TenantId;
 use state::clock::SteadyClock;
 use state::vault::{InstallNotice, NoticeOutcome};

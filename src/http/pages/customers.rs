@@ -1,6 +1,7 @@
 //! Pages for a customer whom a builder asks to connect a location.
 
 use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
 
 use super::brand::Brand;
 use super::form::{problem, secret, text, token};
@@ -11,6 +12,9 @@ pub(in crate::http) const CONNECT: &str = "/connect";
 
 /// The form for a token.
 pub(in crate::http) const CONNECT_TOKEN: &str = "/connect/token";
+
+/// The end of a sign-in at the CRM.
+pub(in crate::http) const CONNECTED: &str = "/connect/connected";
 
 /// The button that leads to the CRM.
 pub(in crate::http) const CONNECT_SIGN_IN: &str = "/connect/sign-in";
@@ -49,12 +53,13 @@ pub(in crate::http) struct CustomerPage<'a> {
 }
 
 /// A location is connected: which one, and the way on.
-pub(in crate::http) struct ConnectedPage<'a> {
-    pub builder: &'a str,
-    pub location: &'a str,
+#[derive(Deserialize, Serialize)]
+pub(in crate::http) struct ConnectedPage {
+    pub builder: String,
+    pub location: String,
     /// The host of `way_back`.
-    pub goes_to: &'a str,
-    pub way_back: &'a str,
+    pub goes_to: String,
+    pub way_back: String,
 }
 
 impl CustomerPage<'_> {
@@ -116,14 +121,14 @@ impl CustomerPage<'_> {
 
     fn way_to_end(&self) -> &'static str {
         match (self.may_sign_in, self.may_paste) {
-            (true, true) => "uninstall the app, or delete the integration,",
+            (true, true) => "uninstall the app or delete the integration",
             (true, false) => "uninstall the app",
             (false, _) => "delete the integration",
         }
     }
 }
 
-impl ConnectedPage<'_> {
+impl ConnectedPage {
     pub(in crate::http) fn page(&self, brand: &Brand) -> Page {
         let body = html! {
             p {

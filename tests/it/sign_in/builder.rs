@@ -36,11 +36,11 @@ impl Builder {
         let sandbox = Sandbox::start(SandboxOptions::default()).await;
         let settings = [&SIGN_IN[..], settings].concat();
         let server = TestServer::start_with(&sandbox.url, &settings).await;
-        Self::at(sandbox, server).await
+        Self::new(sandbox, server).await
     }
 
-    /// With a key of that server.
-    pub(super) async fn at(sandbox: Sandbox, server: TestServer) -> Self {
+    /// A builder with a key of that server.
+    pub(super) async fn new(sandbox: Sandbox, server: TestServer) -> Self {
         let key = make_key(&server, "Acme App", &[RETURN]).await;
         Self {
             sandbox,

@@ -29,7 +29,7 @@ async fn builder(marketplace: MarketplaceOptions) -> Builder {
 
 async fn builder_with(marketplace: MarketplaceOptions, settings: &[(&str, &str)]) -> Builder {
     let world = MarketplaceFixture::start_with("invited", marketplace, settings).await;
-    Builder::at(world.sandbox, world.server).await
+    Builder::new(world.sandbox, world.server).await
 }
 
 /// Where the browser of a customer is sent who presses the button of the link's page and chooses so at HighLevel.
@@ -44,11 +44,20 @@ async fn sign_in(
     chosen(&builder.sandbox, &begun, choice).await
 }
 
+/// The page at the end of the way back.
+async fn arrive(browser: &Browser, path: &str) -> Page {
+    let came = browser.get(path).await;
+    match came.status {
+        303 => browser.get(came.location()).await,
+        _ => came,
+    }
+}
+
 /// The whole way of a customer; the page at its end.
 async fn connect(builder: &Builder, link: &Value, choice: &[(&str, &str)]) -> Page {
     let browser = Browser::new(&builder.server);
     let back = sign_in(builder, &browser, link, choice).await;
-    browser.get(&path(&back)).await
+    arrive(&browser, &path(&back)).await
 }
 
 /// The address at the builder's to which the last page leads.
@@ -88,8 +97,16 @@ async fn what_a_customer_chooses_is_the_links() {
         assert!(page.text.contains(part), "no {part} in {}", page.text);
     }
     let back = sign_in(&builder, &browser, &link, &ALONE).await;
-    let connected = browser.get(&path(&back)).await;
+    let came = browser.get(&path(&back)).await;
+    let shown_at = came.location();
+    let connected = browser.get(shown_at).await;
     assert_eq!(connected.heading(), "Summit Fitness is connected");
+    assert_eq!(browser.get(shown_at).await.text, connected.text, "again");
+    let stranger = Browser::new(&builder.server);
+    drop(open(&stranger, &builder.make("other", "read-only").await).await);
+    let foreign = stranger.get(shown_at).await;
+    assert_eq!(foreign.heading(), "There is nothing more to do here");
+    assert!(!foreign.text.contains("hlo_") && !shown_at.contains("hlo_"));
     for part in ["Acme App", "BrightCRM", "Go on to app.example.com"] {
         assert!(
             connected.text.contains(part),
@@ -187,7 +204,7 @@ async fn a_way_back_is_good_once_and_in_its_browser_alone() {
         "nothing was asked of HighLevel"
     );
     assert_eq!(locations(&builder).await, []);
-    let connected = browser.get(&good).await;
+    let connected = arrive(&browser, &good).await;
     assert_eq!(connected.heading(), "Summit Fitness is connected");
     assert_eq!(browser.get(&good).await.status, 400, "the same again");
     let state = builder.link(text(&other_link, "/id")).await["state"].take();
@@ -248,9 +265,9 @@ async fn who_chooses_not_what_the_link_is_for_may_choose_again() {
         (&CANCEL[..], "You chose no sub-account"),
         (
             &agency,
-            "You chose a whole agency, or several sub-accounts.",
+            "BrightCRM gave access to a whole agency, or to several sub-accounts",
         ),
-        (&several, "This link connects one."),
+        (&several, "this link connects one"),
     ] {
         let builder = builder(MarketplaceOptions::default()).await;
         let link = builder.make("customer-7", "read-only").await;
@@ -356,7 +373,8 @@ async fn without_a_state_the_customer_has_to_say_so() {
     let asked = browser.get(&with(&back, "state", None)).await;
     assert_eq!(asked.heading(), "Connect this sub-account?");
     assert_eq!(locations(&builder).await, []);
-    let connected = browser.submit("/connect/crm/confirm", &asked, &[]).await;
+    let came = browser.submit("/connect/crm/confirm", &asked, &[]).await;
+    let connected = browser.get(came.location()).await;
     assert_eq!(connected.heading(), "Summit Fitness is connected");
     // One begun for the console, and one for the link: nobody knows which it is.
     let link = builder.make("customer-8", "read-only").await;
@@ -383,7 +401,7 @@ async fn what_highlevel_does_not_take_uses_no_link_up() {
     );
     let begun = browser.submit(SIGN_IN, &wrong, &[]).await;
     let back = chosen(&builder.sandbox, &begun, &ALONE).await;
-    let connected = browser.get(&path(&back)).await;
+    let connected = arrive(&browser, &path(&back)).await;
     assert_eq!(connected.heading(), "Summit Fitness is connected");
     // From a page of somebody else's, and in another browser.
     let link = builder.make("customer-8", "read-only").await;

@@ -4,22 +4,29 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use secrecy::SecretString;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::SignIn;
+use super::super::marketplace::app::{MarketplaceApp, log_failure};
 use super::super::marketplace::arrival::describe;
-use super::super::marketplace::{MarketplaceApp, log_failure};
-use super::super::visitor::{Visitor, own_form, unavailable};
+use super::super::visitor::{Visitor, flow, own_form, unavailable};
 use super::visit::{CustomerVisit, PageTrouble, host, not_good};
 use crate::http::client_address::Peer;
 use crate::http::pages::PageKind;
 use crate::http::pages::clean::one_line;
-use crate::http::pages::customers::ConnectedPage;
+use crate::http::pages::customers::{CONNECTED, ConnectedPage};
 use crate::http::pages::notice::PageProblem;
 use state::StoreError;
+
+/// What the page at the end is sealed as.
+const SEALED: &str = "connected ";
+
+/// As long as the builder's code is good.
+const CODE_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the flows of customers are kept as; the text of one is that of the link.
 pub(in crate::http::oauth) const STEP: &str = "customer";
@@ -85,8 +92,8 @@ pub(in crate::http::oauth) async fn arrive(
         Some((install, location))
     }) else {
         let bulk = format!(
-            "You chose a whole agency, or several sub-accounts. This link connects one. Nothing was connected. Sign in \
-             again and choose one sub-account; where {crm_name} does not ask again, uninstall the app there first."
+            "{crm_name} gave access to a whole agency, or to several sub-accounts, and this link connects one. Nothing was \
+             connected. Sign in again and choose one sub-account; if {crm_name} does not ask again, uninstall the app there first."
         );
         return visit.show(Some(PageTrouble::SignIn(&bulk)));
     };
@@ -107,10 +114,57 @@ pub(in crate::http::oauth) async fn arrive(
     };
     let way_back = visit.connect(&location.id, is_new).await?;
     let page = ConnectedPage {
-        builder: &visit.builder(),
-        location: &one_line(&location.name, 80),
-        goes_to: &host(&visit.link.return_url),
-        way_back: way_back.as_str(),
+        builder: visit.builder(),
+        location: one_line(&location.name, 80),
+        goes_to: host(&visit.link.return_url),
+        way_back: way_back.into(),
     };
-    Ok(sign_in.pages.show(&page.page(&sign_in.pages.brand)))
+    lead_to(sign_in, &visit.visitor, &page)
+}
+
+/// To the page at an address of its own, where it can be loaded again: this one is good once.
+fn lead_to(
+    sign_in: &SignIn,
+    visitor: &Visitor,
+    page: &ConnectedPage,
+) -> Result<Response, PageProblem> {
+    let browser = flow(&visitor.browser)?;
+    let text = serde_json::to_string(page).map_err(|error| StoreError::from(error.to_string()));
+    let text = format!("{SEALED}{}", text.map_err(unavailable)?);
+    let key = browser.expose_secret().as_bytes();
+    let sealed = sign_in.forms.seal(&text, key, CODE_LASTS);
+    let sealed = sealed.map_err(unavailable)?;
+    let address = format!("{CONNECTED}?page={sealed}");
+    Ok(sign_in.pages.redirect(&address))
+}
+
+/// Shows it to the browser that connected the location, as long as the builder's code is good.
+pub(super) async fn show_connected(
+    State(sign_in): State<Arc<SignIn>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shown = async {
+        let visitor = Visitor::find(&sign_in, &headers).await?;
+        let browser = flow(&visitor.browser)?;
+        let query = query.unwrap_or_default();
+        let sealed = query.strip_prefix("page=").unwrap_or_default();
+        let opened = sign_in
+            .forms
+            .open(sealed, browser.expose_secret().as_bytes());
+        let text = opened.ok();
+        let text = text.as_deref().and_then(|text| text.strip_prefix(SEALED));
+        let page = text.and_then(|text| serde_json::from_str::<ConnectedPage>(text).ok());
+        let page = page.ok_or_else(|| {
+            PageProblem::new(
+                StatusCode::BAD_REQUEST,
+                "There is nothing more to do here",
+                "This page was open for too long, or belongs to another browser. Go back to where you came from: what you \
+                 connected is connected.",
+            )
+        })?;
+        Ok(sign_in.pages.show(&page.page(&sign_in.pages.brand)))
+    };
+    let shown = shown.await;
+    sign_in.pages.respond(shown, PageKind::Consent)
 }

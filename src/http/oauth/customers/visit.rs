@@ -16,6 +16,7 @@ use crate::http::pages::notice::PageProblem;
 use policy::{BuiltInRules, NamedRules};
 use state::StoreError;
 use state::customers::ConnectLink;
+use state::vault::CredentialStatus;
 
 /// What the form of a link is sealed as.
 const SEALED: &str = "customer ";
@@ -114,12 +115,14 @@ impl<'a> CustomerVisit<'a> {
         Ok(response)
     }
 
-    /// Whether the server has no such location of its own yet.
+    /// Whether the server has no such location of its own yet, or one from which the app was uninstalled.
     pub(super) async fn is_new(&self, location: &str) -> Result<bool, PageProblem> {
         let known = self.sign_in.vault.list().await.map_err(unavailable)?;
-        Ok(known
-            .iter()
-            .all(|one| one.owner.is_some() || one.location != location))
+        Ok(!known.iter().any(|one| {
+            one.owner.is_none()
+                && one.location == location
+                && one.status != CredentialStatus::Uninstalled
+        }))
     }
 
     /// Uses the link up; the address at the builder's, with a code.

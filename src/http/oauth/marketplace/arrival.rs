@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{BEGIN, MarketplaceApp, SignIn};
+use super::app::MarketplaceApp;
+use super::{BEGIN, SignIn};
 use crate::config::Who;
 use crate::http::oauth::pasted_token::wait_until_known;
 use crate::http::oauth::visitor::{Visitor, unavailable};
