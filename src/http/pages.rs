@@ -64,7 +64,7 @@ pub(super) struct Page {
     pub kind: PageKind,
     pub status: StatusCode,
     pub body: Markup,
-    /// Of a page of the console: who reads it. `None` where a request was refused before that was known.
+    /// Of a page of the console: who reads it. Without one there is no menu.
     pub reader: Option<Reader>,
 }
 
@@ -177,7 +177,7 @@ impl Pages {
         response
     }
 
-    /// What came of a request, or the page that says why nothing did.
+    /// What came of a request, or the page that says why nothing did, without a menu.
     pub(super) fn respond(
         &self,
         answer: Result<Response, PageProblem>,

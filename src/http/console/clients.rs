@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::connections::origin;
 use super::extractors::{Operator, PageQuery};
-use super::frame::{operators_only, show};
+use super::frame::{operators_only, respond, show};
 use super::minute;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
@@ -91,7 +91,7 @@ pub(super) async fn block(
     body: Bytes,
 ) -> Response {
     let set = set_blocked(&sign_in, true, &headers, &body).await;
-    sign_in.pages.respond(set, PageKind::Console(Part::Clients))
+    respond(&sign_in, &headers, set, Part::Clients).await
 }
 
 pub(super) async fn unblock(
@@ -100,7 +100,7 @@ pub(super) async fn unblock(
     body: Bytes,
 ) -> Response {
     let set = set_blocked(&sign_in, false, &headers, &body).await;
-    sign_in.pages.respond(set, PageKind::Console(Part::Clients))
+    respond(&sign_in, &headers, set, Part::Clients).await
 }
 
 /// Neither needs a fresh proof: the one takes away, and after the other people have to consent anew.

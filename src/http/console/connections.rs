@@ -133,9 +133,7 @@ pub(super) async fn end(
     body: Bytes,
 ) -> Response {
     let ended = end_some(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(ended, PageKind::Console(Part::Connections))
+    frame::respond(&sign_in, &headers, ended, Part::Connections).await
 }
 
 async fn end_some(

@@ -11,7 +11,7 @@ use super::is_operator;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::Visitor;
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{Page, Reader, badge};
+use crate::http::pages::{Page, PageKind, Part, Reader, badge};
 use state::sessions::PersonSession;
 
 /// The answer that shows `page` to whoever is signed in.
@@ -20,11 +20,40 @@ pub(super) async fn show(
     session: &PersonSession,
     page: Page,
 ) -> Result<Response, PageProblem> {
-    let reader = Reader {
+    let reader = read_by(sign_in, session).await?;
+    Ok(sign_in.pages.show(&page.with_reader(reader)))
+}
+
+/// What came of a form, or the page that says why nothing did: with the menu of whoever is signed in, and with none for
+/// anybody else.
+pub(super) async fn respond(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    answer: Result<Response, PageProblem>,
+    part: Part,
+) -> Response {
+    let problem = match answer {
+        Ok(response) => return response,
+        Err(problem) => problem,
+    };
+    let reader = match Visitor::watching(sign_in, headers).await {
+        Ok(Visitor {
+            session: Some(session),
+            ..
+        }) => read_by(sign_in, &session).await.ok(),
+        _ => None,
+    };
+    sign_in.pages.show(&match reader {
+        Some(reader) => problem.page(PageKind::Console(part)).with_reader(reader),
+        None => problem.page(PageKind::Entry),
+    })
+}
+
+async fn read_by(sign_in: &SignIn, session: &PersonSession) -> Result<Reader, PageProblem> {
+    Ok(Reader {
         is_operator: is_operator(&session.person),
         waiting: waiting_for(sign_in, &session.person).await?.len(),
-    };
-    Ok(sign_in.pages.show(&page.with_reader(reader)))
+    })
 }
 
 /// For pages and forms that are the operators' alone.

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 use super::connections::describe;
 use super::extractors::{Operator, PageQuery};
-use super::frame::{operators_only, show};
+use super::frame::{operators_only, respond, show};
 use super::{minute, some};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
@@ -117,9 +117,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Response {
     let revoked = revoke_one(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(revoked, PageKind::Console(Part::Keys))
+    respond(&sign_in, &headers, revoked, Part::Keys).await
 }
 
 /// Takes away only: it needs no fresh proof.

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::extractors::SignedIn;
-use super::{is_operator, minute};
+use super::{frame, is_operator, minute};
 use crate::call::HolderRef;
 use crate::http::client_address::Peer;
 use crate::http::oauth::SignIn;
@@ -37,7 +37,7 @@ pub(super) async fn list(
 
 async fn show(sign_in: &SignIn, session: &PersonSession) -> Result<Response, PageProblem> {
     let page = page(sign_in, session, (None, None)).await?;
-    super::frame::show(sign_in, session, page).await
+    frame::show(sign_in, session, page).await
 }
 
 /// With what was connected just now, or what was wrong.
@@ -71,9 +71,7 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Response {
     let added = add_one(&sign_in, peer, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(added, PageKind::Console(Part::Locations))
+    frame::respond(&sign_in, &headers, added, Part::Locations).await
 }
 
 async fn add_one(
@@ -92,7 +90,7 @@ async fn add_one(
             page.with_status(StatusCode::BAD_REQUEST)
         }
     };
-    super::frame::show(sign_in, session, page).await
+    frame::show(sign_in, session, page).await
 }
 
 /// All that this person reaches or, as operator, looks after. First what is not well.
@@ -181,9 +179,7 @@ pub(super) async fn remove(
     body: Bytes,
 ) -> Response {
     let removed = remove_one(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(removed, PageKind::Console(Part::Locations))
+    frame::respond(&sign_in, &headers, removed, Part::Locations).await
 }
 
 async fn remove_one(

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::minute;
+use super::{frame, minute};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::marketplace::own_page;
 use crate::http::oauth::visitor::{
@@ -198,9 +198,7 @@ async fn remove(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap, body: By
         removed.await.map_err(unavailable)?;
         Ok(sign_in.pages.redirect(PASSKEYS))
     };
-    sign_in
-        .pages
-        .respond(removed.await, PageKind::Console(Part::Home))
+    frame::respond(&sign_in, &headers, removed.await, Part::Home).await
 }
 
 async fn begin_sign_in(

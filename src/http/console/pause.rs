@@ -81,9 +81,7 @@ pub(super) async fn decide(
     body: Bytes,
 ) -> Response {
     let decided = decide_one(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(decided, PageKind::Console(Part::Pause))
+    frame::respond(&sign_in, &headers, decided, Part::Pause).await
 }
 
 async fn decide_one(

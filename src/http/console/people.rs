@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::extractors::{Operator, PageQuery};
-use super::frame::{operators_only, show};
+use super::frame::{operators_only, respond, show};
 use super::proof::{fresh_only, is_fresh};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
@@ -146,9 +146,7 @@ pub(super) async fn end(
     body: Bytes,
 ) -> Response {
     let ended = end_one(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(ended, PageKind::Console(Part::People))
+    respond(&sign_in, &headers, ended, Part::People).await
 }
 
 async fn end_one(
@@ -192,7 +190,7 @@ pub(super) async fn set_approvals(
     body: Bytes,
 ) -> Response {
     let set = set_those_of_one(&sign_in, &headers, &body).await;
-    sign_in.pages.respond(set, PageKind::Console(Part::People))
+    respond(&sign_in, &headers, set, Part::People).await
 }
 
 async fn set_those_of_one(

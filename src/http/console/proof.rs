@@ -100,9 +100,7 @@ pub(super) async fn confirm(
     body: Bytes,
 ) -> Response {
     let confirmed = take_link(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(confirmed, PageKind::Console(Part::Home))
+    frame::respond(&sign_in, &headers, confirmed, Part::Home).await
 }
 
 /// Begins a session anew by a link of the same person.

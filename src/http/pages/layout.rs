@@ -43,8 +43,8 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
                         Some(logo) => { img src=(logo.path()) alt=(brand.name); }
                         None => { strong { (brand.name) } }
                     }
-                    @if let PageKind::Console(here) = page.kind {
-                        (menu(here, page.reader))
+                    @if let (PageKind::Console(here), Some(reader)) = (page.kind, page.reader) {
+                        (menu(here, reader))
                     }
                 }
                 main id="main" {
@@ -68,12 +68,11 @@ pub(super) fn frame(page: &Page, brand: &Brand, assets: &Assets) -> Markup {
 }
 
 /// Folded on a phone, without script. Wide screens unfold it by style.
-fn menu(here: Part, reader: Option<Reader>) -> Markup {
-    let is_operator = reader.is_some_and(|reader| reader.is_operator);
-    let waiting = reader.map_or(0, |reader| reader.waiting);
+fn menu(here: Part, reader: Reader) -> Markup {
+    let waiting = reader.waiting;
     let shown = PARTS
         .iter()
-        .filter(|one| is_operator || !one.is_for_operators);
+        .filter(|one| reader.is_operator || !one.is_for_operators);
     html! {
         details class="menu" {
             summary {
@@ -84,7 +83,7 @@ fn menu(here: Part, reader: Option<Reader>) -> Markup {
                 @for one in shown {
                     a href=(one.path) aria-current=[(one.part == here).then_some("page")] {
                         (one.name)
-                        @if let (Part::Approvals, Some(reader)) = (one.part, reader) { " " (badge(reader.waiting)) }
+                        @if one.part == Part::Approvals { " " (badge(waiting)) }
                     }
                 }
             }

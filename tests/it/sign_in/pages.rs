@@ -95,6 +95,51 @@ async fn every_page_stands_under_its_headers() {
     check_headers("/console/approvals/apr_none", &lost);
 }
 
+/// Where forms of the console go.
+const FORMS: [&str; 16] = [
+    "/console/approvals/apr_none",
+    "/console/connections/end",
+    "/console/connections/narrow",
+    "/console/locations/add",
+    "/console/locations/remove",
+    "/console/pause",
+    "/console/people/end",
+    "/console/people/approvals",
+    "/console/people/invite",
+    "/console/people/uninvite",
+    "/console/keys/new",
+    "/console/keys/revoke",
+    "/console/clients/block",
+    "/console/clients/unblock",
+    "/console/tools/contacts_create-contact",
+    "/console/rules/front",
+];
+
+#[tokio::test]
+async fn a_form_that_is_refused_shows_its_readers_menu_and_a_stranger_none() {
+    let agency = house(1).await;
+    let server = &agency.server;
+    let [stranger, member, operator] = [(); 3].map(|()| Browser::new(server));
+    sign_in_as_operator(server, &operator).await;
+    sign_in_as_member(server, &member, "Ada", &["b01"]).await;
+    // The page that refuses, whether it has a menu, and one of operators.
+    let menu =
+        |page: &Page| [">Menu", "href=\"/console/people\""].map(|part| page.text.contains(part));
+    for path in FORMS {
+        for (browser, status, expected) in [
+            (&stranger, 401, [false, false]),
+            (&member, 403, [true, false]),
+            (&operator, 403, [true, true]),
+        ] {
+            let page = browser.post(path, &[("form", "of nobody")]).await;
+            assert_eq!(page.status, status, "{path}");
+            assert_eq!(menu(&page), expected, "{path}: {}", page.text);
+        }
+    }
+    let page = stranger.get("/console/rules/new?name=-").await;
+    assert_eq!((page.status, menu(&page)), (400, [false, false]));
+}
+
 #[tokio::test]
 async fn pages_exist_where_people_sign_in_and_nowhere_else() {
     let without = TestServer::start("http://127.0.0.1:9").await;

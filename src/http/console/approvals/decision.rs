@@ -12,10 +12,11 @@ use tokio::time::{Instant, sleep};
 use super::decider::{Asker, Decider};
 use super::find;
 use super::waiting::store;
+use crate::http::console::frame;
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, unavailable};
+use crate::http::pages::Part;
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{PageKind, Part};
 use state::approvals::{Approval, ApprovalState, Approvals};
 use state::events::{EventKind, NewEvent};
 use state::people::Person;
@@ -55,9 +56,7 @@ pub(in crate::http::console) async fn decide(
     body: Bytes,
 ) -> Response {
     let decided = decide_one(&sign_in, &handle, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(decided, PageKind::Console(Part::Approvals))
+    frame::respond(&sign_in, &headers, decided, Part::Approvals).await
 }
 
 async fn decide_one(

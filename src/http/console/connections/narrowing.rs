@@ -11,10 +11,10 @@ use super::{PATH, check_own, page};
 use crate::http::console::{frame, is_operator};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, unavailable};
+use crate::http::pages::Part;
 use crate::http::pages::clean::one_line;
 use crate::http::pages::connections::NarrowingRow;
 use crate::http::pages::notice::PageProblem;
-use crate::http::pages::{PageKind, Part};
 use policy::{BuiltInRules, NamedRules, Policy};
 use state::grants::{GrantRecord, MOST_RULES};
 use state::people::Person;
@@ -25,9 +25,7 @@ pub(in crate::http::console) async fn narrow(
     body: Bytes,
 ) -> Response {
     let narrowed = take_away(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(narrowed, PageKind::Console(Part::Connections))
+    frame::respond(&sign_in, &headers, narrowed, Part::Connections).await
 }
 
 async fn take_away(

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use super::row;
 use crate::http::console::administration::{ChosenLocations, chosen_locations, reach_fields};
 use crate::http::console::extractors::Operator;
-use crate::http::console::frame::{operators_only, show};
+use crate::http::console::frame::{operators_only, respond, show};
 use crate::http::console::proof::{self, fresh_only, is_fresh};
 use crate::http::oauth::SignIn;
 use crate::http::oauth::visitor::{ConsoleForm, console_token, unavailable};
@@ -116,7 +116,7 @@ pub(in crate::http::console) async fn make(
     body: Bytes,
 ) -> Response {
     let made = make_one(&sign_in, &headers, &body).await;
-    sign_in.pages.respond(made, PageKind::Console(Part::Keys))
+    respond(&sign_in, &headers, made, Part::Keys).await
 }
 
 async fn make_one(

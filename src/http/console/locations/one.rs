@@ -110,9 +110,7 @@ pub(in crate::http::console) async fn change(
     body: Bytes,
 ) -> Response {
     let changed = change_one(&sign_in, &id, (peer, &headers), &body).await;
-    sign_in
-        .pages
-        .respond(changed, PageKind::Console(Part::Locations))
+    frame::respond(&sign_in, &headers, changed, Part::Locations).await
 }
 
 async fn change_one(

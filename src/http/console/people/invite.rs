@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::{PATH, read_fresh, words};
 use crate::http::console::administration::{ChosenLocations, chosen_locations, reach_fields};
 use crate::http::console::extractors::Operator;
-use crate::http::console::frame::{operators_only, show};
+use crate::http::console::frame::{operators_only, respond, show};
 use crate::http::console::minute;
 use crate::http::console::proof::{self, is_fresh};
 use crate::http::oauth::SignIn;
@@ -101,7 +101,7 @@ pub(in crate::http::console) async fn invite(
     body: Bytes,
 ) -> Response {
     let made = make(&sign_in, &headers, &body).await;
-    sign_in.pages.respond(made, PageKind::Console(Part::People))
+    respond(&sign_in, &headers, made, Part::People).await
 }
 
 async fn make(sign_in: &SignIn, headers: &HeaderMap, body: &[u8]) -> Result<Response, PageProblem> {
@@ -177,9 +177,7 @@ pub(in crate::http::console) async fn uninvite(
     body: Bytes,
 ) -> Response {
     let ended = end(&sign_in, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(ended, PageKind::Console(Part::People))
+    respond(&sign_in, &headers, ended, Part::People).await
 }
 
 /// Takes away only: it needs no fresh proof.

@@ -34,13 +34,14 @@ struct SectionDraft {
 pub(in crate::http::console) async fn begin(
     State(sign_in): State<Arc<SignIn>>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Response {
     let name = query_value(query.as_deref().unwrap_or_default(), "name").to_lowercase();
     let begun = match is_name(&name) {
         true => Ok(sign_in.pages.redirect(&format!("/console/rules/{name}"))),
         false => Err(no_name()),
     };
-    sign_in.pages.respond(begun, PageKind::Console(Part::Rules))
+    frame::respond(&sign_in, &headers, begun, Part::Rules).await
 }
 
 fn no_name() -> PageProblem {
@@ -145,7 +146,7 @@ pub(in crate::http::console) async fn write(
     body: Bytes,
 ) -> Response {
     let done = write_one(&sign_in, &name, &headers, &body).await;
-    sign_in.pages.respond(done, PageKind::Console(Part::Rules))
+    frame::respond(&sign_in, &headers, done, Part::Rules).await
 }
 
 async fn write_one(

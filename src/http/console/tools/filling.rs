@@ -150,9 +150,7 @@ pub(super) async fn run(
     body: Bytes,
 ) -> Response {
     let answered = run_one(&sign_in, &name, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(answered, PageKind::Console(Part::Tools))
+    frame::respond(&sign_in, &headers, answered, Part::Tools).await
 }
 
 async fn run_one(

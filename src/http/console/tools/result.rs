@@ -135,9 +135,7 @@ pub(super) async fn decide(
     body: Bytes,
 ) -> Response {
     let decided = decide_one(&sign_in, &id, &headers, &body).await;
-    sign_in
-        .pages
-        .respond(decided, PageKind::Console(Part::Tools))
+    frame::respond(&sign_in, &headers, decided, Part::Tools).await
 }
 
 async fn decide_one(
