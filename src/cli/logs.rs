@@ -15,7 +15,7 @@ use state::audit::{AuditQuery, AuditRecord, Follow, RecordState};
 use state::events::{Event, EventKind, Events};
 
 use super::known_names::KnownNames;
-use super::output::{Column, GrowingTable, OutputFlags, TableRow, Text};
+use super::output::{Column, GrowingTable, OutputFlags, TableRow, Text, note};
 use super::pager::PagerFlags;
 use super::text::count;
 use super::{CliError, StateFlags};
@@ -73,7 +73,9 @@ impl Logs {
             return Ok(ExitCode::SUCCESS);
         }
         if rows.is_empty() {
-            eprintln!("{none} What does is shown here; Ctrl-C ends this.");
+            note(format_args!(
+                "{none} What does is shown here; Ctrl-C ends this."
+            ));
         }
         let mut table = GrowingTable::default();
         loop {
