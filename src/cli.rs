@@ -114,9 +114,29 @@ impl StateFlags {
         Self::open_or_make(config)
     }
 
-    /// The same for what comes before the first server.
-    fn make(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
-        Self::open_or_make(self.config(flags)?)
+    /// The same for what may come before the first server. Where there is no store yet, `change` is made in one in memory
+    /// first: what is refused there leaves nothing behind.
+    fn change<T>(
+        &self,
+        flags: &Flags,
+        change: impl Fn(&Config, &Store) -> Result<T, CliError>,
+    ) -> Result<(Config, T), CliError> {
+        let config = self.config(flags)?;
+        if missing_store(&config)?.is_some() {
+            change(&config, &Store::in_memory()?)?;
+        }
+        let (config, store) = Self::open_or_make(config)?;
+        let made = change(&config, &store)?;
+        Ok((config, made))
+    }
+
+    /// What is there, or an empty store in memory: for what only looks.
+    fn look(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
+        let config = self.config(flags)?;
+        match missing_store(&config)? {
+            Some(_) => Ok((config, Store::in_memory()?)),
+            None => Self::open_or_make(config),
+        }
     }
 
     fn config(&self, flags: &Flags) -> Result<Config, CliError> {
@@ -324,15 +344,6 @@ fn unless_closed(written: std::io::Result<()>) -> Result<(), CliError> {
 }
 
 /// Settings and the way to HighLevel, or to the sandbox: what every command that calls tools needs.
-fn prepared(
-    flags: &Flags,
-    sandbox: Option<&SandboxListener>,
-    telemetry: impl Fn(&Config) -> Result<Telemetry, String>,
-) -> Result<(Config, Pipeline), CliError> {
-    prepared_by(Config::load(flags)?, sandbox, telemetry)
-}
-
-/// The same with settings that the command has changed.
 fn prepared_by(
     mut config: Config,
     sandbox: Option<&SandboxListener>,
@@ -358,6 +369,38 @@ fn prepared_by(
     let tools = crate::catalog::TOOLS;
     let pipeline = Pipeline::new(tools, transport, &config, telemetry, controls);
     Ok((config, pipeline?))
+}
+
+/// The same on a store in memory, where there is no store yet: what fails there leaves nothing behind.
+fn rehearsal(
+    config: &Config,
+    sandbox: Option<&SandboxListener>,
+) -> Result<Option<(Config, Pipeline)>, CliError> {
+    let mut config = config.clone();
+    if let Some(sandbox) = sandbox {
+        sandbox.stands_in(&mut config);
+    }
+    let (Ok(true), Ok(Some(_))) = (config.keeps_state(), missing_store(&config)) else {
+        return Ok(None);
+    };
+    config.state.keep_nothing();
+    prepared_by(config, None, |_| Ok(Telemetry::default())).map(Some)
+}
+
+/// The same for what only reads: it makes no store, unless a company's tokens are renewed meanwhile. `check` comes before.
+fn prepared_to_read(
+    config: Config,
+    check: impl Fn(&Pipeline) -> Result<(), CliError>,
+) -> Result<(Config, Pipeline), CliError> {
+    if let Some((config, pipeline)) = rehearsal(&config, None)? {
+        check(&pipeline)?;
+        if config.companies.is_empty() {
+            return Ok((config, pipeline));
+        }
+    }
+    let prepared = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    check(&prepared.1)?;
+    Ok(prepared)
 }
 
 /// Whom a command acts for: the location of this alias, the account of the environment, or the only location there is.

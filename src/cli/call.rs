@@ -16,7 +16,7 @@ use super::question::{ask, can_ask};
 use super::sandbox::SandboxListener;
 use super::terminal::{print_relayed, waiting};
 use super::tools::EndpointTool;
-use super::{CliError, prepared_by, principal, print_bytes, runtime};
+use super::{CliError, prepared_by, principal, print_bytes, rehearsal, runtime};
 use crate::call::{Answer, CallContext, CallerKind, Elicitation, Pipeline, Principal, Request};
 use crate::catalog::TOOLS;
 use crate::config::{Config, Flags};
@@ -32,6 +32,7 @@ use tool::Tool;
 /// Arguments of tools that stand for many.
 const DRY_RUN: &str = "dryRun";
 const CONFIRM: &str = "confirm";
+const EACH: &str = "each";
 const OPERATION: [&str; 2] = ["operation", "operationId"];
 
 #[derive(Args)]
@@ -78,37 +79,36 @@ impl CallCommand {
         if self.output.is_some() {
             config.tools.max_answer_bytes = usize::MAX;
         }
+        let runtime = runtime()?;
+        runtime.block_on(async { sandbox.as_ref().map(SandboxListener::serve).transpose() })?;
+        if let Some((config, pipeline)) = rehearsal(&config, sandbox.as_ref())? {
+            let context = self.context(&config, &pipeline)?;
+            let call = Call {
+                tool: &tool,
+                arguments: arguments.clone(),
+                dry_run: true,
+                pipeline: &pipeline,
+            };
+            // A dry run of `each` reads its rows.
+            let sends_nothing = has_dry_run(&tool)? && !arguments.contains_key(EACH);
+            if self.dry_run || sends_nothing {
+                let answer = runtime.block_on(call.make(&context, None))?;
+                // What the rules refuse is written down below.
+                let is_invalid = answer.class == Some(FailureClass::Invalid);
+                if self.dry_run || is_invalid && answer.did_nothing {
+                    return self.end(&call, &answer);
+                }
+            }
+        }
         let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start_quietly)?;
-        let has_account = self.location.is_some() || !config.account.is_empty();
-        let is_anonymous = !has_account
-            && pipeline.snapshot().locations.is_empty()
-            && highlevel::caller(&config, &pipeline)?.is_none();
-        let principal = match self.dry_run && is_anonymous {
-            true => Principal::with_account(CallerKind::Local, Caller::nobody()),
-            false => principal(&config, &pipeline, self.location.as_deref())?,
-        };
         let call = Call {
             tool: &tool,
             arguments,
             dry_run: self.dry_run,
             pipeline: &pipeline,
         };
-        let mut context = CallContext {
-            surface: "call".to_owned(),
-            // Whoever typed the command is the user, and says yes at the question or by --yes.
-            elicitation: match self.yes || self.asks() {
-                true => Elicitation::Supported,
-                false => Elicitation::Unsupported,
-            },
-            // An approval is told of at once; nobody waits for it here.
-            pages: Elicitation::Declined,
-            ..CallContext::with_principal(principal)
-        };
-        let runtime = runtime()?;
-        let answer = runtime.block_on(async {
-            sandbox.map(SandboxListener::serve).transpose()?;
-            call.make(&context, None).await
-        })?;
+        let mut context = self.context(&config, &pipeline)?;
+        let answer = runtime.block_on(call.make(&context, None))?;
         let preview = Preview::new(&answer).filter(|_| !self.dry_run);
         let answer = match preview {
             None => answer,
@@ -123,13 +123,41 @@ impl CallCommand {
             },
         };
         pipeline.telemetry().finish();
+        self.end(&call, &answer)
+    }
+
+    /// Whom the call is made for, and who can be asked.
+    fn context(&self, config: &Config, pipeline: &Pipeline) -> Result<CallContext, CliError> {
+        let has_account = self.location.is_some() || !config.account.is_empty();
+        let is_anonymous = !has_account
+            && pipeline.snapshot().locations.is_empty()
+            && highlevel::caller(config, pipeline)?.is_none();
+        let principal = match self.dry_run && is_anonymous {
+            true => Principal::with_account(CallerKind::Local, Caller::nobody()),
+            false => principal(config, pipeline, self.location.as_deref())?,
+        };
+        Ok(CallContext {
+            surface: "call".to_owned(),
+            // Whoever typed the command is the user, and says yes at the question or by --yes.
+            elicitation: match self.yes || self.asks() {
+                true => Elicitation::Supported,
+                false => Elicitation::Unsupported,
+            },
+            // An approval is told of at once; nobody waits for it here.
+            pages: Elicitation::Declined,
+            ..CallContext::with_principal(principal)
+        })
+    }
+
+    /// Prints the answer, and where arguments are wrong how to find the right ones.
+    fn end(&self, call: &Call<'_>, answer: &Answer) -> Result<ExitCode, CliError> {
         let asks = answer.class == Some(FailureClass::NeedsConfirmation);
         // What was only previewed did not happen: to a script it failed.
         let failed = answer.is_error || asks;
-        self.deliver(&answer, failed)?;
+        self.deliver(answer, failed)?;
         if answer.class == Some(FailureClass::Invalid) && answer.did_nothing {
-            let name = call.operation().map_or(tool.name(), |tool| tool.name);
-            let endpoint = match (&tool.listing, &self.endpoint) {
+            let name = call.operation().map_or(call.tool.name(), |tool| tool.name);
+            let endpoint = match (&call.tool.listing, &self.endpoint) {
                 (Listing::Legacy(_), Some(endpoint)) => format!(" --endpoint {endpoint}"),
                 _ => String::new(),
             };
@@ -266,9 +294,7 @@ impl Call<'_> {
         }
         let name = self.tool.name();
         if self.dry_run {
-            let schema = self.tool.schema()?;
-            let known = fields(&schema);
-            if !known.iter().any(|(name, _)| *name == DRY_RUN) {
+            if !has_dry_run(self.tool)? {
                 return Err(CliError(format!(
                     "{name} has no dry run; `highlevel-mcp call --dry-run` shows what an operation would send"
                 )));
@@ -302,6 +328,15 @@ impl Call<'_> {
                 .find(|tool| tool.is_called(named.unwrap_or_default()))
         })
     }
+}
+
+fn has_dry_run(tool: &EndpointTool) -> Result<bool, CliError> {
+    if let Listing::Tool(_) = tool.listing {
+        return Ok(true);
+    }
+    let schema = tool.schema()?;
+    let mut known = fields(&schema).into_iter();
+    Ok(known.any(|(name, _)| name == DRY_RUN))
 }
 
 fn arguments_of(tool: &EndpointTool, given: &[String]) -> Result<Map<String, Value>, CliError> {

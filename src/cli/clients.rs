@@ -99,21 +99,23 @@ impl WhichClient {
 
 impl NewStaticClient {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
-        let (config, store) = self.of.make(flags)?;
-        let url = sign_in::url(&config)?;
         for redirect in &self.redirects {
             RedirectUri::parse(redirect)
                 .map_err(|problem| CliError(format!("{}: {problem}", visible(redirect))))?;
         }
-        let made = Clients::new(&store).add(NewClient {
-            name: self.name,
-            redirects: self.redirects,
-            method: match self.secret {
-                true => ClientMethod::Basic,
-                false => ClientMethod::None,
-            },
-        });
-        let (client, secret) = made.wait()?;
+        let (config, (client, secret)) = self.of.change(flags, |config, store| {
+            sign_in::url(config)?;
+            let made = Clients::new(store).add(NewClient {
+                name: self.name.clone(),
+                redirects: self.redirects.clone(),
+                method: match self.secret {
+                    true => ClientMethod::Basic,
+                    false => ClientMethod::None,
+                },
+            });
+            Ok(made.wait()?)
+        })?;
+        let url = sign_in::url(&config)?;
         eprintln!(
             "Give this to {}, with the address {url}/mcp.{}",
             visible(&client.name),

@@ -69,8 +69,10 @@ impl SignInLink {
             listen: self.listen,
             ..flags.clone()
         };
-        let (config, store) = self.of.make(&flags)?;
-        let link = ConsoleLink::make(&config, &store, self.person.as_deref())?;
+        let (config, link) = self.of.change(&flags, |config, store| {
+            ConsoleLink::make(config, store, self.person.as_deref())
+        })?;
+        note_absent_server(&config);
         if opens && open::that_detached(&link.url).is_ok() {
             eprintln!("Your browser opens the page. If it does not, open this link yourself.");
         }
@@ -119,7 +121,7 @@ impl ConsoleLink {
     }
 }
 
-/// Where the pages are: at `oauth.url`, or on this machine. Says on the terminal where no server is there yet.
+/// Where the pages are: at `oauth.url`, or on this machine.
 fn address(config: &Config) -> Result<String, CliError> {
     if config.oauth.is_on() {
         return Ok(config.oauth.url.clone());
@@ -145,12 +147,17 @@ fn address(config: &Config) -> Result<String, CliError> {
                 .to_owned(),
         ));
     }
-    if TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
+    Ok(format!("http://{listen}"))
+}
+
+/// Says on the terminal where no server of this machine shows the pages yet.
+fn note_absent_server(config: &Config) {
+    let listen = config.server.listen;
+    if !config.oauth.is_on() && TcpStream::connect_timeout(&listen, PATIENCE).is_err() {
         eprintln!(
             "Note: no server answers at {listen} yet; start `highlevel-mcp serve`, or give --listen."
         );
     }
-    Ok(format!("http://{listen}"))
 }
 
 /// At the start of a server where people can sign in and nobody is the operator yet: says once how somebody becomes it.

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::question::{ask, can_ask};
 use super::sandbox::SandboxListener;
 use super::terminal::{Text, table, waiting};
-use super::{CliError, prepared, print, runtime};
+use super::{CliError, prepared_by, print, rehearsal, runtime};
 use crate::call::Pipeline;
 use crate::config::{Config, Flags};
 use crate::surfaces::{OFFICIAL, tools_in};
@@ -85,7 +85,7 @@ impl Doctor {
         let (config, pipeline, opened) = setup::open(Config::load(flags)?, sandbox.as_ref())?;
         let official = tools_in(OFFICIAL)?;
         let findings = runtime()?.block_on(async {
-            sandbox.map(SandboxListener::serve).transpose()?;
+            sandbox.as_ref().map(SandboxListener::serve).transpose()?;
             let examination = examine(&config, &pipeline, &official, opened);
             waiting("asking HighLevel", examination).await
         })?;
@@ -108,7 +108,11 @@ impl Doctor {
     /// Exit code 1 where the throw-away contact may be left.
     fn report(&self, file: &Path, flags: &Flags) -> Result<ExitCode, CliError> {
         let sandbox = SandboxListener::when(self.sandbox)?;
-        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start_quietly)?;
+        let config = Config::load(flags)?;
+        if let Some((config, pipeline)) = rehearsal(&config, sandbox.as_ref())? {
+            super::account(&config, &pipeline, None)?;
+        }
+        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start_quietly)?;
         let mut caller = super::account(&config, &pipeline, None)?;
         let claims = Claims::parse(config.account.token.expose_secret());
         if !account::location(&mut caller, claims.as_ref(), &mut Vec::new()) {
@@ -120,7 +124,7 @@ impl Doctor {
             return Err(CliError("nothing was called".to_owned()));
         }
         let throw_away = runtime()?.block_on(async {
-            sandbox.map(SandboxListener::serve).transpose()?;
+            sandbox.as_ref().map(SandboxListener::serve).transpose()?;
             let report = live::write_report((&config, &pipeline), caller, file, self.writes);
             waiting("asking HighLevel", report).await
         })?;

@@ -375,6 +375,21 @@ mod tests {
         assert_eq!(grouped, known);
     }
 
+    /// Its table is written by hand.
+    #[test]
+    fn every_command_stands_in_the_documentation() {
+        let table = include_str!("../../docs/cli.md");
+        let rows: String = table
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let is_there = [' ', '`'].map(|end| rows.contains(&format!("`{name}{end}")));
+            assert!(is_there.contains(&true), "docs/cli.md has no row of {name}");
+        }
+    }
+
     #[test]
     fn every_command_has_examples_and_they_are_taken() {
         let mut known = Vec::new();

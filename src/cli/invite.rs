@@ -59,10 +59,6 @@ struct InviteReach {
 
 impl Invite {
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
-        let (config, store) = self.of.make(flags)?;
-        let url = sign_in::url(&config)?;
-        reach::check_given(&config, &store, &self.reach.locations)?;
-        reach::check_policy(&config, &store, self.policy.as_deref())?;
         let role = match self.reach.operator {
             true => PersonRole::Operator,
             false => PersonRole::Member,
@@ -79,9 +75,15 @@ impl Invite {
         let what = describe(&PersonRights::from(&invitation));
         let invited = invitation.name.clone();
         let name = visible(&invited);
-        let offer = Offer::Invite(invitation);
-        let made = Links::new(&store).make(offer, self.lasts, self.uses, None);
-        let (record, text) = made.wait()?;
+        let (config, (record, text)) = self.of.change(flags, |config, store| {
+            sign_in::url(config)?;
+            reach::check_given(config, store, &invitation.locations)?;
+            reach::check_policy(config, store, invitation.policy.as_deref())?;
+            let offer = Offer::Invite(invitation.clone());
+            let made = Links::new(store).make(offer, self.lasts, self.uses, None);
+            Ok(made.wait()?)
+        })?;
+        let url = sign_in::url(&config)?;
         let (who, whom) = match self.uses {
             1 => ("Whoever opens it first joins".to_owned(), "that person"),
             uses => (format!("The first {uses} who open it join"), "those people"),

@@ -38,18 +38,8 @@ pub(super) struct Create {
     /// Name of the client that gets it, such as n8n.
     #[arg(long)]
     name: String,
-    /// Alias of a location that it reaches; several by commas, or repeated.
-    #[arg(
-        long = "location",
-        value_name = "ALIAS",
-        num_args = 1..,
-        value_delimiter = ',',
-        required_unless_present_any = ["all_locations", "return_urls"]
-    )]
-    locations: Vec<String>,
-    /// It reaches every location.
-    #[arg(long, conflicts_with = "locations")]
-    all_locations: bool,
+    #[command(flatten)]
+    reach: KeyReach,
     /// Name of the policy that holds for it.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
@@ -60,10 +50,6 @@ pub(super) struct Create {
     /// It may act with the agency's own token: on all sub-accounts, users and settings of the agency.
     #[arg(long)]
     agency: bool,
-    /// It may make links by which customers connect their own locations, and fetch keys for those. Customers return to
-    /// this address, with any query; may be repeated.
-    #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
-    return_urls: Vec<String>,
     /// Print what this client needs to use it, as `highlevel-mcp connect` does, in place of the header.
     #[arg(long, value_name = "NAME")]
     client: Option<Client>,
@@ -71,6 +57,27 @@ pub(super) struct Create {
     output: OutputFlags,
     #[command(flatten)]
     of: StateFlags,
+}
+
+/// A key with none of these opens nothing.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct KeyReach {
+    /// Alias of a location that it reaches; several by commas, or repeated.
+    #[arg(
+        long = "location",
+        value_name = "ALIAS",
+        num_args = 1..,
+        value_delimiter = ','
+    )]
+    locations: Vec<String>,
+    /// It reaches every location.
+    #[arg(long, conflicts_with = "locations")]
+    all_locations: bool,
+    /// It may make links by which customers connect their own locations, and fetch keys for those. Customers return to
+    /// this address, with any query; may be repeated.
+    #[arg(long = "connect-links", value_name = "RETURN_URL", value_parser = return_url)]
+    return_urls: Vec<String>,
 }
 
 impl KeysCommand {
@@ -101,28 +108,30 @@ impl KeysCommand {
 
 impl Create {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
-        let (config, store) = self.of.make(flags)?;
         if let Some(client) = self.client {
             // Before a key is made that nobody is shown.
             connect::check_takes_key(client)?;
         }
-        reach::check_given(&config, &store, &self.locations)?;
-        reach::check_policy(&config, &store, self.policy.as_deref())?;
-        let locations = if self.all_locations {
+        let reach = self.reach;
+        let locations = if reach.all_locations {
             KeyLocations::All
         } else {
-            KeyLocations::Only(self.locations)
+            KeyLocations::Only(reach.locations.clone())
         };
-        let made = Keys::new(&store).make(NewKey {
-            name: &self.name,
-            locations,
-            policy: self.policy.as_deref(),
-            expires: self.expires,
-            agency: self.agency,
-            rules: None,
-            return_urls: self.return_urls,
-        });
-        let (record, key) = made.wait()?;
+        let (config, (record, key)) = self.of.change(flags, |config, store| {
+            reach::check_given(config, store, &reach.locations)?;
+            reach::check_policy(config, store, self.policy.as_deref())?;
+            let made = Keys::new(store).make(NewKey {
+                name: &self.name,
+                locations: locations.clone(),
+                policy: self.policy.as_deref(),
+                expires: self.expires,
+                agency: self.agency,
+                rules: None,
+                return_urls: reach.return_urls.clone(),
+            });
+            Ok(made.wait()?)
+        })?;
         let configuration = self
             .client
             .map(|client| connect::with_key(client, &key, &config))

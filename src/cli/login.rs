@@ -89,10 +89,13 @@ impl Login {
                 "{url} is not encrypted, and tokens would travel there; give an address that begins with https://"
             )));
         }
-        let (_, store) = self.of.make(flags)?;
-        let logins = Logins::new(&store);
+        // Nobody signs in where it cannot be kept.
+        self.of.look(flags)?;
         let tokens = runtime()?.block_on(self.sign_in(&address))?;
-        logins.put(&address.origin, tokens.to_text()).wait()?;
+        self.of.change(flags, |_, store| {
+            let put = Logins::new(store).put(&address.origin, tokens.to_text());
+            Ok(put.wait()?)
+        })?;
         let text = format!(
             "You are signed in at {0}. `highlevel-mcp stdio --url {0}` serves its tools; `highlevel-mcp logout --url {0}` ends it.\n",
             address.origin

@@ -131,8 +131,8 @@ impl SandboxListener {
     }
 
     /// Answers in the background of the runtime that this is called in.
-    pub(super) fn serve(self) -> Result<(), CliError> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+    pub(super) fn serve(&self) -> Result<(), CliError> {
+        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
         tokio::spawn(sandbox::serve(listener, SandboxOptions::default()));
         Ok(())
     }

@@ -19,7 +19,7 @@ use self::summary::Summary;
 use super::ports::cannot_listen;
 use super::running_server::Announcement;
 use super::sandbox::SandboxListener;
-use super::{CliError, INTERRUPTED, console, prepared, runtime};
+use super::{CliError, INTERRUPTED, console, prepared_by, rehearsal, runtime};
 use crate::call::{Pipeline, Snapshot};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
@@ -60,8 +60,14 @@ impl Serve {
             ..flags
         };
         let sandbox = SandboxListener::when(self.sandbox)?;
-        let (config, pipeline) = prepared(&flags, sandbox.as_ref(), Telemetry::start)?;
+        let config = Config::load(&flags)?;
         refuse_plain_text(&config.server)?;
+        let runtime = runtime()?;
+        let listen = config.server.listen;
+        let listener = runtime.block_on(async { http::listen(listen) });
+        let listener = listener.map_err(|error| cannot_listen(listen, &error))?;
+        rehearsal(&config, sandbox.as_ref())?;
+        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start)?;
         let keys = pipeline.controls().keys.clone();
         let mut access = http::Access::new(&config.server, &config.account, Some(keys))?;
         if pipeline.is_simulated() {
@@ -72,11 +78,9 @@ impl Serve {
         let sign_in = http::SignIn::open(&config, &pipeline).map_err(CliError)?;
         let router = http::router(&pipeline, access, sign_in.clone(), &stopping, &config);
         let interrupted = AtomicBool::new(false);
-        runtime()?.block_on(async {
+        runtime.block_on(async {
             let signals = Signals::take()?;
-            sandbox.map(SandboxListener::serve).transpose()?;
-            let listen = config.server.listen;
-            let listener = http::listen(listen).map_err(|error| cannot_listen(listen, &error))?;
+            sandbox.as_ref().map(SandboxListener::serve).transpose()?;
             let address = listener.local_addr()?;
             let _announcement = Announcement::make(&config, address);
             Summary::new(&flags, &config, &pipeline, address, tools)?.show(config.log.format);

@@ -17,7 +17,7 @@ use super::login::highlevel;
 use super::output::note;
 use super::sandbox::SandboxListener;
 use super::web::ServerAddress;
-use super::{CliError, StateFlags, prepared, principal, runtime};
+use super::{CliError, StateFlags, prepared_by, principal, rehearsal, runtime};
 use crate::config::{Config, Flags};
 use crate::http::own_account;
 use crate::mcp;
@@ -59,9 +59,13 @@ impl Stdio {
             return relay(url, flags);
         }
         let endpoint = Endpoint::parse(&self.tools)?;
-        refuse_key(&Config::load(flags)?, self.sandbox)?;
+        let config = Config::load(flags)?;
+        refuse_key(&config, self.sandbox)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
-        let (config, pipeline) = prepared(flags, sandbox.as_ref(), Telemetry::start)?;
+        if let Some((config, pipeline)) = rehearsal(&config, sandbox.as_ref())? {
+            principal(&config, &pipeline, self.location.as_deref())?;
+        }
+        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start)?;
         let principal = principal(&config, &pipeline, self.location.as_deref())?;
         let telemetry = pipeline.telemetry().clone();
         let own = match own_account(&config.account)? {
@@ -71,7 +75,7 @@ impl Stdio {
         let handler = mcp::Handler::new(endpoint, pipeline.clone(), Some(principal));
         let limits = limits(&config);
         runtime()?.block_on(async {
-            sandbox.map(SandboxListener::serve).transpose()?;
+            sandbox.as_ref().map(SandboxListener::serve).transpose()?;
             tokio::spawn(pipeline.clone().follow_rules());
             tokio::spawn(pipeline.clone().follow_tokens());
             pipeline.controls().join(&config);
@@ -127,7 +131,7 @@ fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
             RelayCredential::Key(key)
         } else {
             // What was kept for the upstream of the settings; the login is no matter of that.
-            let (_, store) = StateFlags { sandbox: false }.make(flags)?;
+            let (_, store) = StateFlags { sandbox: false }.look(flags)?;
             let logins = Logins::new(&store);
             let keeper = LoginKeeper::open(super::web::client()?, logins, &address.origin);
             RelayCredential::Login(Box::new(keeper.await?))

@@ -37,6 +37,7 @@ mod lists;
 mod live;
 mod local_console;
 mod login;
+mod nothing_left;
 mod plain_calls;
 mod readers;
 mod requests;

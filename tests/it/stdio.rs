@@ -285,7 +285,13 @@ async fn serve_says_where_it_listens_and_stops_on_sigterm() {
         .spawn()
         .expect("started");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
-    let line = lines.next_line().await.expect("a line").expect("a line");
+    let line = loop {
+        let line = lines.next_line().await.expect("a line").expect("a line");
+        // The first server of all says before that it made the store.
+        if line.contains("http://") {
+            break line;
+        }
+    };
     let (_, after) = line.split_once("http://").expect("an address");
     let (address, _) = after.split_once("/mcp").expect("an address");
     let reply = test_support::server::client()

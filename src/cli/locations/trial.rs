@@ -12,7 +12,7 @@ use crate::call::{CallContext, Pipeline};
 use crate::cli::output::{Column, OutputFlags, TableRow, Text};
 use crate::cli::terminal::waiting;
 use crate::cli::text::sentences;
-use crate::cli::{CliError, prepared_by, reach, runtime, tools};
+use crate::cli::{CliError, prepared_by, prepared_to_read, reach, runtime, tools};
 use crate::config::{Config, Flags};
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::Telemetry;
@@ -75,16 +75,9 @@ impl TableRow<3> for TrialRow {
 
 fn test(aliases: &[String], output: OutputFlags, flags: &Flags) -> Result<ExitCode, CliError> {
     let config = Config::load(flags)?;
-    let (_, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    let (_, pipeline) = prepared_to_read(config, |pipeline| check_known(pipeline, aliases))?;
     let snapshot = pipeline.snapshot();
     let known = || snapshot.locations.iter();
-    if let Some(unknown) = aliases
-        .iter()
-        .find(|alias| snapshot.locations.find(alias).is_none())
-    {
-        let known = known().map(|account| account.configured.alias.as_str());
-        return Err(reach::no_location(unknown, known));
-    }
     let wanted =
         known().filter(|account| aliases.is_empty() || aliases.contains(&account.configured.alias));
     let (names, callers): (Vec<&str>, Vec<_>) = wanted
@@ -109,6 +102,19 @@ fn test(aliases: &[String], output: OutputFlags, flags: &Flags) -> Result<ExitCo
         "There is no location to try; `highlevel-mcp locations add --help` says how one is added.",
     )?;
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn check_known(pipeline: &Pipeline, aliases: &[String]) -> Result<(), CliError> {
+    let snapshot = pipeline.snapshot();
+    let is_unknown = |alias: &&String| snapshot.locations.find(alias).is_none();
+    match aliases.iter().find(is_unknown) {
+        Some(unknown) => {
+            let known = snapshot.locations.iter();
+            let known = known.map(|account| account.configured.alias.as_str());
+            Err(reach::no_location(unknown, known))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The way to HighLevel by settings that need not be in any file yet.

@@ -104,8 +104,10 @@ impl SectionsCommand {
             Self::Put { which, file } => {
                 let text = text(&file)?;
                 check(&which.name, &text)?;
-                let sections = RuleSections::new(&which.of.make(flags)?.1);
-                let entry = SectionEntry::from(which.put(&sections, Some(text))?);
+                let (_, put) = which.of.change(flags, |_, store| {
+                    which.put(&RuleSections::new(store), Some(text.clone()))
+                })?;
+                let entry = SectionEntry::from(put);
                 let (name, version) = (&entry.name, entry.version);
                 let what = format_args!(
                     "{name} is written, version {version}; running servers hold calls to it within 0.2 seconds\n"

@@ -41,14 +41,14 @@ fn copy(options: &StoreOptions, to: &SecretString) -> Result<CopiedTables, Store
             "there is no state folder to copy from; give one".to_owned(),
         ));
     };
-    let folder = StateFolder::open(folder)?;
-    let path = folder.file(&file_name(options.upstream));
+    let path = folder.join(file_name(options.upstream));
     if !path.exists() {
         return Err(StoreError::from(format!(
             "there is no store {}; give the folder and the upstream that the server has",
             path.display()
         )));
     }
+    let folder = StateFolder::open(folder)?;
     free(&path)?;
     let place = StorePlace::Database(Arc::new(DatabaseAddress::parse(to)?));
     let key_file = folder.file(KEY_FILE);

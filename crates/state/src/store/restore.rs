@@ -35,6 +35,8 @@ fn restore(options: &StoreOptions, backup: &Path) -> Result<Option<PathBuf>, Sto
             "there is no state folder to restore into; give one".to_owned(),
         ));
     };
+    // What cannot be read leaves no folder behind.
+    fs::File::open(backup).map_err(|error| StoreError::system(backup, "read", error))?;
     let folder = StateFolder::open(folder)?;
     let path = folder.file(&file_name(options.upstream));
     let copy = path.with_extension("restoring");

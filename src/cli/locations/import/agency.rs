@@ -10,10 +10,9 @@ use super::{ImportRow, ImportSource, RowFault};
 use crate::call::{CallContext, Pipeline};
 use crate::cli::output::OutputFlags;
 use crate::cli::terminal::{print_relayed, waiting};
-use crate::cli::{CliError, account, prepared_by, print, runtime, tools};
+use crate::cli::{CliError, account, prepared_to_read, print, runtime, tools};
 use crate::config::Config;
 use crate::surfaces::tools_in;
-use crate::telemetry::Telemetry;
 use crate::upstream::{Caller, TenantId};
 use tool::nearest;
 
@@ -36,9 +35,7 @@ pub(super) fn installed(
     company: &str,
 ) -> Result<Vec<Result<ImportRow, RowFault>>, CliError> {
     let known: Vec<String> = config.companies.keys().cloned().collect();
-    let (_, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
-    let snapshot = pipeline.snapshot();
-    let Some(found) = snapshot.locations.company(company) else {
+    let absent = || {
         let names = known.iter().map(|one| (one.as_str(), one));
         let remedy = match (known.contains(&company.to_owned()), nearest(company, names)) {
             (true, _) => "it cannot be used; `highlevel-mcp config check` says why".to_owned(),
@@ -47,8 +44,15 @@ pub(super) fn installed(
                 "there is none; docs/agency.md says how an agency is connected".to_owned()
             }
         };
-        return Err(CliError(format!("[companies.{company}]: {remedy}")));
+        CliError(format!("[companies.{company}]: {remedy}"))
     };
+    let (_, pipeline) = prepared_to_read(config, |pipeline| {
+        let snapshot = pipeline.snapshot();
+        let found = snapshot.locations.company(company);
+        found.map(drop).ok_or_else(absent)
+    })?;
+    let snapshot = pipeline.snapshot();
+    let found = snapshot.locations.company(company).ok_or_else(absent)?;
     let listed = pipeline.installed_locations(found);
     let listed = runtime()?.block_on(waiting("asking HighLevel", listed));
     let mut aliases = BTreeSet::new();
@@ -78,7 +82,7 @@ pub(super) fn print_locations(
     output: OutputFlags,
 ) -> Result<ExitCode, CliError> {
     config.tools.max_answer_bytes = usize::MAX;
-    let (config, pipeline) = prepared_by(config, None, |_| Ok(Telemetry::default()))?;
+    let (config, pipeline) = prepared_to_read(config, |_| Ok(()))?;
     let caller = Caller {
         location: None,
         home: None,
