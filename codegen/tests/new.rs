@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use codegen::annotations;
 use codegen::document::load::{Sources, load};
@@ -100,6 +101,26 @@ fn a_table_stands_behind_that_of_the_operation_before_it() {
         &["get-links"],
         "get-link-by-id",
         &["get-links", "get-link-by-id"],
+    );
+}
+
+#[test]
+fn an_operation_that_has_its_table_is_told_what_is_missing() {
+    let check = |tool: &str, told: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_codegen"));
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let done = program.args(["new", tool]).current_dir(root).output();
+        let said = done.expect("run").stderr;
+        let said = String::from_utf8(said).expect("text");
+        assert!(
+            said.contains(&format!("is there already; {told}")),
+            "{said}"
+        );
+    };
+    check("contacts_get-contact", "`codegen show` prints the tool");
+    check(
+        "social-media-posting_start-oauth",
+        "put it into a toolset of openapi/allowlist.toml, and remove its line under [left_out], which says: a page",
     );
 }
 

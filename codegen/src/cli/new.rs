@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use codegen::allowlist::Allowlist;
+use codegen::allowlist::{Allowlist, ListingStatus};
 use codegen::document::load;
 use codegen::draft::draft;
 use codegen::error::{Errors, Problem};
@@ -22,10 +22,19 @@ pub(super) fn run(openapi: &Path, tool: &str) -> Result<ExitCode, Errors> {
     let (document, id) = (&operation.document, &operation.operation_id);
     let path = openapi.join(format!("tools/{document}.toml"));
     if lowered.known || sources.is_unfinished(operation) {
+        let allowlist = "put it into a toolset of openapi/allowlist.toml";
+        let remedy = match sources.allowlist.standing(lowered) {
+            ListingStatus::Tool => "`codegen show` prints the tool".to_owned(),
+            ListingStatus::LeftOut(reason) => {
+                format!("{allowlist}, and remove its line under [left_out], which says: {reason}")
+            }
+            ListingStatus::Unlisted => allowlist.to_owned(),
+            _ => "go on with it; `codegen check` names what is missing in it".to_owned(),
+        };
         return Err(Problem::new(
             format!("{} [{id}]", path.display()),
             "is there already",
-            "go on with it; `codegen check` names what is missing in it",
+            remedy,
         )
         .into());
     }
