@@ -29,6 +29,7 @@ mod idempotency;
 mod installed_reads;
 mod instances;
 mod locate;
+mod location_details;
 mod location_zone;
 mod locations_read;
 mod meter;
@@ -116,7 +117,7 @@ struct PipelineInner {
     confirm_tokens: confirm_token::ConfirmTokens,
     controls: Controls,
     refusals: refusal_budget::RefusalBudget,
-    zones: location_zone::ZoneCache,
+    location_details: location_details::LocationDetailsCache,
     last_reads: strangers::LastReads,
     reaches: reach::ReachCache,
     refused_credentials: connected_tokens::RefusedCredentials,
@@ -161,7 +162,7 @@ impl Pipeline {
             confirm_tokens: confirm_token::ConfirmTokens::new(controls.store.confirm_key()),
             controls,
             refusals: refusal_budget::RefusalBudget::default(),
-            zones: location_zone::ZoneCache::default(),
+            location_details: location_details::LocationDetailsCache::default(),
             last_reads: strangers::LastReads::default(),
             reaches: reach::ReachCache::default(),
             refused_credentials: connected_tokens::RefusedCredentials::default(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hashlink::LruCache;
 use serde_json::{Map, Value, json};
 
+use super::location_details::LocationDetails;
 use super::{Answer, CallContext, ConsentSource, Facts, Pipeline};
 use crate::call::arguments::TenantNeed;
 use crate::catalog;
@@ -150,6 +151,8 @@ impl Pipeline {
         if need.company {
             match reach.company {
                 Some(company) => facts.caller.company = Some(company),
+                // A token of one location is listed nothing, where its scopes do not say otherwise.
+                None if self.set_company_of_location(facts, context).await => {}
                 None => remedies.push(
                     "Give companyId, the agency's id: locations_get-location shows it, and HighLevel in the agency's Settings, Company."
                         .to_owned(),
@@ -166,6 +169,27 @@ impl Pipeline {
         facts.caller.location = Some(LocationBinding::Default(location.clone()));
         facts.location = Some(location.clone());
         facts.may_disclose = self.may_hear_of(&context.principal, &facts.caller, Some(location));
+    }
+
+    /// The call is for the company of its location, and its answer says so; `false` where HighLevel does not tell that company.
+    async fn set_company_of_location(&self, facts: &mut Facts, context: &CallContext) -> bool {
+        let Some(location) = self.location_of_call(facts) else {
+            return false;
+        };
+        let tells = LocationDetails::has_company;
+        let details = self
+            .location_details(&location, tells, facts, context)
+            .await;
+        let is_told = details.company.is_some();
+        if let Some(company) = details.company {
+            facts.warn(vec![format!(
+                "companyId was filled in: {}, the company of location {}.",
+                company.as_str(),
+                location.as_str()
+            )]);
+            facts.caller.company = Some(company);
+        }
+        is_told
     }
 
     /// Says of a refusal what a person can do about it, where the token is known to be an agency's private integration:

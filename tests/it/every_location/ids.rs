@@ -137,3 +137,72 @@ async fn what_a_token_says_or_proved_is_enough() {
     let ((text, is_error), _) = call(json!({})).await;
     assert!(is_error && text.contains("locationId is missing"), "{text}");
 }
+
+#[tokio::test]
+async fn the_company_of_a_token_of_one_location_is_read_from_its_location_once() {
+    let highlevel = Recording::start(|request| {
+        let is_known = request.header("authorization") == Some("Bearer pit-shop");
+        match request.path() {
+            "/locations/L1" if is_known => reply(
+                200,
+                r#"{"location":{"id":"L1","companyId":"C1","timezone":"Europe/Rome"}}"#,
+            ),
+            "/users/search" => reply(200, r#"{"users":[],"count":0}"#),
+            "/contacts/" => reply(200, r#"{"contacts":[]}"#),
+            _ => reply(
+                401,
+                r#"{"statusCode":401,"message":"The token is not authorized for this scope."}"#,
+            ),
+        }
+    })
+    .await;
+    let mut server = TestServer::start_with(&highlevel.url, &[]).await;
+    let mut call = async |path, token: &str, tool: &str, arguments: Value| {
+        server.path = path;
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("locationid", "L1")];
+        let answered = server.call_with(&headers, tool, arguments).await;
+        let targets = highlevel.take().into_iter().map(|one| one.target);
+        (answered, Vec::from_iter(targets))
+    };
+    // What needs no company asks for none.
+    let (_, targets) = call(
+        "/mcp/official",
+        "pit-shop",
+        "contacts_get-contacts",
+        json!({}),
+    )
+    .await;
+    assert_eq!(targets, ["/contacts/?locationId=L1"]);
+    let read = json!({"operation": "users_search-users", "arguments": {}});
+    let compat = json!({"operationId": "users_search-users", "params": {}});
+    let mut expected = vec!["/locations/L1"];
+    for (path, tool, arguments) in [
+        ("/mcp/orchestrator", "call_read", read),
+        ("/mcp/x/users", "users_search-users", json!({})),
+        ("/mcp/compat", "execute_operation", compat),
+    ] {
+        let ((text, is_error), targets) = call(path, "pit-shop", tool, arguments).await;
+        assert!(!is_error, "{path}: {text}");
+        expected.push("/users/search?companyId=C1&locationId=L1");
+        assert_eq!(targets, expected, "{path}");
+        let source = "companyId was filled in: C1, the company of location L1.";
+        assert!(text.contains(source), "{path}: {text}");
+        expected.clear();
+    }
+    // One that is given is not asked for.
+    let given = json!({"companyId": "C1"});
+    let ((text, is_error), targets) =
+        call("/mcp/x/users", "pit-shop", "users_search-users", given).await;
+    assert!(!is_error && !text.contains("filled in"), "{text}");
+    assert_eq!(targets, ["/users/search?companyId=C1&locationId=L1"]);
+    // Another token learns nothing of what this one was told, and asks once.
+    for expected in [vec!["/locations/L1"], vec![]] {
+        let ((text, is_error), targets) =
+            call("/mcp/x/users", "pit-other", "users_search-users", json!({})).await;
+        assert!(is_error && text.contains("companyId is missing"), "{text}");
+        assert!(text.contains("Give companyId, the agency's id"), "{text}");
+        assert!(!text.contains("C1"), "{text}");
+        assert_eq!(targets, expected);
+    }
+}
