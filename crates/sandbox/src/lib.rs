@@ -8,6 +8,7 @@ mod documented;
 mod documents;
 mod exceptions;
 mod files;
+mod kind_records;
 pub mod limits;
 mod marketplace;
 mod multipart;

@@ -13,6 +13,7 @@ mod conversations;
 mod enrolments;
 mod field_test;
 mod followers;
+mod found_records;
 mod free_slots;
 mod invoices;
 mod links;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::data::RecordsFile;
+use super::kind_records::{KindRecords, NewestFirst};
 
 /// Kind of a record; its name is the key in the store.
 pub(crate) type RecordKind = &'static str;
 
 /// All records. A member whose name starts with `~` never leaves the sandbox.
 pub(crate) struct Records {
-    records: BTreeMap<String, Map<String, Value>>,
+    records: BTreeMap<String, KindRecords>,
     random: fastrand::Rng,
     /// Records that were made, changed or removed so far.
     changes: u64,
@@ -36,7 +37,7 @@ impl Records {
         let kept = kept.unwrap_or_default();
         let any = !kept.is_empty();
         for (kind, id, record) in kept {
-            self.records.entry(kind).or_default().insert(id, record);
+            self.records.entry(kind).or_default().put(id, record);
         }
         if any {
             // Ids from the seed are taken.
@@ -89,7 +90,30 @@ impl Records {
 
     /// Every record of a kind, oldest first.
     pub(crate) fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Value> {
-        self.records.get(kind).into_iter().flat_map(Map::values)
+        self.records
+            .get(kind)
+            .into_iter()
+            .flat_map(KindRecords::all)
+    }
+
+    /// The location's records of a kind, oldest first.
+    pub(crate) fn of_location(
+        &self,
+        kind: RecordKind,
+        location: &str,
+    ) -> impl Iterator<Item = &Value> {
+        let records = self.records.get(kind).into_iter();
+        records.flat_map(move |records| records.of_location(location))
+    }
+
+    /// The location's records of a kind by a date that lists are sorted by; `None` where there are none.
+    pub(crate) fn newest_first(
+        &self,
+        kind: RecordKind,
+        location: &str,
+        date: &'static str,
+    ) -> Option<NewestFirst<'_>> {
+        self.records.get(kind)?.newest_first(location, date)
     }
 
     /// Makes or replaces the record of that id.
@@ -99,23 +123,22 @@ impl Records {
             data.put(kind, id, &record);
         }
         let records = self.records.entry(kind.to_owned()).or_default();
-        records.insert(id.to_owned(), record);
+        records.put(id.to_owned(), record);
     }
 
     pub(crate) fn remove(&mut self, kind: RecordKind, id: &str) -> Option<Value> {
         if let Some(data) = &self.data {
             data.remove(kind, id);
         }
-        let gone = self.records.get_mut(kind)?.shift_remove(id);
+        let gone = self.records.get_mut(kind)?.remove(id);
         self.changes += u64::from(gone.is_some());
         gone
     }
 
     pub(crate) fn remove_where(&mut self, kind: RecordKind, is: impl Fn(&Value) -> bool) {
-        let records = self.records.get(kind).into_iter().flatten();
-        let gone = records.filter(|(_, record)| is(record));
-        let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
-        for id in gone {
+        let records = self.records.get(kind);
+        let gone = records.map(|records| records.ids_where(is));
+        for id in gone.unwrap_or_default() {
             self.remove(kind, &id);
         }
     }

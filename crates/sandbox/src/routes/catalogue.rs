@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::records::{in_days, make, mentions, newest_first, of_location};
+use super::found_records::newest_first;
+use super::records::{in_days, make, mentions, of_location};
 use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
@@ -70,7 +71,7 @@ fn asked(state: &Records, call: &SandboxCall, kind: RecordKind, name: &str) -> V
 /// Newest first; pages are counted [E].
 fn submissions(state: &Records, call: &SandboxCall, kind: RecordKind, parent: &str) -> Value {
     let needle = call.query("q").unwrap_or_default().to_lowercase();
-    let mut found: Vec<&Value> = of_location(state, kind, call.location())
+    let found: Vec<&Value> = newest_first(state, kind, call.location(), "createdAt")
         .filter(|one| {
             call.query(parent)
                 .is_none_or(|wanted| one[parent] == *wanted)
@@ -78,7 +79,6 @@ fn submissions(state: &Records, call: &SandboxCall, kind: RecordKind, parent: &s
                 && in_days(call, one)
         })
         .collect();
-    newest_first(&mut found, "createdAt");
     let total = found.len();
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let current = call.number("page").unwrap_or(1).max(1);

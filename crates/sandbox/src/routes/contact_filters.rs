@@ -134,6 +134,10 @@ impl<'s> ContactFilters<'s> {
         })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
     /// [E] all filters of the list hold.
     pub(super) fn pass(&self, contact: &Value) -> bool {
         self.conditions.iter().all(|one| self.holds(one, contact))

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::contact_filters::{ContactFilters, value_of};
 use super::field_test::search_text;
+use super::found_records::{FoundRecords, newest_first};
 use super::records;
-use super::records::{newest_first, of_location};
 use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
@@ -32,15 +32,10 @@ const SORTS: [&str; 8] = [
 /// Newest first; the cursor is the date in milliseconds and the id of the last row [E].
 pub(super) fn list(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.query("query").unwrap_or_default().to_lowercase();
-    let mut found: Vec<&Value> = of_location(state, "contact", call.location())
-        .filter(|contact| mentions(contact, &needle))
-        .collect();
-    newest_first(&mut found, "dateAdded");
+    let found = found(state, call, &needle, |_| true, needle.is_empty());
     let total = found.len();
-    let after = call.query("startAfterId").and_then(|id| {
-        let place = found.iter().position(|contact| contact["id"] == id);
-        place.map(|place| place + 1)
-    });
+    let after = call.query("startAfterId");
+    let after = after.and_then(|id| Some(found.position(id)? + 1));
     let after = after.or_else(|| {
         let date: i64 = call.query("startAfter")?.parse().ok()?;
         found
@@ -49,7 +44,7 @@ pub(super) fn list(state: &Records, call: &SandboxCall) -> Value {
     });
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let start = after.unwrap_or_default();
-    let page: Vec<&Value> = found.into_iter().skip(start).take(limit).collect();
+    let page: Vec<&Value> = found.iter().skip(start).take(limit).collect();
     let more = start + page.len() < total;
     let last = page.last().filter(|_| more);
     let mut meta = json!({
@@ -76,16 +71,22 @@ pub(super) fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refus
     let limit = check_page(call)?;
     let needle = call.text("query").unwrap_or_default().to_lowercase();
     let filters = ContactFilters::read(state, call.location(), &call.body["filters"])?;
-    let mut found: Vec<&Value> = of_location(state, "contact", call.location())
-        .filter(|contact| mentions(contact, &needle) && filters.pass(contact))
-        .collect();
-    newest_first(&mut found, "dateAdded");
-    sort(&mut found, &call.body["sort"])?;
+    let order: Vec<&Value> = call.body["sort"].as_array().into_iter().flatten().collect();
+    let is_all = needle.is_empty() && filters.is_empty();
+    let mut found = found(
+        state,
+        call,
+        &needle,
+        |one| filters.pass(one),
+        is_all && order.is_empty(),
+    );
+    if let FoundRecords::List(found) = &mut found {
+        sort(found, &order)?;
+    }
     let total = found.len();
     let after = call.body["searchAfter"].as_array().and_then(|cursor| {
-        let id = cursor.last()?;
-        let place = found.iter().position(|contact| contact["id"] == *id);
-        place.map(|place| place + 1)
+        let id = cursor.last()?.as_str()?;
+        Some(found.position(id)? + 1)
     });
     let page = call.body["page"].as_u64().unwrap_or(1).max(1);
     let skipped = usize::try_from(page - 1).unwrap_or(usize::MAX);
@@ -94,7 +95,7 @@ pub(super) fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refus
         let message = "Pages reach 10000 records; use searchAfter beyond them";
         return Err(Refusal::new(400, message));
     }
-    let rows = found.into_iter().skip(start).take(limit);
+    let rows = found.iter().skip(start).take(limit);
     let rows = rows.map(|contact| {
         let mut row = contact.clone();
         row["searchAfter"] = json!([milliseconds(&contact["dateAdded"]), contact["id"]]);
@@ -105,6 +106,22 @@ pub(super) fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refus
         row
     });
     Ok(json!({"contacts": rows.collect::<Vec<_>>(), "total": total}))
+}
+
+/// Newest first: those that mention the `needle` and pass. Where it `is_all` of them, none is looked at.
+fn found<'s>(
+    state: &'s Records,
+    call: &SandboxCall,
+    needle: &str,
+    passes: impl Fn(&Value) -> bool,
+    is_all: bool,
+) -> FoundRecords<'s> {
+    if is_all {
+        return FoundRecords::All(state.newest_first("contact", call.location(), "dateAdded"));
+    }
+    let all = newest_first(state, "contact", call.location(), "dateAdded");
+    let found = all.filter(|contact| mentions(contact, needle) && passes(contact));
+    FoundRecords::List(found.collect())
 }
 
 /// The rows of a page, where the request may ask for them.
@@ -137,9 +154,8 @@ pub(super) fn mentions(contact: &Value, needle: &str) -> bool {
 }
 
 /// [E] the fields; [I] another is refused like another field of a filter.
-fn sort(contacts: &mut [&Value], order: &Value) -> Result<(), Refusal> {
-    let orders: Vec<&Value> = order.as_array().into_iter().flatten().collect();
-    for order in orders.into_iter().rev() {
+fn sort(contacts: &mut [&Value], order: &[&Value]) -> Result<(), Refusal> {
+    for order in order.iter().rev() {
         let field = order["field"].as_str().unwrap_or_default();
         if !SORTS.contains(&field) && !field.starts_with("customFields.") {
             return Err(Refusal::new(400, format!("Invalid field {field}")));

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::contact_search::mentions;
-use super::records::{make, of_location};
+use super::found_records::{FoundRecords, newest_first};
+use super::records::make;
 use crate::call::{SandboxCall, date};
 use crate::refusal::Refusal;
 use crate::state::Records;
@@ -11,6 +12,18 @@ use crate::state::Records;
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
+/// What a search is narrowed by.
+const FILTERS: [&str; 9] = [
+    "status",
+    "contactId",
+    "assignedTo",
+    "id",
+    "lastMessageType",
+    "lastMessageDirection",
+    "query",
+    "startDate",
+    "endDate",
+];
 
 pub(super) fn answer(state: &mut Records, call: &SandboxCall) -> Option<Result<Value, Refusal>> {
     Some(match call.operation.key.as_str() {
@@ -34,8 +47,9 @@ fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
     };
     let needle = call.query("query").unwrap_or_default().to_lowercase();
     let number = |name: &str| call.query(name).and_then(|text| text.parse::<i64>().ok());
-    let mut found: Vec<&Value> = of_location(state, "conversation", call.location())
-        .filter(|one| {
+    let chosen = || {
+        let all = newest_first(state, "conversation", call.location(), "lastMessageDate");
+        let found = all.filter(|one| {
             let at = one["lastMessageDate"].as_i64().unwrap_or_default();
             let status = match call.query("status") {
                 Some("unread") => one["unreadCount"].as_u64() > Some(0),
@@ -52,15 +66,29 @@ fn search(state: &Records, call: &SandboxCall) -> Result<Value, Refusal> {
                 && mentions(one, &needle)
                 && number("startDate").is_none_or(|start| at >= start)
                 && number("endDate").is_none_or(|end| at <= end)
-        })
-        .collect();
+        });
+        found.collect::<Vec<&Value>>()
+    };
     let at = |one: &&Value| one["lastMessageDate"].as_i64().unwrap_or_default();
     let rising = call.query("sort") == Some("asc");
-    found.sort_by_cached_key(|one| if rising { at(one) } else { -at(one) });
+    let is_all = !rising
+        && FILTERS.iter().all(|name| {
+            call.query(name)
+                .is_none_or(|value| (*name, value) == ("status", "all"))
+        });
+    let found = if is_all {
+        FoundRecords::All(state.newest_first("conversation", call.location(), "lastMessageDate"))
+    } else {
+        let mut found = chosen();
+        if rising {
+            found.sort_by_cached_key(at);
+        }
+        FoundRecords::List(found)
+    };
     let total = found.len();
     let after = number("startAfterDate");
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-    let page = found.into_iter().filter(|one| {
+    let page = found.iter().filter(|one| {
         after.is_none_or(|after| {
             if rising {
                 at(one) > after

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::records::{make, mentions, newest_first, of_location};
+use super::found_records::{FoundRecords, newest_first};
+use super::records::{make, mentions};
 use crate::call::{SandboxCall, milliseconds};
 use crate::refusal::Refusal;
 use crate::state::Records;
@@ -10,6 +11,18 @@ use crate::state::Records;
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
+/// What a search is narrowed by.
+const FILTERS: [&str; 9] = [
+    "status",
+    "pipeline_id",
+    "pipeline_stage_id",
+    "contact_id",
+    "assigned_to",
+    "id",
+    "q",
+    "date",
+    "endDate",
+];
 /// What a search looks at, of a deal and of its contact.
 const TEXTS: &[&str] = &["/name"];
 const TEXTS_OF_CONTACT: &[&str] = &["/contactName", "/email"];
@@ -34,8 +47,9 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
     };
     let needle = call.query("q").unwrap_or_default().to_lowercase();
     let (start, end) = (day(call.query("date")), day(call.query("endDate")));
-    let mut found: Vec<&Value> = of_location(state, "opportunity", call.location())
-        .filter(|one| {
+    let chosen = || {
+        let all = newest_first(state, "opportunity", call.location(), "createdAt");
+        let found = all.filter(|one| {
             let at = || milliseconds(&one["createdAt"]);
             let status = call.query("status").filter(|status| *status != "all");
             status.is_none_or(|status| one["status"] == *status)
@@ -47,22 +61,32 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
                 && is_about(state, one, &needle)
                 && start.is_none_or(|start| at() >= start)
                 && end.is_none_or(|end| at() < end + 86_400_000)
-        })
-        .collect();
-    newest_first(&mut found, "createdAt");
-    if call.query("order") == Some("added_asc") {
-        found.reverse();
-    }
+        });
+        found.collect::<Vec<&Value>>()
+    };
+    let rising = call.query("order") == Some("added_asc");
+    let is_all = !rising
+        && FILTERS.iter().all(|name| {
+            call.query(name)
+                .is_none_or(|value| (*name, value) == ("status", "all"))
+        });
+    let found = if is_all {
+        FoundRecords::All(state.newest_first("opportunity", call.location(), "createdAt"))
+    } else {
+        let mut found = chosen();
+        if rising {
+            found.reverse();
+        }
+        FoundRecords::List(found)
+    };
     let total = found.len();
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-    let after = call.query("startAfterId").and_then(|id| {
-        let place = found.iter().position(|one| one["id"] == id);
-        place.map(|place| place + 1)
-    });
+    let after = call.query("startAfterId");
+    let after = after.and_then(|id| Some(found.position(id)? + 1));
     let page = call.number("page").unwrap_or(1).max(1);
     // A page beyond the last is empty.
     let start = after.unwrap_or_else(|| (page - 1).saturating_mul(limit).min(total));
-    let page = found.into_iter().skip(start).take(limit);
+    let page = found.iter().skip(start).take(limit);
     let page: Vec<Value> = page.map(|one| with_contact(state, one)).collect();
     let current = start / limit + 1;
     let mut meta = json!({
@@ -84,24 +108,26 @@ fn search(state: &Records, call: &SandboxCall) -> Value {
 /// Newest first; `searchAfter` is the `sort` of the last row [I].
 fn search_by_body(state: &Records, call: &SandboxCall) -> Value {
     let needle = call.text("query").unwrap_or_default().to_lowercase();
-    let mut found: Vec<&Value> = of_location(state, "opportunity", call.location())
-        .filter(|one| is_about(state, one, &needle))
-        .collect();
-    newest_first(&mut found, "createdAt");
+    let found = if needle.is_empty() {
+        FoundRecords::All(state.newest_first("opportunity", call.location(), "createdAt"))
+    } else {
+        let all = newest_first(state, "opportunity", call.location(), "createdAt");
+        FoundRecords::List(all.filter(|one| is_about(state, one, &needle)).collect())
+    };
     let total = found.len();
     let number = |name: &str, usual: usize| {
         let given = call.body[name].as_u64();
         given.map_or(usual, |given| usize::try_from(given).unwrap_or(usize::MAX))
     };
     let limit = number("limit", PAGE).clamp(1, LARGEST_PAGE);
-    let after = call.texts("searchAfter").last().and_then(|id| {
-        let place = found.iter().position(|one| one["id"] == **id);
-        place.map(|place| place + 1)
-    });
+    let after = call
+        .texts("searchAfter")
+        .last()
+        .and_then(|id| Some(found.position(id)? + 1));
     let page = (number("page", 1).max(1) - 1)
         .saturating_mul(limit)
         .min(total);
-    let rows = found.into_iter().skip(after.unwrap_or(page)).take(limit);
+    let rows = found.iter().skip(after.unwrap_or(page)).take(limit);
     let rows = rows.map(|one| {
         let mut one = with_contact(state, one);
         let at = milliseconds(&one["createdAt"]).to_string();

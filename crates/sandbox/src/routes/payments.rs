@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::records::{in_days, mentions, newest_first, of_location};
+use super::found_records::{FoundRecords, newest_first};
+use super::records::{in_days, mentions};
 use crate::call::SandboxCall;
 use crate::refusal::Refusal;
 use crate::state::{RecordKind, Records};
@@ -10,6 +11,14 @@ use crate::state::{RecordKind, Records};
 /// [E] rows where the caller names no number; [I] the most.
 const PAGE: usize = 10;
 const LARGEST_PAGE: usize = 100;
+/// Members that a list is narrowed by.
+const MEMBERS: [&str; 5] = [
+    "contactId",
+    "entityId",
+    "status",
+    "entitySourceType",
+    "subscriptionId",
+];
 /// What a search looks at.
 const TEXTS: &[&str] = &[
     "/contactName",
@@ -41,27 +50,24 @@ pub(super) fn found(state: &Records, call: &SandboxCall, kind: RecordKind) -> (V
         call.query(name).is_none_or(|wanted| own == wanted)
     };
     let needle = call.query("search").unwrap_or_default().to_lowercase();
-    let mut rows: Vec<&Value> = of_location(state, kind, call.location())
-        .filter(|one| {
+    let mut narrowing = MEMBERS.iter().chain(&["search", "startAt", "endAt"]);
+    let is_all = narrowing.all(|name| call.query(name).is_none());
+    let rows = if is_all {
+        FoundRecords::All(state.newest_first(kind, call.location(), "createdAt"))
+    } else {
+        let all = newest_first(state, kind, call.location(), "createdAt");
+        let rows = all.filter(|one| {
             in_days(call, one)
-                && [
-                    "contactId",
-                    "entityId",
-                    "status",
-                    "entitySourceType",
-                    "subscriptionId",
-                ]
-                .iter()
-                .all(|name| is(one, name))
+                && MEMBERS.iter().all(|name| is(one, name))
                 && mentions(one, TEXTS, &needle)
-        })
-        .collect();
-    newest_first(&mut rows, "createdAt");
+        });
+        FoundRecords::List(rows.collect())
+    };
     let total = rows.len();
     let limit = call.number("limit").unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let offset = call.number("offset").unwrap_or(0);
     (
-        rows.into_iter().skip(offset).take(limit).cloned().collect(),
+        rows.iter().skip(offset).take(limit).cloned().collect(),
         total,
     )
 }

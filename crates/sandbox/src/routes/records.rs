@@ -144,24 +144,17 @@ pub(super) fn of_location<'s>(
     kind: RecordKind,
     location: &'s str,
 ) -> impl Iterator<Item = &'s Value> {
-    state
-        .all(kind)
-        .filter(move |record| record["~location"] == location)
-}
-
-/// Sorts by a date that the sandbox gave. These are texts of one form, which sort as their times do.
-pub(super) fn newest_first<'v>(records: &mut [&'v Value], date: &str) {
-    records.sort_by_cached_key(|one| {
-        let record: &'v Value = one;
-        std::cmp::Reverse(record[date].as_str())
-    });
+    state.of_location(kind, location)
 }
 
 /// Whether one of the texts at `pointers` holds the lower-case `needle`; an empty one is everywhere.
 pub(super) fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool {
     needle.is_empty()
         || pointers.iter().any(|pointer| {
-            let text = record.pointer(pointer).and_then(Value::as_str);
+            // As `Value::pointer` does, which makes two texts of each name.
+            let mut names = pointer.split('/').skip(1);
+            let value = names.try_fold(record, |value, name| value.get(name));
+            let text = value.and_then(Value::as_str);
             text.is_some_and(|text| holds(text, needle))
         })
 }
@@ -169,8 +162,15 @@ pub(super) fn mentions(record: &Value, pointers: &[&str], needle: &str) -> bool 
 /// Without a copy where it can be: a search looks at every record.
 fn holds(text: &str, needle: &str) -> bool {
     if text.is_ascii() {
+        let needle = needle.as_bytes();
+        let first = needle.first().copied().unwrap_or_default();
         let mut windows = text.as_bytes().windows(needle.len());
-        return windows.any(|window| window.eq_ignore_ascii_case(needle.as_bytes()));
+        return windows.any(|window| {
+            let begins = window
+                .first()
+                .is_some_and(|letter| letter.eq_ignore_ascii_case(&first));
+            begins && window.eq_ignore_ascii_case(needle)
+        });
     }
     text.to_lowercase().contains(needle)
 }
