@@ -18,7 +18,9 @@ const WRITES_FOR_ASKING: f32 = 0.6;
 const READS_FOR_BIDDING: f32 = 0.4;
 const READS_FOR_UNCLEAR: f32 = 0.85;
 
-/// What is lacking and would only read, for one who bids.
+/// What is lacking, for one who bids, and where it would only read. Who bids names what he has in hand, and of the words for
+/// that operations have fewer than what is lacking.
+const LACKING_FOR_BIDDING: f32 = 0.82;
 const LACKING_READS_FOR_BIDDING: f32 = 0.7;
 
 /// What is lacking and would change something, for one who names a thing only: `form submissions`.
@@ -191,9 +193,10 @@ impl Index {
             return match mood {
                 Some(Mood::Ask) if !reads => WRITES_FOR_ASKING,
                 Some(Mood::Bid) if reads => LACKING_READS_FOR_BIDDING,
+                Some(Mood::Bid) => LACKING_FOR_BIDDING,
                 None if reads => READS_FOR_UNCLEAR,
                 None => LACKING_WRITES_FOR_UNCLEAR,
-                _ => 1.0,
+                Some(Mood::Ask) => 1.0,
             };
         }
         let reads = self.reads.get(number) == Some(&true);

@@ -10,6 +10,9 @@ const MARGIN: f32 = 0.9;
 /// What the best operation has of a request at most, by rarity, where none does it.
 const COVERED: f32 = 0.1;
 
+/// What is lacking has of a request at least this much, by rarity: one common noun of several rare words is not it.
+const LACK_COVERED: f32 = 0.3;
+
 /// What a word is worth that no operation has, in the measure of `rarity`.
 const UNKNOWN: f32 = 6.0;
 
@@ -69,6 +72,12 @@ impl Index {
             }
             covered = covered.max(self.coverage(part, best));
             let margin = lack_score / score.max(f32::MIN_POSITIVE);
+            // Looked at last, for of most requests an operation has far more.
+            let margin =
+                match margin > MARGIN && self.coverage(part, operations + lack) < LACK_COVERED {
+                    true => 0.0,
+                    false => margin,
+                };
             if lacks.is_none_or(|(_, least)| margin < least) {
                 lacks = Some((lack, margin));
             }
@@ -77,7 +86,7 @@ impl Index {
         (self.lacking.get(lack), margin, covered)
     }
 
-    /// How much of a clause an operation has, by rarity.
+    /// How much of a clause an operation, or what is lacking, has, by rarity.
     fn coverage(&self, clause: &Clause, operation: usize) -> f32 {
         let has = |stem: &&str| {
             let found = self.words.get(*stem);
