@@ -91,7 +91,10 @@ async fn each_call_tool_refuses_other_effects() {
         .try_call("call_read", json!({"operation": "contacts_get-contcat"}))
         .await;
     assert!(text(&unknown.expect_err("unknown"), "/remedy").contains("contacts_get-contact"));
-    assert!(stack.sandbox.requests().await.is_empty());
+    // What a dry run needs the company for is asked of the location, once; nothing else left.
+    let sent = stack.sandbox.requests().await;
+    let paths: Vec<&Value> = sent.iter().map(|one| &one["path"]).collect();
+    assert_eq!(paths, [&json!(format!("/locations/{LOCATION}"))]);
 }
 
 #[tokio::test]
