@@ -15,9 +15,9 @@ const ABOUT: &str = "HighLevel (GoHighLevel, LeadConnector) CRM of one location 
 contacts, conversations and messages, calendars, opportunities and pipelines, payments, custom fields. \
 The location comes from the connection; ";
 
-const LESS: &str = "output, an object beside the arguments of any tool that lists, makes answers short: \
+const LESS: &str = "To shorten an answer, pass output, an object beside the arguments of any list tool: \
 {\"fields\": [dotted paths], \"filter\": [{field, op, value}], \"maxItems\", \"allPages\": true}, op one of \
-= != > >= < <= before after contains in exists; {\"groupBy\": field or date:month, \"sum\": field} adds up. ";
+= != > >= < <= before after contains in exists; {\"groupBy\": field or date:month, \"sum\": field} adds up values. ";
 
 /// The instructions of an endpoint.
 pub(super) fn instructions(endpoint: &Endpoint, is_simulated: bool) -> String {
@@ -32,19 +32,16 @@ pub(super) fn instructions(endpoint: &Endpoint, is_simulated: bool) -> String {
     let parts = [
         (is_simulated, SANDBOX),
         (true, ABOUT),
-        (
-            is_compat,
-            "give params.locationId only to name another one. ",
-        ),
-        (!is_compat, "give locationId only to name another one. "),
+        (is_compat, "pass params.locationId only for another one. "),
+        (!is_compat, "pass locationId only for another one. "),
         (
             runs("locations_get-custom-fields"),
-            "Custom fields of a contact carry ids: locations_get-custom-fields names them. ",
+            "Custom fields of a contact have only ids: locations_get-custom-fields has their names. ",
         ),
         (writes, "Before writing, read the record. "),
         (
             runs("conversations_send-a-new-message"),
-            "conversations_send-a-new-message reaches a real person at once. ",
+            "conversations_send-a-new-message reaches a real person immediately. ",
         ),
         (
             !is_legacy,
@@ -56,18 +53,18 @@ pub(super) fn instructions(endpoint: &Endpoint, is_simulated: bool) -> String {
         ),
         (
             writes,
-            ": unknown_outcome means to look before repeating. needs_confirmation (a status or class) did nothing yet: its \
-             remedy says how to confirm, once the user wants it",
+            ": after unknown_outcome, check before you repeat. After needs_confirmation (a status or class) nothing has \
+             happened yet: its remedy says how to confirm, once the user agrees",
         ),
-        (true, ". An answer with _cut is not complete. "),
+        (true, ". An answer with _cut is incomplete. "),
         (lists_tools, LESS),
         (
             lists_tools && has("search_operations"),
-            "Whatever no tool of the list does: ",
+            "For everything beyond the listed tools: ",
         ),
         (
             has("call_read"),
-            "search_operations finds the operation, with detail schema its arguments, with path what is inside one. ",
+            "search_operations finds the operation, with detail schema its arguments, with path the fields inside one. ",
         ),
         (
             has("call_read") && !writes,
@@ -75,24 +72,24 @@ pub(super) fn instructions(endpoint: &Endpoint, is_simulated: bool) -> String {
         ),
         (
             has("call_write"),
-            "call_read, call_write, call_send or call_destructive runs it by its name. A write answers its id and what \
-             was sent, with output {\"fields\": [\"*\"]} all. Writes for many records: each = {operation: a read, arguments, \
-             filter, bind: {argument: field of the row}} previews one call a row, and {confirm} alone runs them, again \
-             until notRun is 0. ",
+            "call_read, call_write, call_send or call_destructive runs it by its name. A write returns its id and the \
+             values sent, with output {\"fields\": [\"*\"]} everything. To write many records: each = {operation: a read, arguments, \
+             filter, bind: {argument: field of the row}} previews one call per row; {confirm} alone runs them; \
+             repeat it until notRun is 0. ",
         ),
         (
             is_compat,
-            "search_operations finds an operation, describe_operation tells its arguments and where each goes (path, \
+            "search_operations finds an operation, describe_operation lists its arguments by place (path, \
              query or body of params), execute_operation runs it by its operationId",
         ),
         (
             is_compat && writes,
-            "; what writes needs an idempotencyKey, and dryRun shows the request only",
+            "; a write requires an idempotencyKey, and dryRun only shows the request",
         ),
         (
             is_compat,
             ". Answers are HighLevel's own; output {\"fields\": [dotted paths], \"filter\": [{field, op, value}], \
-             \"maxItems\", \"allPages\": true} makes them short. list_locations names the locations. ",
+             \"maxItems\", \"allPages\": true} shortens them. list_locations lists the locations. ",
         ),
     ];
     let told = parts.iter().filter(|(is_true, _)| *is_true);

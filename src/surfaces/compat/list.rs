@@ -82,12 +82,12 @@ fn metas() -> [MetaListing; 4] {
     [
         meta(
             LIST_LOCATIONS,
-            "The locations (sub-accounts) that the credential reaches.",
+            "List the locations (sub-accounts) that the credential can access.",
             json!({"type": "object", "properties": {}}),
         ),
         meta(
             SEARCH,
-            "Find operations of HighLevel's API by what they do; describe_operation tells the arguments of one.",
+            "Find operations of HighLevel's API by intent; describe_operation lists the arguments of one.",
             object(
                 json!({"query": text, "domains": texts, "kind": {"type": "string", "enum": ["read", "write"]}, "limit": {"type": "integer"}}),
                 &["query"],
@@ -95,13 +95,13 @@ fn metas() -> [MetaListing; 4] {
         ),
         meta(
             DESCRIBE,
-            "One operation with its arguments by where they go: path, query or body. path, such as openHours.hours, tells \
-             what is inside one.",
+            "Describe one operation with its path, query and body arguments. The argument path, such as openHours.hours, \
+             lists the fields inside one.",
             object(json!({"operationId": text, "path": text}), &["operationId"]),
         ),
         meta(
             EXECUTE,
-            "Run an operation by its operationId, with the arguments that describe_operation tells. What writes needs an \
+            "Run an operation by its operationId, with the arguments from describe_operation. A write requires an \
              idempotencyKey; dryRun shows the request and sends nothing.",
             object(
                 json!({
@@ -115,7 +115,7 @@ fn metas() -> [MetaListing; 4] {
                     "dryRun": {"type": "boolean"},
                     "output": {
                         "type": "object",
-                        "description": "less than HighLevel's answer: {fields: [dotted paths], filter: [{field, op, value}], maxItems, allPages}",
+                        "description": "reduces HighLevel's answer: {fields: [dotted paths], filter: [{field, op, value}], maxItems, allPages}",
                     },
                 }),
                 &["operationId"],

@@ -10,10 +10,10 @@ use crate::surfaces::{MetaHints, MetaListing};
 pub(super) const SEARCH: &str = "search_operations";
 pub(super) const LOCATIONS: &str = "list_locations";
 
-const AS_WRITE: &str = "as call_write";
-const ITEMS_TEXT: &str = "up to 100 calls, over arguments";
+const AS_WRITE: &str = "see call_write";
+const ITEMS_TEXT: &str = "up to 100 calls, merged over arguments";
 const EACH_TEXT: &str =
-    "one call a row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}";
+    "one call per row of a read: {operation, arguments, filter, maxItems, bind: {argument: field}}";
 
 /// `output` in words: as a schema it costs 95 tokens more.
 const OUTPUT_TEXT: &str = "{fields: [dotted paths], [\"*\"] for all; \
@@ -35,13 +35,13 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         call_tool(
             CallToolKind::Read,
             "Read",
-            "Run a read operation. Lists come as columns and rows of summary fields; output.fields gives objects.",
+            "Run a read operation. Lists are columns and rows of summary fields; output.fields returns objects.",
         ),
         call_tool(CallToolKind::Write, "Write", "Run a write operation."),
         call_tool(
             CallToolKind::Send,
             "Send",
-            "Run a send operation: it reaches people at once.",
+            "Run a send operation: it reaches people immediately.",
         ),
         call_tool(
             CallToolKind::Destructive,
@@ -51,7 +51,7 @@ static METAS: LazyLock<[Arc<MetaListing>; 6]> = LazyLock::new(|| {
         MetaListing {
             name: LOCATIONS,
             title: Some("List locations"),
-            description: "The locations (sub-accounts) that you reach.",
+            description: "List the locations (sub-accounts) you can access.",
             schema: json!({"type": "object", "properties": {}}),
             hints: hints(true, true),
             calls: None,
@@ -90,7 +90,7 @@ fn search_schema() -> Value {
             "effect": {"type": "string", "enum": ["read", "write", "send", "money", "destructive"]},
             "limit": {"type": "integer"},
             "detail": {"type": "string", "enum": ["names", "signature", "schema"]},
-            "path": {"type": "string", "description": "what is inside openHours.hours"},
+            "path": {"type": "string", "description": "fields inside openHours.hours"},
         },
     })
 }
