@@ -114,13 +114,13 @@ fn add_output(schema: &mut JsonObject) {
     }
 }
 
-/// Says that HighLevel retires the operation, and what to call instead, unless the text does already.
+/// Adds that the operation is deprecated, and its replacement, unless the text names it already.
 fn description(tool: &Tool) -> Cow<'static, str> {
     let told = tool.description;
     match tool.replaced_by {
         Some(other) if told.contains(other) => told.into(),
-        Some(other) => format!("{told} HighLevel retires it: {other} replaces it.").into(),
-        None if tool.deprecated => format!("{told} HighLevel retires it.").into(),
+        Some(other) => format!("{told} Deprecated: use {other}.").into(),
+        None if tool.deprecated => format!("{told} Deprecated.").into(),
         None => told.into(),
     }
 }

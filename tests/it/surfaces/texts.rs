@@ -126,9 +126,9 @@ fn tools_that_stand_for_many_are_named_by_their_surfaces() {
     }
 }
 
-/// What HighLevel retires says so, and what to call instead.
+/// A deprecated tool says so, and names its replacement.
 #[test]
-fn descriptions_say_what_is_retired() {
+fn descriptions_of_deprecated_tools_say_so() {
     for (name, endpoint) in endpoints() {
         let list = serde_json::to_value(mcp::list(&endpoint).expect("a list")).expect("JSON");
         for tool in list["tools"].as_array().expect("tools") {
@@ -136,7 +136,7 @@ fn descriptions_say_what_is_retired() {
                 continue;
             };
             let text = tool["description"].as_str().expect("a description");
-            let is_told = text.contains("HighLevel retires it") || text.starts_with("Old route");
+            let is_told = text.contains("Deprecated: use ") || text.ends_with(" Deprecated.");
             assert_eq!(is_told, known.deprecated, "/mcp/{name}: {text}");
             if let Some(other) = known.replaced_by.and_then(Toolset::find) {
                 let is_named = text.contains(other.name) || text.contains(other.title);
