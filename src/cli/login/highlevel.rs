@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{CliError, Login, Logout, random_text, read_address};
 use crate::call::Pipeline;
 use crate::cli::output::note;
-use crate::cli::runtime;
+use crate::cli::{StateFlags, runtime};
 use crate::config::{Config, Flags, MARKETPLACE_CALLBACK};
 use crate::upstream::company::{App, HighLevelLogin, consent_page};
 use crate::upstream::{Caller, Failure, TenantId, Transport};
@@ -19,7 +19,7 @@ use crate::upstream::{Caller, Failure, TenantId, Transport};
 const NAME: &str = "HighLevel";
 
 pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError> {
-    let (config, store) = login.of.make(flags)?;
+    let config = login.of.config(flags)?;
     let app = app(&config)?;
     let redirect = redirect(login, &config)?;
     let state = random_text()?;
@@ -30,6 +30,8 @@ pub(super) fn sign_in(login: &Login, flags: &Flags) -> Result<ExitCode, CliError
     );
     let code = read_address(&how_it_ends, &redirect)?.code(&state, NAME)?;
     let oauth = Transport::open(&config).map_err(CliError)?.oauth();
+    // Before there is a code there is nothing to keep.
+    let (config, store) = StateFlags::open_or_make(config)?;
     let kept = HighLevelLogin::new(&store);
     let begun = kept.begin(&oauth, &app, (&code, &redirect));
     let install = runtime()?.block_on(begun).map_err(sentence)?;

@@ -294,7 +294,7 @@ async fn a_key_for_a_connected_location_reaches_no_other() {
         let told = connections.call(&connection, READ, json!({})).await;
         assert!(told.is_ok(), "{told:?}");
         let reached = connections.reached(before).await;
-        assert_eq!(reached, [own.location.clone()]);
+        assert_eq!(reached, std::slice::from_ref(&own.location));
         let foreign = (other.alias.as_str(), other.location.as_str());
         check(&connections, &connection, foreign, &other.name).await;
         let of_settings = (alias(1), branch(1));
