@@ -58,6 +58,7 @@ mod usage_report;
 mod validate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -65,7 +66,7 @@ use serde_json::{Map, Value, json};
 use crate::call::arguments::Checker;
 use crate::config;
 use crate::telemetry::{CallEnd, CallWatch, Telemetry};
-use crate::upstream::{Authority, CountedUnder, Failure, Transport};
+use crate::upstream::{Authority, Failure, Transport};
 use state::clock::SteadyClock;
 use state::pause::Pause;
 use tool::{Effect, Tool};
@@ -83,7 +84,9 @@ pub use client_line::{
     ClientAbilities, ClientAnswer, ClientLine, ClientQuestion, LONGEST_QUESTION,
 };
 use consent::Consent;
-pub use controls::{Controls, copy_store, has_store, missing_store, open_store, restore_store};
+pub use controls::{
+    Controls, copy_store, has_store, missing_store, open_store, restore_store, wait_for_database,
+};
 use facts::Facts;
 pub use grant_controls::{GrantControls, open_grants};
 use locate::Located;
@@ -129,6 +132,8 @@ struct PipelineSettings {
     max_answer_bytes: usize,
     max_file_bytes: usize,
     mark_strangers_text: config::StrangersMark,
+    /// How long an answer waits for its end to be written.
+    longest_record_wait: Duration,
     ignored_arguments: Vec<String>,
     /// The settings' access key may act with the agency's own token.
     access_key_agency: bool,
@@ -154,6 +159,8 @@ impl Pipeline {
                 max_answer_bytes: config.tools.max_answer_bytes,
                 max_file_bytes: config.tools.max_file_bytes,
                 mark_strangers_text: config.tools.mark_strangers_text,
+                longest_record_wait: batch::LONGEST
+                    .min(Duration::from_millis(config.upstream.total_timeout_ms)),
                 ignored_arguments: ignored,
                 access_key_agency: config.server.access_key_agency,
             },
@@ -177,6 +184,7 @@ impl Pipeline {
         let fences = request.options.fences.clone();
         let mut answer = self.execute_part(request).await;
         strangers::explain(fences.as_deref(), &mut answer);
+        answer.tell_unrecorded();
         answer
     }
 
@@ -444,18 +452,6 @@ impl Pipeline {
     /// The most sends that a batch makes without a preview.
     fn preview_above(&self, facts: &Facts, context: &CallContext) -> Option<usize> {
         facts.rules(context).preview_above()
-    }
-
-    /// What HighLevel counts the call under, as far as it proved that.
-    fn counted_under(&self, facts: &Facts) -> String {
-        let named = facts.location.as_ref().filter(|_| facts.names_location);
-        match self.0.transport.counted_under(&facts.caller, named) {
-            CountedUnder::Location(id) => format!("location:{}", id.as_str()),
-            // The same over restarts, which the digests of the transport are not.
-            CountedUnder::Credential(_) => {
-                format!("token:{}", self.credential_name(&facts.caller.credential))
-            }
-        }
     }
 
     /// A call begins.

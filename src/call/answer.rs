@@ -13,6 +13,10 @@ use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 /// What opens the list of warnings in an answer that has some already.
 const WARNINGS: &str = "\"_warnings\":[";
 
+/// Said with an answer whose end was not written in time.
+const UNRECORDED: &str = "This is what HighLevel answered, and the server could not write it down in time: the audit, and a repeat of this \
+     call, may say unknown_outcome. Do not make the call again under another key or confirm; read the record first.";
+
 /// What a client gets: one text block, or two, and a file beside it where HighLevel answered one.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -37,6 +41,8 @@ pub struct Answer {
     pub question: Option<Box<Question>>,
     /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
     pub did_nothing: bool,
+    /// What came of the call was not written down in time: it is lost where the process ends before it is.
+    pub is_unrecorded: bool,
     /// The bytes that it holds, counted until it is gone, and among them a file.
     pub held: Option<Arc<(Charge, Option<UpstreamFile>)>>,
 }
@@ -121,6 +127,21 @@ impl Answer {
         }
     }
 
+    /// Says, where it is so, that nobody may rely on its being written down: once, whatever it is made of.
+    pub(super) fn tell_unrecorded(&mut self) {
+        if !self.is_unrecorded {
+            return;
+        }
+        let member = format!("\"_unrecorded\":{}", json!(UNRECORDED));
+        match with_member(&self.text, &member) {
+            Some(text) => self.text = text,
+            None => {
+                let notes = with_member(self.notes.as_deref().unwrap_or("{}"), &member);
+                self.notes = notes.map(String::into_boxed_str);
+            }
+        }
+    }
+
     /// Makes the answer to what writes the object that it is on every surface: HighLevel's own with `_location`, which
     /// says what the call touched; `{"answer": …}` around a list, a single value or a text.
     pub fn complete_write(&mut self) {
@@ -149,6 +170,13 @@ impl Answer {
         self.text
             .push_str(&format!("{comma}\"_location\":{shown}}}"));
     }
+}
+
+/// An object with one more member; `None` where `text` is none.
+fn with_member(text: &str, member: &str) -> Option<String> {
+    let open = text.strip_suffix('}').filter(|_| text.starts_with('{'))?;
+    let comma = if open.len() > 1 { "," } else { "" };
+    Some(format!("{open}{comma}{member}}}"))
 }
 
 /// `text` with the warnings as its last member, behind those that are its last member already; `None` where it is not JSON.
@@ -180,6 +208,47 @@ impl From<Failure> for Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_was_not_written_down_says_so() {
+        let told = json!(UNRECORDED);
+        for (text, notes, expected, expected_notes) in [
+            ("{}", None, format!("{{\"_unrecorded\":{told}}}"), None),
+            (
+                r#"{"a":1}"#,
+                None,
+                format!("{{\"a\":1,\"_unrecorded\":{told}}}"),
+                None,
+            ),
+            (
+                "id,name\n1,a",
+                None,
+                "id,name\n1,a".to_owned(),
+                Some(format!("{{\"_unrecorded\":{told}}}")),
+            ),
+            (
+                "id\n1",
+                Some(r#"{"n":1}"#),
+                "id\n1".to_owned(),
+                Some(format!("{{\"n\":1,\"_unrecorded\":{told}}}")),
+            ),
+        ] {
+            for is_unrecorded in [true, false] {
+                let mut answer = Answer {
+                    notes: notes.map(Into::into),
+                    is_unrecorded,
+                    ..Answer::text(text.to_owned())
+                };
+                answer.tell_unrecorded();
+                let (is_as, notes_are) = match is_unrecorded {
+                    true => (expected.as_str(), expected_notes.as_deref()),
+                    false => (text, notes),
+                };
+                assert_eq!(answer.text, is_as);
+                assert_eq!(answer.notes.as_deref(), notes_are, "{text}");
+            }
+        }
+    }
 
     #[test]
     fn a_warning_stands_beside_the_answer() {

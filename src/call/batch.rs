@@ -214,10 +214,9 @@ impl Pipeline {
         items: &[Map<String, Value>],
         run: &mut BatchRun<'_>,
     ) {
-        let started = Instant::now();
         let room = self.settings().max_answer_bytes;
         for (index, item) in items.iter().enumerate() {
-            let answer = self.run_item(request, item, index, started, run).await;
+            let answer = self.run_item(request, item, index, run).await;
             let mut outcome = run.outcome(index, &answer);
             let fits = answer.is_error || index == 0 || run.taken + outcome.len() <= room;
             if !fits && request.tool.effect == Effect::Read {
@@ -231,7 +230,7 @@ impl Pipeline {
                 outcome = json!({"item": index, "ok": true, "withheld": note}).to_string();
             }
             run.add(outcome, &answer);
-            run.stopped = self.stop_after(request, &answer, started);
+            run.stopped = self.stop_after(request, &answer, run.until);
             if run.stopped.is_some() {
                 return;
             }
@@ -243,8 +242,11 @@ impl Pipeline {
         &self,
         request: &Request<'_>,
         answer: &Answer,
-        started: Instant,
+        until: Instant,
     ) -> Option<&'static str> {
+        if answer.is_unrecorded {
+            return Some("What came of the last item could not be written down");
+        }
         let principal = &request.context.principal;
         if answer.class == Some(FailureClass::Auth) {
             return Some(match &principal.access {
@@ -263,7 +265,7 @@ impl Pipeline {
         if answer.is_error && request.options.on_error == OnError::Stop {
             return Some("An item failed");
         }
-        (started.elapsed() > LONGEST).then_some("The time of one call is used up")
+        (Instant::now() > until).then_some("The time of one call is used up")
     }
 
     /// One item, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
@@ -273,7 +275,6 @@ impl Pipeline {
         request: &Request<'_>,
         item: &Map<String, Value>,
         index: usize,
-        started: Instant,
         run: &BatchRun<'_>,
     ) -> Answer {
         let key = request.options.idempotency_key.as_ref();
@@ -286,6 +287,7 @@ impl Pipeline {
                 Err(answer) => answer,
                 Ok(located) => {
                     located.show_in(&watch);
+                    let located = located.with_answer_by(run.until);
                     run.is_sending.store(true, Relaxed);
                     let asking = ConsentSource::Batch(&run.consent);
                     let answer = self.run_located(
@@ -301,7 +303,7 @@ impl Pipeline {
                 }
             };
             self.log(watch, &answer);
-            if !waited_to_repeat(&answer, request.context, started + LONGEST).await {
+            if !waited_to_repeat(&answer, request.context, run.until).await {
                 return answer;
             }
         }

@@ -62,6 +62,8 @@ impl Pipeline {
             consent: None,
             longest,
         };
-        Box::pin(self.run_rows(&request, run)).await
+        let mut answer = Box::pin(self.run_rows(&request, run)).await;
+        answer.tell_unrecorded();
+        answer
     }
 }

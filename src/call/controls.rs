@@ -192,6 +192,23 @@ pub fn open_store(config: &Config) -> Result<Store, String> {
     Ok(store)
 }
 
+/// Waits for the database that the settings name, if they name one, as long as they say.
+pub fn wait_for_database(config: &Config) -> Result<(), String> {
+    let longest = Duration::from_millis(config.state.start_wait_ms);
+    let url = config.database().map_err(|error| error.to_string())?;
+    let Some(url) = url.filter(|_| !longest.is_zero()) else {
+        return Ok(());
+    };
+    let waited = Store::wait_for_database(&url, longest);
+    waited.map_err(|error| match error.is_away() {
+        true => format!(
+            "{error}. It is named by state.url, and the server waited {} s for it (state.start_wait_ms)",
+            longest.as_secs_f32()
+        ),
+        false => format!("{error}. It is named by state.url"),
+    })
+}
+
 /// Does it with where the settings have the store.
 fn with_options<T>(
     config: &Config,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::{CallContext, Fences, Snapshot};
 use crate::call::arguments::LocalZone;
@@ -41,6 +42,8 @@ pub(super) struct Facts {
     pub once: Option<OnceKey>,
     /// That key, as the client made it up.
     pub idempotency_key: Option<String>,
+    /// Its answer is part of another, which is given then.
+    pub answer_by: Option<Instant>,
     /// The caller may hear what the server knows of the location: its alias, its name, the rules over it. Anybody can
     /// name a location; only who is let in there is told more than what it sent.
     pub may_disclose: bool,

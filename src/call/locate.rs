@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{
     AccessRef, AgencyRight, Answer, CallContext, Facts, LOCATION, LocationScope, Options, Pipeline,
@@ -104,6 +105,7 @@ impl Pipeline {
             fences: None,
             names_location: false,
             once: None,
+            answer_by: None,
             idempotency_key: None,
             tenant_remedy: None,
             zone: LocalZone::Unasked,
@@ -196,6 +198,12 @@ impl Located {
         if options.as_highlevel {
             self.0.zone = LocalZone::Utc;
         }
+        self
+    }
+
+    /// The same call as a part of one that is answered then.
+    pub(super) fn with_answer_by(mut self, answer_by: Instant) -> Self {
+        self.0.answer_by = Some(answer_by);
         self
     }
 

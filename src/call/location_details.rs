@@ -143,6 +143,7 @@ impl Pipeline {
             version,
             arguments: Map::from_iter([("locationId".to_owned(), json!(location.as_str()))]),
             once: None,
+            answer_by: None,
             idempotency_key: None,
             ..facts.clone()
         };

@@ -1,8 +1,11 @@
 //! Has what a call needs in the store before it is sent: its place in the caps, its mark that it happens once, its line
 //! in the audit.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
 
 use super::access_ref::connection_ended;
 use super::controls::Auditing;
@@ -10,7 +13,7 @@ use super::idempotency::{kept, kept_of_item, known_answer, too_many_keys};
 use super::{AccessRef, Answer, Authorized, CallContext, Consent, Facts, Pipeline};
 use crate::upstream::caller::Credential;
 use crate::upstream::failure::FailureClass;
-use crate::upstream::{Failure, Reply, SendPermit};
+use crate::upstream::{CountedUnder, Failure, Reply, SendPermit};
 use policy::Cap;
 use state::audit::{AuditEntry, AuditedCall, ConfirmationRecord};
 use state::calls::{CallBegin, CallOutcome, CallStart, CapPlace, OnceKey, OpenCall};
@@ -27,8 +30,15 @@ pub(super) struct Metered {
     record: CallRecord,
 }
 
+/// However late HighLevel answered, an answer waits so long for its end to be written.
+pub(super) const LEAST_WAIT: Duration = Duration::from_secs(2);
+
 /// What of a call stands in the store until its outcome is known; nothing of most reads.
-pub(super) struct CallRecord(Option<Box<OpenRecord>>);
+pub(super) struct CallRecord {
+    open: Option<Box<OpenRecord>>,
+    /// Then its client is answered, whether its end is written or not.
+    answer_by: Instant,
+}
 
 struct OpenRecord {
     call: OpenCall,
@@ -52,7 +62,8 @@ impl Pipeline {
             }),
             Err(answer) => {
                 // Nothing was sent: who agreed need not be asked again.
-                wait_for_record(self.settle(consent, &answer)).await;
+                let until = Instant::now() + LEAST_WAIT;
+                is_written(self.settle(consent, &answer), until).await;
                 Err(answer)
             }
         }
@@ -85,13 +96,20 @@ impl Pipeline {
             caps.is_empty() && audit.is_none() && facts.once.is_none() && confirmed.is_none();
         // An instance that cannot reach the database does not hear who was stopped meanwhile: it changes nothing.
         let must_reach = !facts.is_read() && self.controls().store.database().is_some();
+        let longest = Instant::now() + self.settings().longest_record_wait;
+        let answer_by = facts.answer_by.map_or(longest, |by| by.min(longest));
         if leaves_no_row && !must_reach {
-            return Ok(CallRecord::new(None));
+            let open = None;
+            return Ok(CallRecord { open, answer_by });
         }
         // Boxed: a read pays nothing for it.
         let once = confirmed.into_iter().chain(facts.once.clone()).collect();
-        let open = Box::pin(self.begin_in_store(facts, (once, caps, audit), context));
-        Ok(CallRecord::new(Some(open.await?)))
+        let call = Box::pin(self.begin_in_store(facts, (once, caps, audit), context)).await?;
+        let outcome = CallOutcome::cut_off();
+        Ok(CallRecord {
+            open: Some(Box::new(OpenRecord { call, outcome })),
+            answer_by,
+        })
     }
 
     async fn begin_in_store(
@@ -138,6 +156,18 @@ impl Pipeline {
                 format!("caller:{}", state::hex(&principal))
             }
             false => self.counted_under(facts),
+        }
+    }
+
+    /// What HighLevel counts the call under, as far as it proved that.
+    fn counted_under(&self, facts: &Facts) -> String {
+        let named = facts.location.as_ref().filter(|_| facts.names_location);
+        match self.transport().counted_under(&facts.caller, named) {
+            CountedUnder::Location(id) => format!("location:{}", id.as_str()),
+            // The same over restarts, which the digests of the transport are not.
+            CountedUnder::Credential(_) => {
+                format!("token:{}", self.credential_name(&facts.caller.credential))
+            }
         }
     }
 
@@ -229,23 +259,19 @@ impl Metered {
 }
 
 impl CallRecord {
-    fn new(call: Option<OpenCall>) -> Self {
-        Self(call.map(|call| {
-            Box::new(OpenRecord {
-                call,
-                outcome: CallOutcome::cut_off(),
-            })
-        }))
-    }
-
     /// Whether what came of it is kept for whoever repeats it.
     pub(super) fn is_once(&self) -> bool {
-        self.0.as_ref().is_some_and(|open| open.call.is_once())
+        self.open.as_ref().is_some_and(|open| open.call.is_once())
+    }
+
+    /// How long its answer waits for its end to be written.
+    pub(super) fn answer_by(&self) -> Instant {
+        self.answer_by.max(Instant::now() + LEAST_WAIT)
     }
 
     /// What came of the request.
     pub(super) fn replied(&mut self, replied: &Result<Reply, Failure>) {
-        let Some(open) = &mut self.0 else {
+        let Some(open) = &mut self.open else {
             return;
         };
         let (outcome, status, trace_id) = match replied {
@@ -263,22 +289,33 @@ impl CallRecord {
     }
 
     /// Writes down what came of it, with the answer that its client gets. It begins at once: a client that leaves now
-    /// loses nothing.
+    /// loses nothing. `None` where the answer need not wait for it.
     pub(super) fn end(self, answer: Option<&Answer>) -> Option<Pending<()>> {
-        let OpenRecord { call, outcome } = *self.0?;
-        let is_once = call.is_once();
+        let OpenRecord { call, outcome } = *self.open?;
+        let (is_once, has_record) = (call.is_once(), call.has_record());
         let copy = if call.is_item() { kept_of_item } else { kept };
         let kept = answer.filter(|_| is_once).map(copy);
-        Some(call.end(CallOutcome { kept, ..outcome }))
+        let ended = call.end(CallOutcome { kept, ..outcome });
+        has_record.then_some(ended)
     }
 }
 
-/// Where what came of a call is not written yet, it is written before the next one begins; the log says so.
-pub(super) async fn wait_for_record(pending: Option<Pending<()>>) {
-    if let Some(pending) = pending
-        && let Err(error) = pending.await
-    {
-        tracing::error!(%error, "what came of a call is not written yet");
+/// Whether what came of a call is written by then, if there is anything to write. What is not is written before the next
+/// call begins, unless the process ends first: whoever is answered before that must hear so.
+pub(super) async fn is_written(pending: Option<Pending<()>>, until: Instant) -> bool {
+    let Some(pending) = pending else {
+        return true;
+    };
+    match timeout_at(until, pending).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "what came of a call was not written");
+            false
+        }
+        Err(_) => {
+            tracing::error!("what came of a call is not written yet, and its client is told so");
+            false
+        }
     }
 }
 

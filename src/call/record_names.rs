@@ -266,6 +266,7 @@ fn reading(
         version,
         arguments,
         once: None,
+        answer_by: None,
         idempotency_key: None,
         ..facts.clone()
     }

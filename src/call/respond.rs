@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::meter::{CallRecord, wait_for_record};
+use super::meter::{CallRecord, is_written};
 use super::strangers;
 use super::usage::SendPurpose;
 use super::{Answer, CallContext, Consent, ConsentSource, Facts, Located, Pipeline, Response};
@@ -133,9 +133,10 @@ impl Pipeline {
         if !facts.is_read() {
             answer.complete_write();
         }
+        let until = record.answer_by();
         let (ended, settled) = (record.end(Some(&answer)), self.settle(consent, &answer));
-        wait_for_record(ended).await;
-        wait_for_record(settled).await;
+        let is_ended = is_written(ended, until).await;
+        answer.is_unrecorded = !is_written(settled, until).await || !is_ended;
         answer
     }
 
@@ -330,7 +331,8 @@ impl Pipeline {
         let sent = self.send(metered, SendPurpose::Beside, context).await;
         let response = sent.ok_or_else(broken_off)?;
         let (_, _, replied, record) = response.into_parts();
-        wait_for_record(record.end(None)).await;
+        let until = record.answer_by();
+        is_written(record.end(None), until).await;
         replied.map_err(Answer::from)
     }
 }

@@ -20,7 +20,7 @@ use super::ports::cannot_listen;
 use super::running_server::Announcement;
 use super::sandbox::SandboxListener;
 use super::{CliError, INTERRUPTED, console, prepared_by, rehearsal, runtime};
-use crate::call::{Pipeline, Snapshot};
+use crate::call::{Pipeline, Snapshot, wait_for_database};
 use crate::config::{self, Config, Flags, Tls};
 use crate::http;
 use crate::surfaces::{Endpoint, USUAL};
@@ -67,7 +67,13 @@ impl Serve {
         let listener = runtime.block_on(async { http::listen(listen) });
         let listener = listener.map_err(|error| cannot_listen(listen, &error))?;
         rehearsal(&config, sandbox.as_ref())?;
-        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), Telemetry::start)?;
+        // The log tells what it waits for.
+        let telemetry = |config: &Config| {
+            let telemetry = Telemetry::start(config)?;
+            wait_for_database(config)?;
+            Ok(telemetry)
+        };
+        let (config, pipeline) = prepared_by(config, sandbox.as_ref(), telemetry)?;
         let keys = pipeline.controls().keys.clone();
         let mut access = http::Access::new(&config.server, &config.account, Some(keys))?;
         if pipeline.is_simulated() {

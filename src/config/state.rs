@@ -17,6 +17,8 @@ pub struct StateSettings {
     pub url: SecretText,
     /// How long reads go on by what is known where the database cannot be reached.
     pub outage_reads_ms: u64,
+    /// How long `serve` waits at its start for a database that does not answer.
+    pub start_wait_ms: u64,
     /// Whose state it is; empty: the upstream's.
     pub name: String,
     /// What seals secrets in the store; empty: a key file in the folder.

@@ -38,6 +38,7 @@ mod live;
 mod local_console;
 mod login;
 mod nothing_left;
+mod outage;
 mod plain_calls;
 mod readers;
 mod requests;

@@ -283,7 +283,8 @@ impl Approvals {
         })
     }
 
-    /// Keeps the answer of the call that `claim` said to run. It begins at once: a caller that goes away loses nothing.
+    /// Keeps the answer of the call that `claim` said to run. It begins at once: a caller that goes away loses nothing, and
+    /// one that waits does so until it is written.
     pub fn finish(&self, handle: &str, outcome: &str, is_error: bool) -> Pending<()> {
         let outcome = match outcome.len() <= MOST_SEALED {
             true => outcome,

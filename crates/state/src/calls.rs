@@ -218,7 +218,8 @@ fn begin(
 }
 
 impl OpenCall {
-    /// It is on its way when this returns; where it cannot be written, it is written before the next call begins.
+    /// It is on its way when this returns; where it cannot be written, it is written before the next call begins, and
+    /// whoever waits for it waits until then.
     pub fn end(mut self, outcome: CallOutcome) -> Pending<()> {
         self.send(outcome)
     }
@@ -226,6 +227,11 @@ impl OpenCall {
     /// Whether its answer is to be kept.
     pub fn is_once(&self) -> bool {
         !self.start.once.is_empty()
+    }
+
+    /// Whether its end says what came of it: of a call that is counted alone nobody asks that.
+    pub fn has_record(&self) -> bool {
+        self.is_once() || self.start.audit.is_some()
     }
 
     /// Whether it is made for a row of a confirmed request.

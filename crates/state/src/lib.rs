@@ -65,6 +65,8 @@ enum StoreErrorCause {
     Busy,
     /// Nothing can be written, or read.
     Storage,
+    /// The same, because the database does not answer: it may later.
+    Away,
 }
 
 impl From<String> for StoreError {
@@ -91,6 +93,13 @@ impl StoreError {
         }
     }
 
+    fn away(what: String) -> Self {
+        Self {
+            what,
+            cause: StoreErrorCause::Away,
+        }
+    }
+
     fn closed() -> Self {
         Self::storage("the store is closed: the server stops".to_owned())
     }
@@ -107,7 +116,12 @@ impl StoreError {
 
     /// Whether the store's folder or file is in trouble.
     pub fn is_storage(&self) -> bool {
-        self.cause == StoreErrorCause::Storage
+        matches!(self.cause, StoreErrorCause::Storage | StoreErrorCause::Away)
+    }
+
+    /// Whether the database does not answer, and may later.
+    pub fn is_away(&self) -> bool {
+        self.cause == StoreErrorCause::Away
     }
 
     /// The system does not let us use a file or folder.

@@ -11,6 +11,7 @@ mod job;
 mod mirror;
 mod place;
 mod postgres;
+mod reach;
 mod restore;
 mod rows;
 mod schema;
@@ -39,7 +40,7 @@ use job::Delivery;
 pub use job::Pending;
 pub(crate) use mirror::Mirror;
 use mirror::Mirrors;
-use place::{DatabaseAddress, StorePlace};
+use place::StorePlace;
 pub(crate) use rows::{Statement, StoredRow, Transaction};
 pub(crate) use schema::{meta, newest as newest_schema, put as put_meta};
 pub(crate) use sealing::{KeyRing, SECRET_BYTES, SealedAt, put_secret, secret};
@@ -117,7 +118,11 @@ impl Store {
     ) -> Result<(Self, T), StoreError> {
         let folder = options.folder.map(StateFolder::open).transpose()?;
         let place = match (options.url, &folder) {
-            (Some(url), _) => StorePlace::Database(Arc::new(DatabaseAddress::parse(url)?)),
+            (Some(url), _) => {
+                let place = StorePlace::at(url)?;
+                place.warn_of_network();
+                place
+            }
             (None, None) => StorePlace::Memory,
             (None, Some(folder)) => {
                 let path = folder.file(&file_name(options.upstream));
@@ -266,6 +271,7 @@ impl Store {
     }
 
     /// A change that must be written some time, and on the disk: where it cannot be now, it is tried again before the next.
+    /// It ends when it is written, or with the process.
     pub(crate) fn owe(
         &self,
         change: impl FnMut(&mut Transaction) -> Result<(), StoreError> + Send + 'static,

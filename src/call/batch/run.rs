@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
-use super::super::meter::wait_for_record;
+use super::super::meter::{LEAST_WAIT, is_written};
 use super::super::respond::broken_off;
 use super::super::{Answer, Consent, Pipeline, Request};
+use super::LONGEST;
 use crate::call::output::Output;
 use tool::Tool;
 
@@ -26,6 +28,9 @@ pub(super) struct BatchRun<'a> {
     /// Errors that were told, each with its item.
     errors: Vec<(Map<String, Value>, usize)>,
     did_nothing: bool,
+    is_unrecorded: bool,
+    /// No further item is begun after this.
+    pub(super) until: Instant,
     /// Why the rest was not sent.
     pub(super) stopped: Option<&'static str>,
     /// An item is on its way, and may have happened.
@@ -54,6 +59,8 @@ impl<'a> BatchRun<'a> {
             failed: 0,
             errors: Vec::new(),
             did_nothing: true,
+            is_unrecorded: false,
+            until: Instant::now() + LONGEST,
             stopped: None,
             is_sending: AtomicBool::new(false),
             is_over: false,
@@ -66,6 +73,7 @@ impl<'a> BatchRun<'a> {
         self.outcomes.push(outcome);
         self.failed += usize::from(answer.is_error);
         self.did_nothing &= answer.did_nothing;
+        self.is_unrecorded |= answer.is_unrecorded;
     }
 
     /// What came of an item. The same error again is told by the item that told it first.
@@ -92,9 +100,11 @@ impl<'a> BatchRun<'a> {
     /// The answer, stored for replays.
     pub(super) async fn end(mut self) -> Answer {
         self.is_over = true;
-        let answer = self.answer();
+        let mut answer = self.answer();
         let consent = std::mem::take(&mut self.consent);
-        wait_for_record(self.pipeline.settle(consent, &answer)).await;
+        let until = self.until.max(Instant::now() + LEAST_WAIT);
+        let is_settled = is_written(self.pipeline.settle(consent, &answer), until).await;
+        answer.is_unrecorded = self.is_unrecorded || !is_settled;
         answer
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::super::batch::{LONGEST, waited_to_repeat};
 use super::super::idempotency::{item_key, known_answer};
-use super::super::meter::wait_for_record;
+use super::super::meter::{LEAST_WAIT, is_written};
 use super::super::prepared_request::{
     PreparedRequest, SelectedRow, StoredMode, StoredRows, StoredWork,
 };
@@ -92,10 +92,13 @@ impl Pipeline {
         if let Err(answer) = self.recall(&keys, &mut tally).await {
             return self.log_unsent(request, answer);
         }
-        self.send_rows(request, (&rows.rows, &keys), &consent, longest, &mut tally)
+        let until = Instant::now() + longest;
+        self.send_rows(request, (&rows.rows, &keys), &consent, until, &mut tally)
             .await;
-        let answer = self.fit_tally(&tally);
-        wait_for_record(self.settle(consent, &answer)).await;
+        let mut answer = self.fit_tally(&tally);
+        let until = until.max(Instant::now() + LEAST_WAIT);
+        let is_settled = is_written(self.settle(consent, &answer), until).await;
+        answer.is_unrecorded = tally.is_unrecorded() || !is_settled;
         answer
     }
 
@@ -181,20 +184,18 @@ impl Pipeline {
         request: &Request<'_>,
         (rows, keys): (&[SelectedRow], &[OnceKey]),
         consent: &Consent,
-        longest: Duration,
+        until: Instant,
         tally: &mut RowTally<'_>,
     ) {
-        let started = Instant::now();
         let mut refused = 0;
         for (index, (row, key)) in rows.iter().zip(keys).enumerate() {
             if tally.is_known(index) {
                 continue;
             }
-            if started.elapsed() > longest {
+            if Instant::now() > until {
                 tally.stop("The time of one call is used up");
                 return;
             }
-            let until = started + longest;
             let answer = self.run_row(request, (row, key), consent, until).await;
             if answer.did_nothing && answer.class == Some(FailureClass::RateLimited) {
                 tally.stop("The rate limit is used up");
@@ -202,6 +203,10 @@ impl Pipeline {
             }
             tally.set(index, &answer);
             (request.progress)(tally.known(), rows.len());
+            if answer.is_unrecorded {
+                tally.stop("What came of the last row could not be written down");
+                return;
+            }
             refused = match answer.did_nothing && answer.is_error {
                 true => refused + 1,
                 false => 0,
@@ -234,7 +239,8 @@ impl Pipeline {
     ) -> Answer {
         loop {
             let watch = self.watch(request.tool, request.context);
-            let sent = self.send_row(request, (row, key), consent, &watch).await;
+            let sent = self.send_row(request, (row, key), (consent, until), &watch);
+            let sent = sent.await;
             let answer = sent.unwrap_or_else(|answer| answer);
             self.log(watch, &answer);
             if !waited_to_repeat(&answer, request.context, until).await {
@@ -248,12 +254,13 @@ impl Pipeline {
         &self,
         request: &Request<'_>,
         (row, key): (&SelectedRow, &OnceKey),
-        consent: &Consent,
+        (consent, until): (&Consent, Instant),
         watch: &CallWatch,
     ) -> Result<Answer, Answer> {
         let context = request.context;
         let located = self.locate_item(request, &row.item, &self.snapshot())?;
         located.show_in(watch);
+        let located = located.with_answer_by(until);
         let mut validated = self.validate(located, context).await?;
         if short_digest(&validated.fingerprint()) != row.digest {
             let what = "Nothing was sent: the preview was for another connection, or for other locations of this server.";

@@ -17,6 +17,8 @@ pub(super) struct RowTally<'a> {
     outcomes: Vec<Option<RowOutcome>>,
     confirm: &'a str,
     stopped: Option<&'static str>,
+    /// What came of a row was not written down in time.
+    is_unrecorded: bool,
 }
 
 /// What came of one row.
@@ -41,10 +43,12 @@ impl<'a> RowTally<'a> {
             outcomes: vec![None; rows.len()],
             confirm,
             stopped: None,
+            is_unrecorded: false,
         }
     }
 
     pub(super) fn set(&mut self, index: usize, answer: &Answer) {
+        self.is_unrecorded |= answer.is_unrecorded;
         if let Some(outcome) = self.outcomes.get_mut(index) {
             *outcome = Some(RowOutcome::from(answer));
         }
@@ -52,6 +56,10 @@ impl<'a> RowTally<'a> {
 
     pub(super) fn is_known(&self, index: usize) -> bool {
         self.outcomes.get(index).is_some_and(Option::is_some)
+    }
+
+    pub(super) fn is_unrecorded(&self) -> bool {
+        self.is_unrecorded
     }
 
     /// Rows of which it is known what came of them.

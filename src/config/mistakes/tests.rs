@@ -91,7 +91,7 @@ fn all_mistakes_are_named_at_once() {
 #[test]
 fn a_number_with_which_nothing_works_is_refused() {
     /// 0 means something: at once, none, or no bound.
-    const MAY_BE_ZERO: [&str; 11] = [
+    const MAY_BE_ZERO: [&str; 12] = [
         "server.max_upload_bytes",
         "server.drain_ms",
         "server.shutdown_grace_ms",
@@ -103,6 +103,7 @@ fn a_number_with_which_nothing_works_is_refused() {
         "approvals.wait_ms",
         "usage.keep_days",
         "state.outage_reads_ms",
+        "state.start_wait_ms",
     ];
     let defaults: Table = DEFAULTS.parse().expect("TOML");
     let mut zeros = BTreeSet::new();

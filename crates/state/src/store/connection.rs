@@ -62,20 +62,25 @@ pub(super) fn connect<T>(
     };
     let mut first = Some(first);
     let mut value = None;
-    connection.transact(Durability::Disk, &mut |transaction| {
-        // It can be done once: another try is an empty one, and no success.
-        value = None;
+    // It can be done once: there is no other try, which would hide why this one failed.
+    let done = connection.attempt(Durability::Disk, &mut |transaction| {
         if let Some(first) = first.take() {
             value = Some(first(transaction)?);
         }
         Ok(())
-    })?;
+    });
+    if let Err((error, _)) = done {
+        match connection.settle() {
+            Ok(Some(CommitFate::Written(_))) => {}
+            _ => return Err(error),
+        }
+    }
     value
         .map(|value| (connection, value))
         .ok_or_else(StoreError::closed)
 }
 
-fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnection, StoreError> {
+pub(super) fn open(runtime: &Runtime, place: &StorePlace) -> Result<AnyConnection, StoreError> {
     install_drivers();
     match place {
         StorePlace::Database(address) => postgres::open(runtime, place, address),

@@ -2,10 +2,9 @@
 
 use secrecy::SecretString;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::connection::{StoreConnection, connect};
-use super::place::{DatabaseAddress, StorePlace};
+use super::place::StorePlace;
 use super::restore::free;
 use super::rows::{StoredValue, Transaction};
 use super::{KEY_FILE, RingSource, Store, StoreOptions, file_name, keep_to, schema};
@@ -50,7 +49,8 @@ fn copy(options: &StoreOptions, to: &SecretString) -> Result<CopiedTables, Store
     }
     let folder = StateFolder::open(folder)?;
     free(&path)?;
-    let place = StorePlace::Database(Arc::new(DatabaseAddress::parse(to)?));
+    let place = StorePlace::at(to)?;
+    place.warn_of_network();
     let key_file = folder.file(KEY_FILE);
     let (mut source, ()) = open_source(&path, options, &key_file)?;
     let (database, copied) = connect(&place, |there| {

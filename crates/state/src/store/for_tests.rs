@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 use test_services::{ServiceKind, TestDatabase, shared};
 
 use super::connection::connect;
-use super::place::{DatabaseAddress, StorePlace};
+use super::place::StorePlace;
 use super::postgres::LOCK;
 use super::{Store, StoreOptions, Transaction};
 use crate::StoreError;
@@ -142,7 +141,7 @@ impl TestPlace {
 }
 
 fn database_place(url: &SecretString) -> StorePlace {
-    StorePlace::Database(Arc::new(DatabaseAddress::parse(url).expect("an address")))
+    StorePlace::at(url).expect("an address")
 }
 
 pub(crate) fn folder() -> TestPlace {

@@ -28,7 +28,7 @@ pub(super) trait Job: Send {
 pub(crate) enum Delivery {
     /// Whoever asked is told so.
     Told,
-    /// It is tried again before the next: it must be written some time.
+    /// It is tried again before the next, until it is written: whoever waits for it waits as long.
     Owed,
     /// Whoever asked waits until it is known, and undoes it where that is too late.
     Known,

@@ -23,11 +23,30 @@ pub(super) enum StorePlace {
 pub(super) struct DatabaseAddress {
     url: SecretString,
     is_pooled: bool,
+    /// A host that is reached over a network without TLS.
+    open_host: Option<String>,
     /// Its name and its server, for people.
     shown: String,
 }
 
 impl StorePlace {
+    /// A database at this address.
+    pub(super) fn at(url: &SecretString) -> Result<Self, StoreError> {
+        let address = DatabaseAddress::parse(url)?;
+        Ok(Self::Database(Arc::new(address)))
+    }
+
+    /// Says so where others on the network may read along.
+    pub(super) fn warn_of_network(&self) {
+        if let Self::Database(address) = self
+            && let Some(host) = &address.open_host
+        {
+            tracing::warn!(
+                "what goes to PostgreSQL at {host} may be read and changed on the way; put sslmode=verify-full into state.url"
+            );
+        }
+    }
+
     pub(super) fn is_database(&self) -> bool {
         matches!(self, Self::Database(_))
     }
@@ -64,7 +83,7 @@ impl StorePlace {
     /// What took too long to be worth waiting for.
     pub(super) fn silent(&self) -> StoreError {
         let shown = self.database().unwrap_or("the store");
-        StoreError::storage(format!(
+        StoreError::away(format!(
             "{shown} did not answer in time; see that its server runs and is not overloaded, and that the network to it \
              is well"
         ))
@@ -90,17 +109,14 @@ impl DatabaseAddress {
         }
         let options = PgConnectOptions::from_str(text).map_err(|_| wrong())?;
         let host = options.get_host();
-        if !is_of_this_machine(host) && !is_sealed(options.get_ssl_mode()) {
-            tracing::warn!(
-                "what goes to PostgreSQL at {host} may be read and changed on the way; put sslmode=verify-full into state.url"
-            );
-        }
+        let is_open = !is_of_this_machine(host) && !is_sealed(options.get_ssl_mode());
         let database = options.get_database().unwrap_or(options.get_username());
         Ok(Self {
             shown: format!(
                 "PostgreSQL's database {database} at {host}:{}",
                 options.get_port()
             ),
+            open_host: is_open.then(|| host.to_owned()),
             is_pooled: text.contains("statement-cache-capacity=0"),
             url: url.clone(),
         })
@@ -156,9 +172,13 @@ fn explain_file(path: &Path, error: &sqlx::Error) -> StoreError {
 /// By the codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
 fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
     let Some(code) = code(error) else {
-        return StoreError::storage(format!(
+        let what = format!(
             "{shown} cannot be reached: {error}; see that its server runs, and that state.url is right"
-        ));
+        );
+        return match error {
+            sqlx::Error::Io(_) => StoreError::away(what),
+            _ => StoreError::storage(what),
+        };
     };
     let remedy = match code.as_str() {
         // Lock not available, query cancelled, serialization failure, deadlock, a plan of before a change of the tables.
@@ -185,7 +205,12 @@ fn explain_database(shown: &str, error: &sqlx::Error) -> StoreError {
             _ => "see what the log of its server says",
         },
     };
-    StoreError::storage(format!("{shown} failed: {error}; {remedy}"))
+    let what = format!("{shown} failed: {error}; {remedy}");
+    match code.as_str() {
+        "53300" => StoreError::away(what),
+        code if code.starts_with("57") => StoreError::away(what),
+        _ => StoreError::storage(what),
+    }
 }
 
 pub(super) fn code(error: &sqlx::Error) -> Option<String> {

@@ -226,10 +226,7 @@ fn write_all(
             entry.is_unsettled = is_lost && was_settled && connection.is_unsettled();
             match entry.job.delivery() {
                 Delivery::Known if entry.is_unsettled => left.push(entry),
-                Delivery::Owed if is_lost => {
-                    entry.job.end(done);
-                    left.push(entry);
-                }
+                Delivery::Owed if is_lost => left.push(entry),
                 _ => entry.job.end(done),
             }
         }

@@ -122,7 +122,7 @@ fn a_caller_that_leaves_at_any_moment_leaves_nothing_open() {
     );
 }
 
-/// Where the store is stuck, a call is refused, and its end is owed.
+/// Where the store is stuck, a call is refused, and its end is owed: whoever waits for it hears nothing before it is written.
 #[on_both]
 fn what_cannot_be_written_refuses_and_owes_ends() {
     let folder = for_tests::folder();
@@ -131,22 +131,24 @@ fn what_cannot_be_written_refuses_and_owes_ends() {
     for_tests::on_one_thread(async {
         let stuck = for_tests::stick(&folder);
         let before = Instant::now();
-        let (done, nothing) = (first.end(made(Some("a"))), second.end(did_nothing()));
-        let (done, nothing, begun, longest) = tokio::join!(
-            done,
-            nothing,
-            store.begin(whole(3)),
-            for_tests::longest_tick()
-        );
-        for error in [done.expect_err("held"), nothing.expect_err("held")] {
-            assert!(error.is_busy(), "{error}");
-        }
+        let mut ends = [first.end(made(Some("a"))), second.end(did_nothing())];
+        let (begun, longest) = tokio::join!(store.begin(whole(3)), for_tests::longest_tick());
         assert!(begun.map(drop).expect_err("held").is_busy());
         assert!(longest < Duration::from_secs(1), "{longest:?}");
         assert!(before.elapsed() < Duration::from_secs(9));
+        for end in &mut ends {
+            let told = timeout(Duration::from_millis(20), end).await;
+            assert!(told.is_err(), "told before it was written: {told:?}");
+        }
         drop(stuck);
+        for end in ends {
+            let told = timeout(for_tests::LONGEST, end).await;
+            told.expect("it comes").expect("written");
+        }
     });
-    // Before the next call begins.
+    for (id, expected) in [(1, "done a"), (2, "unknown to all")] {
+        assert_eq!(known(&store, &key(id)), expected, "{id}");
+    }
     drop(opened(&store, whole(4)));
     settle(&store);
     for (id, expected) in [(1, "done a"), (2, "unknown to all"), (4, "unknown")] {
@@ -154,16 +156,33 @@ fn what_cannot_be_written_refuses_and_owes_ends() {
     }
 }
 
-/// Without a next call, too.
+/// Without a next call, too, and though nobody waits for it.
 #[on_both]
 fn what_is_owed_is_written_after_some_seconds() {
     let folder = for_tests::folder();
     let store = for_tests::open(&folder);
     let open = opened(&store, whole(1));
     let stuck = for_tests::stick(&folder);
-    assert!(open.end(made(Some("a"))).wait().is_err());
+    drop(open.end(made(Some("a"))));
+    let refused = for_tests::on_one_thread(store.begin(whole(2)));
+    assert!(refused.is_err(), "the store is stuck");
     drop(stuck);
     for_tests::comes("written", || known(&store, &key(1)) == "done a");
+}
+
+/// Nobody is told that it was written where it could not be.
+#[on_both]
+fn what_is_owed_when_the_store_is_closed_is_said_not_to_be_written() {
+    let folder = for_tests::folder();
+    let store = for_tests::open(&folder);
+    let open = opened(&store, whole(1));
+    let stuck = for_tests::stick(&folder);
+    let end = open.end(made(Some("a")));
+    drop(store);
+    let error = end.wait().expect_err("it was closed");
+    assert!(error.to_string().contains("is closed"), "{error}");
+    drop(stuck);
+    assert_eq!(known(&for_tests::open(&folder), &key(1)), "under way");
 }
 
 /// Frames of the log of SQLite that end a transaction.

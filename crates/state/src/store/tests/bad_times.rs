@@ -58,9 +58,10 @@ fn a_change_whose_end_was_not_heard_is_there_once_or_was_refused() {
             }
         };
         proxy.arm(fault);
-        let _ = open.end(answered("the answer")).wait();
+        let end = open.end(answered("the answer")).wait();
+        end.expect("told once it is written");
         let done = Some(KnownCall::Done(b"the answer".to_vec()));
-        for_tests::comes("the end is written", || known(&store, id) == done);
+        assert_eq!(known(&store, id), done, "{fault:?}");
         create(&store, "after").expect("made");
         let revisions = for_tests::number(&direct, "SELECT n FROM revision");
         assert_eq!(revisions, 3 + i64::from(is_written), "{fault:?}");
@@ -88,22 +89,21 @@ fn a_server_that_stops_refuses_changes_loses_no_end_and_recovers() {
     for_tests::comes("nobody is let in by what may have ended", || {
         keys.find(before.expose_secret()).is_err()
     });
-    let error = open
-        .end(answered("the answer"))
-        .wait()
-        .expect_err("stopped");
+    let end = open.end(answered("the answer"));
+    let error = create(&store, "meanwhile").map(drop).expect_err("stopped");
     assert!(
         error.to_string().contains("PostgreSQL's database"),
         "{error}"
     );
     server.change(ServiceChange::Start);
+    end.wait().expect("told once it is written");
+    let done = Some(KnownCall::Done(b"the answer".to_vec()));
+    assert_eq!(known(&store, 1), done);
     for_tests::comes("it goes on", || create(&store, "after").is_ok());
     for_tests::comes("keys are known again", || {
         keys.find(before.expose_secret())
             .is_ok_and(|found| found.is_some())
     });
-    let done = Some(KnownCall::Done(b"the answer".to_vec()));
-    for_tests::comes("what was owed is written", || known(&store, 1) == done);
     assert_eq!(known(&store, 2), None, "what was refused did not begin");
     let counts = ["before", "meanwhile", "after"].map(|name| count(&place, name));
     assert_eq!(counts, [1, 0, 1]);
