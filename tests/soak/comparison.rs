@@ -29,10 +29,8 @@ pub(crate) fn compare(
     check_audit(after, &mut faults);
     let is_database_away =
         [Trouble::DatabaseCrash, Trouble::DatabaseHang].contains(&options.trouble);
-    // What came of a call is in memory until the database is back.
-    let may_lose_ends = is_database_away && ledger.kills > 0;
     for intent in &ledger.intents {
-        check_answers(intent, after, may_lose_ends, &mut faults);
+        check_answers(intent, after, &mut faults);
     }
     for repeat in repeats {
         check_repeat(&ledger.intents[repeat.intent], repeat, &mut faults);
@@ -103,16 +101,16 @@ fn check_audit(after: &Evidence, faults: &mut Vec<Fault>) {
 }
 
 /// What agents were told is so.
-fn check_answers(intent: &Intent, after: &Evidence, may_lose_ends: bool, faults: &mut Vec<Fault>) {
+fn check_answers(intent: &Intent, after: &Evidence, faults: &mut Vec<Fault>) {
     for (marker, fate) in intent.markers.iter().zip(&intent.fates) {
         let is_done = !after.writes(marker).is_empty();
         let kind = intent.kind;
         match fate {
-            Fate::Done if !is_done => {
+            Fate::Done | Fate::Unrecorded if !is_done => {
                 let what = format!("{kind:?} {marker}");
                 faults.push(Fault::new("an answer says done, and it was not", what));
             }
-            Fate::Done if after.is_open(marker) && !may_lose_ends => {
+            Fate::Done if after.is_open(marker) => {
                 let what = format!("{kind:?} {marker}");
                 faults.push(Fault::new("an answered call has no done row", what));
             }
@@ -134,7 +132,7 @@ fn check_repeat(intent: &Intent, repeat: &Repeat, faults: &mut Vec<Fault>) {
         (CallResult::Unknown, true) => true,
         (CallResult::Unknown, false) => intent.fates.iter().all(|fate| *fate != Fate::Done),
         (CallResult::Done(answer), false) => {
-            let was_done = intent.fates.iter().all(|fate| *fate == Fate::Done);
+            let was_done = intent.fates.iter().all(|fate| fate.is_done());
             !was_done || answer.get("_repeated").is_some()
         }
         // Nobody knew of it: it is done now, or refused as any call is.

@@ -38,6 +38,8 @@ pub(crate) enum IntentKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Done,
+    /// Done, and not written down in time.
+    Unrecorded,
     Nothing,
     Unknown,
     /// No answer that says it.
@@ -62,6 +64,13 @@ pub(crate) struct Ledger {
     /// Instances that another build took the place of.
     pub replaced: usize,
     pub lasted: Duration,
+}
+
+impl Fate {
+    /// Whether an answer said that it was done.
+    pub(crate) fn is_done(self) -> bool {
+        matches!(self, Self::Done | Self::Unrecorded)
+    }
 }
 
 impl Intent {
@@ -99,14 +108,20 @@ impl Ledger {
 /// What a call's result says of so many writes.
 pub(crate) fn fates(result: &CallResult, writes: usize) -> Vec<Fate> {
     let fate = match result {
-        CallResult::Done(answer) => match answer["outcomes"].as_array() {
-            Some(outcomes) => {
-                return (0..writes)
-                    .map(|one| fate_of_item(outcomes.get(one)))
-                    .collect();
+        CallResult::Done(answer) => {
+            let done = match answer.get("_unrecorded") {
+                Some(_) => Fate::Unrecorded,
+                None => Fate::Done,
+            };
+            match answer["outcomes"].as_array() {
+                Some(outcomes) => {
+                    return (0..writes)
+                        .map(|one| fate_of_item(outcomes.get(one), done))
+                        .collect();
+                }
+                None => done,
             }
-            None => Fate::Done,
-        },
+        }
         CallResult::Nothing(..) | CallResult::Preview(_) => Fate::Nothing,
         CallResult::Unknown => Fate::Unknown,
         _ => Fate::Open,
@@ -114,10 +129,10 @@ pub(crate) fn fates(result: &CallResult, writes: usize) -> Vec<Fate> {
     vec![fate; writes]
 }
 
-fn fate_of_item(outcome: Option<&Value>) -> Fate {
+fn fate_of_item(outcome: Option<&Value>, done: Fate) -> Fate {
     match outcome {
         None => Fate::Nothing,
-        Some(outcome) if outcome["ok"] == true => Fate::Done,
+        Some(outcome) if outcome["ok"] == true => done,
         Some(outcome) if outcome["error"]["class"] == "unknown_outcome" => Fate::Unknown,
         Some(_) => Fate::Nothing,
     }

@@ -39,6 +39,10 @@ pub(crate) fn print(ledger: &Ledger, after: &Evidence, repeats: &[Repeat], fault
     let fates = ledger.intents.iter().flat_map(|intent| &intent.fates);
     let count = |fate| fates.clone().filter(|one| **one == fate).count();
     line("  writes said to be done", count(Fate::Done).to_string());
+    line(
+        "  and not to be written down",
+        count(Fate::Unrecorded).to_string(),
+    );
     line("  said not to be done", count(Fate::Nothing).to_string());
     line("  said to be unknown", count(Fate::Unknown).to_string());
     line(

@@ -38,7 +38,7 @@ pub(crate) async fn repeat(ledger: &Ledger, before: &Evidence, fleet: &Arc<Fleet
             before.is_open(marker) && !is_given_up
         })
     };
-    let is_done = |intent: &Intent| intent.fates.iter().all(|fate| *fate == Fate::Done);
+    let is_done = |intent: &Intent| intent.fates.iter().all(|fate| fate.is_done());
     let repeatable = ledger.intents.iter().enumerate();
     let repeatable = repeatable.filter(|(_, intent)| intent.repeat.is_some());
     let (open, rest): (Vec<_>, Vec<_>) = repeatable.partition(|(_, intent)| is_open(intent));
