@@ -1,7 +1,7 @@
-//! Runs what may take its time on threads that step back for everybody else's.
+//! Runs slow work on low-priority threads, so that it does not delay the other calls.
 //!
-//! A runtime does not share a core out between its tasks: whoever comes next waits until each of them was polled. The
-//! system does, between threads.
+//! A runtime does not share a core between its tasks: a new task waits until every earlier one was polled. The
+//! operating system shares a core between threads.
 
 use std::cell::OnceCell;
 use std::io;
@@ -13,23 +13,24 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 thread_local! {
-    /// The runtime that these threads work for; empty on its own threads.
+    /// The runtime that these threads work for. Empty on that runtime's own threads.
     static HOME: OnceCell<Handle> = const { OnceCell::new() };
 }
 
-/// How far the threads step back, in steps of `nice`.
+/// How much the priority of the threads is lowered, in steps of `nice`.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// A second runtime, of one thread a core, which starts when it is needed first.
+/// A second runtime with one thread per core. It starts at its first use.
 #[derive(Default)]
 pub(crate) struct Background {
-    /// `None`: the system gives no threads.
+    /// `None`: the system could not start threads.
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl Background {
-    /// What `future` gives. It ends when this one is dropped, as if it ran here.
+    /// The output of `future`, which runs on a low-priority thread. Dropping the returned future
+    /// ends it, as if it ran here.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -60,14 +61,14 @@ fn start(home: Handle) -> io::Result<Runtime> {
         .build()
 }
 
-/// The runtime whose threads do not step back.
+/// The runtime of normal priority.
 pub(crate) fn home() -> Handle {
     let home = HOME.with(|home| home.get().cloned());
     home.unwrap_or_else(Handle::current)
 }
 
-/// What `future` gives, which runs on no thread that steps back: others wait for what it begins, such as a connection
-/// that they share.
+/// The output of `future`, which never runs on a low-priority thread: other tasks depend on what it starts, such as a
+/// shared connection.
 pub(crate) async fn at_home<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> T {
@@ -77,24 +78,24 @@ pub(crate) async fn at_home<T: Send + 'static>(
     }
 }
 
-/// What the task gives, which ends when nobody waits for it.
+/// The output of the task. Dropping the returned future ends the task.
 async fn join<T>(task: JoinHandle<T>) -> T {
     match AbortOnDropHandle::new(task).await {
         Ok(output) => output,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that ends takes the task away, and whoever waited with it.
+            // Only the end of the runtime cancels the task, and that ends the waiting task too.
             Err(_) => std::future::pending().await,
         },
     }
 }
 
-/// Only Linux has a priority for each thread; elsewhere it would be the whole process's.
+/// Only Linux has a priority for each thread. Elsewhere this would change the whole process.
 fn step_back() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{getpriority_process, setpriority_process};
-        // The system takes 19 for whatever is more.
+        // The system caps larger values at 19.
         let lower = getpriority_process(None).map(|own| own + NICE);
         if let Err(error) = lower.and_then(|nice| setpriority_process(None, nice)) {
             tracing::debug!(%error, "background threads do not step back");
@@ -104,7 +105,7 @@ fn step_back() {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // It may be dropped by a task, which must not wait for threads.
+        // A task may drop this, and a task must not block on threads.
         if let Some(runtime) = self.runtime.take().flatten() {
             runtime.shutdown_background();
         }

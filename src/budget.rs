@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many bytes may be held at once. Cheap to clone; every clone is the same budget.
+/// A limit on the bytes that may be held at once. Cheap to clone: every clone is the same budget.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<BudgetInner>);
 
@@ -11,11 +11,11 @@ pub struct Budget(Arc<BudgetInner>);
 struct BudgetInner {
     most: usize,
     used: AtomicUsize,
-    /// What is charged here is charged there too.
+    /// Every charge here is also charged to this budget.
     whole: Option<Budget>,
 }
 
-/// Bytes that somebody holds; given back when dropped.
+/// Bytes that are held. They are given back on drop.
 #[derive(Debug)]
 pub struct Charge {
     budget: Budget,
@@ -45,7 +45,7 @@ impl Budget {
         }))
     }
 
-    /// Nothing yet; it grows as bytes come.
+    /// A charge of zero bytes, which grows as bytes arrive.
     pub fn charge(&self) -> Charge {
         Charge {
             budget: self.clone(),
@@ -82,7 +82,7 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// Without a bound: for commands, which serve one caller.
+    /// Without a limit: for commands, which serve one caller.
     fn default() -> Self {
         Self::new(usize::MAX)
     }

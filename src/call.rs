@@ -1,7 +1,7 @@
-//! The one way for a call: located, validated, authorised, metered, sent, answered.
+//! The pipeline of a call: locate, validate, authorize, meter, send, respond.
 //!
-//! Each state is a type of its own with private fields, made in the module of its stage alone. The transport sends
-//! nothing but what `authorize` let through.
+//! Each state is a type of its own with private fields, and only the module of its stage makes it. The transport
+//! sends only what `authorize` permitted.
 
 mod acceptance;
 pub(crate) mod access_ref;
@@ -107,7 +107,7 @@ use usage::SendPurpose;
 pub use usage_report::{UsageLine, UsageReport, days_of_month, usage_csv};
 use validate::Validated;
 
-/// Calls operations. Cheap to clone; one for the whole process.
+/// Calls operations. Cheap to clone; the process has one.
 #[derive(Clone)]
 pub struct Pipeline(Arc<PipelineInner>);
 
@@ -127,7 +127,7 @@ struct PipelineInner {
     token_tries: AddressLimiter,
 }
 
-/// What of the settings the pipeline goes by.
+/// The settings that the pipeline uses.
 struct PipelineSettings {
     max_answer_bytes: usize,
     max_file_bytes: usize,
@@ -135,12 +135,12 @@ struct PipelineSettings {
     /// How long an answer waits for its end to be written.
     longest_record_wait: Duration,
     ignored_arguments: Vec<String>,
-    /// The settings' access key may act with the agency's own token.
+    /// The settings' access key may use the agency's own token.
     access_key_agency: bool,
 }
 
 impl Pipeline {
-    /// Fails where another pipeline sends by `transport` already.
+    /// Fails if another pipeline already sends through `transport`.
     pub fn new(
         tools: &'static [Tool],
         transport: Transport,
@@ -177,8 +177,8 @@ impl Pipeline {
         })))
     }
 
-    /// Answers a request: one call, a batch, or what they would send. One line in the log and one count for each
-    /// call, whatever came of it. Dropping the future ends the call to HighLevel.
+    /// Answers a request: one call, a batch, or a preview of either. Each call gets one line in the log and one
+    /// count, whatever its result. Dropping the future ends the call to HighLevel.
     pub async fn execute(&self, mut request: Request<'_>) -> Answer {
         self.fence_everywhere(&mut request);
         let fences = request.options.fences.clone();
@@ -188,7 +188,7 @@ impl Pipeline {
         answer
     }
 
-    /// The same without the sentence about fences, which the answer that this is a part of has once.
+    /// Like `execute`, without the sentence about fences: the enclosing answer has it once.
     async fn execute_part(&self, mut request: Request<'_>) -> Answer {
         if let Err(answer) = self.ensure_let_in(request.context).await {
             return self.log_unsent(&request, answer);
@@ -201,13 +201,13 @@ impl Pipeline {
             return self.read_locations(request, named).await;
         }
         match request.options.items.take() {
-            // Boxed, as all that few calls do: every layer above moves the state of a call, once a call.
+            // Boxed, like everything that few calls do: each layer above moves the state of a call once.
             Some(items) if !request.options.dry_run => {
                 Box::pin(self.execute_batch(&request, &items)).await
             }
             items => {
                 let watch = self.watch(request.tool, request.context);
-                // Boxed: the layers above move a pointer instead of all that a call needs on its way.
+                // Boxed: the layers above move a pointer instead of the whole state of a call.
                 let answer = Box::pin(self.execute_one(&mut request, items, &watch)).await;
                 let answer = answer.unwrap_or_else(|answer| answer);
                 self.log(watch, &answer);
@@ -226,7 +226,7 @@ impl Pipeline {
         self.call_with(tool, arguments, context, false)
     }
 
-    /// The same, with arguments that are read as HighLevel's own servers read them.
+    /// Like `call`, but reads the arguments as HighLevel's own servers do.
     pub fn call_as_highlevel<'a>(
         &'a self,
         tool: &'static Tool,
@@ -295,7 +295,8 @@ impl Pipeline {
         let located = self.locate(request.tool, arguments, location, context, &snapshot)?;
         let located = located.with_options(options);
         located.show_in(watch);
-        // Whoever may have made a token up asks nobody to agree, to a read neither.
+        // A caller that may have invented its token must not make a person confirm anything, reads
+        // included.
         if !self.is_accepted(&context.principal) && located.needs_consent(context) {
             self.ensure_accepted(context).await?;
         }
@@ -305,7 +306,8 @@ impl Pipeline {
         Ok(answer.await)
     }
 
-    /// From a call whose account is known to its answer. Under a key it happens once.
+    /// Runs a call whose account is known, up to its answer. With an idempotency key it happens
+    /// once.
     async fn run_located(
         &self,
         located: Located,
@@ -330,7 +332,8 @@ impl Pipeline {
         answered.unwrap_or_else(|answer| answer)
     }
 
-    /// Under its idempotency key the call happens once; where it has, what came of it.
+    /// Binds the call to its idempotency key. If the call already happened, fails with the stored
+    /// answer.
     async fn set_once(
         &self,
         validated: &mut Validated,
@@ -355,7 +358,7 @@ impl Pipeline {
         }
     }
 
-    /// A text of ours, within the size of any answer.
+    /// A text of this server, cut to the size limit of answers.
     pub fn fit(&self, text: String) -> Answer {
         let most = self.0.settings.max_answer_bytes;
         if text.len() <= most {
@@ -377,12 +380,12 @@ impl Pipeline {
         &self.0.transport
     }
 
-    /// Most bytes of one answer.
+    /// The size limit of one answer, in bytes.
     pub fn max_answer_bytes(&self) -> usize {
         self.0.settings.max_answer_bytes
     }
 
-    /// Whether clients add an argument of this name by themselves.
+    /// Whether clients add an argument of this name on their own.
     pub fn is_ignored(&self, name: &str) -> bool {
         let ignored = &self.0.settings.ignored_arguments;
         ignored.iter().any(|one| one == name)
@@ -398,7 +401,7 @@ impl Pipeline {
         self.0.controls.snapshot()
     }
 
-    /// From now on calls are judged by `snapshot`, and so is what is yet to be sent of batches under way.
+    /// From now on calls are judged by `snapshot`. This includes the remaining items of running batches.
     pub fn replace_snapshot(&self, snapshot: Arc<Snapshot>) {
         self.0.controls.replace_snapshot(snapshot);
     }
@@ -431,7 +434,7 @@ impl Pipeline {
         &self.0.reaches
     }
 
-    /// Whether one more refusal of this caller is written down.
+    /// Whether another refusal of this caller may go into the audit.
     fn may_write_refusal(&self, who: &str) -> bool {
         self.0.refusals.take(who)
     }
@@ -444,7 +447,7 @@ impl Pipeline {
         self.0.controls.pauses.paused(alias)
     }
 
-    /// Whether an access key is good still.
+    /// Whether an access key is still valid.
     fn is_key_valid(&self, id: &str) -> bool {
         self.0.controls.keys.is_valid(id)
     }
@@ -485,7 +488,7 @@ impl Pipeline {
         answer
     }
 
-    /// The line of a batch that was refused or asked about as a whole.
+    /// Logs a batch that was refused or needs a confirmation as a whole.
     fn log_unsent(&self, request: &Request<'_>, answer: Answer) -> Answer {
         self.log(self.watch(request.tool, request.context), &answer);
         answer

@@ -1,5 +1,5 @@
-//! Tries a token by harmless reads: one that HighLevel has not answered yet before anything is written or asked for it,
-//! one at the endpoint of a location before that endpoint says anything.
+//! Tries a token by harmless reads: a token that HighLevel has not answered yet before it writes or asks anything, and
+//! a token at the endpoint of a location before that endpoint answers.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Standing};
 use tool::Tool;
 
-/// Reads by which a token is tried, from the one that fits most: whatever HighLevel answers but "this token is
-/// unknown" accepts it, a refusal for scope or class too.
+/// Reads that try a token, the most suitable first. Any answer of HighLevel but "this token is unknown"
+/// accepts the token, even a refusal for its scope or class.
 const ACCEPTING: [&str; 2] = ["/locations/{locationId}", "/locations/search"];
 
-/// Reads that HighLevel answers only to tokens of the location, each of another scope.
+/// Reads that HighLevel answers only to tokens of the location. Each needs another scope.
 const PROVING: [&str; 6] = [
     "/locations/{locationId}",
     "/contacts/",
@@ -35,8 +35,8 @@ impl Pipeline {
         account.is_some_and(|account| self.transport().standing(account) == Standing::Accepted)
     }
 
-    /// Has HighLevel answer a new token before a call that writes, confirms or is kept. Fails with HighLevel's own
-    /// refusal where it does not know the token.
+    /// Makes HighLevel answer a new token before a call that writes, confirms or is stored. Fails with HighLevel's
+    /// own refusal if HighLevel does not know the token.
     pub(super) async fn ensure_accepted(&self, context: &CallContext) -> Result<(), Answer> {
         let principal = &context.principal;
         if self.is_accepted(principal) {
@@ -74,9 +74,9 @@ impl Pipeline {
         })
     }
 
-    /// Has HighLevel let a token into the location of its endpoint, before anything is answered there. Fails alike
-    /// whatever is amiss: an alias stands for a customer, and nobody shall find out which there are. What only a later
-    /// answer of HighLevel could tell apart is not told, its words neither.
+    /// Makes HighLevel accept a token for the location of its endpoint, before anything is answered there. Every
+    /// failure reads the same: an alias stands for a customer, and nobody may learn which ones exist. Facts that only
+    /// a later answer of HighLevel could distinguish are withheld, and so are its words.
     pub(super) async fn ensure_let_in(&self, context: &CallContext) -> Result<(), Answer> {
         let principal = &context.principal;
         let endpoint = principal.endpoint.as_ref();
@@ -106,7 +106,8 @@ impl Pipeline {
             arguments.insert("locationId".to_owned(), json!(location.as_str()));
             let answer = Box::pin(self.probe(probe, arguments, context)).await;
             match answer.class {
-                // Another read may be within the scopes, or come after rules that were just read anew.
+                // Another read may be within the token's scopes, or pass rules that were reloaded
+                // meanwhile.
                 None
                 | Some(FailureClass::Scope | FailureClass::TokenClass | FailureClass::Refused) => {}
                 Some(
@@ -126,8 +127,8 @@ impl Pipeline {
         Err(not_let_in())
     }
 
-    /// One read by the usual way, without its answer's content. No rule of a location is about it, no cap either: they
-    /// would tell that the location is one of the server's.
+    /// One read through the pipeline, without the content of its answer. No rule or cap of a location applies to it:
+    /// they would show that the server has the location.
     async fn probe(
         &self,
         tool: &'static Tool,
@@ -171,7 +172,7 @@ fn not_tried(class: FailureClass, wait: Option<Duration>) -> Answer {
         .into()
 }
 
-/// Why a call was not made whose token HighLevel has yet to answer.
+/// The reason that a call was not made: HighLevel has not answered its token yet.
 fn not_answered(tried: Option<Answer>) -> Answer {
     let why = tried.as_ref().map(Answer::sentence).unwrap_or_default();
     let what = format!(

@@ -1,5 +1,5 @@
-//! What the server itself gave a caller: an access key, a grant of sign-in, or a seat at the console. Calls, counts and
-//! records are kept under it.
+//! The right that this server itself gave a caller: an access key, a grant of sign-in, or a seat at the console. Calls,
+//! counts and records are kept under it.
 
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -15,62 +15,62 @@ use state::grants::{AccessGrant, GrantRecord, GrantScope};
 use state::keys::{KeyLocations, KeyRecord};
 use state::people::Person;
 
-/// A key or a grant, as it was when the request came.
+/// A key or a grant, as it was when the request arrived.
 #[derive(Clone, Debug)]
 pub enum AccessRef {
     Key(AccessKeyRef),
     Grant(Arc<GrantRef>),
-    /// A person at the console: as a grant of theirs, under the rules that they chose there and the person's id. No client
-    /// has it.
+    /// A person at the console: a grant to the person, under the rules chosen there and the person's id. No client has
+    /// it.
     Console(Arc<GrantRef>),
 }
 
-/// An access key as far as calls are concerned.
+/// The parts of an access key that calls need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKeyRef {
     pub id: String,
     rules: Vec<NamedRules>,
-    /// It may act with the agency's own token.
+    /// The key may use the agency's own token.
     pub agency: bool,
 }
 
-/// What a person, or the holder of a key, let one client do.
+/// The rights that a person, or the holder of a key, gave one client.
 #[derive(Debug)]
 pub struct GrantRef {
     pub id: String,
-    /// As OAuth knows the client.
+    /// The client's id in OAuth.
     pub client: String,
     pub reach: GrantReach,
-    /// The client asked to read alone, and can ask for more.
+    /// The client asked for read access only, and could ask for more.
     asked_to_read: bool,
-    /// It was refused something for that.
+    /// A call was refused because of that.
     lacks_scope: AtomicBool,
     rules: Vec<NamedRules>,
-    /// A person's, for single locations, by alias.
+    /// Rules of a person for single locations, by alias.
     location_rules: BTreeMap<String, NamedRules>,
-    /// How many rules had been added to it when the request came.
+    /// The number of narrowings that the grant had when the request arrived.
     narrowings: usize,
 }
 
-/// The locations of a grant, as far as its holder reaches them.
+/// The locations of a grant, limited to those that its holder reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantReach {
-    /// Aliases; `None`: all that the holder reaches, new ones too.
+    /// Aliases; `None`: every location of the holder, future ones included.
     aliases: Option<Vec<String>>,
     pub holder: HolderRef,
 }
 
-/// Whose a grant is. It ends with its holder.
+/// The holder of a grant. The grant ends with its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HolderRef {
     Person(Arc<Person>),
     Key(Arc<KeyRecord>),
 }
 
-/// Stands in a grant for every location of its holder.
+/// In a grant: every location of its holder.
 const EVERY: &str = "*";
 
-/// What the audit has in the place of a client for what people do at the console themselves.
+/// In the audit, this replaces the client for actions of people at the console.
 const CONSOLE: &str = "console";
 
 impl AccessRef {
@@ -81,7 +81,7 @@ impl AccessRef {
         }
     }
 
-    /// As audit and approvals name it.
+    /// The name in the audit and in approvals.
     pub fn who(&self) -> String {
         match self {
             Self::Key(key) => format!("key:{}", key.id),
@@ -90,7 +90,7 @@ impl AccessRef {
         }
     }
 
-    /// All that hold for its calls in the location of this alias.
+    /// All rules that apply to its calls in the location of this alias.
     pub fn rules(&self, alias: Option<&str>) -> impl Iterator<Item = &NamedRules> + Clone {
         let (rules, there) = match self {
             Self::Key(key) => (key.rules.as_slice(), None),
@@ -102,7 +102,7 @@ impl AccessRef {
         rules.iter().chain(there)
     }
 
-    /// Whose grant it is, for the audit; `None` of a key.
+    /// The grant's entry in the audit; `None` for a key.
     pub fn audit_entry(&self) -> Option<GrantEntry<'_>> {
         let grant = self.terms()?;
         let (person, key) = match &grant.reach.holder {
@@ -128,7 +128,7 @@ impl AccessRef {
         }
     }
 
-    /// What a person, or the holder of a key, let it do; `None` of a key.
+    /// The rights of a grant; `None` for a key.
     pub fn terms(&self) -> Option<&GrantRef> {
         match self {
             Self::Key(_) => None,
@@ -137,13 +137,12 @@ impl AccessRef {
     }
 }
 
-/// Rules of a later version may take away what this one would let through: a section that there is not lets nothing
-/// through.
+/// Rules of a later version may forbid what this version would allow, so an unknown section allows nothing.
 fn held_to(text: &str) -> NamedRules {
     NamedRules::parse(text).unwrap_or_else(|| NamedRules::Section(text.to_owned()))
 }
 
-/// All that hold for a key.
+/// All rules that apply to a key.
 fn rules_of(record: &KeyRecord) -> Vec<NamedRules> {
     let section = record.policy.clone().map(NamedRules::Section);
     let own = record.rules.as_deref().map(held_to);
@@ -160,17 +159,17 @@ impl From<&KeyRecord> for AccessKeyRef {
     }
 }
 
-/// A grant as the store has it, for its holder.
+/// The parts of a stored grant that its holder decided.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantTerms<'a> {
     pub id: &'a str,
     pub client: &'a str,
-    /// By name; what there is not lets nothing through.
+    /// Names of rules. A name without rules allows nothing.
     pub rules: &'a str,
-    /// The same; they hold beside it.
+    /// Names of rules that apply in addition.
     pub narrowings: &'a [String],
     pub locations: &'a [String],
-    /// Its token may only read.
+    /// The token may only read.
     pub reads_only: bool,
 }
 
@@ -229,7 +228,7 @@ impl GrantRef {
         }
     }
 
-    /// Of a person at the console, who chose these rules: in all that the person reaches, by what holds for the person.
+    /// A person at the console, who chose these rules: every location of the person, under the person's own rules too.
     pub(super) fn at_console(person: Arc<Person>, rules: &NamedRules) -> Self {
         let id = person.id.clone();
         let terms = GrantTerms {
@@ -243,33 +242,35 @@ impl GrantRef {
         Self::new(&terms, HolderRef::Person(person))
     }
 
-    /// The rules that were chosen, by name; those of the holder stand beside them.
+    /// The names of the chosen rules. The holder's own rules apply beside them.
     pub(super) fn chosen_rules(&self) -> Option<String> {
         self.rules.first().map(ToString::to_string)
     }
 
-    /// Whether rights were taken from it since the request came; `narrowings` as the store counts them now.
+    /// Whether the grant lost rights since the request arrived. `narrowings`: their number in the store
+    /// now.
     pub fn lost_rights(&self, narrowings: usize) -> bool {
         narrowings > self.narrowings
     }
 
-    /// A call was refused because the connection may only read.
+    /// Notes that a call was refused because the connection may only read.
     pub fn note_refusal(&self) {
         self.lacks_scope.fetch_or(self.asked_to_read, Relaxed);
     }
 
-    /// Whether its client would have what it was refused, had it asked for that when it was connected.
+    /// Whether the refused call would have been allowed if the client had asked for write access when
+    /// it was connected.
     pub fn lacks_scope(&self) -> bool {
         self.lacks_scope.load(Relaxed)
     }
 
-    /// The person who holds it, or the key.
+    /// The person or the key that holds it.
     pub fn holder(&self) -> &HolderRef {
         &self.reach.holder
     }
 }
 
-/// By id: it is looked up once for each request.
+/// By id: it is looked up once per request.
 impl PartialEq for GrantRef {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -286,7 +287,7 @@ impl GrantReach {
         is_granted && self.holder.reaches(location)
     }
 
-    /// Whether the alias may have stood for another location when it was chosen, which the holder reached.
+    /// Whether the alias may have meant another location of the holder when it was chosen.
     fn means_another(&self, location: &ConfiguredLocation) -> bool {
         let is_holders = match &self.holder {
             HolderRef::Person(person) => location.shadows_one_of(Some(&person.id)),
@@ -295,7 +296,7 @@ impl GrantReach {
         is_holders || location.shadows_one_of(None)
     }
 
-    /// The same for the holder as it is now.
+    /// The same locations, with the holder's present state.
     pub fn with_holder(&self, holder: HolderRef) -> Self {
         Self {
             aliases: self.aliases.clone(),
@@ -305,7 +306,8 @@ impl GrantReach {
 }
 
 impl HolderRef {
-    /// Whether the location is the holder's now. What a person connected is nobody else's, whatever it is called.
+    /// Whether the holder reaches the location now. A location that a person connected belongs to that person
+    /// alone, whatever its alias.
     pub fn reaches(&self, location: &ConfiguredLocation) -> bool {
         match (self, location.owner()) {
             (Self::Person(person), Some(owner)) => person.id == owner,
@@ -338,7 +340,7 @@ pub(super) fn person_ended() -> Failure {
         .with_remedy("Have the server's operator invite you again.")
 }
 
-/// What a call of a grant is told that has ended.
+/// The error for a call of a grant that has ended.
 pub(super) fn connection_ended() -> Failure {
     let what = "Nothing was sent: this connection was ended.";
     Failure::new(FailureClass::Auth, what).with_remedy("Have a person connect this client again.")

@@ -10,7 +10,7 @@ use crate::budget::Charge;
 use crate::upstream::failure::FailureClass;
 use crate::upstream::{ConfiguredLocation, Failure, UpstreamFile};
 
-/// What opens the list of warnings in an answer that has some already.
+/// The start of the list of warnings in an answer.
 const WARNINGS: &str = "\"_warnings\":[";
 
 /// Said with an answer whose end was not written in time.
@@ -21,25 +21,25 @@ const UNRECORDED: &str = "This is what HighLevel answered, and the server could 
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub text: String,
-    /// JSON in a block of its own, beside a text that programs parse as something else.
+    /// JSON in a block of its own, if programs parse the text as another format.
     pub notes: Option<Box<str>>,
     pub is_error: bool,
-    /// The location that the call was for, where that is known.
+    /// The location of the call, if known.
     pub location: Option<Box<str>>,
-    /// HighLevel's status and its own id of the call, where it answered.
+    /// HighLevel's status and its own id of the call, if it answered.
     pub status: Option<u16>,
     pub trace_id: Option<Box<str>>,
     /// Requests to HighLevel beyond the first.
     pub retries: u8,
-    /// When a call that was refused at the limit may come back.
+    /// The wait before a call that was refused at the limit may be repeated.
     pub retry_after: Option<Duration>,
-    /// What the server calls that location, where it is one of its own and the caller may hear it.
+    /// The configured location, if it is one of the server's and the caller may know.
     pub configured: Option<Arc<ConfiguredLocation>>,
-    /// The class of the failure, where it is one.
+    /// The class of the failure; `None` on success.
     pub class: Option<FailureClass>,
-    /// A question to put to the person at the client before the call is made.
+    /// A question to the person at the client, before the call is made.
     pub question: Option<Box<Question>>,
-    /// Nothing happened: it failed before anything reached HighLevel, or HighLevel refused it unread.
+    /// Nothing happened: the call failed before it reached HighLevel, or HighLevel refused it unread.
     pub did_nothing: bool,
     /// What came of the call was not written down in time: it is lost where the process ends before it is.
     pub is_unrecorded: bool,
@@ -47,13 +47,13 @@ pub struct Answer {
     pub held: Option<Arc<(Charge, Option<UpstreamFile>)>>,
 }
 
-/// Asked where a person has to agree.
+/// Asked if a person has to agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     pub text: String,
-    /// Stands for the call that is asked about, when the answer comes.
+    /// Identifies the call that the question is about when the answer arrives.
     pub token: String,
-    /// Where the person decides; `None`: at the client itself.
+    /// The page where the person decides; `None`: the person decides at the client.
     pub page: Option<String>,
 }
 
@@ -97,23 +97,23 @@ impl Answer {
         }
     }
 
-    /// A recording, an image or a document; `text` says what it is. Texts are no files.
+    /// A recording, an image or a document; `text` describes it. Texts are no files.
     pub fn file(&self) -> Option<&UpstreamFile> {
         self.held.as_ref()?.1.as_ref()
     }
 
-    /// Why it failed, in one sentence.
+    /// The reason for the failure, in one sentence.
     pub fn sentence(&self) -> String {
         let parsed = serde_json::from_str::<serde_json::Value>(&self.text).unwrap_or_default();
         parsed["error"].as_str().unwrap_or(&self.text).to_owned()
     }
 
-    /// As logs and metrics have it.
+    /// The outcome as logs and metrics name it.
     pub fn outcome(&self) -> &'static str {
         self.class.map_or("ok", FailureClass::name)
     }
 
-    /// Says beside what HighLevel answered what its reader must know: in a table, in the text that stands beside it.
+    /// Adds warnings to HighLevel's answer. If that is a table, they go into the text beside it.
     pub(super) fn add_warnings(&mut self, warnings: &[String]) {
         if warnings.is_empty() || self.is_error {
             return;

@@ -1,4 +1,5 @@
-//! Calls that a person elsewhere has to agree to: asked for, waited for, and run once by whoever comes first.
+//! Calls that need the approval of a person elsewhere: they are requested, waited for, and run once by the
+//! first that finds the approval.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,20 +19,20 @@ use crate::upstream::failure::FailureClass;
 use state::StoreError;
 use state::approvals::{ApprovalState, Approvals, Claim, NewApproval};
 
-/// When an agent may ask again after a call that waits for a person.
+/// The wait before an agent may repeat a call that waits for a person.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 
-/// How long a client waits for a call that another runs.
+/// How long a client waits for a call that another process runs.
 const LONGEST_RUN: Duration = Duration::from_secs(30);
 
-/// Most calls of one caller that wait; each keeps a connection.
+/// Most waiting calls of one caller: each holds a connection.
 const MOST_WAITING: usize = 10;
 
-/// From one look at what a person said to the next.
+/// The interval at which a decision is looked up.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl Pipeline {
-    /// Somebody else, at the server, in their own time.
+    /// Asks another person, at the server, who decides at any time.
     pub(super) async fn ask_elsewhere(
         &self,
         subject: &Subject,
@@ -48,7 +49,7 @@ impl Pipeline {
                 subject.tool().name
             ));
         };
-        // A client that opened the page for its user comes back with what stood for the call.
+        // A client that opened the page for its user repeats the call with the call's token.
         let opened = match &context.pages {
             Elicitation::Accepted(handle) => Some(handle.as_str()),
             _ => None,
@@ -80,7 +81,8 @@ impl Pipeline {
             tool: tool.name.to_owned(),
             effect: tool.effect.name().to_owned(),
             location: facts.location.as_ref().map(|id| id.as_str().to_owned()),
-            // Whoever approves goes by the name: it stands only where HighLevel let the token in.
+            // The approver relies on the alias: it is shown only if HighLevel proved the location
+            // to the token.
             alias: facts
                 .disclosed_location()
                 .map(|configured| configured.alias.clone()),
@@ -233,8 +235,8 @@ impl Pipeline {
         Ok(Err(self.refuse(subject.facts(), &failure, None, context)))
     }
 
-    /// Waits until a person has decided, and until the call is over where it is being run elsewhere. Whether that came
-    /// in time. It holds no place meanwhile.
+    /// Waits until a person has decided, and, if another process runs the call, until that ends. Returns whether this
+    /// came in time. The call holds no place meanwhile.
     async fn wait_while_open(
         &self,
         approvals: &Approvals,
@@ -269,7 +271,7 @@ impl Pipeline {
     }
 }
 
-/// What a client shows its user before it opens the page.
+/// The text that a client shows its user before it opens the page.
 fn page_question(subject: &Subject) -> String {
     let tool = subject.tool();
     let many = match subject.calls() {
@@ -284,18 +286,18 @@ fn page_question(subject: &Subject) -> String {
     )
 }
 
-/// Calls that wait for a person while their clients wait for them: a few of each caller.
+/// Calls whose clients wait for a person's decision: a few of each caller.
 #[derive(Clone, Default)]
 pub struct Waiters(Arc<Mutex<HashMap<[u8; 32], usize>>>);
 
-/// One of them.
+/// One waiting call. It is counted until dropped.
 struct Waiter {
     waiters: Waiters,
     principal: [u8; 32],
 }
 
 impl Waiters {
-    /// `None` where so many wait already that this one is answered at once.
+    /// `None` if too many already wait; this call is then answered at once.
     fn enter(&self, principal: [u8; 32]) -> Option<Waiter> {
         let mut waiting = self.lock();
         let count = waiting.entry(principal).or_default();
@@ -326,7 +328,7 @@ impl Drop for Waiter {
     }
 }
 
-/// An approval binds the caller too: by the name that the audit has, which is the same over restarts.
+/// An approval also binds the caller, by the name in the audit, which survives restarts.
 fn approval_digest(subject: &Subject, who: &str) -> String {
     state::sha256(&format!("{} {who}", subject.digest()))
 }

@@ -1,6 +1,7 @@
-//! Approving a call runs it: what was asked is kept sealed, and every server on the store looks for what was approved.
+//! Runs approved calls: the request was stored sealed, and every server on the store looks for approvals.
 //!
-//! Of a HighLevel token that a client brought nothing is kept: such a client comes back itself.
+//! Nothing is stored of a HighLevel token that a client brought: such a client repeats the call
+//! itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,33 +22,34 @@ use crate::upstream::Caller;
 use policy::NamedRules;
 use state::approvals::ApprovedCall;
 
-/// From one look for approved calls to the next.
+/// The interval at which approved calls are looked up.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A call that could not be made is tried again after this, then after twice as long each time, for as long as its
-/// approval lasts.
+/// The wait before a call that could not be made is tried again. It doubles each time, for as long as the approval
+/// lasts.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// An approved request of many rows is ended after this, and gone on with by its client.
+/// An approved request of many rows stops after this time. Its client continues it.
 const LONGEST_RUN: Duration = Duration::from_hours(1);
 
-/// Calls that could not be made are forgotten after this, longer than any approval lasts.
+/// Calls that could not be made are forgotten after this time. It is longer than any approval
+/// lasts.
 const FORGOTTEN: Duration = Duration::from_hours(48);
 
-/// All that is needed to make a call without its client.
+/// Everything that is needed to make a call without its client.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredRequest {
     tool: String,
     arguments: Map<String, Value>,
-    /// Alias or id.
+    /// Alias or id of the location.
     location: Option<String>,
     items: Option<Vec<Map<String, Value>>>,
     goes_on: bool,
     idempotency_key: Option<String>,
-    /// An earlier version kept none whose arguments were read otherwise.
+    /// Absent in rows of an earlier version, which stored no calls of this kind.
     #[serde(default)]
     as_highlevel: bool,
-    /// What is made is kept under the approval's own handle.
+    /// The rows or items are stored under the approval's own handle.
     #[serde(default)]
     is_prepared: bool,
     caller: StoredCaller,
@@ -55,24 +57,24 @@ pub(super) struct StoredRequest {
     client: Option<String>,
 }
 
-/// Who asked, by names that open nothing.
+/// The caller, by names that give no access.
 #[derive(Serialize, Deserialize)]
 struct StoredCaller {
     kind: StoredKind,
-    /// Of an access key.
+    /// Set for an access key.
     key: Option<String>,
-    /// Of a grant.
+    /// Set for a grant.
     #[serde(default)]
     grant: Option<String>,
     #[serde(default)]
     console: Option<StoredSeat>,
-    /// The connection acts in the location of this alias.
+    /// Alias of the location that the connection acts in.
     alias: Option<String>,
-    /// It acts for the server's own account.
+    /// The connection acts for the server's own account.
     is_own: bool,
 }
 
-/// A person at the console, and the rules that were chosen there.
+/// A person at the console, and the rules chosen there.
 #[derive(Serialize, Deserialize)]
 struct StoredSeat {
     person: String,
@@ -90,7 +92,7 @@ enum StoredKind {
     Local,
 }
 
-/// How often a call was tried that is not made yet, and when the last time.
+/// The number of failed attempts to make a call, and the time of the last.
 struct ApprovalTries {
     count: u32,
     last: Instant,
@@ -186,7 +188,7 @@ impl StoredRequest {
 }
 
 impl Pipeline {
-    /// Makes the calls that were approved, for as long as the process lives. `own`: the server's own account.
+    /// Runs approved calls until the process ends. `own`: the server's own account.
     pub async fn run_approvals(self, own: Option<Caller>) {
         let Some(approvals) = self.controls().approvals.clone() else {
             return;
@@ -220,7 +222,7 @@ impl Pipeline {
         }
     }
 
-    /// By the way of its client: rules, caps and the approval itself are judged as if it came back.
+    /// Goes the same way as a client's call: rules, caps and the approval itself are judged again.
     async fn run_approved(&self, call: ApprovedCall, own: Option<&Caller>) {
         let handle = call.handle;
         let stored: Option<StoredRequest> = serde_json::from_slice(&call.request).ok();
@@ -246,7 +248,7 @@ impl Pipeline {
         };
         let progress = &|_, _| {};
         if stored.is_prepared {
-            // Nobody waits for it: it goes on to its end.
+            // No client waits for it, so it runs to its end.
             let answer = match self.find_prepared(&handle, &context).await {
                 Ok(prepared) => {
                     let run =
@@ -291,7 +293,7 @@ impl Pipeline {
         ))
     }
 
-    /// The caller as it is now; `None` where it is nobody's any more.
+    /// The caller as it is now; `None` if it no longer exists.
     async fn principal_again(
         &self,
         stored: &StoredCaller,

@@ -1,4 +1,5 @@
-//! Tells the operator's webhooks that calls wait for a person: a message a second at most to each, never on a call's way.
+//! Sends the operator's webhooks a message when calls wait for a person: at most one per second to each, and never
+//! while a call waits for it.
 
 mod message;
 
@@ -17,35 +18,35 @@ use crate::config::{Config, WebhookSettings, WebhookShape};
 use message::{ApprovalMessage, WaitingCall};
 use state::approvals::Approval;
 
-/// A receiver may be slow; it holds up nothing but the next message to itself.
+/// A receiver may be slow: it delays only its own next message.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between two messages to one receiver.
+/// The interval between two messages to one receiver.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a message waits before it is tried again. After these it is given up.
+/// The waits before a message is sent again. After these it is given up.
 const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
-/// Longest that a receiver puts us off.
+/// The longest delay that a receiver may ask for.
 const LONGEST_OFF: Duration = Duration::from_secs(30);
 
-/// Most calls that a message names; of more it tells the number.
+/// The most calls that a message names. Of the rest it gives the number.
 const MOST_NAMED: usize = 10;
 
-/// Says when a plain message was signed, and holds the HMAC-SHA256 of that time, a full stop and the body.
+/// The header has the time of signing, and the HMAC-SHA256 of that time, a full stop and the body.
 const SIGNATURE: &str = "x-highlevel-mcp-signature";
 
 const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
 
-/// Those that the settings name. Cheap to clone.
+/// The webhooks of the settings. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ApprovalWebhooks {
     all: Arc<[ApprovalWebhook]>,
-    /// Where people decide, without a slash at its end; `None` where nobody signs in.
+    /// Address of the console without a slash at its end; `None` if nobody signs in.
     console: Option<Arc<str>>,
 }
 
-/// One receiver, and what it is not told yet.
+/// One receiver and its unsent messages.
 #[derive(Clone)]
 struct ApprovalWebhook {
     receiver: Arc<WebhookReceiver>,
@@ -53,7 +54,7 @@ struct ApprovalWebhook {
 }
 
 struct WebhookReceiver {
-    /// Counted from 1, as the settings have it.
+    /// The position in the settings, from 1.
     number: usize,
     url: Url,
     shape: WebhookShape,
@@ -61,30 +62,30 @@ struct WebhookReceiver {
     http: reqwest::Client,
 }
 
-/// What came since the last message.
+/// Calls since the last message.
 #[derive(Default)]
 struct WebhookBacklog {
     calls: Vec<WaitingCall>,
-    /// What is beyond `MOST_NAMED`.
+    /// The number of calls beyond `MOST_NAMED`.
     unnamed: usize,
-    /// Somebody is sending.
+    /// A task is sending.
     is_busy: bool,
 }
 
-/// What came of a sample.
+/// The result of a sample message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookTest {
-    /// Counted from 1, as the settings have it.
+    /// The position in the settings, from 1.
     pub number: usize,
     pub shape: &'static str,
-    /// The rest of the address may be a secret.
+    /// The host only: the rest of the address may be a secret.
     pub host: String,
-    /// Why it was not taken, in a sentence.
+    /// The reason that the sample was not accepted, in one sentence.
     pub problem: Option<String>,
 }
 
 impl ApprovalWebhooks {
-    /// Fails with a sentence where the settings name one that cannot be used.
+    /// Fails with a sentence if a webhook of the settings cannot be used.
     pub fn open(config: &Config) -> Result<Self, String> {
         let settings = config.approvals.webhooks.iter().zip(1..);
         let all = settings.map(|(settings, number)| {
@@ -108,7 +109,7 @@ impl ApprovalWebhooks {
         self.all.is_empty()
     }
 
-    /// Returns at once; a failure stands in the log.
+    /// Returns at once. Failures go to the log.
     fn tell(&self, call: &WaitingCall) {
         for webhook in self.all.iter() {
             let mut backlog = webhook.lock();
@@ -121,7 +122,7 @@ impl ApprovalWebhooks {
         }
     }
 
-    /// Sends a sample to each, once.
+    /// Sends one sample to each webhook.
     pub async fn test(&self) -> Vec<WebhookTest> {
         let mut tests = Vec::new();
         for ApprovalWebhook { receiver, .. } in self.all.iter() {
@@ -139,7 +140,7 @@ impl ApprovalWebhooks {
 }
 
 impl Pipeline {
-    /// Tells of a call that has begun to wait. Only the process that wrote it down does.
+    /// Announces a call that has begun to wait. Only the process that recorded the call does this.
     pub(super) async fn announce(&self, approval: &Approval) {
         let controls = self.controls();
         let requester = controls.requester(&approval.who).await;
@@ -175,7 +176,7 @@ impl WebhookBacklog {
         }
     }
 
-    /// The next calls to tell of, and how many more; `None` where there is nothing, and then nobody is busy any more.
+    /// The next calls to send, and the number of further ones; `None` if there are none, and then no task is busy.
     fn take(&mut self) -> Option<(Vec<WaitingCall>, usize)> {
         if self.calls.is_empty() {
             self.is_busy = false;
@@ -188,10 +189,10 @@ impl WebhookBacklog {
     }
 }
 
-/// Why a message was not taken.
+/// The reason that a message was not accepted.
 struct WebhookFailure {
     what: String,
-    /// It may be taken later, and not before this.
+    /// A retry may succeed, but not before this.
     again: Option<Duration>,
 }
 
@@ -201,7 +202,7 @@ impl WebhookReceiver {
         let wrong = |what: &str| format!("{place}: {what}");
         let url = settings.url.read(config);
         let url = url.map_err(|error| wrong(&format!("url: {error}")))?;
-        // What is wrong is told without the address: that may be a secret.
+        // The error leaves out the address, which may be a secret.
         let url = parse(&url).ok_or_else(|| {
             wrong(
                 "url must be an address that begins with https://, or with http:// on this machine",
@@ -219,7 +220,7 @@ impl WebhookReceiver {
             }
             None => None,
         };
-        // An error means that one is installed already.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -237,7 +238,7 @@ impl WebhookReceiver {
         })
     }
 
-    /// All of the address that may be told.
+    /// The part of the address that may be shown.
     fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
@@ -290,7 +291,7 @@ impl WebhookReceiver {
     }
 }
 
-/// An address that a message may go to.
+/// An address that messages may go to.
 fn parse(url: &SecretString) -> Option<Url> {
     let url = Url::parse(url.expose_secret()).ok()?;
     let host = url.host_str()?;

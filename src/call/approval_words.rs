@@ -5,16 +5,16 @@ use state::approvals::Approval;
 use super::strangers::visible;
 use crate::catalog::TOOLS;
 
-/// Longest name that is shown, in letters.
+/// Longest shown name, in characters.
 const LONGEST: usize = 80;
 
-/// What the operation is called.
+/// The title of the operation.
 pub(crate) fn operation_title(approval: &Approval) -> String {
     let tool = TOOLS.iter().find(|tool| tool.name == approval.tool);
     tool.map_or_else(|| short_name(&approval.tool), |tool| tool.title.to_owned())
 }
 
-/// What such a call does: sends something, costs money, deletes.
+/// The effect of a call, in words: it sends something, costs money, deletes.
 pub(crate) fn describe_effect(effect: &str) -> &'static str {
     match effect {
         "read" => "Reads",
@@ -26,7 +26,7 @@ pub(crate) fn describe_effect(effect: &str) -> &'static str {
     }
 }
 
-/// A name that others chose: on one line, without what nobody sees, and cut where it is long.
+/// A name that somebody else chose: on one line, without invisible characters, and cut if long.
 pub(super) fn short_name(name: &str) -> String {
     let words = name.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = words.chars().take(LONGEST).collect();

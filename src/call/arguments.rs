@@ -1,4 +1,4 @@
-//! From what a caller gave to what a request takes: every change and every check of arguments.
+//! Turns a caller's arguments into those of the request: every change and every check.
 
 mod absent;
 mod clear;
@@ -29,42 +29,43 @@ use schema::Schema;
 pub(crate) use tenant::{TenantNeed, location_on_the_wire};
 use tool::{Arguments, Effect, Tool};
 
-/// Most problems that one call is told: 100,000 unknown names took two seconds to answer.
+/// The most problems that one call reports: 100,000 unknown names took two seconds to answer.
 const MOST_TOLD: usize = 20;
 
-/// Checks arguments of any tool. The schema of a tool is compiled at its first call.
+/// Checks the arguments of any tool. The schema of a tool is compiled at its first call.
 pub(crate) struct Checker {
-    /// By the tool's place in memory: its v3 variant has the same name.
+    /// By the tool's address in memory: its v3 variant has the same name.
     schemas: BTreeMap<usize, OnceLock<Result<Schema, String>>>,
     ignored: Vec<String>,
 }
 
-/// Arguments that passed every check, and what whoever gave them should know.
+/// Arguments that passed every check, with warnings for the caller.
 #[derive(Debug)]
 pub(crate) struct CheckedArguments {
     pub arguments: Arguments,
     pub warnings: Vec<String>,
 }
 
-/// Why arguments were refused: every fault of one call.
+/// The reasons for refusing arguments: every fault of one call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {
     pub problems: Vec<ArgumentProblem>,
-    /// Nothing is wrong, but a time has no offset, and nobody asked yet for the location's zone.
+    /// Nothing is wrong, but a time has no offset and the location's zone was not looked up yet.
     pub(crate) needs_zone: bool,
 }
 
 /// One fault of one argument.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ArgumentProblem {
-    /// Sentence that opens with the argument's name or path, such as `customFields[0].id`.
+    /// A sentence that opens with the argument's name or path, such as `customFields[0].id`.
     pub what: String,
-    /// Names another location or company than the caller is bound to.
+    /// The argument names another location or company than the caller is bound to.
     pub foreign_tenant: bool,
 }
 
 impl Checker {
-    /// `ignored`: names that clients add by themselves, dropped where a tool has no such argument.
+    /// `ignored`: names that clients add on their own. They are dropped if the tool has no such
+    /// argument.
     pub(crate) fn new(tools: &'static [Tool], ignored: Vec<String>) -> Self {
         let variants = tools.iter().flat_map(Tool::variants);
         let schemas = variants
@@ -73,9 +74,9 @@ impl Checker {
         Self { schemas, ignored }
     }
 
-    /// The arguments of one request, or all that is wrong with `given`. `as_highlevel`: a null empties what its schema
-    /// lets be null, as HighLevel's own servers have it; else only what `clear` names is emptied. `zone` is that of times
-    /// without an offset.
+    /// The arguments of one request, or every problem of `given`. `as_highlevel`: a null empties a value if its schema
+    /// allows null, as on HighLevel's own servers; otherwise only `clear` empties. `zone` applies to times without an
+    /// offset.
     pub(crate) fn check(
         &self,
         tool: &Tool,
@@ -117,8 +118,8 @@ impl Checker {
         })
     }
 
-    /// `given` by the names of the tool's schema; what has none stays as it is, for the check to refuse. Of a read what
-    /// says nothing is left out: the next page goes by what is there.
+    /// `given` under the names of the tool's schema. Unknown names stay, for the check to refuse. For a read, values
+    /// that count as absent are removed, because the next page depends on what is there.
     pub(crate) fn canonical_names(
         &self,
         tool: &Tool,
@@ -136,7 +137,8 @@ impl Checker {
         }
     }
 
-    /// What HighLevel needs with a call that neither its arguments nor its connection say.
+    /// The location or company that HighLevel needs for a call and that neither its arguments nor
+    /// its connection give.
     pub(crate) fn tenant_need(
         &self,
         tool: &Tool,
@@ -153,7 +155,7 @@ impl Checker {
         )
     }
 
-    /// The location that `given` names as one of the tool's own arguments.
+    /// The location that `given` names in one of the tool's own arguments.
     pub(crate) fn named_location(tool: &Tool, given: &Map<String, Value>) -> Option<TenantId> {
         let named = given.iter().find_map(|(name, value)| {
             let argument = names::find(tool, name)?;
@@ -199,7 +201,7 @@ impl Rejection {
         format!("Nothing was sent: {whats}{end}")
     }
 
-    /// Whether all that is wrong is a tenant that is not the caller's.
+    /// Whether the only fault is another tenant than the caller's.
     pub fn is_foreign_tenant(&self) -> bool {
         self.problems.iter().all(|problem| problem.foreign_tenant)
     }
@@ -210,7 +212,7 @@ impl Rejection {
 struct ArgumentProblems(Vec<ArgumentProblem>);
 
 impl ArgumentProblems {
-    /// The same problem is one, however many find it.
+    /// Adds a problem. The same problem counts once, however many checks find it.
     fn add(&mut self, what: impl Into<String>) {
         let what = what.into();
         if !self.0.iter().any(|problem| problem.what == what) {
@@ -218,7 +220,7 @@ impl ArgumentProblems {
         }
     }
 
-    /// Whether more problems would not be told.
+    /// Whether further problems would not be reported.
     fn is_full(&self) -> bool {
         self.0.len() >= MOST_TOLD
     }
@@ -232,7 +234,7 @@ impl ArgumentProblems {
         }
     }
 
-    /// A missing argument is one problem, however many find it missing.
+    /// Adds a missing argument. It counts once, however many checks find it.
     fn add_missing(&mut self, name: &str, hint: &str) {
         let start = format!("{name} is missing");
         if !self
@@ -249,7 +251,7 @@ impl ArgumentProblems {
     }
 }
 
-/// What a null does that seems meant to empty something.
+/// A warning about nulls that seem meant to empty something.
 fn null_warning(names: &[String]) -> Option<String> {
     let first = names.first()?;
     let (names, are) = (
@@ -261,7 +263,7 @@ fn null_warning(names: &[String]) -> Option<String> {
     ))
 }
 
-/// What is sent where the caller gives nothing, such as `altType`.
+/// Fills in values that are sent if the caller gives none, such as `altType`.
 fn fill_absent(tool: &Tool, values: &mut Map<String, Value>) {
     for argument in tool.arguments {
         if let Some(text) = argument.when_absent

@@ -1,5 +1,5 @@
-//! Whether a call may be sent: the rules over exactly what will be sent, the emergency stop, and the consent that its
-//! effect wants. Nothing else makes what the transport sends.
+//! Decides whether a call may be sent: the rules over exactly what will be sent, the emergency stop, and the consent
+//! that its effect needs. Only this module makes what the transport sends.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::upstream::{Failure, SendPermit, agency_refusal, unusable};
 use policy::{Denial, Mode};
 use tool::TokenClass;
 
-/// A call that may be sent, once.
+/// A call that may be sent once.
 pub(super) struct Authorized {
     facts: Facts,
     permit: SendPermit,
     consent: Consent,
 }
 
-/// How a call comes by the consent that it needs.
+/// The source of a call's consent.
 pub(super) enum ConsentSource<'a> {
-    /// Somebody is asked for this call; the token or handle of an earlier answer.
+    /// The caller, for this call; the token or handle of an earlier answer.
     Caller(Option<&'a str>),
-    /// All calls of a batch were agreed to together, no less strictly than this.
+    /// All calls of a batch were confirmed together, at least as strictly as this.
     Batch(&'a Consent),
-    /// The server itself tries a token by a read of its own, which no rule is about.
+    /// The server itself tries a token by a read of its own, to which no rule applies.
     ServerProbe,
-    /// The server tries a token that a person pasted, by so many requests.
+    /// The server tries a token that a person pasted, with a limited number of requests.
     TokenCheck(&'a RequestBudget),
 }
 
 impl Pipeline {
-    /// Judges one call at this moment. Where somebody has to agree first, the answer says so.
+    /// Judges one call at this moment. If somebody has to agree first, the answer says so.
     pub(super) async fn authorize(
         &self,
         validated: Validated,
@@ -80,8 +80,8 @@ impl Pipeline {
         })
     }
 
-    /// What rules and emergency stop say of a call now: how it has to be confirmed, and which rule says so, if it has to.
-    /// `strangers_read`: how long ago its caller got what other people wrote.
+    /// The verdict of rules and emergency stop on a call now: the confirmation that it needs, and the rule that asks
+    /// for it, if any. `strangers_read`: the time since its caller read other people's words.
     pub(super) fn judge(
         &self,
         validated: &Validated,
@@ -101,7 +101,7 @@ impl Pipeline {
             let alias = alias.map_or("this location", |configured| &configured.alias);
             return Err(self.refuse(facts, &unusable(alias), None, context));
         }
-        // Nobody is asked to agree to what would be refused.
+        // Nobody is asked to confirm a call that would be refused.
         if facts.tool.token == TokenClass::Agency && !facts.agency {
             let is_known = context.principal.kind.is_known() || facts.caller.is_servers_own();
             let failure = agency_refusal(facts.tool, is_known);
@@ -136,7 +136,7 @@ impl Pipeline {
         Ok((mode, rule))
     }
 
-    /// What a rule forbids, in words that tell no more than the caller may hear.
+    /// The refusal by a rule, in words that reveal only what the caller may know.
     pub(super) fn deny(&self, facts: &Facts, denied: Denial, context: &CallContext) -> Answer {
         let access = context.principal.access.as_ref();
         if denied.is_callers
@@ -146,7 +146,7 @@ impl Pipeline {
         }
         let sign_in = self.controls().sign_in.as_ref();
         let (what, remedy) = match facts.may_disclose {
-            // Nobody but whoever connected the client chose it.
+            // At the console the person chose these rules.
             true if denied.is_callers && matches!(access, Some(AccessRef::Console(_))) => (
                 denied.what.clone(),
                 "Choose rules that let it through, or have the server's operator look at those that hold for you."
@@ -181,7 +181,7 @@ impl Pipeline {
         self.refuse(facts, &failure, Some(&denied.rule), context)
     }
 
-    /// What a call was refused with before it was sent, written down.
+    /// Records the refusal of a call before it was sent.
     pub(super) fn refuse(
         &self,
         facts: &Facts,

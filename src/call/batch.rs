@@ -1,5 +1,5 @@
-//! One operation for many argument objects: a stream whose items are located, checked and judged again just before each
-//! is sent, so that a rule, a pause or a revoked key acts on what is yet to go.
+//! One operation for many argument objects. Each item is located, checked and judged again just before it is sent, so
+//! that a changed rule, a pause or a revoked key acts on the remaining items.
 
 mod run;
 
@@ -26,21 +26,21 @@ use tool::Effect;
 /// Most calls in one batch.
 const MOST: usize = 100;
 
-/// A batch ends after this long: clients give up on a tool after a minute.
+/// Longest time of a batch: clients give up on a tool after a minute.
 pub(super) const LONGEST: Duration = Duration::from_secs(50);
 
-/// Most bytes of all argument objects, once what they have in common is laid under each.
+/// Most bytes of all argument objects together, each merged with the shared arguments.
 const MOST_BYTES: usize = 16 << 20;
 
-/// What all calls of a batch were found to need.
+/// The needs of all calls of a batch.
 struct BatchInspection {
     subject: Option<Subject>,
     mode: Mode,
     rule: String,
 }
 
-/// Waits until a call may go that the limit held back, which did nothing then; not beyond `until`. Meanwhile its request
-/// holds no place.
+/// Waits until a call that the limit held back may be repeated, but not beyond `until`. Such a call did nothing.
+/// Meanwhile its request holds no place.
 pub(super) async fn waited_to_repeat(
     answer: &Answer,
     context: &CallContext,
@@ -63,8 +63,7 @@ pub(super) async fn waited_to_repeat(
 }
 
 impl Pipeline {
-    /// Runs the items of a request. All of them are checked, and agreed to where that is needed, before the first
-    /// is sent.
+    /// Runs the items of a request. All are checked, and confirmed if needed, before the first is sent.
     pub(super) async fn run_batch(
         &self,
         request: &Request<'_>,
@@ -77,7 +76,8 @@ impl Pipeline {
                 self.agree(inspected, request).await
             }
             Ok(mut inspected) => {
-                // Whoever may have made a token up asks nobody to agree, to reads neither.
+                // A caller that may have invented its token must not make a person confirm
+                // anything, reads included.
                 if let Err(answer) = self.ensure_accepted(request.context).await {
                     return self.log_unsent(request, answer);
                 }
@@ -109,7 +109,7 @@ impl Pipeline {
         run.end().await
     }
 
-    /// The requests that a batch would send, as many as one answer holds.
+    /// The requests that a batch would send, as many as fit into one answer.
     pub(super) async fn preview_batch(
         &self,
         request: &Request<'_>,
@@ -181,7 +181,7 @@ impl Pipeline {
                 .get_or_insert_with(|| Subject::new(self, request.context, facts));
             subject.add(&validated);
         }
-        // Many messages at once are shown before they go, whatever the class asks for.
+        // Many messages at once are shown before they are sent, whatever their class requires.
         let many = most_unseen.is_some_and(|most| items.len() > most);
         if request.tool.effect == Effect::Send && many && inspected.mode == Mode::Off {
             inspected.mode = Mode::Token;
@@ -206,8 +206,8 @@ impl Pipeline {
         Ok(consent)
     }
 
-    /// Sends one item after the other. What is read and finds no room in the answer is left for the next batch, what is
-    /// written is told without HighLevel's answer.
+    /// Sends one item after the other. A read that does not fit into the answer is left for the next batch. A write
+    /// that does not fit is reported without HighLevel's answer.
     async fn stream(
         &self,
         request: &Request<'_>,
@@ -237,7 +237,7 @@ impl Pipeline {
         }
     }
 
-    /// Why no further item is sent.
+    /// The reason that no further item is sent.
     fn stop_after(
         &self,
         request: &Request<'_>,
@@ -258,7 +258,7 @@ impl Pipeline {
                 _ => "HighLevel does not accept the token",
             });
         }
-        // A made-up token is tried once, not once an item.
+        // An invented token is tried once, not once per item.
         if !self.is_accepted(principal) {
             return Some("HighLevel has not accepted the token yet");
         }
@@ -268,8 +268,8 @@ impl Pipeline {
         (Instant::now() > until).then_some("The time of one call is used up")
     }
 
-    /// One item, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
-    /// holds no place.
+    /// One item. If the limit held it back, it is repeated when it may be sent: such a refusal did nothing. It holds
+    /// no place while it waits.
     async fn run_item(
         &self,
         request: &Request<'_>,

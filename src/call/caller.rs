@@ -14,18 +14,18 @@ use policy::NamedRules;
 use state::keys::KeyLocations;
 use state::people::Person;
 
-/// Whom a connection acts for, as the host or the command line made sure of.
+/// The party that a connection acts for, as the host or the command line verified it.
 #[derive(Clone, Debug)]
 pub struct Principal {
     pub kind: CallerKind,
-    /// The account of the connection, where it has one.
+    /// The account of the connection, if it has one.
     pub account: Option<Caller>,
-    /// Which of the server's own locations may be named beside it.
+    /// The locations of the server that its calls may name.
     pub scope: LocationScope,
-    /// The access key or grant that was shown.
+    /// The access key or grant that it showed.
     pub access: Option<AccessRef>,
-    /// Where the request came from, as far as the settings let the server believe it, an IPv6 address as its network of
-    /// 64 bits; `None` without a network, and where a proxy tells its clients apart by nothing.
+    /// The address of the request, as far as the settings let the server trust it; an IPv6 address as its network of 64
+    /// bits. `None` without a network, or behind a proxy that does not distinguish its clients.
     pub address: Option<IpAddr>,
     /// `account` is a HighLevel token that the client brought, not one of the server's own.
     pub brings_token: bool,
@@ -33,17 +33,17 @@ pub struct Principal {
     pub endpoint: Option<LocationEndpoint>,
 }
 
-/// The endpoint of a location, `/mcp/l/<alias>`, as a caller named it: whether there is such a location or not. The
-/// account of a HighLevel token is pinned to the location, or to one that HighLevel does not have where there is none of
-/// that alias, or the header names another: trying the token there ends in one and the same sentence.
+/// The endpoint of a location, `/mcp/l/<alias>`, as the caller named it, whether or not the location exists. The
+/// account of a HighLevel token is pinned to the location. If no location has that alias, or the header names another,
+/// the account is pinned to one that HighLevel does not have: trying the token there always ends in the same sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocationEndpoint {
     pub alias: String,
-    /// What the location header names.
+    /// The value of the location header.
     pub header: Option<String>,
 }
 
-/// How a caller showed who it is. The table of SECURITY.md has a row for each.
+/// How a caller proved who it is. The table of SECURITY.md has a row for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallerKind {
     /// An `hlk_` key that `highlevel-mcp keys create` made.
@@ -54,11 +54,11 @@ pub enum CallerKind {
     Console,
     /// The settings' `access_key`, alone or beside a HighLevel token.
     ServerKey,
-    /// A HighLevel token and nothing else: anybody can make one up.
+    /// A HighLevel token and nothing else: anybody can invent one.
     Token,
-    /// Nothing, on a listener that only this machine reaches.
+    /// No credential, on a listener that only this machine reaches.
     OwnAccount,
-    /// stdio or a command: whoever started the process.
+    /// stdio or a command: the user who started the process.
     Local,
 }
 
@@ -67,29 +67,29 @@ pub enum CallerKind {
 pub enum LocationScope {
     #[default]
     None,
-    /// The operator's: none that a person connected alone.
+    /// The operator's locations: all but those that a person connected alone.
     All,
-    /// Of the operator's, by alias.
+    /// Some of the operator's, by alias.
     These(Vec<String>),
-    /// Locations that were connected, by their ids.
+    /// Connected locations, by id.
     Connected(Vec<String>),
     /// Those of a grant.
     Grant(Arc<GrantRef>),
 }
 
-/// What every call comes with.
+/// The circumstances of every call.
 pub struct CallContext {
     pub principal: Principal,
     /// The client's span.
     pub parent: Parent,
-    /// Endpoint or command that it came by.
+    /// The endpoint or command of the call.
     pub surface: String,
-    /// Name and version of the client program, where it says them.
+    /// Name and version of the client program, if it gives them.
     pub client: Option<String>,
     pub elicitation: Elicitation,
-    /// The same of pages that are opened for that person.
+    /// The same for pages that the client opens for that person.
     pub pages: Elicitation,
-    /// The place among the calls under way that the request holds, where a host hands them out.
+    /// The request's place among the calls under way, if the host limits those.
     pub place: Option<CallPlace>,
 }
 
@@ -98,42 +98,42 @@ pub struct CallContext {
 pub enum Elicitation {
     #[default]
     Unsupported,
-    /// The client can show a question, and comes back with the answer.
+    /// The client can show a question, and repeats the call with the answer.
     Supported,
     /// The client can be asked while the call waits.
     Reachable(ClientLine),
-    /// Said yes to the question that this token stands for.
+    /// The person said yes to the question of this token.
     Accepted(String),
     /// Said no.
     Declined,
 }
 
 impl Elicitation {
-    /// Whether there is, or was, a way to the person.
+    /// Whether the person can be asked, or was.
     pub(super) fn can_ask(&self) -> bool {
         !matches!(self, Self::Unsupported)
     }
 }
 
-/// What one kind of caller may spend. SECURITY.md has the same table in words.
+/// The limits of one kind of caller. SECURITY.md has the same table in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerRights {
-    /// As the table of SECURITY.md names it.
+    /// The name in the table of SECURITY.md.
     pub name: &'static str,
-    /// The server itself knows the caller; of the others HighLevel has the word.
+    /// The server itself knows the caller. Of other callers, only HighLevel does.
     pub is_known: bool,
     pub agency: AgencyRight,
 }
 
-/// Who may act with the agency's own token, which reaches all its locations.
+/// Who may use the agency's own token, which reaches all its locations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgencyRight {
     Never,
-    /// Where the key was made with `--agency`.
+    /// Keys that were made with `--agency`.
     ByKey,
-    /// Where `server.access_key_agency` says so.
+    /// Allowed if `server.access_key_agency` is set.
     BySetting,
-    /// Where the connection names no location.
+    /// Connections that name no location.
     Unbound,
 }
 
@@ -175,7 +175,7 @@ impl CallerKind {
         }
     }
 
-    /// Whether the server itself knows the caller. Of the others HighLevel has the word.
+    /// Whether the server itself knows the caller. Of other callers, only HighLevel does.
     pub fn is_known(self) -> bool {
         self.rights().is_known
     }
@@ -197,7 +197,7 @@ impl Principal {
         }
     }
 
-    /// As the audit names it, but for tokens that clients brought, which are one here.
+    /// The name in the audit. Tokens that clients brought are one name here.
     pub fn who(&self) -> String {
         match &self.access {
             Some(access) => access.who(),
@@ -206,7 +206,7 @@ impl Principal {
         }
     }
 
-    /// The holder of `account`, and of nothing else.
+    /// The holder of `account` only.
     pub fn with_account(kind: CallerKind, account: Caller) -> Self {
         Self {
             kind,
@@ -219,7 +219,7 @@ impl Principal {
         }
     }
 
-    /// A person at the console, under these rules and those that hold for the person anyway.
+    /// A person at the console, under these rules and the person's own.
     pub fn at_console(person: Arc<Person>, rules: &NamedRules) -> Self {
         let grant = Arc::new(GrantRef::at_console(person, rules));
         Self {
@@ -228,7 +228,7 @@ impl Principal {
         }
     }
 
-    /// Somebody without an account of their own, who names one of the locations in `scope`.
+    /// A caller without an account, who names one of the locations in `scope`.
     pub fn with_scope(kind: CallerKind, scope: LocationScope) -> Self {
         Self {
             kind,
@@ -243,12 +243,12 @@ impl Principal {
 }
 
 impl Pipeline {
-    /// What counters and records keep the caller under.
+    /// The key of counters and records for the caller.
     pub fn principal_id(&self, principal: &Principal) -> PrincipalId {
         principal.id(|account| self.0.transport.digest(account))
     }
 
-    /// What rows keep the caller under: the same in every process on the store.
+    /// The key of rows for the caller: the same in every process on the store.
     pub fn principal_digest(&self, principal: &Principal) -> [u8; 32] {
         let account = principal.account.as_ref();
         let name = match self.principal_id(principal) {
@@ -281,14 +281,14 @@ impl LocationScope {
         }
     }
 
-    /// Of `accounts`, what is within.
+    /// The locations of `accounts` that are in scope.
     pub fn within<'a>(&self, accounts: &'a Accounts) -> impl Iterator<Item = &'a Account> {
         accounts
             .iter()
             .filter(|account| self.contains(&account.configured))
     }
 
-    /// Of these the one of this alias, or of the id that HighLevel has for it.
+    /// The location in scope of this alias, or of this id of HighLevel.
     pub fn find<'a>(&self, accounts: &'a Accounts, text: &str) -> Option<&'a Account> {
         let called = accounts.find(text);
         let called = called.filter(|account| self.contains(&account.configured));
@@ -313,7 +313,7 @@ impl CallContext {
         }
     }
 
-    /// Of the grant that a call comes with: one that changes something is not made after that has ended, however lately.
+    /// The grant of a call: a call that changes something is not made after its grant has ended, however recently.
     pub(super) fn grant_id(&self) -> Option<String> {
         let access = self.principal.access.as_ref();
         access
@@ -327,7 +327,7 @@ impl CallContext {
         place.map(CallPlace::budget).unwrap_or_default()
     }
 
-    /// Whoever is at the command line.
+    /// The user at the command line.
     pub fn local(account: Caller) -> Self {
         Self::with_principal(Principal::with_account(CallerKind::Local, account))
     }

@@ -1,4 +1,4 @@
-//! The way to the person at a client while their call waits, for clients that are asked by a request of the server.
+//! The line to the person at a client while a call waits, for clients that the server asks by a request of its own.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,31 +7,32 @@ use std::time::Duration;
 
 use super::shares::CallPlace;
 
-/// Longest wait for a person at a client. Clients give up a call of their own after a while, too.
+/// Longest wait for a person at a client. Clients give up their calls after a while, too.
 pub const LONGEST_QUESTION: Duration = Duration::from_secs(120);
 
-/// What a person at a client is asked.
+/// A question to a person at a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientQuestion {
     pub text: String,
-    /// Where the person decides; `None`: at the client itself, by yes or no. A yes then says that the page is opened.
+    /// The page where the person decides. `None`: the person decides at the client, by yes or no. With a page, yes
+    /// means that it is opened.
     pub page: Option<String>,
 }
 
 /// Ways in which a client can ask its user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientAbilities {
-    /// It shows a text, and takes yes or no.
+    /// It shows a text and takes yes or no.
     pub forms: bool,
     /// It opens an address in the user's browser.
     pub pages: bool,
 }
 
-/// Puts one question to whoever is at the client. Cheap to clone.
+/// Puts a question to the person at the client. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientLine(Arc<AskClient>);
 
-/// What came of a question.
+/// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAnswer {
     Accepted,
@@ -84,7 +85,8 @@ impl ClientAnswer {
     /// The word for a call that its client gave up.
     pub const WITHDRAWN: &str = "withdrawn";
 
-    /// By the protocol's word for what the person did, or ours; any other is a client that could not ask.
+    /// Parses the protocol's word for the person's action, or ours. Any other word means that the client
+    /// could not ask.
     pub fn parse(word: &str) -> Self {
         match word {
             Self::WITHDRAWN => {

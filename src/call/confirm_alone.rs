@@ -1,4 +1,5 @@
-//! A confirm alone runs what was previewed under it: one call, the items of a batch, or the rows of a read.
+//! A confirm alone runs the request that was previewed under it: one call, the items of a batch, or the
+//! rows of a read.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::{Answer, CallContext, OnError, Options, Pipeline, PreparedRequest, Pr
 use crate::call::output::Output;
 
 impl Pipeline {
-    /// Runs what was previewed, as it was.
+    /// Runs a previewed request exactly as shown.
     pub async fn run_prepared(
         &self,
         prepared: PreparedRequest,
@@ -21,7 +22,7 @@ impl Pipeline {
             .await
     }
 
-    /// The same for as long as `longest`, where it has many rows.
+    /// Like `run_prepared`, but runs many rows for at most `longest`.
     pub(super) async fn run_prepared_within(
         &self,
         prepared: PreparedRequest,

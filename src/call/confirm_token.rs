@@ -1,4 +1,4 @@
-//! Confirm tokens: each fits one call or batch of one caller, for thirty minutes, and no other preview of the same.
+//! Confirm tokens: each fits one call or batch of one caller for thirty minutes, and only its own preview.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// A person may look at a preview for a while; nobody remembers one for longer.
+/// Enough time to look at a preview, and no longer than anybody remembers one.
 pub(super) const LASTS_SECONDS: i64 = 30 * 60;
 
-/// Bytes of the tag that a token carries: enough that none is guessed, few enough to repeat.
+/// Bytes of the tag in a token: enough that none is guessed, few enough to repeat.
 const TAG_BYTES: usize = 12;
 
-/// Bytes by which two tokens for the same call differ.
+/// Bytes that make two tokens for the same call differ.
 const NONCE_BYTES: usize = 6;
 
-/// Makes and checks tokens. Every process on one store knows those of the others.
+/// Makes and checks tokens. Processes on one store accept each other's.
 pub(super) struct ConfirmTokens {
     key: hmac::Key,
     random: SystemRandom,
@@ -29,7 +29,7 @@ impl ConfirmTokens {
         }
     }
 
-    /// A token for what `digest` stands for. `None` where the system gives no random numbers.
+    /// A token for the request with `digest`. `None` if the system gives no random numbers.
     pub(super) fn issue(
         &self,
         digest: &str,
@@ -61,7 +61,7 @@ impl ConfirmTokens {
 
     fn tag(&self, start: &str, digest: &str, principal: [u8; 32]) -> String {
         let mut context = hmac::Context::with_key(&self.key);
-        // No text holds a line break, so that none runs over into the next.
+        // No text contains a line break, so the end of each part is unambiguous.
         for part in [start.as_bytes(), digest.as_bytes(), &principal] {
             context.update(part);
             context.update(b"\n");

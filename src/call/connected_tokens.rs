@@ -1,4 +1,5 @@
-//! HighLevel's verdicts on the tokens of connected locations: a person is told which one to repair, and where.
+//! HighLevel's verdicts on the tokens of connected locations: they tell a person which token to repair, and
+//! where.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,18 +13,19 @@ use crate::upstream::failure::FailureClass;
 use crate::upstream::{Failure, Reply};
 use state::vault::CredentialStatus;
 
-/// Refusals are counted together that are no further apart.
+/// Refusals within this time count together.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// What HighLevel answers to a token that it does not know.
+/// HighLevel's status for a token that it does not know.
 const UNAUTHORIZED: u16 = 401;
 
-/// Credentials that HighLevel refused once, lately.
+/// Credentials that HighLevel refused once recently.
 #[derive(Default)]
 pub(super) struct RefusedCredentials(Mutex<HashMap<String, Instant>>);
 
 impl RefusedCredentials {
-    /// Whether it was refused before, within a minute. One refusal may be HighLevel's own mistake.
+    /// Whether it was refused before, within a minute. A single refusal may be HighLevel's own
+    /// mistake.
     fn is_second(&self, credential: &str, now: Instant) -> bool {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         refused.retain(|_, before| now.duration_since(*before) <= WITHIN);
@@ -32,8 +34,8 @@ impl RefusedCredentials {
 }
 
 impl Pipeline {
-    /// Keeps the status of a connected token, and says of a refusal where another one is pasted. Whoever calls is never
-    /// sent to sign in again for it: the connection is as good as before.
+    /// Records the status of a connected token, and adds to a refusal where to paste a new one. The caller is never
+    /// sent to sign in again for it: the connection itself is still good.
     pub(super) fn note_connected(&self, facts: &Facts, replied: &mut Result<Reply, Failure>) {
         let (Some(sign_in), Some(configured)) = (&self.controls().sign_in, facts.configured())
         else {

@@ -1,4 +1,5 @@
-//! Has somebody agree to calls before they are made: the caller, the person at the client, or one elsewhere.
+//! Gets the consent that calls need before they are made: from the caller, the person at the client, or a
+//! person elsewhere.
 
 use serde_json::json;
 
@@ -15,27 +16,28 @@ use state::Pending;
 use state::approvals::Approvals;
 use state::calls::{CallBegin, CallOutcome, CallStart, OnceKey, OpenCall};
 
-/// What the caller does next, where a confirm alone is enough and where it is not.
+/// The caller's next step, if a confirm alone is enough and if it is not.
 const ALONE: &str = "If it is what the user wants, call again with this confirm alone.";
 const WITH_ARGUMENTS: &str =
     "If it is what the user wants, repeat the call with the same arguments and this confirm.";
 
-/// How calls were agreed to; one run of one request.
+/// The consent to one run of one request.
 #[must_use]
 #[derive(Default)]
 pub(super) struct Consent {
-    /// Mode and name of who agreed, for the audit; `None` where nobody had to.
+    /// Mode and name of the person who agreed, for the audit; `None` if nobody had to.
     confirmed: Option<(Mode, String)>,
-    /// A confirm token that is yet to be marked as used, before anything is sent.
+    /// A confirm token that must be marked as used before anything is sent.
     unmarked: Option<Box<OnceKey>>,
     /// The run of a confirm token for a batch.
     run: Option<Box<OpenCall>>,
     approval: Option<ApprovedRun>,
-    /// The token under which the rows are kept that the person at the client agreed to while the call waited.
+    /// The token that the rows are stored under to which the person at the client agreed while the call
+    /// waited.
     kept_under: Option<String>,
 }
 
-/// The run of an approved call. Dropped without an end, nobody knows what came of it.
+/// The run of an approved call. If it is dropped without an end, its outcome is unknown.
 struct ApprovedRun {
     approvals: Approvals,
     handle: String,
@@ -48,7 +50,7 @@ impl Drop for ApprovedRun {
 }
 
 impl Consent {
-    /// That a person gave under this handle, for one run.
+    /// An approval by a person, under this handle, for one run.
     pub(super) fn by_approval(approvals: &Approvals, handle: &str) -> Self {
         Self {
             confirmed: Some((Mode::Human, handle.to_owned())),
@@ -60,7 +62,7 @@ impl Consent {
         }
     }
 
-    /// As it was given before.
+    /// A consent that was recorded earlier.
     pub(super) fn given(mode: Mode, by: &str) -> Self {
         Self {
             confirmed: Some((mode, by.to_owned())),
@@ -68,23 +70,24 @@ impl Consent {
         }
     }
 
-    /// The handle or token under which what was agreed to is kept.
+    /// The handle or token under which the confirmed request is stored.
     pub(super) fn kept_under(&self) -> Option<&str> {
         let approval = self.approval.as_ref().map(|run| &run.handle);
         approval.or(self.kept_under.as_ref()).map(String::as_str)
     }
 
-    /// Whether what came of the call is kept for whoever repeats it.
+    /// Whether the result is stored for a repeat.
     pub(super) fn is_once(&self) -> bool {
         self.run.is_some() || self.approval.is_some()
     }
 
-    /// The mark of a confirm token, which a single call takes in the transaction in which it begins.
+    /// Takes the mark of a confirm token: a single call sets it in the transaction in which it
+    /// begins.
     pub(super) fn take_mark(&mut self) -> Option<OnceKey> {
         self.unmarked.take().map(|once| *once)
     }
 
-    /// The same for one call of a batch; what came of it is kept with the batch.
+    /// The same consent for one call of a batch. Results are stored with the batch.
     pub(super) fn for_item(&self) -> Self {
         Self {
             confirmed: self.confirmed.clone(),
@@ -96,7 +99,7 @@ impl Consent {
         self.confirmed.as_ref()
     }
 
-    /// Whether it is as strict as `mode` asks for.
+    /// Whether it is at least as strict as `mode`.
     pub(super) fn covers(&self, mode: Mode) -> bool {
         let given = self.confirmed.as_ref().map(|(mode, _)| *mode);
         given.unwrap_or(Mode::Off) >= mode
@@ -104,7 +107,7 @@ impl Consent {
 }
 
 impl Pipeline {
-    /// Whether this call has somebody see what it would do: neither do they agree already, nor can nobody be asked.
+    /// Whether this call asks somebody for consent: it brings none yet, and somebody can be asked.
     pub(super) fn asks_now(
         &self,
         mode: Mode,
@@ -122,7 +125,7 @@ impl Pipeline {
         }
     }
 
-    /// Consent to all of `subject`, or what to answer instead.
+    /// Consent to all of `subject`, or the answer to return instead.
     pub(super) async fn ask(
         &self,
         subject: &Subject,
@@ -143,7 +146,8 @@ impl Pipeline {
         }
     }
 
-    /// Stores the result for replays. It begins at once: a client that leaves now loses nothing.
+    /// Stores the result for replays. Storing begins at once, so that a client that leaves now
+    /// loses nothing.
     pub(super) fn settle(&self, consent: Consent, answer: &Answer) -> Option<Pending<()>> {
         if let Some(run) = consent.run {
             return Some(run.end(CallOutcome {
@@ -164,7 +168,7 @@ impl Pipeline {
         })
     }
 
-    /// The person at the client, asked by the client itself.
+    /// Asks the person at the client, through the client itself.
     async fn ask_client(
         &self,
         subject: &Subject,
@@ -235,7 +239,7 @@ impl Pipeline {
         }
     }
 
-    /// Whoever calls, by repeating the call with the token of its preview.
+    /// Asks the caller, who repeats the call with the token of its preview.
     async fn ask_caller(
         &self,
         subject: &Subject,
@@ -254,7 +258,7 @@ impl Pipeline {
                         true => ALONE,
                         false => WITH_ARGUMENTS,
                     };
-                    // Of the usual confirmations the effect says enough.
+                    // For the usual confirmations the effect is reason enough.
                     let unusual = ["preview_above", "lockdown"];
                     let unusual =
                         Some(rule).filter(|rule| unusual.iter().any(|one| rule.contains(one)));
@@ -269,7 +273,7 @@ impl Pipeline {
         }
     }
 
-    /// A token of the subject; where that is rows that a read chose, they are kept under it.
+    /// A token for the subject. Rows that a read chose are stored under it.
     async fn issue_kept(&self, subject: &Subject, context: &CallContext) -> Result<String, Answer> {
         let token = self.issue_token(subject);
         let token = token.ok_or_else(|| self.refuse_random(subject, context))?;
@@ -291,7 +295,7 @@ impl Pipeline {
         tokens.fits(token, &subject.digest(), subject.principal(), self.now())
     }
 
-    /// A token is good for one run, which begins with its mark.
+    /// A token is valid for one run, which begins with its mark.
     fn agreed_by_token(&self, token: &str, subject: &Subject, (mode, by): (Mode, &str)) -> Consent {
         let once = confirm_key(subject.principal(), token, &subject.digest(), self.now());
         Consent {
@@ -301,7 +305,7 @@ impl Pipeline {
         }
     }
 
-    /// Marks a batch's confirm token as used; what came of a run before it is answered again.
+    /// Marks a batch's confirm token as used. If a run came before, returns its result.
     pub(super) async fn begin_run(
         &self,
         consent: &mut Consent,
@@ -350,7 +354,7 @@ impl Pipeline {
     }
 }
 
-/// What, where, how many, and who.
+/// The question: action, location, number, and caller.
 fn question(subject: &Subject) -> String {
     let tool = subject.tool();
     let many = match subject.calls() {
@@ -366,8 +370,8 @@ fn question(subject: &Subject) -> String {
     )
 }
 
-/// Not an error: the call did what it is for, which is to ask. To clients of HighLevel's own servers it is one, for they
-/// know no such answer, and take for done whatever is no error.
+/// Not an error: asking is what the call is for. To clients of HighLevel's own servers it is an error: they do not know
+/// such an answer, and take everything that is not an error for done.
 pub(super) fn preview(
     subject: &Subject,
     confirm: Option<&str>,

@@ -1,4 +1,5 @@
-//! Everything that limits and records calls beside the rules: the store, audit, approvals, emergency stop.
+//! Everything besides the rules that limits and records calls: the store, audit, approvals, emergency
+//! stop.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,39 +21,40 @@ use state::rule_sections::{RuleSection, RuleSections};
 use state::usage::Usage;
 use state::{CopiedTables, SANDBOX, Store, StoreError, StoreOptions, network_file_system};
 
-/// Everything that calls are held to.
+/// Everything that limits and records calls.
 pub struct Controls {
     snapshot: RwLock<Arc<Snapshot>>,
     pub store: Store,
     pub audit: Auditing,
-    /// None where they would be gone with the process.
+    /// None if they would be lost with the process.
     pub approvals: Option<Approvals>,
     pub approvals_last: Duration,
     /// How long a call waits for a person before its client is told to come back.
     pub approvals_wait: Duration,
     pub waiters: Waiters,
-    /// Who is told of calls that wait.
+    /// Receivers of messages about waiting calls.
     pub webhooks: ApprovalWebhooks,
     pub pauses: Pauses,
     pub keys: Keys,
     pub rule_sections: RuleSections,
-    /// None where the settings want none, or nothing outlives the process.
+    /// None if the settings turn it off, or nothing outlives the process.
     pub usage: Option<Usage>,
-    /// None where nobody signs in.
+    /// None if nobody signs in.
     pub sign_in: Option<GrantControls>,
 }
 
-/// Whether calls that change something are written down.
+/// Whether calls that change something are recorded.
 pub enum Auditing {
     On(Audit),
-    /// The settings want none.
+    /// The settings turn it off.
     Off,
-    /// The settings want it, and there is no place for it.
+    /// The settings ask for it, but there is no durable store.
     Impossible,
 }
 
 impl Controls {
-    /// What the settings want. Fails with a sentence where a file of theirs is not usable.
+    /// Opens the controls of the settings. Fails with a sentence if one of their files is not
+    /// usable.
     pub fn open(config: &Config, transport: &Transport) -> Result<Self, String> {
         let store = open_store(config)?;
         transport.name_by(store.identity().clone());
@@ -60,7 +62,7 @@ impl Controls {
         let oauth = transport.oauth();
         let sign_in = GrantControls::open(config, &oauth, &store)?;
         let snapshot = Snapshot::read(config, &oauth, &store, sign_in.as_ref())?;
-        // What a sandbox does reaches nobody.
+        // A sandbox affects nobody.
         let may_audit = store.is_durable() || config.upstream.simulated;
         let audit = match config.audit.enabled {
             false => Auditing::Off,
@@ -93,7 +95,7 @@ impl Controls {
         })
     }
 
-    /// No locations, no rules, and nothing is written down.
+    /// Without locations, rules or durable records.
     pub fn in_memory() -> Result<Self, String> {
         let store = Store::in_memory().map_err(|error| error.to_string())?;
         Ok(Self {
@@ -113,10 +115,10 @@ impl Controls {
         })
     }
 
-    /// Counts this process among the servers on the database; what it says of itself is read again at each call. Blocks on a
+    /// Registers this process among the servers on the database. It reads its own facts again at each call. Blocks on a
     /// file.
     pub fn join(&self, config: &Config) {
-        // Rules that cannot be read end the start elsewhere.
+        // The start fails elsewhere if rules cannot be read.
         let rules = read_text(&config.policy.file).unwrap_or_default();
         self.store.join(InstanceNote {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -130,20 +132,20 @@ impl Controls {
         Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on calls are judged by `snapshot`, and so is what is yet to be sent of batches under way.
+    /// From now on calls are judged by `snapshot`. This includes the remaining items of running batches.
     pub fn replace_snapshot(&self, snapshot: Arc<Snapshot>) {
         let current = self.snapshot.write();
         *current.unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
-    /// The same with these in place of the locations that were connected before, whatever else changes meanwhile.
+    /// The same, with these in place of the connected locations, whatever else changes meanwhile.
     pub fn replace_connected(&self, connected: Vec<Account>) {
         let current = self.snapshot.write();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(current.with_connected(connected));
     }
 
-    /// The same with these in place of the sections of rules that the store kept before.
+    /// The same, with these in place of the stored sections of rules.
     pub fn replace_stored_rules(&self, sections: &[RuleSection]) {
         let current = self.snapshot.write();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +153,7 @@ impl Controls {
     }
 }
 
-/// The file of what outlives the process, where there is none yet, nor files of an earlier version.
+/// The path of the store's file, if neither that nor files of an earlier version exist.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, ConfigError> {
     if config.database()?.is_some() {
         return Ok(None);
@@ -161,22 +163,22 @@ pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, ConfigError> {
     Ok(folder.and_then(|folder| state::missing_file(&folder, name.as_deref().unwrap_or(SANDBOX))))
 }
 
-/// Whether there is anything that outlived a process, without making it.
+/// Whether a durable store exists. Does not create it.
 pub fn has_store(config: &Config) -> Result<bool, ConfigError> {
     Ok(config.keeps_state()? && missing_store(config)?.is_none())
 }
 
-/// Puts a backup in the place of what outlives the process; where that is now, if there was any.
+/// Replaces the durable store by a backup. Returns the new path of the old store, if there was one.
 pub fn restore_store(config: &Config, backup: &Path) -> Result<Option<PathBuf>, String> {
     with_options(config, |options| Store::restore(options, backup))
 }
 
-/// Copies what outlives the process from the file into the database at `url`.
+/// Copies the durable store from the file into the database at `url`.
 pub fn copy_store(config: &Config, url: &SecretString) -> Result<CopiedTables, String> {
     with_options(config, |options| Store::copy(options, url))
 }
 
-/// What outlives the process, of the upstream that the settings name; in memory where they name no folder.
+/// The store of the upstream that the settings name; in memory if they name no folder.
 pub fn open_store(config: &Config) -> Result<Store, String> {
     let store = with_options(config, Store::open)?;
     if let Some(imported) = store.imported() {

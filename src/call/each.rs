@@ -1,4 +1,4 @@
-//! A write for each row of a read: the rows are chosen and shown first, and a confirm runs exactly those.
+//! A write for each row of a read. The rows are chosen and shown first, and a confirm runs exactly those.
 
 mod binding;
 mod rows;
@@ -19,16 +19,16 @@ pub(super) use run::RowRun;
 use state::prepared::MOST_PREPARED_BYTES;
 use tool::Effect;
 
-/// Rows that fail before any other has passed, after which the rest is not looked at.
+/// If this many rows fail before any passed, the rest is not checked.
 const FIRST_FAILURES: usize = 5;
 
-/// Rows that are checked before others get their turn.
+/// Rows that are checked before other tasks get a turn.
 const AT_ONCE: usize = 50;
 
-/// Of a digest, in hexadecimal: as many as nobody finds another text for.
+/// Characters of a digest in hexadecimal: enough that nobody finds another text for it.
 const DIGEST_LENGTH: usize = 32;
 
-/// The rows that passed every check, and what they are asked about.
+/// The rows that passed every check, and the question about them.
 struct InspectedRows {
     subject: Subject,
     mode: Mode,
@@ -37,8 +37,8 @@ struct InspectedRows {
 }
 
 impl Pipeline {
-    /// Chooses the rows, shows them, and keeps them until they are confirmed. Nothing is written before that, whatever
-    /// the rules ask for.
+    /// Chooses the rows, shows them, and stores them until they are confirmed. Nothing is written before that,
+    /// whatever the rules require.
     pub(super) async fn prepare_each(&self, request: &Request<'_>, each: &Each) -> Answer {
         match self.try_prepare_each(request, each).await {
             Ok(answer) => answer,
@@ -58,7 +58,7 @@ impl Pipeline {
             return self.run_prepared_as(prepared, None, request).await;
         }
         match &context.elicitation {
-            // What the user has agreed to is what they were shown, whatever the rows are by now.
+            // The user agreed to the rows as shown, whatever they are by now.
             Elicitation::Accepted(token) => {
                 let prepared = self.find_prepared(token, context).await?;
                 return self.run_prepared_as(prepared, None, request).await;
@@ -102,14 +102,14 @@ impl Pipeline {
         subject.set_preparation(preparation.ok_or_else(too_long)?);
         let mode = if mode == Mode::Off { Mode::Token } else { mode };
         let consent = self.ask(&subject, (mode, &rule), None, context).await?;
-        // A person has decided while the client waited.
+        // A person decided while the client waited.
         let handle = consent.kept_under().unwrap_or_default().to_owned();
         let prepared = self.find_prepared(&handle, context).await?;
         self.run_prepared_as(prepared, Some(consent), request).await
     }
 
-    /// Checks and judges what would be sent for each row. Rows that would be refused are left out and counted; where the
-    /// first are, all is refused.
+    /// Checks and judges the write of each row. Rows that would be refused are left out and counted; if the first ones
+    /// are all refused, the whole request is.
     async fn inspect_rows(
         &self,
         request: &Request<'_>,
@@ -120,7 +120,7 @@ impl Pipeline {
         let snapshot = self.snapshot();
         let mut inspected: Option<InspectedRows> = None;
         let mut first_failure: Option<Answer> = None;
-        // What is asked of a request of several.
+        // The confirmation that a request of several needs.
         let mut many: Option<(Mode, String)> = None;
         let can_ask = context.elicitation.can_ask();
         for (index, candidate) in candidates.into_iter().enumerate() {
@@ -181,7 +181,7 @@ impl Pipeline {
 }
 
 impl SelectedRow {
-    /// For whoever is asked: what is the row's, and its name.
+    /// What the confirming person sees: the row's own values, and its name.
     fn shown(&self) -> Value {
         let mut shown = self.item.clone();
         shown.extend(
@@ -192,7 +192,7 @@ impl SelectedRow {
         Value::Object(shown)
     }
 
-    /// In a sentence: its name and the first value that is its own.
+    /// The row's name and first own value, for a sentence.
     fn label(&self) -> String {
         let value = self.item.values().next();
         let value = value.map(|value| match value.as_str() {

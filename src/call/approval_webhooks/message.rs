@@ -1,7 +1,6 @@
-//! The message that calls wait: what is told of them, and how each receiver wants it.
+//! The message about waiting calls: its content, and its form for each receiver.
 //!
-//! Nothing of their arguments is in it, nor of the records that they are about: chats keep what they are sent, and more
-//! people read them than may decide.
+//! It has nothing of the calls' arguments or records: chats store messages, and more people read them than may decide.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,13 +9,13 @@ use crate::call::Requester;
 use crate::call::approval_words::{describe_effect, operation_title, short_name};
 use state::approvals::Approval;
 
-/// Most locations that are named of one call.
+/// The most locations that are named for one call.
 const MOST_LOCATIONS: usize = 5;
 
-/// Where its operation is none of ours.
+/// The name of a caller that is none of ours.
 const NOBODY: &str = "a program with a token or key of its own";
 
-/// A call that waits, as far as it is told.
+/// The parts of a waiting call that a message shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WaitingCall {
     handle: String,
@@ -24,18 +23,18 @@ pub(super) struct WaitingCall {
     title: String,
     effect: String,
     calls: usize,
-    /// By alias, the first few.
+    /// Aliases of the first few.
     locations: Vec<String>,
-    /// How many there are beside them.
+    /// The number of further locations.
     unnamed: usize,
     who: String,
     expires: Timestamp,
 }
 
-/// What a receiver is told at once.
+/// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApprovalMessage {
-    /// How many calls it tells of.
+    /// The number of waiting calls.
     pub waiting: usize,
     calls: Vec<WaitingCall>,
     console: Option<String>,
@@ -61,7 +60,7 @@ impl WaitingCall {
         }
     }
 
-    /// None that there is.
+    /// An invented call.
     pub(super) fn sample() -> Self {
         Self {
             handle: "apr_sample".to_owned(),
@@ -95,7 +94,7 @@ impl WaitingCall {
         self.expires.strftime("%Y-%m-%d %H:%M UTC").to_string()
     }
 
-    /// Each with its name.
+    /// Each fact with its name.
     fn facts(&self) -> [(&'static str, String); 4] {
         let effect = describe_effect(&self.effect);
         [
@@ -116,7 +115,8 @@ impl WaitingCall {
 }
 
 impl ApprovalMessage {
-    /// `console`: where people decide, without a slash at its end. `unnamed`: how many calls wait beside these.
+    /// `console`: the console's address without a slash at its end. `unnamed`: the number of further waiting
+    /// calls.
     pub(super) fn new(calls: Vec<WaitingCall>, unnamed: usize, console: Option<&str>) -> Self {
         Self {
             waiting: calls.len() + unnamed,
@@ -133,7 +133,7 @@ impl ApprovalMessage {
         }
     }
 
-    /// Where somebody looks at it and decides: at the one call, or at the list.
+    /// The page to decide at: of the one call, or the list.
     fn page(&self) -> Option<String> {
         let console = self.console.as_deref()?;
         Some(match self.calls.as_slice() {
@@ -149,7 +149,7 @@ impl ApprovalMessage {
         }
     }
 
-    /// What stands below the title where it is about several.
+    /// The lines below the title, if there are several calls.
     fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.calls.iter().map(WaitingCall::line).collect();
         let unnamed = self.waiting - self.calls.len();
@@ -159,12 +159,12 @@ impl ApprovalMessage {
         lines
     }
 
-    /// Facts of a single call; of several there are lines.
+    /// The only call; `None` if there are several.
     fn single(&self) -> Option<&WaitingCall> {
         self.calls.first().filter(|_| self.waiting == 1)
     }
 
-    /// For whoever has no page to decide at.
+    /// The command to decide with if there is no page.
     fn command(&self) -> Option<String> {
         let command = match self.single() {
             Some(one) => format!("highlevel-mcp approvals approve {}", one.handle),
@@ -191,7 +191,7 @@ impl ApprovalMessage {
         json!({"event": event, "waiting": self.waiting, "calls": calls})
     }
 
-    /// Names stand in texts that Slack reads as they are: none becomes a link or a mention.
+    /// Slack parses mark-up in these texts, so names are escaped: none becomes a link or a mention.
     pub(super) fn slack_body(&self) -> Value {
         let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
         let mut blocks = vec![json!({"type": "header", "text": text(&self.title())})];
@@ -219,12 +219,12 @@ impl ApprovalMessage {
             let button = json!({"type": "button", "text": text("Look at it and decide"), "url": page, "style": "primary"});
             blocks.push(json!({"type": "actions", "elements": [button]}));
         }
-        // What a phone's notification shows.
+        // The text in a phone's notification.
         let summary = format!("{}: {}", self.title(), self.lines().join("; "));
         json!({"text": escape(&summary), "blocks": blocks})
     }
 
-    /// Names stand in runs of text, in which Teams reads no Markdown: none becomes a link or a mention.
+    /// Names go into text runs, in which Teams parses no Markdown: none becomes a link or a mention.
     pub(super) fn teams_body(&self) -> Value {
         let run =
             |text: &str, weight: &str| json!({"type": "TextRun", "text": text, "weight": weight});
@@ -273,7 +273,7 @@ fn page(console: &str, call: &WaitingCall) -> String {
     format!("{console}/console/approvals/{}", call.handle)
 }
 
-/// The three signs that Slack has a meaning for.
+/// Escapes the three characters that have a meaning in Slack.
 fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('>', "&gt;")

@@ -1,8 +1,8 @@
-//! Takes out what is given and says nothing: a null, and a text without a letter where a text is no content.
+//! Removes values that count as absent: nulls, and blank texts where a text is not content.
 //!
-//! OpenAI's strict mode sends every property that a schema has, and null for those that the model left out
-//! (<https://platform.openai.com/docs/guides/structured-outputs>); other clients send nulls where a schema allows one.
-//! Sent on, they would empty fields of a contact. What is to be emptied is named in `clear`.
+//! OpenAI's strict mode sends every property of a schema, with null for those that the model left out
+//! (<https://platform.openai.com/docs/guides/structured-outputs>). Other clients send nulls where a schema allows one.
+//! If these were sent on, they would empty fields of a contact. `clear` names what is to be emptied.
 
 use serde_json::{Map, Value};
 
@@ -13,10 +13,11 @@ use super::keywords::Way;
 use super::roles::{Meaning, meaning};
 use tool::{Place, Role, Tool};
 
-/// What programs write for nothing, and what is not an id, email or phone.
+/// Words that programs write for an absent value. None is an id, email or phone.
 const WORDS_FOR_NOTHING: [&str; 3] = ["null", "undefined", "None"];
 
-/// Removes top-level arguments that say nothing. The names of those that were null and may be emptied.
+/// Removes top-level arguments that count as absent. Returns the names of nulls whose arguments may be
+/// emptied.
 pub(super) fn drop_arguments(
     tool: &Tool,
     schema: &Value,
@@ -51,8 +52,8 @@ pub(super) fn drop_arguments(
     nulls
 }
 
-/// Removes fields inside arguments that say nothing, and refuses words for nothing where an id, an email or a phone
-/// stands. Items of a list stay: without one it would be another list.
+/// Removes fields inside arguments that count as absent, and refuses words for an absent value in place of an id,
+/// an email or a phone. Items of a list stay: without one it would be another list.
 pub(super) fn drop_fields(
     tool: &Tool,
     schema: &Value,
@@ -82,7 +83,7 @@ struct Inside<'a> {
     problems: &'a mut ArgumentProblems,
 }
 
-/// Whose value it is, or whose list's.
+/// The name that a value belongs to, directly or through its list.
 #[derive(Clone, Copy)]
 struct FieldHolder<'a> {
     name: &'a str,
@@ -139,7 +140,7 @@ impl Inside<'_> {
     }
 }
 
-/// Whether a described field says nothing.
+/// Whether a described field counts as absent.
 fn is_nothing(forms: &Forms<'_>, name: &str, value: &Value) -> bool {
     match value {
         Value::Null => forms.names(name),
@@ -150,7 +151,8 @@ fn is_nothing(forms: &Forms<'_>, name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether an empty text is not a value of a field: it holds an id, an email, a phone, one of some words, or no text.
+/// Whether an empty text is no value of the field: the field holds an id, an email, a phone, one of some words, or no
+/// text.
 fn is_no_text(name: &str, forms: &Forms<'_>) -> bool {
     let takes_no_text = forms.is_typed() && !forms.takes("string");
     let is_no_word = forms

@@ -1,4 +1,4 @@
-//! The argument of ours that names what a call empties.
+//! The argument of ours that names the values to empty.
 
 use serde_json::{Map, Value};
 
@@ -8,10 +8,11 @@ use super::names;
 use super::schema::Schema;
 use tool::Tool;
 
-/// Its name, unless the tool has an argument of that name itself.
+/// Its name, unless the tool itself has an argument of that name.
 pub(super) const CLEAR: &str = "clear";
 
-/// Takes `clear` out of what was given: the arguments of `tool` to be emptied, each once.
+/// Removes `clear` from the given arguments. Returns the arguments of `tool` to be emptied, each
+/// once.
 pub(super) fn take(
     tool: &Tool,
     schema: &Schema,
@@ -41,7 +42,7 @@ pub(super) fn take(
     cleared
 }
 
-/// Puts a null in the place of each.
+/// Sets each of these arguments to null.
 pub(super) fn apply(
     cleared: &[&'static str],
     values: &mut Map<String, Value>,

@@ -1,4 +1,5 @@
-//! Turns values into a type that their schema takes where nothing is lost, and refuses numbers that lost digits.
+//! Converts values to a type that their schema accepts, if nothing is lost, and refuses numbers that lost
+//! digits.
 
 use serde_json::{Map, Number, Value};
 
@@ -8,13 +9,13 @@ use super::forms::Forms;
 use super::keywords::Way;
 use crate::catalog::decoding::{MOST_VALUES, count_values};
 
-/// From here on not every whole number is a 64-bit float, so that digits may be gone.
+/// From here on a 64-bit float does not hold every whole number, so digits may be lost.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Most bytes of a text that is taken for a number.
+/// Longest text that is parsed as a number, in bytes.
 const LONGEST_NUMBER: usize = 64;
 
-/// Coerces every value whose type is declared, inside objects and lists too.
+/// Coerces every value of a declared type, inside objects and lists too.
 pub(super) fn coerce(
     schema: &Value,
     values: &mut Map<String, Value>,
@@ -29,7 +30,8 @@ pub(super) fn coerce(
 
 struct Coercion<'a> {
     problems: &'a mut ArgumentProblems,
-    /// Values that texts may still decode to: all of them passed the limit of requests as one value each.
+    /// The number of values that texts may still decode to. Each text passed the request's limit as one
+    /// value.
     left: usize,
 }
 
@@ -66,7 +68,7 @@ impl Coercion<'_> {
         }
     }
 
-    /// `value` as a type that is taken, where it is another that says the same; fails where a text may not be decoded.
+    /// `value` converted to an accepted type without loss. Fails if a text may not be decoded.
     fn coerced(
         &mut self,
         forms: &Forms<'_>,
@@ -102,7 +104,7 @@ impl Coercion<'_> {
             .or_else(|| number(forms, text)))
     }
 
-    /// Counts what `text` decodes to.
+    /// Counts the values in `text`.
     fn has_room(&mut self, text: &str) -> bool {
         let left = self.left.checked_sub(count_values(text.as_bytes()));
         self.left = left.unwrap_or_default();
@@ -110,7 +112,7 @@ impl Coercion<'_> {
     }
 }
 
-/// Whether `text` may be the JSON text of an object or a list that is taken.
+/// Whether `text` may be the JSON of an object or list that is accepted.
 fn may_hold_values(forms: &Forms<'_>, text: &str) -> bool {
     match text.trim_ascii_start().as_bytes().first() {
         Some(b'{') => forms.takes("object"),
@@ -124,7 +126,7 @@ fn whole(forms: &Forms<'_>, text: &str) -> Option<Value> {
     (number.to_string() == *text).then(|| number.into())
 }
 
-/// As a number from the first: no list or object is built to find that it is none.
+/// Parses as a number from the start: no list or object is built only to be rejected.
 fn number(forms: &Forms<'_>, text: &str) -> Option<Value> {
     let is_taken = forms.takes("number") && text.len() <= LONGEST_NUMBER;
     let number = serde_json::from_str(text).ok();
@@ -136,7 +138,7 @@ fn truth(forms: &Forms<'_>, text: &str) -> Option<Value> {
     forms.takes("boolean").then_some(Value::Bool(truth))
 }
 
-/// A number or a truth value as another type.
+/// A number or a boolean as another type.
 fn as_other(forms: &Forms<'_>, value: &Value) -> Option<Value> {
     match value {
         Value::Number(number) if number.is_f64() && forms.takes("integer") => {
@@ -146,7 +148,7 @@ fn as_other(forms: &Forms<'_>, value: &Value) -> Option<Value> {
             Some(whole.into())
         }
         Value::Number(_) if forms.takes("number") || forms.takes("integer") => None,
-        // A whole number written as a float (1e3) has lost the form in which it was given.
+        // A whole number written as a float (1e3) no longer has its original form.
         Value::Number(number) if forms.takes("string") && !lost_form(number) => {
             Some(Value::String(number.to_string()))
         }

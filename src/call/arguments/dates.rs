@@ -1,9 +1,9 @@
-//! Lowers every date and time of a call to the form that its field takes.
+//! Converts every date and time of a call to the form that its field takes.
 //!
-//! HighLevel takes eight forms of them. A caller may give any: RFC 3339, a zone in brackets (RFC 9557), seconds or
-//! milliseconds since 1970, a day. What has no offset is in the zone that the value names, else in that of the
-//! operation's own argument for it, else in the location's; where that is not known a write is refused, for a guess
-//! books an appointment eight hours early.
+//! HighLevel takes eight forms. A caller may give any: RFC 3339, a zone in brackets (RFC 9557), seconds or
+//! milliseconds since 1970, a day. A value without an offset is in the zone that it names, else in that of the
+//! operation's own argument for it, else in the location's. If no zone is known, a write is refused: a guess books
+//! an appointment eight hours early.
 
 mod form;
 mod given;
@@ -22,8 +22,8 @@ use tool::{DateForm, Effect, Place, Tool};
 pub(crate) use zone::LocalZone;
 use zone::WORDS;
 
-/// Puts every date of a call into its form; what is none is a problem. Answers whether the location's zone is needed,
-/// and nobody asked for it yet: what came out is then not to be sent.
+/// Converts every date of a call to its form. Invalid dates become problems. Returns whether the location's zone is
+/// needed but was not looked up: the result must not be sent then.
 pub(super) fn lower(
     tool: &Tool,
     schema: &Value,
@@ -71,11 +71,11 @@ pub(super) fn lower(
 struct Lowering<'a> {
     tool: &'a Tool,
     is_read: bool,
-    /// What the operation's own argument for the zone says, where it is given: no zone where its name is not known.
+    /// The zone of the operation's own argument, if given; an error if its name is unknown.
     own_zone: Option<Result<TimeZone, String>>,
     zone: &'a LocalZone,
     needs_zone: bool,
-    /// Every date so far, by its dotted path, with the text that it was given as.
+    /// Every date so far: its dotted path, its moment, and the text as given.
     found: Vec<(String, Timestamp, String)>,
     problems: &'a mut ArgumentProblems,
 }
@@ -138,7 +138,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// The value to send, and what windows are compared by: the moment, or the day's midnight.
+    /// The value to send, and the moment by which windows are compared, or the day's midnight.
     fn lowered(
         &mut self,
         form: DateForm,
@@ -148,7 +148,7 @@ impl Lowering<'_> {
     ) -> Result<(Value, Timestamp), String> {
         let GivenTime { kind, zone } = given;
         let local = match (form, &kind) {
-            // Where HighLevel takes local times, those without an offset are in its zone already.
+            // If HighLevel takes local times, those without an offset are in its zone already.
             (DateForm::LocalTwelveHour | DateForm::LocalTwentyFourHour, kind) if zone.is_none() => {
                 match kind {
                     GivenKind::Local(local) => Some(*local),
@@ -178,7 +178,7 @@ impl Lowering<'_> {
         );
         let (moment, rfc3339) = match kind {
             GivenKind::Moment { at, rfc3339, .. } => {
-                // Only a day or a local time depends on where the moment is.
+                // Only days and local times depend on the zone of the moment.
                 let zone = match form.is_day() || is_local_form {
                     true => self.zone_of(if is_local_form { None } else { zone })?,
                     false => TimeZone::UTC,
@@ -206,7 +206,7 @@ impl Lowering<'_> {
         Ok((write_moment(form, as_text, &moment, rfc3339), at))
     }
 
-    /// The zone of what has no offset, or why it is not known.
+    /// The zone of a value without an offset, or the reason that it is unknown.
     fn zone_of(&mut self, named: Option<TimeZone>) -> Result<TimeZone, String> {
         if let Some(zone) = named {
             return Ok(zone);
@@ -226,7 +226,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// A window runs from the earlier to the later: HighLevel answers a reversed one with nothing, and no word.
+    /// Checks that windows run from the earlier to the later: HighLevel answers a reversed one with an empty
+    /// list and no error.
     fn check_windows(&mut self) {
         if self.needs_zone {
             return;
@@ -252,7 +253,7 @@ impl Lowering<'_> {
     }
 }
 
-/// What the operation's own argument for the zone says.
+/// The zone of the operation's own argument.
 fn own_zone(tool: &Tool, values: &Map<String, Value>) -> Option<Result<TimeZone, String>> {
     let name = tool.timezone?;
     let given = values.get(name)?.as_str().filter(|text| !text.is_empty())?;

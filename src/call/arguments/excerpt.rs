@@ -1,4 +1,4 @@
-//! As much of a value as an error shows.
+//! The part of a value that an error shows.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
-//! The filters of HighLevel's searches: which fields there are, which operators each takes, and which values those.
+//! The filters of HighLevel's searches: the fields, the operators of each, and their values.
 //!
-//! HighLevel finds nothing, or everything, where a filter is wrong, and says so with a 200. The table stands in the
-//! documents' repairs, as `x-filters` of the argument.
+//! HighLevel answers a wrong filter with nothing or with everything, and a 200. The table is in the documents'
+//! repairs, as `x-filters` of the argument.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use serde_json::{Map, Value};
 use super::excerpt::excerpt;
 use tool::nearest;
 
-/// What a search filters by.
+/// What a search can filter by.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SearchFilters {
     /// Operators by the kind of a field.
     kinds: BTreeMap<String, Vec<String>>,
-    /// The kind of each field. A name that ends in `*` stands for all that begin so.
+    /// The kind of each field. A name that ends in `*` stands for all names that begin so.
     fields: BTreeMap<String, String>,
     /// Fields whose value is a list of conditions on fields of their own.
     nested: BTreeMap<String, BTreeMap<String, String>>,
-    /// Most characters of a value, by operator.
+    /// Longest value in characters, by operator.
     longest: BTreeMap<String, usize>,
 }
 
-/// One thing that is wrong: where, and what, to be read behind it.
+/// One fault: its path, and a text to be read after it.
 pub(super) type FilterFault = (String, String);
 
-/// The kind of fields that hold a date.
+/// The kind of date fields.
 const DATE: &str = "date";
 
 /// The operator of conditions inside a field.
@@ -39,11 +39,11 @@ const NESTED: &str = "nested";
 /// Members of a range.
 const BOUNDS: [&str; 4] = ["gte", "lte", "gt", "lt"];
 
-/// No group stands deeper in another: each level is a call of ours.
+/// The deepest nesting of groups: each level is a recursive call.
 const DEEPEST: usize = 16;
 
 impl SearchFilters {
-    /// What is wrong with a list of filters that stands at `path`.
+    /// The faults of a list of filters at `path`.
     pub(super) fn faults(&self, filters: &[Value], path: &str) -> Vec<FilterFault> {
         let mut faults = Vec::new();
         self.check_list(filters, path, 0, &mut faults);
@@ -117,7 +117,7 @@ impl SearchFilters {
         check_members(condition, &["field", "operator", "value"], path, faults);
         let mut text = |name: &str| {
             let found = condition.get(name).and_then(Value::as_str);
-            // An unknown member said what is meant.
+            // The fault of an unknown member already names what is meant.
             if found.is_none() && faults.len() == known {
                 faults.push((path.to_owned(), format!("needs {name}, a text")));
             }
@@ -219,7 +219,7 @@ impl SearchFilters {
         let names = fields.keys().map(|name| name.trim_end_matches('*'));
         let names = names.chain(self.nested.keys().map(String::as_str));
         let names = Vec::from_iter(names);
-        // What is written out further is nearer than what is spelt alike: lastName is lastNameLowerCase.
+        // A longer form is a better suggestion than a similar spelling: lastName is lastNameLowerCase.
         let longer = names
             .iter()
             .find(|name| !field.is_empty() && name.starts_with(field));

@@ -1,8 +1,8 @@
-//! The forms that a value may have by its schema: the schema itself, and each branch of its alternatives.
+//! The forms that a schema allows for a value: the schema itself, and each branch of its alternatives.
 
 use serde_json::Value;
 
-/// A schema and the branches of its `anyOf`, however deep; empty where nothing is known of the value.
+/// A schema and the branches of its `anyOf` at any depth. Empty if nothing is known of the value.
 #[derive(Default)]
 pub(super) struct Forms<'s> {
     own: Option<&'s Value>,
@@ -43,7 +43,7 @@ impl<'s> Forms<'s> {
         self.own.into_iter().chain(self.branches.iter().copied())
     }
 
-    /// What is known of the field `name` of an object of these forms.
+    /// The forms of the field `name` of an object of these forms.
     pub(super) fn field(&self, name: &str) -> Self {
         let mut found = Self::default();
         for form in self.iter() {
@@ -65,7 +65,7 @@ impl<'s> Forms<'s> {
         properties.any(|properties| properties.get(name).is_some())
     }
 
-    /// What is known of the items of a list of these forms.
+    /// The forms of the items of a list of these forms.
     pub(super) fn items(&self) -> Self {
         let mut found = Self::default();
         for schema in self.iter().filter_map(|form| form.get("items")) {
@@ -74,7 +74,7 @@ impl<'s> Forms<'s> {
         found
     }
 
-    /// Whether any type is named.
+    /// Whether any type is given.
     pub(super) fn is_typed(&self) -> bool {
         self.iter().any(|form| form.get("type").is_some())
     }
@@ -88,7 +88,7 @@ impl<'s> Forms<'s> {
         })
     }
 
-    /// Whether a null is a value by name; where no type is known nothing is said of one.
+    /// Whether null is an explicit value. False if no type is known.
     pub(super) fn takes_null(&self) -> bool {
         self.iter().any(|form| {
             let values = form.get("enum").and_then(Value::as_array);
@@ -101,7 +101,7 @@ impl<'s> Forms<'s> {
         })
     }
 
-    /// The values of the first enum, where there is one.
+    /// The values of the first enum, if there is one.
     pub(super) fn values(&self) -> Option<&'s Vec<Value>> {
         self.iter().find_map(|form| form.get("enum")?.as_array())
     }

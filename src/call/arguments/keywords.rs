@@ -1,4 +1,4 @@
-//! The keywords of JSON Schema that the generator writes, and where a value breaks them.
+//! The keywords of JSON Schema that the generator writes, and the check of a value against them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::filters::SearchFilters;
 
-/// A schema as JSON Schema 2020-12 means it. A keyword that the generator does not write is an error.
+/// A schema of JSON Schema 2020-12. A keyword that the generator does not write is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Keywords {
@@ -39,15 +39,15 @@ pub(super) struct Keywords {
     unique_items: bool,
     #[serde(deserialize_with = "regex")]
     pattern: Option<Regex>,
-    /// What the filters of a search may be, where the value is a list of them.
+    /// The filters of a search, if the value is a list of them.
     #[serde(rename = "x-filters")]
     filters: Option<SearchFilters>,
-    /// For the generator and the placement of files; says nothing of the value.
+    /// For the generator and the placement of files; it does not restrict the value.
     #[serde(rename = "x-file")]
     _file: IgnoredAny,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
@@ -68,10 +68,10 @@ enum Others {
     Like(Box<Keywords>),
 }
 
-/// A keyword that a value breaks.
+/// A keyword that a value violates.
 #[derive(Debug)]
 pub(super) struct Broken<'s> {
-    /// Where the value stands, such as `customFields[0].id`; empty for the whole.
+    /// Path of the value, such as `customFields[0].id`; empty for the whole.
     pub path: String,
     pub given: &'s Value,
     pub fault: Fault<'s>,
@@ -87,18 +87,18 @@ pub(super) enum Fault<'s> {
     Together(&'s [String]),
     Empty,
     Pattern(&'s str),
-    /// What breaks each of the forms that the value may take.
+    /// The violations of each form that the value may take.
     AnyOf(Vec<Vec<Broken<'s>>>),
-    /// What the value must be or have.
+    /// A requirement on the value, in words.
     Bound(String),
-    /// What is wrong with a filter, to be read behind its path.
+    /// A faulty filter, as a text to be read after its path.
     Filter(String),
 }
 
-/// Takes what is broken, and says whether to go on.
+/// Receives a violation and returns whether to continue.
 type Tell<'t, 's> = dyn FnMut(Broken<'s>) -> ControlFlow<()> + 't;
 
-/// The way to a value, written out only where something is broken.
+/// The path to a value. It is formatted only for a violation.
 #[derive(Clone, Copy)]
 pub(super) enum Way<'w> {
     Whole,
@@ -107,7 +107,7 @@ pub(super) enum Way<'w> {
 }
 
 impl Keywords {
-    /// The first `most` things that `value` breaks.
+    /// The first `most` violations of `value`.
     pub(super) fn broken<'s>(&'s self, value: &'s Value, most: usize) -> Vec<Broken<'s>> {
         self.broken_at(value, Way::Whole, most)
     }
@@ -309,7 +309,7 @@ fn check_length<'s>(
     }
 }
 
-/// Numbers are the same by value, objects in whatever order.
+/// Numbers compare by value, objects in any order.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {
@@ -327,7 +327,7 @@ fn are_unique(items: &[Value]) -> bool {
     items.iter().all(|item| seen.insert(json_text(item)))
 }
 
-/// The same text for the same values.
+/// Equal values give equal texts.
 fn json_text(value: &Value) -> String {
     match value {
         Value::Number(number) => match number.as_f64() {

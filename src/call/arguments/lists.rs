@@ -1,13 +1,13 @@
-//! Lists in the query: an empty one is not a filter, and a text that is a list of known words is taken apart, so that each is
-//! held to the words there are.
+//! Lists in the query: an empty one is not a filter. A text that is a list of known words is split, so that each word
+//! is checked.
 
 use serde_json::{Map, Value};
 
 use super::forms::Forms;
 use tool::{ListStyle, Place, Tool};
 
-/// Takes out empty lists, and makes every comma list of words the list that it is. A list of anything else stays the
-/// text that it was: what its commas mean nobody knows.
+/// Removes empty lists, and splits comma-separated words into lists. Any other text stays as it is: the meaning of
+/// its commas is unknown.
 pub(super) fn settle(tool: &Tool, schema: &Value, values: &mut Map<String, Value>) {
     let forms = Forms::new(Some(schema));
     for argument in tool

@@ -1,4 +1,4 @@
-//! Finds the argument that each given name means.
+//! Resolves each given name to an argument.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::ArgumentProblems;
 use tool::nearest;
 use tool::{Argument, Tool};
 
-/// `given` by the names of the tool's schema; unknown names and double ones become problems.
+/// `given` under the names of the tool's schema. Unknown and duplicate names become problems.
 pub(super) fn canonical(
     tool: &Tool,
     given: Map<String, Value>,
@@ -44,7 +44,8 @@ pub(super) fn find(tool: &Tool, name: &str) -> Option<&'static Argument> {
     })
 }
 
-/// Says all names that the tool has where none is near, once for all that are unknown: some tools have fifty.
+/// The problem of an unknown name. If none is similar, it lists the tool's names, once for all unknown names:
+/// some tools have fifty.
 fn unknown(tool: &Tool, name: &str, are_told: &mut bool) -> String {
     let shown: String = name.chars().take(64).collect();
     let known = tool.arguments.iter().flat_map(|argument| {

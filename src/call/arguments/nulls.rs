@@ -1,10 +1,10 @@
-//! Tells a null that clears a field from one that only fills a place, where nulls clear as they do at HighLevel's own
-//! servers: in a call that gives every argument there is, as OpenAI's strict mode does, they clear nothing.
+//! Distinguishes nulls that clear a field from those that fill a place, if nulls clear as on HighLevel's own servers.
+//! In a call that gives every argument, as OpenAI's strict mode does, nulls clear nothing.
 
 use serde_json::{Map, Value};
 
 /// Removes nulls that mean "not given": all nulls of properties that take none, and, in a call that
-/// gives every argument there is, those of optional nullable properties too.
+/// gives every argument, those of optional nullable properties too.
 pub(super) fn drop_unused(schema: &Value, gives_all: bool, values: &mut Map<String, Value>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;

@@ -1,5 +1,5 @@
-//! Arguments of ours, held to the same rules as those of operations: names, nulls, other types that say the same, and
-//! errors that name the argument.
+//! Arguments of ours, under the same rules as those of operations: names, nulls, lossless conversions, and errors
+//! that name the argument.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -12,19 +12,19 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::nearest;
 
-/// The one argument whose empty text is no absence: it would let a call happen twice.
+/// The one argument whose empty text is not absent: otherwise a call could happen twice.
 const KEPT_EMPTY: &str = "idempotencyKey";
 
-/// The arguments of one tool of ours, or those that stand beside an operation's own.
+/// The arguments of one tool of ours, or those beside an operation's own.
 pub(crate) struct OwnArguments {
-    /// Whose arguments they are, as errors name it.
+    /// The owner of the arguments, as errors name it.
     owner: &'static str,
     root: Value,
     keywords: Keywords,
 }
 
 impl OwnArguments {
-    /// `schema`: an object whose `properties` are the arguments; a test compiles every one there is.
+    /// `schema`: an object whose `properties` are the arguments. A test compiles every one.
     pub(crate) fn new(owner: &'static str, schema: Value) -> Self {
         Self {
             owner,
@@ -33,7 +33,8 @@ impl OwnArguments {
         }
     }
 
-    /// `given` as a `T`, or all that is wrong with it. What clients add by themselves is dropped.
+    /// `given` as a `T`, or every problem of it. Arguments that clients add on their own are
+    /// dropped.
     pub(crate) fn read<T: DeserializeOwned>(
         &self,
         given: Map<String, Value>,
@@ -57,7 +58,7 @@ impl OwnArguments {
         let mut problems = ArgumentProblems::default();
         let forms = Forms::new(Some(&self.root));
         given.retain(|name, _| forms.names(name) || !is_ignored(name));
-        // Names before and after: what is inside a text has its names only once it is decoded.
+        // Before and after coercion: fields inside a text are known only once it is decoded.
         self.name_fields(&forms, &mut given, "", &mut problems);
         coercion::coerce(&self.root, &mut given, &mut problems);
         self.name_fields(&forms, &mut given, "", &mut problems);
@@ -72,8 +73,8 @@ impl OwnArguments {
         }
     }
 
-    /// Puts the fields of an object of ours under their own names, and takes out what says nothing. What an operation
-    /// takes is left alone.
+    /// Renames the fields of an object of ours to their own names, and removes absent ones. An operation's arguments
+    /// stay as they are.
     fn name_fields(
         &self,
         forms: &Forms<'_>,
@@ -160,14 +161,14 @@ fn known_names<'s>(forms: &Forms<'s>) -> Vec<&'s str> {
         .collect()
 }
 
-/// Whether an object has no fields but those that are described.
+/// Whether an object allows only described fields.
 fn is_closed(forms: &Forms<'_>) -> bool {
     forms
         .iter()
         .any(|form| form.get("additionalProperties") == Some(&Value::Bool(false)))
 }
 
-/// Whether an object keeps the fields that are not described.
+/// Whether an object keeps fields that are not described.
 fn is_open(forms: &Forms<'_>) -> bool {
     forms
         .iter()
@@ -194,7 +195,7 @@ fn find<'s>(known: &[&'s str], given: &str) -> Option<&'s str> {
     .copied()
 }
 
-/// Whether a value of ours is as good as absent. Of a value of no known type only its owner can tell.
+/// Whether a value of ours counts as absent. Only its owner can tell for a value of unknown type.
 fn is_nothing(name: &str, forms: &Forms<'_>, value: &Value) -> bool {
     match value {
         Value::Null => true,

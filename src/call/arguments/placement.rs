@@ -1,4 +1,4 @@
-//! Puts checked values where the request carries them, under HighLevel's own names.
+//! Puts checked values into their places in the request, under HighLevel's own names.
 
 use serde_json::{Map, Value};
 
@@ -10,8 +10,8 @@ use crate::catalog::numbers::is_kept;
 use tool::Arguments;
 use tool::{Argument, ListStyle, Place, Tool};
 
-/// Longest value of a path parameter, in bytes. Most of HighLevel's ids have 20 to 40; those of social accounts are made
-/// of the location's, the connection's and the platform's: 65 in the documents, 67 with the kind of page at the end.
+/// Longest value of a path parameter, in bytes. Most of HighLevel's ids have 20 to 40. Those of social accounts join
+/// the ids of location, connection and platform: 65 in the documents, 67 with the kind of page at the end.
 const LONGEST_ID: usize = 128;
 
 /// The arguments by place and wire name.
@@ -64,8 +64,8 @@ pub(super) fn place(
     arguments
 }
 
-/// A value in a path is an id: anything else (`..`, `a/b`, nothing) would change which operation is
-/// called, and percent-encoding does not help, for `%2e%2e` is a dot segment to every URL parser.
+/// A value in a path must be an id: anything else (`..`, `a/b`, an empty text) would call another
+/// operation. Percent-encoding does not help: `%2e%2e` is a dot segment to every URL parser.
 fn check_path_value(argument: &Argument, value: &Value, problems: &mut ArgumentProblems) {
     let Some(text) = value.as_str() else {
         return;
@@ -85,7 +85,7 @@ fn check_path_value(argument: &Argument, value: &Value, problems: &mut ArgumentP
     }
 }
 
-/// A file that cannot be read is said before anything is sent.
+/// A file that cannot be read is reported before anything is sent.
 fn check_files(argument: &Argument, value: &Value, problems: &mut ArgumentProblems) {
     let values: Vec<&Value> = match value {
         Value::Array(items) => items.iter().collect(),
@@ -109,7 +109,7 @@ fn check_header_value(argument: &Argument, value: &Value, problems: &mut Argumen
     }
 }
 
-/// What has no plain type of its own travels as text.
+/// Values without a plain type are sent as text.
 fn on_the_wire(
     argument: &Argument,
     schema: &Schema,
@@ -117,7 +117,7 @@ fn on_the_wire(
     problems: &mut ArgumentProblems,
 ) -> Value {
     let kind = schema.root["properties"][argument.name]["type"].as_str();
-    // Beside a body, which carries the digits as they are, numbers travel as values of 64 bits.
+    // A body carries digits as they are. Everywhere else numbers are sent as 64-bit values.
     let fits = match (kind, &value) {
         (Some("integer"), Value::Number(number)) => number.as_i64().is_some(),
         (Some("number"), Value::Number(number)) => is_kept(&number.to_string()),
@@ -144,7 +144,7 @@ fn on_the_wire(
     Value::String(value.to_string())
 }
 
-/// A list that travels as one text joined by commas.
+/// A list that is sent as one text joined by commas.
 fn joined(argument: &Argument, value: Value, problems: &mut ArgumentProblems) -> Value {
     let (Some(ListStyle::Comma), Value::Array(items)) = (argument.list_style, &value) else {
         return value;

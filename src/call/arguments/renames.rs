@@ -1,4 +1,4 @@
-//! Renames fields inside the body, for names that callers know from another version or an answer.
+//! Renames fields inside the body that callers know by another version's name or an answer's.
 
 use serde_json::{Map, Value};
 

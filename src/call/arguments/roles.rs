@@ -1,4 +1,4 @@
-//! The kind of value that an argument or a field holds, by the words of its name: an id, an email address, a phone number, a date.
+//! The kind of value of an argument or field, derived from its name: an id, an email address, a phone number, a date.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -9,19 +9,19 @@ pub(super) enum Meaning {
     Other,
 }
 
-/// Ids of users that no name calls so.
+/// Names of user ids that do not say so.
 const USERS: [&str; 4] = ["assignedTo", "assigned_to", "followers", "mentions"];
 
-/// Ends of names that hold an address or a number where the name begins with what it is of.
+/// Last words of names that hold an address or a number, if the first word says which.
 const ADDRESSES: [&str; 5] = ["address", "from", "to", "cc", "bcc"];
 
-/// Beginnings of names of phone numbers that end in "number".
+/// First words of names of phone numbers that end in "number".
 const PHONES: [&str; 5] = ["phone", "from", "to", "inbound", "outbound"];
 
-/// Ends of names of dates that begin with "date".
+/// Last words of names of dates that begin with "date".
 const DATES: [&str; 5] = ["birth", "added", "updated", "from", "to"];
 
-/// What a value under `name` means.
+/// The kind of value that `name` holds.
 pub(super) fn meaning(name: &str) -> Meaning {
     if USERS.contains(&name) {
         return Meaning::Id;
@@ -44,7 +44,7 @@ pub(super) fn meaning(name: &str) -> Meaning {
     }
 }
 
-/// The words of a name in camel case, or with lines between them, in lower case.
+/// The words of a name in camel case or with underscores or hyphens, in lower case.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut is_inside = false;

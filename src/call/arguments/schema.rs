@@ -1,4 +1,4 @@
-//! The compiled check schema of one tool, and its errors as sentences.
+//! The compiled check schema of one tool, with its errors as sentences.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use tool::{Place, Tool};
 /// More faults than this help nobody.
 const MOST_REPORTED: usize = 20;
 
-/// What arguments are checked against.
+/// The schema that arguments are checked against.
 pub(super) struct Schema {
     pub root: Value,
     /// Arguments that clients see.
@@ -46,7 +46,7 @@ impl Schema {
         })
     }
 
-    /// `values` again, and a problem for everything that they get wrong.
+    /// Returns `values`, and adds a problem for every fault.
     pub(super) fn check(
         &self,
         values: Map<String, Value>,
@@ -62,7 +62,7 @@ impl Schema {
     }
 }
 
-/// `values` again, and a problem for everything that they get wrong by `keywords`.
+/// Returns `values`, and adds a problem for every fault by `keywords`.
 pub(super) fn check_with(
     keywords: &Keywords,
     values: Map<String, Value>,
@@ -85,7 +85,7 @@ pub(super) fn check_with(
     }
 }
 
-/// One fault, opening with the argument it is about.
+/// One fault as a sentence that opens with its argument.
 fn sentence(broken: &Broken<'_>) -> String {
     let about = match broken.path.as_str() {
         "" => "the call",
@@ -108,7 +108,7 @@ fn sentence(broken: &Broken<'_>) -> String {
     }
 }
 
-/// Where every form only misses a field, one of those fields is what is missing.
+/// If every form lacks only a field, the error says that one of those fields is missing.
 fn any_of(about: &str, given: &str, forms: &[Vec<Broken<'_>>]) -> String {
     let missing: Option<Vec<&str>> = forms
         .iter()

@@ -11,7 +11,7 @@ use crate::upstream::{Caller, TenantId};
 use tool::Arguments;
 use tool::{Place, Role, Rule, Tool};
 
-/// Fills what the caller's tenant fills, and refuses every other location and company under a pin.
+/// Fills in the caller's location and company, and under a pin refuses every other one.
 pub(super) fn bind(
     tool: &Tool,
     schema: &Schema,
@@ -34,7 +34,7 @@ pub(super) fn bind(
         let is_location = |role: Role| matches!(role, Role::Location(_));
         refuse_others(tool, is_location, pin.as_str(), values, problems, other);
     }
-    // A company of the settings is bound without a location, too.
+    // A company of the settings is bound even without a location.
     if let Some(company) = &caller.company
         && (pin.is_some() || caller.is_servers_own())
     {
@@ -69,14 +69,14 @@ pub(super) fn bind(
     }
 }
 
-/// Which tenants HighLevel needs with a call that neither the call nor its connection names.
+/// The tenants that HighLevel needs for a call and that neither the call nor its connection names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TenantNeed {
     pub location: bool,
     pub company: bool,
 }
 
-/// What a call of `tool` with the arguments `given` needs still.
+/// The tenants that a call of `tool` with the arguments `given` still needs.
 pub(super) fn need(
     tool: &Tool,
     schema: &Schema,
@@ -106,8 +106,8 @@ pub(super) fn need(
     }
 }
 
-/// Every value of a role that `binds` must name `own`, inside arguments and in lists too. `other` says what is wrong
-/// with a given value and the argument's name.
+/// Every value of a role that `binds` must name `own`, inside arguments and in lists too. `other` makes the problem
+/// from a given value and the argument's name.
 fn refuse_others(
     tool: &Tool,
     binds: fn(Role) -> bool,
@@ -180,7 +180,7 @@ fn named_location(tool: &Tool, values: &Map<String, Value>) -> Option<String> {
         .find_map(|argument| values.get(argument.name)?.as_str().map(str::to_owned))
 }
 
-/// Whether `given` names `own` and nothing else, as one value or as every item of a list.
+/// Whether `given` names only `own`, as one value or as every item of a list.
 fn is_only(given: &Value, own: &str) -> bool {
     match given {
         Value::String(id) => id == own,

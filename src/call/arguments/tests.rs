@@ -1,4 +1,4 @@
-//! What arguments become, by the official tools and by one with everything that they do not have.
+//! The results of arguments, by the official tools and by one that has everything they lack.
 
 mod beyond;
 mod choices;
@@ -19,10 +19,10 @@ use crate::upstream::caller::{Credential, LocationBinding};
 use tool::Arguments;
 use tool::Tool;
 
-/// Id of a location that a caller is bound to; every other id is a caller's default.
+/// Id of a location that a caller is bound to. Every other id is a caller's default.
 const PIN: &str = "pinned";
 
-/// What `tool` sends for `given`, by place, or the refusal; the company is always `company`.
+/// The request of `tool` for `given`, by place, or the refusal. The company is always `company`.
 fn sent(
     tools: &'static [Tool],
     tool: &Tool,

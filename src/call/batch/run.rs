@@ -1,4 +1,5 @@
-//! The results of a batch so far, and its answer; stored for a repeat, even if its client left in the middle.
+//! The results of a batch so far, and its answer, which is stored for a repeat even if the client left in the
+//! middle.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,18 +15,19 @@ use super::LONGEST;
 use crate::call::output::Output;
 use tool::Tool;
 
-/// A batch under way. Dropped before its end, what came of it so far is the answer for whoever repeats it.
+/// A batch under way. If it is dropped before its end, the results so far are the answer for a repeat.
 pub(super) struct BatchRun<'a> {
     pipeline: &'a Pipeline,
     pub(super) consent: Consent,
     items: usize,
-    /// A key stands for an item by its place, so that the rest needs another.
+    /// The request has an idempotency key. The key covers an item by its position, so the remaining
+    /// items need another one.
     has_key: bool,
     outcomes: Vec<String>,
-    /// Bytes of the outcomes.
+    /// Size of the outcomes in bytes.
     pub(super) taken: usize,
     failed: usize,
-    /// Errors that were told, each with its item.
+    /// Reported errors, each with its item.
     errors: Vec<(Map<String, Value>, usize)>,
     did_nothing: bool,
     is_unrecorded: bool,
@@ -33,10 +35,10 @@ pub(super) struct BatchRun<'a> {
     pub(super) until: Instant,
     /// Why the rest was not sent.
     pub(super) stopped: Option<&'static str>,
-    /// An item is on its way, and may have happened.
+    /// An item is being sent, and may have happened.
     pub(super) is_sending: AtomicBool,
     is_over: bool,
-    /// What the answer is to look like, where it is one table.
+    /// The tool and output of an answer that is one table.
     table: Option<(&'static Tool, Output)>,
 }
 
@@ -76,7 +78,7 @@ impl<'a> BatchRun<'a> {
         self.is_unrecorded |= answer.is_unrecorded;
     }
 
-    /// What came of an item. The same error again is told by the item that told it first.
+    /// The outcome of an item. A repeated error refers to the item that reported it first.
     pub(super) fn outcome(&mut self, index: usize, answer: &Answer) -> String {
         let error = match answer.is_error {
             true => serde_json::from_str::<Map<String, Value>>(&answer.text).ok(),
@@ -85,7 +87,7 @@ impl<'a> BatchRun<'a> {
         let Some(mut error) = error else {
             return outcome(index, answer);
         };
-        // HighLevel's own id of a call is another each time.
+        // HighLevel's own id of a call differs each time.
         error.remove("traceId");
         let known = self.errors.iter().find(|(known, _)| *known == error);
         let Some((_, first)) = known else {
@@ -138,7 +140,7 @@ impl<'a> BatchRun<'a> {
         }
     }
 
-    /// Why the rest was not sent, and how it is.
+    /// The reason that the rest was not sent, and how to send it.
     fn how_to_go_on(&self) -> Option<String> {
         let run = self.outcomes.len();
         let key = match self.has_key {
@@ -163,7 +165,7 @@ impl<'a> BatchRun<'a> {
             self.outcomes.join(",")
         );
         Answer {
-            // What was done is no error; each item says what came of it.
+            // Completed items are no error; each item has its own outcome.
             is_error: failed > 0 && failed == run,
             did_nothing: self.did_nothing,
             ..Answer::text(text)
@@ -193,7 +195,7 @@ fn outcome(index: usize, answer: &Answer) -> String {
     format!("{{\"item\":{index},\"ok\":{ok},{}}}", members(answer))
 }
 
-/// What one of several calls came to, as members of a JSON object.
+/// The result of one of several calls, as members of a JSON object.
 pub(in crate::call) fn members(answer: &Answer) -> String {
     let name = if answer.is_error { "error" } else { "answer" };
     let value = serde_json::from_str::<Box<RawValue>>(&answer.text);

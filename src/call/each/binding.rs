@@ -1,4 +1,4 @@
-//! Which field of a row becomes which argument of the write.
+//! Maps fields of a row to arguments of the write.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,13 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Argument, Place, Role, Tool};
 
-/// Arguments of a write with the fields of a row that may hold their values, the first that does.
+/// Arguments of a write, each with the fields of a row that may hold its value. The first field
+/// with a value counts.
 pub(super) struct Binding(Vec<(String, Vec<String>)>);
 
 impl Binding {
-    /// As `each.bind` says. An id that the write needs and nobody gives is the row's field of the same name, or the
-    /// row's own id, where the rows are of the kind that the argument is named after.
+    /// Follows `each.bind`. A required id that nobody gives is the row's field of the same name, or the row's own
+    /// id if the rows are of the kind that the argument is named after.
     pub(super) fn new(
         write: &'static Tool,
         each: &Each,
@@ -62,7 +63,7 @@ impl Binding {
         Ok(Self(bound))
     }
 
-    /// The arguments that a row gives, or the first that it has no value for.
+    /// The arguments of a row, or the first one that it has no value for.
     pub(super) fn item(&self, row: &Value) -> Result<Map<String, Value>, &str> {
         let values = self.0.iter().map(|(name, paths)| {
             let mut found = paths.iter().filter_map(|path| field_at(row, path));
@@ -74,7 +75,7 @@ impl Binding {
         values.collect()
     }
 
-    /// The fields that are looked for, in words.
+    /// The fields of an argument, in words.
     pub(super) fn fields(&self, argument: &str) -> String {
         let bound = self.0.iter().find(|(name, _)| name == argument);
         bound.map_or_else(String::new, |(_, paths)| paths.join(" or "))
@@ -86,7 +87,7 @@ fn find<'t>(tool: &'t Tool, name: &str) -> Option<&'t Argument> {
     arguments.find(|one| one.name == name || one.aliases.contains(&name))
 }
 
-/// Arguments that a call cannot be made without, but for those that say where.
+/// Required arguments, without those of the location.
 fn required(tool: &'static Tool) -> impl Iterator<Item = &'static Argument> {
     let schema: Value = serde_json::from_str(tool.advertised_schema).unwrap_or_default();
     let names = schema["required"].as_array().cloned().unwrap_or_default();
@@ -101,7 +102,7 @@ fn required(tool: &'static Tool) -> impl Iterator<Item = &'static Argument> {
     })
 }
 
-/// The fields of a row that are surely meant by an id of this name; `None` for what is not an id.
+/// The fields of a row that an id of this name surely means; `None` if it is not an id.
 fn usual_fields(argument: &Argument, write: &Tool, read: &Tool) -> Option<Vec<String>> {
     let own = || IDS.map(str::to_owned).to_vec();
     if argument.name == "id" {

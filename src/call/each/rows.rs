@@ -1,4 +1,4 @@
-//! Reads the rows page by page, as the caller of the write and under its rules, and keeps of each what the write takes.
+//! Reads the rows page by page, as the caller of the write and under its rules. Keeps of each what the write needs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -16,22 +16,22 @@ use crate::upstream::Failure;
 use crate::upstream::failure::FailureClass;
 use tool::{Effect, Tool};
 
-/// Most rows that one confirm is for.
+/// Most rows of one confirm.
 const MOST_ROWS: usize = 1_000;
 
-/// Pages that are read where nobody says how many.
+/// Pages that are read if nobody gives a number.
 const USUAL_PAGES: usize = 50;
 
-/// Different reasons for leaving out a row that are told.
+/// The most different reasons for leaving out rows that are reported.
 const MOST_REASONS: usize = 5;
 
-/// A row that has all that the write takes of it.
+/// A row with everything that the write needs.
 pub(super) struct Candidate {
     pub item: Map<String, Value>,
     pub name: Option<String>,
 }
 
-/// What of a list a write is made for, and what not.
+/// The rows of a list that are written for, and the counts of the others.
 #[derive(Default)]
 pub(super) struct ChosenRows {
     pub candidates: Vec<Candidate>,
@@ -41,17 +41,17 @@ pub(super) struct ChosenRows {
     /// There are further rows that may match.
     is_part: bool,
     most: usize,
-    /// An argument that a row had no value for, with the fields in which it was looked for.
+    /// An argument that a row had no value for, with the fields that were searched.
     without: Option<(String, String)>,
     no_value: usize,
     duplicates: usize,
     do_not_disturb: usize,
-    /// What would be refused, by its reason.
+    /// Rows that would be refused, by reason.
     refusals: BTreeMap<String, usize>,
 }
 
 impl Pipeline {
-    /// The rows of the read that pass its filter, as far as the write can take them.
+    /// The rows of the read that pass its filter and that the write can use.
     pub(super) async fn choose_rows(
         &self,
         request: &Request<'_>,
@@ -74,7 +74,8 @@ impl Pipeline {
         let mut arguments = self.checker().canonical_names(tool, given);
         let size = tool.paging.page_size;
         let pages = match output.all_pages {
-            // Who asks for a page of five means five: too few rows can be asked for again, too many cannot be unsent.
+            // A caller that asks for a page of five means five: missing rows can be requested again, sent messages
+            // cannot be taken back.
             AllPages::Whether(false) if size.is_some_and(|size| arguments.contains_key(size)) => 1,
             _ => pages(output, self.transport().calls_per_interval() / 2),
         };
@@ -87,7 +88,7 @@ impl Pipeline {
         let mut gathered = GatheredRows::for_call(arguments.clone(), added, pages);
         if output.needs_zone() {
             let (zone, unknown) = self.zone_of_days(&facts, context).await;
-            // What is written is not chosen by a guess.
+            // Rows for a write are not chosen by a guess.
             if let Some(unknown) = unknown {
                 let failure = Failure::new(
                     FailureClass::Invalid,
@@ -127,7 +128,7 @@ impl Pipeline {
             }
         }
         chosen.looked_at = gathered.seen();
-        // A condition on a field that no row has holds of none, or of all.
+        // A condition on a field that no row has is true of none, or of all.
         match output.warnings(tool, &gathered).first() {
             None => Ok(chosen),
             Some(warning) => Err(Failure::new(
@@ -140,7 +141,7 @@ impl Pipeline {
 }
 
 impl ChosenRows {
-    /// Whether there is room for more.
+    /// Adds rows, and returns whether there is room for more.
     fn add(&mut self, request: &Request<'_>, binding: &Binding, rows: Vec<Value>) -> bool {
         for row in rows {
             if self.matched == self.most {
@@ -169,7 +170,7 @@ impl ChosenRows {
         true
     }
 
-    /// A row for which nothing may be sent.
+    /// Counts a row whose write would be refused.
     pub(super) fn skip_refused(&mut self, answer: &Answer) {
         let reason = answer.sentence();
         if self.refusals.len() < MOST_REASONS || self.refusals.contains_key(&reason) {
@@ -183,7 +184,7 @@ impl ChosenRows {
         self.refusals.values().sum()
     }
 
-    /// What whoever is asked should know of the rows.
+    /// Notes on the rows for the person who confirms.
     pub(super) fn notes(&self, each: &Each) -> Map<String, Value> {
         let mut skipped = Map::new();
         for (name, count) in [
@@ -215,7 +216,7 @@ impl ChosenRows {
         notes
     }
 
-    /// Why there is no row to write for.
+    /// The answer if no row is left.
     pub(super) fn nothing(&self) -> Answer {
         let looked_at = self.looked_at;
         if let (Some((argument, fields)), true) = (&self.without, self.matched == self.no_value) {
@@ -243,7 +244,7 @@ impl ChosenRows {
     }
 }
 
-/// Whether a message is not for this contact, as far as the row tells.
+/// Whether the row shows that this contact must not get messages.
 fn is_left_in_peace(request: &Request<'_>, row: &Value) -> bool {
     let has = |name: &str| request.tool.arguments.iter().any(|one| one.name == name);
     let is_message = request.tool.effect == Effect::Send && has("message") && has("contactId");
@@ -251,7 +252,7 @@ fn is_left_in_peace(request: &Request<'_>, row: &Value) -> bool {
     is_message && asks_for_quiet(row, channel)
 }
 
-/// All there are, unless the caller says how many.
+/// All pages, unless the caller gives a number.
 fn pages(output: &Output, window: usize) -> usize {
     let wanted = match output.all_pages {
         AllPages::Whether(_) => USUAL_PAGES,

@@ -1,4 +1,4 @@
-//! Runs the rows that were confirmed: what ran is not run again, whether its client left or its process died.
+//! Runs confirmed rows. A row that ran is not run again, even if its client left or its process died.
 
 use std::time::Duration;
 
@@ -23,26 +23,26 @@ use crate::upstream::failure::FailureClass;
 use policy::Mode;
 use state::calls::{OnceKey, OnceKind};
 
-/// Rows whose keys are looked up at once.
+/// Rows whose keys are looked up in one query.
 const AT_ONCE: usize = 100;
 
-/// Rows that are refused unsent one after the other, after which the rest would be too.
+/// After this many consecutive rows are refused unsent, the rest would be too.
 const MOST_REFUSED: usize = 3;
 
-/// The rows of one confirm, as they are run.
+/// The rows of one confirm during a run.
 pub(in super::super) struct RowRun {
     pub rows: StoredRows,
-    /// Of what was kept.
+    /// Id of the stored request.
     pub id: [u8; 32],
-    /// How they were confirmed, where a run has begun before.
+    /// How they were confirmed, if an earlier run began.
     pub confirmed: Option<(Mode, String)>,
-    /// That a person gave just now.
+    /// The consent of a person for this run.
     pub consent: Option<Consent>,
     pub longest: Duration,
 }
 
 impl Pipeline {
-    /// The rows that a call of the same surface and operation prepared.
+    /// Runs the rows that a call of the same surface and operation prepared.
     pub(super) async fn run_prepared_as(
         &self,
         prepared: PreparedRequest,
@@ -76,7 +76,7 @@ impl Pipeline {
         Ok(self.run_rows(&request, run).await)
     }
 
-    /// Goes on with the rows of a confirm, from the first that was not sent.
+    /// Continues the rows of a confirm from the first unsent one.
     pub(in super::super) async fn run_rows(&self, request: &Request<'_>, run: RowRun) -> Answer {
         let (rows, id, longest) = (run.rows, run.id, run.longest);
         let consent = match self
@@ -102,7 +102,7 @@ impl Pipeline {
         answer
     }
 
-    /// How the rows were agreed to, written down before any is sent.
+    /// Records the consent to the rows before any is sent.
     async fn confirm_rows(
         &self,
         request: &Request<'_>,
@@ -142,7 +142,7 @@ impl Pipeline {
         Ok(consent)
     }
 
-    /// What a person was asked about, by its digest.
+    /// The subject that a person was asked about, with its stored digest.
     async fn subject_again(
         &self,
         request: &Request<'_>,
@@ -164,7 +164,7 @@ impl Pipeline {
             .collect()
     }
 
-    /// What came of rows in earlier runs.
+    /// Loads the results of rows from earlier runs.
     async fn recall(&self, keys: &[OnceKey], tally: &mut RowTally<'_>) -> Result<(), Answer> {
         let mut index = 0;
         for part in keys.chunks(AT_ONCE) {
@@ -228,8 +228,8 @@ impl Pipeline {
         }
     }
 
-    /// One row, made again when it may go where the limit held it back: such a refusal did nothing. While it waits it
-    /// holds no place.
+    /// One row. If the limit held it back, it is repeated when it may be sent: such a refusal did nothing. It holds
+    /// no place while it waits.
     async fn run_row(
         &self,
         request: &Request<'_>,
@@ -249,7 +249,8 @@ impl Pipeline {
         }
     }
 
-    /// Located, checked and judged by what holds now; sent only as it was shown.
+    /// Locates, checks and judges the row by the present state, and sends it only if it is as
+    /// shown.
     async fn send_row(
         &self,
         request: &Request<'_>,

@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 use super::super::prepared_request::SelectedRow;
 use super::super::{Answer, record_names};
 
-/// Different failures that are told, each with the first rows that it is about.
+/// The most different failures that are reported, each with its first rows.
 const MOST_FAILURES: usize = 20;
 
-/// Longest sentence of HighLevel's that is told, in characters.
+/// Longest reported sentence of HighLevel's, in characters.
 const LONGEST_MESSAGE: usize = 300;
 
-/// Every row, and what is known of it.
+/// The state of every row.
 pub(super) struct RowTally<'a> {
     rows: &'a [SelectedRow],
     outcomes: Vec<Option<RowOutcome>>,
@@ -21,17 +21,17 @@ pub(super) struct RowTally<'a> {
     is_unrecorded: bool,
 }
 
-/// What came of one row.
+/// The result of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum RowOutcome {
     Done,
-    /// There is no such record any more.
+    /// The record no longer exists.
     Gone,
     /// It may or may not have happened.
     Unknown,
     Failed {
         failure: Map<String, Value>,
-        /// Nothing was sent: it is tried again with the next confirm.
+        /// Nothing was sent: the next confirm tries it again.
         did_nothing: bool,
     },
 }
@@ -67,12 +67,12 @@ impl<'a> RowTally<'a> {
         self.outcomes.iter().flatten().count()
     }
 
-    /// No further row is sent by this call.
+    /// Ends this call: it sends no further row.
     pub(super) fn stop(&mut self, why: &'static str) {
         self.stopped = Some(why);
     }
 
-    /// Whether all is in vain: something failed, and nothing was done.
+    /// Whether the call failed entirely: something failed, and nothing was done.
     pub(super) fn has_failed(&self) -> bool {
         let mut outcomes = self.outcomes.iter().flatten();
         let is_failure =
@@ -145,7 +145,7 @@ impl<'a> RowTally<'a> {
         outcomes.filter(|one| *one == outcome).count()
     }
 
-    /// The first rows of this outcome, by name.
+    /// The names of the first rows with this outcome.
     fn first(&self, outcome: &RowOutcome) -> Vec<String> {
         let rows = self.rows.iter().zip(&self.outcomes);
         let found = rows.filter(|(_, one)| one.as_ref() == Some(outcome));

@@ -1,4 +1,4 @@
-//! What receivers are sent, to the letter.
+//! The exact bodies that receivers get.
 
 use super::*;
 

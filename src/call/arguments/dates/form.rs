@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::zone::offset_text;
 use tool::DateForm;
 
-/// The last moment of a day, as HighLevel's own examples of windows end.
+/// Subtracted to get the last moment of a day, which ends the windows in HighLevel's own examples.
 const BEFORE_NEXT_DAY: SignedDuration = SignedDuration::from_millis(-1);
 
-/// A local time in `zone`. Where clocks are changed, a time may come twice or never: of a read the usual one is taken
-/// (RFC 5545: the first, or the one after the gap), what writes must say which is meant.
+/// A local time in `zone`. At a change of clocks a time may occur twice or never. A read takes the usual one (RFC
+/// 5545: the first, or the one after the gap); a write must say which is meant.
 pub(super) fn in_zone(
     local: DateTime,
     zone: &TimeZone,
@@ -38,7 +38,7 @@ pub(super) fn in_zone(
     }
 }
 
-/// The beginning of a day in `zone`, or its last millisecond.
+/// The first millisecond of a day in `zone`, or its last.
 pub(super) fn edge_of_day(
     day: Date,
     zone: &TimeZone,
@@ -60,7 +60,7 @@ fn out_of_range() -> String {
     "is out of range".to_owned()
 }
 
-/// A point in time as `form` has it; `rfc3339` is how the caller wrote it.
+/// A moment in `form`. `rfc3339` is the caller's own text.
 pub(super) fn write_moment(
     form: DateForm,
     as_text: bool,
@@ -80,7 +80,7 @@ pub(super) fn write_moment(
     }
 }
 
-/// A day as `form` has it.
+/// A day in `form`.
 pub(super) fn write_day(form: DateForm, day: Date) -> Value {
     match form {
         DateForm::MonthDayYear => json!(day.strftime("%m-%d-%Y").to_string()),
@@ -89,7 +89,7 @@ pub(super) fn write_day(form: DateForm, day: Date) -> Value {
     }
 }
 
-/// A local time as `form` has it.
+/// A local time in `form`.
 pub(super) fn write_local(form: DateForm, local: DateTime) -> Value {
     let format = match form {
         DateForm::LocalTwelveHour => "%Y-%m-%d %I:%M %p",

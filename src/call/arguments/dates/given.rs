@@ -1,4 +1,4 @@
-//! Reads what a caller gave as a date or time. Nothing here knows of forms, tools or locations.
+//! Parses a caller's value as a date or time. Nothing here knows of forms, tools or locations.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::{DateTimeParser, PiecesOffset};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::zone::offset_text;
 
-/// An epoch value is read in the one unit in which it lies between 1980-01-01 and 2286-11-20, in seconds: a factor of
+/// An epoch value is read in the only unit that puts it between 1980-01-01 and 2286-11-20, in seconds: a factor of
 /// 32, so that no value fits two units. Days written without hyphens (20261201, 202612011230) fit none.
 const EPOCH_FROM: i64 = 315_532_800;
 const EPOCH_UNTIL: i64 = 10_000_000_000;
@@ -19,7 +19,7 @@ const UNITS: [i64; 4] = [1, 1_000, 1_000_000, 1_000_000_000];
 /// Longest text of a number: nanoseconds have 19 digits, a fraction of a second as many more.
 const LONGEST_NUMBER: usize = 40;
 
-/// A date or time as it was given.
+/// A date or time as given.
 #[derive(Debug)]
 pub(super) struct GivenTime {
     pub kind: GivenKind,
@@ -32,9 +32,9 @@ pub(super) enum GivenKind {
     /// A point in time.
     Moment {
         at: Timestamp,
-        /// The day that the value itself says it is there.
+        /// The calendar day that the value itself gives.
         day: Option<Date>,
-        /// The value as RFC 3339, letter by letter, where it is.
+        /// The value's own text, if it is RFC 3339.
         rfc3339: Option<String>,
     },
     /// Date and time without an offset.
@@ -43,16 +43,16 @@ pub(super) enum GivenKind {
     Day(Date),
 }
 
-/// Why a value is not a date.
+/// The reason that a value is not a date.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DateFault {
-    /// It is in no form that is known.
+    /// It has no known form.
     Form,
-    /// It is in a known form, and this is wrong with it.
+    /// It has a known form, but this is wrong with it.
     Meaning(String),
 }
 
-/// Reads a text or a number; `None` of anything else.
+/// Parses a text or a number; `None` for any other value.
 pub(super) fn read(value: &Value) -> Option<Result<GivenTime, DateFault>> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
@@ -71,7 +71,7 @@ fn is_number(text: &str) -> bool {
     text.len() <= LONGEST_NUMBER && digits.splitn(2, '.').all(is_part)
 }
 
-/// The moment that is so many seconds, milliseconds, microseconds or nanoseconds after 1970.
+/// The moment for a number of seconds, milliseconds, microseconds or nanoseconds since 1970.
 fn epoch(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: i64 = whole.parse().ok()?;
@@ -84,7 +84,7 @@ fn epoch(text: &str) -> Option<Timestamp> {
         (from..EPOCH_UNTIL.saturating_mul(*unit)).contains(&whole)
     })?;
     let in_second = (whole % unit) * (UNITS[3] / unit);
-    // A fraction counts where the unit is the second: nobody gives less than a millisecond as one.
+    // A fraction counts only for seconds: nobody gives parts of a millisecond.
     let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
     let nanoseconds = digits.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     let rest = if unit == 1 { nanoseconds } else { in_second };
@@ -105,8 +105,8 @@ fn moment(at: Timestamp) -> GivenTime {
     }
 }
 
-/// RFC 3339 or ISO 8601, with a zone of RFC 9557 in brackets where there is one, `mm-dd-yyyy`, or the one form of
-/// HighLevel's with AM and PM.
+/// Parses RFC 3339 or ISO 8601, with an optional zone of RFC 9557 in brackets, `mm-dd-yyyy`, or HighLevel's one
+/// form with AM and PM.
 fn read_text(text: &str) -> Result<GivenTime, DateFault> {
     if let Ok(day) = Date::strptime("%m-%d-%Y", text) {
         return Ok(GivenTime {
@@ -164,8 +164,7 @@ fn with_offset(
     }
     let day = match zone {
         Some(zone) => Some(zone.to_datetime(at).date()),
-        // `Z` says the moment and nothing of where it is (RFC 9557, 2.2); but midnight there is how a program
-        // writes a day.
+        // `Z` gives the moment and no zone (RFC 9557, 2.2). But programs write a day as midnight with `Z`.
         None if is_zulu => (local.time() == Time::midnight()).then_some(local.date()),
         None => Some(local.date()),
     };
@@ -176,7 +175,7 @@ fn with_offset(
     })
 }
 
-/// `text` without the zone in brackets, where it is RFC 3339; its letters in upper case, and a T between date and time.
+/// `text` without the zone in brackets, if it is RFC 3339; its letters in upper case, and a T between date and time.
 fn rfc3339(text: &str) -> Option<String> {
     let text = text.split('[').next()?;
     let bytes = text.as_bytes();

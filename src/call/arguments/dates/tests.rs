@@ -1,4 +1,4 @@
-//! What dates become: by form, by zone, as the end of a window, and of every date of every tool.
+//! Dates by form, by zone, as the end of a window, and for every date of every tool.
 
 mod days;
 mod every;
@@ -33,10 +33,10 @@ fn tool(name: &str) -> &'static Tool {
     tools.find(|tool| tool.name == name).expect("a tool")
 }
 
-/// Of all tools, for as long as the tests run: a schema is compiled once.
+/// For all tools and tests: a schema is compiled once.
 static CHECKER: LazyLock<Checker> = LazyLock::new(|| Checker::new(TOOLS, Vec::new()));
 
-/// Some value of `schema` with what must be in it.
+/// A value that `schema` accepts, with its required members.
 fn sample(schema: &Value) -> Value {
     if let Some(first) = schema.pointer("/enum/0") {
         return first.clone();
@@ -60,11 +60,11 @@ fn sample(schema: &Value) -> Value {
     }
 }
 
-/// `given` with some value for all else that must be given.
+/// `given` with a value for each missing required argument.
 fn with_required(tool: &Tool, mut given: Map<String, Value>) -> Map<String, Value> {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("a schema");
     let required = schema["required"].as_array().into_iter().flatten();
-    // Of several of which one must be given the first.
+    // Where one of several arguments is required, the first.
     let choices = schema["allOf"].as_array().into_iter().flatten();
     let chosen = choices
         .chain([&schema])
@@ -87,7 +87,7 @@ fn with_required(tool: &Tool, mut given: Map<String, Value>) -> Map<String, Valu
     given
 }
 
-/// What goes out by HighLevel's names, or the refusal; `asks` where the location's zone is needed first.
+/// What is sent, under HighLevel's names, or the refusal; `asks` if the location's zone is needed first.
 fn sent(tool: &Tool, given: &Value, zone: &LocalZone) -> Result<Value, String> {
     let id = |id| TenantId::parse(id).expect("an id");
     let caller = Caller {
@@ -112,7 +112,7 @@ fn sent(tool: &Tool, given: &Value, zone: &LocalZone) -> Result<Value, String> {
     }
 }
 
-/// `expected` is what goes out by the names of `given`, or a part of the refusal.
+/// `expected` is the values sent under the names of `given`, or a part of the refusal.
 struct Row {
     tool: &'static str,
     given: Value,
@@ -197,7 +197,7 @@ fn a_time_keeps_its_zone() {
         ("1796083200", "2026-12-01T00:00:00Z"),
         ("1796083200000", "2026-12-01T00:00:00Z"),
     ] {
-        // The location's zone is not even asked for.
+        // The location's zone is not looked up at all.
         ok(BOOK, start(given), LocalZone::Unasked, start(expected));
     }
     for (given, expected) in [

@@ -1,5 +1,5 @@
-//! Arguments of kinds that no official tool has: headers, repeated lists, values of no known type,
-//! wide path values, companies, locations that are never filled in, bodies that are no object.
+//! Kinds of arguments that no official tool has: headers, repeated lists, values of unknown type,
+//! long path values, companies, locations that are never filled in, bodies that are not objects.
 
 use serde_json::{Value, json};
 

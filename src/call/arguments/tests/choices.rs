@@ -1,4 +1,5 @@
-//! Arguments of which one must be given, or only one may be: refused before anything is sent, on every tool.
+//! Arguments of which exactly one, or at most one, may be given: faults are refused before anything is sent,
+//! on every tool.
 
 use serde_json::{Map, Value, json};
 
@@ -98,7 +99,7 @@ fn a_window_of_events_is_of_somebody() {
     );
 }
 
-/// What a text says of arguments, the check holds.
+/// The check enforces what the texts say of exclusive arguments.
 #[test]
 fn what_texts_call_exclusive_is() {
     let mut held = 0;

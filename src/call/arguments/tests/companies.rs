@@ -1,4 +1,4 @@
-//! Every argument of every tool that names a company is held to the caller's.
+//! Every argument of every tool that names a company must name the caller's.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn nested(steps: &[&str], company: &str) -> Value {
     }
 }
 
-/// How many arguments that name a company refuse another than the caller's.
+/// The number of arguments that refuse another company than the caller's.
 fn refusing(caller: &Caller) -> (usize, usize) {
     let tools = crate::catalog::TOOLS;
     let checker = Checker::new(tools, Vec::new());

@@ -7,7 +7,7 @@ use super::checked;
 use crate::catalog::TOOLS;
 use tool::{Place, Tool};
 
-/// As much as a tool needs to be asked about one of its arguments at a time.
+/// The problems of one argument, with the tool's other needs met.
 fn problems(tool: &'static Tool, given: Value) -> Vec<String> {
     match checked(TOOLS, tool, Some("usual"), &given) {
         Ok(_) => Vec::new(),
@@ -52,7 +52,7 @@ fn nothing_in_a_url_is_an_empty_text_or_list() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// What can be emptied is listed, and `clear` sends exactly that.
+/// Arguments that can be emptied are listed, and `clear` sends exactly a null for them.
 #[test]
 fn every_tool_that_can_empty_lists_and_does_it() {
     let mut tools = 0;
@@ -104,7 +104,7 @@ fn every_tool_that_can_empty_lists_and_does_it() {
     assert!(tools > 5, "{tools}");
 }
 
-/// The least that a schema takes.
+/// The smallest value that a schema accepts.
 fn example(schema: &Value) -> Value {
     if let Some(values) = schema["enum"].as_array() {
         return values[0].clone();
@@ -127,7 +127,7 @@ fn example(schema: &Value) -> Value {
     }
 }
 
-/// Clients that speak to other models refuse a list of types, a null among them, and enums of anything but texts.
+/// Clients of other models refuse a list of types, such as with null, and enums of anything but texts.
 #[test]
 fn every_advertised_value_has_one_type_and_words_that_are_texts() {
     fn walk(schema: &Value, path: &str, failed: &mut Vec<String>) {

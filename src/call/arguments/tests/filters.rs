@@ -1,4 +1,5 @@
-//! Filters and limits of HighLevel's own searches: refused before anything is sent, with what HighLevel takes.
+//! Filters and limits of HighLevel's own searches: faults are refused before anything is sent, with the
+//! accepted values.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Ids in paths: as long as HighLevel makes them, and nothing that is another path.
+//! Ids in paths: as long as HighLevel makes them, and never another path.
 
 use serde_json::{Map, Value, json};
 
@@ -6,10 +6,10 @@ use super::sent;
 use crate::catalog::TOOLS;
 use tool::{Place, Tool};
 
-/// Of a location, a connection and a page: as reported of accounts in the social planner.
+/// Of a location, a connection and a page: as reported for accounts in the social planner.
 const OF_A_PAGE: &str = "6494063f4260855c1c5776b5_mhoUgTPkz19vjF5Qu7Av_2774080328752823_page";
 
-/// Why the tool refuses `id` as this argument; all else that is wrong does not matter.
+/// The reason that the tool refuses `id` as this argument. Its other problems do not matter.
 fn refusal(tool: &Tool, name: &str, id: &str) -> Option<String> {
     let arguments = Map::from_iter([(name.to_owned(), json!(id))]);
     let told = sent(TOOLS, tool, Some("L0"), &Value::Object(arguments)).err()?;

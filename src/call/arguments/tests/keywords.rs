@@ -1,4 +1,4 @@
-//! The check of arguments beside a JSON Schema library: the same verdict on everything.
+//! The check of arguments against a JSON Schema library: the same verdict on everything.
 
 use fastrand::Rng;
 use serde::Deserialize;
@@ -119,7 +119,7 @@ fn every_tool_is_checked_as_json_schema_says() {
             for _ in 0..TRIED {
                 let value = value(&schema, &mut random);
                 let mut broken = ours.broken(&value, 20);
-                // What filters may be no other reader of schemas knows.
+                // No other reader of schemas knows the rules of filters.
                 broken.retain(|one| !matches!(one.fault, Fault::Filter(_)));
                 let valid = library.is_valid(&value);
                 assert_eq!(

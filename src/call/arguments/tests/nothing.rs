@@ -1,4 +1,5 @@
-//! What is given and says nothing, what is emptied on purpose, and lists and types that may be given in two ways.
+//! Values that count as absent, values that are emptied on purpose, and lists and types that may be given in two
+//! ways.
 
 use serde_json::{Value, json};
 
@@ -76,7 +77,7 @@ fn a_null_is_absent_wherever_it_stands() {
         json!({"tags": ["a", null]}),
         &["tags[1] must be a string, not null"],
     );
-    // What the document does not describe is the caller's own.
+    // Fields outside the document belong to the caller.
     check(Row {
         tool: "objects_update-object-record",
         given: json!({"schemaKey": "custom_objects.pet", "id": "r", "properties": {"nick": null}}),
@@ -248,7 +249,7 @@ fn a_list_may_be_given_as_its_json_text_wherever_a_list_may_be() {
         given: json!({"query": "[draft] list"}),
         expected: Ok(json!({"query": {"locationId": LOCATION, "query": "[draft] list"}})),
     });
-    // No list in a query is not a filter.
+    // An empty list in a query is not a filter.
     check(Row {
         tool: "conversations_search-conversation",
         given: json!({"assignedTo": [], "followers": "[]"}),

@@ -1,4 +1,4 @@
-//! What the 21 official tools make of arguments, one row a case.
+//! The results of arguments for the 21 official tools, one row per case.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ fn check(tool: &str, location: Option<&str>, given: Value) -> Result<Value, Stri
     sent(tools, tool, location, &given)
 }
 
-/// Each row: tool, location of the caller, what is given, what is sent.
+/// Each row: tool, location of the caller, given arguments, sent request.
 fn sends(rows: &[(&str, Option<&str>, Value, Value)]) {
     for (tool, location, given, expected) in rows {
         let sent = check(tool, *location, given.clone());
@@ -21,7 +21,7 @@ fn sends(rows: &[(&str, Option<&str>, Value, Value)]) {
     }
 }
 
-/// Each row: tool, location of the caller, what is given, parts of the refusal.
+/// Each row: tool, location of the caller, given arguments, parts of the refusal.
 fn refuses(rows: &[(&str, Option<&str>, Value, &[&str])]) {
     for (tool, location, given, parts) in rows {
         let refusal = check(tool, *location, given.clone()).expect_err(tool);
@@ -174,7 +174,7 @@ fn nulls_blank_nothing_by_accident() {
             json!({"contactId": "c", "city": "Rome", "tags": null, "dnd": null}),
             json!({"path": {"contactId": "c"}, "body": {"city": "Rome"}}),
         ),
-        // Nullable: absent too, for nothing says that it is to be emptied.
+        // Nullable: absent too, because nothing says to empty it.
         (
             tool,
             None,
@@ -188,7 +188,7 @@ fn nulls_blank_nothing_by_accident() {
             json!({"path": {"contactId": "c"}, "body": {"lastName": null}}),
         ),
     ]);
-    // OpenAI's strict mode gives every property there is, null where the model left it out.
+    // OpenAI's strict mode gives every property, with null for those that the model left out.
     let schema = crate::catalog::TOOLS
         .iter()
         .find(|one| one.name == tool)
@@ -413,14 +413,14 @@ fn nothing_but_an_id_stands_in_a_path() {
     ];
     let longest = "a".repeat(129);
     for tool in crate::catalog::TOOLS {
-        // Those that take dots are tried in `beyond`.
+        // `beyond` tests those that accept dots.
         let paths = tool
             .arguments
             .iter()
             .filter(|argument| argument.place == Place::Path && !argument.wide_path_value);
         for argument in paths {
             for text in strings.into_iter().chain([longest.as_str()]) {
-                // Nothing is what the connection fills in.
+                // The connection fills in an empty one.
                 if text.is_empty() && argument.role != Role::None {
                     continue;
                 }

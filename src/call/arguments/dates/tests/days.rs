@@ -1,4 +1,4 @@
-//! Days, and dates that stand inside an argument.
+//! Days, and dates inside an argument.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn a_moment_becomes_the_day_that_it_is_there() {
     for (given, expected) in [
         (json!("2026-12-02T03:00:00Z"), "2026-12-01"),
         (json!(1_796_083_200), "2026-11-30"),
-        // These say themselves which day it is.
+        // These give their own day.
         (json!("2026-12-02T03:00:00+01:00"), "2026-12-02"),
         (json!("2026-12-02T23:00:00[Asia/Tokyo]"), "2026-12-02"),
         (json!("2026-12-02T03:00:00Z[Asia/Tokyo]"), "2026-12-02"),

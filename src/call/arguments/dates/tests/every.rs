@@ -1,4 +1,4 @@
-//! Every date of every tool, in both variants, given in every form: what goes out is what a table worked out by hand says.
+//! Every date of every tool, in both variants, in every form: the value sent matches a table worked out by hand.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::call::arguments::ArgumentProblems;
 use crate::catalog::TOOLS;
 use tool::{DateForm, Effect, Tool};
 
-/// One time as each form has it, in Los Angeles.
+/// One time in each form, in Los Angeles.
 struct TimeRow {
     given: Value,
     milliseconds: i64,
@@ -20,13 +20,13 @@ struct TimeRow {
     needs: Need,
 }
 
-/// For which forms the location's zone has to be known.
+/// The forms that need the location's zone.
 #[derive(Clone, Copy, PartialEq)]
 enum Need {
     Nothing,
     /// For moments: the value has no offset.
     Moment,
-    /// For days and local times: the value is a moment somewhere.
+    /// For days and local times: the value is a moment, whose zone is not known.
     Day,
 }
 
@@ -129,12 +129,12 @@ fn is_end(tool: &Tool, path: &str) -> bool {
     tool.windows.iter().any(|window| window.end == path)
 }
 
-/// Every tool in every form in which it may be called.
+/// Every tool in every variant.
 fn variants() -> impl Iterator<Item = &'static Tool> {
     TOOLS.iter().flat_map(Tool::variants)
 }
 
-/// Of the dates that must be given all get the same value, and `name` too.
+/// All required dates get the same value, and so does `name`.
 fn given(tool: &Tool, name: &str, value: &Value) -> Value {
     let schema: Value = serde_json::from_str(tool.check_schema).expect("a schema");
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -169,7 +169,7 @@ fn every_date_goes_out_as_its_field_takes_it() {
                     Ok(sent) if sent[argument.wire_name] == expected => {}
                     other => fault(format!("{other:?} is not {expected}")),
                 }
-                // The location's zone is asked for exactly where it matters, and a write is refused without.
+                // The location's zone is needed exactly if it matters, and without it a write is refused.
                 let own = tool.timezone.is_some_and(|name| {
                     schema["required"]
                         .as_array()
@@ -283,7 +283,7 @@ const NAMES: [&str; 16] = [
     "publishedat",
 ];
 
-/// Arguments of such names, or that are dates otherwise, which are none of ours to read, and why.
+/// Arguments of such names, or other dates, that the server does not read, with the reason.
 const NO_DATES: [(&str, &str, &str); 0] = [];
 
 #[test]
@@ -303,7 +303,7 @@ fn every_argument_with_the_name_of_a_date_is_marked() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Two dates of one operation that are no window: one may be before the other or not.
+/// Pairs of dates that are no window: their order is free.
 const NO_WINDOWS: [&str; 4] = ["issueDate", "dueDate", "expiryDate", "scheduleDate"];
 
 #[test]

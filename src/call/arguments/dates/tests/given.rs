@@ -1,4 +1,4 @@
-//! What texts and numbers are read as, whatever zone they may be in.
+//! How texts and numbers are parsed, whatever their zone.
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn texts_and_numbers_are_read_or_refused() {
             json!("2026-12-01T00:00:00.000Z"),
             "2026-12-01T00:00:00Z 2026-12-01 2026-12-01T00:00:00.000Z",
         ),
-        // ISO 8601 and not RFC 3339: written anew.
+        // ISO 8601 but not RFC 3339: it is rewritten.
         (json!("2026-12-01T12:30Z"), "2026-12-01T12:30:00Z - "),
         (json!("20261201T123000Z"), "2026-12-01T12:30:00Z - "),
         (json!("2026-12-01T12:30:00"), "2026-12-01T12:30:00"),

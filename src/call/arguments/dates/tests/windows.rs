@@ -64,7 +64,7 @@ fn a_day_that_ends_a_window_is_over_at_its_end() {
         zone(LOS_ANGELES),
         expected.clone(),
     );
-    // The operation's own zone goes first, and no other is asked for.
+    // The operation's own zone comes first, and no other is looked up.
     let mut own = days("2026-12-01", "2026-12-01");
     own["timezone"] = json!(LOS_ANGELES);
     ok(SLOTS, own.clone(), LocalZone::Unasked, expected.clone());
