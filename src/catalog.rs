@@ -1,4 +1,4 @@
-//! The catalogue of calls: the generated tools, how their requests are made, and how their texts may be read.
+//! The catalogue of calls: the generated tools, their requests, and the parsing and masking of their texts.
 
 pub(crate) mod body;
 pub(crate) mod decoding;
@@ -16,7 +16,7 @@ pub use generated::{SEARCH_INDEX, STRANGERS, TOOLS, TOOLSETS};
 
 use tool::Tool;
 
-/// The tool that is `GET` of this path of HighLevel's API.
+/// The tool for `GET` of this path of HighLevel's API.
 pub fn get(path: &str) -> Option<&'static Tool> {
     TOOLS
         .iter()

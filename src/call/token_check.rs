@@ -1,7 +1,7 @@
-//! Checks that a pasted token belongs to the location that the person named, and which reads it may make.
+//! Checks that a pasted token belongs to the location that the person named, and which reads it allows.
 //!
-//! HighLevel has no question for that. So some harmless reads are tried, and a token counts as the location's where one
-//! succeeds that HighLevel allows to no other token: that the location itself can be read says nothing, for its agency's
+//! HighLevel has no endpoint for that, so this tries some harmless reads. A token counts as the location's if a read
+//! succeeds that HighLevel allows to no other token. Reading the location itself proves nothing, because the agency's
 //! token may do so, too.
 
 mod address;
@@ -27,7 +27,7 @@ use tool::TokenClass;
 pub use address::LocationAddress;
 pub use problem::TokenProblem;
 
-/// Most requests to HighLevel for one token, repeated ones too.
+/// Most requests to HighLevel for one token, retries included.
 const MOST_REQUESTS: u32 = 8;
 
 /// Bad tokens from one address at once, and how long until another one: five in ten minutes.
@@ -37,13 +37,13 @@ const NEXT_TRY: Duration = Duration::from_secs(120);
 /// Those whose address is not known have so many times more, together.
 const UNKNOWN: u32 = 12;
 
-/// How long a person waits.
+/// Longest wait of the person.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Tells name and time zone, and may be read by the agency's token, too.
+/// Has name and time zone. The agency's token may read it, too.
 const LOCATION: &str = "/locations/{locationId}";
 
-/// Reads of a location, with what a person calls what they read.
+/// Reads of a location, with the name of their content for people.
 const READS: [(&str, &str); 6] = [
     (LOCATION, "the location's name and time zone"),
     ("/contacts/", "contacts"),
@@ -53,7 +53,7 @@ const READS: [(&str, &str); 6] = [
     ("/locations/{locationId}/customFields", "custom fields"),
 ];
 
-/// Lists every location that the token reaches: an agency's reaches others, too.
+/// Lists every location that the token reaches: an agency's token reaches further ones.
 const OF_AGENCIES: &str = "/locations/search";
 
 /// A pasted token.
@@ -61,29 +61,29 @@ pub struct TokenTry<'a> {
     /// An id, or the address of a page.
     pub location: &'a str,
     pub token: &'a SecretString,
-    /// Where the person is, an IPv6 address as its network.
+    /// The person's address; an IPv6 address as its network.
     pub address: Option<IpAddr>,
 }
 
-/// A token that is its location's.
+/// A token that belongs to its location.
 #[derive(Clone, Debug)]
 pub struct TokenCheck {
     pub location: TenantId,
-    /// Empty where the token may not read it.
+    /// Empty if the token may not read it.
     pub name: String,
     pub zone: Option<String>,
     pub company: Option<TenantId>,
-    /// What it may read, and what it may not.
+    /// The reads that the token allows, and those that it does not.
     pub can: Vec<&'static str>,
     pub cannot: Vec<&'static str>,
     token: SecretString,
 }
 
-/// The requests that may still be sent for a token.
+/// The number of requests that may still be sent for a token.
 #[derive(Clone, Default)]
 pub(super) struct RequestBudget(Arc<AtomicU32>);
 
-/// What the reads told so far.
+/// The results of the reads so far.
 #[derive(Default)]
 struct Findings {
     can: Vec<&'static str>,
@@ -102,7 +102,7 @@ pub(super) fn tries() -> AddressLimiter {
 }
 
 impl Pipeline {
-    /// Tries a pasted token at HighLevel. Nothing is kept.
+    /// Tries a pasted token at HighLevel. Stores nothing.
     pub async fn check_token(&self, tried: TokenTry<'_>) -> Result<TokenCheck, TokenProblem> {
         let location = LocationAddress::parse(tried.location).ok_or(TokenProblem::Location)?;
         let location = location.location;
@@ -127,7 +127,7 @@ impl Pipeline {
         })
     }
 
-    /// What the token may read, where it is the location's.
+    /// The reads that the token allows, if it is the location's.
     async fn try_reads(
         &self,
         credential: Credential,
@@ -185,7 +185,8 @@ impl Pipeline {
         })
     }
 
-    /// One read, of one row where it is a list. No rule of a location is about it: nobody reaches that location by it yet.
+    /// One read, limited to one row if it is a list. No rule of a location applies to it: nobody reaches that location
+    /// by this token yet.
     async fn try_read<const COUNT: usize>(
         &self,
         path: &str,
@@ -211,7 +212,7 @@ impl Pipeline {
 }
 
 impl Findings {
-    /// Whether to go on.
+    /// Notes the result of a read, and returns whether to go on.
     fn take(
         &mut self,
         path: &str,
@@ -240,7 +241,7 @@ impl Findings {
                     self.is_elsewhere = true;
                     Ok(false)
                 }
-                // Of a location that there is not, or of another agency.
+                // The location does not exist, or belongs to another agency.
                 Some(FailureClass::NotFound | FailureClass::Invalid) if path == LOCATION => {
                     self.is_elsewhere = true;
                     Ok(false)
@@ -256,7 +257,7 @@ impl Findings {
 }
 
 impl TokenCheck {
-    /// As the vault keeps it.
+    /// The token in the form of the vault.
     pub fn into_new_token(self, owner: Option<String>) -> NewToken {
         NewToken {
             owner,
@@ -270,7 +271,7 @@ impl TokenCheck {
 }
 
 impl RequestBudget {
-    /// `recheck`, which is asked before each attempt, and no more attempts than there may be.
+    /// Adds the limit on attempts to `recheck`, which runs before each attempt.
     pub(super) fn limit(&self, recheck: Recheck) -> Recheck {
         let sent = Arc::clone(&self.0);
         Box::new(move || {
@@ -293,7 +294,7 @@ fn lists_others(reply: &Reply, location: &TenantId) -> bool {
     rows.iter().any(|row| row["id"] != location.as_str())
 }
 
-/// Whether HighLevel looked at the token, and said no.
+/// Whether HighLevel looked at the token and refused it.
 fn has_answered(answer: &Answer) -> bool {
     !matches!(
         answer.class,

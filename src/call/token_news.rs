@@ -1,4 +1,4 @@
-//! Tells the other processes on the store what HighLevel said of tokens, and hears what it said to them.
+//! Shares HighLevel's verdicts on tokens with the other processes on the store.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use state::token_facts::{TokenFact, TokenFactKind};
 
 use crate::upstream::{TenantId, TokenWord};
 
-/// From one look to the next: what one instance heard the others know within twice that.
+/// The interval of the exchange: the others know a verdict within twice this time.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Rows that were written a moment before others may be seen after them.
+/// Rows may become visible out of order: those of the last seconds are read again.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 
 impl Pipeline {
-    /// For as long as the process lives, where something outlives it.
+    /// Runs until the process ends. Returns at once without a durable store.
     pub async fn follow_tokens(self) {
         let store = &self.controls().store;
         if !store.is_durable() {
             return;
         }
         let mut since = Timestamp::UNIX_EPOCH;
-        // Where the store cannot be written it is told later.
+        // Verdicts that could not be written are kept for the next time.
         let mut untold: Vec<TokenFact> = Vec::new();
         loop {
             let now = SteadyClock::now();

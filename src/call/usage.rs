@@ -1,4 +1,4 @@
-//! Counts what a call sent to HighLevel, for whom and where.
+//! Counts the requests of a call to HighLevel, by caller and location.
 
 use std::sync::atomic::AtomicU32;
 
@@ -6,19 +6,19 @@ use super::{AccessRef, Facts, Pipeline, Principal};
 use crate::upstream::{Failure, Reply};
 use state::usage::{UsageCounts, UsageEntry};
 
-/// Those whose token HighLevel has not accepted: anybody can make one up, and each would be a row.
+/// All callers whose token HighLevel has not accepted: anybody can invent tokens, and each would be a row.
 const UNKNOWN: &str = "token";
 
-/// Why a request is sent.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendPurpose {
-    /// It is what the caller asked for.
+    /// The caller asked for it.
     Call,
-    /// A further page, or what the server has to know for a call.
+    /// A further page, or a read that the server needs for a call.
     Beside,
 }
 
-/// The requests of one call or page, counted when it is dropped, whatever came of it.
+/// The requests of one call or page. They are counted on drop, whatever the result.
 pub(super) struct SendTally<'a> {
     pipeline: &'a Pipeline,
     facts: &'a Facts,
@@ -89,7 +89,7 @@ impl Pipeline {
             }
             None => (UNKNOWN, ""),
         };
-        // A caller by token may name any location: it is one of its own once HighLevel has said so.
+        // A caller by token may name any location. It is counted there only once HighLevel has confirmed it.
         let location = facts.location.as_ref().filter(|location| {
             principal.kind.is_known() || self.transport().is_proven(&facts.caller, location)
         });

@@ -1,4 +1,4 @@
-//! Usage under the names that people know: of callers, customers and locations, as lines of a list and as CSV.
+//! Usage by the names that people know for callers, customers and locations, as lines of a list and as CSV.
 
 use std::collections::HashMap;
 
@@ -8,26 +8,26 @@ use serde::Serialize;
 use super::output::harmless;
 use state::usage::{UsageLabels, UsageRow};
 
-/// Names for rows of usage, as they are at the moment of reading.
+/// Names for rows of usage at the moment of reading.
 pub struct UsageReport {
     labels: UsageLabels,
-    /// Aliases of the settings' locations, by the id at HighLevel.
+    /// Aliases of the settings' locations, by HighLevel's id.
     aliases: HashMap<String, String>,
 }
 
-/// A row of usage with its names. What rows are not kept apart by is empty.
+/// A row of usage with its names. Fields that the rows are not grouped by are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UsageLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
-    /// As the audit names the caller, and the word before its colon.
+    /// The caller's name in the audit, and the word before its colon.
     pub who: String,
     pub kind: String,
-    /// Of the key, the person, or the client and for whom it calls.
+    /// The name of the key, of the person, or of the client and its holder.
     pub name: Option<String>,
-    /// A builder's own name for the customer.
+    /// The builder's own name for the customer.
     #[serde(rename = "ref")]
     pub reference: Option<String>,
     pub alias: Option<String>,
@@ -38,13 +38,13 @@ pub struct UsageLine {
     pub requests: i64,
 }
 
-/// Columns of CSV behind the first, which is the day or the month.
+/// Columns of the CSV after the first, which is the day or the month.
 const COLUMNS: [&str; 10] = [
     "kind", "who", "name", "ref", "alias", "location", "effect", "calls", "failed", "requests",
 ];
 
 impl UsageReport {
-    /// `aliases`: of the settings' locations, with their ids at HighLevel.
+    /// `aliases`: of the settings' locations, with HighLevel's ids.
     pub fn new(labels: UsageLabels, aliases: impl IntoIterator<Item = (String, String)>) -> Self {
         let aliases = aliases.into_iter().map(|(alias, id)| (id, alias));
         Self {
@@ -53,7 +53,7 @@ impl UsageReport {
         }
     }
 
-    /// `month`: of which the row is the sum.
+    /// `month`: the month that the row sums up.
     pub fn line(&self, row: &UsageRow, month: Option<&str>) -> UsageLine {
         let caller = self.labels.name(&row.principal);
         let name = caller.name.map(|name| match caller.holder {
@@ -83,14 +83,14 @@ impl UsageReport {
     }
 }
 
-/// The first day and the last of a month such as 2026-11.
+/// The first and the last day of a month such as 2026-11.
 pub fn days_of_month(month: &str) -> Option<(Date, Date)> {
     let first: Date = format!("{month}-01").parse().ok()?;
-    // Nothing but a year and a month, as they are written.
+    // Accepts exactly this form: only a year and a month.
     (first.strftime("%Y-%m").to_string() == month).then(|| (first, first.last_of_month()))
 }
 
-/// RFC 4180, without what a spreadsheet takes for a formula. `header`: the name of the first column, for the line of names; `None`:
+/// RFC 4180, without formulas for spreadsheets. `header`: the name of the first column, for the line of names; `None`:
 /// further lines of the same file.
 pub fn usage_csv(lines: &[UsageLine], header: Option<&str>) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new()
@@ -115,7 +115,7 @@ pub fn usage_csv(lines: &[UsageLine], header: Option<&str>) -> Result<String, cs
         writer.write_record(texts.iter().chain(&numbers))?;
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
-    // Every cell was text.
+    // Every cell was text, so this loses nothing.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

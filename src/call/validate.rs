@@ -13,14 +13,14 @@ use crate::upstream::{Failure, LocationBinding, Outgoing, Sender, Target};
 use state::calls::OnceKey;
 use tool::Arguments;
 
-/// A call whose arguments passed every check, with the request that they make.
+/// A call whose arguments passed every check, with its request.
 pub(super) struct Validated {
     facts: Facts,
     arguments: Arguments,
     outgoing: Box<Outgoing>,
 }
 
-/// Why there is no request.
+/// The reason that there is no request.
 enum Unbuilt {
     /// A time without an offset needs the location's zone first.
     NeedsZone,
@@ -28,7 +28,7 @@ enum Unbuilt {
 }
 
 impl Pipeline {
-    /// What is wrong with the arguments is written down and told, all of it at once.
+    /// Checks the arguments and builds the request. Every problem is reported and recorded at once.
     pub(super) async fn validate(
         &self,
         located: Located,
@@ -38,7 +38,7 @@ impl Pipeline {
         let (given, caller) = (&facts.arguments, &facts.caller);
         let need = self.checker().tenant_need(facts.variant, given, caller);
         if need != TenantNeed::default() {
-            // Boxed: few calls need what their connection does not say.
+            // Boxed: few calls need more than their connection gives.
             Box::pin(self.find_tenants(&mut facts, need, context)).await;
         }
         match self.validate_now(facts, context) {
@@ -48,7 +48,7 @@ impl Pipeline {
         }
     }
 
-    /// The facts come back where the zone of the location is needed first.
+    /// Gives the facts back if the zone of the location is needed first.
     fn validate_now(
         &self,
         mut facts: Facts,
@@ -85,7 +85,7 @@ impl Pipeline {
         context: &CallContext,
     ) -> Result<(Arguments, Box<Outgoing>), Unbuilt> {
         let variant = facts.variant;
-        // Of a read nobody asks afterwards what it was given.
+        // The arguments of a read are not needed again.
         let given = match facts.is_read() && !variant.takes_dates() {
             true => std::mem::take(&mut facts.arguments),
             false => facts.arguments.clone(),
@@ -139,7 +139,7 @@ impl Pipeline {
     }
 }
 
-/// What an answer showed in place of a secret must not be written back: it would replace the secret at HighLevel.
+/// A mask from an earlier answer must not be written back: it would replace the secret at HighLevel.
 fn refuse_masked(request: &reqwest::Request) -> Result<(), Failure> {
     let body = request.body().and_then(reqwest::Body::as_bytes);
     let is_masked = body.is_some_and(|body| memchr::memmem::find(body, MASK.as_bytes()).is_some());
@@ -158,7 +158,7 @@ impl Validated {
         &self.facts
     }
 
-    /// As they will be sent.
+    /// The arguments as they will be sent.
     pub(super) fn arguments(&self) -> &Arguments {
         &self.arguments
     }
@@ -183,18 +183,18 @@ impl Validated {
         })
     }
 
-    /// It comes with an idempotency key.
+    /// Sets the idempotency key.
     pub(super) fn set_once(&mut self, once: OnceKey, key: &str) {
         self.facts.once = Some(once);
         self.facts.idempotency_key = Some(key.to_owned());
     }
 
-    /// It is made for a row of a confirmed request.
+    /// Marks the call as made for a row of a confirmed request.
     pub(super) fn set_item(&mut self, once: OnceKey) {
         self.facts.once = Some(once);
     }
 
-    /// What the request does, without white space or order of keys: equal texts are equal calls.
+    /// The request's content without white space or order of keys: equal texts are equal calls.
     pub(super) fn fingerprint(&self) -> String {
         let arguments = &self.arguments;
         let bound = self.facts.caller.location.as_ref();

@@ -1,6 +1,6 @@
-//! Writes the bodies that are not JSON: forms, and uploads of files.
+//! Writes bodies that are not JSON: forms and file uploads.
 //!
-//! reqwest's own multipart form is a stream, which cannot be sent again after a refusal; these are bytes.
+//! reqwest's own multipart form is a stream, which cannot be sent again after a refusal. These bodies are bytes.
 
 use std::borrow::Cow;
 use std::io;
@@ -23,7 +23,7 @@ pub(crate) struct UploadFile {
     pub bytes: Vec<u8>,
 }
 
-/// Gives `request`, made with a JSON body, the body that `tool` wants.
+/// Replaces the JSON body of `request` by the kind of body that `tool` needs.
 pub(crate) fn write(
     tool: &Tool,
     arguments: &Arguments,
@@ -59,7 +59,7 @@ pub(crate) fn file(value: &Value) -> Result<UploadFile, &'static str> {
         }
         None => ("", data),
     };
-    // A copy only where there is white space: files are large.
+    // Copies only if there is white space: files are large.
     let encoded: Cow<'_, str> = match encoded.bytes().any(|byte| byte.is_ascii_whitespace()) {
         true => encoded.split_ascii_whitespace().collect(),
         false => Cow::Borrowed(encoded),
@@ -112,7 +112,7 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
     let boundary = boundary(body);
     let mut out = Vec::new();
     for (name, is_file, value) in parts {
-        // One after the other: each may be megabytes.
+        // One after the other, because each may be megabytes.
         let part = is_file.then(|| file(value)).transpose();
         let part = part.map_err(|what| PrepareError(format!("{name} {what}")))?;
         let mut head = format!(
@@ -142,10 +142,10 @@ fn multipart(tool: &Tool, body: &Value) -> Result<(String, Vec<u8>), PrepareErro
     Ok((format!("multipart/form-data; boundary={boundary}"), out))
 }
 
-/// A text that stands nowhere in the body, whoever wrote it: nobody knows the digest of a body that holds it.
+/// A boundary that does not occur in the body, whoever wrote it: nobody can write the digest of a body into that body.
 fn boundary(body: &Value) -> String {
     let mut digest = DigestWriter(ring::digest::Context::new(&ring::digest::SHA256));
-    // Writing into it does not fail.
+    // Writing to a digest never fails.
     let _ = serde_json::to_writer(&mut digest, body);
     let digest = digest.0.finish();
     let hex: String = digest
@@ -156,7 +156,7 @@ fn boundary(body: &Value) -> String {
     format!("highlevel-mcp-{hex}")
 }
 
-/// A digest of what is written, which is kept nowhere.
+/// Digests what is written, and keeps none of it.
 struct DigestWriter(ring::digest::Context);
 
 impl io::Write for DigestWriter {

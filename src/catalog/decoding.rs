@@ -1,22 +1,22 @@
-//! Looks at JSON as text: where a string ends, how many values there are before anything builds a tree of them, and what
-//! its writer meant where parsers refuse it.
+//! Scans JSON as text: finds the end of a string, counts values before a tree of them is built, and repairs JSON that
+//! parsers refuse.
 
 use std::fmt::Write;
 
 use memchr::memchr2;
 use serde::de::DeserializeOwned;
 
-/// Values that one request, or one text inside it, may hold: a hundred items of two hundred fields each. Every layer
-/// behind builds a tree of them; a hundred thousand took 32 to 57 ms of a core.
+/// Values that one request, or one text inside it, may have: a hundred items of two hundred fields each. Every later
+/// layer builds a tree of them; a hundred thousand took 32 to 57 ms of a core.
 pub(crate) const MOST_VALUES: usize = 20_000;
 
-/// Whether `json` holds more values than are allowed.
+/// Whether `json` has more values than are allowed.
 pub(crate) fn is_too_much(json: &[u8]) -> bool {
-    // A value takes two bytes at least, itself and what parts it from the next.
+    // A value takes at least two bytes: itself and a separator.
     json.len() >= 2 * MOST_VALUES && count_values(json) > MOST_VALUES
 }
 
-/// How many values `json` holds, itself and those inside it; for several texts of one request, whose sum is limited.
+/// The number of values in `json`, itself included. For limits on the sum over several texts of one request.
 pub(crate) fn count_values(json: &[u8]) -> usize {
     let (mut values, mut index) = (1, 0);
     while let Some(byte) = json.get(index) {
@@ -32,12 +32,12 @@ pub(crate) fn count_values(json: &[u8]) -> usize {
     values
 }
 
-/// The place after the string that opens at `open`.
+/// The index after the string that opens at `open`.
 pub(crate) fn end_of_string(bytes: &[u8], open: usize) -> usize {
     walk_string(bytes, open, |_| ())
 }
 
-/// The place after the string that opens at `open`; `lone_surrogate` is told where one begins.
+/// The index after the string that opens at `open`. Calls `lone_surrogate` with the index of each.
 #[inline]
 pub(crate) fn walk_string(
     bytes: &[u8],
@@ -62,10 +62,10 @@ pub(crate) fn walk_string(
     bytes.len()
 }
 
-/// Stands in place of the escape of a lone surrogate, and is as long.
+/// Replaces the escape of a lone surrogate; it has the same length.
 pub(crate) const REPLACEMENT: &str = "\\ufffd";
 
-/// The bytes of the escape at `at`, a pair of surrogates as one, and whether it is a surrogate without the other.
+/// The number of bytes of the escape at `at`, with a pair of surrogates as one, and whether it is a lone surrogate.
 fn escape(bytes: &[u8], at: usize) -> (usize, bool) {
     if bytes.get(at + 1) != Some(&b'u') {
         return (2, false);
@@ -81,15 +81,15 @@ fn escape(bytes: &[u8], at: usize) -> (usize, bool) {
     }
 }
 
-/// Reads JSON of HighLevel's. Where that is refused, it is read as it was meant.
+/// Parses HighLevel's JSON. If that fails, parses a repaired copy.
 pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(json)
         .or_else(|error| serde_json::from_str(&repaired(json)).map_err(|_| error))
 }
 
-/// `json` without what parsers refuse in the answers of programs that write JSON by hand or cut texts by JavaScript's
-/// `slice`: bytes that are not UTF-8 and halves of surrogate pairs are U+FFFD, control characters inside strings are
-/// escaped, a byte order mark is left out.
+/// `json` without faults of programs that write JSON by hand or cut texts by JavaScript's `slice`: bytes that are not
+/// UTF-8 and lone surrogates become U+FFFD, control characters inside strings are escaped, and a byte order mark is
+/// removed.
 pub(crate) fn repaired(json: &[u8]) -> String {
     let text = String::from_utf8_lossy(json);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

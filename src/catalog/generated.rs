@@ -1,3 +1,3 @@
-//! The one place where generated code enters.
+//! The only place that includes generated code.
 
 include!(concat!(env!("OUT_DIR"), "/tools.rs"));

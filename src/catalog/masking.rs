@@ -1,16 +1,16 @@
-//! Replaces secrets in HighLevel's answers: whoever reads an answer can act no further than by these tools.
+//! Masks secrets in HighLevel's answers: the reader of an answer can act only through these tools.
 //!
-//! Works on the text, as `tools::shape` does: every other byte stays as it came.
+//! Works on the text, as `call::shape` does: every other byte stays as it is.
 
 use memchr::{memchr, memchr_iter};
 
 use super::decoding::end_of_string;
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 pub const MASK: &str = "[a secret]";
 
-/// Ends of the names, in lower case without `_` and `-`, whose values let their holder act. Tokens of every kind:
-/// answers that nobody documents hold more kinds than the documents name.
+/// Endings of names, in lower case without `_` and `-`, whose values are credentials. They cover tokens of every kind,
+/// because undocumented answers have more kinds than the documents name.
 const ENDINGS: [&str; 8] = [
     "apikey",
     "authenticationvalue",
@@ -22,7 +22,7 @@ const ENDINGS: [&str; 8] = [
     "token",
 ];
 
-/// Names that are secrets only as they stand; as an end, people name fields of their own so.
+/// Names that are secrets only as whole names: people give fields of their own such endings.
 const WHOLE: [&str; 6] = [
     "authorization",
     "jwt",
@@ -32,7 +32,7 @@ const WHOLE: [&str; 6] = [
     "signingkey",
 ];
 
-/// Tokens that lead to the next page and let nobody act.
+/// Tokens for the next page, which are no credentials.
 const PAGES: [&str; 5] = [
     "continuationtoken",
     "nexttoken",
@@ -41,7 +41,7 @@ const PAGES: [&str; 5] = [
     "synctoken",
 ];
 
-/// Parts of the names of HTTP headers that carry credentials.
+/// Parts of names of HTTP headers with credentials.
 const HEADERS: [&str; 7] = [
     "auth",
     "cookie",
@@ -52,9 +52,9 @@ const HEADERS: [&str; 7] = [
     "token",
 ];
 
-/// `text` with `"[a secret]"` for every string or number whose member's name is that of a secret, in a list of
-/// them too, and for the value of every HTTP header that carries a credential
-/// (`"headers": [{"key": …, "value": …}]`). Names are read as they stand: no writer of JSON escapes letters.
+/// `text` with `"[a secret]"` for every string or number whose member has the name of a secret, inside lists too, and
+/// for the value of every HTTP header with a credential (`"headers": [{"key": …, "value": …}]`). Names are compared
+/// unescaped: no writer of JSON escapes letters.
 pub fn mask_secrets(text: String) -> String {
     let bytes = text.as_bytes();
     if !may_hold_secrets(bytes) {
@@ -77,7 +77,7 @@ pub fn mask_secrets(text: String) -> String {
     if secrets.is_empty() {
         return text;
     }
-    // A header's value may have been marked after what stands behind it.
+    // A header's value may have been marked after later values.
     secrets.sort_unstable();
     let mut masked = String::with_capacity(text.len());
     let mut kept = 0;
@@ -92,23 +92,23 @@ pub fn mask_secrets(text: String) -> String {
     masked
 }
 
-/// Whether the value of a member of this name lets its holder act.
+/// Whether the value of a member of this name is a credential.
 pub fn is_secret_name(name: &str) -> bool {
     is_secret(name.as_bytes())
 }
 
-/// Whether a member of `bytes` may have a secret's name, or be a list of headers. Most answers hold none, and a look
-/// at what stands before each colon is faster than a walk from string to string.
+/// Whether a member of `bytes` may have a secret's name, or be a list of headers. Most answers have none, and checking
+/// the text before each colon is faster than walking from string to string.
 fn may_hold_secrets(bytes: &[u8]) -> bool {
     memchr_iter(b':', bytes).any(|colon| may_end_in_secret(bytes.get(..colon).unwrap_or_default()))
 }
 
-/// Whether `before`, which a colon follows, may end in the name of a secret, or of a list of headers. In a list of
-/// 100 KB that is asked of four thousand names. Where a name begins is not known here: an end is enough to look closer.
+/// Whether `before`, which a colon follows, may end in the name of a secret or of a list of headers. A list of 100 KB
+/// asks this for four thousand names. The start of the name is unknown here, so a matching end means a closer look.
 #[inline]
 pub fn may_end_in_secret(before: &[u8]) -> bool {
     match before {
-        // The most usual of all names that end like one of a secret.
+        // By far the most frequent name that ends like a secret's.
         [.., b'"', b'v', b'a', b'l', b'u', b'e', b'"'] => false,
         [.., first, second, third, b'"'] if !may_end_names([*first, *second, *third]) => false,
         _ => before
@@ -134,7 +134,7 @@ fn is_secret(name: &[u8]) -> bool {
 #[inline]
 fn may_end_names(end: [u8; 3]) -> bool {
     const fn letters([first, second, third]: [u8; 3]) -> u32 {
-        // The same in upper and lower case.
+        // Equal for upper and lower case.
         u32::from_le_bytes([first, second, third, 0]) | 0x0020_2020
     }
     const KEY: u32 = letters(*b"key");
@@ -146,7 +146,7 @@ fn may_end_names(end: [u8; 3]) -> bool {
     const LUE: u32 = letters(*b"lue");
     const ASS: u32 = letters(*b"ass");
     const ERS: u32 = letters(*b"ers");
-    // `jwt` and `pwd` with a separator in them end in that.
+    // `jwt` and `pwd` with a separator inside end in this.
     const WT: u32 = letters(*b"jwt") >> 8;
     const WD: u32 = letters(*b"pwd") >> 8;
     let end = letters(end);
@@ -171,7 +171,7 @@ fn letters<'a>(name: impl Iterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
         .map(u8::to_ascii_lowercase)
 }
 
-/// Marks the scalar at `value`, or those in the list there, and gives the place to go on from.
+/// Marks the scalar at `value`, or those in the list there. Returns the index to continue from.
 fn mark(bytes: &[u8], value: usize, secrets: &mut Vec<(usize, usize)>) -> usize {
     let mut index = value;
     let mut depth = 0_usize;
@@ -179,7 +179,7 @@ fn mark(bytes: &[u8], value: usize, secrets: &mut Vec<(usize, usize)>) -> usize 
         match bytes.get(index) {
             Some(b'"') => {
                 let end = end_of_string(bytes, index);
-                // `""` says that there is none.
+                // `""` means that there is no secret.
                 if end > index + 2 {
                     secrets.push((index, end));
                 }
@@ -209,7 +209,7 @@ fn mark(bytes: &[u8], value: usize, secrets: &mut Vec<(usize, usize)>) -> usize 
     }
 }
 
-/// Marks the values of the headers in the list at `open` that carry credentials, and gives the place to go on from.
+/// Marks the credentials of the headers in the list at `open`. Returns the index to continue from.
 fn mark_headers(bytes: &[u8], open: usize, secrets: &mut Vec<(usize, usize)>) -> usize {
     let mut index = open + 1;
     let (mut carries, mut value) = (false, None);
@@ -233,7 +233,7 @@ fn mark_headers(bytes: &[u8], open: usize, secrets: &mut Vec<(usize, usize)>) ->
                     _ => index = end,
                 }
             }
-            // A header is flat: whatever holds more is none, and the walk over all names goes on in it.
+            // A header is flat. Anything nested is no header, and the walk over all names goes on inside it.
             b'[' => return index,
             b'}' => {
                 secrets.extend(value.take().filter(|_| carries));
@@ -260,7 +260,7 @@ fn between_quotes(bytes: &[u8], open: usize, end: usize) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Where the value of the member begins whose name ends before `index`, if that was a name.
+/// The index of the value whose member name ends before `index`, if that was a name.
 fn start_of_value(bytes: &[u8], index: usize) -> Option<usize> {
     let colon = past_space(bytes, index);
     if bytes.get(colon) != Some(&b':') {

@@ -1,9 +1,9 @@
-//! Which numbers a 64-bit float holds with all their digits.
+//! Finds the numbers that a 64-bit float holds with all their digits.
 
-/// So many digits it holds whatever they are.
+/// Any number of this many digits fits.
 const ALWAYS_KEPT: usize = 15;
 
-/// Whether the number of JSON comes out of a 64-bit float or integer as it was written, zeros at its end aside.
+/// Whether a JSON number survives as a 64-bit float or integer, apart from trailing zeros.
 pub(crate) fn is_kept(text: &str) -> bool {
     let is_plain = text.len() <= ALWAYS_KEPT && !text.contains(['e', 'E']);
     if is_plain || text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok() {
@@ -15,7 +15,7 @@ pub(crate) fn is_kept(text: &str) -> bool {
     number.is_finite() && digits(text) == digits(&format!("{number:e}"))
 }
 
-/// Sign, digits without zeros around them, and the power of ten of the first digit.
+/// Sign, digits without leading and trailing zeros, and the power of ten of the first digit.
 fn digits(text: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse().ok()?),

@@ -1,13 +1,13 @@
-//! Turns checked arguments into the request that the transport sends, by a generated handler.
+//! Turns checked arguments into the transport's request, by a generated handler.
 
 use tool::{Arguments, Tool, UnusableArgument};
 
 use crate::catalog::generated::HANDLERS;
 
-/// A generated handler: builds the request, sends nothing.
+/// A generated handler: it builds the request and sends nothing.
 pub type Prepare = fn(&RequestBase, &Arguments) -> Result<reqwest::Request, PrepareError>;
 
-/// Where requests go.
+/// The target of requests.
 #[derive(Clone)]
 pub struct RequestBase {
     /// Base URL without a trailing slash.
@@ -15,7 +15,7 @@ pub struct RequestBase {
     pub http: reqwest::Client,
 }
 
-/// Checked arguments that still made no request: a fault of this program, not of the caller.
+/// Checked arguments that still gave no request: a fault of this program, not of the caller.
 #[derive(Debug, thiserror::Error)]
 #[error("the request could not be built: {0}")]
 pub struct PrepareError(pub String);

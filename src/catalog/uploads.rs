@@ -1,4 +1,4 @@
-//! Which requests may be larger than others: those of operations that take files.
+//! Finds the requests that may be larger than others: those of operations that take files.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::TOOLS;
 
-/// Every name of an operation that takes files.
+/// The names of all operations that take files.
 static NAMES: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     let mut names = BTreeSet::new();
     for tool in TOOLS {
@@ -19,8 +19,8 @@ static NAMES: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     names.into_iter().map(Finder::new).collect()
 });
 
-/// Whether a request names such an operation, whatever surface it came by. Looked at before anything is parsed: of a
-/// larger request that names none nobody makes a tree.
+/// Whether a request names such an operation, whatever its surface. Checked before parsing, so that a large request
+/// without such a name is never parsed.
 pub(crate) fn names_one(request: &[u8]) -> bool {
     NAMES.iter().any(|name| name.find(request).is_some())
 }

@@ -1,20 +1,20 @@
-//! Reads the location that a person names: its id, or the address of one of its pages.
+//! Parses the location that a person names: its id, or the address of one of its pages.
 
 use crate::upstream::TenantId;
 
-/// Longest text that is looked at, in bytes.
+/// Longest text that is parsed, in bytes.
 const LONGEST: usize = 2_048;
 
 /// A location as a person named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocationAddress {
     pub location: TenantId,
-    /// Scheme and host of the page, where it was one: agencies have domains of their own.
+    /// Scheme and host of the page, if one was given: agencies have domains of their own.
     site: Option<String>,
 }
 
 impl LocationAddress {
-    /// An id, or an address with `/location/<id>` in its path, on any domain. `None` of anything else.
+    /// Parses an id, or an address with `/location/<id>` in its path, on any domain. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > LONGEST {
@@ -38,7 +38,7 @@ impl LocationAddress {
         })
     }
 
-    /// Where its private integrations are made: on the site that was given, or else on `app_url`.
+    /// The page where its private integrations are made: on the given site, or else on `app_url`.
     pub fn integrations_page(&self, app_url: &str) -> String {
         let site = self.site.as_deref().unwrap_or(app_url);
         format!(

@@ -1,30 +1,30 @@
-//! Why a token is not taken, in words for whoever pasted it.
+//! The reason that a token is not accepted, in words for the person who pasted it.
 
 use std::time::Duration;
 
-/// Nothing was kept.
+/// The reason that a token is not accepted. Nothing was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenProblem {
-    /// It has not the form of a token.
+    /// It does not have the form of a token.
     Form,
-    /// What was given as the location is neither an id nor a page of one.
+    /// The given location is neither an id nor the address of a page.
     Location,
-    /// Too many were tried from this address; so long until the next.
+    /// Too many were tried from this address; the time until the next may be.
     Tries(Duration),
     /// HighLevel does not know it.
     Unknown,
-    /// It is the agency's.
+    /// It belongs to the agency.
     Agency,
-    /// It is another location's.
+    /// It belongs to another location.
     Elsewhere,
-    /// It may do none of what was tried.
+    /// It allows none of these reads.
     Scopes(Vec<&'static str>),
     /// HighLevel did not answer, or not in time.
     NoAnswer,
 }
 
 impl TokenProblem {
-    /// What is amiss and what to do. `crm_name`: what the person knows HighLevel as.
+    /// The problem and its remedy. `crm_name`: the person's name for HighLevel.
     pub fn sentence(&self, crm_name: &str) -> String {
         match self {
             Self::Form => format!(

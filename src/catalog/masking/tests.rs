@@ -1,4 +1,4 @@
-//! What is masked and what stays, by rows and by properties.
+//! Values that are masked and values that stay, by rows and by properties.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -23,12 +23,12 @@ fn secrets_are_replaced_and_every_other_byte_stays() {
         r#"{"a":[{"fbToken":"x"},{"Client-Secret":12e3},{"PASSWORD":"ö"}]}"#,
         r#"{"a":[{"fbToken":"[a secret]"},{"Client-Secret":"[a secret]"},{"PASSWORD":"[a secret]"}]}"#,
     );
-    // Lists of them.
+    // Lists of secrets.
     check(
         r#"{"token":["a", ["b"], null, 7]}"#,
         r#"{"token":["[a secret]", ["[a secret]"], null, "[a secret]"]}"#,
     );
-    // An object's own names decide; there is nothing to hide in no value.
+    // An object's own names decide; an empty value has nothing to hide.
     check(
         r#"{"password":{"type":"string","token":"t"},"secret":null,"apiKey":"","jwt":true}"#,
         r#"{"password":{"type":"string","token":"[a secret]"},"secret":null,"apiKey":"","jwt":true}"#,
@@ -51,7 +51,7 @@ fn every_name_of_the_lists_is_found() {
     }
 }
 
-/// The look at what stands before each colon takes no longer in a long answer than in short ones.
+/// The check before each colon takes no longer in a long answer than in short ones.
 #[test]
 fn many_names_that_nearly_are_secrets_cost_nothing() {
     let row = r#"{"nextPageToken":"n","_-_-":1,"value":"v"},"#;
@@ -112,7 +112,7 @@ fn json_value(names: &'static str) -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whether a secret's name still has a text or a number beside it.
+/// Whether a secret's name still has a text or a number for its value.
 fn leaks(value: &Value) -> bool {
     let shown = |value: &Value| {
         value.is_number()
