@@ -65,7 +65,7 @@ use ::state::Store;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a tool failed, doctor found a fault, or status no server; 2 wrong use or wrong settings; 130 ended by Ctrl-C.";
 
-/// As shells have it of what Ctrl-C ended.
+/// The exit code of shells for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 /// MCP server for the HighLevel (GoHighLevel, LeadConnector) CRM.
@@ -101,7 +101,7 @@ struct StateFlags {
 }
 
 impl StateFlags {
-    /// What is there: a command that made an empty store would stop, show or copy nothing, and say that all is well.
+    /// Opens an existing store. With a new empty one, a command would stop, show or copy nothing, and report success.
     fn open(&self, flags: &Flags) -> Result<(Config, Store), CliError> {
         let config = self.config(flags)?;
         if let Some(path) = missing_store(&config)? {
@@ -264,7 +264,7 @@ enum Command {
     Man(man::Man),
 }
 
-/// Runs the command of the line; `EXIT_CODES` says what the end means.
+/// Runs the command. `EXIT_CODES` explains the exit codes.
 pub fn run() -> ExitCode {
     completions::answer_shell();
     let mut given = help::command().get_matches();
@@ -316,7 +316,7 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Why a command did not run: a sentence for the person at the terminal.
+/// The reason that a command did not run: a sentence for the person at the terminal.
 #[derive(Debug)]
 struct CliError(String);
 
@@ -326,7 +326,7 @@ impl<E: Display> From<E> for CliError {
     }
 }
 
-/// Writes to stdout. A reader that has seen enough closes its pipe, which is no failure; `println!` panics there.
+/// Writes to stdout. A reader may close its pipe early, which is no failure here; `println!` panics then.
 fn print(text: impl Display) -> Result<(), CliError> {
     unless_closed(write!(std::io::stdout(), "{text}"))
 }
@@ -351,7 +351,7 @@ fn prepared_by(
 ) -> Result<(Config, Pipeline), CliError> {
     if let Some(sandbox) = sandbox {
         sandbox.stands_in(&mut config);
-        // Nobody chose that folder, and made-up records need none: a container may have no home that can be written.
+        // Nobody chose that folder, and made-up records need none. A container may have no home that can be written.
         let is_chosen = !config.state.folder.as_os_str().is_empty() || config.database()?.is_some();
         if !is_chosen && let Err(what) = open_store(&config) {
             output::note(format_args!("Nothing of this sandbox is kept: {what}"));
@@ -438,7 +438,7 @@ fn account(
     }
 }
 
-/// Fails with what is wrong where no call can get there.
+/// Fails with the fault of a location that no call can reach.
 fn usable(account: &Account) -> Result<Caller, CliError> {
     match &account.credential {
         Credential::Unusable(why) => Err(CliError(why.to_string())),

@@ -19,7 +19,7 @@ use state::approvals::{Approval, ApprovalState, Approvals};
 use state::clock::SteadyClock;
 use webhooks::WebhooksCommand;
 
-/// How long a command waits for what a server makes of an approved call, and from one look to the next.
+/// How long a command waits for a server to make an approved call, and the interval of its look-ups.
 const LONGEST: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -157,7 +157,7 @@ impl Decision {
     }
 }
 
-/// The call that a running server makes, with what came of it, where that comes soon.
+/// The call that a running server makes, with its result if that comes soon.
 fn outcome(approvals: &Approvals, decided: &Approval) -> Result<Option<Approval>, CliError> {
     let since = Instant::now();
     while since.elapsed() < LONGEST {

@@ -1,4 +1,4 @@
-//! `audit`: who called what, and how it ended.
+//! `audit`: the recorded calls, with their callers and outcomes.
 
 mod events;
 mod row;
@@ -21,7 +21,7 @@ use crate::config::{Config, Flags};
 use state::Store;
 use state::audit::{AuditQuery, AuditRecord, Follow, lines, records};
 
-/// How often the store is looked at.
+/// The interval at which the store is read.
 const PAUSE: Duration = Duration::from_millis(500);
 
 const NO_CALLS: &str =
@@ -202,7 +202,7 @@ impl AuditShow {
     }
 }
 
-/// The calls as a list shows them, with a word beside where they reached nobody.
+/// The calls as a list shows them. Prints a note if they went to the sandbox.
 fn rows<'a>(
     records: &'a [AuditRecord],
     config: &Config,
@@ -219,7 +219,7 @@ fn rows<'a>(
     Ok(rows)
 }
 
-/// Ends where nobody reads the rows any more.
+/// Ends when nobody reads the rows any more.
 fn follow(
     config: &Config,
     store: &Store,
@@ -249,7 +249,7 @@ fn follow(
     }
 }
 
-/// By one write: there may be millions.
+/// In one write: there may be millions of lines.
 fn print_all(lines: &[String]) -> Result<(), CliError> {
     print_relayed(&(lines.join("\n") + "\n"))
 }

@@ -29,7 +29,7 @@ use arguments::{LineSchema, read};
 use preview::{Preview, Yes};
 use tool::Tool;
 
-/// Arguments of tools that stand for many.
+/// Arguments of the tools that call any operation.
 const DRY_RUN: &str = "dryRun";
 const CONFIRM: &str = "confirm";
 const EACH: &str = "each";
@@ -74,7 +74,7 @@ impl CallCommand {
         let arguments = arguments_of(&tool, &self.arguments)?;
         let sandbox = SandboxListener::when(self.sandbox)?;
         let mut config = Config::load(flags)?;
-        // Limits are for models; a file or a pipe takes what HighLevel gives.
+        // Limits are for models. A file or a pipe takes the whole answer.
         config.tools.max_file_bytes = usize::MAX;
         if self.output.is_some() {
             config.tools.max_answer_bytes = usize::MAX;
@@ -152,7 +152,7 @@ impl CallCommand {
     /// Prints the answer, and where arguments are wrong how to find the right ones.
     fn end(&self, call: &Call<'_>, answer: &Answer) -> Result<ExitCode, CliError> {
         let asks = answer.class == Some(FailureClass::NeedsConfirmation);
-        // What was only previewed did not happen: to a script it failed.
+        // A call that was only previewed did not happen, so a script sees a failure.
         let failed = answer.is_error || asks;
         self.deliver(answer, failed)?;
         if answer.class == Some(FailureClass::Invalid) && answer.did_nothing {
@@ -166,8 +166,8 @@ impl CallCommand {
         Ok(ExitCode::from(u8::from(failed)))
     }
 
-    /// Has the person at the terminal, or `--yes`, agree to what `preview` shows. The confirm token to call again with,
-    /// where the yes is one; `None` in place of all where nobody agreed, and then it is said how somebody can.
+    /// Asks the person at the terminal, or `--yes`, to agree to what `preview` shows. Returns the confirm token to call
+    /// again with, if the yes needs one; `None` if nobody agreed, after printing how somebody can.
     fn confirm(
         &self,
         preview: &Preview,
@@ -206,7 +206,7 @@ impl CallCommand {
         Ok(None)
     }
 
-    /// Puts the answer where it was asked for: a file, the terminal, a pipe.
+    /// Writes the answer to its destination: a file, the terminal, or a pipe.
     fn deliver(&self, answer: &Answer, failed: bool) -> Result<(), CliError> {
         let request = match self.dry_run && !failed {
             true => request_in(&answer.text),
@@ -227,7 +227,7 @@ impl CallCommand {
                 let written = std::fs::write(path, bytes.unwrap_or(text.as_bytes()));
                 let shown = path.display();
                 written.map_err(|error| CliError(format!("{shown} cannot be written: {error}")))?;
-                // What a file is, is said; the rest is in it.
+                // For a file, prints its description; its content goes to the output.
                 match bytes {
                     Some(_) => self.show(&text)?,
                     None if self.json => self.show(&json!({"file": path}).to_string())?,
@@ -246,7 +246,7 @@ impl CallCommand {
         Ok(())
     }
 
-    /// Whether somebody is there to be asked, and wants to be.
+    /// Whether a person at the terminal can and may be asked.
     fn asks(&self) -> bool {
         !self.json && can_ask()
     }
@@ -259,7 +259,7 @@ impl CallCommand {
     }
 }
 
-/// An answer as one object on one line: itself, where it is one, else what holds it.
+/// An answer as one object on one line: the answer itself if it is an object, else an object around it.
 fn as_object(text: &str, notes: Option<&str>) -> String {
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
     match (parse(text), notes) {
@@ -269,7 +269,7 @@ fn as_object(text: &str, notes: Option<&str>) -> String {
     }
 }
 
-/// One call, made once or, where somebody has to agree, twice.
+/// One call, made once, or twice if somebody has to agree.
 struct Call<'a> {
     tool: &'a EndpointTool,
     arguments: Map<String, Value>,
@@ -316,7 +316,7 @@ impl Call<'_> {
         Ok(waiting("waiting for HighLevel's answer", call).await)
     }
 
-    /// The operation that is called, by itself or by a tool that stands for many.
+    /// The operation of the call, directly or through a tool that calls any operation.
     fn operation(&self) -> Option<&'static Tool> {
         let named = OPERATION
             .iter()
@@ -349,7 +349,7 @@ fn arguments_of(tool: &EndpointTool, given: &[String]) -> Result<Map<String, Val
     read(given, &line)
 }
 
-/// The request that a dry run shows; `None` where it shows several.
+/// The request that a dry run shows; `None` if it shows several.
 fn request_in(text: &str) -> Option<String> {
     let shown: Value = serde_json::from_str(text).ok()?;
     let request = ["request", "resolvedRequest"]
@@ -367,7 +367,7 @@ fn person_decides(handle: &str, page: Option<&str>, sandbox: bool) -> String {
     )
 }
 
-/// JSON as people read it on a terminal; whatever it is, as it came in a pipe.
+/// Formats JSON for a terminal; in a pipe, prints anything unchanged.
 fn show(text: &str) -> Result<(), CliError> {
     let value = serde_json::from_str::<Value>(text).ok();
     match value.filter(|_| std::io::stdout().is_terminal()) {

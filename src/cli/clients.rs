@@ -1,4 +1,4 @@
-//! `clients`: programs that connect by signing in, and those that the operator makes, blocks or removes.
+//! `clients`: programs that connect by sign-in, and those that the operator makes, blocks or removes.
 
 use std::process::ExitCode;
 
@@ -132,12 +132,12 @@ impl NewStaticClient {
     }
 }
 
-/// A client, as a list shows it.
+/// A client as a list shows it.
 #[derive(Serialize)]
 struct ClientRow<'a> {
     id: &'a str,
     name: &'a str,
-    /// Whether its site vouches for it, it registered itself, or the operator made it.
+    /// How it became known: by a document of its site, by its own registration, or made by the operator.
     kind: &'static str,
     state: &'static str,
     redirects: &'a [String],

@@ -14,7 +14,7 @@ use crate::catalog::TOOLS;
 use crate::config::{Config, Flags};
 use crate::surfaces::{Endpoint, endpoint_names};
 
-/// The variable by which the script of a shell asks this program.
+/// The variable by which a shell's script calls this program.
 const VARIABLE: &str = "COMPLETE";
 
 const PROGRAM: &str = "highlevel-mcp";
@@ -39,7 +39,7 @@ impl Completions {
     }
 }
 
-/// Answers a shell that asks what may follow on the line, and ends the program; returns where none asks.
+/// Answers a shell that asks for completions, and ends the program. Returns if no shell asks.
 pub(super) fn answer_shell() {
     CompleteEnv::with_factory(|| with_candidates(help::command()))
         .var(VARIABLE)
@@ -47,7 +47,7 @@ pub(super) fn answer_shell() {
         .complete();
 }
 
-/// The command with what may be given for each argument.
+/// The command with candidates for each argument.
 fn with_candidates(command: Command) -> Command {
     let is_new = command.get_name() == "add";
     let with_own = |arg: Arg| {
@@ -57,7 +57,7 @@ fn with_candidates(command: Command) -> Command {
             Some("TOOLSETS" | "SURFACE" | "ENDPOINT") => {
                 arg.add(ArgValueCandidates::new(endpoints))
             }
-            // A new location's alias is one that there is not yet, and a company's is another.
+            // A new location's alias does not exist yet, and a company's alias is of another kind.
             Some("ALIAS") if !is_new => arg.add(ArgValueCandidates::new(locations)),
             _ => arg,
         }
@@ -78,7 +78,7 @@ fn endpoints() -> Vec<CompletionCandidate> {
     endpoint_names().map(CompletionCandidate::new).collect()
 }
 
-/// Of the settings, and those that people connected; where they cannot be read, a shell is no place to say so.
+/// The locations of the settings and those that people connected. Errors are dropped: a shell cannot show them.
 fn locations() -> Vec<CompletionCandidate> {
     let line: Vec<String> = std::env::args().collect();
     let Ok(mut config) = Config::load(&flags_of(&line)) else {
@@ -91,7 +91,7 @@ fn locations() -> Vec<CompletionCandidate> {
     aliases.map(CompletionCandidate::new).collect()
 }
 
-/// What the line so far says of where the settings and the store are.
+/// The flags of the line so far that tell where the settings and the store are.
 fn flags_of(line: &[String]) -> Flags {
     let value = |flag: &str| {
         let mut words = line.iter();

@@ -1,4 +1,4 @@
-//! `config`: the settings in force with where each comes from, whether they are valid, and all that there are.
+//! `config`: the effective settings with their sources, whether they are valid, and the list of all.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -74,7 +74,7 @@ fn defaults(as_json: bool) -> Result<(), CliError> {
     print(format_args!("{:#}\n", Value::Array(all)))
 }
 
-/// A comment without its marks, on one line.
+/// A comment without its markers, on one line.
 fn words_of(comment: &str) -> String {
     let lines = comment
         .lines()
@@ -99,7 +99,7 @@ fn show(settings: Vec<Setting>, as_json: bool, flags: &Flags) -> Result<(), CliE
         });
         return print(lines.collect::<String>());
     }
-    // What somebody chose comes last: it stays on the screen.
+    // Chosen settings come last, so that they stay on the screen.
     let mut sources: BTreeMap<SettingOrigin, Vec<String>> = BTreeMap::new();
     for one in &settings {
         let line = format!("  {} = {}\n", visible(&one.name), visible(&one.value));
@@ -122,7 +122,7 @@ fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
     let config = Config::load(flags)?;
     own_account(&config.account)?;
     let oauth = Transport::open(&config).map_err(CliError)?.oauth();
-    // Whether they are right shows without the server's state.
+    // The check does not need the server's state.
     let snapshot = Snapshot::read(&config, &oauth, &Store::in_memory()?, None).map_err(CliError)?;
     match snapshot.locations.faults() {
         [] => {
@@ -143,7 +143,7 @@ fn check(flags: &Flags, output: OutputFlags) -> Result<(), CliError> {
     }
 }
 
-/// Which file the settings were read from, or where one was looked for.
+/// The file that the settings were read from, or where one was looked for.
 fn read_from(flags: &Flags) -> Result<String, CliError> {
     if let Some(file) = Config::file(flags)? {
         return Ok(format!("read from {}", file.path.display()));

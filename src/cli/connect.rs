@@ -61,22 +61,22 @@ pub(super) struct Connect {
     stray: Option<PathBuf>,
 }
 
-/// How a client gets in.
+/// How a client gets access.
 #[derive(Clone)]
 enum ClientAccess {
     /// It sends a token or a key in a header.
     Token(ClientSecret),
-    /// The server's own account serves it: no headers.
+    /// The server's own account serves it, without headers.
     Sandbox,
-    /// It signs in: no headers.
+    /// It signs in, without headers.
     SignIn,
 }
 
-/// What a client is told of the server.
+/// The facts about the server that a client needs.
 pub(super) struct Server {
     url: String,
     access: ClientAccess,
-    /// `HIGHLEVEL_LOCATION_ID`; without it the client's headers name none.
+    /// `HIGHLEVEL_LOCATION_ID`; without it the client's headers name no location.
     location: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Connect {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Takes the address, the location and the token from the settings where no flag says otherwise.
+    /// Takes address, location and token from the settings unless a flag gives them.
     pub(super) fn setup(self, flags: &Flags) -> Result<ClientSetup, CliError> {
         let client = self.client;
         if let Some(stray) = &self.stray {
@@ -168,7 +168,7 @@ impl Server {
         }
     }
 
-    /// Nothing is written: a person does what is printed.
+    /// Writes nothing: a person follows the printed steps.
     fn setup_by_hand(&self, client: Client) -> Result<ClientSetup, CliError> {
         let text = self.printed(client)?;
         Ok(ClientSetup {
@@ -241,7 +241,7 @@ impl Server {
     }
 }
 
-/// How two clients reach a server on the sandbox, to be shown where one starts.
+/// The printed set-up of two clients for a server on the sandbox.
 pub(super) fn to_the_sandbox(url: &str) -> Result<String, CliError> {
     let server = Server {
         url: url.to_owned(),
@@ -269,7 +269,7 @@ pub(super) fn check_takes_key(client: Client) -> Result<(), CliError> {
     }
 }
 
-/// What `client` needs to use an access key that was just made, and what a person should know of that.
+/// The set-up of `client` for an access key that was just made, with notes for the person.
 pub(super) fn with_key(
     client: Client,
     key: &SecretString,

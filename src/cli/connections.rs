@@ -1,4 +1,4 @@
-//! `connections`: what people have allowed clients, and the end of that.
+//! `connections`: lists and ends what people allowed their clients.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -141,11 +141,11 @@ impl WhichGrants {
             return Ok(EndedGrants::Client(client));
         }
         let Some(named) = self.person else {
-            // One of them is given.
+            // One of the two is given.
             return Ok(EndedGrants::All);
         };
         let people = People::new(store).list().wait()?;
-        // A name is of one who may sign in; of an ended person nothing is left to end.
+        // Finds people who may sign in. An ended person has no connections left.
         let found = people
             .into_iter()
             .find(|person| person.ended.is_none() && (person.id == named || person.name == named));
@@ -158,19 +158,19 @@ impl WhichGrants {
     }
 }
 
-/// A connection, as a list shows it.
+/// A connection as a list shows it.
 #[derive(Serialize)]
 struct GrantRow<'a> {
     id: &'a str,
     client: &'a str,
     client_name: &'a str,
-    /// The id of the person who allowed it, or of the access key that it is bound to.
+    /// The id of the person who allowed it, or of its access key.
     holder: &'a str,
     holder_name: String,
-    /// Aliases; `*`: every location, new ones too.
+    /// Aliases; `*`: every location, future ones included.
     locations: &'a [String],
     rules: &'a str,
-    /// Rules that hold too: rights that were taken away since.
+    /// Further rules, which took rights away later.
     narrowings: &'a [String],
     scope: &'static str,
     created: Timestamp,
@@ -248,7 +248,7 @@ impl TableRow<5> for GrantRow<'_> {
     }
 }
 
-/// Where, and under which rules.
+/// Its locations and rules.
 fn describe(grant: &GrantRecord) -> String {
     let locations = match grant.locations.as_slice() {
         [one] if one == "*" => "every location, new ones too".to_owned(),

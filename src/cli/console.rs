@@ -1,4 +1,4 @@
-//! `console`: links by which the first operator, or a person who is signed out, gets in.
+//! `console`: links by which the first operator, or a signed-out person, gets in.
 
 use std::net::TcpStream;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use super::text::visible;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags, Tls};
 
-/// So long a server of this machine may take to be there.
+/// How long a server of this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Opens the pages for people: in the browser, by a link that works once.
@@ -77,19 +77,19 @@ impl SignInLink {
             eprintln!("Your browser opens the page. If it does not, open this link yourself.");
         }
         eprintln!("Whoever opens it within 30 minutes {}:", link.effect);
-        // In any case: the browser may be another's, or on another screen.
+        // In any case: the browser may be another user's, or on another screen.
         self.output.record(&link, format_args!("{}\n", link.url))
     }
 }
 
-/// An address that lets somebody in, once.
+/// A link that signs somebody in once.
 #[derive(Serialize)]
 struct ConsoleLink {
     url: String,
-    /// Whom it signs in; nobody yet, where it makes the first operator.
+    /// The person whom it signs in; `None` if it creates the first operator.
     name: Option<String>,
     expires: Timestamp,
-    /// What happens to whoever opens it.
+    /// The effect of opening it.
     #[serde(skip)]
     effect: String,
 }
@@ -160,13 +160,13 @@ fn note_absent_server(config: &Config) {
     }
 }
 
-/// At the start of a server where people can sign in and nobody is the operator yet: says once how somebody becomes it.
+/// At the start of a server with sign-in but no operator: prints once how to become the operator.
 pub(super) fn announce_first_link(config: &Config, store: &Store) {
     if !config.oauth.is_on() || People::new(store).has_operator() {
         return;
     }
     match make(store, Offer::First) {
-        // Not by the log, which may go elsewhere: whoever reads it first is the operator.
+        // Not in the log, which may go elsewhere: its first reader would become the operator.
         Ok((_, text)) => eprintln!(
             "Open {} within 30 minutes to become its operator.",
             first_address(&config.oauth.url, &text)
@@ -178,7 +178,7 @@ pub(super) fn announce_first_link(config: &Config, store: &Store) {
     }
 }
 
-/// Whom a link is for: the one who was named, or the only operator. `None`: there is no operator.
+/// The person for a link: the named one, or the only operator. `None`: there is no operator.
 fn choose<'a>(people: &'a [Person], named: Option<&str>) -> Result<Option<&'a Person>, CliError> {
     let mut living = people.iter().filter(|person| person.ended.is_none());
     if let Some(named) = named {

@@ -1,4 +1,4 @@
-//! `doctor`: whether everything between here and HighLevel's records is in order, and what to do where it is not.
+//! `doctor`: checks everything between this machine and HighLevel's records, with a remedy for each fault.
 
 mod account;
 mod live;
@@ -25,7 +25,7 @@ use crate::telemetry::Telemetry;
 use crate::upstream::{Claims, Transport};
 use tool::Tool;
 
-/// Seconds that a clock may be off: the Date header has whole seconds, and an answer takes a while.
+/// Tolerance for the clock in seconds: the Date header has whole seconds, and an answer takes a while.
 const CLOCK: i64 = 30;
 
 #[derive(Args)]
@@ -57,7 +57,7 @@ pub(super) struct Doctor {
 struct Finding {
     mark: CheckMark,
     subject: String,
-    /// What was found, and for a fault what to do.
+    /// The finding, and for a fault its remedy.
     what: String,
 }
 
@@ -67,12 +67,12 @@ enum CheckMark {
     Ok,
     Warning,
     Fault,
-    /// Could not be, or must not be, tried.
+    /// It could not or must not be tried.
     Untried,
 }
 
 impl Doctor {
-    /// Exit code 1 where there is a fault.
+    /// Exit code 1 if there is a fault.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         if let Some(file) = &self.live_report {
             return self.report(file, flags);
@@ -105,7 +105,7 @@ impl Doctor {
         Ok(ExitCode::from(u8::from(faults > 0)))
     }
 
-    /// Exit code 1 where the throw-away contact may be left.
+    /// Exit code 1 if the throw-away contact may be left.
     fn report(&self, file: &Path, flags: &Flags) -> Result<ExitCode, CliError> {
         let sandbox = SandboxListener::when(self.sandbox)?;
         let config = Config::load(flags)?;
@@ -145,7 +145,7 @@ impl Doctor {
     }
 }
 
-/// Asks the person at the terminal; nobody is there to ask elsewhere.
+/// Asks the person at the terminal. Without a terminal nobody can be asked.
 fn agreed() -> Result<bool, CliError> {
     if !can_ask() {
         let what = "--writes changes the account: give --yes where nobody can be asked";
@@ -174,7 +174,7 @@ fn summary(faults: usize, warnings: usize) -> String {
     }
 }
 
-/// `opened`: what was found while the set-up was opened.
+/// `opened`: findings from opening the set-up.
 async fn examine(
     config: &Config,
     pipeline: &Pipeline,
@@ -211,7 +211,7 @@ async fn examine(
     Ok(findings)
 }
 
-/// Whether anything answers there, and what time it has.
+/// Whether HighLevel answers there, and the time that it gives.
 async fn reach(transport: &Transport, findings: &mut Vec<Finding>) -> bool {
     let reached = match transport.reach().await {
         Ok(reached) => reached,

@@ -1,14 +1,14 @@
-//! The command line as it explains itself: commands in groups, examples that run, settings under a heading of their own.
+//! The help of the command line: commands in groups, examples that run, settings under a heading of their own.
 
 use clap::{Arg, Command, CommandFactory};
 
 use super::Cli;
 use super::terminal::narrow_columns;
 
-/// Lines are broken here at the latest: longer ones are hard to read.
+/// Widest line: longer ones are hard to read.
 const WIDEST: usize = 100;
 
-/// The commands in the order in which people come to need them.
+/// The commands in the order in which people need them.
 const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Start",
@@ -39,10 +39,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Shell", &["completions", "man"]),
 ];
 
-/// Commands that no setting has an effect on.
+/// Commands that no setting affects.
 const WITHOUT_SETTINGS: [&str; 5] = ["tools", "sandbox", "policy check", "completions", "man"];
 
-/// A command by its path, and lines that call it.
+/// Commands by their path, with lines that call them.
 const EXAMPLES: [(&str, &[&str]); 64] = [
     (
         "init",
@@ -292,14 +292,14 @@ pub(super) fn command() -> Command {
         ))
 }
 
-/// Every command with its line, under the headings of their groups.
+/// Every command with its line, under the headings of the groups.
 fn groups(command: &Command) -> String {
     let mut text = String::new();
     for (heading, names) in GROUPS {
         text += &format!("{heading}:\n");
         let rows = names.iter().filter_map(|name| {
             let about = command.find_subcommand(name)?.get_about()?.to_string();
-            // As wide in every group.
+            // Equally wide in every group.
             Some([format!("{name:<12}"), about])
         });
         text += &narrow_columns("  ", rows);
@@ -308,11 +308,11 @@ fn groups(command: &Command) -> String {
     text + "Settings:\n"
 }
 
-/// The command at `path` and all below it, with examples. A noun without its verb says which there are.
+/// The command at `path` and all below it, with examples. A noun without a verb lists its verbs.
 fn explained(command: Command, path: &str, settings: &[Arg]) -> Command {
     let mut command = command;
     if WITHOUT_SETTINGS.contains(&path) {
-        // They are taken there, so that a script may give them everywhere.
+        // Commands accept them, so that a script may give them everywhere.
         command = command.args(settings.iter().map(|arg| arg.clone().hide(true)));
     }
     if let Some((_, lines)) = EXAMPLES.iter().find(|(of, _)| *of == path) {
@@ -322,7 +322,7 @@ fn explained(command: Command, path: &str, settings: &[Arg]) -> Command {
             .collect();
         command = command.after_help(format!("Examples:\n{}", lines.join("\n")));
     }
-    // `console` does something by itself.
+    // `console` runs without a subcommand.
     if command.has_subcommands() && path != "console" {
         command = command
             .subcommand_required(true)
@@ -354,7 +354,7 @@ mod tests {
         }
     }
 
-    /// As a shell takes the line apart.
+    /// Splits a line as a shell does.
     fn words(line: &str) -> Vec<String> {
         let script = format!("printf '%s\\n' highlevel-mcp {line}");
         let done = process::Command::new("sh").args(["-c", &script]).output();
@@ -474,7 +474,7 @@ mod tests {
         fn check(command: &mut Command) {
             let help = command.render_long_help().to_string();
             for line in help.lines() {
-                // A line to copy is not broken, nor does clap break a command's form.
+                // A line to copy is not wrapped, and clap does not wrap a usage line.
                 let starts = ["  highlevel-mcp ", "Usage: "];
                 let is_example = starts.into_iter().any(|start| line.starts_with(start));
                 assert!(is_example || line.chars().count() <= WIDEST, "{line}");

@@ -1,4 +1,4 @@
-//! `init`: from nothing to a client that calls: asks for what is needed, tries it, writes it, connects the client.
+//! `init`: sets up an account and a client: asks for what is needed, tries it, writes it, connects the client.
 
 mod client;
 mod questions;
@@ -25,7 +25,7 @@ use crate::upstream::TenantId;
 use questions::{Interview, Work};
 use tool::{first_names, nearest};
 
-/// The only location, while it has no name yet.
+/// The alias of the only location while it has no name yet.
 const UNNAMED: &str = "main";
 
 #[derive(Args)]
@@ -60,7 +60,7 @@ pub(super) struct Init {
 struct InitRecord<'a> {
     location: Option<NewLocationRecord<'a>>,
     client: Option<ClientSetup>,
-    /// What starts the server.
+    /// The command that starts the server.
     serve: &'static str,
 }
 
@@ -74,7 +74,7 @@ struct NewLocationRecord<'a> {
     file: PathBuf,
 }
 
-/// A sub-account that HighLevel let the token into.
+/// A sub-account that accepted the token.
 struct NewAccount {
     alias: String,
     name: String,
@@ -82,9 +82,9 @@ struct NewAccount {
     token: GivenToken,
 }
 
-/// Where the token is now.
+/// The place of the token.
 enum GivenToken {
-    /// Typed; it has no file yet.
+    /// Typed in; it has no file yet.
     Typed(SecretString),
     Place(SecretSource),
 }
@@ -169,7 +169,7 @@ impl Init {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What the client is to work with; `None` where nothing is to change. Shows first what is there already.
+    /// The kind of work that the client will do; `None` if nothing is to change. First shows the present set-up.
     fn work(
         &self,
         person: Option<Interview>,
@@ -206,7 +206,7 @@ impl Init {
         }
     }
 
-    /// The sub-account, once HighLevel has let the token in.
+    /// The sub-account, once HighLevel has accepted the token.
     fn account(
         &self,
         person: Option<Interview>,
@@ -257,7 +257,7 @@ impl Init {
     }
 }
 
-/// The name that HighLevel has for the location, once it let the token in. Writes nothing but into a folder of its own.
+/// HighLevel's name for the location, once the token was accepted. Writes only into a folder of its own.
 fn try_token(
     document: &SettingsDocument,
     id: &TenantId,
@@ -290,7 +290,7 @@ fn try_token(
         .map_err(|what| CliError(format!("nothing was written: {what}")))
 }
 
-/// Writes token and settings. Where the settings cannot be written, no token is left behind.
+/// Writes token and settings. If the settings cannot be written, no token is left behind.
 fn write(
     mut document: SettingsDocument,
     account: &NewAccount,
@@ -318,7 +318,7 @@ fn write(
     })?;
     if let Err(error) = document.save(flags) {
         if let Some(path) = written {
-            // What cannot be removed was just made: the error that is told says more.
+            // The file was just made, so a failure to remove it is ignored: the reported error says more.
             let _ = std::fs::remove_file(path);
         }
         return Err(error);

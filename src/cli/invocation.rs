@@ -1,24 +1,24 @@
-//! The start of this program's own command line, for commands that are printed to be run.
+//! The start of this program's own command line, for printed commands that a person runs.
 
 use std::path::PathBuf;
 
-/// Characters that mean nothing to a shell.
+/// Characters without a meaning for a shell.
 const PLAIN: &str = "/._-+:=@%,\\";
 
-/// `highlevel-mcp` where the shell found it by its name, else the path that was given, such as
-/// `target/release/highlevel-mcp` of `cargo run`.
+/// `highlevel-mcp` if the shell found it by its name, else the given path, such as `target/release/highlevel-mcp` under
+/// `cargo run`.
 pub(super) fn program() -> String {
     let first = std::env::args_os().next().map(PathBuf::from);
     let first = first.filter(|first| !first.as_os_str().is_empty());
     let first = first.unwrap_or_else(|| PathBuf::from("highlevel-mcp"));
     let folder = std::env::current_dir().unwrap_or_default();
-    // A bare name would be looked for in other folders.
+    // A shell would look for a bare name in other folders.
     let near = first.strip_prefix(folder).ok();
     let near = near.filter(|near| near.components().count() > 1);
     quote(&near.unwrap_or(&first).to_string_lossy())
 }
 
-/// `word` as a shell takes it for one.
+/// `word` quoted for a shell if it needs that.
 pub(super) fn quote(word: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || PLAIN.contains(letter);
     if word.chars().all(is_plain) {

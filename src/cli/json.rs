@@ -15,13 +15,13 @@ const TEXT: &str = "\u{1b}[32m";
 const OTHER: &str = "\u{1b}[33m";
 const NONE: &str = "\u{1b}[0m";
 
-/// Prints a value, and a line's end.
+/// Prints a value and a newline.
 pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
         return print(format_args!("{value}\n"));
     }
-    // Not where NO_COLOR is set, or the terminal has none.
+    // Without colours if NO_COLOR is set or the terminal has none.
     let is_colored = AutoStream::choice(&stdout) != ColorChoice::Never;
     print(format_args!("{}\n", indented(value, is_colored)?))
 }
@@ -37,11 +37,11 @@ fn indented(value: &Value, is_colored: bool) -> Result<String, CliError> {
     Ok(String::from_utf8(text)?)
 }
 
-/// Indents and colours. What moves the cursor or turns the order of letters round is spelt as JSON spells it.
+/// Indents and colours. Characters that move the cursor or reverse text are written as JSON escapes.
 struct TerminalFormatter {
     indented: PrettyFormatter<'static>,
     is_colored: bool,
-    /// The string under way is a member's name.
+    /// The current string is a member's name.
     is_name: bool,
 }
 

@@ -109,7 +109,7 @@ impl KeysCommand {
 impl Create {
     fn run(self, flags: &Flags) -> Result<(), CliError> {
         if let Some(client) = self.client {
-            // Before a key is made that nobody is shown.
+            // Checked before a key is made that nobody would see.
             connect::check_takes_key(client)?;
         }
         let reach = self.reach;
@@ -178,7 +178,7 @@ impl Create {
             return print(configuration);
         }
         print(format_args!("Authorization: Bearer {key}\n"))?;
-        // Where stdout goes elsewhere, it is not to be on the terminal or in the log of a job.
+        // If stdout goes elsewhere, the secret must not appear on the terminal or in the log of a job.
         let shown = match std::io::stdout().is_terminal() {
             true => key,
             false => "hlk_…",
@@ -191,19 +191,19 @@ impl Create {
     }
 }
 
-/// A key with its secret, as it is shown once.
+/// A key with its secret, which is shown once.
 #[derive(Serialize)]
 struct KeyWithSecret<'a> {
     #[serde(flatten)]
     record: KeyRow<'a>,
     key: &'a str,
-    /// What the client of --client needs, as `connect` prints it.
+    /// The set-up of the client of --client, as `connect` prints it.
     configuration: Option<String>,
-    /// What a person should know of that.
+    /// Notes for the person.
     notes: Vec<String>,
 }
 
-/// A key, as a list shows it.
+/// A key as a list shows it.
 #[derive(Serialize)]
 struct KeyRow<'a> {
     id: &'a str,
@@ -211,7 +211,7 @@ struct KeyRow<'a> {
     /// `valid`, `expired` or `revoked`.
     state: &'static str,
     all_locations: bool,
-    /// Aliases, or ids at HighLevel where it is for locations that were connected.
+    /// Aliases, or HighLevel's ids for connected locations.
     locations: &'a [String],
     policy: Option<&'a str>,
     rules: Option<&'a str>,
@@ -287,7 +287,7 @@ impl TableRow<7> for KeyRow<'_> {
     }
 }
 
-/// https, or http on this machine; without a query, which each link may add.
+/// https, or http on this machine; without a query, because each link may add one.
 fn return_url(text: &str) -> Result<String, String> {
     let wrong =
         "give an address that begins with https:// (or http:// on this machine), without ? and #";

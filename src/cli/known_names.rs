@@ -1,4 +1,4 @@
-//! Names of callers, people and locations beside the ids that approvals, audit and events hold.
+//! Names of callers, people and locations for the ids in approvals, audit and events.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use super::CliError;
 use crate::call::open_grants;
 use crate::config::Config;
 
-/// Letters of a credential's HMAC that tell it from others.
+/// Characters of a credential's HMAC that distinguish it from others.
 const CREDENTIAL_LETTERS: usize = 8;
 
-/// What ids are called, as the store and the settings have it at one moment.
+/// The names in the store and the settings at one moment.
 pub(super) struct KnownNames {
     /// Names by their ids.
     keys: HashMap<String, String>,
     people: HashMap<String, String>,
     /// The client's name and the holder's.
     grants: HashMap<String, (String, String)>,
-    /// Name and alias by the id at HighLevel; names by alias.
+    /// Name and alias by HighLevel's id; names by alias.
     locations: HashMap<String, (String, String)>,
     aliases: HashMap<String, String>,
     approvals: Approvals,
@@ -70,7 +70,7 @@ impl KnownNames {
         self.aliases.insert(alias.to_owned(), name.to_owned());
     }
 
-    /// What a caller is called: an access key or a connection. `None`: it has no name, or none any more.
+    /// The name of a caller: an access key or a connection. `None`: it has no name, or no longer has one.
     pub(super) fn caller(&self, who: &str) -> Option<String> {
         let (kind, id) = who.split_once(':')?;
         match kind {
@@ -83,7 +83,7 @@ impl KnownNames {
         }
     }
 
-    /// The same for a cell: a credential, which has no name, by the first letters of its own.
+    /// The same for a cell. A credential has no name and is shown by the start of its id.
     pub(super) fn caller_or_id(&self, who: &str) -> String {
         self.caller(who)
             .unwrap_or_else(|| match who.strip_prefix("credential:") {
@@ -95,7 +95,7 @@ impl KnownNames {
             })
     }
 
-    /// Everything by which the audit knows callers of this name: keys, people, clients, and ids as they are.
+    /// Every id under which the audit knows callers of this name: keys, people, clients, and ids as given.
     pub(super) fn callers_named(&self, name: &str) -> Vec<String> {
         let is_it = |known: &str| known.eq_ignore_ascii_case(name);
         let keys = self.keys.iter().filter(|(_, known)| is_it(known));
@@ -110,14 +110,14 @@ impl KnownNames {
         known.chain([name.to_owned()]).collect()
     }
 
-    /// Of a person, key, connection or approval that an event names.
+    /// The name of a person, key, connection or approval of an event.
     pub(super) fn thing(&self, id: &str) -> Option<&str> {
         let grant = || self.grants.get(id).map(|(client, _)| client);
         let found = self.people.get(id).or_else(|| self.keys.get(id));
         found.or_else(grant).map(String::as_str)
     }
 
-    /// The name of a location by its alias or its id at HighLevel; `None` where nobody gave it one.
+    /// The name of a location by its alias or HighLevel's id; `None` if it has none.
     pub(super) fn location(&self, alias: Option<&str>, id: Option<&str>) -> Option<&str> {
         let by_alias = alias.and_then(|alias| self.aliases.get(alias));
         let by_id = || Some(&self.locations.get(id?)?.0);
@@ -125,7 +125,7 @@ impl KnownNames {
         Some(name.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// A location for a cell: its alias, else what is known of it.
+    /// A location for a cell: its alias, else its name or id.
     pub(super) fn location_or_id<'a>(
         &'a self,
         alias: Option<&'a str>,
@@ -135,7 +135,7 @@ impl KnownNames {
         alias.or_else(known).or(id)
     }
 
-    /// Who decided about an approval, while that is kept.
+    /// The person who decided about an approval, while that is stored.
     pub(super) fn decider(&self, handle: &str) -> Result<Option<String>, CliError> {
         let approval = self.approvals.get(handle).wait()?;
         Ok(approval.and_then(|approval| approval.decided_by))

@@ -51,7 +51,7 @@ pub(super) fn run(command: LocationsCommand, flags: &Flags) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-/// A location, as a list shows it.
+/// A location as a list shows it.
 #[derive(Serialize)]
 struct LocationListRow {
     alias: String,
@@ -59,9 +59,9 @@ struct LocationListRow {
     location: String,
     location_name: String,
     credential: String,
-    /// `settings`, or whose it is that was connected.
+    /// `settings`, or the owner of a connected location.
     source: String,
-    /// `usable` or `unusable` of a location of the settings; of a connected one how its credential stands.
+    /// `usable` or `unusable` for a location of the settings; for a connected one the status of its credential.
     state: &'static str,
 }
 
@@ -157,7 +157,7 @@ fn is_unusable(accounts: &Accounts, alias: &str) -> bool {
     account.is_none_or(|account| matches!(account.credential, Credential::Unusable(_)))
 }
 
-/// What people connected, where they may.
+/// The connected locations, if the settings allow connecting.
 pub(super) fn connected(config: &Config) -> Result<Vec<VaultLocation>, CliError> {
     if !config.oauth.is_on() || !has_store(config)? {
         return Ok(Vec::new());

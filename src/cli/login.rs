@@ -28,7 +28,7 @@ use state::logins::Logins;
 use tokens::TokenPurpose;
 pub(super) use tokens::{LoginTokens, TokenTrouble};
 
-/// How long a person may take.
+/// How long a person may take to sign in.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Args)]
@@ -72,7 +72,7 @@ pub(super) struct Logout {
     of: StateFlags,
 }
 
-/// What only this program knows of a sign-in that is under way.
+/// The secrets of a running sign-in that only this program knows.
 struct LoginProof {
     state: String,
     verifier: SecretString,
@@ -164,7 +164,7 @@ impl Login {
 }
 
 impl Logout {
-    /// The server is told; where it cannot be, the login is forgotten here all the same.
+    /// Tells the server. If that fails, the login is forgotten here all the same.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let Some(url) = &self.url else {
             return highlevel::sign_out(&self, flags);
@@ -204,7 +204,7 @@ impl LoginProof {
         })
     }
 
-    /// Where the person signs in.
+    /// The page where the person signs in.
     fn page(
         &self,
         server: &SignInServer,

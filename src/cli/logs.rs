@@ -1,4 +1,4 @@
-//! `logs`: what calls did, what waits for people and what they decided, in one stream.
+//! `logs`: calls, waiting approvals and decisions in one stream.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -21,10 +21,10 @@ use super::text::count;
 use super::{CliError, StateFlags};
 use crate::config::{Config, Flags};
 
-/// How often the store is looked at.
+/// The interval at which the store is read.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Most events that are taken at one look.
+/// Most events that are read at once.
 const EVENTS_AT_ONCE: usize = 500;
 
 #[derive(Args)]
@@ -43,15 +43,15 @@ pub(super) struct Logs {
     of: StateFlags,
 }
 
-/// One thing that happened.
+/// One entry of the stream.
 #[derive(Serialize)]
 struct LogRow {
     time: Timestamp,
     /// `call`, `refused`, `approval` or `event`.
     kind: &'static str,
-    /// Of the call, or of the approval; none for an event.
+    /// The id of the call or approval; none for an event.
     id: Option<String>,
-    /// How it ended or stands, or which event it was.
+    /// The outcome or state, or the kind of event.
     what: String,
     tool: Option<String>,
     alias: Option<String>,
@@ -88,13 +88,13 @@ impl Logs {
     }
 }
 
-/// Where a reader is in the audit, the events and the approvals.
+/// The reader's position in the audit, the events and the approvals.
 struct Journal<'a> {
     config: &'a Config,
     store: &'a Store,
     audit: Follow,
     last_event: Option<Event>,
-    /// How each approval that is not over stood when it was looked at last.
+    /// The last seen state of each approval that is not over.
     approvals: HashMap<String, ApprovalState>,
     is_first: bool,
 }
@@ -111,7 +111,7 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// What happened since the last look, in its order.
+    /// Everything since the last look, in order.
     fn more(&mut self) -> Result<Vec<LogRow>, CliError> {
         let calls = self.audit.more(&AuditQuery::default())?.records;
         let events = self.new_events()?;
@@ -137,17 +137,17 @@ impl<'a> Journal<'a> {
         let is_new = |event: &&Event| Some(*event) != last.as_ref();
         let new: Vec<Event> = newest.iter().take_while(is_new).cloned().collect();
         self.last_event = newest.into_iter().next();
-        // The approval itself tells who decided.
+        // The approval itself has the decision.
         let decided = EventKind::ApprovalDecided.name();
         Ok(new.into_iter().filter(|one| one.kind != decided).collect())
     }
 
-    /// Each as it stands now, where that is not how it stood.
+    /// Approvals whose state has changed, in their present state.
     fn changed_approvals(&mut self) -> Result<Vec<Approval>, CliError> {
         let approvals = Approvals::new(self.store);
         let mut found = match self.is_first {
             true => approvals.list().wait()?,
-            // All that are kept are many: of those that were decided only they are read that waited.
+            // Many are stored. Of the decided ones, only those that were waiting before are read.
             false => approvals.waiting().wait()?,
         };
         let open: Vec<String> = self.approvals.keys().cloned().collect();
@@ -163,7 +163,7 @@ impl<'a> Journal<'a> {
         for one in &found {
             self.approvals.insert(one.handle.clone(), one.state);
         }
-        // Of what is over nothing is left to hear.
+        // An approval that is over does not change any more.
         self.approvals.retain(|_, state| {
             matches!(
                 state,

@@ -1,4 +1,4 @@
-//! `man`: the help of every command as a page of the manual.
+//! `man`: the help of every command as manual pages.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

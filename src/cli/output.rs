@@ -1,7 +1,7 @@
-//! The one form of what commands print: a table on a terminal, lines with tabs in a pipe, JSON where it is asked for.
+//! The one form of what commands print: a table on a terminal, lines with tabs in a pipe, JSON on request.
 //!
-//! Of a list a pipe gets a line a row, with every column that the table can have, whole and without a header; `--json` gives
-//! one object a line. Of a single thing a pipe gets a line a field; `--json` gives one object on one line.
+//! A list in a pipe has one line per row, with every column of the table, uncut and without a header; with `--json` one
+//! object per line. A single thing in a pipe has one line per field; with `--json` it is one object on one line.
 
 use std::fmt::{Display, Write as _};
 use std::io::{ErrorKind, IsTerminal, Write as _};
@@ -34,13 +34,13 @@ pub(super) struct ListFlags {
     pub(super) of: StateFlags,
 }
 
-/// One row of a list. As JSON it has every field under the name that all commands give it.
+/// One row of a list. Its JSON has every field, under the name that all commands use.
 pub(super) trait TableRow<const WIDTH: usize>: Serialize {
     const COLUMNS: [Column; WIDTH];
 
     fn cells(&self) -> [Text; WIDTH];
 
-    /// Everything about this row, where a terminal shows that instead of a line of a table.
+    /// All fields of this row, if a terminal shows these instead of a line of a table.
     fn card(&self) -> Option<Vec<CardField>> {
         None
     }
@@ -51,7 +51,7 @@ impl OutputFlags {
         self.json
     }
 
-    /// Prints a list. Of an empty one `none` says beside what to do next; a pipe gets nothing.
+    /// Prints a list. On a terminal, an empty list prints `none`, with the next step; in a pipe nothing.
     pub(super) fn rows<const WIDTH: usize, R: TableRow<WIDTH>>(
         self,
         rows: &[R],
@@ -60,7 +60,7 @@ impl OutputFlags {
         self.paged_rows(rows, none, &PagerFlags::none())
     }
 
-    /// The same for a list that is long, through the person's own pager.
+    /// The same for a long list, through the person's own pager.
     pub(super) fn paged_rows<const WIDTH: usize, R: TableRow<WIDTH>>(
         self,
         rows: &[R],
@@ -90,7 +90,7 @@ impl OutputFlags {
         Ok(())
     }
 
-    /// Prints rows of a list that is still growing, `table` on a terminal. Whether somebody still reads them.
+    /// Prints rows of a growing list, through `table` on a terminal. Returns whether somebody still reads them.
     pub(super) fn still_read<const WIDTH: usize, R: TableRow<WIDTH>>(
         self,
         rows: &[R],
@@ -125,7 +125,7 @@ impl OutputFlags {
         }
     }
 
-    /// One row as a pipe gets it.
+    /// One row for a pipe.
     fn line<const WIDTH: usize, R: TableRow<WIDTH>>(self, row: &R) -> Result<String, CliError> {
         if self.json {
             return Ok(serde_json::to_string(row)? + "\n");
@@ -152,7 +152,7 @@ impl OutputFlags {
         print(lines)
     }
 
-    /// Prints what was done, or `text` as it is.
+    /// Prints `record` as JSON with `--json`, else `text` as it is.
     pub(super) fn record(
         self,
         record: &impl Serialize,
@@ -183,7 +183,7 @@ mod tests {
 
     use crate::cli::Cli;
 
-    /// Commands that take no `--json`, and why.
+    /// Commands that take no `--json`, with the reason.
     const WITHOUT_DATA: [(&str, &str); 5] = [
         ("completions", "a shell reads its script"),
         ("man", "it writes pages into a folder"),
@@ -195,7 +195,7 @@ mod tests {
         ("stdio", "stdin and stdout are a client's"),
     ];
 
-    /// The commands that do something, by their whole names.
+    /// The commands that run, by their full names.
     fn leaves(command: &Command, name: &str, found: &mut Vec<(String, bool)>) {
         let takes_json = |argument: &clap::Arg| argument.get_long() == Some("json");
         if !command.has_subcommands() {
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    /// What a list shows is drawn at 60, 80 and 100 columns in a test beside it.
+    /// A test beside each list draws it at 60, 80 and 100 columns.
     #[test]
     fn every_list_is_held_to_narrow_terminals() {
         let mut found = Vec::new();
@@ -244,7 +244,7 @@ mod tests {
         );
         let lists = |text: &str| text.matches("impl TableRow<").count();
         let checks = |text: &str| text.matches("check_fits(&").count();
-        // This text names both.
+        // This file names both.
         found.retain(|(path, text)| lists(text) > 0 && !path.ends_with("output.rs"));
         assert!(found.len() > 5);
         for (path, text) in found {

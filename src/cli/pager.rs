@@ -9,7 +9,7 @@ use clap::Args;
 use super::{CliError, print, runtime, unless_closed};
 use crate::config::variable;
 
-/// Quits where all fits on one screen, keeps colours, and leaves the text on the screen.
+/// Exits if everything fits on one screen, keeps colours, and leaves the text on the screen.
 const USUAL: &str = "less -FRX";
 
 /// How a command with a long output shows it.
@@ -21,12 +21,12 @@ pub(super) struct PagerFlags {
 }
 
 impl PagerFlags {
-    /// For what is short.
+    /// For short output.
     pub(super) fn none() -> Self {
         Self { no_pager: true }
     }
 
-    /// Prints `text`: on a terminal through the pager of the variable PAGER, or less where there is none.
+    /// Prints `text`: on a terminal through the pager of the variable PAGER, or else less.
     pub(super) fn print(&self, text: impl Display) -> Result<(), CliError> {
         let pager = variable("PAGER").unwrap_or_else(|| USUAL.to_owned());
         let mut words = pager.split_whitespace();
@@ -39,18 +39,18 @@ impl PagerFlags {
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::piped());
         if variable("LESS").is_none() {
-            // By itself it shows colours as letters.
+            // Without this, it shows colour codes as characters.
             command.env("LESS", "FRX");
         }
         let Ok(mut child) = command.spawn() else {
-            // There is no such program here.
+            // The program does not exist here.
             return print(text);
         };
-        // Ctrl-C is the pager's: were this program to end, both the pager and the shell would read the keyboard.
+        // The pager handles Ctrl-C: if this program ended, pager and shell would both read the keyboard.
         let runtime = runtime()?;
         runtime.spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
         if let Some(mut stdin) = child.stdin.take() {
-            // Whoever has read enough closes the pager.
+            // A reader may close the pager early.
             unless_closed(write!(stdin, "{text}"))?;
         }
         child.wait()?;

@@ -1,4 +1,4 @@
-//! `people`: who may sign in and who is invited, and the end of that.
+//! `people`: lists and ends people who may sign in, and invitations.
 
 use std::process::ExitCode;
 
@@ -87,7 +87,7 @@ fn end(
     removes_locations: bool,
     output: OutputFlags,
 ) -> Result<(), CliError> {
-    // No person's id begins so.
+    // No person's id begins like this.
     if who.starts_with("lnk_") {
         let link = Links::new(store).end(who, None).wait()?;
         let text = format!("nobody joins by {} any more\n", link.id);
@@ -132,7 +132,7 @@ fn end(
     Ok(())
 }
 
-/// Somebody who may sign in, or may once they have joined, as a list shows them.
+/// A person who may sign in, or may once they have joined, as a list shows them.
 #[derive(Serialize)]
 struct PersonRow<'a> {
     id: &'a str,
@@ -142,7 +142,7 @@ struct PersonRow<'a> {
     role: &'static str,
     all_locations: bool,
     locations: Vec<&'a str>,
-    /// Where the person may approve calls, of the locations that are named.
+    /// The listed locations where the person may approve calls.
     approves_in: Vec<&'a str>,
     approves_all: bool,
     policy: Option<&'a str>,
@@ -150,7 +150,7 @@ struct PersonRow<'a> {
     created: Timestamp,
     seen: Option<Timestamp>,
     ended: Option<Timestamp>,
-    /// Of an invitation: until when, and how many may join.
+    /// For an invitation: its expiry, and the number of people who may join.
     expires: Option<Timestamp>,
     uses_left: Option<u32>,
     #[serde(skip)]
@@ -171,7 +171,7 @@ impl<'a> PersonRow<'a> {
         }
     }
 
-    /// Of one by which somebody may still join.
+    /// The row of a link by which somebody may still join.
     fn invited(link: &'a LinkRecord) -> Option<Self> {
         let Offer::Invite(invitation) = &link.offer else {
             return None;
@@ -248,11 +248,11 @@ impl TableRow<5> for PersonRow<'_> {
     }
 }
 
-/// What a person may do, or may once the person has joined.
+/// The rights of a person, or of an invited person after joining.
 pub(super) struct PersonRights<'a> {
     role: PersonRole,
     all_locations: bool,
-    /// Aliases, and whether the person approves calls there.
+    /// Aliases, and whether the person may approve calls there.
     locations: Vec<(&'a str, bool)>,
     approves_all: bool,
     policy: Option<&'a str>,
@@ -322,7 +322,7 @@ pub(super) fn describe(rights: &PersonRights) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// The day alone: lists have little room.
+/// Only the day: lists have little room.
 pub(super) fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
 }

@@ -1,4 +1,4 @@
-//! `policy`: whether a file of rules is sound, and what it says of one tool.
+//! `policy`: checks a file of rules, and explains its effect on one tool.
 
 mod explain;
 mod sections;
@@ -48,7 +48,7 @@ impl PolicyCommand {
     }
 }
 
-/// Fails where the file is wrong, and where it names locations that the settings, if they can be read, do not have.
+/// Fails if the file is faulty, or names locations that the settings, if they can be read, do not have.
 fn check(flags: &Flags, file: &Path, output: OutputFlags) -> Result<(), CliError> {
     let rules = read_rules(file)?;
     match Config::load(flags) {
@@ -61,7 +61,7 @@ fn check(flags: &Flags, file: &Path, output: OutputFlags) -> Result<(), CliError
                 .collect();
             match typos.as_slice() {
                 [] => {}
-                // It may be one that somebody connects one day.
+                // It may be a location that somebody connects later.
                 typos if config.oauth.is_on() => {
                     for what in typos {
                         note(format_args!("Careful: {what}"));
@@ -82,7 +82,7 @@ fn check(flags: &Flags, file: &Path, output: OutputFlags) -> Result<(), CliError
 struct KnownAliases(Vec<String>);
 
 impl KnownAliases {
-    /// Of the settings, and of what people connected.
+    /// The aliases of the settings and of connected locations.
     fn read(config: &Config) -> Result<Self, CliError> {
         let mut aliases: Vec<String> = config.locations.keys().cloned().collect();
         if has_store(config)? {
@@ -92,7 +92,7 @@ impl KnownAliases {
         Ok(Self(aliases))
     }
 
-    /// Settings without any location say nothing of what the rules name.
+    /// Settings without any location cannot tell which names are wrong.
     fn has(&self, alias: &str, rules: &Rules) -> bool {
         match self.0.is_empty() {
             true => rules.has_location(alias),
@@ -100,7 +100,7 @@ impl KnownAliases {
         }
     }
 
-    /// What the rules name and nobody has.
+    /// Aliases in the rules that no location has.
     fn typos<'a>(&self, rules: &'a Rules) -> Vec<&'a str> {
         let named = rules.location_names();
         named.filter(|alias| !self.has(alias, rules)).collect()

@@ -1,4 +1,4 @@
-//! Why a port cannot be had: which program has it, and what to do.
+//! Explains why a port is not available: which program has it, and what to do.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 
-/// What the kernel calls a socket that listens.
+/// The kernel's code for a listening socket.
 const LISTENS: &str = "0A";
 
-/// Our own commands that listen: they may be ended without a thought for somebody else's work.
+/// This program's own commands that listen: they may be ended without harm to others.
 const OURS: [&str; 2] = ["serve", "sandbox"];
 
-/// A program that listens, as far as the system tells this user.
+/// A listening program, as far as the system shows it to this user.
 struct PortHolder {
     pid: u32,
-    /// The name of its file, and of one of ours its command.
+    /// The name of its file; for one of ours, the command.
     name: String,
     is_ours: bool,
 }
 
-/// What to tell whoever wanted to listen on `listen`.
+/// The error for a user who wanted to listen on `listen`.
 pub(super) fn cannot_listen(listen: SocketAddr, error: &io::Error) -> CliError {
     let other = match listen.port().checked_add(1) {
         Some(port) => format!("--listen {}", SocketAddr::new(listen.ip(), port)),
@@ -50,7 +50,7 @@ pub(super) fn cannot_listen(listen: SocketAddr, error: &io::Error) -> CliError {
 }
 
 impl PortHolder {
-    /// Linux tells it in /proc, of programs of the same user; other systems have no such files.
+    /// Linux shows it in /proc, for programs of the same user. Other systems have no such files.
     fn find(listen: SocketAddr) -> Option<Self> {
         let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
         let inodes: Vec<String> = tables
@@ -67,7 +67,7 @@ impl PortHolder {
         })
     }
 
-    /// Of the command's words no more than which of ours it is: others may have secrets among theirs.
+    /// From the command line only which of our commands it is: others' may contain secrets.
     fn new(pid: u32, folder: &Path) -> Self {
         let command = fs::read(folder.join("cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command);
@@ -87,7 +87,7 @@ impl PortHolder {
     }
 }
 
-/// The inodes of what listens in a way that leaves `listen` to nobody else.
+/// The inodes of sockets that keep others from listening on `listen`.
 fn listening_inodes(table: &str, listen: SocketAddr) -> Vec<String> {
     let lines = table.lines().skip(1);
     lines
@@ -106,7 +106,7 @@ fn listening_inodes(table: &str, listen: SocketAddr) -> Vec<String> {
         .collect()
 }
 
-/// The kernel prints words of 32 bits as the machine's own numbers.
+/// The kernel prints 32-bit words in the machine's byte order.
 fn address_in_hex(text: &str) -> Option<IpAddr> {
     let mut bytes = Vec::new();
     for at in (0..text.len()).step_by(8) {

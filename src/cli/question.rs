@@ -4,19 +4,19 @@ use std::io::{IsTerminal, Write};
 
 use super::CliError;
 
-/// Whether somebody is there who reads the question and types the answer.
+/// Whether a person reads the terminal and can answer.
 pub(super) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Puts `question` on stderr, and waits for a line. Whatever is no yes is a no, and so is the end of stdin; Ctrl-C ends the
-/// program.
+/// Puts `question` on stderr and waits for a line. Anything but yes is a no, and so is the end of stdin; Ctrl-C ends
+/// the program.
 pub(super) fn ask(question: &str) -> Result<bool, CliError> {
     eprint!("{question} [y/N] ");
     std::io::stderr().flush()?;
     let mut line = String::new();
     let bytes = std::io::stdin().read_line(&mut line)?;
-    // At the end of stdin nobody ended the line.
+    // At the end of stdin the line has no line break.
     if bytes == 0 {
         eprintln!();
     }

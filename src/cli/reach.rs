@@ -1,4 +1,4 @@
-//! Checks that locations and sections of the rules that a command names exist.
+//! Checks that the locations and sections of rules in a command exist.
 
 use state::Store;
 use state::rule_sections::RuleSections;
@@ -9,8 +9,8 @@ use crate::call::read_rules;
 use crate::config::Config;
 use tool::nearest;
 
-/// Fails where one of them may not be given to others: it is neither of the settings nor one that was connected for
-/// everybody. What a person connected is that person's.
+/// Fails if one of them cannot be given to others: it is neither in the settings nor connected for everybody. A
+/// location that a person connected belongs to that person.
 pub(super) fn check_given(
     config: &Config,
     store: &Store,
@@ -19,7 +19,7 @@ pub(super) fn check_given(
     check(config, store, aliases, |location| location.owner.is_none())
 }
 
-/// Fails where one of them is no location at all.
+/// Fails if one of them is not a location.
 pub(super) fn check_known(
     config: &Config,
     store: &Store,
@@ -58,7 +58,7 @@ fn check(
     }
 }
 
-/// Said of an alias that none of `known` is.
+/// The error for an alias that is not in `known`.
 pub(super) fn no_location<'a>(alias: &str, known: impl IntoIterator<Item = &'a str>) -> CliError {
     let remedy = match nearest(alias, known.into_iter().map(|one| (one, one))) {
         Some(near) => format!("did you mean {near}?"),
@@ -67,7 +67,7 @@ pub(super) fn no_location<'a>(alias: &str, known: impl IntoIterator<Item = &'a s
     CliError(format!("there is no location {alias}; {remedy}"))
 }
 
-/// Fails where neither the file of rules nor the store has such a section.
+/// Fails if neither the file of rules nor the store has such a section.
 pub(super) fn check_policy(
     config: &Config,
     store: &Store,

@@ -1,4 +1,4 @@
-//! Servers that run on a state folder: each leaves a file there that is locked for as long as it lives.
+//! The servers that run on a state folder: each keeps a locked file there for as long as it lives.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::config::Config;
 
 const PREFIX: &str = "server-";
 
-/// What a server says of itself.
+/// A server's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RunningServer {
     pub(super) pid: u32,
@@ -26,15 +26,15 @@ pub(super) struct RunningServer {
     pub(super) store: String,
 }
 
-/// The file of this process, which goes with it.
+/// The file of this process, removed on drop.
 pub(super) struct Announcement {
-    /// Whoever finds it unlocked knows that its process is gone, whatever became of the number.
+    /// An unlocked file means that its process is gone, whatever its number.
     _locked: File,
     path: PathBuf,
 }
 
 impl RunningServer {
-    /// Those that run on the state folder of the settings, the oldest first. Files of processes that are gone are removed.
+    /// The servers on the state folder of the settings, the oldest first. Removes files of processes that are gone.
     pub(super) fn find(config: &Config) -> Result<Vec<Self>, CliError> {
         let Some(folder) = config.state.folder()? else {
             return Ok(Vec::new());
@@ -55,7 +55,7 @@ impl RunningServer {
 }
 
 impl Announcement {
-    /// Says that this process serves there. Where that cannot be, a warning is all: clients are served all the same.
+    /// Announces that this process serves there. A failure is only a warning: clients are served all the same.
     pub(super) fn make(config: &Config, address: SocketAddr) -> Option<Self> {
         let folder = config.state.folder().ok().flatten()?;
         let server = RunningServer {
@@ -78,7 +78,7 @@ impl Announcement {
 impl RunningServer {
     fn announce(&self, folder: &Path) -> std::io::Result<Announcement> {
         let mut file = NamedTempFile::new_in(folder)?;
-        // Before it has its name, so that nobody takes it for one that is left over.
+        // Locked before it gets its name, so that nobody takes it for a leftover.
         file.as_file().lock()?;
         file.write_all(serde_json::to_string(self)?.as_bytes())?;
         let path = folder.join(format!("{PREFIX}{}.json", self.pid));
@@ -92,7 +92,7 @@ impl RunningServer {
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        // What is left over is removed by the next who looks.
+        // A leftover is removed at the next look.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         assert!(found[0].is_on_store_of(&config));
         config.upstream.simulated = true;
         assert!(!found[0].is_on_store_of(&config));
-        // As a process leaves it that is killed: the file stays, and its lock is gone.
+        // What a killed process leaves: the file stays, and its lock is gone.
         let path = announced.path.clone();
         let text = fs::read_to_string(&path).expect("text");
         drop(announced);

@@ -91,7 +91,7 @@ impl Sandbox {
         runtime()?.block_on(async {
             let listener = tokio::net::TcpListener::bind(listen).await;
             let listener = listener.map_err(|error| cannot_listen(listen, &error))?;
-            // Before anything is said: the file of --data may be no such thing.
+            // Before anything is printed: the file of --data may not be a database.
             let server = SandboxServer::open(options)?;
             let address = listener.local_addr()?;
             print(format_args!(
@@ -108,7 +108,7 @@ impl Sandbox {
 }
 
 impl SandboxListener {
-    /// Takes a free port; `serve` answers on it.
+    /// Binds a free port; `serve` answers on it.
     pub(super) fn new() -> Result<Self, CliError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
@@ -116,12 +116,12 @@ impl SandboxListener {
         Ok(Self { listener, url })
     }
 
-    /// One where the command was given `--sandbox`.
+    /// A listener if `--sandbox` was given.
     pub(super) fn when(asked: bool) -> Result<Option<Self>, CliError> {
         asked.then(Self::new).transpose()
     }
 
-    /// Puts the sandbox and its account in the place of HighLevel and any other account.
+    /// Makes the settings use the sandbox and its account instead of HighLevel and any other account.
     pub(super) fn stands_in(&self, config: &mut Config) {
         config.upstream.base_url.clone_from(&self.url);
         config.upstream.simulated = true;

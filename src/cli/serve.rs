@@ -1,4 +1,4 @@
-//! `serve`: MCP over HTTP until a signal, or the end of the terminal, stops it.
+//! `serve`: MCP over HTTP until a signal, or the end of its terminal, stops it.
 
 mod first_steps;
 mod signals;
@@ -127,7 +127,7 @@ impl Serve {
                 signals.until_stop(&hangup, drain, interrupted),
             )
             .await;
-            // Whether it is heard is no matter: without a word it is gone soon.
+            // A failure does not matter: other instances soon notice its absence.
             let _ = store.leave().await;
             Ok::<_, CliError>(())
         })?;
@@ -139,7 +139,7 @@ impl Serve {
     }
 }
 
-/// Reads locations and rules again at each hangup. What is not usable changes nothing.
+/// Reloads locations and rules at each hangup. Unusable ones change nothing.
 async fn reload(flags: Flags, pipeline: Pipeline, hangup: Arc<Notify>) {
     loop {
         hangup.notified().await;
@@ -162,7 +162,7 @@ async fn reload(flags: Flags, pipeline: Pipeline, hangup: Arc<Notify>) {
     }
 }
 
-/// Tokens that travel over a network without TLS can be read there.
+/// Refuses to serve a network without TLS, where tokens could be read.
 fn refuse_plain_text(server: &config::ServerSettings) -> Result<(), CliError> {
     if server.tls != Tls::Required || server.listen.ip().is_loopback() {
         return Ok(());
@@ -174,7 +174,7 @@ fn refuse_plain_text(server: &config::ServerSettings) -> Result<(), CliError> {
     )))
 }
 
-/// Another instance on this machine may have the port, which is no reason not to serve.
+/// Serves metrics. Another instance on this machine may have the port, which must not prevent serving.
 async fn metrics(config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
     let settings = &config.metrics;
     if settings.listen.is_empty() {

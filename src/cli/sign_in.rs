@@ -5,7 +5,7 @@ use crate::config::Config;
 
 const OFF: &str = "oauth.url is not set, so nobody can sign in at this server";
 
-/// Fails where nobody can sign in.
+/// Fails if nobody can sign in.
 pub(super) fn url(config: &Config) -> Result<&str, CliError> {
     if config.oauth.is_on() {
         return Ok(&config.oauth.url);
@@ -15,7 +15,7 @@ pub(super) fn url(config: &Config) -> Result<&str, CliError> {
     )))
 }
 
-/// Says on the terminal that nobody can sign in, where that is so: what is kept can be looked at and ended all the same.
+/// Warns on the terminal if nobody can sign in. What is stored can still be listed and ended.
 pub(super) fn warn_when_off(config: &Config) {
     if !config.oauth.is_on() {
         eprintln!("Note: {OFF}.");

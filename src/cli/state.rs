@@ -1,4 +1,4 @@
-//! `state`: where what outlives the process is, copies of it, and its keys.
+//! `state`: the place of the state, its backups, and its keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

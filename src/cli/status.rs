@@ -1,4 +1,4 @@
-//! `status`: whether a server runs on a state folder, and what it holds.
+//! `status`: whether a server runs on a state folder, and what the folder holds.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,16 +24,16 @@ use super::{CliError, StateFlags, runtime};
 use crate::call::{missing_store, open_grants, open_store};
 use crate::config::{Config, Flags};
 
-/// How long a server has to say that it is ready.
+/// Longest wait for a server's answer about its readiness.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a server of ours says at `/readyz`.
+/// This server's answers at `/readyz`.
 const READY: [&str; 5] = ["ok", "paused", "stopping", "joining", "without its store"];
 
-/// What it says where it takes calls; paused it takes those that read.
+/// The answers of a server that takes calls; while paused it takes reads.
 const SERVES: [&str; 2] = ["ok", "paused"];
 
-/// How far back failures are counted.
+/// The time in which failures are counted.
 const LATELY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Most kinds of failures that are shown.
@@ -51,7 +51,7 @@ pub(super) struct StatusCommand {
     of: StateFlags,
 }
 
-/// What is known of the servers of one state folder, and of its store.
+/// The state of the servers of one state folder, and of its store.
 #[derive(Serialize)]
 struct ServerStatus {
     running: bool,
@@ -66,11 +66,11 @@ struct ServerStatus {
     keys: usize,
     people: usize,
     connections: usize,
-    /// Of calls that change something, in the last 24 hours.
+    /// Calls that change something, in the last 24 hours.
     calls: usize,
     refused: usize,
     failed: usize,
-    /// How often each failure and refusal was, by its class; `rate_limited` is a 429 that stayed.
+    /// The number of failures and refusals by class; `rate_limited` is a 429 after all retries.
     failures: BTreeMap<String, usize>,
     last_failure: Option<LastFailure>,
 }
@@ -79,16 +79,16 @@ struct ServerStatus {
 struct ReadyServer {
     #[serde(flatten)]
     server: RunningServer,
-    /// One of `READY`, or why it does not answer.
+    /// One of `READY`, or the reason that it does not answer.
     ready: String,
 }
 
-/// What the server of the settings says, whatever state folder it has.
+/// The readiness of the server of these settings, whatever its state folder.
 #[derive(Serialize)]
 struct HealthAnswer {
     address: SocketAddr,
     is_ready: bool,
-    /// What `/readyz` says, or why it does not answer.
+    /// The answer of `/readyz`, or the reason that there is none.
     ready: String,
 }
 
@@ -101,7 +101,7 @@ struct LastFailure {
 }
 
 impl StatusCommand {
-    /// Exit code 1 where no server runs.
+    /// Exit code 1 if no server runs.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         if self.ready {
             return self.check_health(&Config::load(flags)?);
@@ -146,7 +146,7 @@ impl StatusCommand {
         Ok(ExitCode::from(u8::from(!status.running)))
     }
 
-    /// Reads nothing but the settings: it is run every few seconds, and a database that is away is no reason to start anew.
+    /// Reads only the settings: it runs every few seconds, and a missing database is no reason to restart the server.
     fn check_health(self, config: &Config) -> Result<ExitCode, CliError> {
         let address = config.server.listen;
         let ready = runtime()?.block_on(ask(address));
@@ -327,7 +327,7 @@ impl ServerStatus {
     }
 }
 
-/// What went wrong with a call, by its class.
+/// The class of a call's failure.
 fn failure(record: &AuditRecord) -> Option<&str> {
     match record.state {
         RecordState::Begun => None,
@@ -336,7 +336,7 @@ fn failure(record: &AuditRecord) -> Option<&str> {
     }
 }
 
-/// What a server says of whether it is ready.
+/// The server's answer about its readiness.
 async fn ask(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -1,4 +1,4 @@
-//! `stdio`: MCP over stdin and stdout for one account, or for a server elsewhere.
+//! `stdio`: MCP over stdin and stdout for one account, or for a remote server.
 
 mod keeper;
 mod relay;
@@ -84,7 +84,7 @@ impl Stdio {
             pipeline.transport().meet_valkey();
             tokio::spawn(pipeline.run_approvals(own));
             mcp::serve(handler, limits).await?;
-            // Whether it is heard is no matter: without a word it is gone soon.
+            // A failure does not matter: other instances soon notice its absence.
             let _ = store.leave().await;
             Ok::<_, CliError>(())
         })?;
@@ -93,7 +93,7 @@ impl Stdio {
     }
 }
 
-/// An access key opens a server, and here there is none.
+/// An access key is for a remote server, and here none is named.
 fn refuse_key(config: &Config, is_sandbox: bool) -> Result<(), CliError> {
     if is_sandbox || !is_key(config.account.token.expose_secret()) {
         return Ok(());
@@ -113,7 +113,7 @@ fn limits(config: &Config) -> mcp::StdioLimits {
     }
 }
 
-/// The tools of a server elsewhere.
+/// Serves the tools of a remote server.
 fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
     let address = ServerAddress::parse(url)?;
     let config = Config::load(flags)?;
@@ -139,7 +139,7 @@ fn relay(url: &str, flags: &Flags) -> Result<ExitCode, CliError> {
         Relay::run(patient_client()?, address, credential, limits(&config)).await
     })?;
     telemetry.finish();
-    // Reading stdin is a thread that nothing ends.
+    // The thread that reads stdin cannot be ended.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! Tables as wide as a terminal: which columns there is room for, and what is cut of values that are too long.
+//! Tables as wide as a terminal: selects the columns that fit, and cuts values that are too long.
 
 use std::borrow::Borrow;
 use std::fmt::Display;
@@ -9,22 +9,22 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::{Text, shorten, start, wrap};
 
-/// Of a terminal that does not tell how wide it is.
+/// The width of a terminal that does not report one.
 const USUAL_WIDTH: usize = 80;
 
-/// No column is narrower, unless everything in it is.
+/// The least width of a column, unless all its values are narrower.
 const NARROWEST: usize = 8;
 
-/// Least width of a column that says nothing else, where there is room for it.
+/// The default least width of a column, if there is room.
 const LEAST: usize = 12;
 
-/// Between two columns.
+/// The gap between two columns.
 const GAP: usize = 2;
 
 /// Most lines of a row.
 const MOST_LINES: usize = 3;
 
-/// A column of a list, and what becomes of it where there is little room.
+/// A column of a list, and its behaviour if there is little room.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     title: &'static str,
@@ -43,27 +43,27 @@ enum ColumnFit {
     Prose,
 }
 
-/// A field of a single thing, under its name.
+/// A field of a single thing, with its name.
 pub(super) type CardField = (&'static str, Text);
 
-/// A table, and what there was no room for.
+/// A table, and the columns that did not fit.
 pub(super) struct TableText {
     pub(super) text: String,
     pub(super) left_out: Vec<&'static str>,
 }
 
 impl Column {
-    /// Ids and names that people copy: whole, unless there is no room for it even alone.
+    /// Ids and names that people copy: never cut, unless they do not fit even alone.
     pub(super) const fn copied(title: &'static str) -> Self {
         Self::new(title, ColumnFit::Copied)
     }
 
-    /// Ids of which the beginning is enough.
+    /// Ids whose beginning is enough.
     pub(super) const fn started(title: &'static str) -> Self {
         Self::new(title, ColumnFit::Started).least(NARROWEST)
     }
 
-    /// Values of which both ends tell enough.
+    /// Values whose two ends are enough.
     pub(super) const fn shortened(title: &'static str) -> Self {
         Self::new(title, ColumnFit::Shortened)
     }
@@ -73,17 +73,17 @@ impl Column {
         Self::new(title, ColumnFit::Wrapped)
     }
 
-    /// Sentences that are read to their end, on as many lines as they take.
+    /// Sentences that must be complete, on as many lines as they need.
     pub(super) const fn prose(title: &'static str) -> Self {
         Self::new(title, ColumnFit::Prose)
     }
 
-    /// So wide at least, where its values are and there is room.
+    /// Sets the least width, for columns whose values are as wide and if there is room.
     pub(super) const fn least(self, least: usize) -> Self {
         Self { least, ..self }
     }
 
-    /// Where a terminal is too narrow for all, the column of the greatest rank goes first; one of rank 0 stays.
+    /// On a narrow terminal the columns of highest rank are dropped first. Rank 0 is never dropped.
     pub(super) const fn rank(self, rank: u8) -> Self {
         Self { rank, ..self }
     }
@@ -104,7 +104,7 @@ impl Column {
         }
     }
 
-    /// What of a value stands in a cell of this width.
+    /// The part of a value that a cell of this width shows.
     fn shown(&self, text: &Text, width: usize) -> String {
         match self.fit {
             ColumnFit::Copied | ColumnFit::Shortened => shorten(&text.shown(), width),
@@ -115,7 +115,7 @@ impl Column {
     }
 }
 
-/// The table on a terminal of this width. A column in which no row has anything is not drawn.
+/// The table on a terminal of this width. A column without any value is not drawn.
 pub(super) fn render(columns: &[Column], rows: &[Vec<Text>], width: Option<usize>) -> TableText {
     let is_used = |index: &usize| {
         let mut cells = rows.iter().filter_map(|row| row.get(*index));
@@ -137,7 +137,7 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Text>], width: Option<usize
     draw(&columns, &rows, &widths, true)
 }
 
-/// How wide each column wants to be.
+/// The natural width of each column.
 fn natural<T: Borrow<Text>>(columns: &[Column], rows: &[Vec<T>]) -> Vec<usize> {
     let columns = columns.iter().enumerate();
     let widths = columns.map(|(index, column)| {
@@ -194,8 +194,7 @@ fn draw<T: Borrow<Text>>(
     }
 }
 
-/// A table to which rows are added while it is read. What stands on the screen stays as it is, so that its columns only ever
-/// widen, and stand below a header of their own then.
+/// A table that grows while it is read. Printed lines stay, so columns only get wider, and then get a new header.
 #[derive(Default)]
 pub(super) struct GrowingTable {
     natural: Vec<usize>,
@@ -204,7 +203,7 @@ pub(super) struct GrowingTable {
 }
 
 impl GrowingTable {
-    /// The lines of further rows, on a terminal of this width, which may be another than before.
+    /// The lines of further rows, on a terminal whose width may have changed.
     pub(super) fn add(
         &mut self,
         columns: &[Column],
@@ -213,7 +212,7 @@ impl GrowingTable {
     ) -> TableText {
         let wanted = natural(columns, rows);
         if self.natural.is_empty() {
-            // Room for what is still to come.
+            // Room for later rows.
             let usual = columns.iter().map(|column| match column.fit {
                 ColumnFit::Copied => 0,
                 _ => column.least,
@@ -241,7 +240,7 @@ impl GrowingTable {
     }
 }
 
-/// Fields below each other, each value on as many lines as it takes.
+/// Fields one below the other, each value on as many lines as it needs.
 pub(super) fn card(fields: &[CardField], width: Option<usize>) -> String {
     let names = fields.iter().map(|(name, _)| name.width());
     let names = names.max().unwrap_or_default() + GAP;
@@ -268,14 +267,14 @@ pub(super) fn card(fields: &[CardField], width: Option<usize>) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// How wide a terminal is; `None` where it does not tell.
+/// The width of the terminal; `None` if it does not report one.
 pub(super) fn terminal_width() -> Option<usize> {
     let width = Table::new().width().map(usize::from);
-    // Some say that they have none.
+    // Some report zero.
     width.filter(|width| *width > 0)
 }
 
-/// Says something on stderr, beside what is printed; on a terminal no word of it is broken.
+/// Prints a note on stderr, beside the output. On a terminal, words are not split.
 pub(super) fn note(text: impl Display) {
     let text = text.to_string();
     match std::io::stderr().is_terminal() {
@@ -284,7 +283,7 @@ pub(super) fn note(text: impl Display) {
     }
 }
 
-/// The width of each column; none for those that there is no room for.
+/// The width of each column; none for columns that do not fit.
 fn fit(columns: &[Column], natural: &[usize], room: usize) -> Vec<Option<usize>> {
     let least = columns.iter().zip(natural);
     let mut widths: Vec<Option<usize>> = least
@@ -302,7 +301,7 @@ fn fit(columns: &[Column], natural: &[usize], room: usize) -> Vec<Option<usize>>
             *width = None;
         }
     }
-    // Not even those that stay fit: what people copy is cut, too.
+    // Not even the remaining columns fit, so values to copy are cut, too.
     if needed(&widths) > room {
         for (width, natural) in widths.iter_mut().zip(natural) {
             *width = width.map(|_| (*natural).min(NARROWEST));
@@ -349,7 +348,7 @@ fn needed(widths: &[Option<usize>]) -> usize {
 pub(super) mod tests {
     use super::*;
 
-    /// Holds a list to terminals that are narrow: no line is wider, and no column so narrow that nobody reads it.
+    /// Checks a list on narrow terminals: no line is wider, and no column is too narrow to read.
     #[track_caller]
     pub(in crate::cli) fn check_fits(columns: &[Column], rows: &[Vec<Text>]) {
         assert!(!rows.is_empty());
@@ -435,7 +434,7 @@ pub(super) mod tests {
             let header = "Id  Tool          Locations     Client\n";
             assert_eq!(add(vec![short()]), format!("{header}{row}"));
             assert_eq!(add(vec![short()]), row);
-            // A wider value moves the columns, and a header says where they are now.
+            // A wider value moves the columns, and a new header marks them.
             assert!(add(rows()).starts_with("Id  "));
             assert!(!add(vec![short()]).contains("Id"));
             assert!(!add(rows()).starts_with("Id  "));

@@ -1,4 +1,4 @@
-//! Output that differs between a terminal and a pipe: tables with colours there, plain lines here.
+//! Output that differs between a terminal and a pipe: tables with colours for one, plain lines for the other.
 
 use std::fmt::Write;
 use std::future::Future;
@@ -14,13 +14,13 @@ use super::{CliError, print};
 
 pub(super) use super::text::{Text, visible};
 
-/// What takes longer than this says on a terminal that it is still under way.
+/// Longer work prints a line on the terminal.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Texts are broken here at the latest, in columns: longer lines are hard to read.
+/// Widest text in columns: longer lines are hard to read.
 const WIDEST_TEXT: u16 = 100;
 
-/// On a terminal a table as wide as that, in a pipe the rows alone, one a line, with tabs between the cells.
+/// On a terminal, a table of its width. In a pipe only the rows, one per line, with tabs between the cells.
 pub(super) fn table<const WIDTH: usize>(
     header: [&'static str; WIDTH],
     rows: Vec<[Text; WIDTH]>,
@@ -49,8 +49,8 @@ pub(super) fn table_text<const WIDTH: usize>(
     Ok(lines)
 }
 
-/// Columns without lines between them, behind `indent`, broken at the width of the terminal but for the first, which holds
-/// names; in a pipe none is broken.
+/// Columns without borders after `indent`, wrapped at the width of the terminal except for the first, which has names.
+/// Not wrapped in a pipe.
 pub(super) fn columns<const WIDTH: usize>(
     indent: &str,
     rows: impl IntoIterator<Item = [String; WIDTH]>,
@@ -59,7 +59,7 @@ pub(super) fn columns<const WIDTH: usize>(
     columns_within(width.map(|width| width.min(WIDEST_TEXT)), indent, rows)
 }
 
-/// The same for what people read wherever it goes: at most as wide as the terminal, and as is good to read.
+/// The same for text that people read wherever it goes: at most as wide as the terminal, and not too wide to read.
 pub(super) fn narrow_columns<const WIDTH: usize>(
     indent: &str,
     rows: impl IntoIterator<Item = [String; WIDTH]>,
@@ -94,14 +94,14 @@ fn columns_within<const WIDTH: usize>(
     }
     let mut text = String::new();
     for line in table.lines() {
-        // A cell's own padding is not wanted at the beginning of a line, and no end of one.
+        // Removes the cell's padding at both ends of a line.
         let line = line.strip_prefix(' ').unwrap_or(&line).trim_end();
         text += &format!("{indent}{line}\n");
     }
     text
 }
 
-/// As wide as the terminal; in a pipe no line is broken.
+/// As wide as the terminal; in a pipe no line is wrapped.
 fn wide_table() -> Table {
     let mut table = Table::new();
     table.set_content_arrangement(match std::io::stdout().is_terminal() {
@@ -111,7 +111,7 @@ fn wide_table() -> Table {
     table
 }
 
-/// Has the first `columns` of a table stay whole.
+/// Keeps the first `columns` of a table unwrapped.
 fn keep_whole(table: &mut Table, columns: usize) {
     for index in 0..columns {
         if let Some(column) = table.column_mut(index) {
@@ -120,8 +120,8 @@ fn keep_whole(table: &mut Table, columns: usize) {
     }
 }
 
-/// Prints lines with texts of others in them. A terminal gets what moves its cursor or turns the order of letters round as
-/// JSON spells it, so that JSON stays JSON; a pipe gets everything as it came.
+/// Prints lines with other people's texts in them. On a terminal, characters that move the cursor or reverse text are
+/// JSON escapes, so that JSON stays JSON. In a pipe everything is unchanged.
 pub(super) fn print_relayed(text: &str) -> Result<(), CliError> {
     match std::io::stdout().is_terminal() {
         true => print(spelt_as_json(text)),
@@ -129,7 +129,7 @@ pub(super) fn print_relayed(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Waits for `work`; after a second a line on the terminal says for what.
+/// Waits for `work`. After a second, a line on the terminal says what it waits for.
 pub(super) async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {

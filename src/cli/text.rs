@@ -1,13 +1,13 @@
-//! Texts that commands print: a cell of a list, and what a text of somebody else's becomes before a person sees it.
+//! Texts that commands print: the cells of lists, and other people's texts made safe for a terminal.
 
 use comfy_table::Color;
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What stands for what is left out.
+/// Replaces the omitted part.
 const LEFT_OUT: &str = "…";
 
-/// A cell of a list, coloured on a terminal (not where `NO_COLOR` is set).
+/// A cell of a list, coloured on a terminal (unless `NO_COLOR` is set).
 pub(super) struct Text {
     content: TextContent,
     color: Option<Color>,
@@ -15,14 +15,14 @@ pub(super) struct Text {
 
 enum TextContent {
     Words(String),
-    /// Several names. Where they are too many for a terminal, it shows the first and how many there are beside them.
+    /// Several names. A terminal with too little room shows the first and the number of the others.
     Names(Vec<String>),
-    /// A word for a terminal, and all of it for a pipe.
+    /// A word for a terminal, and the whole text for a pipe.
     Brief {
         word: String,
         whole: String,
     },
-    /// ISO in a pipe. A terminal, where there is little room, gets the time of today, and the day and minute of others.
+    /// ISO in a pipe. A terminal has little room, and shows the time for today, else day and minute.
     Time(Timestamp),
 }
 
@@ -56,7 +56,7 @@ impl Text {
         }
     }
 
-    /// Where the rest is told elsewhere: `word` on a terminal, `whole` in a pipe.
+    /// If the rest is shown elsewhere: `word` on a terminal, `whole` in a pipe.
     pub(super) fn brief(word: impl Into<String>, whole: impl Into<String>) -> Self {
         Self {
             content: TextContent::Brief {
@@ -80,7 +80,7 @@ impl Text {
         time.map_or_else(|| Self::aside(none), Self::time)
     }
 
-    /// A dash where there is none.
+    /// A dash if there is no text.
     pub(super) fn or_dash(text: Option<impl Into<String>>) -> Self {
         text.map_or_else(|| Self::from("-"), Self::from)
     }
@@ -89,7 +89,7 @@ impl Text {
         self.color
     }
 
-    /// All of it, on one line.
+    /// The whole text, on one line.
     pub(super) fn whole(&self) -> String {
         match &self.content {
             TextContent::Words(words) => visible(words),
@@ -99,7 +99,7 @@ impl Text {
         }
     }
 
-    /// As a cell of a table shows it that is wide enough.
+    /// The text in a cell that is wide enough.
     pub(super) fn shown(&self) -> String {
         let time = match &self.content {
             TextContent::Time(time) => time,
@@ -114,7 +114,7 @@ impl Text {
         time.strftime(form).to_string()
     }
 
-    /// As much of it as `lines` lines of `width` hold.
+    /// As much of it as fits into `lines` lines of `width`.
     pub(super) fn wrapped(&self, width: usize, lines: usize) -> String {
         let whole = self.shown();
         let names = match &self.content {
@@ -144,7 +144,7 @@ impl<T: Into<String>> From<T> for Text {
     }
 }
 
-/// Lines that a text takes which is broken between words.
+/// The number of lines of a text that is wrapped between words.
 fn lines_of(text: &str, width: usize) -> usize {
     let (mut lines, mut used) = (1, 0);
     for word in text.split(' ') {
@@ -154,7 +154,7 @@ fn lines_of(text: &str, width: usize) -> usize {
             _ if used + 1 + word <= width => used += 1 + word,
             _ => (lines, used) = (lines + 1, word),
         }
-        // A word that is too long is broken itself.
+        // A word that is too long is split.
         while used > width {
             (lines, used) = (lines + 1, used - width);
         }
@@ -162,7 +162,7 @@ fn lines_of(text: &str, width: usize) -> usize {
     lines
 }
 
-/// A text broken between words, so that no line is wider; a word that is too long stays whole.
+/// Wraps a text between words to this width. A word that is too long stays whole.
 pub(super) fn wrap(text: &str, width: usize) -> String {
     let mut wrapped = String::with_capacity(text.len());
     let mut used = 0;
@@ -180,7 +180,7 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
     wrapped
 }
 
-/// A text, or as much of its beginning as so many lines hold.
+/// A text, or the beginning that fits into this many lines.
 fn cut(text: &str, width: usize, lines: usize) -> String {
     if lines_of(text, width) <= lines {
         return text.to_owned();
@@ -190,12 +190,12 @@ fn cut(text: &str, width: usize, lines: usize) -> String {
     format!("{}{LEFT_OUT}", kept.trim_end())
 }
 
-/// As much of the beginning as fits into `width`.
+/// The beginning that fits into `width`.
 pub(super) fn start(text: &str, width: usize) -> String {
     take(text.chars(), width)
 }
 
-/// As much of both ends of a text as fits into `width`: ids and names differ there.
+/// Both ends of a text within `width`: ids and names differ there.
 pub(super) fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -219,7 +219,7 @@ fn take(letters: impl Iterator<Item = char>, width: usize) -> String {
     letters.take_while(fits).collect()
 }
 
-/// One text of several sentences, of which some may lack their end.
+/// One text of several sentences, of which some may lack their full stop.
 pub(super) fn sentences<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for part in parts
@@ -246,8 +246,8 @@ pub(super) fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// A text of somebody else's on one line: what moves the cursor, or turns the order of letters round, is spelt out, so
-/// that a person judges what is there.
+/// Somebody else's text on one line. Characters that move the cursor or reverse text are written as escapes, so that a
+/// person judges the real text.
 pub(super) fn visible(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -322,7 +322,7 @@ mod tests {
             ("contacts_get-contact", 20, "contacts_get-contact"),
             ("contacts_get-contact", 19, "contacts_…t-contact"),
             ("contacts_get-contact", 8, "cont…act"),
-            // Letters that are two columns wide.
+            // Characters that are two columns wide.
             ("東京都千代田区", 8, "東京…区"),
         ] {
             let shortened = shorten(text, width);

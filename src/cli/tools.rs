@@ -1,4 +1,4 @@
-//! `tools`: what there is to call, how each is called, and the scopes that it needs.
+//! `tools`: lists and explains tools, and the scopes that they need.
 
 mod endpoint_tool;
 mod example;
@@ -101,14 +101,14 @@ impl ToolsCommand {
     }
 }
 
-/// The tool, or a refusal that names those that could have been meant.
+/// The tool, or an error with the names that were probably meant.
 pub(super) fn find(tools: &[&'static Tool], name: &str) -> Result<&'static Tool, CliError> {
     let found = tools.iter().copied().find(|tool| tool.is_called(name));
     let known = || tools.iter().map(|tool| tool.name).collect::<Vec<_>>();
     found.ok_or_else(|| endpoint_tool::unknown(name, &known()))
 }
 
-/// A tool, as a list shows it.
+/// A tool as a list shows it.
 #[derive(Serialize)]
 struct ToolListRow {
     tool: &'static str,

@@ -1,4 +1,4 @@
-//! `usage`: who called how often, where, and with what effect.
+//! `usage`: the number of calls by caller, location and effect.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -58,10 +58,10 @@ enum UsageKey {
     Month,
 }
 
-/// A part of the days that are asked for.
+/// A part of the requested days.
 struct UsagePeriod {
     days: (Date, Date),
-    /// The month that it stands for.
+    /// The month that it is for.
     month: Option<String>,
 }
 
@@ -161,7 +161,7 @@ impl UsageCommand {
     }
 }
 
-/// Reads rows and gives them their names.
+/// Reads rows and adds their names.
 struct UsageReader<'a> {
     report: UsageReport,
     store: &'a Store,
@@ -174,8 +174,8 @@ impl UsageReader<'_> {
         self.keys.contains(&key)
     }
 
-    /// The days as far as they are read at once: `by_days` each for itself, where sums are, so that any number takes the
-    /// memory of one.
+    /// The days in the parts in which they are read. Sums `by_days` are read day by day, so that any number of days
+    /// needs the memory of one.
     fn periods(&self, (first, last): (Date, Date), by_days: bool) -> Vec<UsagePeriod> {
         if self.has(UsageKey::Month) {
             let month = |day: Date| day.strftime("%Y-%m").to_string();
@@ -277,7 +277,7 @@ fn month(text: &str) -> Result<(Date, Date), String> {
     days_of_month(text).ok_or_else(|| "give a month such as 2026-11".to_owned())
 }
 
-/// The id at HighLevel of the location that is called so.
+/// HighLevel's id of the location of this name.
 fn location_id(config: &Config, store: &Store, text: &str) -> Result<String, CliError> {
     if let Some(own) = config.locations.get(text) {
         return Ok(own.location_id.clone());

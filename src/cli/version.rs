@@ -12,7 +12,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Which documents `SOURCE.toml` says they are: they can be imported from a folder that is no checkout.
+/// The source of the documents according to `SOURCE.toml`: they may have been imported from a folder that is no
+/// checkout.
 fn documents(source: &str) -> String {
     let source = source.parse::<toml::Table>().unwrap_or_default();
     let text = |key: &str| source.get(key).and_then(toml::Value::as_str);
@@ -42,7 +43,7 @@ mod tests {
             "of an unknown commit after 0af86a4",
         );
         check("repository = \"r\"", "of an unknown commit");
-        // The file travels with the sources: an archive or a copy of them says what a checkout says.
+        // The file is part of the sources: an archive or a copy gives the same version as a checkout.
         assert!(!documents(SOURCE).contains("unknown"));
     }
 }

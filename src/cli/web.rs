@@ -1,4 +1,4 @@
-//! The HTTP client of commands that speak to a server of ours as its clients do.
+//! The HTTP client of commands that act as clients of a server of ours.
 
 mod challenge;
 
@@ -15,19 +15,19 @@ const USER_AGENT: &str = concat!("highlevel-mcp/", env!("CARGO_PKG_VERSION"));
 /// Longest wait for a connection, and for the next bytes of an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Of an answer that is read whole; what a server of ours says of itself is far smaller.
+/// Largest whole answer: a server's description of itself is far smaller.
 const LARGEST: usize = 256 * 1024;
 
-/// Follows no redirect and tries nothing twice: what the first answer says is what clients see.
+/// Follows no redirect and does not retry: clients see the first answer.
 pub(super) fn client() -> Result<reqwest::Client, CliError> {
     client_with(|builder| builder)
 }
 
-/// The same with something changed.
+/// The same with changes to the builder.
 pub(super) fn client_with(
     change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, CliError> {
-    // An error means that one is installed already.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
@@ -46,7 +46,7 @@ pub(super) struct WebAnswer {
 }
 
 impl WebAnswer {
-    /// Fails with a sentence where nothing answers.
+    /// Fails with a sentence if nothing answers.
     pub(super) async fn ask(request: RequestBuilder) -> Result<Self, String> {
         let mut response = request.send().await.map_err(|error| why(&error))?;
         let mut answer = Self {
@@ -63,7 +63,7 @@ impl WebAnswer {
         Ok(answer)
     }
 
-    /// A header that is text; empty where there is none.
+    /// The text of a header; empty if it is missing or not text.
     pub(super) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value
@@ -76,7 +76,7 @@ impl WebAnswer {
     }
 }
 
-/// With a body as HTML forms have it.
+/// Adds a body in the form of HTML forms.
 pub(super) fn with_form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields);
@@ -85,7 +85,7 @@ pub(super) fn with_form(request: RequestBuilder, fields: &[(&str, &str)]) -> Req
         .body(form.finish())
 }
 
-/// The innermost cause: reqwest's own sentence names the address alone.
+/// The innermost cause: reqwest's own sentence has only the address.
 pub(super) fn why(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -94,16 +94,16 @@ pub(super) fn why(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// The address of a server as a person gives it: with `/mcp` or without.
+/// The address of a server as a person gives it, with or without `/mcp`.
 pub(super) struct ServerAddress {
     /// Scheme, host and port, without a slash.
     pub origin: String,
-    /// Where MCP is, as clients are given it.
+    /// The MCP address for clients.
     pub endpoint: Url,
 }
 
 impl ServerAddress {
-    /// Fails where it is not an address of a web server. A bare origin means its `/mcp`.
+    /// Fails if it is not the address of a web server. A bare origin means its `/mcp`.
     pub(super) fn parse(text: &str) -> Result<Self, CliError> {
         let wrong = || {
             CliError(format!(
@@ -126,7 +126,7 @@ impl ServerAddress {
         })
     }
 
-    /// Whether what is sent there can be read by nobody on the way.
+    /// Whether nobody on the network can read what is sent there.
     pub(super) fn is_private(&self) -> bool {
         let host = self.endpoint.host_str().unwrap_or_default();
         self.endpoint.scheme() == "https" || matches!(host, "localhost" | "127.0.0.1" | "[::1]")
@@ -137,7 +137,7 @@ impl ServerAddress {
     }
 }
 
-/// What a client without a token begins with.
+/// The first request of a client without a token.
 pub(super) fn hello(http: &reqwest::Client, method: Method, url: &str) -> RequestBuilder {
     let request = http.request(method.clone(), url);
     if method != Method::POST {

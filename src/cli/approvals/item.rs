@@ -1,4 +1,4 @@
-//! One call that waits for a person, in words by which it can be judged.
+//! One waiting call, in words for the person who judges it.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,11 +17,11 @@ pub(in crate::cli) struct ApprovalItem<'a> {
     state: &'static str,
     tool: &'a str,
     title: Option<&'static str>,
-    /// What such a call does, for people.
+    /// The call's effect, for people.
     does: Option<&'static str>,
     effect: &'a str,
     calls: usize,
-    /// The records that the call is about, with their names.
+    /// The records of the call, with their names.
     records: &'a Value,
     alias: Option<&'a str>,
     location: Option<&'a str>,
@@ -64,7 +64,7 @@ impl<'a> ApprovalItem<'a> {
         };
         let several = approval.locations.len() > 1;
         let place = |one: &LocationCount| {
-            // What stands there is an alias or an id.
+            // The value is an alias or an id.
             let name = names.location(Some(&one.location), Some(&one.location));
             let place = match name {
                 Some(name) if name != one.location => format!("{name} ({})", one.location),
@@ -109,7 +109,7 @@ impl<'a> ApprovalItem<'a> {
         }
     }
 
-    /// All that is needed to judge it, and everything that would be sent.
+    /// Everything needed to judge it, and everything that would be sent.
     pub(super) fn everything(&self) -> Vec<CardField> {
         let mut fields = self.summary();
         let mut requests = Vec::new();
@@ -157,7 +157,7 @@ impl<'a> ApprovalItem<'a> {
         fields
     }
 
-    /// What to do about it.
+    /// The commands for the next step.
     fn next_steps(&self) -> Vec<CardField> {
         if !self.is_open {
             return Vec::new();
@@ -187,7 +187,7 @@ impl<'a> ApprovalItem<'a> {
         format!("{word}{by}").into()
     }
 
-    /// The tool's title, and what goes with it.
+    /// The tool's title, and what it comes with.
     fn in_words(&self) -> String {
         match (self.title, self.does) {
             (Some(title), Some(does)) => format!("{title}: {does}"),
@@ -195,7 +195,7 @@ impl<'a> ApprovalItem<'a> {
         }
     }
 
-    /// The records with their names, a line each.
+    /// The records with their names, one per line.
     fn about(&self) -> Vec<String> {
         let records = self.records.as_array().map(Vec::as_slice);
         let records = records.unwrap_or_default().iter();
@@ -248,7 +248,7 @@ impl TableRow<9> for ApprovalItem<'_> {
     }
 }
 
-/// A record by its name, then by what else tells it from others.
+/// A record by its name, then its other distinguishing fields.
 fn describe(record: &serde_json::Map<String, Value>) -> String {
     let name = record.get("name").and_then(Value::as_str);
     let others = record.iter().filter(|(key, _)| *key != "name");
@@ -261,7 +261,7 @@ fn describe(record: &serde_json::Map<String, Value>) -> String {
     }
 }
 
-/// A value in a line; of an object its members.
+/// A value on one line; an object by its members.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -283,7 +283,7 @@ fn address(call: &Value) -> String {
     }
 }
 
-/// The fields of a body, one a line.
+/// The fields of a body, one per line.
 fn lay_out(body: &Value, fields: &mut Vec<CardField>) {
     match body.as_object() {
         Some(all) => {

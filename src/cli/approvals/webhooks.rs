@@ -1,4 +1,4 @@
-//! `approvals webhooks`: who is told that a call waits.
+//! `approvals webhooks`: the receivers of messages about waiting calls.
 
 use std::process::ExitCode;
 
@@ -19,10 +19,10 @@ pub(in crate::cli) enum WebhooksCommand {
     },
 }
 
-/// What came of a sample.
+/// The result of a sample.
 #[derive(Serialize)]
 struct WebhookRow {
-    /// Counted from 1, as the settings have it.
+    /// The position in the settings, from 1.
     number: usize,
     shape: &'static str,
     host: String,

@@ -1,4 +1,4 @@
-//! `audit events`: what happened to people, links, clients, connections and locations.
+//! `audit events`: events about people, links, clients, connections and locations.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ pub(in crate::cli) struct EventList {
     of: StateFlags,
 }
 
-/// An event, with the names of those that it is about.
+/// An event, with the names of its subjects.
 #[derive(Serialize)]
 pub(in crate::cli) struct EventRow {
     time: Timestamp,

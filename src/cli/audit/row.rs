@@ -1,4 +1,4 @@
-//! One call of the audit as commands show it: with names beside the ids that it was written down by.
+//! One call of the audit as commands show it: with names beside the recorded ids.
 
 use comfy_table::Color;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::cli::known_names::KnownNames;
 use crate::cli::output::{CardField, Column, TableRow, Text};
 use crate::config::Config;
 
-/// How a person elsewhere confirmed.
+/// The confirmation by a person elsewhere.
 const BY_PERSON: &str = "human";
 
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ pub(in crate::cli) struct AuditRow<'a> {
     record: &'a AuditRecord,
     who_name: Option<String>,
     location_name: Option<String>,
-    /// The person who approved it, while the approval is kept.
+    /// The person who approved it, while the approval is stored.
     approved_by: Option<String>,
     sandbox: bool,
     #[serde(skip)]
@@ -52,7 +52,7 @@ impl<'a> AuditRow<'a> {
         })
     }
 
-    /// Everything that is known of the call.
+    /// All facts of the call.
     pub(super) fn fields(&self) -> Vec<CardField> {
         let record = self.record;
         let call = &record.call;
@@ -118,7 +118,7 @@ impl<'a> AuditRow<'a> {
                     Some(_) => "refused: rule".to_owned(),
                     None => format!("refused: {}", class.unwrap_or("-")),
                 };
-                // Of a rule its words say enough.
+                // The text of a rule is enough.
                 let why = call.rule.as_deref().or(class).unwrap_or("-");
                 Text::brief(brief, format!("refused: {why}")).colored(Color::Red)
             }
@@ -127,7 +127,7 @@ impl<'a> AuditRow<'a> {
         }
     }
 
-    /// Who or what agreed to the call.
+    /// The person or thing that confirmed the call.
     fn confirmed(&self) -> Text {
         let Some(confirmed) = &self.record.call.confirmation else {
             return "-".into();

@@ -1,4 +1,4 @@
-//! The arguments of `call`: JSON, or `name=value` in the manner of HTTPie and `gh api`.
+//! The arguments of `call`: JSON, or `name=value` in the style of HTTPie and `gh api`.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::cli::CliError;
 use crate::config::{read_stdin, read_text};
 use crate::surfaces::search::{fields, is_list, items};
 
-/// What a tool takes, as far as the line is read by it.
+/// The parts of a tool's schema by which the line is parsed.
 pub(super) struct LineSchema<'a> {
     /// JSON Schema of its arguments.
     pub schema: &'a Value,
@@ -18,18 +18,18 @@ pub(super) struct LineSchema<'a> {
     pub files: Vec<&'a str>,
 }
 
-/// One step from the arguments inwards.
+/// One step of an argument's name.
 #[derive(Debug, PartialEq)]
 enum NameStep<'a> {
     Name(&'a str),
     /// `[]`: a further item.
     Further,
-    /// `[2]`: the item of this number, or the first that there is not.
+    /// `[2]`: the item of this number, or the next new one.
     Item(usize),
 }
 
-/// The arguments of the line, each `{…}`, `@FILE`, `-`, `name=text`, `name=@FILE`, `name:=JSON` or `name:=@FILE`. A text
-/// stays one here: whoever checks the arguments makes a number or a truth value of it where the schema takes that alone.
+/// The arguments of the line, each `{…}`, `@FILE`, `-`, `name=text`, `name=@FILE`, `name:=JSON` or `name:=@FILE`. A
+/// text stays a text here. The check of arguments converts it to a number or a boolean if the schema requires one.
 pub(super) fn read(
     given: &[String],
     line: &LineSchema<'_>,
@@ -69,7 +69,7 @@ fn object(given: &str) -> Result<Map<String, Value>, CliError> {
         None if given == "-" => text_of("-")?,
         None => given.to_owned(),
     };
-    // Programs of Windows begin a file with a byte order mark.
+    // Windows programs start files with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text).map_err(|error| {
         CliError(format!(
@@ -124,7 +124,7 @@ fn text_of(file: &str) -> Result<String, CliError> {
     read.map_err(|error| CliError(format!("{place} cannot be read: {error}")))
 }
 
-/// What the schema says of the value at `name`, where it says anything.
+/// The schema of the value at `name`, if there is one.
 fn schema_at<'s>(name: &str, schema: &'s Value) -> Option<&'s Value> {
     let inside = |schema: &'s Value, wanted: &str| {
         let mut known = fields(schema).into_iter();
@@ -139,7 +139,7 @@ fn schema_at<'s>(name: &str, schema: &'s Value) -> Option<&'s Value> {
         })
 }
 
-/// `address.city` and `tags[]` taken apart; what the schema has under the whole name is one step.
+/// Splits `address.city` and `tags[]` into steps. A whole name that the schema has is one step.
 fn steps<'a>(name: &'a str, schema: &Value) -> Result<Vec<NameStep<'a>>, CliError> {
     if fields(schema).iter().any(|(known, _)| *known == name) {
         return Ok(vec![NameStep::Name(name)]);

@@ -8,16 +8,16 @@ use crate::upstream::failure::FailureClass;
 use state::approvals::Approval;
 use tool::Tool;
 
-/// Most values of a list that are shown on its line.
+/// Most values of a list on one line.
 const MOST_VALUES: usize = 12;
 
 /// Longest value on a line, in characters.
 const LONGEST_VALUE: usize = 300;
 
-/// Most lines of fields; a batch of a hundred calls is no reading.
+/// Most lines of fields: nobody reads a batch of a hundred calls.
 const MOST_FIELDS: usize = 60;
 
-/// Members of a preview that have their own place in its lines, or are no reading.
+/// Members of a preview that have their own line, or are not for people.
 const KNOWN: [&str; 17] = [
     "status",
     "class",
@@ -44,25 +44,25 @@ pub(super) struct Preview {
     pub(super) yes: Yes,
 }
 
-/// What lets the call go.
+/// The way to confirm the call.
 #[derive(Debug, PartialEq)]
 pub(super) enum Yes {
-    /// The answer to the question that this token stands for.
+    /// The answer to the question of this token.
     Answered(String),
     /// The same call with this confirm token.
     Token(String),
-    /// A person elsewhere, who decides about the approval of this handle.
+    /// The decision of a person elsewhere about the approval of this handle.
     Person(String),
 }
 
 impl Preview {
-    /// `None` where the answer waits for nobody.
+    /// `None` if the answer waits for nobody.
     pub(super) fn new(answer: &Answer) -> Option<Self> {
         if answer.class != Some(FailureClass::NeedsConfirmation) {
             return None;
         }
         let mut shown: Value = serde_json::from_str(&answer.text).ok()?;
-        // The form of HighLevel's first server has it in an envelope.
+        // The compat surface has the preview inside an envelope.
         if let Some(data) = shown.get_mut("data").filter(|data| data.is_object()) {
             shown = data.take();
         }
@@ -72,18 +72,18 @@ impl Preview {
             (Some(question), _) => Yes::Answered(question.token.clone()),
             (None, Some(handle)) if Approval::is_handle(handle) => Yes::Person(handle.to_owned()),
             (None, Some(token)) => Yes::Token(token.to_owned()),
-            // An approval that was asked for before, and that nobody has decided about.
+            // An approval that was requested before and is still undecided.
             (None, None) => return None,
         };
         Some(Self { shown, yes })
     }
 
-    /// Where the person decides, if there is a page for it.
+    /// The page where the person decides, if there is one.
     pub(super) fn page(&self) -> Option<&str> {
         self.shown["approveAt"].as_str()
     }
 
-    /// All that the preview says, one thing a line, of a call of `tool` where it is known which.
+    /// The whole preview, one fact per line, of a call of `tool` if that is known.
     pub(super) fn lines(&self, tool: Option<&Tool>) -> String {
         let mut lines = PreviewLines(Vec::new());
         let title = match tool {
@@ -140,18 +140,18 @@ impl Preview {
     }
 }
 
-/// What each line is about, and what it says.
+/// Pairs of a name and a text.
 struct PreviewLines(Vec<[String; 2]>);
 
 impl PreviewLines {
-    /// Nothing where there is nothing to say.
+    /// Adds a line, unless the text is empty.
     fn add(&mut self, name: &str, text: &str) {
         if !text.is_empty() {
             self.0.push([visible(name), visible(text)]);
         }
     }
 
-    /// One request, or a list of them, which may stand beside a sentence that says how many are left out.
+    /// One request, or a list of them, which may come with a sentence about those left out.
     fn add_requests(&mut self, name: &str, shown: Option<&Value>) {
         let calls = shown.and_then(|shown| shown.get("calls")).or(shown);
         match calls {
@@ -182,7 +182,7 @@ impl PreviewLines {
     }
 }
 
-/// Every value inside `value` by its dotted path; a list of plain values is one.
+/// Every value inside `value` by its dotted path. A list of plain values counts as one value.
 fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) if !object.is_empty() => {
@@ -217,7 +217,7 @@ fn location_text(location: &Value) -> String {
     text
 }
 
-/// The record's name first, then all else that is told of it.
+/// The record's name first, then its other fields.
 fn record_text(record: &Value) -> String {
     let empty = Map::new();
     let record = record.as_object().unwrap_or(&empty);

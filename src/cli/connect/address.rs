@@ -1,4 +1,4 @@
-//! The address that a client is given: what the settings say, and whether what a person says can be one.
+//! The address that a client gets: from the settings, or checked if a person gave it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -13,10 +13,11 @@ use crate::config::Config;
 use crate::surfaces::Endpoint;
 use tool::nearest;
 
-/// Where MCP is at every server of ours.
+/// The path of MCP on every server of ours.
 const MCP: &str = "/mcp";
 
-/// Where a client finds the server that the settings are of: what it sends a token to is not where it signs in.
+/// The usual address of the server of these settings. Clients that send a token and clients that sign in use different
+/// ones.
 pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> String {
     let oauth = &config.oauth;
     let scheme = oauth.url.split("://").next().unwrap_or_default();
@@ -29,7 +30,7 @@ pub(super) fn usual_url(config: &Config, access: &ClientAccess) -> String {
     }
 }
 
-/// Where this machine reaches what listens: on every address means on its own, too.
+/// The address at which this machine reaches the listener: a listener on every address also has this machine's own.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -39,7 +40,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// `text` as an address of MCP: with its scheme and `/mcp`. Fails where it can be none.
+/// `text` as an address of MCP, with its scheme and `/mcp`. Fails if it cannot be one.
 pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
     let wrong = |why: &str| {
         CliError(format!(
@@ -75,7 +76,7 @@ pub(super) fn check(text: &str, config: &Config) -> Result<String, CliError> {
     Ok(url.into())
 }
 
-/// Another machine's address without a scheme is meant as browsers take it.
+/// Like browsers, takes https for another machine's address without a scheme.
 fn scheme_of(text: &str) -> &'static str {
     let host = text.split(['/', ':']).next().unwrap_or_default();
     let is_near = ["localhost", DOCKER_HOST].contains(&host)
@@ -84,7 +85,7 @@ fn scheme_of(text: &str) -> &'static str {
     if is_near { "http" } else { "https" }
 }
 
-/// What stands behind `/mcp`: `l/<alias>`, and which tools.
+/// Checks the path after `/mcp`: `l/<alias>`, and the tools.
 fn check_path(path: &str, url: &Url, config: &Config) -> Result<(), CliError> {
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let surface = match path.strip_prefix("l/") {
@@ -113,7 +114,7 @@ fn check_path(path: &str, url: &Url, config: &Config) -> Result<(), CliError> {
     })
 }
 
-/// Whether it is the server that these settings are of.
+/// Whether it is the server of these settings.
 fn is_own(url: &Url, config: &Config) -> bool {
     let authority = match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -131,7 +132,7 @@ fn is_own(url: &Url, config: &Config) -> bool {
     is_public || is_here && url.port_or_known_default() == Some(config.server.listen.port())
 }
 
-/// Fails where neither the settings nor the store know the location.
+/// Fails if neither the settings nor the store know the location.
 fn check_alias(alias: &str, config: &Config) -> Result<(), CliError> {
     let own = config.locations.keys().cloned();
     let mut known: Vec<String> = own.collect();

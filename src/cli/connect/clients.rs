@@ -1,4 +1,4 @@
-//! The clients: their names, where they keep servers, and by what they get in.
+//! The clients: their names, their files of servers, and how they get access.
 
 use std::path::PathBuf;
 
@@ -48,23 +48,23 @@ impl Client {
         }
     }
 
-    /// Whether it signs in where the server says where. Libraries do so only in a program that shows a person the page.
+    /// Whether it signs in where the server says. Libraries do so only inside a program that shows a person the page.
     pub(super) fn can_sign_in(self) -> bool {
         !matches!(self, Self::Langgraph | Self::OpenaiAgents)
     }
 
-    /// Pages have no field for a header.
+    /// False for web pages without a field for a header.
     pub(super) fn can_send_token(self) -> bool {
         !matches!(self, Self::ClaudeAi | Self::Chatgpt)
     }
 
-    /// Whether it may run in a container, whose 127.0.0.1 is not this machine.
+    /// Whether it often runs in a container, whose 127.0.0.1 is not this machine.
     pub(super) fn is_often_in_docker(self) -> bool {
         matches!(self, Self::N8n | Self::Librechat | Self::OpenWebui)
     }
 
-    /// The file of servers that `--write` adds to; those of projects are in the current directory. `None`: it has none
-    /// that can be added to.
+    /// The file of servers that `--write` adds to; project files are in the current directory. `None`: it has no such
+    /// file.
     pub(super) fn file(self) -> Option<ServersFile> {
         let home = |path: &str| ServersFile {
             path: dirs::home_dir().map(|home| home.join(path)),
@@ -96,7 +96,7 @@ impl Client {
         })
     }
 
-    /// What a person does when the file has changed.
+    /// The person's next step after the file has changed.
     pub(super) fn after_write(self) -> &'static str {
         match self {
             Self::ClaudeCode => "run `claude` in this folder and approve it there",
@@ -105,7 +105,7 @@ impl Client {
     }
 }
 
-/// Where a client keeps its servers; no path where there is no home directory.
+/// The place of a client's servers. The path is missing if there is no home directory.
 pub(super) struct ServersFile {
     pub path: Option<PathBuf>,
 }

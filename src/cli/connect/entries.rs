@@ -1,4 +1,4 @@
-//! The entry of a client's file of servers, beside what the file holds already.
+//! The entry for a client's file of servers, beside the file's other entries.
 
 use serde_json::{Map, Value, json};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
@@ -8,11 +8,11 @@ use crate::cli::CliError;
 
 const TOKEN_VARIABLE: &str = "HIGHLEVEL_TOKEN";
 
-/// What tools of these clients' servers are called by, where the form is not JSON.
+/// The table of servers in Codex's file, which is TOML.
 const CODEX_TABLE: &str = "mcp_servers";
 
 impl Server {
-    /// The entry to write; `None` where the client has no such file, or its file holds the secret and there is none.
+    /// The entry to write; `None` if the client has no such file, or its file needs the secret and there is none.
     pub(super) fn written_entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let literal = match &self.access {
             ClientAccess::Token(secret) => secret.literal().map(str::to_owned),
@@ -24,7 +24,7 @@ impl Server {
         }
     }
 
-    /// The same to be shown, without a secret that the environment holds.
+    /// The same for display, without a secret from the environment.
     pub(super) fn shown_entry(&self, client: Client) -> Result<Option<Value>, CliError> {
         let literal = match &self.access {
             ClientAccess::Token(secret) => secret.shown(),
@@ -33,7 +33,7 @@ impl Server {
         self.entry(client, &literal)
     }
 
-    /// `literal` is for clients that do not read their environment.
+    /// `literal` is the secret for clients that do not read their environment.
     fn entry(&self, client: Client, literal: &str) -> Result<Option<Value>, CliError> {
         let url = &self.url;
         let entry = |member: &str, entry: Value| Some(json!({member: {NAME: entry}}));
@@ -58,7 +58,7 @@ impl Server {
                 "mcpServers",
                 self.remote(json!({"httpUrl": url}), "$HIGHLEVEL_TOKEN"),
             ),
-            // https://zed.dev/docs/ai/mcp: a server without an Authorization is one to sign in at.
+            // https://zed.dev/docs/ai/mcp: Zed signs in at a server without an Authorization header.
             Client::Zed => entry("context_servers", self.remote(json!({"url": url}), literal)),
             Client::Opencode => entry("mcp", self.opencode()),
             Client::Codex => entry(CODEX_TABLE, self.codex()),
@@ -75,7 +75,7 @@ impl Server {
         })
     }
 
-    /// Header names and values, with the given stand-in for the secret where it is not to be shown.
+    /// Header names and values, with the given stand-in for the secret if it must not be shown.
     pub(super) fn headers(&self, stand_in: &str) -> Vec<(&'static str, String)> {
         let ClientAccess::Token(secret) = &self.access else {
             return Vec::new();
@@ -89,7 +89,7 @@ impl Server {
             .collect()
     }
 
-    /// The same for what reads no environment.
+    /// The same for clients that read no environment.
     pub(super) fn shown_headers(&self) -> Vec<(&'static str, String)> {
         match &self.access {
             ClientAccess::Token(secret) => self.headers(&secret.shown()),
@@ -121,7 +121,7 @@ impl Server {
         whole
     }
 
-    /// https://opencode.ai/docs/mcp-servers: {env:NAME} in headers; it would sign in where it is not told otherwise.
+    /// https://opencode.ai/docs/mcp-servers: {env:NAME} in headers; it signs in unless it is told otherwise.
     fn opencode(&self) -> Value {
         let entry = json!({"type": "remote", "url": self.url, "enabled": true});
         let mut entry = self.remote(entry, "{env:HIGHLEVEL_TOKEN}");
@@ -131,7 +131,7 @@ impl Server {
         entry
     }
 
-    /// https://developers.openai.com/codex/mcp: a secret is named by its variable, or stands among the fixed headers.
+    /// https://developers.openai.com/codex/mcp: a secret is named by its variable, or is one of the fixed headers.
     fn codex(&self) -> Value {
         let mut entry = json!({"url": self.url});
         let ClientAccess::Token(secret) = &self.access else {
@@ -148,13 +148,13 @@ impl Server {
         entry
     }
 
-    /// Claude Desktop starts the program itself: its file takes no address, and no variables.
+    /// Claude Desktop starts the program itself: its file takes no address and no variables.
     fn desktop(&self, literal: &str) -> Result<Value, CliError> {
         let program = std::env::current_exe()?;
         let mut entry = json!({"command": program.display().to_string(), "args": ["stdio"]});
         match &self.access {
             ClientAccess::Sandbox => entry["args"] = json!(["stdio", "--sandbox"]),
-            // By the login of this program (`highlevel-mcp login`).
+            // By this program's own login (`highlevel-mcp login`).
             ClientAccess::SignIn => entry["args"] = json!(["stdio", "--url", self.url]),
             ClientAccess::Token(secret) => {
                 entry["env"] = json!({TOKEN_VARIABLE: literal});
@@ -169,7 +169,7 @@ impl Server {
     }
 }
 
-/// An entry as the client's file has it.
+/// An entry in the syntax of the client's file.
 pub(super) fn in_form_of(client: Client, entry: &Value) -> String {
     if client != Client::Codex {
         return format!("{entry:#}\n");
@@ -179,8 +179,8 @@ pub(super) fn in_form_of(client: Client, entry: &Value) -> String {
     document.to_string()
 }
 
-/// Puts the servers of `entry` into `document`: those of the same names are replaced. False where something else stands in
-/// their place.
+/// Adds the servers of `entry` to `document`, replacing those of the same names. False if something else has their
+/// place.
 pub(super) fn add_to_toml(document: &mut DocumentMut, entry: &Value) -> bool {
     let servers = document
         .entry(CODEX_TABLE)

@@ -1,4 +1,4 @@
-//! A client's file of servers: where it is, and how an entry gets in without harm to the rest.
+//! A client's file of servers: its path, and adding an entry without harm to the rest.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,7 +13,7 @@ use super::entries::add_to_toml;
 use crate::cli::CliError;
 use crate::config::read_text;
 
-/// Files `.bak` beside one file; a write that changes nothing makes none.
+/// Most `.bak` files beside one file. A write that changes nothing makes none.
 const MOST_BACKUPS: usize = 100;
 
 pub(super) struct ClientFile {
@@ -21,13 +21,13 @@ pub(super) struct ClientFile {
     is_toml: bool,
 }
 
-/// What became of the file.
+/// The result for the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WriteOutcome {
-    /// It held the same before, and was left alone.
+    /// It already had the entry and was left alone.
     Already,
     New,
-    /// What stood there is in this file now.
+    /// The previous content is in this file.
     Backed(PathBuf),
 }
 
@@ -44,13 +44,13 @@ impl ClientFile {
             CliError("there is no home directory: name the file, --write=FILE".to_owned())
         })?;
         Ok(Self {
-            // A link stays a link: what it leads to is written.
+            // A symbolic link stays: its target is written.
             path: fs::canonicalize(&path).unwrap_or(path),
             is_toml: client == Client::Codex,
         })
     }
 
-    /// Puts every member of `entry` in: what has the same name is replaced, everything else stays.
+    /// Adds every member of `entry`: one of the same name is replaced, everything else stays.
     pub(super) fn add(&self, entry: &Value) -> Result<WriteOutcome, CliError> {
         let before = match read_text(&self.path) {
             Ok(text) => Some(text),
@@ -74,8 +74,8 @@ impl ClientFile {
             .map_err(|error| self.refused(&format!("cannot be written: {error}")))
     }
 
-    /// Written beside the file and renamed, so that an end in the middle leaves it as it was. A new file is for its
-    /// owner alone: it may hold a token.
+    /// Writes beside the file and renames, so that an interruption leaves the old file. A new file is private to its
+    /// owner, because it may hold a token.
     fn replace(&self, text: &str, exists: bool) -> std::io::Result<WriteOutcome> {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -95,7 +95,7 @@ impl ClientFile {
         Ok(written)
     }
 
-    /// `.bak`, or the first number behind it that is free: what was there before the first change is never lost.
+    /// `.bak`, or with the first free number: the content before the first change is never lost.
     fn free_backup(&self) -> std::io::Result<PathBuf> {
         let name = |number: usize| {
             let mut name = OsString::from(&self.path);
@@ -119,7 +119,7 @@ impl ClientFile {
     }
 }
 
-/// `given` with the entry; `None` where it holds the same already.
+/// `given` with the entry; `None` if it already has it.
 fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
     let given: Value = match given.trim() {
         "" => Value::Object(Map::new()),
@@ -132,7 +132,7 @@ fn in_json(given: &str, entry: &Value) -> Result<Option<String>, String> {
     Ok((whole != given).then(|| format!("{whole:#}\n")))
 }
 
-/// The same; comments and order stay.
+/// The same for TOML; comments and order stay.
 fn in_toml(given: &str, entry: &Value) -> Result<Option<String>, String> {
     let document: DocumentMut = given
         .parse()
@@ -146,7 +146,7 @@ fn in_toml(given: &str, entry: &Value) -> Result<Option<String>, String> {
     Ok((table(&text) != table(given)).then_some(text))
 }
 
-/// Objects are joined two levels deep (`mcpServers.ghl` is replaced whole), of lists the elements with other ids stay.
+/// Merges objects two levels deep (`mcpServers.ghl` is replaced as a whole); in lists, elements with other ids stay.
 fn merge(whole: &mut Value, entry: &Value) -> Result<(), String> {
     let Value::Object(whole) = whole else {
         return Err("no object at its root".to_owned());
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Adds one entry to a file that holds `before`; what it is then, and its backup.
+    /// Adds one entry to a file of content `before`, and checks the content after it and the backup.
     #[track_caller]
     fn check(before: Option<&str>, entry: &Value, after: &str) {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! Notes for a person beside the printed text: one sentence a line.
+//! Notes for a person beside the printed text, one sentence per line.
 
 use url::{Host, Url};
 
@@ -6,11 +6,11 @@ use super::secret::ClientSecret;
 use super::{Client, ClientAccess, NAME, Server};
 use crate::cli::invocation::program;
 
-/// What containers call the machine that they run on.
+/// The name by which containers reach their host.
 pub(super) const DOCKER_HOST: &str = "host.docker.internal";
 
 impl Server {
-    /// That nobody has named a token, and what to do.
+    /// That nobody gave a token, and what to do.
     pub(super) fn missing_secret(&self) -> Option<String> {
         let ClientAccess::Token(ClientSecret::Missing) = &self.access else {
             return None;
@@ -62,7 +62,7 @@ impl Server {
         notes
     }
 
-    /// What remains to be done to get in.
+    /// The remaining step to get access.
     fn access_note(&self, client: Client) -> Option<String> {
         Some(match (&self.access, client) {
             (ClientAccess::SignIn, Client::Codex) => {
@@ -98,7 +98,7 @@ impl Server {
         })
     }
 
-    /// What Claude Desktop starts, where that is not what was asked for.
+    /// A note if Claude Desktop starts something else than was asked for.
     fn desktop_note(&self) -> Option<String> {
         Some(match &self.access {
             ClientAccess::Sandbox => "Claude Desktop starts a sandbox of its own.".to_owned(),
@@ -115,7 +115,7 @@ impl Server {
         })
     }
 
-    /// Where the client cannot reach the address as it stands.
+    /// A note if the client cannot reach the address as it is.
     fn network_note(&self, client: Client) -> Option<String> {
         let authority = self.local_authority()?;
         if !client.can_send_token() {
@@ -140,7 +140,7 @@ impl Server {
         ))
     }
 
-    /// Host and port, where they are of this machine.
+    /// Host and port, if they are of this machine.
     pub(super) fn local_authority(&self) -> Option<String> {
         let url = Url::parse(&self.url).ok()?;
         let is_local = match url.host()? {

@@ -1,9 +1,9 @@
-//! Whole programs for the two Python libraries: they list the server's tools, where a person's own code begins.
+//! Complete programs for the two Python libraries: they list the server's tools, as a start for a person's own code.
 
 use super::secret::ClientSecret;
 use super::{ClientAccess, NAME, Server};
 
-/// Ends the program where the environment has no token, before anything is sent.
+/// Ends the program before anything is sent if the environment has no token.
 const TOKEN: &str = "TOKEN = os.environ.get(\"HIGHLEVEL_TOKEN\") or sys.exit(\n    \
     \"HIGHLEVEL_TOKEN is not set: an access key (highlevel-mcp keys create), or a HighLevel token\"\n)\n";
 

@@ -1,19 +1,19 @@
-//! The secret that a client sends to show who it is: an access key of this server, or a HighLevel token.
+//! The secret that identifies a client: an access key of this server, or a HighLevel token.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// How an access key begins.
+/// The beginning of an access key.
 const KEY_PREFIX: &str = "hlk_";
 
-/// Stand for what has to be filled in by hand.
+/// Placeholders to be filled in by hand.
 const UNKNOWN_KEY: &str = "hlk_…";
 const UNKNOWN_TOKEN: &str = "pit-…";
 
 #[derive(Clone)]
 pub(super) enum ClientSecret {
-    /// Given for this: it stands in what is printed and written.
+    /// Given on the command line for this purpose: it may be printed and written.
     Given(SecretString),
-    /// `HIGHLEVEL_TOKEN` holds it: named where the client reads the environment, and never printed.
+    /// `HIGHLEVEL_TOKEN` holds it. It is named if the client reads the environment, and never printed.
     Environment(SecretString),
     Missing,
 }
@@ -27,12 +27,12 @@ impl ClientSecret {
         }
     }
 
-    /// A key names its locations itself.
+    /// Whether it is an access key. A key names its locations itself.
     pub(super) fn is_key(&self) -> bool {
         self.literal().is_some_and(is_key)
     }
 
-    /// For a client that reads its environment: the secret, or `variable`, which names it.
+    /// For a client that reads its environment: the secret itself, or a reference by `variable`.
     pub(super) fn named_or(&self, variable: &str) -> String {
         match self {
             Self::Given(secret) => secret.expose_secret().to_owned(),
@@ -40,7 +40,7 @@ impl ClientSecret {
         }
     }
 
-    /// For a file whose client reads no environment.
+    /// For a file of a client that reads no environment.
     pub(super) fn literal(&self) -> Option<&str> {
         match self {
             Self::Given(secret) | Self::Environment(secret) => Some(secret.expose_secret()),
@@ -48,7 +48,7 @@ impl ClientSecret {
         }
     }
 
-    /// The same to be shown.
+    /// The same for display.
     pub(super) fn shown(&self) -> String {
         self.named_or(if self.is_key() {
             UNKNOWN_KEY
@@ -62,7 +62,7 @@ pub(in crate::cli) fn is_key(secret: &str) -> bool {
     secret.starts_with(KEY_PREFIX)
 }
 
-/// A value of `--key`.
+/// Parses a value of `--key`.
 pub(super) fn access_key(text: &str) -> Result<SecretString, String> {
     let text = text.trim();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);

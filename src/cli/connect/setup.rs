@@ -1,4 +1,4 @@
-//! The output of `connect` for a client: what it needs, or the result for its file.
+//! The output of `connect` for a client: its set-up, or the result for its file.
 
 use std::path::PathBuf;
 
@@ -13,20 +13,20 @@ use crate::cli::{CliError, print};
 
 #[derive(Serialize)]
 pub(in crate::cli) struct ClientSetup {
-    /// By its name of the command line.
+    /// The client's name on the command line.
     pub(super) client: String,
-    /// None where the client starts the program itself.
+    /// None if the client starts the program itself.
     pub(super) url: Option<String>,
     pub(super) outcome: SetupOutcome,
-    /// Where the client keeps its servers, if anywhere.
+    /// The client's file of servers, if it has one.
     pub(super) file: Option<PathBuf>,
-    /// Where that is now which stood in the file before.
+    /// The file with the previous content.
     pub(super) backup: Option<PathBuf>,
-    /// What a person pastes or does; none where it is in the file.
+    /// The text to paste or the steps to follow; none if the entry is in the file.
     pub(super) text: Option<String>,
-    /// What a person should know beside it.
+    /// Further notes for the person.
     pub(super) notes: Vec<String>,
-    /// All of it at a terminal.
+    /// The whole output for a terminal.
     #[serde(skip)]
     pub(super) shown: String,
 }
@@ -34,7 +34,7 @@ pub(in crate::cli) struct ClientSetup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::cli) enum SetupOutcome {
-    /// Nothing was written: a person does it.
+    /// Nothing was written: a person follows the text.
     Printed,
     WouldBeAdded,
     Added,
@@ -57,7 +57,7 @@ impl ClientSetup {
         }
     }
 
-    /// Claude Desktop starts the program itself, which finds the settings by itself.
+    /// Claude Desktop starts the program itself, and the program finds the settings itself.
     pub(in crate::cli) fn of_own_program() -> Result<Self, CliError> {
         let program = std::env::current_exe()?;
         let entry = json!({"command": program.display().to_string(), "args": ["stdio"]});

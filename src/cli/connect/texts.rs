@@ -4,7 +4,7 @@ use super::{Client, ClientAccess, NAME, Server, entries};
 use crate::cli::CliError;
 
 impl Server {
-    /// What a person pastes, and where. Shows no secret but one that was given for it.
+    /// The text to paste, and where. Shows no secret but one that was given for this purpose.
     pub(super) fn printed(&self, client: Client) -> Result<String, CliError> {
         Ok(match client {
             Client::ClaudeCode => self.claude_mcp_add(),
@@ -23,7 +23,7 @@ impl Server {
         })
     }
 
-    /// A shell puts the variable in at once: where it is empty the command must not run.
+    /// A shell expands the variable at once: the command must not run if it is empty.
     fn claude_mcp_add(&self) -> String {
         let variable = match self.missing_secret() {
             None => "$HIGHLEVEL_TOKEN",
@@ -74,8 +74,8 @@ impl Server {
         )
     }
 
-    /// https://www.librechat.ai/docs/configuration/librechat_yaml/object_structure/mcp_servers: ${NAME} in headers; private
-    /// addresses only where `mcpSettings.allowedAddresses` has them.
+    /// https://www.librechat.ai/docs/configuration/librechat_yaml/object_structure/mcp_servers: ${NAME} in headers;
+    /// private addresses need `mcpSettings.allowedAddresses`.
     fn librechat(&self) -> String {
         let headers = yaml(&self.headers("${HIGHLEVEL_TOKEN}"), "      ");
         let headers = match headers.is_empty() {
@@ -132,7 +132,7 @@ impl Server {
     }
 }
 
-/// Headers as members of a YAML object; in quotes, because of their colons and braces.
+/// Headers as members of a YAML object, quoted because of their colons and braces.
 fn yaml(headers: &[(&'static str, String)], indent: &str) -> String {
     headers
         .iter()

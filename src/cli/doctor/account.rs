@@ -1,4 +1,4 @@
-//! The server's own account, as `doctor` looks at it: its token and location.
+//! The checks of `doctor` on the server's own account: its token and location.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::http::own_account;
 use crate::upstream::{Caller, Claims, LocationBinding, TenantId};
 
-/// The account, where there is one. A server whose locations or people bring their own needs none.
+/// The account, if there is one. A server whose locations or people bring their own needs none.
 pub(super) fn credential(config: &Config, findings: &mut Vec<Finding>) -> Option<Caller> {
     let finding = match own_account(&config.account) {
         Ok(Some(caller)) => return Some(caller),
@@ -76,7 +76,7 @@ pub(super) fn token(claims: Option<&Claims>, is_pit: bool, findings: &mut Vec<Fi
     });
 }
 
-/// Whether there is a location to ask for: that of the settings, else the token's own.
+/// The location to ask for: that of the settings, else the token's own.
 pub(super) fn location(
     caller: &mut Caller,
     claims: Option<&Claims>,

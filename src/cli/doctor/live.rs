@@ -1,4 +1,5 @@
-//! `doctor --live-report`: what HighLevel answers to the official tools, as names and types, for who has no account.
+//! `doctor --live-report`: HighLevel's answers to the official tools as names and types, for developers without an
+//! account.
 
 mod plan;
 mod report;
@@ -28,10 +29,10 @@ const CREATE: &str = "contacts_create-contact";
 const DELETE: &str = "contacts_delete-contact";
 const LIST: &str = "contacts_get-contacts";
 
-/// The tag that the throw-away contact gets and loses.
+/// The tag that is added to and removed from the throw-away contact.
 const TAG: &str = "highlevel-mcp live report";
 
-/// What one call came to, with the account's values still in it.
+/// The result of one call, with the account's values.
 struct ObservedCall {
     tool: &'static Tool,
     is_made_up: bool,
@@ -47,11 +48,11 @@ struct LiveCalls<'a> {
     calls: Vec<ObservedCall>,
 }
 
-/// What became of the throw-away contact.
+/// The fate of the throw-away contact.
 pub(super) enum ThrowAway {
     NotMade,
     Deleted,
-    /// Under this name it may still be there.
+    /// A contact of this name may still exist.
     Left(String),
 }
 
@@ -108,7 +109,7 @@ pub(super) async fn write_report(
     Ok(throw_away)
 }
 
-/// The calls by names and types. No name is shown that is a text of any answer.
+/// The calls by names and types. A name that is also a text of an answer is not shown.
 fn without_values(calls: Vec<ObservedCall>, own: [String; 2]) -> Vec<ReportedCall> {
     let bodies: Vec<Option<Value>> = calls
         .iter()
@@ -153,7 +154,7 @@ impl LiveCalls<'_> {
         step.learn(&answer, &mut self.known);
     }
 
-    /// HighLevel's answer; what asks for a second call gets it, for the person at the terminal agreed to all.
+    /// HighLevel's answer. A call that needs a confirmation is confirmed: the person at the terminal agreed to all.
     async fn call(
         &mut self,
         name: &str,
@@ -202,7 +203,7 @@ impl LiveCalls<'_> {
             let status = created
                 .and_then(|call| call.observation.as_ref())
                 .map(|one| one.status);
-            // A refusal made nothing; of anything else nobody knows (a 422 may have made it all the same).
+            // After a refusal there is no contact; after anything else there may be one (even a 422 may have made it).
             return match status {
                 Some(400 | 401 | 403 | 404 | 429) => ThrowAway::NotMade,
                 _ => ThrowAway::Left(name),
@@ -221,7 +222,7 @@ impl LiveCalls<'_> {
     }
 
     async fn make_and_change(&mut self, name: &str) {
-        // Neither email nor phone: nothing can be sent to it.
+        // No email and no phone, so that nothing can be sent to it.
         let contact = json!({"firstName": "highlevel-mcp live report", "lastName": name});
         let contact = contact.as_object().cloned().unwrap_or_default();
         let answer = self.call(CREATE, contact, false).await;
@@ -235,7 +236,7 @@ impl LiveCalls<'_> {
         }
     }
 
-    /// Looks for a contact whose making answered nothing usable.
+    /// Looks for a contact after an unusable answer to its creation.
     async fn find(&mut self, name: &str) -> bool {
         let arguments = json!({"query": name, "limit": 20});
         let arguments = arguments.as_object().cloned().unwrap_or_default();

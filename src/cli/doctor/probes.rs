@@ -1,4 +1,4 @@
-//! Which of the tools the token may use: the reads are tried, each with as little as it takes, the writes never.
+//! Finds the tools that the token may use: reads are tried, each with minimal arguments; writes never are.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use tool::Tool;
 /// One read.
 struct Probe {
     tool: &'static str,
-    /// Arguments that name a record: the kind, of which an earlier read has perhaps told one.
+    /// Arguments that name a record, by kind. An earlier read may have found one.
     records: &'static [(&'static str, ProbeKind)],
     /// Takes `limit`.
     few: bool,
-    /// Where the answer names records for later reads.
+    /// The paths in the answer that name records for later reads.
     tells: &'static [(ProbeKind, &'static str)],
 }
 
@@ -43,7 +43,7 @@ macro_rules! probes {
     };
 }
 
-/// Of the 21 every read, those first that name records for others.
+/// Every read of the 21, those first that name records for others.
 const PROBES: &[Probe] = probes! {
     "locations_get-location" [] false [];
     "locations_get-custom-fields" [] false [];
@@ -61,10 +61,10 @@ const PROBES: &[Probe] = probes! {
     "payments_get-order-by-id" ["orderId" Order] false [];
 };
 
-/// Stands for a record where none is known: of the length of HighLevel's ids, and nobody's.
+/// Replaces an unknown record: it has the length of HighLevel's ids and belongs to nobody.
 const NOBODY: &str = "doctor00000000000000";
 
-/// One finding a tool. `scopes`: those of the token, where it tells. With an `obstacle` nothing is tried.
+/// One finding per tool. `scopes`: the token's, if it lists them. With an `obstacle` nothing is tried.
 pub(super) async fn run(
     pipeline: &Pipeline,
     tools: &[&'static Tool],
@@ -104,7 +104,7 @@ pub(super) async fn run(
                 known.entry(*kind).or_insert_with(|| id.to_owned());
             }
         }
-        // One cause is told once.
+        // Each cause is reported once.
         let same = |one: &Finding| one.mark == CheckMark::Fault && one.what == finding.what;
         match told.iter_mut().find(|(one, _)| same(one)) {
             Some((_, more)) => *more += 1,
@@ -169,7 +169,7 @@ fn judged(
         .iter()
         .any(|(_, kind)| !known.contains_key(kind));
     let failure: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-    // Without a status the call was refused here and never sent, which says nothing of the token.
+    // Without a status the call was refused here and never sent, which says nothing about the token.
     let answered = failure["status"].is_number();
     if made_up && answered && matches!(failure["class"].as_str(), Some("not_found" | "invalid")) {
         let what = "may be used, it seems: there is no record to try it on, and a made-up one was looked for";
@@ -180,7 +180,7 @@ fn judged(
     Finding::fault(tool.name, what.trim())
 }
 
-/// Name and company of the location, against what is set.
+/// Compares name and company of the location with the settings.
 fn location(answer: &Value, caller: &Caller) -> Finding {
     let part = |name: &str| answer["location"][name].as_str().unwrap_or("?").to_owned();
     let (id, name, company) = (part("id"), part("name"), part("companyId"));
@@ -199,7 +199,7 @@ fn location(answer: &Value, caller: &Caller) -> Finding {
     }
 }
 
-/// What is not tried because it changes something: said from the token's own list of scopes, where it has one.
+/// A write is not tried. The finding follows from the token's own list of scopes, if it has one.
 fn unread(tool: &Tool, scopes: Option<&[String]>) -> Finding {
     let needed = tool.scopes.join(" or ");
     match scopes {

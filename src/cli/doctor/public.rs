@@ -1,4 +1,4 @@
-//! `doctor --public`: whether clients out there find a server and can sign in to it, and what its proxy must change.
+//! `doctor --public`: whether remote clients find a server and can sign in, and what its proxy must change.
 
 mod metadata;
 
@@ -11,16 +11,16 @@ use super::Finding;
 use crate::cli::CliError;
 use crate::cli::web::{HOST, ServerAddress, SignInChallenge, WebAnswer, client, hello, with_form};
 
-/// A token that nobody gave.
+/// A token that was never issued.
 const NONSENSE: &str = "Bearer hla_doctor-asks-whether-this-arrives";
 
-/// A web page that is nobody's.
+/// The origin of a page that does not exist.
 const PAGE: &str = "https://doctor.invalid";
 
-/// At least so long after the first of the server's two events the second comes, where nobody holds them back.
+/// The least time between the server's two events, unless something buffers them.
 const STREAM_GAP: Duration = Duration::from_millis(500);
 
-/// Looks at one server from outside.
+/// Checks one server from outside.
 struct PublicExamination {
     http: reqwest::Client,
     server: ServerAddress,
@@ -29,17 +29,17 @@ struct PublicExamination {
     registers: bool,
 }
 
-/// What is at an address beside MCP, when it is asked for nothing that could be had.
+/// A path beside MCP, with its expected answer to a request for nothing.
 struct ProbedPath {
     path: &'static str,
     method: Method,
-    /// Statuses of ours.
+    /// The statuses of this server.
     statuses: &'static [u16],
-    /// Begins the content type of ours.
+    /// The beginning of this server's content type.
     content: &'static str,
 }
 
-/// Nothing is sent that a server would do something for.
+/// None of these requests makes a server do anything.
 const PROBED_PATHS: [ProbedPath; 5] = [
     ProbedPath {
         path: "/authorize",
@@ -59,7 +59,7 @@ const PROBED_PATHS: [ProbedPath; 5] = [
         statuses: &[400, 401],
         content: "application/json",
     },
-    // Without redirect addresses nobody is registered.
+    // Without redirect addresses no client is registered.
     ProbedPath {
         path: "/register",
         method: Method::POST,
@@ -74,7 +74,7 @@ const PROBED_PATHS: [ProbedPath; 5] = [
     },
 ];
 
-/// Asks `url` as its clients do; changes nothing there.
+/// Sends `url` the requests of its clients. Changes nothing there.
 pub(super) async fn examine(url: &str) -> Result<Vec<Finding>, CliError> {
     let mut examination = PublicExamination {
         http: client()?,
@@ -100,7 +100,7 @@ impl PublicExamination {
         self.streams().await;
     }
 
-    /// Whether anything answers that is worth asking more.
+    /// Whether anything answers there that is worth further checks.
     async fn address(&mut self) -> bool {
         let endpoint = self.server.endpoint.to_string();
         let answer = WebAnswer::ask(hello(&self.http, Method::POST, &endpoint)).await;
@@ -139,7 +139,7 @@ impl PublicExamination {
         true
     }
 
-    /// Each client begins in a way of its own, and is told the same.
+    /// Each client starts in its own way and must get the same challenge.
     async fn challenges(&mut self) {
         let endpoint = self.server.endpoint.to_string();
         for (who, method) in [
@@ -150,7 +150,7 @@ impl PublicExamination {
         ] {
             self.challenge(who, method, &endpoint).await;
         }
-        // A rule for the one address is not a rule for what is below it; and people paste the bare address.
+        // A proxy's rule for one address may not cover those below it; and people paste the bare address.
         let below = self.server.path("/mcp/orchestrator");
         self.challenge("addresses below /mcp", Method::POST, &below)
             .await;
@@ -170,7 +170,7 @@ impl PublicExamination {
         }
     }
 
-    /// Whether what a client shows arrives.
+    /// Whether the Authorization header arrives.
     async fn authorization(&mut self) {
         const SUBJECT: &str = "Authorization";
         let endpoint = self.server.endpoint.to_string();
@@ -193,7 +193,7 @@ impl PublicExamination {
         }
     }
 
-    /// Whether sign-in itself is reached.
+    /// Whether the pages of sign-in are reached.
     async fn pages(&mut self) {
         for page in &PROBED_PATHS {
             if page.path == "/register" && !self.registers {
@@ -270,11 +270,11 @@ impl PublicExamination {
             self.ok(SUBJECT, "may call, and see where to sign in".to_owned());
             return;
         };
-        // Browsers alone ask for it: everything else works.
+        // Only browsers need it; everything else works.
         self.warning(SUBJECT, fault.to_owned());
     }
 
-    /// Whether what the server writes bit by bit arrives bit by bit: a question to a person stands in the middle of a stream.
+    /// Whether a stream arrives in pieces as it was written: a question to a person comes in the middle of one.
     async fn streams(&mut self) {
         const SUBJECT: &str = "streams";
         let url = self.server.path("/streamz");
@@ -320,7 +320,7 @@ impl PublicExamination {
         }
     }
 
-    /// A document that the server makes of itself.
+    /// A document that the server generates about itself.
     async fn document(&mut self, subject: &str, path: &str) -> Option<(WebAnswer, Value)> {
         let url = self.server.path(path);
         let request = self.http.get(&url).header("accept", "application/json");

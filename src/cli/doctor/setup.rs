@@ -12,13 +12,14 @@ use crate::telemetry::Telemetry;
 use ::state::keys::KeyLocations;
 use ::state::network_file_system;
 
-/// Up to so many locations have a line each; of more only those that cannot be reached have.
+/// Up to this many locations get a line each. Of more, only the unreachable ones do.
 const FEW: usize = 5;
 
-/// So many locations that cannot be reached are named.
+/// Most unreachable locations that are named.
 const MOST_NAMED: usize = 10;
 
-/// The settings with all that can be opened. What cannot is a finding, and is left out, so that the rest is looked at.
+/// The settings with everything that can be opened. A part that cannot be opened becomes a finding and is left out, so
+/// that the rest is checked.
 pub(super) fn open(
     mut config: Config,
     sandbox: Option<&SandboxListener>,
@@ -30,7 +31,7 @@ pub(super) fn open(
     if let Err(what) = open_store(&config) {
         findings.push(Finding::fault("state", what));
         config.state.keep_nothing();
-        // Nobody signs in where nothing is kept.
+        // Nobody can sign in without a store.
         config.oauth.url.clear();
     }
     let file = config.policy.file.clone();
@@ -46,7 +47,7 @@ pub(super) fn open(
     }
     let silent = |_: &Config| Ok(Telemetry::default());
     let opened = match prepared_by(config.clone(), sandbox, silent) {
-        // Rules that fit to no location of the settings.
+        // Rules that match no location of the settings.
         Err(CliError(what)) if !config.policy.file.as_os_str().is_empty() => {
             findings.push(Finding::fault("rules", what));
             config.policy.file.clear();
@@ -77,7 +78,7 @@ pub(super) fn settings(config: &Config, pipeline: &Pipeline) -> Finding {
     Finding::ok("settings", format!("valid, {file}; {highlevel}"))
 }
 
-/// Where what outlives the process is.
+/// The place of the store.
 pub(super) fn state(pipeline: &Pipeline) -> Finding {
     let store = &pipeline.controls().store;
     if let Some(database) = store.database() {
@@ -101,7 +102,7 @@ fn on_network(path: &Path, kind: &str) -> String {
     )
 }
 
-/// How many access keys let somebody in, and those that name a location that is not there.
+/// The number of valid access keys, and those that name a missing location.
 pub(super) fn keys(config: &Config, pipeline: &Pipeline) -> Result<Vec<Finding>, CliError> {
     let records = pipeline.controls().keys.list().wait()?;
     let now = jiff::Timestamp::now();
@@ -117,7 +118,7 @@ pub(super) fn keys(config: &Config, pipeline: &Pipeline) -> Result<Vec<Finding>,
             continue;
         };
         let gone = aliases.iter();
-        // A connected location may come back; one of the settings that is gone was removed by hand.
+        // A connected location may come back. One that is missing in the settings was removed by hand.
         let mut gone = gone.filter(|alias| snapshot.locations.find(alias).is_none());
         if let (Some(alias), false) = (gone.next(), config.oauth.is_on()) {
             let what = format!(
@@ -136,7 +137,7 @@ pub(super) fn keys(config: &Config, pipeline: &Pipeline) -> Result<Vec<Finding>,
     Ok(findings)
 }
 
-/// Where people sign in, and what of its settings is seldom meant.
+/// The address of sign-in, and settings that are rarely intended.
 pub(super) fn sign_in(config: &Config) -> Vec<Finding> {
     if !config.oauth.is_on() {
         return vec![Finding::ok("sign-in", "off (oauth.url is empty)")];
@@ -152,7 +153,7 @@ pub(super) fn sign_in(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether the Valkey answers where instances share their windows; nothing where they do not.
+/// Whether the Valkey answers, if instances share their windows there.
 pub(super) async fn windows(pipeline: &Pipeline) -> Option<Finding> {
     let transport = pipeline.transport();
     let (_, valkey) = transport.sharing();
@@ -173,7 +174,7 @@ pub(super) async fn windows(pipeline: &Pipeline) -> Option<Finding> {
     })
 }
 
-/// Whether each location of the settings can be reached. Nothing is asked where HighLevel does not answer.
+/// Whether each location of the settings can be reached. Sends nothing if HighLevel does not answer.
 pub(super) async fn locations(
     pipeline: &Pipeline,
     is_reachable: bool,

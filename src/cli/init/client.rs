@@ -15,8 +15,8 @@ pub(super) fn names() -> Vec<String> {
     values.map(|value| value.get_name().to_owned()).collect()
 }
 
-/// Does what `connect CLIENT --write` does, for a server that holds the account itself; of a client without a file what
-/// `connect CLIENT` does.
+/// Does what `connect CLIENT --write` does for a server that holds the account itself; for a client without a file,
+/// what `connect CLIENT` does.
 pub(super) fn connect(
     client: &str,
     is_sandbox: bool,
@@ -24,7 +24,7 @@ pub(super) fn connect(
     flags: &Flags,
 ) -> Result<ClientSetup, CliError> {
     let client = Client::from_str(client, true).map_err(CliError)?;
-    // It starts the program itself, which finds the settings by itself.
+    // It starts the program itself, and the program finds the settings itself.
     if client == Client::ClaudeDesktop && !is_sandbox {
         return ClientSetup::of_own_program();
     }

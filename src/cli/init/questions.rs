@@ -13,11 +13,11 @@ use crate::config::trimmed;
 use crate::upstream::TenantId;
 use crate::upstream::caller::Credential;
 
-/// The questions to somebody who can be asked.
+/// The questions at a terminal.
 #[derive(Clone, Copy)]
 pub(super) struct Interview;
 
-/// What a client works with.
+/// The kind of work of a client.
 #[derive(Clone, Copy)]
 pub(super) enum Work {
     Sandbox,
@@ -30,7 +30,7 @@ const NOTHING: &str = "Nothing: leave it as it is";
 const NO_CLIENT: &str = "None for now";
 
 impl Interview {
-    /// `None` where nothing is to change.
+    /// `None` if nothing is to change.
     pub(super) fn work(self, is_again: bool) -> Result<Option<Work>, CliError> {
         let (question, mut choices) = match is_again {
             true => ("What is to be added?", vec![NOTHING]),
@@ -45,7 +45,7 @@ impl Interview {
         })
     }
 
-    /// A token, which nobody sees.
+    /// A token, typed without echo.
     pub(super) fn token(self) -> Result<SecretString, CliError> {
         let check = |text: &str| {
             let token = trimmed(text);
@@ -122,7 +122,7 @@ impl Interview {
     }
 }
 
-/// Escape and Ctrl-C end the dialogue before anything is written, Ctrl-C as everywhere.
+/// Escape and Ctrl-C end the dialogue before anything is written. Ctrl-C has its usual exit code.
 fn ended(error: InquireError) -> CliError {
     let nothing = "ended; nothing was written";
     CliError(match error {

@@ -1,4 +1,4 @@
-//! `locations add`: one location into the file of settings, once it is known to work.
+//! `locations add`: adds one location to the file of settings, once it is known to work.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::upstream::TenantId;
 use crate::upstream::accounts::is_alias;
 use crate::upstream::caller::Credential;
 
-/// Readable by others than the owner.
+/// Permissions of others than the owner.
 const OPEN: u32 = 0o077;
 
 #[derive(Args)]
@@ -44,16 +44,16 @@ struct LocationRecord<'a> {
     alias: &'a str,
     /// HighLevel's id.
     location: &'a str,
-    /// What HighLevel calls it, where that was tried.
+    /// HighLevel's name for it, if that was read.
     location_name: Option<&'a str>,
     tried: bool,
     file: &'a Path,
 }
 
-/// What was found of a location before it is added.
+/// The result of checking a location before it is added.
 enum AddCheck {
     Known(String),
-    /// With the reason, if there is one to say.
+    /// Not checked, with the reason if there is one to report.
     Untried(String),
 }
 
@@ -126,7 +126,7 @@ impl Add {
         self.output.record(&record, text)
     }
 
-    /// What is known of the location. Fails where it could not work.
+    /// Checks the location. Fails if it could not work.
     fn check(&self, config: Config, source: Option<&SecretSource>) -> Result<AddCheck, CliError> {
         if let Some(SecretSource::Env(name)) = source
             && config.secret(&SecretSource::Env(name.clone())).is_err()
@@ -156,7 +156,7 @@ impl Add {
     fn source(&self) -> Result<Option<SecretSource>, CliError> {
         let from = &self.credential;
         if let Some(file) = &from.token_file {
-            // A server runs elsewhere than this command.
+            // The server may run in another folder than this command.
             return Ok(Some(SecretSource::File(std::path::absolute(file)?)));
         }
         if let Some(name) = &from.token_env {
@@ -188,7 +188,7 @@ pub(in crate::cli) fn check_alias(alias: &str) -> Result<(), CliError> {
 /// The id of a location, given alone or within the address of one of its pages.
 pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     let given = trimmed(given);
-    // https://app.gohighlevel.com/v2/location/<id>/dashboard, under an agency's own host too.
+    // https://app.gohighlevel.com/v2/location/<id>/dashboard, also under an agency's own host.
     let in_address = given.split_once("/location/").map(|(_, rest)| rest);
     let id = in_address.unwrap_or(given);
     let id = id.split(['/', '?', '#']).next().unwrap_or_default();
@@ -204,7 +204,7 @@ pub(in crate::cli) fn location_id(given: &str) -> Result<TenantId, CliError> {
     })
 }
 
-/// Says so where other users of this machine can read a token.
+/// Warns if other users of this machine can read a token.
 pub(in crate::cli) fn warn_of_open_file(path: &Path) {
     let mode = std::fs::metadata(path).map(|file| file.permissions().mode());
     if let Ok(mode) = mode

@@ -1,4 +1,4 @@
-//! The file of settings as it is edited: comments stay, and it changes whole or not at all.
+//! Edits the file of settings: comments stay, and it changes as a whole or not at all.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io::{ErrorKind, Write};
@@ -12,18 +12,18 @@ use crate::cli::CliError;
 use crate::config::{Config, Flags, SecretSource, read_text};
 use crate::upstream::TenantId;
 
-/// Made by us, a file is its owner's alone.
+/// A file that this program makes is private to its owner.
 const PRIVATE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// A file of settings, which need not be there yet.
+/// A file of settings, which may not exist yet.
 #[derive(Clone)]
 pub(in crate::cli) struct SettingsDocument {
     path: PathBuf,
     document: DocumentMut,
 }
 
-/// What a location's section is to hold.
+/// The contents of a location's section.
 pub(in crate::cli) struct NewLocation<'a> {
     pub alias: &'a str,
     pub name: Option<&'a str>,
@@ -31,7 +31,7 @@ pub(in crate::cli) struct NewLocation<'a> {
     pub reached_by: ReachedBy<'a>,
 }
 
-/// Where its token is.
+/// The place of its token.
 pub(in crate::cli) enum ReachedBy<'a> {
     Token(&'a SecretSource),
     /// Alias of a company.
@@ -82,7 +82,7 @@ impl SettingsDocument {
             .collect())
     }
 
-    /// Replaces nothing: the alias must not be there yet.
+    /// Replaces nothing: the alias must not exist yet.
     pub(in crate::cli) fn add_location(&mut self, new: &NewLocation<'_>) -> Result<(), CliError> {
         let mut location = Table::new();
         if let Some(name) = new.name {
@@ -106,7 +106,7 @@ impl SettingsDocument {
         Ok(())
     }
 
-    /// Whether it was there.
+    /// Removes a location. Returns whether it existed.
     pub(in crate::cli) fn remove_location(&mut self, alias: &str) -> Result<bool, CliError> {
         Ok(self.locations()?.remove(alias).is_some())
     }
@@ -117,7 +117,7 @@ impl SettingsDocument {
             .map(|(config, _)| config)
     }
 
-    /// Puts it in the place of the file, once it makes valid settings. A new file, and a new folder, are its owner's alone.
+    /// Writes the file, if it makes valid settings. A new file or folder is private to its owner.
     pub(in crate::cli) fn save(&self, flags: &Flags) -> Result<(), CliError> {
         let place = self.path.display();
         let folder = self.folder();
@@ -129,7 +129,7 @@ impl SettingsDocument {
         let mode = std::fs::metadata(&self.path).map(|before| before.permissions());
         let mode = mode.unwrap_or_else(|_| Permissions::from_mode(PRIVATE));
         std::fs::set_permissions(fresh.path(), mode).map_err(unwritable)?;
-        // A link stays a link: what it leads to is replaced.
+        // A symbolic link stays: its target is replaced.
         let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         fresh
             .persist(target)
@@ -160,7 +160,7 @@ impl SettingsDocument {
         Ok((config, file))
     }
 
-    /// `[locations]`, which is made where there is none.
+    /// `[locations]`, made if it is missing.
     fn locations(&mut self) -> Result<&mut Table, CliError> {
         let mut fresh = Table::new();
         fresh.set_implicit(true);
@@ -173,15 +173,15 @@ impl SettingsDocument {
     }
 }
 
-/// Makes the folder, for its owner alone, where it is not there.
+/// Makes the folder, private to its owner, if it is missing.
 pub(in crate::cli) fn make_private_folder(folder: &Path) -> Result<(), CliError> {
     let mut builder = DirBuilder::new();
     let made = builder.recursive(true).mode(PRIVATE_FOLDER).create(folder);
     made.map_err(|error| CliError(format!("{} cannot be made: {error}", folder.display())))
 }
 
-/// Puts a token into a new file of its own, for its owner alone. Whole or not at all; a file that is there stays as it is,
-/// and holds the token already or is refused.
+/// Writes a token to a new file, private to its owner, as a whole or not at all. An existing file stays unchanged: it
+/// holds the same token, or the call fails.
 pub(in crate::cli) fn write_token(path: &Path, token: &str) -> Result<(), CliError> {
     let refused = |what: String| CliError(format!("{} {what}", path.display()));
     match read_text(path) {
@@ -196,7 +196,7 @@ pub(in crate::cli) fn write_token(path: &Path, token: &str) -> Result<(), CliErr
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     let unwritable = |error: std::io::Error| refused(format!("cannot be written: {error}"));
-    // A temporary file is its owner's alone.
+    // A temporary file is private to its owner.
     let mut file = NamedTempFile::new_in(folder).map_err(unwritable)?;
     writeln!(file, "{token}").map_err(unwritable)?;
     let kept = file.persist_noclobber(path);

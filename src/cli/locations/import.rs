@@ -1,4 +1,4 @@
-//! `locations import`: many locations into the file of settings at once, from a CSV file or an agency.
+//! `locations import`: adds many locations to the file of settings at once, from a CSV file or an agency.
 
 mod agency;
 pub(in crate::cli) mod csv_rows;
@@ -49,7 +49,7 @@ pub(in crate::cli) struct LocationImport {
 
 /// One location to import.
 struct ImportRow {
-    /// Where it stands, such as `line 3`.
+    /// Its place in the file, such as `line 3`.
     label: String,
     alias: String,
     name: Option<String>,
@@ -64,14 +64,14 @@ enum ImportSource {
     Company(String),
 }
 
-/// What cannot be imported, and why.
+/// A row that cannot be imported, with the reason.
 struct RowFault {
     label: String,
     alias: String,
     what: String,
 }
 
-/// What becomes of a row.
+/// The outcome of a row.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "finding")]
 enum ImportOutcome {
@@ -83,7 +83,7 @@ enum ImportOutcome {
 /// A line of the report.
 #[derive(Serialize)]
 struct RowReport {
-    /// Where it stands, such as `line 3`.
+    /// Its place in the file, such as `line 3`.
     #[serde(rename = "row")]
     label: String,
     alias: String,
@@ -92,7 +92,7 @@ struct RowReport {
 }
 
 impl LocationImport {
-    /// Exit code 1 where a row could not be imported.
+    /// Exit code 1 if a row could not be imported.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         let document = SettingsDocument::open(flags)?;
         let config = document.settings(flags)?;
@@ -136,7 +136,7 @@ impl LocationImport {
         Ok(ExitCode::from(u8::from(faults > 0)))
     }
 
-    /// What HighLevel says of each row, by settings that are in no file yet.
+    /// HighLevel's verdict on each row, under settings that are in no file yet.
     fn try_rows(
         &self,
         rows: &[ImportRow],
@@ -168,7 +168,7 @@ impl LocationImport {
             .into_iter()
             .zip(rows)
             .map(|(trial, row)| match &row.source {
-                // It is for the machine where the server runs.
+                // The variable is for the machine where the server runs.
                 ImportSource::Place(source @ SecretSource::Env(name))
                     if config.secret(source).is_err() =>
                 {
@@ -179,7 +179,7 @@ impl LocationImport {
         Ok(trials.collect())
     }
 
-    /// Writes tokens and settings. Where the settings cannot be written, no token is left behind.
+    /// Writes tokens and settings. If the settings cannot be written, no token is left behind.
     fn keep(
         &self,
         mut document: SettingsDocument,
@@ -205,7 +205,7 @@ impl LocationImport {
         let done = done.and_then(|()| document.save(flags));
         if done.is_err() {
             for path in written {
-                // What cannot be removed was just made: the error that is told says more.
+                // The file was just made, so a failure to remove it is ignored: the reported error says more.
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -224,7 +224,7 @@ impl ImportRow {
 }
 
 impl SettingsDocument {
-    /// With the row's token, if it brings one, in this folder.
+    /// Adds the row, with its token in this folder if it brings one.
     fn add(&mut self, row: &ImportRow, folder: &Path) -> Result<(), CliError> {
         let of_token;
         let reached_by = match &row.source {
@@ -255,7 +255,7 @@ fn token_path(folder: &Path, alias: &str) -> PathBuf {
     folder.join(format!("{alias}.token"))
 }
 
-/// Those that are new, and what is said of the others.
+/// The new rows, and reports on the others.
 fn sort_out(
     rows: Vec<Result<ImportRow, RowFault>>,
     config: &Config,
@@ -299,7 +299,7 @@ fn sort_out(
     (fresh, reports)
 }
 
-/// A line a row; how many are faults.
+/// Prints one line per row. Returns the number of faults.
 fn show(reports: &[RowReport], output: OutputFlags) -> Result<usize, CliError> {
     let faults = reports.iter();
     let faults = faults.filter(|report| matches!(report.outcome, ImportOutcome::Fault(_)));

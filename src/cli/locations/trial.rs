@@ -1,4 +1,4 @@
-//! Tests whether locations can be reached: each is read, and nothing is changed.
+//! Tests whether locations can be reached: reads each, and changes nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::telemetry::Telemetry;
 use crate::upstream::Caller;
 use crate::upstream::caller::Credential;
 
-/// So many locations are read at once.
+/// Locations that are read at once.
 const AT_ONCE: usize = 8;
 
-/// Reads the location itself.
+/// The read of the location itself.
 const PROBE: &str = "locations_get-location";
 
-/// What came of reading a location: the name that HighLevel has for it, or what is wrong.
+/// The result of reading a location: HighLevel's name for it, or the fault.
 pub(in crate::cli) type Trial = Result<String, String>;
 
 #[derive(Args)]
@@ -37,19 +37,19 @@ pub(in crate::cli) struct LocationTest {
 }
 
 impl LocationTest {
-    /// Exit code 1 where one cannot be reached.
+    /// Exit code 1 if one cannot be reached.
     pub(super) fn run(self, flags: &Flags) -> Result<ExitCode, CliError> {
         test(&self.aliases, self.output, flags)
     }
 }
 
-/// What came of one, as a list shows it.
+/// The result for one location, as a list shows it.
 #[derive(Serialize)]
 struct TrialRow {
     /// `ok` or `fault`.
     state: &'static str,
     alias: String,
-    /// The name that HighLevel has for it, or what is wrong.
+    /// HighLevel's name for it, or the fault.
     finding: String,
 }
 
@@ -119,7 +119,7 @@ fn check_known(pipeline: &Pipeline, aliases: &[String]) -> Result<(), CliError> 
 
 /// The way to HighLevel by settings that need not be in any file yet.
 pub(super) fn open(mut config: Config) -> Result<Pipeline, CliError> {
-    // Reading a location leaves nothing behind, but a company's tokens, which are renewed meanwhile.
+    // Reading a location stores nothing except a company's tokens, which may be renewed meanwhile.
     if config.companies.is_empty() {
         config.state.folder = "none".into();
         config.oauth.url.clear();
@@ -127,7 +127,7 @@ pub(super) fn open(mut config: Config) -> Result<Pipeline, CliError> {
     Ok(prepared_by(config, None, |_| Ok(Telemetry::default()))?.1)
 }
 
-/// Reads the location of this alias by settings that need not be in any file yet.
+/// Reads the location of this alias by settings that may be in no file yet.
 pub(in crate::cli) fn try_alias(config: Config, alias: &str) -> Result<Trial, CliError> {
     let pipeline = open(config)?;
     let snapshot = pipeline.snapshot();
@@ -138,7 +138,7 @@ pub(in crate::cli) fn try_alias(config: Config, alias: &str) -> Result<Trial, Cl
     runtime()?.block_on(waiting("asking HighLevel", tried))
 }
 
-/// What comes of reading each, in their order and so many at once; `None` is a location that is not there.
+/// Reads locations, several at once. The results are in the order of the aliases; `None` for one that does not exist.
 pub(in crate::cli) async fn read_locations(
     pipeline: &Pipeline,
     callers: Vec<Option<Caller>>,

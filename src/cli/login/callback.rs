@@ -1,4 +1,4 @@
-//! The end of a browser's sign-in: an address of this machine that waits for one answer.
+//! The end of a browser's sign-in: a listener on this machine that waits for one answer.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,16 +17,16 @@ use crate::cli::CliError;
 
 const PATH: &str = "/callback";
 
-/// Where nobody listens, and browsers do not even ask.
+/// An address where nobody listens. Browsers do not even try this port.
 pub(super) const REDIRECT_TO_NOBODY: &str = "http://127.0.0.1:1/callback";
 
 pub(super) struct Callback {
     listener: TcpListener,
-    /// What the server is to send the browser to.
+    /// The address that the server redirects the browser to.
     pub redirect: String,
 }
 
-/// What stands behind the question mark of that address.
+/// The query of that address.
 #[derive(Default)]
 pub(super) struct CallbackParameters {
     state: Option<String>,
@@ -43,7 +43,7 @@ impl Callback {
         Ok(Self { listener, redirect })
     }
 
-    /// Waits for the answer to our question: pages of others may ask here too, and are sent away.
+    /// Waits for the answer to our own request. Other pages may send requests here, too, and are rejected.
     pub(super) async fn wait(self, state: &str) -> Result<CallbackParameters, CliError> {
         let (found, mut answers) = mpsc::channel(1);
         loop {
@@ -59,7 +59,7 @@ impl Callback {
                     let (found, state) = (found.clone(), state.clone());
                     async move { Ok::<_, Infallible>(respond(&request, &state, &found)) }
                 });
-                // A browser that goes away has its answer or does not want it.
+                // A browser that disconnects has its answer or does not want it.
                 let _ = http1::Builder::new()
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), answer)
@@ -82,7 +82,7 @@ fn respond(
         Some(_) => "You are signed in. You may close this window and go back to the terminal.",
         None => "You are not signed in. You may close this window; the terminal says why.",
     };
-    // The first answer counts, and there is room for it.
+    // The first answer counts, and the channel has room for it.
     let _ = found.try_send(parameters);
     page(StatusCode::OK, words)
 }

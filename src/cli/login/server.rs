@@ -1,22 +1,22 @@
-//! A server's own description of its sign-in.
+//! A server's description of its sign-in.
 
 use serde_json::{Value, json};
 
 use crate::cli::CliError;
 use crate::cli::web::{ServerAddress, SignInChallenge, WebAnswer, hello};
 
-/// The server itself: tokens go to no other.
+/// The origin of the server: tokens go to no other.
 pub(super) struct SignInServer {
     pub origin: String,
     pub authorize: String,
     pub token: String,
     pub revoke: String,
-    /// `None` where the operator makes every client.
+    /// `None` if the operator makes every client.
     register: Option<String>,
 }
 
 impl SignInServer {
-    /// Asks as any client does that knows the address alone.
+    /// Discovers the sign-in like any client that knows only the address.
     pub(super) async fn discover(
         http: &reqwest::Client,
         address: &ServerAddress,
@@ -64,7 +64,7 @@ impl SignInServer {
         })
     }
 
-    /// Becomes known to the server: its id there.
+    /// Registers this program at the server. Returns its client id there.
     pub(super) async fn register(&self, http: &reqwest::Client) -> Result<String, CliError> {
         let Some(register) = &self.register else {
             return Err(CliError(format!(
@@ -75,7 +75,7 @@ impl SignInServer {
         };
         let about = json!({
             "client_name": "highlevel-mcp login",
-            // Of an address of this machine the port is of no matter.
+            // For a loopback address the port does not matter.
             "redirect_uris": ["http://127.0.0.1/callback"],
             "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"],
@@ -101,7 +101,7 @@ async fn document(http: &reqwest::Client, url: &str) -> Result<Value, String> {
     document.ok_or_else(|| format!("{url} answers {}, and no document", answer.status))
 }
 
-/// What an error says, made fit for a terminal.
+/// The text of an error, made safe for a terminal.
 pub(super) fn words(answer: &WebAnswer) -> String {
     let body = answer.json().unwrap_or_default();
     let words = body["error_description"]

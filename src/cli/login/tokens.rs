@@ -1,4 +1,4 @@
-//! The tokens of a login: fetched, kept as text, renewed, given back.
+//! The tokens of a login: fetched, stored as text, renewed, revoked.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use super::server::{SignInServer, words};
 use crate::cli::CliError;
 use crate::cli::web::{ServerAddress, WebAnswer, with_form};
 
-/// A token is renewed this long before its end, in seconds.
+/// A token is renewed this many seconds before it expires.
 const AHEAD: i64 = 60;
 
-/// What is kept of a login. Tokens go to `token` and `revoke`, and as a bearer to `server`; all three are of one origin.
+/// The stored parts of a login. Tokens are sent to `token` and `revoke`, and as a bearer token to `server`. All three
+/// have one origin.
 pub(in crate::cli) struct LoginTokens {
     pub server: String,
     token: String,
@@ -26,7 +27,7 @@ pub(in crate::cli) struct LoginTokens {
     expires: i64,
 }
 
-/// For what tokens are given.
+/// What tokens are requested with.
 pub(super) enum TokenPurpose<'a> {
     Code {
         code: SecretString,
@@ -36,11 +37,11 @@ pub(super) enum TokenPurpose<'a> {
     Refresh(SecretString),
 }
 
-/// Why there are none.
+/// The reason that there are no tokens.
 pub(in crate::cli) enum TokenTrouble {
-    /// The server says that there are none any more, in these words.
+    /// The server says, in these words, that the login has ended.
     Ended(String),
-    /// It may be better a moment later.
+    /// A later attempt may succeed.
     Passing(String),
 }
 
@@ -56,7 +57,7 @@ impl fmt::Display for TokenTrouble {
 }
 
 impl LoginTokens {
-    /// Without tokens yet.
+    /// A login without tokens.
     pub(super) fn new(issuer: SignInServer, client: String, address: &ServerAddress) -> Self {
         Self {
             server: issuer.origin,
@@ -107,14 +108,14 @@ impl LoginTokens {
         let (access, refresh) = (take("access_token"), take("refresh_token"));
         let nothing = || TokenTrouble::Passing("it answers without a token".to_owned());
         self.access = access.ok_or_else(nothing)?;
-        // An answer without one leaves the one before.
+        // An answer without a refresh token leaves the old one.
         self.refresh = refresh.or(self.refresh.take());
         let lasts = given["expires_in"].as_i64().unwrap_or(3600);
         self.expires = Timestamp::now().as_second().saturating_add(lasts);
         Ok(())
     }
 
-    /// Puts new ones in the place of these.
+    /// Replaces the tokens by new ones.
     pub(in crate::cli) async fn renew(
         &mut self,
         http: &reqwest::Client,
@@ -138,17 +139,17 @@ impl LoginTokens {
         }
     }
 
-    /// Whether the access token ends soon, or has ended.
+    /// Whether the access token has expired or expires soon.
     pub(in crate::cli) fn is_ending(&self) -> bool {
         self.expires <= Timestamp::now().as_second().saturating_add(AHEAD)
     }
 
-    /// Whether the server should still take the access token.
+    /// Whether the server should still accept the access token.
     pub(in crate::cli) fn is_good(&self) -> bool {
         self.expires > Timestamp::now().as_second()
     }
 
-    /// As it is kept, sealed.
+    /// The text that is stored sealed.
     pub(in crate::cli) fn to_text(&self) -> SecretString {
         let refresh = self.refresh.as_ref().map(ExposeSecret::expose_secret);
         let text = json!({
@@ -158,7 +159,7 @@ impl LoginTokens {
         text.to_string().into()
     }
 
-    /// Fails where another version of this program kept something else.
+    /// Fails if another version of this program wrote the text.
     pub(in crate::cli) fn parse(text: &SecretString) -> Result<Self, CliError> {
         let kept: Value = serde_json::from_str(text.expose_secret()).unwrap_or_default();
         let member = |name: &str| kept[name].as_str().map(str::to_owned);

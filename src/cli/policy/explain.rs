@@ -1,4 +1,4 @@
-//! `policy explain`: what the rules say of one tool, for whoever calls it.
+//! `policy explain`: the effect of the rules on one tool, for one caller.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use state::keys::{KeyLocations, KeyRecord, Keys};
 use state::people::People;
 use state::rule_sections::RuleSections;
 
-/// Stands in a connection for every location of its holder.
+/// In a connection: every location of its holder.
 const EVERY: &str = "*";
 
 #[derive(Args)]
@@ -104,7 +104,7 @@ impl Explain {
         self.output.record(&record, &text)
     }
 
-    /// The key or connection that was named.
+    /// The named key or connection.
     fn caller(
         &self,
         config: &Config,
@@ -121,18 +121,18 @@ impl Explain {
     }
 }
 
-/// A key or connection, with what it is called and how far it reaches.
+/// A key or connection, with its name and its reach.
 struct CallerStanding {
     access: AccessRef,
     name: String,
-    /// Why nobody gets in by it any more.
+    /// The reason that it gives no access any more.
     ended: Option<&'static str>,
-    /// Aliases; `None`: all, or not known by their aliases.
+    /// Aliases; `None`: all, or locations without known aliases.
     locations: Option<Vec<String>>,
 }
 
 impl CallerStanding {
-    /// Why no call gets through, whatever the rules say.
+    /// The reason that no call gets through, whatever the rules say.
     fn obstacle(&self, alias: Option<&str>) -> Option<String> {
         let name = &self.name;
         if let Some(why) = self.ended {
@@ -168,7 +168,7 @@ fn key(store: &Store, named: &str) -> Result<CallerStanding, CliError> {
     })
 }
 
-/// By its id, else by its name: of several of one name the one that is good.
+/// Finds a key by its id, else by its name. Among keys of the same name, the valid one.
 fn find_key<'a>(keys: &'a [KeyRecord], named: &str) -> Option<&'a KeyRecord> {
     let by_id = keys.iter().find(|key| key.id == named);
     let mut by_name: Vec<&KeyRecord> = keys.iter().filter(|key| key.name == named).collect();
@@ -226,13 +226,12 @@ fn holder(store: &Store, holder: &GrantHolder) -> Result<HolderRef, CliError> {
     found.ok_or_else(|| CliError("whoever made the connection is no more; it has ended".to_owned()))
 }
 
-/// The store, where there is one: nothing is made for a look at the rules.
+/// The store, if it exists: looking at the rules creates none.
 fn find_store(config: &Config) -> Result<Option<Store>, CliError> {
     Ok(has_store(config)?.then(|| open_store(config)).transpose()?)
 }
 
-/// The rules of `file` and the sections of the store, with what the settings hold calls to besides; without a file nothing
-/// else holds.
+/// The rules of `file` and the stored sections, with the limits of the settings. Without a file only the latter apply.
 fn rules(config: &Config, file: &Path, store: Option<&Store>) -> Result<Policy, CliError> {
     let rules = match file.as_os_str().is_empty() {
         true => Policy::default(),

@@ -1,4 +1,4 @@
-//! `policy sections`: sections of rules that the store keeps beside those of the file.
+//! `policy sections`: stored sections of rules, beside those of the file.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,12 +42,12 @@ pub(in crate::cli) struct WhichSection {
     of: StateFlags,
 }
 
-/// One section, for whoever reads the list or writes it.
+/// One section, as a list shows it or after writing it.
 #[derive(Serialize)]
 struct SectionEntry {
     name: String,
     version: i64,
-    /// Who wrote it.
+    /// The author.
     by: String,
     at: Timestamp,
     text: Option<String>,
@@ -164,7 +164,7 @@ fn text(file: &Path) -> Result<String, CliError> {
     read.map_err(|error| CliError(format!("{} cannot be read: {error}", file.display())))
 }
 
-/// Everything that is wrong with it, by line.
+/// Every fault of it, by line.
 fn check(name: &str, text: &str) -> Result<(), CliError> {
     let problems = match StoredSection::parse(name, text, TOOLS) {
         Ok(_) => return Ok(()),

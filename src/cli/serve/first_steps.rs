@@ -1,4 +1,4 @@
-//! The first screen of a sandbox: what to paste into which client, and one call with its answer.
+//! The first screen of a sandbox: the set-up of clients, and one call with its answer.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::config::Config;
 use crate::surfaces::{OFFICIAL, tools_in};
 use crate::telemetry::flush_log;
 
-/// Takes no arguments, and its answer is short.
+/// Takes no arguments and has a short answer.
 const EXAMPLE: &str = "locations_get-location";
 
-/// Lines of the answer that are shown: with all else they fit 24.
+/// Lines of the answer that are shown. With everything else they fit into 24.
 const SHOWN_LINES: usize = 5;
 
 pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Result<(), CliError> {
@@ -22,7 +22,7 @@ pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Res
         .await;
     let clients = connect::to_the_sandbox(url)?;
     let answer = beginning(&answer.text);
-    // The line of the call comes before what is said of it.
+    // The log line of the call must come before the text about it.
     flush_log();
     print(format_args!(
         "{clients}A call:\n  curl -s {url} -H 'Content-Type: application/json' \\\n    \
@@ -33,7 +33,7 @@ pub(super) async fn show(url: &str, config: &Config, pipeline: &Pipeline) -> Res
     ))
 }
 
-/// The first lines of an answer, indented; as it is where it is not JSON.
+/// The first lines of an answer, indented; unchanged if it is not JSON.
 fn beginning(text: &str) -> String {
     let whole = match serde_json::from_str::<Value>(text) {
         Ok(value) => format!("{value:#}"),

@@ -1,4 +1,4 @@
-//! Signals to a running server: stop, or read the settings again.
+//! Signals to a running server: stop, or reload the settings.
 
 use std::fs::File;
 use std::io::{IsTerminal, stderr, stdin, stdout};
@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 use crate::cli::INTERRUPTED;
 
-/// Names the terminal of a process, whichever that is; it cannot be opened where there is none, or where it is gone.
+/// The terminal of the process. Opening it fails if there is none any more.
 const TERMINAL: &str = "/dev/tty";
 
-/// The signals that a server takes from its start on.
+/// The signals that a server handles from its start on.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -23,7 +23,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// To be called before anything else is done that takes time.
+    /// Call this before anything slow.
     pub(super) fn take() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -33,8 +33,8 @@ impl Signals {
         })
     }
 
-    /// Waits for the end, and wakes `reload` for each hangup that is none. Gives how long connections are still
-    /// taken: only a load balancer, which sends SIGTERM, needs time to look elsewhere.
+    /// Waits for the end, and wakes `reload` for each hangup that is not the end. Returns how long connections are
+    /// still accepted: only a load balancer, which sends SIGTERM, needs time to look elsewhere.
     pub(super) async fn until_stop(
         mut self,
         reload: &Notify,
@@ -65,14 +65,14 @@ impl Signals {
     }
 }
 
-/// For whoever does not want to wait for calls under way.
+/// Ends the process at a second interrupt, without waiting for running calls.
 async fn end_at_once(mut interrupt: Signal) {
     if interrupt.recv().await.is_some() {
         std::process::exit(INTERRUPTED.into());
     }
 }
 
-/// A service and `nohup` leave none of the three on a terminal, though a terminal may be there.
+/// Under a service or `nohup`, none of the three is a terminal, even if the process has one.
 fn is_on_terminal() -> bool {
     stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
 }

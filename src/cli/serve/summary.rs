@@ -1,4 +1,4 @@
-//! A server's summary at its start: a table on a terminal, a line of the log elsewhere.
+//! A server's summary at its start: a table on a terminal, elsewhere a line in the log.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -15,21 +15,21 @@ use crate::cli::{CliError, terminal::visible};
 use crate::config::{Config, Flags, LogFormat};
 use crate::telemetry::flush_log;
 
-/// Letters of a line: a terminal of 80 columns breaks none.
+/// Width in characters: no line wraps on a terminal of 80 columns.
 const WIDTH: usize = 79;
 
-/// Where the values of the table begin.
+/// The column of the table's values.
 const INDENT: usize = 13;
 
-/// What there is to say, gathered once.
+/// The facts of the summary.
 pub(super) struct Summary {
     url: String,
     tools: usize,
-    /// Names and values, in the order in which they are shown.
+    /// Names and values in display order.
     rows: Vec<(&'static str, String)>,
-    /// What to do first, where nobody can call anything yet.
+    /// The first step, if no caller can call anything yet.
     next: Option<String>,
-    /// The cap that holds without rules.
+    /// The cap that applies without rules.
     cap: Option<String>,
     highlevel: String,
     locations: usize,
@@ -64,7 +64,7 @@ impl Summary {
         let is_ready = has_account || own + connected > 0 || config.oauth.is_on();
         let cap = snapshot.rules.default_cap();
         let mut rows = vec![("HighLevel", highlevel.clone())];
-        // What a sandbox has is known, and its first screen is full.
+        // A sandbox's contents are known, and its first screen is full.
         if !is_sandbox {
             rows.push(("account", account(config)));
             rows.push(("locations", locations(own, connected)));
@@ -95,10 +95,10 @@ impl Summary {
         })
     }
 
-    /// The table where somebody looks on, with the line that programs look for in the log elsewhere.
+    /// Prints the table on a terminal. Elsewhere it logs the line that programs look for.
     pub(super) fn show(&self, format: LogFormat) {
         if format != LogFormat::Json && std::io::stderr().is_terminal() {
-            // Lines that are under way come before it.
+            // Pending log lines come first.
             flush_log();
             eprint!("{}", self.table());
             return;
@@ -129,7 +129,7 @@ impl Summary {
     }
 }
 
-/// The first things that somebody does who starts it for the first time.
+/// The first steps of a new user.
 fn next() -> String {
     let program = program();
     let pad = " ".repeat(INDENT);
@@ -184,7 +184,7 @@ fn counted(number: usize, noun: &str) -> String {
     }
 }
 
-/// A path as people write it.
+/// A path in the usual notation.
 fn readable(path: &Path) -> String {
     let home = dirs::home_dir().and_then(|home| Some(path.strip_prefix(home).ok()?.to_owned()));
     match home {
@@ -193,7 +193,7 @@ fn readable(path: &Path) -> String {
     }
 }
 
-/// `line`, without its middle where it is too long.
+/// `line`, shortened in its middle if it is too long.
 fn fitted(line: &str) -> String {
     let letters: Vec<char> = line.chars().collect();
     if letters.len() <= WIDTH {

@@ -1,4 +1,5 @@
-//! What a relay shows to its server: an access key, or a login that is renewed before its end or when the server takes it no more, by one process for all.
+//! The credential that a relay shows its server: an access key, or a login. One process renews a login for all, before
+//! it expires or when the server rejects it.
 
 use std::time::Duration;
 
@@ -9,16 +10,16 @@ use crate::cli::CliError;
 use crate::cli::login::{LoginTokens, TokenTrouble};
 use state::logins::{LoginRecord, Logins};
 
-/// How often another process is looked after that renews.
+/// The interval at which another process's renewal is looked up.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Of these looks, before that one is given up.
+/// After this many look-ups the other process is given up.
 const MOST_LOOKS: usize = 200;
 
-/// What a relay shows to the server.
+/// The credential that a relay shows the server.
 pub(super) enum RelayCredential {
     Login(Box<LoginKeeper>),
-    /// An access key of the server: good until it is revoked there.
+    /// An access key of the server, valid until it is revoked there.
     Key(SecretString),
 }
 
@@ -29,7 +30,7 @@ pub(super) struct LoginKeeper {
     current: Mutex<(LoginRecord, LoginTokens)>,
 }
 
-/// An access token, and which of the login's it is; or the key.
+/// An access token with its generation in the login; or the key.
 pub(super) struct LoginAccess {
     pub token: SecretString,
     pub generation: i64,
@@ -46,7 +47,7 @@ impl RelayCredential {
         }
     }
 
-    /// Another than that of `generation`, which the server does not take; `None` where there is no other.
+    /// A newer credential than that of `generation`, which the server rejected; `None` if there is none.
     pub(super) async fn renew(&self, generation: i64) -> Result<Option<LoginAccess>, String> {
         match self {
             Self::Login(keeper) => keeper.renew(generation).await.map(Some),
@@ -56,7 +57,7 @@ impl RelayCredential {
 }
 
 impl LoginKeeper {
-    /// Fails where nobody has signed in at `server`.
+    /// Fails if nobody has signed in at `server`.
     pub(super) async fn open(
         http: reqwest::Client,
         logins: Logins,
@@ -71,12 +72,12 @@ impl LoginKeeper {
         })
     }
 
-    /// One that is good for a minute at least, where the server gives one.
+    /// A token that is valid for at least a minute, if the server issues one.
     async fn access(&self) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.1.is_ending() {
             let renewed = self.renew_current(&mut current).await;
-            // What still is good may be used while the server cannot be asked.
+            // A token that is still valid may be used while the server cannot be reached.
             if let Err(why) = renewed
                 && !current.1.is_good()
             {
@@ -86,7 +87,7 @@ impl LoginKeeper {
         Ok(LoginAccess::from_login(&current))
     }
 
-    /// Another than that of `generation`, which the server does not take.
+    /// A newer token than that of `generation`, which the server rejected.
     async fn renew(&self, generation: i64) -> Result<LoginAccess, String> {
         let mut current = self.current.lock().await;
         if current.0.generation == generation {
@@ -95,7 +96,7 @@ impl LoginKeeper {
         Ok(LoginAccess::from_login(&current))
     }
 
-    /// Whoever calls holds `current`: of this process one renews at a time.
+    /// The caller holds the lock of `current`, so that one task of this process renews at a time.
     async fn renew_current(&self, current: &mut (LoginRecord, LoginTokens)) -> Result<(), String> {
         for _ in 0..MOST_LOOKS {
             let found = read(&self.logins, &self.server).await?;

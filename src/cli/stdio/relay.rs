@@ -1,4 +1,5 @@
-//! `stdio --url`: carries MCP between stdin and stdout and a server elsewhere, by this program's login there or by an access key.
+//! `stdio --url`: relays MCP between stdin and stdout and a remote server, with this program's login there or with an
+//! access key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use crate::cli::CliError;
 use crate::cli::web::{ServerAddress, why};
 use crate::mcp::{BoundedLine, BoundedLines, StdioLimits};
 
-/// Requests that are under way at once; the next one is read when one is answered.
+/// Most open requests. The next one is read once one is answered.
 const MOST_OPEN: usize = 64;
 
 /// Lines that wait for stdout.
@@ -31,7 +32,7 @@ pub(super) struct Relay {
     http: reqwest::Client,
     address: ServerAddress,
     credential: RelayCredential,
-    /// What the handshake settled.
+    /// The result of the handshake.
     handshake: Mutex<Handshake>,
     lines: mpsc::Sender<String>,
 }
@@ -42,7 +43,7 @@ struct Handshake {
     session: Option<HeaderValue>,
 }
 
-/// What of a client's frame decides about its way.
+/// The parts of a client's frame that the relay needs.
 #[derive(Deserialize)]
 struct ClientFrame {
     id: Option<Value>,
@@ -52,7 +53,7 @@ struct ClientFrame {
 }
 
 impl Relay {
-    /// Until stdin ends and what was asked is answered, or the time for that is over.
+    /// Runs until stdin ends and all requests are answered, or the time for that is over.
     pub(super) async fn run(
         http: reqwest::Client,
         address: ServerAddress,
@@ -97,7 +98,7 @@ impl Relay {
             };
             let handshake = frame.method.as_deref() == Some("initialize");
             if frame.id.is_none() || frame.method.is_none() || handshake {
-                // In their order: what comes next may rest on them.
+                // In order: later frames may depend on these.
                 if frame.method.as_deref() == Some("notifications/cancelled") {
                     let gone = requests.remove(&frame.params["requestId"].to_string());
                     gone.inspect(AbortHandle::abort);
@@ -105,7 +106,7 @@ impl Relay {
                 relay.carry(frame, line).await;
                 continue;
             }
-            // It is never closed.
+            // The semaphore is never closed.
             let place = Arc::clone(&room).acquire_owned().await?;
             while open.try_join_next().is_some() {}
             requests.retain(|_, request| !request.is_finished());
@@ -118,7 +119,7 @@ impl Relay {
             requests.insert(id, request);
         }
         let finish = async { while open.join_next().await.is_some() {} };
-        // What is not answered by then is given up.
+        // Requests that are unanswered by then are given up.
         let _ = tokio::time::timeout(limits.grace, finish).await;
         drop(open);
         drop(relay);
@@ -126,7 +127,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Sends a frame, and writes what comes back.
+    /// Sends a frame, and writes the answer.
     async fn carry(&self, frame: ClientFrame, line: Vec<u8>) {
         let id = frame.id.clone().filter(|_| frame.method.is_some());
         if let Err(sentence) = self.exchange(&frame, line).await {
@@ -141,7 +142,7 @@ impl Relay {
         let access = self.credential.access().await?;
         let mut response = self.post(frame, line.clone(), &access.token).await?;
         if response.status().as_u16() == 401 {
-            // It was ended, or its time is over there and not here.
+            // The token was revoked, or has expired by the server's clock.
             if let Some(access) = self.credential.renew(access.generation).await? {
                 response = self.post(frame, line, &access.token).await?;
             }
@@ -198,7 +199,7 @@ impl Relay {
             .bearer_auth(token.expose_secret())
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream");
-        // From 2026-07-28 on each request says its version itself, and headers repeat what stands in it.
+        // Since 2026-07-28 each request carries its version, and headers repeat it.
         let own = frame.params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str();
         match (own, version) {
             (Some(own), _) => {
@@ -239,7 +240,7 @@ impl Relay {
     }
 
     async fn write(&self, line: &str) {
-        // Where nobody reads any more, stdin ends, too.
+        // If nobody reads any more, stdin ends, too.
         let _ = self.lines.send(line.to_owned()).await;
     }
 
@@ -250,7 +251,7 @@ impl Relay {
     }
 }
 
-/// One line after the other, whole.
+/// Writes one whole line after the other.
 async fn write(mut lines: mpsc::Receiver<String>) -> std::io::Result<()> {
     let mut stdout = tokio::io::stdout();
     while let Some(line) = lines.recv().await {
@@ -260,7 +261,7 @@ async fn write(mut lines: mpsc::Receiver<String>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A wait for an answer has no end of its own: a call may wait for a person.
+/// Waiting for an answer has no time limit: a call may wait for a person.
 pub(super) fn patient_client() -> Result<reqwest::Client, CliError> {
     crate::cli::web::client_with(|builder| builder.read_timeout(Duration::from_secs(600)))
 }

@@ -1,9 +1,9 @@
 //! The data of server-sent events, each as one line.
 
-/// Bytes of an event that are kept at most; a server's answers are far smaller.
+/// Most bytes of an event: a server's answers are far smaller.
 const LARGEST: usize = 64 << 20;
 
-/// What came of a stream and is no whole event yet.
+/// The incomplete end of a stream so far.
 #[derive(Default)]
 pub(super) struct SseLines {
     buffer: Vec<u8>,
@@ -25,7 +25,7 @@ impl SseLines {
             let line = String::from_utf8_lossy(&line);
             let line = line.strip_suffix('\r').unwrap_or(&line);
             if line.is_empty() {
-                // Several lines of data are one text with breaks in it; in JSON they are white space.
+                // Several data lines are one text with line breaks, which in JSON are white space.
                 let event = std::mem::take(&mut self.data).join(" ");
                 if !event.trim().is_empty() {
                     events.push(event);

@@ -1,4 +1,4 @@
-//! One tool as commands name it: an operation, or a tool that stands for many at an endpoint that has such.
+//! One tool as commands name it: an operation, or a tool of an endpoint that calls any operation.
 
 use std::sync::Arc;
 
@@ -8,21 +8,20 @@ use crate::cli::CliError;
 use crate::surfaces::{Endpoint, Listing, MetaListing, legacy};
 use tool::{Tool, nearest};
 
-/// Where a name is looked for that comes without its endpoint, in this order.
+/// The endpoints to search for a name without an endpoint, in this order.
 const ENDPOINTS: [&str; 3] = ["all", "orchestrator", "compat"];
 
-/// Most names that a hint has.
+/// Most names in a hint.
 const MOST_NAMES: usize = 4;
 
-/// A tool and the endpoint that has it.
+/// A tool and its endpoint.
 pub(crate) struct EndpointTool {
     pub endpoint: Endpoint,
     pub listing: Listing,
 }
 
 impl EndpointTool {
-    /// The tool of this name, at `endpoint` alone where one is given. Where there is none, the error names those that
-    /// could have been meant.
+    /// Finds the tool of this name, only at `endpoint` if one is given. The error names those that were probably meant.
     pub(crate) fn find(name: &str, endpoint: Option<&str>) -> Result<Self, CliError> {
         let endpoints = match &endpoint {
             Some(one) => std::slice::from_ref(one),
@@ -45,7 +44,7 @@ impl EndpointTool {
         self.listing.name()
     }
 
-    /// The operation that it is; `None` where it stands for many.
+    /// Its operation; `None` if it calls any operation.
     pub(crate) fn operation(&self) -> Option<&'static Tool> {
         match &self.listing {
             Listing::Tool(tool) | Listing::Legacy(tool) => Some(tool),
@@ -53,7 +52,7 @@ impl EndpointTool {
         }
     }
 
-    /// Schema of what it takes, as fully as it is known.
+    /// The schema of its arguments, as complete as it is known.
     pub(crate) fn schema(&self) -> Result<Value, serde_json::Error> {
         match &self.listing {
             Listing::Tool(tool) => serde_json::from_str(tool.check_schema),
@@ -63,7 +62,7 @@ impl EndpointTool {
     }
 }
 
-/// What a call of it does, in the words of effects; `any` where it stands for every operation.
+/// The effect of a call; `any` if the tool calls every operation.
 pub(super) fn effect(listing: &Listing) -> &'static str {
     match listing {
         Listing::Tool(tool) | Listing::Legacy(tool) => tool.effect.name(),
@@ -86,7 +85,7 @@ fn meta_effect(meta: &Arc<MetaListing>) -> &'static str {
     }
 }
 
-/// That there is no tool `name`, with those of `known` that could have been meant.
+/// The error for an unknown `name`, with the names of `known` that were probably meant.
 pub(super) fn unknown(name: &str, known: &[&'static str]) -> CliError {
     let meant = meant(name, known);
     let hint = match meant.split_last() {
@@ -97,10 +96,10 @@ pub(super) fn unknown(name: &str, known: &[&'static str]) -> CliError {
     CliError(format!("there is no tool {name}; {hint}"))
 }
 
-/// Names that end so, behind their document's name or behind any word; else the one that is most like it, as a whole or
-/// without its document's name.
+/// Names with this ending, after the document's name or after any word; else the most similar one, with or without the
+/// document's name.
 fn meant(name: &str, known: &[&'static str]) -> Vec<&'static str> {
-    // Words are for the search: no name has a space.
+    // Only queries have spaces; names do not.
     if name.contains(char::is_whitespace) {
         return Vec::new();
     }

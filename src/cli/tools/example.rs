@@ -9,14 +9,14 @@ use crate::surfaces::search::{allowed_values, fields, forms, items};
 use crate::surfaces::{Listing, OFFICIAL};
 use tool::{Argument, Role, Rule, Tool};
 
-/// How deep objects inside objects are made up.
+/// Deepest nesting of made-up objects.
 const DEEPEST: usize = 4;
 
-/// What a tool is called with.
+/// The arguments of an example call.
 pub(super) struct Example(Map<String, Value>);
 
 impl Example {
-    /// What must be given. Where nothing must, one thing that may, so that one sees how.
+    /// The required arguments. If there are none, one optional argument, to show the form.
     pub(super) fn new(tool: &EndpointTool) -> Result<Self, serde_json::Error> {
         let schema = tool.schema()?;
         let calls = match &tool.listing {
@@ -67,7 +67,7 @@ pub(super) fn quoted(word: &str) -> String {
     }
 }
 
-/// An operation that a call tool runs, one that people know.
+/// A well-known operation for a call tool.
 fn typical(kind: CallToolKind) -> Option<&'static Tool> {
     let mut fitting = TOOLS
         .iter()
@@ -78,7 +78,7 @@ fn typical(kind: CallToolKind) -> Option<&'static Tool> {
     known.or_else(|| fitting.next())
 }
 
-/// Makes up arguments, of an operation where that is known.
+/// Makes up arguments, of an operation if that is known.
 struct Maker(Option<&'static Tool>);
 
 impl Maker {
@@ -90,7 +90,7 @@ impl Maker {
             .collect()
     }
 
-    /// Whether the connection says what the argument is.
+    /// Whether the connection fills in the argument.
     fn is_filled(&self, name: &str) -> bool {
         self.arguments_called(name).any(|argument| {
             let role = argument.role;
@@ -99,7 +99,7 @@ impl Maker {
         })
     }
 
-    /// A day or a time, where it is one.
+    /// A day or a time, if the argument is a date.
     fn date(&self, name: &str) -> Option<&'static str> {
         let inner = self.0.into_iter().flat_map(|tool| tool.inner_dates);
         let inner = inner.filter(|date| date.steps.last() == Some(&name));
@@ -150,7 +150,7 @@ impl Maker {
     }
 }
 
-/// The fields that must be given; of alternatives those of the first.
+/// The required fields; those of the first alternative if there are several.
 fn required_fields(schema: &Value) -> Vec<(&str, &Value)> {
     let mut names = Vec::new();
     add_required(schema, &mut names);
@@ -167,7 +167,7 @@ fn add_required<'s>(schema: &'s Value, names: &mut Vec<&'s str>) {
     }
 }
 
-/// The first type that is taken.
+/// The first accepted type.
 fn kind(schema: &Value) -> Option<&str> {
     forms(schema)
         .into_iter()
@@ -180,7 +180,7 @@ fn kind(schema: &Value) -> Option<&str> {
         })
 }
 
-/// A text that shows what it stands for.
+/// A text that shows its own meaning.
 fn text(name: &str, schema: &Value) -> String {
     match schema["format"].as_str() {
         Some("date-time") => return "2026-01-31T09:00:00Z".to_owned(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::output::{Column, TableRow, Text};
 use tool::{TokenClass, Tool};
 
-/// A scope, as a list shows it.
+/// A scope as a list shows it.
 #[derive(Serialize)]
 pub(super) struct ScopeRow {
     scope: &'static str,
@@ -29,13 +29,13 @@ pub(super) fn list(tools: &[&'static Tool]) -> Vec<ScopeRow> {
         .collect()
 }
 
-/// One scope a line and nothing else.
+/// One scope per line and nothing else.
 pub(super) fn names(tools: &[&'static Tool]) -> String {
     let names = by_scope(tools).into_keys();
     names.map(|scope| format!("{scope}\n")).collect()
 }
 
-/// What an app for sub-accounts can have of the tools' scopes, and what signing in by it needs, on one line.
+/// The scopes of the tools that an app for sub-accounts may have, and those that its sign-in needs, on one line.
 pub(super) fn for_app(tools: &[&'static Tool]) -> String {
     let of_locations = tools.iter().filter(|tool| tool.token != TokenClass::Agency);
     let scopes = of_locations.flat_map(|tool| tool.scopes.iter().copied());

@@ -1,4 +1,4 @@
-//! One tool in full, for whoever wants to call it.
+//! One tool in full, for somebody who wants to call it.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::surfaces::Listing;
 use crate::surfaces::search::{fields, is_required, type_text};
 use tool::Tool;
 
-/// How deep the type of an argument tells what is inside.
+/// The depth to which an argument's type shows its fields.
 const DEPTH: usize = 1;
 
 /// Most fields of an answer that are named.
@@ -42,8 +42,8 @@ pub(super) fn text(tool: &EndpointTool, endpoint: Option<&str>) -> Result<String
     Ok(text)
 }
 
-/// What must be given first, then the rest. `listed` is the schema that clients see, with its texts; `checked` knows
-/// types better.
+/// Required arguments first, then the others. `listed` is the schema that clients see, with its texts; `checked` has
+/// the more exact types.
 fn arguments(listed: &Value, checked: &Value) -> String {
     let known = fields(checked);
     let listed_fields = fields(listed);

@@ -1,21 +1,21 @@
-//! The 401 by which a client learns where to sign in, and what else may stand in its place.
+//! The 401 that tells a client where to sign in, and the answers that may come in its place.
 
 use super::WebAnswer;
 
-/// What makes a server see another host than its clients.
+/// The reason that a server sees another host than its clients use.
 pub(in crate::cli) const HOST: &str = "The server is asked for another host: the proxy must pass Host on (nginx: proxy_set_header Host \
      $host; Apache: ProxyPreserveHost On), oauth.url must be this address, and server.allowed_hosts must hold its host";
 
-/// What `WWW-Authenticate: Bearer` says.
+/// The content of `WWW-Authenticate: Bearer`.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) struct SignInChallenge {
-    /// Where the metadata is.
+    /// The address of the metadata.
     pub metadata: String,
     pub error: Option<String>,
 }
 
 impl SignInChallenge {
-    /// Fails with what is there instead and what to do, as the end of a sentence.
+    /// Fails with the actual answer and its remedy, as the end of a sentence.
     pub(in crate::cli) fn parse(answer: &WebAnswer, origin: &str) -> Result<Self, String> {
         let status = answer.status;
         match status {
@@ -86,7 +86,7 @@ fn strip_scheme(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer ").then_some(rest)
 }
 
-/// The value of a parameter `name="value"`; ours hold no quotation mark.
+/// The value of a parameter `name="value"`. Our values have no quotation mark.
 fn parameter(text: &str, name: &str) -> Option<String> {
     text.split(", ").find_map(|part| {
         let value = part.trim().strip_prefix(name)?.strip_prefix("=\"")?;

@@ -1,4 +1,4 @@
-//! Which calls a live report makes, in an order in which earlier answers name the records of later ones.
+//! The calls of a live report, in an order in which earlier answers name the records of later ones.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use serde_json::{Map, Value, json};
 pub(super) struct PlannedCall {
     pub tool: &'static str,
     arguments: &'static [(&'static str, CallInput)],
-    /// Where the answer names records for later calls.
+    /// The paths in the answer that name records for later calls.
     tells: &'static [(&'static str, &'static str)],
 }
 
-/// Where an argument comes from.
+/// The source of an argument.
 enum CallInput {
     Text(&'static str),
     Count(u32),
-    /// A record of this kind that an earlier answer named.
+    /// A record of this kind from an earlier answer.
     Record(&'static str),
     /// The same, as a list of one.
     Records(&'static str),
@@ -65,7 +65,7 @@ pub(super) const READS: &[PlannedCall] = steps! {
     "social-media-posting_get-social-media-statistics" ["profileIds" = Records("profile")] [];
 };
 
-/// What is done to the throw-away contact, between making and deleting it.
+/// The steps for the throw-away contact between making and deleting it.
 pub(super) const WRITES: &[PlannedCall] = steps! {
     "contacts_update-contact" ["contactId" = Record("made"), "city" = Text("Nowhere")] [];
     "contacts_add-tags" ["contactId" = Record("made"), "tags" = Records("tag")] [];
@@ -74,14 +74,14 @@ pub(super) const WRITES: &[PlannedCall] = steps! {
     "contacts_remove-tags" ["contactId" = Record("made"), "tags" = Records("tag")] [];
 };
 
-/// Stands for a record where none is known: of the length of HighLevel's ids, and nobody's.
+/// Replaces an unknown record: it has the length of HighLevel's ids and belongs to nobody.
 const NOBODY: &str = "doctor00000000000000";
 
 /// Ids of records by their kinds.
 pub(super) type KnownRecords = HashMap<&'static str, String>;
 
 impl PlannedCall {
-    /// The arguments, and whether one of them names a record that there is not.
+    /// The arguments, and whether one of them names a made-up record.
     pub(super) fn arguments(&self, known: &KnownRecords) -> (Map<String, Value>, bool) {
         let now = Timestamp::now();
         let month = SignedDuration::from_hours(30 * 24);

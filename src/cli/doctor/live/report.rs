@@ -1,4 +1,4 @@
-//! A live report as text: Markdown for an issue, with the same as JSON for a program.
+//! A live report as text: Markdown for an issue, with the same data as JSON for a program.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use super::shape::{Differences, ObservedShape, Texts};
 
-/// Headers whose values say something of HighLevel and nothing of an account.
+/// Headers whose values describe HighLevel and not an account.
 const TOLD_HEADERS: [&str; 3] = [
     "x-ratelimit-interval-milliseconds",
     "x-ratelimit-limit-daily",
     "x-ratelimit-max",
 ];
 
-/// Most differences of one call that the table names; the JSON has all.
+/// Most differences of one call in the table. The JSON has all.
 const MOST_SHOWN: usize = 8;
 
-/// Longest name of a header that is shown.
+/// Longest shown name of a header.
 const LONGEST_HEADER: usize = 50;
 
 /// One call, without any value of the account.
@@ -26,19 +26,19 @@ pub(super) struct ReportedCall {
     pub tool: &'static str,
     pub method: &'static str,
     pub path: &'static str,
-    /// `None` where nothing was sent, or nothing came.
+    /// `None` if nothing was sent, or no answer came.
     pub status: Option<u16>,
-    /// Cause of a failure.
+    /// Class of a failure.
     pub class: Option<&'static str>,
     /// There was no record to ask for.
     pub is_made_up: bool,
     pub headers: BTreeMap<String, Option<String>>,
     pub shape: Option<ObservedShape>,
-    /// `None` where the document describes no answer, or the call failed.
+    /// `None` if the document describes no answer, or the call failed.
     pub differences: Option<Differences>,
 }
 
-/// All of it.
+/// The whole report.
 pub(super) struct LiveReport {
     pub program: String,
     pub date: String,
@@ -48,7 +48,7 @@ pub(super) struct LiveReport {
     pub calls: Vec<ReportedCall>,
 }
 
-/// Names of headers; values of a few that are the same for every account.
+/// Names of headers, and the values of a few that are the same for every account.
 pub(super) fn header_names(headers: &HeaderMap, texts: &Texts) -> BTreeMap<String, Option<String>> {
     let names = headers.iter().filter_map(|(name, value)| {
         let name = name.as_str();
@@ -134,7 +134,7 @@ impl LiveReport {
         } else {
             "reads only"
         };
-        // Writing to a text does not fail.
+        // Writing to a String never fails.
         let _ = write!(
             text,
             "# Live report of highlevel-mcp\n\n\

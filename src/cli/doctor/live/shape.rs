@@ -1,4 +1,4 @@
-//! The shape of answers: names and types, no value; and how it differs from the documents.
+//! The shape of answers as names and types without values, and its differences from the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use serde_json::{Map, Value, json};
 
 use ::sandbox::DocumentedShape;
 
-/// Deeper than this an answer is `…`.
+/// Deeper values are shown as `…`.
 const DEEPEST: usize = 12;
 
-/// Longest name that no document knows and that is shown.
+/// Longest shown name that no document knows.
 const LONGEST_NAME: usize = 30;
 
-/// Stands for names that no document knows and that may be somebody's data: ids, dates, texts.
+/// Replaces names that no document knows and that may be somebody's data: ids, dates, texts.
 const HIDDEN: &str = "(other names)";
 
-/// All values that stood in one place.
+/// All values that occurred at one path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ObservedShape {
     kinds: BTreeSet<&'static str>,
@@ -23,10 +23,10 @@ pub(super) struct ObservedShape {
     items: Option<Box<ObservedShape>>,
 }
 
-/// How an answer differs from its document, by paths such as `contacts[].tags`.
+/// Differences between an answer and its document, by paths such as `contacts[].tags`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    /// Documented, and in no row.
+    /// Documented, but in no row.
     pub missing: Vec<String>,
     /// Not documented.
     pub new: Vec<String>,
@@ -34,11 +34,11 @@ pub(super) struct Differences {
     pub other_type: Vec<String>,
 }
 
-/// Texts of answers, which no name may be.
+/// Texts of answers, which must not appear as names.
 pub(super) type Texts = BTreeSet<String>;
 
 impl ObservedShape {
-    /// `texts`: what names must not repeat.
+    /// `texts`: texts that names must not repeat.
     pub(super) fn new(value: &Value, documented: Option<&DocumentedShape>, texts: &Texts) -> Self {
         let mut shape = Self::default();
         shape.add(value, documented, texts, 0);
@@ -128,7 +128,7 @@ impl ObservedShape {
         if let (Some(items), Some(documented)) = (&self.items, &documented.items) {
             items.compare(documented, &format!("{path}[]"), found);
         }
-        // Where nothing is documented everything would be new.
+        // Without documentation everything would be new.
         if documented.members.is_empty() || !self.kinds.contains("object") {
             return;
         }
@@ -150,7 +150,7 @@ impl ObservedShape {
     }
 }
 
-/// Every text of `value`, and every name in it that may be data.
+/// Collects every text of `value`, and every name in it that may be data.
 pub(super) fn collect_texts(value: &Value, texts: &mut Texts) {
     match value {
         Value::String(text) => {
@@ -173,8 +173,8 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Whether a name is one that a programmer gives a field: words of two letters and more, joined by capitals or
-/// underscores. Ids, dates, addresses and most texts are not.
+/// Whether a name is one that programmers give fields: words of two or more letters, joined by capitals or underscores.
+/// Ids, dates, addresses and most texts are not.
 fn is_plain_name(name: &str) -> bool {
     let letters = name.trim_start_matches('_');
     let mut words = vec![0_usize];

@@ -1,4 +1,4 @@
-//! The documents that clients read before they sign in, compared as the strictest of them do.
+//! Compares the documents that clients read before they sign in, as the strictest clients do.
 
 use serde_json::Value;
 
@@ -8,12 +8,12 @@ const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const ISSUER: &str = "/.well-known/oauth-authorization-server";
 
 impl PublicExamination {
-    /// What says of each address which it is, and who signs in for it.
+    /// The documents that name each address and its authorization server.
     pub(super) async fn resources(&mut self) {
         let path = self.server.endpoint.path().trim_end_matches('/').to_owned();
         for (subject, below) in [
             ("resource (claude.ai)", path.clone()),
-            // It compares with the address that its user gave, slash and all.
+            // Gemini CLI compares with the address that its user gave, including the slash.
             ("resource with a slash (Gemini CLI)", format!("{path}/")),
             ("resource of the bare address (Python)", String::new()),
         ] {
@@ -42,7 +42,7 @@ impl PublicExamination {
         }
     }
 
-    /// What says how to sign in.
+    /// The document that says how to sign in.
     pub(super) async fn issuer(&mut self) {
         const SUBJECT: &str = "sign-in (all clients)";
         let Some((first, document)) = self.document(SUBJECT, ISSUER).await else {
@@ -54,7 +54,7 @@ impl PublicExamination {
         }
         self.ok(SUBJECT, "says its own address".to_owned());
         self.registering(&document);
-        // Where others look who do not read what the 401 says.
+        // Clients that ignore the 401 look here.
         let path = self.server.endpoint.path().trim_end_matches('/').to_owned();
         for other in [
             "/.well-known/openid-configuration".to_owned(),
@@ -110,8 +110,8 @@ impl PublicExamination {
         )
     }
 
-    /// How clients become known. Claude takes documents where it is said that they are taken and that no secret is needed;
-    /// else it registers itself.
+    /// The ways for clients to become known. Claude uses documents if the metadata says that they are accepted and that
+    /// no secret is needed; else it registers itself.
     fn registering(&mut self, document: &Value) {
         const SUBJECT: &str = "how clients become known";
         let documents = document["client_id_metadata_document_supported"] == true;

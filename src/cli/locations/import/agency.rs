@@ -1,4 +1,4 @@
-//! The locations of an agency, as HighLevel lists them.
+//! The locations of an agency as HighLevel lists them.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -21,15 +21,15 @@ const LIST: &str = "locations_search-locations";
 /// Rows of one page. HighLevel may give fewer.
 const ROWS: usize = 100;
 
-/// A list that never ends is cut here, at 10,000 locations.
+/// Longest list: 10,000 locations.
 const MOST_PAGES: usize = 100;
 
-/// Said where a list comes from a token that reaches none of what it lists.
+/// The note on a list from a token that reaches none of the listed locations.
 const FILL_IN: &str = "A private integration of an agency lists its sub-accounts and reaches none of their records. \
                        Make a private integration in each (HighLevel: Settings, Private Integrations), put its token into the \
                        last column, and run `highlevel-mcp locations import FILE`. A Marketplace app saves that: docs/agency.md.";
 
-/// The locations in which the company's app is installed, each reached by the company.
+/// The locations in which the company's app is installed, each reached through the company.
 pub(super) fn installed(
     config: Config,
     company: &str,
@@ -76,7 +76,7 @@ pub(super) fn installed(
     Ok(rows.collect())
 }
 
-/// Prints the locations that the own account's token lists, as CSV with an empty column for their tokens.
+/// Prints the locations that the account's own token lists, as CSV with an empty column for their tokens.
 pub(super) fn print_locations(
     mut config: Config,
     output: OutputFlags,
@@ -142,7 +142,7 @@ async fn list(
                 found.push((id, text("name")));
             }
         }
-        // What gives the same page again has no more.
+        // A page without anything new is the last.
         if found.len() == before {
             break;
         }
@@ -150,7 +150,7 @@ async fn list(
     Ok(found)
 }
 
-/// An alias that no other of the list has.
+/// An alias that nothing else in the list has.
 fn free_alias(name: &str, id: &str, aliases: &mut BTreeSet<String>) -> String {
     let base = alias_of_name(name).or_else(|| alias_of_name(id));
     let base = base.unwrap_or_else(|| "location".to_owned());

@@ -22,10 +22,10 @@ const COLUMNS: [&str; 7] = [
     "company",
 ];
 
-/// Longest alias that is made of a name, in characters.
+/// Longest alias made from a name, in characters.
 const LONGEST: usize = 40;
 
-/// Every row that is not empty, or what is wrong with it. `-` is stdin.
+/// Every row that is not empty, or its fault. `-` is stdin.
 pub(super) fn read(file: &Path) -> Result<Vec<Result<ImportRow, RowFault>>, CliError> {
     let text = match file.as_os_str() == "-" {
         true => read_stdin(),
@@ -33,7 +33,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Result<ImportRow, RowFault>>, CliE
     };
     let shown = file.display();
     let text = text.map_err(|error| CliError(format!("{shown} cannot be read: {error}")))?;
-    // What a row names stands beside the file, wherever the command runs.
+    // Paths in a row are relative to the file, wherever the command runs.
     let folder = std::path::absolute(file)?;
     let folder = folder.parent().unwrap_or(Path::new("."));
     rows(&text, folder).map_err(|CliError(what)| CliError(format!("{shown}: {what}")))
@@ -62,8 +62,8 @@ fn rows(text: &str, folder: &Path) -> Result<Vec<Result<ImportRow, RowFault>>, C
     Ok(rows)
 }
 
-/// The line of the first letter from this byte on. The reader's own count is one short where blank lines come before, or
-/// lines end with a carriage return.
+/// The line of the first letter from this byte on. The reader's own count is one short after blank lines, or if lines
+/// end with a carriage return.
 fn line_from(text: &str, byte: u64) -> usize {
     let start = usize::try_from(byte).unwrap_or(usize::MAX);
     let rest = text.get(start..).unwrap_or_default();
@@ -72,7 +72,7 @@ fn line_from(text: &str, byte: u64) -> usize {
     1 + before.matches('\n').count()
 }
 
-/// Spreadsheets write what their country separates by.
+/// The delimiter: spreadsheets use that of their country.
 fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     let count = |delimiter: &u8| header.bytes().filter(|byte| byte == delimiter).count();
@@ -80,7 +80,7 @@ fn delimiter(text: &str) -> u8 {
     most.unwrap_or(b',')
 }
 
-/// The columns that there are, and where.
+/// The known columns and their indexes.
 fn columns(header: &StringRecord) -> Result<BTreeMap<&'static str, usize>, CliError> {
     let mut columns = BTreeMap::new();
     for (index, name) in header.iter().enumerate() {
@@ -164,7 +164,7 @@ fn row(label: String, fields: &BTreeMap<&str, &str>, folder: &Path) -> Result<Im
     })
 }
 
-/// `Harbor Dental & Spa` is `harbor-dental-spa`. `None` where nothing is left.
+/// `Harbor Dental & Spa` becomes `harbor-dental-spa`. `None` if nothing is left.
 pub(in crate::cli) fn alias_of_name(name: &str) -> Option<String> {
     let lower = name.to_lowercase();
     let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
@@ -178,7 +178,7 @@ pub(in crate::cli) fn alias_of_name(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Line, alias and where the token is, of each row; or what is said of it.
+    /// Line, alias and token place of each row, or its fault.
     fn read_rows(text: &str) -> Result<Vec<String>, String> {
         let rows = rows(text, Path::new("/list")).map_err(|CliError(what)| what)?;
         let rows = rows.into_iter().map(|row| match row {
