@@ -1,4 +1,4 @@
-//! Every setting of the server, from flags, environment, file and defaults; alone reads the environment.
+//! Every setting of the server, from flags, environment, file and defaults. Only this module reads the environment.
 
 mod accounts;
 mod discovery;
@@ -40,10 +40,10 @@ pub use text::{decode, read_stdin, read_text, trimmed};
 pub use webhooks::{WebhookSettings, WebhookShape};
 pub use windows::WindowSettings;
 
-/// Every setting with its comment; the text is the defaults.
+/// Every setting with its comment. The defaults are read from this text.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
-/// What all sources together say. `config.default.toml` documents each setting.
+/// The settings from all sources together. `config.default.toml` documents each one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -69,15 +69,15 @@ pub struct Config {
     pub log: Log,
     pub metrics: MetricsSettings,
     pub traces: TracesSettings,
-    /// What of the environment holds secrets of locations and companies.
+    /// The environment variables that hold secrets of locations and companies.
     #[serde(skip)]
     variables: Variables,
-    /// What it was read from, beside flags and environment.
+    /// The file that it was read from.
     #[serde(skip)]
     pub file: Option<SettingsFile>,
 }
 
-/// Where HighLevel is and how long to wait for it.
+/// The address of HighLevel, and time limits for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamSettings {
@@ -88,31 +88,31 @@ pub struct UpstreamSettings {
     pub total_timeout_ms: u64,
     /// Largest answer that is read, in bytes after decompression.
     pub max_response_bytes: usize,
-    /// It is the built-in sandbox; no setting, `--sandbox` says so.
+    /// The upstream is the built-in sandbox. No setting says so; `--sandbox` does.
     #[serde(skip)]
     pub simulated: bool,
 }
 
-/// How many calls HighLevel takes for each location and app.
+/// The rate limit of HighLevel for each location and app.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     pub calls_per_interval: u64,
     pub interval_ms: u64,
-    /// How much of `calls_per_interval` is used.
+    /// The percentage of `calls_per_interval` that is used.
     pub percent: u64,
     pub calls_per_day: u64,
-    /// Longest wait for a place.
+    /// Longest wait for a place in the window, in milliseconds.
     pub max_wait_ms: u64,
     /// Most calls that wait for one location.
     pub queue: usize,
 }
 
-/// What tools take and give.
+/// Arguments and answers of tools.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolsSettings {
-    /// Argument names that clients add by themselves, dropped where a tool has no such argument.
+    /// Argument names that clients add on their own. They are dropped if a tool has no such argument.
     pub ignored_arguments: Vec<String>,
     /// Largest answer that a client gets, in bytes.
     pub max_answer_bytes: usize,
@@ -121,7 +121,7 @@ pub struct ToolsSettings {
     pub mark_strangers_text: StrangersMark,
 }
 
-/// Which surfaces fence in their answers what other people wrote.
+/// The surfaces that fence other people's words in their answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StrangersMark {
@@ -130,7 +130,7 @@ pub enum StrangersMark {
     Off,
 }
 
-/// The server's own account; empty where it has none.
+/// The server's own account; empty if it has none.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountSettings {
@@ -165,19 +165,19 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where Prometheus reads metrics.
+/// The listener for Prometheus.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// Address and port; empty: nowhere.
+    /// Address and port; empty: no listener.
     pub listen: String,
 }
 
-/// Where traces go.
+/// The receiver of traces.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TracesSettings {
-    /// URL that takes OTLP over HTTP; empty: nowhere.
+    /// URL of an OTLP receiver over HTTP; empty: no traces.
     pub endpoint: String,
 }
 
@@ -186,23 +186,23 @@ pub struct TracesSettings {
 pub struct Flags {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
-    /// The port of `listen` alone.
+    /// Replaces the port of `listen`.
     pub port: Option<u16>,
     pub base_url: Option<String>,
     pub allowed_hosts: Vec<String>,
     pub allowed_origins: Vec<String>,
     pub tls: Option<String>,
     pub state: Option<String>,
-    /// No file of settings is looked for where the command was started: a client starts it in whatever folder is open.
+    /// Ignores a file of settings in the current folder: a client starts the program in whatever folder is open.
     pub skips_current_folder: bool,
 }
 
-/// A sentence for the person who set it: where, what, and what to do.
+/// A sentence for the person who set it: the place, the problem and the remedy.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// A variable of the environment that is none of ours, such as PAGER, where it is set to a text.
+/// An environment variable that is none of ours, such as PAGER, if it is set to a text.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -210,13 +210,13 @@ pub fn variable(name: &str) -> Option<String> {
 const CONFIG_VARIABLE: &str = "HIGHLEVEL_MCP_CONFIG";
 
 impl Config {
-    /// Joins flags, this process's environment, the file that they name or that is found, and the defaults.
+    /// Merges flags, this process's environment, the file that they name or that is found, and the defaults.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
         let file = Self::file(flags)?;
         Self::join(flags, file, std::env::vars_os())
     }
 
-    /// The same over a given environment. No file is looked for.
+    /// The same with a given environment. Searches for no file.
     pub fn from_sources(
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -258,7 +258,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses what each value alone does not show, all at once.
+    /// Refuses invalid combinations of valid values, all at once.
     fn check(&self) -> Result<(), ConfigError> {
         let checked = [
             self.server.check(),
@@ -277,12 +277,12 @@ impl Config {
         SettingsFile::find(flags, &std::env::vars_os().collect())
     }
 
-    /// Where a file of settings is looked for.
+    /// The places that are searched for a file of settings.
     pub fn places(flags: &Flags) -> SettingsPlaces {
         SettingsPlaces::new(flags, &std::env::vars_os().collect())
     }
 
-    /// Every setting with where its value comes from; no secret among them.
+    /// Every setting with the source of its value, without secrets.
     pub fn settings(flags: &Flags) -> Result<Vec<Setting>, ConfigError> {
         let file = Self::file(flags)?;
         let (own, _) = variables(std::env::vars_os())?;
@@ -293,14 +293,14 @@ impl Config {
         )?))
     }
 
-    /// What stands at `source`.
+    /// The secret at `source`.
     pub fn secret(&self, source: &SecretSource) -> Result<SecretString, ConfigError> {
         source.read(&self.variables)
     }
 }
 
 impl Config {
-    /// Whose state is kept: that of one upstream is never another's. `None`: the sandbox's.
+    /// The name of the state: each upstream has its own. `None`: the sandbox's.
     pub fn state_name(&self) -> Option<String> {
         match (self.upstream.simulated, self.state.name.as_str()) {
             (true, _) => None,
@@ -315,7 +315,7 @@ impl ConfigError {
         Self(what)
     }
 
-    /// All of them in one; `None` where there is none.
+    /// All mistakes in one error; `None` if there are none.
     fn joined(mistakes: Vec<String>) -> Option<Self> {
         match mistakes.as_slice() {
             [] => None,
@@ -330,10 +330,10 @@ impl ConfigError {
 }
 
 impl UpstreamSettings {
-    /// Refuses a password in the URL: it would stand in logs, and HighLevel takes none.
+    /// Refuses a password in the URL: it would appear in logs, and HighLevel takes none.
     fn check(&self) -> Result<(), ConfigError> {
         let Ok(url) = self.base_url.parse::<reqwest::Url>() else {
-            // Whoever connects to it says what is wrong.
+            // The connection fails later, with the reason.
             return Ok(());
         };
         if url.username().is_empty() && url.password().is_none() {
@@ -355,12 +355,12 @@ impl UpstreamSettings {
         match parts {
             Some((host, Some(port))) => format!("{host}-{port}"),
             Some((host, None)) => host.to_owned(),
-            // Whoever connects to it says what is wrong.
+            // The connection fails later, with the reason.
             None => "unknown".to_owned(),
         }
     }
 
-    /// Whether tokens travel to another machine without TLS.
+    /// Whether tokens are sent to another machine without TLS.
     pub fn is_plain_text(&self) -> bool {
         let url = self.base_url.parse::<reqwest::Url>().ok();
         url.is_some_and(|url| {
@@ -387,7 +387,7 @@ impl MetricsSettings {
 }
 
 impl AccountSettings {
-    /// A token that is read from a file by a shell ends with a line.
+    /// Removes the line break of a token that a shell read from a file.
     fn trim(&mut self) {
         use secrecy::ExposeSecret;
         self.token = SecretString::from(trimmed(self.token.expose_secret()));
@@ -416,7 +416,7 @@ impl Level {
 /// Names and values, sorted by name.
 type NamedValues = Vec<(String, String)>;
 
-/// Variables that are ours, and the others that are readable. A whole section comes before its keys.
+/// Our own variables, and all other readable ones. A whole section comes before its keys.
 fn variables(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(NamedValues, NamedValues), ConfigError> {

@@ -1,4 +1,4 @@
-//! The server's own locations and companies, and where their secrets stand.
+//! The server's own locations and companies, and the places of their secrets.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use serde::Deserialize;
 
 use super::{Config, ConfigError, read_text, trimmed};
 
-/// `[locations.<alias>]`: one sub-account that the server has a credential for.
+/// `[locations.<alias>]`: one sub-account with a credential of the server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Location {
-    /// What people call it; the alias where it is empty.
+    /// Name for people; the alias if empty.
     #[serde(default)]
     pub name: String,
     pub location_id: String,
-    /// Its token. Not given where a company mints one.
+    /// Its token. Absent if a company's token is exchanged for one.
     pub token: Option<SecretSource>,
     /// Alias of the company whose token reaches the location.
     pub company: Option<String>,
-    /// IANA name of its time zone, for times without an offset; asked of HighLevel where it is not given.
+    /// IANA name of its time zone, for times without an offset; read from HighLevel if absent.
     pub timezone: Option<String>,
 }
 
@@ -31,11 +31,11 @@ pub struct CompanySettings {
     pub company_id: String,
     pub client_id: String,
     pub client_secret: SecretSource,
-    /// What `/oauth/token` answered, as JSON; written anew whenever the pair is renewed.
+    /// The answer of `/oauth/token` as JSON. It is rewritten whenever the pair is renewed.
     pub pair_file: PathBuf,
 }
 
-/// Where a secret stands; never the secret itself.
+/// The place of a secret; never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretSource {
@@ -47,7 +47,7 @@ pub enum SecretSource {
     Keyring(String),
 }
 
-/// An address that is a secret: as it is, or where it stands.
+/// An address that is a secret: given directly, or by its place.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum SecretText {
@@ -55,16 +55,16 @@ pub enum SecretText {
     Text(SecretString),
 }
 
-/// Variables of the environment that the file names, as they were when the settings were read.
+/// The environment variables that the file names, with their values at the time the settings were read.
 #[derive(Clone, Debug, Default)]
 pub struct Variables(BTreeMap<String, SecretString>);
 
-/// Under which the keyring keeps what is ours.
+/// The service name of our entries in the keyring.
 #[cfg(feature = "keyring")]
 const SERVICE: &str = "highlevel-mcp";
 
 impl SecretSource {
-    /// The secret, or a sentence that says which place does not hold it.
+    /// The secret, or a sentence that says which place does not have it.
     pub fn read(&self, variables: &Variables) -> Result<SecretString, ConfigError> {
         let text = match self {
             Self::File(path) => read_file(path)?,
@@ -93,7 +93,7 @@ impl SecretSource {
         Ok(SecretString::from(plain))
     }
 
-    /// Puts `secret` into the keyring; other places are written by whoever owns them.
+    /// Writes `secret` to the keyring. The other places are written by their owners.
     pub fn keep(&self, secret: &SecretString) -> Result<(), ConfigError> {
         let Self::Keyring(user) = self else {
             return Err(ConfigError::new(format!("{self} is no keyring entry")));
@@ -123,7 +123,7 @@ impl std::fmt::Display for SecretSource {
     }
 }
 
-/// Nothing.
+/// No secret.
 impl Default for SecretText {
     fn default() -> Self {
         Self::Text(SecretString::default())
@@ -131,7 +131,7 @@ impl Default for SecretText {
 }
 
 impl SecretText {
-    /// Fails with a sentence where the place that it names does not hold it.
+    /// Fails with a sentence if its place does not have it.
     pub fn read(&self, config: &Config) -> Result<SecretString, ConfigError> {
         match self {
             Self::Source(source) => config.secret(source),
@@ -139,7 +139,7 @@ impl SecretText {
         }
     }
 
-    /// Where it stands, unless it is given itself.
+    /// The place of the secret, unless the secret is given directly.
     pub fn source(&self) -> Option<&SecretSource> {
         match self {
             Self::Source(source) => Some(source),
@@ -149,7 +149,7 @@ impl SecretText {
 }
 
 impl Variables {
-    /// Of `environment`, what any of `sources` names.
+    /// The variables of `environment` that any of `sources` names.
     pub fn collect<'a>(
         sources: impl Iterator<Item = &'a SecretSource>,
         environment: &BTreeMap<String, String>,

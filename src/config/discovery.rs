@@ -1,4 +1,4 @@
-//! Which file settings are read from where none is named.
+//! Finds the file of settings if none is named.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -22,21 +22,21 @@ const WRITABLE: u32 = 0o022;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsFile {
     pub path: PathBuf,
-    /// Nobody named it: it stands in the folder that the command was started in, and whoever made that folder wrote it.
+    /// Nobody named it: it is in the current folder, and the maker of that folder wrote it.
     pub is_of_folder: bool,
 }
 
-/// Where files are looked for.
+/// The places that are searched.
 #[derive(Clone, Debug)]
 pub struct SettingsPlaces {
-    /// `None` where the current folder is not looked at.
+    /// `None` if the current folder is not searched.
     folder: Option<PathBuf>,
-    /// `None` where the environment has no home.
+    /// `None` if the environment has no home.
     pub user: Option<PathBuf>,
 }
 
 impl SettingsFile {
-    /// The one that flags or environment name; else, of the places, the first that is there.
+    /// The file that flags or environment name; else the first that exists.
     pub(super) fn find(
         flags: &Flags,
         environment: &BTreeMap<OsString, OsString>,
@@ -47,7 +47,7 @@ impl SettingsFile {
         }
     }
 
-    /// The one that flags or environment name.
+    /// The file that flags or environment name.
     pub(super) fn given(
         flags: &Flags,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -67,7 +67,7 @@ impl SettingsPlaces {
         let folder = folder.filter(|_| !flags.skips_current_folder);
         let absolute = |name: &str| {
             let path = environment.get(OsStr::new(name)).map(PathBuf::from);
-            // The XDG Base Directory Specification has relative paths ignored.
+            // The XDG Base Directory Specification requires that relative paths are ignored.
             path.filter(|path| path.is_absolute())
         };
         let user = absolute("XDG_CONFIG_HOME");
@@ -78,7 +78,7 @@ impl SettingsPlaces {
         }
     }
 
-    /// Every place, the first before the others.
+    /// Every place, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Path> {
         self.folder.iter().chain(&self.user).map(PathBuf::as_path)
     }
@@ -96,8 +96,8 @@ impl SettingsPlaces {
     }
 }
 
-/// Whether there is a file, which then has to be one that nobody but this user (and root) can have written. A file of
-/// others is refused and not passed over: without their settings, such as rules, a server would allow what it must not.
+/// Whether there is a file. It must be one that only this user (or root) can have written. A file of others is refused,
+/// not skipped: without its settings, such as rules, a server would allow what it must not.
 fn is_there(path: &Path) -> Result<bool, ConfigError> {
     let refused = |what: String| {
         ConfigError::new(format!(
@@ -105,7 +105,7 @@ fn is_there(path: &Path) -> Result<bool, ConfigError> {
             path.display()
         ))
     };
-    // What a link leads to, and who made the link: both choose what is read.
+    // Both the target of a symbolic link and the link's maker decide what is read.
     let link = match std::fs::symlink_metadata(path) {
         Ok(link) => link,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -122,7 +122,7 @@ fn is_there(path: &Path) -> Result<bool, ConfigError> {
     }
 }
 
-/// Why a link and its file are not taken.
+/// The reason that a link and its file are refused.
 fn fault(parts: &[&Metadata], user: u32) -> Option<String> {
     let stranger = parts.iter().map(|part| part.uid());
     if let Some(owner) = stranger.into_iter().find(|uid| ![user, 0].contains(uid)) {
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// What is found where these files are, in the folder of the user and in the current one.
+    /// The result of the search with these files, in the user's folder and in the current one.
     fn found(places: &SettingsPlaces) -> Result<Option<SettingsFile>, String> {
         places.find().map_err(|error| error.to_string())
     }
@@ -196,13 +196,13 @@ mod tests {
             assert!(error.contains("name it by --config"), "{error}");
         }
         write(&folder, 0o644);
-        // Two users are needed to see it in a folder: the rule itself is asked.
+        // A real folder would need two users, so the rule itself is tested.
         let file = fs::metadata(&folder).expect("there");
         let (owner, other) = (file.uid(), file.uid() + 1);
         assert_eq!(fault(&[&file, &file], owner), None);
         let expected = (owner != 0).then(|| format!("belongs to another user (id {owner})"));
         assert_eq!(fault(&[&file, &file], other), expected);
-        // A link of the user's own is as good as its file.
+        // A symbolic link of the user's own is as good as its file.
         let real = root.path().join("real.toml");
         fs::rename(&folder, &real).expect("moved");
         symlink(&real, &folder).expect("linked");

@@ -1,4 +1,4 @@
-//! Settings from variables of the environment: each by its section and key, in the type that the defaults give it.
+//! Settings from environment variables: each names a section and key, and is parsed as the type of the default.
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
@@ -14,15 +14,15 @@ const ACCOUNT_VARIABLES: [(&str, &str); 3] = [
     ("HIGHLEVEL_COMPANY_ID", "company_id"),
 ];
 
-/// What one variable says.
+/// The settings of one variable.
 pub(super) struct VariableSettings {
-    /// What the variable takes, in words.
+    /// The accepted values, in words.
     pub takes: &'static str,
     /// Sections, keys and values.
     pub values: Vec<(String, String, Value)>,
 }
 
-/// Nothing where the variable is not a setting of this server. Fails with what is to be said of it.
+/// `None` if the variable is not a setting of this server. Fails with the error to report.
 pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<VariableSettings, String> {
     let one =
         |section: &str, key: &str, value: Value| vec![(section.to_owned(), key.to_owned(), value)];
@@ -56,7 +56,7 @@ pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<Variable
             let values = one(section, key, value);
             Ok(VariableSettings { takes, values })
         }
-        // Names of variables cannot tell aliases from keys: such sections are given whole.
+        // Variable names cannot separate aliases from keys, so such sections are given as a whole.
         None if is_map || defaults.contains_key(&path) => {
             let takes = "a JSON object of the section's keys";
             let keys = object(value).ok_or_else(|| format!("must be {takes}"))?;
@@ -71,7 +71,7 @@ pub(super) fn read(defaults: &Table, name: &str, value: &str) -> Result<Variable
     }
 }
 
-/// What to say of a variable that is not a setting.
+/// The error for a variable that is not a setting.
 fn unknown(defaults: &Table, name: &str) -> String {
     let keys = defaults.iter().flat_map(|(section, keys)| {
         let keys = keys.as_table().into_iter().flat_map(Table::keys);
@@ -84,7 +84,7 @@ fn unknown(defaults: &Table, name: &str) -> String {
         .chain(maps)
         .chain([CONFIG_VARIABLE.to_owned()])
         .collect();
-    // What they all begin with makes every two alike.
+    // The common prefix would make any two names similar.
     let short = |variable: &'_ str| variable.strip_prefix(PREFIX).unwrap_or(variable).to_owned();
     let known: Vec<(String, &String)> = all.iter().map(|one| (short(one), one)).collect();
     let known = known.iter().map(|(short, whole)| (short.as_str(), *whole));
@@ -94,7 +94,7 @@ fn unknown(defaults: &Table, name: &str) -> String {
     }
 }
 
-/// What a setting with this default takes.
+/// The accepted values of a setting with this default, in words.
 fn expected(default: &Value) -> &'static str {
     match default {
         Value::Integer(_) => "a whole number",
@@ -105,11 +105,11 @@ fn expected(default: &Value) -> &'static str {
     }
 }
 
-/// `value` in the type of the default; `None` where it is not of that.
+/// `value` parsed as the type of the default; `None` if it is not of that type.
 fn typed(default: &Value, value: &str) -> Option<Value> {
     let value = value.trim();
     match default {
-        // A number that may be switched off, where the setting takes that.
+        // A number that may be switched off, if the setting allows that.
         Value::Integer(_) if value == "off" => Some(Value::from("off")),
         Value::Integer(_) => value.parse().ok().map(Value::Integer),
         Value::Boolean(_) => boolean(value).map(Value::Boolean),
@@ -124,7 +124,7 @@ fn typed(default: &Value, value: &str) -> Option<Value> {
     }
 }
 
-/// As people and the files of containers write it.
+/// As people and container files write it.
 fn boolean(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),

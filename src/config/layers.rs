@@ -1,4 +1,4 @@
-//! The sources of settings, laid one over the other, and where each value comes from.
+//! Merges the sources of settings in order of precedence, and records the source of each value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::mistakes::{self, KeyLines, Mistake};
 use super::server::parse_listen;
 use super::{CONFIG_VARIABLE, ConfigError, DEFAULTS, Flags, read_text};
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SettingOrigin {
     Default,
@@ -21,10 +21,10 @@ pub enum SettingOrigin {
     Flag(&'static str),
 }
 
-/// What all sources together say.
+/// The settings of all sources together.
 pub(super) struct Layers {
     pub table: Table,
-    /// By section and key; what is not here is a default.
+    /// By section and key. A missing entry means the default.
     pub origins: BTreeMap<(String, String), SettingOrigin>,
     defaults: Table,
     mistakes: Vec<String>,
@@ -179,7 +179,7 @@ impl Layers {
         }
     }
 
-    /// The address to listen on so far, with this port.
+    /// The listen address so far, with this port.
     fn with_port(&self, port: Option<u16>) -> Option<Value> {
         let listen = self.table.get("server")?.get("listen")?;
         let listen = listen
@@ -190,7 +190,7 @@ impl Layers {
         Some(Value::from(address.to_string()))
     }
 
-    /// Tokens go to `upstream.base_url`. A file that lies in a folder, such as a repository of somebody else's, must not
+    /// Tokens are sent to `upstream.base_url`. A file found in a folder, such as somebody else's repository, must not
     /// send this user's token to an address of its choice.
     fn strange_address(
         &self,
@@ -224,7 +224,7 @@ impl Layers {
     }
 }
 
-/// Whether only this machine can mean it.
+/// Whether the address can only mean this machine.
 fn is_local(address: &str) -> bool {
     address.parse::<reqwest::Url>().is_ok_and(|url| {
         let host = url.host_str().unwrap_or_default();

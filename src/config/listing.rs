@@ -1,10 +1,11 @@
-//! The settings in force, one by one, without secrets.
+//! The effective settings, one by one, without secrets.
 
 use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
 
-/// Settings whose value lets somebody in: addresses for webhooks are as good as passwords, and those of a database and a Valkey hold one.
+/// Settings whose value gives access: webhook addresses are as good as passwords, and those of a database and a Valkey
+/// contain one.
 const SECRETS: [&str; 5] = [
     "account.token",
     "server.access_key",
@@ -13,12 +14,12 @@ const SECRETS: [&str; 5] = [
     "windows.url",
 ];
 
-/// One setting as it is in force.
+/// One effective setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Section and key, such as `server.listen`.
     pub name: String,
-    /// As it is written in a file of settings; `set` where it is a secret.
+    /// In the syntax of a file of settings; `set` for a secret.
     pub value: String,
     pub origin: SettingOrigin,
 }

@@ -7,7 +7,7 @@ use toml_edit::{Document, TableLike};
 use super::{CompanySettings, Config, Location};
 use tool::nearest;
 
-/// Sections whose keys are aliases, and what there is to say of one.
+/// Sections whose keys are aliases, with the members of an entry.
 pub(super) const MAPS: [(&str, &[&str]); 2] = [
     (
         "locations",
@@ -22,7 +22,7 @@ pub(super) const MAPS: [(&str, &[&str]); 2] = [
 /// Settings without a default.
 const WITHOUT_DEFAULT: [(&str, &str); 1] = [("marketplace", "client_secret")];
 
-/// Settings that say where secrets stand, and never hold one.
+/// Settings that give the place of a secret, and never hold one.
 const SOURCES: [(&str, &str); 4] = [
     ("locations", "token"),
     ("companies", "client_secret"),
@@ -30,7 +30,7 @@ const SOURCES: [(&str, &str); 4] = [
     ("state", "keys"),
 ];
 
-/// Numbers below which nothing works, and above which they mean nothing. The others may be 0.
+/// The least and the greatest sensible value of numbers. The others may be 0.
 const BOUNDS: [(&str, &str, i64, i64); 21] = [
     ("server", "header_timeout_ms", 1, i64::MAX),
     ("server", "body_timeout_ms", 1, i64::MAX),
@@ -55,21 +55,21 @@ const BOUNDS: [(&str, &str, i64, i64); 21] = [
     ("approvals", "max_pending_per_caller", 1, i64::MAX),
 ];
 
-/// What is wrong with one setting.
+/// The mistake in one setting.
 pub(super) struct Mistake {
-    /// Of the setting, where it has several.
+    /// The member of the setting, if it has several.
     pub member: Option<String>,
     pub what: String,
 }
 
-/// A file's text with the lines that its keys stand in.
+/// A file's text, with the line of each key.
 pub(super) struct KeyLines<'a> {
     text: &'a str,
     document: Document<&'a str>,
 }
 
 impl<'a> KeyLines<'a> {
-    /// Fails with a sentence that repeats no line: it may hold a secret.
+    /// Fails with a sentence that repeats no line, because it may contain a secret.
     pub(super) fn parse(text: &'a str) -> Result<Self, String> {
         match Document::parse(text) {
             Ok(document) => Ok(Self { text, document }),
@@ -82,7 +82,7 @@ impl<'a> KeyLines<'a> {
         }
     }
 
-    /// Of the key that this path of sections and keys leads to.
+    /// The line of the key at this path of sections and keys.
     pub(super) fn line_of(&self, path: &[&str]) -> Option<usize> {
         let mut table: Option<&dyn TableLike> = Some(self.document.as_table());
         let mut start = None;
@@ -100,7 +100,7 @@ fn line(text: &str, start: usize) -> usize {
     before.matches('\n').count() + 1
 }
 
-/// What is wrong with a section of this name.
+/// The mistake in a section of this name.
 pub(super) fn section(defaults: &Table, name: &str, value: &Value) -> Option<String> {
     if defaults.contains_key(name) || MAPS.iter().any(|(map, _)| *map == name) {
         return match value {
@@ -124,7 +124,7 @@ pub(super) fn section(defaults: &Table, name: &str, value: &Value) -> Option<Str
     ))
 }
 
-/// What is wrong with `value` for this section and key.
+/// The mistake in `value` for this section and key.
 pub(super) fn value(
     defaults: &Table,
     (section, key): (&str, &str),
@@ -173,7 +173,7 @@ pub(super) fn value(
     ))
 }
 
-/// The same of a location or a company, `key` being its alias.
+/// The same for a location or a company; `key` is its alias.
 fn one_of_map((section, key): (&str, &str), value: &Value, members: &[&str]) -> Option<Mistake> {
     let name = format!("[{section}.{key}]");
     let wrong = |member: Option<&str>, what: String| {
@@ -204,7 +204,7 @@ fn one_of_map((section, key): (&str, &str), value: &Value, members: &[&str]) -> 
     wrong(None, format!("{name} {}", misfit?))
 }
 
-/// Somebody wrote a text where a place is asked for: it may be the secret itself, which no error may repeat.
+/// A text in a setting that expects the place of a secret may be the secret itself, so no error may repeat it.
 fn holds_secret(setting: (&str, &str), value: &Value) -> bool {
     let is_text = |value: &Value| value.is_str();
     let holds = match value {
@@ -221,7 +221,7 @@ fn as_source(name: &str) -> String {
     )
 }
 
-/// The section that has a setting of this name, where only one has.
+/// The section with a setting of this name, if only one has it.
 fn home<'a>(defaults: &'a Table, key: &str) -> Option<&'a str> {
     let mut homes = defaults.iter().filter(|(_, keys)| {
         let keys = keys.as_table();
@@ -231,7 +231,7 @@ fn home<'a>(defaults: &'a Table, key: &str) -> Option<&'a str> {
     homes.next().is_none().then_some(home.as_str())
 }
 
-/// What reading `value` says of it.
+/// The error of parsing `value`.
 fn misfit<T: DeserializeOwned>(value: Value) -> Option<String> {
     let read: Result<T, toml::de::Error> = value.try_into();
     let error = read.err()?;

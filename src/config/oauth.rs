@@ -1,4 +1,4 @@
-//! The settings of sign-in: the authorization server, HighLevel's Marketplace, and the names that people are shown.
+//! The settings of sign-in: the authorization server, HighLevel's Marketplace, and names shown to people.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{Config, ConfigError, SecretSource};
 
-/// How clients and people sign in by address alone.
+/// The sign-in of clients and people by address alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OauthSettings {
-    /// The bare origin, without a slash at its end; empty: no OAuth.
+    /// The bare origin without a slash at its end; empty: no OAuth.
     pub url: String,
     /// Host for clients that send a credential in a header; empty: loopback only.
     pub header_host: String,
@@ -34,7 +34,7 @@ pub struct OauthSettings {
     pub pinned_documents: PathBuf,
 }
 
-/// Whether HighLevel's own tokens are bearer tokens at the address for sign-in.
+/// Whether HighLevel's own tokens are accepted as bearer tokens at the sign-in address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HighLevelTokens {
@@ -47,11 +47,11 @@ pub enum HighLevelTokens {
 #[serde(rename_all = "lowercase")]
 pub enum Who {
     Invited,
-    /// Whoever brings a working token, or signs in at HighLevel.
+    /// Anybody who brings a working token, or signs in at HighLevel.
     Anyone,
 }
 
-/// How clients become known; each takes those after it, too.
+/// The ways for clients to become known. Each includes those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Register {
@@ -69,11 +69,11 @@ pub struct MarketplaceSettings {
     pub client_secret: Option<SecretSource>,
     pub version_id: String,
     pub white_label: bool,
-    /// Where people choose a location; empty: HighLevel's own page.
+    /// The page where people choose a location; empty: HighLevel's own page.
     pub url: String,
-    /// What the app asks for.
+    /// The scopes that the app requests.
     pub scopes: Vec<String>,
-    /// By which HighLevel signs its webhooks: SubjectPublicKeyInfo in base64.
+    /// The key of HighLevel's webhook signatures: SubjectPublicKeyInfo in base64.
     pub webhook_key: String,
 }
 
@@ -85,7 +85,7 @@ pub const MARKETPLACE_CALLBACK: &str = "/connect/crm/callback";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrandSettings {
-    /// Who runs the server; empty: the host of its address.
+    /// The operator; empty: the host of its address.
     pub name: String,
     pub crm_name: String,
     pub app_url: String,
@@ -93,7 +93,7 @@ pub struct BrandSettings {
     pub logo: String,
 }
 
-/// Shortest and longest life of an access token.
+/// Shortest and longest lifetime of an access token.
 const ACCESS: [Duration; 2] = [
     Duration::from_secs(10 * 60),
     Duration::from_secs(7 * 86_400),
@@ -104,12 +104,12 @@ impl OauthSettings {
         !self.url.is_empty()
     }
 
-    /// Host and, where it has one, port of `url`.
+    /// Host of `url`, with its port if it has one.
     pub fn host(&self) -> &str {
         self.url.split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// Refuses what clients cannot use.
+    /// Refuses values that clients cannot use.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |what: String| Err(ConfigError::new(what));
         if !self.is_on() {
@@ -118,7 +118,7 @@ impl OauthSettings {
         let url = self.url.parse::<Url>().ok();
         let is_bare = url.as_ref().is_some_and(|url| {
             let origin = url.origin().ascii_serialization();
-            // The metadata is compared letter by letter.
+            // Clients compare the metadata character by character.
             origin == self.url
         });
         if !is_bare {
@@ -161,7 +161,7 @@ impl OauthSettings {
 }
 
 impl Config {
-    /// What of signing in works, and is seldom meant.
+    /// Warnings about settings of sign-in that work but are rarely intended.
     pub fn sign_in_warnings(&self) -> Vec<String> {
         let oauth = &self.oauth;
         let mut warnings = Vec::new();
@@ -191,7 +191,7 @@ impl MarketplaceSettings {
         !self.client_id.is_empty()
     }
 
-    /// Refuses what no sign-in can begin with.
+    /// Refuses values that make every sign-in impossible.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if !self.is_on() {
             return Ok(());
@@ -206,7 +206,7 @@ impl MarketplaceSettings {
     }
 }
 
-/// Whether only this computer can mean the host, which may have a port.
+/// Whether the host, with or without a port, can only mean this computer.
 fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     [host, name]
@@ -214,7 +214,7 @@ fn is_loopback(host: &str) -> bool {
         .any(|one| matches!(*one, "localhost" | "127.0.0.1" | "[::1]"))
 }
 
-/// A number with `s`, `m`, `h` or `d`.
+/// Parses a number with `s`, `m`, `h` or `d`.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let split = text.len().checked_sub(1)?;
     let (number, unit) = (text.get(..split)?, text.get(split..)?);
@@ -225,7 +225,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
         "d" => 86_400,
         _ => return None,
     };
-    // Longer than ten years is a slip, and would not fit into a time.
+    // More than ten years is a typo, and would not fit into a time.
     let seconds = number.parse::<u64>().ok()?.checked_mul(seconds)?;
     (seconds <= 3660 * 86_400).then(|| Duration::from_secs(seconds))
 }
@@ -259,7 +259,7 @@ mod tests {
             ("https://mcp.example.com", "keys.example.com", None),
             ("https://mcp.example.com", "mcp.example.com:8443", None),
             ("http://localhost:8100", "[::1]:8100", None),
-            // Without an address for sign-in it says nothing.
+            // Without a sign-in address it has no effect.
             ("", "https://x", None),
             ("https://mcp.example.com/", "", Some("no bare address")),
             ("https://mcp.example.com/mcp", "", Some("no bare address")),

@@ -1,4 +1,4 @@
-//! The settings of the HTTP server, and what makes them unusable.
+//! The settings of the HTTP server, and checks of them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -17,7 +17,7 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<String>,
     /// Empty: none.
     pub access_key: SecretString,
-    /// Whoever shows it may act with an agency's own token.
+    /// Its holder may use an agency's own token.
     pub access_key_agency: bool,
     pub own_account: OwnAccount,
     pub location_header: LocationHeader,
@@ -30,7 +30,7 @@ pub struct ServerSettings {
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub max_body_bytes: usize,
-    /// Of the files in one request.
+    /// For the files in one request, in bytes.
     pub max_upload_bytes: usize,
     pub max_calls: usize,
     pub max_calls_per_caller: usize,
@@ -40,7 +40,7 @@ pub struct ServerSettings {
     pub shutdown_grace_ms: u64,
 }
 
-/// Who may use the server's own account and locations over HTTP.
+/// The callers that may use the server's own account and locations over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OwnAccount {
@@ -52,18 +52,18 @@ pub enum OwnAccount {
     Off,
 }
 
-/// What protects the tokens of requests on their way to the server.
+/// The protection of tokens on their way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
-    /// The server speaks none itself: nobody but this machine may reach it.
+    /// The server itself speaks no TLS: only this machine may reach it.
     Required,
-    /// A proxy in front speaks it.
+    /// A proxy in front speaks TLS.
     Proxy,
     Off,
 }
 
-/// What a client's `locationId` header means.
+/// The meaning of a client's `locationId` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LocationHeader {
@@ -71,7 +71,7 @@ pub enum LocationHeader {
     Default,
 }
 
-/// Shorter keys can be guessed: nothing counts wrong tries.
+/// Shorter keys can be guessed: failed attempts are not counted.
 const SHORTEST_KEY: usize = 24;
 
 /// Room for the arguments beside files, in bytes.
@@ -89,7 +89,8 @@ impl ServerSettings {
         Ok(())
     }
 
-    /// The largest request of a known caller, in bytes: files are base64 there, in lines perhaps, whose breaks take room too.
+    /// The largest request of a known caller, in bytes. Files in it are base64, possibly with line breaks, which take
+    /// room too.
     pub fn largest_request(&self) -> usize {
         let encoded = self.max_upload_bytes.div_ceil(3).saturating_mul(4);
         let lines = encoded / 16;
@@ -97,14 +98,14 @@ impl ServerSettings {
         self.max_body_bytes.max(files)
     }
 
-    /// A proxy stands before the server, so that its peer is not its client.
+    /// Whether a proxy is in front of the server, so that its peer is not its client.
     pub fn is_behind_proxy(&self) -> bool {
         self.tls == Tls::Proxy || !self.trusted_proxies.is_empty()
     }
 }
 
-/// An address and port. A port alone is one of this machine, and so is one of `localhost`. Fails with a sentence that says
-/// which forms there are.
+/// Parses an address and port. A port alone means this machine, as does `localhost`. Fails with a sentence that lists
+/// the forms.
 pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     if let Ok(address) = text.parse() {
@@ -123,7 +124,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     ))
 }
 
-/// A text, or a port as a number.
+/// Reads a text, or a port as a number.
 fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -138,7 +139,7 @@ fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAd
     parse_listen(&text).map_err(de::Error::custom)
 }
 
-/// Networks as CIDRs; an address alone is a network of one.
+/// Reads networks as CIDRs. An address alone is a network of one.
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let network = |text: String| {
         let address = text.parse::<IpAddr>().map(IpNet::from);

@@ -1,4 +1,4 @@
-//! The server's state on disk, its place, and the rules for calls.
+//! The settings of the state, its place, and the rules for calls.
 
 use std::path::PathBuf;
 
@@ -7,41 +7,41 @@ use serde::{Deserialize, Deserializer, de};
 use super::{Config, ConfigError, SecretSource, SecretText, WebhookSettings};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Where access keys, approvals, the audit and all else that outlives the process is.
+/// The place of access keys, approvals, the audit and everything else that outlives the process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateSettings {
-    /// Empty: `highlevel-mcp` in the user's folder for state. `none`: nowhere.
+    /// Empty: `highlevel-mcp` in the user's folder for state. `none`: no state.
     pub folder: PathBuf,
-    /// A database of PostgreSQL that several machines share; empty: a file in the folder.
+    /// A PostgreSQL database that several machines share; empty: a file in the folder.
     pub url: SecretText,
-    /// How long reads go on by what is known where the database cannot be reached.
+    /// How long reads go on with known data while the database cannot be reached.
     pub outage_reads_ms: u64,
     /// How long `serve` waits at its start for a database that does not answer.
     pub start_wait_ms: u64,
     /// Whose state it is; empty: the upstream's.
     pub name: String,
-    /// What seals secrets in the store; empty: a key file in the folder.
+    /// The keys that seal secrets in the store; empty: a key file in the folder.
     pub keys: Vec<SecretSource>,
 }
 
-/// Stands for no folder.
+/// The value for no folder.
 const NONE: &str = "none";
 
-/// What may be called.
+/// The rules for calls.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySettings {
-    /// Empty: no rules of the server's own.
+    /// Empty: the server has no rules of its own.
     pub file: PathBuf,
-    /// Where the rules name no cap on sends; 0: none.
+    /// The cap on sends if the rules have none; 0: no cap.
     pub sends_per_hour: u32,
-    /// A batch of more sends is previewed and confirmed; 0, or "off": none is for its size.
+    /// A batch of more sends is previewed and confirmed; 0 or "off": size alone requires nothing.
     #[serde(deserialize_with = "number_or_off")]
     pub preview_above: u32,
 }
 
-/// What is written down of calls that change something.
+/// The audit of calls that change something.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditSettings {
@@ -52,15 +52,15 @@ pub struct AuditSettings {
     pub file: PathBuf,
 }
 
-/// What is counted of calls.
+/// The counting of calls.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageSettings {
-    /// 0: nothing is counted, and what was is removed.
+    /// 0: counts nothing, and removes earlier counts.
     pub keep_days: u32,
 }
 
-/// How much of a call's arguments the audit holds.
+/// The part of a call's arguments that the audit records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditedArguments {
@@ -72,7 +72,7 @@ pub enum AuditedArguments {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalSettings {
-    /// Who is told of each.
+    /// The receivers of messages about each.
     pub webhooks: Vec<WebhookSettings>,
     pub expire_minutes: u32,
     /// How long a call waits for a person before it is answered.
@@ -98,7 +98,7 @@ fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
 }
 
 impl Config {
-    /// The address of the database that holds what outlives the process; `None`: it is in a folder, as the sandbox's always is.
+    /// The address of the store's database; `None`: the store is in a folder, as the sandbox's always is.
     pub fn database(&self) -> Result<Option<SecretString>, ConfigError> {
         if self.upstream.simulated {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Config {
 }
 
 impl StateSettings {
-    /// As though they named no place.
+    /// Makes the settings name no place.
     pub fn keep_nothing(&mut self) {
         self.folder = NONE.into();
         self.url = SecretText::default();

@@ -1,4 +1,4 @@
-//! The order of the sources, and what is not a setting.
+//! The precedence of the sources, and names that are no settings.
 
 use secrecy::ExposeSecret;
 
@@ -174,7 +174,7 @@ fn a_port_alone_is_one_of_this_machine() {
     let (_file, mut flags) = file("[server]\nlisten = 8504\n");
     let listen = |flags: &Flags| load(flags, &[]).map(|config| config.server.listen.to_string());
     assert_eq!(listen(&flags).as_deref(), Ok("127.0.0.1:8504"));
-    // The port of an address that a file names.
+    // Replaces the port of the address in a file.
     let (_other, named) = file("[server]\nlisten = \"10.0.0.1:1\"\n");
     flags.config = named.config;
     flags.port = Some(8505);
@@ -197,7 +197,7 @@ fn metrics_that_could_listen_nowhere_are_refused() {
     );
 }
 
-/// What a folder's author wrote must not send this user's token to an address of its choice.
+/// The author of a folder must not send this user's token to an address of their choice.
 #[test]
 fn a_file_that_nobody_named_does_not_say_where_tokens_go() {
     fn check(is_of_folder: bool, address: &str, is_taken: bool) {

@@ -1,23 +1,23 @@
-//! Text that people give by files, stdin and the environment, without what editors and shells leave at its ends.
+//! Texts from files, stdin and the environment, without what editors and shells add at their ends.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The text of a file. Windows' own tools write UTF-16, and a byte order mark before UTF-8.
+/// The text of a file. Windows' own tools write UTF-16, or a byte order mark before UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     decode(std::fs::read(path)?)
 }
 
-/// All of stdin, in the same way.
+/// All of stdin, decoded in the same way.
 pub fn read_stdin() -> io::Result<String> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
     decode(bytes)
 }
 
-/// UTF-8, or UTF-16 with its mark.
+/// Decodes UTF-8, or UTF-16 with its byte order mark.
 pub fn decode(bytes: Vec<u8>) -> io::Result<String> {
     let invalid = |what: &str| io::Error::new(ErrorKind::InvalidData, what.to_owned());
     let (two, from_bytes): (_, fn([u8; 2]) -> u16) = match bytes.as_slice() {
@@ -40,7 +40,7 @@ pub fn decode(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf16(&units).map_err(|_| invalid("it is not UTF-16 text"))
 }
 
-/// A secret, an id or a path has neither spaces, line ends nor marks around it.
+/// Removes spaces, line ends and byte order marks around a secret, an id or a path.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || letter == BYTE_ORDER_MARK)
 }

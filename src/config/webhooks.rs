@@ -1,4 +1,4 @@
-//! Receivers of notices about calls that wait for a person.
+//! Receivers of messages about waiting calls.
 
 use serde::Deserialize;
 
@@ -8,15 +8,15 @@ use super::{SecretSource, SecretText};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// Slack's and Teams' addresses let anybody post who knows them: they are secrets.
+    /// Anybody who knows an address of Slack or Teams can post there, so it is a secret.
     pub url: SecretText,
     #[serde(default)]
     pub shape: WebhookShape,
-    /// By which messages of the plain shape are signed; none: they are not.
+    /// The key that signs messages of the plain form; absent: they are not signed.
     pub secret: Option<SecretSource>,
 }
 
-/// How a message is written.
+/// The form of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookShape {
@@ -30,14 +30,14 @@ pub enum WebhookShape {
 }
 
 impl WebhookSettings {
-    /// Where its secrets stand.
+    /// The places of its secrets.
     pub(super) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
         self.url.source().into_iter().chain(&self.secret)
     }
 }
 
 impl WebhookShape {
-    /// As it stands in the settings.
+    /// Its name in the settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",

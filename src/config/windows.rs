@@ -1,4 +1,4 @@
-//! The server at which several instances count their calls together.
+//! The server at which several instances share their rate limits.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -9,15 +9,16 @@ use super::{Config, ConfigError, SecretText};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WindowSettings {
-    /// Of a Valkey or Redis; empty: each instance takes its share of the windows.
+    /// Address of a Valkey or Redis; empty: each instance takes an equal part of the windows.
     pub url: SecretText,
 }
 
-/// How addresses of such servers begin; those that end with `s` speak TLS.
+/// The schemes of such addresses. Those that end with `s` use TLS.
 const SCHEMES: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
 
 impl WindowSettings {
-    /// The address; `None` where there is none. Fails with a sentence that does not repeat it: a password may stand there.
+    /// The address; `None` if none is set. Fails with a sentence that does not repeat it, because it may contain a
+    /// password.
     pub fn address(&self, config: &Config) -> Result<Option<SecretString>, ConfigError> {
         let text = self.url.read(config)?;
         if text.expose_secret().is_empty() {

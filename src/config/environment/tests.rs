@@ -1,10 +1,10 @@
-//! Every setting is given by the environment, to its default and to another value, and refused in words.
+//! Every setting can be given by the environment, as its default and as another value, and faults are refused in words.
 
 use toml::{Table, Value};
 
 use crate::config::{Config, DEFAULTS, Flags};
 
-/// Other values than the defaults, of texts that are no free texts and of lists that hold no free texts.
+/// Other values than the defaults, for texts and lists with a fixed set of values.
 const OTHERS: [(&str, &str); 26] = [
     ("tools.mark_strangers_text", "all"),
     ("server.listen", "127.0.0.1:9"),
@@ -44,7 +44,7 @@ fn load(variables: &[(&str, &str)]) -> Result<Config, String> {
     Config::from_sources(&Flags::default(), variables).map_err(|error| error.to_string())
 }
 
-/// What the settings are, with secrets.
+/// The settings, with secrets.
 fn shown(config: &Config) -> String {
     use secrecy::ExposeSecret;
     let secrets = [&config.server.access_key, &config.account.token];
@@ -67,7 +67,7 @@ fn settings() -> Vec<(String, String, Value)> {
     settings
 }
 
-/// As somebody writes a value into a variable; another value than that.
+/// The text of a value in a variable, and another value.
 fn write_values(name: &str, default: &Value) -> (String, String) {
     let other = OTHERS.iter().find(|(key, _)| *key == name);
     let (same, changed) = match default {
@@ -96,7 +96,7 @@ fn every_setting_is_given_by_the_environment() {
     assert!(settings.len() > 50, "{}", settings.len());
     for (name, variable, default) in &settings {
         if name == "approvals.webhooks" {
-            // Its items are tables, which only JSON gives.
+            // Its items are tables, which only JSON can give.
             let one = "[{\"url\": {\"env\": \"URL\"}}]";
             let loaded = load(&[(variable, one)]).unwrap_or_else(|error| panic!("{error}"));
             assert_ne!(shown(&loaded), base, "{variable}={one}");
@@ -107,7 +107,7 @@ fn every_setting_is_given_by_the_environment() {
         assert_eq!(shown(&loaded), base, "{variable}={same}");
         let loaded = load(&[(variable, &other)]).unwrap_or_else(|error| panic!("{error}"));
         assert_ne!(shown(&loaded), base, "{variable}={other}");
-        // A line break at the end, as files of secrets have it.
+        // With a line break at the end, as in files of secrets.
         let broken = load(&[(variable, &format!("{other}\n"))]).expect("trimmed");
         assert_eq!(shown(&broken), shown(&loaded), "{variable}");
     }

@@ -1,11 +1,11 @@
-//! Every mistake is named with its line and what was meant, and none repeats a secret.
+//! Every mistake is reported with its line and the likely meaning, and none repeats a secret.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::config::{DEFAULTS, Flags};
 
-/// The settings of this file, or what is said of it without the file's own path.
+/// The settings of this file, or the error without the file's own path.
 fn load(text: &str) -> Result<Config, String> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), text).expect("written");
@@ -142,7 +142,7 @@ fn a_secret_in_the_place_of_its_source_is_not_repeated() {
         assert!(error.contains("says where the secret is"), "{error}");
         assert!(!error.contains("pit-secret"), "{error}");
     }
-    // Nor is the line that is not TOML.
+    // Nor a line that is not TOML.
     check(
         "[account]\ntoken = pit-secret\n",
         &load("[account]\ntoken = pit-other\n")
